@@ -1,0 +1,13 @@
+/** WebSocket close codes that the server uses, beside the standard ones. */
+export const CLOSE = {
+  /** 1001: the server is stopping; connect again. */
+  goingAway: 1001,
+  /** 1009: a client frame above `clientFrameBytesMax`. */
+  tooLarge: 1009,
+  /** 4400: a frame that could not be understood. The ERROR before it says why. */
+  badMessage: 4400,
+  /** 4401: credentials missing or refused. Do not retry unchanged. */
+  unauthenticated: 4401,
+  /** 4408: no IDENTIFY, or no sign of life, in time. Connect again. */
+  timeout: 4408,
+} as const;

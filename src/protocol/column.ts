@@ -1,0 +1,105 @@
+/**
+ * Column types and what they mean for comparison. Equality, order and hashing of values are
+ * decided here alone, so that a filter, an index and a sort can't disagree.
+ */
+import { compareDecimals, canonicalDecimal, isDecimal } from "./decimal.ts";
+import { compareTimestamps, canonicalTimestamp } from "./timestamp.ts";
+import type { JsonValue } from "./row.ts";
+
+/**
+ * - `integer`, `float`: JSON numbers (`float` may be the strings NaN, Infinity, -Infinity)
+ * - `bigint`, `numeric`: decimal strings that compare as numbers
+ * - `timestamp`, `date`: ISO 8601 strings in UTC, microseconds kept
+ * - `text`: strings that compare by code unit; `boolean`: false before true
+ * - `json`: anything; can be shown and tested for null, not compared
+ * - `any`: undeclared; numbers compare as numbers, strings as strings, kinds never equal
+ */
+export const COLUMN_TYPES = [
+  "any", "boolean", "integer", "float", "bigint", "numeric", "text", "timestamp", "date", "json",
+] as const;
+
+export type ColumnType = (typeof COLUMN_TYPES)[number];
+
+export interface Column {
+  readonly name: string;
+  readonly type: ColumnType;
+}
+
+type Present = Exclude<JsonValue, null>;
+export type Compare = (left: Present, right: Present) => number;
+
+export function isNumeric(type: ColumnType): boolean {
+  return type === "integer" || type === "float" || type === "bigint" || type === "numeric";
+}
+
+/** How two present values of a type compare: negative, zero or positive. Total. */
+export function comparatorOf(type: ColumnType): Compare {
+  switch (type) {
+    case "integer":
+    case "float":
+    case "bigint":
+    case "numeric":
+      return compareNumbers;
+    case "timestamp":
+    case "date":
+      return (left, right) => compareTimestamps(String(left), String(right));
+    case "text":
+    case "boolean":
+    case "json":
+    case "any":
+      return compareAny;
+  }
+}
+
+function compareNumbers(left: Present, right: Present): number {
+  if (typeof left === "number" && typeof right === "number") return left - right;
+  return compareDecimals(String(left), String(right));
+}
+
+const KIND_ORDER = { boolean: 0, number: 1, string: 2, object: 3 } as const;
+
+function compareAny(left: Present, right: Present): number {
+  const kind = typeof left as keyof typeof KIND_ORDER;
+  if (kind !== typeof right) {
+    return KIND_ORDER[kind] - KIND_ORDER[typeof right as keyof typeof KIND_ORDER];
+  }
+  if (kind === "object") return compareStrings(JSON.stringify(left), JSON.stringify(right));
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+export function compareStrings(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/** A string that is the same for two values of a type exactly when they compare as equal. */
+export function equalityKey(type: ColumnType, value: Present): string {
+  if (isNumeric(type)) return canonicalDecimal(String(value));
+  if (type === "timestamp" || type === "date") return canonicalTimestamp(String(value)) ?? String(value);
+  return typeof value === "string" ? value : `${typeof value}:${JSON.stringify(value)}`;
+}
+
+/**
+ * The form of a filter's value that compares with the column's own values, or undefined
+ * when it can't be one: a word for a number, a number for a text.
+ */
+export function coerceOperand(type: ColumnType, value: JsonValue): Present | undefined {
+  if (value === null || typeof value === "object") return undefined;
+  switch (type) {
+    case "integer":
+    case "float":
+    case "bigint":
+    case "numeric":
+      return typeof value !== "boolean" && isDecimal(String(value)) ? value : undefined;
+    case "timestamp":
+    case "date":
+      return typeof value === "string" ? canonicalTimestamp(value) : undefined;
+    case "boolean":
+      return typeof value === "boolean" ? value : undefined;
+    case "text":
+      return typeof value === "string" ? value : undefined;
+    case "json":
+      return undefined;
+    case "any":
+      return value;
+  }
+}

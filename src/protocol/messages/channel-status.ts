@@ -1,0 +1,19 @@
+/** How far a channel can be trusted, sent on subscribing and whenever it changes. */
+export interface ChannelStatus {
+  readonly op: "DISPATCH";
+  readonly type: "CHANNEL_STATUS";
+  readonly channel: string;
+  readonly status: "live" | "catching_up" | "stale";
+  /** Since when it has this status. */
+  readonly since_unix_ms: number;
+  /** In words, for a channel that is not live. */
+  readonly reason?: string;
+  /** The source whose `as_of` in WATERMARK speaks for this channel; absent for code. */
+  readonly source?: string;
+  /** Rows held now. */
+  readonly rows: number;
+  /** Rows of the whole table, where the channel holds only part of it. */
+  readonly total?: number;
+  /** True when the channel holds only part of its table. */
+  readonly partial: boolean;
+}

@@ -1,0 +1,97 @@
+/** The edge for client frames: untrusted text in, a checked message out, or `BAD_MESSAGE`. */
+import { TidemarkError } from "../std/errors.ts";
+import type { Cursor, SubscriptionRequest } from "./messages/subscribe.ts";
+import { parseQuery, type Query } from "./query.ts";
+import type { UpMessage } from "./up.ts";
+
+const OPS = "IDENTIFY, SUBSCRIBE, UNSUBSCRIBE, HEARTBEAT";
+
+/**
+ * Queries inside stay raw (`unknown` behind the type): each is parsed on its own by
+ * `parseSubscription`, so that one bad query fails alone.
+ * @throws TidemarkError `BAD_MESSAGE`
+ */
+export function parseUp(text: string): UpMessage {
+  const message = record(parseJson(text), "a frame");
+  switch (message["op"]) {
+    case "IDENTIFY":
+      return {
+        op: "IDENTIFY",
+        auth: message["auth"],
+        subscriptions: requests(message["subscriptions"] ?? []),
+        ...(message["snapshot_seq"] != null && { snapshot_seq: position(message["snapshot_seq"]) }),
+        ...(message["epoch"] != null && { epoch: word(message["epoch"], "epoch") }),
+      };
+    case "SUBSCRIBE":
+      return { op: "SUBSCRIBE", ...optionalId(message["id"]), subscriptions: requests(message["subscriptions"]) };
+    case "UNSUBSCRIBE":
+      return { op: "UNSUBSCRIBE", views: list(message["views"], "views").map((view) => word(view, "a view")) };
+    case "HEARTBEAT":
+      return {
+        op: "HEARTBEAT",
+        ...(typeof message["client_time_unix_ms"] === "number" && {
+          client_time_unix_ms: message["client_time_unix_ms"],
+        }),
+      };
+    default:
+      throw bad(`unknown op ${JSON.stringify(message["op"])}; a client sends ${OPS}`);
+  }
+}
+
+/** Splits one subscription into its query and its cursor. @throws TidemarkError `BAD_QUERY`, `BAD_MESSAGE` */
+export function parseSubscription(request: SubscriptionRequest): { query: Query; cursor: Cursor | undefined } {
+  if (typeof request === "string") return { query: parseQuery(request), cursor: undefined };
+  const { cursor, ...query } = record(request, "a subscription");
+  return { query: parseQuery(query), cursor: cursor == null ? undefined : parseCursor(cursor) };
+}
+
+function parseCursor(input: unknown): Cursor {
+  const cursor = record(input, "a cursor");
+  return {
+    epoch: word(cursor["epoch"], "epoch"),
+    view: word(cursor["view"], "view"),
+    seq: position(cursor["seq"]),
+  };
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new TidemarkError("BAD_MESSAGE", "Bad message: a frame is one JSON object as text.", { cause });
+  }
+}
+
+function requests(input: unknown): readonly SubscriptionRequest[] {
+  return list(input, "subscriptions") as readonly SubscriptionRequest[];
+}
+
+function optionalId(value: unknown): { id?: number } {
+  if (value === undefined) return {};
+  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw bad('"id" is a whole number');
+  return { id: value };
+}
+
+function position(value: unknown): number {
+  if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
+  throw bad("a seq is a whole number of at least 0");
+}
+
+function word(value: unknown, what: string): string {
+  if (typeof value === "string" && value.length <= 512) return value;
+  throw bad(`${what} is a text of at most 512 characters`);
+}
+
+function list(value: unknown, what: string): readonly unknown[] {
+  if (Array.isArray(value)) return value;
+  throw bad(`"${what}" is a list`);
+}
+
+function record(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw bad(`${what} is a JSON object`);
+}
+
+function bad(message: string): TidemarkError {
+  return new TidemarkError("BAD_MESSAGE", `Bad message: ${message}.`);
+}

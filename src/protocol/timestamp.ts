@@ -1,0 +1,65 @@
+/**
+ * Timestamps as ISO 8601 strings in UTC, as Postgres's to_json writes them in a UTC session:
+ * `2026-01-31T12:00:00.123456+00:00`, also without zone, as a date, with years past 9999,
+ * with a BC suffix, and the two infinities.
+ */
+
+const ISO =
+  /^(\d{4,6})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?( BC)?$/;
+
+/** Negative, zero or positive. Values that are not timestamps sort as text, after those that are. */
+export function compareTimestamps(left: string, right: string): number {
+  if (left === right) return 0;
+  if (isPlain(left) && isPlain(right)) {
+    const a = withoutZone(left);
+    const b = withoutZone(right);
+    return a < b ? -1 : a > b ? 1 : 0;
+  }
+  const years = yearOf(left) - yearOf(right);
+  if (years !== 0 && !Number.isNaN(years)) return years;
+  return left < right ? -1 : 1;
+}
+
+/** The same moment as UTC with `+00:00` cut off, fraction without trailing zeros; undefined when it is none. */
+export function canonicalTimestamp(text: string): string | undefined {
+  if (text === "infinity" || text === "-infinity") return text;
+  const match = ISO.exec(text);
+  if (match === null) return undefined;
+  const [, year = "", month = "", day = "", hour = "00", minute = "00", second = "00", fraction = "", zone, era = ""] = match;
+  const moment = Date.UTC(2000, Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  const date = new Date(moment);
+  // 400 years repeat the calendar, so any year shifts into the range that Date keeps exactly.
+  date.setUTCFullYear(2000 + (Number(year) % 400), Number(month) - 1, Number(day));
+  if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day) || Number(hour) > 23) return undefined;
+  const baseYear = date.getUTCFullYear();
+  date.setTime(date.getTime() - zoneMinutes(zone) * 60_000);
+  const shiftedYear = Number(year) + (date.getUTCFullYear() - baseYear);
+  const digits = fraction.replace(/0+$/, "");
+  return `${String(shiftedYear).padStart(4, "0")}${date.toISOString().slice(4, 19)}${digits === "" ? "" : `.${digits}`}${era}`;
+}
+
+function zoneMinutes(zone: string | undefined): number {
+  if (zone === undefined || zone === "Z") return 0;
+  const sign = zone.startsWith("-") ? -1 : 1;
+  const digits = zone.slice(1).replace(":", "");
+  return sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2) || 0));
+}
+
+/** Four-digit year, and ends in a digit: such strings are in order as text once the zone is off. */
+function isPlain(text: string): boolean {
+  const last = text.charCodeAt(text.length - 1);
+  return text.charCodeAt(4) === 45 && text.charCodeAt(0) !== 45 && last >= 48 && last <= 57;
+}
+
+/** Cuts `+00:00`; a bare date becomes its midnight, so that it compares with full timestamps. */
+function withoutZone(text: string): string {
+  const plain = text.endsWith("+00:00") ? text.slice(0, -6) : text;
+  return plain.length === 10 ? `${plain}T00:00:00` : plain;
+}
+
+function yearOf(text: string): number {
+  if (text === "infinity") return Number.MAX_SAFE_INTEGER;
+  if (text === "-infinity") return Number.MIN_SAFE_INTEGER;
+  const year = Number(/^(\d+)-/.exec(text)?.[1]);
+  return text.endsWith(" BC") ? -year : year;
+}

@@ -1,0 +1,156 @@
+/**
+ * Turns a `where` into a function over rows, with SQL's three-valued logic: a comparison with
+ * a null is unknown, and only what is true matches. Regexes run on the engine that is handed in
+ * (servers pass a linear-time one); without one, a regex is refused.
+ */
+import { TidemarkError } from "../std/errors.ts";
+import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "./column.ts";
+import { likeMatcher } from "./like.ts";
+import type { Condition, Where } from "./query.ts";
+import type { JsonValue, Row } from "./row.ts";
+
+/** True, false, or null for unknown. */
+type Truth = boolean | null;
+type Term = (row: Row) => Truth;
+
+export type Predicate = (row: Row) => boolean;
+export type RegexEngine = (pattern: string) => (text: string) => boolean;
+
+export interface WhereContext {
+  /** The column's type, or undefined when the channel has no such column. */
+  typeOf(column: string): ColumnType | undefined;
+  /** Names for the message about an unknown column. */
+  readonly columnNames: readonly string[];
+  readonly regex?: RegexEngine;
+}
+
+/** @throws TidemarkError `BAD_QUERY` for unknown columns and operands that don't fit, `BAD_REGEX` */
+export function compileWhere(where: Where, context: WhereContext): Predicate {
+  const term = compileTerm(where, context);
+  return (row) => term(row) === true;
+}
+
+function compileTerm(where: Where, context: WhereContext): Term {
+  if ("and" in where) return conjunction(where.and.map((part) => compileTerm(part, context)));
+  if ("or" in where) return disjunction(where.or.map((part) => compileTerm(part, context)));
+  if ("not" in where) {
+    const inner = compileTerm(where.not, context);
+    return (row) => {
+      const truth = inner(row);
+      return truth === null ? null : !truth;
+    };
+  }
+  return compileCondition(where, context);
+}
+
+function conjunction(terms: readonly Term[]): Term {
+  return (row) => {
+    let result: Truth = true;
+    for (const term of terms) {
+      const truth = term(row);
+      if (truth === false) return false;
+      if (truth === null) result = null;
+    }
+    return result;
+  };
+}
+
+function disjunction(terms: readonly Term[]): Term {
+  return (row) => {
+    let result: Truth = false;
+    for (const term of terms) {
+      const truth = term(row);
+      if (truth === true) return true;
+      if (truth === null) result = null;
+    }
+    return result;
+  };
+}
+
+function compileCondition(condition: Condition, context: WhereContext): Term {
+  const { column } = condition;
+  const type = columnType(column, context);
+  if ("is_null" in condition) {
+    const wanted = condition.is_null;
+    return (row) => ((row[column] ?? null) === null) === wanted;
+  }
+  if (type === "json") {
+    throw bad(`column "${column}" holds JSON and can only be tested with is_null`);
+  }
+  if ("like" in condition) return textTerm(column, likeMatcher(condition.like));
+  if ("regex" in condition) return textTerm(column, regexMatcher(condition.regex, context));
+  if ("in" in condition) return inTerm(column, type, condition.in);
+  if ("between" in condition) {
+    const [low, high] = condition.between;
+    return conjunction([
+      comparison(column, type, low, (order) => order >= 0),
+      comparison(column, type, high, (order) => order <= 0),
+    ]);
+  }
+  if ("eq" in condition) return comparison(column, type, condition.eq, (order) => order === 0);
+  if ("ne" in condition) return comparison(column, type, condition.ne, (order) => order !== 0);
+  if ("lt" in condition) return comparison(column, type, condition.lt, (order) => order < 0);
+  if ("lte" in condition) return comparison(column, type, condition.lte, (order) => order <= 0);
+  if ("gt" in condition) return comparison(column, type, condition.gt, (order) => order > 0);
+  return comparison(column, type, condition.gte, (order) => order >= 0);
+}
+
+export function columnType(column: string, context: WhereContext): ColumnType {
+  const type = context.typeOf(column);
+  if (type === undefined) {
+    throw bad(`there is no column "${column}"; the channel has ${context.columnNames.join(", ")}`);
+  }
+  return type;
+}
+
+function comparison(column: string, type: ColumnType, operand: JsonValue, accept: (order: number) => boolean): Term {
+  if (operand === null) return () => null;
+  const right = operandOf(column, type, operand);
+  const compare = comparatorOf(type);
+  const kind = type === "any" ? typeof right : undefined;
+  return (row) => {
+    const left = row[column] ?? null;
+    if (left === null) return null;
+    // Undeclared columns may hold mixed kinds: a text is neither above nor below a number.
+    if (kind !== undefined && typeof left !== kind) return false;
+    return accept(compare(left, right));
+  };
+}
+
+function inTerm(column: string, type: ColumnType, operands: readonly JsonValue[]): Term {
+  const keys = new Set<string>();
+  let hasNull = false;
+  for (const operand of operands) {
+    if (operand === null) hasNull = true;
+    else keys.add(equalityKey(type, operandOf(column, type, operand)));
+  }
+  return (row) => {
+    const value = row[column] ?? null;
+    if (value === null) return operands.length === 0 ? false : null;
+    if (keys.has(equalityKey(type, value))) return true;
+    return hasNull ? null : false;
+  };
+}
+
+function operandOf(column: string, type: ColumnType, operand: JsonValue): Exclude<JsonValue, null> {
+  const value = coerceOperand(type, operand);
+  if (value === undefined) throw bad(`${JSON.stringify(operand)} can't be compared with column "${column}" (${type})`);
+  return value;
+}
+
+function textTerm(column: string, matches: (text: string) => boolean): Term {
+  return (row) => {
+    const value = row[column] ?? null;
+    if (value === null) return null;
+    return matches(typeof value === "string" ? value : JSON.stringify(value));
+  };
+}
+
+function regexMatcher(pattern: string, context: WhereContext): (text: string) => boolean {
+  if (context.regex === undefined) throw bad("regex is evaluated by the server only");
+  return context.regex(pattern);
+}
+
+function bad(message: string): TidemarkError {
+  return new TidemarkError("BAD_QUERY", `Bad query: ${message}.`);
+}

@@ -1,0 +1,47 @@
+/**
+ * Time as a dependency. Everything that reads a clock or waits takes a `Clock`,
+ * so that tests and the simulator can own time. The system clock below is the only
+ * place in `src/` that touches the platform's timers.
+ */
+
+/** Stops what was scheduled. Calling it twice, or after it ran, does nothing. */
+export type Cancel = () => void;
+
+export interface Clock {
+  /** Wall-clock time in unix milliseconds. May jump. */
+  now(): number;
+  /** Milliseconds since an arbitrary start, with sub-millisecond digits. Never goes back. */
+  monotonic(): number;
+  /** Runs `callback` once after `delayMs`. Does not keep the process alive by itself. */
+  after(delayMs: number, callback: () => void): Cancel;
+  /** Runs `callback` as soon as pending input and output have had a turn. */
+  soon(callback: () => void): Cancel;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after(delayMs, callback) {
+    const timer: unknown = setTimeout(callback, delayMs);
+    // A Node timer can be told not to hold the process open; a browser's is a number.
+    if (typeof timer === "object" && timer !== null && "unref" in timer) {
+      (timer as { unref(): void }).unref();
+    }
+    return () => clearTimeout(timer as Parameters<typeof clearTimeout>[0]);
+  },
+  soon(callback) {
+    if (typeof setImmediate === "function") {
+      const handle = setImmediate(callback);
+      return () => clearImmediate(handle);
+    }
+    const timer = setTimeout(callback, 0);
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `delayMs` on `clock`. */
+export function delay(clock: Clock, delayMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.after(delayMs, resolve);
+  });
+}

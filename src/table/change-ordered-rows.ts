@@ -1,0 +1,212 @@
+/**
+ * The one data structure: rows in a map, threaded on a list in the order of the seq that last
+ * changed them, beside a bounded list of tombstones for keys that left and its floor. For any
+ * cursor at or above the floor, `changesSince(cursor)` is exact, whatever happened in between.
+ *
+ * Retains at most the rows that were set and not deleted, plus `tombstonesMax` keys.
+ */
+
+import type { Row } from "../protocol/row.ts";
+import { assert } from "../std/assert.ts";
+
+/** A row with its encoding and its place in the order of change. Read-only outside this file. */
+export class RowNode {
+  readonly key: string;
+  row: Row;
+  /** The row as it is sent. */
+  json: string;
+  /** The commit that last changed it here. */
+  seq: number;
+  /** That commit's time. */
+  timeMs: number;
+  older: RowNode | null = null;
+  newer: RowNode | null = null;
+
+  constructor(key: string, row: Row, json: string, seq: number, timeMs: number) {
+    this.key = key;
+    this.row = row;
+    this.json = json;
+    this.seq = seq;
+    this.timeMs = timeMs;
+  }
+}
+
+class Tombstone {
+  readonly key: string;
+  readonly seq: number;
+  older: Tombstone | null = null;
+  newer: Tombstone | null = null;
+
+  constructor(key: string, seq: number) {
+    this.key = key;
+    this.seq = seq;
+  }
+}
+
+/** What happened after a cursor, oldest change first; `seqs` of both lists never fall. */
+export interface Changes {
+  readonly upserts: readonly RowNode[];
+  readonly removes: readonly { readonly key: string; readonly seq: number }[];
+}
+
+interface Link<Node> {
+  readonly seq: number;
+  older: Node | null;
+  newer: Node | null;
+}
+
+/** An intrusive doubly linked list, oldest change to newest. */
+class ChangeList<Node extends Link<Node>> {
+  oldest: Node | null = null;
+  newest: Node | null = null;
+
+  push(node: Node): void {
+    node.older = this.newest;
+    node.newer = null;
+    if (this.newest === null) this.oldest = node;
+    else this.newest.newer = node;
+    this.newest = node;
+  }
+
+  unlink(node: Node): void {
+    if (node.older === null) this.oldest = node.newer;
+    else node.older.newer = node.newer;
+    if (node.newer === null) this.newest = node.older;
+    else node.newer.older = node.older;
+  }
+
+  since(cursor: number): Node[] {
+    const found: Node[] = [];
+    for (let node = this.newest; node !== null && node.seq > cursor; node = node.older) found.push(node);
+    return found.reverse();
+  }
+
+  /** The seq of the newest node at or before `cursor`, or 0. */
+  seqAtOrBefore(cursor: number): number {
+    let node = this.newest;
+    while (node !== null && node.seq > cursor) node = node.older;
+    return node?.seq ?? 0;
+  }
+}
+
+export class ChangeOrderedRows {
+  readonly #rows = new Map<string, RowNode>();
+  readonly #order = new ChangeList<RowNode>();
+  readonly #tombstones = new Map<string, Tombstone>();
+  readonly #departures = new ChangeList<Tombstone>();
+  readonly #tombstonesMax: number;
+  #floor: number;
+  #lastSeq: number;
+  #bytes = 0;
+
+  /** `builtSeq` is the position at which the content starts to be followed: cursors below it are not served. */
+  constructor(builtSeq: number, tombstonesMax: number) {
+    this.#floor = builtSeq;
+    this.#lastSeq = builtSeq;
+    this.#tombstonesMax = tombstonesMax;
+  }
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Sum of the lengths of the rows' JSON. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The highest seq whose departures have been forgotten; cursors below it need a snapshot. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** The seq of the newest change, or the one at which this was built. */
+  get lastSeq(): number {
+    return this.#lastSeq;
+  }
+
+  /** The row that changed longest ago. */
+  get oldest(): RowNode | null {
+    return this.#order.oldest;
+  }
+
+  get(key: string): RowNode | undefined {
+    return this.#rows.get(key);
+  }
+
+  values(): IterableIterator<RowNode> {
+    return this.#rows.values();
+  }
+
+  /** Inserts or replaces, as the newest change. */
+  set(key: string, row: Row, json: string, seq: number, timeMs: number): RowNode {
+    this.#advance(seq);
+    this.#bytes += json.length;
+    const existing = this.#rows.get(key);
+    if (existing !== undefined) {
+      this.#bytes -= existing.json.length;
+      existing.row = row;
+      existing.json = json;
+      existing.seq = seq;
+      existing.timeMs = timeMs;
+      if (this.#order.newest !== existing) {
+        this.#order.unlink(existing);
+        this.#order.push(existing);
+      }
+      return existing;
+    }
+    const tombstone = this.#tombstones.get(key);
+    if (tombstone !== undefined) {
+      this.#tombstones.delete(key);
+      this.#departures.unlink(tombstone);
+    }
+    const node = new RowNode(key, row, json, seq, timeMs);
+    this.#rows.set(key, node);
+    this.#order.push(node);
+    return node;
+  }
+
+  /** Removes and remembers that it left. Returns whether it was there. */
+  delete(key: string, seq: number): boolean {
+    const node = this.#rows.get(key);
+    if (node === undefined) return false;
+    this.#advance(seq);
+    this.#rows.delete(key);
+    this.#order.unlink(node);
+    this.#bytes -= node.json.length;
+    const tombstone = new Tombstone(key, seq);
+    this.#tombstones.set(key, tombstone);
+    this.#departures.push(tombstone);
+    while (this.#tombstones.size > this.#tombstonesMax) this.#forgetOldestDeparture();
+    return true;
+  }
+
+  /** Undefined for a cursor below the floor: only a snapshot can answer that. */
+  changesSince(cursor: number): Changes | undefined {
+    if (cursor < this.#floor) return undefined;
+    return { upserts: this.#order.since(cursor), removes: this.#departures.since(cursor) };
+  }
+
+  /**
+   * The newest change at or before `cursor`. Cursors that normalise to the same seq need the
+   * same bytes, so what is encoded once serves nearly everyone.
+   */
+  normalise(cursor: number): number {
+    if (cursor >= this.#lastSeq) return this.#lastSeq;
+    const seq = Math.max(this.#order.seqAtOrBefore(cursor), this.#departures.seqAtOrBefore(cursor));
+    return Math.max(seq, Math.min(this.#floor, cursor));
+  }
+
+  #advance(seq: number): void {
+    assert(seq >= this.#lastSeq, `change ${seq} after ${this.#lastSeq}`);
+    this.#lastSeq = seq;
+  }
+
+  #forgetOldestDeparture(): void {
+    const oldest = this.#departures.oldest;
+    assert(oldest !== null, "tombstones without a list");
+    this.#departures.unlink(oldest);
+    this.#tombstones.delete(oldest.key);
+    this.#floor = oldest.seq;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * A channel's rows. Applies commits in order, evicts by what the log alone says (row count,
+ * encoded bytes, commit time), and reports each key's change for the views to follow.
+ *
+ * Retains at most the channel's bounds.
+ */
+import type { ChannelChange, Commit } from "../log/log.ts";
+import type { Row } from "../protocol/row.ts";
+import { ChangeOrderedRows, type RowNode } from "./change-ordered-rows.ts";
+import type { ChannelDeclaration } from "./channel.ts";
+
+/** One key's change by one commit: an insert has no `before`, a departure no `after`. */
+export interface RowChange {
+  readonly key: string;
+  readonly before: Row | undefined;
+  readonly after: RowNode | undefined;
+  /** Left by a bound of the channel, not by a remove. */
+  readonly evicted: boolean;
+}
+
+export class LiveTable {
+  readonly channel: ChannelDeclaration;
+  readonly rows: ChangeOrderedRows;
+  #total: number | undefined;
+  #evictions = 0;
+
+  constructor(channel: ChannelDeclaration, builtSeq: number) {
+    this.channel = channel;
+    this.rows = new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax);
+  }
+
+  /** Rows of the whole table behind the channel, where its source says. */
+  get total(): number | undefined {
+    return this.#total;
+  }
+
+  /** True when the channel holds only part of its table. */
+  get isPartial(): boolean {
+    return this.#total !== undefined && this.#total > this.rows.size;
+  }
+
+  /** Rows that left by a bound since the start. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
+  /** Applies one commit's change. Rows that come with the value they have do not change. */
+  apply(change: ChannelChange, commit: Commit): readonly RowChange[] {
+    const changes: RowChange[] = [];
+    for (const { key, row } of change.upserts) this.#upsert(key, row, commit, changes);
+    for (const key of change.removes) this.#remove(key, commit.seq, false, changes);
+    if (change.reload === true) this.#removeAllBut(change, commit.seq, changes);
+    if (change.total !== undefined) this.#total = change.total;
+    return changes;
+  }
+
+  /** Evicts what is over a bound as of this commit, also when the commit did not touch the channel. */
+  evict(commit: Commit): readonly RowChange[] {
+    const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
+    const changes: RowChange[] = [];
+    for (let oldest = this.rows.oldest; oldest !== null; oldest = this.rows.oldest) {
+      const over =
+        this.rows.size > rowsMax || this.rows.bytes > bytesMax || commit.timeMs - oldest.timeMs > ageMsMax;
+      if (!over) break;
+      this.#evictions++;
+      this.#remove(oldest.key, commit.seq, true, changes);
+    }
+    return changes;
+  }
+
+  #upsert(key: string, row: Row, commit: Commit, changes: RowChange[]): void {
+    const json = JSON.stringify(row);
+    const existing = this.rows.get(key);
+    if (existing !== undefined && existing.json === json) return;
+    const before = existing?.row;
+    changes.push({ key, before, after: this.rows.set(key, row, json, commit.seq, commit.timeMs), evicted: false });
+  }
+
+  #remove(key: string, seq: number, evicted: boolean, changes: RowChange[]): void {
+    const before = this.rows.get(key)?.row;
+    if (before === undefined) return;
+    this.rows.delete(key, seq);
+    changes.push({ key, before, after: undefined, evicted });
+  }
+
+  #removeAllBut(change: ChannelChange, seq: number, changes: RowChange[]): void {
+    const kept = new Set(change.upserts.map(({ key }) => key));
+    const gone: string[] = [];
+    for (const { key } of this.rows.values()) if (!kept.has(key)) gone.push(key);
+    for (const key of gone) this.#remove(key, seq, false, changes);
+  }
+}

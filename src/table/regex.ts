@@ -1,0 +1,23 @@
+/**
+ * Regexes from users, on an engine whose time is linear in the text whatever the pattern
+ * (RE2), so that no filter can stop the event loop. Backreferences and lookaround are not in it.
+ */
+import { RE2JS } from "re2js";
+import { messageOf, TidemarkError } from "../std/errors.ts";
+
+/** States of one compiled pattern. Counted repeats multiply; over it the pattern is refused. */
+const PROGRAM_SIZE_MAX = 2_000;
+
+/** @throws TidemarkError `BAD_REGEX` */
+export function linearRegex(pattern: string): (text: string) => boolean {
+  let compiled: RE2JS;
+  try {
+    compiled = RE2JS.compile(pattern);
+  } catch (cause) {
+    throw new TidemarkError("BAD_REGEX", `Bad regex: ${messageOf(cause)}. It is RE2 syntax, without backreferences and lookaround.`, { cause });
+  }
+  if (compiled.programSize() > PROGRAM_SIZE_MAX) {
+    throw new TidemarkError("BAD_REGEX", "Bad regex: its repeats make it too large. Use fewer or smaller counted repeats.");
+  }
+  return (text) => compiled.matcher(text).find();
+}

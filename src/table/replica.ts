@@ -1,0 +1,109 @@
+/**
+ * All live tables and views of one node, at one seq. It applies commits in the order of the log
+ * and knows what changed since the last cut; it knows nothing of clients.
+ */
+import { assert } from "../std/assert.ts";
+import { TidemarkError } from "../std/errors.ts";
+import type { Commit } from "../log/log.ts";
+import type { Query, Where } from "../protocol/query.ts";
+import type { ChannelDeclaration } from "./channel.ts";
+import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
+import { LiveTable } from "./live-table.ts";
+import { ViewSet, type ViewPool } from "./view-set.ts";
+import type { View } from "./view.ts";
+
+interface Channel {
+  readonly table: LiveTable;
+  readonly views: ViewSet;
+}
+
+export class Replica {
+  readonly #channels = new Map<string, Channel>();
+  readonly #pool: ViewPool;
+  #seq = 0;
+  #timeMs = 0;
+  #applied = 0;
+
+  constructor(limits: Partial<ViewLimits> = {}) {
+    this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0 };
+  }
+
+  /** The seq of the last commit applied: every table and view is as of it. */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  /** That commit's time. */
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  /** Row changes applied since the start. */
+  get changesApplied(): number {
+    return this.#applied;
+  }
+
+  get viewCount(): number {
+    return this.#pool.views;
+  }
+
+  get viewEntries(): number {
+    return this.#pool.entries;
+  }
+
+  get tables(): Iterable<LiveTable> {
+    return [...this.#channels.values()].map(({ table }) => table);
+  }
+
+  declare(channel: ChannelDeclaration): LiveTable {
+    assert(!this.#channels.has(channel.name), `channel "${channel.name}" is declared once`);
+    const table = new LiveTable(channel, this.#seq);
+    this.#channels.set(channel.name, { table, views: new ViewSet(table, this.#pool) });
+    return table;
+  }
+
+  table(name: string): LiveTable | undefined {
+    return this.#channels.get(name)?.table;
+  }
+
+  /** Applies the next commit of the log. Changes to channels that are not declared are passed over. */
+  apply(commit: Commit): void {
+    assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
+    this.#seq = commit.seq;
+    this.#timeMs = commit.timeMs;
+    for (const change of commit.changes) {
+      const channel = this.#channels.get(change.channel);
+      if (channel === undefined) continue;
+      const changes = channel.table.apply(change, commit);
+      this.#applied += changes.length;
+      channel.views.apply(changes, commit);
+    }
+    for (const { table, views } of this.#channels.values()) views.apply(table.evict(commit), commit);
+  }
+
+  /** The views that changed since this was last called. */
+  takeDirty(): readonly View[] {
+    const dirty = [...this.#pool.dirty];
+    this.#pool.dirty.clear();
+    return dirty;
+  }
+
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.acquire` throws */
+  acquire(query: Query, policy: Where | undefined): View {
+    return this.#require(query.channel).views.acquire(query, policy, { seq: this.#seq, timeMs: this.#timeMs });
+  }
+
+  release(view: View, nowMs: number): void {
+    this.#require(view.channel).views.release(view, nowMs);
+  }
+
+  sweep(nowMs: number): void {
+    for (const { views } of this.#channels.values()) views.sweep(nowMs);
+  }
+
+  #require(name: string): Channel {
+    const channel = this.#channels.get(name);
+    if (channel !== undefined) return channel;
+    throw new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${name}" here.`);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * The views of one channel: shared by equal question and policy, built when first wanted, fed
+ * by every change, kept for a while after the last subscriber left.
+ */
+import { TidemarkError } from "../std/errors.ts";
+import { compileOrder } from "../protocol/order.ts";
+import type { Query, Where } from "../protocol/query.ts";
+import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
+import { whereContextOf } from "./channel.ts";
+import type { ViewLimits } from "./limits.ts";
+import type { LiveTable, RowChange } from "./live-table.ts";
+import { compileProjection } from "./projection.ts";
+import { routeOf, ViewRouter, type Route } from "./router.ts";
+import { viewIdOf } from "./view-id.ts";
+import { ChannelView, FilteredView, WindowView, type Moment, type View } from "./view.ts";
+
+/** What all channels share: counts against the limits, and what changed since the last cut. */
+export interface ViewPool {
+  readonly limits: ViewLimits;
+  readonly dirty: Set<View>;
+  views: number;
+  entries: number;
+}
+
+interface Held {
+  readonly view: View;
+  readonly route: Route | undefined;
+  users: number;
+  idleSinceMs: number;
+}
+
+export class ViewSet {
+  readonly #table: LiveTable;
+  readonly #pool: ViewPool;
+  readonly #context: WhereContext;
+  readonly #router: ViewRouter;
+  readonly #bare: ChannelView;
+  readonly #held = new Map<string, Held>();
+
+  constructor(table: LiveTable, pool: ViewPool) {
+    this.#table = table;
+    this.#pool = pool;
+    this.#context = whereContextOf(table.channel);
+    this.#router = new ViewRouter(this.#context);
+    this.#bare = new ChannelView(table.channel.name, table.rows);
+  }
+
+  /** Views besides the bare channel. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /**
+   * The view for a query under a policy, built at `moment` if there is none yet.
+   * Each call must be matched by a `release`.
+   * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
+   */
+  acquire(query: Query, policy: Where | undefined, moment: Moment): View {
+    const id = viewIdOf(this.#table.channel, query, policy);
+    if (id === this.#bare.id) return this.#bare;
+    let held = this.#held.get(id);
+    if (held === undefined) {
+      held = this.#build(id, query, policy, moment);
+      this.#held.set(id, held);
+      this.#pool.views++;
+      this.#pool.entries += held.view.entries;
+    }
+    held.users++;
+    return held.view;
+  }
+
+  release(view: View, nowMs: number): void {
+    const held = this.#held.get(view.id);
+    if (held !== undefined && --held.users === 0) held.idleSinceMs = nowMs;
+  }
+
+  /** Lets go of views that nobody has used for the linger time. */
+  sweep(nowMs: number): void {
+    for (const [id, { view, route, users, idleSinceMs }] of this.#held) {
+      if (users > 0 || nowMs - idleSinceMs < this.#pool.limits.lingerMs) continue;
+      this.#held.delete(id);
+      this.#router.remove(view, route);
+      this.#pool.dirty.delete(view);
+      this.#pool.views--;
+      this.#pool.entries -= view.entries;
+    }
+  }
+
+  /** Hands the channel's changes on to the views that they can matter to. */
+  apply(changes: readonly RowChange[], moment: Moment): void {
+    if (changes.length === 0) return;
+    this.#pool.dirty.add(this.#bare);
+    for (const change of changes) {
+      this.#router.route(change, (view) => {
+        const entriesBefore = view.entries;
+        if (view.apply(change, moment)) this.#pool.dirty.add(view);
+        this.#pool.entries += view.entries - entriesBefore;
+      });
+    }
+  }
+
+  #build(id: string, query: Query, policy: Where | undefined, moment: Moment): Held {
+    const { limits } = this.#pool;
+    if (this.#pool.views >= limits.viewsMax) {
+      throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${limits.viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
+    }
+    const where = bothOf(query.where, policy);
+    const route = routeOf(where, this.#context);
+    if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) {
+      throw new TidemarkError(
+        "TOO_MANY_VIEWS",
+        `Channel "${query.channel}" maintains ${limits.unroutedViewsMax} views without an equality term, its limit. Add a column = value term, share queries, or raise unroutedViewsMax.`,
+      );
+    }
+    const view = this.#create(id, query, where, moment);
+    this.#fill(view, route, moment);
+    this.#router.add(view, route);
+    return { view, route, users: 0, idleSinceMs: 0 };
+  }
+
+  #create(id: string, query: Query, where: Where | undefined, moment: Moment): View {
+    const matches: Predicate = where === undefined ? () => true : compileWhere(where, this.#context);
+    const order = compileOrder(query.order_by ?? [], this.#context);
+    const options = {
+      id,
+      query,
+      matches,
+      project: compileProjection(this.#table.channel, query),
+      builtSeq: moment.seq,
+      tombstonesMax: this.#pool.limits.tombstonesMax,
+    };
+    return query.limit === undefined
+      ? new FilteredView(options)
+      : new WindowView({ ...options, limit: query.limit, order });
+  }
+
+  #fill(view: View, route: Route | undefined, moment: Moment): void {
+    const { rows } = this.#table;
+    const room = this.#pool.limits.entriesMax - this.#pool.entries;
+    const add = (key: string): void => {
+      view.apply({ key, before: undefined, after: rows.get(key), evicted: false }, moment);
+      if (view.entries > room) {
+        throw new TidemarkError("VIEW_TOO_LARGE", `All views together may hold ${this.#pool.limits.entriesMax} rows and this one does not fit. Narrow its where, or raise entriesMax.`);
+      }
+    };
+    if (route !== undefined) for (const key of this.#router.keysFor(route, rows.values())) add(key);
+    else for (const { key } of rows.values()) add(key);
+  }
+}
+
+function bothOf(where: Where | undefined, policy: Where | undefined): Where | undefined {
+  if (where === undefined || policy === undefined) return where ?? policy;
+  return { and: [where, policy] };
+}

@@ -1,0 +1,39 @@
+import { defineConfig } from "vitest/config";
+
+/** `npm test` runs every project; `npx vitest --project unit` is the quick one. */
+export default defineConfig({
+  test: {
+    // Read CommonJS dependencies as Node does.
+    deps: { interopDefault: false },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "unit",
+          include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
+          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "**/node_modules/**"],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "postgres",
+          include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "browser",
+          include: ["test/**/*.browser.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
