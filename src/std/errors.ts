@@ -27,6 +27,7 @@ export const ERROR_CODES = {
   PORT_IN_USE: { retryable: true, meaning: "Another program listens on the port." },
   PUBLIC_BIND: { retryable: false, meaning: "A bind that others can reach needs authentication or an explicit flag." },
   NOT_READY: { retryable: true, meaning: "The server is starting and has not loaded its channels yet." },
+  INTERNAL: { retryable: false, meaning: "The server failed; its log has the cause." },
   STOPPED: { retryable: true, meaning: "The server or client has been stopped." },
 } as const;
 

@@ -23,6 +23,7 @@ export class LiveTable {
   readonly rows: ChangeOrderedRows;
   #total: number | undefined;
   #evictions = 0;
+  #changes = 0;
 
   constructor(channel: ChannelDeclaration, builtSeq: number) {
     this.channel = channel;
@@ -44,6 +45,11 @@ export class LiveTable {
     return this.#evictions;
   }
 
+  /** Row changes applied since the start, evictions included. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /** Applies one commit's change. Rows that come with the value they have do not change. */
   apply(change: ChannelChange, commit: Commit): readonly RowChange[] {
     const changes: RowChange[] = [];
@@ -51,6 +57,7 @@ export class LiveTable {
     for (const key of change.removes) this.#remove(key, commit.seq, false, changes);
     if (change.reload === true) this.#removeAllBut(change, commit.seq, changes);
     if (change.total !== undefined) this.#total = change.total;
+    this.#changes += changes.length;
     return changes;
   }
 
@@ -65,6 +72,7 @@ export class LiveTable {
       this.#evictions++;
       this.#remove(oldest.key, commit.seq, true, changes);
     }
+    this.#changes += changes.length;
     return changes;
   }
 

@@ -22,7 +22,6 @@ export class Replica {
   readonly #pool: ViewPool;
   #seq = 0;
   #timeMs = 0;
-  #applied = 0;
 
   constructor(limits: Partial<ViewLimits> = {}) {
     this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0 };
@@ -38,17 +37,17 @@ export class Replica {
     return this.#timeMs;
   }
 
-  /** Row changes applied since the start. */
-  get changesApplied(): number {
-    return this.#applied;
-  }
-
   get viewCount(): number {
     return this.#pool.views;
   }
 
   get viewEntries(): number {
     return this.#pool.entries;
+  }
+
+  /** Views of one channel, the bare channel not counted. */
+  viewsOf(name: string): number {
+    return this.#channels.get(name)?.views.size ?? 0;
   }
 
   get tables(): Iterable<LiveTable> {
@@ -74,9 +73,7 @@ export class Replica {
     for (const change of commit.changes) {
       const channel = this.#channels.get(change.channel);
       if (channel === undefined) continue;
-      const changes = channel.table.apply(change, commit);
-      this.#applied += changes.length;
-      channel.views.apply(changes, commit);
+      channel.views.apply(channel.table.apply(change, commit), commit);
     }
     for (const { table, views } of this.#channels.values()) views.apply(table.evict(commit), commit);
   }

@@ -1,0 +1,137 @@
+/**
+ * The HTTP side of a cursor: `GET /snapshot` gives channels' content with the position that a
+ * socket can continue from, or what changed since a position. Bodies are encoded once per
+ * `snapshotReuseMs`, however many ask; an older cut is as good, since the cursor brings the rest.
+ */
+import { TidemarkError } from "../std/errors.ts";
+import type { Replica } from "../table/replica.ts";
+import type { View } from "../table/view.ts";
+import { policyFor, type Policy } from "./access.ts";
+import type { ChannelStates } from "./channel-states.ts";
+import type { ServerLimits } from "./limits.ts";
+import type { Identity } from "./session.ts";
+
+export interface BootstrapOptions {
+  readonly epoch: string;
+  readonly replica: Replica;
+  readonly states: ChannelStates;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly limits: ServerLimits;
+  readonly monotonic: () => number;
+  readonly onBuild: (buildMs: number) => void;
+}
+
+export interface BootstrapRequest {
+  readonly channels: readonly string[];
+  readonly identity: Identity;
+  /** Send only what changed after it, where that can be told. */
+  readonly sinceSeq: number | undefined;
+  /** `If-None-Match`, or `cursor`: an `epoch:seq` that the client holds. */
+  readonly revision: string | undefined;
+}
+
+export type BootstrapAnswer =
+  | { readonly kind: "unchanged"; readonly revision: string }
+  | { readonly kind: "body"; readonly revision: string; readonly body: Buffer };
+
+interface Built {
+  readonly revision: string;
+  readonly body: Buffer;
+  readonly builtMs: number;
+  /** The views' newest changes in it. */
+  readonly seq: number;
+}
+
+/** Distinct (channels, since) bodies kept for reuse. Full: the oldest goes. */
+const BODIES_MAX = 64;
+
+export class Bootstrap {
+  readonly #options: BootstrapOptions;
+  readonly #bodies = new Map<string, Built>();
+
+  constructor(options: BootstrapOptions) {
+    this.#options = options;
+  }
+
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, `FORBIDDEN`, and what acquiring a view throws */
+  answer(request: BootstrapRequest): BootstrapAnswer {
+    const { replica, monotonic } = this.#options;
+    const views = request.channels.map((channel) =>
+      replica.acquire({ channel }, policyFor(this.#options.policies.get(channel), request.identity, channel)),
+    );
+    try {
+      const held = this.#positionOf(request.revision);
+      if (held !== undefined && views.every(({ rows }) => rows.lastSeq <= held && held >= rows.floor)) {
+        return { kind: "unchanged", revision: `${this.#options.epoch}:${held}` };
+      }
+      const { revision, body } = this.#body(views, request.sinceSeq ?? held);
+      return { kind: "body", revision, body };
+    } finally {
+      for (const view of views) replica.release(view, monotonic());
+    }
+  }
+
+  sweep(): void {
+    const nowMs = this.#options.monotonic();
+    for (const [key, { builtMs }] of this.#bodies) {
+      if (nowMs - builtMs > this.#options.limits.snapshotReuseMs) this.#bodies.delete(key);
+    }
+  }
+
+  #positionOf(revision: string | undefined): number | undefined {
+    const match = /^(?:W\/)?"?([^":]+):(\d+)"?$/.exec(revision ?? "");
+    if (match === null || match[1] !== this.#options.epoch) return undefined;
+    const seq = Number(match[2]);
+    return seq <= this.#options.replica.seq ? seq : undefined;
+  }
+
+  #body(views: readonly View[], sinceSeq: number | undefined): Built {
+    const { limits, monotonic, replica, epoch, onBuild } = this.#options;
+    const key = JSON.stringify([views.map(({ id }) => id), sinceSeq ?? null]);
+    const newest = Math.max(0, ...views.map(({ rows }) => rows.lastSeq));
+    const startMs = monotonic();
+    const known = this.#bodies.get(key);
+    if (known !== undefined && (known.seq === newest || startMs - known.builtMs < limits.snapshotReuseMs)) return known;
+    const body = Buffer.from(this.#text(views, sinceSeq));
+    const built = { revision: `${epoch}:${replica.seq}`, body, builtMs: startMs, seq: newest };
+    onBuild(monotonic() - startMs);
+    this.#bodies.delete(key);
+    this.#bodies.set(key, built);
+    const oldest = this.#bodies.keys().next().value;
+    if (this.#bodies.size > BODIES_MAX && oldest !== undefined) this.#bodies.delete(oldest);
+    return built;
+  }
+
+  #text(views: readonly View[], sinceSeq: number | undefined): string {
+    const { epoch, replica, limits } = this.#options;
+    const head = {
+      revision: `${epoch}:${replica.seq}`,
+      epoch,
+      snapshot_seq: replica.seq,
+      resume_token_ttl_ms: limits.resumeTokenTtlMs,
+    };
+    const channels = views.map((view) => `${JSON.stringify(view.channel)}:${this.#channelText(view, sinceSeq)}`);
+    return `${JSON.stringify(head).slice(0, -1)},"channels":{${channels.join(",")}}}`;
+  }
+
+  #channelText(view: View, sinceSeq: number | undefined): string {
+    const declaration = this.#options.replica.table(view.channel)?.channel;
+    const { op: _op, type: _type, channel: _channel, ...status } = this.#options.states.message(view.channel) ?? {};
+    const about = { view: view.id, key: declaration?.key, columns: declaration?.columns, ...status };
+    const changes = sinceSeq === undefined ? undefined : view.rows.changesSince(sinceSeq);
+    const head = JSON.stringify({ mode: changes === undefined ? "snapshot" : "delta", ...about }).slice(0, -1);
+    if (changes === undefined) {
+      return `${head},"rows_at_seq":${view.rows.lastSeq},"rows":[${Array.from(view.rows.values(), ({ json }) => json).join(",")}]}`;
+    }
+    const remove = JSON.stringify(changes.removes.map(({ key }) => key));
+    return `${head},"patch":{"upsert":[${changes.upserts.map(({ json }) => json).join(",")}],"remove":${remove}}}`;
+  }
+}
+
+/** `a,b` as a list of names, empty names left out. @throws TidemarkError `BAD_MESSAGE` */
+export function parseChannels(text: string | undefined, channelsMax: number): readonly string[] {
+  const names = [...new Set((text ?? "").split(",").map((name) => name.trim()).filter((name) => name !== ""))];
+  if (names.length === 0) throw new TidemarkError("BAD_MESSAGE", "Name the channels: ?channels=a,b.");
+  if (names.length > channelsMax) throw new TidemarkError("BAD_MESSAGE", `At most ${channelsMax} channels per request.`);
+  return names;
+}

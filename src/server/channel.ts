@@ -1,0 +1,106 @@
+/** Channels that an application declares, and the handle it writes to them with. */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { TidemarkError } from "../std/errors.ts";
+import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
+import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
+import { keyOf, type Row } from "../protocol/row.ts";
+import { declareChannel, type ChannelDeclaration } from "../table/channel.ts";
+import type { ChannelBounds } from "../table/limits.ts";
+import type { Policy } from "./access.ts";
+
+type Name<R> = Extract<keyof R, string>;
+
+export interface ChannelOptions<R> {
+  /** The column, or columns, whose values identify a row. */
+  readonly key: Name<R> | readonly Name<R>[];
+  /** Validates rows on their way in, and gives queries their types. zod, valibot, arktype, … */
+  readonly row?: StandardSchemaV1<unknown, R>;
+  /** How columns compare. Without it numbers compare as numbers and strings as strings. */
+  readonly columns?: { readonly [C in Name<R>]?: ColumnType };
+  /** Default: 100,000 rows, 256 MiB, no age. */
+  readonly bounds?: Partial<ChannelBounds>;
+  /** Default: everyone sees all rows. */
+  readonly policy?: Policy;
+}
+
+/** What `channel()` returns: its options with the row's type set aside. */
+export interface ChannelDefinition<R = Row> {
+  readonly key: readonly string[];
+  readonly row: StandardSchemaV1 | undefined;
+  readonly columns: readonly Column[];
+  readonly bounds: Partial<ChannelBounds>;
+  readonly policy: Policy | undefined;
+  /** Only a type: what `createClient<typeof channels>` reads. */
+  readonly rowType?: R;
+}
+
+/**
+ * Declares a channel. The row's type comes from the schema, or is given as `channel<Trade>(…)`.
+ * @throws TidemarkError `BAD_OPTION` for a column type that does not exist
+ */
+export function channel<R extends object = Row>(options: ChannelOptions<R>): ChannelDefinition<R> {
+  const { key, row, bounds = {}, policy } = options;
+  const columns = Object.entries<ColumnType | undefined>(options.columns ?? {}).map(([name, type = "any"]) => {
+    if (!COLUMN_TYPES.includes(type)) {
+      throw new TidemarkError("BAD_OPTION", `Column "${name}": a column's type is one of ${COLUMN_TYPES.join(", ")}.`);
+    }
+    return { name, type };
+  });
+  return { key: typeof key === "string" ? [key] : key, row, columns, bounds, policy };
+}
+
+/** The row type of a channel definition. */
+export type RowOf<D> = D extends ChannelDefinition<infer R> ? R : never;
+
+export function declarationOf(name: string, { key, columns, bounds }: ChannelDefinition<unknown>): ChannelDeclaration {
+  return declareChannel({ name, key, columns, bounds });
+}
+
+/** Changes to one or more channels, gathered for one commit. */
+export class Transaction {
+  readonly #changes = new Map<string, Map<string, Row | undefined>>();
+
+  note(channelName: string, key: string, row: Row | undefined): void {
+    const keys = this.#changes.get(channelName);
+    if (keys === undefined) this.#changes.set(channelName, new Map([[key, row]]));
+    else keys.set(key, row);
+  }
+
+  draft(): CommitDraft {
+    const changes: ChannelChange[] = [];
+    for (const [name, keys] of this.#changes) {
+      const upserts: KeyedRow[] = [];
+      const removes: string[] = [];
+      for (const [key, row] of keys) {
+        if (row === undefined) removes.push(key);
+        else upserts.push({ key, row });
+      }
+      changes.push({ channel: name, upserts, removes });
+    }
+    return { changes };
+  }
+}
+
+/** Checks a row against its channel. @throws TidemarkError `BAD_ROW` */
+export function checkRow(declaration: ChannelDeclaration, schema: StandardSchemaV1 | undefined, input: unknown): { key: string; row: Row } {
+  let row = input;
+  if (schema !== undefined) {
+    const result = schema["~standard"].validate(input);
+    if (result instanceof Promise) throw badRow(declaration, "its schema is asynchronous, which rows can't wait for");
+    if (result.issues !== undefined) throw badRow(declaration, result.issues.map(issueText).join("; "));
+    row = result.value;
+  }
+  if (typeof row !== "object" || row === null || Array.isArray(row)) throw badRow(declaration, "it is not an object");
+  const key = keyOf(row as Row, declaration.key);
+  if (key === undefined) throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
+  return { key, row: row as Row };
+}
+
+function issueText({ path, message }: StandardSchemaV1.Issue): string {
+  const where = path?.map((part) => String(typeof part === "object" ? part.key : part)).join(".");
+  return where ? `${where}: ${message}` : message;
+}
+
+function badRow({ name }: ChannelDeclaration, what: string): TidemarkError {
+  return new TidemarkError("BAD_ROW", `A row of channel "${name}" was refused: ${what}. Nothing of its commit was written.`);
+}

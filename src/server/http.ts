@@ -1,0 +1,134 @@
+/** The HTTP routes, as one Hono app. What they answer is decided elsewhere; this maps it to HTTP. */
+import { Hono, type Context } from "hono";
+import type { HttpBindings } from "@hono/node-server";
+import { serveStatic } from "@hono/node-server/serve-static";
+import { compileWhere } from "../protocol/where.ts";
+import { TidemarkError, type ErrorCode } from "../std/errors.ts";
+import { whereContextOf } from "../table/channel.ts";
+import type { Replica } from "../table/replica.ts";
+import { policyFor, type Access, type Policy } from "./access.ts";
+import { parseChannels, type Bootstrap } from "./bootstrap.ts";
+import type { Metrics } from "./metrics.ts";
+import { connectionRequest } from "./websocket.ts";
+
+/** Paths that can be renamed. Those under `base` are relative to it. */
+export interface Paths {
+  readonly base: string;
+  readonly snapshot: string;
+  readonly rows: string;
+  readonly stream: string;
+}
+
+export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream" };
+
+export interface HttpOptions {
+  readonly access: Access;
+  readonly paths: Paths;
+  readonly epoch: string;
+  readonly replica: Replica;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly bootstrap: Bootstrap;
+  readonly metrics: Metrics;
+  readonly isReady: () => boolean;
+  readonly stats: () => unknown;
+  /** A folder of static files to serve at `/`, with its `index.html`. */
+  readonly assets: string | undefined;
+  readonly onInternalError: (error: Error) => void;
+}
+
+type Env = { Bindings: HttpBindings };
+
+const CHANNELS_PER_REQUEST_MAX = 100;
+const STATUS: Partial<Record<ErrorCode, 401 | 403 | 404 | 500 | 503>> = {
+  UNAUTHENTICATED: 401,
+  FORBIDDEN: 403,
+  FORBIDDEN_ORIGIN: 403,
+  UNKNOWN_CHANNEL: 404,
+  UNKNOWN_ROW: 404,
+  NOT_READY: 503,
+  TOO_MANY_VIEWS: 503,
+  VIEW_TOO_LARGE: 503,
+  INTERNAL: 500,
+};
+
+export function createHttp(options: HttpOptions): Hono<Env> {
+  const { access, paths, bootstrap, metrics } = options;
+  const app = new Hono<Env>();
+  app.onError((error, context) => answerError(error, context, options.onInternalError));
+  app.use(async (context, next) => {
+    const refusal = access.refusal(context.env.incoming.headers);
+    if (refusal !== undefined) throw refusal;
+    const origin = access.corsOrigin(context.req.header("origin"));
+    if (origin !== undefined) {
+      context.header("Access-Control-Allow-Origin", origin);
+      context.header("Access-Control-Allow-Headers", "authorization, if-none-match");
+      context.header("Access-Control-Expose-Headers", "etag");
+      context.header("Vary", "Origin");
+      if (context.req.method === "OPTIONS") return context.body(null, 204);
+    }
+    return next();
+  });
+
+  const identify = (context: Context<Env>): Promise<unknown> =>
+    access.identify(connectionRequest(context.env.incoming), undefined);
+
+  app.get(paths.base + paths.snapshot, async (context) => {
+    const identity = await identify(context);
+    const answer = bootstrap.answer({
+      channels: parseChannels(context.req.query("channels"), CHANNELS_PER_REQUEST_MAX),
+      identity,
+      sinceSeq: parseSeq(context.req.query("since_seq")),
+      revision: context.req.query("cursor") ?? context.req.header("if-none-match"),
+    });
+    context.header("ETag", `"${answer.revision}"`);
+    context.header("Cache-Control", "no-cache");
+    if (answer.kind === "unchanged") return context.body(null, 304);
+    context.header("Content-Type", "application/json; charset=utf-8");
+    return context.body(answer.body as Uint8Array<ArrayBuffer>);
+  });
+
+  app.get(`${paths.base}${paths.rows}/:channel/:key`, async (context) => {
+    const { channel, key } = context.req.param();
+    const where = policyFor(options.policies.get(channel), await identify(context), channel);
+    const table = options.replica.table(channel);
+    if (table === undefined) throw new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${channel}" here.`);
+    const node = table.rows.get(key);
+    const isVisible = where === undefined || (node !== undefined && compileWhere(where, whereContextOf(table.channel))(node.row));
+    if (node === undefined || !isVisible) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
+    context.header("Cache-Control", "no-cache");
+    return context.json({ epoch: options.epoch, as_of_seq: options.replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
+  });
+
+  app.get("/stats", async (context) => {
+    await identify(context);
+    return context.json(options.stats() as object);
+  });
+  app.get("/metrics", async (context) => context.text(await metrics.text(), 200, { "Content-Type": metrics.contentType }));
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/readyz", (context) => (options.isReady() ? context.text("ready\n") : context.text("starting\n", 503)));
+  if (options.assets !== undefined) {
+    const root = options.assets;
+    app.use("/assets/*", async (context, next) => {
+      await next();
+      // Their names carry a hash of their content.
+      if (context.res.ok) context.header("Cache-Control", "public, max-age=31536000, immutable");
+    });
+    app.get("*", serveStatic({ root }));
+  }
+  return app;
+}
+
+function answerError(error: Error, context: Context, onInternalError: (error: Error) => void): Response {
+  const known = error instanceof TidemarkError;
+  if (!known) onInternalError(error);
+  const code: ErrorCode = known ? error.code : "INTERNAL";
+  const message = known ? error.message : "The server failed to answer; its log has the cause.";
+  const status = STATUS[code] ?? 400;
+  return context.json({ code, message, retryable: known && error.retryable }, status);
+}
+
+function parseSeq(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new TidemarkError("BAD_MESSAGE", "since_seq is a whole number of at least 0.");
+}

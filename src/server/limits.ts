@@ -1,0 +1,49 @@
+/** Bounds and periods of the gateway. Each can be set by option. */
+export interface ServerLimits {
+  /** Least time between two cuts. A commit after a longer quiet is sent at once. */
+  readonly flushIntervalMs: number;
+  /** A cut that takes longer to serve is overrun: the next begins, and who waited longest is first. */
+  readonly flushIntervalMaxMs: number;
+  /** Work between two turns of the event loop. */
+  readonly sliceMs: number;
+  /** A session hears a WATERMARK at least this often. */
+  readonly watermarkIntervalMs: number;
+  /** Bytes of one frame, as a target: one row larger than it goes alone. */
+  readonly frameBytesMax: number;
+  /** Unsent bytes of one socket. Above it a session gets nothing until it drains. */
+  readonly socketBufferBytesMax: number;
+  /** Snapshots of one view that may be under way at once; a further client shares the newest. */
+  readonly snapshotsPinnedMax: number;
+  /** How long an encoded snapshot may answer further requests; the cursor brings what came since. */
+  readonly snapshotReuseMs: number;
+  readonly heartbeatIntervalMs: number;
+  /** Silence after which a connection is closed. */
+  readonly silenceMsMax: number;
+  /** From connecting to IDENTIFY. */
+  readonly identifyTimeoutMs: number;
+  /** Open connections. Full: new ones are answered 503. */
+  readonly connectionsMax: number;
+  readonly subscriptionsPerSessionMax: number;
+  /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
+  readonly earlyFramesMax: number;
+  /** How long a client may continue from a position that it holds. */
+  readonly resumeTokenTtlMs: number;
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  flushIntervalMs: 16,
+  flushIntervalMaxMs: 2_000,
+  sliceMs: 4,
+  watermarkIntervalMs: 1_000,
+  frameBytesMax: 256 * 1024,
+  socketBufferBytesMax: 512 * 1024,
+  snapshotsPinnedMax: 2,
+  snapshotReuseMs: 250,
+  heartbeatIntervalMs: 15_000,
+  silenceMsMax: 40_000,
+  identifyTimeoutMs: 10_000,
+  connectionsMax: 50_000,
+  subscriptionsPerSessionMax: 200,
+  earlyFramesMax: 16,
+  resumeTokenTtlMs: 60_000,
+};

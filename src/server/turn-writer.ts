@@ -1,0 +1,212 @@
+/**
+ * One session's part of a cut: the frames of its subscriptions that are behind, then one
+ * WATERMARK, in one write. What does not fit the socket's buffer stays after its cursor.
+ */
+import type { Notice } from "../protocol/messages/notice.ts";
+import type { Subscribed } from "../protocol/messages/subscribed.ts";
+import type { Watermark } from "../protocol/messages/watermark.ts";
+import type { ChannelDeclaration } from "../table/channel.ts";
+import { projectedColumns } from "../table/projection.ts";
+import type { Replica } from "../table/replica.ts";
+import type { ChannelStates } from "./channel-states.ts";
+import type { Cut } from "./cut.ts";
+import type { CutCache } from "./cut-cache.ts";
+import { Frame } from "./frame.ts";
+import type { ServerLimits } from "./limits.ts";
+import type { Session, Subscription } from "./session.ts";
+
+export interface TurnStats {
+  turns: number;
+  frames: number;
+  bytes: number;
+  /** Subscriptions that were reset to a snapshot, by reason. */
+  readonly resets: Map<string, number>;
+}
+
+export interface TurnWriterOptions {
+  readonly epoch: string;
+  readonly replica: Replica;
+  readonly cuts: CutCache;
+  readonly states: ChannelStates;
+  readonly limits: ServerLimits;
+  readonly now: () => number;
+  readonly onReset: (session: Session, view: string, reason: string) => void;
+}
+
+/** Frames gathered for one write, and how many more bytes the socket may take. */
+interface Turn {
+  readonly frames: Frame[];
+  readonly behind: string[];
+  room: number;
+}
+
+export class TurnWriter {
+  readonly stats: TurnStats = { turns: 0, frames: 0, bytes: 0, resets: new Map() };
+  readonly #options: TurnWriterOptions;
+  #watermark: Frame | undefined;
+  #oldestCommitMs: number | undefined;
+
+  constructor(options: TurnWriterOptions) {
+    this.#options = options;
+  }
+
+  /** Begins a new cut: watermarks carry its position from now on. */
+  beginCut(oldestCommitMs: number | undefined): void {
+    this.#oldestCommitMs = oldestCommitMs;
+    this.#watermark = undefined;
+  }
+
+  /**
+   * Writes the session's turn. Returns false when its socket has no room for all of it:
+   * then it wants to be served again once it has drained.
+   */
+  write(session: Session, nowMs: number): boolean {
+    const room = this.#options.limits.socketBufferBytesMax - session.transport.bufferedBytes;
+    if (room <= 0) return false;
+    const turn: Turn = { frames: [], behind: [], room };
+    for (const subscription of session.subscriptions.values()) this.#serve(session, subscription, turn);
+    turn.frames.push(turn.behind.length === 0 ? this.#sharedWatermark() : this.#watermarkFrame(turn.behind));
+    session.transport.write(turn.frames);
+    session.lastTurnMs = nowMs;
+    this.stats.turns++;
+    this.stats.frames += turn.frames.length;
+    for (const { bytes } of turn.frames) this.stats.bytes += bytes.length;
+    return turn.behind.length === 0;
+  }
+
+  /** Drops the shared watermark, so that the next one carries the present time and `as_of`. */
+  expireWatermark(): void {
+    this.#watermark = undefined;
+    this.#oldestCommitMs = undefined;
+  }
+
+  #serve(session: Session, subscription: Subscription, turn: Turn): void {
+    if (subscription.phase.kind === "opening") this.#open(subscription, subscription.phase, turn);
+    this.#sendStatus(subscription, turn);
+    while (subscription.phase.kind !== "live" || subscription.phase.cursor < subscription.view.rows.lastSeq) {
+      if (subscription.phase.kind === "live") this.#startSending(session, subscription, subscription.phase.cursor, turn);
+      if (!this.#send(subscription, turn)) {
+        turn.behind.push(subscription.view.id);
+        return;
+      }
+    }
+  }
+
+  /** Answers the subscription and settles where it starts. */
+  #open(subscription: Subscription, phase: Subscription["phase"] & { kind: "opening" }, turn: Turn): void {
+    const { view } = subscription;
+    let { cursor, reason } = phase;
+    if (cursor !== undefined && cursor < view.rows.floor) {
+      cursor = undefined;
+      reason = "floor";
+    } else if (cursor !== undefined && cursor < view.rows.lastSeq && this.#options.cuts.delta(view, cursor) === undefined) {
+      cursor = undefined;
+      reason = "smaller";
+    }
+    const answer = this.#subscribed(subscription, phase.request, cursor === undefined ? reason : undefined);
+    this.#push(turn, new Frame(JSON.stringify(answer)));
+    if (cursor === undefined) this.#startSnapshot(subscription);
+    else subscription.phase = { kind: "live", cursor };
+  }
+
+  #startSending(session: Session, subscription: Subscription, cursor: number, turn: Turn): void {
+    const { view } = subscription;
+    const cut = this.#options.cuts.delta(view, cursor);
+    if (cut !== undefined) {
+      cut.readers++;
+      subscription.phase = { kind: "sending", cut, nextFrame: 0 };
+      return;
+    }
+    const reason = cursor < view.rows.floor ? "floor" : "smaller";
+    if (reason === "floor") {
+      const notice: Notice = {
+        op: "DISPATCH", type: "NOTICE", code: "RESET", view: view.id, reason,
+        message: "The connection was slower than the view's memory of removed rows; the view starts anew.",
+      };
+      this.#push(turn, new Frame(JSON.stringify(notice)));
+    }
+    this.stats.resets.set(reason, (this.stats.resets.get(reason) ?? 0) + 1);
+    this.#options.onReset(session, view.id, reason);
+    this.#startSnapshot(subscription);
+  }
+
+  #startSnapshot(subscription: Subscription): void {
+    const cut: Cut = this.#options.cuts.snapshot(subscription.view);
+    cut.readers++;
+    subscription.phase = { kind: "sending", cut, nextFrame: 0 };
+  }
+
+  /** Sends frames of the cut under way while there is room. Returns whether it is through. */
+  #send(subscription: Subscription, turn: Turn): boolean {
+    if (subscription.phase.kind !== "sending") return true;
+    const { cut } = subscription.phase;
+    let { nextFrame } = subscription.phase;
+    while (nextFrame < cut.frameCount) {
+      if (turn.room <= 0) {
+        subscription.phase = { kind: "sending", cut, nextFrame };
+        return false;
+      }
+      this.#push(turn, cut.frame(nextFrame++));
+    }
+    cut.readers--;
+    subscription.phase = { kind: "live", cursor: cut.seq };
+    return true;
+  }
+
+  #sendStatus(subscription: Subscription, turn: Turn): void {
+    const { states } = this.#options;
+    const version = states.version(subscription.view.channel);
+    if (subscription.statusVersion === version) return;
+    subscription.statusVersion = version;
+    const frame = states.frame(subscription.view.channel);
+    if (frame !== undefined && !turn.frames.includes(frame)) this.#push(turn, frame);
+  }
+
+  #push(turn: Turn, frame: Frame): void {
+    turn.frames.push(frame);
+    turn.room -= frame.bytes.length;
+  }
+
+  #subscribed({ view }: Subscription, request: { id?: number; index: number }, reason: Subscribed["reason"]): Subscribed {
+    const channel = this.#declaration(view.channel);
+    const sent = projectedColumns(channel, view.query);
+    return {
+      op: "DISPATCH",
+      type: "SUBSCRIBED",
+      ...request,
+      channel: view.channel,
+      view: view.id,
+      epoch: this.#options.epoch,
+      key: channel.key,
+      columns: channel.columns.filter(({ name }) => sent === undefined || sent.includes(name)),
+      order_by: view.query.order_by ?? [],
+      mode: reason === undefined ? "delta" : "snapshot",
+      ...(reason !== undefined && { reason }),
+    };
+  }
+
+  #declaration(name: string): ChannelDeclaration {
+    const table = this.#options.replica.table(name);
+    if (table === undefined) throw new Error(`Invariant broken: a view of "${name}" without its table`);
+    return table.channel;
+  }
+
+  #sharedWatermark(): Frame {
+    this.#watermark ??= this.#watermarkFrame(undefined);
+    return this.#watermark;
+  }
+
+  #watermarkFrame(behind: readonly string[] | undefined): Frame {
+    const { replica, states, now } = this.#options;
+    const watermark: Watermark = {
+      op: "DISPATCH",
+      type: "WATERMARK",
+      seq: replica.seq,
+      server_time_unix_ms: now(),
+      ...(this.#oldestCommitMs !== undefined && { oldest_commit_unix_ms: this.#oldestCommitMs }),
+      as_of: states.asOf,
+      ...(behind !== undefined && { behind }),
+    };
+    return new Frame(JSON.stringify(watermark));
+  }
+}
