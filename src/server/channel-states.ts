@@ -96,7 +96,10 @@ export class ChannelStates {
     state.frame = undefined;
   }
 
-  #message({ channel, status, sinceMs, reason, source, rows, total }: ChannelState): ChannelStatus {
+  #message({ channel, status, sinceMs, reason, source }: ChannelState): ChannelStatus {
+    const table = this.#replica.table(channel);
+    const rows = table?.rows.size ?? 0;
+    const total = table?.total;
     return {
       op: "DISPATCH",
       type: "CHANNEL_STATUS",

@@ -4,6 +4,7 @@ import { TidemarkError } from "../std/errors.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
+import type { TypedChannel } from "../protocol/typed-channel.ts";
 import { declareChannel, type ChannelDeclaration } from "../table/channel.ts";
 import type { ChannelBounds } from "../table/limits.ts";
 import type { Policy } from "./access.ts";
@@ -24,14 +25,12 @@ export interface ChannelOptions<R> {
 }
 
 /** What `channel()` returns: its options with the row's type set aside. */
-export interface ChannelDefinition<R = Row> {
+export interface ChannelDefinition<R = Row> extends TypedChannel<R> {
   readonly key: readonly string[];
   readonly row: StandardSchemaV1 | undefined;
   readonly columns: readonly Column[];
   readonly bounds: Partial<ChannelBounds>;
   readonly policy: Policy | undefined;
-  /** Only a type: what `createClient<typeof channels>` reads. */
-  readonly rowType?: R;
 }
 
 /**
@@ -48,9 +47,6 @@ export function channel<R extends object = Row>(options: ChannelOptions<R>): Cha
   });
   return { key: typeof key === "string" ? [key] : key, row, columns, bounds, policy };
 }
-
-/** The row type of a channel definition. */
-export type RowOf<D> = D extends ChannelDefinition<infer R> ? R : never;
 
 export function declarationOf(name: string, { key, columns, bounds }: ChannelDefinition<unknown>): ChannelDeclaration {
   return declareChannel({ name, key, columns, bounds });

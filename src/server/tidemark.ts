@@ -12,6 +12,7 @@ import { TidemarkError } from "../std/errors.ts";
 import { systemRandom, type Random } from "../std/random.ts";
 import type { LogLimits } from "../log/limits.ts";
 import { MemoryLog } from "../log/memory.ts";
+import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
 import type { ViewLimits } from "../table/limits.ts";
@@ -19,7 +20,7 @@ import { Replica } from "../table/replica.ts";
 import { Access, type Authenticate, type Policy } from "./access.ts";
 import { Bootstrap } from "./bootstrap.ts";
 import { CATALOG, CATALOG_CHANNEL, Catalog, type RefusedTable } from "./catalog.ts";
-import { checkRow, declarationOf, Transaction, type ChannelDefinition, type RowOf } from "./channel.ts";
+import { checkRow, declarationOf, Transaction, type ChannelDefinition } from "./channel.ts";
 import { ChannelStates } from "./channel-states.ts";
 import { CutCache } from "./cut-cache.ts";
 import { Gateway } from "./gateway.ts";
@@ -31,7 +32,7 @@ import { Turns } from "./turns.ts";
 import { TurnWriter } from "./turn-writer.ts";
 import { refuseUpgrade, WebSocketDoor } from "./websocket.ts";
 
-export type Channels = Readonly<Record<string, ChannelDefinition<never>>>;
+export type Channels = Readonly<Record<string, ChannelDefinition<unknown>>>;
 
 export interface TidemarkOptions<C extends Channels = Channels> {
   /** Channels that this program writes. Sources bring their own. */

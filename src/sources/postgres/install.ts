@@ -1,0 +1,175 @@
+/**
+ * What stands in the database: schema `tidemark` with an outbox, a lease, the readers, and one
+ * capture function per table with its triggers. Installing again changes only what differs;
+ * uninstalling leaves nothing.
+ *
+ * A trigger writes which key changed, never the row: the reader fetches rows as of its own
+ * snapshot, so the order in which triggers fire can't matter, and wide rows cost writers nothing.
+ */
+import { createHash } from "node:crypto";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { asText, ident, literal, type SqlSession } from "./sql.ts";
+import { qualified, type Table, type TableColumn } from "./tables.ts";
+
+export const BELL = "tidemark_bell";
+const SCHEMA_VERSION = "1";
+const SCHEMA_COMMENT = `Tidemark change capture, version ${SCHEMA_VERSION}. Remove with: tidemark uninstall`;
+const MIN_SERVER_VERSION = 130_000;
+
+/** Set to two times the lease's end in unix seconds, plus one while the reader sleeps. */
+const SCHEMA = [
+  "CREATE SCHEMA tidemark",
+  `COMMENT ON SCHEMA tidemark IS ${literal(SCHEMA_COMMENT)}`,
+  // Not logged: after a crash the reader copies anew, and writers are spared the WAL.
+  `CREATE UNLOGGED TABLE tidemark.outbox (
+     xid xid8 NOT NULL, tab bigint NOT NULL, key jsonb, delta smallint NOT NULL
+   ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_analyze_threshold = 1000000)`,
+  "CREATE INDEX outbox_xid ON tidemark.outbox (xid)",
+  // A sequence, because its value is outside of transactions: a writer always sees the newest lease.
+  "CREATE SEQUENCE tidemark.lease MINVALUE 0",
+  "CREATE TABLE tidemark.reader (id text PRIMARY KEY, position pg_snapshot, lease_until timestamptz NOT NULL)",
+];
+
+export interface InstallReport {
+  readonly createdSchema: boolean;
+  /** Channels whose triggers were created or replaced. */
+  readonly installed: readonly string[];
+  /** Channels whose triggers were in place. */
+  readonly unchanged: readonly string[];
+}
+
+/** @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` */
+export async function install(session: SqlSession, tables: readonly Table[], lockTimeoutMs: number): Promise<InstallReport> {
+  await refuseUnfit(session);
+  const createdSchema = await ensureSchema(session);
+  const installed: string[] = [];
+  const unchanged: string[] = [];
+  for (const table of tables) {
+    (await ensureTriggers(session, table, lockTimeoutMs)) ? installed.push(table.channel) : unchanged.push(table.channel);
+  }
+  return { createdSchema, installed, unchanged };
+}
+
+/** Removes schema, functions and triggers. Returns the tables that had triggers, or undefined when there was nothing. */
+export async function uninstall(session: SqlSession): Promise<readonly string[] | undefined> {
+  const found = await session.query("SELECT 1 FROM pg_namespace WHERE nspname = 'tidemark'");
+  if (found.length === 0) return undefined;
+  const tables = await session.query(
+    `SELECT DISTINCT c.oid::regclass::text AS name
+       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE p.pronamespace = 'tidemark'::regnamespace AND NOT c.relispartition ORDER BY 1`,
+  );
+  await session.query("SET client_min_messages = warning");
+  await session.query("DROP SCHEMA tidemark CASCADE");
+  return tables.map(({ name }) => asText(name));
+}
+
+async function refuseUnfit(session: SqlSession): Promise<void> {
+  const [row] = await session.query(
+    "SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery()::text AS standby",
+  );
+  if (Number(row?.["version"]) < MIN_SERVER_VERSION) {
+    throw new TidemarkError("DATABASE_REFUSED", "Tidemark needs Postgres 13 or later, for 64-bit transaction ids.");
+  }
+  if (row?.["standby"] === "true") {
+    throw new TidemarkError("DATABASE_REFUSED", "This server is a standby and takes no triggers. Connect to the primary.");
+  }
+}
+
+async function ensureSchema(session: SqlSession): Promise<boolean> {
+  const [existing] = await session.query("SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = 'tidemark'");
+  if (existing !== undefined) {
+    if (existing["comment"] === SCHEMA_COMMENT) return false;
+    throw new TidemarkError("DATABASE_REFUSED", "The database has a schema \"tidemark\" that this version did not make. Run tidemark uninstall, or rename it.");
+  }
+  const [rights] = await session.query(
+    "SELECT has_database_privilege(current_database(), 'CREATE')::text AS create, current_user::text AS role, current_database()::text AS database",
+  );
+  if (rights?.["create"] !== "true") {
+    const role = ident(asText(rights?.["role"]));
+    const database = ident(asText(rights?.["database"]));
+    throw new TidemarkError("MISSING_GRANT", `Role ${role} may not create the schema "tidemark". Run: GRANT CREATE ON DATABASE ${database} TO ${role};`);
+  }
+  await session.transaction("write", async (queries) => {
+    for (const statement of SCHEMA) await queries.query(statement);
+  });
+  return true;
+}
+
+/** Returns whether anything had to be changed. */
+async function ensureTriggers(session: SqlSession, table: Table, lockTimeoutMs: number): Promise<boolean> {
+  const statements = triggerStatements(table);
+  const fingerprint = createHash("sha256").update(JSON.stringify(statements)).digest("hex").slice(0, 16);
+  const name = `capture_${table.oid}`;
+  const [state] = await session.query(
+    `SELECT obj_description(p.oid, 'pg_proc') AS fingerprint,
+            (SELECT count(*)::int FROM pg_trigger t WHERE t.tgrelid = $2::oid AND t.tgfoid = p.oid AND t.tgenabled <> 'D') AS triggers
+       FROM pg_proc p WHERE p.pronamespace = 'tidemark'::regnamespace AND p.proname = $1`,
+    [name, table.oid],
+  );
+  if (state?.["fingerprint"] === fingerprint && state["triggers"] === 2) return false;
+  try {
+    await session.transaction("write", async (queries) => {
+      await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+      for (const statement of statements) await queries.query(statement);
+      await queries.query(`COMMENT ON FUNCTION tidemark.${name}() IS ${literal(fingerprint)}`);
+    });
+  } catch (cause) {
+    const hint = (cause as { code?: string }).code === "55P03"
+      ? `A transaction holds a lock on it for longer than ${lockTimeoutMs} ms; try again when it has ended.`
+      : "";
+    throw new TidemarkError("TABLE_REFUSED", `Triggers on ${table.channel} could not be installed: ${messageOf(cause)}. ${hint}`.trim(), { cause });
+  }
+  return true;
+}
+
+function triggerStatements(table: Table): readonly string[] {
+  const functionName = `tidemark.capture_${table.oid}()`;
+  const target = qualified(table);
+  return [
+    captureFunction(table),
+    `REVOKE ALL ON FUNCTION ${functionName} FROM PUBLIC`,
+    `DROP TRIGGER IF EXISTS tidemark_rows ON ${target}`,
+    `DROP TRIGGER IF EXISTS tidemark_truncate ON ${target}`,
+    `CREATE TRIGGER tidemark_rows AFTER INSERT OR UPDATE OR DELETE ON ${target} FOR EACH ROW EXECUTE FUNCTION ${functionName}`,
+    `CREATE TRIGGER tidemark_truncate AFTER TRUNCATE ON ${target} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}`,
+    // Fire for replicated changes too; only the owner may say so.
+    ...(table.isOwned
+      ? [`ALTER TABLE ${target} ENABLE ALWAYS TRIGGER tidemark_rows`, `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER tidemark_truncate`]
+      : []),
+  ];
+}
+
+function captureFunction({ oid, key }: Table): string {
+  const keyOfRow = (row: "OLD" | "NEW"): string => `pg_catalog.jsonb_build_array(${key.map(({ name }) => `${row}.${ident(name)}`).join(", ")})`;
+  const insert = (...rows: string[]): string =>
+    `INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES ${rows.map((row) => `(pg_catalog.pg_current_xact_id(), ${oid}, ${row})`).join(", ")};`;
+  const isSameKey = key.map((column) => `${comparable("OLD", column)} IS NOT DISTINCT FROM ${comparable("NEW", column)}`).join(" AND ");
+  return `CREATE OR REPLACE FUNCTION tidemark.capture_${oid}() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $capture$
+DECLARE lease bigint;
+BEGIN
+  SELECT last_value INTO lease FROM tidemark.lease;
+  IF (lease >> 1) < extract(epoch FROM clock_timestamp()) THEN RETURN NULL; END IF;
+  IF TG_OP = 'UPDATE' THEN
+    IF ${isSameKey} THEN
+      ${insert(`${keyOfRow("NEW")}, 0`)}
+    ELSE
+      ${insert(`${keyOfRow("OLD")}, -1`, `${keyOfRow("NEW")}, 1`)}
+    END IF;
+  ELSIF TG_OP = 'INSERT' THEN
+    ${insert(`${keyOfRow("NEW")}, 1`)}
+  ELSIF TG_OP = 'DELETE' THEN
+    ${insert(`${keyOfRow("OLD")}, -1`)}
+  ELSE
+    ${insert("NULL, 0")}
+  END IF;
+  IF lease & 1 = 1 THEN PERFORM pg_notify('${BELL}', ''); END IF;
+  RETURN NULL;
+END $capture$`;
+}
+
+/** Values that are equal but read differently (1.0 and 1.00, or two spellings of a citext) are different keys here. */
+function comparable(row: "OLD" | "NEW", { name, type }: TableColumn): string {
+  return type === "integer" || type === "bigint" ? `${row}.${ident(name)}` : `${row}.${ident(name)}::text`;
+}

@@ -1,0 +1,105 @@
+/**
+ * The reader's lease: while it lives, triggers write to the outbox; when it ends, they stop, which
+ * bounds the outbox when nobody reads. It stands in a sequence, outside of transactions, so every
+ * writer sees its newest value whatever its own snapshot. All times are the database's.
+ */
+import { asText, type SqlSession } from "./sql.ts";
+import type { Position } from "./statements.ts";
+
+export interface LeaseOptions {
+  readonly readerId: string;
+  readonly leaseSeconds: number;
+}
+
+export class Lease {
+  readonly #options: LeaseOptions;
+  #untilSeconds = 0;
+  #isAsleep = false;
+  #otherReaders = 0;
+
+  constructor(options: LeaseOptions) {
+    this.#options = options;
+  }
+
+  get isAsleep(): boolean {
+    return this.#isAsleep;
+  }
+
+  /** Until when, in the database's unix seconds, everything written is captured. */
+  get untilSeconds(): number {
+    return this.#untilSeconds;
+  }
+
+  /** Other servers read the same database; their sleep and ours would cross, so nobody sleeps. */
+  get isShared(): boolean {
+    return this.#otherReaders > 0;
+  }
+
+  /** Begins a lease. Everything written by transactions that start from now on is captured. */
+  async begin(session: SqlSession): Promise<void> {
+    const { readerId, leaseSeconds } = this.#options;
+    this.#isAsleep = false;
+    await session.query(
+      `INSERT INTO tidemark.reader (id, lease_until) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+       ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
+      [readerId, leaseSeconds],
+    );
+    await this.#set(session);
+  }
+
+  /**
+   * Extends the lease. Returns false when it had ended before, or others removed this reader:
+   * then changes may have gone uncaptured and a copy is due.
+   */
+  async renew(session: SqlSession, position: Position): Promise<boolean> {
+    const { readerId, leaseSeconds } = this.#options;
+    const formerUntil = this.#untilSeconds;
+    await this.#set(session);
+    const [row] = await session.query(
+      `WITH gone AS (DELETE FROM tidemark.reader WHERE lease_until < clock_timestamp() AND id <> $1 RETURNING id),
+            mine AS (UPDATE tidemark.reader SET position = $2::pg_snapshot, lease_until = clock_timestamp() + make_interval(secs => $3)
+                      WHERE id = $1 RETURNING id)
+       SELECT (SELECT count(*)::int FROM mine) AS mine,
+              (SELECT count(*)::int FROM tidemark.reader WHERE id <> $1 AND lease_until >= clock_timestamp()) AS others,
+              extract(epoch FROM clock_timestamp())::text AS now`,
+      [readerId, position.text, leaseSeconds],
+    );
+    this.#otherReaders = Number(row?.["others"]);
+    return row?.["mine"] === 1 && Number(row["now"]) < formerUntil;
+  }
+
+  /** Asleep, writers ring the bell. */
+  async setAsleep(session: SqlSession, isAsleep: boolean): Promise<void> {
+    this.#isAsleep = isAsleep;
+    const until = Math.floor(this.#untilSeconds);
+    await session.query(`SELECT setval('tidemark.lease', (${until}::bigint << 1) + ${isAsleep ? 1 : 0})`);
+  }
+
+  /** Deletes captured changes that every living reader has behind it. */
+  async prune(session: SqlSession, position: Position): Promise<void> {
+    await session.query(
+      `DELETE FROM tidemark.outbox o
+        WHERE xid < $1::xid8 AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
+          AND NOT EXISTS (SELECT 1 FROM tidemark.reader r WHERE r.id <> $3 AND r.lease_until >= clock_timestamp()
+                             AND (r.position IS NULL OR NOT pg_visible_in_snapshot(o.xid, r.position)))`,
+      [position.xmax, position.text, this.#options.readerId],
+    );
+  }
+
+  /** Gives the lease back; without other readers, triggers stop writing at once. */
+  async end(session: SqlSession): Promise<void> {
+    await session.query("DELETE FROM tidemark.reader WHERE id = $1", [this.#options.readerId]);
+    await session.query(
+      "SELECT setval('tidemark.lease', 0) WHERE NOT EXISTS (SELECT 1 FROM tidemark.reader WHERE lease_until >= clock_timestamp())",
+    );
+  }
+
+  async #set(session: SqlSession): Promise<void> {
+    const [row] = await session.query(
+      `SELECT (setval('tidemark.lease',
+                greatest((SELECT last_value FROM tidemark.lease) >> 1, ceil(extract(epoch FROM clock_timestamp()))::bigint + $1) << 1 | $2) >> 1)::text AS until`,
+      [this.#options.leaseSeconds, this.#isAsleep ? 1 : 0],
+    );
+    this.#untilSeconds = Number(asText(row?.["until"]));
+  }
+}

@@ -1,0 +1,23 @@
+/** When the reader reads next: fast while changes come, slower when they stop, asleep after a while. Pure. */
+import type { PostgresLimits } from "./limits.ts";
+
+export interface Pace {
+  readonly delayMs: number;
+  /** Since when nothing has changed. */
+  readonly quietSinceMs: number;
+  readonly isAsleep: boolean;
+}
+
+type PacingLimits = Pick<PostgresLimits, "pollMs" | "pollIdleMsMax" | "sleepAfterMs" | "pollAsleepMs">;
+
+export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
+  return { delayMs: pollMs, quietSinceMs: nowMs, isAsleep: false };
+}
+
+/** `maySleep` is false where other readers would be left without a bell. */
+export function nextPace(pace: Pace, read: { readonly changes: number; readonly nowMs: number; readonly maySleep: boolean }, limits: PacingLimits): Pace {
+  if (read.changes > 0) return firstPace(read.nowMs, limits);
+  const isAsleep = read.maySleep && read.nowMs - pace.quietSinceMs >= limits.sleepAfterMs;
+  const delayMs = isAsleep ? limits.pollAsleepMs : Math.min(limits.pollIdleMsMax, pace.delayMs * 2);
+  return { delayMs, quietSinceMs: pace.quietSinceMs, isAsleep };
+}

@@ -1,0 +1,189 @@
+/**
+ * Reads one connection's worth: copies the tables as of a snapshot, then again and again asks what
+ * became visible since, and appends it as one commit. Where that can't be known (a restart, an
+ * ended lease, a TRUNCATE, a huge transaction) it copies instead; equal rows change nothing.
+ *
+ * A commit holds everything that became visible between two reads, rows as of the later one. A
+ * transaction is never split, and the last writer of a row wins by construction.
+ */
+import type { ChannelChange, KeyedRow } from "../../log/log.ts";
+import type { ChannelBounds } from "../../table/limits.ts";
+import type { SourceContext } from "../source.ts";
+import { copyTable } from "./copy.ts";
+import type { Lease } from "./lease.ts";
+import type { PostgresLimits } from "./limits.ts";
+import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
+import {
+  DEALLOCATE_STATEMENT, HEADER_STATEMENT, keyText, parsePosition, parseRead, prepareStatement, readStatement,
+  type Position, type ReadChange, type ReadHeader,
+} from "./statements.ts";
+import type { Table } from "./tables.ts";
+
+export interface ReaderOptions {
+  readonly tables: readonly Table[];
+  readonly bounds: ReadonlyMap<string, ChannelBounds>;
+  readonly limits: PostgresLimits;
+  readonly lease: Lease;
+  readonly context: SourceContext;
+}
+
+/** What is known across connections. */
+interface Standing {
+  readonly position: Position;
+  readonly startedAt: string;
+  /** Transactions that may have written before the lease began. When one ends, everything is copied. */
+  readonly uncaptured: ReadonlySet<string>;
+}
+
+/** Values must read the same whatever the role's or the database's own settings are. */
+const FORMAT_SETTINGS = [
+  "SET TimeZone = 'UTC'", "SET DateStyle = 'ISO'", "SET IntervalStyle = 'postgres'",
+  "SET bytea_output = 'hex'", "SET extra_float_digits = 1",
+];
+
+/** Reads touch few rows, by index; the planner has no statistics of an outbox to know that. */
+const PLAN_SETTINGS = [
+  "SET jit = off", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+  "SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
+  "SET plan_cache_mode = force_generic_plan",
+];
+
+export class Reader {
+  readonly #options: ReaderOptions;
+  readonly #tables: ReadonlyMap<number, Table>;
+  readonly #totals = new Map<number, number>();
+  #standing: Standing | undefined;
+
+  constructor(options: ReaderOptions) {
+    this.#options = options;
+    this.#tables = new Map(options.tables.map((table) => [table.oid, table]));
+  }
+
+  get position(): Position | undefined {
+    return this.#standing?.position;
+  }
+
+  /** Makes a fresh connection ready, and copies unless reading can continue where it stood. */
+  async prepare(session: SqlSession): Promise<void> {
+    for (const setting of [...FORMAT_SETTINGS, ...(session.isShared ? [] : PLAN_SETTINGS)]) await session.query(setting);
+    if (session.isShared) await session.query(DEALLOCATE_STATEMENT);
+    await session.query(prepareStatement(this.#options.tables, this.#options.limits.commitRowsMax + 1));
+    const standing = this.#standing;
+    const header = await readHeader(session);
+    const continues =
+      standing !== undefined && standing.startedAt === header.startedAt && (await this.#options.lease.renew(session, standing.position));
+    if (!continues) await this.copyAll(session);
+  }
+
+  /** Copies every table as of one snapshot, in one commit. */
+  async copyAll(session: SqlSession): Promise<void> {
+    const { lease, tables, context } = this.#options;
+    await lease.begin(session);
+    const before = parsePosition((await readHeader(session)).snapshot);
+    await session.transaction("snapshot", async (queries) => {
+      const header = await readHeader(queries);
+      const position = parsePosition(header.snapshot);
+      const changes = await this.#copy(queries, tables);
+      await context.append({ changes, position: position.text });
+      this.#standing = { position, startedAt: header.startedAt, uncaptured: intersection(before.inProgress, position.inProgress) };
+    });
+    context.logger.info({ tables: tables.length, position: this.#standing?.position.text }, "tables copied");
+  }
+
+  /**
+   * Reads and appends what became visible since the position. Returns how many keys changed.
+   * @throws what the connection throws; nothing is skipped, the position moves with the append
+   */
+  async read(session: SqlSession): Promise<number> {
+    const standing = this.#standing;
+    if (standing === undefined) throw new Error("Invariant broken: read before copy");
+    const { context, lease, limits } = this.#options;
+    const beganMs = context.clock.now();
+    const { header, changes } = parseRead(await session.query(readStatement(standing.position)), this.#tables);
+    const position = parsePosition(header.snapshot);
+    const hasLapsed = header.nowSeconds >= lease.untilSeconds;
+    if (hasLapsed || header.startedAt !== standing.startedAt || hasEnded(standing.uncaptured, position)) {
+      await this.copyAll(session);
+    } else if (changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
+      await this.#readWithReloads(session, standing);
+    } else {
+      if (changes.length > 0) await context.append({ changes: this.#changesOf(changes), position: position.text });
+      this.#standing = { ...standing, position };
+    }
+    context.setAsOf(beganMs);
+    return changes.length;
+  }
+
+  /** Reads again in a transaction, so that tables that must be copied are as of the same moment as the rest. */
+  async #readWithReloads(session: SqlSession, standing: Standing): Promise<void> {
+    const { context, limits } = this.#options;
+    await session.transaction("snapshot", async (queries) => {
+      const { header, changes } = parseRead(await queries.query(readStatement(standing.position)), this.#tables);
+      const isCut = changes.length > limits.commitRowsMax;
+      const touched = isCut ? await this.#touchedTables(queries, standing.position) : [];
+      const reload = new Set([...touched, ...changes.flatMap(({ table, key }) => (key === undefined ? [table] : []))]);
+      const rest = this.#changesOf(changes.filter(({ table }) => !reload.has(table)));
+      const position = parsePosition(header.snapshot);
+      const copies = await this.#copy(queries, [...reload]);
+      await context.append({ changes: [...rest, ...copies], position: position.text });
+      this.#standing = { ...standing, position };
+      context.logger.info({ tables: [...reload].map(({ channel }) => channel), cut: isCut }, "tables reloaded");
+    });
+  }
+
+  /** With more changes than one commit takes, every table among them is copied. */
+  async #touchedTables(session: SqlQueries, { xmax, inProgress }: Position): Promise<readonly Table[]> {
+    const rows = await session.query(
+      "SELECT DISTINCT tab::text AS tab FROM tidemark.outbox WHERE xid >= $1::xid8 OR xid = ANY ($2::xid8[])",
+      [xmax, `{${inProgress.join(",")}}`],
+    );
+    return rows.flatMap(({ tab }) => this.#tables.get(Number(asText(tab))) ?? []);
+  }
+
+  async #copy(session: SqlQueries, tables: readonly Table[]): Promise<readonly ChannelChange[]> {
+    const { bounds, limits } = this.#options;
+    // Here whole tables are read, which is what these plans are for.
+    for (const plan of ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]) await session.query(`SET LOCAL ${plan} = on`);
+    const changes: ChannelChange[] = [];
+    for (const table of tables) {
+      const channelBounds = bounds.get(table.channel);
+      if (channelBounds === undefined) throw new Error(`Invariant broken: ${table.channel} has no bounds`);
+      const { change, total } = await copyTable(session, table, channelBounds, limits);
+      this.#totals.set(table.oid, total);
+      changes.push(change);
+    }
+    return changes;
+  }
+
+  #changesOf(changes: readonly ReadChange[]): readonly ChannelChange[] {
+    const byTable = new Map<Table, { upserts: Map<string, KeyedRow>; removes: Set<string>; delta: number }>();
+    for (const { table, key, delta, row } of changes) {
+      let gathered = byTable.get(table);
+      if (gathered === undefined) byTable.set(table, (gathered = { upserts: new Map(), removes: new Set(), delta: 0 }));
+      gathered.delta += delta;
+      // A row found under a key that is spelled otherwise now: the old spelling leaves.
+      const present = row === undefined ? undefined : { key: keyText(row, table), row };
+      if (present !== undefined) gathered.upserts.set(present.key, present);
+      if (key !== undefined && key !== present?.key) gathered.removes.add(key);
+    }
+    return [...byTable].map(([table, { upserts, removes, delta }]) => {
+      const total = Math.max(0, (this.#totals.get(table.oid) ?? 0) + delta);
+      this.#totals.set(table.oid, total);
+      return { channel: table.channel, upserts: [...upserts.values()], removes: [...removes].filter((key) => !upserts.has(key)), total };
+    });
+  }
+}
+
+async function readHeader(session: SqlQueries): Promise<ReadHeader> {
+  const [row] = await session.query(HEADER_STATEMENT);
+  return JSON.parse(asText(row?.["header"])) as ReadHeader;
+}
+
+function intersection(left: readonly string[], right: readonly string[]): ReadonlySet<string> {
+  return new Set(left.filter((item) => right.includes(item)));
+}
+
+function hasEnded(transactions: ReadonlySet<string>, { inProgress }: Position): boolean {
+  for (const transaction of transactions) if (!inProgress.includes(transaction)) return true;
+  return false;
+}

@@ -1,0 +1,231 @@
+/**
+ * The Postgres source by triggers and outbox: finds tables, installs what it needs, copies, then
+ * reads what became visible, on one connection. A lost connection makes its channels stale at
+ * once, is tried again with growing pauses, and continues where it stood.
+ */
+import type { Cancel } from "../../std/clock.ts";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { declareChannel, type ChannelDeclaration } from "../../table/channel.ts";
+import type { ChannelBounds } from "../../table/limits.ts";
+import type { Source, SourceContext } from "../source.ts";
+import { BELL, install, type InstallReport } from "./install.ts";
+import { Lease } from "./lease.ts";
+import { POSTGRES_LIMITS, type PostgresLimits } from "./limits.ts";
+import { firstPace, nextPace } from "./pacing.ts";
+import { Reader } from "./reader.ts";
+import type { SqlDatabase, SqlSession } from "./sql.ts";
+import { findTables, type Refused, type Table } from "./tables.ts";
+
+export interface PostgresSourceOptions {
+  readonly database: SqlDatabase;
+  /** Tables by name, or by schema.name. Default: all that can be live. */
+  readonly tables?: readonly string[] | undefined;
+  /** Default `postgres`. */
+  readonly name?: string;
+  /** Bounds of each table's channel. Default: 100,000 rows, 256 MiB. */
+  readonly bounds?: Partial<ChannelBounds>;
+  readonly limits?: Partial<PostgresLimits>;
+  /** Told once, after the first start. */
+  readonly onInstalled?: (report: PostgresReport) => void;
+}
+
+export interface PostgresReport extends InstallReport {
+  readonly database: string;
+  readonly tables: readonly string[];
+  readonly refused: readonly Refused[];
+}
+
+/** Errors that say that a table is no longer what it was at start. */
+const SHAPE_CHANGED = new Set(["42703", "42P01", "42804", "0A000"]);
+
+export class PostgresSource implements Source {
+  readonly name: string;
+  readonly #options: PostgresSourceOptions;
+  readonly #limits: PostgresLimits;
+  #context: SourceContext | undefined;
+  #reader: Reader | undefined;
+  #lease: Lease | undefined;
+  #session: SqlSession | undefined;
+  #isStopped = false;
+  #wake: () => void = () => {};
+  /** The bell rang while nobody waited. */
+  #hasRung = false;
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(options: PostgresSourceOptions) {
+    this.name = options.name ?? "postgres";
+    this.#options = options;
+    this.#limits = { ...POSTGRES_LIMITS, ...options.limits };
+  }
+
+  async start(context: SourceContext): Promise<void> {
+    this.#context = context;
+    const { database } = this.#options;
+    const session = await database.connect().catch((cause: unknown) => {
+      throw new TidemarkError("SOURCE_DOWN", `Can't connect to ${database.label}: ${messageOf(cause)}.`, { cause });
+    });
+    try {
+      const { tables, refused } = await findTables(session, this.#options.tables);
+      if (tables.length === 0) {
+        const reasons = refused.map(({ table, reason }) => `${table}: ${reason}`).join(" ");
+        throw new TidemarkError("TABLE_REFUSED", `No table of ${database.label} can be live. ${reasons || "It has none."}`);
+      }
+      const report = await install(session, tables, this.#limits.lockTimeoutMs);
+      const channels = tables.map((table) => declarationOf(table, this.#options.bounds));
+      for (const declaration of channels) context.declare(declaration);
+      for (const { table, reason } of refused) context.refuse({ table, reason });
+      this.#lease = new Lease({ readerId: context.random.id(16), leaseSeconds: this.#limits.leaseSeconds });
+      this.#reader = new Reader({
+        tables,
+        bounds: new Map(channels.map(({ name, bounds }) => [name, bounds])),
+        limits: this.#limits,
+        lease: this.#lease,
+        context,
+      });
+      this.#options.onInstalled?.({ ...report, database: database.label, tables: channels.map(({ name }) => name), refused });
+      await this.#attach(session);
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
+    this.#loop = this.#run();
+  }
+
+  async stop(): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#wake();
+    await this.#loop;
+    const session = this.#session;
+    this.#session = undefined;
+    if (session === undefined) return;
+    // Best effort: without it the lease ends by itself.
+    await this.#lease?.end(session).catch(() => {});
+    await session.close().catch(() => {});
+  }
+
+  /** Makes a connection the one that is read from. */
+  async #attach(session: SqlSession): Promise<void> {
+    this.#session = session;
+    session.onLost((reason) => {
+      if (this.#session !== session) return;
+      this.#session = undefined;
+      this.#stale(`connection lost: ${reason}`);
+      this.#wake();
+    });
+    await session.listen(BELL, () => {
+      this.#hasRung = true;
+      this.#wake();
+    });
+    await this.#need(this.#reader).prepare(session);
+    await this.#need(this.#reader).read(session);
+    this.#need(this.#context).setStatus({ status: "live" });
+  }
+
+  async #run(): Promise<void> {
+    let attempt = 0;
+    while (!this.#isStopped) {
+      try {
+        const session = this.#session ?? (await this.#reconnect());
+        attempt = 0;
+        await this.#readUntilLost(session);
+      } catch (error) {
+        this.#stale(this.#explain(error));
+        await this.#dropSession();
+        if (this.#isStopped) return;
+        await this.#wait(Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectBaseMs * 2 ** attempt++));
+      }
+    }
+  }
+
+  async #reconnect(): Promise<SqlSession> {
+    const session = await this.#options.database.connect();
+    try {
+      this.#need(this.#context).setStatus({ status: "catching_up", reason: "connected again, reading what was missed" });
+      await this.#attach(session);
+      return session;
+    } catch (error) {
+      this.#session = undefined;
+      await session.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #readUntilLost(session: SqlSession): Promise<void> {
+    const { clock } = this.#need(this.#context);
+    const reader = this.#need(this.#reader);
+    const lease = this.#need(this.#lease);
+    let pace = firstPace(clock.monotonic(), this.#limits);
+    let renewedMs = clock.monotonic();
+    let prunedMs = renewedMs;
+    let hasChanged = false;
+    while (this.#session === session && !this.#isStopped) {
+      const changes = await reader.read(session);
+      hasChanged ||= changes > 0;
+      const nowMs = clock.monotonic();
+      const { position } = reader;
+      if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
+        renewedMs = nowMs;
+        if (!(await lease.renew(session, position))) await reader.copyAll(session);
+      }
+      if (position !== undefined && hasChanged && nowMs - prunedMs >= this.#limits.pruneMs) {
+        prunedMs = nowMs;
+        hasChanged = false;
+        await lease.prune(session, position);
+      }
+      pace = nextPace(pace, { changes, nowMs, maySleep: !lease.isShared }, this.#limits);
+      if (pace.isAsleep !== lease.isAsleep) {
+        await lease.setAsleep(session, pace.isAsleep);
+        // One more read before sleeping: who wrote until now may not have heard that they should ring.
+        if (pace.isAsleep) continue;
+      }
+      await this.#wait(pace.delayMs);
+    }
+  }
+
+  /** Waits, or less when the bell rings, the connection is lost, or we stop. */
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      let cancel: Cancel = () => {};
+      const done = (): void => {
+        cancel();
+        this.#hasRung = false;
+        this.#wake = () => {};
+        resolve();
+      };
+      this.#wake = done;
+      cancel = this.#need(this.#context).clock.after(delayMs, done);
+      if (this.#isStopped || this.#hasRung) done();
+    });
+  }
+
+  #stale(reason: string): void {
+    if (!this.#isStopped) this.#need(this.#context).setStatus({ status: "stale", reason });
+  }
+
+  async #dropSession(): Promise<void> {
+    const session = this.#session;
+    this.#session = undefined;
+    await session?.close().catch(() => {});
+  }
+
+  #explain(error: unknown): string {
+    const code = (error as { code?: unknown } | null)?.code;
+    const base = `${this.#options.database.label}: ${messageOf(error)}`;
+    return typeof code === "string" && SHAPE_CHANGED.has(code) ? `${base}. A table was altered; restart Tidemark to read its new shape.` : base;
+  }
+
+  #need<T>(value: T | undefined): T {
+    if (value === undefined) throw new Error("Invariant broken: used before start");
+    return value;
+  }
+}
+
+function declarationOf({ channel, key, columns }: Table, bounds: Partial<ChannelBounds> | undefined): ChannelDeclaration {
+  return declareChannel({
+    name: channel,
+    key: key.map(({ name }) => name),
+    columns: columns.map(({ name, type }) => ({ name, type })),
+    ...(bounds !== undefined && { bounds }),
+  });
+}

@@ -1,0 +1,52 @@
+/**
+ * The little that the source asks of a Postgres connection, so that a server and the embedded
+ * PGlite run the same code. Statements ask for text wherever a driver might convert.
+ */
+
+export type SqlRow = Readonly<Record<string, unknown>>;
+
+export interface SqlQueries {
+  /** Runs one statement. Values that are not null come as the driver reads them. */
+  query(text: string, parameters?: readonly unknown[]): Promise<readonly SqlRow[]>;
+}
+
+/** `snapshot` reads everything as of one moment and writes nothing. */
+export type TransactionMode = "write" | "snapshot";
+
+export const TRANSACTION_SETTINGS: Readonly<Record<TransactionMode, string>> = {
+  write: "SET TRANSACTION READ WRITE",
+  snapshot: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+};
+
+export interface SqlSession extends SqlQueries {
+  /** The application works on this very connection too, so settings must not suit the reader alone. */
+  readonly isShared: boolean;
+  /** Runs `run` in a transaction; rolls back and rethrows when it throws. */
+  transaction<T>(mode: TransactionMode, run: (queries: SqlQueries) => Promise<T>): Promise<T>;
+  /** Calls back for each NOTIFY on `channel`. */
+  listen(channel: string, onNotify: () => void): Promise<void>;
+  /** Calls back once when the connection breaks by itself. */
+  onLost(callback: (reason: string) => void): void;
+  close(): Promise<void>;
+}
+
+export interface SqlDatabase {
+  /** For messages: host and database, never credentials. */
+  readonly label: string;
+  connect(): Promise<SqlSession>;
+}
+
+/** Quotes an identifier. */
+export function ident(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+/** Quotes a literal. */
+export function literal(text: string): string {
+  const quoted = `'${text.replaceAll("'", "''")}'`;
+  return text.includes("\\") ? ` E${quoted.replaceAll("\\", "\\\\")}` : quoted;
+}
+
+export function asText(value: unknown): string {
+  return typeof value === "string" ? value : String(value);
+}

@@ -1,0 +1,23 @@
+import { expect, it } from "vitest";
+import { createTidemark, channel } from "../src/index.ts";
+import { createClient } from "../src/client/node.ts";
+import { pino } from "pino";
+it("works", async () => {
+  const channels = { trades: channel<{id:string; n:number}>({ key: "id" }) };
+  const t = createTidemark({ channels, logger: pino({level:"silent"}) });
+  const { url } = await t.listen({ port: 0 });
+  await t.channel("trades").upsert([{id:"a",n:1},{id:"b",n:2}]);
+  const c = createClient<typeof channels>({ url: url + "/v2/stream" });
+  const v = c.live({ channel: "trades", where: { column: "n", gt: 1 }, order_by: [{column:"n",direction:"desc"}] });
+  let n = 0;
+  v.subscribe(() => { n++; });
+  await expect.poll(() => v.getSnapshot().status).toBe("live");
+  expect(v.getSnapshot().rows).toEqual([{id:"b",n:2}]);
+  await t.channel("trades").upsert([{id:"a",n:5},{id:"c",n:0}]);
+  await expect.poll(() => v.getSnapshot().rows).toEqual([{id:"a",n:5},{id:"b",n:2}]);
+  await t.channel("trades").remove("b");
+  await expect.poll(() => v.getSnapshot().rows.length).toBe(1);
+  console.log(v.getSnapshot(), await (await fetch(url + "/v2/snapshot?channels=trades")).text(), await (await fetch(url + "/v2/rows/trades/a")).text(), await (await fetch(url+"/v2/rows/trades/zz")).text());
+  console.log((await (await fetch(url + "/metrics")).text()).slice(0,300));
+  c.close(); await t.stop();
+});
