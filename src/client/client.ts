@@ -51,6 +51,8 @@ export interface ConnectionSnapshot extends StreamRates {
   /** The position of the last watermark, and the history that it is a position in. */
   readonly seq: number;
   readonly epoch: string | undefined;
+  /** The oldest `as_of` of the server's sources: everything shown is at least as fresh, stale channels apart. */
+  readonly asOf: number | undefined;
   /** When the server cut the last turn, by the server's clock. */
   readonly serverTimeMs: number | undefined;
   readonly roundTripMs: number | undefined;
@@ -76,6 +78,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #nextRequest = 1;
   #seq = 0;
   #epoch: string | undefined;
+  #asOf: number | undefined;
   #serverTimeMs: number | undefined;
   #snapshot: ConnectionSnapshot | undefined;
   #rates: StreamRates;
@@ -153,6 +156,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
         transport: "websocket",
         seq: this.#seq,
         epoch: this.#epoch,
+        asOf: this.#asOf,
         serverTimeMs: this.#serverTimeMs,
         roundTripMs: this.#connection.roundTripMs,
         clockOffsetMs: this.#connection.clockOffsetMs,
@@ -273,6 +277,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const nowMs = this.#clock.now();
     this.#seq = watermark.seq;
     this.#serverTimeMs = watermark.server_time_unix_ms;
+    this.#asOf = Math.min(watermark.server_time_unix_ms, ...Object.values(watermark.as_of));
     let rows = 0;
     for (const [viewId, core] of this.#seated) {
       if (watermark.behind?.includes(viewId) === true) core.fellBehind();

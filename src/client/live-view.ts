@@ -24,6 +24,7 @@ export interface ViewSnapshot<R = Row> {
   readonly rows: readonly R[];
   /** Keys of the rows, in order; together with `row(key)` this avoids a copy of all rows. */
   readonly keys: readonly string[];
+  readonly row: (key: string) => R | undefined;
   readonly status: ViewStatus;
   readonly reason: string | undefined;
   readonly error: ViewError | undefined;
@@ -143,6 +144,7 @@ export class ViewCore {
         return (rows ??= keys.map((key) => store.row(key)).filter((row) => row !== undefined));
       },
       keys,
+      row: (key) => store.row(key),
       ...this.#status(),
       error: this.#error,
       asOf: this.#asOf,

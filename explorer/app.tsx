@@ -1,0 +1,86 @@
+/** The explorer's layout: channels, the chosen one, the strip. */
+import { useCallback, useState, type ReactElement } from "react";
+import { useConnection, useLiveQuery } from "../src/react/index.ts";
+import { State } from "../ui/state.tsx";
+import { StatusStrip } from "../ui/status-strip.tsx";
+import { applyTheme, readTheme, type Theme } from "../ui/theme.ts";
+import { ChannelList, ChannelSelect } from "./channel-list.tsx";
+import { ChannelView } from "./channel-view.tsx";
+import { client } from "./client.ts";
+import { Shortcuts } from "./shortcuts.tsx";
+import { usePageState } from "./use-page-state.ts";
+
+export function App(): ReactElement {
+  const [page, update] = usePageState();
+  const connection = useConnection(client);
+  const catalog = useLiveQuery(client, { channel: "tidemark.channels", order_by: [{ column: "channel" }] });
+  const served = catalog.rows.filter((row) => row["status"] !== "refused");
+  const channels = [...served, ...catalog.rows.filter((row) => row["status"] === "refused")];
+  const selected = page.channel ?? (served.length > 0 ? String(served[0]?.["channel"]) : undefined);
+  const refused = catalog.rows.find((row) => row["channel"] === selected && row["status"] === "refused");
+
+  const select = useCallback((channel: string) => update({ channel, filters: {}, sort: [], columns: undefined, row: undefined }), [update]);
+  const step = (by: 1 | -1): void => {
+    const index = channels.findIndex((row) => row["channel"] === selected);
+    const next = channels[(index + by + channels.length) % channels.length];
+    if (next !== undefined) select(String(next["channel"]));
+  };
+  const list = { channels, selected, onSelect: select };
+
+  return (
+    <div className="app">
+      <div className="side">
+        <div className="brand">
+          <span className="mark" aria-hidden="true" />
+          Tidemark
+          <ChannelSelect {...list} />
+          <ThemeButton />
+        </div>
+        <ChannelList {...list} />
+      </div>
+      {selected === undefined ? (
+        <main className="channel">
+          <NoChannel status={catalog.status} reason={catalog.reason} />
+        </main>
+      ) : refused !== undefined ? (
+        <main className="channel">
+          <State title={`${selected} is not live`}>{String(refused["reason"])}</State>
+        </main>
+      ) : (
+        <ChannelView key={selected} channel={selected} page={page} onChange={update} />
+      )}
+      <StatusStrip connection={connection}>
+        <span className="dim keys-hint">? for keys</span>
+      </StatusStrip>
+      <Shortcuts onStep={step} onEscape={() => update({ row: undefined })} />
+    </div>
+  );
+}
+
+function NoChannel({ status, reason }: { readonly status: string; readonly reason: string | undefined }): ReactElement {
+  if (status === "live") return <State title="No tables yet">The server serves no table. It says on its terminal why.</State>;
+  if (status === "refused") return <State title="The server refused">{reason}</State>;
+  return <State title="Connecting">{reason === "connecting" ? "Waiting for the server." : reason}</State>;
+}
+
+const THEMES: readonly Theme[] = ["system", "light", "dark"];
+const THEME_SIGNS: Readonly<Record<Theme, string>> = { system: "◐", light: "○", dark: "●" };
+
+function ThemeButton(): ReactElement {
+  const [theme, setTheme] = useState(readTheme);
+  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] as Theme;
+  return (
+    <button
+      type="button"
+      className="plain theme"
+      aria-label={`Theme: ${theme}. Switch to ${next}`}
+      title={`Theme: ${theme}`}
+      onClick={() => {
+        applyTheme(next);
+        setTheme(next);
+      }}
+    >
+      {THEME_SIGNS[theme]}
+    </button>
+  );
+}

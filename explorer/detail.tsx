@@ -1,0 +1,60 @@
+/** One row, whole and live, beside the grid. */
+import type { ReactElement } from "react";
+import type { Column, Where } from "../src/client/index.ts";
+import { useLiveQuery } from "../src/react/index.ts";
+import { Badge } from "../ui/badge.tsx";
+import { cellText } from "../ui/cell-text.ts";
+import { asTsv } from "../ui/grid.tsx";
+import { useNow } from "../ui/use-now.ts";
+import { client } from "./client.ts";
+
+export interface DetailProps {
+  readonly channel: string;
+  readonly keyColumns: readonly string[];
+  readonly rowKey: string;
+  readonly onClose: () => void;
+}
+
+export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): ReactElement {
+  const view = useLiveQuery(client, { channel, where: whereKey(keyColumns, rowKey) });
+  const row = view.row(rowKey);
+  const now = useNow();
+  const columns: readonly Column[] = view.columns.length > 0 ? view.columns : Object.keys(row ?? {}).map((name) => ({ name, type: "any" }));
+  return (
+    <aside className="detail" aria-label={`Row ${rowKey}`}>
+      <header>
+        <h2 title={rowKey}>{rowKey}</h2>
+        <button type="button" className="plain" disabled={row === undefined} onClick={() => void navigator.clipboard.writeText(asTsv(columns, [row]))}>Copy</button>
+        <button type="button" className="plain" aria-label="Close details" onClick={onClose}>✕</button>
+      </header>
+      {view.status !== "live" && <div className="detail-status"><Badge status={view.status} why={view.reason} /></div>}
+      {row === undefined && view.status === "live" ? (
+        <p className="detail-gone">This row is no longer in the channel.</p>
+      ) : (
+        <dl>
+          {columns.map((column) => {
+            const value = row?.[column.name];
+            const { text, tone } = cellText(column, value, now);
+            const isJson = typeof value === "object" && value !== null;
+            return (
+              <div key={column.name}>
+                <dt>{column.name}<span className="dim">{column.type}</span></dt>
+                <dd className={tone === "normal" ? "" : tone}>
+                  {isJson ? <pre>{JSON.stringify(value, null, 2)}</pre> : text}
+                  {column.type === "timestamp" && value !== null && value !== undefined && <span className="dim absolute">{String(value)}</span>}
+                </dd>
+              </div>
+            );
+          })}
+        </dl>
+      )}
+    </aside>
+  );
+}
+
+/** The key as a filter; a composite key is the JSON list of its parts. */
+function whereKey(columns: readonly string[], key: string): Where {
+  const parts = columns.length === 1 ? [key] : (JSON.parse(key) as string[]);
+  const terms = columns.map((column, index) => ({ column, eq: parts[index] ?? null }));
+  return terms.length === 1 ? (terms[0] as Where) : { and: terms };
+}

@@ -1,0 +1,23 @@
+/** What a widget's data is worth, in a word with a shape; never by colour alone. */
+import type { ReactElement } from "react";
+
+export type BadgeStatus = "live" | "loading" | "catching_up" | "stale" | "refused" | "partial";
+
+const WORDS: Readonly<Record<BadgeStatus, string>> = {
+  live: "live",
+  loading: "loading",
+  catching_up: "catching up",
+  stale: "stale",
+  refused: "refused",
+  partial: "partial",
+};
+
+export function Badge({ status, why }: { readonly status: BadgeStatus; readonly why?: string | undefined }): ReactElement {
+  return (
+    <span className="badge" data-status={status} role="status" title={why}>
+      <span className="dot" aria-hidden="true" />
+      {WORDS[status]}
+      {why !== undefined && <span className="why">{why}</span>}
+    </span>
+  );
+}

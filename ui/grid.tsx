@@ -1,0 +1,164 @@
+/**
+ * The virtualised live grid: it renders the rows in sight and reads them by key, so a hundred
+ * thousand rows cost what fifty do. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
+ */
+import { useCallback, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
+import { useVirtualizer } from "@tanstack/react-virtual";
+import type { Column, Row } from "../src/client/index.ts";
+import { columnWidths } from "./cell-text.ts";
+import { GridHead, type GridHeadProps } from "./grid-head.tsx";
+import { GridRow } from "./grid-row.tsx";
+
+const ROW_HEIGHT = 28;
+const SAMPLE_ROWS = 60;
+
+export interface GridProps extends Omit<GridHeadProps, "widths"> {
+  readonly label: string;
+  readonly keys: readonly string[];
+  readonly row: (key: string) => Row | undefined;
+  readonly isStale: boolean;
+  /** Nothing has come yet: rows of the final shape without content. */
+  readonly isLoading: boolean;
+  readonly selectedKey: string | undefined;
+  readonly onSelect: (key: string) => void;
+  /** Shown instead of rows when there are none. */
+  readonly empty: ReactNode;
+}
+
+interface Active {
+  readonly index: number;
+  readonly column: number;
+}
+
+export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSelect, empty, columns, ...head }: GridProps): ReactElement {
+  const scroller = useRef<HTMLDivElement>(null);
+  const [active, setActive] = useState<Active>({ index: -1, column: 0 });
+  const widths = useSettledWidths(columns, keys, row);
+  const virtual = useVirtualizer({
+    count: keys.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_HEIGHT,
+    getItemKey: (index) => keys[index] ?? index,
+    overscan: 8,
+    scrollPaddingStart: 60,
+  });
+  useAnchoredScroll(scroller, keys);
+
+  const press = useCallback(
+    (index: number, column: number) => {
+      setActive({ index, column });
+      const key = keysRef.current[index];
+      if (key !== undefined) onSelect(key);
+    },
+    [onSelect],
+  );
+  const keysRef = useRef(keys);
+  keysRef.current = keys;
+
+  const move = (to: Active): void => {
+    const index = Math.max(0, Math.min(keys.length - 1, to.index));
+    setActive({ index, column: Math.max(0, Math.min(columns.length - 1, to.column)) });
+    virtual.scrollToIndex(index);
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    if (event.target !== scroller.current) return;
+    const page = Math.max(1, Math.floor((scroller.current.clientHeight - 60) / ROW_HEIGHT));
+    const step = keyStep(event.key, active, page, keys.length, columns.length);
+    const key = keys[active.index];
+    if (step !== undefined) move(step);
+    else if (event.key === "Enter" && key !== undefined) onSelect(key);
+    else if (event.key === "c" && (event.ctrlKey || event.metaKey) && key !== undefined) {
+      void navigator.clipboard.writeText(asTsv(columns, [row(key)]));
+    } else return;
+    event.preventDefault();
+  };
+
+  return (
+    <div className="grid" ref={scroller} role="grid" aria-label={label} aria-rowcount={keys.length + 1} tabIndex={0} data-stale={isStale} onKeyDown={onKeyDown}>
+      <GridHead columns={columns} widths={widths} {...head} />
+      <div className="grid-body" style={{ height: isLoading ? 20 * ROW_HEIGHT : virtual.getTotalSize(), minWidth: `max(100%, ${widths.reduce((sum, width) => sum + width, 0)}px)` }}>
+        {isLoading && <Skeleton widths={widths} />}
+        {virtual.getVirtualItems().map(({ index, start }) => {
+          const key = keys[index];
+          if (key === undefined) return null;
+          return (
+            <GridRow
+              key={key}
+              index={index}
+              rowKey={key}
+              row={row(key)}
+              columns={columns}
+              widths={widths}
+              top={start}
+              isSelected={key === selectedKey}
+              activeColumn={index === active.index ? active.column : -1}
+              onPress={press}
+            />
+          );
+        })}
+      </div>
+      {keys.length === 0 && !isLoading && empty}
+    </div>
+  );
+}
+
+function keyStep(key: string, { index, column }: Active, page: number, rows: number, columns: number): Active | undefined {
+  switch (key) {
+    case "ArrowDown": return { index: index + 1, column };
+    case "ArrowUp": return { index: index - 1, column };
+    case "ArrowRight": return { index: Math.max(0, index), column: column + 1 };
+    case "ArrowLeft": return { index: Math.max(0, index), column: column - 1 };
+    case "PageDown": return { index: index + page, column };
+    case "PageUp": return { index: index - page, column };
+    case "Home": return { index: 0, column };
+    case "End": return { index: rows - 1, column: Math.min(column, columns - 1) };
+    default: return undefined;
+  }
+}
+
+/** Column widths are measured from the first rows and then stay, so that data never moves them. */
+function useSettledWidths(columns: readonly Column[], keys: readonly string[], row: (key: string) => Row | undefined): readonly number[] {
+  const names = columns.map(({ name }) => name).join("\n");
+  const isEmpty = keys.length === 0;
+  // oxlint-disable-next-line react-hooks/exhaustive-deps
+  return useMemo(() => columnWidths(columns, keys.slice(0, SAMPLE_ROWS).map(row)), [names, isEmpty]);
+}
+
+/** Keeps the first row in sight where it is when rows come or go above it. At the very top, the top stays. */
+function useAnchoredScroll(scroller: React.RefObject<HTMLDivElement | null>, keys: readonly string[]): void {
+  const before = useRef(keys);
+  useLayoutEffect(() => {
+    const former = before.current;
+    before.current = keys;
+    const element = scroller.current;
+    if (element === null || former === keys || element.scrollTop < ROW_HEIGHT) return;
+    const formerIndex = Math.floor(element.scrollTop / ROW_HEIGHT);
+    const anchor = former[formerIndex];
+    if (anchor === undefined || keys[formerIndex] === anchor) return;
+    const index = keys.indexOf(anchor);
+    if (index >= 0) element.scrollTop += (index - formerIndex) * ROW_HEIGHT;
+  }, [scroller, keys]);
+}
+
+function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElement {
+  return (
+    <>
+      {Array.from({ length: 20 }, (_, index) => (
+        <div key={index} className="grid-row" style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }} aria-hidden="true">
+          {widths.map((width, position) => (
+            <div key={position} className="cell" style={{ width }}>
+              <span className="skeleton" style={{ width: `${45 + ((index * 7 + position * 13) % 45)}%` }} />
+            </div>
+          ))}
+        </div>
+      ))}
+    </>
+  );
+}
+
+/** Rows as tab-separated text with a header, as spreadsheets take it. */
+export function asTsv(columns: readonly Column[], rows: readonly (Row | undefined)[]): string {
+  const clean = (value: unknown): string =>
+    (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value)).replace(/[\t\r\n]+/g, " ");
+  return [columns.map(({ name }) => clean(name)), ...rows.map((row) => columns.map(({ name }) => clean(row?.[name])))].map((cells) => cells.join("\t")).join("\n");
+}

@@ -1,0 +1,17 @@
+/** The soft flash of a changed cell. At high rates hints thin out by themselves, so the screen stays readable. */
+
+const DURATION_MS = 600;
+/** Flashes under way at once. Full: further changes go unhinted. */
+const RUNNING_MAX = 150;
+
+let running = 0;
+const reduced = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
+
+export function hint(element: HTMLElement): void {
+  if (running >= RUNNING_MAX || reduced?.matches === true || document.hidden) return;
+  for (const animation of element.getAnimations()) animation.cancel();
+  running++;
+  const animation = element.animate([{ backgroundColor: "var(--hint)" }, { backgroundColor: "transparent" }], { duration: DURATION_MS, easing: "ease-out" });
+  // A cancelled animation rejects; either way it is over.
+  animation.finished.catch(() => {}).finally(() => running--);
+}
