@@ -45,7 +45,8 @@ export async function install(session: SqlSession, tables: readonly Table[], loc
   const installed: string[] = [];
   const unchanged: string[] = [];
   for (const table of tables) {
-    (await ensureTriggers(session, table, lockTimeoutMs)) ? installed.push(table.channel) : unchanged.push(table.channel);
+    const list = (await ensureTriggers(session, table, lockTimeoutMs)) ? installed : unchanged;
+    list.push(table.channel);
   }
   return { createdSchema, installed, unchanged };
 }

@@ -1,0 +1,56 @@
+// Programs that tests drive and that do not come from the package registry: found where they
+// usually are, installed where that is possible, asked for by name where it is not.
+import { spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+
+const pathFolders = (process.env.PATH ?? "").split(process.platform === "win32" ? ";" : ":");
+
+function find(names, places = []) {
+  return [...places, ...pathFolders.flatMap((folder) => names.map((name) => join(folder, name)))].find((path) => existsSync(path));
+}
+
+function aptInstall(name) {
+  if (process.getuid?.() !== 0 || find(["apt-get"]) === undefined) return;
+  console.log(`Installing ${name}…`);
+  const options = { stdio: "ignore", env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } };
+  spawnSync("apt-get", ["update"], options);
+  spawnSync("apt-get", ["install", "-y", "--no-install-recommends", name], options);
+}
+
+/** Returns the path of a Chromium, or ends the process and says how to get one. */
+export function ensureChromium() {
+  const look = () =>
+    process.env.CHROMIUM_PATH ??
+    find(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"], ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]) ??
+    playwrightChromium();
+  let found = look();
+  if (found === undefined) {
+    aptInstall("chromium");
+    found = look();
+  }
+  if (found === undefined) {
+    const require = createRequire(import.meta.url);
+    spawnSync(process.execPath, [join(require.resolve("playwright-core"), "..", "cli.js"), "install", "chromium-headless-shell"], { stdio: "inherit" });
+    found = look();
+  }
+  if (found === undefined) {
+    console.error("The browser tests need Chromium or Chrome. Install one, or name it: CHROMIUM_PATH=/path/to/chromium npm test");
+    process.exit(1);
+  }
+  return found;
+}
+
+function playwrightChromium() {
+  const { chromium } = createRequire(import.meta.url)("playwright-core");
+  const path = chromium.executablePath();
+  return existsSync(path) ? path : undefined;
+}
+
+/** The tests under pgbench skip, and say so, where it can't be had. */
+export function ensurePgbench() {
+  const look = () => find(["pgbench"], [18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`));
+  if (look() === undefined) aptInstall("postgresql-contrib");
+  if (look() === undefined) console.warn("pgbench is not installed: the tests under its load will be skipped. It comes with a system's Postgres package.");
+}

@@ -1,0 +1,48 @@
+// What every script needs first: the packages of the lock file, and a build that is newer than its
+// sources. Does nothing when all is in place. Plain JavaScript, because it runs before anything is installed.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+export const root = fileURLToPath(new URL("..", import.meta.url));
+
+/** Runs a command in the project, or ends the process with its exit code. */
+export function run(command, args, options = {}) {
+  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", shell: process.platform === "win32", ...options });
+  if (error) {
+    console.error(`${command} could not be started: ${error.message}`);
+    process.exit(1);
+  }
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+export function install(folder = root) {
+  const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19)) {
+    console.error(`Tidemark needs Node 20.19 or later; this is ${process.versions.node}.`);
+    process.exit(1);
+  }
+  const installed = join(folder, "node_modules", ".package-lock.json");
+  const lock = join(folder, "package-lock.json");
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  console.log("Installing packages…");
+  run("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: folder });
+}
+
+export function build() {
+  const marker = join(root, "dist", "explorer", "index.html");
+  const built = existsSync(marker) && existsSync(join(root, "dist", "cli", "main.js")) ? statSync(marker).mtimeMs : 0;
+  const sources = ["src", "ui", "explorer", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "vite.config.ts"];
+  if (built > Math.max(...sources.map((name) => newest(join(root, name))))) return;
+  console.log("Building…");
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"]);
+  run(process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "error"]);
+}
+
+/** The latest change below a path. */
+function newest(path) {
+  const stats = statSync(path);
+  if (!stats.isDirectory()) return stats.mtimeMs;
+  return Math.max(stats.mtimeMs, ...readdirSync(path).map((name) => newest(join(path, name))));
+}

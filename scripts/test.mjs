@@ -1,0 +1,28 @@
+// `npm test`: installs what is missing, then lint, types, build, and every test: unit, real Postgres, real Chromium.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { ensureChromium, ensurePgbench } from "./programs.mjs";
+import { build, install, root, run } from "./setup.mjs";
+
+const bin = (name) => join(root, "node_modules", name);
+
+install();
+run(process.execPath, [bin("oxlint/bin/oxlint"), "--deny-warnings"]);
+run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
+build();
+ensurePgbench();
+const chromium = ensureChromium();
+
+const folder = mkdtempSync(join(tmpdir(), "tidemark-test-"));
+const report = join(folder, "report.json");
+const args = [bin("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)];
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env: { ...process.env, CHROMIUM_PATH: chromium } });
+try {
+  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
+  console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exit(status ?? 1);
