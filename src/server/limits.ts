@@ -2,6 +2,10 @@
 export interface ServerLimits {
   /** Least time between two cuts. A commit after a longer quiet is sent at once. */
   readonly flushIntervalMs: number;
+  /** When commits come while a cut is served, the interval stretches until serving takes no more than this share of it… */
+  readonly flushShareMax: number;
+  /** …and by no more than this: what rests between two cuts is for new clients and for everything else. */
+  readonly flushRestMsMax: number;
   /** A cut that takes longer to serve is overrun: the next begins, and who waited longest is first. */
   readonly flushIntervalMaxMs: number;
   /** Work between two turns of the event loop. */
@@ -32,6 +36,8 @@ export interface ServerLimits {
 
 export const SERVER_LIMITS: ServerLimits = {
   flushIntervalMs: 16,
+  flushShareMax: 1 / 3,
+  flushRestMsMax: 25,
   flushIntervalMaxMs: 2_000,
   sliceMs: 4,
   watermarkIntervalMs: 1_000,

@@ -60,7 +60,7 @@ export class Turns {
     this.#intervalMs = options.limits.flushIntervalMs;
   }
 
-  /** The present time between cuts: `flushIntervalMs`, or longer when serving takes longer. */
+  /** The present time between cuts: `flushIntervalMs`, or longer under load. */
   get intervalMs(): number {
     return this.#intervalMs;
   }
@@ -73,8 +73,8 @@ export class Turns {
   /** Says that the log has grown. */
   commitArrived(): void {
     if (this.#isStopped || this.#state !== "resting" || this.#timer !== undefined) return;
-    const { clock, limits } = this.#options;
-    const waitMs = this.#cutMs + limits.flushIntervalMs - clock.monotonic();
+    const { clock } = this.#options;
+    const waitMs = this.#cutMs + this.#intervalMs - clock.monotonic();
     const begin = (): void => {
       this.#timer = undefined;
       if (this.#state === "resting") this.#beginCut();
@@ -185,17 +185,25 @@ export class Turns {
 
   /** Ends a cut. After an overrun those not served keep their place at the front of the next. */
   #finish(isOverrun: boolean): void {
-    const { clock, limits, log, replica, onFlush } = this.#options;
+    const { clock, log, replica, onFlush } = this.#options;
     const servingMs = clock.monotonic() - this.#cutMs;
     this.#queue = isOverrun ? this.#queue.slice(this.#next) : [];
     this.#next = 0;
     this.#state = "resting";
     if (this.#served > 0 && this.#oldestCommitMs !== undefined) {
-      this.#intervalMs = Math.max(limits.flushIntervalMs, servingMs);
+      this.#intervalMs = this.#nextIntervalMs(servingMs);
       onFlush({ servingMs, dispatchMs: clock.now() - this.#oldestCommitMs, sessions: this.#served, isOverrun });
       this.#oldestCommitMs = undefined;
     }
     if (log.head > replica.seq) this.commitArrived();
     else if (this.backlog > 0) this.#startServing();
+  }
+
+  /** Quiet: the shortest. Busy: fewer, larger deltas, since a write costs much more than a row in it. */
+  #nextIntervalMs(servingMs: number): number {
+    const { log, replica, limits } = this.#options;
+    if (log.head === replica.seq) return limits.flushIntervalMs;
+    const restMs = Math.min(limits.flushRestMsMax, servingMs / limits.flushShareMax - servingMs);
+    return Math.max(limits.flushIntervalMs, servingMs + restMs);
   }
 }

@@ -1,0 +1,61 @@
+/** Order and equality of wide values agree with an exact slow comparison, and with each other. */
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { equalityKey } from "./column.ts";
+import { canonicalDecimal, compareDecimals } from "./decimal.ts";
+import { canonicalTimestamp, compareTimestamps } from "./timestamp.ts";
+
+const decimal = fc
+  .tuple(fc.constantFrom("", "-"), fc.bigInt({ min: 0n, max: 10n ** 24n }), fc.nat(9))
+  .map(([sign, digits, scale]) => {
+    const text = digits.toString().padStart(scale + 1, "0");
+    return `${sign}${scale === 0 ? text : `${text.slice(0, -scale)}.${text.slice(-scale)}`}`;
+  });
+
+/** As a whole number of 10^-9. */
+function scaled(text: string): bigint {
+  const [whole = "0", fraction = ""] = text.replace("-", "").split(".");
+  const magnitude = BigInt(whole + fraction.padEnd(9, "0"));
+  return text.startsWith("-") ? -magnitude : magnitude;
+}
+
+describe("decimals", () => {
+  it("compare as the exact numbers do", () => {
+    fc.assert(fc.property(decimal, decimal, (a, b) => {
+      const exact = scaled(a) - scaled(b);
+      expect(Math.sign(compareDecimals(a, b))).toBe(exact > 0n ? 1 : exact < 0n ? -1 : 0);
+    }));
+  });
+
+  it("have one canonical form per value", () => {
+    fc.assert(fc.property(decimal, fc.nat(4), (text, zeros) => {
+      const padded = text.includes(".") ? text + "0".repeat(zeros) : text;
+      expect(canonicalDecimal(padded)).toBe(canonicalDecimal(text));
+      expect(scaled(canonicalDecimal(text))).toBe(scaled(text));
+      expect(equalityKey("numeric", padded)).toBe(equalityKey("numeric", text));
+    }));
+  });
+
+  it.each([["1e3", "1000"], ["12.5e-1", "1.25"], ["-0.00", "0"], ["+7", "7"], [".5", "0.5"]])("reads %s as %s", (text, expected) => {
+    expect(canonicalDecimal(text)).toBe(expected);
+  });
+});
+
+describe("timestamps", () => {
+  const instant = fc.integer({ min: -60_000_000_000_000, max: 250_000_000_000_000 }).map((ms) => new Date(ms));
+  it("compare as their instants do, whatever the zone they are written in", () => {
+    fc.assert(fc.property(instant, instant, fc.integer({ min: -14, max: 14 }), (a, b, hours) => {
+      const zoned = new Date(b.getTime() + hours * 3_600_000).toISOString().replace("Z", `${hours < 0 ? "-" : "+"}${String(Math.abs(hours)).padStart(2, "0")}:00`);
+      const canonical = canonicalTimestamp(zoned);
+      expect(canonical).toBeDefined();
+      expect(Math.sign(compareTimestamps(a.toISOString().replace("Z", "+00:00"), canonical as string))).toBe(Math.sign(a.getTime() - b.getTime()));
+    }));
+  });
+
+  it("order years past 9999, years BC and the infinities", () => {
+    const ordered = ["-infinity", "0044-03-15T00:00:00 BC", "0001-01-01T00:00:00", "2026-01-01T00:00:00", "12026-01-01T00:00:00", "infinity"];
+    for (let index = 1; index < ordered.length; index++) {
+      expect(compareTimestamps(ordered[index - 1] as string, ordered[index] as string), ordered[index]).toBeLessThan(0);
+    }
+  });
+});

@@ -1,0 +1,94 @@
+/** The layers import one way, names and sizes stay within the house rules. */
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+
+const src = fileURLToPath(new URL("../src", import.meta.url));
+
+/** What each layer may import, itself apart. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  std: [],
+  protocol: ["std"],
+  log: ["std", "protocol"],
+  table: ["std", "protocol", "log"],
+  sources: ["std", "protocol", "log", "table"],
+  server: ["std", "protocol", "log", "table", "sources"],
+  client: ["std", "protocol"],
+  react: ["std", "protocol", "client"],
+  cli: ["std", "server", "sources", "client"],
+};
+/** A driver is imported in one folder only. */
+const HOMES: Readonly<Record<string, string>> = {
+  pg: "sources/postgres", "@electric-sql/pglite": "sources/postgres|cli", ws: "server|client/node.ts", hono: "server",
+  "@hono/node-server": "server", re2js: "table", "sorted-btree": "table", "prom-client": "server", react: "react",
+};
+const NO_NODE = ["protocol", "client", "react"];
+/** Files that may use the platform's clock and chance. */
+const MAY_TOUCH_TIME = ["std/clock.ts", "std/random.ts"];
+
+interface Source {
+  readonly path: string;
+  readonly layer: string;
+  readonly text: string;
+  readonly imports: readonly string[];
+}
+
+const sources: readonly Source[] = readdirSync(src, { recursive: true, encoding: "utf8" })
+  .filter((path) => /\.tsx?$/.test(path) && !/\.test\.tsx?$/.test(path))
+  .map((path) => {
+    const text = readFileSync(join(src, path), "utf8");
+    const imports = [...text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)].map((match) => match[1] as string);
+    return { path, layer: path.split("/")[0] as string, text, imports };
+  });
+
+describe("the source tree", () => {
+  it("imports one way between layers", () => {
+    const wrong = sources.flatMap(({ path, layer, imports }) => {
+      if (path === "index.ts") return [];
+      return imports.filter((name) => name.startsWith(".")).flatMap((name) => {
+        const target = relative(src, resolve(src, dirname(path), name)).split("/")[0] as string;
+        return target === layer || MAY_IMPORT[layer]?.includes(target) === true ? [] : [`${path} imports ${name}`];
+      });
+    });
+    // The log's contract is what tables apply, and sources declare tables' channels: both are contracts, not machinery.
+    expect(wrong.filter((line) => !line.includes("conformance"))).toEqual([]);
+  });
+
+  it("has no cycles between files", () => {
+    const edges = new Map(sources.map(({ path, imports, text }) => [
+      path,
+      imports.filter((name) => name.startsWith(".") && !new RegExp(`import type [^;]*"${name.replaceAll(".", "\\.")}"`).test(text)).map((name) => relative(src, resolve(src, dirname(path), name))),
+    ]));
+    const done = new Set<string>();
+    const visit = (path: string, trail: readonly string[]): void => {
+      if (trail.includes(path)) throw new Error(`cycle: ${[...trail, path].join(" → ")}`);
+      if (done.has(path)) return;
+      for (const next of edges.get(path) ?? []) visit(next, [...trail, path]);
+      done.add(path);
+    };
+    for (const path of edges.keys()) visit(path, []);
+  });
+
+  it("imports each driver in its home only, and Node's modules nowhere that browsers run", () => {
+    const wrong = sources.flatMap(({ path, layer, imports }) => imports.flatMap((name) => {
+      const home = HOMES[name];
+      if (home !== undefined && !home.split("|").some((place) => path.startsWith(place))) return [`${path} imports ${name}`];
+      return name.startsWith("node:") && NO_NODE.includes(layer) ? [`${path} imports ${name}`] : [];
+    }));
+    expect(wrong).toEqual([]);
+  });
+
+  it("takes time and chance from std alone", () => {
+    const wrong = sources.filter(({ path, text }) => !MAY_TOUCH_TIME.includes(path) && /\b(Date\.now|Math\.random|setTimeout|setInterval|setImmediate|performance\.now)\(/.test(text));
+    expect(wrong.map(({ path }) => path)).toEqual([]);
+  });
+
+  it("keeps files under 400 lines, says what each is for, and names it in kebab-case", () => {
+    for (const { path, text } of sources) {
+      expect(text.split("\n").length, `${path} is too long`).toBeLessThanOrEqual(400);
+      expect(path, "kebab-case").toMatch(/^[a-z0-9/.-]+$/);
+      expect(text, `${path} needs an opening comment`).toMatch(/\/\*\*/);
+    }
+  });
+});
