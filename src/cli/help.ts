@@ -1,3 +1,4 @@
+/** What `tidemark --help` prints. */
 export const HELP = `Tidemark: live tables for TypeScript.
 
   tidemark serve --postgres postgres://user@host/database

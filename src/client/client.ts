@@ -8,7 +8,6 @@ import { systemRandom, type Random } from "../std/random.ts";
 import type { DownMessage } from "../protocol/down.ts";
 import type { ErrorMessage } from "../protocol/messages/error.ts";
 import type { Identify } from "../protocol/messages/identify.ts";
-import type { SubscriptionRequest } from "../protocol/messages/subscribe.ts";
 import type { Subscribed } from "../protocol/messages/subscribed.ts";
 import type { Watermark } from "../protocol/messages/watermark.ts";
 import { parseQuery, type Query } from "../protocol/query.ts";
@@ -18,6 +17,7 @@ import { Connection, type WebSocketConstructor } from "./connection.ts";
 import type { Backoff, ConnectionState } from "./connection-state.ts";
 import { ViewCore, type Reachability, type ViewSnapshot } from "./live-view.ts";
 import { Meter, type StreamRates } from "./meter.ts";
+import { batchesOf, requestOf } from "./requests.ts";
 
 export interface ClientOptions {
   /** The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`. */
@@ -69,9 +69,10 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   readonly #clock: Clock;
   readonly #connection: Connection;
   readonly #views = new Map<string, ViewCore>();
-  readonly #seated = new Map<string, ViewCore>();
+  /** By the server's view id; two queries that differ here may be one view there. */
+  readonly #seated = new Map<string, Set<ViewCore>>();
   readonly #lingering = new Map<ViewCore, Cancel>();
-  readonly #requests = new Map<number, readonly ViewCore[]>();
+  readonly #requests = new Map<number, { readonly cores: readonly ViewCore[]; unanswered: number }>();
   readonly #meter = new Meter();
   readonly #listeners = new Set<() => void>();
   #identified: readonly ViewCore[] = [];
@@ -98,7 +99,8 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
       clock: this.#clock,
       random: options.random ?? systemRandom,
       ...(options.backoff && { backoff: options.backoff }),
-      identify: () => this.#identify(),
+      credentials: () => (typeof options.auth === "function" ? (options.auth as () => unknown)() : options.auth),
+      identify: (credentials) => this.#identify(credentials),
       onMessage: (message, bytes) => this.#receive(message, bytes),
       onState: (state) => this.#onState(state),
     });
@@ -173,7 +175,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const entry = (): void => listener();
     core.listeners.add(entry);
     return () => {
-      core.listeners.delete(entry);
+      if (!core.listeners.delete(entry)) return;
       if (core.listeners.size > 0 || this.#lingering.has(core)) return;
       this.#lingering.set(core, this.#clock.after(this.#options.lingerMs ?? 5_000, () => this.#drop(core)));
     };
@@ -195,15 +197,15 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   }
 
   #unseat(core: ViewCore): void {
-    if (core.viewId === undefined || this.#seated.get(core.viewId) !== core) return;
-    this.#connection.send({ op: "UNSUBSCRIBE", views: [core.viewId] });
+    const sharers = core.viewId === undefined ? undefined : this.#seated.get(core.viewId);
+    if (core.viewId === undefined || sharers?.delete(core) !== true || sharers.size > 0) return;
     this.#seated.delete(core.viewId);
+    this.#connection.send({ op: "UNSUBSCRIBE", views: [core.viewId] });
   }
 
-  async #identify(): Promise<Identify> {
-    const { auth } = this.#options;
-    const credentials: unknown = typeof auth === "function" ? await (auth as () => unknown)() : auth;
-    this.#identified = [...this.#views.values()];
+  /** As many subscriptions as one frame takes; the rest follows after READY. */
+  #identify(credentials: unknown): Identify {
+    this.#identified = batchesOf([...this.#views.values()])[0] ?? [];
     return {
       op: "IDENTIFY",
       ...(credentials !== undefined && { auth: credentials }),
@@ -212,9 +214,11 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   }
 
   #subscribe(cores: readonly ViewCore[]): void {
-    const id = this.#nextRequest++;
-    this.#requests.set(id, cores);
-    this.#connection.send({ op: "SUBSCRIBE", id, subscriptions: cores.map((core) => requestOf(core)) });
+    for (const batch of batchesOf(cores)) {
+      const id = this.#nextRequest++;
+      this.#requests.set(id, { cores: batch, unanswered: batch.length });
+      this.#connection.send({ op: "SUBSCRIBE", id, subscriptions: batch.map((core) => requestOf(core)) });
+    }
   }
 
   #receive(message: DownMessage, bytes: number): void {
@@ -229,17 +233,17 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
         return;
       case "SUBSCRIBED":
         return this.#onSubscribed(message);
-      case "SNAPSHOT": {
-        const core = this.#seated.get(message.view ?? message.channel);
-        core?.store.stageSnapshot(message);
-        if (core !== undefined && core.store.stagedRows > this.#rowsMax) this.#narrow(core);
+      case "SNAPSHOT":
+        for (const core of this.#seated.get(message.view ?? message.channel) ?? []) {
+          core.store.stageSnapshot(message);
+          if (core.store.stagedRows > this.#rowsMax) this.#narrow(core);
+        }
         return;
-      }
-      case "DELTA_BATCH": {
-        const core = this.#seated.get(message.view ?? message.channel);
-        if (core?.store.stageDelta(message) === "gap") this.#resync(core);
+      case "DELTA_BATCH":
+        for (const core of this.#seated.get(message.view ?? message.channel) ?? []) {
+          if (core.store.stageDelta(message) === "gap") this.#resync(core);
+        }
         return;
-      }
       case "CHANNEL_STATUS":
         for (const core of this.#views.values()) if (core.query.channel === message.channel) core.setChannelStatus(message);
         return;
@@ -253,15 +257,15 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
 
   #onSubscribed(message: Subscribed): void {
     const core = this.#requested(message);
-    if (core === undefined || !this.#views.has(core.id)) {
-      this.#connection.send({ op: "UNSUBSCRIBE", views: [message.view] });
+    if (core === undefined || this.#views.get(core.id) !== core) {
+      if (!this.#seated.has(message.view)) this.#connection.send({ op: "UNSUBSCRIBE", views: [message.view] });
       return;
     }
-    core.viewId = message.view;
-    core.epoch = message.epoch;
     core.store.configure(message, core.wireQuery.limit !== undefined);
-    this.#seated.set(message.view, core);
-    core.seated(message.columns, message.key);
+    const sharers = this.#seated.get(message.view);
+    if (sharers === undefined) this.#seated.set(message.view, new Set([core]));
+    else sharers.add(core);
+    core.seated(message);
   }
 
   #onError(message: ErrorMessage): void {
@@ -270,7 +274,10 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   }
 
   #requested({ id, index }: { readonly id?: number; readonly index: number }): ViewCore | undefined {
-    return (id === undefined ? this.#identified : this.#requests.get(id))?.[index];
+    if (id === undefined) return this.#identified[index];
+    const request = this.#requests.get(id);
+    if (request !== undefined && --request.unanswered === 0) this.#requests.delete(id);
+    return request?.cores[index];
   }
 
   #onWatermark(watermark: Watermark): void {
@@ -279,11 +286,18 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#serverTimeMs = watermark.server_time_unix_ms;
     this.#asOf = Math.min(watermark.server_time_unix_ms, ...Object.values(watermark.as_of));
     let rows = 0;
-    for (const [viewId, core] of this.#seated) {
-      if (watermark.behind?.includes(viewId) === true) core.fellBehind();
-      else rows += core.commit(watermark.seq, watermark.as_of, watermark.server_time_unix_ms);
-      if (core.store.size > this.#rowsMax) this.#narrow(core);
+    const news: ViewCore[] = [];
+    for (const [viewId, cores] of this.#seated) {
+      const isBehind = watermark.behind?.includes(viewId) === true;
+      for (const core of cores) {
+        const committed = isBehind ? core.commitBehind() : core.commit(watermark.seq, watermark.as_of, watermark.server_time_unix_ms);
+        rows += committed.rows;
+        if (committed.isNews) news.push(core);
+        if (core.store.size > this.#rowsMax) this.#narrow(core);
+      }
     }
+    // Only now, when all views stand at the new position, may anyone look.
+    for (const core of news) core.notify();
     this.#meter.noteRows(rows);
     if (watermark.oldest_commit_unix_ms !== undefined && rows > 0) {
       this.#meter.noteLatency(nowMs, nowMs + this.#connection.clockOffsetMs - watermark.oldest_commit_unix_ms);
@@ -294,7 +308,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #resync(core: ViewCore): void {
     core.store.discardStaged();
     core.fellBehind();
-    if (core.viewId !== undefined) this.#seated.delete(core.viewId);
+    if (core.viewId !== undefined) this.#seated.get(core.viewId)?.delete(core);
     this.#subscribe([core]);
   }
 
@@ -304,7 +318,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#unseat(core);
     core.store.discardStaged();
     core.narrowedTo = this.#rowsMax;
-    core.viewId = undefined;
     this.#subscribe([core]);
   }
 
@@ -340,15 +353,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   get #rowsMax(): number {
     return this.#options.rowsMax ?? 200_000;
   }
-}
-
-function requestOf(core: ViewCore): SubscriptionRequest {
-  const query = core.wireQuery;
-  const { epoch, viewId, store } = core;
-  if (store.isLoaded && epoch !== undefined && viewId !== undefined) {
-    return { ...query, cursor: { epoch, view: viewId, seq: store.seq } };
-  }
-  return Object.keys(query).length === 1 ? query.channel : query;
 }
 
 function reachabilityOf(state: ConnectionState): Reachability {

@@ -3,6 +3,7 @@
  * It knows nothing of views; it hands frames up and asks what to say in IDENTIFY.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
+import { messageOf } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
 import type { DownMessage } from "../protocol/down.ts";
 import type { UpMessage } from "../protocol/up.ts";
@@ -26,7 +27,10 @@ export interface ConnectionOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly backoff?: Partial<Backoff>;
-  readonly identify: () => UpMessage | Promise<UpMessage>;
+  /** Asked anew for each connection. */
+  readonly credentials: () => unknown;
+  /** What IDENTIFY says, at the moment when it is sent. */
+  readonly identify: (credentials: unknown) => UpMessage;
   /** Frames other than HELLO and HEARTBEAT_ACK; `bytes` is the length of the text. */
   readonly onMessage: (message: DownMessage, bytes: number) => void;
   readonly onState: (state: ConnectionState) => void;
@@ -140,8 +144,12 @@ export class Connection {
 
   async #identify(): Promise<void> {
     const socket = this.#socket;
-    const message = await this.#options.identify();
-    if (this.#socket === socket && this.#state.kind === "identifying") socket?.send(JSON.stringify(message));
+    try {
+      const credentials = await this.#options.credentials();
+      if (this.#socket === socket && this.#state.kind === "identifying") socket?.send(JSON.stringify(this.#options.identify(credentials)));
+    } catch (error) {
+      if (this.#socket === socket) this.#on({ kind: "closed", code: 1000, reason: `no credentials: ${messageOf(error)}` });
+    }
   }
 
   #receive(text: string): void {

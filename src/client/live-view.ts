@@ -1,5 +1,7 @@
 /** One query in the client: its rows, how far they can be trusted, and who listens. */
 import type { ChannelStatus } from "../protocol/messages/channel-status.ts";
+import type { Cursor } from "../protocol/messages/subscribe.ts";
+import type { Subscribed } from "../protocol/messages/subscribed.ts";
 import type { Column } from "../protocol/column.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
@@ -19,7 +21,10 @@ export interface ViewError {
   readonly message: string;
 }
 
-/** An immutable reading of a view; a new object whenever something in it changed. */
+/**
+ * A reading of a view; a new object whenever something in it changed. `rows` and `row` read the view's
+ * present rows, so read them from the newest snapshot, as React does.
+ */
 export interface ViewSnapshot<R = Row> {
   readonly rows: readonly R[];
   /** Keys of the rows, in order; together with `row(key)` this avoids a copy of all rows. */
@@ -55,11 +60,14 @@ export class ViewCore {
   readonly query: Query;
   readonly store = new ViewStore();
   readonly listeners = new Set<() => void>();
-  /** The server's name for the view, once told; kept over reconnects, for the cursor. */
+  /** The server's name for the view, once told. */
   viewId: string | undefined;
   /** Set when the view was larger than the client's bound and is now asked for with this limit. */
   narrowedTo: number | undefined;
-  epoch: string | undefined;
+  /** The history and view that the rows belong to: where a cursor is valid. Set when rows are, not before. */
+  #origin: { readonly epoch: string; readonly view: string } | undefined;
+  /** Those of the subscription under way. */
+  #nextOrigin: { readonly epoch: string; readonly view: string } | undefined;
   #isBehind = true;
   #error: ViewError | undefined;
   #channel: ChannelStatus | undefined;
@@ -80,12 +88,19 @@ export class ViewCore {
     return limit === undefined ? this.query : { ...this.query, limit: Math.min(limit, this.query.limit ?? limit) };
   }
 
+  /** Where to continue from, if anywhere. */
+  get cursor(): Cursor | undefined {
+    return this.#origin === undefined || !this.store.isLoaded ? undefined : { ...this.#origin, seq: this.store.seq };
+  }
+
   snapshot(): ViewSnapshot {
     this.#snapshot ??= this.#read();
     return this.#snapshot;
   }
 
-  seated(columns: readonly Column[], key: readonly string[]): void {
+  seated({ columns, key, epoch, view }: Subscribed): void {
+    this.viewId = view;
+    this.#nextOrigin = { epoch, view };
     this.#columns = columns;
     this.#key = key;
     this.#error = undefined;
@@ -109,18 +124,31 @@ export class ViewCore {
     this.changed();
   }
 
-  /** Applies the turn. `asOf` is that of the view's source. */
-  commit(seq: number, asOf: Readonly<Record<string, number>>, serverTimeMs: number): number {
+  /** Applies the turn without telling anyone yet. Returns rows changed, and whether there is news. */
+  commit(seq: number, asOf: Readonly<Record<string, number>>, serverTimeMs: number): { rows: number; isNews: boolean } {
     const rows = this.store.commit(seq);
+    this.#origin = this.#nextOrigin;
     const source = this.#channel?.source;
     const moment = source === undefined ? serverTimeMs : asOf[source];
     const hasMoved = moment !== undefined && (this.#asOf === undefined || Math.abs(moment - this.#asOf) >= AS_OF_STEP_MS);
-    if (rows > 0 || hasMoved || this.#isBehind) {
+    const isNews = rows > 0 || hasMoved || this.#isBehind;
+    if (isNews) {
       this.#asOf = moment ?? this.#asOf;
       this.#isBehind = false;
-      this.changed();
+      this.#snapshot = undefined;
     }
-    return rows;
+    return { rows, isNews };
+  }
+
+  /** The turn left this view behind; a snapshot that has come whole is shown all the same. */
+  commitBehind(): { rows: number; isNews: boolean } {
+    const applied = this.store.commitSnapshot();
+    if (applied !== undefined) this.#origin = this.#nextOrigin;
+    const rows = applied ?? 0;
+    const isNews = applied !== undefined || !this.#isBehind;
+    this.#isBehind = true;
+    if (isNews) this.#snapshot = undefined;
+    return { rows, isNews };
   }
 
   fellBehind(): void {
@@ -131,7 +159,20 @@ export class ViewCore {
 
   changed(): void {
     this.#snapshot = undefined;
-    for (const listener of this.listeners) listener();
+    this.notify();
+  }
+
+  /** A listener that throws must not keep the others from hearing. */
+  notify(): void {
+    for (const listener of this.listeners) {
+      try {
+        listener();
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error;
+        });
+      }
+    }
   }
 
   #read(): ViewSnapshot {

@@ -86,6 +86,15 @@ export class ViewStore {
     return "staged";
   }
 
+  /**
+   * For a view that is behind: shows a snapshot that has come whole, at its own position. Deltas wait
+   * for their turn's end, since a part of one holds newer values than its position. Returns rows changed, or undefined when there is no such snapshot.
+   */
+  commitSnapshot(): number | undefined {
+    const last = this.#staged.at(-1);
+    return last?.type === "SNAPSHOT" && !last.more ? this.commit(last.seq) : undefined;
+  }
+
   /** Forgets what was staged: the connection that it came over is gone. */
   discardStaged(): void {
     this.#staged = [];
@@ -95,9 +104,12 @@ export class ViewStore {
   /** Applies what is staged; the view then stands at `seq`. Returns how many rows changed. */
   commit(seq: number): number {
     let changed = 0;
-    for (const frame of this.#foldSnapshots()) changed += this.#apply(frame);
+    const frames = this.#foldSnapshots();
+    for (const frame of frames) changed += this.#apply(frame);
     this.#staged = [];
-    this.#seq = Math.max(seq, this.#stagedSeq);
+    // A snapshot may belong to a new history, whose positions start anew.
+    const former = frames[0]?.type === "SNAPSHOT" ? -1 : this.#stagedSeq;
+    this.#seq = Math.max(seq, former);
     this.#stagedSeq = this.#seq;
     return changed;
   }

@@ -59,3 +59,11 @@ describe("timestamps", () => {
     }
   });
 });
+
+describe("timestamps as JavaScript writes them", () => {
+  it("equal their canonical forms", () => {
+    expect(compareTimestamps("2026-01-31T12:00:00.000Z", canonicalTimestamp("2026-01-31T12:00:00Z") as string)).toBe(0);
+    expect(compareTimestamps("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.1Z")).toBeLessThan(0);
+    expect(canonicalTimestamp("2026-13-05")).toBeUndefined();
+  });
+});

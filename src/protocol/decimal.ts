@@ -6,8 +6,13 @@ const SPECIAL: Readonly<Record<string, number>> = { "-Infinity": -1, Infinity: 1
 /** Up to this length a decimal string is exact as a double, so the cheap comparison is right. */
 const EXACT_LENGTH_MAX = 15;
 
+/** Larger exponents than doubles have would only make short texts long. */
+const EXPONENT_MAX = 400;
+
 export function isDecimal(text: string): boolean {
-  return text in SPECIAL || (DECIMAL.test(text) && /\d/.test(text));
+  if (Object.hasOwn(SPECIAL, text)) return true;
+  const match = DECIMAL.exec(text);
+  return match !== null && /\d/.test(text) && Math.abs(Number(match[4] ?? 0)) <= EXPONENT_MAX;
 }
 
 export function compareDecimals(left: string, right: string): number {
@@ -16,18 +21,22 @@ export function compareDecimals(left: string, right: string): number {
     const difference = Number(left) - Number(right);
     if (!Number.isNaN(difference)) return difference;
   }
-  const leftRank = SPECIAL[left] ?? 0;
-  const rightRank = SPECIAL[right] ?? 0;
+  const leftRank = rankOf(left);
+  const rightRank = rankOf(right);
   if (leftRank !== 0 || rightRank !== 0) return leftRank - rightRank;
   return compareParts(partsOf(left), partsOf(right));
 }
 
 /** The shortest plain form: no sign on zero, no leading or trailing zeros, no exponent. */
 export function canonicalDecimal(text: string): string {
-  if (text in SPECIAL) return text;
+  if (Object.hasOwn(SPECIAL, text)) return text;
   const { sign, whole, fraction } = partsOf(text);
   if (sign === 0) return "0";
   return `${sign < 0 ? "-" : ""}${whole === "" ? "0" : whole}${fraction === "" ? "" : `.${fraction}`}`;
+}
+
+function rankOf(text: string): number {
+  return Object.hasOwn(SPECIAL, text) ? (SPECIAL[text] ?? 0) : 0;
 }
 
 interface Parts {

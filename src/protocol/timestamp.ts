@@ -30,7 +30,8 @@ export function canonicalTimestamp(text: string): string | undefined {
   const date = new Date(moment);
   // 400 years repeat the calendar, so any year shifts into the range that Date keeps exactly.
   date.setUTCFullYear(2000 + (Number(year) % 400), Number(month) - 1, Number(day));
-  if (Number.isNaN(date.getTime()) || date.getUTCDate() !== Number(day) || Number(hour) > 23) return undefined;
+  const isReal = date.getUTCDate() === Number(day) && date.getUTCMonth() === Number(month) - 1 && Number(hour) < 24 && Number(minute) < 60;
+  if (!isReal) return undefined;
   const baseYear = date.getUTCFullYear();
   date.setTime(date.getTime() - zoneMinutes(zone) * 60_000);
   const shiftedYear = Number(year) + (date.getUTCFullYear() - baseYear);
@@ -45,15 +46,16 @@ function zoneMinutes(zone: string | undefined): number {
   return sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2) || 0));
 }
 
-/** Four-digit year, and ends in a digit: such strings are in order as text once the zone is off. */
+/** Four-digit year, and ends in a digit or Z: such strings are in order as text once the zone is off. */
 function isPlain(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
-  return text.charCodeAt(4) === 45 && text.charCodeAt(0) !== 45 && last >= 48 && last <= 57;
+  return text.charCodeAt(4) === 45 && text.charCodeAt(0) !== 45 && ((last >= 48 && last <= 57) || last === 90);
 }
 
-/** Cuts `+00:00`; a bare date becomes its midnight, so that it compares with full timestamps. */
+/** Cuts the zone and a fraction's last zeros; a bare date becomes its midnight, to compare with full timestamps. */
 function withoutZone(text: string): string {
-  const plain = text.endsWith("+00:00") ? text.slice(0, -6) : text;
+  let plain = text.endsWith("+00:00") ? text.slice(0, -6) : text.endsWith("Z") ? text.slice(0, -1) : text;
+  if (plain.length > 19 && plain.endsWith("0")) plain = plain.replace(/\.?0+$/, "");
   return plain.length === 10 ? `${plain}T00:00:00` : plain;
 }
 

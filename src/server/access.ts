@@ -103,7 +103,8 @@ export function policyFor(policy: Policy | undefined, identity: Identity, channe
     throw new TidemarkError("FORBIDDEN", `The policy of channel "${channel}" could not be evaluated.`, { cause });
   }
   if (rights === "all") return undefined;
-  if (rights === "none") throw new TidemarkError("FORBIDDEN", `You may not see channel "${channel}".`);
+  // A policy that finds nothing to say shows nothing.
+  if (rights === "none" || typeof rights !== "object" || rights === null) throw new TidemarkError("FORBIDDEN", `You may not see channel "${channel}".`);
   return parseQuery({ channel, where: rights }).where;
 }
 

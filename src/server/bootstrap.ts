@@ -3,6 +3,7 @@
  * socket can continue from, or what changed since a position. Bodies are encoded once per
  * `snapshotReuseMs`, however many ask; an older cut is as good, since the cursor brings the rest.
  */
+import { createHash } from "node:crypto";
 import { TidemarkError } from "../std/errors.ts";
 import type { Replica } from "../table/replica.ts";
 import type { View } from "../table/view.ts";
@@ -26,8 +27,10 @@ export interface BootstrapRequest {
   readonly identity: Identity;
   /** Send only what changed after it, where that can be told. */
   readonly sinceSeq: number | undefined;
-  /** `If-None-Match`, or `cursor`: an `epoch:seq` that the client holds. */
-  readonly revision: string | undefined;
+  /** A revision, or its `epoch:seq`, that the client holds: asks for what came after. */
+  readonly cursor: string | undefined;
+  /** The revision of a whole answer that the client has cached. */
+  readonly ifNoneMatch: string | undefined;
 }
 
 export type BootstrapAnswer =
@@ -55,16 +58,18 @@ export class Bootstrap {
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, `FORBIDDEN`, and what acquiring a view throws */
   answer(request: BootstrapRequest): BootstrapAnswer {
-    const { replica, monotonic } = this.#options;
-    const views = request.channels.map((channel) =>
-      replica.acquire({ channel }, policyFor(this.#options.policies.get(channel), request.identity, channel)),
-    );
+    const { replica, monotonic, policies } = this.#options;
+    const views: View[] = [];
     try {
-      const held = this.#positionOf(request.revision);
-      if (held !== undefined && views.every(({ rows }) => rows.lastSeq <= held && held >= rows.floor)) {
-        return { kind: "unchanged", revision: `${this.#options.epoch}:${held}` };
+      for (const channel of request.channels) {
+        views.push(replica.acquire({ channel }, policyFor(policies.get(channel), request.identity, channel)));
       }
-      const { revision, body } = this.#body(views, request.sinceSeq ?? held);
+      const cached = this.#positionOf(request.ifNoneMatch, views, true);
+      if (cached !== undefined && views.every(({ rows }) => rows.lastSeq <= cached && cached >= rows.floor)) {
+        return { kind: "unchanged", revision: this.#revision(cached, views) };
+      }
+      const since = request.sinceSeq ?? this.#positionOf(request.cursor, views, false);
+      const { revision, body } = this.#body(views, since !== undefined && since <= replica.seq ? since : undefined);
       return { kind: "body", revision, body };
     } finally {
       for (const view of views) replica.release(view, monotonic());
@@ -78,22 +83,29 @@ export class Bootstrap {
     }
   }
 
-  #positionOf(revision: string | undefined): number | undefined {
-    const match = /^(?:W\/)?"?([^":]+):(\d+)"?$/.exec(revision ?? "");
+  /** The position in a revision of these very views: another identity's, or another list's, says nothing. */
+  #positionOf(revision: string | undefined, views: readonly View[], needsViews: boolean): number | undefined {
+    const match = /^(?:W\/)?"?([^":]+):(\d{1,15})(?::(\w+))?"?$/.exec(revision ?? "");
     if (match === null || match[1] !== this.#options.epoch) return undefined;
+    const isOfOthers = match[3] === undefined ? needsViews : match[3] !== fingerprint(views);
     const seq = Number(match[2]);
-    return seq <= this.#options.replica.seq ? seq : undefined;
+    return !isOfOthers && seq <= this.#options.replica.seq ? seq : undefined;
+  }
+
+  /** `epoch:seq`, and which views it is a revision of. */
+  #revision(seq: number, views: readonly View[]): string {
+    return `${this.#options.epoch}:${seq}:${fingerprint(views)}`;
   }
 
   #body(views: readonly View[], sinceSeq: number | undefined): Built {
-    const { limits, monotonic, replica, epoch, onBuild } = this.#options;
+    const { limits, monotonic, replica, onBuild } = this.#options;
     const key = JSON.stringify([views.map(({ id }) => id), sinceSeq ?? null]);
     const newest = Math.max(0, ...views.map(({ rows }) => rows.lastSeq));
     const startMs = monotonic();
     const known = this.#bodies.get(key);
     if (known !== undefined && (known.seq === newest || startMs - known.builtMs < limits.snapshotReuseMs)) return known;
     const body = Buffer.from(this.#text(views, sinceSeq));
-    const built = { revision: `${epoch}:${replica.seq}`, body, builtMs: startMs, seq: newest };
+    const built = { revision: this.#revision(replica.seq, views), body, builtMs: startMs, seq: newest };
     onBuild(monotonic() - startMs);
     this.#bodies.delete(key);
     this.#bodies.set(key, built);
@@ -105,7 +117,7 @@ export class Bootstrap {
   #text(views: readonly View[], sinceSeq: number | undefined): string {
     const { epoch, replica, limits } = this.#options;
     const head = {
-      revision: `${epoch}:${replica.seq}`,
+      revision: this.#revision(replica.seq, views),
       epoch,
       snapshot_seq: replica.seq,
       resume_token_ttl_ms: limits.resumeTokenTtlMs,
@@ -116,8 +128,10 @@ export class Bootstrap {
 
   #channelText(view: View, sinceSeq: number | undefined): string {
     const declaration = this.#options.replica.table(view.channel)?.channel;
-    const { op: _op, type: _type, channel: _channel, ...status } = this.#options.states.message(view.channel) ?? {};
-    const about = { view: view.id, key: declaration?.key, columns: declaration?.columns, ...status };
+    const { op: _op, type: _type, channel: _channel, rows, total, ...status } = this.#options.states.message(view.channel) ?? {};
+    // Who sees part of the rows is not told how many there are.
+    const size = view.id === view.channel ? { channel_rows: rows, total } : {};
+    const about = { view: view.id, key: declaration?.key, columns: declaration?.columns, ...status, ...size };
     const changes = sinceSeq === undefined ? undefined : view.rows.changesSince(sinceSeq);
     const head = JSON.stringify({ mode: changes === undefined ? "snapshot" : "delta", ...about }).slice(0, -1);
     if (changes === undefined) {
@@ -126,6 +140,10 @@ export class Bootstrap {
     const remove = JSON.stringify(changes.removes.map(({ key }) => key));
     return `${head},"patch":{"upsert":[${changes.upserts.map(({ json }) => json).join(",")}],"remove":${remove}}}`;
   }
+}
+
+function fingerprint(views: readonly View[]): string {
+  return createHash("sha256").update(JSON.stringify(views.map(({ id }) => id))).digest("hex").slice(0, 12);
 }
 
 /** `a,b` as a list of names, empty names left out. @throws TidemarkError `BAD_MESSAGE` */

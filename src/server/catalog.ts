@@ -64,6 +64,11 @@ export class Catalog {
     return changed;
   }
 
+  /** Rows that could not be written come again. */
+  forget(rows: readonly KeyedRow[]): void {
+    for (const { key } of rows) this.#lastRows.delete(key);
+  }
+
   *#channelRows(seconds: number): Iterable<KeyedRow> {
     for (const table of this.#replica.tables) {
       const { name } = table.channel;

@@ -18,6 +18,8 @@ interface ChannelState {
   total: number | undefined;
   version: number;
   frame: Frame | undefined;
+  /** Without counts, for who sees only part of the rows. */
+  restrictedFrame: Frame | undefined;
 }
 
 export class ChannelStates {
@@ -33,7 +35,7 @@ export class ChannelStates {
   add(channel: string, source: string | undefined, nowMs: number): void {
     this.#states.set(channel, {
       channel, source, status: source === undefined ? "live" : "catching_up", sinceMs: nowMs,
-      reason: undefined, rows: 0, total: undefined, version: 1, frame: undefined,
+      reason: undefined, rows: 0, total: undefined, version: 1, frame: undefined, restrictedFrame: undefined,
     });
   }
 
@@ -72,9 +74,14 @@ export class ChannelStates {
     return this.#states.get(channel)?.version ?? 0;
   }
 
-  frame(channel: string): Frame | undefined {
+  frame(channel: string, isRestricted: boolean): Frame | undefined {
     const state = this.#states.get(channel);
     if (state === undefined) return undefined;
+    if (isRestricted) {
+      const { rows: _rows, total: _total, ...message } = this.#message(state);
+      state.restrictedFrame ??= new Frame(JSON.stringify(message));
+      return state.restrictedFrame;
+    }
     state.frame ??= new Frame(JSON.stringify(this.#message(state)));
     return state.frame;
   }
@@ -94,6 +101,7 @@ export class ChannelStates {
     state.total = table?.total;
     state.version++;
     state.frame = undefined;
+    state.restrictedFrame = undefined;
   }
 
   #message({ channel, status, sinceMs, reason, source }: ChannelState): ChannelStatus {

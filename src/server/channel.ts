@@ -1,6 +1,6 @@
 /** Channels that an application declares, and the handle it writes to them with. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
-import { TidemarkError } from "../std/errors.ts";
+import { messageOf, TidemarkError } from "../std/errors.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
@@ -37,7 +37,7 @@ export interface ChannelDefinition<R = Row> extends TypedChannel<R> {
  * Declares a channel. The row's type comes from the schema, or is given as `channel<Trade>(…)`.
  * @throws TidemarkError `BAD_OPTION` for a column type that does not exist
  */
-export function channel<R extends object = Row>(options: ChannelOptions<R>): ChannelDefinition<R> {
+export function channel<R extends object = Row>(options: ChannelOptions<R>): ChannelDefinition<NoInfer<R>> {
   const { key, row, bounds = {}, policy } = options;
   const columns = Object.entries<ColumnType | undefined>(options.columns ?? {}).map(([name, type = "any"]) => {
     if (!COLUMN_TYPES.includes(type)) {
@@ -87,9 +87,19 @@ export function checkRow(declaration: ChannelDeclaration, schema: StandardSchema
     row = result.value;
   }
   if (typeof row !== "object" || row === null || Array.isArray(row)) throw badRow(declaration, "it is not an object");
-  const key = keyOf(row as Row, declaration.key);
+  const copy = jsonCopy(declaration, row);
+  const key = keyOf(copy, declaration.key);
   if (key === undefined) throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
-  return { key, row: row as Row };
+  return { key, row: copy };
+}
+
+/** What the caller does with its object later must not reach the table; what JSON can't carry is refused. */
+function jsonCopy(declaration: ChannelDeclaration, row: object): Row {
+  try {
+    return JSON.parse(JSON.stringify(row)) as Row;
+  } catch (cause) {
+    throw badRow(declaration, `it is not JSON (${messageOf(cause)})`);
+  }
 }
 
 function issueText({ path, message }: StandardSchemaV1.Issue): string {

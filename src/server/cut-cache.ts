@@ -1,7 +1,8 @@
 /**
- * Encode once: hands out one shared cut per (view, cursor, position). At most
- * `snapshotsPinnedMax` snapshots of a view are under way at once; who comes then shares the newest.
+ * Encode once: hands out one shared cut per (view, cursor, position). Retains at most
+ * `snapshotsPinnedMax` snapshots of a view, and its deltas until the view changes.
  */
+import type { Changes } from "../table/change-ordered-rows.ts";
 import type { View } from "../table/view.ts";
 import { Cut } from "./cut.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -38,26 +39,28 @@ export class CutCache {
     if (known !== undefined) return known;
     const changes = rows.changesSince(prevSeq);
     if (changes === undefined) return undefined;
-    if (changes.removes.length > 0) {
-      const removed = changes.removes.reduce((bytes, { key }) => bytes + key.length, 0);
-      const upserted = changes.upserts.reduce((bytes, { json }) => bytes + json.length, 0);
-      if (removed + upserted > rows.bytes + DELTA_SLACK_BYTES) return undefined;
-    }
+    const bytes = bytesOf(changes);
+    if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax) return undefined;
     const cut = Cut.delta(view, changes, prevSeq, this.#limits.frameBytesMax);
     cuts.deltas.set(prevSeq, cut);
     return cut;
   }
 
-  /** A snapshot at the view's head, or a slightly older one that is still being read or reusable. */
+  /**
+   * A snapshot at the view's head, or a recent one from which a delta leads to the head. When as many
+   * as may be are under way, the oldest is abandoned: its readers start again with the newest.
+   */
   snapshot(view: View): Cut {
     const cuts = this.#cutsOf(view);
-    const nowMs = this.#monotonic();
-    const newest = cuts.snapshots.at(-1);
-    if (newest !== undefined && this.#isReusable(view, newest, cuts, nowMs)) return newest.cut;
     const startMs = this.#monotonic();
+    const newest = cuts.snapshots.at(-1);
+    const isReusable = newest !== undefined && (newest.cut.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
+    if (newest !== undefined && (newest.cut.seq === view.rows.lastSeq || (isReusable && this.delta(view, newest.cut.seq) !== undefined))) return newest.cut;
     const cut = Cut.snapshot(view, this.#limits.frameBytesMax);
     this.#onSnapshot(this.#monotonic() - startMs);
-    cuts.snapshots = [...cuts.snapshots.filter((kept) => kept.cut.readers > 0), { cut, builtMs: nowMs }];
+    const pinned = cuts.snapshots.filter((kept) => kept.cut.readers > 0);
+    while (pinned.length >= this.#limits.snapshotsPinnedMax) pinned.shift()?.cut.abandon();
+    cuts.snapshots = [...pinned, { cut, builtMs: startMs }];
     return cut;
   }
 
@@ -73,13 +76,6 @@ export class CutCache {
     }
   }
 
-  #isReusable(view: View, newest: { cut: Cut; builtMs: number }, cuts: ViewCuts, nowMs: number): boolean {
-    if (newest.cut.seq < view.rows.floor) return false;
-    if (newest.cut.seq === view.rows.lastSeq) return true;
-    if (nowMs - newest.builtMs < this.#limits.snapshotReuseMs) return true;
-    return cuts.snapshots.filter(({ cut }) => cut.readers > 0).length >= this.#limits.snapshotsPinnedMax;
-  }
-
   #cutsOf(view: View): ViewCuts {
     let cuts = this.#views.get(view);
     if (cuts === undefined) {
@@ -91,4 +87,11 @@ export class CutCache {
     }
     return cuts;
   }
+}
+
+function bytesOf({ upserts, removes }: Changes): number {
+  let bytes = 0;
+  for (const { json } of upserts) bytes += json.length;
+  for (const { key } of removes) bytes += key.length;
+  return bytes;
 }

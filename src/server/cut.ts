@@ -26,14 +26,17 @@ export class Cut {
   /** Sessions in the middle of reading it. */
   readers = 0;
   readonly #view: View;
-  readonly #ranges: (FrameRange | undefined)[];
-  readonly #frames: (Frame | undefined)[] = [];
+  #ranges: (FrameRange | undefined)[];
+  #frames: (Frame | undefined)[] = [];
+  readonly #boundaries: readonly (number | undefined)[];
+  #isAbandoned = false;
 
   private constructor(kind: "snapshot" | "delta", view: View, seq: number, ranges: readonly FrameRange[]) {
     this.kind = kind;
     this.#view = view;
     this.seq = seq;
     this.#ranges = [...ranges];
+    this.#boundaries = ranges.map((range) => (range.more ? undefined : range.seq));
   }
 
   static snapshot(view: View, frameBytesMax: number): Cut {
@@ -57,6 +60,17 @@ export class Cut {
     return new Cut("delta", view, view.rows.lastSeq, splitDelta(changes, prevSeq, view.rows.lastSeq, frameBytesMax));
   }
 
+  /** Given up for a newer one; whoever was reading it starts again with that. */
+  get isAbandoned(): boolean {
+    return this.#isAbandoned;
+  }
+
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#ranges = [];
+    this.#frames = [];
+  }
+
   get frameCount(): number {
     return this.#ranges.length;
   }
@@ -70,6 +84,11 @@ export class Cut {
     this.#frames[index] = frame;
     this.#ranges[index] = undefined;
     return frame;
+  }
+
+  /** Where a client stands that has read a delta's frames before `index`; undefined within one seq. */
+  seqBefore(index: number): number | undefined {
+    return this.#boundaries[index - 1];
   }
 
   #snapshotText({ upserts, more, seq }: FrameRange, part: number): string {

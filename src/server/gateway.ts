@@ -16,6 +16,7 @@ import type { SnapshotReason } from "../protocol/messages/subscribed.ts";
 import { parseSubscription, parseUp } from "../protocol/parse-up.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Replica } from "../table/replica.ts";
+import { isBare } from "../table/view-id.ts";
 import type { View } from "../table/view.ts";
 import { policyFor, type Access, type ConnectionRequest, type Policy } from "./access.ts";
 import { Frame } from "./frame.ts";
@@ -35,6 +36,16 @@ export interface GatewayOptions {
   readonly logger: Logger;
 }
 
+/** A subscription that a client asked for and that has not been seated yet. */
+interface Wish {
+  readonly session: Session;
+  readonly request: SubscriptionRequest;
+  /** Of the message that asked. */
+  readonly answerTo: { readonly id?: number; readonly index: number };
+  /** The position of a snapshot taken over HTTP. */
+  readonly bootstrap: { readonly epoch: string; readonly seq: number } | undefined;
+}
+
 /** A subscription's cursor and, where it can't be used, why. */
 interface Start {
   readonly cursor: number | undefined;
@@ -46,6 +57,7 @@ export class Gateway {
   readonly #sessions = new Set<Session>();
   readonly #subscribers = new Map<View, Set<Session>>();
   readonly #requests = new WeakMap<Session, ConnectionRequest>();
+  readonly #wishes: Wish[] = [];
   #subscriptions = 0;
 
   constructor(options: GatewayOptions) {
@@ -103,14 +115,6 @@ export class Gateway {
     }
   }
 
-  /** A transport's buffer has room again. */
-  drained(session: Session): void {
-    for (const { view, phase } of session.subscriptions.values()) {
-      if (phase.kind === "live" && phase.cursor >= view.rows.lastSeq) continue;
-      return this.#options.turns.serve(session);
-    }
-  }
-
   /** The transport is gone. Views that only this session used begin to linger. */
   disconnected(session: Session, code: number): void {
     if (!this.#sessions.delete(session)) return;
@@ -144,7 +148,10 @@ export class Gateway {
     switch (message.op) {
       case "IDENTIFY":
         if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY is sent once per connection.");
-        void this.#identify(session, message);
+        this.#identify(session, message).catch((error: unknown) => {
+          this.#options.logger.error({ err: error, session: session.id }, "identify failed");
+          session.transport.close(CLOSE.badMessage, "INTERNAL");
+        });
         return;
       case "HEARTBEAT":
         this.#send(session, {
@@ -155,7 +162,7 @@ export class Gateway {
         return;
       case "SUBSCRIBE":
         message.subscriptions.forEach((request, index) => {
-          this.#subscribe(session, request, { ...(message.id !== undefined && { id: message.id }), index });
+          this.#enqueue({ session, request, answerTo: { ...(message.id !== undefined && { id: message.id }), index }, bootstrap: undefined });
         });
         return;
       case "UNSUBSCRIBE":
@@ -182,35 +189,54 @@ export class Gateway {
     session.phase = { kind: "open", identity };
     logger.info({ session: session.id, subscriptions: message.subscriptions?.length ?? 0 }, "session opened");
     this.#send(session, { op: "DISPATCH", type: "READY", session_id: session.id, epoch: log.epoch, seq: replica.seq });
-    const start = message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
-    (message.subscriptions ?? []).forEach((request, index) => this.#subscribe(session, request, { index }, start));
+    const bootstrap = message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
+    (message.subscriptions ?? []).forEach((request, index) => this.#enqueue({ session, request, answerTo: { index }, bootstrap }));
     for (const text of early) this.receive(session, text);
   }
 
-  #subscribe(
-    session: Session,
-    request: SubscriptionRequest,
-    answerTo: { id?: number; index: number },
-    bootstrap?: { epoch: string; seq: number },
-  ): void {
+  /**
+   * Subscriptions are seated one after another, a slice at a time: building a view reads its whole
+   * channel, and many at once must not stop the loop.
+   */
+  #enqueue(wish: Wish): void {
+    this.#wishes.push(wish);
+    if (this.#wishes.length === 1) this.#seatWishes();
+  }
+
+  #seatWishes(): void {
+    const { clock, limits } = this.#options;
+    const endMs = clock.monotonic() + limits.sliceMs;
+    for (let wish = this.#wishes[0]; wish !== undefined; wish = this.#wishes[0]) {
+      this.#subscribe(wish);
+      this.#wishes.shift();
+      if (this.#wishes.length > 0 && clock.monotonic() >= endMs) {
+        clock.soon(() => this.#seatWishes());
+        return;
+      }
+    }
+  }
+
+  #subscribe({ session, request, answerTo, bootstrap }: Wish): void {
+    const { replica, policies, limits, turns } = this.#options;
+    if (session.phase.kind === "closed") return;
     try {
       if (session.phase.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
       const { query, cursor } = parseSubscription(request);
-      const policy = policyFor(this.#options.policies.get(query.channel), session.phase.identity, query.channel);
-      const view = this.#options.replica.acquire(query, policy);
-      const existing = session.subscriptions.get(view.id);
-      if (existing === undefined && session.subscriptions.size >= this.#options.limits.subscriptionsPerSessionMax) {
-        this.#options.replica.release(view, this.#options.clock.monotonic());
-        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${this.#options.limits.subscriptionsPerSessionMax} subscriptions.`);
+      const policy = policyFor(policies.get(query.channel), session.phase.identity, query.channel);
+      const existing = session.subscriptions.get(replica.viewIdOf(query, policy));
+      if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
+        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
       }
+      const view = replica.acquire(query, policy);
       if (existing !== undefined) this.#release(session, existing);
-      const start = this.#startOf(view, cursor ?? (bootstrap && { ...bootstrap, view: view.id }));
-      this.#seat(session, { view, phase: { kind: "opening", ...start, request: answerTo }, statusVersion: 0 });
-      this.#options.turns.serveSoon(session);
+      // A snapshot over HTTP held whole channels; of other views it says nothing.
+      const start = this.#startOf(view, cursor ?? (bootstrap !== undefined && isBare(query) ? { ...bootstrap, view: view.id } : undefined));
+      this.#seat(session, { view, phase: { kind: "opening", ...start, request: answerTo }, isRestricted: policy !== undefined, statusVersion: 0 });
+      turns.serveSoon(session);
     } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error;
-      const { code, message, retryable } = error;
-      this.#send(session, { op: "ERROR", code, message, retryable, ...answerTo });
+      const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
+      if (known.code === "INTERNAL") this.#options.logger.error({ err: error, session: session.id }, "subscription failed");
+      this.#send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
     }
   }
 

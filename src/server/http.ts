@@ -78,10 +78,12 @@ export function createHttp(options: HttpOptions): Hono<Env> {
       channels: parseChannels(context.req.query("channels"), CHANNELS_PER_REQUEST_MAX),
       identity,
       sinceSeq: parseSeq(context.req.query("since_seq")),
-      revision: context.req.query("cursor") ?? context.req.header("if-none-match"),
+      cursor: context.req.query("cursor"),
+      ifNoneMatch: context.req.header("if-none-match"),
     });
     context.header("ETag", `"${answer.revision}"`);
-    context.header("Cache-Control", "no-cache");
+    context.header("Cache-Control", "private, no-cache");
+    context.header("Vary", "Origin, Authorization, Cookie");
     if (answer.kind === "unchanged") return context.body(null, 304);
     context.header("Content-Type", "application/json; charset=utf-8");
     return context.body(answer.body as Uint8Array<ArrayBuffer>);

@@ -14,6 +14,8 @@ export interface ServerLimits {
   readonly watermarkIntervalMs: number;
   /** Bytes of one frame, as a target: one row larger than it goes alone. */
   readonly frameBytesMax: number;
+  /** Encoded size of one delta. A larger one is a snapshot, which is shared and sent part by part. */
+  readonly deltaBytesMax: number;
   /** Unsent bytes of one socket. Above it a session gets nothing until it drains. */
   readonly socketBufferBytesMax: number;
   /** Snapshots of one view that may be under way at once; a further client shares the newest. */
@@ -42,6 +44,7 @@ export const SERVER_LIMITS: ServerLimits = {
   sliceMs: 4,
   watermarkIntervalMs: 1_000,
   frameBytesMax: 256 * 1024,
+  deltaBytesMax: 4 * 1024 * 1024,
   socketBufferBytesMax: 512 * 1024,
   snapshotsPinnedMax: 2,
   snapshotReuseMs: 250,

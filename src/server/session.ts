@@ -11,6 +11,8 @@ import type { Frame } from "./frame.ts";
 export interface Transport {
   /** Hands over in one write. */
   write(frames: readonly Frame[]): void;
+  /** Calls back when all that was handed over has left the process; not at all when the client is gone. */
+  onceFlushed(callback: () => void): void;
   /** Bytes handed over that have not left the process. */
   readonly bufferedBytes: number;
   close(code: number, reason: string): void;
@@ -49,6 +51,8 @@ export type SubscriptionPhase =
 export interface Subscription {
   readonly view: View;
   phase: SubscriptionPhase;
+  /** The identity sees part of the channel's rows, so it is not told how many there are. */
+  readonly isRestricted: boolean;
   /** The version of the channel's status that was sent last. */
   statusVersion: number;
 }
@@ -63,6 +67,8 @@ export class Session {
   lastTurnMs: number;
   /** Waits in the queue of the turns to be served. */
   isQueued = false;
+  /** Has more to be sent, and waits for its socket to have room. */
+  isBlocked = false;
 
   constructor(id: string, transport: Transport, nowMs: number) {
     this.id = id;

@@ -2,35 +2,36 @@
  * The composition root: builds log, replica, gateway and turns from options and owns their lives.
  * It holds no rules of its own.
  */
-import { createServer, type IncomingMessage, type RequestListener, type Server } from "node:http";
+import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import type { Duplex } from "node:stream";
-import { getRequestListener } from "@hono/node-server";
 import { pino, type Logger } from "pino";
 import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { systemRandom, type Random } from "../std/random.ts";
+import type { CommitDraft } from "../log/log.ts";
 import type { LogLimits } from "../log/limits.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
-import type { Source, SourceContext } from "../sources/source.ts";
+import type { Source } from "../sources/source.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
 import { Access, type Authenticate, type Policy } from "./access.ts";
 import { Bootstrap } from "./bootstrap.ts";
-import { CATALOG, CATALOG_CHANNEL, Catalog, type RefusedTable } from "./catalog.ts";
+import { CATALOG, CATALOG_CHANNEL, Catalog } from "./catalog.ts";
 import { checkRow, declarationOf, Transaction, type ChannelDefinition } from "./channel.ts";
 import { ChannelStates } from "./channel-states.ts";
 import { CutCache } from "./cut-cache.ts";
 import { Gateway } from "./gateway.ts";
 import { createHttp, PATHS, type Paths } from "./http.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
-import { createMetrics } from "./readings.ts";
 import type { Metrics } from "./metrics.ts";
+import { mount } from "./mount.ts";
+import { createMetrics } from "./readings.ts";
+import { SourceHost } from "./source-host.ts";
 import { Turns } from "./turns.ts";
 import { TurnWriter } from "./turn-writer.ts";
-import { refuseUpgrade, WebSocketDoor } from "./websocket.ts";
+import { WebSocketDoor } from "./websocket.ts";
 
 export type Channels = Readonly<Record<string, ChannelDefinition<unknown>>>;
 
@@ -102,6 +103,7 @@ export class Tidemark<C extends Channels = Channels> {
   readonly #gateway: Gateway;
   readonly #metrics: Metrics;
   readonly #catalog: Catalog | undefined;
+  readonly #host: SourceHost;
   readonly #policies: Map<string, Policy>;
   readonly #declarations = new Map<string, ChannelDeclaration>();
   readonly #servers = new Set<Server>();
@@ -145,6 +147,7 @@ export class Tidemark<C extends Channels = Channels> {
       writer: this.#writer,
       limits: this.#limits,
       subscribersOf: (view) => this.#gateway.subscribersOf(view),
+      onApplied: () => this.#host.applied(),
       onFlush: ({ servingMs, dispatchMs, isOverrun }) => {
         this.#metrics.flushServingMs.observe(servingMs);
         if (dispatchMs !== undefined) this.#metrics.dispatchLatencyMs.observe(dispatchMs);
@@ -164,6 +167,17 @@ export class Tidemark<C extends Channels = Channels> {
     });
     this.#metrics = createMetrics({ log: this.#log, replica: this.#replica, gateway: this.#gateway, turns: this.#turns, stats: this.#writer.stats });
     this.#catalog = options.catalog === true ? new Catalog(this.#replica, this.#states) : undefined;
+    this.#host = new SourceHost({
+      clock: this.#clock,
+      random: this.#random,
+      logger: this.#logger,
+      log: this.#log,
+      replica: this.#replica,
+      states: this.#states,
+      declare: (declaration, source) => this.#declare(declaration, source),
+      refuse: (refused) => this.#catalog?.refuse(refused),
+      announce: (channel) => this.#gateway.announce(channel),
+    });
     this.#declareOwn();
     this.#log.onAppend(() => this.#turns.commitArrived());
   }
@@ -177,11 +191,10 @@ export class Tidemark<C extends Channels = Channels> {
   /** A channel declared in `channels`. @throws TidemarkError `UNKNOWN_CHANNEL` */
   channel<N extends keyof C & string>(name: N): ChannelHandle<RowOf<C[N]>> {
     const declaration = this.#own(name);
-    const append = (fill: (transaction: TransactionHandle<C>) => void): Promise<number> => this.transact(fill);
     const rows = (): ReturnType<Replica["table"]> => this.#replica.table(declaration.name);
     return {
-      upsert: async (input) => append((transaction) => transaction.upsert(name, input)),
-      remove: async (keys) => append((transaction) => transaction.remove(name, keys)),
+      upsert: (input) => this.transact((transaction) => transaction.upsert(name, input)),
+      remove: (keys) => this.transact((transaction) => transaction.remove(name, keys)),
       get: (key) => rows()?.rows.get(key)?.row as RowOf<C[N]> | undefined,
       get size() {
         return rows()?.rows.size ?? 0;
@@ -222,7 +235,7 @@ export class Tidemark<C extends Channels = Channels> {
     }
     await this.start();
     const server = createServer();
-    this.#mount(server, { host, onForeignRequest: undefined });
+    this.#mount(server, host, undefined);
     await new Promise<void>((resolve, reject) => {
       server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
       server.listen(port, host, resolve);
@@ -237,9 +250,9 @@ export class Tidemark<C extends Channels = Channels> {
   attach(server: Server): void {
     const others = server.listeners("request") as RequestListener[];
     server.removeAllListeners("request");
-    this.#mount(server, { host: undefined, onForeignRequest: (request, response) => {
+    this.#mount(server, undefined, (request, response) => {
       for (const listener of others) listener.call(server, request, response);
-    } });
+    });
   }
 
   /** Closes connections, sources, and servers that `listen` opened. Safe to call twice. */
@@ -257,7 +270,7 @@ export class Tidemark<C extends Channels = Channels> {
 
   async #start(): Promise<void> {
     this.#tick();
-    await Promise.all((this.#options.sources ?? []).map((source) => source.start(this.#contextFor(source))));
+    await Promise.all((this.#options.sources ?? []).map((source) => source.start(this.#host.contextFor(source))));
     this.#isReady = true;
   }
 
@@ -284,28 +297,6 @@ export class Tidemark<C extends Channels = Channels> {
     throw new TidemarkError("UNKNOWN_CHANNEL", `This program declares no channel "${name}".`);
   }
 
-  #contextFor(source: Source): SourceContext {
-    const channels: string[] = [];
-    return {
-      clock: this.#clock,
-      random: this.#random,
-      logger: this.#logger.child({ source: source.name }),
-      declare: (declaration) => {
-        this.#declare(declaration, source.name);
-        channels.push(declaration.name);
-      },
-      append: (draft) => this.#log.append(draft),
-      refuse: (table: RefusedTable) => this.#catalog?.refuse(table),
-      setStatus: (status, names = channels) => {
-        const reason = "reason" in status ? status.reason : undefined;
-        const news = names.filter((name) => this.#states.set(name, status.status, reason, this.#clock.now()));
-        if (news.length > 0) this.#logger.info({ source: source.name, channels: news, status: status.status, reason }, "channel status");
-        for (const name of news) this.#gateway.announce(name);
-      },
-      setAsOf: (unixMs) => this.#states.setAsOf(source.name, unixMs),
-    };
-  }
-
   #tick(): void {
     this.#writer.expireWatermark();
     this.#gateway.tick();
@@ -323,25 +314,29 @@ export class Tidemark<C extends Channels = Channels> {
     this.#replica.sweep(nowMs);
     for (const channel of this.#states.refreshSizes()) this.#gateway.announce(channel);
     const rows = this.#catalog?.changes(nowMs) ?? [];
-    if (rows.length > 0) void this.#append([{ channel: CATALOG_CHANNEL, upserts: rows, removes: [] }]);
+    if (rows.length > 0) {
+      void this.#append([{ channel: CATALOG_CHANNEL, upserts: rows, removes: [] }]).then((isDone) => isDone || this.#catalog?.forget(rows));
+    }
     const isIdle = this.#clock.now() - this.#replica.timeMs >= SECOND_MS && this.#log.head === this.#replica.seq;
     const hasAge = [...this.#replica.tables].some(({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY);
     if (isIdle && hasAge) void this.#append([]);
   }
 
   /** For the server's own commits: when the log is full or closed, the next second tries again. */
-  async #append(changes: Parameters<MemoryLog["append"]>[0]["changes"]): Promise<void> {
+  async #append(changes: CommitDraft["changes"]): Promise<boolean> {
     try {
       await this.#log.append({ changes });
+      return true;
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
+      return false;
     }
   }
 
-  #mount(server: Server, { host, onForeignRequest }: { host: string | undefined; onForeignRequest: RequestListener | undefined }): void {
+  #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
+    const { authenticate, allowedOrigins, assets } = this.#options;
     const paths = { ...PATHS, ...this.#options.paths };
-    const access = new Access({ authenticate: this.#options.authenticate, allowedOrigins: this.#options.allowedOrigins, host });
-    const isStandalone = onForeignRequest === undefined;
+    const access = new Access({ authenticate, allowedOrigins, host });
     const app = createHttp({
       access,
       paths,
@@ -352,28 +347,11 @@ export class Tidemark<C extends Channels = Channels> {
       metrics: this.#metrics,
       isReady: () => this.#isReady,
       stats: () => this.stats(),
-      assets: isStandalone ? this.#options.assets : undefined,
+      assets: others === undefined ? assets : undefined,
       onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
     });
-    const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-    server.on("request", (request, response) => {
-      const { pathname } = new URL(request.url ?? "/", "http://localhost");
-      if (isStandalone || pathname.startsWith(`${paths.base}/`)) void listener(request, response);
-      else onForeignRequest(request, response);
-    });
-    const door = new WebSocketDoor(this.#gateway, this.#clock);
-    server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const { pathname } = new URL(request.url ?? "/", "http://localhost");
-      if (pathname !== paths.base + paths.stream) {
-        if (isStandalone) refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
-        return;
-      }
-      const refusal = access.refusal(request.headers);
-      if (refusal !== undefined) refuseUpgrade(socket, "403 Forbidden", refusal.message);
-      else if (this.#isStopped || this.#gateway.sessionCount >= this.#limits.connectionsMax) {
-        refuseUpgrade(socket, "503 Service Unavailable", "The server takes no more connections at the moment.");
-      } else door.upgrade(request, socket, head);
-    });
+    const canConnect = (): boolean => !this.#isStopped && this.#gateway.sessionCount < this.#limits.connectionsMax;
+    mount(server, { app, access, paths, others, canConnect, door: new WebSocketDoor(this.#gateway, this.#clock) });
   }
 
   /** What `/stats` shows. */

@@ -84,8 +84,9 @@ export class TurnWriter {
     if (subscription.phase.kind === "opening") this.#open(subscription, subscription.phase, turn);
     this.#sendStatus(subscription, turn);
     while (subscription.phase.kind !== "live" || subscription.phase.cursor < subscription.view.rows.lastSeq) {
-      if (subscription.phase.kind === "live") this.#startSending(session, subscription, subscription.phase.cursor, turn);
-      if (!this.#send(subscription, turn)) {
+      const hasRoom = turn.room > 0;
+      if (hasRoom && subscription.phase.kind === "live") this.#startSending(session, subscription, subscription.phase.cursor, turn);
+      if (!hasRoom || !this.#send(subscription, turn)) {
         turn.behind.push(subscription.view.id);
         return;
       }
@@ -136,14 +137,28 @@ export class TurnWriter {
     subscription.phase = { kind: "sending", cut, nextFrame: 0 };
   }
 
-  /** Sends frames of the cut under way while there is room. Returns whether it is through. */
+  /**
+   * Sends frames of the cut under way while there is room. Returns whether it is through. A snapshot
+   * goes on later from the same cut; a delta gives its cut back and goes on from the seq it reached,
+   * so what a slow client holds is a number. One seq is never split over two turns.
+   */
   #send(subscription: Subscription, turn: Turn): boolean {
     if (subscription.phase.kind !== "sending") return true;
     const { cut } = subscription.phase;
     let { nextFrame } = subscription.phase;
+    if (cut.isAbandoned) {
+      cut.readers--;
+      this.#startSnapshot(subscription);
+      return this.#send(subscription, turn);
+    }
     while (nextFrame < cut.frameCount) {
-      if (turn.room <= 0) {
-        subscription.phase = { kind: "sending", cut, nextFrame };
+      const reached = cut.kind === "delta" ? cut.seqBefore(nextFrame) : undefined;
+      if (turn.room <= 0 && (cut.kind === "snapshot" || reached !== undefined)) {
+        if (reached === undefined) subscription.phase = { kind: "sending", cut, nextFrame };
+        else {
+          cut.readers--;
+          subscription.phase = { kind: "live", cursor: reached };
+        }
         return false;
       }
       this.#push(turn, cut.frame(nextFrame++));
@@ -158,7 +173,7 @@ export class TurnWriter {
     const version = states.version(subscription.view.channel);
     if (subscription.statusVersion === version) return;
     subscription.statusVersion = version;
-    const frame = states.frame(subscription.view.channel);
+    const frame = states.frame(subscription.view.channel, subscription.isRestricted);
     if (frame !== undefined && !turn.frames.includes(frame)) this.#push(turn, frame);
   }
 

@@ -35,6 +35,8 @@ export interface TurnsOptions {
   readonly writer: TurnWriter;
   readonly limits: ServerLimits;
   readonly subscribersOf: (view: View) => Iterable<Session>;
+  /** The tables have moved to a new position, and nobody has been served at it yet. */
+  readonly onApplied: () => void;
   readonly onFlush: (report: FlushReport) => void;
 }
 
@@ -134,7 +136,8 @@ export class Turns {
   }
 
   #cut(): void {
-    const { clock, replica, writer, subscribersOf } = this.#options;
+    const { clock, replica, writer, subscribersOf, onApplied } = this.#options;
+    onApplied();
     this.#cutMs = clock.monotonic();
     this.#served = 0;
     writer.beginCut(this.#oldestCommitMs);
@@ -179,8 +182,12 @@ export class Turns {
     session.isQueued = false;
     if (session.phase.kind !== "open") return;
     this.#served++;
-    // Without room, the transport's drain brings the session back.
-    this.#options.writer.write(session, this.#options.clock.monotonic());
+    if (this.#options.writer.write(session, this.#options.clock.monotonic()) || session.isBlocked) return;
+    session.isBlocked = true;
+    session.transport.onceFlushed(() => {
+      session.isBlocked = false;
+      this.serve(session);
+    });
   }
 
   /** Ends a cut. After an overrun those not served keep their place at the front of the next. */

@@ -17,6 +17,7 @@ import type { Transport } from "./session.ts";
 const JOIN_BYTES_MAX = 64 * 1024;
 /** A client that does not answer a close is cut off after this time. */
 const CLOSE_GRACE_MS = 2_000;
+const NOTHING = Buffer.alloc(0);
 
 class WebSocketTransport implements Transport {
   readonly #webSocket: WebSocket;
@@ -46,6 +47,10 @@ class WebSocketTransport implements Transport {
       for (const frame of frames) this.#socket.write(frame.bytes);
       this.#socket.uncork();
     }
+  }
+
+  onceFlushed(callback: () => void): void {
+    this.#socket.write(NOTHING, () => callback());
   }
 
   close(code: number, reason: string): void {
@@ -79,7 +84,6 @@ export class WebSocketDoor {
         if (isBinary) webSocket.close(1003, "frames are text");
         else this.#gateway.receive(session, String(data));
       });
-      socket.on("drain", () => this.#gateway.drained(session));
       webSocket.on("close", (code) => this.#gateway.disconnected(session, code));
       // The close event follows and says what there is to say.
       webSocket.on("error", () => {});
@@ -94,6 +98,9 @@ export function connectionRequest(request: IncomingMessage): ConnectionRequest {
 /** Answers an upgrade with a plain HTTP error. */
 export function refuseUpgrade(socket: Duplex, status: string, message: string): void {
   const body = `${message}\n`;
+  // Whoever was refused may have gone already.
+  socket.on("error", () => {});
+  socket.on("finish", () => socket.destroy());
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );

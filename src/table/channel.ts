@@ -43,7 +43,8 @@ export function declareChannel(options: {
 export function whereContextOf(channel: ChannelDeclaration): WhereContext {
   const types = new Map<string, ColumnType>(channel.columns.map(({ name, type }) => [name, type]));
   return {
-    typeOf: (column) => (types.size === 0 ? "any" : types.get(column)),
+    // Where nothing is declared, a name that every object inherits is not a column.
+    typeOf: (column) => (types.size > 0 ? types.get(column) : column in Object.prototype ? undefined : "any"),
     columnNames: channel.columns.map(({ name }) => name),
     regex: linearRegex,
   };

@@ -12,8 +12,7 @@ export function compileProjection(channel: ChannelDeclaration, query: Query): Vi
   return ({ row }) => {
     const projected: Record<string, JsonValue> = {};
     for (const name of names) {
-      const value = row[name];
-      if (value !== undefined) projected[name] = value;
+      if (Object.hasOwn(row, name)) projected[name] = row[name] as JsonValue;
     }
     return JSON.stringify(projected);
   };

@@ -24,7 +24,7 @@ export class Replica {
   #timeMs = 0;
 
   constructor(limits: Partial<ViewLimits> = {}) {
-    this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0 };
+    this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0, dropIdle: () => this.sweep(Number.POSITIVE_INFINITY, 0) };
   }
 
   /** The seq of the last commit applied: every table and view is as of it. */
@@ -85,6 +85,11 @@ export class Replica {
     return dirty;
   }
 
+  /** The id of the view that `acquire` would return. @throws TidemarkError `UNKNOWN_CHANNEL` */
+  viewIdOf(query: Query, policy: Where | undefined): string {
+    return this.#require(query.channel).views.idOf(query, policy);
+  }
+
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.acquire` throws */
   acquire(query: Query, policy: Where | undefined): View {
     return this.#require(query.channel).views.acquire(query, policy, { seq: this.#seq, timeMs: this.#timeMs });
@@ -94,8 +99,8 @@ export class Replica {
     this.#require(view.channel).views.release(view, nowMs);
   }
 
-  sweep(nowMs: number): void {
-    for (const { views } of this.#channels.values()) views.sweep(nowMs);
+  sweep(nowMs: number, lingerMs?: number): void {
+    for (const { views } of this.#channels.values()) views.sweep(nowMs, lingerMs);
   }
 
   #require(name: string): Channel {

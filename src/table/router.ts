@@ -14,6 +14,9 @@ import type { RowNode } from "./change-ordered-rows.ts";
 import type { RowChange } from "./live-table.ts";
 import type { View } from "./view.ts";
 
+/** Columns of one channel that are indexed: each costs a look-up per change. Full: further views are not routed. */
+const ROUTED_COLUMNS_MAX = 16;
+
 /** The equality that every row of a view must meet. */
 export interface Route {
   readonly column: string;
@@ -79,6 +82,12 @@ export class ViewRouter {
   keysFor(route: Route, rows: Iterable<RowNode>): Iterable<string> {
     const index = this.#indexFor(route.column, rows);
     return route.values.flatMap((value) => [...(index.rows.get(value) ?? [])]);
+  }
+
+  /** The route, if its column is indexed or may be; otherwise the view has to be asked about everything. */
+  usable(route: Route | undefined): Route | undefined {
+    if (route === undefined || this.#columns.has(route.column)) return route;
+    return this.#columns.size < ROUTED_COLUMNS_MAX ? route : undefined;
   }
 
   add(view: View, route: Route | undefined): void {

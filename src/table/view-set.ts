@@ -20,6 +20,8 @@ export interface ViewPool {
   readonly dirty: Set<View>;
   views: number;
   entries: number;
+  /** Lets go of every view that nobody uses, without waiting for its linger time. */
+  dropIdle(): void;
 }
 
 interface Held {
@@ -56,7 +58,7 @@ export class ViewSet {
    * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
    */
   acquire(query: Query, policy: Where | undefined, moment: Moment): View {
-    const id = viewIdOf(this.#table.channel, query, policy);
+    const id = this.idOf(query, policy);
     if (id === this.#bare.id) return this.#bare;
     let held = this.#held.get(id);
     if (held === undefined) {
@@ -69,15 +71,19 @@ export class ViewSet {
     return held.view;
   }
 
+  idOf(query: Query, policy: Where | undefined): string {
+    return viewIdOf(this.#table.channel, query, policy);
+  }
+
   release(view: View, nowMs: number): void {
     const held = this.#held.get(view.id);
     if (held !== undefined && --held.users === 0) held.idleSinceMs = nowMs;
   }
 
   /** Lets go of views that nobody has used for the linger time. */
-  sweep(nowMs: number): void {
+  sweep(nowMs: number, lingerMs = this.#pool.limits.lingerMs): void {
     for (const [id, { view, route, users, idleSinceMs }] of this.#held) {
-      if (users > 0 || nowMs - idleSinceMs < this.#pool.limits.lingerMs) continue;
+      if (users > 0 || nowMs - idleSinceMs < lingerMs) continue;
       this.#held.delete(id);
       this.#router.remove(view, route);
       this.#pool.dirty.delete(view);
@@ -101,11 +107,12 @@ export class ViewSet {
 
   #build(id: string, query: Query, policy: Where | undefined, moment: Moment): Held {
     const { limits } = this.#pool;
+    if (this.#pool.views >= limits.viewsMax) this.#pool.dropIdle();
     if (this.#pool.views >= limits.viewsMax) {
       throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${limits.viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
     }
     const where = bothOf(query.where, policy);
-    const route = routeOf(where, this.#context);
+    const route = this.#router.usable(routeOf(where, this.#context));
     if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) {
       throw new TidemarkError(
         "TOO_MANY_VIEWS",

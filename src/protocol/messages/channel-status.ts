@@ -10,8 +10,8 @@ export interface ChannelStatus {
   readonly reason?: string;
   /** The source whose `as_of` in WATERMARK speaks for this channel; absent for code. */
   readonly source?: string;
-  /** Rows held now. */
-  readonly rows: number;
+  /** Rows held now; absent for who may see only some of them. */
+  readonly rows?: number;
   /** Rows of the whole table, where the channel holds only part of it. */
   readonly total?: number;
   /** True when the channel holds only part of its table. */
