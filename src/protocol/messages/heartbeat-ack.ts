@@ -1,3 +1,4 @@
+/** The answer to HEARTBEAT: both clocks, for the offset and the round trip. */
 export interface HeartbeatAck {
   readonly op: "HEARTBEAT_ACK";
   readonly server_time_unix_ms: number;
