@@ -94,6 +94,8 @@ answer({
     }, 1);
   },
   pause: () => clearInterval(timer),
+  /** With --expose-gc. */
+  collect: () => (globalThis as { gc?: () => void }).gc?.(),
   reset: () => {
     sent = 0;
     loop.reset();
