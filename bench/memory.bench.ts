@@ -22,11 +22,10 @@ async function measure(dialect: Dialect): Promise<{ beforeBytes: number; afterBy
     };
     await server.ask({ kind: "run", perSecond: 50, keys: 500 });
     await pause(2_000);
+    await server.ask({ kind: "pause" });
     const beforeBytes = await rss();
     for (const swarm of swarms) await swarm.ask({ kind: "open", port, dialect, count: CLIENTS / SWARMS });
     await pause(SETTLE_MS);
-    await server.ask({ kind: "pause" });
-    await pause(2_000);
     return { beforeBytes, afterBytes: await rss() };
   } finally {
     await Promise.all([server.stop(), ...swarms.map((swarm) => swarm.stop())]);

@@ -122,13 +122,13 @@ function rowJson(table: Table, alias: string): string {
   const columns = table.columns.map(({ name, expression }) => `${expression.replace("$", () => `${alias}.${ident(name)}`)} AS ${ident(name)}`);
   const first = table.key[0];
   assert(first !== undefined, "a table has a key");
-  return `CASE WHEN ${alias}.${ident(first.name)} IS NOT NULL THEN (SELECT row_to_json(r) FROM (SELECT ${columns.join(", ")}) AS r)::text END`;
+  return `CASE WHEN ${alias}.${ident(first.name)} IS NOT NULL THEN (SELECT row_to_json(r.*) FROM (SELECT ${columns.join(", ")}) AS r)::text END`;
 }
 
 /** The captured key in the same form as the row's own, so that both give the same text. */
 function keyJson(table: Table): string {
   const columns = table.key.map((column, index) => `${column.expression.replace("$", () => keyPart(column, index))} AS ${ident(column.name)}`);
-  return `CASE WHEN c.key IS NOT NULL THEN (SELECT row_to_json(k) FROM (SELECT ${columns.join(", ")}) AS k)::text END`;
+  return `CASE WHEN c.key IS NOT NULL THEN (SELECT row_to_json(k.*) FROM (SELECT ${columns.join(", ")}) AS k)::text END`;
 }
 
 function keyPart({ sqlType }: TableColumn, index: number): string {
