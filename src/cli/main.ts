@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   if (values.help === true || command === "help") return print(HELP);
   if (rest.length > 0) throw bad(`"${rest[0]}" is not understood after ${command}`);
   const listen = {
-    port: wholeNumber("--port", values.port ?? process.env["PORT"], 8080),
+    port: portNumber(values.port ?? process.env["PORT"]),
     host: values.host ?? "127.0.0.1",
     allowPublic: values["allow-public"] === true,
     allowedOrigins: values["allow-origin"] ?? [],
@@ -64,13 +64,19 @@ function parse(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPo
 function databaseUrl(option: string | undefined): string {
   const url = option ?? process.env["DATABASE_URL"];
   if (url !== undefined && /^postgres(ql)?:\/\//.test(url)) return url;
-  throw bad(url === undefined ? "say which database: --postgres postgres://user@host/database, or DATABASE_URL" : `"${url.slice(0, 20)}…" is not a postgres:// address`);
+  throw bad(url === undefined ? "say which database: --postgres postgres://user@host/database, or DATABASE_URL" : "the address of the database does not start with postgres://");
 }
 
 function wholeNumber(name: string, text: string | undefined, fallback: number): number {
   if (text === undefined || text === "") return fallback;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw bad(`${name} takes a whole number, not "${text}"`);
+}
+
+function portNumber(text: string | undefined): number {
+  const port = wholeNumber("--port", text, 8080);
+  if (port > 65_535) throw bad("--port takes a number up to 65535");
+  return port;
 }
 
 function bad(message: string): TidemarkError {

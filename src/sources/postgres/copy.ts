@@ -13,12 +13,13 @@ export interface CopiedTable {
 }
 
 /** Reads the newest rows by key, as many as the channel may hold. Rows come oldest first. */
-export async function copyTable(session: SqlQueries, table: Table, bounds: ChannelBounds, limits: PostgresLimits): Promise<CopiedTable> {
+export async function copyTable(session: SqlQueries, table: Table, bounds: ChannelBounds, limits: PostgresLimits, onChunk: () => Promise<void>): Promise<CopiedTable> {
   const total = await countRows(session, table, limits);
   const upserts: KeyedRow[] = [];
   let bytes = 0;
   await session.query(copyStatement(table, "tidemark_copy", bounds.rowsMax));
   for (;;) {
+    await onChunk();
     const chunk = await session.query(`FETCH ${limits.copyChunkRows} FROM tidemark_copy`);
     for (const { row: json } of chunk) {
       const text = asText(json);

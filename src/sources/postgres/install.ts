@@ -14,6 +14,8 @@ import { qualified, type Table, type TableColumn } from "./tables.ts";
 export const BELL = "tidemark_bell";
 const SCHEMA_VERSION = "1";
 const SCHEMA_COMMENT = `Tidemark change capture, version ${SCHEMA_VERSION}. Remove with: tidemark uninstall`;
+/** Any number, as long as it is always the same. */
+const INSTALL_LOCK = 7_431_905;
 const MIN_SERVER_VERSION = 130_000;
 
 /** Set to two times the lease's end in unix seconds, plus one while the reader sleeps. */
@@ -27,6 +29,8 @@ const SCHEMA = [
   "CREATE INDEX outbox_xid ON tidemark.outbox (xid)",
   // A sequence, because its value is outside of transactions: a writer always sees the newest lease.
   "CREATE SEQUENCE tidemark.lease MINVALUE 0",
+  // Not logged like the outbox, so that it tells whether the outbox was emptied.
+  "CREATE UNLOGGED TABLE tidemark.alive (id text PRIMARY KEY)",
   "CREATE TABLE tidemark.reader (id text PRIMARY KEY, position pg_snapshot, lease_until timestamptz NOT NULL)",
 ];
 
@@ -51,18 +55,60 @@ export async function install(session: SqlSession, tables: readonly Table[], loc
   return { createdSchema, installed, unchanged };
 }
 
-/** Removes schema, functions and triggers. Returns the tables that had triggers, or undefined when there was nothing. */
-export async function uninstall(session: SqlSession): Promise<readonly string[] | undefined> {
-  const found = await session.query("SELECT 1 FROM pg_namespace WHERE nspname = 'tidemark'");
-  if (found.length === 0) return undefined;
-  const tables = await session.query(
-    `SELECT DISTINCT c.oid::regclass::text AS name
-       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
-      WHERE p.pronamespace = 'tidemark'::regnamespace AND NOT c.relispartition ORDER BY 1`,
+/**
+ * Removes schema, functions and triggers: first the lease, so that nothing is written any more, then
+ * each table's triggers in a transaction of its own, so that no application waits for more than one.
+ * Returns the tables that had triggers, or undefined when there was nothing.
+ * @throws TidemarkError `DATABASE_REFUSED` for a schema of that name that is not ours, `TABLE_REFUSED` for a locked table
+ */
+export async function uninstall(session: SqlSession, lockTimeoutMs: number): Promise<readonly string[] | undefined> {
+  const [schema] = await session.query(SCHEMA_COMMENT_QUERY);
+  if (schema === undefined) return undefined;
+  if (schema["comment"] !== SCHEMA_COMMENT) throw notOurs();
+  await session.query("SELECT setval('tidemark.lease', 0)");
+  const triggers = await session.query(
+    `SELECT n.nspname AS schema, c.relname AS name, t.tgname AS trigger
+       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE p.pronamespace = 'tidemark'::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition ORDER BY 1, 2`,
   );
+  for (const { schema: owner, name, trigger } of triggers) {
+    const target = `${ident(asText(owner))}.${ident(asText(name))}`;
+    await withLock(session, target, lockTimeoutMs, [`DROP TRIGGER ${ident(asText(trigger))} ON ${target}`]);
+  }
   await session.query("SET client_min_messages = warning");
   await session.query("DROP SCHEMA tidemark CASCADE");
-  return tables.map(({ name }) => asText(name));
+  return [...new Set(triggers.map(({ schema: owner, name }) => (owner === "public" ? asText(name) : `${asText(owner)}.${asText(name)}`)))];
+}
+
+/** Takes our triggers off a table that is no longer what it was, so that its writers are left alone. */
+export async function release(session: SqlSession, oid: number, lockTimeoutMs: number): Promise<void> {
+  const found = await session.query(
+    "SELECT t.tgname AS trigger, n.nspname AS schema, c.relname AS name FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1::oid AND t.tgname LIKE 'tidemark%' AND NOT t.tgisinternal",
+    [oid],
+  );
+  for (const { trigger, schema, name } of found) {
+    const target = `${ident(asText(schema))}.${ident(asText(name))}`;
+    await withLock(session, target, lockTimeoutMs, [`DROP TRIGGER ${ident(asText(trigger))} ON ${target}`]);
+  }
+}
+
+const SCHEMA_COMMENT_QUERY = "SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = 'tidemark'";
+
+function notOurs(): TidemarkError {
+  return new TidemarkError("DATABASE_REFUSED", 'The database has a schema "tidemark" that this version did not make. Rename it, or remove it with the version that made it.');
+}
+
+async function withLock(session: SqlSession, target: string, lockTimeoutMs: number, statements: readonly string[]): Promise<void> {
+  try {
+    await session.transaction("write", async (queries) => {
+      await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
+      for (const statement of statements) await queries.query(statement);
+    });
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    const hint = code === "55P03" ? ` A transaction holds a lock on it for longer than ${lockTimeoutMs} ms; try again when it has ended.` : "";
+    throw new TidemarkError(code === "42501" ? "MISSING_GRANT" : "TABLE_REFUSED", `Triggers on ${target} could not be changed: ${messageOf(cause)}.${hint}`, { cause });
+  }
 }
 
 async function refuseUnfit(session: SqlSession): Promise<void> {
@@ -78,10 +124,12 @@ async function refuseUnfit(session: SqlSession): Promise<void> {
 }
 
 async function ensureSchema(session: SqlSession): Promise<boolean> {
-  const [existing] = await session.query("SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = 'tidemark'");
+  const [existing] = await session.query(SCHEMA_COMMENT_QUERY);
   if (existing !== undefined) {
-    if (existing["comment"] === SCHEMA_COMMENT) return false;
-    throw new TidemarkError("DATABASE_REFUSED", "The database has a schema \"tidemark\" that this version did not make. Run tidemark uninstall, or rename it.");
+    if (existing["comment"] !== SCHEMA_COMMENT) throw notOurs();
+    const [rights] = await session.query("SELECT has_schema_privilege('tidemark', 'CREATE')::text AS ours, current_user::text AS role, nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname = 'tidemark'");
+    if (rights?.["ours"] === "true") return false;
+    throw new TidemarkError("MISSING_GRANT", `The schema "tidemark" belongs to ${asText(rights?.["owner"])}. Connect as that role, or run: GRANT ${asText(rights?.["owner"])} TO ${ident(asText(rights?.["role"]))};`);
   }
   const [rights] = await session.query(
     "SELECT has_database_privilege(current_database(), 'CREATE')::text AS create, current_user::text AS role, current_database()::text AS database",
@@ -91,10 +139,13 @@ async function ensureSchema(session: SqlSession): Promise<boolean> {
     const database = ident(asText(rights?.["database"]));
     throw new TidemarkError("MISSING_GRANT", `Role ${role} may not create the schema "tidemark". Run: GRANT CREATE ON DATABASE ${database} TO ${role};`);
   }
-  await session.transaction("write", async (queries) => {
+  return session.transaction("write", async (queries) => {
+    // Several servers may start at once.
+    await queries.query(`SELECT pg_advisory_xact_lock(${INSTALL_LOCK})`);
+    if ((await queries.query(SCHEMA_COMMENT_QUERY)).length > 0) return false;
     for (const statement of SCHEMA) await queries.query(statement);
+    return true;
   });
-  return true;
 }
 
 /** Returns whether anything had to be changed. */
@@ -109,34 +160,26 @@ async function ensureTriggers(session: SqlSession, table: Table, lockTimeoutMs: 
     [name, table.oid],
   );
   if (state?.["fingerprint"] === fingerprint && state["triggers"] === 2) return false;
-  try {
-    await session.transaction("write", async (queries) => {
-      await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-      for (const statement of statements) await queries.query(statement);
-      await queries.query(`COMMENT ON FUNCTION tidemark.${name}() IS ${literal(fingerprint)}`);
-    });
-  } catch (cause) {
-    const hint = (cause as { code?: string }).code === "55P03"
-      ? `A transaction holds a lock on it for longer than ${lockTimeoutMs} ms; try again when it has ended.`
-      : "";
-    throw new TidemarkError("TABLE_REFUSED", `Triggers on ${table.channel} could not be installed: ${messageOf(cause)}. ${hint}`.trim(), { cause });
-  }
+  await withLock(session, qualified(table), lockTimeoutMs, [...statements, `COMMENT ON FUNCTION tidemark.${name}() IS ${literal(fingerprint)}`]);
   return true;
 }
 
 function triggerStatements(table: Table): readonly string[] {
   const functionName = `tidemark.capture_${table.oid}()`;
   const target = qualified(table);
+  // The table's number in their names: a table that becomes a partition inherits its parent's beside its own.
+  const rows = `tidemark_rows_${table.oid}`;
+  const truncate = `tidemark_truncate_${table.oid}`;
   return [
     captureFunction(table),
     `REVOKE ALL ON FUNCTION ${functionName} FROM PUBLIC`,
-    `DROP TRIGGER IF EXISTS tidemark_rows ON ${target}`,
-    `DROP TRIGGER IF EXISTS tidemark_truncate ON ${target}`,
-    `CREATE TRIGGER tidemark_rows AFTER INSERT OR UPDATE OR DELETE ON ${target} FOR EACH ROW EXECUTE FUNCTION ${functionName}`,
-    `CREATE TRIGGER tidemark_truncate AFTER TRUNCATE ON ${target} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}`,
+    `DROP TRIGGER IF EXISTS ${rows} ON ${target}`,
+    `DROP TRIGGER IF EXISTS ${truncate} ON ${target}`,
+    `CREATE TRIGGER ${rows} AFTER INSERT OR UPDATE OR DELETE ON ${target} FOR EACH ROW EXECUTE FUNCTION ${functionName}`,
+    `CREATE TRIGGER ${truncate} AFTER TRUNCATE ON ${target} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}`,
     // Fire for replicated changes too; only the owner may say so.
     ...(table.isOwned
-      ? [`ALTER TABLE ${target} ENABLE ALWAYS TRIGGER tidemark_rows`, `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER tidemark_truncate`]
+      ? [`ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${rows}`, `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${truncate}`]
       : []),
   ];
 }
@@ -146,12 +189,18 @@ function captureFunction({ oid, key }: Table): string {
   const insert = (...rows: string[]): string =>
     `INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES ${rows.map((row) => `(pg_catalog.pg_current_xact_id(), ${oid}, ${row})`).join(", ")};`;
   const isSameKey = key.map((column) => `${comparable("OLD", column)} IS NOT DISTINCT FROM ${comparable("NEW", column)}`).join(" AND ");
+  // What a key reads like must not depend on the writer's settings.
+  const settings = key.every(({ isPlainKey }) => isPlainKey)
+    ? ""
+    : " SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1";
+  let tag = "$capture$";
+  while (key.some(({ name }) => name.includes(tag))) tag = tag.replace("$c", "$cc");
   return `CREATE OR REPLACE FUNCTION tidemark.capture_${oid}() RETURNS trigger
-  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $capture$
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp${settings} AS ${tag}
 DECLARE lease bigint;
 BEGIN
-  SELECT last_value INTO lease FROM tidemark.lease;
-  IF (lease >> 1) < extract(epoch FROM clock_timestamp()) THEN RETURN NULL; END IF;
+  lease := pg_sequence_last_value('tidemark.lease'::regclass);
+  IF lease IS NULL OR (lease >> 1) < date_part('epoch', clock_timestamp()) THEN RETURN NULL; END IF;
   IF TG_OP = 'UPDATE' THEN
     IF ${isSameKey} THEN
       ${insert(`${keyOfRow("NEW")}, 0`)}
@@ -167,10 +216,12 @@ BEGIN
   END IF;
   IF lease & 1 = 1 THEN PERFORM pg_notify('${BELL}', ''); END IF;
   RETURN NULL;
-END $capture$`;
+END ${tag}`;
 }
 
 /** Values that are equal but read differently (1.0 and 1.00, or two spellings of a citext) are different keys here. */
-function comparable(row: "OLD" | "NEW", { name, type }: TableColumn): string {
-  return type === "integer" || type === "bigint" ? `${row}.${ident(name)}` : `${row}.${ident(name)}::text`;
+function comparable(row: "OLD" | "NEW", { name, type, expression }: TableColumn): string {
+  const column = `${row}.${ident(name)}`;
+  if (type === "integer" || type === "bigint") return column;
+  return `(${expression === "$" ? `${column}::text` : expression.replaceAll("$", () => column)}) COLLATE "C"`;
 }

@@ -3,7 +3,7 @@
  * bounds the outbox when nobody reads. It stands in a sequence, outside of transactions, so every
  * writer sees its newest value whatever its own snapshot. All times are the database's.
  */
-import { asText, type SqlSession } from "./sql.ts";
+import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import type { Position } from "./statements.ts";
 
 export interface LeaseOptions {
@@ -19,6 +19,10 @@ export class Lease {
 
   constructor(options: LeaseOptions) {
     this.#options = options;
+  }
+
+  get readerId(): string {
+    return this.#options.readerId;
   }
 
   get isAsleep(): boolean {
@@ -42,9 +46,16 @@ export class Lease {
     await session.query(
       `INSERT INTO tidemark.reader (id, lease_until) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
        ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
-      [readerId, leaseSeconds],
+      // Long enough for a copy; the first renewal brings it down.
+      [readerId, leaseSeconds * 60],
     );
+    await session.query("INSERT INTO tidemark.alive (id) VALUES ($1) ON CONFLICT DO NOTHING", [readerId]);
     await this.#set(session);
+  }
+
+  /** Lets writers go on capturing while a long copy is under way. */
+  extend(queries: SqlQueries): Promise<void> {
+    return this.#set(queries);
   }
 
   /**
@@ -89,12 +100,13 @@ export class Lease {
   /** Gives the lease back; without other readers, triggers stop writing at once. */
   async end(session: SqlSession): Promise<void> {
     await session.query("DELETE FROM tidemark.reader WHERE id = $1", [this.#options.readerId]);
+    await session.query("DELETE FROM tidemark.alive WHERE id = $1", [this.#options.readerId]);
     await session.query(
       "SELECT setval('tidemark.lease', 0) WHERE NOT EXISTS (SELECT 1 FROM tidemark.reader WHERE lease_until >= clock_timestamp())",
     );
   }
 
-  async #set(session: SqlSession): Promise<void> {
+  async #set(session: SqlQueries): Promise<void> {
     const [row] = await session.query(
       `SELECT (setval('tidemark.lease',
                 greatest((SELECT last_value FROM tidemark.lease) >> 1, ceil(extract(epoch FROM clock_timestamp()))::bigint + $1) << 1 | $2) >> 1)::text AS until`,

@@ -2,6 +2,10 @@
 export interface PostgresLimits {
   /** Between reads while changes come. */
   readonly pollMs: number;
+  /** The longest pause between reads under load: each read is followed by a rest of several times its own length. */
+  readonly pollBusyMsMax: number;
+  /** Without an answer to a read for this long, the connection counts as lost. A copy takes what it takes. */
+  readonly readTimeoutMs: number;
   /** The longest pause between reads that found nothing, before sleeping. */
   readonly pollIdleMsMax: number;
   /** Quiet after which the reader sleeps and lets writers ring. */
@@ -27,6 +31,8 @@ export interface PostgresLimits {
 
 export const POSTGRES_LIMITS: PostgresLimits = {
   pollMs: 4,
+  pollBusyMsMax: 25,
+  readTimeoutMs: 30_000,
   pollIdleMsMax: 20,
   sleepAfterMs: 1_000,
   pollAsleepMs: 500,

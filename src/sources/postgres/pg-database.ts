@@ -31,6 +31,8 @@ async function connect(connectionString: string): Promise<SqlSession> {
     lost.clear();
   });
   await client.connect();
+  // Names without a schema are Postgres's own, whatever someone put into `public`.
+  await client.query("SET search_path = pg_catalog, pg_temp");
   const query: SqlSession["query"] = async (text, parameters) => (await client.query(text, parameters as unknown[] | undefined)).rows;
   return {
     isShared: false,

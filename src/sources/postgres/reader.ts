@@ -10,14 +10,15 @@ import type { ChannelChange, KeyedRow } from "../../log/log.ts";
 import type { ChannelBounds } from "../../table/limits.ts";
 import type { SourceContext } from "../source.ts";
 import { copyTable } from "./copy.ts";
+import { install, release } from "./install.ts";
 import type { Lease } from "./lease.ts";
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import {
-  DEALLOCATE_STATEMENT, HEADER_STATEMENT, keyText, parsePosition, parseRead, prepareStatement, readStatement,
+  DEALLOCATE_STATEMENT, headerStatement, keyText, parsePosition, parseRead, prepareStatement, readStatement, shapesStatement,
   type Position, type ReadChange, type ReadHeader,
 } from "./statements.ts";
-import type { Table } from "./tables.ts";
+import { findTables, type Table } from "./tables.ts";
 
 export interface ReaderOptions {
   readonly tables: readonly Table[];
@@ -25,6 +26,8 @@ export interface ReaderOptions {
   readonly limits: PostgresLimits;
   readonly lease: Lease;
   readonly context: SourceContext;
+  /** Rejects when a read takes too long. Copies take what they take. */
+  readonly withDeadline: <T>(reading: Promise<T>) => Promise<T>;
 }
 
 /** What is known across connections. */
@@ -42,16 +45,20 @@ const FORMAT_SETTINGS = [
 ];
 
 /** Reads touch few rows, by index; the planner has no statistics of an outbox to know that. */
-const PLAN_SETTINGS = [
-  "SET jit = off", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
+const READER_SETTINGS = [
+  "SET default_transaction_read_only = off", "SET default_transaction_isolation = 'read committed'",
+  // A table that someone holds locked makes us say so, not wait in silence.
+  "SET lock_timeout = '2s'", "SET jit = off", "SET statement_timeout = 0", "SET idle_in_transaction_session_timeout = 0",
   "SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
   "SET plan_cache_mode = force_generic_plan",
 ];
 
 export class Reader {
   readonly #options: ReaderOptions;
-  readonly #tables: ReadonlyMap<number, Table>;
   readonly #totals = new Map<number, number>();
+  /** The tables that are still what they were at start, and their shapes at the last copy. */
+  #tables: ReadonlyMap<number, Table>;
+  #shapes: ReadonlyMap<string, string> = new Map();
   #standing: Standing | undefined;
 
   constructor(options: ReaderOptions) {
@@ -63,31 +70,53 @@ export class Reader {
     return this.#standing?.position;
   }
 
+  /** The channels that are read: those whose tables are still what they were at start. */
+  get channels(): readonly string[] {
+    return [...this.#tables.values()].map(({ channel }) => channel);
+  }
+
   /** Makes a fresh connection ready, and copies unless reading can continue where it stood. */
   async prepare(session: SqlSession): Promise<void> {
-    for (const setting of [...FORMAT_SETTINGS, ...(session.isShared ? [] : PLAN_SETTINGS)]) await session.query(setting);
-    if (session.isShared) await session.query(DEALLOCATE_STATEMENT);
-    await session.query(prepareStatement(this.#options.tables, this.#options.limits.commitRowsMax + 1));
+    const { lease, limits } = this.#options;
+    for (const setting of [...FORMAT_SETTINGS, ...(session.isShared ? [] : READER_SETTINGS)]) await session.query(setting);
+    if (!session.isShared) await session.query("SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'");
+    // Before triggers are mended: what they missed until now has to be copied.
+    const isUnchanged = !(await this.haveShapesChanged(session));
+    await this.#reexamine(session);
+    await session.query(DEALLOCATE_STATEMENT);
+    await session.query(prepareStatement([...this.#tables.values()], limits.commitRowsMax + 1, lease.readerId));
     const standing = this.#standing;
-    const header = await readHeader(session);
-    const continues =
-      standing !== undefined && standing.startedAt === header.startedAt && (await this.#options.lease.renew(session, standing.position));
+    const header = await this.#header(session);
+    const isSameServer = standing !== undefined && standing.startedAt === header.startedAt && header.isAlive;
+    const continues = isSameServer && isUnchanged && (await lease.renew(session, standing.position));
     if (!continues) await this.copyAll(session);
   }
 
   /** Copies every table as of one snapshot, in one commit. */
   async copyAll(session: SqlSession): Promise<void> {
-    const { lease, tables, context } = this.#options;
+    const { lease, context } = this.#options;
+    const tables = [...this.#tables.values()];
     await lease.begin(session);
-    const before = parsePosition((await readHeader(session)).snapshot);
+    const before = parsePosition((await this.#header(session)).snapshot);
     await session.transaction("snapshot", async (queries) => {
-      const header = await readHeader(queries);
+      const header = await this.#header(queries);
       const position = parsePosition(header.snapshot);
       const changes = await this.#copy(queries, tables);
+      const shapes = await this.#readShapes(queries);
       await context.append({ changes, position: position.text });
+      this.#shapes = shapes;
       this.#standing = { position, startedAt: header.startedAt, uncaptured: intersection(before.inProgress, position.inProgress) };
     });
     context.logger.info({ tables: tables.length, position: this.#standing?.position.text }, "tables copied");
+  }
+
+  /**
+   * Whether a table was altered, truncated past its triggers, dropped, or lost its triggers since the
+   * last copy: then what was captured may not be all, and the connection has to be prepared anew.
+   */
+  async haveShapesChanged(session: SqlSession): Promise<boolean> {
+    const shapes = await this.#readShapes(session);
+    return shapes.size !== this.#shapes.size || [...shapes].some(([oid, shape]) => this.#shapes.get(oid) !== shape);
   }
 
   /**
@@ -97,11 +126,12 @@ export class Reader {
   async read(session: SqlSession): Promise<number> {
     const standing = this.#standing;
     if (standing === undefined) throw new Error("Invariant broken: read before copy");
-    const { context, lease, limits } = this.#options;
+    const { context, lease, limits, withDeadline } = this.#options;
     const beganMs = context.clock.now();
-    const { header, changes } = parseRead(await session.query(readStatement(standing.position)), this.#tables);
+    const rows = await withDeadline(session.query(readStatement(standing.position)));
+    const { header, changes } = parseRead(rows, this.#tables);
     const position = parsePosition(header.snapshot);
-    const hasLapsed = header.nowSeconds >= lease.untilSeconds;
+    const hasLapsed = header.nowSeconds >= lease.untilSeconds || !header.isAlive;
     if (hasLapsed || header.startedAt !== standing.startedAt || hasEnded(standing.uncaptured, position)) {
       await this.copyAll(session);
     } else if (changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
@@ -141,14 +171,20 @@ export class Reader {
   }
 
   async #copy(session: SqlQueries, tables: readonly Table[]): Promise<readonly ChannelChange[]> {
-    const { bounds, limits } = this.#options;
+    const { bounds, context, lease, limits } = this.#options;
+    let extendedMs = context.clock.monotonic();
+    const keepLease = async (): Promise<void> => {
+      if (context.clock.monotonic() - extendedMs < limits.renewMs) return;
+      extendedMs = context.clock.monotonic();
+      await lease.extend(session);
+    };
     // Here whole tables are read, which is what these plans are for.
     for (const plan of ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]) await session.query(`SET LOCAL ${plan} = on`);
     const changes: ChannelChange[] = [];
     for (const table of tables) {
       const channelBounds = bounds.get(table.channel);
       if (channelBounds === undefined) throw new Error(`Invariant broken: ${table.channel} has no bounds`);
-      const { change, total } = await copyTable(session, table, channelBounds, limits);
+      const { change, total } = await copyTable(session, table, channelBounds, limits, keepLease);
       this.#totals.set(table.oid, total);
       changes.push(change);
     }
@@ -172,11 +208,38 @@ export class Reader {
       return { channel: table.channel, upserts: [...upserts.values()], removes: [...removes].filter((key) => !upserts.has(key)), total };
     });
   }
-}
 
-async function readHeader(session: SqlQueries): Promise<ReadHeader> {
-  const [row] = await session.query(HEADER_STATEMENT);
-  return JSON.parse(asText(row?.["header"])) as ReadHeader;
+  async #header(session: SqlQueries): Promise<ReadHeader> {
+    const [row] = await session.query(headerStatement(this.#options.lease.readerId));
+    return JSON.parse(asText(row?.["header"])) as ReadHeader;
+  }
+
+  async #readShapes(session: SqlQueries): Promise<ReadonlyMap<string, string>> {
+    const rows = await session.query(shapesStatement([...this.#tables.values()]));
+    return new Map(rows.map(({ oid, shape }) => [asText(oid), asText(shape)]));
+  }
+
+  /**
+   * Looks at the tables again. One that is gone, or has another key or other columns, is let go: its
+   * channel is stale for good and says so, its writers are freed of our triggers, the others live on.
+   */
+  async #reexamine(session: SqlSession): Promise<void> {
+    if (this.#standing === undefined) return;
+    const { context, limits } = this.#options;
+    const { tables } = await findTables(session, undefined);
+    const kept: Table[] = [];
+    for (const table of this.#tables.values()) {
+      const now = tables.find(({ oid }) => oid === table.oid);
+      if (now !== undefined && JSON.stringify([now.schema, now.name, now.columns, now.key]) === JSON.stringify([table.schema, table.name, table.columns, table.key])) {
+        kept.push(table);
+        continue;
+      }
+      context.setStatus({ status: "stale", reason: now === undefined ? "its table is gone or can't be read any more" : "its table was altered; restart Tidemark to read its new shape" }, [table.channel]);
+      await release(session, table.oid, limits.lockTimeoutMs).catch((error: unknown) => context.logger.warn({ table: table.channel, err: error }, "triggers could not be removed"));
+    }
+    this.#tables = new Map(kept.map((table) => [table.oid, table]));
+    await install(session, kept, limits.lockTimeoutMs);
+  }
 }
 
 function intersection(left: readonly string[], right: readonly string[]): ReadonlySet<string> {

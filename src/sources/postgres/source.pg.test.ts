@@ -157,8 +157,8 @@ describe.each(SERVERS)("the postgres source on %s", (name) => {
     expect([first.report?.installed, second.report?.installed, second.report?.unchanged]).toEqual([["t"], [], ["t"]]);
     await second.tidemark.stop();
     const session = await databaseOf(address).connect();
-    expect(await uninstall(session)).toEqual(["t"]);
-    expect(await uninstall(session)).toBeUndefined();
+    expect(await uninstall(session, 5_000)).toEqual(["t"]);
+    expect(await uninstall(session, 5_000)).toBeUndefined();
     const left = await session.query("SELECT (SELECT count(*) FROM pg_namespace WHERE nspname = 'tidemark')::int + (SELECT count(*) FROM pg_trigger WHERE tgname LIKE 'tidemark%')::int AS left");
     expect(left[0]?.["left"]).toBe(0);
     await session.close();
@@ -246,6 +246,72 @@ describe("faults", () => {
     const views = [one.view("t"), two.view("t")];
     for (let value = 0; value < 40; value++) await server.sql(`UPDATE t SET v = ${4_000 + value}`);
     for (const view of views) await expect.poll(values(view)).toEqual(new Set([4_039]));
+  });
+
+  it("copies anew when one backend crashes, which empties the outbox without a restart", async () => {
+    const { view } = await serve(server.url);
+    const t = view("t");
+    await expect.poll(() => t.getSnapshot().status).toBe("live");
+    await withClient(server.url, async (victim) => {
+      const { rows } = await victim.query("SELECT pg_backend_pid() AS pid");
+      await server.sql("UPDATE t SET v = 801");
+      process.kill(rows[0].pid, "SIGKILL");
+      await expect.poll(() => victim.query("SELECT 1").then(() => "alive", () => "gone")).toBe("gone");
+    }).catch(() => {});
+    await expect.poll(() => server.sql("UPDATE t SET v = 802").then(() => true, () => false), { timeout: 10_000 }).toBe(true);
+    await expect.poll(values(t), { timeout: 15_000 }).toEqual(new Set([802]));
+  });
+
+  it("lets go of a table that was altered or dropped, frees its writers, and keeps the others live", async () => {
+    await server.sql("CREATE TABLE altered (id int PRIMARY KEY, v int); CREATE TABLE dropped (id int PRIMARY KEY)");
+    const { view } = await serve(server.url, { limits: { renewMs: 200 } });
+    const [t, altered, dropped] = [view("t"), view("altered"), view("dropped")];
+    await expect.poll(() => altered.getSnapshot().status).toBe("live");
+    await server.sql("ALTER TABLE altered RENAME COLUMN id TO ident; DROP TABLE dropped");
+    await expect.poll(() => altered.getSnapshot(), { timeout: 5_000 }).toMatchObject({ status: "stale", reason: expect.stringContaining("altered") });
+    await expect.poll(() => dropped.getSnapshot(), { timeout: 5_000 }).toMatchObject({ status: "stale", reason: expect.stringContaining("gone") });
+    await server.sql("INSERT INTO altered VALUES (1, 1); UPDATE t SET v = 901");
+    await expect.poll(values(t), { timeout: 5_000 }).toEqual(new Set([901]));
+    expect(t.getSnapshot().status).toBe("live");
+    await server.sql("DROP TABLE altered");
+  });
+
+  it("notices what no trigger tells: a partition that was emptied, rows loaded with triggers off", async () => {
+    await server.sql("CREATE TABLE parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF parted FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF parted FOR VALUES FROM (10) TO (20); INSERT INTO parted SELECT n, 0 FROM generate_series(0, 19) n; CREATE TABLE loaded (id int PRIMARY KEY)");
+    const { view } = await serve(server.url, { limits: { renewMs: 200 } });
+    const [parted, loaded] = [view("parted"), view("loaded")];
+    await expect.poll(() => parted.getSnapshot().keys.length).toBe(20);
+    await server.sql("UPDATE p1 SET v = 1 WHERE id = 3");
+    await expect.poll(() => parted.row("3")).toEqual({ id: 3, v: 1 });
+    await server.sql("TRUNCATE p2");
+    await expect.poll(() => parted.getSnapshot().keys.length, { timeout: 5_000 }).toBe(10);
+    await server.sql("ALTER TABLE loaded DISABLE TRIGGER ALL; INSERT INTO loaded VALUES (1)");
+    await expect.poll(() => loaded.getSnapshot().keys, { timeout: 5_000 }).toEqual(["1"]);
+    await server.sql("INSERT INTO loaded VALUES (2)");
+    await expect.poll(() => loaded.getSnapshot().keys, { timeout: 5_000 }).toEqual(["1", "2"]);
+    await server.sql("DROP TABLE parted, loaded");
+  });
+
+  it("counts only its own tables when it asks whether a commit is too large", async () => {
+    await server.sql("CREATE TABLE foreign_big (id int PRIMARY KEY)");
+    const all = await serve(server.url);
+    const { view } = await serve(server.url, { tables: ["t"], limits: { commitRowsMax: 100 } });
+    const t = view("t");
+    await expect.poll(() => t.getSnapshot().status).toBe("live");
+    await server.sql("BEGIN; INSERT INTO foreign_big SELECT n FROM generate_series(1, 5000) n; UPDATE t SET v = 951; COMMIT");
+    await expect.poll(values(t), { timeout: 5_000 }).toEqual(new Set([951]));
+    await all.tidemark.stop();
+    await server.sql("DROP TABLE foreign_big");
+  });
+
+  it("leaves a schema of the same name alone that is not its own", async () => {
+    const url = await server.createDatabase("theirs");
+    await withClient(url, (client) => client.query("CREATE SCHEMA tidemark; CREATE TABLE tidemark.precious (id int PRIMARY KEY); CREATE TABLE x (id int PRIMARY KEY)"));
+    const session = await databaseOf(url).connect();
+    await expect(uninstall(session, 1_000)).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+    await session.close();
+    await expect(createTidemark({ sources: [postgres(url, { tables: ["x"] })], logger: silent }).start()).rejects.toMatchObject({ code: "DATABASE_REFUSED" });
+    await withClient(url, (client) => client.query("SELECT FROM tidemark.precious"));
   });
 
   it("captures writes of roles that have no rights on its schema", async () => {

@@ -35,9 +35,6 @@ export interface PostgresReport extends InstallReport {
   readonly refused: readonly Refused[];
 }
 
-/** Errors that say that a table is no longer what it was at start. */
-const SHAPE_CHANGED = new Set(["42703", "42P01", "42804", "0A000"]);
-
 export class PostgresSource implements Source {
   readonly name: string;
   readonly #options: PostgresSourceOptions;
@@ -47,6 +44,8 @@ export class PostgresSource implements Source {
   #lease: Lease | undefined;
   #session: SqlSession | undefined;
   #isStopped = false;
+  /** A transaction that notifies can't be prepared for two-phase commit: where that is in use, nobody rings. */
+  #mayRing = false;
   #wake: () => void = () => {};
   /** The bell rang while nobody waited. */
   #hasRung = false;
@@ -81,6 +80,7 @@ export class PostgresSource implements Source {
         limits: this.#limits,
         lease: this.#lease,
         context,
+        withDeadline: (reading) => this.#withDeadline(reading),
       });
       this.#options.onInstalled?.({ ...report, database: database.label, tables: channels.map(({ name }) => name), refused });
       await this.#attach(session);
@@ -117,9 +117,12 @@ export class PostgresSource implements Source {
       this.#hasRung = true;
       this.#wake();
     });
-    await this.#need(this.#reader).prepare(session);
-    await this.#need(this.#reader).read(session);
-    this.#need(this.#context).setStatus({ status: "live" });
+    const reader = this.#need(this.#reader);
+    await reader.prepare(session);
+    await reader.read(session);
+    const [settings] = await session.query("SELECT current_setting('max_prepared_transactions')::int AS two_phase");
+    this.#mayRing = settings?.["two_phase"] === 0;
+    this.#need(this.#context).setStatus({ status: "live" }, reader.channels);
   }
 
   async #run(): Promise<void> {
@@ -131,7 +134,7 @@ export class PostgresSource implements Source {
         await this.#readUntilLost(session);
       } catch (error) {
         this.#stale(this.#explain(error));
-        await this.#dropSession();
+        this.#dropSession();
         if (this.#isStopped) return;
         await this.#wait(Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectBaseMs * 2 ** attempt++));
       }
@@ -141,7 +144,7 @@ export class PostgresSource implements Source {
   async #reconnect(): Promise<SqlSession> {
     const session = await this.#options.database.connect();
     try {
-      this.#need(this.#context).setStatus({ status: "catching_up", reason: "connected again, reading what was missed" });
+      this.#need(this.#context).setStatus({ status: "catching_up", reason: "connected again, reading what was missed" }, this.#need(this.#reader).channels);
       await this.#attach(session);
       return session;
     } catch (error) {
@@ -160,12 +163,14 @@ export class PostgresSource implements Source {
     let prunedMs = renewedMs;
     let hasChanged = false;
     while (this.#session === session && !this.#isStopped) {
+      const beganMs = clock.monotonic();
       const changes = await reader.read(session);
       hasChanged ||= changes > 0;
       const nowMs = clock.monotonic();
       const { position } = reader;
       if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
         renewedMs = nowMs;
+        if (await reader.haveShapesChanged(session)) throw new TidemarkError("SOURCE_DOWN", "a table was altered; looking at all of them again");
         if (!(await lease.renew(session, position))) await reader.copyAll(session);
       }
       if (position !== undefined && hasChanged && nowMs - prunedMs >= this.#limits.pruneMs) {
@@ -173,13 +178,32 @@ export class PostgresSource implements Source {
         hasChanged = false;
         await lease.prune(session, position);
       }
-      pace = nextPace(pace, { changes, nowMs, maySleep: !lease.isShared }, this.#limits);
+      pace = nextPace(pace, { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared }, this.#limits);
       if (pace.isAsleep !== lease.isAsleep) {
         await lease.setAsleep(session, pace.isAsleep);
         // One more read before sleeping: who wrote until now may not have heard that they should ring.
         if (pace.isAsleep) continue;
       }
       await this.#wait(pace.delayMs);
+    }
+  }
+
+  /** A network that says nothing must not look like a database where nothing happens. */
+  async #withDeadline<T>(reading: Promise<T>): Promise<T> {
+    const { readTimeoutMs } = this.#limits;
+    let cancel: Cancel = () => {};
+    const timeout = new Promise<never>((_, reject) => {
+      cancel = this.#need(this.#context).clock.after(readTimeoutMs, () => {
+        reject(new TidemarkError("SOURCE_DOWN", `no answer for ${readTimeoutMs} ms`));
+      });
+    });
+    // Whichever comes second has nobody waiting for it any more.
+    reading.catch(() => {});
+    timeout.catch(() => {});
+    try {
+      return await Promise.race([reading, timeout]);
+    } finally {
+      cancel();
     }
   }
 
@@ -200,19 +224,18 @@ export class PostgresSource implements Source {
   }
 
   #stale(reason: string): void {
-    if (!this.#isStopped) this.#need(this.#context).setStatus({ status: "stale", reason });
+    if (!this.#isStopped) this.#need(this.#context).setStatus({ status: "stale", reason }, this.#need(this.#reader).channels);
   }
 
-  async #dropSession(): Promise<void> {
+  #dropSession(): void {
     const session = this.#session;
     this.#session = undefined;
-    await session?.close().catch(() => {});
+    // Not waited for: the other side may never answer.
+    session?.close().catch(() => {});
   }
 
   #explain(error: unknown): string {
-    const code = (error as { code?: unknown } | null)?.code;
-    const base = `${this.#options.database.label}: ${messageOf(error)}`;
-    return typeof code === "string" && SHAPE_CHANGED.has(code) ? `${base}. A table was altered; restart Tidemark to read its new shape.` : base;
+    return `${this.#options.database.label}: ${messageOf(error)}`;
   }
 
   #need<T>(value: T | undefined): T {

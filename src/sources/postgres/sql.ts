@@ -10,12 +10,13 @@ export interface SqlQueries {
   query(text: string, parameters?: readonly unknown[]): Promise<readonly SqlRow[]>;
 }
 
-/** `snapshot` reads everything as of one moment and writes nothing. */
+/** `snapshot` reads everything as of one moment. */
 export type TransactionMode = "write" | "snapshot";
 
 export const TRANSACTION_SETTINGS: Readonly<Record<TransactionMode, string>> = {
   write: "SET TRANSACTION READ WRITE",
-  snapshot: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY",
+  // Not read only, because the lease is extended while a long copy is under way.
+  snapshot: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 };
 
 export interface SqlSession extends SqlQueries {

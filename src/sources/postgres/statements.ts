@@ -1,7 +1,7 @@
 /** The SQL that reads: one prepared statement that answers "what changed since my position", and the copy. */
 import { assert } from "../../std/assert.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
-import { asText, ident, type SqlRow } from "./sql.ts";
+import { asText, ident, literal, type SqlRow } from "./sql.ts";
 import { qualified, type Table, type TableColumn } from "./tables.ts";
 
 /** A `pg_snapshot`: which transactions are behind us. Ordered by nothing but visibility. */
@@ -24,6 +24,8 @@ export interface ReadHeader {
   readonly nowSeconds: number;
   /** Changes when the server was restarted: the outbox may have been emptied. */
   readonly startedAt: string;
+  /** False after a crash, which empties tables that are not logged. */
+  readonly isAlive: boolean;
 }
 
 export interface ReadChange {
@@ -38,31 +40,36 @@ export interface ReadChange {
 
 const PREPARED = "tidemark_read";
 
-const HEADER = `json_build_object('snapshot', pg_current_snapshot()::text,
-  'nowSeconds', extract(epoch FROM clock_timestamp()), 'startedAt', pg_postmaster_start_time()::text)`;
+function headerJson(readerId: string): string {
+  return `json_build_object('snapshot', pg_current_snapshot()::text,
+    'nowSeconds', extract(epoch FROM clock_timestamp()), 'startedAt', pg_postmaster_start_time()::text,
+    'isAlive', EXISTS (SELECT 1 FROM tidemark.alive WHERE id = ${literal(readerId)}))`;
+}
 
 /**
- * Prepares the read. Its snapshot is that of one statement, so changes and rows are as of the same
+ * Prepares the read. Keys that are spelled otherwise are other keys, so they are grouped as text. Its snapshot is that of one statement, so changes and rows are as of the same
  * moment. Rows newer than the position and rows of transactions that were then in progress are two
  * index ranges; what lies between is never looked at, however long a transaction stays open.
  */
-export function prepareStatement(tables: readonly Table[], limit: number): string {
+export function prepareStatement(tables: readonly Table[], limit: number, readerId: string): string {
   const branches = tables.map(
     (table) => `
     SELECT c.tab, ${keyJson(table)} AS key, c.delta, ${rowJson(table, "t")} AS row
-      FROM changed c LEFT JOIN ${from(table)} t ON ${table.key.map((column, index) => `t.${ident(column.name)} = ${keyPart(column, index)}`).join(" AND ")}
+      FROM changed c LEFT JOIN ${from(table)} t ON ${table.key.map((column, index) => `t.${ident(column.name)} = ${keyPart(column, index)}`).join(" AND ")} AND c.key IS NOT NULL
      WHERE c.tab = ${table.oid}`,
   );
   return `PREPARE ${PREPARED} (xid8, xid8[]) AS
   WITH changed AS MATERIALIZED (
-    SELECT tab, key, sum(delta)::int AS delta
+    SELECT tab, key::text::jsonb AS key, sum(delta)::int AS delta
       FROM (SELECT tab, key, delta FROM tidemark.outbox WHERE xid >= $1
             UNION ALL
-            SELECT tab, key, delta FROM tidemark.outbox WHERE xid = ANY ($2)) AS outbox
-     GROUP BY tab, key LIMIT ${limit}
+            SELECT tab, key, delta FROM tidemark.outbox
+             WHERE xid = ANY (ARRAY(SELECT x FROM unnest($2) AS x WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))) AS outbox
+     WHERE tab = ANY ('{${tables.map(({ oid }) => oid).join(",")}}')
+     GROUP BY tab, key::text LIMIT ${limit}
   )
-  SELECT NULL::bigint AS tab, NULL::text AS key, 0 AS delta, ${HEADER}::text AS row
-  UNION ALL ${branches.join("\n  UNION ALL ")}`;
+  SELECT NULL::bigint AS tab, NULL::text AS key, 0 AS delta, ${headerJson(readerId)}::text AS row
+  ${branches.map((branch) => `UNION ALL ${branch}`).join("\n  ")}`;
 }
 
 /** A shared connection may carry the statement of an earlier reader. */
@@ -94,7 +101,18 @@ export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, T
   return { header, changes };
 }
 
-export const HEADER_STATEMENT = `SELECT ${HEADER}::text AS header`;
+export function headerStatement(readerId: string): string {
+  return `SELECT ${headerJson(readerId)}::text AS header`;
+}
+
+/** What would make captured changes or the prepared read wrong if it changed, per table: storage, columns, partitions, triggers. */
+export function shapesStatement(tables: readonly Table[]): string {
+  return `SELECT c.oid::text AS oid, md5(concat_ws('/', c.relname, c.relnamespace,
+      (SELECT string_agg(a.attname || a.atttypid || a.atttypmod, ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+      (SELECT string_agg(p.oid || ':' || p.relfilenode, ',' ORDER BY p.oid) FROM pg_class p WHERE p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_partition_tree(c.oid))),
+      (SELECT string_agg(t.tgname || t.tgenabled::text, ',' ORDER BY t.tgname) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname LIKE 'tidemark%'))) AS shape
+    FROM pg_class c WHERE c.oid = ANY ('{${tables.map(({ oid }) => oid).join(",")}}')`;
+}
 
 /** The newest rows by key, oldest of them last; fetched in chunks until the channel is full. */
 export function copyStatement(table: Table, cursor: string, rowsMax: number): string {
@@ -119,7 +137,7 @@ function from(table: Table): string {
 
 /** The row as JSON text; null where the outer join found none. */
 function rowJson(table: Table, alias: string): string {
-  const columns = table.columns.map(({ name, expression }) => `${expression.replace("$", () => `${alias}.${ident(name)}`)} AS ${ident(name)}`);
+  const columns = table.columns.map(({ name, expression }) => `${expression.replaceAll("$", () => `${alias}.${ident(name)}`)} AS ${ident(name)}`);
   const first = table.key[0];
   assert(first !== undefined, "a table has a key");
   return `CASE WHEN ${alias}.${ident(first.name)} IS NOT NULL THEN (SELECT row_to_json(r.*) FROM (SELECT ${columns.join(", ")}) AS r)::text END`;
@@ -127,7 +145,7 @@ function rowJson(table: Table, alias: string): string {
 
 /** The captured key in the same form as the row's own, so that both give the same text. */
 function keyJson(table: Table): string {
-  const columns = table.key.map((column, index) => `${column.expression.replace("$", () => keyPart(column, index))} AS ${ident(column.name)}`);
+  const columns = table.key.map((column, index) => `${column.expression.replaceAll("$", () => keyPart(column, index))} AS ${ident(column.name)}`);
   return `CASE WHEN c.key IS NOT NULL THEN (SELECT row_to_json(k.*) FROM (SELECT ${columns.join(", ")}) AS k)::text END`;
 }
 

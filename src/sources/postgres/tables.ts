@@ -6,10 +6,14 @@ import { asText, ident, type SqlRow, type SqlSession } from "./sql.ts";
 export interface TableColumn {
   readonly name: string;
   readonly type: ColumnType;
-  /** Postgres's own name of the type, for casts. */
+  /** Postgres's own name of the type, for casts; of a domain, what it is made of, so that its checks are not ours to run. */
   readonly sqlType: string;
   /** How the value is selected so that JSON keeps it whole; `$` stands for the column. */
   readonly expression: string;
+  /** Whether its values are told apart by a value's text whatever the session's settings. */
+  readonly isPlainKey: boolean;
+  /** Whether it can be part of a key at all. */
+  readonly canBeKey: boolean;
 }
 
 export interface Table {
@@ -48,7 +52,8 @@ const TABLES = `
          pg_has_role(c.relowner, 'USAGE')::text AS is_owned,
          current_user::text AS role,
          (SELECT json_agg(json_build_object(
-                   'name', a.attname, 'number', a.attnum, 'sql_type', format_type(a.atttypid, a.atttypmod),
+                   'name', a.attname, 'number', a.attnum, 'sql_type', CASE t.typtype WHEN 'd' THEN format_type(t.typbasetype, t.typtypmod) ELSE format_type(a.atttypid, a.atttypmod) END,
+                   'is_builtin', COALESCE(base.typnamespace, t.typnamespace) = 'pg_catalog'::regnamespace,
                    'base', COALESCE(base.typname, t.typname), 'kind', COALESCE(base.typtype, t.typtype),
                    'element', element.typname, 'not_null', a.attnotnull) ORDER BY a.attnum)
             FROM pg_attribute a
@@ -91,7 +96,11 @@ export async function findTables(session: SqlSession, wanted: readonly string[] 
   const tables: Table[] = [];
   const refused: Refused[] = [];
   for (const row of chosen) {
-    const result = examine(row);
+    const examined = examine(row);
+    const isTaken = "oid" in examined && tables.some(({ channel }) => channel === examined.channel);
+    const result: Table | Refused = isTaken
+      ? { table: examined.channel, code: "TABLE_REFUSED", reason: "another table's schema and name read the same. Rename one, or name the other alone." }
+      : examined;
     if ("oid" in result) tables.push(result);
     else if (wanted !== undefined) throw new TidemarkError(result.code, `Table ${result.table} can't be live: ${result.reason}`);
     else refused.push(result);
@@ -118,6 +127,7 @@ interface CatalogColumn {
   readonly base: string;
   readonly kind: string;
   readonly element: string | null;
+  readonly is_builtin: boolean;
 }
 
 function examine(row: SqlRow): Table | Refused {
@@ -143,7 +153,7 @@ function examine(row: SqlRow): Table | Refused {
   const numbers = (JSON.parse(asText(row["key"])) as readonly number[]).slice(0, Number(row["key_length"]));
   const columns = catalog.map(columnOf);
   const key = numbers.map((number) => columns[catalog.findIndex((column) => column.number === number)] as TableColumn);
-  const opaque = key.find(({ type }) => type === "json");
+  const opaque = key.find(({ canBeKey }) => !canBeKey);
   if (opaque !== undefined) return refuse(`its key column "${opaque.name}" is ${opaque.sqlType}, which can't identify a row. Add a key of scalar columns.`);
   return {
     oid: Number(row["oid"]),
@@ -173,13 +183,22 @@ const PLAIN: Readonly<Record<string, ColumnType>> = {
 };
 /** Types whose JSON form would lose digits: they travel as their text. */
 const AS_TEXT: Readonly<Record<string, ColumnType>> = { int8: "bigint", numeric: "numeric" };
+/** Key types whose text does not depend on a session's settings. */
+const PLAIN_KEYS = new Set(["bool", "int2", "int4", "int8", "oid", "numeric", "text", "varchar", "bpchar", "name", "citext", "uuid", "date", "timestamp", "timestamptz"]);
+const OTHER_KEYS = new Set(["float4", "float8", "time", "timetz", "interval", "bytea", "inet", "cidr", "macaddr", "macaddr8", "money", "bit", "varbit", "pg_lsn"]);
 
-function columnOf({ name, sql_type: sqlType, base, element }: CatalogColumn): TableColumn {
+function columnOf({ name, sql_type: sqlType, base, kind, element, is_builtin: isBuiltin }: CatalogColumn): TableColumn {
+  const isPlainKey = element === null && (PLAIN_KEYS.has(base) || kind === "e");
+  const canBeKey = element === null && (isPlainKey || OTHER_KEYS.has(base) || kind === "r");
+  const common = { name, sqlType, isPlainKey, canBeKey };
   if (element !== null) {
     const keepsWhole = element in PLAIN || element === "text" || element === "varchar";
-    return { name, sqlType, type: "json", expression: keepsWhole ? "$" : "$::text[]" };
+    return { ...common, type: "json", expression: keepsWhole ? "$" : "$::text[]" };
   }
-  const plain = PLAIN[base];
-  if (plain !== undefined) return { name, sqlType, type: plain, expression: "$" };
-  return { name, sqlType, type: AS_TEXT[base] ?? "text", expression: "$::text" };
+  const plain = isBuiltin ? PLAIN[base] : undefined;
+  if (plain !== undefined) return { ...common, type: plain, expression: "$" };
+  return { ...common, type: AS_TEXT[base] ?? "text", expression: isBuiltin ? "$::text" : OUTPUT };
 }
+
+/** A foreign type's own text, never through a cast that someone made for it. */
+const OUTPUT = "CASE WHEN $ IS NOT NULL THEN pg_catalog.format('%s', $) END";
