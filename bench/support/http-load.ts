@@ -24,7 +24,8 @@ answer({
       Array.from({ length: Number(concurrency) }, async () => {
         while (left-- > 0) {
           const beganMs = performance.now();
-          bytes += await request(String(url));
+          const received = await request(String(url));
+          bytes += received;
           times.push(performance.now() - beganMs);
         }
       }),

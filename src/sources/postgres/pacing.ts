@@ -14,8 +14,8 @@ export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
   return { delayMs: pollMs, quietSinceMs: nowMs, isAsleep: false };
 }
 
-/** Of a reader's time, at most one part in this many is spent reading while changes come. */
-const REST_FACTOR = 6;
+/** While changes come, each read is followed by a rest of this many times its own length. */
+const REST_FACTOR = 4;
 
 /** `maySleep` is false where other readers would be left without a bell. */
 export function nextPace(pace: Pace, read: { readonly changes: number; readonly nowMs: number; readonly readMs: number; readonly maySleep: boolean }, limits: PacingLimits): Pace {
