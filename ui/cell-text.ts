@@ -45,7 +45,7 @@ const CHARACTER_PX = 7;
 const WIDE_CHARACTER_PX = 8.8;
 const PADDING = 22;
 /** Beside a column's name, for the sign that it is sorted by. */
-const ARROW_PX = 24;
+const ARROW_PX = 30;
 const WIDTH_MIN = 64;
 const WIDTH_MAX = 300;
 

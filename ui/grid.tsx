@@ -25,14 +25,20 @@ export interface GridProps extends Omit<GridHeadProps, "widths"> {
   readonly empty: ReactNode;
 }
 
+/** The cell that the keyboard is at: it stays with its row when rows move. */
 interface Active {
+  readonly key: string | undefined;
+  readonly column: number;
+}
+
+interface Place {
   readonly index: number;
   readonly column: number;
 }
 
 export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSelect, empty, columns, ...head }: GridProps): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState<Active>({ index: -1, column: 0 });
+  const [active, setActive] = useState<Active>({ key: undefined, column: 0 });
   const widths = useSettledWidths(columns, keys, row);
   const virtual = useVirtualizer({
     count: keys.length,
@@ -46,8 +52,8 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
 
   const press = useCallback(
     (index: number, column: number) => {
-      setActive({ index, column });
       const key = keysRef.current[index];
+      setActive({ key, column });
       if (key !== undefined) onSelect(key);
     },
     [onSelect],
@@ -55,16 +61,18 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
   const keysRef = useRef(keys);
   keysRef.current = keys;
 
-  const move = (to: Active): void => {
+  const activeIndex = active.key === undefined ? -1 : keys.indexOf(active.key);
+
+  const move = (to: Place): void => {
     const index = Math.max(0, Math.min(keys.length - 1, to.index));
-    setActive({ index, column: Math.max(0, Math.min(columns.length - 1, to.column)) });
+    setActive({ key: keys[index], column: Math.max(0, Math.min(columns.length - 1, to.column)) });
     virtual.scrollToIndex(index);
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== scroller.current) return;
     const page = Math.max(1, Math.floor((scroller.current.clientHeight - 60) / ROW_HEIGHT));
-    const step = keyStep(event.key, active, page, keys.length, columns.length);
-    const key = keys[active.index];
+    const step = keyStep(event.key, { index: activeIndex, column: active.column }, page, keys.length, columns.length);
+    const key = keys[activeIndex];
     if (step !== undefined) move(step);
     else if (event.key === "Enter" && key !== undefined) onSelect(key);
     else if (event.key === "c" && (event.ctrlKey || event.metaKey) && key !== undefined) {
@@ -91,7 +99,7 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
               widths={widths}
               top={start}
               isSelected={key === selectedKey}
-              activeColumn={index === active.index ? active.column : -1}
+              activeColumn={index === activeIndex ? active.column : -1}
               onPress={press}
             />
           );
@@ -102,7 +110,7 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
   );
 }
 
-function keyStep(key: string, { index, column }: Active, page: number, rows: number, columns: number): Active | undefined {
+function keyStep(key: string, { index, column }: Place, page: number, rows: number, columns: number): Place | undefined {
   switch (key) {
     case "ArrowDown": return { index: index + 1, column };
     case "ArrowUp": return { index: index - 1, column };

@@ -27,8 +27,8 @@ export function startWorkload({ database, clock, onError }: WorkloadOptions): ()
   let step: Promise<unknown> = Promise.resolve();
 
   const steps: readonly { readonly weight: number; run(): Promise<unknown> }[] = [
-    { weight: 5, run: placeOrder },
-    { weight: 10, run: advanceOrder },
+    { weight: 3, run: placeOrder },
+    { weight: 12, run: advanceOrder },
     { weight: 14, run: moveCouriers },
     { weight: 2, run: () => database.query("UPDATE products SET price = greatest(0.3, round(price * (0.97 + random()::numeric * 0.06), 2)), updated_at = now() WHERE id = $1", [1 + Math.floor(random.next() * 168)]) },
     { weight: 2, run: () => database.query("UPDATE products SET stock = stock + 60, updated_at = now() WHERE id = (SELECT id FROM products ORDER BY stock LIMIT 1)") },

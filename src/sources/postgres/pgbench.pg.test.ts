@@ -5,6 +5,7 @@ import { initPgbench, runPgbench, spawnPgbench } from "../../../test/support/pgb
 import { findPgbench, startPostgres, withClient, type PostgresServer } from "../../../test/support/postgres-server.ts";
 import { silent } from "../../../test/support/silent.ts";
 import { createClient, type LiveView } from "../../client/node.ts";
+import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { createTidemark } from "../../server/tidemark.ts";
 import { postgres } from "./index.ts";
@@ -62,6 +63,47 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
       await expectEqual(server, running);
       await running.stop();
     }
+  });
+
+  it("keeps filtered, sorted and top-N views exact while clients come and go under load", async () => {
+    const queries = [
+      { sql: "SELECT aid FROM pgbench_accounts WHERE abalance > 500", query: { channel: "pgbench_accounts", where: { column: "abalance", gt: 500 } } },
+      { sql: "SELECT aid FROM pgbench_accounts WHERE abalance BETWEEN -2000 AND -100 AND aid < 50000", query: { channel: "pgbench_accounts", where: { and: [{ column: "abalance", between: [-2_000, -100] }, { column: "aid", lt: 50_000 }] } } },
+      { sql: "SELECT aid FROM pgbench_accounts ORDER BY abalance DESC, aid::text COLLATE \"C\" LIMIT 100", query: { channel: "pgbench_accounts", order_by: [{ column: "abalance", direction: "desc" }], limit: 100 } },
+      { sql: "SELECT tid FROM pgbench_tellers ORDER BY tbalance, tid::text COLLATE \"C\"", query: { channel: "pgbench_tellers", order_by: [{ column: "tbalance" }], columns: ["tbalance"] } },
+    ] as const;
+    const tidemark = createTidemark({ sources: [postgres(server.url, { tables: TABLES })], logger: silent });
+    const { url } = await tidemark.listen({ port: 0 });
+    const load = runPgbench(server, ["-c", "8", "-j", "2", "-T", "6"]);
+    let isOver = false;
+    void load.finally(() => (isOver = true));
+    const visits: Promise<void>[] = [];
+    const visit = async (turn: number): Promise<void> => {
+      const client = createClient({ url: `${url}/v2/stream`, lingerMs: 10 });
+      const view = client.live(queries[turn % queries.length]?.query as Query & { channel: string });
+      const leave = view.subscribe(() => {});
+      await expect.poll(() => view.getSnapshot().status, { timeout: 10_000 }).toBe("live");
+      leave();
+      client.close();
+    };
+    const staying = createClient({ url: `${url}/v2/stream` });
+    const views = queries.map(({ query }) => staying.live(query as Query & { channel: string }));
+    for (const view of views) view.subscribe(() => {});
+    for (let turn = 0; !isOver; turn++) {
+      visits.push(visit(turn));
+      await visits[Math.max(0, turn - 3)];
+    }
+    await Promise.all([load, ...visits]);
+    expect(visits.length).toBeGreaterThan(10);
+    for (const [index, { sql, query }] of queries.entries()) {
+      const { rows } = await server.sql(sql);
+      const truth = rows.map((row) => String(Object.values(row as object)[0]));
+      const isOrdered = "order_by" in query;
+      const held = (): readonly string[] => { const keys = views[index]?.getSnapshot().keys ?? []; return isOrdered ? keys : keys.toSorted(); };
+      await expect.poll(held, { timeout: 10_000 }).toEqual(isOrdered ? truth : truth.toSorted());
+    }
+    staying.close();
+    await tidemark.stop();
   });
 
   it("waits for nobody: changes arrive while another transaction stays open for seconds", async () => {
