@@ -14,6 +14,7 @@ if (name === undefined || !existsSync(script)) {
 }
 install();
 install(folder);
+install(join(root, "test"));
 const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
 const { status } = spawnSync(process.execPath, [tsx, script, ...args], { cwd: root, stdio: "inherit" });
 process.exit(status ?? 1);

