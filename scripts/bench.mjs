@@ -2,7 +2,7 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { install, root } from "./setup.mjs";
+import { install, root, run } from "./setup.mjs";
 
 const folder = join(root, "bench");
 const names = readdirSync(folder).filter((name) => name.endsWith(".bench.ts")).map((name) => name.replace(".bench.ts", ""));
@@ -15,6 +15,7 @@ if (name === undefined || !existsSync(script)) {
 install();
 install(folder);
 install(join(root, "test"));
+run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
 const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
 const { status } = spawnSync(process.execPath, [tsx, script, ...args], { cwd: root, stdio: "inherit" });
 process.exit(status ?? 1);
