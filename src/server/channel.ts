@@ -13,11 +13,11 @@ type Name<R> = Extract<keyof R, string>;
 
 export interface ChannelOptions<R> {
   /** The column, or columns, whose values identify a row. */
-  readonly key: Name<R> | readonly Name<R>[];
+  readonly key: NoInfer<Name<R>> | readonly NoInfer<Name<R>>[];
   /** Validates rows on their way in, and gives queries their types. zod, valibot, arktype, … */
   readonly row?: StandardSchemaV1<unknown, R>;
   /** How columns compare. Without it numbers compare as numbers and strings as strings. */
-  readonly columns?: { readonly [C in Name<R>]?: ColumnType };
+  readonly columns?: { readonly [C in NoInfer<Name<R>>]?: ColumnType };
   /** Default: 100,000 rows, 256 MiB, no age. */
   readonly bounds?: Partial<ChannelBounds>;
   /** Default: everyone sees all rows. */
