@@ -44,7 +44,7 @@ export function App(): ReactElement {
         </main>
       ) : refused !== undefined ? (
         <main className="channel">
-          <State title={`${selected} is not live`}>{String(refused["reason"])}</State>
+          <State title={`${selected} is not live`}>{asSentence(String(refused["reason"]))}</State>
         </main>
       ) : (
         <ChannelView key={selected} channel={selected} page={page} onChange={update} />
@@ -55,6 +55,10 @@ export function App(): ReactElement {
       <Shortcuts onStep={step} onEscape={() => update({ row: undefined })} />
     </div>
   );
+}
+
+function asSentence(reason: string): string {
+  return reason.charAt(0).toUpperCase() + reason.slice(1);
 }
 
 function NoChannel({ status, reason }: { readonly status: string; readonly reason: string | undefined }): ReactElement {

@@ -9,7 +9,7 @@ describe("the reader's pace", () => {
   it("is fast while changes come, and rests longer after longer reads, up to a bound", () => {
     const pace = firstPace(0, limits);
     expect(nextPace(pace, { ...read, changes: 3, readMs: 0.2 }, limits).delayMs).toBe(limits.pollMs);
-    expect(nextPace(pace, { ...read, changes: 3, readMs: 3 }, limits).delayMs).toBe(12);
+    expect(nextPace(pace, { ...read, changes: 3, readMs: 3 }, limits).delayMs).toBe(18);
     expect(nextPace(pace, { ...read, changes: 3, readMs: 500 }, limits).delayMs).toBe(limits.pollBusyMsMax);
   });
 

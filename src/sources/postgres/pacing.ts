@@ -15,7 +15,7 @@ export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
 }
 
 /** While changes come, each read is followed by a rest of this many times its own length. */
-const REST_FACTOR = 4;
+const REST_FACTOR = 6;
 
 /** `maySleep` is false where other readers would be left without a bell. */
 export function nextPace(pace: Pace, read: { readonly changes: number; readonly nowMs: number; readonly readMs: number; readonly maySleep: boolean }, limits: PacingLimits): Pace {

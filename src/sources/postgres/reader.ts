@@ -15,7 +15,7 @@ import type { Lease } from "./lease.ts";
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import {
-  DEALLOCATE_STATEMENT, headerStatement, keyText, parsePosition, parseRead, prepareStatement, readStatement, shapesStatement,
+  DEALLOCATE_STATEMENT, FORMER_STATEMENT, headerStatement, keyText, parsePosition, parseRead, prepareStatement, readStatement, shapesStatement,
   type Position, type ReadChange, type ReadHeader,
 } from "./statements.ts";
 import { findTables, type Table } from "./tables.ts";
@@ -83,7 +83,7 @@ export class Reader {
     // Before triggers are mended: what they missed until now has to be copied.
     const isUnchanged = !(await this.haveShapesChanged(session));
     await this.#reexamine(session);
-    await session.query(DEALLOCATE_STATEMENT);
+    if ((await session.query(FORMER_STATEMENT)).length > 0) await session.query(DEALLOCATE_STATEMENT);
     await session.query(prepareStatement([...this.#tables.values()], limits.commitRowsMax + 1, lease.readerId));
     const standing = this.#standing;
     const header = await this.#header(session);

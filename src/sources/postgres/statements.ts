@@ -72,8 +72,9 @@ export function prepareStatement(tables: readonly Table[], limit: number, reader
   ${branches.map((branch) => `UNION ALL ${branch}`).join("\n  ")}`;
 }
 
-/** A shared connection may carry the statement of an earlier reader. */
-export const DEALLOCATE_STATEMENT = "DEALLOCATE ALL";
+/** A shared connection may carry the statement of an earlier reader, and the application's own, which stay. */
+export const FORMER_STATEMENT = `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`;
+export const DEALLOCATE_STATEMENT = `DEALLOCATE ${PREPARED}`;
 
 export function readStatement({ xmax, inProgress }: Position): string {
   return `EXECUTE ${PREPARED} ('${xmax}', '{${inProgress.join(",")}}')`;

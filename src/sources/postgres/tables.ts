@@ -62,23 +62,17 @@ const TABLES = `
             LEFT JOIN pg_type element ON element.oid = COALESCE(base.typelem, t.typelem)
                                      AND COALESCE(base.typcategory, t.typcategory) = 'A'
            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)::text AS columns,
-         (SELECT array_to_json(i.indkey::int2[])
-            FROM pg_index i
-           WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
-             AND i.indpred IS NULL AND i.indexprs IS NULL
-             AND NOT EXISTS (SELECT 1 FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k(number)
-                              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-                             WHERE NOT a.attnotnull)
-           ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, i.indexrelid LIMIT 1)::text AS key,
-         (SELECT i.indnkeyatts::text
-            FROM pg_index i
-           WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
-             AND i.indpred IS NULL AND i.indexprs IS NULL
-             AND NOT EXISTS (SELECT 1 FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS k(number)
-                              JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-                             WHERE NOT a.attnotnull)
-           ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS key_length
+         array_to_json(k.columns)::text AS key
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN LATERAL (
+      SELECT (i.indkey::int2[])[0:i.indnkeyatts - 1] AS columns
+        FROM pg_index i
+       WHERE i.indrelid = c.oid AND i.indisunique AND i.indimmediate AND i.indisvalid
+         AND i.indpred IS NULL AND i.indexprs IS NULL
+         AND NOT EXISTS (SELECT 1 FROM unnest((i.indkey::int2[])[0:i.indnkeyatts - 1]) AS part(number)
+                          JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = part.number
+                         WHERE NOT a.attnotnull)
+       ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS k ON true
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') AND n.nspname NOT LIKE 'pg\\_%'
    ORDER BY n.nspname, c.relname`;
@@ -150,7 +144,7 @@ function examine(row: SqlRow): Table | Refused {
   if (row["key"] == null) {
     return refuse("it has no primary key and no unique index over NOT NULL columns, so its rows can't be told apart. Add one, for instance ALTER TABLE … ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY.");
   }
-  const numbers = (JSON.parse(asText(row["key"])) as readonly number[]).slice(0, Number(row["key_length"]));
+  const numbers = JSON.parse(asText(row["key"])) as readonly number[];
   const columns = catalog.map(columnOf);
   const key = numbers.map((number) => columns[catalog.findIndex((column) => column.number === number)] as TableColumn);
   const opaque = key.find(({ canBeKey }) => !canBeKey);
