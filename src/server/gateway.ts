@@ -199,6 +199,12 @@ export class Gateway {
    * channel, and many at once must not stop the loop.
    */
   #enqueue(wish: Wish): void {
+    const { wishesMax } = this.#options.limits;
+    if (this.#wishes.length >= wishesMax) {
+      const message = `${wishesMax} subscriptions already wait to be seated. Try again.`;
+      this.#send(wish.session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...wish.answerTo });
+      return;
+    }
     this.#wishes.push(wish);
     if (this.#wishes.length === 1) this.#seatWishes();
   }

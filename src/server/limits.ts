@@ -30,6 +30,8 @@ export interface ServerLimits {
   /** Open connections. Full: new ones are answered 503. */
   readonly connectionsMax: number;
   readonly subscriptionsPerSessionMax: number;
+  /** Subscriptions of all sessions that wait to be seated. Full: further ones are refused. */
+  readonly wishesMax: number;
   /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
   readonly earlyFramesMax: number;
   /** How long a client may continue from a position that it holds. */
@@ -53,6 +55,7 @@ export const SERVER_LIMITS: ServerLimits = {
   identifyTimeoutMs: 10_000,
   connectionsMax: 50_000,
   subscriptionsPerSessionMax: 200,
+  wishesMax: 100_000,
   earlyFramesMax: 16,
   resumeTokenTtlMs: 60_000,
 };

@@ -162,11 +162,12 @@ export class Turns {
   #serveSlice(): void {
     const { clock, limits } = this.#options;
     const startMs = clock.monotonic();
+    let nowMs = startMs;
     for (;;) {
       const session = this.#urgent.shift() ?? this.#queue[this.#next++];
       if (session === undefined) break;
-      this.#serveOne(session);
-      const nowMs = clock.monotonic();
+      this.#serveOne(session, nowMs);
+      nowMs = clock.monotonic();
       if (nowMs - this.#cutMs > limits.flushIntervalMaxMs && this.#options.log.head > this.#options.replica.seq) {
         return this.#finish(true);
       }
@@ -178,11 +179,11 @@ export class Turns {
     this.#finish(false);
   }
 
-  #serveOne(session: Session): void {
+  #serveOne(session: Session, nowMs: number): void {
     session.isQueued = false;
     if (session.phase.kind !== "open") return;
     this.#served++;
-    if (this.#options.writer.write(session, this.#options.clock.monotonic()) || session.isBlocked) return;
+    if (this.#options.writer.write(session, nowMs) || session.isBlocked) return;
     session.isBlocked = true;
     session.transport.onceFlushed(() => {
       session.isBlocked = false;

@@ -50,7 +50,7 @@ class WebSocketTransport implements Transport {
   }
 
   onceFlushed(callback: () => void): void {
-    this.#socket.write(NOTHING, () => callback());
+    if (this.#socket.writable) this.#socket.write(NOTHING, () => callback());
   }
 
   close(code: number, reason: string): void {

@@ -17,7 +17,7 @@ export const ERROR_CODES = {
   FORBIDDEN_ORIGIN: { retryable: false, meaning: "The page's Origin or the Host is not on the allow list." },
   NOT_IDENTIFIED: { retryable: false, meaning: "The first message on a connection must be IDENTIFY." },
   TOO_MANY_VIEWS: { retryable: true, meaning: "The server maintains as many different views as it may." },
-  TOO_MANY_SUBSCRIPTIONS: { retryable: false, meaning: "One connection asked for more subscriptions than it may have." },
+  TOO_MANY_SUBSCRIPTIONS: { retryable: false, meaning: "One connection asked for more subscriptions than it may have, or all of them for more than can be seated now." },
   VIEW_TOO_LARGE: { retryable: true, meaning: "The view would hold more rows than the server's bound allows." },
   LOG_FULL: { retryable: true, meaning: "Commits arrive faster than they can be applied, and too many callers wait." },
   TABLE_REFUSED: { retryable: false, meaning: "A table can't be served; the message says why and what would help." },

@@ -31,7 +31,7 @@ export interface PostgresLimits {
 
 export const POSTGRES_LIMITS: PostgresLimits = {
   pollMs: 4,
-  pollBusyMsMax: 25,
+  pollBusyMsMax: 50,
   readTimeoutMs: 30_000,
   pollIdleMsMax: 20,
   sleepAfterMs: 1_000,
