@@ -1,6 +1,6 @@
 /**
  * Encode once: hands out one shared cut per (view, cursor, position). Retains at most
- * `snapshotsPinnedMax` snapshots of a view, and its deltas until the view changes.
+ * `snapshotsPinnedMax` snapshots of a view, and `DELTAS_KEPT_MAX` of its deltas until the view changes.
  */
 import type { Changes } from "../table/change-ordered-rows.ts";
 import type { View } from "../table/view.ts";
@@ -13,6 +13,9 @@ interface ViewCuts {
   readonly deltas: Map<number, Cut>;
   snapshots: { readonly cut: Cut; readonly builtMs: number }[];
 }
+
+/** Deltas of one view kept for sharing. Full: the oldest goes, and is encoded again for who still needs it. */
+const DELTAS_KEPT_MAX = 16;
 
 /** A delta may be this much larger than a snapshot before the snapshot is sent instead. */
 const DELTA_SLACK_BYTES = 16 * 1024;
@@ -43,6 +46,8 @@ export class CutCache {
     if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax) return undefined;
     const cut = Cut.delta(view, changes, prevSeq, this.#limits.frameBytesMax);
     cuts.deltas.set(prevSeq, cut);
+    const oldest = cuts.deltas.keys().next().value;
+    if (cuts.deltas.size > DELTAS_KEPT_MAX && oldest !== undefined) cuts.deltas.delete(oldest);
     return cut;
   }
 

@@ -18,7 +18,7 @@ const SCHEMA_COMMENT = `Tidemark change capture, version ${SCHEMA_VERSION}. Remo
 const INSTALL_LOCK = 7_431_905;
 const MIN_SERVER_VERSION = 130_000;
 
-/** Set to two times the lease's end in unix seconds, plus one while the reader sleeps. */
+/** The lease is two times its end in unix seconds, plus one while the reader sleeps. */
 const SCHEMA = [
   "CREATE SCHEMA tidemark",
   `COMMENT ON SCHEMA tidemark IS ${literal(SCHEMA_COMMENT)}`,
@@ -45,14 +45,21 @@ export interface InstallReport {
 /** @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` */
 export async function install(session: SqlSession, tables: readonly Table[], lockTimeoutMs: number): Promise<InstallReport> {
   await refuseUnfit(session);
-  const createdSchema = await ensureSchema(session);
-  const installed: string[] = [];
-  const unchanged: string[] = [];
-  for (const table of tables) {
-    const list = (await ensureTriggers(session, table, lockTimeoutMs)) ? installed : unchanged;
-    list.push(table.channel);
+  // Several servers may start at once: one installs, the others find it done.
+  await session.query(`SELECT pg_advisory_lock(${INSTALL_LOCK})`);
+  try {
+    const createdSchema = await ensureSchema(session);
+    const installed: string[] = [];
+    const unchanged: string[] = [];
+    for (const table of tables) {
+      const list = (await ensureTriggers(session, table, lockTimeoutMs)) ? installed : unchanged;
+      list.push(table.channel);
+    }
+    return { createdSchema, installed, unchanged };
+  } finally {
+    // With the connection the lock is gone as well.
+    await session.query(`SELECT pg_advisory_unlock(${INSTALL_LOCK})`).catch(() => {});
   }
-  return { createdSchema, installed, unchanged };
 }
 
 /**
@@ -139,13 +146,10 @@ async function ensureSchema(session: SqlSession): Promise<boolean> {
     const database = ident(asText(rights?.["database"]));
     throw new TidemarkError("MISSING_GRANT", `Role ${role} may not create the schema "tidemark". Run: GRANT CREATE ON DATABASE ${database} TO ${role};`);
   }
-  return session.transaction("write", async (queries) => {
-    // Several servers may start at once.
-    await queries.query(`SELECT pg_advisory_xact_lock(${INSTALL_LOCK})`);
-    if ((await queries.query(SCHEMA_COMMENT_QUERY)).length > 0) return false;
+  await session.transaction("write", async (queries) => {
     for (const statement of SCHEMA) await queries.query(statement);
-    return true;
   });
+  return true;
 }
 
 /** Returns whether anything had to be changed. */

@@ -318,6 +318,42 @@ describe("faults", () => {
     await withClient(url, (client) => client.query("SELECT FROM tidemark.precious"));
   });
 
+  it("takes a transaction of a million rows as a copy of the newest, and stays exact", async () => {
+    await server.sql("CREATE TABLE million (id int PRIMARY KEY, v int)");
+    const { view } = await serve(server.url, { tables: ["million"], bounds: { rowsMax: 1_000 } });
+    const million = view("million");
+    await expect.poll(() => million.getSnapshot().status).toBe("live");
+    await server.sql("INSERT INTO million SELECT n, 0 FROM generate_series(1, 1000000) n");
+    await expect.poll(() => million.getSnapshot(), { timeout: 60_000 }).toMatchObject({ channelRows: 1_000, total: 1_000_000, isPartial: true });
+    expect([million.row("999001"), million.row("999000")]).toEqual([{ id: 999_001, v: 0 }, undefined]);
+    await server.sql("UPDATE million SET v = 1 WHERE id = 1000000");
+    await expect.poll(() => million.row("1000000"), { timeout: 10_000 }).toEqual({ id: 1_000_000, v: 1 });
+    await server.sql("DROP TABLE million");
+  });
+
+  it("reads a key the same whatever the writer's settings are", async () => {
+    await server.sql("CREATE TABLE measured (at float8, span daterange, v int, PRIMARY KEY (at, span)); INSERT INTO measured VALUES (0.1 + 0.2, '[2024-02-01,2024-02-13)', 0)");
+    const { view } = await serve(server.url, { tables: ["measured"] });
+    const measured = view("measured");
+    await expect.poll(() => measured.getSnapshot().keys.length).toBe(1);
+    await server.sql("SET extra_float_digits = 0; SET DateStyle = 'SQL, DMY'; UPDATE measured SET v = 7");
+    await expect.poll(() => measured.getSnapshot().rows.map(({ v }) => v)).toEqual([7]);
+    await server.sql("SET extra_float_digits = 0; SET DateStyle = 'SQL, DMY'; DELETE FROM measured");
+    await expect.poll(() => measured.getSnapshot().keys).toEqual([]);
+    await server.sql("DROP TABLE measured");
+  });
+
+  it("installs once when several servers start at the same moment", async () => {
+    const url = await server.createDatabase("together");
+    await withClient(url, (client) => client.query("CREATE TABLE x (id int PRIMARY KEY)"));
+    const all = await Promise.all([serve(url), serve(url), serve(url)]);
+    await withClient(url, (client) => client.query("INSERT INTO x VALUES (1)"));
+    for (const { view } of all) {
+      const x = view("x");
+      await expect.poll(() => x.getSnapshot().keys, { timeout: 5_000 }).toEqual(["1"]);
+    }
+  });
+
   it("captures writes of roles that have no rights on its schema", async () => {
     await server.sql("DROP ROLE IF EXISTS app; CREATE ROLE app LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON t TO app");
     const { view } = await serve(server.url);
