@@ -8,7 +8,8 @@ import { createClient, type LiveView } from "../../client/node.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { createTidemark } from "../../server/tidemark.ts";
-import { postgres } from "./index.ts";
+import { databaseOf, postgres } from "./index.ts";
+import { uninstall } from "./install.ts";
 
 const TABLES = ["pgbench_accounts", "pgbench_tellers", "pgbench_branches"];
 const RUNS = 50;
@@ -103,6 +104,18 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
     }
     staying.close();
     await tidemark.stop();
+  });
+
+  it("is uninstalled under load without an error in any writer", async () => {
+    const running = await start();
+    const load = runPgbench(server, ["-c", "8", "-j", "2", "-T", "4"]);
+    await expect.poll(() => running.views.every((view) => view.getSnapshot().status === "live")).toBe(true);
+    await running.stop();
+    const session = await databaseOf(server.url).connect();
+    expect((await uninstall(session, 5_000))?.toSorted()).toEqual(TABLES.toSorted());
+    await session.close();
+    // pgbench ends with an error when one of its transactions failed.
+    expect((await load).tps).toBeGreaterThan(0);
   });
 
   it("waits for nobody: changes arrive while another transaction stays open for seconds", async () => {
