@@ -4,7 +4,7 @@ import type { Cursor, SubscriptionRequest } from "./messages/subscribe.ts";
 import { parseQuery, type Query } from "./query.ts";
 import type { UpMessage } from "./up.ts";
 
-const OPS = "IDENTIFY, SUBSCRIBE, UNSUBSCRIBE, HEARTBEAT";
+const OPS = "IDENTIFY, RESUME, SUBSCRIBE, UNSUBSCRIBE, RESYNC, CREDIT, HEARTBEAT";
 
 /**
  * Queries inside stay raw (`unknown` behind the type): each is parsed on its own by
@@ -21,6 +21,28 @@ export function parseUp(text: string): UpMessage {
         subscriptions: requests(message["subscriptions"] ?? []),
         ...(message["snapshot_seq"] != null && { snapshot_seq: position(message["snapshot_seq"]) }),
         ...(message["epoch"] != null && { epoch: word(message["epoch"], "epoch") }),
+      };
+    case "RESUME":
+      return {
+        op: "RESUME",
+        session_id: word(message["session_id"], "session_id"),
+        auth: message["auth"],
+        subscriptions: requests(message["subscriptions"] ?? []),
+        ...(message["last_seq"] != null && { last_seq: position(message["last_seq"]) }),
+      };
+    case "RESYNC":
+      return {
+        op: "RESYNC",
+        ...optionalId(message["id"]),
+        view: word(message["view"], "view"),
+        ...(message["seq"] != null && { seq: position(message["seq"]) }),
+        ...((message["reason"] === "gap" || message["reason"] === "drift") && { reason: message["reason"] }),
+      };
+    case "CREDIT":
+      return {
+        op: "CREDIT",
+        ...(message["turns"] !== undefined && { turns: credit(message["turns"]) }),
+        ...(message["channel_credit"] !== undefined && { channel_credit: credits(message["channel_credit"]) }),
       };
     case "SUBSCRIBE":
       return { op: "SUBSCRIBE", ...optionalId(message["id"]), subscriptions: requests(message["subscriptions"]) };
@@ -75,6 +97,16 @@ function optionalId(value: unknown): { id?: number } {
 function position(value: unknown): number {
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= 0) return value;
   throw bad("a seq is a whole number of at least 0");
+}
+
+function credit(value: unknown): number | null {
+  if (value === null || (typeof value === "number" && Number.isSafeInteger(value) && value >= 0)) return value;
+  throw bad("credit is a whole number of at least 0, or null for no limit");
+}
+
+function credits(value: unknown): Record<string, number | null> {
+  const entries = Object.entries(record(value, "channel_credit")).map(([name, turns]) => [name, credit(turns)] as const);
+  return Object.fromEntries(entries);
 }
 
 function word(value: unknown, what: string): string {

@@ -132,7 +132,7 @@ export class Bootstrap {
     // Who sees part of the rows is not told how many there are.
     const size = view.id === view.channel ? { channel_rows: rows, total } : {};
     const about = { view: view.id, key: declaration?.key, columns: declaration?.columns, ...status, ...size };
-    const changes = sinceSeq === undefined ? undefined : view.rows.changesSince(sinceSeq);
+    const changes = sinceSeq === undefined ? undefined : view.changesSince(sinceSeq);
     const head = JSON.stringify({ mode: changes === undefined ? "snapshot" : "delta", ...about }).slice(0, -1);
     if (changes === undefined) {
       return `${head},"rows_at_seq":${view.rows.lastSeq},"rows":[${Array.from(view.rows.values(), ({ json }) => json).join(",")}]}`;

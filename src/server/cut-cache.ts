@@ -4,18 +4,23 @@
  */
 import type { Changes } from "../table/change-ordered-rows.ts";
 import type { View } from "../table/view.ts";
-import { Cut } from "./cut.ts";
+import { Cut, digestFrame } from "./cut.ts";
+import type { Frame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
 
 interface ViewCuts {
   /** The position of the view that `deltas` lead to. */
   seq: number;
   readonly deltas: Map<number, Cut>;
+  digest: Frame | undefined;
   snapshots: { readonly cut: Cut; readonly builtMs: number }[];
 }
 
 /** Deltas of one view kept for sharing. Full: the oldest goes, and is encoded again for who still needs it. */
 const DELTAS_KEPT_MAX = 16;
+
+/** Changed rows hashed at a time for a digest; what is beyond them is left to the next turn. */
+const DIGEST_ROWS_MAX = 10_000;
 
 /** A delta may be this much larger than a snapshot before the snapshot is sent instead. */
 const DELTA_SLACK_BYTES = 16 * 1024;
@@ -25,22 +30,38 @@ export class CutCache {
   readonly #monotonic: () => number;
   readonly #onSnapshot: (buildMs: number) => void;
   readonly #views = new Map<View, ViewCuts>();
+  #digestRound = 0;
+  #roundMs: number;
 
   constructor(options: { limits: ServerLimits; monotonic: () => number; onSnapshot: (buildMs: number) => void }) {
     this.#limits = options.limits;
     this.#monotonic = options.monotonic;
     this.#onSnapshot = options.onSnapshot;
+    this.#roundMs = options.monotonic();
+  }
+
+  /** Rises every `digestIntervalMs`; each subscription is sent a digest in each round. */
+  get digestRound(): number {
+    return this.#digestRound;
+  }
+
+  /** The digest of the view at its head; undefined while too many rows are left to hash. */
+  digest(view: View): Frame | undefined {
+    const cuts = this.#cutsOf(view);
+    if (cuts.digest !== undefined) return cuts.digest;
+    const digest = view.rows.digest(DIGEST_ROWS_MAX);
+    if (digest !== undefined) cuts.digest = digestFrame(view, digest);
+    return cuts.digest;
   }
 
   /** The delta from a cursor to the view's head, or undefined where only a snapshot can answer. */
   delta(view: View, cursor: number): Cut | undefined {
     const { rows } = view;
-    if (cursor < rows.floor) return undefined;
     const cuts = this.#cutsOf(view);
-    const prevSeq = rows.normalise(cursor);
+    const prevSeq = cursor < rows.floor ? cursor : rows.normalise(cursor);
     const known = cuts.deltas.get(prevSeq);
     if (known !== undefined) return known;
-    const changes = rows.changesSince(prevSeq);
+    const changes = view.changesSince(prevSeq);
     if (changes === undefined) return undefined;
     const bytes = bytesOf(changes);
     if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax) return undefined;
@@ -72,8 +93,13 @@ export class CutCache {
   /** Lets go of what nobody reads and what is too old to be reused. */
   sweep(): void {
     const nowMs = this.#monotonic();
+    if (nowMs - this.#roundMs >= this.#limits.digestIntervalMs) {
+      this.#roundMs = nowMs;
+      this.#digestRound++;
+    }
     for (const [view, cuts] of this.#views) {
       cuts.deltas.clear();
+      cuts.digest = undefined;
       cuts.snapshots = cuts.snapshots.filter(
         ({ cut, builtMs }) => cut.readers > 0 || nowMs - builtMs < this.#limits.snapshotReuseMs,
       );
@@ -84,10 +110,11 @@ export class CutCache {
   #cutsOf(view: View): ViewCuts {
     let cuts = this.#views.get(view);
     if (cuts === undefined) {
-      cuts = { seq: view.rows.lastSeq, deltas: new Map(), snapshots: [] };
+      cuts = { seq: view.rows.lastSeq, deltas: new Map(), digest: undefined, snapshots: [] };
       this.#views.set(view, cuts);
     } else if (cuts.seq !== view.rows.lastSeq) {
       cuts.deltas.clear();
+      cuts.digest = undefined;
       cuts.seq = view.rows.lastSeq;
     }
     return cuts;

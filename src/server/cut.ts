@@ -57,7 +57,9 @@ export class Cut {
   }
 
   static delta(view: View, changes: Changes, prevSeq: number, frameBytesMax: number): Cut {
-    return new Cut("delta", view, view.rows.lastSeq, splitDelta(changes, prevSeq, view.rows.lastSeq, frameBytesMax));
+    // Told from the channel, a change may be newer than the view's own newest.
+    const seq = Math.max(view.rows.lastSeq, changes.upserts.at(-1)?.seq ?? 0, changes.removes.at(-1)?.seq ?? 0);
+    return new Cut("delta", view, seq, splitDelta(changes, prevSeq, seq, frameBytesMax));
   }
 
   /** Given up for a newer one; whoever was reading it starts again with that. */
@@ -109,6 +111,22 @@ export class Cut {
     const patch = `{"upsert":[${upserts.join(",")}],"remove":${JSON.stringify(removes)}}`;
     return `${JSON.stringify(head).slice(0, -1)},"patch":${patch}}`;
   }
+}
+
+/** Tells what the view's rows add up to, without changing anything. */
+export function digestFrame(view: View, digest: string): Frame {
+  const { lastSeq } = view.rows;
+  const message: DeltaBatch = {
+    op: "DISPATCH",
+    type: "DELTA_BATCH",
+    ...viewName(view),
+    prev_seq: lastSeq,
+    seq: lastSeq,
+    patch: { upsert: [], remove: [] },
+    digest,
+    watermark: { latest_ingest_seq: lastSeq },
+  };
+  return new Frame(JSON.stringify(message));
 }
 
 /** `view` names every view but a bare channel, whose id is its name. */

@@ -15,7 +15,7 @@ describe("the gateway", () => {
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     const client = connect();
     const hello = await client.next({ op: "HELLO" });
-    expect(hello).toMatchObject({ protocol: 3, heartbeat_interval_ms: 15_000, session_id: expect.stringMatching(/^sess_/) });
+    expect(hello).toMatchObject({ protocol: 4, heartbeat_interval_ms: 15_000, session_id: expect.stringMatching(/^sess_/) });
     client.send({ op: "IDENTIFY", subscriptions: ["trades"] });
     await client.next({ type: "WATERMARK" });
     expect(client.frames.slice(1).map(({ type }) => type)).toEqual(["READY", "SUBSCRIBED", "CHANNEL_STATUS", "SNAPSHOT", "WATERMARK"]);
@@ -84,7 +84,7 @@ describe("the gateway", () => {
   });
 
   it("continues after a cursor without a snapshot, and says why where it can't (P7)", async () => {
-    const { tidemark, connect } = await start();
+    const { tidemark, connect } = await start({ limits: { aheadMsMax: 20, watermarkIntervalMs: 20 } });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1)]);
     const first = connect();
@@ -105,7 +105,7 @@ describe("the gateway", () => {
     expect(await continued.next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "delta" });
     expect(await continued.next({ type: "DELTA_BATCH" })).toMatchObject({ prev_seq: 1, seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
     expect(continued.frames.some(({ type }) => type === "SNAPSHOT")).toBe(false);
-    for (const [cursor, reason] of [[{ epoch: "other", view: "trades", seq: 1 }, "epoch"], [{ epoch, view: "v_other", seq: 1 }, "view"], [{ epoch, view: "trades", seq: 99 }, "epoch"]] as const) {
+    for (const [cursor, reason] of [[{ epoch: "other", view: "trades", seq: 1 }, "epoch"], [{ epoch, view: "v_other", seq: 1 }, "view"], [{ epoch, view: "trades", seq: 99 }, "ahead"]] as const) {
       expect(await (await ask(cursor)).next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "snapshot", reason });
     }
   });

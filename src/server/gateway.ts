@@ -1,6 +1,6 @@
 /**
- * What clients say and what that does: HELLO, IDENTIFY, subscriptions, heartbeats and time-outs.
- * It seats cursors; the turns move them. Transports are handed in; it opens no socket itself.
+ * What clients say and what that does: HELLO, IDENTIFY and RESUME, heartbeats, credit, time-outs and
+ * farewells. Seating seats cursors, the turns move them. Transports are handed in; it opens no socket itself.
  */
 import type { Logger } from "pino";
 import { messageOf, TidemarkError } from "../std/errors.ts";
@@ -10,19 +10,27 @@ import { unreachable } from "../std/assert.ts";
 import type { Log } from "../log/log.ts";
 import { CLOSE } from "../protocol/close-codes.ts";
 import type { DownMessage } from "../protocol/down.ts";
+import type { Credit } from "../protocol/messages/credit.ts";
 import type { Identify } from "../protocol/messages/identify.ts";
-import type { Cursor, SubscriptionRequest } from "../protocol/messages/subscribe.ts";
-import type { SnapshotReason } from "../protocol/messages/subscribed.ts";
-import { parseSubscription, parseUp } from "../protocol/parse-up.ts";
+import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
+import type { ResyncReason } from "../protocol/messages/resync.ts";
+import type { Resume } from "../protocol/messages/resume.ts";
+import { parseUp } from "../protocol/parse-up.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Replica } from "../table/replica.ts";
-import { isBare } from "../table/view-id.ts";
-import type { View } from "../table/view.ts";
-import { policyFor, type Access, type ConnectionRequest, type Policy } from "./access.ts";
+import type { Access, ConnectionRequest } from "./access.ts";
 import { Frame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
-import { Session, type Identity, type Subscription, type Transport } from "./session.ts";
+import type { Seating } from "./seating.ts";
+import type { SessionTokens } from "./session-tokens.ts";
+import { Session, type Identity, type Transport } from "./session.ts";
 import type { Turns } from "./turns.ts";
+
+/** What the gateway has to tell of, for metrics. */
+export interface GatewayEvents {
+  readonly onResumed: (outcome: "success" | InvalidSessionReason) => void;
+  readonly onResync: (reason: ResyncReason | undefined) => void;
+}
 
 export interface GatewayOptions {
   readonly clock: Clock;
@@ -30,35 +38,31 @@ export interface GatewayOptions {
   readonly log: Log;
   readonly replica: Replica;
   readonly turns: Turns;
+  readonly seating: Seating;
+  readonly tokens: SessionTokens;
   readonly access: Pick<Access, "identify">;
-  readonly policies: ReadonlyMap<string, Policy>;
   readonly limits: ServerLimits;
   readonly logger: Logger;
+  readonly events: GatewayEvents;
 }
 
-/** A subscription that a client asked for and that has not been seated yet. */
-interface Wish {
-  readonly session: Session;
-  readonly request: SubscriptionRequest;
-  /** Of the message that asked. */
-  readonly answerTo: { readonly id?: number; readonly index: number };
-  /** The position of a snapshot taken over HTTP. */
-  readonly bootstrap: { readonly epoch: string; readonly seq: number } | undefined;
-}
+const INVALID_SESSION: Readonly<Record<InvalidSessionReason, string>> = {
+  token: "This is not a session id of this server.",
+  epoch: "The session belongs to another history: the server has restarted since.",
+  expired: "The session id is too old.",
+  identity: "The credentials are not those of the session.",
+  revoked: "The rights of this identity have changed.",
+};
 
-/** A subscription's cursor and, where it can't be used, why. */
-interface Start {
-  readonly cursor: number | undefined;
-  readonly reason: SnapshotReason;
-}
+/** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. */
+const CHANNEL_CREDIT_MAX = 400;
+const DRAIN_STEP_MS = 50;
 
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #sessions = new Set<Session>();
-  readonly #subscribers = new Map<View, Set<Session>>();
   readonly #requests = new WeakMap<Session, ConnectionRequest>();
-  readonly #wishes: Wish[] = [];
-  #subscriptions = 0;
+  #isDraining = false;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -68,30 +72,29 @@ export class Gateway {
     return this.#sessions.size;
   }
 
-  get subscriptionCount(): number {
-    return this.#subscriptions;
+  get sessions(): Iterable<Session> {
+    return this.#sessions;
   }
 
-  subscribersOf(view: View): Iterable<Session> {
-    return this.#subscribers.get(view) ?? [];
+  get canConnect(): boolean {
+    return !this.#isDraining && this.#sessions.size < this.#options.limits.connectionsMax;
   }
 
-  /** Serves everyone who watches a channel, for news about its status. */
-  announce(channel: string): void {
-    for (const [view, sessions] of this.#subscribers) {
-      if (view.channel === channel) for (const session of sessions) this.#options.turns.serve(session);
-    }
+  /** A session by the id in its HELLO, for what comes beside its stream. */
+  session(id: string): Session | undefined {
+    for (const session of this.#sessions) if (session.id === id) return session;
+    return undefined;
   }
 
   connect(transport: Transport, request: ConnectionRequest): Session {
-    const { clock, random, limits } = this.#options;
+    const { clock, random, limits, tokens } = this.#options;
     const session = new Session(`sess_${random.id(20)}`, transport, clock.monotonic());
     this.#sessions.add(session);
     this.#requests.set(session, request);
-    this.#send(session, {
+    this.send(session, {
       op: "HELLO",
       protocol: PROTOCOL_VERSION,
-      session_id: session.id,
+      session_id: tokens.issue(session.id),
       heartbeat_interval_ms: limits.heartbeatIntervalMs,
       identify_timeout_ms: limits.identifyTimeoutMs,
       server_time_unix_ms: clock.now(),
@@ -115,12 +118,11 @@ export class Gateway {
     }
   }
 
-  /** The transport is gone. Views that only this session used begin to linger. */
+  /** The transport is gone. */
   disconnected(session: Session, code: number): void {
     if (!this.#sessions.delete(session)) return;
     this.#options.logger.info({ session: session.id, code, subscriptions: session.subscriptions.size }, "session closed");
-    for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
-    session.subscriptions.clear();
+    this.#options.seating.leave(session);
     session.phase = { kind: "closed" };
   }
 
@@ -139,155 +141,37 @@ export class Gateway {
     }
   }
 
-  closeAll(): void {
-    for (const session of this.#sessions) session.transport.close(CLOSE.goingAway, "the server is stopping");
-  }
-
-  #handle(session: Session, text: string): void {
-    const message = parseUp(text);
-    switch (message.op) {
-      case "IDENTIFY":
-        if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY is sent once per connection.");
-        this.#identify(session, message).catch((error: unknown) => {
-          this.#options.logger.error({ err: error, session: session.id }, "identify failed");
-          session.transport.close(CLOSE.badMessage, "INTERNAL");
-        });
-        return;
-      case "HEARTBEAT":
-        this.#send(session, {
-          op: "HEARTBEAT_ACK",
-          server_time_unix_ms: this.#options.clock.now(),
-          ...(message.client_time_unix_ms !== undefined && { client_time_unix_ms: message.client_time_unix_ms }),
-        });
-        return;
-      case "SUBSCRIBE":
-        message.subscriptions.forEach((request, index) => {
-          this.#enqueue({ session, request, answerTo: { ...(message.id !== undefined && { id: message.id }), index }, bootstrap: undefined });
-        });
-        return;
-      case "UNSUBSCRIBE":
-        for (const view of message.views) this.#unsubscribe(session, view);
-        return;
-      default:
-        unreachable(message);
+  /** The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify anew. */
+  invalidate(identity: Identity): void {
+    const { tokens, seating, clock } = this.#options;
+    const mark = tokens.markOf(identity);
+    tokens.revoke(mark);
+    for (const session of this.#sessions) {
+      if (session.phase.kind !== "open" || session.phase.mark !== mark) continue;
+      seating.leave(session);
+      session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
+      this.send(session, { op: "INVALID_SESSION", reason: "revoked", message: INVALID_SESSION.revoked });
     }
   }
 
-  async #identify(session: Session, message: Identify): Promise<void> {
-    const { access, log, replica, logger } = this.#options;
-    const early: string[] = [];
-    session.phase = { kind: "identifying", early };
-    let identity: Identity;
-    try {
-      identity = await access.identify(this.#requests.get(session) as ConnectionRequest, message.auth);
-    } catch (error) {
-      if (error instanceof TidemarkError) this.#reject(session, error, CLOSE.unauthenticated);
-      return;
-    }
-    // `session.phase` was narrowed before the await; the client may have left meanwhile.
-    if ((session.phase as Session["phase"]).kind === "closed") return;
-    session.phase = { kind: "open", identity };
-    logger.info({ session: session.id, subscriptions: message.subscriptions?.length ?? 0 }, "session opened");
-    this.#send(session, { op: "DISPATCH", type: "READY", session_id: session.id, epoch: log.epoch, seq: replica.seq });
-    const bootstrap = message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
-    (message.subscriptions ?? []).forEach((request, index) => this.#enqueue({ session, request, answerTo: { index }, bootstrap }));
-    for (const text of early) this.receive(session, text);
-  }
-
-  /**
-   * Subscriptions are seated one after another, a slice at a time: building a view reads its whole
-   * channel, and many at once must not stop the loop.
-   */
-  #enqueue(wish: Wish): void {
-    const { wishesMax } = this.#options.limits;
-    if (this.#wishes.length >= wishesMax) {
-      const message = `${wishesMax} subscriptions already wait to be seated. Try again.`;
-      this.#send(wish.session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...wish.answerTo });
-      return;
-    }
-    this.#wishes.push(wish);
-    if (this.#wishes.length === 1) this.#seatWishes();
-  }
-
-  #seatWishes(): void {
-    const { clock, limits } = this.#options;
-    const endMs = clock.monotonic() + limits.sliceMs;
-    for (let wish = this.#wishes[0]; wish !== undefined; wish = this.#wishes[0]) {
-      this.#subscribe(wish);
-      this.#wishes.shift();
-      if (this.#wishes.length > 0 && clock.monotonic() >= endMs) {
-        clock.soon(() => this.#seatWishes());
-        return;
+  /** Sends everyone away, a batch at a time, and resolves when all have been told. Takes no new connections. */
+  async drain(): Promise<void> {
+    const { clock, limits, random } = this.#options;
+    this.#isDraining = true;
+    const sessions = [...this.#sessions];
+    const steps = Math.max(1, Math.floor(limits.drainMsMax / DRAIN_STEP_MS));
+    const batch = Math.max(limits.drainBatch, Math.ceil(sessions.length / steps));
+    for (let from = 0; from < sessions.length; from += batch) {
+      if (from > 0) await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve));
+      for (const session of sessions.slice(from, from + batch)) {
+        this.send(session, { op: "RECONNECT", retry_after_ms: Math.round(100 + random.next() * 900) });
+        session.transport.close(CLOSE.goingAway, "the server is stopping");
       }
     }
-  }
-
-  #subscribe({ session, request, answerTo, bootstrap }: Wish): void {
-    const { replica, policies, limits, turns } = this.#options;
-    if (session.phase.kind === "closed") return;
-    try {
-      if (session.phase.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
-      const { query, cursor } = parseSubscription(request);
-      const policy = policyFor(policies.get(query.channel), session.phase.identity, query.channel);
-      const existing = session.subscriptions.get(replica.viewIdOf(query, policy));
-      if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
-        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
-      }
-      const view = replica.acquire(query, policy);
-      if (existing !== undefined) this.#release(session, existing);
-      // A snapshot over HTTP held whole channels; of other views it says nothing.
-      const start = this.#startOf(view, cursor ?? (bootstrap !== undefined && isBare(query) ? { ...bootstrap, view: view.id } : undefined));
-      this.#seat(session, { view, phase: { kind: "opening", ...start, request: answerTo }, isRestricted: policy !== undefined, statusVersion: 0 });
-      turns.serveSoon(session);
-    } catch (error) {
-      const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
-      if (known.code === "INTERNAL") this.#options.logger.error({ err: error, session: session.id }, "subscription failed");
-      this.#send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
-    }
-  }
-
-  /** A cursor counts in its own epoch and view only, and not ahead of the log. */
-  #startOf(view: View, cursor: Cursor | undefined): Start {
-    const { log } = this.#options;
-    if (cursor === undefined) return { cursor: undefined, reason: "no_cursor" };
-    if (cursor.epoch !== log.epoch || cursor.seq > log.head) return { cursor: undefined, reason: "epoch" };
-    if (cursor.view !== view.id) return { cursor: undefined, reason: "view" };
-    return { cursor: cursor.seq, reason: "floor" };
-  }
-
-  #seat(session: Session, subscription: Subscription): void {
-    session.subscriptions.set(subscription.view.id, subscription);
-    this.#subscriptions++;
-    const sessions = this.#subscribers.get(subscription.view);
-    if (sessions === undefined) this.#subscribers.set(subscription.view, new Set([session]));
-    else sessions.add(session);
-  }
-
-  #unsubscribe(session: Session, viewId: string): void {
-    const subscription = session.subscriptions.get(viewId);
-    if (subscription === undefined) return;
-    session.subscriptions.delete(viewId);
-    this.#release(session, subscription);
-  }
-
-  #release(session: Session, { view, phase }: Subscription): void {
-    if (phase.kind === "sending") phase.cut.readers--;
-    this.#subscriptions--;
-    const sessions = this.#subscribers.get(view);
-    sessions?.delete(session);
-    if (sessions?.size === 0) this.#subscribers.delete(view);
-    this.#options.replica.release(view, this.#options.clock.monotonic());
-  }
-
-  #reject(session: Session, error: TidemarkError, closeCode: number): void {
-    const { code, message, retryable } = error;
-    this.#options.logger.warn({ session: session.id, code }, message);
-    this.#send(session, { op: "ERROR", code, message, retryable });
-    session.transport.close(closeCode, code);
   }
 
   /** Answers do not wait for a turn. A client that asks and never reads is cut off, not queued for. */
-  #send(session: Session, message: DownMessage): void {
+  send(session: Session, message: DownMessage): void {
     if (session.phase.kind === "closed") return;
     if (session.transport.bufferedBytes > this.#options.limits.socketBufferBytesMax) {
       if (message.op !== "HEARTBEAT_ACK") session.transport.close(CLOSE.badMessage, "answers are not read");
@@ -295,4 +179,117 @@ export class Gateway {
     }
     session.transport.write([new Frame(JSON.stringify(message))]);
   }
+
+  #handle(session: Session, text: string): void {
+    const { clock, seating, tokens, events } = this.#options;
+    const message = parseUp(text);
+    switch (message.op) {
+      case "IDENTIFY":
+      case "RESUME":
+        if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
+        this.#identify(session, message).catch((error: unknown) => {
+          this.#options.logger.error({ err: error, session: session.id }, "identify failed");
+          session.transport.close(CLOSE.badMessage, "INTERNAL");
+        });
+        return;
+      case "HEARTBEAT":
+        this.send(session, {
+          op: "HEARTBEAT_ACK",
+          server_time_unix_ms: clock.now(),
+          ...(message.client_time_unix_ms !== undefined && { client_time_unix_ms: message.client_time_unix_ms }),
+          ...(session.phase.kind === "open" && { session_id: tokens.issue(session.id, session.phase.mark) }),
+        });
+        return;
+      case "SUBSCRIBE":
+        message.subscriptions.forEach((request, index) => {
+          seating.wish({ session, request, answerTo: { ...(message.id !== undefined && { id: message.id }), index }, base: undefined });
+        });
+        return;
+      case "UNSUBSCRIBE":
+        for (const view of message.views) seating.unsubscribe(session, view);
+        return;
+      case "RESYNC":
+        events.onResync(message.reason);
+        seating.resync(session, message);
+        return;
+      case "CREDIT":
+        this.#credit(session, message);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  async #identify(session: Session, message: Identify | Resume): Promise<void> {
+    const { access, tokens } = this.#options;
+    const early: string[] = [];
+    session.phase = { kind: "identifying", early };
+    let identity: Identity;
+    try {
+      identity = await access.identify(this.#requests.get(session) as ConnectionRequest, message.auth);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      if (message.op === "RESUME") this.#invalid(session, "identity");
+      else this.#reject(session, error, CLOSE.unauthenticated);
+      return;
+    }
+    // `session.phase` was narrowed before the await; the client may have left meanwhile.
+    if ((session.phase as Session["phase"]).kind === "closed") return;
+    const mark = tokens.markOf(identity);
+    const refusal = message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
+    if (refusal !== undefined) this.#invalid(session, refusal);
+    else this.#open(session, identity, mark, message);
+    for (const text of early) this.receive(session, text);
+  }
+
+  #open(session: Session, identity: Identity, mark: string, message: Identify | Resume): void {
+    const { log, replica, logger, seating, tokens, events } = this.#options;
+    session.phase = { kind: "open", identity, mark };
+    const subscriptions = message.subscriptions ?? [];
+    logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
+    const type = message.op === "RESUME" ? "RESUMED" : "READY";
+    this.send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: log.epoch, seq: replica.seq });
+    if (message.op === "RESUME") events.onResumed("success");
+    const base = baseOf(message, log.epoch);
+    subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
+  }
+
+  /** The client boots anew on the same connection. */
+  #invalid(session: Session, reason: InvalidSessionReason): void {
+    if (session.phase.kind === "closed") return;
+    this.#options.events.onResumed(reason);
+    session.phase = { kind: "greeting", sinceMs: this.#options.clock.monotonic() };
+    this.send(session, { op: "INVALID_SESSION", reason, message: `${INVALID_SESSION[reason]} Send IDENTIFY.` });
+  }
+
+  #credit(session: Session, { turns, channel_credit }: Credit): void {
+    if (turns !== undefined) {
+      session.credit = turns ?? undefined;
+      session.isExhausted = false;
+    }
+    if (channel_credit !== undefined) {
+      const kept = [...session.channelCredit, ...Object.entries(channel_credit)].slice(-CHANNEL_CREDIT_MAX);
+      session.channelCredit = new Map(kept);
+      for (const subscription of session.subscriptions.values()) {
+        const { id, channel } = subscription.view;
+        const credit = channel_credit[id] ?? channel_credit[channel];
+        if (id in channel_credit || channel in channel_credit) subscription.credit = credit ?? undefined;
+      }
+    }
+    // With nothing to send the credit is not spent on an empty turn.
+    if (session.hasMore) this.#options.turns.serve(session);
+  }
+
+  #reject(session: Session, error: TidemarkError, closeCode: number): void {
+    const { code, message, retryable } = error;
+    this.#options.logger.warn({ session: session.id, code }, message);
+    this.send(session, { op: "ERROR", code, message, retryable });
+    session.transport.close(closeCode, code);
+  }
+}
+
+/** The position of whole channels that a client names, if it does. */
+function baseOf(message: Identify | Resume, epoch: string): { epoch: string; seq: number } | undefined {
+  if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
+  return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
 }

@@ -34,8 +34,20 @@ export interface ServerLimits {
   readonly wishesMax: number;
   /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
   readonly earlyFramesMax: number;
-  /** How long a client may continue from a position that it holds. */
+  /** How long after it was issued a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one. */
   readonly resumeTokenTtlMs: number;
+  /** How long a subscription waits whose cursor is ahead of this node, before it gets a snapshot. */
+  readonly aheadMsMax: number;
+  /** A subscription that could not be served for this long is a slow consumer, and is told so. */
+  readonly slowConsumerMs: number;
+  /** How often each subscription is sent its view's digest. */
+  readonly digestIntervalMs: number;
+  /** A stopping server sends its clients away in batches spread over at most this time… */
+  readonly drainMsMax: number;
+  /** …of at least this many clients every 50 ms. */
+  readonly drainBatch: number;
+  /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. */
+  readonly revocationsMax: number;
 }
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -45,9 +57,9 @@ export const SERVER_LIMITS: ServerLimits = {
   flushIntervalMaxMs: 2_000,
   sliceMs: 4,
   watermarkIntervalMs: 1_000,
-  frameBytesMax: 256 * 1024,
+  frameBytesMax: 64 * 1024,
   deltaBytesMax: 4 * 1024 * 1024,
-  socketBufferBytesMax: 512 * 1024,
+  socketBufferBytesMax: 128 * 1024,
   snapshotsPinnedMax: 2,
   snapshotReuseMs: 250,
   heartbeatIntervalMs: 15_000,
@@ -58,4 +70,10 @@ export const SERVER_LIMITS: ServerLimits = {
   wishesMax: 100_000,
   earlyFramesMax: 16,
   resumeTokenTtlMs: 60_000,
+  aheadMsMax: 5_000,
+  slowConsumerMs: 1_000,
+  digestIntervalMs: 10_000,
+  drainMsMax: 5_000,
+  drainBatch: 100,
+  revocationsMax: 10_000,
 };

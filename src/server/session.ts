@@ -23,12 +23,14 @@ export type Identity = unknown;
 
 /**
  *   greeting ──IDENTIFY──▶ identifying ──accepted──▶ open
- *       └──────────┴──────────────┴────────────────────┴──▶ closed
+ *       │   ▲                                            │
+ *       │   └────────── rights revoked ──────────────────┤
+ *       └──────────┴──────────────┴──────────────────────┴──▶ closed
  */
 export type SessionPhase =
   | { readonly kind: "greeting"; readonly sinceMs: number }
   | { readonly kind: "identifying"; readonly early: string[] }
-  | { readonly kind: "open"; readonly identity: Identity }
+  | { readonly kind: "open"; readonly identity: Identity; readonly mark: string }
   | { readonly kind: "closed" };
 
 /**
@@ -42,6 +44,8 @@ export type SubscriptionPhase =
       readonly cursor: number | undefined;
       /** Why there is no usable cursor. */
       readonly reason: SnapshotReason;
+      /** When it was asked for; monotonic milliseconds. */
+      readonly sinceMs: number;
       /** Of the message that asked, for the answer. */
       readonly request: { readonly id?: number; readonly index: number };
     }
@@ -55,6 +59,17 @@ export interface Subscription {
   readonly isRestricted: boolean;
   /** The version of the channel's status that was sent last. */
   statusVersion: number;
+  /** Turns that may still carry something of it; undefined for no limit. */
+  credit: number | undefined;
+  /** Set while it is behind for want of credit or room. */
+  held: { readonly sinceMs: number; readonly sinceUnixMs: number; isTold: boolean } | undefined;
+  /** The round of digests that was sent last. */
+  digestRound: number;
+}
+
+/** There is something that its client has not been sent. */
+export function isBehind({ phase, view }: Subscription): boolean {
+  return phase.kind !== "live" || phase.cursor < view.rows.lastSeq;
 }
 
 export class Session {
@@ -69,6 +84,12 @@ export class Session {
   isQueued = false;
   /** Has more to be sent, and waits for its socket to have room. */
   isBlocked = false;
+  /** Turns that the client is ready to take; undefined for as many as its socket takes. */
+  credit: number | undefined;
+  /** Channel credit by name or view id, also for what is subscribed to later. Bounded by one client frame. */
+  channelCredit: ReadonlyMap<string, number | null> = new Map();
+  /** Was found without credit since it last had some. */
+  isExhausted = false;
 
   constructor(id: string, transport: Transport, nowMs: number) {
     this.id = id;
@@ -76,5 +97,16 @@ export class Session {
     this.phase = { kind: "greeting", sinceMs: nowMs };
     this.lastHeardMs = nowMs;
     this.lastTurnMs = nowMs;
+  }
+
+  /** Something is there that the client has not been sent. */
+  get hasMore(): boolean {
+    for (const _ of this.behind()) return true;
+    return false;
+  }
+
+  /** Subscriptions whose client lacks something. */
+  *behind(): Iterable<Subscription> {
+    for (const subscription of this.subscriptions.values()) if (isBehind(subscription)) yield subscription;
   }
 }

@@ -1,36 +1,28 @@
 /**
- * The composition root: builds log, replica, gateway and turns from options and owns their lives.
- * It holds no rules of its own.
+ * The composition root: an engine over the memory log, the program's own channels, its sources, and
+ * the doors over HTTP. It holds no rules of its own.
  */
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino, type Logger } from "pino";
-import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
+import { systemClock, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { systemRandom, type Random } from "../std/random.ts";
-import type { CommitDraft } from "../log/log.ts";
 import type { LogLimits } from "../log/limits.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source } from "../sources/source.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
 import type { ViewLimits } from "../table/limits.ts";
-import { Replica } from "../table/replica.ts";
 import { Access, type Authenticate, type Policy } from "./access.ts";
-import { Bootstrap } from "./bootstrap.ts";
-import { CATALOG, CATALOG_CHANNEL, Catalog } from "./catalog.ts";
 import { checkRow, declarationOf, Transaction, type ChannelDefinition } from "./channel.ts";
-import { ChannelStates } from "./channel-states.ts";
-import { CutCache } from "./cut-cache.ts";
-import { Gateway } from "./gateway.ts";
+import { Engine } from "./engine.ts";
 import { createHttp, PATHS, type Paths } from "./http.ts";
-import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
-import type { Metrics } from "./metrics.ts";
+import type { ServerLimits } from "./limits.ts";
+import { Metrics } from "./metrics.ts";
 import { mount } from "./mount.ts";
-import { createMetrics } from "./readings.ts";
-import { SourceHost } from "./source-host.ts";
-import { Turns } from "./turns.ts";
-import { TurnWriter } from "./turn-writer.ts";
+import { registerReadings, statsOf } from "./readings.ts";
+import type { Identity } from "./session.ts";
 import { WebSocketDoor } from "./websocket.ts";
 
 export type Channels = Readonly<Record<string, ChannelDefinition<unknown>>>;
@@ -45,6 +37,8 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly policies?: Readonly<Record<string, Policy>>;
   /** Origins of pages that may connect, besides the server's own. */
   readonly allowedOrigins?: readonly string[];
+  /** Signs session ids. Give all nodes of a deployment the same. Default: this process's own. */
+  readonly sessionSecret?: string;
   readonly paths?: Partial<Paths>;
   /** Serve the live table `tidemark.channels`: one row per channel with size, rate and status. */
   readonly catalog?: boolean;
@@ -83,103 +77,42 @@ export interface TransactionHandle<C extends Channels> {
   remove(channel: keyof C & string, keys: string | readonly string[]): void;
 }
 
-const TICK_MS = 250;
-const SECOND_MS = 1_000;
-
 export class Tidemark<C extends Channels = Channels> {
   readonly epoch: string;
   readonly #options: TidemarkOptions<C>;
   readonly #clock: Clock;
-  readonly #random: Random;
   readonly #logger: Logger;
-  readonly #limits: ServerLimits;
-  readonly #log: MemoryLog;
-  readonly #replica: Replica;
-  readonly #states: ChannelStates;
-  readonly #cuts: CutCache;
-  readonly #bootstrap: Bootstrap;
-  readonly #writer: TurnWriter;
-  readonly #turns: Turns;
-  readonly #gateway: Gateway;
+  readonly #engine: Engine;
   readonly #metrics: Metrics;
-  readonly #catalog: Catalog | undefined;
-  readonly #host: SourceHost;
-  readonly #policies: Map<string, Policy>;
   readonly #declarations = new Map<string, ChannelDeclaration>();
   readonly #servers = new Set<Server>();
-  #timers: Cancel[] = [];
   #started: Promise<void> | undefined;
   #isReady = false;
   #isStopped = false;
-  #lastSecondMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: TidemarkOptions<C> = {}) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#random = options.random ?? systemRandom;
+    const random = options.random ?? systemRandom;
     this.#logger = options.logger ?? pino({ name: "tidemark" }, pino.destination(2));
-    this.#limits = { ...SERVER_LIMITS, ...options.limits };
-    this.#log = new MemoryLog({ clock: this.#clock, random: this.#random, ...(options.logLimits && { limits: options.logLimits }) });
-    this.epoch = this.#log.epoch;
-    this.#replica = new Replica(options.viewLimits);
-    this.#states = new ChannelStates(this.#replica);
-    this.#policies = new Map(Object.entries(options.policies ?? {}));
-    const monotonic = (): number => this.#clock.monotonic();
-    const onSnapshot = (buildMs: number): void => this.#metrics.snapshotBuildMs.observe(buildMs);
-    this.#cuts = new CutCache({ limits: this.#limits, monotonic, onSnapshot });
-    this.#bootstrap = new Bootstrap({ epoch: this.epoch, replica: this.#replica, states: this.#states, policies: this.#policies, limits: this.#limits, monotonic, onBuild: onSnapshot });
-    this.#writer = new TurnWriter({
-      epoch: this.epoch,
-      replica: this.#replica,
-      cuts: this.#cuts,
-      states: this.#states,
-      limits: this.#limits,
-      now: () => this.#clock.now(),
-      onReset: (session, view, reason) => {
-        this.#metrics.resets.inc({ reason });
-        this.#logger.info({ session: session.id, view, reason }, "view reset");
-      },
-    });
-    this.#turns = new Turns({
+    const log = new MemoryLog({ clock: this.#clock, random, ...(options.logLimits && { limits: options.logLimits }) });
+    this.epoch = log.epoch;
+    this.#metrics = new Metrics();
+    this.#engine = new Engine({
+      log,
       clock: this.#clock,
-      log: this.#log,
-      replica: this.#replica,
-      writer: this.#writer,
-      limits: this.#limits,
-      subscribersOf: (view) => this.#gateway.subscribersOf(view),
-      onApplied: () => this.#host.applied(),
-      onFlush: ({ servingMs, dispatchMs, isOverrun }) => {
-        this.#metrics.flushServingMs.observe(servingMs);
-        if (dispatchMs !== undefined) this.#metrics.dispatchLatencyMs.observe(dispatchMs);
-        if (isOverrun) this.#metrics.flushOverruns.inc();
-      },
-    });
-    this.#gateway = new Gateway({
-      clock: this.#clock,
-      random: this.#random,
-      log: this.#log,
-      replica: this.#replica,
-      turns: this.#turns,
+      random,
+      logger: this.#logger,
       access: new Access({ authenticate: options.authenticate, allowedOrigins: options.allowedOrigins }),
-      policies: this.#policies,
-      limits: this.#limits,
-      logger: this.#logger,
+      observer: this.#metrics,
+      secret: options.sessionSecret,
+      limits: options.limits,
+      viewLimits: options.viewLimits,
+      catalog: options.catalog,
     });
-    this.#metrics = createMetrics({ log: this.#log, replica: this.#replica, gateway: this.#gateway, turns: this.#turns, stats: this.#writer.stats });
-    this.#catalog = options.catalog === true ? new Catalog(this.#replica, this.#states) : undefined;
-    this.#host = new SourceHost({
-      clock: this.#clock,
-      random: this.#random,
-      logger: this.#logger,
-      log: this.#log,
-      replica: this.#replica,
-      states: this.#states,
-      declare: (declaration, source) => this.#declare(declaration, source),
-      refuse: (refused) => this.#catalog?.refuse(refused),
-      announce: (channel) => this.#gateway.announce(channel),
-    });
+    registerReadings(this.#metrics, this.#engine);
+    for (const [name, policy] of Object.entries(options.policies ?? {})) this.#engine.policies.set(name, policy);
     this.#declareOwn();
-    this.#log.onAppend(() => this.#turns.commitArrived());
   }
 
   /** Starts the sources and the clocks. Called by `listen`; call it yourself with `attach`. */
@@ -191,7 +124,7 @@ export class Tidemark<C extends Channels = Channels> {
   /** A channel declared in `channels`. @throws TidemarkError `UNKNOWN_CHANNEL` */
   channel<N extends keyof C & string>(name: N): ChannelHandle<RowOf<C[N]>> {
     const declaration = this.#own(name);
-    const rows = (): ReturnType<Replica["table"]> => this.#replica.table(declaration.name);
+    const rows = () => this.#engine.replica.table(declaration.name);
     return {
       upsert: (input) => this.transact((transaction) => transaction.upsert(name, input)),
       remove: (keys) => this.transact((transaction) => transaction.remove(name, keys)),
@@ -222,7 +155,7 @@ export class Tidemark<C extends Channels = Channels> {
         for (const key of typeof keys === "string" ? [keys] : keys) transaction.note(name, key, undefined);
       },
     });
-    return this.#log.append(transaction.draft());
+    return this.#engine.log.append(transaction.draft());
   }
 
   /**
@@ -255,82 +188,45 @@ export class Tidemark<C extends Channels = Channels> {
     });
   }
 
-  /** Closes connections, sources, and servers that `listen` opened. Safe to call twice. */
+  /**
+   * Tell that an identity's rights have changed: its session ids are refused from now on, and its open
+   * sessions identify anew before they are sent anything further. Of this process; tell each node.
+   */
+  invalidate(identity: Identity): void {
+    this.#engine.gateway.invalidate(identity);
+  }
+
+  /** Sends clients away, closes sources, and servers that `listen` opened. Safe to call twice. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#isReady = false;
-    for (const cancel of this.#timers) cancel();
-    this.#turns.stop();
+    await this.#engine.gateway.drain();
+    this.#engine.stop();
     await Promise.all((this.#options.sources ?? []).map((source) => source.stop()));
-    this.#log.close();
-    this.#gateway.closeAll();
+    this.#engine.log.close();
     await Promise.all([...this.#servers].map(closeServer));
   }
 
   async #start(): Promise<void> {
-    this.#tick();
-    await Promise.all((this.#options.sources ?? []).map((source) => source.start(this.#host.contextFor(source))));
+    this.#engine.start();
+    await Promise.all((this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))));
     this.#isReady = true;
   }
 
   #declareOwn(): void {
-    if (this.#catalog !== undefined) this.#declare(CATALOG, undefined);
     for (const [name, definition] of Object.entries(this.#options.channels ?? {})) {
-      this.#declare(declarationOf(name, definition), undefined);
-      if (definition.policy !== undefined) this.#policies.set(name, definition.policy);
+      const declaration = declarationOf(name, definition);
+      this.#engine.declare(declaration, undefined);
+      this.#declarations.set(name, declaration);
+      if (definition.policy !== undefined) this.#engine.policies.set(name, definition.policy);
     }
-  }
-
-  #declare(declaration: ChannelDeclaration, source: string | undefined): void {
-    if (this.#replica.table(declaration.name) !== undefined) {
-      throw new TidemarkError("BAD_OPTION", `Channel "${declaration.name}" is declared twice.`);
-    }
-    this.#replica.declare(declaration);
-    this.#states.add(declaration.name, source, this.#clock.now());
-    if (source === undefined) this.#declarations.set(declaration.name, declaration);
   }
 
   #own(name: string): ChannelDeclaration {
     const declaration = this.#declarations.get(name);
-    if (declaration !== undefined && name !== CATALOG_CHANNEL) return declaration;
+    if (declaration !== undefined) return declaration;
     throw new TidemarkError("UNKNOWN_CHANNEL", `This program declares no channel "${name}".`);
-  }
-
-  #tick(): void {
-    this.#writer.expireWatermark();
-    this.#gateway.tick();
-    const nowMs = this.#clock.monotonic();
-    if (nowMs - this.#lastSecondMs >= SECOND_MS) {
-      this.#lastSecondMs = nowMs;
-      this.#everySecond(nowMs);
-    }
-    this.#timers = [this.#clock.after(TICK_MS, () => this.#tick())];
-  }
-
-  #everySecond(nowMs: number): void {
-    this.#cuts.sweep();
-    this.#bootstrap.sweep();
-    this.#replica.sweep(nowMs);
-    for (const channel of this.#states.refreshSizes()) this.#gateway.announce(channel);
-    const rows = this.#catalog?.changes(nowMs) ?? [];
-    if (rows.length > 0) {
-      void this.#append([{ channel: CATALOG_CHANNEL, upserts: rows, removes: [] }]).then((isDone) => isDone || this.#catalog?.forget(rows));
-    }
-    const isIdle = this.#clock.now() - this.#replica.timeMs >= SECOND_MS && this.#log.head === this.#replica.seq;
-    const hasAge = [...this.#replica.tables].some(({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY);
-    if (isIdle && hasAge) void this.#append([]);
-  }
-
-  /** For the server's own commits: when the log is full or closed, the next second tries again. */
-  async #append(changes: CommitDraft["changes"]): Promise<boolean> {
-    try {
-      await this.#log.append({ changes });
-      return true;
-    } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error;
-      return false;
-    }
   }
 
   #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
@@ -341,37 +237,22 @@ export class Tidemark<C extends Channels = Channels> {
       access,
       paths,
       epoch: this.epoch,
-      replica: this.#replica,
-      policies: this.#policies,
-      bootstrap: this.#bootstrap,
+      replica: this.#engine.replica,
+      policies: this.#engine.policies,
+      bootstrap: this.#engine.bootstrap,
       metrics: this.#metrics,
       isReady: () => this.#isReady,
       stats: () => this.stats(),
       assets: others === undefined ? assets : undefined,
       onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
     });
-    const canConnect = (): boolean => !this.#isStopped && this.#gateway.sessionCount < this.#limits.connectionsMax;
-    mount(server, { app, access, paths, others, canConnect, door: new WebSocketDoor(this.#gateway, this.#clock) });
+    const { gateway } = this.#engine;
+    mount(server, { app, access, paths, others, canConnect: () => !this.#isStopped && gateway.canConnect, door: new WebSocketDoor(gateway, this.#clock) });
   }
 
   /** What `/stats` shows. */
   stats(): Record<string, unknown> {
-    const { turns, frames, bytes, resets } = this.#writer.stats;
-    return {
-      epoch: this.epoch,
-      seq: this.#replica.seq,
-      log_head: this.#log.head,
-      is_ready: this.#isReady,
-      sessions: this.#gateway.sessionCount,
-      subscriptions: this.#gateway.subscriptionCount,
-      views: this.#replica.viewCount,
-      view_entries: this.#replica.viewEntries,
-      flush_interval_ms: this.#turns.intervalMs,
-      sent: { turns, frames, bytes },
-      resets: Object.fromEntries(resets),
-      as_of: this.#states.asOf,
-      channels: this.#states.messages.map(({ op: _op, type: _type, ...status }) => status),
-    };
+    return { ...statsOf(this.#engine), is_ready: this.#isReady };
   }
 }
 

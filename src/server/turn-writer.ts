@@ -2,18 +2,19 @@
  * One session's part of a cut: the frames of its subscriptions that are behind, then one
  * WATERMARK, in one write. What does not fit the socket's buffer stays after its cursor.
  */
-import type { Notice } from "../protocol/messages/notice.ts";
-import type { Subscribed } from "../protocol/messages/subscribed.ts";
+import type { ResetNotice, SlowConsumerNotice } from "../protocol/messages/notice.ts";
+import type { SnapshotReason, Subscribed } from "../protocol/messages/subscribed.ts";
 import type { Watermark } from "../protocol/messages/watermark.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
 import { projectedColumns } from "../table/projection.ts";
 import type { Replica } from "../table/replica.ts";
+import type { View } from "../table/view.ts";
 import type { ChannelStates } from "./channel-states.ts";
 import type { Cut } from "./cut.ts";
 import type { CutCache } from "./cut-cache.ts";
 import { Frame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
-import type { Session, Subscription } from "./session.ts";
+import { isBehind, type Session, type Subscription } from "./session.ts";
 
 export interface TurnStats {
   turns: number;
@@ -21,6 +22,10 @@ export interface TurnStats {
   bytes: number;
   /** Subscriptions that were reset to a snapshot, by reason. */
   readonly resets: Map<string, number>;
+  /** Times that a session came to be without credit while there was something to send. */
+  creditExhausted: number;
+  /** Subscriptions that have been slow consumers. */
+  slowConsumers: number;
 }
 
 export interface TurnWriterOptions {
@@ -30,6 +35,7 @@ export interface TurnWriterOptions {
   readonly states: ChannelStates;
   readonly limits: ServerLimits;
   readonly now: () => number;
+  readonly monotonic: () => number;
   readonly onReset: (session: Session, view: string, reason: string) => void;
 }
 
@@ -38,10 +44,12 @@ interface Turn {
   readonly frames: Frame[];
   readonly behind: string[];
   room: number;
+  /** Something was left out for want of room: there is more as soon as the socket has drained. */
+  isCut: boolean;
 }
 
 export class TurnWriter {
-  readonly stats: TurnStats = { turns: 0, frames: 0, bytes: 0, resets: new Map() };
+  readonly stats: TurnStats = { turns: 0, frames: 0, bytes: 0, resets: new Map(), creditExhausted: 0, slowConsumers: 0 };
   readonly #options: TurnWriterOptions;
   #watermark: Frame | undefined;
   #oldestCommitMs: number | undefined;
@@ -62,16 +70,41 @@ export class TurnWriter {
    */
   write(session: Session, nowMs: number): boolean {
     const room = this.#options.limits.socketBufferBytesMax - session.transport.bufferedBytes;
-    if (room <= 0) return false;
-    const turn: Turn = { frames: [], behind: [], room };
+    if (session.credit === 0) {
+      const isNews = this.#holdAll(session) && !session.isExhausted;
+      if (isNews) this.stats.creditExhausted++;
+      session.isExhausted ||= isNews;
+      return true;
+    }
+    if (room <= 0) {
+      this.#holdAll(session);
+      return false;
+    }
+    const turn: Turn = { frames: [], behind: [], room, isCut: false };
     for (const subscription of session.subscriptions.values()) this.#serve(session, subscription, turn);
     turn.frames.push(turn.behind.length === 0 ? this.#sharedWatermark() : this.#watermarkFrame(turn.behind));
     session.transport.write(turn.frames);
     session.lastTurnMs = nowMs;
+    if (session.credit !== undefined) session.credit--;
     this.stats.turns++;
     this.stats.frames += turn.frames.length;
     for (const { bytes } of turn.frames) this.stats.bytes += bytes.length;
-    return turn.behind.length === 0;
+    return !turn.isCut;
+  }
+
+  /** Notes since when a session's subscriptions could not be served. Returns whether there are any. */
+  #holdAll(session: Session): boolean {
+    let isBehindAnywhere = false;
+    for (const subscription of session.behind()) {
+      this.#hold(subscription);
+      isBehindAnywhere = true;
+    }
+    return isBehindAnywhere;
+  }
+
+  #hold(subscription: Subscription): void {
+    const { monotonic, now } = this.#options;
+    subscription.held ??= { sinceMs: monotonic(), sinceUnixMs: now(), isTold: false };
   }
 
   /** Drops the shared watermark, so that the next one carries the present time and `as_of`. */
@@ -81,33 +114,87 @@ export class TurnWriter {
   }
 
   #serve(session: Session, subscription: Subscription, turn: Turn): void {
-    if (subscription.phase.kind === "opening") this.#open(subscription, subscription.phase, turn);
+    if (subscription.phase.kind === "opening" && !this.#open(subscription, subscription.phase, turn)) {
+      turn.behind.push(subscription.view.id);
+      return;
+    }
     this.#sendStatus(subscription, turn);
-    while (subscription.phase.kind !== "live" || subscription.phase.cursor < subscription.view.rows.lastSeq) {
-      const hasRoom = turn.room > 0;
-      if (hasRoom && subscription.phase.kind === "live") this.#startSending(session, subscription, subscription.phase.cursor, turn);
-      if (!hasRoom || !this.#send(subscription, turn)) {
+    if (isBehind(subscription)) {
+      const isThrough = subscription.credit === 0 ? false : this.#serveBehind(session, subscription, turn);
+      if (!isThrough) {
         turn.behind.push(subscription.view.id);
+        this.#hold(subscription);
         return;
       }
     }
+    subscription.held = undefined;
+    this.#sendDigest(subscription, turn);
   }
 
-  /** Answers the subscription and settles where it starts. */
-  #open(subscription: Subscription, phase: Subscription["phase"] & { kind: "opening" }, turn: Turn): void {
+  /** Sends what a subscription lacks, as far as there is room. Returns whether it stands at the head now. */
+  #serveBehind(session: Session, subscription: Subscription, turn: Turn): boolean {
+    this.#tellSlow(subscription, turn);
+    if (turn.room > 0 && subscription.credit !== undefined) subscription.credit--;
+    while (isBehind(subscription)) {
+      const hasRoom = turn.room > 0;
+      if (hasRoom && subscription.phase.kind === "live") this.#startSending(session, subscription, subscription.phase.cursor, turn);
+      if (!hasRoom || !this.#send(subscription, turn)) {
+        turn.isCut = true;
+        return false;
+      }
+    }
+    return true;
+  }
+
+  /** Says, once, that a view could not be served for a while. */
+  #tellSlow({ view, phase, held }: Subscription, turn: Turn): void {
+    const { replica, limits, monotonic } = this.#options;
+    if (held === undefined || held.isTold || phase.kind === "opening" || monotonic() - held.sinceMs < limits.slowConsumerMs) return;
+    held.isTold = true;
+    this.stats.slowConsumers++;
+    const notice: SlowConsumerNotice = {
+      op: "DISPATCH", type: "NOTICE", code: "SLOW_CONSUMER", view: view.id,
+      behind: replica.seq - (phase.kind === "live" ? phase.cursor : phase.cut.seq),
+      since_unix_ms: held.sinceUnixMs,
+      message: "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
+    };
+    this.#push(turn, new Frame(JSON.stringify(notice)));
+  }
+
+  /** Each round once, to whoever stands at the head. */
+  #sendDigest(subscription: Subscription, turn: Turn): void {
+    const { cuts } = this.#options;
+    if (subscription.digestRound === cuts.digestRound || turn.room <= 0) return;
+    // A snapshot that has just been sent needs no check.
+    const frame = subscription.digestRound < 0 ? undefined : cuts.digest(subscription.view);
+    if (subscription.digestRound >= 0 && frame === undefined) return;
+    subscription.digestRound = cuts.digestRound;
+    if (frame !== undefined) this.#push(turn, frame);
+  }
+
+  /** Answers the subscription and settles where it starts. Returns false while its cursor is ahead of this node. */
+  #open(subscription: Subscription, phase: Subscription["phase"] & { kind: "opening" }, turn: Turn): boolean {
+    const { replica, limits, monotonic } = this.#options;
     const { view } = subscription;
     let { cursor, reason } = phase;
-    if (cursor !== undefined && cursor < view.rows.floor) {
+    if (cursor !== undefined && cursor > replica.seq) {
+      if (monotonic() - phase.sinceMs < limits.aheadMsMax) return false;
       cursor = undefined;
-      reason = "floor";
+      reason = "ahead";
     } else if (cursor !== undefined && cursor < view.rows.lastSeq && this.#options.cuts.delta(view, cursor) === undefined) {
+      reason = this.#whyNoDelta(view, cursor);
       cursor = undefined;
-      reason = "smaller";
     }
-    const answer = this.#subscribed(subscription, phase.request, cursor === undefined ? reason : undefined);
+    const answer = this.#subscribed(subscription, phase.request, cursor, reason);
     this.#push(turn, new Frame(JSON.stringify(answer)));
     if (cursor === undefined) this.#startSnapshot(subscription);
     else subscription.phase = { kind: "live", cursor };
+    return true;
+  }
+
+  #whyNoDelta(view: View, cursor: number): SnapshotReason {
+    if (view.changesSince(cursor) !== undefined) return "smaller";
+    return cursor < view.rows.builtSeq && view.id !== view.channel ? "view_gone" : "floor";
   }
 
   #startSending(session: Session, subscription: Subscription, cursor: number, turn: Turn): void {
@@ -118,9 +205,9 @@ export class TurnWriter {
       subscription.phase = { kind: "sending", cut, nextFrame: 0 };
       return;
     }
-    const reason = cursor < view.rows.floor ? "floor" : "smaller";
-    if (reason === "floor") {
-      const notice: Notice = {
+    const reason = this.#whyNoDelta(view, cursor);
+    if (reason !== "smaller") {
+      const notice: ResetNotice = {
         op: "DISPATCH", type: "NOTICE", code: "RESET", view: view.id, reason,
         message: "The connection was slower than the view's memory of removed rows; the view starts anew.",
       };
@@ -182,7 +269,7 @@ export class TurnWriter {
     turn.room -= frame.bytes.length;
   }
 
-  #subscribed({ view }: Subscription, request: { id?: number; index: number }, reason: Subscribed["reason"]): Subscribed {
+  #subscribed({ view }: Subscription, request: { id?: number; index: number }, cursor: number | undefined, reason: SnapshotReason): Subscribed {
     const channel = this.#declaration(view.channel);
     const sent = projectedColumns(channel, view.query);
     return {
@@ -195,8 +282,7 @@ export class TurnWriter {
       key: channel.key,
       columns: channel.columns.filter(({ name }) => sent === undefined || sent.includes(name)),
       order_by: view.query.order_by ?? [],
-      mode: reason === undefined ? "delta" : "snapshot",
-      ...(reason !== undefined && { reason }),
+      ...(cursor === undefined ? { mode: "snapshot", reason } : { mode: "delta", from_seq: cursor }),
     };
   }
 

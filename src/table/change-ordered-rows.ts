@@ -6,6 +6,7 @@
  * Retains at most the rows that were set and not deleted, plus `tombstonesMax` keys.
  */
 
+import { digestText, replaceHash, rowHash } from "../protocol/digest.ts";
 import type { Row } from "../protocol/row.ts";
 import { assert } from "../std/assert.ts";
 
@@ -19,6 +20,8 @@ export class RowNode {
   seq: number;
   /** That commit's time. */
   timeMs: number;
+  /** What the digest holds of this row, perhaps of an earlier value; 0 for nothing yet. */
+  hash = 0;
   older: RowNode | null = null;
   newer: RowNode | null = null;
 
@@ -45,7 +48,7 @@ class Tombstone {
 
 /** What happened after a cursor, oldest change first; `seqs` of both lists never fall. */
 export interface Changes {
-  readonly upserts: readonly RowNode[];
+  readonly upserts: readonly Pick<RowNode, "key" | "json" | "seq">[];
   readonly removes: readonly { readonly key: string; readonly seq: number }[];
 }
 
@@ -98,9 +101,14 @@ export class ChangeOrderedRows {
   #floor: number;
   #lastSeq: number;
   #bytes = 0;
+  #hashSum = 0;
+  /** The newest row up to which all hashes are of the rows' present values. */
+  #hashedTo: RowNode | null = null;
+  readonly builtSeq: number;
 
   /** `builtSeq` is the position at which the content starts to be followed: cursors below it are not served. */
   constructor(builtSeq: number, tombstonesMax: number) {
+    this.builtSeq = builtSeq;
     this.#floor = builtSeq;
     this.#lastSeq = builtSeq;
     this.#tombstonesMax = tombstonesMax;
@@ -149,6 +157,7 @@ export class ChangeOrderedRows {
       existing.json = json;
       existing.seq = seq;
       existing.timeMs = timeMs;
+      this.#leaveHashed(existing);
       if (this.#order.newest !== existing) {
         this.#order.unlink(existing);
         this.#order.push(existing);
@@ -172,6 +181,8 @@ export class ChangeOrderedRows {
     if (node === undefined) return false;
     this.#advance(seq);
     this.#rows.delete(key);
+    this.#leaveHashed(node);
+    this.#hashSum = replaceHash(this.#hashSum, node.hash, 0);
     this.#order.unlink(node);
     this.#bytes -= node.json.length;
     const tombstone = new Tombstone(key, seq);
@@ -195,6 +206,27 @@ export class ChangeOrderedRows {
     if (cursor >= this.#lastSeq) return this.#lastSeq;
     const seq = Math.max(this.#order.seqAtOrBefore(cursor), this.#departures.seqAtOrBefore(cursor));
     return Math.max(seq, Math.min(this.#floor, cursor));
+  }
+
+  /**
+   * The digest of all rows, or undefined when more than `rowsMax` rows have changed since it was last
+   * asked for: then it has come that much nearer. Each changed row is hashed once, however often it changed.
+   */
+  digest(rowsMax: number): string | undefined {
+    let node = this.#hashedTo === null ? this.#order.oldest : this.#hashedTo.newer;
+    for (let count = 0; node !== null; node = node.newer) {
+      if (count++ >= rowsMax) return undefined;
+      const hash = rowHash(node.json);
+      this.#hashSum = replaceHash(this.#hashSum, node.hash, hash);
+      node.hash = hash;
+      this.#hashedTo = node;
+    }
+    return digestText(this.#hashSum);
+  }
+
+  /** Before a row moves to the end of the order, or out of it. */
+  #leaveHashed(node: RowNode): void {
+    if (this.#hashedTo === node) this.#hashedTo = node.older;
   }
 
   #advance(seq: number): void {

@@ -1,24 +1,44 @@
 /**
- * A view's identity: a hash of channel declaration, query and policy. Equal questions under
- * equal rights share one view; whatever differs in either can never share a frame.
+ * A view's identity: hashes of query, channel declaration and policy. Equal questions under
+ * equal rights share one view; whatever differs in any can never share a frame.
  */
 import { createHash } from "node:crypto";
 import type { Query, Where } from "../protocol/query.ts";
 import type { ChannelDeclaration } from "./channel.ts";
 
-/** The channel's name for a bare channel without a policy, else 26 characters of a hash. */
+const WHOLE_CHANNEL = queryHash({ channel: "" });
+
+/** The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. */
 export function viewIdOf(channel: ChannelDeclaration, query: Query, policy: Where | undefined): string {
   if (isBare(query) && policy === undefined) return channel.name;
   const { name, key, columns } = channel;
-  const { where, order_by, limit, columns: selected } = query;
-  const identity = JSON.stringify([
-    [name, key, columns.map((column) => [column.name, column.type])],
-    [where ?? null, order_by ?? null, limit ?? null, selected ?? null],
-    policy ?? null,
-  ]);
-  return `v_${createHash("sha256").update(identity).digest("base64url").slice(0, 24)}`;
+  const declaration = hashOf([name, key, columns.map((column) => [column.name, column.type])], 8);
+  return `v_${queryHash(query)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, 22)}`}`;
 }
 
 export function isBare({ where, order_by, limit, columns }: Query): boolean {
   return where === undefined && order_by === undefined && limit === undefined && columns === undefined;
+}
+
+/** In what a view that was known under `former` differs from the one that answers now. */
+export function differenceOf(former: string, present: string, channel: string): "view" | "policy" | "declaration" {
+  const [before, after] = [partsOf(former, channel), partsOf(present, channel)];
+  if (before === undefined || before.query !== after?.query) return "view";
+  // A bare channel's name says nothing of its declaration.
+  if (before.declaration !== undefined && after.declaration !== undefined && before.declaration !== after.declaration) return "declaration";
+  return "policy";
+}
+
+function partsOf(id: string, channel: string): { query: string; declaration: string | undefined } | undefined {
+  if (id === channel) return { query: WHOLE_CHANNEL, declaration: undefined };
+  const [, query, declaration] = /^v_([\w-]+)\.([\w-]+)/.exec(id) ?? [];
+  return query === undefined ? undefined : { query, declaration };
+}
+
+function queryHash({ where, order_by, limit, columns }: Query): string {
+  return hashOf([where ?? null, order_by ?? null, limit ?? null, columns ?? null], 22);
+}
+
+function hashOf(value: unknown, length: number): string {
+  return createHash("sha256").update(JSON.stringify(value)).digest("base64url").slice(0, length);
 }

@@ -119,13 +119,13 @@ export class ViewSet {
         `Channel "${query.channel}" maintains ${limits.unroutedViewsMax} views without an equality term, its limit. Add a column = value term, share queries, or raise unroutedViewsMax.`,
       );
     }
-    const view = this.#create(id, query, where, moment);
+    const view = this.#create(id, query, where, policy === undefined, moment);
     this.#fill(view, route, moment);
     this.#router.add(view, route);
     return { view, route, users: 0, idleSinceMs: 0 };
   }
 
-  #create(id: string, query: Query, where: Where | undefined, moment: Moment): View {
+  #create(id: string, query: Query, where: Where | undefined, isOpenToAll: boolean, moment: Moment): View {
     const matches: Predicate = where === undefined ? () => true : compileWhere(where, this.#context);
     const order = compileOrder(query.order_by ?? [], this.#context);
     const options = {
@@ -135,6 +135,8 @@ export class ViewSet {
       project: compileProjection(this.#table.channel, query),
       builtSeq: moment.seq,
       tombstonesMax: this.#pool.limits.tombstonesMax,
+      // Under a policy the channel's removes would tell keys that may not be seen.
+      base: isOpenToAll ? this.#table.rows : undefined,
     };
     return query.limit === undefined
       ? new FilteredView(options)

@@ -8,7 +8,7 @@ import type { Row } from "../protocol/row.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Predicate } from "../protocol/where.ts";
 import type { Ranked, RankOrder } from "../protocol/order.ts";
-import { ChangeOrderedRows, type RowNode } from "./change-ordered-rows.ts";
+import { ChangeOrderedRows, type Changes, type RowNode } from "./change-ordered-rows.ts";
 import type { RowChange } from "./live-table.ts";
 
 // sorted-btree is CommonJS: Node's default import is its exports, the class a property of them.
@@ -30,6 +30,8 @@ export interface View {
   readonly rows: ChangeOrderedRows;
   /** Rows kept, those beyond the window included. */
   readonly entries: number;
+  /** What happened in the view after a cursor, or undefined where only a snapshot can tell. */
+  changesSince(cursor: number): Changes | undefined;
   /** Follows one change of the channel. Returns whether the view changed. */
   apply(change: RowChange, moment: Moment): boolean;
 }
@@ -41,6 +43,8 @@ export interface ViewOptions {
   readonly project: (node: { readonly row: Row; readonly json: string }) => string;
   readonly builtSeq: number;
   readonly tombstonesMax: number;
+  /** The channel's rows, where a cursor older than the view may be answered from them. */
+  readonly base?: ChangeOrderedRows | undefined;
 }
 
 /** A whole channel without filter, projection and policy: the table itself. */
@@ -58,6 +62,10 @@ export class ChannelView implements View {
     this.rows = rows;
   }
 
+  changesSince(cursor: number): Changes | undefined {
+    return this.rows.changesSince(cursor);
+  }
+
   apply(): boolean {
     return true;
   }
@@ -71,18 +79,39 @@ export class FilteredView implements View {
   readonly rows: ChangeOrderedRows;
   readonly #matches: Predicate;
   readonly #project: ViewOptions["project"];
+  readonly #base: ChangeOrderedRows | undefined;
 
-  constructor({ id, query, matches, project, builtSeq, tombstonesMax }: ViewOptions) {
+  constructor({ id, query, matches, project, builtSeq, tombstonesMax, base }: ViewOptions) {
     this.id = id;
     this.channel = query.channel;
     this.query = query;
     this.rows = new ChangeOrderedRows(builtSeq, tombstonesMax);
     this.#matches = matches;
     this.#project = project;
+    this.#base = base;
   }
 
   get entries(): number {
     return this.rows.size;
+  }
+
+  /**
+   * A cursor from before the view was built, or from below its floor, is answered from its channel:
+   * each key that changed there is an upsert if it is in the view, else a remove.
+   */
+  changesSince(cursor: number): Changes | undefined {
+    const own = this.rows.changesSince(cursor);
+    const channel = own === undefined ? this.#base?.changesSince(cursor) : undefined;
+    if (channel === undefined) return own;
+    const upserts: Pick<RowNode, "key" | "json" | "seq">[] = [];
+    const removes: { key: string; seq: number }[] = [];
+    for (const { key, seq } of channel.upserts) {
+      const node = this.rows.get(key);
+      if (node === undefined) removes.push({ key, seq });
+      else upserts.push({ key, json: node.json, seq });
+    }
+    removes.push(...channel.removes);
+    return { upserts, removes: removes.sort((a, b) => a.seq - b.seq) };
   }
 
   apply({ key, after }: RowChange, { seq, timeMs }: Moment): boolean {
@@ -132,6 +161,10 @@ export class WindowView implements View {
 
   get entries(): number {
     return this.#candidates.size;
+  }
+
+  changesSince(cursor: number): Changes | undefined {
+    return this.rows.changesSince(cursor);
   }
 
   apply({ key, after }: RowChange, moment: Moment): boolean {

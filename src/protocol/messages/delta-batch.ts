@@ -12,5 +12,10 @@ export interface DeltaBatch {
   readonly patch: { readonly upsert: readonly Row[]; readonly remove: readonly string[] };
   /** Another frame with the same range follows; the position moves with the last. */
   readonly more?: true;
+  /**
+   * On a frame with `prev_seq` equal to `seq` and an empty patch: the digest of the view's rows at
+   * `seq`, to compare with one's own.
+   */
+  readonly digest?: string;
   readonly watermark: { readonly latest_ingest_seq: number };
 }

@@ -3,4 +3,6 @@ export interface HeartbeatAck {
   readonly op: "HEARTBEAT_ACK";
   readonly server_time_unix_ms: number;
   readonly client_time_unix_ms?: number;
+  /** A fresh one, so that RESUME works for `resume_token_ttl_ms` after the connection is lost. */
+  readonly session_id?: string;
 }
