@@ -82,7 +82,7 @@ export class Cut {
     if (encoded !== undefined) return encoded;
     const range = this.#ranges[index];
     assert(range !== undefined, `frame ${index} of ${this.frameCount}`);
-    const frame = new Frame(this.kind === "snapshot" ? this.#snapshotText(range, index) : this.#deltaText(range));
+    const frame = new Frame(this.kind === "snapshot" ? this.#snapshotText(range, index) : this.#deltaText(range), "rows");
     this.#frames[index] = frame;
     this.#ranges[index] = undefined;
     return frame;

@@ -5,13 +5,18 @@
 
 const FIN_TEXT = 0x81;
 
+/** What carriers other than the WebSocket need to know: rows, the end of a turn that left nothing behind, or neither. */
+export type FrameKind = "rows" | "watermark" | "other";
+
 export class Frame {
+  readonly kind: FrameKind;
   readonly bytes: Buffer;
   readonly #payloadOffset: number;
   #joinedWith: Frame | undefined;
   #joined: Buffer | undefined;
 
-  constructor(text: string) {
+  constructor(text: string, kind: FrameKind = "other") {
+    this.kind = kind;
     const length = Buffer.byteLength(text);
     const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
     const bytes = Buffer.allocUnsafeSlow(headerLength + length);

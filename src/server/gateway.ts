@@ -21,7 +21,7 @@ import type { Replica } from "../table/replica.ts";
 import type { Access, ConnectionRequest } from "./access.ts";
 import { Frame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
-import type { Seating } from "./seating.ts";
+import type { Position, Seating } from "./seating.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import { Session, type Identity, type Transport } from "./session.ts";
 import type { Turns } from "./turns.ts";
@@ -60,7 +60,7 @@ const DRAIN_STEP_MS = 50;
 
 export class Gateway {
   readonly #options: GatewayOptions;
-  readonly #sessions = new Set<Session>();
+  readonly #sessions = new Map<string, Session>();
   readonly #requests = new WeakMap<Session, ConnectionRequest>();
   #isDraining = false;
 
@@ -73,23 +73,22 @@ export class Gateway {
   }
 
   get sessions(): Iterable<Session> {
-    return this.#sessions;
+    return this.#sessions.values();
   }
 
   get canConnect(): boolean {
     return !this.#isDraining && this.#sessions.size < this.#options.limits.connectionsMax;
   }
 
-  /** A session by the id in its HELLO, for what comes beside its stream. */
-  session(id: string): Session | undefined {
-    for (const session of this.#sessions) if (session.id === id) return session;
-    return undefined;
+  /** A session by any session id that it was told, for what comes beside its stream. */
+  session(token: string): Session | undefined {
+    return this.#sessions.get(token.split(".", 1)[0] ?? "");
   }
 
   connect(transport: Transport, request: ConnectionRequest): Session {
     const { clock, random, limits, tokens } = this.#options;
     const session = new Session(`sess_${random.id(20)}`, transport, clock.monotonic());
-    this.#sessions.add(session);
+    this.#sessions.set(session.id, session);
     this.#requests.set(session, request);
     this.send(session, {
       op: "HELLO",
@@ -118,9 +117,21 @@ export class Gateway {
     }
   }
 
+  /**
+   * Begins a session. `at` is where all its views stood, for a carrier that keeps a position of its own.
+   * @throws TidemarkError `BAD_MESSAGE` for a second one on a connection
+   */
+  identify(session: Session, message: Identify | Resume, at?: Position): void {
+    if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
+    this.#identify(session, message, at).catch((error: unknown) => {
+      this.#options.logger.error({ err: error, session: session.id }, "identify failed");
+      session.transport.close(CLOSE.badMessage, "INTERNAL");
+    });
+  }
+
   /** The transport is gone. */
   disconnected(session: Session, code: number): void {
-    if (!this.#sessions.delete(session)) return;
+    if (!this.#sessions.delete(session.id)) return;
     this.#options.logger.info({ session: session.id, code, subscriptions: session.subscriptions.size }, "session closed");
     this.#options.seating.leave(session);
     session.phase = { kind: "closed" };
@@ -130,8 +141,8 @@ export class Gateway {
   tick(): void {
     const { clock, limits, turns } = this.#options;
     const nowMs = clock.monotonic();
-    for (const session of this.#sessions) {
-      if (nowMs - session.lastHeardMs > limits.silenceMsMax) {
+    for (const session of this.#sessions.values()) {
+      if (nowMs - session.lastHeardMs > limits.silenceMsMax && session.transport.isOneWay !== true) {
         session.transport.close(CLOSE.timeout, "nothing heard");
       } else if (session.phase.kind === "greeting" && nowMs - session.phase.sinceMs > limits.identifyTimeoutMs) {
         session.transport.close(CLOSE.timeout, "no IDENTIFY");
@@ -146,7 +157,7 @@ export class Gateway {
     const { tokens, seating, clock } = this.#options;
     const mark = tokens.markOf(identity);
     tokens.revoke(mark);
-    for (const session of this.#sessions) {
+    for (const session of this.#sessions.values()) {
       if (session.phase.kind !== "open" || session.phase.mark !== mark) continue;
       seating.leave(session);
       session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
@@ -158,7 +169,7 @@ export class Gateway {
   async drain(): Promise<void> {
     const { clock, limits, random } = this.#options;
     this.#isDraining = true;
-    const sessions = [...this.#sessions];
+    const sessions = [...this.#sessions.values()];
     const steps = Math.max(1, Math.floor(limits.drainMsMax / DRAIN_STEP_MS));
     const batch = Math.max(limits.drainBatch, Math.ceil(sessions.length / steps));
     for (let from = 0; from < sessions.length; from += batch) {
@@ -186,11 +197,7 @@ export class Gateway {
     switch (message.op) {
       case "IDENTIFY":
       case "RESUME":
-        if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
-        this.#identify(session, message).catch((error: unknown) => {
-          this.#options.logger.error({ err: error, session: session.id }, "identify failed");
-          session.transport.close(CLOSE.badMessage, "INTERNAL");
-        });
+        this.identify(session, message);
         return;
       case "HEARTBEAT":
         this.send(session, {
@@ -220,7 +227,7 @@ export class Gateway {
     }
   }
 
-  async #identify(session: Session, message: Identify | Resume): Promise<void> {
+  async #identify(session: Session, message: Identify | Resume, at: Position | undefined): Promise<void> {
     const { access, tokens } = this.#options;
     const early: string[] = [];
     session.phase = { kind: "identifying", early };
@@ -238,11 +245,11 @@ export class Gateway {
     const mark = tokens.markOf(identity);
     const refusal = message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
     if (refusal !== undefined) this.#invalid(session, refusal);
-    else this.#open(session, identity, mark, message);
+    else this.#open(session, identity, mark, message, at);
     for (const text of early) this.receive(session, text);
   }
 
-  #open(session: Session, identity: Identity, mark: string, message: Identify | Resume): void {
+  #open(session: Session, identity: Identity, mark: string, message: Identify | Resume, at: Position | undefined): void {
     const { log, replica, logger, seating, tokens, events } = this.#options;
     session.phase = { kind: "open", identity, mark };
     const subscriptions = message.subscriptions ?? [];
@@ -250,7 +257,7 @@ export class Gateway {
     const type = message.op === "RESUME" ? "RESUMED" : "READY";
     this.send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: log.epoch, seq: replica.seq });
     if (message.op === "RESUME") events.onResumed("success");
-    const base = baseOf(message, log.epoch);
+    const base = at ?? baseOf(message, log.epoch);
     subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
   }
 
@@ -289,7 +296,7 @@ export class Gateway {
 }
 
 /** The position of whole channels that a client names, if it does. */
-function baseOf(message: Identify | Resume, epoch: string): { epoch: string; seq: number } | undefined {
+function baseOf(message: Identify | Resume, epoch: string): Position | undefined {
   if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
   return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
 }

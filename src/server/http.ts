@@ -2,12 +2,14 @@
 import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
+import type { Clock } from "../std/clock.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
 import { whereContextOf } from "../table/channel.ts";
-import type { Replica } from "../table/replica.ts";
-import { policyFor, type Access, type Policy } from "./access.ts";
-import { parseChannels, type Bootstrap } from "./bootstrap.ts";
+import { policyFor, type Access } from "./access.ts";
+import { parseChannels } from "./bootstrap.ts";
+import type { Engine } from "./engine.ts";
+import { addCarriers } from "./http-carriers.ts";
 import type { Metrics } from "./metrics.ts";
 import { connectionRequest } from "./websocket.ts";
 
@@ -17,17 +19,21 @@ export interface Paths {
   readonly snapshot: string;
   readonly rows: string;
   readonly stream: string;
+  /** Server-sent events; what a client says goes to `up`. */
+  readonly sse: string;
+  readonly up: string;
+  /** Polls. */
+  readonly changes: string;
 }
 
-export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream" };
+export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream", sse: "/sse", up: "/up", changes: "/changes" };
 
 export interface HttpOptions {
   readonly access: Access;
   readonly paths: Paths;
-  readonly epoch: string;
-  readonly replica: Replica;
-  readonly policies: ReadonlyMap<string, Policy>;
-  readonly bootstrap: Bootstrap;
+  readonly engine: Engine;
+  readonly clock: Clock;
+  readonly canConnect: () => boolean;
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
   readonly stats: () => unknown;
@@ -45,6 +51,7 @@ const STATUS: Partial<Record<ErrorCode, 401 | 403 | 404 | 500 | 503>> = {
   FORBIDDEN_ORIGIN: 403,
   UNKNOWN_CHANNEL: 404,
   UNKNOWN_ROW: 404,
+  UNKNOWN_SESSION: 404,
   NOT_READY: 503,
   TOO_MANY_VIEWS: 503,
   VIEW_TOO_LARGE: 503,
@@ -52,7 +59,8 @@ const STATUS: Partial<Record<ErrorCode, 401 | 403 | 404 | 500 | 503>> = {
 };
 
 export function createHttp(options: HttpOptions): Hono<Env> {
-  const { access, paths, bootstrap, metrics } = options;
+  const { access, paths, engine, clock, canConnect, metrics } = options;
+  const { bootstrap, replica, policies } = engine;
   const app = new Hono<Env>();
   app.onError((error, context) => answerError(error, context, options.onInternalError));
   app.use(async (context, next) => {
@@ -61,7 +69,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
     const origin = access.corsOrigin(context.req.header("origin"));
     if (origin !== undefined) {
       context.header("Access-Control-Allow-Origin", origin);
-      context.header("Access-Control-Allow-Headers", "authorization, if-none-match");
+      context.header("Access-Control-Allow-Headers", "authorization, content-type, if-none-match, last-event-id");
       context.header("Access-Control-Expose-Headers", "etag");
       context.header("Vary", "Origin");
       if (context.req.method === "OPTIONS") return context.body(null, 204);
@@ -91,15 +99,17 @@ export function createHttp(options: HttpOptions): Hono<Env> {
 
   app.get(`${paths.base}${paths.rows}/:channel/:key`, async (context) => {
     const { channel, key } = context.req.param();
-    const where = policyFor(options.policies.get(channel), await identify(context), channel);
-    const table = options.replica.table(channel);
+    const where = policyFor(policies.get(channel), await identify(context), channel);
+    const table = replica.table(channel);
     if (table === undefined) throw new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${channel}" here.`);
     const node = table.rows.get(key);
     const isVisible = where === undefined || (node !== undefined && compileWhere(where, whereContextOf(table.channel))(node.row));
     if (node === undefined || !isVisible) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
     context.header("Cache-Control", "no-cache");
-    return context.json({ epoch: options.epoch, as_of_seq: options.replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
+    return context.json({ epoch: engine.log.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
   });
+
+  addCarriers(app, { engine, clock, paths, canConnect });
 
   app.get("/stats", async (context) => {
     await identify(context);

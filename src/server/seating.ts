@@ -15,6 +15,7 @@ import type { Replica } from "../table/replica.ts";
 import { differenceOf, isBare } from "../table/view-id.ts";
 import type { View } from "../table/view.ts";
 import { policyFor, type Policy } from "./access.ts";
+import { viewMark } from "./http-stream.ts";
 import type { ServerLimits } from "./limits.ts";
 import type { Session, Subscription } from "./session.ts";
 import type { Turns } from "./turns.ts";
@@ -31,14 +32,21 @@ export interface SeatingOptions {
   readonly send: (session: Session, message: DownMessage) => void;
 }
 
+/** Where whole channels stand, or the views with these marks. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly viewMarks?: ReadonlySet<string>;
+}
+
 /** A subscription that a client asked for and that has not been seated yet. */
 export interface Wish {
   readonly session: Session;
   readonly request: SubscriptionRequest;
   /** Of the message that asked. */
   readonly answerTo: { readonly id?: number; readonly index: number };
-  /** A position of whole channels, for subscriptions that name no cursor of their own. */
-  readonly base: { readonly epoch: string; readonly seq: number } | undefined;
+  /** For subscriptions that name no cursor of their own. */
+  readonly base: Position | undefined;
 }
 
 /** A subscription's cursor and, where it can't be used, why. */
@@ -143,8 +151,7 @@ export class Seating {
       }
       const view = replica.acquire(query, policy);
       if (existing !== undefined) this.#release(session, existing);
-      // A position of whole channels says nothing of other views.
-      const start = this.#startOf(view, cursor ?? (base !== undefined && isBare(query) ? { ...base, view: view.id } : undefined));
+      const start = this.#startOf(view, cursor ?? (base !== undefined && isOf(base, view) ? { ...base, view: view.id } : undefined));
       this.#seat(session, {
         view,
         phase: { kind: "opening", ...start, sinceMs: clock.monotonic(), request: answerTo },
@@ -186,4 +193,9 @@ export class Seating {
     if (sessions?.size === 0) this.#subscribers.delete(view);
     this.#options.replica.release(view, this.#options.clock.monotonic());
   }
+}
+
+/** Whether a position that names no views, or names them by mark, speaks of this one. */
+function isOf({ viewMarks }: Position, { id, query }: View): boolean {
+  return viewMarks === undefined ? isBare(query) : viewMarks.has(viewMark(id));
 }

@@ -9,6 +9,8 @@ import type { Frame } from "./frame.ts";
 
 /** How frames reach one client. */
 export interface Transport {
+  /** The client has no way to say that it is there; that its end is open has to do. */
+  readonly isOneWay?: boolean;
   /** Hands over in one write. */
   write(frames: readonly Frame[]): void;
   /** Calls back when all that was handed over has left the process; not at all when the client is gone. */

@@ -231,23 +231,23 @@ export class Tidemark<C extends Channels = Channels> {
 
   #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
     const { authenticate, allowedOrigins, assets } = this.#options;
+    const { gateway } = this.#engine;
+    const canConnect = (): boolean => !this.#isStopped && gateway.canConnect;
     const paths = { ...PATHS, ...this.#options.paths };
     const access = new Access({ authenticate, allowedOrigins, host });
     const app = createHttp({
       access,
       paths,
-      epoch: this.epoch,
-      replica: this.#engine.replica,
-      policies: this.#engine.policies,
-      bootstrap: this.#engine.bootstrap,
+      engine: this.#engine,
+      clock: this.#clock,
+      canConnect,
       metrics: this.#metrics,
       isReady: () => this.#isReady,
       stats: () => this.stats(),
       assets: others === undefined ? assets : undefined,
       onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
     });
-    const { gateway } = this.#engine;
-    mount(server, { app, access, paths, others, canConnect: () => !this.#isStopped && gateway.canConnect, door: new WebSocketDoor(gateway, this.#clock) });
+    mount(server, { app, access, paths, others, canConnect, door: new WebSocketDoor(gateway, this.#clock) });
   }
 
   /** What `/stats` shows. */

@@ -308,6 +308,6 @@ export class TurnWriter {
       as_of: states.asOf,
       ...(behind !== undefined && { behind }),
     };
-    return new Frame(JSON.stringify(watermark));
+    return new Frame(JSON.stringify(watermark), behind === undefined ? "watermark" : "other");
   }
 }

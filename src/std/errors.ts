@@ -11,6 +11,7 @@ export const ERROR_CODES = {
   BAD_ROW: { retryable: false, meaning: "A row does not fit its channel's declaration." },
   BAD_OPTION: { retryable: false, meaning: "An option or argument is missing or out of range." },
   UNKNOWN_CHANNEL: { retryable: false, meaning: "No channel of that name is served here." },
+  UNKNOWN_SESSION: { retryable: true, meaning: "This process has no session of that id; connect again." },
   UNKNOWN_VIEW: { retryable: false, meaning: "The session has no view of that id." },
   UNKNOWN_ROW: { retryable: false, meaning: "The channel holds no row with that key." },
   UNAUTHENTICATED: { retryable: false, meaning: "The server wants credentials that it accepts." },
