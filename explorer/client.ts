@@ -2,5 +2,3 @@
 import { createClient } from "../src/client/index.ts";
 
 export const client = createClient({ url: new URL("/v2/stream", location.href).href });
-
-addEventListener("online", () => client.online());

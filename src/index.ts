@@ -12,5 +12,6 @@ export type { CommitDraft, ChannelChange, KeyedRow } from "./log/log.ts";
 export type { Column, ColumnType } from "./protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "./protocol/query.ts";
 export type { JsonValue, Row } from "./protocol/row.ts";
-export { ERROR_CODES, TidemarkError } from "./std/errors.ts";
-export type { ErrorCode } from "./std/errors.ts";
+export { ERROR_CODES } from "./std/error-codes.ts";
+export type { ErrorCode } from "./std/error-codes.ts";
+export { TidemarkError } from "./std/errors.ts";

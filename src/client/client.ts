@@ -1,38 +1,59 @@
 /**
- * The client: one connection, any number of live views. Frames are routed to their views and
- * staged; a WATERMARK applies them all, so everything on a page moves in one commit.
+ * The client as a page sees it: live views, the connection, details, metrics. The stream itself is
+ * followed by the engine, in a worker where one may run; the page takes its commits one at a time,
+ * each with the next animation frame, so that everything on it moves together.
  */
 import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
-import { TidemarkError } from "../std/errors.ts";
-import { systemRandom, type Random } from "../std/random.ts";
-import type { DownMessage } from "../protocol/down.ts";
-import type { ErrorMessage } from "../protocol/messages/error.ts";
-import type { Identify } from "../protocol/messages/identify.ts";
-import type { Subscribed } from "../protocol/messages/subscribed.ts";
-import type { Watermark } from "../protocol/messages/watermark.ts";
-import { parseQuery, type Query } from "../protocol/query.ts";
+import { messageOf, TidemarkError } from "../std/errors.ts";
+import type { Random } from "../std/random.ts";
+import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
-import { Connection, type WebSocketConstructor } from "./connection.ts";
-import type { Backoff, ConnectionState } from "./connection-state.ts";
-import { ViewCore, type Reachability, type ViewSnapshot } from "./live-view.ts";
-import { Meter, type StreamRates } from "./meter.ts";
-import { batchesOf, requestOf } from "./requests.ts";
+import { BACKOFF, type Backoff } from "./connection-state.ts";
+import { Details, type Detail, type DetailLimits } from "./details.ts";
+import { EngineHost, type LoadEngine, type WorkerLike } from "./host.ts";
+import type { Fetch } from "./http-scheduler.ts";
+import { ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
+import { platformPacing, type Pacing } from "./pacing.ts";
+import type { CarrierName, Commit, ConnectionReading, RequestKind, ToPage } from "./port.ts";
+import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
+import type { WebSocketConstructor } from "./websocket-like.ts";
 
 export interface ClientOptions {
   /** The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`. */
   readonly url: string;
-  /** Sent in IDENTIFY, asked for anew on each connection. */
+  /** Sent in IDENTIFY and RESUME, asked for anew on each connection. */
   readonly auth?: unknown | (() => unknown);
   /** Rows of one view; a larger view is asked for again with this limit and says partial. Default 200,000. */
   readonly rowsMax?: number;
   /** How long a view without listeners is kept. Default 5,000. */
   readonly lingerMs?: number;
   readonly backoff?: Partial<Backoff>;
-  /** Default: the platform's. */
+  /** What may carry the stream, best first. Default: `websocket`, `sse`, `long-poll`, `poll`. */
+  readonly carriers?: readonly CarrierName[];
+  /** Failed attempts in a row after which the next carrier is tried. Default 5; at once where HTTP works and this does not. */
+  readonly attemptsMax?: number;
+  /** How often, on a fallback, the best carrier is tried again. Default 60,000. */
+  readonly climbMs?: number;
+  /** Between plain polls. Default 2,000. */
+  readonly pollMs?: number;
+  /**
+   * Run the stream in a Web Worker. Default: where there is one. Pass a function to create it yourself,
+   * where a bundler does not find it, from `tidemark/client/worker`.
+   */
+  readonly worker?: boolean | (() => WorkerLike);
+  readonly details?: Partial<DetailLimits>;
+  /** For HTTP requests that the client makes besides the stream. */
+  readonly headers?: () => Readonly<Record<string, string>>;
+  /** Default: with animation frames where there are any. */
+  readonly pacing?: Pacing;
+  /** Default: the platform's. These four keep the engine in this thread. */
   readonly WebSocket?: WebSocketConstructor;
+  readonly fetch?: Fetch;
   readonly clock?: Clock;
   readonly random?: Random;
+  /** How the engine comes into this thread. Default: loaded when no worker runs. */
+  readonly engine?: LoadEngine;
 }
 
 /** A query that can be listened to. Handles are free; the view exists while someone listens. */
@@ -43,129 +64,152 @@ export interface LiveView<R = Row> {
   /** The same object until something changed. */
   getSnapshot(): ViewSnapshot<R>;
   row(key: string): R | undefined;
+  /** Keeps a row at hand, as what the user has selected, also when it leaves the view. Returns how to let go. */
+  pin(key: string): () => void;
+  pinned(key: string): PinnedRow<R> | undefined;
 }
 
-export interface ConnectionSnapshot extends StreamRates {
-  readonly state: ConnectionState;
-  readonly transport: "websocket";
-  /** The position of the last watermark, and the history that it is a position in. */
-  readonly seq: number;
-  readonly epoch: string | undefined;
-  /** The oldest `as_of` of the server's sources: everything shown is at least as fresh, stale channels apart. */
-  readonly asOf: number | undefined;
-  /** When the server cut the last turn, by the server's clock. */
-  readonly serverTimeMs: number | undefined;
-  readonly roundTripMs: number | undefined;
-  readonly clockOffsetMs: number;
+/** Something that can be read at any time and tells when it changed. */
+export interface Readable<T> {
+  subscribe(listener: () => void): () => void;
+  /** The same object until something changed. */
+  getSnapshot(): T;
 }
 
 /** Channels by name, with their rows' types. */
 export type ClientChannels = Readonly<Record<string, TypedChannel<unknown>>>;
 
-const METER_INTERVAL_MS = 1_000;
+export type ConnectionSnapshot = ConnectionReading;
+
+const NOTHING_READ: ConnectionReading = {
+  state: { kind: "idle" }, transport: "websocket", seq: 0, epoch: undefined, asOf: undefined, serverTimeMs: undefined, lagMs: undefined,
+  roundTripMs: undefined, clockOffsetMs: 0, gaps: 0, drifts: 0, queueDepth: 0, turns: 0, latencyP50Ms: undefined, latencyP99Ms: undefined,
+  applyP50Ms: undefined, applyP99Ms: undefined, rowsPerSecond: 0, bytesPerSecond: 0, rows: 0, bytes: 0,
+  requestsPending: { detail: 0, snapshot: 0, poll: 0, up: 0 },
+};
 
 export class TidemarkClient<C extends ClientChannels = Record<string, TypedChannel<Row>>> {
   readonly #options: ClientOptions;
   readonly #clock: Clock;
-  readonly #connection: Connection;
+  readonly #pacing: Pacing;
+  readonly #host: EngineHost;
+  readonly #base: string;
+  /** By query; and by the id that the engine knows, which is never used again. */
   readonly #views = new Map<string, ViewCore>();
-  /** By the server's view id; two queries that differ here may be one view there. */
-  readonly #seated = new Map<string, Set<ViewCore>>();
+  readonly #opened = new Map<string, ViewCore>();
   readonly #lingering = new Map<ViewCore, Cancel>();
-  readonly #requests = new Map<number, { readonly cores: readonly ViewCore[]; unanswered: number }>();
-  readonly #meter = new Meter();
   readonly #listeners = new Set<() => void>();
-  #identified: readonly ViewCore[] = [];
-  #nextRequest = 1;
-  #seq = 0;
-  #epoch: string | undefined;
-  #asOf: number | undefined;
-  #serverTimeMs: number | undefined;
-  #snapshot: ConnectionSnapshot | undefined;
-  #rates: StreamRates;
-  #metering: Cancel | undefined;
+  readonly #fetches = new Map<number, (answer: { status: number; body: string }) => void>();
+  readonly #details: Details;
+  readonly #ui: UiMeter;
+  readonly #stopWatching: () => void;
+  #nextId = 1;
+  #reading = NOTHING_READ;
+  #metrics: UiMetrics | undefined;
+  #isStopped = false;
 
   constructor(options: ClientOptions) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#rates = this.#meter.read(0);
+    this.#pacing = options.pacing ?? platformPacing();
+    const url = options.url.replace(/^http/, "ws");
+    this.#base = url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-    if (WebSocket === undefined) {
-      throw new TidemarkError("BAD_OPTION", "This platform has no WebSocket. Pass one: createClient({ url, WebSocket }) with the one from \"ws\".");
-    }
-    this.#connection = new Connection({
-      url: options.url.replace(/^http/, "ws"),
-      WebSocket,
-      clock: this.#clock,
-      random: options.random ?? systemRandom,
-      ...(options.backoff && { backoff: options.backoff }),
-      credentials: () => (typeof options.auth === "function" ? (options.auth as () => unknown)() : options.auth),
-      identify: (credentials) => this.#identify(credentials),
-      onMessage: (message, bytes) => this.#receive(message, bytes),
-      onState: (state) => this.#onState(state),
+    const fetch = options.fetch ?? (typeof globalThis.fetch === "function" ? (input: string, init: RequestInit) => globalThis.fetch(input, init) : undefined);
+    const carriers = options.carriers ?? (WebSocket === undefined ? ["sse", "long-poll", "poll"] : ["websocket", "sse", "long-poll", "poll"]);
+    this.#ui = new UiMeter(this.#clock);
+    this.#details = new Details({ clock: this.#clock, limits: options.details, fetch: (target, signal) => this.#fetch(target, "detail", signal) });
+    this.#host = new EngineHost({
+      createWorker: workerOf(options),
+      load: options.engine ?? (() => import("./stream-engine.ts").then(({ StreamEngine }) => (parts) => new StreamEngine(parts))),
+      parts: { WebSocket, fetch, clock: options.clock, random: options.random },
+      onMessage: (message) => this.#receive(message),
     });
+    const { rowsMax = 200_000, attemptsMax = 5, climbMs = 60_000, pollMs = 2_000 } = options;
+    this.#host.post({ kind: "configure", config: { url, rowsMax, carriers, attemptsMax, climbMs, pollMs, backoff: { ...BACKOFF, ...options.backoff } } });
+    this.#stopWatching = this.#watch();
   }
 
   /**
-   * A view of a query. Handles of equal queries share one view and its rows.
-   * @throws TidemarkError `BAD_QUERY` for a query that no server would take
+   * A view of a query. Handles of equal queries share one view and its rows. A query that the server
+   * does not take is a view that says `refused`, with the error.
    */
   live<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }): LiveView<RowOf<C[N]>> {
-    const parsed = parseQuery(query);
-    const id = JSON.stringify(parsed);
-    const idle = new ViewCore(id, parsed).snapshot() as ViewSnapshot<RowOf<C[N]>>;
+    const id = JSON.stringify(query);
+    // A copy: what the caller does with its object later must not change the view.
+    const own = JSON.parse(id) as Query;
+    const idle = new ViewCore(id, own);
+    const core = (): ViewCore => this.#views.get(id) ?? idle;
     return {
-      query: parsed,
-      subscribe: (listener) => this.#listen(id, parsed, listener),
-      getSnapshot: () => (this.#views.get(id)?.snapshot() as ViewSnapshot<RowOf<C[N]>> | undefined) ?? idle,
-      row: (key) => this.#views.get(id)?.store.row(key) as RowOf<C[N]> | undefined,
+      query: own,
+      subscribe: (listener) => this.#listen(id, own, listener),
+      getSnapshot: () => core().snapshot() as ViewSnapshot<RowOf<C[N]>>,
+      row: (key) => core().row(key) as RowOf<C[N]> | undefined,
+      pin: (key) => {
+        const holder = core();
+        holder.pin(key);
+        return () => holder.unpin(key);
+      },
+      pinned: (key) => core().pinned(key) as PinnedRow<RowOf<C[N]>> | undefined,
     };
+  }
+
+  /**
+   * One row, by HTTP, with when it last changed. It waits for nothing else that the client fetches.
+   * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no answer came
+   */
+  async detail<N extends keyof C & string>(channel: N, key: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Detail<RowOf<C[N]>>> {
+    const startMs = this.#clock.monotonic();
+    const detail = await this.#details.get(`${this.#base}/rows/${encodeURIComponent(channel)}/${encodeURIComponent(key)}`, signal);
+    this.#ui.noteDetail(this.#clock.monotonic() - startMs);
+    return detail as Detail<RowOf<C[N]>>;
   }
 
   /** Connects; happens by itself with the first view. */
   connect(): void {
-    this.#connection.start();
+    this.#host.post({ kind: "connect" });
   }
 
   /** Closes for good. Views keep their last rows and say stale. */
   close(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
     for (const cancel of this.#lingering.values()) cancel();
-    this.#metering?.();
-    this.#connection.stop();
+    this.#stopWatching();
+    this.#host.stop();
+    for (const answer of this.#fetches.values()) answer({ status: 0, body: "" });
+    this.#reading = { ...this.#reading, state: { kind: "stopped" } };
+    for (const core of this.#views.values()) core.end("the client was closed");
+    this.#notify();
   }
 
-  /** Tell that the network is back, where the platform says so. */
+  /** Tell that the network is back, where the platform does not. */
   online(): void {
-    this.#connection.online();
+    this.#host.post({ kind: "network", isBack: true });
   }
 
-  /** The connection, as an external store: about once a second, and when its state changes. */
-  readonly connection = {
-    subscribe: (listener: () => void): (() => void) => {
-      this.#listeners.add(listener);
-      if (this.#metering === undefined) this.#measure();
-      return () => {
-        this.#listeners.delete(listener);
-        if (this.#listeners.size > 0) return;
-        this.#metering?.();
-        this.#metering = undefined;
-      };
-    },
-    getSnapshot: (): ConnectionSnapshot => {
-      this.#snapshot ??= {
-        ...this.#rates,
-        state: this.#connection.state,
-        transport: "websocket",
-        seq: this.#seq,
-        epoch: this.#epoch,
-        asOf: this.#asOf,
-        serverTimeMs: this.#serverTimeMs,
-        roundTripMs: this.#connection.roundTripMs,
-        clockOffsetMs: this.#connection.clockOffsetMs,
-      };
-      return this.#snapshot;
-    },
+  /** The connection: renewed about once a second, and when its state changes. */
+  readonly connection: Readable<ConnectionSnapshot> = {
+    subscribe: (listener) => this.#subscribe(listener),
+    getSnapshot: () => this.#reading,
   };
+
+  /** What the page measures of itself: renewed about once a second. */
+  readonly metrics: Readable<UiMetrics> = {
+    subscribe: (listener) => this.#subscribe(listener),
+    getSnapshot: () => (this.#metrics ??= this.#ui.read(this.#reading)),
+  };
+
+  /** Whether the stream is followed in a Web Worker. */
+  get isInWorker(): boolean {
+    return this.#host.isInWorker;
+  }
+
+  #subscribe(listener: () => void): () => void {
+    const entry = (): void => listener();
+    this.#listeners.add(entry);
+    return () => this.#listeners.delete(entry);
+  }
 
   #listen(id: string, query: Query, listener: () => void): () => void {
     const core = this.#views.get(id) ?? this.#open(id, query);
@@ -176,200 +220,110 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     core.listeners.add(entry);
     return () => {
       if (!core.listeners.delete(entry)) return;
-      if (core.listeners.size > 0 || this.#lingering.has(core)) return;
-      this.#lingering.set(core, this.#clock.after(this.#options.lingerMs ?? 5_000, () => this.#drop(core)));
+      if (core.listeners.size > 0 || this.#lingering.has(core) || this.#isStopped) return;
+      this.#lingering.set(core, this.#clock.after(this.#options.lingerMs ?? 5_000, () => this.#drop(id, core)));
     };
   }
 
   #open(id: string, query: Query): ViewCore {
-    const core = new ViewCore(id, query);
-    core.setReachability(reachabilityOf(this.#connection.state));
+    const core = new ViewCore(String(this.#nextId++), query);
     this.#views.set(id, core);
-    this.#connection.start();
-    if (this.#connection.state.kind === "open") this.#subscribe([core]);
+    this.#opened.set(core.id, core);
+    this.#host.post({ kind: "open", id: core.id, query });
     return core;
   }
 
-  #drop(core: ViewCore): void {
+  #drop(id: string, core: ViewCore): void {
     this.#lingering.delete(core);
-    this.#views.delete(core.id);
-    this.#unseat(core);
+    this.#views.delete(id);
+    this.#opened.delete(core.id);
+    this.#host.post({ kind: "close", id: core.id });
   }
 
-  #unseat(core: ViewCore): void {
-    const sharers = core.viewId === undefined ? undefined : this.#seated.get(core.viewId);
-    if (core.viewId === undefined || sharers?.delete(core) !== true || sharers.size > 0) return;
-    this.#seated.delete(core.viewId);
-    this.#connection.send({ op: "UNSUBSCRIBE", views: [core.viewId] });
+  #receive(message: ToPage): void {
+    if (this.#isStopped) return;
+    switch (message.kind) {
+      case "commit":
+        return this.#pacing.next(() => this.#apply(message));
+      case "connection":
+        this.#reading = message.reading;
+        return this.#notify();
+      case "credentials":
+        void this.#answerCredentials(message.id);
+        return;
+      case "fetched":
+        this.#fetches.get(message.id)?.(message);
+        return;
+      case "running":
+        return;
+    }
   }
 
-  /** As many subscriptions as one frame takes; the rest follows after READY. */
-  #identify(credentials: unknown): Identify {
-    this.#identified = batchesOf([...this.#views.values()])[0] ?? [];
-    return {
-      op: "IDENTIFY",
-      ...(credentials !== undefined && { auth: credentials }),
-      subscriptions: this.#identified.map((core) => requestOf(core)),
+  #apply({ views, turns }: Commit): void {
+    if (this.#isStopped) return;
+    const startMs = this.#clock.monotonic();
+    const changed: ViewCore[] = [];
+    for (const news of views) {
+      const core = this.#opened.get(news.id);
+      core?.apply(news);
+      if (core !== undefined) changed.push(core);
+    }
+    // Only now, when all views stand at the new position, may anyone look.
+    for (const core of changed) core.notify();
+    this.#ui.noteCommit(turns, this.#clock.monotonic() - startMs);
+    this.#host.post({ kind: "ack" });
+  }
+
+  async #answerCredentials(id: number): Promise<void> {
+    const { auth } = this.#options;
+    try {
+      const value: unknown = typeof auth === "function" ? await (auth as () => unknown)() : auth;
+      this.#host.post({ kind: "credentials", id, value });
+    } catch (error) {
+      this.#host.post({ kind: "credentials", id, error: messageOf(error) });
+    }
+  }
+
+  #fetch(url: string, purpose: RequestKind, signal: AbortSignal | undefined): Promise<{ status: number; body: string }> {
+    if (this.#isStopped) return Promise.reject(new TidemarkError("STOPPED", "The client was closed."));
+    const id = this.#nextId++;
+    return new Promise((resolve) => {
+      this.#fetches.set(id, (answer) => {
+        this.#fetches.delete(id);
+        resolve(answer);
+      });
+      signal?.addEventListener("abort", () => this.#host.post({ kind: "abort", id }), { once: true });
+      this.#host.post({ kind: "fetch", id, url, purpose, headers: this.#options.headers?.() ?? {} });
+    });
+  }
+
+  /** Follows what the platform says of the page and the network. */
+  #watch(): () => void {
+    const stopHidden = this.#pacing.watchHidden((isHidden) => this.#host.post({ kind: "hidden", isHidden }));
+    if (typeof document === "undefined") return stopHidden;
+    const online = (): void => this.#host.post({ kind: "network", isBack: true });
+    const offline = (): void => this.#host.post({ kind: "network", isBack: false });
+    addEventListener("online", online);
+    addEventListener("offline", offline);
+    return () => {
+      stopHidden();
+      removeEventListener("online", online);
+      removeEventListener("offline", offline);
     };
   }
 
-  #subscribe(cores: readonly ViewCore[]): void {
-    for (const batch of batchesOf(cores)) {
-      const id = this.#nextRequest++;
-      this.#requests.set(id, { cores: batch, unanswered: batch.length });
-      this.#connection.send({ op: "SUBSCRIBE", id, subscriptions: batch.map((core) => requestOf(core)) });
-    }
-  }
-
-  #receive(message: DownMessage, bytes: number): void {
-    this.#meter.noteBytes(bytes);
-    if (message.op === "ERROR") return this.#onError(message);
-    if (message.op !== "DISPATCH") return;
-    switch (message.type) {
-      case "READY":
-        this.#epoch = message.epoch;
-        // Views that were opened while IDENTIFY was on its way.
-        this.#subscribeMissing();
-        return;
-      case "SUBSCRIBED":
-        return this.#onSubscribed(message);
-      case "SNAPSHOT":
-        for (const core of this.#seated.get(message.view ?? message.channel) ?? []) {
-          core.store.stageSnapshot(message);
-          if (core.store.stagedRows > this.#rowsMax) this.#narrow(core);
-        }
-        return;
-      case "DELTA_BATCH":
-        for (const core of this.#seated.get(message.view ?? message.channel) ?? []) {
-          if (core.store.stageDelta(message) === "gap") this.#resync(core);
-        }
-        return;
-      case "CHANNEL_STATUS":
-        for (const core of this.#views.values()) if (core.query.channel === message.channel) core.setChannelStatus(message);
-        return;
-      case "WATERMARK":
-        return this.#onWatermark(message);
-      case "NOTICE":
-        // A RESET is followed by its snapshot, which says all that there is to do.
-        return;
-    }
-  }
-
-  #onSubscribed(message: Subscribed): void {
-    const core = this.#requested(message);
-    if (core === undefined || this.#views.get(core.id) !== core) {
-      if (!this.#seated.has(message.view)) this.#connection.send({ op: "UNSUBSCRIBE", views: [message.view] });
-      return;
-    }
-    core.store.configure(message, core.wireQuery.limit !== undefined);
-    const sharers = this.#seated.get(message.view);
-    if (sharers === undefined) this.#seated.set(message.view, new Set([core]));
-    else sharers.add(core);
-    core.seated(message);
-  }
-
-  #onError(message: ErrorMessage): void {
-    const core = message.index === undefined ? undefined : this.#requested({ ...message, index: message.index });
-    core?.failed({ code: message.code, message: message.message });
-  }
-
-  #requested({ id, index }: { readonly id?: number; readonly index: number }): ViewCore | undefined {
-    if (id === undefined) return this.#identified[index];
-    const request = this.#requests.get(id);
-    if (request !== undefined && --request.unanswered === 0) this.#requests.delete(id);
-    return request?.cores[index];
-  }
-
-  #onWatermark(watermark: Watermark): void {
-    const nowMs = this.#clock.now();
-    this.#seq = watermark.seq;
-    this.#serverTimeMs = watermark.server_time_unix_ms;
-    this.#asOf = Math.min(watermark.server_time_unix_ms, ...Object.values(watermark.as_of));
-    let rows = 0;
-    const news: ViewCore[] = [];
-    for (const [viewId, cores] of this.#seated) {
-      const isBehind = watermark.behind?.includes(viewId) === true;
-      for (const core of cores) {
-        const committed = isBehind ? core.commitBehind() : core.commit(watermark.seq, watermark.as_of, watermark.server_time_unix_ms);
-        rows += committed.rows;
-        if (committed.isNews) news.push(core);
-        if (core.store.size > this.#rowsMax) this.#narrow(core);
-      }
-    }
-    // Only now, when all views stand at the new position, may anyone look.
-    for (const core of news) core.notify();
-    this.#meter.noteRows(rows);
-    if (watermark.oldest_commit_unix_ms !== undefined && rows > 0) {
-      this.#meter.noteLatency(nowMs, nowMs + this.#connection.clockOffsetMs - watermark.oldest_commit_unix_ms);
-    }
-  }
-
-  /** Subscribes again from where the view stands. */
-  #resync(core: ViewCore): void {
-    core.store.discardStaged();
-    core.fellBehind();
-    if (core.viewId !== undefined) this.#seated.get(core.viewId)?.delete(core);
-    this.#subscribe([core]);
-  }
-
-  /** The view is larger than this client may hold: ask for its first rows only, and say so. */
-  #narrow(core: ViewCore): void {
-    if (core.narrowedTo !== undefined) return;
-    this.#unseat(core);
-    core.store.discardStaged();
-    core.narrowedTo = this.#rowsMax;
-    this.#subscribe([core]);
-  }
-
-  #subscribeMissing(): void {
-    const missing = [...this.#views.values()].filter((core) => !this.#identified.includes(core));
-    if (missing.length > 0) this.#subscribe(missing);
-  }
-
-  #onState(state: ConnectionState): void {
-    if (state.kind !== "open") {
-      this.#requests.clear();
-      this.#seated.clear();
-    }
-    const reachability = reachabilityOf(state);
-    for (const core of this.#views.values()) {
-      if (state.kind !== "open") core.store.discardStaged();
-      core.setReachability(reachability);
-    }
-    this.#notify();
-  }
-
-  #measure(): void {
-    this.#rates = this.#meter.read(this.#clock.now());
-    this.#notify();
-    this.#metering = this.#clock.after(METER_INTERVAL_MS, () => this.#measure());
-  }
-
   #notify(): void {
-    this.#snapshot = undefined;
+    this.#metrics = undefined;
     for (const listener of this.#listeners) listener();
-  }
-
-  get #rowsMax(): number {
-    return this.#options.rowsMax ?? 200_000;
   }
 }
 
-function reachabilityOf(state: ConnectionState): Reachability {
-  switch (state.kind) {
-    case "open":
-      return { isOpen: true, reason: undefined };
-    case "waiting":
-    case "refused":
-      return { isOpen: false, reason: state.reason };
-    case "stopped":
-      return { isOpen: false, reason: "the client was closed" };
-    case "idle":
-    case "connecting":
-    case "greeting":
-    case "identifying":
-      return { isOpen: false, reason: "connecting" };
-  }
+/** What is handed in for this thread would not reach a worker. */
+function workerOf({ worker, WebSocket, fetch, clock, random }: ClientOptions): (() => WorkerLike) | undefined {
+  if (typeof worker === "function") return worker;
+  const isOwn = WebSocket !== undefined || fetch !== undefined || clock !== undefined || random !== undefined;
+  if (worker === false || isOwn || typeof Worker === "undefined") return undefined;
+  return () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "tidemark" }) as unknown as WorkerLike;
 }
 
 /** Creates a client. `createClient<typeof channels>({ url })` types its queries and rows. */

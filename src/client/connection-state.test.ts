@@ -8,8 +8,8 @@ const STATES: { readonly [K in Kind]: ConnectionState & { kind: K } } = {
   idle: { kind: "idle" },
   connecting: { kind: "connecting", attempt: 2 },
   greeting: { kind: "greeting", attempt: 2 },
-  identifying: { kind: "identifying", attempt: 2, sessionId: "s" },
-  open: { kind: "open", sessionId: "s", sinceMs: 5 },
+  identifying: { kind: "identifying", attempt: 2, isClimbing: false },
+  open: { kind: "open", sinceMs: 5 },
   waiting: { kind: "waiting", attempt: 2, retryAtMs: 9, reason: "lost" },
   refused: { kind: "refused", reason: "no" },
   stopped: { kind: "stopped" },
@@ -18,24 +18,30 @@ const STATES: { readonly [K in Kind]: ConnectionState & { kind: K } } = {
 const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent & { kind: K } } = {
   start: { kind: "start" },
   opened: { kind: "opened" },
-  hello: { kind: "hello", sessionId: "s" },
+  hello: { kind: "hello" },
   ready: { kind: "ready" },
+  invalid: { kind: "invalid" },
   closed: { kind: "closed", code: 1006, reason: "" },
   silent: { kind: "silent" },
+  reconnect: { kind: "reconnect", retryAfterMs: 400 },
+  climbed: { kind: "climbed" },
   retry: { kind: "retry" },
   online: { kind: "online" },
   stop: { kind: "stop" },
 };
 
 type Row = { readonly [E in ConnectionEvent["kind"]]: Kind };
-const stay = (kind: Kind): Row => ({ start: kind, opened: kind, hello: kind, ready: kind, closed: kind, silent: kind, retry: kind, online: kind, stop: "stopped" });
+const stay = (kind: Kind): Row => ({
+  start: kind, opened: kind, hello: kind, ready: kind, invalid: kind, closed: kind, silent: kind, reconnect: kind, climbed: kind, retry: kind, online: kind, stop: "stopped",
+});
+const lost = { closed: "waiting", silent: "waiting", reconnect: "waiting" } as const;
 
 const TABLE: { readonly [K in Kind]: Row } = {
   idle: { ...stay("idle"), start: "connecting" },
-  connecting: { ...stay("connecting"), opened: "greeting", closed: "waiting", silent: "waiting" },
-  greeting: { ...stay("greeting"), hello: "identifying", closed: "waiting", silent: "waiting" },
-  identifying: { ...stay("identifying"), ready: "open", closed: "waiting", silent: "waiting" },
-  open: { ...stay("open"), closed: "waiting", silent: "waiting" },
+  connecting: { ...stay("connecting"), ...lost, opened: "greeting" },
+  greeting: { ...stay("greeting"), ...lost, hello: "identifying" },
+  identifying: { ...stay("identifying"), ...lost, ready: "open" },
+  open: { ...stay("open"), ...lost, invalid: "identifying", climbed: "identifying" },
   waiting: { ...stay("waiting"), retry: "connecting", online: "connecting" },
   refused: { ...stay("refused"), start: "connecting" },
   stopped: stay("stopped"),
@@ -52,12 +58,25 @@ describe("the connection", () => {
     }
   }
 
-  it("waits longer each time, with chance, up to the cap", () => {
-    const wait = (attempt: number, chance: number): number => {
-      const state = transition({ kind: "connecting", attempt }, EVENTS.closed, { ...circumstances, chance });
-      return state.kind === "waiting" ? state.retryAtMs - circumstances.nowMs : Number.NaN;
+  it("comes back soon after a connection that was open, then waits longer each time, with chance, up to the cap", () => {
+    const wait = (state: ConnectionState, chance: number): number => {
+      const next = transition(state, EVENTS.closed, { ...circumstances, chance });
+      return next.kind === "waiting" ? next.retryAtMs - circumstances.nowMs : Number.NaN;
     };
-    expect([wait(0, 0), wait(0, 1), wait(1, 0), wait(3, 0), wait(50, 1)]).toEqual([250, 500, 500, 2_000, BACKOFF.capMs]);
+    const failed = (attempt: number): ConnectionState => ({ kind: "connecting", attempt });
+    expect([wait(STATES.open, 0), wait(STATES.open, 0.5), wait(failed(0), 0.5)]).toEqual([0, 500, 500]);
+    expect([1, 2, 3, 4, 5, 50].map((attempt) => wait(failed(attempt), 1))).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 32_000]);
+    expect(wait(failed(1), 0)).toBe(1_000);
+  });
+
+  it("stays away at least as long as the server asks", () => {
+    const state = transition(STATES.open, EVENTS.reconnect, circumstances);
+    expect(state.kind === "waiting" && state.retryAtMs - circumstances.nowMs).toBe(600);
+  });
+
+  it("identifies anew when its session is not valid any more", () => {
+    // A new object: entering the state again is what makes the shell send IDENTIFY.
+    expect(transition(STATES.identifying, EVENTS.invalid, circumstances)).not.toBe(STATES.identifying);
   });
 
   it("does not come back by itself when its credentials were refused", () => {

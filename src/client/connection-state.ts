@@ -3,9 +3,11 @@
  * in `connection.ts` does what the state asks for and feeds it events.
  *
  *   idle ─start─▶ connecting ─opened─▶ greeting ─hello─▶ identifying ─ready─▶ open
- *                     ▲                    └───────┬───────────┘                │
- *                     │                     closed, silent                closed, silent
- *                     └─retry, online── waiting ◀──┴────────────────────────────┘
+ *                     ▲                    │            │  ▲  ▲              │ │ │
+ *                     │                    │      invalid──┘  └───invalid────┘ │ └─climbed─▶ identifying
+ *                     │                    └──────┬─────┘                      │
+ *                     │                  closed, silent, reconnect       closed, silent, reconnect
+ *                     └─retry, online── waiting ◀─┴────────────────────────────┘
  *
  *   refused: the server does not accept us; only start() tries again.   stopped: for good.
  */
@@ -15,8 +17,9 @@ export type ConnectionState =
   | { readonly kind: "idle" }
   | { readonly kind: "connecting"; readonly attempt: number }
   | { readonly kind: "greeting"; readonly attempt: number }
-  | { readonly kind: "identifying"; readonly attempt: number; readonly sessionId: string }
-  | { readonly kind: "open"; readonly sessionId: string; readonly sinceMs: number }
+  /** `isClimbing`: from one carrier to a better one, while what is shown is as good as before. */
+  | { readonly kind: "identifying"; readonly attempt: number; readonly isClimbing: boolean }
+  | { readonly kind: "open"; readonly sinceMs: number }
   | { readonly kind: "waiting"; readonly attempt: number; readonly retryAtMs: number; readonly reason: string }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "stopped" };
@@ -24,22 +27,31 @@ export type ConnectionState =
 export type ConnectionEvent =
   | { readonly kind: "start" }
   | { readonly kind: "opened" }
-  | { readonly kind: "hello"; readonly sessionId: string }
+  | { readonly kind: "hello" }
+  /** READY or RESUMED. */
   | { readonly kind: "ready" }
+  /** INVALID_SESSION: identify anew on the same connection. */
+  | { readonly kind: "invalid" }
   | { readonly kind: "closed"; readonly code: number; readonly reason: string }
   /** Nothing was heard for too long. */
   | { readonly kind: "silent" }
+  /** The server sends us away and says for how long. */
+  | { readonly kind: "reconnect"; readonly retryAfterMs: number }
+  /** A better carrier has said HELLO. */
+  | { readonly kind: "climbed" }
   | { readonly kind: "retry" }
   /** The network is said to be back. */
   | { readonly kind: "online" }
   | { readonly kind: "stop" };
 
 export interface Backoff {
-  readonly baseMs: number;
-  readonly capMs: number;
+  /** The first attempt after a connection that was open comes within this time, by chance. */
+  readonly firstMs: number;
+  /** The delay before each further attempt, half of it by chance; the last one is the cap. */
+  readonly delaysMs: readonly number[];
 }
 
-export const BACKOFF: Backoff = { baseMs: 500, capMs: 20_000 };
+export const BACKOFF: Backoff = { firstMs: 1_000, delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000] };
 
 /** What a transition may depend on besides state and event. `chance` is in [0, 1). */
 export interface Circumstances {
@@ -47,6 +59,9 @@ export interface Circumstances {
   readonly chance: number;
   readonly backoff: Backoff;
 }
+
+/** There is a socket, open or opening. */
+export type Connected = ConnectionState & { kind: "connecting" | "greeting" | "identifying" | "open" };
 
 export function transition(state: ConnectionState, event: ConnectionEvent, circumstances: Circumstances): ConnectionState {
   if (state.kind === "stopped" || event.kind === "stop") return { kind: "stopped" };
@@ -56,35 +71,44 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
     case "opened":
       return state.kind === "connecting" ? { kind: "greeting", attempt: state.attempt } : state;
     case "hello":
-      return state.kind === "greeting" ? { kind: "identifying", attempt: state.attempt, sessionId: event.sessionId } : state;
+      return state.kind === "greeting" ? { kind: "identifying", attempt: state.attempt, isClimbing: false } : state;
     case "ready":
-      return state.kind === "identifying" ? { kind: "open", sessionId: state.sessionId, sinceMs: circumstances.nowMs } : state;
+      return state.kind === "identifying" ? { kind: "open", sinceMs: circumstances.nowMs } : state;
+    case "invalid":
+      if (state.kind === "identifying") return { ...state };
+      return state.kind === "open" ? { kind: "identifying", attempt: 0, isClimbing: false } : state;
     case "closed":
       if (!isConnected(state)) return state;
       if (event.code === CLOSE.unauthenticated) return { kind: "refused", reason: "The server did not accept the credentials." };
-      return waiting(state, closeReason(event), circumstances);
+      return waiting(state, closeReason(event), backoffMs(attemptAfter(state), circumstances), circumstances);
     case "silent":
-      return isConnected(state) ? waiting(state, "nothing was heard from the server", circumstances) : state;
+      return isConnected(state) ? waiting(state, "nothing was heard from the server", backoffMs(attemptAfter(state), circumstances), circumstances) : state;
+    case "reconnect":
+      return isConnected(state) ? waiting(state, "the server is stopping", event.retryAfterMs * (1 + circumstances.chance), circumstances) : state;
+    case "climbed":
+      return state.kind === "open" ? { kind: "identifying", attempt: 0, isClimbing: true } : state;
     case "retry":
-      return state.kind === "waiting" ? { kind: "connecting", attempt: state.attempt } : state;
     case "online":
       return state.kind === "waiting" ? { kind: "connecting", attempt: state.attempt } : state;
   }
 }
 
-/** There is a socket, open or opening. */
-export function isConnected(state: ConnectionState): state is ConnectionState & { kind: "connecting" | "greeting" | "identifying" | "open" } {
+export function isConnected(state: ConnectionState): state is Connected {
   return state.kind === "connecting" || state.kind === "greeting" || state.kind === "identifying" || state.kind === "open";
 }
 
-function waiting(state: ConnectionState & { kind: "connecting" | "greeting" | "identifying" | "open" }, reason: string, circumstances: Circumstances): ConnectionState {
-  const attempt = state.kind === "open" ? 1 : state.attempt + 1;
-  return { kind: "waiting", attempt, reason, retryAtMs: circumstances.nowMs + backoffMs(attempt, circumstances) };
+function waiting(state: Connected, reason: string, delayMs: number, { nowMs }: Circumstances): ConnectionState {
+  return { kind: "waiting", attempt: attemptAfter(state), reason, retryAtMs: nowMs + delayMs };
 }
 
-/** Half fixed, half chance, so that many clients do not return at the same moment. */
-function backoffMs(attempt: number, { chance, backoff }: Circumstances): number {
-  const fullMs = Math.min(backoff.capMs, backoff.baseMs * 2 ** Math.min(attempt - 1, 16));
+function attemptAfter(state: Connected): number {
+  return state.kind === "open" ? 1 : state.attempt + 1;
+}
+
+/** Chance in each, so that many clients do not return at the same moment. */
+function backoffMs(attempt: number, { chance, backoff: { firstMs, delaysMs } }: Circumstances): number {
+  if (attempt <= 1) return firstMs * chance;
+  const fullMs = delaysMs[Math.min(attempt - 2, delaysMs.length - 1)] ?? firstMs;
   return fullMs / 2 + (fullMs / 2) * chance;
 }
 

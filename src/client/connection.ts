@@ -1,63 +1,83 @@
 /**
- * The shell around the connection state machine: one WebSocket, its heartbeats and its retries.
- * It knows nothing of views; it hands frames up and asks what to say in IDENTIFY.
+ * The shell around the connection state machine: one socket of whichever carrier works, its
+ * heartbeats, its retries, and the session id that lets it resume. It knows nothing of views; it
+ * hands frames up and asks what to subscribe to.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
 import { messageOf } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
 import type { DownMessage } from "../protocol/down.ts";
+import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
+import type { SubscriptionRequest } from "../protocol/messages/subscribe.ts";
 import type { UpMessage } from "../protocol/up.ts";
-import { BACKOFF, transition, type Backoff, type ConnectionEvent, type ConnectionState } from "./connection-state.ts";
-
-/** The part of the WebSocket interface that is used; browsers' and `ws`'s both fit. */
-export interface WebSocketLike {
-  onopen: ((event: never) => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number; reason: string }) => void) | null;
-  onerror: ((event: never) => void) | null;
-  send(text: string): void;
-  close(code?: number): void;
-}
-
-export type WebSocketConstructor = new (url: string) => WebSocketLike;
+import { isConnected, transition, type ConnectionEvent, type ConnectionState } from "./connection-state.ts";
+import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
+import { PollSocket } from "./poll-socket.ts";
+import type { CarrierName, EngineConfig } from "./port.ts";
+import { SseSocket } from "./sse-socket.ts";
+import type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
 
 export interface ConnectionOptions {
-  readonly url: string;
-  readonly WebSocket: WebSocketConstructor;
+  readonly config: EngineConfig;
+  readonly WebSocket: WebSocketConstructor | undefined;
+  readonly fetch: Fetch | undefined;
+  readonly http: HttpScheduler;
   readonly clock: Clock;
   readonly random: Random;
-  readonly backoff?: Partial<Backoff>;
   /** Asked anew for each connection. */
-  readonly credentials: () => unknown;
-  /** What IDENTIFY says, at the moment when it is sent. */
-  readonly identify: (credentials: unknown) => UpMessage;
-  /** Frames other than HELLO and HEARTBEAT_ACK; `bytes` is the length of the text. */
+  readonly credentials: () => Promise<unknown>;
+  /** What to subscribe to, at the moment when it is said, and the last seq at which nothing was behind. */
+  readonly subscriptions: () => { readonly list: readonly SubscriptionRequest[]; readonly lastSeq: number | undefined };
+  /** Frames of the stream; `bytes` is the length of the text. */
   readonly onMessage: (message: DownMessage, bytes: number) => void;
+  readonly onInvalid: (reason: InvalidSessionReason) => void;
   readonly onState: (state: ConnectionState) => void;
+  /** With each heartbeat. */
+  readonly onHeartbeat: () => void;
 }
 
-/** Silence beyond the heartbeat interval after which the connection counts as dead. */
-const SILENCE_GRACE_MS = 5_000;
+/** Silence beyond the heartbeat interval, and after a heartbeat, after which the connection counts as dead. */
+const GRACE_MS = 5_000;
+/** From connecting to READY. */
+const HANDSHAKE_MS = 10_000;
+const LONG_POLL_MS = 15_000;
+/** A timer that is this late has slept. */
+const SLEPT_MS = 5_000;
 
 export class Connection {
   readonly #options: ConnectionOptions;
-  readonly #backoff: Backoff;
+  readonly #base: string;
   #state: ConnectionState = { kind: "idle" };
   #socket: WebSocketLike | undefined;
+  #candidate: WebSocketLike | undefined;
+  #carrier = 0;
+  #failures = 0;
+  #token: string | undefined;
+  #isHidden = false;
   #retry: Cancel | undefined;
   #heartbeat: Cancel | undefined;
   #silence: Cancel | undefined;
+  #climb: Cancel | undefined;
   #heartbeatMs = 15_000;
   #clockOffsetMs = 0;
   #roundTripMs: number | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#backoff = { ...BACKOFF, ...options.backoff };
+    this.#base = options.config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
   }
 
   get state(): ConnectionState {
     return this.#state;
+  }
+
+  get carrier(): CarrierName {
+    return this.#options.config.carriers[this.#carrier] ?? "websocket";
+  }
+
+  /** Each request names all subscriptions; there is no talking in between. */
+  get isPolling(): boolean {
+    return this.#socket instanceof PollSocket;
   }
 
   /** Server time minus ours, from the heartbeat with half its round trip taken off. */
@@ -77,9 +97,17 @@ export class Connection {
     this.#on({ kind: "stop" });
   }
 
-  /** The network is said to be back: try now instead of waiting. */
-  online(): void {
-    this.#on({ kind: "online" });
+  /** The network may have changed: try now instead of waiting, and find out soon whether what is open still works. */
+  networkChanged(isBack: boolean): void {
+    if (isBack) this.#on({ kind: "online" });
+    if (this.#state.kind === "open" && !this.isPolling) this.#sendHeartbeat();
+  }
+
+  setHidden(isHidden: boolean): void {
+    this.#isHidden = isHidden;
+    if (this.#socket instanceof PollSocket) this.#socket.setHidden(isHidden);
+    if (!isHidden) this.networkChanged(false);
+    this.#armSilence();
   }
 
   /** Sends when open; otherwise nothing, since a new connection starts with a fresh IDENTIFY. */
@@ -88,27 +116,30 @@ export class Connection {
   }
 
   #on(event: ConnectionEvent): void {
-    const { clock, random } = this.#options;
+    const { clock, random, config, onState } = this.#options;
     const before = this.#state;
-    const after = transition(before, event, { nowMs: clock.now(), chance: random.next(), backoff: this.#backoff });
+    const after = transition(before, event, { nowMs: clock.now(), chance: random.next(), backoff: config.backoff });
     if (after === before) return;
+    if (after.kind === "waiting" && before.kind !== "waiting") this.#noteLoss(before, event);
     this.#state = after;
     this.#enter(after);
-    this.#options.onState(after);
+    onState(after);
   }
 
   #enter(state: ConnectionState): void {
+    const { clock, random } = this.#options;
     switch (state.kind) {
       case "connecting":
         this.#retry?.();
-        this.#open();
+        this.#silence = clock.after(HANDSHAKE_MS, () => this.#on({ kind: "silent" }));
+        this.#adopt(this.#open(this.carrier));
         return;
       case "identifying":
         void this.#identify();
         return;
       case "waiting":
         this.#dropSocket();
-        this.#retry = this.#options.clock.after(state.retryAtMs - this.#options.clock.now(), () => this.#on({ kind: "retry" }));
+        this.#retry = clock.after(state.retryAtMs - clock.now(), () => this.#on({ kind: "retry" }));
         return;
       case "refused":
       case "stopped":
@@ -116,8 +147,11 @@ export class Connection {
         this.#dropSocket();
         return;
       case "open":
+        this.#failures = 0;
+        this.#armSilence();
         // The first heartbeat comes at a moment of its own, so that many clients spread out.
-        this.#scheduleHeartbeat(this.#heartbeatMs * this.#options.random.next() * 0.2);
+        this.#scheduleHeartbeat(this.#heartbeatMs * random.next() * 0.2);
+        this.#scheduleClimb();
         return;
       case "idle":
       case "greeting":
@@ -125,9 +159,48 @@ export class Connection {
     }
   }
 
-  #open(): void {
-    const socket = new this.#options.WebSocket(this.#options.url);
+  /** Counts what never came to be open, and goes to the next carrier when this one does not seem to get through. */
+  #noteLoss(before: ConnectionState, event: ConnectionEvent): void {
+    if (before.kind === "open" || event.kind === "reconnect") return;
+    const { config } = this.#options;
+    if (++this.#failures >= config.attemptsMax) return this.#nextCarrier();
+    // The server may be reachable where this carrier is not: a proxy that refuses upgrades, or keeps back what it should pass on.
+    if (this.#failures === 1) void this.#askWhetherReachable(this.carrier);
+  }
+
+  async #askWhetherReachable(carrier: CarrierName): Promise<void> {
+    const { fetch } = this.#options;
+    try {
+      const response = await fetch?.(`${this.#base}/changes`, { cache: "no-store" });
+      // Without channels this is Tidemark's own complaint, and no proxy's.
+      const isTidemark = response !== undefined && ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
+      if (!isTidemark || this.carrier !== carrier || this.#state.kind !== "waiting") return;
+      this.#nextCarrier();
+      // Once around, it is the server's trouble, and the next attempt waits as it should.
+      if (this.#carrier > 0) this.#on({ kind: "retry" });
+    } catch {
+      // Not reachable at all: the retries go on.
+    }
+  }
+
+  #nextCarrier(): void {
+    this.#failures = 0;
+    this.#carrier = (this.#carrier + 1) % this.#options.config.carriers.length;
+  }
+
+  #open(carrier: CarrierName): WebSocketLike | undefined {
+    const { WebSocket, fetch, http, clock, config } = this.#options;
+    if (carrier === "websocket") return WebSocket && new WebSocket(config.url);
+    if (fetch === undefined) return undefined;
+    const shared = { base: this.#base, fetch, http };
+    if (carrier === "sse") return new SseSocket(shared);
+    const identify = async (): Promise<string> => JSON.stringify(this.#identification(await this.#options.credentials()));
+    return new PollSocket({ ...shared, clock, identify, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
+  }
+
+  #adopt(socket: WebSocketLike | undefined): void {
     this.#socket = socket;
+    if (socket === undefined) return this.#on({ kind: "closed", code: 1006, reason: "this platform can't open one" });
     // Events of a socket that was given up must not reach its successor's state.
     const current = (handle: () => void) => (): void => {
       if (this.#socket === socket) handle();
@@ -139,57 +212,131 @@ export class Connection {
     socket.onclose = ({ code, reason }) => current(() => this.#on({ kind: "closed", code, reason }))();
     // A close event follows every error.
     socket.onerror = () => {};
-    this.#armSilence();
   }
 
   async #identify(): Promise<void> {
     const socket = this.#socket;
     try {
       const credentials = await this.#options.credentials();
-      if (this.#socket === socket && this.#state.kind === "identifying") socket?.send(JSON.stringify(this.#options.identify(credentials)));
+      if (this.#socket === socket && this.#state.kind === "identifying") socket?.send(JSON.stringify(this.#identification(credentials)));
     } catch (error) {
       if (this.#socket === socket) this.#on({ kind: "closed", code: 1000, reason: `no credentials: ${messageOf(error)}` });
     }
   }
 
+  #identification(credentials: unknown): UpMessage {
+    const { list, lastSeq } = this.#options.subscriptions();
+    const auth = credentials === undefined ? {} : { auth: credentials };
+    if (this.#token === undefined) return { op: "IDENTIFY", ...auth, subscriptions: list };
+    return { op: "RESUME", session_id: this.#token, ...(lastSeq !== undefined && { last_seq: lastSeq }), ...auth, subscriptions: list };
+  }
+
   #receive(text: string): void {
-    this.#armSilence();
+    if (this.#state.kind === "open") this.#armSilence();
     const message = JSON.parse(text) as DownMessage;
-    if (message.op === "HELLO") {
-      this.#heartbeatMs = message.heartbeat_interval_ms;
-      this.#clockOffsetMs = message.server_time_unix_ms - this.#options.clock.now();
-      this.#on({ kind: "hello", sessionId: message.session_id });
-      return;
+    switch (message.op) {
+      case "HELLO":
+        this.#heartbeatMs = message.heartbeat_interval_ms;
+        if (message.protocol > 0) this.#clockOffsetMs = message.server_time_unix_ms - this.#options.clock.now();
+        return this.#on({ kind: "hello" });
+      case "HEARTBEAT_ACK":
+        return this.#onHeartbeatAck(message);
+      case "RECONNECT":
+        return this.#on({ kind: "reconnect", retryAfterMs: message.retry_after_ms });
+      case "INVALID_SESSION":
+        this.#token = undefined;
+        this.#options.onInvalid(message.reason);
+        return this.#on({ kind: "invalid" });
+      case "DISPATCH":
+        if (message.type === "READY" || message.type === "RESUMED") {
+          this.#token = message.session_id;
+          this.#on({ kind: "ready" });
+        }
+        return this.#options.onMessage(message, text.length);
+      case "ERROR":
+        return this.#options.onMessage(message, text.length);
     }
-    if (message.op === "HEARTBEAT_ACK") {
-      const nowMs = this.#options.clock.now();
-      const sentMs = message.client_time_unix_ms ?? nowMs;
+  }
+
+  #onHeartbeatAck({ client_time_unix_ms, server_time_unix_ms, session_id }: DownMessage & { op: "HEARTBEAT_ACK" }): void {
+    const nowMs = this.#options.clock.now();
+    const sentMs = client_time_unix_ms ?? nowMs;
+    // Where our clock was set meanwhile, the next one tells.
+    if (nowMs >= sentMs && nowMs - sentMs < this.#heartbeatMs + GRACE_MS) {
       this.#roundTripMs = nowMs - sentMs;
-      this.#clockOffsetMs = message.server_time_unix_ms - (sentMs + nowMs) / 2;
-      return;
+      this.#clockOffsetMs = server_time_unix_ms - (sentMs + nowMs) / 2;
     }
-    if (message.op === "DISPATCH" && message.type === "READY") this.#on({ kind: "ready" });
-    this.#options.onMessage(message, text.length);
+    this.#token = session_id ?? this.#token;
   }
 
   #scheduleHeartbeat(delayMs: number): void {
+    const { clock } = this.#options;
+    const dueMs = clock.now() + delayMs;
     this.#heartbeat?.();
-    this.#heartbeat = this.#options.clock.after(delayMs, () => {
-      this.send({ op: "HEARTBEAT", client_time_unix_ms: this.#options.clock.now() });
+    this.#heartbeat = clock.after(delayMs, () => {
+      // Late by much, or early: the machine slept, or its clock was set. The answer will tell whether the connection lives.
+      if (Math.abs(clock.now() - dueMs) > SLEPT_MS) this.#roundTripMs = undefined;
+      this.#sendHeartbeat();
+      this.#options.onHeartbeat();
       this.#scheduleHeartbeat(this.#heartbeatMs);
     });
   }
 
-  #armSilence(): void {
+  /** Something must be heard soon after it, or the connection is dead. */
+  #sendHeartbeat(): void {
+    if (this.isPolling) return;
+    this.send({ op: "HEARTBEAT", client_time_unix_ms: this.#options.clock.now() });
+    this.#armSilence(GRACE_MS);
+  }
+
+  #armSilence(limitMs = this.#heartbeatMs + GRACE_MS): void {
+    if (!isConnected(this.#state)) return;
     this.#silence?.();
-    this.#silence = this.#options.clock.after(this.#heartbeatMs + SILENCE_GRACE_MS, () => this.#on({ kind: "silent" }));
+    this.#silence = undefined;
+    // A poll that rests while the page is hidden hears nothing.
+    if (this.isPolling && this.#isHidden) return;
+    this.#silence = this.#options.clock.after(limitMs, () => this.#on({ kind: "silent" }));
+  }
+
+  /** From a fallback, tries the best carrier now and then beside it, and changes over when it says HELLO. */
+  #scheduleClimb(): void {
+    const { clock, config } = this.#options;
+    this.#climb?.();
+    if (this.#carrier === 0 || config.carriers[0] !== "websocket") return;
+    this.#climb = clock.after(config.climbMs, () => this.#tryClimb());
+  }
+
+  #tryClimb(): void {
+    if (this.#state.kind !== "open" || this.#isHidden) return this.#scheduleClimb();
+    const candidate = this.#open("websocket");
+    if (candidate === undefined) return;
+    this.#candidate = candidate;
+    const giveUp = (): void => {
+      if (this.#candidate !== candidate) return;
+      this.#candidate = undefined;
+      cancel();
+      candidate.close();
+      this.#scheduleClimb();
+    };
+    const cancel = this.#options.clock.after(HANDSHAKE_MS, giveUp);
+    candidate.onclose = giveUp;
+    candidate.onerror = () => {};
+    candidate.onmessage = () => {
+      if (this.#candidate !== candidate || this.#state.kind !== "open") return giveUp();
+      this.#candidate = undefined;
+      cancel();
+      this.#dropSocket();
+      this.#carrier = 0;
+      this.#adopt(candidate);
+      this.#on({ kind: "climbed" });
+    };
   }
 
   #dropSocket(): void {
-    this.#heartbeat?.();
-    this.#silence?.();
-    const socket = this.#socket;
+    for (const cancel of [this.#heartbeat, this.#silence, this.#climb]) cancel?.();
+    const sockets = [this.#socket, this.#candidate];
     this.#socket = undefined;
-    socket?.close();
+    this.#candidate = undefined;
+    for (const socket of sockets) socket?.close();
   }
 }

@@ -7,6 +7,9 @@ export interface StreamRates {
   /** From commit to the applied turn, of the last minute; undefined before the first. */
   readonly latencyP50Ms: number | undefined;
   readonly latencyP99Ms: number | undefined;
+  /** Applying one turn, of the last minute. */
+  readonly applyP50Ms: number | undefined;
+  readonly applyP99Ms: number | undefined;
   readonly rowsPerSecond: number;
   readonly bytesPerSecond: number;
   /** Sums since the client was made. */
@@ -14,15 +17,36 @@ export interface StreamRates {
   readonly bytes: number;
 }
 
+/** Durations of the last minute, at most `SAMPLES_MAX`. */
+export class Durations {
+  #samples: { readonly atMs: number; readonly ms: number }[] = [];
+
+  note(atMs: number, ms: number): void {
+    this.#samples.push({ atMs, ms: Math.max(0, ms) });
+    if (this.#samples.length > SAMPLES_MAX * 2) this.#samples = this.#samples.slice(-SAMPLES_MAX);
+  }
+
+  /** The value below which this share of them lies; undefined without any. */
+  percentiles(nowMs: number, ...shares: readonly number[]): readonly (number | undefined)[] {
+    this.#samples = this.#samples.slice(-SAMPLES_MAX).filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);
+    const sorted = this.#samples.map(({ ms }) => ms).sort((a, b) => a - b);
+    return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
+  }
+}
+
 export class Meter {
-  #latencies: { readonly atMs: number; readonly latencyMs: number }[] = [];
+  readonly #latencies = new Durations();
+  readonly #applies = new Durations();
   #rows = 0;
   #bytes = 0;
   #last = { atMs: 0, rows: 0, bytes: 0 };
 
   noteLatency(atMs: number, latencyMs: number): void {
-    this.#latencies.push({ atMs, latencyMs: Math.max(0, latencyMs) });
-    if (this.#latencies.length > SAMPLES_MAX * 2) this.#latencies = this.#latencies.slice(-SAMPLES_MAX);
+    this.#latencies.note(atMs, latencyMs);
+  }
+
+  noteApply(atMs: number, applyMs: number): void {
+    this.#applies.note(atMs, applyMs);
   }
 
   noteBytes(bytes: number): void {
@@ -35,13 +59,14 @@ export class Meter {
 
   /** Rates since the previous call, percentiles over the last minute. */
   read(nowMs: number): StreamRates {
-    this.#latencies = this.#latencies.slice(-SAMPLES_MAX).filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);
-    const sorted = this.#latencies.map(({ latencyMs }) => latencyMs).sort((a, b) => a - b);
-    const percentile = (share: number): number | undefined => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))];
+    const [latencyP50Ms, latencyP99Ms] = this.#latencies.percentiles(nowMs, 0.5, 0.99);
+    const [applyP50Ms, applyP99Ms] = this.#applies.percentiles(nowMs, 0.5, 0.99);
     const seconds = Math.max(0.001, (nowMs - this.#last.atMs) / 1_000);
     const rates = {
-      latencyP50Ms: percentile(0.5),
-      latencyP99Ms: percentile(0.99),
+      latencyP50Ms,
+      latencyP99Ms,
+      applyP50Ms,
+      applyP99Ms,
       rowsPerSecond: this.#last.atMs === 0 ? 0 : (this.#rows - this.#last.rows) / seconds,
       bytesPerSecond: this.#last.atMs === 0 ? 0 : (this.#bytes - this.#last.bytes) / seconds,
       rows: this.#rows,

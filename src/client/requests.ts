@@ -1,27 +1,70 @@
-/** What the client asks for: one subscription per view, from its cursor if it has one, in frames of bounded size. */
+/** What the client asks for: subscriptions in frames of bounded size, and which of them have not been answered. */
+import type { Clock } from "../std/clock.ts";
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
-import type { SubscriptionRequest } from "../protocol/messages/subscribe.ts";
-import type { ViewCore } from "./live-view.ts";
+import type { EngineView } from "./engine-view.ts";
 
 /** Subscriptions of one frame, well below what the server takes. */
 const REQUEST_BYTES_MAX = PROTOCOL_LIMITS.clientFrameBytesMax / 4;
+/** An answer that has not come by then was lost. */
+const ANSWER_MS_MAX = 10_000;
 
-export function batchesOf(cores: readonly ViewCore[]): readonly (readonly ViewCore[])[] {
-  const batches: ViewCore[][] = [];
+export function batchesOf(views: readonly EngineView[]): readonly (readonly EngineView[])[] {
+  const batches: EngineView[][] = [];
   let bytes = Number.POSITIVE_INFINITY;
-  for (const core of cores) {
-    const size = JSON.stringify(requestOf(core)).length;
+  for (const view of views) {
+    const size = JSON.stringify(view.request).length;
     if (bytes + size > REQUEST_BYTES_MAX) {
       batches.push([]);
       bytes = 0;
     }
-    batches.at(-1)?.push(core);
+    batches.at(-1)?.push(view);
     bytes += size;
   }
   return batches;
 }
 
-export function requestOf({ wireQuery, cursor }: ViewCore): SubscriptionRequest {
-  if (cursor !== undefined) return { ...wireQuery, cursor };
-  return Object.keys(wireQuery).length === 1 ? wireQuery.channel : wireQuery;
+/** Requests under way. Retains each until it is answered, overdue, or its connection is gone. */
+export class Requests {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, { readonly sinceMs: number; readonly views: (EngineView | undefined)[] }>();
+  #nextId = 1;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Returns the id to ask with. */
+  add(views: readonly EngineView[]): number {
+    const id = this.#nextId++;
+    this.#waiting.set(id, { sinceMs: this.#clock.monotonic(), views: [...views] });
+    return id;
+  }
+
+  /** The view that an answer is for, once. */
+  answered(id: number, index: number): EngineView | undefined {
+    const request = this.#waiting.get(id);
+    const view = request?.views[index];
+    if (request === undefined || view === undefined) return undefined;
+    request.views[index] = undefined;
+    if (request.views.every((left) => left === undefined)) this.#waiting.delete(id);
+    return view;
+  }
+
+  takeOverdue(): readonly EngineView[] {
+    const overdue: EngineView[] = [];
+    for (const [id, { sinceMs, views }] of this.#waiting) {
+      if (this.#clock.monotonic() - sinceMs < ANSWER_MS_MAX) continue;
+      this.#waiting.delete(id);
+      overdue.push(...views.filter((view) => view !== undefined));
+    }
+    return overdue;
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+  }
 }

@@ -17,6 +17,8 @@ interface FrameRange {
   readonly prevSeq: number;
   readonly seq: number;
   readonly more: boolean;
+  /** Of a seq that is larger than a frame. */
+  readonly part?: number | undefined;
 }
 
 export class Cut {
@@ -98,7 +100,7 @@ export class Cut {
     return `${JSON.stringify(head).slice(0, -1)},"rows":[${upserts.join(",")}]}`;
   }
 
-  #deltaText({ upserts, removes, prevSeq, seq, more }: FrameRange): string {
+  #deltaText({ upserts, removes, prevSeq, seq, more, part }: FrameRange): string {
     const head: Omit<DeltaBatch, "patch"> = {
       op: "DISPATCH",
       type: "DELTA_BATCH",
@@ -106,6 +108,7 @@ export class Cut {
       prev_seq: prevSeq,
       seq,
       ...(more && { more }),
+      ...(part !== undefined && { part }),
       watermark: { latest_ingest_seq: this.seq },
     };
     const patch = `{"upsert":[${upserts.join(",")}],"remove":${JSON.stringify(removes)}}`;
@@ -147,6 +150,7 @@ function splitDelta(changes: Changes, prevSeq: number, seq: number, frameBytesMa
   let from = prevSeq;
   let pending: DeltaItem[] = [];
   let bytes = 0;
+  let part = 0;
   const close = (upTo: number, more: boolean): void => {
     ranges.push({
       upserts: pending.filter((item) => !item.isRemove).map(({ text }) => text),
@@ -154,7 +158,9 @@ function splitDelta(changes: Changes, prevSeq: number, seq: number, frameBytesMa
       prevSeq: from,
       seq: upTo,
       more,
+      part: more || part > 0 ? part : undefined,
     });
+    part = more ? part + 1 : 0;
     if (!more) from = upTo;
     pending = [];
     bytes = 0;

@@ -5,8 +5,8 @@
 
 const FIN_TEXT = 0x81;
 
-/** What carriers other than the WebSocket need to know: rows, the end of a turn that left nothing behind, or neither. */
-export type FrameKind = "rows" | "watermark" | "other";
+/** What carriers other than the WebSocket need to know: rows, the end of a turn that left nothing behind, that nothing follows, or none of these. */
+export type FrameKind = "rows" | "watermark" | "farewell" | "other";
 
 export class Frame {
   readonly kind: FrameKind;

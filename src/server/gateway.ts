@@ -188,7 +188,7 @@ export class Gateway {
       if (message.op !== "HEARTBEAT_ACK") session.transport.close(CLOSE.badMessage, "answers are not read");
       return;
     }
-    session.transport.write([new Frame(JSON.stringify(message))]);
+    session.transport.write([new Frame(JSON.stringify(message), message.op === "INVALID_SESSION" ? "farewell" : "other")]);
   }
 
   #handle(session: Session, text: string): void {

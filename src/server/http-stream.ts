@@ -46,7 +46,9 @@ export class HttpStreamTransport implements Transport {
     this.#sink.write(text);
     if (this.#format.kind === "events") return;
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
-    if (frames.at(-1)?.kind === "watermark" && (this.#hasNews || this.#format.isOver())) this.close();
+    const last = frames.at(-1)?.kind;
+    // Who polls can't answer on the same connection.
+    if (last === "farewell" || (last === "watermark" && (this.#hasNews || this.#format.isOver()))) this.close();
   }
 
   onceFlushed(callback: () => void): void {

@@ -12,6 +12,8 @@ export interface DeltaBatch {
   readonly patch: { readonly upsert: readonly Row[]; readonly remove: readonly string[] };
   /** Another frame with the same range follows; the position moves with the last. */
   readonly more?: true;
+  /** Of several frames with the same `prev_seq` of which all but the last have `more`: which one this is, from 0. */
+  readonly part?: number;
   /**
    * On a frame with `prev_seq` equal to `seq` and an empty patch: the digest of the view's rows at
    * `seq`, to compare with one's own.

@@ -24,7 +24,7 @@ async function serve(address: string | PGlite, options: Omit<PostgresSourceOptio
   const tidemark: Tidemark = createTidemark({ sources: [postgres(address, { ...options, onInstalled: (found) => (report = found) })], logger: silent });
   stops.push(() => tidemark.stop());
   const { url } = await tidemark.listen({ port: 0 });
-  const client = createClient({ url: `${url}/v2/stream`, backoff: { baseMs: 20 } });
+  const client = createClient({ url: `${url}/v2/stream`, backoff: { firstMs: 20, delaysMs: [20, 40, 80] } });
   stops.push(() => client.close());
   const view = (channel: string): LiveView => {
     const live = client.live({ channel });

@@ -1,0 +1,44 @@
+/**
+ * How many turns the server may send ahead of what the page has shown: about half a second's worth
+ * of them, so that a page that stops showing stops receiving, and a fast one never waits.
+ */
+
+/** Least and most turns that may be under way. */
+export const CREDIT_MIN = 8;
+export const CREDIT_MAX = 128;
+const AHEAD_MS = 500;
+const WINDOW_MS = 2_000;
+
+export class CreditPolicy {
+  #left = 0;
+  #windowStartMs = Number.NEGATIVE_INFINITY;
+  #turns = 0;
+  #turnsPerSecond = 0;
+
+  /** Turns that the server may still send, as far as is known here. */
+  get left(): number {
+    return this.#left;
+  }
+
+  noteTurn(nowMs: number): void {
+    this.#left = Math.max(0, this.#left - 1);
+    this.#turns++;
+    const elapsedMs = nowMs - this.#windowStartMs;
+    if (elapsedMs < WINDOW_MS) return;
+    this.#turnsPerSecond = (this.#turns / elapsedMs) * 1_000;
+    this.#turns = 0;
+    this.#windowStartMs = nowMs;
+  }
+
+  /** What to grant now that the page has shown everything; undefined while enough is left. */
+  replenish(): number | undefined {
+    const target = Math.min(CREDIT_MAX, Math.max(CREDIT_MIN, Math.ceil((this.#turnsPerSecond * AHEAD_MS) / 1_000)));
+    return this.#left > target / 2 ? undefined : this.grant(target);
+  }
+
+  /** Grants whatever is left: at the start, and in case that an earlier grant was lost. */
+  grant(turns = CREDIT_MIN): number {
+    this.#left = Math.max(turns, CREDIT_MIN);
+    return this.#left;
+  }
+}

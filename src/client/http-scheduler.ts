@@ -1,0 +1,112 @@
+/**
+ * All of the client's HTTP. At most one request of low priority (a snapshot, a poll) is in flight; a
+ * detail, and what the client says, never waits for one: it goes at once, and the low one, which it
+ * may share a connection with, is aborted the first time and begins again afterwards.
+ */
+import { TidemarkError } from "../std/errors.ts";
+import type { RequestKind } from "./port.ts";
+
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+const IS_LOW: Readonly<Record<RequestKind, boolean>> = { detail: false, up: false, snapshot: true, poll: true };
+
+/** Low requests that may wait. Full: the oldest fails with `STOPPED`. */
+const WAITING_MAX = 16;
+
+interface Entry {
+  readonly kind: RequestKind;
+  readonly url: string;
+  readonly init: RequestInit;
+  readonly resolve: (response: Response) => void;
+  readonly reject: (error: unknown) => void;
+  readonly signal: AbortSignal | undefined;
+  /** Of the attempt under way. */
+  abort: AbortController;
+  wasOvertaken: boolean;
+}
+
+export class HttpScheduler {
+  readonly #fetch: Fetch;
+  readonly #waiting: Entry[] = [];
+  readonly #pending: Record<RequestKind, number> = { detail: 0, snapshot: 0, poll: 0, up: 0 };
+  #low: Entry | undefined;
+  #details = 0;
+
+  constructor(fetch: Fetch) {
+    this.#fetch = fetch;
+  }
+
+  /** Requests in flight and waiting, by kind. */
+  get pending(): Readonly<Record<RequestKind, number>> {
+    return { ...this.#pending };
+  }
+
+  /** As `fetch`, whose body has been read when it resolves for low priorities' sake: see `text()`. */
+  request(kind: RequestKind, url: string, init: RequestInit = {}, signal?: AbortSignal): Promise<Response> {
+    return new Promise((resolve, reject) => {
+      const entry: Entry = { kind, url, init, resolve, reject, signal, abort: new AbortController(), wasOvertaken: false };
+      signal?.addEventListener("abort", () => this.#drop(entry), { once: true });
+      this.#pending[kind]++;
+      if (!IS_LOW[kind]) {
+        if (kind === "detail") this.#overtake();
+        void this.#run(entry);
+        return;
+      }
+      this.#waiting.push(entry);
+      if (this.#waiting.length > WAITING_MAX) this.#waiting.shift()?.reject(new TidemarkError("STOPPED", "Too many requests wait; the oldest was given up."));
+      this.#next();
+    });
+  }
+
+  #overtake(): void {
+    this.#details++;
+    const low = this.#low;
+    if (low === undefined || low.wasOvertaken) return;
+    low.wasOvertaken = true;
+    this.#low = undefined;
+    low.abort.abort();
+    low.abort = new AbortController();
+    this.#waiting.unshift(low);
+  }
+
+  #next(): void {
+    if (this.#low !== undefined || this.#details > 0) return;
+    this.#low = this.#waiting.shift();
+    if (this.#low !== undefined) void this.#run(this.#low);
+  }
+
+  async #run(entry: Entry): Promise<void> {
+    const { abort, kind } = entry;
+    try {
+      const response = await this.#fetch(entry.url, { ...entry.init, signal: abort.signal });
+      // A body that is still coming holds its place: it is read here, whole.
+      const body = await response.text();
+      if (abort.signal.aborted) return;
+      this.#settle(entry);
+      entry.resolve(new Response(response.status === 204 ? null : body, { status: response.status, headers: response.headers }));
+    } catch (error) {
+      if (entry.abort !== abort) return;
+      this.#settle(entry);
+      entry.reject(error);
+    } finally {
+      if (kind === "detail") this.#details--;
+      this.#next();
+    }
+  }
+
+  #settle(entry: Entry): void {
+    this.#pending[entry.kind]--;
+    if (this.#low === entry) this.#low = undefined;
+  }
+
+  #drop(entry: Entry): void {
+    const index = this.#waiting.indexOf(entry);
+    if (index < 0) {
+      entry.abort.abort();
+      return;
+    }
+    this.#waiting.splice(index, 1);
+    this.#pending[entry.kind]--;
+    entry.reject(entry.signal?.reason);
+  }
+}

@@ -1,0 +1,33 @@
+/**
+ * When the page takes a commit: with the next animation frame, so that it renders at most once per
+ * frame and not at all while hidden; at once where there are no frames.
+ */
+
+export interface Pacing {
+  /** Runs `take` when the page is ready to show something. */
+  next(take: () => void): void;
+  /** Tells whether the page is hidden, now and when that changes; returns how to stop. */
+  watchHidden(listener: (isHidden: boolean) => void): () => void;
+}
+
+export const immediately: Pacing = {
+  next: (take) => take(),
+  watchHidden: () => () => {},
+};
+
+export function withFrames(page: Document, requestFrame: (take: () => void) => void): Pacing {
+  return {
+    next: (take) => requestFrame(take),
+    watchHidden(listener) {
+      const tell = (): void => listener(page.visibilityState === "hidden");
+      page.addEventListener("visibilitychange", tell);
+      tell();
+      return () => page.removeEventListener("visibilitychange", tell);
+    },
+  };
+}
+
+/** What fits the platform. */
+export function platformPacing(): Pacing {
+  return typeof document === "undefined" || typeof requestAnimationFrame === "undefined" ? immediately : withFrames(document, (take) => requestAnimationFrame(take));
+}

@@ -1,0 +1,122 @@
+/**
+ * What the page and the stream engine say to each other. Everything here is plain data, so that the
+ * engine may run in a Web Worker; in one thread the same messages are handed over directly.
+ */
+import type { Query } from "../protocol/query.ts";
+import type { Backoff, ConnectionState } from "./connection-state.ts";
+import type { StreamRates } from "./meter.ts";
+import type { ViewShape } from "./ordered-rows.ts";
+import type { RowChanges } from "./staged-rows.ts";
+
+export type CarrierName = "websocket" | "sse" | "long-poll" | "poll";
+
+/** What the engine is started with. */
+export interface EngineConfig {
+  /** The stream's address, as `ws:` or `wss:`. */
+  readonly url: string;
+  readonly rowsMax: number;
+  readonly backoff: Backoff;
+  /** Tried in this order. */
+  readonly carriers: readonly CarrierName[];
+  /** Failed attempts in a row after which the next carrier is tried. */
+  readonly attemptsMax: number;
+  /** How often a better carrier is tried. */
+  readonly climbMs: number;
+  readonly pollMs: number;
+}
+
+/** Requests over HTTP, by what they are for. */
+export type RequestKind = "detail" | "snapshot" | "poll" | "up";
+
+export type ToEngine =
+  | { readonly kind: "configure"; readonly config: EngineConfig }
+  | { readonly kind: "connect" }
+  | { readonly kind: "open"; readonly id: string; readonly query: Query }
+  | { readonly kind: "close"; readonly id: string }
+  /** The last commit has been applied and shown. */
+  | { readonly kind: "ack" }
+  | { readonly kind: "hidden"; readonly isHidden: boolean }
+  /** The network may have changed: `isBack` when it is said to be back. */
+  | { readonly kind: "network"; readonly isBack: boolean }
+  | { readonly kind: "credentials"; readonly id: number; readonly value?: unknown; readonly error?: string }
+  | { readonly kind: "fetch"; readonly id: number; readonly url: string; readonly purpose: RequestKind; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: "abort"; readonly id: number }
+  | { readonly kind: "stop" };
+
+export type ToPage =
+  /** The engine runs. */
+  | { readonly kind: "running" }
+  | Commit
+  | { readonly kind: "connection"; readonly reading: ConnectionReading }
+  | { readonly kind: "credentials"; readonly id: number }
+  | { readonly kind: "fetched"; readonly id: number; readonly status: number; readonly body: string };
+
+/** All views that have news, as of one position. */
+export interface Commit {
+  readonly kind: "commit";
+  readonly views: readonly ViewNews[];
+  /** Turns that came since the last commit. */
+  readonly turns: number;
+}
+
+export interface ViewNews {
+  readonly id: string;
+  /** Sent when the server has told it anew. */
+  readonly shape?: ViewShape;
+  readonly rows?: RowChanges;
+  readonly state: ViewState;
+}
+
+/**
+ * - `loading`: nothing has come yet
+ * - `live`: equal to the server's answer at the page's position
+ * - `catching_up`: shown rows are older than the page's position, newer ones are on the way
+ * - `stale`: cut off from the server, or the server from its source; `reason` says which
+ * - `refused`: the server does not answer this query; `error` says why
+ */
+export type ViewStatus = "loading" | "live" | "catching_up" | "stale" | "refused";
+
+export interface ViewError {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Everything about a view but its rows. */
+export interface ViewState {
+  readonly status: ViewStatus;
+  readonly reason: string | undefined;
+  readonly error: ViewError | undefined;
+  /** Unix milliseconds up to which the rows are known to be complete; moves about once a second. */
+  readonly asOf: number | undefined;
+  /** The page's position when the view was last part of it. */
+  readonly seq: number;
+  /** The channel holds only part of its table, or the client only part of the view. */
+  readonly isPartial: boolean;
+  /** Rows that the channel holds, and rows of the whole table where the server knows. */
+  readonly channelRows: number | undefined;
+  readonly total: number | undefined;
+}
+
+export interface ConnectionReading extends StreamRates {
+  readonly state: ConnectionState;
+  /** What carries the stream at present. */
+  readonly transport: CarrierName;
+  /** The position of the last watermark, and the history that it is a position in. */
+  readonly seq: number;
+  readonly epoch: string | undefined;
+  /** The oldest `as_of` of the server's sources: everything shown is at least as fresh, stale channels apart. */
+  readonly asOf: number | undefined;
+  /** When the server cut the last turn, by the server's clock. */
+  readonly serverTimeMs: number | undefined;
+  /** How long ago that was, the clocks' offset taken off: this page's lag behind the server. */
+  readonly lagMs: number | undefined;
+  readonly roundTripMs: number | undefined;
+  readonly clockOffsetMs: number;
+  /** Frames that were missing, and views whose rows did not add up; both are asked for again. */
+  readonly gaps: number;
+  readonly drifts: number;
+  /** Rows that wait to be shown. */
+  readonly queueDepth: number;
+  readonly turns: number;
+  readonly requestsPending: Readonly<Record<RequestKind, number>>;
+}

@@ -1,0 +1,397 @@
+/**
+ * The client's engine: one connection, any number of views. Frames are routed to their views and
+ * staged; a WATERMARK applies them all, and the page is told of everything in one commit, the next
+ * one not before it has shown the last. It runs in a Web Worker or beside the page, the same code.
+ */
+import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
+import { systemRandom, type Random } from "../std/random.ts";
+import { assert } from "../std/assert.ts";
+import type { DownMessage } from "../protocol/down.ts";
+import type { ErrorMessage } from "../protocol/messages/error.ts";
+import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
+import type { ResyncReason } from "../protocol/messages/resync.ts";
+import type { Subscribed } from "../protocol/messages/subscribed.ts";
+import type { Watermark } from "../protocol/messages/watermark.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionState } from "./connection-state.ts";
+import { CreditPolicy } from "./credit.ts";
+import { EngineView, reachabilityOf } from "./engine-view.ts";
+import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
+import { Meter } from "./meter.ts";
+import type { EngineConfig, ToEngine, ToPage } from "./port.ts";
+import { batchesOf, Requests } from "./requests.ts";
+import type { WebSocketConstructor } from "./websocket-like.ts";
+
+export interface EngineParts {
+  readonly post: (message: ToPage) => void;
+  readonly WebSocket: WebSocketConstructor | undefined;
+  readonly fetch: Fetch | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: Random | undefined;
+}
+
+const READING_INTERVAL_MS = 1_000;
+/** The server is heard each second; after this long what is shown may be old, and says so. */
+const QUIET_MS = 3_000;
+
+export class StreamEngine {
+  readonly #parts: EngineParts;
+  readonly #clock: Clock;
+  readonly #views = new Map<string, EngineView>();
+  /** By the server's view id; two queries that differ here may be one view there. */
+  readonly #seated = new Map<string, Set<EngineView>>();
+  readonly #requests: Requests;
+  readonly #credentials = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  readonly #fetches = new Map<number, AbortController>();
+  readonly #credit = new CreditPolicy();
+  readonly #meter = new Meter();
+  readonly #http: HttpScheduler;
+  #connection: Connection | undefined;
+  #config: EngineConfig | undefined;
+  #identified: readonly EngineView[] = [];
+  #nextId = 1;
+  #seq = 0;
+  /** The seq of the last watermark without `behind`; deltas alone never advance it. */
+  #lastWholeSeq: number | undefined;
+  #epoch: string | undefined;
+  #asOf: number | undefined;
+  #serverTimeMs: number | undefined;
+  #heardMs = Number.NEGATIVE_INFINITY;
+  #isQuiet = false;
+  #turns = 0;
+  #turnsSinceCommit = 0;
+  #gaps = 0;
+  #drifts = 0;
+  /** The page has not shown the last commit yet. */
+  #isPageBusy = false;
+  #reading: Cancel | undefined;
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    this.#clock = parts.clock ?? systemClock;
+    this.#requests = new Requests(this.#clock);
+    const { fetch } = parts;
+    this.#http = new HttpScheduler((url, init) => (fetch === undefined ? Promise.reject(new Error("this platform has no fetch")) : fetch(url, init)));
+  }
+
+  handle(message: ToEngine): void {
+    switch (message.kind) {
+      case "configure":
+        return this.#configure(message.config);
+      case "connect":
+        return this.#connection?.start();
+      case "open":
+        return this.#open(new EngineView(message.id, message.query));
+      case "close":
+        return this.#close(message.id);
+      case "ack":
+        this.#isPageBusy = false;
+        return this.#publish();
+      case "hidden":
+        return this.#connection?.setHidden(message.isHidden);
+      case "network":
+        return this.#connection?.networkChanged(message.isBack);
+      case "credentials":
+        return this.#onCredentials(message);
+      case "fetch":
+        void this.#fetch(message);
+        return;
+      case "abort":
+        return this.#fetches.get(message.id)?.abort();
+      case "stop":
+        this.#reading?.();
+        return this.#connection?.stop();
+    }
+  }
+
+  #configure(config: EngineConfig): void {
+    assert(this.#connection === undefined, "an engine is configured once");
+    const { WebSocket, fetch, random = systemRandom } = this.#parts;
+    this.#config = config;
+    this.#connection = new Connection({
+      config, WebSocket, fetch, random, clock: this.#clock, http: this.#http,
+      credentials: () => this.#askCredentials(),
+      subscriptions: () => this.#subscriptions(),
+      onMessage: (message, bytes) => this.#receive(message, bytes),
+      onInvalid: (reason) => this.#onInvalid(reason),
+      onState: (state) => this.#onState(state),
+      onHeartbeat: () => this.#onHeartbeat(),
+    });
+    this.#tick();
+  }
+
+  #askCredentials(): Promise<unknown> {
+    const id = this.#nextId++;
+    return new Promise((resolve, reject) => {
+      this.#credentials.set(id, { resolve, reject });
+      this.#parts.post({ kind: "credentials", id });
+    });
+  }
+
+  #onCredentials({ id, value, error }: ToEngine & { kind: "credentials" }): void {
+    const waiting = this.#credentials.get(id);
+    this.#credentials.delete(id);
+    if (error === undefined) waiting?.resolve(value);
+    else waiting?.reject(new Error(error));
+  }
+
+  async #fetch({ id, url, purpose, headers }: ToEngine & { kind: "fetch" }): Promise<void> {
+    const abort = new AbortController();
+    this.#fetches.set(id, abort);
+    try {
+      const response = await this.#http.request(purpose, url, { headers }, abort.signal);
+      this.#parts.post({ kind: "fetched", id, status: response.status, body: await response.text() });
+    } catch {
+      this.#parts.post({ kind: "fetched", id, status: 0, body: "" });
+    } finally {
+      this.#fetches.delete(id);
+    }
+  }
+
+  #open(view: EngineView): void {
+    this.#views.set(view.id, view);
+    const state = this.#connection?.state;
+    if (state !== undefined) view.setReachability(reachabilityOf(state));
+    this.#connection?.start();
+    if (state?.kind === "open") this.#subscribe([view]);
+  }
+
+  #close(id: string): void {
+    const view = this.#views.get(id);
+    this.#views.delete(id);
+    if (view !== undefined) this.#unseat(view);
+  }
+
+  #unseat(view: EngineView): void {
+    const sharers = view.viewId === undefined ? undefined : this.#seated.get(view.viewId);
+    if (view.viewId === undefined || sharers?.delete(view) !== true || sharers.size > 0) return;
+    this.#seated.delete(view.viewId);
+    this.#connection?.send({ op: "UNSUBSCRIBE", views: [view.viewId] });
+  }
+
+  /** As many subscriptions as one frame takes; the rest follows after READY. */
+  #subscriptions() {
+    this.#identified = batchesOf([...this.#views.values()])[0] ?? [];
+    return { list: this.#identified.map(({ request }) => request), lastSeq: this.#lastWholeSeq };
+  }
+
+  #subscribe(views: readonly EngineView[]): void {
+    // The next poll names every view.
+    if (this.#connection?.isPolling === true) return this.#connection.send({ op: "SUBSCRIBE", subscriptions: [] });
+    for (const batch of batchesOf(views)) {
+      const id = this.#requests.add(batch);
+      this.#connection?.send({ op: "SUBSCRIBE", id, subscriptions: batch.map(({ request }) => request) });
+    }
+  }
+
+  #receive(message: DownMessage, bytes: number): void {
+    this.#meter.noteBytes(bytes);
+    if (message.op === "ERROR") return this.#onError(message);
+    if (message.op !== "DISPATCH") return;
+    switch (message.type) {
+      case "READY":
+      case "RESUMED":
+        return this.#onReady(message.epoch);
+      case "SUBSCRIBED":
+        return this.#onSubscribed(message);
+      case "SNAPSHOT":
+        for (const view of this.#addressed(message.view ?? message.channel)) {
+          if (view.rows.stageSnapshot(message) === "gap") this.#resync(view, "gap");
+          else if (view.rows.stagedRows > this.#rowsMax) this.#narrow(view);
+        }
+        return;
+      case "DELTA_BATCH":
+        for (const view of this.#addressed(message.view ?? message.channel)) {
+          if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
+        }
+        return;
+      case "CHANNEL_STATUS":
+        for (const view of this.#views.values()) if (view.query.channel === message.channel) view.setChannelStatus(message);
+        return;
+      case "WATERMARK":
+        return this.#onWatermark(message);
+      // What a notice speaks of comes with it; there is nothing to do but to know.
+      case "NOTICE":
+        return;
+    }
+  }
+
+  /** The views that a frame is for. One that nobody here wants is ended, unless its answer is still to come. */
+  #addressed(viewId: string): readonly EngineView[] {
+    const views = this.#seated.get(viewId);
+    if (views === undefined && this.#requests.size === 0) this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
+    return [...(views ?? [])];
+  }
+
+  #onReady(epoch: string): void {
+    this.#epoch = epoch;
+    this.#heardMs = this.#clock.monotonic();
+    if (this.#connection?.isPolling === true) return;
+    this.#connection?.send({ op: "CREDIT", turns: this.#credit.grant() });
+    // Views that were opened while IDENTIFY was on its way, or did not fit into it.
+    const missing = [...this.#views.values()].filter((view) => !this.#identified.includes(view));
+    if (missing.length > 0) this.#subscribe(missing);
+  }
+
+  #onSubscribed(message: Subscribed): void {
+    const view = message.id === undefined ? this.#identified[message.index] : this.#requests.answered(message.id, message.index);
+    if (view === undefined || this.#views.get(view.id) !== view) {
+      if (!this.#seated.has(message.view)) this.#connection?.send({ op: "UNSUBSCRIBE", views: [message.view] });
+      return;
+    }
+    const sharers = this.#seated.get(message.view);
+    if (sharers === undefined) this.#seated.set(message.view, new Set([view]));
+    else sharers.add(view);
+    view.seated(message);
+  }
+
+  #onError({ id, index, code, message }: ErrorMessage): void {
+    if (index === undefined) return;
+    const view = id === undefined ? this.#identified[index] : this.#requests.answered(id, index);
+    view?.failed({ code, message });
+    this.#publish();
+  }
+
+  #onWatermark(watermark: Watermark): void {
+    const startMs = this.#clock.monotonic();
+    const { seq, as_of, behind, server_time_unix_ms } = watermark;
+    this.#heardMs = startMs;
+    this.#hush(false);
+    this.#credit.noteTurn(startMs);
+    this.#turns++;
+    this.#turnsSinceCommit++;
+    this.#seq = seq;
+    if (behind === undefined) this.#lastWholeSeq = seq;
+    this.#serverTimeMs = server_time_unix_ms;
+    this.#asOf = Math.min(server_time_unix_ms, ...Object.values(as_of));
+    let rows = 0;
+    for (const [viewId, views] of this.#seated) {
+      const isBehind = behind?.includes(viewId) === true;
+      for (const view of views) {
+        const result = isBehind ? view.commitBehind() : view.commit(seq, as_of, server_time_unix_ms);
+        rows += result?.changed ?? 0;
+        if (result?.hasDrifted === true) this.#resync(view, "drift");
+        if (view.rows.size > this.#rowsMax) this.#narrow(view);
+      }
+    }
+    const nowMs = this.#clock.now();
+    this.#meter.noteRows(rows);
+    this.#meter.noteApply(nowMs, this.#clock.monotonic() - startMs);
+    if (watermark.oldest_commit_unix_ms !== undefined && rows > 0) {
+      this.#meter.noteLatency(nowMs, nowMs + (this.#connection?.clockOffsetMs ?? 0) - watermark.oldest_commit_unix_ms);
+    }
+    this.#publish();
+  }
+
+  /** Asks for one view again: from where it stands, or, when its rows don't add up, from the start. */
+  #resync(view: EngineView, reason: ResyncReason): void {
+    if (reason === "drift") {
+      this.#drifts++;
+      view.distrust();
+    } else {
+      this.#gaps++;
+      view.fellBehind();
+    }
+    const { viewId, cursor } = view;
+    if (viewId !== undefined) this.#seated.get(viewId)?.delete(view);
+    if (viewId === undefined || this.#connection?.isPolling === true) return this.#subscribe([view]);
+    const id = this.#requests.add([view]);
+    this.#connection?.send({ op: "RESYNC", id, view: viewId, reason, ...(cursor && { seq: cursor.seq }) });
+  }
+
+  /** The view is larger than this client may hold: ask for its first rows only, and say so. */
+  #narrow(view: EngineView): void {
+    if (view.narrowedTo !== undefined) return;
+    this.#unseat(view);
+    view.rows.discardStaged();
+    view.narrowedTo = this.#rowsMax;
+    this.#subscribe([view]);
+  }
+
+  #onInvalid(reason: InvalidSessionReason): void {
+    this.#lastWholeSeq = undefined;
+    // Rows held under rights that have changed are not shown while it is found out which may stay.
+    if (reason === "revoked") for (const view of this.#views.values()) view.forget();
+    this.#publish();
+  }
+
+  #onState(state: ConnectionState): void {
+    const isSame = state.kind === "identifying" && state.isClimbing;
+    if (state.kind !== "open") {
+      this.#requests.clear();
+      this.#seated.clear();
+    }
+    const reachability = reachabilityOf(state);
+    for (const view of this.#views.values()) {
+      if (state.kind !== "open") view.rows.discardStaged();
+      if (!isSame) view.setReachability(reachability);
+    }
+    this.#publish();
+    this.#postReading();
+  }
+
+  /** What may have been lost on the way up is said again. */
+  #onHeartbeat(): void {
+    if (this.#connection?.isPolling === true) return;
+    if (!this.#isPageBusy) this.#connection?.send({ op: "CREDIT", turns: this.#credit.grant(this.#credit.left) });
+    const overdue = this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view);
+    if (overdue.length > 0) this.#subscribe(overdue);
+  }
+
+  /** Tells the page everything that it has not been told, if it has shown the last of it. */
+  #publish(): void {
+    if (this.#isPageBusy) return;
+    const views = [...this.#views.values()].filter(({ hasNews }) => hasNews).map((view) => view.takeNews());
+    if (views.length > 0) {
+      this.#isPageBusy = true;
+      const turns = this.#turnsSinceCommit;
+      this.#turnsSinceCommit = 0;
+      this.#parts.post({ kind: "commit", views, turns });
+      return;
+    }
+    const turns = this.#connection?.isPolling === true ? undefined : this.#credit.replenish();
+    if (turns !== undefined) this.#connection?.send({ op: "CREDIT", turns });
+  }
+
+  #tick(): void {
+    if (this.#connection?.state.kind === "open" && this.#clock.monotonic() - this.#heardMs > QUIET_MS && !this.#connection.isPolling) this.#hush(true);
+    this.#postReading();
+    this.#reading = this.#clock.after(READING_INTERVAL_MS, () => this.#tick());
+  }
+
+  #hush(isQuiet: boolean): void {
+    if (this.#isQuiet === isQuiet) return;
+    this.#isQuiet = isQuiet;
+    const reachability = { isOpen: !isQuiet, reason: isQuiet ? "nothing is heard from the server" : undefined };
+    for (const view of this.#views.values()) view.setReachability(reachability);
+    this.#publish();
+  }
+
+  #postReading(): void {
+    if (this.#connection === undefined) return;
+    const { state, carrier, roundTripMs, clockOffsetMs } = this.#connection;
+    const nowMs = this.#clock.now();
+    let queueDepth = 0;
+    for (const { rows } of this.#views.values()) queueDepth += rows.pending;
+    this.#parts.post({
+      kind: "connection",
+      reading: {
+        ...this.#meter.read(nowMs),
+        state, transport: carrier, roundTripMs, clockOffsetMs, queueDepth,
+        seq: this.#seq,
+        epoch: this.#epoch,
+        asOf: this.#asOf,
+        serverTimeMs: this.#serverTimeMs,
+        lagMs: this.#serverTimeMs === undefined ? undefined : Math.max(0, nowMs + clockOffsetMs - this.#serverTimeMs),
+        gaps: this.#gaps,
+        drifts: this.#drifts,
+        turns: this.#turns,
+        requestsPending: this.#http.pending,
+      },
+    });
+  }
+
+  get #rowsMax(): number {
+    return this.#config?.rowsMax ?? 0;
+  }
+}
