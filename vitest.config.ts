@@ -17,6 +17,15 @@ export default defineConfig({
       {
         extends: true,
         test: {
+          name: "simulator",
+          include: ["sim/**/*.test.ts"],
+          testTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
           name: "postgres",
           include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
           testTimeout: 120_000,

@@ -15,7 +15,7 @@ import { EngineHost, type LoadEngine, type WorkerLike } from "./host.ts";
 import type { Fetch } from "./http-scheduler.ts";
 import { ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import { platformPacing, type Pacing } from "./pacing.ts";
-import type { CarrierName, Commit, ConnectionReading, RequestKind, ToPage } from "./port.ts";
+import type { CarrierName, Commit, ConnectionReading, Position, RequestKind, ToPage } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 
@@ -106,6 +106,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #nextId = 1;
   #reading = NOTHING_READ;
   #metrics: UiMetrics | undefined;
+  #position: Position | undefined;
   #isStopped = false;
 
   constructor(options: ClientOptions) {
@@ -200,6 +201,11 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     getSnapshot: () => (this.#metrics ??= this.#ui.read(this.#reading)),
   };
 
+  /** Where every live view of this page stands; undefined before the first turn. */
+  get position(): Position | undefined {
+    return this.#position;
+  }
+
   /** Whether the stream is followed in a Web Worker. */
   get isInWorker(): boolean {
     return this.#host.isInWorker;
@@ -259,8 +265,9 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     }
   }
 
-  #apply({ views, turns }: Commit): void {
+  #apply({ views, turns, position }: Commit): void {
     if (this.#isStopped) return;
+    this.#position = position;
     const startMs = this.#clock.monotonic();
     const changed: ViewCore[] = [];
     for (const news of views) {

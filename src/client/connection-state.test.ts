@@ -8,7 +8,7 @@ const STATES: { readonly [K in Kind]: ConnectionState & { kind: K } } = {
   idle: { kind: "idle" },
   connecting: { kind: "connecting", attempt: 2 },
   greeting: { kind: "greeting", attempt: 2 },
-  identifying: { kind: "identifying", attempt: 2, isClimbing: false },
+  identifying: { kind: "identifying", attempt: 2, isSeamless: false },
   open: { kind: "open", sinceMs: 5 },
   waiting: { kind: "waiting", attempt: 2, retryAtMs: 9, reason: "lost" },
   refused: { kind: "refused", reason: "no" },

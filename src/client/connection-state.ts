@@ -17,8 +17,8 @@ export type ConnectionState =
   | { readonly kind: "idle" }
   | { readonly kind: "connecting"; readonly attempt: number }
   | { readonly kind: "greeting"; readonly attempt: number }
-  /** `isClimbing`: from one carrier to a better one, while what is shown is as good as before. */
-  | { readonly kind: "identifying"; readonly attempt: number; readonly isClimbing: boolean }
+  /** `isSeamless`: on from an open connection, while what is shown is as good as before. */
+  | { readonly kind: "identifying"; readonly attempt: number; readonly isSeamless: boolean }
   | { readonly kind: "open"; readonly sinceMs: number }
   | { readonly kind: "waiting"; readonly attempt: number; readonly retryAtMs: number; readonly reason: string }
   | { readonly kind: "refused"; readonly reason: string }
@@ -71,12 +71,12 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
     case "opened":
       return state.kind === "connecting" ? { kind: "greeting", attempt: state.attempt } : state;
     case "hello":
-      return state.kind === "greeting" ? { kind: "identifying", attempt: state.attempt, isClimbing: false } : state;
+      return state.kind === "greeting" ? { kind: "identifying", attempt: state.attempt, isSeamless: false } : state;
     case "ready":
       return state.kind === "identifying" ? { kind: "open", sinceMs: circumstances.nowMs } : state;
     case "invalid":
       if (state.kind === "identifying") return { ...state };
-      return state.kind === "open" ? { kind: "identifying", attempt: 0, isClimbing: false } : state;
+      return state.kind === "open" ? { kind: "identifying", attempt: 0, isSeamless: true } : state;
     case "closed":
       if (!isConnected(state)) return state;
       if (event.code === CLOSE.unauthenticated) return { kind: "refused", reason: "The server did not accept the credentials." };
@@ -86,7 +86,7 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
     case "reconnect":
       return isConnected(state) ? waiting(state, "the server is stopping", event.retryAfterMs * (1 + circumstances.chance), circumstances) : state;
     case "climbed":
-      return state.kind === "open" ? { kind: "identifying", attempt: 0, isClimbing: true } : state;
+      return state.kind === "open" ? { kind: "identifying", attempt: 0, isSeamless: true } : state;
     case "retry":
     case "online":
       return state.kind === "waiting" ? { kind: "connecting", attempt: state.attempt } : state;

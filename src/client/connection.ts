@@ -6,6 +6,7 @@
 import type { Cancel, Clock } from "../std/clock.ts";
 import { messageOf } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
+import { CLOSE } from "../protocol/close-codes.ts";
 import type { DownMessage } from "../protocol/down.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { SubscriptionRequest } from "../protocol/messages/subscribe.ts";
@@ -26,8 +27,8 @@ export interface ConnectionOptions {
   readonly random: Random;
   /** Asked anew for each connection. */
   readonly credentials: () => Promise<unknown>;
-  /** What to subscribe to, at the moment when it is said, and the last seq at which nothing was behind. */
-  readonly subscriptions: () => { readonly list: readonly SubscriptionRequest[]; readonly lastSeq: number | undefined };
+  /** What to subscribe to at the moment when it is said, each with its cursor. */
+  readonly subscriptions: () => readonly SubscriptionRequest[];
   /** Frames of the stream; `bytes` is the length of the text. */
   readonly onMessage: (message: DownMessage, bytes: number) => void;
   readonly onInvalid: (reason: InvalidSessionReason) => void;
@@ -58,6 +59,7 @@ export class Connection {
   #heartbeat: Cancel | undefined;
   #silence: Cancel | undefined;
   #climb: Cancel | undefined;
+  #silenceDueMs = 0;
   #heartbeatMs = 15_000;
   #clockOffsetMs = 0;
   #roundTripMs: number | undefined;
@@ -225,15 +227,17 @@ export class Connection {
   }
 
   #identification(credentials: unknown): UpMessage {
-    const { list, lastSeq } = this.#options.subscriptions();
+    const subscriptions = this.#options.subscriptions();
     const auth = credentials === undefined ? {} : { auth: credentials };
-    if (this.#token === undefined) return { op: "IDENTIFY", ...auth, subscriptions: list };
-    return { op: "RESUME", session_id: this.#token, ...(lastSeq !== undefined && { last_seq: lastSeq }), ...auth, subscriptions: list };
+    if (this.#token === undefined) return { op: "IDENTIFY", ...auth, subscriptions };
+    // Without `last_seq`: it would speak for views that have been opened since, too.
+    return { op: "RESUME", session_id: this.#token, ...auth, subscriptions };
   }
 
   #receive(text: string): void {
     if (this.#state.kind === "open") this.#armSilence();
-    const message = JSON.parse(text) as DownMessage;
+    const message = parseDown(text);
+    if (message === undefined) return this.#on({ kind: "closed", code: CLOSE.badMessage, reason: "a frame could not be understood" });
     switch (message.op) {
       case "HELLO":
         this.#heartbeatMs = message.heartbeat_interval_ms;
@@ -252,7 +256,9 @@ export class Connection {
           this.#token = message.session_id;
           this.#on({ kind: "ready" });
         }
-        return this.#options.onMessage(message, text.length);
+        // Without READY it is not known of which history the rest speaks.
+        if (this.#state.kind === "open") this.#options.onMessage(message, text.length);
+        return;
       case "ERROR":
         return this.#options.onMessage(message, text.length);
     }
@@ -286,16 +292,19 @@ export class Connection {
   #sendHeartbeat(): void {
     if (this.isPolling) return;
     this.send({ op: "HEARTBEAT", client_time_unix_ms: this.#options.clock.now() });
-    this.#armSilence(GRACE_MS);
+    // What is due sooner stays: many heartbeats without an answer are no sign of life.
+    if (this.#silenceDueMs > this.#options.clock.monotonic() + GRACE_MS) this.#armSilence(GRACE_MS);
   }
 
   #armSilence(limitMs = this.#heartbeatMs + GRACE_MS): void {
     if (!isConnected(this.#state)) return;
+    const { clock } = this.#options;
     this.#silence?.();
     this.#silence = undefined;
     // A poll that rests while the page is hidden hears nothing.
     if (this.isPolling && this.#isHidden) return;
-    this.#silence = this.#options.clock.after(limitMs, () => this.#on({ kind: "silent" }));
+    this.#silenceDueMs = clock.monotonic() + limitMs;
+    this.#silence = clock.after(limitMs, () => this.#on({ kind: "silent" }));
   }
 
   /** From a fallback, tries the best carrier now and then beside it, and changes over when it says HELLO. */
@@ -338,5 +347,14 @@ export class Connection {
     this.#socket = undefined;
     this.#candidate = undefined;
     for (const socket of sockets) socket?.close();
+  }
+}
+
+/** Undefined for what is not whole. */
+function parseDown(text: string): DownMessage | undefined {
+  try {
+    return JSON.parse(text) as DownMessage;
+  } catch {
+    return undefined;
   }
 }

@@ -85,8 +85,9 @@ export class EngineView {
 
   /** The rows can't be trusted, or may not be shown: the next request starts from nothing. */
   distrust(): void {
-    this.#origin = undefined;
     this.fellBehind();
+    this.#origin = undefined;
+    this.#seq = -1;
   }
 
   forget(): void {
@@ -109,6 +110,7 @@ export class EngineView {
   /** Applies the turn. */
   commit(seq: number, asOf: Readonly<Record<string, number>>, serverTimeMs: number): CommitResult {
     const result = this.rows.commit();
+    if (result.fault !== undefined) return result;
     this.#origin = this.#nextOrigin;
     this.#seq = seq;
     const source = this.#channel?.source;
@@ -129,15 +131,22 @@ export class EngineView {
       this.#origin = this.#nextOrigin;
       this.#seq = this.rows.seq;
     }
-    if (result !== undefined || !this.#isBehind) this.hasNews = true;
-    this.#isBehind = true;
+    if (result !== undefined) this.hasNews = true;
+    this.leftBehind();
     return result;
   }
 
-  fellBehind(): void {
-    this.rows.discardStaged();
+  /** The page moves on, and this view stays where it is. */
+  leftBehind(): void {
     if (!this.#isBehind) this.hasNews = true;
     this.#isBehind = true;
+  }
+
+  /** Frames are missing: the rows are as of the last that were applied, whatever watermarks have said. */
+  fellBehind(): void {
+    this.rows.discardStaged();
+    this.#seq = this.rows.seq;
+    this.leftBehind();
   }
 
   #state(): ViewState {
@@ -146,6 +155,7 @@ export class EngineView {
       error: this.#error,
       asOf: this.#asOf,
       seq: this.#seq,
+      epoch: this.#origin?.epoch,
       isPartial: this.#channel?.partial === true || this.narrowedTo !== undefined,
       channelRows: this.#channel?.rows,
       total: this.#channel?.total,

@@ -20,6 +20,7 @@ interface Entry {
   readonly resolve: (response: Response) => void;
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
+  readonly onAbort: () => void;
   /** Of the attempt under way. */
   abort: AbortController;
   wasOvertaken: boolean;
@@ -44,8 +45,8 @@ export class HttpScheduler {
   /** As `fetch`, whose body has been read when it resolves for low priorities' sake: see `text()`. */
   request(kind: RequestKind, url: string, init: RequestInit = {}, signal?: AbortSignal): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const entry: Entry = { kind, url, init, resolve, reject, signal, abort: new AbortController(), wasOvertaken: false };
-      signal?.addEventListener("abort", () => this.#drop(entry), { once: true });
+      const entry: Entry = { kind, url, init, resolve, reject, signal, abort: new AbortController(), wasOvertaken: false, onAbort: () => this.#drop(entry) };
+      signal?.addEventListener("abort", entry.onAbort, { once: true });
       this.#pending[kind]++;
       if (!IS_LOW[kind]) {
         if (kind === "detail") this.#overtake();
@@ -96,6 +97,7 @@ export class HttpScheduler {
 
   #settle(entry: Entry): void {
     this.#pending[entry.kind]--;
+    entry.signal?.removeEventListener("abort", entry.onAbort);
     if (this.#low === entry) this.#low = undefined;
   }
 
@@ -106,7 +108,7 @@ export class HttpScheduler {
       return;
     }
     this.#waiting.splice(index, 1);
-    this.#pending[entry.kind]--;
+    this.#settle(entry);
     entry.reject(entry.signal?.reason);
   }
 }

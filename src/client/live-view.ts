@@ -30,7 +30,7 @@ export interface PinnedRow<R = Row> {
 const PINS_MAX = 100;
 
 const NOT_STARTED: ViewState = {
-  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, isPartial: false, channelRows: undefined, total: undefined,
+  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isPartial: false, channelRows: undefined, total: undefined,
 };
 
 export class ViewCore {

@@ -51,9 +51,17 @@ export type ToPage =
   | { readonly kind: "credentials"; readonly id: number }
   | { readonly kind: "fetched"; readonly id: number; readonly status: number; readonly body: string };
 
+/** A place in a history of commits. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
 /** All views that have news, as of one position. */
 export interface Commit {
   readonly kind: "commit";
+  /** Where every live view stands, also those without news; undefined before the first turn. */
+  readonly position: Position | undefined;
   readonly views: readonly ViewNews[];
   /** Turns that came since the last commit. */
   readonly turns: number;
@@ -88,8 +96,9 @@ export interface ViewState {
   readonly error: ViewError | undefined;
   /** Unix milliseconds up to which the rows are known to be complete; moves about once a second. */
   readonly asOf: number | undefined;
-  /** The page's position when the view was last part of it. */
+  /** The position that the rows are as of, and the history that it is a position in. */
   readonly seq: number;
+  readonly epoch: string | undefined;
   /** The channel holds only part of its table, or the client only part of the view. */
   readonly isPartial: boolean;
   /** Rows that the channel holds, and rows of the whole table where the server knows. */

@@ -37,9 +37,16 @@ export class Requests {
     return this.#waiting.size;
   }
 
+  /** Whether an answer for this view is still to come. */
+  has(view: EngineView): boolean {
+    for (const { views } of this.#waiting.values()) if (views.includes(view)) return true;
+    return false;
+  }
+
   /** Returns the id to ask with. */
   add(views: readonly EngineView[]): number {
     const id = this.#nextId++;
+    if (views.length === 0) return id;
     this.#waiting.set(id, { sinceMs: this.#clock.monotonic(), views: [...views] });
     return id;
   }

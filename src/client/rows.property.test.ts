@@ -65,7 +65,7 @@ describe("the rows", () => {
             if (fate === "sent twice") for (const frame of frames) expect(store.stageDelta(frame)).toBe("old");
           }
           store.stageDelta({ op: "DISPATCH", type: "DELTA_BATCH", channel: "c", prev_seq: view.rows.lastSeq, seq: view.rows.lastSeq, patch: { upsert: [], remove: [] }, digest: view.rows.digest(1_000) ?? "", watermark: { latest_ingest_seq: 0 } });
-          expect(store.commit().hasDrifted).toBe(false);
+          expect(store.commit().fault).toBeUndefined();
           cursor = replica.seq;
           // A page that is slow takes several turns at once.
           if (isPageBusy && index < steps.length - 1) return;
@@ -123,6 +123,16 @@ describe("the rows", () => {
     expect(store.stageDelta(delta(5, 6, { part: 2 }))).toBe("gap");
   });
 
+  it("take no part for the whole, whatever the watermark says", () => {
+    const store = begun();
+    expect(store.commit().fault).toBe("gap");
+    store.stageSnapshot(snapshot(5, 0, false, "a"));
+    store.commit();
+    store.stageSnapshot(snapshot(8, 0, true, "b"));
+    expect(store.commit().fault).toBe("gap");
+    expect([keysOf(store), store.seq]).toEqual([["a"], 5]);
+  });
+
   it("show nothing of a turn before its commit, nor of one whose connection was lost", () => {
     const store = begun();
     store.stageSnapshot(snapshot(5, 0, true, "a"));
@@ -144,12 +154,12 @@ describe("the rows", () => {
     store.stageSnapshot(snapshot(5, 0, false, "a"));
     const sum = digestText(replaceHash(0, 0, rowHash(JSON.stringify({ id: "a" }))));
     store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: sum }));
-    expect(store.commit().hasDrifted).toBe(false);
+    expect(store.commit().fault).toBeUndefined();
     store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: "1" }));
-    expect(store.commit().hasDrifted).toBe(true);
+    expect(store.commit().fault).toBe("drift");
     store.stageDelta(delta(5, 6));
     // Of an older position: it says nothing of this one.
     expect(store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: "1" }))).toBe("old");
-    expect(store.commit().hasDrifted).toBe(false);
+    expect(store.commit().fault).toBeUndefined();
   });
 });

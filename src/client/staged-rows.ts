@@ -6,6 +6,7 @@
  */
 import { digestText, replaceHash, rowHash } from "../protocol/digest.ts";
 import type { DeltaBatch } from "../protocol/messages/delta-batch.ts";
+import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Snapshot } from "../protocol/messages/snapshot.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 
@@ -15,8 +16,8 @@ export type StageResult = "staged" | "old" | "gap";
 export interface CommitResult {
   /** Rows that changed. */
   readonly changed: number;
-  /** The rows do not add up to the server's digest. */
-  readonly hasDrifted: boolean;
+  /** What makes it necessary to ask for the view again: frames are missing, or the rows don't add up to the server's digest. */
+  readonly fault: ResyncReason | undefined;
 }
 
 export interface RowChanges {
@@ -121,17 +122,21 @@ export class StagedRows {
     this.discardStaged();
   }
 
-  /** Applies what is staged. */
+  /** Applies what is staged, at the end of a turn that is said to be whole. */
   commit(): CommitResult {
+    if (this.#staged.at(-1)?.more === true || this.#stagedSeq < 0) {
+      this.discardStaged();
+      return { changed: 0, fault: "gap" };
+    }
     let changed = 0;
-    let hasDrifted = false;
+    let fault: ResyncReason | undefined;
     for (const frame of this.#foldSnapshots()) {
-      if (frame.type === "DELTA_BATCH" && frame.digest !== undefined) hasDrifted ||= this.#digest() !== frame.digest;
-      else changed += this.#apply(frame);
+      if (frame.type === "SNAPSHOT" || frame.digest === undefined) changed += this.#apply(frame);
+      else if (this.#digest() !== frame.digest) fault = "drift";
     }
     this.#staged = [];
     this.#seq = this.#stagedSeq;
-    return { changed, hasDrifted };
+    return { changed, fault };
   }
 
   /** What changed since this was last called, each key once at its present value. */

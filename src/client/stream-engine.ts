@@ -10,6 +10,7 @@ import type { DownMessage } from "../protocol/down.ts";
 import type { ErrorMessage } from "../protocol/messages/error.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../protocol/messages/resync.ts";
+import type { SubscriptionRequest } from "../protocol/messages/subscribe.ts";
 import type { Subscribed } from "../protocol/messages/subscribed.ts";
 import type { Watermark } from "../protocol/messages/watermark.ts";
 import { Connection } from "./connection.ts";
@@ -18,7 +19,7 @@ import { CreditPolicy } from "./credit.ts";
 import { EngineView, reachabilityOf } from "./engine-view.ts";
 import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
 import { Meter } from "./meter.ts";
-import type { EngineConfig, ToEngine, ToPage } from "./port.ts";
+import type { EngineConfig, Position, ToEngine, ToPage } from "./port.ts";
 import { batchesOf, Requests } from "./requests.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 
@@ -48,11 +49,10 @@ export class StreamEngine {
   readonly #http: HttpScheduler;
   #connection: Connection | undefined;
   #config: EngineConfig | undefined;
-  #identified: readonly EngineView[] = [];
+  /** The request that the last IDENTIFY or RESUME was. */
+  #identified = 0;
   #nextId = 1;
-  #seq = 0;
-  /** The seq of the last watermark without `behind`; deltas alone never advance it. */
-  #lastWholeSeq: number | undefined;
+  #position: Position | undefined;
   #epoch: string | undefined;
   #asOf: number | undefined;
   #serverTimeMs: number | undefined;
@@ -170,9 +170,11 @@ export class StreamEngine {
   }
 
   /** As many subscriptions as one frame takes; the rest follows after READY. */
-  #subscriptions() {
-    this.#identified = batchesOf([...this.#views.values()])[0] ?? [];
-    return { list: this.#identified.map(({ request }) => request), lastSeq: this.#lastWholeSeq };
+  #subscriptions(): readonly SubscriptionRequest[] {
+    const views = batchesOf([...this.#views.values()])[0] ?? [];
+    this.#requests.clear();
+    this.#identified = this.#requests.add(views);
+    return views.map(({ request }) => request);
   }
 
   #subscribe(views: readonly EngineView[]): void {
@@ -226,15 +228,16 @@ export class StreamEngine {
   #onReady(epoch: string): void {
     this.#epoch = epoch;
     this.#heardMs = this.#clock.monotonic();
-    if (this.#connection?.isPolling === true) return;
+    // Each poll's answer seats its views anew.
+    if (this.#connection?.isPolling === true) return this.#seated.clear();
     this.#connection?.send({ op: "CREDIT", turns: this.#credit.grant() });
     // Views that were opened while IDENTIFY was on its way, or did not fit into it.
-    const missing = [...this.#views.values()].filter((view) => !this.#identified.includes(view));
+    const missing = [...this.#views.values()].filter((view) => !this.#requests.has(view));
     if (missing.length > 0) this.#subscribe(missing);
   }
 
   #onSubscribed(message: Subscribed): void {
-    const view = message.id === undefined ? this.#identified[message.index] : this.#requests.answered(message.id, message.index);
+    const view = this.#requests.answered(message.id ?? this.#identified, message.index);
     if (view === undefined || this.#views.get(view.id) !== view) {
       if (!this.#seated.has(message.view)) this.#connection?.send({ op: "UNSUBSCRIBE", views: [message.view] });
       return;
@@ -247,8 +250,7 @@ export class StreamEngine {
 
   #onError({ id, index, code, message }: ErrorMessage): void {
     if (index === undefined) return;
-    const view = id === undefined ? this.#identified[index] : this.#requests.answered(id, index);
-    view?.failed({ code, message });
+    this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
     this.#publish();
   }
 
@@ -260,8 +262,7 @@ export class StreamEngine {
     this.#credit.noteTurn(startMs);
     this.#turns++;
     this.#turnsSinceCommit++;
-    this.#seq = seq;
-    if (behind === undefined) this.#lastWholeSeq = seq;
+    this.#position = { epoch: this.#epoch ?? "", seq };
     this.#serverTimeMs = server_time_unix_ms;
     this.#asOf = Math.min(server_time_unix_ms, ...Object.values(as_of));
     let rows = 0;
@@ -270,10 +271,11 @@ export class StreamEngine {
       for (const view of views) {
         const result = isBehind ? view.commitBehind() : view.commit(seq, as_of, server_time_unix_ms);
         rows += result?.changed ?? 0;
-        if (result?.hasDrifted === true) this.#resync(view, "drift");
+        if (result?.fault !== undefined) this.#resync(view, result.fault);
         if (view.rows.size > this.#rowsMax) this.#narrow(view);
       }
     }
+    for (const view of this.#views.values()) if (view.viewId === undefined || this.#seated.get(view.viewId)?.has(view) !== true) view.leftBehind();
     const nowMs = this.#clock.now();
     this.#meter.noteRows(rows);
     this.#meter.noteApply(nowMs, this.#clock.monotonic() - startMs);
@@ -296,7 +298,9 @@ export class StreamEngine {
     if (viewId !== undefined) this.#seated.get(viewId)?.delete(view);
     if (viewId === undefined || this.#connection?.isPolling === true) return this.#subscribe([view]);
     const id = this.#requests.add([view]);
-    this.#connection?.send({ op: "RESYNC", id, view: viewId, reason, ...(cursor && { seq: cursor.seq }) });
+    // A position in another history, or in another view, is none here.
+    const isUsable = cursor?.epoch === this.#epoch && cursor?.view === viewId;
+    this.#connection?.send({ op: "RESYNC", id, view: viewId, reason, ...(isUsable && cursor && { seq: cursor.seq }) });
   }
 
   /** The view is larger than this client may hold: ask for its first rows only, and say so. */
@@ -309,14 +313,13 @@ export class StreamEngine {
   }
 
   #onInvalid(reason: InvalidSessionReason): void {
-    this.#lastWholeSeq = undefined;
     // Rows held under rights that have changed are not shown while it is found out which may stay.
     if (reason === "revoked") for (const view of this.#views.values()) view.forget();
     this.#publish();
   }
 
   #onState(state: ConnectionState): void {
-    const isSame = state.kind === "identifying" && state.isClimbing;
+    const isSeamless = state.kind === "identifying" && state.isSeamless;
     if (state.kind !== "open") {
       this.#requests.clear();
       this.#seated.clear();
@@ -324,7 +327,7 @@ export class StreamEngine {
     const reachability = reachabilityOf(state);
     for (const view of this.#views.values()) {
       if (state.kind !== "open") view.rows.discardStaged();
-      if (!isSame) view.setReachability(reachability);
+      if (!isSeamless) view.setReachability(reachability);
     }
     this.#publish();
     this.#postReading();
@@ -346,8 +349,7 @@ export class StreamEngine {
       this.#isPageBusy = true;
       const turns = this.#turnsSinceCommit;
       this.#turnsSinceCommit = 0;
-      this.#parts.post({ kind: "commit", views, turns });
-      return;
+      return this.#parts.post({ kind: "commit", views, turns, position: this.#position });
     }
     const turns = this.#connection?.isPolling === true ? undefined : this.#credit.replenish();
     if (turns !== undefined) this.#connection?.send({ op: "CREDIT", turns });
@@ -355,6 +357,7 @@ export class StreamEngine {
 
   #tick(): void {
     if (this.#connection?.state.kind === "open" && this.#clock.monotonic() - this.#heardMs > QUIET_MS && !this.#connection.isPolling) this.#hush(true);
+    this.#publish();
     this.#postReading();
     this.#reading = this.#clock.after(READING_INTERVAL_MS, () => this.#tick());
   }
@@ -364,7 +367,6 @@ export class StreamEngine {
     this.#isQuiet = isQuiet;
     const reachability = { isOpen: !isQuiet, reason: isQuiet ? "nothing is heard from the server" : undefined };
     for (const view of this.#views.values()) view.setReachability(reachability);
-    this.#publish();
   }
 
   #postReading(): void {
@@ -378,7 +380,7 @@ export class StreamEngine {
       reading: {
         ...this.#meter.read(nowMs),
         state, transport: carrier, roundTripMs, clockOffsetMs, queueDepth,
-        seq: this.#seq,
+        seq: this.#position?.seq ?? 0,
         epoch: this.#epoch,
         asOf: this.#asOf,
         serverTimeMs: this.#serverTimeMs,

@@ -36,7 +36,7 @@ export class SessionTokens {
   /** `mark` as returned by `markOf`; without one the id is good for any identity. */
   issue(sessionId: string, mark: string = UNBOUND): string {
     const { epoch, now } = this.#options;
-    const body = `${sessionId}.${epoch}.${now().toString(36)}.${mark}`;
+    const body = `${sessionId}.${epoch}.${Math.floor(now()).toString(36)}.${mark}`;
     return `${body}.${this.#sign(body)}`;
   }
 

@@ -165,11 +165,13 @@ export class TurnWriter {
   #sendDigest(subscription: Subscription, turn: Turn): void {
     const { cuts } = this.#options;
     if (subscription.digestRound === cuts.digestRound || turn.room <= 0) return;
-    // A snapshot that has just been sent needs no check.
-    const frame = subscription.digestRound < 0 ? undefined : cuts.digest(subscription.view);
-    if (subscription.digestRound >= 0 && frame === undefined) return;
+    const frame = cuts.digest(subscription.view);
+    if (frame === undefined) return;
     subscription.digestRound = cuts.digestRound;
-    if (frame !== undefined) this.#push(turn, frame);
+    this.#push(turn, frame);
+    // Said again, for who did not hear it.
+    subscription.statusVersion = 0;
+    this.#sendStatus(subscription, turn);
   }
 
   /** Answers the subscription and settles where it starts. Returns false while its cursor is ahead of this node. */
@@ -187,8 +189,11 @@ export class TurnWriter {
     }
     const answer = this.#subscribed(subscription, phase.request, cursor, reason);
     this.#push(turn, new Frame(JSON.stringify(answer)));
-    if (cursor === undefined) this.#startSnapshot(subscription);
-    else subscription.phase = { kind: "live", cursor };
+    if (cursor === undefined) {
+      // What has just been sent whole is checked in the next round.
+      subscription.digestRound = this.#options.cuts.digestRound;
+      this.#startSnapshot(subscription);
+    } else subscription.phase = { kind: "live", cursor };
     return true;
   }
 

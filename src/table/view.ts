@@ -97,21 +97,22 @@ export class FilteredView implements View {
 
   /**
    * A cursor from before the view was built, or from below its floor, is answered from its channel:
-   * each key that changed there is an upsert if it is in the view, else a remove.
+   * each key that changed there is an upsert if it is in the view, else a remove. All of it counts as
+   * of one seq, since the channel's order of change is not the view's: a part of it is no position here.
    */
   changesSince(cursor: number): Changes | undefined {
     const own = this.rows.changesSince(cursor);
     const channel = own === undefined ? this.#base?.changesSince(cursor) : undefined;
     if (channel === undefined) return own;
+    const seq = Math.max(this.rows.lastSeq, channel.upserts.at(-1)?.seq ?? 0, channel.removes.at(-1)?.seq ?? 0);
     const upserts: Pick<RowNode, "key" | "json" | "seq">[] = [];
-    const removes: { key: string; seq: number }[] = [];
-    for (const { key, seq } of channel.upserts) {
+    const removes = channel.removes.map(({ key }) => ({ key, seq }));
+    for (const { key } of channel.upserts) {
       const node = this.rows.get(key);
       if (node === undefined) removes.push({ key, seq });
       else upserts.push({ key, json: node.json, seq });
     }
-    removes.push(...channel.removes);
-    return { upserts, removes: removes.sort((a, b) => a.seq - b.seq) };
+    return { upserts, removes };
   }
 
   apply({ key, after }: RowChange, { seq, timeMs }: Moment): boolean {

@@ -1,0 +1,7 @@
+// `npm run sim`: the simulator; `-- --seed N` replays a run, `-- --runs N` searches, `-- --nightly` searches until told.
+import { spawnSync } from "node:child_process";
+import { install, root } from "./setup.mjs";
+
+install();
+const { status } = spawnSync(process.execPath, ["--import", "tsx", "sim/main.ts", ...process.argv.slice(2)], { cwd: root, stdio: "inherit" });
+process.exit(status ?? 1);

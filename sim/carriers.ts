@@ -1,0 +1,179 @@
+/** What a simulated client opens: WebSockets and HTTP requests to whichever node the balancer gives it. */
+import type { Fetch } from "../src/client/http-scheduler.ts";
+import type { WebSocketLike } from "../src/client/websocket-like.ts";
+import { HttpStreamTransport, type StreamFormat } from "../src/server/http-stream.ts";
+import type { Random } from "../src/std/random.ts";
+import type { FaultCounts } from "./faults.ts";
+import { Link, type Reading, type Witness } from "./network.ts";
+import type { SimNode } from "./node.ts";
+import type { ActorClock, Scheduler } from "./scheduler.ts";
+
+export interface CarrierOptions {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly faults: FaultCounts;
+  readonly clock: ActorClock;
+  readonly reading: Reading;
+  readonly witness: Witness;
+  readonly trace: (line: string) => void;
+  /** A living node, or undefined when none answers. */
+  readonly node: () => SimNode | undefined;
+  readonly faultRate: () => number;
+}
+
+const REQUEST = { url: "/", headers: {}, remoteAddress: undefined };
+
+/** One client's way to the network. */
+export class Carriers {
+  readonly #options: CarrierOptions;
+  /** A proxy on the way forbids WebSockets. */
+  refusesUpgrades = false;
+  current: Link | undefined;
+
+  constructor(options: CarrierOptions) {
+    this.#options = options;
+  }
+
+  /** A class to be constructed, as the client does. */
+  get WebSocket(): new (url: string) => WebSocketLike {
+    const open = (socket: WebSocketLike): Link | undefined => this.#openSocket(socket);
+    return class implements WebSocketLike {
+      onopen: WebSocketLike["onopen"] = null;
+      onmessage: WebSocketLike["onmessage"] = null;
+      onclose: WebSocketLike["onclose"] = null;
+      onerror: WebSocketLike["onerror"] = null;
+      readonly #link: Link | undefined;
+
+      constructor() {
+        this.#link = open(this);
+      }
+
+      send(text: string): void {
+        this.#link?.send(text);
+      }
+
+      close(): void {
+        this.#link?.cut();
+      }
+    };
+  }
+
+  get fetch(): Fetch {
+    return (url, init) => this.#fetch(url, init);
+  }
+
+  #link(node: SimNode, onFrame: (text: string) => void, onClosed: (code: number, reason: string) => void): Link {
+    const { scheduler, random, faults, clock, reading, witness, trace, faultRate } = this.#options;
+    const link = new Link({ scheduler, random, faults, clientClock: clock, reading, node, witness, trace, onFrame, onClosed, faultRate: faultRate() });
+    node.links.add(link);
+    return link;
+  }
+
+  #openSocket(socket: WebSocketLike): Link | undefined {
+    const { random, faults, clock, node } = this.#options;
+    const target = node();
+    const isRefused = this.refusesUpgrades && faults.happens("proxy refuses upgrades");
+    if (target === undefined || isRefused || (random.next() < 0.03 && faults.happens("cut while connecting"))) {
+      clock.after(5 + random.next() * 30, () => socket.onclose?.({ code: 1006, reason: "" }));
+      return undefined;
+    }
+    const link = this.#link(target, (text) => socket.onmessage?.({ data: text }), (code, reason) => socket.onclose?.({ code, reason }));
+    this.current = link;
+    clock.after(link.latencyMs, () => {
+      if (link.isClosed) return;
+      socket.onopen?.(undefined as never);
+      target.clock.after(link.latencyMs, () => {
+        if (link.isClosed) return;
+        link.session = target.engine.connect(link, REQUEST);
+        this.#perhapsCutEarly(link);
+      });
+    });
+    return link;
+  }
+
+  #perhapsCutEarly(link: Link): void {
+    const { random, faults, scheduler } = this.#options;
+    const choice = random.next();
+    if (choice < 0.03 && faults.happens("cut while greeting")) link.cut();
+    else if (choice < 0.06 && faults.happens("cut while identifying")) scheduler.at(scheduler.nowMs + link.latencyMs * 2.2, () => link.cut());
+  }
+
+  async #fetch(url: string, init: RequestInit): Promise<Response> {
+    const { clock, node, random } = this.#options;
+    const target = node();
+    await new Promise<void>((resolve) => clock.after(2 + random.next() * 20, resolve));
+    if (target === undefined || !target.isAlive || init.signal?.aborted === true) throw new TypeError("fetch failed");
+    const { pathname, searchParams } = new URL(url);
+    if (pathname.endsWith("/sse")) return this.#stream(target, init);
+    if (pathname.endsWith("/up")) return this.#up(target, searchParams.get("session") ?? "", String(init.body));
+    if (init.method !== "POST") return new Response('{"code":"BAD_MESSAGE"}', { status: 400 });
+    return this.#poll(target, Number(searchParams.get("wait_ms")), String(init.body), init.signal ?? undefined);
+  }
+
+  #up(node: SimNode, token: string, body: string): Response {
+    const session = node.engine.gateway.session(token);
+    if (session === undefined) return new Response("{}", { status: 404 });
+    node.engine.gateway.receive(session, body);
+    return new Response(null, { status: 204 });
+  }
+
+  #stream(node: SimNode, init: RequestInit): Response {
+    const encoder = new TextEncoder();
+    let link: Link | undefined;
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        let isOver = false;
+        const end = (): void => {
+          if (isOver) return;
+          isOver = true;
+          controller.error(new TypeError("terminated"));
+        };
+        link = this.#link(node, (text) => isOver || controller.enqueue(encoder.encode(text)), end);
+        init.signal?.addEventListener("abort", () => {
+          link?.cut();
+          end();
+        });
+        this.current = link;
+        this.#begin(node, link, { kind: "events", epoch: node.engine.log.epoch, seq: () => node.engine.replica.seq });
+      },
+    });
+    return new Response(body, { status: 200 });
+  }
+
+  #poll(node: SimNode, waitMs: number, body: string, signal: AbortSignal | undefined): Promise<Response> {
+    const endMs = node.clock.monotonic() + waitMs;
+    return new Promise((resolve, reject) => {
+      let text = "";
+      let isWhole = false;
+      const fail = (): void => (isWhole ? resolve(new Response(text)) : reject(new TypeError("terminated")));
+      const link: Link = this.#link(node, (chunk) => { text += chunk; }, fail);
+      signal?.addEventListener("abort", () => {
+        link.cut();
+        reject(new TypeError("aborted"));
+      });
+      const transport = this.#begin(node, link, { kind: "lines", isOver: () => node.clock.monotonic() >= endMs }, () => {
+        isWhole = true;
+      });
+      if (transport.session !== undefined) node.engine.gateway.receive(transport.session, body);
+    });
+  }
+
+  /** An HTTP answer over a link: the link carries the text, the transport makes it. */
+  #begin(node: SimNode, link: Link, format: StreamFormat, onEnd: () => void = () => {}): HttpStreamTransport {
+    const transport = new HttpStreamTransport({
+      write: (text) => link.push(text),
+      onceFlushed: (callback) => link.onceFlushed(callback),
+      get bufferedBytes() {
+        return link.bufferedBytes;
+      },
+      end: () => {
+        onEnd();
+        link.close(1000, "");
+      },
+    }, format);
+    const session = node.engine.connect(transport, REQUEST);
+    transport.session = session;
+    link.session = session;
+    return transport;
+  }
+}

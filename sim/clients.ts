@@ -1,0 +1,265 @@
+/** Clients of the simulation: the real one, checked at each commit, and ones that don't play by the rules. */
+import { createClient, type CarrierName, type LiveView, type Pacing, type TidemarkClient } from "../src/client/index.ts";
+import { StreamEngine } from "../src/client/stream-engine.ts";
+import type { Query } from "../src/protocol/query.ts";
+import type { Random } from "../src/std/random.ts";
+import { Carriers, type CarrierOptions } from "./carriers.ts";
+import type { FaultCounts } from "./faults.ts";
+import type { Oracle } from "./oracle.ts";
+import type { ActorClock } from "./scheduler.ts";
+import { FrameWitness } from "./witness.ts";
+import { randomQuery, type Rights } from "./workload.ts";
+
+/** How long what a client may see is allowed to lag behind a change of its rights. */
+const RIGHTS_MS = 1_500;
+
+export class Violation extends Error {
+  override readonly name = "Violation";
+}
+
+/** Frames of a page: steady, and none while it is hidden. */
+class SimPacing implements Pacing {
+  readonly #clock: ActorClock;
+  #listener: (isHidden: boolean) => void = () => {};
+  #waiting: (() => void) | undefined;
+  #isHidden = false;
+
+  constructor(clock: ActorClock) {
+    this.#clock = clock;
+  }
+
+  next(take: () => void): void {
+    this.#waiting = take;
+    if (!this.#isHidden) this.#clock.after(16, () => this.#show());
+  }
+
+  watchHidden(listener: (isHidden: boolean) => void): () => void {
+    this.#listener = listener;
+    return () => {};
+  }
+
+  setHidden(isHidden: boolean): void {
+    this.#isHidden = isHidden;
+    this.#listener(isHidden);
+    if (!isHidden) this.#show();
+  }
+
+  #show(): void {
+    const take = this.#isHidden ? undefined : this.#waiting;
+    if (take === undefined) return;
+    this.#waiting = undefined;
+    take();
+  }
+}
+
+export interface SimClientOptions extends Omit<CarrierOptions, "witness" | "reading"> {
+  readonly name: string;
+  readonly oracle: Oracle;
+  readonly rights: Rights;
+  readonly now: () => number;
+  readonly carriers: readonly CarrierName[];
+  readonly onViolation: (error: unknown) => void;
+}
+
+export class SimClient {
+  readonly name: string;
+  readonly clock: ActorClock;
+  readonly reading = { frameMs: 0, isStalled: false };
+  readonly network: Carriers;
+  readonly client: TidemarkClient;
+  readonly pacing: SimPacing | undefined;
+  readonly #options: SimClientOptions;
+  readonly #random: Random;
+  readonly #witness: FrameWitness;
+  readonly #views = new Map<LiveView, () => void>();
+  readonly #checked = new Map<LiveView, { readonly snapshot: object; readonly position: object }>();
+  checks = 0;
+
+  constructor(options: SimClientOptions) {
+    const { name, clock, random, carriers } = options;
+    this.#options = options;
+    this.name = name;
+    this.clock = clock;
+    this.#random = random;
+    this.#witness = new FrameWitness();
+    this.network = new Carriers({ ...options, reading: this.reading, witness: this.#witness });
+    this.pacing = random.next() < 0.5 ? new SimPacing(clock) : undefined;
+    this.client = createClient({
+      url: "ws://nodes/v2/stream",
+      auth: { user: name },
+      WebSocket: this.network.WebSocket,
+      fetch: this.network.fetch,
+      clock,
+      random,
+      carriers,
+      climbMs: 5_000,
+      pollMs: 700,
+      lingerMs: 500,
+      backoff: { firstMs: 300, delaysMs: [300, 600, 1_200, 2_400] },
+      rowsMax: 500,
+      engine: () => (parts) => new StreamEngine(parts),
+      ...(this.pacing && { pacing: this.pacing }),
+    });
+    const count = 1 + Math.floor(random.next() * 4);
+    for (let index = 0; index < count; index++) this.watch(randomQuery(random));
+  }
+
+  watch(query: Query): void {
+    const view = this.client.live(query as Query & { channel: string });
+    this.#views.set(view, view.subscribe(() => {
+      try {
+        this.check();
+      } catch (error) {
+        this.#options.onViolation(error);
+      }
+    }));
+  }
+
+  /** Lets one view go and asks another question. */
+  change(): void {
+    const [first] = this.#views;
+    if (first === undefined) return;
+    first[1]();
+    this.#views.delete(first[0]);
+    this.#checked.delete(first[0]);
+    this.watch(randomQuery(this.#random));
+  }
+
+  /** The guarantee, for everything that the page shows now. @throws Violation */
+  check(): void {
+    this.checks++;
+    for (const view of this.#views.keys()) this.#checkView(view);
+  }
+
+  /** Everything is live, and as of this position or a later one. */
+  isConverged(epoch: string, seq: number): boolean {
+    const { position } = this.client;
+    if (position?.epoch !== epoch || position.seq < seq || this.#witness.isTainted) return false;
+    return [...this.#views.keys()].every((view) => view.getSnapshot().status === "live");
+  }
+
+  describe(): string {
+    const views = [...this.#views.keys()].map((view) => `${JSON.stringify(view.query)} ${view.getSnapshot().status} ${view.getSnapshot().reason ?? ""} @${view.getSnapshot().seq}`);
+    return `${this.name} ${JSON.stringify(this.client.connection.getSnapshot().state)} ${this.client.connection.getSnapshot().transport} position ${JSON.stringify(this.client.position)}\n    ${views.join("\n    ")}`;
+  }
+
+  close(): void {
+    this.client.close();
+  }
+
+  #checkView(view: LiveView): void {
+    const snapshot = view.getSnapshot();
+    const { status, seq, epoch, keys, row } = snapshot;
+    if (status === "loading" || status === "refused" || epoch === undefined || seq < 0) return;
+    const isLive = status === "live";
+    const position = isLive ? this.client.position : { epoch, seq };
+    const last = this.#checked.get(view);
+    if (position === undefined || (last?.snapshot === snapshot && last.position === position)) return;
+    this.#checked.set(view, { snapshot, position });
+    const shown = keys.map((key) => [key, row(key) ?? {}] as const);
+    const { oracle, rights, now } = this.#options;
+    const isRestricted = view.query.channel === "orders";
+    let expected: Shown = [];
+    for (const allowed of isRestricted ? rights.views(this.name, isLive ? now() - RIGHTS_MS : 0) : [() => true]) {
+      const rows = oracle.rows(position.epoch, position.seq, view.query, allowed);
+      if (rows === undefined) throw new Violation(`${this.name} stands at ${position.epoch}:${position.seq}, which does not exist`);
+      if (isSame(shown, rows, view.query)) return;
+      expected = rows;
+    }
+    if (this.#witness.isExcused(position)) return;
+    throw new Violation(`${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${differences(shown, expected, view.query)}`);
+  }
+}
+
+type Shown = readonly (readonly [string, object])[];
+
+/** Each whole row's text is made once: rows are never changed, only replaced. */
+const texts = new WeakMap<object, string>();
+
+function textOf(row: object, { columns, order_by }: Query): string {
+  if (columns !== undefined) {
+    const kept = new Set(["id", ...columns, ...(order_by ?? []).map(({ column }) => column)]);
+    return JSON.stringify(Object.fromEntries(Object.entries(row).filter(([name]) => kept.has(name))));
+  }
+  const text = texts.get(row) ?? JSON.stringify(row);
+  texts.set(row, text);
+  return text;
+}
+
+function isSame(shown: Shown, expected: Shown, query: Query): boolean {
+  if (shown.length !== expected.length) return false;
+  if (query.order_by !== undefined || query.limit !== undefined) {
+    return shown.every(([key, row], index) => expected[index]?.[0] === key && textOf(row, query) === textOf(expected[index][1], query));
+  }
+  const byKey = new Map(expected);
+  return shown.every(([key, row]) => {
+    const other = byKey.get(key);
+    return other !== undefined && textOf(row, query) === textOf(other, query);
+  });
+}
+
+function differences(shown: Shown, expected: Shown, query: Query): string {
+  const [left, right] = [new Map(shown), new Map(expected)];
+  const show = (row: object | undefined): string => (row === undefined ? "nothing" : textOf(row, query));
+  const lines = [...new Set([...left.keys(), ...right.keys()])].flatMap((key) => {
+    const [a, b] = [show(left.get(key)), show(right.get(key))];
+    return a === b ? [] : [`  ${key}: shown ${a}, should be ${b}`];
+  });
+  if (lines.length > 6) lines.splice(6, Number.POSITIVE_INFINITY, `  … and ${lines.length - 6} more`);
+  return lines.length > 0 ? lines.join("\n") : `  the same rows in another order: ${[...left.keys()].join(" ")}, should be ${[...right.keys()].join(" ")}`;
+}
+
+/** Speaks the wire and lies: foreign, old and future cursors, endless wishes, games with credit. */
+export class WireLiar {
+  readonly #random: Random;
+  readonly #faults: FaultCounts;
+  readonly #carriers: Carriers;
+  readonly #clock: ActorClock;
+  #epoch = "";
+  #isOver = false;
+
+  constructor(options: Omit<CarrierOptions, "witness" | "reading">) {
+    this.#random = options.random;
+    this.#faults = options.faults;
+    this.#clock = options.clock;
+    const witness = { onLostRows: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
+    this.#carriers = new Carriers({ ...options, witness, reading: { frameMs: 0, isStalled: options.random.next() < 0.3 } });
+    this.#connect();
+  }
+
+  close(): void {
+    this.#isOver = true;
+  }
+
+  #connect(): void {
+    if (this.#isOver) return;
+    const socket = new this.#carriers.WebSocket("");
+    const again = (): void => void this.#clock.after(200 + this.#random.next() * 800, () => this.#connect());
+    socket.onclose = again;
+    socket.onmessage = ({ data }) => {
+      const text = String(data);
+      this.#epoch = /"epoch":"(\w+)"/.exec(text)?.[1] ?? this.#epoch;
+      if (text.startsWith('{"op":"HELLO"')) socket.send(JSON.stringify({ op: "IDENTIFY", auth: { user: "liar" }, subscriptions: [this.#lie()] }));
+      else if (this.#random.next() < 0.05) socket.send(JSON.stringify(this.#word()));
+    };
+  }
+
+  #lie(): unknown {
+    const query = randomQuery(this.#random);
+    const choice = this.#random.next();
+    const cursor = (epoch: string, seq: number, view = query.channel): unknown => ({ ...query, cursor: { epoch, view, seq } });
+    if (choice < 0.3 && this.#faults.happens("liar: old cursor")) return cursor(this.#epoch, Math.floor(this.#random.next() * 5));
+    if (choice < 0.6 && this.#faults.happens("liar: future cursor")) return cursor(this.#epoch, 1e6);
+    if (choice < 0.8 && this.#faults.happens("liar: foreign epoch")) return cursor("elsewhere", 3, "v_none.x");
+    return query;
+  }
+
+  #word(): unknown {
+    const choice = this.#random.next();
+    if (choice < 0.3 && this.#faults.happens("greedy client")) return { op: "SUBSCRIBE", subscriptions: Array.from({ length: 20 }, () => this.#lie()) };
+    if (choice < 0.55 && this.#faults.happens("credit games")) return { op: "CREDIT", turns: Math.floor(this.#random.next() * 3) };
+    if (choice < 0.7 && this.#faults.happens("channel held")) return { op: "CREDIT", channel_credit: { trades: Math.floor(this.#random.next() * 2), nothing: 7 } };
+    if (choice < 0.9) return { op: "RESYNC", view: "trades", seq: Math.floor(this.#random.next() * 50) };
+    return { op: "HEARTBEAT" };
+  }
+}

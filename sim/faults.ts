@@ -1,0 +1,33 @@
+/** What may go wrong. Each kind is counted when it happens, so that a run shows that it did. */
+
+export const FAULTS = [
+  "frame dropped", "frame delayed", "frame duplicated", "frame truncated", "frame of an old connection after the new one's",
+  "word of the client dropped", "cut while connecting", "cut while greeting", "cut while identifying", "cut while open",
+  "cut within a turn", "cut between parts of a snapshot", "half-open connection", "proxy keeps frames back", "proxy refuses upgrades",
+  "node killed and restarted", "log lost", "node paused", "node behind the others", "node's clock set wrong",
+  "source gone and back", "slow client", "stalled client", "greedy client", "liar: old cursor", "liar: future cursor", "liar: foreign epoch",
+  "credit games", "channel held", "client's clock jumps forward", "client's clock jumps back", "client asleep", "tab hidden",
+  "eviction storm", "floor passed", "view dropped and made again", "reload", "rights revoked", "network back", "store corrupted",
+] as const;
+
+export type Fault = (typeof FAULTS)[number];
+
+export class FaultCounts {
+  readonly counts = new Map<Fault, number>();
+  readonly #enabled: ReadonlySet<Fault>;
+
+  constructor(enabled: ReadonlySet<Fault>) {
+    this.#enabled = enabled;
+  }
+
+  /** Whether this may happen in this run; counts it if so. */
+  happens(fault: Fault): boolean {
+    if (!this.#enabled.has(fault)) return false;
+    this.counts.set(fault, (this.counts.get(fault) ?? 0) + 1);
+    return true;
+  }
+
+  isEnabled(fault: Fault): boolean {
+    return this.#enabled.has(fault);
+  }
+}

@@ -1,0 +1,237 @@
+/**
+ * A simulated network between clients and nodes. A link carries frames in order, with latency, through
+ * a small window; what does not fit stays in the server's buffer, as with a real socket. Everything that
+ * can happen to a connection happens here.
+ */
+import type { Random } from "../src/std/random.ts";
+import type { Frame } from "../src/server/frame.ts";
+import type { Session, Transport } from "../src/server/session.ts";
+import type { FaultCounts } from "./faults.ts";
+import type { ActorClock, Scheduler } from "./scheduler.ts";
+import type { SimNode } from "./node.ts";
+
+/** How a client reads. */
+export interface Reading {
+  /** Milliseconds per frame; 0 for at once. */
+  frameMs: number;
+  isStalled: boolean;
+}
+
+/** What the checks want to know of the traffic. */
+export interface Witness {
+  /** A frame with rows was lost on the way to the client. */
+  onLostRows(frame: string): void;
+  /** A value in it was changed. */
+  onCorrupted(frame: string): void;
+  onDelivered(frame: string): void;
+}
+
+/** Frames handed over to the network and not read yet, at most; more stays in the server's buffer. */
+const WINDOW = 3;
+
+export interface LinkOptions {
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly faults: FaultCounts;
+  readonly clientClock: ActorClock;
+  readonly reading: Reading;
+  readonly node: SimNode;
+  readonly witness: Witness;
+  readonly trace: (line: string) => void;
+  readonly onFrame: (text: string) => void;
+  readonly onClosed: (code: number, reason: string) => void;
+  /** Faults strike this share of frames. */
+  readonly faultRate: number;
+}
+
+/** One connection's two directions. The client's side is wired by whoever opens it. */
+export class Link implements Transport {
+  readonly #options: LinkOptions;
+  readonly #queue: string[] = [];
+  readonly #flushed: (() => void)[] = [];
+  readonly latencyMs: number;
+  session: Session | undefined;
+  /** Neither side hears anything any more, and neither is told. */
+  isHalfOpen = false;
+  isClosed = false;
+  /** A proxy keeps everything back until then. */
+  #keptUntilMs = 0;
+  #isPumping = false;
+  #upMs = 0;
+  #downMs = 0;
+  /** Credit as the server was last told, to hold it to. */
+  #credit: number | undefined;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.latencyMs = 1 + options.random.next() * 20;
+  }
+
+  get bufferedBytes(): number {
+    let bytes = 0;
+    for (const text of this.#queue) bytes += text.length;
+    return bytes;
+  }
+
+  write(frames: readonly Frame[]): void {
+    for (const frame of frames) this.push(frame.payload.toString());
+  }
+
+  push(text: string): void {
+    if (this.isClosed) return;
+    if (isTurnEnd(text) && this.#credit !== undefined && --this.#credit < 0) throw new Error("a turn was sent without credit");
+    this.#queue.push(text);
+    this.#pump();
+  }
+
+  onceFlushed(callback: () => void): void {
+    if (this.#queue.length === 0) this.#options.node.clock.soon(callback);
+    else this.#flushed.push(callback);
+  }
+
+  /** By the server: the client is told after what is on its way. */
+  close(code: number, reason: string): void {
+    if (this.isClosed) return;
+    this.#end(code, reason, 2);
+  }
+
+  /** By the client. */
+  send(text: string): void {
+    const { scheduler, random, faults, node, faultRate, trace } = this.#options;
+    if (this.isClosed || this.isHalfOpen) return;
+    if (random.next() < faultRate && faults.happens("word of the client dropped")) return;
+    this.#upMs = Math.max(this.#upMs, scheduler.nowMs + this.latencyMs);
+    scheduler.at(this.#upMs, () => {
+      node.clock.after(0, () => {
+        if (this.session === undefined || this.isHalfOpen) return;
+        trace(`up ${text}`);
+        this.#noteCredit(text);
+        node.engine.gateway.receive(this.session, text);
+      });
+    });
+  }
+
+  /** Breaks: both sides are told soon. */
+  cut(): void {
+    this.#end(1006, "", this.latencyMs);
+  }
+
+  keepBack(forMs: number): void {
+    this.#keptUntilMs = this.#options.scheduler.nowMs + forMs;
+  }
+
+  /** The client reads again. */
+  resume(): void {
+    this.#pump();
+  }
+
+  /** The node is gone: nothing more comes from it. */
+  nodeDied(): void {
+    this.#end(1006, "", this.latencyMs);
+  }
+
+  #noteCredit(text: string): void {
+    const turns = /^\{"op":"CREDIT","turns":(\d+|null)/.exec(text)?.[1];
+    if (turns !== undefined) this.#credit = turns === "null" ? undefined : Number(turns);
+  }
+
+  #pump(): void {
+    const { scheduler, reading, clientClock } = this.#options;
+    if (this.#isPumping || this.#queue.length === 0 || reading.isStalled || this.isHalfOpen || this.isClosed) return;
+    this.#isPumping = true;
+    const readyMs = Math.max(scheduler.nowMs + this.latencyMs / WINDOW, this.#downMs + reading.frameMs, this.#keptUntilMs);
+    this.#downMs = readyMs;
+    scheduler.at(readyMs, () => {
+      clientClock.after(0, () => {
+        this.#isPumping = false;
+        if (reading.isStalled) return;
+        const text = this.#queue.shift();
+        if (text !== undefined && !this.isHalfOpen && !this.isClosed) this.#deliver(text);
+        if (this.#queue.length === 0) for (const callback of this.#flushed.splice(0)) this.#options.node.clock.soon(callback);
+        this.#pump();
+      });
+    });
+  }
+
+  #deliver(text: string): void {
+    const { random, faultRate, witness, faults } = this.#options;
+    if (text.includes('"reason":"floor"')) faults.happens("floor passed");
+    if (random.next() < faultRate && this.#strike(text)) return;
+    witness.onDelivered(text);
+    this.#hand(text);
+  }
+
+  #hand(text: string): void {
+    this.#options.trace(`down ${text.length} ${text}`);
+    this.#options.onFrame(text);
+  }
+
+  /** Lets something happen to one frame. Returns whether it is gone with that. */
+  #strike(text: string): boolean {
+    const { random, faults, witness, scheduler } = this.#options;
+    const hasRows = text.includes('"rows":[') || text.includes('"patch":');
+    const choice = random.next();
+    const corrupted = corrupt(text);
+    if (choice < 0.05 && corrupted !== undefined && faults.happens("store corrupted")) {
+      witness.onCorrupted(text);
+      this.#hand(corrupted);
+      return true;
+    }
+    if (choice < 0.3 && faults.happens("frame dropped")) {
+      this.#options.trace(`lost ${text}`);
+      if (hasRows) witness.onLostRows(text);
+      return true;
+    }
+    if (choice < 0.5 && faults.happens("frame duplicated")) {
+      witness.onDelivered(text);
+      this.#hand(text);
+    } else if (choice < 0.6 && faults.happens("frame truncated")) {
+      this.#hand(text.slice(0, Math.floor(text.length / 2)));
+      return true;
+    } else if (choice < 0.8 && faults.happens("frame delayed")) {
+      this.#downMs = scheduler.nowMs + random.next() * 400;
+    } else if (text.includes('"more":true') && faults.happens("cut between parts of a snapshot")) {
+      this.#hand(text);
+      this.cut();
+      return true;
+    } else if (choice < 0.95 && hasRows && faults.happens("cut within a turn")) {
+      this.#hand(text);
+      this.cut();
+      return true;
+    }
+    return false;
+  }
+
+  #end(code: number, reason: string, delayMs: number): void {
+    if (this.isClosed) return;
+    const { scheduler, random, faults, onFrame, onClosed, node, clientClock, trace } = this.#options;
+    const left = this.#queue.splice(0);
+    this.isClosed = true;
+    const { session } = this;
+    scheduler.at(scheduler.nowMs + delayMs, () => node.clock.after(0, () => session && node.engine.gateway.disconnected(session, code)));
+    // Nothing gets through to the client any more, not even that.
+    if (this.isHalfOpen) return;
+    scheduler.at(scheduler.nowMs + delayMs, () => clientClock.after(0, () => {
+      // A graceful close is told after the frames before it.
+      if (code !== 1006) for (const text of left) this.#hand(text);
+      trace(`closed ${code}`);
+      onClosed(code, reason);
+      // What the network still held may come after a new connection has been made.
+      const stray = code === 1006 ? left[0] : undefined;
+      if (stray === undefined || random.next() > 0.5) return;
+      scheduler.at(scheduler.nowMs + 1_500 * random.next(), () => clientClock.after(0, () => {
+        if (faults.happens("frame of an old connection after the new one's")) onFrame(stray);
+      }));
+    }));
+  }
+}
+
+function isTurnEnd(text: string): boolean {
+  return text.startsWith('{"op":"DISPATCH","type":"WATERMARK"');
+}
+
+/** The same frame with one number in its rows changed, as no check of a connection would find. */
+function corrupt(text: string): string | undefined {
+  const match = /"price":(\d+)/.exec(text);
+  return match === null ? undefined : `${text.slice(0, match.index)}"price":${Number(match[1]) + 1_000}${text.slice(match.index + match[0].length)}`;
+}

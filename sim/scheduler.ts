@@ -1,0 +1,138 @@
+/**
+ * Simulated time. Events run one at a time in order of their due time, then of their creation; after
+ * each, everything that it promised has run too. Each actor has a clock of its own, which may be set
+ * wrong, stand still, or be killed with all its timers.
+ */
+import type { Cancel, Clock } from "../src/std/clock.ts";
+
+interface Event {
+  readonly dueMs: number;
+  readonly order: number;
+  readonly run: () => void;
+  isCancelled: boolean;
+}
+
+export class Scheduler {
+  nowMs = 0;
+  steps = 0;
+  readonly #heap: Event[] = [];
+  #order = 0;
+
+  at(dueMs: number, run: () => void): Cancel {
+    const event: Event = { dueMs: Math.max(dueMs, this.nowMs), order: this.#order++, run, isCancelled: false };
+    this.#push(event);
+    return () => {
+      event.isCancelled = true;
+    };
+  }
+
+  /** Runs what falls due up to `untilMs`, or until `isDone` says so. */
+  async run(untilMs: number, isDone: () => boolean = () => false): Promise<void> {
+    for (let next = this.#heap[0]; next !== undefined && next.dueMs <= untilMs && !isDone(); next = this.#heap[0]) {
+      this.#pop();
+      if (next.isCancelled) continue;
+      this.nowMs = next.dueMs;
+      this.steps++;
+      next.run();
+      await settled();
+    }
+    this.nowMs = Math.max(this.nowMs, isDone() ? this.nowMs : untilMs);
+  }
+
+  #push(event: Event): void {
+    const heap = this.#heap;
+    let index = heap.push(event) - 1;
+    while (index > 0) {
+      const parent = (index - 1) >> 1;
+      if (isBefore(heap[parent] as Event, event)) break;
+      heap[index] = heap[parent] as Event;
+      index = parent;
+    }
+    heap[index] = event;
+  }
+
+  #pop(): void {
+    const heap = this.#heap;
+    const last = heap.pop() as Event;
+    if (heap.length === 0) return;
+    let index = 0;
+    for (;;) {
+      let child = index * 2 + 1;
+      if (child >= heap.length) break;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++;
+      if (isBefore(last, heap[child] as Event)) break;
+      heap[index] = heap[child] as Event;
+      index = child;
+    }
+    heap[index] = last;
+  }
+}
+
+function isBefore(a: Event, b: Event): boolean {
+  return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
+}
+
+/** Resolves when every promise that could be kept has been. */
+function settled(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+}
+
+const START_UNIX_MS = 1_700_000_000_000;
+
+/** One actor's clock. Reading `monotonic` takes `costMs`, so that work takes time and is cut into slices. */
+export class ActorClock implements Clock {
+  readonly #scheduler: Scheduler;
+  readonly #costMs: number;
+  #skewMs: number;
+  #busyMs = 0;
+  #pausedUntilMs = 0;
+  #isAlive = true;
+
+  constructor(scheduler: Scheduler, { skewMs = 0, costMs = 0 } = {}) {
+    this.#scheduler = scheduler;
+    this.#skewMs = skewMs;
+    this.#costMs = costMs;
+  }
+
+  now(): number {
+    return START_UNIX_MS + Math.floor(this.#scheduler.nowMs) + this.#skewMs;
+  }
+
+  monotonic(): number {
+    this.#busyMs = Math.max(this.#busyMs, this.#scheduler.nowMs) + this.#costMs;
+    return this.#busyMs;
+  }
+
+  after(delayMs: number, callback: () => void): Cancel {
+    let cancel: Cancel = () => {};
+    const run = (): void => {
+      if (!this.#isAlive) return;
+      // Asleep: what fell due meanwhile runs on waking.
+      if (this.#pausedUntilMs > this.#scheduler.nowMs) cancel = this.#scheduler.at(this.#pausedUntilMs, run);
+      else callback();
+    };
+    const startMs = Math.max(this.#scheduler.nowMs, this.#busyMs);
+    cancel = this.#scheduler.at(startMs + Math.max(0, delayMs), run);
+    return () => cancel();
+  }
+
+  soon(callback: () => void): Cancel {
+    return this.after(0, callback);
+  }
+
+  /** Sets the wall clock wrong. */
+  jump(byMs: number): void {
+    this.#skewMs += Math.floor(byMs);
+  }
+
+  /** Stands still, timers and all, as a stopped process or a sleeping laptop does. */
+  pause(forMs: number): void {
+    this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#scheduler.nowMs + forMs);
+  }
+
+  kill(): void {
+    this.#isAlive = false;
+  }
+}

@@ -1,0 +1,89 @@
+/** The channels of the simulation, what is written to them, and what is asked of them. */
+import type { ChannelChange, CommitDraft, KeyedRow } from "../src/log/log.ts";
+import type { Query } from "../src/protocol/query.ts";
+import type { Row } from "../src/protocol/row.ts";
+import type { Policy } from "../src/server/access.ts";
+import type { Random } from "../src/std/random.ts";
+import { declareChannel } from "../src/table/channel.ts";
+import type { FaultCounts } from "./faults.ts";
+
+const columns = [{ name: "id", type: "text" }, { name: "symbol", type: "text" }, { name: "price", type: "integer" }, { name: "note", type: "text" }] as const;
+
+export const DECLARATIONS = [
+  declareChannel({ name: "trades", key: ["id"], columns, bounds: { rowsMax: 40, tombstonesMax: 10 } }),
+  declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
+  declareChannel({ name: "events", key: ["id"], columns, bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 } }),
+  declareChannel({ name: "stock", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
+];
+export const SOURCED: ReadonlySet<string> = new Set(["stock"]);
+export const SYMBOLS = ["BTC", "ETH", "SOL", "XRP"];
+
+/** Who may see which symbol of `orders`; undefined for all. */
+export class Rights {
+  /** Newest last, with when each came into force. */
+  readonly #history = new Map<string, { readonly symbol: string | undefined; readonly sinceMs: number }[]>();
+
+  set(user: string, symbol: string | undefined, nowMs: number): void {
+    this.#history.set(user, [...(this.#history.get(user) ?? [{ symbol: undefined, sinceMs: 0 }]), { symbol, sinceMs: nowMs }]);
+  }
+
+  get policy(): Policy {
+    return (identity) => {
+      const symbol = this.#history.get((identity as { user: string }).user)?.at(-1)?.symbol;
+      return symbol === undefined ? "all" : { column: "symbol", eq: symbol };
+    };
+  }
+
+  /** What a user might be shown: by the rights in force, and by those that ended after `sinceMs`. */
+  *views(user: string, sinceMs: number): Iterable<(row: Row) => boolean> {
+    const history = this.#history.get(user) ?? [{ symbol: undefined, sinceMs: 0 }];
+    for (const [index, { symbol }] of history.entries()) {
+      const endMs = history[index + 1]?.sinceMs ?? Number.POSITIVE_INFINITY;
+      if (endMs >= sinceMs) yield (row) => symbol === undefined || row["symbol"] === symbol;
+    }
+  }
+}
+
+export function pick<T>(random: Random, items: readonly T[]): T {
+  return items[Math.floor(random.next() * items.length)] as T;
+}
+
+export function randomQuery(random: Random): Query {
+  const channel = pick(random, DECLARATIONS).name;
+  const choice = random.next();
+  if (choice < 0.35) return { channel };
+  if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };
+  if (choice < 0.7) return { channel, where: { column: "price", gt: 50 }, columns: ["price"] };
+  const where = random.next() < 0.5 ? { where: { column: "symbol", in: ["BTC", "ETH"] } } : {};
+  return { channel, ...where, order_by: [{ column: "price", direction: random.next() < 0.5 ? "desc" : "asc" }], limit: 1 + Math.floor(random.next() * 8) };
+}
+
+export function randomDraft(random: Random, faults: FaultCounts, isSourceAlive: boolean): CommitDraft {
+  const names = DECLARATIONS.map(({ name }) => name).filter((name) => isSourceAlive || !SOURCED.has(name));
+  const changes = new Map<string, ChannelChange>();
+  const count = random.next() < 0.1 ? 0 : random.next() < 0.7 ? 1 : 2;
+  for (let index = 0; index < count; index++) {
+    const channel = pick(random, names);
+    changes.set(channel, randomChange(random, faults, channel));
+  }
+  return { changes: [...changes.values()] };
+}
+
+function randomChange(random: Random, faults: FaultCounts, channel: string): ChannelChange {
+  const choice = random.next();
+  if (choice < 0.02 && faults.happens("eviction storm")) return { channel, upserts: rowsOf(random, 90, 400), removes: [] };
+  if (choice < 0.04 && faults.happens("reload")) return { channel, upserts: rowsOf(random, 25, 60), removes: [], reload: true };
+  const upserts = rowsOf(random, 1 + Math.floor(random.next() * 5), 60);
+  const written = new Set(upserts.map(({ key }) => key));
+  const removes = random.next() < 0.5 ? [] : Array.from({ length: Math.ceil(random.next() * 4) }, () => `k${Math.floor(random.next() * 60)}`);
+  return { channel, upserts, removes: [...new Set(removes)].filter((key) => !written.has(key)) };
+}
+
+function rowsOf(random: Random, count: number, keys: number): readonly KeyedRow[] {
+  const rows = new Map<string, Row>();
+  for (let index = 0; index < count; index++) {
+    const key = `k${Math.floor(random.next() * keys)}`;
+    rows.set(key, { id: key, symbol: pick(random, SYMBOLS), price: Math.floor(random.next() * 100), note: "x".repeat(Math.floor(random.next() * 30)) });
+  }
+  return [...rows].map(([key, row]) => ({ key, row }));
+}
