@@ -11,7 +11,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
-          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "**/*.real.test.ts", "**/node_modules/**"],
         },
       },
       {
@@ -30,6 +30,16 @@ export default defineConfig({
           include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          fileParallelism: false,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "real",
+          include: ["test/**/*.real.test.ts"],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
           fileParallelism: false,
         },
       },

@@ -54,3 +54,10 @@ export function ensurePgbench() {
   if (look() === undefined) aptInstall("postgresql-contrib");
   if (look() === undefined) console.warn("pgbench is not installed: the tests under its load will be skipped. It comes with a system's Postgres package.");
 }
+
+/** The tests behind a proxy skip, and say so, where it can't be had. */
+export function ensureNginx() {
+  const look = () => find(["nginx"], ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]);
+  if (look() === undefined) aptInstall("nginx-light");
+  if (look() === undefined) console.warn("nginx is not installed: the tests behind a proxy will be skipped.");
+}

@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureChromium, ensurePgbench } from "./programs.mjs";
+import { ensureChromium, ensureNginx, ensurePgbench } from "./programs.mjs";
 import { build, install, root, run } from "./setup.mjs";
 
 const bin = (name) => join(root, "node_modules", name);
@@ -14,6 +14,7 @@ run(process.execPath, [bin("oxlint/bin/oxlint"), "--deny-warnings"]);
 run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
 build();
 ensurePgbench();
+ensureNginx();
 const chromium = ensureChromium();
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-test-"));

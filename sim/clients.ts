@@ -131,11 +131,11 @@ export class SimClient {
     for (const view of this.#views.keys()) this.#checkView(view);
   }
 
-  /** Everything is live, and as of this position or a later one. */
+  /** Everything is live, as of this position or a later one, and right without any excuse. */
   isConverged(epoch: string, seq: number): boolean {
     const { position } = this.client;
-    if (position?.epoch !== epoch || position.seq < seq || this.#witness.isTainted) return false;
-    return [...this.#views.keys()].every((view) => view.getSnapshot().status === "live");
+    if (position?.epoch !== epoch || position.seq < seq) return false;
+    return [...this.#views.keys()].every((view) => view.getSnapshot().status === "live" && this.#wrong(view, position, this.#options.now()) === undefined);
   }
 
   describe(): string {
@@ -149,25 +149,32 @@ export class SimClient {
 
   #checkView(view: LiveView): void {
     const snapshot = view.getSnapshot();
-    const { status, seq, epoch, keys, row } = snapshot;
+    const { status, seq, epoch } = snapshot;
     if (status === "loading" || status === "refused" || epoch === undefined || seq < 0) return;
     const isLive = status === "live";
     const position = isLive ? this.client.position : { epoch, seq };
     const last = this.#checked.get(view);
     if (position === undefined || (last?.snapshot === snapshot && last.position === position)) return;
     this.#checked.set(view, { snapshot, position });
+    const wrong = this.#wrong(view, position, isLive ? this.#options.now() - RIGHTS_MS : 0);
+    if (wrong !== undefined && !this.#witness.isExcused(position, this.pacing !== undefined)) {
+      throw new Violation(`${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${wrong}`);
+    }
+  }
+
+  /** How what is shown differs from what it should be at a position, by any rights in force after `rightsSinceMs`. */
+  #wrong(view: LiveView, { epoch, seq }: { readonly epoch: string; readonly seq: number }, rightsSinceMs: number): string | undefined {
+    const { oracle, rights } = this.#options;
+    const { keys, row } = view.getSnapshot();
     const shown = keys.map((key) => [key, row(key) ?? {}] as const);
-    const { oracle, rights, now } = this.#options;
-    const isRestricted = view.query.channel === "orders";
     let expected: Shown = [];
-    for (const allowed of isRestricted ? rights.views(this.name, isLive ? now() - RIGHTS_MS : 0) : [() => true]) {
-      const rows = oracle.rows(position.epoch, position.seq, view.query, allowed);
-      if (rows === undefined) throw new Violation(`${this.name} stands at ${position.epoch}:${position.seq}, which does not exist`);
-      if (isSame(shown, rows, view.query)) return;
+    for (const allowed of view.query.channel === "orders" ? rights.views(this.name, rightsSinceMs) : [() => true]) {
+      const rows = oracle.rows(epoch, seq, view.query, allowed);
+      if (rows === undefined) return `  ${epoch}:${seq} does not exist`;
+      if (isSame(shown, rows, view.query)) return undefined;
       expected = rows;
     }
-    if (this.#witness.isExcused(position)) return;
-    throw new Violation(`${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${differences(shown, expected, view.query)}`);
+    return differences(shown, expected, view.query);
   }
 }
 

@@ -50,15 +50,13 @@ export class FrameWitness implements Witness {
     }
   }
 
-  /** Something is wrong with the client's rows that it can't have found yet. */
-  get isTainted(): boolean {
-    return this.#taints.size > 0;
-  }
-
-  /** It could not know at this position, which a page that shows frames late may still be at. */
-  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }): boolean {
-    const isEarlier = epoch === this.#over.epoch ? seq < this.#over.seq : epochNumber(epoch) < epochNumber(this.#over.epoch);
-    return this.isTainted || isEarlier;
+  /**
+   * Something is wrong with the client's rows that it can't have found yet, or could not at this
+   * position, which a page that shows frames late may still be at.
+   */
+  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }, isPaced: boolean): boolean {
+    const isEarlier = epoch === this.#over.epoch ? seq < this.#over.seq + (isPaced ? 1 : 0) : epochNumber(epoch) < epochNumber(this.#over.epoch);
+    return this.#taints.size > 0 || isEarlier;
   }
 
   #taint(told: Told, isCorrupt: boolean): void {

@@ -41,6 +41,8 @@ export interface ConnectionOptions {
 const GRACE_MS = 5_000;
 /** From connecting to READY. */
 const HANDSHAKE_MS = 10_000;
+/** A connection that was open for this long did get through. */
+const LASTING_MS = 10_000;
 const LONG_POLL_MS = 15_000;
 /** A timer that is this late has slept. */
 const SLEPT_MS = 5_000;
@@ -149,7 +151,6 @@ export class Connection {
         this.#dropSocket();
         return;
       case "open":
-        this.#failures = 0;
         this.#armSilence();
         // The first heartbeat comes at a moment of its own, so that many clients spread out.
         this.#scheduleHeartbeat(this.#heartbeatMs * random.next() * 0.2);
@@ -161,13 +162,14 @@ export class Connection {
     }
   }
 
-  /** Counts what never came to be open, and goes to the next carrier when this one does not seem to get through. */
+  /** Counts what never came to be open, or not for long, and goes to the next carrier when this one does not get through. */
   #noteLoss(before: ConnectionState, event: ConnectionEvent): void {
-    if (before.kind === "open" || event.kind === "reconnect") return;
-    const { config } = this.#options;
-    if (++this.#failures >= config.attemptsMax) return this.#nextCarrier();
+    if (event.kind === "reconnect") return;
+    const { config, clock } = this.#options;
+    if (before.kind === "open" && clock.now() - before.sinceMs >= LASTING_MS) this.#failures = 0;
+    else if (++this.#failures >= config.attemptsMax) this.#nextCarrier();
     // The server may be reachable where this carrier is not: a proxy that refuses upgrades, or keeps back what it should pass on.
-    if (this.#failures === 1) void this.#askWhetherReachable(this.carrier);
+    else if (this.#failures === 1 && before.kind !== "open") void this.#askWhetherReachable(this.carrier);
   }
 
   async #askWhetherReachable(carrier: CarrierName): Promise<void> {

@@ -1,0 +1,49 @@
+/** The page that stays open: a top 50 that is drawn, a whole channel that is held, a detail every second. */
+import { createClient } from "../../src/client/index.ts";
+
+interface Reading {
+  readonly state: string;
+  readonly transport: string;
+  readonly isInWorker: boolean;
+  readonly rows: number;
+  readonly lagMs: number | undefined;
+  readonly latencyP50Ms: number | undefined;
+  readonly latencyP99Ms: number | undefined;
+  readonly gaps: number;
+  readonly drifts: number;
+  readonly metrics: unknown;
+  readonly detailErrors: number;
+}
+
+const client = createClient({ url: new URL("/v2/stream", location.href).href, details: { ttlMs: 0 } });
+const top = client.live({ channel: "orders", order_by: [{ column: "amount", direction: "desc" }], limit: 50 });
+const quotes = client.live({ channel: "quotes" });
+const table = document.querySelector("#top") as HTMLTableElement;
+const state = document.querySelector("#state") as HTMLElement;
+let detailErrors = 0;
+
+top.subscribe(() => {
+  const { rows, status, asOf } = top.getSnapshot();
+  state.textContent = `${status}, as of ${new Date(asOf ?? 0).toISOString()}`;
+  table.replaceChildren(...rows.map((row) => {
+    const line = document.createElement("tr");
+    for (const value of Object.values(row)) line.insertCell().textContent = String(value);
+    return line;
+  }));
+});
+quotes.subscribe(() => {});
+
+setInterval(() => {
+  const { keys } = top.getSnapshot();
+  const key = keys[Math.floor(Math.random() * keys.length)];
+  if (key !== undefined) client.detail("orders", key).catch(() => detailErrors++);
+}, 1_000);
+
+(globalThis as { reading?: () => Reading }).reading = () => {
+  const connection = client.connection.getSnapshot();
+  const { latencyP50Ms, latencyP99Ms, lagMs, gaps, drifts, transport } = connection;
+  return {
+    state: connection.state.kind, transport, isInWorker: client.isInWorker, rows: top.getSnapshot().keys.length + quotes.getSnapshot().keys.length,
+    lagMs, latencyP50Ms, latencyP99Ms, gaps, drifts, metrics: client.metrics.getSnapshot(), detailErrors,
+  };
+};

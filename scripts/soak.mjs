@@ -1,0 +1,11 @@
+// `npm run soak -- --minutes N`: the sustained case, with a report of memory and latency over time.
+import { spawnSync } from "node:child_process";
+import { join } from "node:path";
+import { ensureChromium } from "./programs.mjs";
+import { install, root } from "./setup.mjs";
+
+install();
+install(join(root, "bench"));
+const env = { ...process.env, CHROMIUM_PATH: ensureChromium() };
+const { status } = spawnSync(process.execPath, ["--import", "tsx", "bench/soak/main.ts", ...process.argv.slice(2)], { cwd: root, stdio: "inherit", env });
+process.exit(status ?? 1);
