@@ -1,10 +1,14 @@
 #!/usr/bin/env node
-/** The command line: `tidemark serve`, `tidemark demo`, `tidemark uninstall`. The one place that reads the environment. */
+/** The command line: `tidemark serve`, `demo`, `tail`, `doctor`, `conformance`, `uninstall`. The one place that reads the environment. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { holdOpen, systemClock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
+import { conformance } from "./conformance.ts";
 import { demo } from "./demo.ts";
+import { doctor } from "./doctor.ts";
 import { HELP } from "./help.ts";
 import { serve } from "./serve.ts";
+import { tail } from "./tail.ts";
 import { uninstallFrom } from "./uninstall.ts";
 
 const OPTIONS = {
@@ -16,6 +20,11 @@ const OPTIONS = {
   "allow-origin": { type: "string", multiple: true },
   "allow-public": { type: "boolean" },
   "log-level": { type: "string" },
+  where: { type: "string" },
+  auth: { type: "string" },
+  channel: { type: "string" },
+  change: { type: "string" },
+  timeout: { type: "string" },
   help: { type: "boolean", short: "h" },
 } satisfies ParseArgsConfig["options"];
 
@@ -25,7 +34,9 @@ async function main(): Promise<void> {
   const { values, positionals } = parse();
   const [command = "help", ...rest] = positionals;
   if (values.help === true || command === "help") return print(HELP);
-  if (rest.length > 0) throw bad(`"${rest[0]}" is not understood after ${command}`);
+  const [first, second, ...more] = rest;
+  const taken = { tail: 2, doctor: 1, conformance: 1 }[command] ?? 0;
+  if (more.length > 0 || rest.length > taken) throw bad(`"${rest[taken]}" is not understood after ${command}`);
   const listen = {
     port: portNumber(values.port ?? process.env["PORT"]),
     host: values.host ?? "127.0.0.1",
@@ -34,6 +45,8 @@ async function main(): Promise<void> {
   };
   const logLevel = values["log-level"];
   if (logLevel !== undefined && !LOG_LEVELS.includes(logLevel)) throw bad(`--log-level is one of ${LOG_LEVELS.join(", ")}`);
+  // What waits here waits on the clock, which holds nothing open by itself.
+  if (taken > 0) holdOpen();
   switch (command) {
     case "demo":
       return demo({ ...listen, logLevel: logLevel ?? "warn", print });
@@ -46,6 +59,14 @@ async function main(): Promise<void> {
         logLevel: logLevel ?? "info",
         print,
       });
+    case "tail":
+      if (first === undefined || second === undefined) throw bad("say what to show: tidemark tail ws://localhost:8080/v2/stream CHANNEL");
+      return tail({ url: streamUrl(first), channel: second, where: values.where, limit: wholeNumber("--rows", values.rows, 30), auth: values.auth, output: process.stdout });
+    case "doctor":
+      return exitWith(await doctor({ server: first ?? "http://localhost:8080", postgres: values.postgres ?? process.env["DATABASE_URL"], change: values.change, channel: values.channel, print }));
+    case "conformance":
+      if (first === undefined) throw bad("say which server: tidemark conformance ws://localhost:8080/v2/stream");
+      return exitWith(await conformance({ url: streamUrl(first), channel: values.channel, auth: values.auth, timeoutMs: wholeNumber("--timeout", values.timeout, 5_000), print }));
     case "uninstall":
       return uninstallFrom(databaseUrl(values.postgres), print);
     default:
@@ -59,6 +80,20 @@ function parse(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPo
   } catch (error) {
     throw bad(messageOf(error));
   }
+}
+
+/** `http` is taken as `ws`, and an address without a path gets the stream's usual one. */
+function streamUrl(text: string): string {
+  if (!/^(ws|http)s?:\/\//.test(text) || !URL.canParse(text)) throw bad(`"${text}" is not an address as ws://localhost:8080/v2/stream`);
+  const url = new URL(text.replace(/^http/, "ws"));
+  if (url.pathname === "/") url.pathname = "/v2/stream";
+  return url.href;
+}
+
+function exitWith(code: number): void {
+  process.exitCode = code;
+  // Connections that were given up may still be closing.
+  systemClock.soon(() => process.exit(code));
 }
 
 function databaseUrl(option: string | undefined): string {

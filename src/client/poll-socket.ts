@@ -35,6 +35,7 @@ export class PollSocket implements WebSocketLike {
   #failures = 0;
   /** The HELLO of the first answer has been handed on; the state machine wants one before it identifies. */
   #hasGreeted = false;
+  #hasAnswered = false;
 
   constructor(options: PollOptions) {
     this.#options = options;
@@ -81,8 +82,10 @@ export class PollSocket implements WebSocketLike {
     this.#isWanted = false;
     try {
       const body = await identify();
-      const response = await http.request("poll", `${base}/changes?wait_ms=${waitMs}`, { method: "POST", body }, this.#abort.signal);
+      // The first answer does not wait: it says whether there is a session.
+      const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered ? waitMs : 0}`, { method: "POST", body }, this.#abort.signal);
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      this.#hasAnswered = true;
       this.#deliver(await response.text());
       this.#failures = 0;
     } catch (error) {

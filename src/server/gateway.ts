@@ -250,7 +250,7 @@ export class Gateway {
   }
 
   #open(session: Session, identity: Identity, mark: string, message: Identify | Resume, at: Position | undefined): void {
-    const { log, replica, logger, seating, tokens, events } = this.#options;
+    const { log, replica, logger, seating, tokens, turns, events } = this.#options;
     session.phase = { kind: "open", identity, mark };
     const subscriptions = message.subscriptions ?? [];
     logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
@@ -259,6 +259,8 @@ export class Gateway {
     if (message.op === "RESUME") events.onResumed("success");
     const base = at ?? baseOf(message, log.epoch);
     subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
+    // Who asks for nothing is told where we are all the same.
+    if (subscriptions.length === 0) turns.serveSoon(session);
   }
 
   /** The client boots anew on the same connection. */

@@ -45,3 +45,9 @@ export function delay(clock: Clock, delayMs: number): Promise<void> {
     clock.after(delayMs, resolve);
   });
 }
+
+/** Keeps the process alive, which the clock's own timers don't. Returns how to let go. */
+export function holdOpen(): Cancel {
+  const timer = setInterval(() => {}, 2 ** 30);
+  return () => clearInterval(timer);
+}

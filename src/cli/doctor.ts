@@ -1,0 +1,172 @@
+/**
+ * `tidemark doctor`: looks at a deployment from end to end. Against a server: reachability by each
+ * carrier, clocks, freshness. Against its database too: triggers, outbox and lease, and one change
+ * followed all the way, from the transaction to the client's commit, with the time that each step took.
+ */
+import { WebSocket } from "ws";
+import { createClient, type CarrierName } from "../client/node.ts";
+import { delay, systemClock } from "../std/clock.ts";
+import { messageOf } from "../std/errors.ts";
+
+export interface DoctorOptions {
+  /** `http://…` or `ws://…` of the server; its stream is at `/v2/stream` unless the path says otherwise. */
+  readonly server: string;
+  /** The database behind it, if that is to be looked at. */
+  readonly postgres: string | undefined;
+  /** A statement that changes a row of a served table, to be followed; nothing of yours is changed unasked. */
+  readonly change: string | undefined;
+  /** The channel that shows it. */
+  readonly channel: string | undefined;
+  readonly print: (line: string) => void;
+}
+
+/** What was found of one thing. */
+interface Finding {
+  readonly isGood: boolean;
+  readonly text: string;
+}
+
+/** What the monotonic clock counts from, as wall time. */
+const ORIGIN_MS = systemClock.now() - systemClock.monotonic();
+const STEP_MS_MAX = 10_000;
+const OFFSET_MS_MAX = 500;
+
+/** Returns the process's exit code: 0 when everything is well. */
+export async function doctor({ server, postgres, change, channel, print }: DoctorOptions): Promise<number> {
+  const stream = streamOf(server);
+  const base = stream.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
+  let bad = 0;
+  const tell = (name: string, { isGood, text }: Finding): void => {
+    if (!isGood) bad++;
+    print(`${isGood ? "ok  " : "BAD "} ${name.padEnd(12)} ${text}`);
+  };
+  const reach = await found(() => reachability(base));
+  tell("server", reach);
+  if (reach.isGood) {
+    for (const carrier of ["websocket", "sse", "long-poll", "poll"] as const) tell(carrier, await found(() => carries(stream, carrier)));
+    tell("clocks", await found(() => clocks(stream)));
+    tell("freshness", await found(() => freshness(new URL(base).origin)));
+  }
+  if (postgres !== undefined) {
+    const { diagnose, runChange } = await import("../sources/postgres/diagnose.ts");
+    for (const { name, isGood, text } of await diagnose(postgres)) tell(name, { isGood, text });
+    if (change !== undefined && channel !== undefined) tell("one change", await found(() => trace(stream, channel, () => runChange(postgres, change, systemClock))));
+  }
+  print(bad === 0 ? "Everything is well." : `${bad} ${bad === 1 ? "thing is" : "things are"} not well. docs/websocket-troubleshooting.md has what helps, by symptom.`);
+  return bad === 0 ? 0 : 1;
+}
+
+async function found(look: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await look();
+  } catch (error) {
+    return { isGood: false, text: messageOf(error) };
+  }
+}
+
+async function reachability(base: string): Promise<Finding> {
+  const startMs = systemClock.monotonic();
+  const response = await fetch(`${base}/changes`, { signal: AbortSignal.timeout(STEP_MS_MAX) });
+  const { code } = (await response.json()) as { code?: string };
+  const tookMs = Math.round(systemClock.monotonic() - startMs);
+  if (code !== "BAD_MESSAGE") return { isGood: false, text: `something answers at ${base}, but it is not Tidemark (HTTP ${response.status})` };
+  return { isGood: true, text: `answers in ${tookMs} ms` };
+}
+
+async function carries(url: string, carrier: CarrierName): Promise<Finding> {
+  const client = createClient({ url, carriers: [carrier] });
+  const startMs = systemClock.monotonic();
+  try {
+    client.connect();
+    await until(() => client.connection.getSnapshot().state.kind === "open", `no session within ${STEP_MS_MAX / 1_000} s: ${carrier === "websocket" ? "does the proxy pass Upgrade and Connection?" : "does the proxy keep answers back?"}`);
+    return { isGood: true, text: `a session within ${Math.round(systemClock.monotonic() - startMs)} ms` };
+  } finally {
+    client.close();
+  }
+}
+
+async function clocks(url: string): Promise<Finding> {
+  const client = createClient({ url });
+  try {
+    client.connect();
+    await until(() => client.connection.getSnapshot().roundTripMs !== undefined, "no heartbeat was answered");
+    const { clockOffsetMs, roundTripMs } = client.connection.getSnapshot();
+    const offset = Math.round(clockOffsetMs);
+    return { isGood: Math.abs(offset) <= OFFSET_MS_MAX, text: `the server's is ${Math.abs(offset)} ms ${offset < 0 ? "behind" : "ahead"}, round trip ${Math.round(roundTripMs ?? 0)} ms` };
+  } finally {
+    client.close();
+  }
+}
+
+async function freshness(origin: string): Promise<Finding> {
+  const response = await fetch(`${origin}/stats`, { signal: AbortSignal.timeout(STEP_MS_MAX) });
+  if (!response.ok) return { isGood: true, text: `not told to who has no identity (HTTP ${response.status})` };
+  const { channels, log_head, seq } = (await response.json()) as { channels: { channel: string; status: string; reason?: string }[]; log_head: number; seq: number };
+  const stale = channels.filter(({ status }) => status !== "live");
+  if (stale.length > 0) return { isGood: false, text: stale.map(({ channel, status, reason }) => `${channel} is ${status}${reason === undefined ? "" : `: ${reason}`}`).join("; ") };
+  return { isGood: true, text: `${channels.length} channels live, ${log_head - seq} commits waiting` };
+}
+
+interface WatchedFrame {
+  readonly type?: string;
+  readonly channel?: string;
+  readonly seq?: number;
+  readonly oldest_commit_unix_ms?: number;
+}
+
+/** Follows one change through the whole path: transaction, seq, frame, the client's commit. */
+async function trace(url: string, channel: string, change: () => Promise<{ readonly committedAtMs: number; readonly tookMs: number }>): Promise<Finding> {
+  const nowMs = (): number => ORIGIN_MS + systemClock.monotonic();
+  let delta: { readonly seq: number; readonly atMs: number } | undefined;
+  let loggedMs: number | undefined;
+  class Watched extends WebSocket {
+    constructor(address: string) {
+      super(address);
+      this.on("message", (data) => {
+        const frame = JSON.parse(String(data)) as WatchedFrame;
+        if (frame.type === "DELTA_BATCH" && frame.channel === channel) delta = { seq: frame.seq ?? 0, atMs: nowMs() };
+        if (frame.type === "WATERMARK" && delta !== undefined) loggedMs ??= frame.oldest_commit_unix_ms;
+      });
+    }
+  }
+  const client = createClient({ url, WebSocket: Watched as never });
+  try {
+    const view = client.live({ channel });
+    let appliedMs: number | undefined;
+    view.subscribe(() => {
+      if (delta !== undefined && view.getSnapshot().seq >= delta.seq) appliedMs ??= nowMs();
+    });
+    await until(() => view.getSnapshot().status === "live", `channel "${channel}" did not become live: is its name right?`);
+    [delta, loggedMs, appliedMs] = [undefined, undefined, undefined];
+    const { committedAtMs, tookMs } = await change();
+    await until(() => appliedMs !== undefined, "the change did not arrive: does the statement change a row that the channel holds?");
+    const { clockOffsetMs } = client.connection.getSnapshot();
+    const arrived = delta as { readonly seq: number; readonly atMs: number } | undefined;
+    const step = (fromMs: number, toMs: number | undefined): string => `${Math.max(0, (toMs ?? fromMs) - fromMs).toFixed(1)} ms`;
+    const inLogMs = (loggedMs ?? committedAtMs) - clockOffsetMs;
+    const text = [
+      `transaction ${tookMs.toFixed(1)} ms`,
+      `seq ${arrived?.seq} after ${step(committedAtMs, inLogMs)}`,
+      `frame after ${step(inLogMs, arrived?.atMs)}`,
+      `client commit after ${step(arrived?.atMs ?? 0, appliedMs)}`,
+      `in all ${step(committedAtMs, appliedMs)}`,
+    ].join(", ");
+    return { isGood: true, text };
+  } finally {
+    client.close();
+  }
+}
+
+async function until(isSo: () => boolean, otherwise: string): Promise<void> {
+  const endMs = systemClock.monotonic() + STEP_MS_MAX;
+  while (!isSo()) {
+    if (systemClock.monotonic() > endMs) throw new Error(otherwise);
+    await delay(systemClock, 10);
+  }
+}
+
+function streamOf(server: string): string {
+  const url = new URL(server.replace(/^http/, "ws"));
+  if (url.pathname === "/" || url.pathname === "") url.pathname = "/v2/stream";
+  return url.href;
+}

@@ -1,0 +1,66 @@
+/** What `tidemark doctor` wants to know of a database: whether everything stands, and whether somebody reads. */
+import type { Clock } from "../../std/clock.ts";
+import { databaseOf } from "./index.ts";
+import { asText, type SqlQueries } from "./sql.ts";
+
+export interface Diagnosis {
+  readonly name: string;
+  readonly isGood: boolean;
+  readonly text: string;
+}
+
+/** Rows that an outbox may hold while everything is well: what a few seconds of writes leave before they are pruned. */
+const OUTBOX_ROWS_MAX = 100_000;
+
+export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
+  const session = await databaseOf(url).connect();
+  try {
+    const [schema] = await session.query("SELECT to_regnamespace('tidemark') IS NOT NULL AS there");
+    if (schema?.["there"] !== true) return [{ name: "schema", isGood: false, text: 'there is no schema "tidemark": no server has ever been started on this database (tidemark serve)' }];
+    return [await triggers(session), await outbox(session), await reader(session)];
+  } finally {
+    await session.close();
+  }
+}
+
+/** Runs a change that the user gave. Returns when it was committed, by this machine's clock, and how long that took. */
+export async function runChange(url: string, statement: string, clock: Clock): Promise<{ readonly committedAtMs: number; readonly tookMs: number }> {
+  const session = await databaseOf(url).connect();
+  try {
+    const startMs = clock.monotonic();
+    await session.transaction("write", async (queries) => {
+      // The reader's sessions name everything in full; people don't.
+      await queries.query("SET LOCAL search_path TO DEFAULT");
+      await queries.query(statement);
+    });
+    return { committedAtMs: clock.now(), tookMs: clock.monotonic() - startMs };
+  } finally {
+    await session.close();
+  }
+}
+
+async function triggers(session: SqlQueries): Promise<Diagnosis> {
+  const rows = await session.query(
+    `SELECT c.oid::regclass::text AS name, bool_and(t.tgenabled = 'A') AS enabled
+       FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
+      WHERE p.pronamespace = 'tidemark'::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition GROUP BY 1 ORDER BY 1`,
+  );
+  const off = rows.filter(({ enabled }) => enabled !== true).map(({ name }) => asText(name));
+  if (rows.length === 0) return { name: "triggers", isGood: false, text: "no table has them" };
+  if (off.length > 0) return { name: "triggers", isGood: false, text: `not enabled always on ${off.join(", ")}: ALTER TABLE … ENABLE ALWAYS TRIGGER, or restart the server` };
+  return { name: "triggers", isGood: true, text: `on ${rows.length} ${rows.length === 1 ? "table" : "tables"}: ${rows.map(({ name }) => asText(name)).join(", ")}` };
+}
+
+async function outbox(session: SqlQueries): Promise<Diagnosis> {
+  const [row] = await session.query("SELECT count(*)::int AS rows, pg_size_pretty(pg_total_relation_size('tidemark.outbox')) AS size FROM (SELECT 1 FROM tidemark.outbox LIMIT 1000000) o");
+  const rows = Number(row?.["rows"]);
+  const hint = rows > OUTBOX_ROWS_MAX ? ": it is not being pruned. Is a reader's transaction, or another long one, holding it?" : "";
+  return { name: "outbox", isGood: rows <= OUTBOX_ROWS_MAX, text: `${rows} rows, ${asText(row?.["size"])}${hint}` };
+}
+
+async function reader(session: SqlQueries): Promise<Diagnosis> {
+  const rows = await session.query("SELECT id, round(extract(epoch FROM lease_until - clock_timestamp()))::int AS left FROM tidemark.reader ORDER BY 2 DESC");
+  const living = rows.filter(({ left }) => Number(left) > 0);
+  if (living.length === 0) return { name: "reader", isGood: false, text: "nobody reads: no server holds a lease, so triggers write nothing. Start one; it copies the tables anew" };
+  return { name: "reader", isGood: true, text: `${living.length} ${living.length === 1 ? "server" : "servers"}, the lease for another ${asText(living[0]?.["left"])} s` };
+}

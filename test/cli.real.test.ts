@@ -1,0 +1,87 @@
+/** The command line against a real server: conformance, doctor, tail. */
+import { spawn, type ChildProcess } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { channel, createTidemark } from "../src/index.ts";
+import { postgres } from "../src/sources/postgres/index.ts";
+import { startPostgres, withClient } from "./support/postgres-server.ts";
+import { silent } from "./support/silent.ts";
+import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
+
+afterEach(stopAll);
+
+const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
+
+function cli(...args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<{ code: number | null; output: string }>; readonly output: () => string } {
+  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
+  atEnd(() => child.kill("SIGKILL"));
+  return { child, output: () => output, ended: new Promise((resolve) => child.once("exit", (code) => resolve({ code, output }))) };
+}
+
+describe("tidemark conformance", () => {
+  it("passes against this server, and says which rules do not hold where they don't", async () => {
+    const { tidemark, stream } = await startTrades();
+    await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
+    const whole = await cli("conformance", stream, "--channel", "trades").ended;
+    expect(whole.output).toMatch(/All \d+ tests hold\./);
+    expect(whole.code).toBe(0);
+    // A server whose channel nobody may see breaks the rules that need one.
+    const closed = createTidemark({ channels: { secret: channel({ key: "id", policy: () => "none" }) }, logger: silent });
+    const { url } = await closed.listen({ port: 0 });
+    atEnd(() => closed.stop());
+    const broken = await cli("conformance", url, "--channel", "secret", "--timeout", "400").ended;
+    expect(broken.output).toMatch(/FAIL P5/);
+    expect(broken.output).toMatch(/ok   P3/);
+    expect(broken.code).toBe(1);
+  });
+});
+
+describe("tidemark tail", () => {
+  it("prints rows that come, change and leave as lines where there is no terminal", async () => {
+    const { tidemark, url } = await startTrades();
+    const trades = tidemark.channel("trades");
+    await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
+    const { output } = cli("tail", url, "trades", "--where", '{"column":"symbol","eq":"BTC"}');
+    await expect.poll(output, { timeout: 10_000 }).toContain('+ {"id":"a","symbol":"BTC","price":1}');
+    await trades.upsert(trade("a", "BTC", 5));
+    await expect.poll(output).toContain('~ {"id":"a","symbol":"BTC","price":5}');
+    await trades.upsert(trade("a", "ETH", 5));
+    await expect.poll(output).toContain('- "a"');
+    expect(output()).not.toContain('"b"');
+  });
+
+  it("says in words what is wrong", async () => {
+    const { url } = await startTrades();
+    const { code, output } = await cli("tail", url, "nothing").ended;
+    expect([code, output]).toEqual([2, expect.stringContaining("[UNKNOWN_CHANNEL]")]);
+  });
+});
+
+describe("tidemark doctor", () => {
+  it("finds a whole deployment well, and follows one change through it", { timeout: 120_000 }, async () => {
+    const server = await startPostgres();
+    atEnd(() => server.remove());
+    const address = await server.createDatabase("doctor");
+    await withClient(address, (client) => client.query("CREATE TABLE probe (id int PRIMARY KEY, at timestamptz); INSERT INTO probe VALUES (1, now())"));
+    const tidemark = createTidemark({ sources: [postgres(address)], logger: silent });
+    atEnd(() => tidemark.stop());
+    const { url } = await tidemark.listen({ port: 0 });
+    const { code, output } = await cli("doctor", url, "--postgres", address, "--change", "UPDATE probe SET at = clock_timestamp() WHERE id = 1", "--channel", "probe").ended;
+    expect(output).toMatch(/ok {3}triggers {5}on 1 table: public\.probe/);
+    expect(output).toMatch(/ok {3}one change {3}transaction [\d.]+ ms, seq \d+ after [\d.]+ ms, frame after [\d.]+ ms, client commit after [\d.]+ ms/);
+    expect(output).toContain("Everything is well.");
+    expect(code).toBe(0);
+  });
+
+  it("says what is not: no server, nobody who reads", { timeout: 120_000 }, async () => {
+    const server = await startPostgres();
+    atEnd(() => server.remove());
+    const address = await server.createDatabase("empty");
+    const { code, output } = await cli("doctor", "http://127.0.0.1:1", "--postgres", address).ended;
+    expect(output).toMatch(/BAD {2}server/);
+    expect(output).toMatch(/BAD {2}schema/);
+    expect(code).toBe(1);
+  });
+});
