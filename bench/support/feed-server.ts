@@ -101,5 +101,5 @@ answer({
     loop.reset();
     meter();
   },
-  read: () => ({ sent, loopP99Ms: loop.percentile(99) / 1e6, loopMaxMs: loop.max / 1e6, rssBytes: process.memoryUsage().rss, stats: feed.stats(), ...meter() }),
+  read: () => ({ sent, loopP99Ms: loop.percentile(99) / 1e6, loopMaxMs: loop.max / 1e6, rssBytes: process.memoryUsage().rss, heapBytes: process.memoryUsage().heapUsed + process.memoryUsage().external, stats: feed.stats(), ...meter() }),
 });

@@ -145,6 +145,13 @@ answer({
       ...meter(),
     };
   },
+  /** All clients stop reading, or read again. */
+  stall: ({ isStalled }) => {
+    for (const { socket } of clients) {
+      if (isStalled === true) socket.pause();
+      else socket.resume();
+    }
+  },
   close: () => {
     for (const { socket } of clients) socket.destroy();
     clients = [];

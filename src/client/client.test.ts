@@ -1,0 +1,279 @@
+/** The client in one thread, against literal frames: liveness, credit, pins, details, workers that fail. */
+import { afterEach, describe, expect, it } from "vitest";
+import { ManualClock } from "../std/manual-clock.ts";
+import { seededRandom } from "../std/random.ts";
+import type { TidemarkClient } from "./client.ts";
+import { createClient, type ClientOptions, type Pacing, type WebSocketLike, type WorkerLike } from "./node.ts";
+
+type Frame = Readonly<Record<string, unknown>>;
+
+const clients: TidemarkClient[] = [];
+afterEach(() => {
+  for (const client of clients.splice(0)) client.close();
+});
+
+/** Servers as the client sees them: what it said, and what is said to it. */
+class FakeSocket implements WebSocketLike {
+  static all: FakeSocket[] = [];
+  onopen: WebSocketLike["onopen"] = null;
+  onmessage: WebSocketLike["onmessage"] = null;
+  onclose: WebSocketLike["onclose"] = null;
+  onerror: WebSocketLike["onerror"] = null;
+  readonly said: Frame[] = [];
+  isClosed = false;
+
+  constructor() {
+    FakeSocket.all.push(this);
+  }
+
+  send(text: string): void {
+    this.said.push(JSON.parse(text) as Frame);
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+
+  hear(...frames: readonly (Frame | string)[]): void {
+    for (const frame of frames) this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
+  }
+
+  heard(op: string): Frame | undefined {
+    return this.said.findLast((frame) => frame["op"] === op);
+  }
+}
+
+const HELLO = { op: "HELLO", protocol: 4, session_id: "sess_h", heartbeat_interval_ms: 15_000, identify_timeout_ms: 10_000, server_time_unix_ms: 1_700_000_000_000 };
+const READY = { op: "DISPATCH", type: "READY", session_id: "sess_token", epoch: "e1", seq: 0 };
+const subscribed = (fields: Frame = {}): Frame => ({ op: "DISPATCH", type: "SUBSCRIBED", index: 0, channel: "c", view: "c", epoch: "e1", key: ["id"], columns: [], order_by: [], mode: "snapshot", reason: "no_cursor", ...fields });
+const snapshot = (seq: number, ...ids: readonly string[]): Frame => ({ op: "DISPATCH", type: "SNAPSHOT", channel: "c", seq, part: 0, more: false, rows: ids.map((id) => ({ id })) });
+const delta = (prev_seq: number, seq: number, ...ids: readonly string[]): Frame => ({ op: "DISPATCH", type: "DELTA_BATCH", channel: "c", prev_seq, seq, patch: { upsert: ids.map((id) => ({ id })), remove: [] }, watermark: { latest_ingest_seq: seq } });
+const watermark = (seq: number): Frame => ({ op: "DISPATCH", type: "WATERMARK", seq, server_time_unix_ms: 1_700_000_000_000, as_of: {} });
+
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+
+async function opened(options: Partial<ClientOptions> = {}) {
+  FakeSocket.all = [];
+  const clock = new ManualClock();
+  const client = createClient({ url: "ws://x/v2/stream", WebSocket: FakeSocket, fetch: () => Promise.reject(new Error("no network")), clock, random: seededRandom(1), ...options });
+  clients.push(client);
+  const view = client.live({ channel: "c" });
+  view.subscribe(() => {});
+  const [socket] = FakeSocket.all as [FakeSocket];
+  socket.onopen?.(undefined as never);
+  socket.hear(HELLO);
+  await settled();
+  socket.hear(READY, subscribed(), snapshot(5, "a", "b"), watermark(7));
+  return { client, clock, view, socket };
+}
+
+const latest = (): FakeSocket => FakeSocket.all.at(-1) as FakeSocket;
+
+describe("a session", () => {
+  it("resumes with its token and with each view's last applied change as its cursor (S1)", async () => {
+    const { clock, socket, view } = await opened();
+    expect([view.getSnapshot().status, view.getSnapshot().seq, view.getSnapshot().epoch]).toEqual(["live", 7, "e1"]);
+    socket.hear({ op: "HEARTBEAT_ACK", server_time_unix_ms: 1_700_000_000_000, session_id: "sess_fresh" });
+    socket.onclose?.({ code: 1006, reason: "" });
+    expect(view.getSnapshot().status).toBe("stale");
+    clock.advance(1_000);
+    latest().onopen?.(undefined as never);
+    latest().hear(HELLO);
+    await settled();
+    expect(latest().said[0]).toEqual({ op: "RESUME", session_id: "sess_fresh", subscriptions: [{ channel: "c", cursor: { epoch: "e1", view: "c", seq: 5 } }] });
+    latest().hear({ op: "INVALID_SESSION", reason: "expired", message: "" });
+    await settled();
+    expect(latest().heard("IDENTIFY")).toMatchObject({ subscriptions: [{ channel: "c", cursor: { epoch: "e1" } }] });
+  });
+
+  it("shows nothing of what it held when its rights have been revoked (S4)", async () => {
+    const { socket, view } = await opened();
+    socket.hear({ op: "INVALID_SESSION", reason: "revoked", message: "" });
+    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual(["loading", []]);
+  });
+
+  it("stays away for as long as a stopping server asks, and not as one (S6)", async () => {
+    const { clock, socket } = await opened();
+    socket.hear({ op: "RECONNECT", retry_after_ms: 4_000 });
+    clock.advance(3_900);
+    expect(FakeSocket.all).toHaveLength(1);
+    clock.advance(4_100);
+    expect(FakeSocket.all).toHaveLength(2);
+  });
+
+  it("begins anew after a frame that is not whole", async () => {
+    const { socket, view } = await opened();
+    socket.hear('{"op":"DISP');
+    expect([socket.isClosed, view.getSnapshot().reason]).toEqual([true, "a frame could not be understood"]);
+  });
+});
+
+describe("liveness", () => {
+  it("says that what it shows is old as soon as nothing is heard for 3 s, and is live again with the next turn", async () => {
+    const { clock, socket, view } = await opened();
+    clock.advance(4_500);
+    expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual(["stale", "nothing is heard from the server"]);
+    socket.hear(watermark(9));
+    expect(view.getSnapshot().status).toBe("live");
+  });
+
+  it("closes a connection whose heartbeat was not answered, however many more it sends", async () => {
+    const { clock, socket } = await opened();
+    clock.advance(15_000 * 0.2 + 15_000);
+    expect(socket.said.filter(({ op }) => op === "HEARTBEAT").length).toBeGreaterThan(0);
+    clock.advance(6_000);
+    expect(socket.isClosed).toBe(true);
+  });
+
+  it("finds out at once whether a connection still works when the network changed, or the page is seen again", async () => {
+    const { client, clock, socket } = await opened();
+    const before = socket.said.length;
+    client.online();
+    expect(socket.said.slice(before).map(({ op }) => op)).toEqual(["HEARTBEAT"]);
+    clock.advance(5_001);
+    expect(socket.isClosed).toBe(true);
+  });
+
+  it("does not take a clock that was set for a round trip", async () => {
+    const { client, clock, socket } = await opened();
+    client.online();
+    const sentMs = socket.heard("HEARTBEAT")?.["client_time_unix_ms"] as number;
+    socket.hear({ op: "HEARTBEAT_ACK", client_time_unix_ms: sentMs + 3_600_000, server_time_unix_ms: 1_700_000_000_000 });
+    clock.advance(1_000);
+    expect(client.connection.getSnapshot().roundTripMs).toBeUndefined();
+  });
+});
+
+describe("gaps", () => {
+  it("are asked for again from the last applied change, and only in the view concerned (S5)", async () => {
+    const { client, clock, socket, view } = await opened();
+    socket.hear(delta(6, 8, "z"), watermark(8));
+    expect(socket.heard("RESYNC")).toEqual({ op: "RESYNC", id: expect.any(Number), view: "c", reason: "gap", seq: 5 });
+    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual(["catching_up", ["a", "b"]]);
+    socket.hear(subscribed({ id: socket.heard("RESYNC")?.["id"], mode: "delta" }), delta(5, 8, "y", "z"), watermark(8));
+    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual(["live", ["a", "b", "y", "z"]]);
+    clock.advance(1_000);
+    expect(client.connection.getSnapshot().gaps).toBe(1);
+  });
+
+  it("that only the digest shows are healed from a fresh snapshot, and counted (B4)", async () => {
+    const { client, clock, socket, view } = await opened();
+    socket.hear({ ...delta(5, 5), digest: "0" }, watermark(9));
+    expect(socket.heard("RESYNC")).toEqual({ op: "RESYNC", id: expect.any(Number), view: "c", reason: "drift" });
+    socket.hear(subscribed({ id: socket.heard("RESYNC")?.["id"] }), snapshot(9, "a"), watermark(9));
+    expect(view.getSnapshot().keys).toEqual(["a"]);
+    clock.advance(1_000);
+    expect(client.connection.getSnapshot().drifts).toBe(1);
+  });
+
+  it("in answers are asked for again: a SUBSCRIBED that never came", async () => {
+    const { client, clock, socket } = await opened();
+    client.live({ channel: "d" }).subscribe(() => {});
+    const first = socket.heard("SUBSCRIBE");
+    for (let second = 0; second < 40; second++) {
+      clock.advance(1_000);
+      socket.hear(watermark(9));
+    }
+    expect(socket.heard("SUBSCRIBE")).toMatchObject({ subscriptions: ["d"] });
+    expect(socket.heard("SUBSCRIBE")?.["id"]).not.toBe(first?.["id"]);
+  });
+});
+
+describe("the page's pace", () => {
+  /** A page whose frames come when told. */
+  function pacing(): { readonly pace: Pacing; frame(): void; hide(isHidden: boolean): void } {
+    let take: (() => void) | undefined;
+    let tell: (isHidden: boolean) => void = () => {};
+    return {
+      pace: { next: (given) => { take = given; }, watchHidden: (listener) => { tell = listener; return () => {}; } },
+      frame: () => {
+        const given = take;
+        take = undefined;
+        given?.();
+      },
+      hide: (isHidden) => tell(isHidden),
+    };
+  }
+
+  it("is one commit per frame: what came meanwhile comes with the next, each row once", async () => {
+    const { pace, frame } = pacing();
+    const { client, socket, view } = await opened({ pacing: pace });
+    let told = 0;
+    view.subscribe(() => told++);
+    frame();
+    frame();
+    told = 0;
+    for (let seq = 8; seq <= 12; seq++) socket.hear(delta(seq === 8 ? 5 : seq - 1, seq, "a"), watermark(seq));
+    frame();
+    frame();
+    expect(told).toBeLessThanOrEqual(2);
+    expect([view.getSnapshot().status, client.position]).toEqual(["live", { epoch: "e1", seq: 12 }]);
+  });
+
+  it("takes nothing while hidden, and the server is given no credit for more", async () => {
+    const { pace, frame, hide } = pacing();
+    const { socket, view } = await opened({ pacing: pace });
+    frame();
+    frame();
+    hide(true);
+    const credits = (): number => socket.said.filter(({ op }) => op === "CREDIT").length;
+    const before = credits();
+    const shown = view.getSnapshot();
+    for (let seq = 8; seq <= 40; seq++) socket.hear(delta(seq === 8 ? 5 : seq - 1, seq, `k${seq}`), watermark(seq));
+    expect([credits(), view.getSnapshot()]).toEqual([before, shown]);
+    hide(false);
+    frame();
+    frame();
+    expect(credits()).toBeGreaterThan(before);
+    expect(view.getSnapshot().keys).toHaveLength(35);
+  });
+});
+
+describe("what is bounded", () => {
+  it("is a view's rows: a larger one is asked for with a limit and says partial", async () => {
+    const { socket, view } = await opened({ rowsMax: 3 });
+    socket.hear(delta(5, 8, "c", "d", "e"), watermark(8));
+    expect(socket.heard("UNSUBSCRIBE")).toEqual({ op: "UNSUBSCRIBE", views: ["c"] });
+    expect(socket.heard("SUBSCRIBE")).toMatchObject({ subscriptions: [{ channel: "c", limit: 3 }] });
+    expect(view.getSnapshot().isPartial).toBe(true);
+  });
+
+  it("does not reach what is pinned: a selected row stays when it leaves the view", async () => {
+    const { socket, view } = await opened();
+    const unpin = view.pin("a");
+    socket.hear({ ...delta(5, 8), patch: { upsert: [], remove: ["a"] } }, watermark(8));
+    expect(view.row("a")).toBeUndefined();
+    expect(view.pinned("a")).toEqual({ row: { id: "a" }, isInView: false });
+    unpin();
+    expect(view.pinned("a")).toBeUndefined();
+  });
+
+  it("is the cache of details: by age and by number", async () => {
+    const asked: string[] = [];
+    const fetch = (url: string): Promise<Response> => {
+      asked.push(url.split("/").at(-1) ?? "");
+      return Promise.resolve(Response.json({ row: { id: "x" }, seq: 1, epoch: "e1", as_of_seq: 1, committed_unix_ms: 1 }));
+    };
+    const { client, clock } = await opened({ fetch, details: { rowsMax: 2, ttlMs: 1_000 } });
+    for (const key of ["a", "a", "b", "c", "a"]) await client.detail("c", key);
+    expect(asked).toEqual(["a", "b", "c", "a"]);
+    clock.advance(1_001);
+    await client.detail("c", "a");
+    expect(asked.at(-1)).toBe("a");
+    expect(asked).toHaveLength(5);
+  });
+});
+
+describe("a worker", () => {
+  it("that can't run is replaced by the same engine in this thread, and nothing that was said is lost", async () => {
+    FakeSocket.all = [];
+    let worker: WorkerLike | undefined;
+    const said: unknown[] = [];
+    const client = createClient({ url: "ws://x/v2/stream", WebSocket: FakeSocket, worker: () => (worker = { onmessage: null, onerror: null, postMessage: (message) => said.push(message), terminate: () => {} }) });
+    clients.push(client);
+    client.live({ channel: "c" }).subscribe(() => {});
+    expect([client.isInWorker, said.length, FakeSocket.all.length]).toEqual([true, 2, 0]);
+    worker?.onerror?.(undefined as never);
+    expect([client.isInWorker, FakeSocket.all.length]).toEqual([false, 1]);
+  });
+});

@@ -1,0 +1,98 @@
+/** One request of low priority at a time; what a person waits for never waits behind it. */
+import { describe, expect, it } from "vitest";
+import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
+
+interface Call {
+  readonly url: string;
+  readonly answer: () => void;
+  readonly isAborted: () => boolean;
+}
+
+function scheduler(): { readonly http: HttpScheduler; readonly calls: Call[] } {
+  const calls: Call[] = [];
+  const fetch: Fetch = (url, { signal }) =>
+    new Promise((resolve, reject) => {
+      signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+      calls.push({ url, answer: () => resolve(new Response(url)), isAborted: () => signal?.aborted === true });
+    });
+  return { http: new HttpScheduler(fetch), calls };
+}
+
+const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+
+describe("the client's HTTP", () => {
+  it("has one request of low priority in flight, in order", async () => {
+    const { http, calls } = scheduler();
+    const first = http.request("snapshot", "a");
+    const second = http.request("poll", "b");
+    expect(calls.map(({ url }) => url)).toEqual(["a"]);
+    expect(http.pending).toEqual({ detail: 0, snapshot: 1, poll: 1, up: 0 });
+    calls[0]?.answer();
+    expect(await (await first).text()).toBe("a");
+    await settled();
+    expect(calls.map(({ url }) => url)).toEqual(["a", "b"]);
+    calls[1]?.answer();
+    await second;
+    expect(http.pending).toEqual({ detail: 0, snapshot: 0, poll: 0, up: 0 });
+  });
+
+  it("lets a detail go at once, aborts the low one for it, and begins that again afterwards", async () => {
+    const { http, calls } = scheduler();
+    const snapshot = http.request("snapshot", "slow");
+    const detail = http.request("detail", "row");
+    expect(calls.map(({ url, isAborted }) => [url, isAborted()])).toEqual([["slow", true], ["row", false]]);
+    calls[1]?.answer();
+    expect(await (await detail).text()).toBe("row");
+    await settled();
+    expect(calls.map(({ url }) => url)).toEqual(["slow", "row", "slow"]);
+    // Once is enough: further details pass it by, so that it comes to an end.
+    const another = http.request("detail", "row 2");
+    expect(calls[2]?.isAborted()).toBe(false);
+    calls[3]?.answer();
+    calls[2]?.answer();
+    await Promise.all([another, snapshot]);
+  });
+
+  it("keeps a detail's latency while a snapshot hangs for 5 s", async () => {
+    const latency = async (hasHanging: boolean): Promise<number> => {
+      const fetch: Fetch = (url, { signal }) =>
+        new Promise((resolve, reject) => {
+          signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
+          setTimeout(() => resolve(new Response(url)), url === "hanging" ? 5_000 : 3).unref();
+        });
+      const http = new HttpScheduler(fetch);
+      const abort = new AbortController();
+      if (hasHanging) void http.request("snapshot", "hanging", {}, abort.signal).catch(() => {});
+      const times: number[] = [];
+      for (let index = 0; index < 100; index++) {
+        const startMs = performance.now();
+        await http.request("detail", `row ${index}`);
+        times.push(performance.now() - startMs);
+      }
+      abort.abort();
+      return times.sort((a, b) => a - b)[98] as number;
+    };
+    const [alone, beside] = [await latency(false), await latency(true)];
+    expect(beside).toBeLessThan(alone + 20);
+  });
+
+  it("gives up what its caller gave up, waiting or in flight", async () => {
+    const { http, calls } = scheduler();
+    const [first, second] = [new AbortController(), new AbortController()];
+    const inFlight = http.request("poll", "a", {}, first.signal);
+    const waiting = http.request("poll", "b", {}, second.signal);
+    second.abort();
+    await expect(waiting).rejects.toThrow();
+    first.abort();
+    await expect(inFlight).rejects.toThrow();
+    expect(calls.map(({ url }) => url)).toEqual(["a"]);
+    expect(http.pending.poll).toBe(0);
+  });
+
+  it("keeps a bounded number waiting", async () => {
+    const { http } = scheduler();
+    const requests = Array.from({ length: 20 }, (_, index) => http.request("poll", String(index)));
+    for (const request of requests) request.catch(() => {});
+    await expect(requests[1]).rejects.toThrow("Too many requests wait");
+  });
+});
