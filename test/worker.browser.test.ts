@@ -1,0 +1,139 @@
+/** The client in Chromium: in a worker, without one under a strict CSP, one commit per frame, none while hidden; and its size. */
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { chromium, type Browser, type Page } from "playwright-core";
+import { build } from "vite";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { startTrades, stopAll, trade } from "./support/trades-server.ts";
+
+const client = fileURLToPath(new URL("../src/client/index.ts", import.meta.url));
+const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
+
+/** What may be loaded, gzipped: by the page (this test's own script and the bundler's loader included), and by its worker. */
+const PAGE_BYTES_MAX = 7_300;
+const WORKER_BYTES_MAX = 9_700;
+
+interface Probe {
+  readonly commits: number;
+  readonly frames: number;
+  readonly price: number | undefined;
+  readonly status: string;
+  readonly isInWorker: boolean;
+  readonly turns: number;
+  readonly metrics: Record<string, unknown>;
+}
+
+describe("the client in a browser", () => {
+  let browser: Browser;
+  let folder: string;
+  let pages: Server;
+  let origin: string;
+  let policy = "";
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), "tidemark-page-"));
+    const source = join(folder, "source");
+    const out = join(folder, "out");
+    mkdirSync(source);
+    writeFileSync(join(source, "page.html"), '<!doctype html><meta charset="utf-8"><title>probe</title><script type="module" src="./page.ts"></script>');
+    writeFileSync(join(source, "page.ts"), `
+      import { createClient } from ${JSON.stringify(client)};
+      const url = new URL(location.href).searchParams.get("stream");
+      const client = createClient({ url });
+      const view = client.live({ channel: "trades" });
+      let commits = 0;
+      let frames = 0;
+      view.subscribe(() => commits++);
+      const count = () => { frames++; requestAnimationFrame(count); };
+      requestAnimationFrame(count);
+      globalThis.probe = () => ({
+        commits, frames, price: view.row("a")?.price, status: view.getSnapshot().status, isInWorker: client.isInWorker,
+        turns: client.connection.getSnapshot().turns, metrics: client.metrics.getSnapshot(),
+      });
+      globalThis.detail = (key) => client.detail("trades", key);
+    `);
+    await build({ root: source, configFile: false, logLevel: "error", build: { outDir: out, emptyOutDir: true, target: "es2022", modulePreload: false, rollupOptions: { input: join(source, "page.html") } }, worker: { format: "es" } });
+    pages = createServer((request, response) => {
+      const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
+      try {
+        const body = readFileSync(join(out, path));
+        response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", ...(policy !== "" && { "content-security-policy": policy }) }).end(body);
+      } catch {
+        response.writeHead(404).end();
+      }
+    });
+    await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
+    origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
+    browser = await chromium.launch({ args: ["--no-sandbox", "--disable-gpu"], ...(process.env["CHROMIUM_PATH"] !== undefined && { executablePath: process.env["CHROMIUM_PATH"] }) });
+  });
+  afterAll(async () => {
+    await browser.close();
+    pages.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+  afterEach(async () => {
+    policy = "";
+    await stopAll();
+  });
+
+  const open = async () => {
+    const server = await startTrades({ allowedOrigins: [origin] });
+    await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
+    const page = await browser.newPage();
+    await page.goto(`${origin}/page.html?stream=${encodeURIComponent(server.stream)}`);
+    const probe = (of: Page = page): Promise<Probe> => of.evaluate(() => (globalThis as unknown as { probe(): Probe }).probe());
+    await expect.poll(async () => (await probe()).status, { timeout: 10_000 }).toBe("live");
+    return { ...server, trades: server.tidemark.channel("trades"), page, probe };
+  };
+
+  it("follows the stream in a worker, and opens details over HTTP", async () => {
+    const { trades, page, probe } = await open();
+    expect((await probe()).isInWorker).toBe(true);
+    expect(page.workers()).toHaveLength(1);
+    await trades.upsert(trade("a", "BTC", 2));
+    await expect.poll(async () => (await probe()).price).toBe(2);
+    const detail = await page.evaluate(() => (globalThis as unknown as { detail(key: string): Promise<{ row: { price: number } }> }).detail("a"));
+    expect(detail.row.price).toBe(2);
+    await expect.poll(async () => Object.keys((await probe()).metrics).sort()).toEqual([
+      "ui_delta_apply_ms", "ui_delta_queue_depth", "ui_detail_open_latency_ms", "ui_heap_used_mb", "ui_render_commit_ms", "ui_render_drop_ratio", "ui_requests_pending", "ui_stream_gap_count",
+    ]);
+    await page.close();
+  });
+
+  it("runs the same engine in the page where a policy forbids workers", async () => {
+    policy = "worker-src 'none'";
+    const { trades, page, probe } = await open();
+    expect((await probe()).isInWorker).toBe(false);
+    await trades.upsert(trade("a", "BTC", 3));
+    await expect.poll(async () => (await probe()).price).toBe(3);
+    await page.close();
+  });
+
+  it("commits at most once per animation frame", async () => {
+    const { trades, page, probe } = await open();
+    const before = await probe();
+    const endMs = performance.now() + 1_500;
+    for (let price = 10; performance.now() < endMs; price++) {
+      await trades.upsert(trade("a", "BTC", price));
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+    const after = await probe();
+    expect(after.commits - before.commits).toBeGreaterThan(5);
+    expect(after.commits - before.commits).toBeLessThanOrEqual(after.frames - before.frames + 1);
+    await page.close();
+  });
+
+  it("keeps within its budget of bytes", () => {
+    const assets = join(folder, "out", "assets");
+    const sizes = readdirSync(assets).map((name) => ({ name, bytes: gzipSync(readFileSync(join(assets, name)), { level: 9 }).length }));
+    const worker = sizes.find(({ name }) => name.startsWith("worker"));
+    const page = sizes.filter(({ name }) => !name.startsWith("worker") && !name.startsWith("stream-engine")).reduce((sum, { bytes }) => sum + bytes, 0);
+    expect(worker?.bytes).toBeLessThanOrEqual(WORKER_BYTES_MAX);
+    expect(page).toBeLessThanOrEqual(PAGE_BYTES_MAX);
+  });
+});
