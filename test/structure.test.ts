@@ -16,11 +16,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["std", "protocol", "log", "table", "sources"],
   client: ["std", "protocol"],
   react: ["std", "protocol", "client"],
-  cli: ["std", "server", "sources", "client"],
+  cli: ["std", "protocol", "server", "sources", "client"],
 };
 /** A driver is imported in one folder only. */
 const HOMES: Readonly<Record<string, string>> = {
-  pg: "sources/postgres", "@electric-sql/pglite": "sources/postgres|cli", ws: "server|client/node.ts", hono: "server",
+  pg: "sources/postgres", "@electric-sql/pglite": "sources/postgres|cli", ws: "server|client/node.ts|cli", hono: "server",
   "@hono/node-server": "server", re2js: "table", "sorted-btree": "table", "prom-client": "server", react: "react",
 };
 const NO_NODE = ["protocol", "client", "react"];

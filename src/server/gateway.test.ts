@@ -103,7 +103,7 @@ describe("the gateway", () => {
     };
     const continued = await ask({ epoch, view: "trades", seq: 1 });
     expect(await continued.next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "delta" });
-    expect(await continued.next({ type: "DELTA_BATCH" })).toMatchObject({ prev_seq: 1, seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
+    expect(await continued.next({ type: "DELTA_BATCH", digest: undefined, seq: 2 })).toMatchObject({ prev_seq: 1, seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
     expect(continued.frames.some(({ type }) => type === "SNAPSHOT")).toBe(false);
     for (const [cursor, reason] of [[{ epoch: "other", view: "trades", seq: 1 }, "epoch"], [{ epoch, view: "v_other", seq: 1 }, "view"], [{ epoch, view: "trades", seq: 99 }, "ahead"]] as const) {
       expect(await (await ask(cursor)).next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "snapshot", reason });

@@ -60,7 +60,7 @@ describe("server-sent events", () => {
     const second = await events(url, { "last-event-id": String(id) });
     await second.next({ type: "WATERMARK", seq: 2 });
     expect(second.seen.filter(({ frame }) => frame["type"] === "SUBSCRIBED").map(({ frame }) => frame["mode"])).toEqual(["delta", "delta"]);
-    expect(second.seen.filter(({ frame }) => frame["type"] === "DELTA_BATCH")).toHaveLength(2);
+    expect(second.seen.filter(({ frame }) => frame["type"] === "DELTA_BATCH" && frame["digest"] === undefined)).toHaveLength(2);
     // An id says nothing of views that it was not told of.
     const other = await events(`${server.url}/v2/sse?subscriptions=${encodeURIComponent(JSON.stringify([{ channel: "trades", where: { column: "price", gt: 6 } }]))}`, { "last-event-id": String(id) });
     expect((await other.next({ type: "SUBSCRIBED" })).frame).toMatchObject({ mode: "snapshot", reason: "no_cursor" });
@@ -100,10 +100,11 @@ describe("a poll", () => {
     await trades.upsert(trade("b", "BTC", 2));
     await expect.poll(() => server.tidemark.stats()["seq"]).toBe(2);
     const second = await poll(`${server.url}/v2/changes?channels=trades&cursor=${String(epoch)}:1`);
-    expect(second.find(({ type }) => type === "DELTA_BATCH")).toMatchObject({ seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
+    expect(second.find(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toMatchObject({ seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
     const body = JSON.stringify({ op: "RESUME", session_id: first[1]?.["session_id"], subscriptions: [{ channel: "trades", cursor: { epoch, view: "trades", seq: 2 } }] });
     const third = await poll(`${server.url}/v2/changes`, { method: "POST", body });
-    expect(third.map(({ op, type }) => type ?? op)).toEqual(["HELLO", "RESUMED", "SUBSCRIBED", "CHANNEL_STATUS", "WATERMARK"]);
+    // The delta is the digest alone.
+    expect(third.map(({ op, type }) => type ?? op)).toEqual(["HELLO", "RESUMED", "SUBSCRIBED", "CHANNEL_STATUS", "DELTA_BATCH", "WATERMARK"]);
     expect(server.tidemark.stats()["sessions"]).toBe(0);
   });
 
@@ -116,9 +117,9 @@ describe("a poll", () => {
     const waiting = poll(`${server.url}/v2/changes?channels=trades&cursor=${epoch}:1&wait_ms=30000`);
     await expect.poll(() => server.tidemark.stats()["subscriptions"]).toBe(1);
     await trades.upsert(trade("a", "BTC", 2));
-    expect((await waiting).find(({ type }) => type === "DELTA_BATCH")).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
+    expect((await waiting).find(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
     const empty = await poll(`${server.url}/v2/changes?channels=trades&cursor=${epoch}:2&wait_ms=10`);
-    expect(empty.some(({ type }) => type === "DELTA_BATCH")).toBe(false);
+    expect(empty.some(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toBe(false);
   });
 
   it("brings a snapshot larger than the socket's bound whole (T4, P15)", async () => {

@@ -60,7 +60,7 @@ describe("RESUME", () => {
     await second.next({ type: "WATERMARK", seq: 2 });
     const answers = second.frames.filter(({ type }) => type === "SUBSCRIBED");
     expect(answers.map(({ mode, from_seq }) => [mode, from_seq])).toEqual([["delta", 1], ["delta", 1]]);
-    expect(second.frames.filter(({ type }) => type === "DELTA_BATCH").map(({ patch }) => patch)).toEqual([
+    expect(second.frames.filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined).map(({ patch }) => patch)).toEqual([
       { upsert: [trade("a", "BTC", 7)], remove: [] },
       { upsert: [trade("a", "BTC", 7)], remove: [] },
     ]);
@@ -87,7 +87,7 @@ describe("RESUME", () => {
     });
     await second.next({ type: "WATERMARK", seq: 3 });
     expect(second.frames.filter(({ type }) => type === "SUBSCRIBED").map(({ mode, reason }) => [mode, reason])).toEqual([["delta", undefined], ["snapshot", "view_gone"]]);
-    expect(await second.next({ type: "DELTA_BATCH" })).toMatchObject({ prev_seq: 1, seq: 3, patch: { upsert: [trade("c", "SOL", 6)], remove: ["a", "b"] } });
+    expect(await second.next({ type: "DELTA_BATCH", digest: undefined })).toMatchObject({ prev_seq: 1, seq: 3, patch: { upsert: [trade("c", "SOL", 6)], remove: ["b", "a"] } });
   });
 
   it("refuses foreign, old and forged sessions, and takes an IDENTIFY on the same connection (S3)", async () => {
