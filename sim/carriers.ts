@@ -111,7 +111,7 @@ export class Carriers {
   }
 
   #up(node: SimNode, token: string, body: string): Response {
-    const session = node.engine.gateway.session(token);
+    const session = node.engine.gateway.oneWaySession(token);
     if (session === undefined) return new Response("{}", { status: 404 });
     node.engine.gateway.receive(session, body);
     return new Response(null, { status: 204 });

@@ -111,10 +111,11 @@ interface WatchedFrame {
   readonly type?: string;
   readonly channel?: string;
   readonly seq?: number;
+  readonly digest?: string;
   readonly oldest_commit_unix_ms?: number;
 }
 
-/** Follows one change through the whole path: transaction, seq, frame, the client's commit. */
+/** Follows one change through the whole path: transaction, seq, frame, the client's commit. On a busy channel another's change may be taken for it. */
 async function trace(url: string, channel: string, change: () => Promise<{ readonly committedAtMs: number; readonly tookMs: number }>): Promise<Finding> {
   const nowMs = (): number => ORIGIN_MS + systemClock.monotonic();
   let delta: { readonly seq: number; readonly atMs: number } | undefined;
@@ -124,7 +125,7 @@ async function trace(url: string, channel: string, change: () => Promise<{ reado
       super(address);
       this.on("message", (data) => {
         const frame = JSON.parse(String(data)) as WatchedFrame;
-        if (frame.type === "DELTA_BATCH" && frame.channel === channel) delta = { seq: frame.seq ?? 0, atMs: nowMs() };
+        if (frame.type === "DELTA_BATCH" && frame.channel === channel && frame.digest === undefined) delta = { seq: frame.seq ?? 0, atMs: nowMs() };
         if (frame.type === "WATERMARK" && delta !== undefined) loggedMs ??= frame.oldest_commit_unix_ms;
       });
     }

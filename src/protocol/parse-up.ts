@@ -105,7 +105,7 @@ function credit(value: unknown): number | null {
 }
 
 function credits(value: unknown): Record<string, number | null> {
-  const entries = Object.entries(record(value, "channel_credit")).map(([name, turns]) => [name, credit(turns)] as const);
+  const entries = Object.entries(record(value, "channel_credit")).map(([name, turns]) => [word(name, "a channel"), credit(turns)] as const);
   return Object.fromEntries(entries);
 }
 

@@ -45,8 +45,9 @@ interface Built {
   readonly seq: number;
 }
 
-/** Distinct (channels, since) bodies kept for reuse. Full: the oldest goes. */
+/** Distinct (channels, since) bodies kept for reuse, and their bytes. Full: the oldest goes. */
 const BODIES_MAX = 64;
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
 export class Bootstrap {
   readonly #options: BootstrapOptions;
@@ -99,7 +100,7 @@ export class Bootstrap {
 
   #body(views: readonly View[], sinceSeq: number | undefined): Built {
     const { limits, monotonic, replica, onBuild } = this.#options;
-    const key = JSON.stringify([views.map(({ id }) => id), sinceSeq ?? null]);
+    const key = JSON.stringify(views.map(({ id, rows }) => [id, sinceSeq === undefined ? null : sinceSeq < rows.floor ? sinceSeq : rows.normalise(sinceSeq)]));
     const newest = Math.max(0, ...views.map(({ rows }) => rows.lastSeq));
     const startMs = monotonic();
     const known = this.#bodies.get(key);
@@ -109,8 +110,13 @@ export class Bootstrap {
     onBuild(monotonic() - startMs);
     this.#bodies.delete(key);
     this.#bodies.set(key, built);
-    const oldest = this.#bodies.keys().next().value;
-    if (this.#bodies.size > BODIES_MAX && oldest !== undefined) this.#bodies.delete(oldest);
+    let bytes = 0;
+    for (const kept of this.#bodies.values()) bytes += kept.body.length;
+    for (const [oldest, kept] of this.#bodies) {
+      if (this.#bodies.size <= BODIES_MAX && bytes <= BODY_BYTES_MAX) break;
+      this.#bodies.delete(oldest);
+      bytes -= kept.body.length;
+    }
     return built;
   }
 

@@ -55,7 +55,7 @@ const INVALID_SESSION: Readonly<Record<InvalidSessionReason, string>> = {
 };
 
 /** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. */
-const CHANNEL_CREDIT_MAX = 400;
+const CHANNEL_CREDIT_MAX = 200;
 const DRAIN_STEP_MS = 50;
 
 export class Gateway {
@@ -80,9 +80,10 @@ export class Gateway {
     return !this.#isDraining && this.#sessions.size < this.#options.limits.connectionsMax;
   }
 
-  /** A session by any session id that it was told, for what comes beside its stream. */
-  session(token: string): Session | undefined {
-    return this.#sessions.get(token.split(".", 1)[0] ?? "");
+  /** A session that can't speak on its own stream, by the id in its HELLO, whose signature is what speaks for the sender. */
+  oneWaySession(token: string): Session | undefined {
+    const session = this.#options.tokens.isSigned(token) ? this.#sessions.get(token.split(".", 1)[0] ?? "") : undefined;
+    return session?.transport.isOneWay === true ? session : undefined;
   }
 
   connect(transport: Transport, request: ConnectionRequest): Session {
@@ -142,9 +143,11 @@ export class Gateway {
     const { clock, limits, turns } = this.#options;
     const nowMs = clock.monotonic();
     for (const session of this.#sessions.values()) {
-      if (nowMs - session.lastHeardMs > limits.silenceMsMax && session.transport.isOneWay !== true) {
+      // Who can't speak shows by taking what is sent that it is there.
+      if (session.transport.isOneWay === true && session.transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
+      if (nowMs - session.lastHeardMs > limits.silenceMsMax) {
         session.transport.close(CLOSE.timeout, "nothing heard");
-      } else if (session.phase.kind === "greeting" && nowMs - session.phase.sinceMs > limits.identifyTimeoutMs) {
+      } else if ((session.phase.kind === "greeting" || session.phase.kind === "identifying") && nowMs - session.phase.sinceMs > limits.identifyTimeoutMs) {
         session.transport.close(CLOSE.timeout, "no IDENTIFY");
       } else if (session.phase.kind === "open" && nowMs - session.lastTurnMs >= limits.watermarkIntervalMs) {
         turns.serve(session);
@@ -230,7 +233,8 @@ export class Gateway {
   async #identify(session: Session, message: Identify | Resume, at: Position | undefined): Promise<void> {
     const { access, tokens } = this.#options;
     const early: string[] = [];
-    session.phase = { kind: "identifying", early };
+    session.phase = { kind: "identifying", early, sinceMs: this.#options.clock.monotonic() };
+    const { moment } = tokens;
     let identity: Identity;
     try {
       identity = await access.identify(this.#requests.get(session) as ConnectionRequest, message.auth);
@@ -243,7 +247,9 @@ export class Gateway {
     // `session.phase` was narrowed before the await; the client may have left meanwhile.
     if ((session.phase as Session["phase"]).kind === "closed") return;
     const mark = tokens.markOf(identity);
-    const refusal = message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
+    // Rights that were taken back while they were being looked up are not granted.
+    const isRevoked = tokens.isRevokedSince(mark, moment);
+    const refusal = isRevoked ? "revoked" : message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
     if (refusal !== undefined) this.#invalid(session, refusal);
     else this.#open(session, identity, mark, message, at);
     for (const text of early) this.receive(session, text);
@@ -272,6 +278,8 @@ export class Gateway {
   }
 
   #credit(session: Session, { turns, channel_credit }: Credit): void {
+    // Of a session that has ended meanwhile, or was never one.
+    if (session.phase.kind !== "open") return;
     if (turns !== undefined) {
       session.credit = turns ?? undefined;
       session.isExhausted = false;
@@ -281,8 +289,8 @@ export class Gateway {
       session.channelCredit = new Map(kept);
       for (const subscription of session.subscriptions.values()) {
         const { id, channel } = subscription.view;
-        const credit = channel_credit[id] ?? channel_credit[channel];
-        if (id in channel_credit || channel in channel_credit) subscription.credit = credit ?? undefined;
+        const name = [id, channel].find((known) => Object.hasOwn(channel_credit, known));
+        if (name !== undefined) subscription.credit = channel_credit[name] ?? undefined;
       }
     }
     // With nothing to send the credit is not spent on an empty turn.

@@ -23,6 +23,7 @@ import { connectionRequest } from "./websocket.ts";
 type Env = { Bindings: HttpBindings };
 
 const NOTHING = Buffer.alloc(0);
+const END_GRACE_MS = 2_000;
 /** A poll waits at most this long for something to happen. */
 const WAIT_MS_MAX = 60_000;
 
@@ -42,10 +43,18 @@ export function addCarriers(app: Hono<Env>, { engine, clock, paths, canConnect }
     const response = outgoing as ServerResponse;
     // Proxies must neither keep what comes nor change it.
     response.writeHead(200, { ...headersOf(context), "Content-Type": type, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" });
-    const transport = new HttpStreamTransport(sinkOf(response), format);
+    const transport = new HttpStreamTransport(sinkOf(response, clock), format);
     const session = gateway.connect(transport, connectionRequest(incoming));
     transport.session = session;
-    response.on("close", () => gateway.disconnected(session, CLOSE.goingAway));
+    // A pipelined answer whose turn has not come does not hear that its connection is gone.
+    const { socket } = incoming;
+    const gone = (): void => {
+      socket.off("close", gone);
+      gateway.disconnected(session, CLOSE.goingAway);
+    };
+    response.once("close", gone);
+    socket.once("close", gone);
+    if (socket.destroyed) gone();
     return session;
   };
 
@@ -78,7 +87,7 @@ export function addCarriers(app: Hono<Env>, { engine, clock, paths, canConnect }
   });
 
   app.post(paths.base + paths.up, async (context) => {
-    const session = gateway.session(context.req.query("session") ?? "");
+    const session = gateway.oneWaySession(context.req.query("session") ?? "");
     if (session === undefined) throw new TidemarkError("UNKNOWN_SESSION", "This process has no such session. Connect again.");
     for (const line of (await bodyOf(context)).split("\n")) if (line !== "") gateway.receive(session, line);
     return context.body(null, 204);
@@ -90,7 +99,7 @@ function headersOf(context: Context<Env>): Record<string, string> {
   return Object.fromEntries(context.res.headers);
 }
 
-function sinkOf(response: ServerResponse): BodySink {
+function sinkOf(response: ServerResponse, clock: Clock): BodySink {
   return {
     write: (text) => void response.write(text),
     onceFlushed: (callback) => {
@@ -99,7 +108,13 @@ function sinkOf(response: ServerResponse): BodySink {
     get bufferedBytes() {
       return response.writableLength;
     },
-    end: () => void response.end(),
+    end: () => {
+      response.end();
+      // Who does not take the end is cut off.
+      clock.after(END_GRACE_MS, () => {
+        if (!response.writableFinished) response.destroy();
+      });
+    },
   };
 }
 

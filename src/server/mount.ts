@@ -26,7 +26,8 @@ export function mount(server: Server, { app, door, access, paths, canConnect, ot
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (pathOf(request) !== paths.base + paths.stream) {
-      if (others === undefined) refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
+      // With nobody else to answer, what only mentions an upgrade would hang.
+      if (others === undefined || server.listenerCount("upgrade") === 1) refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
       return;
     }
     const refusal = access.refusal(request.headers);

@@ -49,17 +49,27 @@ export interface Wish {
   readonly base: Position | undefined;
 }
 
+interface Task {
+  readonly session: Session;
+  readonly run: () => void;
+}
+
 /** A subscription's cursor and, where it can't be used, why. */
 interface Start {
   readonly cursor: number | undefined;
   readonly reason: SnapshotReason;
 }
 
+/** Requests for one view that are answered together, when they came faster than they could be opened. */
+const OVERTAKEN_MAX = 15;
+
 export class Seating {
   readonly #options: SeatingOptions;
   readonly #subscribers = new Map<View, Set<Session>>();
-  #wishes: Wish[] = [];
+  /** What waits for its turn, in the order in which it was said. */
+  #tasks: Task[] = [];
   #count = 0;
+  #isWorking = false;
 
   constructor(options: SeatingOptions) {
     this.#options = options;
@@ -87,54 +97,63 @@ export class Seating {
    */
   wish(wish: Wish): void {
     const { limits, send } = this.#options;
-    if (this.#wishes.length >= limits.wishesMax) {
+    if (this.#tasks.length >= limits.wishesMax) {
       const message = `${limits.wishesMax} subscriptions already wait to be seated. Try again.`;
       send(wish.session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...wish.answerTo });
       return;
     }
-    this.#wishes.push(wish);
-    if (this.#wishes.length === 1) this.#seatWishes();
+    this.#enqueue(wish.session, () => this.#seatOne(wish));
   }
 
   /** Seats a view again that the session has: from `seq`, or from a fresh snapshot. */
   resync(session: Session, { id, view, seq }: Resync): void {
-    const { log, send } = this.#options;
-    const answerTo = { ...(id !== undefined && { id }), index: 0 };
-    const subscription = session.subscriptions.get(view);
-    if (subscription === undefined) {
-      const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
-      send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
-      return;
-    }
-    const cursor = seq === undefined ? undefined : { epoch: log.epoch, view, seq };
-    this.wish({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
+    this.#enqueue(session, () => {
+      const answerTo = { ...(id !== undefined && { id }), index: 0 };
+      const subscription = session.subscriptions.get(view);
+      if (subscription === undefined) {
+        const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
+        this.#options.send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
+        return;
+      }
+      const cursor = seq === undefined ? undefined : { epoch: this.#options.log.epoch, view, seq };
+      this.#seatOne({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
+    });
   }
 
+  /** In its turn: what was asked for before it may not be seated yet. */
   unsubscribe(session: Session, viewId: string): void {
-    const subscription = session.subscriptions.get(viewId);
-    if (subscription === undefined) return;
-    session.subscriptions.delete(viewId);
-    this.#release(session, subscription);
+    this.#enqueue(session, () => {
+      const subscription = session.subscriptions.get(viewId);
+      if (subscription === undefined) return;
+      session.subscriptions.delete(viewId);
+      this.#release(session, subscription);
+    });
   }
 
   /** Ends all of a session's subscriptions. Views that only it used begin to linger. */
   leave(session: Session): void {
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
     session.subscriptions.clear();
-    // The first may be under way, and is passed over when its turn comes.
-    this.#wishes = this.#wishes.filter((wish, index) => index === 0 || wish.session !== session);
+    this.#tasks = this.#tasks.filter((task) => task.session !== session);
   }
 
-  #seatWishes(): void {
+  #enqueue(session: Session, run: () => void): void {
+    this.#tasks.push({ session, run });
+    if (this.#tasks.length === 1 && !this.#isWorking) this.#workSoon();
+  }
+
+  #workSoon(): void {
+    this.#isWorking = true;
+    this.#options.clock.soon(() => this.#work());
+  }
+
+  #work(): void {
     const { clock, limits } = this.#options;
     const endMs = clock.monotonic() + limits.sliceMs;
-    for (let wish = this.#wishes[0]; wish !== undefined; wish = this.#wishes[0]) {
-      this.#seatOne(wish);
-      this.#wishes.shift();
-      if (this.#wishes.length > 0 && clock.monotonic() >= endMs) {
-        clock.soon(() => this.#seatWishes());
-        return;
-      }
+    this.#isWorking = false;
+    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
+      task.run();
+      if (this.#tasks.length > 0 && clock.monotonic() >= endMs) return this.#workSoon();
     }
   }
 
@@ -154,10 +173,10 @@ export class Seating {
       const start = this.#startOf(view, cursor ?? (base !== undefined && isOf(base, view) ? { ...base, view: view.id } : undefined));
       this.#seat(session, {
         view,
-        phase: { kind: "opening", ...start, sinceMs: clock.monotonic(), request: answerTo },
+        phase: { kind: "opening", ...start, sinceMs: clock.monotonic(), requests: existing?.phase.kind === "opening" ? [...existing.phase.requests.slice(-OVERTAKEN_MAX), answerTo] : [answerTo] },
         isRestricted: policy !== undefined,
         statusVersion: 0,
-        credit: existing?.credit ?? session.channelCredit.get(view.id) ?? session.channelCredit.get(view.channel) ?? undefined,
+        credit: existing === undefined ? creditOf(session, view) : existing.credit,
         held: undefined,
         digestRound: -1,
       });
@@ -193,6 +212,11 @@ export class Seating {
     if (sessions?.size === 0) this.#subscribers.delete(view);
     this.#options.replica.release(view, this.#options.clock.monotonic());
   }
+}
+
+/** What the client has said of a channel before it subscribed to it. */
+function creditOf({ channelCredit }: Session, { id, channel }: View): number | undefined {
+  return (channelCredit.has(id) ? channelCredit.get(id) : channelCredit.get(channel)) ?? undefined;
 }
 
 /** Whether a position that names no views, or names them by mark, speaks of this one. */

@@ -19,15 +19,22 @@ export interface SessionTokensOptions {
   readonly now: () => number;
 }
 
+interface Revocation {
+  readonly atMs: number;
+  /** Its number among all revocations. */
+  readonly moment: number;
+}
+
 /** The mark of a session that has not been identified yet. */
 const UNBOUND = "-";
 
 export class SessionTokens {
   readonly #options: SessionTokensOptions;
   /** When each mark was revoked, oldest first. */
-  readonly #revoked = new Map<string, number>();
+  readonly #revoked = new Map<string, Revocation>();
   #unmarked = 0;
-  #allRevokedMs = Number.NEGATIVE_INFINITY;
+  #moment = 0;
+  #allRevoked: Revocation = { atMs: Number.NEGATIVE_INFINITY, moment: 0 };
 
   constructor(options: SessionTokensOptions) {
     this.#options = options;
@@ -44,30 +51,46 @@ export class SessionTokens {
   refusal(token: string, mark: string): InvalidSessionReason | undefined {
     const { epoch, ttlMs, now } = this.#options;
     const parts = token.split(".");
-    const [, tokenEpoch, issued = "", tokenMark = "", signature = ""] = parts;
+    const [, tokenEpoch, issued = "", tokenMark = ""] = parts;
     if (parts.length !== 5) return "token";
     // Another history's id is told as such also where it was signed with another secret.
     if (tokenEpoch !== epoch) return "epoch";
-    if (!isSame(signature, this.#sign(parts.slice(0, 4).join(".")))) return "token";
+    if (!this.isSigned(token)) return "token";
     const issuedMs = Number.parseInt(issued, 36);
     if (now() - issuedMs > ttlMs) return "expired";
-    if (issuedMs <= this.#allRevokedMs || issuedMs <= (this.#revoked.get(mark) ?? Number.NEGATIVE_INFINITY)) return "revoked";
+    if (issuedMs <= this.#allRevoked.atMs || issuedMs <= (this.#revoked.get(mark)?.atMs ?? Number.NEGATIVE_INFINITY)) return "revoked";
     return tokenMark === UNBOUND || tokenMark === mark ? undefined : "identity";
+  }
+
+  /** Whether an id was made with our secret, for whomever and whenever. */
+  isSigned(token: string): boolean {
+    const end = token.lastIndexOf(".");
+    return end > 0 && isSame(token.slice(end + 1), this.#sign(token.slice(0, end)));
+  }
+
+  /** Where the revocations stand, to ask later what came since. */
+  get moment(): number {
+    return this.#moment;
+  }
+
+  isRevokedSince(mark: string, moment: number): boolean {
+    return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;
   }
 
   /** Ids of this identity that were issued until now are refused. */
   revoke(mark: string): void {
     const { now, ttlMs, revocationsMax } = this.#options;
-    for (const [old, atMs] of this.#revoked) {
+    const revocation = { atMs: now(), moment: ++this.#moment };
+    for (const [old, { atMs }] of this.#revoked) {
       if (now() - atMs <= ttlMs) break;
       this.#revoked.delete(old);
     }
     if (this.#revoked.size >= revocationsMax) {
       this.#revoked.clear();
-      this.#allRevokedMs = now();
+      this.#allRevoked = revocation;
     }
     this.#revoked.delete(mark);
-    this.#revoked.set(mark, now());
+    this.#revoked.set(mark, revocation);
   }
 
   /** A short text that is equal for equal identities and tells nothing of them. */

@@ -31,7 +31,7 @@ export type Identity = unknown;
  */
 export type SessionPhase =
   | { readonly kind: "greeting"; readonly sinceMs: number }
-  | { readonly kind: "identifying"; readonly early: string[] }
+  | { readonly kind: "identifying"; readonly early: string[]; readonly sinceMs: number }
   | { readonly kind: "open"; readonly identity: Identity; readonly mark: string }
   | { readonly kind: "closed" };
 
@@ -48,8 +48,8 @@ export type SubscriptionPhase =
       readonly reason: SnapshotReason;
       /** When it was asked for; monotonic milliseconds. */
       readonly sinceMs: number;
-      /** Of the message that asked, for the answer. */
-      readonly request: { readonly id?: number; readonly index: number };
+      /** Of the messages that asked, for the answers: one that was overtaken by another is answered too. */
+      readonly requests: readonly { readonly id?: number; readonly index: number }[];
     }
   | { readonly kind: "sending"; readonly cut: Cut; readonly nextFrame: number }
   | { readonly kind: "live"; readonly cursor: number };
@@ -88,7 +88,7 @@ export class Session {
   isBlocked = false;
   /** Turns that the client is ready to take; undefined for as many as its socket takes. */
   credit: number | undefined;
-  /** Channel credit by name or view id, also for what is subscribed to later. Bounded by one client frame. */
+  /** Channel credit by name or view id, also for what is subscribed to later. Bounded by `CHANNEL_CREDIT_MAX`. */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
   /** Was found without credit since it last had some. */
   isExhausted = false;

@@ -187,8 +187,7 @@ export class TurnWriter {
       reason = this.#whyNoDelta(view, cursor);
       cursor = undefined;
     }
-    const answer = this.#subscribed(subscription, phase.request, cursor, reason);
-    this.#push(turn, new Frame(JSON.stringify(answer)));
+    for (const request of phase.requests) this.#push(turn, new Frame(JSON.stringify(this.#subscribed(subscription, request, cursor, reason))));
     if (cursor === undefined) {
       // What has just been sent whole is checked in the next round.
       subscription.digestRound = this.#options.cuts.digestRound;

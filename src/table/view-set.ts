@@ -113,6 +113,7 @@ export class ViewSet {
     }
     const where = bothOf(query.where, policy);
     const route = this.#router.usable(routeOf(where, this.#context));
+    if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) this.#pool.dropIdle();
     if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) {
       throw new TidemarkError(
         "TOO_MANY_VIEWS",
@@ -145,6 +146,8 @@ export class ViewSet {
 
   #fill(view: View, route: Route | undefined, moment: Moment): void {
     const { rows } = this.#table;
+    // Views that nobody uses make room for one that somebody does.
+    if (this.#pool.entries + rows.size > this.#pool.limits.entriesMax) this.#pool.dropIdle();
     const room = this.#pool.limits.entriesMax - this.#pool.entries;
     const add = (key: string): void => {
       view.apply({ key, before: undefined, after: rows.get(key), evicted: false }, moment);
