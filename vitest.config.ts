@@ -19,6 +19,8 @@ export default defineConfig({
         test: {
           name: "simulator",
           include: ["sim/**/*.test.ts"],
+          // Alone: it uses all cores, and has a time to keep.
+          sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           fileParallelism: false,
         },
@@ -37,6 +39,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "real",
+          sequence: { groupOrder: 2 },
           include: ["test/**/*.real.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -20,7 +20,7 @@ function simulate(seed: number, runs: number): Promise<{ readonly code: number |
 }
 
 describe("the simulator", () => {
-  it(`holds the guarantee for ${SEEDS} seeds, and everyone converges`, { timeout: 240_000 }, async () => {
+  it(`holds the guarantee for ${SEEDS} seeds, and everyone converges`, { timeout: 400_000 }, async () => {
     const processes = Math.min(4, availableParallelism());
     const share = Math.ceil(SEEDS / processes);
     const results = await Promise.all(Array.from({ length: processes }, (_, index) => simulate(1 + index * share, share)));
