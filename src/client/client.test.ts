@@ -86,10 +86,19 @@ describe("a session", () => {
     expect(latest().heard("IDENTIFY")).toMatchObject({ subscriptions: [{ channel: "c", cursor: { epoch: "e1" } }] });
   });
 
+  it("is refused where only an ERROR says so, and does not ask again", async () => {
+    const { client, clock, socket } = await opened();
+    socket.hear({ op: "ERROR", code: "UNAUTHENTICATED", message: "no", retryable: false });
+    clock.advance(120_000);
+    expect(FakeSocket.all).toHaveLength(1);
+    expect(client.connection.getSnapshot().state.kind).toBe("refused");
+  });
+
   it("shows nothing of what it held when its rights have been revoked (S4)", async () => {
     const { socket, view } = await opened();
+    view.pin("a");
     socket.hear({ op: "INVALID_SESSION", reason: "revoked", message: "" });
-    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual(["loading", []]);
+    expect([view.getSnapshot().status, view.getSnapshot().keys, view.pinned("a")]).toEqual(["loading", [], undefined]);
   });
 
   it("stays away for as long as a stopping server asks, and not as one (S6)", async () => {
@@ -125,7 +134,16 @@ describe("liveness", () => {
     expect(socket.isClosed).toBe(true);
   });
 
-  it("finds out at once whether a connection still works when the network changed, or the page is seen again", async () => {
+  it("finds out within 5 s whether a connection still works when the page is seen again", async () => {
+    let tell: (isHidden: boolean) => void = () => {};
+    const { clock, socket } = await opened({ pacing: { next: (take) => take(), watchHidden: (listener) => { tell = listener; return () => {}; } } });
+    tell(true);
+    tell(false);
+    clock.advance(5_001);
+    expect(socket.isClosed).toBe(true);
+  });
+
+  it("finds out at once whether a connection still works when the network changed", async () => {
     const { client, clock, socket } = await opened();
     const before = socket.said.length;
     client.online();
@@ -176,6 +194,39 @@ describe("gaps", () => {
     }
     expect(socket.heard("SUBSCRIBE")).toMatchObject({ subscriptions: ["d"] });
     expect(socket.heard("SUBSCRIBE")?.["id"]).not.toBe(first?.["id"]);
+  });
+});
+
+describe("two queries that are one view on the server", () => {
+  it("share it: the one that stays is not ended with the other, nor by an answer that comes late", async () => {
+    const { client, clock, socket, view } = await opened({ lingerMs: 0 });
+    const other = client.live({ channel: "c", where: undefined as never, limit: undefined as never });
+    const same = client.live({ where: { column: "id", ne: "none" }, channel: "c" });
+    const stop = same.subscribe(() => {});
+    const { id } = socket.heard("SUBSCRIBE") as { id: number };
+    expect(other.getSnapshot().keys).toEqual(["a", "b"]);
+    // Asked again, since no answer came; then both answers come.
+    for (let second = 0; second < 40; second++) {
+      clock.advance(1_000);
+      socket.hear(watermark(9));
+    }
+    const again = socket.heard("SUBSCRIBE") as { id: number };
+    expect(again.id).not.toBe(id);
+    socket.hear(subscribed({ id, mode: "delta", from_seq: 5 }));
+    expect(socket.heard("UNSUBSCRIBE")).toBeUndefined();
+    socket.hear(subscribed({ id: again.id }), snapshot(9, "a", "b"), watermark(9));
+    stop();
+    clock.advance(1);
+    expect(socket.heard("UNSUBSCRIBE")).toBeUndefined();
+    expect(view.getSnapshot().status).toBe("live");
+  });
+
+  it("are told apart from a continuation after rows that this client never had", async () => {
+    const { client, socket } = await opened();
+    const same = client.live({ where: { column: "id", ne: "none" }, channel: "c" });
+    same.subscribe(() => {});
+    socket.hear(subscribed({ id: socket.heard("SUBSCRIBE")?.["id"], mode: "delta", from_seq: 50 }));
+    expect(socket.heard("RESYNC")).toMatchObject({ view: "c", reason: "gap" });
   });
 });
 

@@ -13,7 +13,7 @@ import { BACKOFF, type Backoff } from "./connection-state.ts";
 import { Details, type Detail, type DetailLimits } from "./details.ts";
 import { EngineHost, type LoadEngine, type WorkerLike } from "./host.ts";
 import type { Fetch } from "./http-scheduler.ts";
-import { ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
+import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import { platformPacing, type Pacing } from "./pacing.ts";
 import type { CarrierName, Commit, ConnectionReading, Position, RequestKind, ToPage } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
@@ -81,6 +81,9 @@ export type ClientChannels = Readonly<Record<string, TypedChannel<unknown>>>;
 
 export type ConnectionSnapshot = ConnectionReading;
 
+/** Readings come each second, also from a hidden page's worker. */
+const ENGINE_SILENT_MS = 10_000;
+
 const NOTHING_READ: ConnectionReading = {
   state: { kind: "idle" }, transport: "websocket", seq: 0, epoch: undefined, asOf: undefined, serverTimeMs: undefined, lagMs: undefined,
   roundTripMs: undefined, clockOffsetMs: 0, gaps: 0, drifts: 0, queueDepth: 0, turns: 0, latencyP50Ms: undefined, latencyP99Ms: undefined,
@@ -107,6 +110,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #reading = NOTHING_READ;
   #metrics: UiMetrics | undefined;
   #position: Position | undefined;
+  #engineWatch: Cancel | undefined;
   #isStopped = false;
 
   constructor(options: ClientOptions) {
@@ -177,10 +181,11 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#isStopped = true;
     for (const cancel of this.#lingering.values()) cancel();
     this.#stopWatching();
+    this.#engineWatch?.();
     this.#host.stop();
     for (const answer of this.#fetches.values()) answer({ status: 0, body: "" });
     this.#reading = { ...this.#reading, state: { kind: "stopped" } };
-    for (const core of this.#views.values()) core.end("the client was closed");
+    for (const core of this.#views.values()) core.setDoubt("the client was closed");
     this.#notify();
   }
 
@@ -253,6 +258,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
         return this.#pacing.next(() => this.#apply(message));
       case "connection":
         this.#reading = message.reading;
+        this.#watchEngine();
         return this.#notify();
       case "credentials":
         void this.#answerCredentials(message.id);
@@ -265,6 +271,16 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     }
   }
 
+  /** A worker that says nothing for a while has died, and can't say so itself. */
+  #watchEngine(): void {
+    this.#engineWatch?.();
+    if (!this.#host.isInWorker) return;
+    for (const core of this.#views.values()) core.setDoubt(undefined);
+    this.#engineWatch = this.#clock.after(ENGINE_SILENT_MS, () => {
+      for (const core of this.#views.values()) core.setDoubt("the page's worker does not answer; reload the page");
+    });
+  }
+
   #apply({ views, turns, position }: Commit): void {
     if (this.#isStopped) return;
     this.#position = position;
@@ -272,6 +288,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const changed: ViewCore[] = [];
     for (const news of views) {
       const core = this.#opened.get(news.id);
+      if (news.isForgotten === true) this.#details.forget();
       core?.apply(news);
       if (core !== undefined) changed.push(core);
     }
@@ -292,7 +309,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   }
 
   #fetch(url: string, purpose: RequestKind, signal: AbortSignal | undefined): Promise<{ status: number; body: string }> {
-    if (this.#isStopped) return Promise.reject(new TidemarkError("STOPPED", "The client was closed."));
+    if (this.#isStopped || signal?.aborted === true) return Promise.reject(new TidemarkError("STOPPED", "The client was closed, or the request given up."));
     const id = this.#nextId++;
     return new Promise((resolve) => {
       this.#fetches.set(id, (answer) => {
@@ -321,7 +338,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
 
   #notify(): void {
     this.#metrics = undefined;
-    for (const listener of this.#listeners) listener();
+    callAll(this.#listeners);
   }
 }
 

@@ -9,7 +9,7 @@ const STATES: { readonly [K in Kind]: ConnectionState & { kind: K } } = {
   connecting: { kind: "connecting", attempt: 2 },
   greeting: { kind: "greeting", attempt: 2 },
   identifying: { kind: "identifying", attempt: 2, isSeamless: false },
-  open: { kind: "open", sinceMs: 5 },
+  open: { kind: "open", sinceMs: 5, attempt: 2 },
   waiting: { kind: "waiting", attempt: 2, retryAtMs: 9, reason: "lost" },
   refused: { kind: "refused", reason: "no" },
   stopped: { kind: "stopped" },
@@ -47,7 +47,7 @@ const TABLE: { readonly [K in Kind]: Row } = {
   stopped: stay("stopped"),
 };
 
-const circumstances = { nowMs: 1_000, chance: 0.5, backoff: BACKOFF };
+const circumstances = { nowMs: 20_000, chance: 0.5, backoff: BACKOFF };
 
 describe("the connection", () => {
   for (const state of Object.keys(TABLE) as Kind[]) {
@@ -67,6 +67,8 @@ describe("the connection", () => {
     expect([wait(STATES.open, 0), wait(STATES.open, 0.5), wait(failed(0), 0.5)]).toEqual([0, 500, 500]);
     expect([1, 2, 3, 4, 5, 50].map((attempt) => wait(failed(attempt), 1))).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 32_000]);
     expect(wait(failed(1), 0)).toBe(1_000);
+    // One that was cut at once each time is no success.
+    expect(wait({ kind: "open", sinceMs: 19_000, attempt: 2 }, 1)).toBe(4_000);
   });
 
   it("stays away at least as long as the server asks", () => {

@@ -19,7 +19,8 @@ export type ConnectionState =
   | { readonly kind: "greeting"; readonly attempt: number }
   /** `isSeamless`: on from an open connection, while what is shown is as good as before. */
   | { readonly kind: "identifying"; readonly attempt: number; readonly isSeamless: boolean }
-  | { readonly kind: "open"; readonly sinceMs: number }
+  /** `attempt` counts until the connection has lasted. */
+  | { readonly kind: "open"; readonly sinceMs: number; readonly attempt: number }
   | { readonly kind: "waiting"; readonly attempt: number; readonly retryAtMs: number; readonly reason: string }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "stopped" };
@@ -53,6 +54,9 @@ export interface Backoff {
 
 export const BACKOFF: Backoff = { firstMs: 1_000, delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000] };
 
+/** A connection that was open for this long did get through: what comes after it begins anew. */
+export const LASTING_MS = 10_000;
+
 /** What a transition may depend on besides state and event. `chance` is in [0, 1). */
 export interface Circumstances {
   readonly nowMs: number;
@@ -73,16 +77,16 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
     case "hello":
       return state.kind === "greeting" ? { kind: "identifying", attempt: state.attempt, isSeamless: false } : state;
     case "ready":
-      return state.kind === "identifying" ? { kind: "open", sinceMs: circumstances.nowMs } : state;
+      return state.kind === "identifying" ? { kind: "open", sinceMs: circumstances.nowMs, attempt: state.attempt } : state;
     case "invalid":
       if (state.kind === "identifying") return { ...state };
-      return state.kind === "open" ? { kind: "identifying", attempt: 0, isSeamless: true } : state;
+      return state.kind === "open" ? { kind: "identifying", attempt: state.attempt, isSeamless: true } : state;
     case "closed":
       if (!isConnected(state)) return state;
       if (event.code === CLOSE.unauthenticated) return { kind: "refused", reason: "The server did not accept the credentials." };
-      return waiting(state, closeReason(event), backoffMs(attemptAfter(state), circumstances), circumstances);
+      return waiting(state, closeReason(event), backoffMs(attemptAfter(state, circumstances), circumstances), circumstances);
     case "silent":
-      return isConnected(state) ? waiting(state, "nothing was heard from the server", backoffMs(attemptAfter(state), circumstances), circumstances) : state;
+      return isConnected(state) ? waiting(state, "nothing was heard from the server", backoffMs(attemptAfter(state, circumstances), circumstances), circumstances) : state;
     case "reconnect":
       return isConnected(state) ? waiting(state, "the server is stopping", event.retryAfterMs * (1 + circumstances.chance), circumstances) : state;
     case "climbed":
@@ -97,12 +101,13 @@ export function isConnected(state: ConnectionState): state is Connected {
   return state.kind === "connecting" || state.kind === "greeting" || state.kind === "identifying" || state.kind === "open";
 }
 
-function waiting(state: Connected, reason: string, delayMs: number, { nowMs }: Circumstances): ConnectionState {
-  return { kind: "waiting", attempt: attemptAfter(state), reason, retryAtMs: nowMs + delayMs };
+function waiting(state: Connected, reason: string, delayMs: number, circumstances: Circumstances): ConnectionState {
+  return { kind: "waiting", attempt: attemptAfter(state, circumstances), reason, retryAtMs: circumstances.nowMs + delayMs };
 }
 
-function attemptAfter(state: Connected): number {
-  return state.kind === "open" ? 1 : state.attempt + 1;
+function attemptAfter(state: Connected, { nowMs }: Circumstances): number {
+  const hasLasted = state.kind === "open" && nowMs - state.sinceMs >= LASTING_MS;
+  return hasLasted ? 1 : state.attempt + 1;
 }
 
 /** Chance in each, so that many clients do not return at the same moment. */

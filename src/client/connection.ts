@@ -11,7 +11,7 @@ import type { DownMessage } from "../protocol/down.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { SubscriptionRequest } from "../protocol/messages/subscribe.ts";
 import type { UpMessage } from "../protocol/up.ts";
-import { isConnected, transition, type ConnectionEvent, type ConnectionState } from "./connection-state.ts";
+import { isConnected, LASTING_MS, transition, type ConnectionEvent, type ConnectionState } from "./connection-state.ts";
 import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
 import { PollSocket } from "./poll-socket.ts";
 import type { CarrierName, EngineConfig } from "./port.ts";
@@ -41,8 +41,6 @@ export interface ConnectionOptions {
 const GRACE_MS = 5_000;
 /** From connecting to READY. */
 const HANDSHAKE_MS = 10_000;
-/** A connection that was open for this long did get through. */
-const LASTING_MS = 10_000;
 const LONG_POLL_MS = 15_000;
 /** A timer that is this late has slept. */
 const SLEPT_MS = 5_000;
@@ -110,8 +108,8 @@ export class Connection {
   setHidden(isHidden: boolean): void {
     this.#isHidden = isHidden;
     if (this.#socket instanceof PollSocket) this.#socket.setHidden(isHidden);
-    if (!isHidden) this.networkChanged(false);
-    this.#armSilence();
+    if (this.isPolling) this.#armSilence();
+    else if (!isHidden) this.networkChanged(false);
   }
 
   /** Sends when open; otherwise nothing, since a new connection starts with a fresh IDENTIFY. */
@@ -139,6 +137,7 @@ export class Connection {
         this.#adopt(this.#open(this.carrier));
         return;
       case "identifying":
+        this.#armSilence(HANDSHAKE_MS);
         void this.#identify();
         return;
       case "waiting":
@@ -199,7 +198,10 @@ export class Connection {
     const shared = { base: this.#base, fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
     const identify = async (): Promise<string> => JSON.stringify(this.#identification(await this.#options.credentials()));
-    return new PollSocket({ ...shared, clock, identify, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
+    const onPoll = (): void => this.#armSilence(HANDSHAKE_MS + 2 * LONG_POLL_MS);
+    const poll = new PollSocket({ ...shared, clock, identify, onPoll, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
+    if (this.#isHidden) poll.setHidden(true);
+    return poll;
   }
 
   #adopt(socket: WebSocketLike | undefined): void {
@@ -224,6 +226,8 @@ export class Connection {
       const credentials = await this.#options.credentials();
       if (this.#socket === socket && this.#state.kind === "identifying") socket?.send(JSON.stringify(this.#identification(credentials)));
     } catch (error) {
+      // The carrier is not to blame.
+      this.#failures--;
       if (this.#socket === socket) this.#on({ kind: "closed", code: 1000, reason: `no credentials: ${messageOf(error)}` });
     }
   }
@@ -262,6 +266,8 @@ export class Connection {
         if (this.#state.kind === "open") this.#options.onMessage(message, text.length);
         return;
       case "ERROR":
+        // Over HTTP there is no close code to say so.
+        if (message.code === "UNAUTHENTICATED") return this.#on({ kind: "closed", code: CLOSE.unauthenticated, reason: message.message });
         return this.#options.onMessage(message, text.length);
     }
   }

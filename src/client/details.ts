@@ -37,6 +37,11 @@ export class Details {
     this.#limits = { ...DETAIL_LIMITS, ...options.limits };
   }
 
+  /** Rights may have changed: nothing is answered from what is kept. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
   /** @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no answer came */
   async get(url: string, signal: AbortSignal | undefined): Promise<Detail> {
     const known = this.#kept.get(url);
@@ -47,6 +52,7 @@ export class Details {
     }
     const { status, body } = await this.#fetch(url, signal);
     if (status === 0) throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
+    if (!body.startsWith("{")) throw new TidemarkError("INTERNAL", `Something else than the server answered, with HTTP ${status}.`);
     const answer = JSON.parse(body) as Detail & { readonly code?: ErrorCode; readonly message?: string };
     if (status !== 200) throw new TidemarkError(answer.code ?? "INTERNAL", answer.message ?? `HTTP ${status}`);
     this.#kept.set(url, { detail: answer, atMs: this.#clock.monotonic() });

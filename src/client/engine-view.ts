@@ -37,6 +37,7 @@ export class EngineView {
   #channel: ChannelStatus | undefined;
   #asOf: number | undefined;
   #seq = -1;
+  #isForgotten = false;
   #reachability: Reachability = { isOpen: false, reason: "not connected yet" };
 
   constructor(id: string, query: Query) {
@@ -64,7 +65,9 @@ export class EngineView {
     this.#shape = undefined;
     this.hasNews = false;
     const rows = this.rows.pending > 0 ? this.rows.take() : undefined;
-    return { id: this.id, ...(shape && { shape }), ...(rows && { rows }), state: this.#state() };
+    const forgotten = this.#isForgotten ? { isForgotten: true as const } : {};
+    this.#isForgotten = false;
+    return { id: this.id, ...(shape && { shape }), ...(rows && { rows }), ...forgotten, state: this.#state() };
   }
 
   seated({ columns, key, order_by, epoch, view, mode }: Subscribed): void {
@@ -92,6 +95,7 @@ export class EngineView {
 
   forget(): void {
     this.#origin = undefined;
+    this.#isForgotten = true;
     this.rows.clear();
     this.hasNews = true;
   }

@@ -1,5 +1,7 @@
 /** One request of low priority at a time; what a person waits for never waits behind it. */
 import { describe, expect, it } from "vitest";
+import { ManualClock } from "../std/manual-clock.ts";
+import { systemClock } from "../std/clock.ts";
 import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
 
 interface Call {
@@ -15,7 +17,7 @@ function scheduler(): { readonly http: HttpScheduler; readonly calls: Call[] } {
       signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
       calls.push({ url, answer: () => resolve(new Response(url)), isAborted: () => signal?.aborted === true });
     });
-  return { http: new HttpScheduler(fetch), calls };
+  return { http: new HttpScheduler(fetch, systemClock), calls };
 }
 
 const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
@@ -60,7 +62,7 @@ describe("the client's HTTP", () => {
           signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
           setTimeout(() => resolve(new Response(url)), url === "hanging" ? 5_000 : 3).unref();
         });
-      const http = new HttpScheduler(fetch);
+      const http = new HttpScheduler(fetch, systemClock);
       const abort = new AbortController();
       if (hasHanging) void http.request("snapshot", "hanging", {}, abort.signal).catch(() => {});
       const times: number[] = [];
@@ -74,6 +76,22 @@ describe("the client's HTTP", () => {
     };
     const [alone, beside] = [await latency(false), await latency(true)];
     expect(beside).toBeLessThan(alone + 20);
+  });
+
+  it("gives up a detail that is never answered, so that polls go on", async () => {
+    const clock = new ManualClock();
+    const asked: string[] = [];
+    const http = new HttpScheduler((url, { signal }) => {
+      asked.push(url);
+      return new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))));
+    }, clock);
+    const detail = http.request("detail", "row");
+    void http.request("poll", "poll").catch(() => {});
+    expect(asked).toEqual(["row"]);
+    clock.advance(10_001);
+    await expect(detail).rejects.toThrow();
+    await settled();
+    expect(asked).toEqual(["row", "poll"]);
   });
 
   it("gives up what its caller gave up, waiting or in flight", async () => {

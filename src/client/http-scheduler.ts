@@ -3,6 +3,7 @@
  * detail, and what the client says, never waits for one: it goes at once, and the low one, which it
  * may share a connection with, is aborted the first time and begins again afterwards.
  */
+import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { RequestKind } from "./port.ts";
 
@@ -10,6 +11,8 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const IS_LOW: Readonly<Record<RequestKind, boolean>> = { detail: false, up: false, snapshot: true, poll: true };
 
+/** A detail that has not been answered by then is given up: others wait behind it. */
+const DETAIL_MS_MAX = 10_000;
 /** Low requests that may wait. Full: the oldest fails with `STOPPED`. */
 const WAITING_MAX = 16;
 
@@ -28,13 +31,15 @@ interface Entry {
 
 export class HttpScheduler {
   readonly #fetch: Fetch;
+  readonly #clock: Clock;
   readonly #waiting: Entry[] = [];
   readonly #pending: Record<RequestKind, number> = { detail: 0, snapshot: 0, poll: 0, up: 0 };
   #low: Entry | undefined;
   #details = 0;
 
-  constructor(fetch: Fetch) {
+  constructor(fetch: Fetch, clock: Clock) {
     this.#fetch = fetch;
+    this.#clock = clock;
   }
 
   /** Requests in flight and waiting, by kind. */
@@ -78,11 +83,12 @@ export class HttpScheduler {
 
   async #run(entry: Entry): Promise<void> {
     const { abort, kind } = entry;
+    const cancel = kind === "detail" ? this.#clock.after(DETAIL_MS_MAX, () => abort.abort()) : undefined;
     try {
       const response = await this.#fetch(entry.url, { ...entry.init, signal: abort.signal });
       // A body that is still coming holds its place: it is read here, whole.
       const body = await response.text();
-      if (abort.signal.aborted) return;
+      if (entry.abort !== abort) return;
       this.#settle(entry);
       entry.resolve(new Response(response.status === 204 ? null : body, { status: response.status, headers: response.headers }));
     } catch (error) {
@@ -90,6 +96,7 @@ export class HttpScheduler {
       this.#settle(entry);
       entry.reject(error);
     } finally {
+      cancel?.();
       if (kind === "detail") this.#details--;
       this.#next();
     }

@@ -42,6 +42,8 @@ export class ViewCore {
   #columns: readonly Column[] = [];
   #key: readonly string[] = [];
   #state = NOT_STARTED;
+  /** Why nothing that is shown can be trusted, whatever the engine said last. */
+  #doubt: string | undefined;
   #snapshot: ViewSnapshot | undefined;
 
   constructor(id: string, query: Query) {
@@ -63,7 +65,8 @@ export class ViewCore {
   }
 
   /** Applies a commit's part without telling anyone yet. */
-  apply({ shape, rows, state }: ViewNews): void {
+  apply({ shape, rows, isForgotten, state }: ViewNews): void {
+    if (isForgotten === true) this.#pins.clear();
     if (shape !== undefined) {
       this.#columns = shape.columns;
       this.#key = shape.key;
@@ -92,24 +95,16 @@ export class ViewCore {
     return row && { row, isInView: this.#rows.row(key) !== undefined };
   }
 
-  /** Nothing more will come, and says so. */
-  end(reason: string): void {
-    this.#state = { ...this.#state, status: this.#state.status === "loading" ? "loading" : "stale", reason };
+  /** Nothing more comes, for good or until the doubt is lifted again. */
+  setDoubt(reason: string | undefined): void {
+    if (this.#doubt === reason) return;
+    this.#doubt = reason;
     this.#snapshot = undefined;
     this.notify();
   }
 
-  /** A listener that throws must not keep the others from hearing. */
   notify(): void {
-    for (const listener of this.listeners) {
-      try {
-        listener();
-      } catch (error) {
-        queueMicrotask(() => {
-          throw error;
-        });
-      }
-    }
+    callAll(this.listeners);
   }
 
   #read(): ViewSnapshot {
@@ -124,8 +119,22 @@ export class ViewCore {
       keys,
       row: (key) => source.row(key),
       ...this.#state,
+      ...(this.#doubt !== undefined && { status: this.#state.status === "loading" ? "loading" : "stale", reason: this.#doubt }),
       columns: this.#columns,
       key: this.#key,
     };
+  }
+}
+
+/** A listener that throws must not keep the others from hearing. */
+export function callAll(listeners: Iterable<() => void>): void {
+  for (const listener of listeners) {
+    try {
+      listener();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
   }
 }

@@ -15,6 +15,8 @@ export interface PollOptions extends HttpSocketOptions {
   readonly pollMs: number;
   /** What IDENTIFY or RESUME says now. */
   readonly identify: () => Promise<string>;
+  /** A request goes out. */
+  readonly onPoll: () => void;
 }
 
 /** Polls that fail in a row before the socket counts as closed. */
@@ -82,6 +84,7 @@ export class PollSocket implements WebSocketLike {
     this.#isWanted = false;
     try {
       const body = await identify();
+      this.#options.onPoll();
       // The first answer does not wait: it says whether there is a session.
       const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered ? waitMs : 0}`, { method: "POST", body }, this.#abort.signal);
       if (!response.ok) throw new Error(`HTTP ${response.status}`);

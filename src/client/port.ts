@@ -72,6 +72,8 @@ export interface ViewNews {
   /** Sent when the server has told it anew. */
   readonly shape?: ViewShape;
   readonly rows?: RowChanges;
+  /** What was shown may not be shown any longer, not even pinned. */
+  readonly isForgotten?: true;
   readonly state: ViewState;
 }
 

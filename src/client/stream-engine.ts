@@ -19,6 +19,7 @@ import { CreditPolicy } from "./credit.ts";
 import { EngineView, reachabilityOf } from "./engine-view.ts";
 import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
 import { Meter } from "./meter.ts";
+import { PageFetches } from "./page-fetches.ts";
 import type { EngineConfig, Position, ToEngine, ToPage } from "./port.ts";
 import { batchesOf, Requests } from "./requests.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
@@ -43,7 +44,7 @@ export class StreamEngine {
   readonly #seated = new Map<string, Set<EngineView>>();
   readonly #requests: Requests;
   readonly #credentials = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
-  readonly #fetches = new Map<number, AbortController>();
+  readonly #fetches: PageFetches;
   readonly #credit = new CreditPolicy();
   readonly #meter = new Meter();
   readonly #http: HttpScheduler;
@@ -51,6 +52,7 @@ export class StreamEngine {
   #config: EngineConfig | undefined;
   /** The request that the last IDENTIFY or RESUME was. */
   #identified = 0;
+  #polls = 0;
   #nextId = 1;
   #position: Position | undefined;
   #epoch: string | undefined;
@@ -70,8 +72,9 @@ export class StreamEngine {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
     this.#requests = new Requests(this.#clock);
-    const { fetch } = parts;
-    this.#http = new HttpScheduler((url, init) => (fetch === undefined ? Promise.reject(new Error("this platform has no fetch")) : fetch(url, init)));
+    const { fetch = () => Promise.reject(new Error("this platform has no fetch")) } = parts;
+    this.#http = new HttpScheduler(fetch, this.#clock);
+    this.#fetches = new PageFetches(this.#http, parts.post);
   }
 
   handle(message: ToEngine): void {
@@ -94,10 +97,10 @@ export class StreamEngine {
       case "credentials":
         return this.#onCredentials(message);
       case "fetch":
-        void this.#fetch(message);
+        void this.#fetches.fetch(message);
         return;
       case "abort":
-        return this.#fetches.get(message.id)?.abort();
+        return this.#fetches.abort(message.id);
       case "stop":
         this.#reading?.();
         return this.#connection?.stop();
@@ -135,19 +138,6 @@ export class StreamEngine {
     else waiting?.reject(new Error(error));
   }
 
-  async #fetch({ id, url, purpose, headers }: ToEngine & { kind: "fetch" }): Promise<void> {
-    const abort = new AbortController();
-    this.#fetches.set(id, abort);
-    try {
-      const response = await this.#http.request(purpose, url, { headers }, abort.signal);
-      this.#parts.post({ kind: "fetched", id, status: response.status, body: await response.text() });
-    } catch {
-      this.#parts.post({ kind: "fetched", id, status: 0, body: "" });
-    } finally {
-      this.#fetches.delete(id);
-    }
-  }
-
   #open(view: EngineView): void {
     this.#views.set(view.id, view);
     const state = this.#connection?.state;
@@ -166,12 +156,19 @@ export class StreamEngine {
     const sharers = view.viewId === undefined ? undefined : this.#seated.get(view.viewId);
     if (view.viewId === undefined || sharers?.delete(view) !== true || sharers.size > 0) return;
     this.#seated.delete(view.viewId);
-    this.#connection?.send({ op: "UNSUBSCRIBE", views: [view.viewId] });
+    this.#endUnwanted(view.viewId);
+  }
+
+  /** While answers are to come, one of them may be for this very view: then the next of its frames asks again. */
+  #endUnwanted(viewId: string): void {
+    if (this.#requests.size === 0 && (this.#seated.get(viewId)?.size ?? 0) === 0) this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
   }
 
   /** As many subscriptions as one frame takes; the rest follows after READY. */
   #subscriptions(): readonly SubscriptionRequest[] {
-    const views = batchesOf([...this.#views.values()])[0] ?? [];
+    const batches = batchesOf([...this.#views.values()]);
+    // A poll can't say more afterwards: the next one names the next of them.
+    const views = batches[this.#connection?.isPolling === true ? this.#polls++ % Math.max(1, batches.length) : 0] ?? [];
     this.#requests.clear();
     this.#identified = this.#requests.add(views);
     return views.map(({ request }) => request);
@@ -220,9 +217,8 @@ export class StreamEngine {
 
   /** The views that a frame is for. One that nobody here wants is ended, unless its answer is still to come. */
   #addressed(viewId: string): readonly EngineView[] {
-    const views = this.#seated.get(viewId);
-    if (views === undefined && this.#requests.size === 0) this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
-    return [...(views ?? [])];
+    this.#endUnwanted(viewId);
+    return [...(this.#seated.get(viewId) ?? [])];
   }
 
   #onReady(epoch: string): void {
@@ -238,14 +234,12 @@ export class StreamEngine {
 
   #onSubscribed(message: Subscribed): void {
     const view = this.#requests.answered(message.id ?? this.#identified, message.index);
-    if (view === undefined || this.#views.get(view.id) !== view) {
-      if (!this.#seated.has(message.view)) this.#connection?.send({ op: "UNSUBSCRIBE", views: [message.view] });
-      return;
-    }
+    if (view === undefined || this.#views.get(view.id) !== view) return this.#endUnwanted(message.view);
     const sharers = this.#seated.get(message.view);
     if (sharers === undefined) this.#seated.set(message.view, new Set([view]));
     else sharers.add(view);
     view.seated(message);
+    if ((message.from_seq ?? 0) > Math.max(0, view.rows.seq)) this.#resync(view, "gap");
   }
 
   #onError({ id, index, code, message }: ErrorMessage): void {
@@ -356,10 +350,11 @@ export class StreamEngine {
   }
 
   #tick(): void {
-    if (this.#connection?.state.kind === "open" && this.#clock.monotonic() - this.#heardMs > QUIET_MS && !this.#connection.isPolling) this.#hush(true);
+    this.#reading = this.#clock.after(READING_INTERVAL_MS, () => this.#tick());
+    const kind = this.#connection?.state.kind;
+    if ((kind === "open" || kind === "identifying") && this.#clock.monotonic() - this.#heardMs > QUIET_MS && this.#connection?.isPolling === false) this.#hush(true);
     this.#publish();
     this.#postReading();
-    this.#reading = this.#clock.after(READING_INTERVAL_MS, () => this.#tick());
   }
 
   #hush(isQuiet: boolean): void {
