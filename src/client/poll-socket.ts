@@ -89,7 +89,10 @@ export class PollSocket implements WebSocketLike {
       const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered ? waitMs : 0}`, { method: "POST", body }, this.#abort.signal);
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       this.#hasAnswered = true;
-      this.#deliver(await response.text());
+      const text = await response.text();
+      // An answer that does not say whose it is has lost more than that.
+      if (text.includes('"WATERMARK"') && !/"type":"(READY|RESUMED)"/.test(text)) throw new Error("an answer was not whole");
+      this.#deliver(text);
       this.#failures = 0;
     } catch (error) {
       if (++this.#failures >= FAILURES_MAX) return this.#end(error instanceof Error ? error.message : "");

@@ -48,7 +48,7 @@ export class HttpStreamTransport implements Transport {
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
     // Who polls can't answer on the same connection.
-    if (last === "farewell" || (last === "watermark" && (this.#hasNews || this.#format.isOver()))) this.close();
+    if (last === "farewell" || (last === "watermark" && this.session?.unseated === 0 && (this.#hasNews || this.#format.isOver()))) this.close();
   }
 
   onceFlushed(callback: () => void): void {

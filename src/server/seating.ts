@@ -102,7 +102,11 @@ export class Seating {
       send(wish.session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...wish.answerTo });
       return;
     }
-    this.#enqueue(wish.session, () => this.#seatOne(wish));
+    wish.session.unseated++;
+    this.#enqueue(wish.session, () => {
+      wish.session.unseated--;
+      this.#seatOne(wish);
+    });
   }
 
   /** Seats a view again that the session has: from `seq`, or from a fresh snapshot. */
@@ -135,6 +139,7 @@ export class Seating {
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
     session.subscriptions.clear();
     this.#tasks = this.#tasks.filter((task) => task.session !== session);
+    session.unseated = 0;
   }
 
   #enqueue(session: Session, run: () => void): void {
