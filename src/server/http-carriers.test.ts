@@ -1,4 +1,5 @@
 /** Server-sent events and polls: the same turns from the same cursors, over plain HTTP. */
+import { connect } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { atEnd, startTrades as start, stopAll, trade } from "../../test/support/trades-server.ts";
 import type { Frame } from "../../test/support/wire-client.ts";
@@ -86,6 +87,28 @@ describe("server-sent events", () => {
     expect((await say({ op: "NONSENSE" })).status).toBe(204);
     await stream.next({ op: "ERROR", code: "BAD_MESSAGE" });
     await expect.poll(() => stream.isOver).toBe(true);
+  });
+});
+
+describe("answers that wait behind others on one connection", () => {
+  it("leave no session behind when the connection goes", async () => {
+    const { tidemark, url } = await start();
+    const socket = connect(Number(new URL(url).port), "127.0.0.1");
+    socket.write("GET /v2/sse?channels=trades HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20));
+    await expect.poll(() => tidemark.stats()["sessions"]).toBe(20);
+    socket.destroy();
+    await expect.poll(() => [tidemark.stats()["sessions"], tidemark.stats()["subscriptions"]]).toEqual([0, 0]);
+  });
+});
+
+describe("what is said by POST", () => {
+  it("needs an id that the server signed, of a session that can't speak for itself (T3)", async () => {
+    const { url, connect: open } = await start();
+    const client = open();
+    const { session_id } = await client.next({ op: "HELLO" });
+    for (const id of [String(session_id), String(session_id).split(".")[0], `${String(session_id)}x`]) {
+      expect((await fetch(`${url}/v2/up?session=${id}`, { method: "POST", body: '{"op":"HEARTBEAT"}' })).status).toBe(404);
+    }
   });
 });
 

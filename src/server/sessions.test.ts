@@ -147,6 +147,23 @@ describe("rights that change", () => {
   });
 });
 
+describe("rights that change while they are looked up", () => {
+  it("are not granted (S4)", async () => {
+    let answer: (identity: unknown) => void = () => {};
+    const server = await start({ authenticate: () => new Promise((resolve) => { answer = resolve; }) });
+    const client = server.connect();
+    await client.next({ op: "HELLO" });
+    client.send({ op: "IDENTIFY", subscriptions: ["trades"] });
+    client.send({ op: "HEARTBEAT" });
+    await expect.poll(() => server.tidemark.stats()["sessions"]).toBe(1);
+    await new Promise((resolve) => { setImmediate(resolve); });
+    server.tidemark.invalidate({ user: "ann" });
+    answer({ user: "ann" });
+    expect(await client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
+    expect(client.frames.some(({ type }) => type === "READY")).toBe(false);
+  });
+});
+
 describe("RESYNC", () => {
   it("seats one view again, from a position or from a snapshot (S5)", async () => {
     const server = await start();
