@@ -216,7 +216,7 @@ export class Gateway {
         });
         return;
       case "UNSUBSCRIBE":
-        for (const view of message.views) seating.unsubscribe(session, view);
+        seating.unsubscribe(session, message.views);
         return;
       case "RESYNC":
         events.onResync(message.reason);

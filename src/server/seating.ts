@@ -96,23 +96,15 @@ export class Seating {
    * channel, and many at once must not stop the loop.
    */
   wish(wish: Wish): void {
-    const { limits, send } = this.#options;
-    if (this.#tasks.length >= limits.wishesMax) {
-      const message = `${limits.wishesMax} subscriptions already wait to be seated. Try again.`;
-      send(wish.session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...wish.answerTo });
-      return;
-    }
-    wish.session.unseated++;
-    this.#enqueue(wish.session, () => {
-      wish.session.unseated--;
-      this.#seatOne(wish);
-    });
+    if (this.#isRefused(wish.session, wish.answerTo)) return;
+    this.#enqueue(wish.session, () => this.#seatOne(wish));
   }
 
   /** Seats a view again that the session has: from `seq`, or from a fresh snapshot. */
   resync(session: Session, { id, view, seq }: Resync): void {
+    const answerTo = { ...(id !== undefined && { id }), index: 0 };
+    if (this.#isRefused(session, answerTo)) return;
     this.#enqueue(session, () => {
-      const answerTo = { ...(id !== undefined && { id }), index: 0 };
       const subscription = session.subscriptions.get(view);
       if (subscription === undefined) {
         const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
@@ -124,25 +116,40 @@ export class Seating {
     });
   }
 
-  /** In its turn: what was asked for before it may not be seated yet. */
-  unsubscribe(session: Session, viewId: string): void {
-    this.#enqueue(session, () => {
-      const subscription = session.subscriptions.get(viewId);
-      if (subscription === undefined) return;
-      session.subscriptions.delete(viewId);
-      this.#release(session, subscription);
-    });
+  /** After what was asked for before it, which may not be seated yet. Nothing waits in a session that asked for nothing. */
+  unsubscribe(session: Session, viewIds: readonly string[]): void {
+    const run = (): void => {
+      for (const viewId of viewIds) {
+        const subscription = session.subscriptions.get(viewId);
+        if (subscription === undefined) continue;
+        session.subscriptions.delete(viewId);
+        this.#release(session, subscription);
+      }
+    };
+    if (session.unseated === 0) run();
+    else this.#enqueue(session, run);
   }
 
   /** Ends all of a session's subscriptions. Views that only it used begin to linger. */
   leave(session: Session): void {
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
     session.subscriptions.clear();
+    if (session.unseated === 0) return;
     this.#tasks = this.#tasks.filter((task) => task.session !== session);
     session.unseated = 0;
   }
 
+  /** Full: said so, and nothing is kept of it. */
+  #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
+    const { limits, send } = this.#options;
+    if (this.#tasks.length < limits.wishesMax) return false;
+    const message = `${limits.wishesMax} subscriptions already wait to be seated. Try again.`;
+    send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
+    return true;
+  }
+
   #enqueue(session: Session, run: () => void): void {
+    session.unseated++;
     this.#tasks.push({ session, run });
     if (this.#tasks.length === 1 && !this.#isWorking) this.#workSoon();
   }
@@ -157,6 +164,7 @@ export class Seating {
     const endMs = clock.monotonic() + limits.sliceMs;
     this.#isWorking = false;
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
+      task.session.unseated--;
       task.run();
       if (this.#tasks.length > 0 && clock.monotonic() >= endMs) return this.#workSoon();
     }

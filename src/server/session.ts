@@ -90,7 +90,7 @@ export class Session {
   credit: number | undefined;
   /** Channel credit by name or view id, also for what is subscribed to later. Bounded by `CHANNEL_CREDIT_MAX`. */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
-  /** Subscriptions that it asked for and that have not been seated yet. */
+  /** What it asked of its subscriptions and that waits for its turn. */
   unseated = 0;
   /** Was found without credit since it last had some. */
   isExhausted = false;
