@@ -37,7 +37,7 @@ describe.skipIf(nginxPath === undefined)("behind nginx", () => {
     // Longer than nginx waits for a silent answer; the server says something each second.
     await expect.poll(() => view.getSnapshot().asOf ?? 0, { timeout: 8_000 }).toBeGreaterThan((view.getSnapshot().asOf ?? 0) + 2_500);
     expect(transport()).toBe("sse");
-    await nginx.reload({ passesUpgrades: true, buffers: false, idleMs: 5_000 });
+    nginx.reload({ passesUpgrades: true, buffers: false, idleMs: 5_000 });
     const seen = new Set<string>();
     view.subscribe(() => seen.add(view.getSnapshot().status));
     const writing = (async () => {

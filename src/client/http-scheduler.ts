@@ -47,7 +47,7 @@ export class HttpScheduler {
     return { ...this.#pending };
   }
 
-  /** As `fetch`, whose body has been read when it resolves for low priorities' sake: see `text()`. */
+  /** As `fetch`, but resolves when the body has come too, since a body that is coming holds its place. */
   request(kind: RequestKind, url: string, init: RequestInit = {}, signal?: AbortSignal): Promise<Response> {
     return new Promise((resolve, reject) => {
       const entry: Entry = { kind, url, init, resolve, reject, signal, abort: new AbortController(), wasOvertaken: false, onAbort: () => this.#drop(entry) };

@@ -1,9 +1,9 @@
 /** A real nginx in front of a server, on a free port, with its files in a temporary folder. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { freePort } from "./free-port.ts";
 
 const PLACES = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx", "/usr/bin/nginx"];
 export const nginxPath = process.env["NGINX_PATH"] ?? PLACES.find((path) => existsSync(path));
@@ -19,7 +19,7 @@ export interface ProxyBehaviour {
 
 export interface Nginx {
   readonly port: number;
-  reload(behaviour: ProxyBehaviour): Promise<void>;
+  reload(behaviour: ProxyBehaviour): void;
   stop(): Promise<void>;
 }
 
@@ -32,11 +32,10 @@ export async function startNginx(upstreamPort: number, behaviour: ProxyBehaviour
   await answers(port);
   return {
     port,
-    async reload(next) {
+    /** New workers take over soon; old ones end with their connections. */
+    reload(next) {
       writeFileSync(config, configOf(folder, port, upstreamPort, next));
       child.kill("SIGHUP");
-      // New workers take over at once; old ones end with their connections.
-      await new Promise((resolve) => setTimeout(resolve, 300));
     },
     async stop() {
       await ended(child);
@@ -61,14 +60,6 @@ http {
   }
 }
 `;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 async function answers(port: number): Promise<void> {
