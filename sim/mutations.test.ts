@@ -38,7 +38,7 @@ function simulate(name: string, mutation: Mutation | undefined): Promise<{ reado
   });
 }
 
-describe.concurrent("the simulator misses a rule that is taken away", () => {
+describe.concurrent("the simulator fails when a rule is taken away", () => {
   it.each(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))("%s", { timeout: 120_000 }, async (_rule, mutation, index) => {
     const { code, output } = await simulate(`mutation-${index}`, mutation);
     expect(output).toContain("FAILED at step");

@@ -1,4 +1,4 @@
-/** Rules that the simulator must be able to miss: each taken away by changing one place in the source. */
+/** Rules whose loss the simulator must notice: each taken away by changing one place in the source. */
 
 export interface Mutation {
   readonly rule: string;
