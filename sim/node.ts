@@ -12,7 +12,7 @@ import type { SharedLog } from "./shared-log.ts";
 export const SOURCE = "warehouse";
 
 const SILENT = pino({ level: "silent" });
-const NOBODY: Observer = { onSnapshot: () => {}, onFlush: () => {}, onReset: () => {}, onResumed: () => {}, onResync: () => {} };
+const NOBODY: Observer = { onSnapshot: () => {}, onFlush: () => {}, onReset: () => {}, onResumed: () => {}, onResync: () => {}, onMutation: () => {} };
 
 export interface SimNodeOptions {
   readonly scheduler: Scheduler;

@@ -1,17 +1,21 @@
 /** The door `tidemark`: declare channels, add sources, serve. */
 export { channel } from "./server/channel.ts";
-export type { ChannelDefinition, ChannelOptions } from "./server/channel.ts";
+export type { ChannelDefinition, ChannelOptions, Channels, TransactionHandle } from "./server/channel.ts";
+export { mutation } from "./server/mutation.ts";
+export type { ChannelWrites, MemoryMutationOptions, MutationCall, MutationDefinition, MutationOptions, Mutations } from "./server/mutation.ts";
 export { createTidemark, Tidemark } from "./server/tidemark.ts";
-export type { ChannelHandle, Channels, ListenOptions, TidemarkOptions, TransactionHandle } from "./server/tidemark.ts";
+export type { ChannelHandle, ListenOptions, OpenTransaction, TidemarkOptions } from "./server/tidemark.ts";
 export type { Authenticate, ConnectionRequest, Policy } from "./server/access.ts";
 export type { ServerLimits } from "./server/limits.ts";
 export type { Source, SourceContext, SourceStatus } from "./sources/source.ts";
+export type { SqlTransaction, Writer } from "./sources/writer.ts";
 export type { ChannelDeclaration } from "./table/channel.ts";
 export type { ChannelBounds, ViewLimits } from "./table/limits.ts";
 export type { CommitDraft, ChannelChange, KeyedRow } from "./log/log.ts";
 export type { Column, ColumnType } from "./protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "./protocol/query.ts";
 export type { JsonValue, Row } from "./protocol/row.ts";
+export { MutationError } from "./protocol/mutation-error.ts";
 export { ERROR_CODES } from "./std/error-codes.ts";
 export type { ErrorCode } from "./std/error-codes.ts";
 export { TidemarkError } from "./std/errors.ts";

@@ -1,73 +1,28 @@
 /**
- * The client as a page sees it: live views, the connection, details, metrics. The stream itself is
+ * The client as a page sees it: live views, writes, the connection, details, metrics. The stream is
  * followed by the engine, in a worker where one may run; the page takes its commits one at a time,
  * each with the next animation frame, so that everything on it moves together.
  */
 import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
-import type { Random } from "../std/random.ts";
+import { systemRandom } from "../std/random.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
-import { BACKOFF, type Backoff } from "./connection-state.ts";
-import { Details, type Detail, type DetailLimits } from "./details.ts";
-import { EngineHost, type LoadEngine, type WorkerLike } from "./host.ts";
-import type { Fetch } from "./http-scheduler.ts";
-import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
+import type { MutationTree } from "../protocol/typed-mutation.ts";
+import type { ClientOptions, OptimisticOption } from "./client-options.ts";
+import { BACKOFF } from "./connection-state.ts";
+import { Details, type Detail } from "./details.ts";
+import { answerIn, askFor, type QueryAnswer } from "./fetch-query.ts";
+import { EngineHost, type WorkerLike } from "./host.ts";
+import { callAll } from "./live-view.ts";
 import { platformPacing, type Pacing } from "./pacing.ts";
-import type { CarrierName, Commit, ConnectionReading, Position, RequestKind, ToPage } from "./port.ts";
+import { PageViews, type LiveView } from "./page-views.ts";
+import { PageWrites, type Mutate, type Optimistic, type WriteOptions } from "./page-writes.ts";
+import type { PendingWrite } from "./pending-writes.ts";
+import type { Commit, ConnectionReading, Position, RequestKind, ToPage } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
-
-export interface ClientOptions {
-  /** The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`. */
-  readonly url: string;
-  /** Sent in IDENTIFY and RESUME, asked for anew on each connection. */
-  readonly auth?: unknown | (() => unknown);
-  /** Rows of one view; a larger view is asked for again with this limit and says partial. Default 200,000. */
-  readonly rowsMax?: number;
-  /** How long a view without listeners is kept. Default 5,000. */
-  readonly lingerMs?: number;
-  readonly backoff?: Partial<Backoff>;
-  /** What may carry the stream, best first. Default: `websocket`, `sse`, `long-poll`, `poll`. */
-  readonly carriers?: readonly CarrierName[];
-  /** Failed attempts in a row after which the next carrier is tried. Default 5; at once where HTTP works and this does not. */
-  readonly attemptsMax?: number;
-  /** How often, on a fallback, the best carrier is tried again. Default 60,000. */
-  readonly climbMs?: number;
-  /** Between plain polls. Default 2,000. */
-  readonly pollMs?: number;
-  /**
-   * Run the stream in a Web Worker. Default: where there is one. Pass a function to create it yourself,
-   * where a bundler does not find it, from `tidemark/client/worker`.
-   */
-  readonly worker?: boolean | (() => WorkerLike);
-  readonly details?: Partial<DetailLimits>;
-  /** For HTTP requests that the client makes besides the stream. */
-  readonly headers?: () => Readonly<Record<string, string>>;
-  /** Default: with animation frames where there are any. */
-  readonly pacing?: Pacing;
-  /** Default: the platform's. These four keep the engine in this thread. */
-  readonly WebSocket?: WebSocketConstructor;
-  readonly fetch?: Fetch;
-  readonly clock?: Clock;
-  readonly random?: Random;
-  /** How the engine comes into this thread. Default: loaded when no worker runs. */
-  readonly engine?: LoadEngine;
-}
-
-/** A query that can be listened to. Handles are free; the view exists while someone listens. */
-export interface LiveView<R = Row> {
-  readonly query: Query;
-  /** Calls back after each change; returns how to stop. Starts the view with its first listener. */
-  subscribe(listener: () => void): () => void;
-  /** The same object until something changed. */
-  getSnapshot(): ViewSnapshot<R>;
-  row(key: string): R | undefined;
-  /** Keeps a row at hand, as what the user has selected, also when it leaves the view. Returns how to let go. */
-  pin(key: string): () => void;
-  pinned(key: string): PinnedRow<R> | undefined;
-}
 
 /** Something that can be read at any time and tells when it changed. */
 export interface Readable<T> {
@@ -91,16 +46,16 @@ const NOTHING_READ: ConnectionReading = {
   requestsPending: { detail: 0, snapshot: 0, poll: 0, up: 0 },
 };
 
-export class TidemarkClient<C extends ClientChannels = Record<string, TypedChannel<Row>>> {
+export class TidemarkClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree> {
+  /** Mutations by name: `client.mutate.reviews.setStatus({ … })`. */
+  readonly mutate: Mutate<M>;
+  readonly #writes: PageWrites;
   readonly #options: ClientOptions;
   readonly #clock: Clock;
   readonly #pacing: Pacing;
+  readonly #views: PageViews;
   readonly #host: EngineHost;
   readonly #base: string;
-  /** By query; and by the id that the engine knows, which is never used again. */
-  readonly #views = new Map<string, ViewCore>();
-  readonly #opened = new Map<string, ViewCore>();
-  readonly #lingering = new Map<ViewCore, Cancel>();
   readonly #listeners = new Set<() => void>();
   readonly #fetches = new Map<number, (answer: { status: number; body: string }) => void>();
   readonly #details: Details;
@@ -109,11 +64,10 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #nextId = 1;
   #reading = NOTHING_READ;
   #metrics: UiMetrics | undefined;
-  #position: Position | undefined;
   #engineWatch: Cancel | undefined;
   #isStopped = false;
 
-  constructor(options: ClientOptions) {
+  constructor(options: ClientOptions & OptimisticOption<M>) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#pacing = options.pacing ?? platformPacing();
@@ -124,6 +78,17 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const carriers = options.carriers ?? (WebSocket === undefined ? ["sse", "long-poll", "poll"] : ["websocket", "sse", "long-poll", "poll"]);
     this.#ui = new UiMeter(this.#clock);
     this.#details = new Details({ clock: this.#clock, limits: options.details, fetch: (target, signal) => this.#fetch(target, "detail", signal) });
+    this.#writes = new PageWrites({
+      clock: this.#clock,
+      random: options.random ?? systemRandom,
+      optimistic: options.optimistic as Optimistic<MutationTree> | undefined,
+      headers: () => options.headers?.() ?? {},
+      post: (request) => this.#host.post({ kind: "write", request }),
+      position: () => this.#views.position,
+      onChange: () => this.#onWrites(),
+    });
+    this.#views = new PageViews({ clock: this.#clock, lingerMs: options.lingerMs ?? 5_000, pending: this.#writes.pending, post: (message) => this.#host.post(message) });
+    this.mutate = this.#writes.calls() as Mutate<M>;
     this.#host = new EngineHost({
       createWorker: workerOf(options),
       load: options.engine ?? (() => import("./stream-engine.ts").then(({ StreamEngine }) => (parts) => new StreamEngine(parts))),
@@ -140,23 +105,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    * does not take is a view that says `refused`, with the error.
    */
   live<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }): LiveView<RowOf<C[N]>> {
-    const id = JSON.stringify(query);
-    // A copy: what the caller does with its object later must not change the view.
-    const own = JSON.parse(id) as Query;
-    const idle = new ViewCore(id, own);
-    const core = (): ViewCore => this.#views.get(id) ?? idle;
-    return {
-      query: own,
-      subscribe: (listener) => this.#listen(id, own, listener),
-      getSnapshot: () => core().snapshot() as ViewSnapshot<RowOf<C[N]>>,
-      row: (key) => core().row(key) as RowOf<C[N]> | undefined,
-      pin: (key) => {
-        const holder = core();
-        holder.pin(key);
-        return () => holder.unpin(key);
-      },
-      pinned: (key) => core().pinned(key) as PinnedRow<RowOf<C[N]>> | undefined,
-    };
+    return this.#views.live(query as unknown as Query) as unknown as LiveView<RowOf<C[N]>>;
   }
 
   /**
@@ -170,6 +119,30 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     return detail as Detail<RowOf<C[N]>>;
   }
 
+  /**
+   * One answer to a query, by HTTP, for where nothing is to follow. It waits for other requests of low priority.
+   * @throws TidemarkError as the server says; `STOPPED` when no answer came
+   */
+  async fetch<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }, { signal }: { readonly signal?: AbortSignal } = {}): Promise<QueryAnswer<RowOf<C[N]>>> {
+    const own = query as unknown as Query;
+    const answer = await this.#fetch(`${this.#base}/changes`, "snapshot", signal, askFor(own, await this.#credentials()));
+    return answerIn(answer, own) as QueryAnswer<RowOf<C[N]>>;
+  }
+
+  /**
+   * Makes a write by your own endpoint and shows what it is expected to do until the page holds it. The
+   * endpoint answers with `tidemark.position(tx)`. Rows that come before the answer are shown under the patch.
+   */
+  write<A>(options: WriteOptions<A>): Promise<A> {
+    return this.#writes.write(options);
+  }
+
+  /** Writes of this page that have not come through. */
+  readonly pendingWrites: Readable<readonly PendingWrite[]> = {
+    subscribe: (listener) => this.#subscribe(listener),
+    getSnapshot: () => this.#writes.list,
+  };
+
   /** Connects; happens by itself with the first view. */
   connect(): void {
     this.#host.post({ kind: "connect" });
@@ -179,13 +152,14 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   close(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    for (const cancel of this.#lingering.values()) cancel();
+    this.#views.stop();
     this.#stopWatching();
     this.#engineWatch?.();
     this.#host.stop();
     for (const answer of this.#fetches.values()) answer({ status: 0, body: "" });
+    this.#writes.pending.stop();
     this.#reading = { ...this.#reading, state: { kind: "stopped" } };
-    for (const core of this.#views.values()) core.setDoubt("the client was closed");
+    this.#views.setDoubt("the client was closed");
     this.#notify();
   }
 
@@ -208,7 +182,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
 
   /** Where every live view of this page stands; undefined before the first turn. */
   get position(): Position | undefined {
-    return this.#position;
+    return this.#views.position;
   }
 
   /** Whether the stream is followed in a Web Worker. */
@@ -220,35 +194,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const entry = (): void => listener();
     this.#listeners.add(entry);
     return () => this.#listeners.delete(entry);
-  }
-
-  #listen(id: string, query: Query, listener: () => void): () => void {
-    const core = this.#views.get(id) ?? this.#open(id, query);
-    this.#lingering.get(core)?.();
-    this.#lingering.delete(core);
-    // Wrapped, so that the same function may listen twice.
-    const entry = (): void => listener();
-    core.listeners.add(entry);
-    return () => {
-      if (!core.listeners.delete(entry)) return;
-      if (core.listeners.size > 0 || this.#lingering.has(core) || this.#isStopped) return;
-      this.#lingering.set(core, this.#clock.after(this.#options.lingerMs ?? 5_000, () => this.#drop(id, core)));
-    };
-  }
-
-  #open(id: string, query: Query): ViewCore {
-    const core = new ViewCore(String(this.#nextId++), query);
-    this.#views.set(id, core);
-    this.#opened.set(core.id, core);
-    this.#host.post({ kind: "open", id: core.id, query });
-    return core;
-  }
-
-  #drop(id: string, core: ViewCore): void {
-    this.#lingering.delete(core);
-    this.#views.delete(id);
-    this.#opened.delete(core.id);
-    this.#host.post({ kind: "close", id: core.id });
   }
 
   #receive(message: ToPage): void {
@@ -275,40 +220,56 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #watchEngine(): void {
     this.#engineWatch?.();
     if (!this.#host.isInWorker) return;
-    for (const core of this.#views.values()) core.setDoubt(undefined);
+    this.#views.setDoubt(undefined);
     this.#engineWatch = this.#clock.after(ENGINE_SILENT_MS, () => {
-      for (const core of this.#views.values()) core.setDoubt("the page's worker does not answer; reload the page");
+      this.#views.setDoubt("the page's worker does not answer; reload the page");
     });
   }
 
-  #apply({ views, turns, position }: Commit): void {
+  /** A write began, or ended without the server: what is shown changes now. */
+  #onWrites(): void {
+    for (const core of this.#views.layOver()) core.notify();
+    this.#notify();
+  }
+
+  #apply({ views, turns, position, results }: Commit): void {
     if (this.#isStopped) return;
-    this.#position = position;
     const startMs = this.#clock.monotonic();
-    const changed: ViewCore[] = [];
-    for (const news of views) {
-      const core = this.#opened.get(news.id);
-      if (news.isForgotten === true) this.#details.forget();
-      core?.apply(news);
-      if (core !== undefined) changed.push(core);
-    }
+    if (views.some(({ isForgotten }) => isForgotten === true)) this.#details.forget();
+    const changed = this.#views.apply(position, views);
+    this.#writes.take(position, results);
+    for (const core of this.#views.layOver()) changed.add(core);
     // Only now, when all views stand at the new position, may anyone look.
+    this.#views.tellFollowers(views);
     for (const core of changed) core.notify();
+    this.#settleWrites(results.length > 0);
     this.#ui.noteCommit(turns, this.#clock.monotonic() - startMs);
     this.#host.post({ kind: "ack" });
   }
 
-  async #answerCredentials(id: number): Promise<void> {
+  /** Whoever waits for a write hears of it after every view has shown it. */
+  #settleWrites(hasResults: boolean): void {
+    const { pending } = this.#writes;
+    if (pending.isEmpty && !hasResults) return;
+    pending.settle(this.#views.position, this.#views.standings);
+    if (hasResults) this.#notify();
+  }
+
+  #credentials(): unknown {
     const { auth } = this.#options;
+    return typeof auth === "function" ? (auth as () => unknown)() : auth;
+  }
+
+  async #answerCredentials(id: number): Promise<void> {
     try {
-      const value: unknown = typeof auth === "function" ? await (auth as () => unknown)() : auth;
+      const value = await this.#credentials();
       this.#host.post({ kind: "credentials", id, value });
     } catch (error) {
       this.#host.post({ kind: "credentials", id, error: messageOf(error) });
     }
   }
 
-  #fetch(url: string, purpose: RequestKind, signal: AbortSignal | undefined): Promise<{ status: number; body: string }> {
+  #fetch(url: string, purpose: RequestKind, signal: AbortSignal | undefined, body?: string): Promise<{ status: number; body: string }> {
     if (this.#isStopped || signal?.aborted === true) return Promise.reject(new TidemarkError("STOPPED", "The client was closed, or the request given up."));
     const id = this.#nextId++;
     return new Promise((resolve) => {
@@ -317,7 +278,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
         resolve(answer);
       });
       signal?.addEventListener("abort", () => this.#host.post({ kind: "abort", id }), { once: true });
-      this.#host.post({ kind: "fetch", id, url, purpose, headers: this.#options.headers?.() ?? {} });
+      this.#host.post({ kind: "fetch", id, url, purpose, headers: this.#options.headers?.() ?? {}, ...(body !== undefined && { body }) });
     });
   }
 
@@ -350,7 +311,7 @@ function workerOf({ worker, WebSocket, fetch, clock, random }: ClientOptions): (
   return () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "tidemark" }) as unknown as WorkerLike;
 }
 
-/** Creates a client. `createClient<typeof channels>({ url })` types its queries and rows. */
-export function createClient<C extends ClientChannels = Record<string, TypedChannel<Row>>>(options: ClientOptions): TidemarkClient<C> {
-  return new TidemarkClient<C>(options);
+/** Creates a client. `createClient<typeof channels, typeof mutations>({ url })` types its queries, rows and mutations. */
+export function createClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree>(options: ClientOptions & OptimisticOption<NoInfer<M>>): TidemarkClient<C, M> {
+  return new TidemarkClient<C, M>(options);
 }

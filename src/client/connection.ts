@@ -117,6 +117,11 @@ export class Connection {
     if (this.#state.kind === "open") this.#socket?.send(JSON.stringify(message));
   }
 
+  /** A poll does not wait for news any longer: there may be some that no view has. */
+  catchUp(): void {
+    if (this.#socket instanceof PollSocket) this.#socket.pollNow();
+  }
+
   #on(event: ConnectionEvent): void {
     const { clock, random, config, onState } = this.#options;
     const before = this.#state;

@@ -160,6 +160,7 @@ export class EngineView {
       asOf: this.#asOf,
       seq: this.#seq,
       epoch: this.#origin?.epoch,
+      isBehind: this.#isBehind,
       isPartial: this.#channel?.partial === true || this.narrowedTo !== undefined,
       channelRows: this.#channel?.rows,
       total: this.#channel?.total,

@@ -1,6 +1,13 @@
 /** The door `tidemark/client`: live views in browsers and Node, without a framework. */
 export { createClient, TidemarkClient } from "./client.ts";
-export type { ClientChannels, ClientOptions, ConnectionSnapshot, LiveView, Readable } from "./client.ts";
+export type { ClientChannels, ConnectionSnapshot, Readable } from "./client.ts";
+export type { ClientOptions, OptimisticOption } from "./client-options.ts";
+export type { QueryAnswer } from "./fetch-query.ts";
+export type { LiveView } from "./page-views.ts";
+export type { Mutate, MutateFunction, MutateOptions, Optimistic, OptimisticFunction, WriteOptions } from "./page-writes.ts";
+export type { PendingWrite } from "./pending-writes.ts";
+export type { RowPatch } from "./row-patch.ts";
+export type { RowChanges } from "./staged-rows.ts";
 export type { Backoff, ConnectionState } from "./connection-state.ts";
 export type { Detail, DetailLimits } from "./details.ts";
 export type { WorkerLike } from "./host.ts";
@@ -13,4 +20,6 @@ export type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
 export type { Column, ColumnType } from "../protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "../protocol/query.ts";
 export type { JsonValue, Row } from "../protocol/row.ts";
+export { MutationError } from "../protocol/mutation-error.ts";
+export type { MutationTree, TypedMutation } from "../protocol/typed-mutation.ts";
 export { TidemarkError } from "../std/errors.ts";

@@ -3,7 +3,10 @@ import type { Column } from "../protocol/column.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import { OrderedRows } from "./ordered-rows.ts";
-import type { ViewNews, ViewState } from "./port.ts";
+import { Overlay, type Layer } from "./overlay.ts";
+import type { Position, ViewNews, ViewState } from "./port.ts";
+import type { RowPatch } from "./row-patch.ts";
+import type { RowChanges } from "./staged-rows.ts";
 
 /**
  * A reading of a view; a new object whenever something in it changed. `rows` and `row` read the view's
@@ -14,6 +17,8 @@ export interface ViewSnapshot<R = Row> extends ViewState {
   /** Keys of the rows, in order; together with `row(key)` this avoids a copy of all rows. */
   readonly keys: readonly string[];
   readonly row: (key: string) => R | undefined;
+  /** A write of this page that speaks of the row has not come through yet. */
+  readonly isPending: (key: string) => boolean;
   /** Known once the server has answered; empty for a channel that declares none. */
   readonly columns: readonly Column[];
   readonly key: readonly string[];
@@ -30,14 +35,20 @@ export interface PinnedRow<R = Row> {
 const PINS_MAX = 100;
 
 const NOT_STARTED: ViewState = {
-  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isPartial: false, channelRows: undefined, total: undefined,
+  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isBehind: true, isPartial: false, channelRows: undefined, total: undefined,
 };
 
 export class ViewCore {
   readonly id: string;
   readonly query: Query;
   readonly listeners = new Set<() => void>();
+  /** Told of the server's own rows as they change. */
+  readonly followers = new Set<(changes: RowChanges) => void>();
   readonly #rows = new OrderedRows();
+  readonly #overlay: Overlay;
+  #layer: Layer | undefined;
+  #patches: readonly RowPatch[] = [];
+  #isLayerOld = false;
   readonly #pins = new Map<string, Row | undefined>();
   #columns: readonly Column[] = [];
   #key: readonly string[] = [];
@@ -49,14 +60,40 @@ export class ViewCore {
   constructor(id: string, query: Query) {
     this.id = id;
     this.query = query;
+    this.#overlay = new Overlay(query);
   }
 
+  /** As it is shown: with pending writes. */
   row(key: string): Row | undefined {
+    return (this.#layer ?? this.#rows).row(key);
+  }
+
+  /** As the server has it. */
+  baseRow(key: string): Row | undefined {
     return this.#rows.row(key);
   }
 
-  get size(): number {
-    return this.#rows.size;
+  /** All rows as the server has them. */
+  get baseRows(): readonly Row[] {
+    return this.#rows.keys.map((key) => this.#rows.row(key)).filter((row) => row !== undefined);
+  }
+
+  /** Where the rows stand, on a page that stands at `page`; undefined before there are any. */
+  at(page: Position | undefined): Position | undefined {
+    const { epoch, seq, isBehind } = this.#state;
+    if (epoch === undefined || seq < 0) return undefined;
+    return isBehind ? { epoch, seq } : page;
+  }
+
+  /** Lays pending writes over the rows. Returns whether that changes what is shown. */
+  layOver(patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined): boolean {
+    const isSame = patches.length === this.#patches.length && patches.every((patch, index) => patch === this.#patches[index]);
+    if (isSame && (patches.length === 0 || !this.#isLayerOld)) return false;
+    this.#patches = patches;
+    this.#isLayerOld = false;
+    this.#layer = patches.length === 0 ? undefined : this.#overlay.over(this.#rows, patches, elsewhere);
+    this.#snapshot = undefined;
+    return true;
   }
 
   snapshot(): ViewSnapshot {
@@ -71,12 +108,14 @@ export class ViewCore {
       this.#columns = shape.columns;
       this.#key = shape.key;
       this.#rows.configure(shape);
+      this.#overlay.configure(shape);
     }
     if (rows !== undefined) {
       this.#rows.apply(rows);
       for (const key of this.#pins.keys()) this.#pins.set(key, this.#rows.row(key) ?? this.#pins.get(key));
     }
     this.#state = state;
+    this.#isLayerOld = true;
     this.#snapshot = undefined;
   }
 
@@ -91,8 +130,9 @@ export class ViewCore {
   }
 
   pinned(key: string): PinnedRow | undefined {
-    const row = this.#pins.get(key);
-    return row && { row, isInView: this.#rows.row(key) !== undefined };
+    const shown = this.row(key);
+    const row = shown ?? this.#pins.get(key);
+    return row && this.#pins.has(key) ? { row, isInView: shown !== undefined } : undefined;
   }
 
   /** Nothing more comes, for good or until the doubt is lifted again. */
@@ -108,8 +148,9 @@ export class ViewCore {
   }
 
   #read(): ViewSnapshot {
-    const source = this.#rows;
-    const keys = source.keys;
+    const source = this.#layer ?? this.#rows;
+    const layer = this.#layer;
+    const { keys } = source;
     let rows: readonly Row[] | undefined;
     return {
       // Built when first asked for: a grid that reads by key never pays for it.
@@ -118,6 +159,7 @@ export class ViewCore {
       },
       keys,
       row: (key) => source.row(key),
+      isPending: (key) => layer?.isPending(key) === true,
       ...this.#state,
       ...(this.#doubt !== undefined && { status: this.#state.status === "loading" ? "loading" : "stale", reason: this.#doubt }),
       columns: this.#columns,

@@ -115,7 +115,7 @@ export class OrderedRows {
 }
 
 /** The first index for which `isBefore` is false. */
-function lowerBound(length: number, isBefore: (index: number) => boolean): number {
+export function lowerBound(length: number, isBefore: (index: number) => boolean): number {
   let low = 0;
   let high = length;
   while (low < high) {

@@ -12,11 +12,11 @@ export class PageFetches {
     this.#post = post;
   }
 
-  async fetch({ id, url, purpose, headers }: ToEngine & { kind: "fetch" }): Promise<void> {
+  async fetch({ id, url, purpose, headers, body }: ToEngine & { kind: "fetch" }): Promise<void> {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     try {
-      const response = await this.#http.request(purpose, url, { headers }, abort.signal);
+      const response = await this.#http.request(purpose, url, body === undefined ? { headers } : { headers, method: "POST", body }, abort.signal);
       this.#post({ kind: "fetched", id, status: response.status, body: await response.text() });
     } catch {
       this.#post({ kind: "fetched", id, status: 0, body: "" });

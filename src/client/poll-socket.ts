@@ -28,7 +28,6 @@ export class PollSocket implements WebSocketLike {
   onclose: WebSocketLike["onclose"] = null;
   onerror: WebSocketLike["onerror"] = null;
   readonly #options: PollOptions;
-  readonly #abort = new AbortController();
   #next: Cancel | undefined;
   #isPolling = false;
   #isWanted = false;
@@ -38,6 +37,9 @@ export class PollSocket implements WebSocketLike {
   /** The HELLO of the first answer has been handed on; the state machine wants one before it identifies. */
   #hasGreeted = false;
   #hasAnswered = false;
+  /** Of the poll under way. */
+  #request: AbortController | undefined;
+  #isInHaste = false;
 
   constructor(options: PollOptions) {
     this.#options = options;
@@ -54,6 +56,13 @@ export class PollSocket implements WebSocketLike {
     if (!this.#isPolling) this.#schedule(0);
   }
 
+  /** Asks anew for where the server stands, without waiting for something to happen. */
+  pollNow(): void {
+    this.#isInHaste = true;
+    this.#request?.abort();
+    this.pollSoon();
+  }
+
   setHidden(isHidden: boolean): void {
     this.#isHidden = isHidden;
     if (!isHidden && this.#hasGreeted) this.pollSoon();
@@ -62,7 +71,7 @@ export class PollSocket implements WebSocketLike {
   close(): void {
     this.#isOver = true;
     this.#next?.();
-    this.#abort.abort();
+    this.#request?.abort();
   }
 
   #schedule(delayMs: number): void {
@@ -82,20 +91,26 @@ export class PollSocket implements WebSocketLike {
     const { base, http, waitMs, pollMs, identify } = this.#options;
     this.#isPolling = true;
     this.#isWanted = false;
+    const isInHaste = this.#isInHaste;
+    const request = new AbortController();
+    this.#request = request;
     try {
       const body = await identify();
       this.#options.onPoll();
       // The first answer does not wait: it says whether there is a session.
-      const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered ? waitMs : 0}`, { method: "POST", body }, this.#abort.signal);
+      const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`, { method: "POST", body }, request.signal);
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       this.#hasAnswered = true;
+      if (isInHaste) this.#isInHaste = false;
       const text = await response.text();
       // An answer that does not say whose it is has lost more than that.
       if (text.includes('"WATERMARK"') && !/"type":"(READY|RESUMED)"/.test(text)) throw new Error("an answer was not whole");
       this.#deliver(text);
       this.#failures = 0;
     } catch (error) {
-      if (++this.#failures >= FAILURES_MAX) return this.#end(error instanceof Error ? error.message : "");
+      // Given up for another one.
+      const isOvertaken = request.signal.aborted && this.#isInHaste && !this.#isOver;
+      if (!isOvertaken && ++this.#failures >= FAILURES_MAX) return this.#end(error instanceof Error ? error.message : "");
     } finally {
       this.#isPolling = false;
     }

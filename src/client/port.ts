@@ -2,7 +2,9 @@
  * What the page and the stream engine say to each other. Everything here is plain data, so that the
  * engine may run in a Web Worker; in one thread the same messages are handed over directly.
  */
+import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
 import type { Query } from "../protocol/query.ts";
+import type { JsonValue } from "../protocol/row.ts";
 import type { Backoff, ConnectionState } from "./connection-state.ts";
 import type { StreamRates } from "./meter.ts";
 import type { ViewShape } from "./ordered-rows.ts";
@@ -39,9 +41,30 @@ export type ToEngine =
   /** The network may have changed: `isBack` when it is said to be back. */
   | { readonly kind: "network"; readonly isBack: boolean }
   | { readonly kind: "credentials"; readonly id: number; readonly value?: unknown; readonly error?: string }
-  | { readonly kind: "fetch"; readonly id: number; readonly url: string; readonly purpose: RequestKind; readonly headers: Readonly<Record<string, string>> }
+  | { readonly kind: "fetch"; readonly id: number; readonly url: string; readonly purpose: RequestKind; readonly headers: Readonly<Record<string, string>>; readonly body?: string }
   | { readonly kind: "abort"; readonly id: number }
+  | { readonly kind: "write"; readonly request: WriteRequest }
   | { readonly kind: "stop" };
+
+/** A mutation to be made; or, with `position` in its place, a write made elsewhere whose landing is to be told. */
+export interface WriteRequest {
+  readonly id: string;
+  readonly name?: string;
+  readonly input?: unknown;
+  /** Where the row was seen that it changes. */
+  readonly expected?: Position;
+  readonly position?: string;
+  /** For where it goes over HTTP. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** What became of a write: it landed, and from that position on views hold it, or it failed. */
+export interface WriteResult {
+  readonly id: string;
+  readonly landed?: Position;
+  readonly value?: JsonValue;
+  readonly error?: MutationFailure;
+}
 
 export type ToPage =
   /** The engine runs. */
@@ -63,6 +86,8 @@ export interface Commit {
   /** Where every live view stands, also those without news; undefined before the first turn. */
   readonly position: Position | undefined;
   readonly views: readonly ViewNews[];
+  /** Of writes, as of the same position; failures as soon as they are known. */
+  readonly results: readonly WriteResult[];
   /** Turns that came since the last commit. */
   readonly turns: number;
 }
@@ -101,6 +126,8 @@ export interface ViewState {
   /** The position that the rows are as of, and the history that it is a position in. */
   readonly seq: number;
   readonly epoch: string | undefined;
+  /** The rows are older than the page's position: the view stands at its own. */
+  readonly isBehind: boolean;
   /** The channel holds only part of its table, or the client only part of the view. */
   readonly isPartial: boolean;
   /** Rows that the channel holds, and rows of the whole table where the server knows. */

@@ -18,11 +18,12 @@ import type { ConnectionState } from "./connection-state.ts";
 import { CreditPolicy } from "./credit.ts";
 import { EngineView, reachabilityOf } from "./engine-view.ts";
 import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
-import { Meter } from "./meter.ts";
 import { PageFetches } from "./page-fetches.ts";
-import type { EngineConfig, Position, ToEngine, ToPage } from "./port.ts";
+import type { EngineConfig, Position, ToEngine, ToPage, WriteRequest } from "./port.ts";
+import { Readings } from "./readings.ts";
 import { batchesOf, Requests } from "./requests.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
+import { WriteSender } from "./write-sender.ts";
 
 export interface EngineParts {
   readonly post: (message: ToPage) => void;
@@ -46,8 +47,9 @@ export class StreamEngine {
   readonly #credentials = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   readonly #fetches: PageFetches;
   readonly #credit = new CreditPolicy();
-  readonly #meter = new Meter();
+  readonly #readings: Readings;
   readonly #http: HttpScheduler;
+  #writes: WriteSender | undefined;
   #connection: Connection | undefined;
   #config: EngineConfig | undefined;
   /** The request that the last IDENTIFY or RESUME was. */
@@ -56,14 +58,9 @@ export class StreamEngine {
   #nextId = 1;
   #position: Position | undefined;
   #epoch: string | undefined;
-  #asOf: number | undefined;
-  #serverTimeMs: number | undefined;
   #heardMs = Number.NEGATIVE_INFINITY;
   #isQuiet = false;
-  #turns = 0;
   #turnsSinceCommit = 0;
-  #gaps = 0;
-  #drifts = 0;
   /** The page has not shown the last commit yet. */
   #isPageBusy = false;
   #reading: Cancel | undefined;
@@ -72,6 +69,7 @@ export class StreamEngine {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
     this.#requests = new Requests(this.#clock);
+    this.#readings = new Readings(this.#clock);
     const { fetch = () => Promise.reject(new Error("this platform has no fetch")) } = parts;
     this.#http = new HttpScheduler(fetch, this.#clock);
     this.#fetches = new PageFetches(this.#http, parts.post);
@@ -101,8 +99,11 @@ export class StreamEngine {
         return;
       case "abort":
         return this.#fetches.abort(message.id);
+      case "write":
+        return this.#write(message.request);
       case "stop":
         this.#reading?.();
+        this.#writes?.stop();
         return this.#connection?.stop();
     }
   }
@@ -120,7 +121,23 @@ export class StreamEngine {
       onState: (state) => this.#onState(state),
       onHeartbeat: () => this.#onHeartbeat(),
     });
+    this.#writes = new WriteSender({
+      clock: this.#clock, http: this.#http,
+      base: config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
+      credentials: () => this.#askCredentials(),
+      way: () => (this.#connection?.state.kind !== "open" ? undefined : this.#connection.isPolling ? "poll" : "stream"),
+      send: (message) => this.#connection?.send(message),
+      onResult: () => {
+        this.#connection?.catchUp();
+        this.#publish();
+      },
+    });
     this.#tick();
+  }
+
+  #write(request: WriteRequest): void {
+    this.#connection?.start();
+    this.#writes?.add(request);
   }
 
   #askCredentials(): Promise<unknown> {
@@ -184,7 +201,7 @@ export class StreamEngine {
   }
 
   #receive(message: DownMessage, bytes: number): void {
-    this.#meter.noteBytes(bytes);
+    this.#readings.meter.noteBytes(bytes);
     if (message.op === "ERROR") return this.#onError(message);
     if (message.op !== "DISPATCH") return;
     switch (message.type) {
@@ -200,16 +217,16 @@ export class StreamEngine {
         }
         return;
       case "DELTA_BATCH":
-        for (const view of this.#addressed(message.view ?? message.channel)) {
-          if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
-        }
+        for (const view of this.#addressed(message.view ?? message.channel)) if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
         return;
       case "CHANNEL_STATUS":
         for (const view of this.#views.values()) if (view.query.channel === message.channel) view.setChannelStatus(message);
         return;
+      case "MUTATION_RESULT":
+        return this.#writes?.receive(message);
       case "WATERMARK":
         return this.#onWatermark(message);
-      // What a notice speaks of comes with it; there is nothing to do but to know.
+      // There is nothing to do but to know.
       case "NOTICE":
         return;
     }
@@ -225,11 +242,15 @@ export class StreamEngine {
     this.#epoch = epoch;
     this.#heardMs = this.#clock.monotonic();
     // Each poll's answer seats its views anew.
-    if (this.#connection?.isPolling === true) return this.#seated.clear();
+    if (this.#connection?.isPolling === true) {
+      this.#seated.clear();
+      return this.#writes?.opened();
+    }
     this.#connection?.send({ op: "CREDIT", turns: this.#credit.grant() });
     // Views that were opened while IDENTIFY was on its way, or did not fit into it.
     const missing = [...this.#views.values()].filter((view) => !this.#requests.has(view));
     if (missing.length > 0) this.#subscribe(missing);
+    this.#writes?.opened();
   }
 
   #onSubscribed(message: Subscribed): void {
@@ -254,11 +275,9 @@ export class StreamEngine {
     this.#heardMs = startMs;
     this.#hush(false);
     this.#credit.noteTurn(startMs);
-    this.#turns++;
     this.#turnsSinceCommit++;
     this.#position = { epoch: this.#epoch ?? "", seq };
-    this.#serverTimeMs = server_time_unix_ms;
-    this.#asOf = Math.min(server_time_unix_ms, ...Object.values(as_of));
+    this.#readings.noteTurn(watermark);
     let rows = 0;
     for (const [viewId, views] of this.#seated) {
       const isBehind = behind?.includes(viewId) === true;
@@ -269,12 +288,13 @@ export class StreamEngine {
         if (view.rows.size > this.#rowsMax) this.#narrow(view);
       }
     }
+    this.#writes?.endTurn(this.#epoch ?? "");
     for (const view of this.#views.values()) if (view.viewId === undefined || this.#seated.get(view.viewId)?.has(view) !== true) view.leftBehind();
     const nowMs = this.#clock.now();
-    this.#meter.noteRows(rows);
-    this.#meter.noteApply(nowMs, this.#clock.monotonic() - startMs);
+    this.#readings.meter.noteRows(rows);
+    this.#readings.meter.noteApply(nowMs, this.#clock.monotonic() - startMs);
     if (watermark.oldest_commit_unix_ms !== undefined && rows > 0) {
-      this.#meter.noteLatency(nowMs, nowMs + (this.#connection?.clockOffsetMs ?? 0) - watermark.oldest_commit_unix_ms);
+      this.#readings.meter.noteLatency(nowMs, nowMs + (this.#connection?.clockOffsetMs ?? 0) - watermark.oldest_commit_unix_ms);
     }
     this.#publish();
   }
@@ -282,10 +302,10 @@ export class StreamEngine {
   /** Asks for one view again: from where it stands, or, when its rows don't add up, from the start. */
   #resync(view: EngineView, reason: ResyncReason): void {
     if (reason === "drift") {
-      this.#drifts++;
+      this.#readings.drifts++;
       view.distrust();
     } else {
-      this.#gaps++;
+      this.#readings.gaps++;
       view.fellBehind();
     }
     const { viewId, cursor } = view;
@@ -317,6 +337,7 @@ export class StreamEngine {
     if (state.kind !== "open") {
       this.#requests.clear();
       this.#seated.clear();
+      this.#writes?.discardStaged();
     }
     const reachability = reachabilityOf(state);
     for (const view of this.#views.values()) {
@@ -331,6 +352,7 @@ export class StreamEngine {
   #onHeartbeat(): void {
     if (this.#connection?.isPolling === true) return;
     if (!this.#isPageBusy) this.#connection?.send({ op: "CREDIT", turns: this.#credit.grant(this.#credit.left) });
+    this.#writes?.beat();
     const overdue = this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view);
     if (overdue.length > 0) this.#subscribe(overdue);
   }
@@ -339,11 +361,12 @@ export class StreamEngine {
   #publish(): void {
     if (this.#isPageBusy) return;
     const views = [...this.#views.values()].filter(({ hasNews }) => hasNews).map((view) => view.takeNews());
-    if (views.length > 0) {
+    if (views.length > 0 || this.#writes?.hasResults === true) {
       this.#isPageBusy = true;
       const turns = this.#turnsSinceCommit;
       this.#turnsSinceCommit = 0;
-      return this.#parts.post({ kind: "commit", views, turns, position: this.#position });
+      const results = this.#writes?.takeResults() ?? [];
+      return this.#parts.post({ kind: "commit", views, results, turns, position: this.#position });
     }
     const turns = this.#connection?.isPolling === true ? undefined : this.#credit.replenish();
     if (turns !== undefined) this.#connection?.send({ op: "CREDIT", turns });
@@ -366,26 +389,7 @@ export class StreamEngine {
 
   #postReading(): void {
     if (this.#connection === undefined) return;
-    const { state, carrier, roundTripMs, clockOffsetMs } = this.#connection;
-    const nowMs = this.#clock.now();
-    let queueDepth = 0;
-    for (const { rows } of this.#views.values()) queueDepth += rows.pending;
-    this.#parts.post({
-      kind: "connection",
-      reading: {
-        ...this.#meter.read(nowMs),
-        state, transport: carrier, roundTripMs, clockOffsetMs, queueDepth,
-        seq: this.#position?.seq ?? 0,
-        epoch: this.#epoch,
-        asOf: this.#asOf,
-        serverTimeMs: this.#serverTimeMs,
-        lagMs: this.#serverTimeMs === undefined ? undefined : Math.max(0, nowMs + clockOffsetMs - this.#serverTimeMs),
-        gaps: this.#gaps,
-        drifts: this.#drifts,
-        turns: this.#turns,
-        requestsPending: this.#http.pending,
-      },
-    });
+    this.#parts.post({ kind: "connection", reading: this.#readings.read(this.#connection, this.#views.values(), { position: this.#position, epoch: this.#epoch, requestsPending: this.#http.pending }) });
   }
 
   get #rowsMax(): number {

@@ -27,6 +27,8 @@ export interface CommitDraft {
   readonly changes: readonly ChannelChange[];
   /** Where its source stands after it, in the source's own words. */
   readonly position?: string;
+  /** Whose position that is. */
+  readonly source?: string;
 }
 
 export interface Commit extends CommitDraft {

@@ -1,10 +1,11 @@
 /** The edge for client frames: untrusted text in, a checked message out, or `BAD_MESSAGE`. */
 import { TidemarkError } from "../std/errors.ts";
 import type { Cursor, SubscriptionRequest } from "./messages/subscribe.ts";
+import type { Mutate } from "./messages/mutate.ts";
 import { parseQuery, type Query } from "./query.ts";
 import type { UpMessage } from "./up.ts";
 
-const OPS = "IDENTIFY, RESUME, SUBSCRIBE, UNSUBSCRIBE, RESYNC, CREDIT, HEARTBEAT";
+const OPS = "IDENTIFY, RESUME, SUBSCRIBE, UNSUBSCRIBE, RESYNC, CREDIT, MUTATE, HEARTBEAT";
 
 /**
  * Queries inside stay raw (`unknown` behind the type): each is parsed on its own by
@@ -48,6 +49,8 @@ export function parseUp(text: string): UpMessage {
       return { op: "SUBSCRIBE", ...optionalId(message["id"]), subscriptions: requests(message["subscriptions"]) };
     case "UNSUBSCRIBE":
       return { op: "UNSUBSCRIBE", views: list(message["views"], "views").map((view) => word(view, "a view")) };
+    case "MUTATE":
+      return mutate(message);
     case "HEARTBEAT":
       return {
         op: "HEARTBEAT",
@@ -86,6 +89,25 @@ function parseJson(text: string): unknown {
 
 function requests(input: unknown): readonly SubscriptionRequest[] {
   return list(input, "subscriptions") as readonly SubscriptionRequest[];
+}
+
+function mutate(message: Record<string, unknown>): Mutate {
+  const { name, position: landed, expected_seq, epoch } = message;
+  if ((name === undefined) === (landed === undefined)) throw bad("MUTATE has either a name or a position");
+  return {
+    op: "MUTATE",
+    mutation_id: parseMutationId(message["mutation_id"]),
+    ...(name !== undefined && { name: word(name, "name"), input: message["input"] }),
+    ...(landed !== undefined && { position: word(landed, "position") }),
+    ...(expected_seq != null && { expected_seq: position(expected_seq) }),
+    ...(epoch != null && { epoch: word(epoch, "epoch") }),
+  };
+}
+
+/** @throws TidemarkError `BAD_MESSAGE` */
+export function parseMutationId(value: unknown): string {
+  if (typeof value === "string" && /^[\w-]{8,64}$/.test(value)) return value;
+  throw bad("mutation_id is 8 to 64 letters, digits, _ and -");
 }
 
 function optionalId(value: unknown): { id?: number } {

@@ -1,6 +1,7 @@
 /** React bindings: thin readings of the client's external stores. Nothing lives here. */
 import { useMemo, useSyncExternalStore } from "react";
-import type { ClientChannels, ConnectionSnapshot, LiveView, TidemarkClient } from "../client/client.ts";
+import type { ClientChannels, ConnectionSnapshot, TidemarkClient } from "../client/client.ts";
+import type { LiveView } from "../client/page-views.ts";
 import type { ViewSnapshot } from "../client/live-view.ts";
 import type { Query } from "../protocol/query.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";

@@ -4,12 +4,14 @@ import { messageOf, TidemarkError } from "../std/errors.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
-import type { TypedChannel } from "../protocol/typed-channel.ts";
+import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
 import { declareChannel, type ChannelDeclaration } from "../table/channel.ts";
 import type { ChannelBounds } from "../table/limits.ts";
 import type { Policy } from "./access.ts";
 
 type Name<R> = Extract<keyof R, string>;
+
+export type Channels = Readonly<Record<string, ChannelDefinition<unknown>>>;
 
 export interface ChannelOptions<R> {
   /** The column, or columns, whose values identify a row. */
@@ -75,6 +77,12 @@ export class Transaction {
     }
     return { changes };
   }
+}
+
+/** Writes to several channels in one commit. */
+export interface TransactionHandle<C extends Channels> {
+  upsert<N extends keyof C & string>(channel: N, rows: RowOf<C[N]> | readonly RowOf<C[N]>[]): void;
+  remove(channel: keyof C & string, keys: string | readonly string[]): void;
 }
 
 /** Checks a row against its channel. @throws TidemarkError `BAD_ROW` */

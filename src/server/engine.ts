@@ -11,6 +11,7 @@ import type { CommitDraft, Log } from "../log/log.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
+import type { Writer } from "../sources/writer.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
@@ -21,6 +22,10 @@ import { ChannelStates } from "./channel-states.ts";
 import { CutCache } from "./cut-cache.ts";
 import { Gateway } from "./gateway.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
+import { Landings } from "./landings.ts";
+import type { MutationDefinition } from "./mutation.ts";
+import { MutationDesk } from "./mutation-desk.ts";
+import { MutationRunner, type WriteChannels } from "./mutation-runner.ts";
 import { Seating } from "./seating.ts";
 import { SessionTokens } from "./session-tokens.ts";
 import type { Session, Transport } from "./session.ts";
@@ -35,6 +40,7 @@ export interface Observer {
   onReset(reason: string): void;
   onResumed(outcome: "success" | InvalidSessionReason): void;
   onResync(reason: ResyncReason | undefined): void;
+  onMutation(outcome: "written" | "rejected", ms: number): void;
 }
 
 export interface EngineOptions {
@@ -48,10 +54,20 @@ export interface EngineOptions {
   readonly secret?: string | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   readonly viewLimits?: Partial<ViewLimits> | undefined;
+  /** What clients may ask to be written, where, and how the program's own channels are. */
+  readonly mutations?: EngineMutations | undefined;
   /** Serve the catalog of channels as a live table. */
   readonly catalog?: boolean | undefined;
 }
 
+export interface EngineMutations {
+  readonly definitions: ReadonlyMap<string, MutationDefinition>;
+  /** By the names of their sources. */
+  readonly writers: ReadonlyMap<string, Writer>;
+  readonly writeChannels: WriteChannels;
+}
+
+const noChannels: WriteChannels = () => Promise.reject(new TidemarkError("BAD_OPTION", "This server declares no channels of its own."));
 const TICK_MS = 250;
 const SECOND_MS = 1_000;
 
@@ -64,6 +80,8 @@ export class Engine {
   readonly writer: TurnWriter;
   readonly turns: Turns;
   readonly seating: Seating;
+  readonly landings: Landings;
+  readonly desk: MutationDesk;
   readonly gateway: Gateway;
   readonly policies = new Map<string, Policy>();
   readonly #clock: Clock;
@@ -98,13 +116,24 @@ export class Engine {
     this.turns = new Turns({
       clock, log, replica, writer: this.writer, limits,
       subscribersOf: (view) => this.seating.subscribersOf(view),
-      onApplied: () => this.#host.applied(),
+      onApplied: () => {
+        this.#host.applied();
+        this.landings.applied();
+      },
       onFlush: (report) => observer.onFlush(report),
     });
+    const { definitions = new Map(), writers = new Map(), writeChannels = noChannels } = options.mutations ?? {};
+    this.landings = new Landings(replica, writers);
+    const { turns, landings } = this;
+    this.desk = new MutationDesk({
+      clock, random, log, landings, writers, turns, limits, logger,
+      runner: new MutationRunner({ definitions, writers, writeChannels, log, replica, landings, policies: this.policies, logger }),
+      send: (session, message) => this.gateway.send(session, message),
+      onMutation: (outcome, ms) => observer.onMutation(outcome, ms),
+    });
     const tokens = new SessionTokens({ secret: options.secret ?? random.id(32), epoch: log.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
-    const { turns } = this;
     this.seating = new Seating({ clock, log, replica, turns, policies: this.policies, limits, logger, send: (session, message) => this.gateway.send(session, message) });
-    this.gateway = new Gateway({ clock, random, log, replica, turns, seating: this.seating, tokens, access: options.access, limits, logger, events: observer });
+    this.gateway = new Gateway({ clock, random, log, replica, turns, seating: this.seating, desk: this.desk, tokens, access: options.access, limits, logger, events: observer });
     this.#catalog = options.catalog === true ? new Catalog(replica, states) : undefined;
     this.#host = new SourceHost({
       clock, random, logger, log, replica, states,

@@ -21,6 +21,7 @@ import type { Replica } from "../table/replica.ts";
 import type { Access, ConnectionRequest } from "./access.ts";
 import { Frame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
+import type { MutationDesk } from "./mutation-desk.ts";
 import type { Position, Seating } from "./seating.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import { Session, type Identity, type Transport } from "./session.ts";
@@ -39,6 +40,7 @@ export interface GatewayOptions {
   readonly replica: Replica;
   readonly turns: Turns;
   readonly seating: Seating;
+  readonly desk: MutationDesk;
   readonly tokens: SessionTokens;
   readonly access: Pick<Access, "identify">;
   readonly limits: ServerLimits;
@@ -135,6 +137,7 @@ export class Gateway {
     if (!this.#sessions.delete(session.id)) return;
     this.#options.logger.info({ session: session.id, code, subscriptions: session.subscriptions.size }, "session closed");
     this.#options.seating.leave(session);
+    this.#options.desk.leave(session);
     session.phase = { kind: "closed" };
   }
 
@@ -157,12 +160,13 @@ export class Gateway {
 
   /** The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify anew. */
   invalidate(identity: Identity): void {
-    const { tokens, seating, clock } = this.#options;
+    const { tokens, seating, desk, clock } = this.#options;
     const mark = tokens.markOf(identity);
     tokens.revoke(mark);
     for (const session of this.#sessions.values()) {
       if (session.phase.kind !== "open" || session.phase.mark !== mark) continue;
       seating.leave(session);
+      desk.leave(session);
       session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
       this.send(session, { op: "INVALID_SESSION", reason: "revoked", message: INVALID_SESSION.revoked });
     }
@@ -195,7 +199,7 @@ export class Gateway {
   }
 
   #handle(session: Session, text: string): void {
-    const { clock, seating, tokens, events } = this.#options;
+    const { clock, seating, tokens, events, desk } = this.#options;
     const message = parseUp(text);
     switch (message.op) {
       case "IDENTIFY":
@@ -224,6 +228,9 @@ export class Gateway {
         return;
       case "CREDIT":
         this.#credit(session, message);
+        return;
+      case "MUTATE":
+        desk.receive(session, message);
         return;
       default:
         unreachable(message);

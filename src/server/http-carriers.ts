@@ -155,7 +155,8 @@ function waitMs(text: string | undefined): number {
   throw new TidemarkError("BAD_MESSAGE", "wait_ms is a whole number of milliseconds.");
 }
 
-async function bodyOf(context: Context<Env>): Promise<string> {
+/** @throws TidemarkError `BAD_MESSAGE` for one that is too large or does not say how large it is */
+export async function bodyOf(context: Context<Env>): Promise<string> {
   const declared = Number(context.req.header("content-length") ?? Number.NaN);
   if (!(declared <= PROTOCOL_LIMITS.clientFrameBytesMax)) {
     throw new TidemarkError("BAD_MESSAGE", `A body names its length and has at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`);

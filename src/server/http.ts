@@ -3,6 +3,7 @@ import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import type { Clock } from "../std/clock.ts";
+import { failureOf, MutationError } from "../protocol/mutation-error.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
 import { whereContextOf } from "../table/channel.ts";
@@ -10,6 +11,7 @@ import { policyFor, type Access } from "./access.ts";
 import { parseChannels } from "./bootstrap.ts";
 import type { Engine } from "./engine.ts";
 import { addCarriers } from "./http-carriers.ts";
+import { addMutations } from "./http-mutations.ts";
 import type { Metrics } from "./metrics.ts";
 import { connectionRequest } from "./websocket.ts";
 
@@ -24,9 +26,12 @@ export interface Paths {
   readonly up: string;
   /** Polls. */
   readonly changes: string;
+  readonly mutations: string;
+  /** Where the writes of other endpoints have landed. */
+  readonly landed: string;
 }
 
-export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream", sse: "/sse", up: "/up", changes: "/changes" };
+export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream", sse: "/sse", up: "/up", changes: "/changes", mutations: "/mutations", landed: "/landed" };
 
 export interface HttpOptions {
   readonly access: Access;
@@ -45,14 +50,20 @@ export interface HttpOptions {
 type Env = { Bindings: HttpBindings };
 
 const CHANNELS_PER_REQUEST_MAX = 100;
-const STATUS: Partial<Record<ErrorCode, 401 | 403 | 404 | 500 | 503>> = {
+const STATUS: Partial<Record<ErrorCode, 401 | 403 | 404 | 409 | 500 | 503>> = {
   UNAUTHENTICATED: 401,
   FORBIDDEN: 403,
   FORBIDDEN_ORIGIN: 403,
   UNKNOWN_CHANNEL: 404,
   UNKNOWN_ROW: 404,
   UNKNOWN_SESSION: 404,
+  UNKNOWN_MUTATION: 404,
+  STALE_WRITE: 409,
+  MUTATION_CONFLICT: 409,
+  MUTATION_FAILED: 500,
   NOT_READY: 503,
+  SOURCE_DOWN: 503,
+  LOG_FULL: 503,
   TOO_MANY_VIEWS: 503,
   VIEW_TOO_LARGE: 503,
   INTERNAL: 500,
@@ -72,13 +83,14 @@ export function createHttp(options: HttpOptions): Hono<Env> {
       context.header("Access-Control-Allow-Headers", "authorization, content-type, if-none-match, last-event-id");
       context.header("Access-Control-Expose-Headers", "etag");
       context.header("Vary", "Origin");
+      if (context.req.method === "OPTIONS") context.header("Access-Control-Allow-Methods", "GET, POST");
       if (context.req.method === "OPTIONS") return context.body(null, 204);
     }
     return next();
   });
 
-  const identify = (context: Context<Env>): Promise<unknown> =>
-    access.identify(connectionRequest(context.env.incoming), undefined);
+  const identify = (context: Context<Env>, auth?: unknown): Promise<unknown> =>
+    access.identify(connectionRequest(context.env.incoming), auth);
 
   app.get(paths.base + paths.snapshot, async (context) => {
     const identity = await identify(context);
@@ -109,6 +121,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
     return context.json({ epoch: engine.log.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
   });
 
+  addMutations(app, { engine, paths, identify });
   addCarriers(app, { engine, clock, paths, canConnect });
 
   app.get("/stats", async (context) => {
@@ -131,6 +144,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
 }
 
 function answerError(error: Error, context: Context, onInternalError: (error: Error) => void): Response {
+  if (error instanceof MutationError) return context.json({ ...failureOf(error), retryable: false }, STATUS[error.code as ErrorCode] ?? 400);
   const known = error instanceof TidemarkError;
   if (!known) onInternalError(error);
   const code: ErrorCode = known ? error.code : "INTERNAL";

@@ -46,6 +46,8 @@ export interface ServerLimits {
   readonly drainMsMax: number;
   /** …of at least this many clients every 50 ms. */
   readonly drainBatch: number;
+  /** Mutations of one connection that have not been answered. Full: further ones are refused. */
+  readonly mutationsPerSessionMax: number;
   /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. */
   readonly revocationsMax: number;
 }
@@ -75,5 +77,6 @@ export const SERVER_LIMITS: ServerLimits = {
   digestIntervalMs: 10_000,
   drainMsMax: 5_000,
   drainBatch: 100,
+  mutationsPerSessionMax: 64,
   revocationsMax: 10_000,
 };

@@ -31,6 +31,7 @@ export class Metrics implements Observer {
   readonly #resumesRefused: Counter<"reason">;
   readonly #gaps: Counter;
   readonly #drift: Counter;
+  readonly #mutations: Histogram<"outcome">;
   #recentBuildsMs: number[] = [];
 
   constructor() {
@@ -71,6 +72,10 @@ export class Metrics implements Observer {
       help: "RESUMEs answered by INVALID_SESSION.",
     });
     this.#gaps = new Counter({ name: "stream_v2_gap_events_total", registers, help: "Views that a client asked for again because frames were missing." });
+    this.#mutations = new Histogram({
+      name: "tidemark_mutation_ms", registers, labelNames: ["outcome"], buckets: LATENCY_BUCKETS_MS,
+      help: "Running one mutation, retries included, until it was written or refused.",
+    });
     this.#drift = new Counter({ name: "tidemark_drift_total", registers, help: "Views that a client asked for again because its rows did not add up to the digest." });
   }
 
@@ -99,6 +104,10 @@ export class Metrics implements Observer {
   onResync(reason: ResyncReason | undefined): void {
     if (reason === "gap") this.#gaps.inc();
     if (reason === "drift") this.#drift.inc();
+  }
+
+  onMutation(outcome: "written" | "rejected", ms: number): void {
+    this.#mutations.observe({ outcome }, ms);
   }
 
   register(readings: Readings): void {

@@ -90,6 +90,8 @@ export class Session {
   credit: number | undefined;
   /** Channel credit by name or view id, also for what is subscribed to later. Bounded by `CHANNEL_CREDIT_MAX`. */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
+  /** Results of its mutations that wait for its next turn. Bounded by `mutationsPerSessionMax`. */
+  results: Frame[] = [];
   /** What it asked of its subscriptions and that waits for its turn. */
   unseated = 0;
   /** Was found without credit since it last had some. */
@@ -105,6 +107,7 @@ export class Session {
 
   /** Something is there that the client has not been sent. */
   get hasMore(): boolean {
+    if (this.results.length > 0) return true;
     for (const _ of this.behind()) return true;
     return false;
   }

@@ -49,7 +49,7 @@ export class SourceHost {
         declare(declaration, source.name);
         own.push(declaration.name);
       },
-      append: (draft) => log.append(draft),
+      append: (draft) => log.append({ ...draft, source: source.name }),
       refuse,
       setStatus: (status, channels = own) => {
         for (const channel of channels) this.#whenApplied(`status ${channel}`, () => this.#setStatus(channel, status));

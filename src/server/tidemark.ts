@@ -12,20 +12,20 @@ import type { LogLimits } from "../log/limits.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source } from "../sources/source.ts";
+import type { Writer } from "../sources/writer.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Access, type Authenticate, type Policy } from "./access.ts";
-import { checkRow, declarationOf, Transaction, type ChannelDefinition } from "./channel.ts";
+import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
 import { Engine } from "./engine.ts";
 import { createHttp, PATHS, type Paths } from "./http.ts";
 import type { ServerLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import { mount } from "./mount.ts";
+import { mutationsByName, type ChannelWrites, type Mutations } from "./mutation.ts";
 import { registerReadings, statsOf } from "./readings.ts";
 import type { Identity } from "./session.ts";
 import { WebSocketDoor } from "./websocket.ts";
-
-export type Channels = Readonly<Record<string, ChannelDefinition<unknown>>>;
 
 export interface TidemarkOptions<C extends Channels = Channels> {
   /** Channels that this program writes. Sources bring their own. */
@@ -35,6 +35,8 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly authenticate?: Authenticate;
   /** Policies of channels that sources declare, by name. */
   readonly policies?: Readonly<Record<string, Policy>>;
+  /** What clients may ask to be written, by name; groups may nest. */
+  readonly mutations?: Mutations;
   /** Origins of pages that may connect, besides the server's own. */
   readonly allowedOrigins?: readonly string[];
   /** Signs session ids. Give all nodes of a deployment the same. Default: this process's own. */
@@ -52,6 +54,9 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly clock?: Clock;
   readonly random?: Random;
 }
+
+/** What runs a statement in a transaction: `pg`'s client, PGlite's transaction, or a function around your library's. */
+export type OpenTransaction = { query(text: string): Promise<unknown> } | ((text: string) => Promise<unknown>);
 
 export interface ListenOptions {
   /** Default 8080; 0 takes a free one. */
@@ -71,14 +76,9 @@ export interface ChannelHandle<R> {
   readonly size: number;
 }
 
-/** Writes to several channels in one commit. */
-export interface TransactionHandle<C extends Channels> {
-  upsert<N extends keyof C & string>(channel: N, rows: RowOf<C[N]> | readonly RowOf<C[N]>[]): void;
-  remove(channel: keyof C & string, keys: string | readonly string[]): void;
-}
-
 export class Tidemark<C extends Channels = Channels> {
   readonly epoch: string;
+  readonly #writers: ReadonlyMap<string, Writer>;
   readonly #options: TidemarkOptions<C>;
   readonly #clock: Clock;
   readonly #logger: Logger;
@@ -93,6 +93,7 @@ export class Tidemark<C extends Channels = Channels> {
   constructor(options: TidemarkOptions<C> = {}) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#writers = new Map((options.sources ?? []).flatMap(({ name, writer }) => (writer === undefined ? [] : [[name, writer] as const])));
     const random = options.random ?? systemRandom;
     this.#logger = options.logger ?? pino({ name: "tidemark" }, pino.destination(2));
     const log = new MemoryLog({ clock: this.#clock, random, ...(options.logLimits && { limits: options.logLimits }) });
@@ -109,6 +110,11 @@ export class Tidemark<C extends Channels = Channels> {
       limits: options.limits,
       viewLimits: options.viewLimits,
       catalog: options.catalog,
+      mutations: {
+        definitions: mutationsByName(options.mutations ?? {}),
+        writers: this.#writers,
+        writeChannels: (fill) => this.transact((write) => fill(write as unknown as ChannelWrites)),
+      },
     });
     registerReadings(this.#metrics, this.#engine);
     for (const [name, policy] of Object.entries(options.policies ?? {})) this.#engine.policies.set(name, policy);
@@ -194,6 +200,20 @@ export class Tidemark<C extends Channels = Channels> {
    */
   invalidate(identity: Identity): void {
     this.#engine.gateway.invalidate(identity);
+  }
+
+  /**
+   * Where an open transaction of yours will land, for a client to hold its optimistic rows until then:
+   * return it from your endpoint. `transaction` is what runs statements in it, something with
+   * `query(text)`, or a function that takes the text and returns the rows.
+   * @throws TidemarkError `BAD_OPTION` when no source, or several, take writes and none is named
+   */
+  async position(transaction: OpenTransaction, { source }: { readonly source?: string } = {}): Promise<string> {
+    const [found, ...others] = [...this.#writers].filter(([name]) => source === undefined || name === source);
+    if (found === undefined || others.length > 0) {
+      throw new TidemarkError("BAD_OPTION", found === undefined ? "No such source takes writes." : `Several sources take writes; name one of ${[...this.#writers.keys()].join(", ")}.`);
+    }
+    return `${found[0]}:${await found[1].mark(transaction)}`;
   }
 
   /** Sends clients away, closes sources, and servers that `listen` opened. Safe to call twice. */

@@ -82,6 +82,7 @@ export class TurnWriter {
     }
     const turn: Turn = { frames: [], behind: [], room, isCut: false };
     for (const subscription of session.subscriptions.values()) this.#serve(session, subscription, turn);
+    for (const result of session.results.splice(0)) this.#push(turn, result);
     turn.frames.push(turn.behind.length === 0 ? this.#sharedWatermark() : this.#watermarkFrame(turn.behind));
     session.transport.write(turn.frames);
     session.lastTurnMs = nowMs;

@@ -8,6 +8,7 @@ import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
 import type { CommitDraft } from "../log/log.ts";
 import type { ChannelDeclaration } from "../table/channel.ts";
+import type { Writer } from "./writer.ts";
 
 export type SourceStatus =
   | { readonly status: "live" }
@@ -34,6 +35,8 @@ export interface SourceContext {
 export interface Source {
   /** Unique in its server; WATERMARK's `as_of` carries it. */
   readonly name: string;
+  /** Runs mutations, where the source takes writes. */
+  readonly writer?: Writer;
   /**
    * Resolves when the channels are declared and their first copies are appended; rejects when the
    * source can't work as it is configured. What fails later is said by status and tried again.

@@ -11,6 +11,7 @@ const RETRYABLE: readonly ErrorCode[] = [
   "SOURCE_DOWN",
   "PORT_IN_USE",
   "NOT_READY",
+  "TOO_MANY_MUTATIONS",
   "STOPPED",
 ];
 

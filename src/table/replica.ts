@@ -20,6 +20,8 @@ interface Channel {
 export class Replica {
   readonly #channels = new Map<string, Channel>();
   readonly #pool: ViewPool;
+  /** Where each source stood after its last commit that said so. */
+  readonly #positions = new Map<string, string>();
   #seq = 0;
   #timeMs = 0;
 
@@ -35,6 +37,11 @@ export class Replica {
   /** That commit's time. */
   get timeMs(): number {
     return this.#timeMs;
+  }
+
+  /** Where a source stands as of this position, in its own words. */
+  positionOf(source: string): string | undefined {
+    return this.#positions.get(source);
   }
 
   get viewCount(): number {
@@ -70,6 +77,7 @@ export class Replica {
     assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
     this.#seq = commit.seq;
     this.#timeMs = commit.timeMs;
+    if (commit.source !== undefined && commit.position !== undefined) this.#positions.set(commit.source, commit.position);
     for (const change of commit.changes) {
       const channel = this.#channels.get(change.channel);
       if (channel === undefined) continue;

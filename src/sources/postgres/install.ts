@@ -12,8 +12,8 @@ import { asText, ident, literal, type SqlSession } from "./sql.ts";
 import { qualified, type Table, type TableColumn } from "./tables.ts";
 
 export const BELL = "tidemark_bell";
-const SCHEMA_VERSION = "1";
-const SCHEMA_COMMENT = `Tidemark change capture, version ${SCHEMA_VERSION}. Remove with: tidemark uninstall`;
+const SCHEMA_COMMENT = schemaComment(2);
+const FORMER_SCHEMA_COMMENT = schemaComment(1);
 /** Any number, as long as it is always the same. */
 const INSTALL_LOCK = 7_431_905;
 const MIN_SERVER_VERSION = 130_000;
@@ -21,7 +21,6 @@ const MIN_SERVER_VERSION = 130_000;
 /** The lease is two times its end in unix seconds, plus one while the reader sleeps. */
 const SCHEMA = [
   "CREATE SCHEMA tidemark",
-  `COMMENT ON SCHEMA tidemark IS ${literal(SCHEMA_COMMENT)}`,
   // Not logged: after a crash the reader copies anew, and writers are spared the WAL.
   `CREATE UNLOGGED TABLE tidemark.outbox (
      xid xid8 NOT NULL, tab bigint NOT NULL, key jsonb, delta smallint NOT NULL
@@ -32,6 +31,28 @@ const SCHEMA = [
   // Not logged like the outbox, so that it tells whether the outbox was emptied.
   "CREATE UNLOGGED TABLE tidemark.alive (id text PRIMARY KEY)",
   "CREATE TABLE tidemark.reader (id text PRIMARY KEY, position pg_snapshot, lease_until timestamptz NOT NULL)",
+];
+
+/** What version 2 added: mutations that were run, and how a transaction makes itself known to those who wait for it. */
+const SCHEMA_OF_WRITES = [
+  // Logged: a mutation that is asked for again after a crash must be found.
+  `CREATE TABLE tidemark.mutation (
+     id text PRIMARY KEY, fingerprint text NOT NULL, xid xid8 NOT NULL, value jsonb, error jsonb, at timestamptz NOT NULL DEFAULT clock_timestamp())`,
+  "CREATE INDEX mutation_at ON tidemark.mutation (at)",
+  // The mark has no table and no key: all that it does is to make the reader append a commit.
+  `CREATE FUNCTION tidemark.position() RETURNS text
+     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $position$
+   DECLARE lease bigint;
+   BEGIN
+     lease := pg_sequence_last_value('tidemark.lease'::regclass);
+     IF (lease >> 1) >= date_part('epoch', clock_timestamp()) THEN
+       INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES (pg_current_xact_id(), 0, NULL, 0);
+       IF lease & 1 = 1 THEN PERFORM pg_notify('${BELL}', ''); END IF;
+     END IF;
+     RETURN pg_current_xact_id()::text;
+   END $position$`,
+  // The application's own role may say that it is waited for, and nothing else here.
+  "GRANT USAGE ON SCHEMA tidemark TO PUBLIC",
 ];
 
 export interface InstallReport {
@@ -71,7 +92,7 @@ export async function install(session: SqlSession, tables: readonly Table[], loc
 export async function uninstall(session: SqlSession, lockTimeoutMs: number): Promise<readonly string[] | undefined> {
   const [schema] = await session.query(SCHEMA_COMMENT_QUERY);
   if (schema === undefined) return undefined;
-  if (schema["comment"] !== SCHEMA_COMMENT) throw notOurs();
+  if (schema["comment"] !== SCHEMA_COMMENT && schema["comment"] !== FORMER_SCHEMA_COMMENT) throw notOurs();
   await session.query("SELECT setval('tidemark.lease', 0)");
   const triggers = await session.query(
     `SELECT n.nspname AS schema, c.relname AS name, t.tgname AS trigger
@@ -99,6 +120,11 @@ export async function release(session: SqlSession, oid: number, lockTimeoutMs: n
   }
 }
 
+function schemaComment(version: number): string {
+  return `Tidemark change capture, version ${version}. Remove with: tidemark uninstall`;
+}
+
+const COMMENT = `COMMENT ON SCHEMA tidemark IS ${literal(SCHEMA_COMMENT)}`;
 const SCHEMA_COMMENT_QUERY = "SELECT obj_description(oid, 'pg_namespace') AS comment FROM pg_namespace WHERE nspname = 'tidemark'";
 
 function notOurs(): TidemarkError {
@@ -107,15 +133,18 @@ function notOurs(): TidemarkError {
 
 async function withLock(session: SqlSession, target: string, lockTimeoutMs: number, statements: readonly string[]): Promise<void> {
   try {
-    await session.transaction("write", async (queries) => {
-      await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
-      for (const statement of statements) await queries.query(statement);
-    });
+    await write(session, [`SET LOCAL lock_timeout = ${lockTimeoutMs}`, ...statements]);
   } catch (cause) {
     const { code } = cause as { code?: string };
     const hint = code === "55P03" ? ` A transaction holds a lock on it for longer than ${lockTimeoutMs} ms; try again when it has ended.` : "";
     throw new TidemarkError(code === "42501" ? "MISSING_GRANT" : "TABLE_REFUSED", `Triggers on ${target} could not be changed: ${messageOf(cause)}.${hint}`, { cause });
   }
+}
+
+async function write(session: SqlSession, statements: readonly string[]): Promise<void> {
+  await session.transaction("write", async (queries) => {
+    for (const statement of statements) await queries.query(statement);
+  });
 }
 
 async function refuseUnfit(session: SqlSession): Promise<void> {
@@ -133,9 +162,13 @@ async function refuseUnfit(session: SqlSession): Promise<void> {
 async function ensureSchema(session: SqlSession): Promise<boolean> {
   const [existing] = await session.query(SCHEMA_COMMENT_QUERY);
   if (existing !== undefined) {
-    if (existing["comment"] !== SCHEMA_COMMENT) throw notOurs();
+    const isFormer = existing["comment"] === FORMER_SCHEMA_COMMENT;
+    if (existing["comment"] !== SCHEMA_COMMENT && !isFormer) throw notOurs();
     const [rights] = await session.query("SELECT has_schema_privilege('tidemark', 'CREATE')::text AS ours, current_user::text AS role, nspowner::regrole::text AS owner FROM pg_namespace WHERE nspname = 'tidemark'");
-    if (rights?.["ours"] === "true") return false;
+    if (rights?.["ours"] === "true") {
+      if (isFormer) await write(session, [...SCHEMA_OF_WRITES, COMMENT]);
+      return false;
+    }
     throw new TidemarkError("MISSING_GRANT", `The schema "tidemark" belongs to ${asText(rights?.["owner"])}. Connect as that role, or run: GRANT ${asText(rights?.["owner"])} TO ${ident(asText(rights?.["role"]))};`);
   }
   const [rights] = await session.query(
@@ -146,9 +179,7 @@ async function ensureSchema(session: SqlSession): Promise<boolean> {
     const database = ident(asText(rights?.["database"]));
     throw new TidemarkError("MISSING_GRANT", `Role ${role} may not create the schema "tidemark". Run: GRANT CREATE ON DATABASE ${database} TO ${role};`);
   }
-  await session.transaction("write", async (queries) => {
-    for (const statement of SCHEMA) await queries.query(statement);
-  });
+  await write(session, [...SCHEMA, ...SCHEMA_OF_WRITES, COMMENT]);
   return true;
 }
 

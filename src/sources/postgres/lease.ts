@@ -16,6 +16,9 @@ export class Lease {
   #untilSeconds = 0;
   #isAsleep = false;
   #otherReaders = 0;
+  /** What the last pruning but none before it could have deleted is kept for one more round. */
+  #mayPrune: Position | undefined;
+  #prunedTo: Position | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -86,8 +89,20 @@ export class Lease {
     await session.query(`SELECT setval('tidemark.lease', (${until}::bigint << 1) + ${isAsleep ? 1 : 0})`);
   }
 
-  /** Deletes captured changes that every living reader has behind it. */
-  async prune(session: SqlSession, position: Position): Promise<void> {
+  /** Up to where captured changes may have been deleted. */
+  get prunedTo(): Position | undefined {
+    return this.#prunedTo;
+  }
+
+  /**
+   * Deletes captured changes that every living reader had behind it a round ago. Those of the last
+   * round stay: a write that expects its row unchanged looks among them.
+   */
+  async prune(session: SqlSession, latest: Position): Promise<void> {
+    const position = this.#mayPrune;
+    this.#mayPrune = latest;
+    if (position === undefined) return;
+    this.#prunedTo = position;
     await session.query(
       `DELETE FROM tidemark.outbox o
         WHERE xid < $1::xid8 AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
@@ -95,6 +110,11 @@ export class Lease {
                              AND (r.position IS NULL OR NOT pg_visible_in_snapshot(o.xid, r.position)))`,
       [position.xmax, position.text, this.#options.readerId],
     );
+  }
+
+  /** Mutations are remembered for a window: who asks again after it runs them again. */
+  async forgetMutations(session: SqlSession, windowMs: number): Promise<void> {
+    await session.query("DELETE FROM tidemark.mutation WHERE at < clock_timestamp() - make_interval(secs => $1)", [windowMs / 1_000]);
   }
 
   /** Gives the lease back; without other readers, triggers stop writing at once. */

@@ -25,6 +25,10 @@ export interface PostgresLimits {
   readonly exactCountRowsMax: number;
   readonly reconnectBaseMs: number;
   readonly reconnectCapMs: number;
+  /** Transactions of mutations that run at once; more wait. */
+  readonly writeConnectionsMax: number;
+  /** How long a mutation is remembered, so that it is not run again under the same id. */
+  readonly mutationWindowMs: number;
   /** How long installing may wait for a lock on a table before it gives up with a message. */
   readonly lockTimeoutMs: number;
 }
@@ -44,5 +48,7 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   exactCountRowsMax: 5_000_000,
   reconnectBaseMs: 250,
   reconnectCapMs: 5_000,
+  writeConnectionsMax: 10,
+  mutationWindowMs: 24 * 3_600_000,
   lockTimeoutMs: 5_000,
 };

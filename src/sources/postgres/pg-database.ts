@@ -1,5 +1,7 @@
 /** A Postgres server by `pg`, which is loaded when first used: it is an optional peer dependency. */
-import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { messageOf } from "../../std/errors.ts";
+import { loadPg } from "./load-pg.ts";
+import { pgWrites } from "./pg-writes.ts";
 import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlSession } from "./sql.ts";
 
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -7,13 +9,15 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const KEEP_ALIVE_DELAY_MS = 5_000;
 
 export function pgDatabase(connectionString: string): SqlDatabase {
-  return { label: labelOf(connectionString), connect: () => connect(connectionString) };
+  return {
+    label: labelOf(connectionString),
+    connect: () => connect(connectionString),
+    openWrites: (connectionsMax) => pgWrites(connectionString, connectionsMax),
+  };
 }
 
 async function connect(connectionString: string): Promise<SqlSession> {
-  const { default: pg } = await import("pg").catch((cause: unknown) => {
-    throw new TidemarkError("BAD_OPTION", "The postgres source needs the package pg: npm install pg.", { cause });
-  });
+  const pg = await loadPg();
   const client = new pg.Client({
     connectionString,
     application_name: "tidemark",

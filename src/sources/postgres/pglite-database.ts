@@ -5,6 +5,19 @@ import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlRow } from "./sql.ts";
 export function pgliteDatabase(pglite: PGlite): SqlDatabase {
   return {
     label: "PGlite (embedded)",
+    // One connection: transactions wait for each other, and for the reader's.
+    openWrites: () => ({
+      transaction: (run) =>
+        pglite.transaction((transaction) =>
+          run({
+            query: async <R>(text: string, values?: readonly unknown[]) => {
+              const { rows, affectedRows } = await transaction.query<R>(text, values as unknown[] | undefined);
+              return { rows, rowCount: affectedRows ?? rows.length };
+            },
+          }),
+        ),
+      close: () => Promise.resolve(),
+    }),
     connect: async () => {
       const stops: (() => Promise<void>)[] = [];
       return {

@@ -75,6 +75,11 @@ export class Reader {
     return [...this.#tables.values()].map(({ channel }) => channel);
   }
 
+  /** The table behind a channel, while it is read. */
+  table(channel: string): Table | undefined {
+    return [...this.#tables.values()].find((table) => table.channel === channel);
+  }
+
   /** Makes a fresh connection ready, and copies unless reading can continue where it stood. */
   async prepare(session: SqlSession): Promise<void> {
     const { lease, limits } = this.#options;
@@ -120,7 +125,7 @@ export class Reader {
   }
 
   /**
-   * Reads and appends what became visible since the position. Returns how many keys changed.
+   * Reads and appends what became visible since the position. Returns how many keys changed, a mark counted as one.
    * @throws what the connection throws; nothing is skipped, the position moves with the append
    */
   async read(session: SqlSession): Promise<number> {
@@ -129,7 +134,7 @@ export class Reader {
     const { context, lease, limits, withDeadline } = this.#options;
     const beganMs = context.clock.now();
     const rows = await withDeadline(session.query(readStatement(standing.position)));
-    const { header, changes } = parseRead(rows, this.#tables);
+    const { header, changes, isMarked } = parseRead(rows, this.#tables);
     const position = parsePosition(header.snapshot);
     const hasLapsed = header.nowSeconds >= lease.untilSeconds || !header.isAlive;
     if (hasLapsed || header.startedAt !== standing.startedAt || hasEnded(standing.uncaptured, position)) {
@@ -137,11 +142,11 @@ export class Reader {
     } else if (changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
       await this.#readWithReloads(session, standing);
     } else {
-      if (changes.length > 0) await context.append({ changes: this.#changesOf(changes), position: position.text });
+      if (changes.length > 0 || isMarked) await context.append({ changes: this.#changesOf(changes), position: position.text });
       this.#standing = { ...standing, position };
     }
     context.setAsOf(beganMs);
-    return changes.length;
+    return changes.length + (isMarked ? 1 : 0);
   }
 
   /** Reads again in a transaction, so that tables that must be copied are as of the same moment as the rest. */

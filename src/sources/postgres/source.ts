@@ -13,7 +13,9 @@ import { Lease } from "./lease.ts";
 import { POSTGRES_LIMITS, type PostgresLimits } from "./limits.ts";
 import { firstPace, nextPace } from "./pacing.ts";
 import { Reader } from "./reader.ts";
-import type { SqlDatabase, SqlSession } from "./sql.ts";
+import type { SqlDatabase, SqlSession, SqlWrites } from "./sql.ts";
+import { PostgresWriter } from "./writer.ts";
+import type { Writer } from "../writer.ts";
 import { findTables, type Refused, type Table } from "./tables.ts";
 
 export interface PostgresSourceOptions {
@@ -37,6 +39,8 @@ export interface PostgresReport extends InstallReport {
 
 export class PostgresSource implements Source {
   readonly name: string;
+  readonly writer: Writer;
+  readonly #writes: SqlWrites;
   readonly #options: PostgresSourceOptions;
   readonly #limits: PostgresLimits;
   #context: SourceContext | undefined;
@@ -55,6 +59,13 @@ export class PostgresSource implements Source {
     this.name = options.name ?? "postgres";
     this.#options = options;
     this.#limits = { ...POSTGRES_LIMITS, ...options.limits };
+    this.#writes = options.database.openWrites(this.#limits.writeConnectionsMax);
+    this.writer = new PostgresWriter({
+      writes: this.#writes,
+      table: (channel) => this.#reader?.table(channel),
+      prunedTo: () => this.#lease?.prunedTo?.text,
+      onFailed: (id, error) => this.#context?.logger.error({ mutation: id, err: error }, "mutation failed"),
+    });
   }
 
   async start(context: SourceContext): Promise<void> {
@@ -96,6 +107,7 @@ export class PostgresSource implements Source {
     this.#isStopped = true;
     this.#wake();
     await this.#loop;
+    await this.#writes.close();
     const session = this.#session;
     this.#session = undefined;
     if (session === undefined) return;
@@ -161,21 +173,23 @@ export class PostgresSource implements Source {
     let pace = firstPace(clock.monotonic(), this.#limits);
     let renewedMs = clock.monotonic();
     let prunedMs = renewedMs;
-    let hasChanged = false;
+    // What was read is deleted in the second round after it.
+    let pruneRounds = 0;
     while (this.#session === session && !this.#isStopped) {
       const beganMs = clock.monotonic();
       const changes = await reader.read(session);
-      hasChanged ||= changes > 0;
+      if (changes > 0) pruneRounds = 2;
       const nowMs = clock.monotonic();
       const { position } = reader;
       if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
         renewedMs = nowMs;
         if (await reader.haveShapesChanged(session)) throw new TidemarkError("SOURCE_DOWN", "a table was altered; looking at all of them again");
         if (!(await lease.renew(session, position))) await reader.copyAll(session);
+        await lease.forgetMutations(session, this.#limits.mutationWindowMs);
       }
-      if (position !== undefined && hasChanged && nowMs - prunedMs >= this.#limits.pruneMs) {
+      if (position !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
         prunedMs = nowMs;
-        hasChanged = false;
+        pruneRounds--;
         await lease.prune(session, position);
       }
       pace = nextPace(pace, { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared }, this.#limits);

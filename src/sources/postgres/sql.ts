@@ -2,6 +2,7 @@
  * The little that the source asks of a Postgres connection, so that a server and the embedded
  * PGlite run the same code. Statements ask for text wherever a driver might convert.
  */
+import type { SqlTransaction } from "../writer.ts";
 
 export type SqlRow = Readonly<Record<string, unknown>>;
 
@@ -31,10 +32,22 @@ export interface SqlSession extends SqlQueries {
   close(): Promise<void>;
 }
 
+/** Transactions of an application, beside the reader's connection. */
+export interface SqlWrites {
+  /**
+   * Runs `run` in a transaction of its own; rolls back and rethrows when it throws.
+   * @throws TidemarkError `SOURCE_DOWN` when the connection was lost, so that it is not known whether it was committed
+   */
+  transaction<T>(run: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
 export interface SqlDatabase {
   /** For messages: host and database, never credentials. */
   readonly label: string;
   connect(): Promise<SqlSession>;
+  /** `connectionsMax` transactions run at once; more wait. */
+  openWrites(connectionsMax: number): SqlWrites;
 }
 
 /** Quotes an identifier. */

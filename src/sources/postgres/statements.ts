@@ -38,6 +38,8 @@ export interface ReadChange {
   readonly row: Row | undefined;
 }
 
+/** Stands for no table: a transaction that somebody waits for. */
+const MARK = 0;
 const PREPARED = "tidemark_read";
 
 function headerJson(readerId: string): string {
@@ -65,10 +67,11 @@ export function prepareStatement(tables: readonly Table[], limit: number, reader
             UNION ALL
             SELECT tab, key, delta FROM tidemark.outbox
              WHERE xid = ANY (ARRAY(SELECT x FROM unnest($2) AS x WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))) AS outbox
-     WHERE tab = ANY ('{${tables.map(({ oid }) => oid).join(",")}}')
+     WHERE tab = ANY ('{${[MARK, ...tables.map(({ oid }) => oid)].join(",")}}')
      GROUP BY tab, key::text LIMIT ${limit}
   )
   SELECT NULL::bigint AS tab, NULL::text AS key, 0 AS delta, ${headerJson(readerId)}::text AS row
+  UNION ALL SELECT tab, NULL, 0, NULL FROM changed WHERE tab = ${MARK}
   ${branches.map((branch) => `UNION ALL ${branch}`).join("\n  ")}`;
 }
 
@@ -80,8 +83,16 @@ export function readStatement({ xmax, inProgress }: Position): string {
   return `EXECUTE ${PREPARED} ('${xmax}', '{${inProgress.join(",")}}')`;
 }
 
+export interface Read {
+  readonly header: ReadHeader;
+  readonly changes: readonly ReadChange[];
+  /** Somebody waits for a transaction among what became visible, so it is a commit even when it changed nothing here. */
+  readonly isMarked: boolean;
+}
+
 /** Splits a read's result. Changes of tables that are not ours are passed over. */
-export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, Table>): { header: ReadHeader; changes: readonly ReadChange[] } {
+export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, Table>): Read {
+  let isMarked = false;
   let header: ReadHeader | undefined;
   const changes: ReadChange[] = [];
   for (const { tab, key, delta, row } of rows) {
@@ -89,6 +100,7 @@ export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, T
       header = JSON.parse(asText(row)) as ReadHeader;
       continue;
     }
+    isMarked ||= Number(tab) === MARK;
     const table = tables.get(Number(tab));
     if (table === undefined) continue;
     changes.push({
@@ -99,7 +111,7 @@ export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, T
     });
   }
   assert(header !== undefined, "a read has a header");
-  return { header, changes };
+  return { header, changes, isMarked };
 }
 
 export function headerStatement(readerId: string): string {
@@ -123,6 +135,24 @@ export function copyStatement(table: Table, cursor: string, rowsMax: number): st
 
 export function countStatement(table: Table): string {
   return `SELECT count(*)::text AS rows FROM ${from(table)}`;
+}
+
+/** Takes a row for the transaction and tells what it is, and which transaction wrote it last. */
+export function lockStatement(table: Table): string {
+  return `SELECT ${rowJson(table, "t")} AS row, t.xmin::text AS last, pg_current_xact_id()::text AS xid FROM ${from(table)} t
+    WHERE ${table.key.map(({ name, sqlType }, index) => `t.${ident(name)} = $${index + 1}::text::${sqlType}`).join(" AND ")} FOR UPDATE`;
+}
+
+/** Whether a key was captured after a position: the key's parts, then `xmax` and the transactions in progress then. */
+export function changedSinceStatement({ oid, key }: Table): string {
+  const parts = key.map(({ sqlType }, index) => `$${index + 1}::text::${sqlType}`).join(", ");
+  const [xmax, inProgress] = [key.length + 1, key.length + 2];
+  return `SELECT 1 FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts})) LIMIT 1`;
+}
+
+/** Whether a transaction that has ended was visible at a position. */
+export function covers({ xmax, inProgress }: Position, xid: string): boolean {
+  return BigInt(xid) < BigInt(xmax) && !inProgress.includes(xid);
 }
 
 export function keyText(row: Row, table: Table): string {

@@ -1,0 +1,196 @@
+/**
+ * Writes on their way to the server: sent in the order in which they were made, again with the same
+ * ids on each new connection until they are answered, and over HTTP where there is no talking back.
+ *
+ * Retains what has not been answered; the page bounds how many that are.
+ */
+import type { Cancel, Clock } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
+import type { Mutate } from "../protocol/messages/mutate.ts";
+import type { MutationResult } from "../protocol/messages/mutation-result.ts";
+import type { JsonValue } from "../protocol/row.ts";
+import type { HttpScheduler } from "./http-scheduler.ts";
+import type { Position, WriteRequest, WriteResult } from "./port.ts";
+
+export interface WriteSenderOptions {
+  readonly clock: Clock;
+  readonly http: HttpScheduler;
+  /** What the HTTP routes stand under. */
+  readonly base: string;
+  /** What IDENTIFY would say of who this is. */
+  readonly credentials: () => Promise<unknown>;
+  /** Undefined while there is no connection; `poll` where what is said goes by HTTP. */
+  readonly way: () => "stream" | "poll" | undefined;
+  readonly send: (message: Mutate) => void;
+  /** There is something to tell the page. */
+  readonly onResult: () => void;
+}
+
+interface Entry {
+  readonly request: WriteRequest;
+  /** It may have reached a server: since when. */
+  firstSentMs: number | undefined;
+  /** When it was sent over the present connection. */
+  sentMs: number | undefined;
+}
+
+/** As many as a server takes from one connection. */
+const IN_FLIGHT_MAX = 32;
+/** Servers remember mutations for a day. What has not been answered for so long is not sent again. */
+const RESEND_MS_MAX = 12 * 3_600_000;
+/** Unanswered for this long on an open connection, a write is asked for again. */
+const ANSWER_MS_MAX = 15_000;
+const HTTP_RETRY_MS = 1_000;
+
+export class WriteSender {
+  readonly #options: WriteSenderOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** Results of the turn that is coming; and those that the page has not been told. */
+  #staged: MutationResult[] = [];
+  #results: WriteResult[] = [];
+  #isPosting = false;
+  #retry: Cancel | undefined;
+
+  constructor(options: WriteSenderOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  add(request: WriteRequest): void {
+    this.#entries.set(request.id, { request, firstSentMs: undefined, sentMs: undefined });
+    this.#sendNext();
+  }
+
+  /** A connection is open: everything unanswered is said again, in order. */
+  opened(): void {
+    for (const entry of this.#entries.values()) entry.sentMs = undefined;
+    this.#sendNext();
+  }
+
+  /** With each heartbeat: what was lost without the connection being lost is said again, and what is too old is given up. */
+  beat(): void {
+    const nowMs = this.#options.clock.monotonic();
+    for (const [id, { firstSentMs, sentMs }] of this.#entries) {
+      if (firstSentMs !== undefined && nowMs - firstSentMs > RESEND_MS_MAX) {
+        this.#answer({ id, error: { code: "OUTCOME_UNKNOWN", message: "No answer has come for half a day. Look whether the write was made before making it again." } });
+      } else if (sentMs !== undefined && nowMs - sentMs > ANSWER_MS_MAX) return this.opened();
+    }
+  }
+
+  /** What was written is told with its turn, what was not at once. */
+  receive(message: MutationResult): void {
+    const { mutation_id: id, error } = message;
+    if (error === undefined) this.#staged.push(message);
+    else if (this.#entries.has(id)) this.#answer({ id, error });
+  }
+
+  /** The turn is whole. What was answered before is passed over. */
+  endTurn(epoch: string): void {
+    for (const { mutation_id: id, seq = 0, value } of this.#staged) {
+      if (this.#entries.delete(id)) this.#results.push({ id, landed: { epoch, seq }, ...(value !== undefined && { value }) });
+    }
+    if (this.#staged.length > 0) this.#sendNext();
+    this.#staged = [];
+  }
+
+  /** The connection is gone, and with it the turn that was coming. */
+  discardStaged(): void {
+    this.#staged = [];
+  }
+
+  get hasResults(): boolean {
+    return this.#results.length > 0;
+  }
+
+  takeResults(): readonly WriteResult[] {
+    return this.#results.splice(0);
+  }
+
+  stop(): void {
+    this.#retry?.();
+    this.#entries.clear();
+  }
+
+  #sendNext(): void {
+    const way = this.#options.way();
+    if (way === "poll") void this.#post();
+    if (way !== "stream") return;
+    let inFlight = 0;
+    for (const entry of this.#entries.values()) {
+      if (inFlight >= IN_FLIGHT_MAX) return;
+      inFlight++;
+      if (entry.sentMs !== undefined) continue;
+      this.#note(entry);
+      this.#options.send(messageOf(entry.request));
+    }
+  }
+
+  #note(entry: Entry): void {
+    entry.sentMs = this.#options.clock.monotonic();
+    entry.firstSentMs ??= entry.sentMs;
+  }
+
+  /** One after another, so that they arrive in order. */
+  async #post(): Promise<void> {
+    if (this.#isPosting) return;
+    this.#isPosting = true;
+    for (let entry = this.#first(); entry !== undefined && this.#options.way() === "poll"; entry = this.#first()) {
+      this.#note(entry);
+      const result = await this.#request(entry.request);
+      if (result === undefined) {
+        this.#retry?.();
+        this.#retry = this.#options.clock.after(HTTP_RETRY_MS, () => this.#sendNext());
+        break;
+      }
+      if (this.#entries.has(entry.request.id)) this.#answer(result);
+    }
+    this.#isPosting = false;
+  }
+
+  #first(): Entry | undefined {
+    return this.#entries.values().next().value;
+  }
+
+  #answer(result: WriteResult): void {
+    this.#entries.delete(result.id);
+    this.#results.push(result);
+    this.#options.onResult();
+  }
+
+  /** Undefined when it has to be asked for again. */
+  async #request({ id, name = "", input, expected, position, headers = {} }: WriteRequest): Promise<WriteResult | undefined> {
+    const { http, base, credentials } = this.#options;
+    try {
+      const auth = await credentials();
+      const path = position === undefined ? `mutations/${encodeURIComponent(name)}` : "landed";
+      const said = position === undefined ? { mutation_id: id, input, ...(expected && { expected_seq: expected.seq, epoch: expected.epoch }) } : { position };
+      const response = await http.request("up", `${base}/${path}`, { method: "POST", headers, body: JSON.stringify({ ...said, auth }) });
+      const answer = (await response.json()) as Position & { value?: JsonValue; code?: string; message?: string; retryable?: boolean; data?: JsonValue };
+      if (response.ok) return { id, landed: { epoch: answer.epoch, seq: answer.seq }, ...(answer.value !== undefined && { value: answer.value }) };
+      if (answer.retryable !== false || answer.code === undefined) return undefined;
+      const { retryable: _, epoch: _epoch, seq: _seq, value: _value, ...failure } = answer;
+      return { id, error: { ...failure, code: answer.code, message: answer.message ?? answer.code } };
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+function messageOf({ id, name, input, expected, position }: WriteRequest): Mutate {
+  return {
+    op: "MUTATE",
+    mutation_id: id,
+    ...(position !== undefined ? { position } : { name: name ?? "", input }),
+    ...(expected !== undefined && { expected_seq: expected.seq, epoch: expected.epoch }),
+  };
+}
+
+/** A frame that is larger than the server takes would close the connection, again and again. @throws TidemarkError `BAD_OPTION` */
+export function checkSize(request: WriteRequest, bytesMax: number): void {
+  const bytes = JSON.stringify(messageOf(request)).length * 3;
+  if (bytes <= bytesMax || new TextEncoder().encode(JSON.stringify(messageOf(request))).length <= bytesMax) return;
+  throw new TidemarkError("BAD_OPTION", `The mutation's input is larger than ${bytesMax} bytes, which is as much as one frame takes.`);
+}

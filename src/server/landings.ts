@@ -1,0 +1,62 @@
+/**
+ * When a write has come through the log and the tables hold it. Whether it has is told from the
+ * tables' position alone, so nothing is remembered of writes that nobody waits for.
+ *
+ * Retains what is waited for; who waits is bounded by the mutations of its session.
+ */
+import type { Cancel } from "../std/clock.ts";
+import type { Replica } from "../table/replica.ts";
+import type { Writer } from "../sources/writer.ts";
+
+/** Where a write landed: at a seq, or wherever a source's transaction came through. */
+export type Landing =
+  | { readonly kind: "seq"; readonly seq: number }
+  | { readonly kind: "write"; readonly source: string; readonly write: string };
+
+interface Waiting {
+  readonly landing: Landing;
+  readonly onLanded: (seq: number) => void;
+}
+
+export class Landings {
+  readonly #replica: Replica;
+  readonly #writers: ReadonlyMap<string, Writer>;
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(replica: Replica, writers: ReadonlyMap<string, Writer>) {
+    this.#replica = replica;
+    this.#writers = writers;
+  }
+
+  /** Writes that are waited for. */
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** The tables hold the write. */
+  isCovered(landing: Landing): boolean {
+    if (landing.kind === "seq") return this.#replica.seq >= landing.seq;
+    const position = this.#replica.positionOf(landing.source);
+    return position !== undefined && this.#writers.get(landing.source)?.covers(position, landing.write) === true;
+  }
+
+  /** Calls back with the position of the tables as soon as they hold the write, which may be at once. */
+  wait(landing: Landing, onLanded: (seq: number) => void): Cancel {
+    if (this.isCovered(landing)) {
+      onLanded(this.#replica.seq);
+      return () => {};
+    }
+    const waiting = { landing, onLanded };
+    this.#waiting.add(waiting);
+    return () => this.#waiting.delete(waiting);
+  }
+
+  /** The tables have moved, and nobody has been served yet. */
+  applied(): void {
+    for (const waiting of this.#waiting) {
+      if (!this.isCovered(waiting.landing)) continue;
+      this.#waiting.delete(waiting);
+      waiting.onLanded(this.#replica.seq);
+    }
+  }
+}

@@ -1,0 +1,172 @@
+/**
+ * Runs mutations on the database, each once. Its row in `tidemark.mutation` is written first, so two
+ * runs under one id wait for each other there; what it returned, or why it was refused, is kept with
+ * it, in the same transaction or, for a refusal, in the next.
+ */
+import { TidemarkError } from "../../std/errors.ts";
+import { MutationError, errorOf, failureOf } from "../../protocol/mutation-error.ts";
+import type { MutationFailure } from "../../protocol/messages/mutation-result.ts";
+import type { JsonValue, Row } from "../../protocol/row.ts";
+import type { Guard, SqlTransaction, WriteCall, WriteOutcome, Writer } from "../writer.ts";
+import { asText, type SqlWrites } from "./sql.ts";
+import { changedSinceStatement, covers, lockStatement, parsePosition } from "./statements.ts";
+import type { Table } from "./tables.ts";
+
+export interface PostgresWriterOptions {
+  readonly writes: SqlWrites;
+  readonly table: (channel: string) => Table | undefined;
+  /** Up to where captured changes may have been deleted. */
+  readonly prunedTo: () => string | undefined;
+  /** Told of what a handler threw that is not a refusal. */
+  readonly onFailed: (id: string, error: unknown) => void;
+}
+
+/** Runs of one mutation that Postgres asks to be tried again: deadlocks and serialization failures. */
+const ATTEMPTS_MAX = 4;
+const TRY_AGAIN = ["40001", "40P01"];
+
+interface Recorded {
+  readonly fingerprint: string;
+  readonly write: string;
+  readonly value: JsonValue | undefined;
+  readonly error: MutationFailure | undefined;
+}
+
+/** The guard refused; rolls the transaction back. */
+class Stale extends Error {
+  readonly row: Row | undefined;
+
+  constructor(row: Row | undefined) {
+    super("stale");
+    this.row = row;
+  }
+}
+
+export class PostgresWriter implements Writer {
+  readonly #options: PostgresWriterOptions;
+
+  constructor(options: PostgresWriterOptions) {
+    this.#options = options;
+  }
+
+  async run(call: WriteCall): Promise<WriteOutcome> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#options.writes.transaction((transaction) => this.#runIn(transaction, call));
+      } catch (error) {
+        if (error instanceof Stale) return { kind: "stale", row: error.row };
+        if (error instanceof TidemarkError && error.code === "SOURCE_DOWN") throw error;
+        if (attempt < ATTEMPTS_MAX && TRY_AGAIN.includes(String((error as { code?: unknown }).code))) continue;
+        return this.#reject(call, error);
+      }
+    }
+  }
+
+  covers(position: string, write: string): boolean {
+    return covers(parsePosition(position), write);
+  }
+
+  isWrite(text: string): boolean {
+    return /^\d{1,20}$/.test(text);
+  }
+
+  async mark(transaction: unknown): Promise<string> {
+    const text = "SELECT tidemark.position() AS position";
+    const answer: unknown =
+      typeof transaction === "function"
+        ? await (transaction as (text: string) => unknown)(text)
+        : await (transaction as { query(text: string): unknown }).query(text);
+    const rows = Array.isArray(answer) ? (answer as unknown[]) : (answer as { rows?: unknown[] } | undefined)?.rows;
+    const position = (rows?.[0] as { position?: unknown } | undefined)?.position;
+    if (position !== undefined) return asText(position);
+    throw new TidemarkError("BAD_OPTION", "position() takes the open transaction: something with query(text), or a function that runs a statement in it and returns its rows.");
+  }
+
+  async #runIn(transaction: SqlTransaction, { id, fingerprint, guard, run }: WriteCall): Promise<WriteOutcome> {
+    const begun = await transaction.query(
+      "INSERT INTO tidemark.mutation (id, fingerprint, xid) VALUES ($1, $2, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING",
+      [id, fingerprint],
+    );
+    if (begun.rowCount === 0) return outcomeOf(await recorded(transaction, id), fingerprint);
+    if (guard !== undefined) await this.#check(transaction, guard);
+    const value = await run(transaction);
+    const { rows } = await transaction.query<{ write: unknown }>(
+      "UPDATE tidemark.mutation SET value = $2::jsonb WHERE id = $1 RETURNING tidemark.position() AS write",
+      [id, value === undefined ? null : JSON.stringify(value)],
+    );
+    return { kind: "written", write: asText(rows[0]?.write), value };
+  }
+
+  /** Nothing was written, and nothing will be when it is asked for again: that it was refused is written down before anyone is told. */
+  async #reject({ id, fingerprint }: WriteCall, cause: unknown): Promise<WriteOutcome> {
+    if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
+    const error = cause instanceof MutationError ? cause : new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause });
+    return this.#options.writes.transaction(async (transaction) => {
+      const { rowCount } = await transaction.query(
+        "INSERT INTO tidemark.mutation (id, fingerprint, xid, error) VALUES ($1, $2, pg_current_xact_id(), $3::jsonb) ON CONFLICT (id) DO NOTHING",
+        [id, fingerprint, JSON.stringify(failureOf(error))],
+      );
+      // Another run under this id came between: what it did counts.
+      return rowCount === 0 ? outcomeOf(await recorded(transaction, id), fingerprint) : { kind: "rejected", error };
+    });
+  }
+
+  /** Takes the row for the transaction, then asks whether anyone has written it since it was seen. */
+  async #check(transaction: SqlTransaction, { channel, key, position, isCurrent }: Guard): Promise<void> {
+    const table = this.#options.table(channel);
+    if (table === undefined) throw new MutationError("UNKNOWN_CHANNEL", `There is no channel "${channel}" to look for the row in.`);
+    const parts = table.key.length === 1 ? [key] : (JSON.parse(key) as string[]);
+    const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockStatement(table), parts);
+    const [found] = rows;
+    const row = found === undefined ? undefined : (JSON.parse(asText(found.row)) as Row);
+    const lastWrite = found === undefined ? undefined : wideXid(asText(found.last), asText(found.xid));
+    const isUnchanged = position !== undefined && (await this.#isUnchanged(transaction, table, parts, position));
+    if (!isCurrent({ lastWrite, isUnchanged, exists: found !== undefined })) throw new Stale(row);
+  }
+
+  async #isUnchanged(transaction: SqlTransaction, table: Table, key: readonly string[], since: string): Promise<boolean> {
+    const position = parsePosition(since);
+    const pruned = this.#options.prunedTo();
+    // What was deleted is part of `since`, or nobody can tell.
+    if (pruned !== undefined && !includes(since, pruned)) return false;
+    const { rows } = await transaction.query(changedSinceStatement(table), [...key, position.xmax, `{${position.inProgress.join(",")}}`]);
+    return rows.length === 0;
+  }
+}
+
+async function recorded(transaction: SqlTransaction, id: string): Promise<Recorded> {
+  const { rows } = await transaction.query(
+    "SELECT fingerprint, xid::text AS write, value::text AS value, error::text AS error FROM tidemark.mutation WHERE id = $1",
+    [id],
+  );
+  const [row] = rows;
+  if (row === undefined) throw new TidemarkError("SOURCE_DOWN", "The mutation was deleted while it was looked up.");
+  const json = (value: unknown): unknown => (value === null ? undefined : JSON.parse(asText(value)));
+  return {
+    fingerprint: asText(row["fingerprint"]),
+    write: asText(row["write"]),
+    value: json(row["value"]) as JsonValue | undefined,
+    error: json(row["error"]) as MutationFailure | undefined,
+  };
+}
+
+function outcomeOf({ fingerprint, write, value, error }: Recorded, asked: string): WriteOutcome {
+  if (fingerprint !== asked) {
+    return { kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "This mutation_id was used for another write. Make a new one for each.") };
+  }
+  return error === undefined ? { kind: "written", write, value } : { kind: "rejected", error: errorOf(error) };
+}
+
+/** The 64 bits of a transaction id that a row tells 32 of, by one that is later. */
+function wideXid(xmin: string, current: string): string {
+  const later = BigInt(current);
+  const distance = BigInt.asUintN(32, later - BigInt(xmin));
+  return String(later >= distance ? later - distance : 0n);
+}
+
+/** Whether everything that is visible in `inner` is visible in `outer`. */
+function includes(outer: string, inner: string): boolean {
+  const [wide, narrow] = [parsePosition(outer), parsePosition(inner)];
+  if (BigInt(wide.xmax) < BigInt(narrow.xmax)) return false;
+  return wide.inProgress.every((xid) => BigInt(xid) >= BigInt(narrow.xmax) || narrow.inProgress.includes(xid));
+}

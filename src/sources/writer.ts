@@ -1,0 +1,64 @@
+/**
+ * The contract of a source that also takes writes: runs each mutation once, in a transaction, and
+ * says later, from the log's content alone, whether a write has come through.
+ */
+import type { MutationError } from "../protocol/mutation-error.ts";
+import type { JsonValue, Row } from "../protocol/row.ts";
+
+/** What a mutation's handler writes with: statements of one transaction. */
+export interface SqlTransaction {
+  /**
+   * Runs one statement; `$1`, `$2`, … stand for the values.
+   * @throws what the driver throws; the transaction is rolled back unless the handler catches and the database allows to go on
+   */
+  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<{ readonly rows: R[]; readonly rowCount: number }>;
+}
+
+/** The row that a write expects to be as its caller saw it. */
+export interface Guard {
+  readonly channel: string;
+  readonly key: string;
+  /** Where the tables stood that it was seen in. */
+  readonly position: string | undefined;
+  /** Whether the row, of which nobody else can write now, is still the one that was seen. */
+  readonly isCurrent: (row: LockedRow) => boolean;
+}
+
+export interface LockedRow {
+  readonly exists: boolean;
+  /** What wrote it last; undefined when it does not exist. */
+  readonly lastWrite: string | undefined;
+  /** Nobody has written it since the guard's position. False when that can't be told. */
+  readonly isUnchanged: boolean;
+}
+
+export interface WriteCall {
+  /** The same id again is the same write again. */
+  readonly id: string;
+  /** Of what is to be done: another fingerprint under the same id is refused. */
+  readonly fingerprint: string;
+  readonly guard: Guard | undefined;
+  /** Does the work. What it throws rolls everything back. */
+  readonly run: (transaction: SqlTransaction) => Promise<JsonValue | undefined>;
+}
+
+export type WriteOutcome =
+  | { readonly kind: "written"; readonly write: string; readonly value: JsonValue | undefined }
+  /** Nothing was written, now or ever under this id. */
+  | { readonly kind: "rejected"; readonly error: MutationError }
+  /** The guard found another row than was seen. Nothing was written. */
+  | { readonly kind: "stale"; readonly row: Row | undefined };
+
+export interface Writer {
+  /**
+   * Runs a write, or tells what became of it when it was run before, here or anywhere.
+   * @throws TidemarkError `SOURCE_DOWN` when it is not known whether it ran; calling again finds out
+   */
+  run(call: WriteCall): Promise<WriteOutcome>;
+  /** Whether everything up to `position` includes `write`. */
+  covers(position: string, write: string): boolean;
+  /** Whether the text names a write of this source. */
+  isWrite(text: string): boolean;
+  /** Marks the caller's open transaction as one that somebody waits for, and names it. */
+  mark(transaction: unknown): Promise<string>;
+}
