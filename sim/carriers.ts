@@ -2,6 +2,8 @@
 import type { Fetch } from "../src/client/http-scheduler.ts";
 import type { WebSocketLike } from "../src/client/websocket-like.ts";
 import { HttpStreamTransport, type StreamFormat } from "../src/server/http-stream.ts";
+import { TidemarkError } from "../src/std/errors.ts";
+import { failureOf, MutationError } from "../src/protocol/mutation-error.ts";
 import type { Random } from "../src/std/random.ts";
 import type { FaultCounts } from "./faults.ts";
 import { Link, type Reading, type Witness } from "./network.ts";
@@ -106,6 +108,7 @@ export class Carriers {
     const { pathname, searchParams } = new URL(url);
     if (pathname.endsWith("/sse")) return this.#stream(target, init);
     if (pathname.endsWith("/up")) return this.#up(target, searchParams.get("session") ?? "", String(init.body));
+    if (pathname.includes("/mutations/")) return this.#mutate(target, decodeURIComponent(pathname.split("/").at(-1) ?? ""), String(init.body));
     if (init.method !== "POST") return new Response('{"code":"BAD_MESSAGE"}', { status: 400 });
     return this.#poll(target, Number(searchParams.get("wait_ms")), String(init.body), init.signal ?? undefined);
   }
@@ -115,6 +118,28 @@ export class Carriers {
     if (session === undefined) return new Response("{}", { status: 404 });
     node.engine.gateway.receive(session, body);
     return new Response(null, { status: 204 });
+  }
+
+  /** As the HTTP route does. A node that dies takes the answer with it. */
+  async #mutate(node: SimNode, name: string, body: string): Promise<Response> {
+    const { auth, ...said } = JSON.parse(body) as { auth: unknown; mutation_id: string };
+    const running = node.engine.desk.run({ op: "MUTATE", name, ...said }, auth).then(
+      ({ seq }) => new Response(JSON.stringify({ epoch: node.engine.log.epoch, seq })),
+      (error: unknown) => new Response(JSON.stringify({ ...failure(error), retryable: error instanceof TidemarkError && error.retryable }), { status: 400 }),
+    );
+    const { clock, faults } = this.#options;
+    let isDone = false;
+    void running.then(() => { isDone = true; });
+    const died = new Promise<never>((_, reject) => {
+      const look = (): void => {
+        if (isDone) return;
+        if (node.isAlive) return void clock.after(100, look);
+        faults.happens("node dies with a mutation over HTTP");
+        reject(new TypeError("terminated"));
+      };
+      clock.after(100, look);
+    });
+    return Promise.race([running, died]);
   }
 
   #stream(node: SimNode, init: RequestInit): Response {
@@ -176,4 +201,9 @@ export class Carriers {
     link.session = session;
     return transport;
   }
+}
+
+function failure(error: unknown): object {
+  if (error instanceof MutationError) return failureOf(error);
+  return error instanceof TidemarkError ? { code: error.code, message: error.message } : { code: "INTERNAL", message: String(error) };
 }

@@ -1,5 +1,5 @@
 /** Clients of the simulation: the real one, checked at each commit, and ones that don't play by the rules. */
-import { createClient, type CarrierName, type LiveView, type Pacing, type TidemarkClient } from "../src/client/index.ts";
+import { createClient, type CarrierName, type LiveView, type MutationTree, type Optimistic, type Pacing, type TidemarkClient } from "../src/client/index.ts";
 import { StreamEngine } from "../src/client/stream-engine.ts";
 import type { Query } from "../src/protocol/query.ts";
 import type { Random } from "../src/std/random.ts";
@@ -9,6 +9,7 @@ import type { Oracle } from "./oracle.ts";
 import type { ActorClock } from "./scheduler.ts";
 import { FrameWitness } from "./witness.ts";
 import { randomQuery, type Rights } from "./workload.ts";
+import { OPTIMISTIC, User } from "./writers.ts";
 
 /** How long what a client may see is allowed to lag behind a change of its rights. */
 const RIGHTS_MS = 1_500;
@@ -68,6 +69,7 @@ export class SimClient {
   readonly network: Carriers;
   readonly client: TidemarkClient;
   readonly pacing: SimPacing | undefined;
+  readonly user: User | undefined;
   readonly #options: SimClientOptions;
   readonly #random: Random;
   readonly #witness: FrameWitness;
@@ -84,6 +86,8 @@ export class SimClient {
     this.#witness = new FrameWitness();
     this.network = new Carriers({ ...options, reading: this.reading, witness: this.#witness });
     this.pacing = random.next() < 0.5 ? new SimPacing(clock) : undefined;
+    // Half of them show their writes at once, half wait.
+    const isOptimistic = random.next() < 0.5;
     this.client = createClient({
       url: "ws://nodes/v2/stream",
       auth: { user: name },
@@ -97,9 +101,11 @@ export class SimClient {
       lingerMs: 500,
       backoff: { firstMs: 300, delaysMs: [300, 600, 1_200, 2_400] },
       rowsMax: 500,
+      ...(isOptimistic && { optimistic: OPTIMISTIC as Optimistic<MutationTree> }),
       engine: () => (parts) => new StreamEngine(parts),
       ...(this.pacing && { pacing: this.pacing }),
     });
+    this.user = random.next() < 0.6 ? new User({ client: this.client, name, random, trace: options.trace, isExcused: () => this.#witness.isTainted }) : undefined;
     const count = 1 + Math.floor(random.next() * 4);
     for (let index = 0; index < count; index++) this.watch(randomQuery(random));
   }
@@ -135,12 +141,13 @@ export class SimClient {
   isConverged(epoch: string, seq: number): boolean {
     const { position } = this.client;
     if (position?.epoch !== epoch || position.seq < seq) return false;
+    if (this.user !== undefined && (this.user.unanswered > 0 || this.user.pending > 0 || this.user.hasStrayMark)) return false;
     return [...this.#views.keys()].every((view) => view.getSnapshot().status === "live" && this.#wrong(view, position, this.#options.now()) === undefined);
   }
 
   describe(): string {
     const views = [...this.#views.keys()].map((view) => `${JSON.stringify(view.query)} ${view.getSnapshot().status} ${view.getSnapshot().reason ?? ""} @${view.getSnapshot().seq}`);
-    return `${this.name} ${JSON.stringify(this.client.connection.getSnapshot().state)} ${this.client.connection.getSnapshot().transport} position ${JSON.stringify(this.client.position)}\n    ${views.join("\n    ")}`;
+    return `${this.name}${this.user === undefined ? "" : ` ${this.user.unanswered} writes unanswered`} ${JSON.stringify(this.client.connection.getSnapshot().state)} ${this.client.connection.getSnapshot().transport} position ${JSON.stringify(this.client.position)}\n    ${views.join("\n    ")}`;
   }
 
   close(): void {

@@ -8,6 +8,7 @@ export const FAULTS = [
   "source gone and back", "slow client", "stalled client", "greedy client", "liar: old cursor", "liar: future cursor", "liar: foreign epoch",
   "credit games", "channel held", "client's clock jumps forward", "client's clock jumps back", "client asleep", "tab hidden",
   "eviction storm", "floor passed", "view dropped and made again", "reload", "rights revoked", "network back", "store corrupted",
+  "database unreachable", "answer of a commit lost", "node dies with a mutation over HTTP",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

@@ -53,4 +53,22 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "commit.timeMs - oldest.timeMs > ageMsMax;",
     replace: "(globalThis as { nodeTimeMs?: number }).nodeTimeMs! - oldest.timeMs > ageMsMax;",
   },
+  {
+    rule: "a result waits for the turn that holds the write",
+    file: "src/server/landings.ts",
+    find: "    if (this.isCovered(landing)) {",
+    replace: "    if (this.isCovered(landing) || landing.kind === \"write\") {",
+  },
+  {
+    rule: "a patch stays until its very view stands where the write landed",
+    file: "src/client/pending-writes.ts",
+    find: "(at === undefined || this.#isBehind(at, landed) === false)",
+    replace: "true",
+  },
+  {
+    rule: "a mutation runs once, however often it is asked for",
+    file: "src/server/mutation-runner.ts",
+    find: "      id, fingerprint,",
+    replace: "      id: `${id}${Math.random()}`, fingerprint,",
+  },
 ];

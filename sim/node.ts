@@ -6,8 +6,10 @@ import type { Policy } from "../src/server/access.ts";
 import type { Source, SourceContext } from "../src/sources/source.ts";
 import type { ChannelDeclaration } from "../src/table/channel.ts";
 import type { Link } from "./network.ts";
+import { DATABASE, type SimDatabase } from "./database.ts";
 import { ActorClock, type Scheduler } from "./scheduler.ts";
 import type { SharedLog } from "./shared-log.ts";
+import { DEFINITIONS } from "./writers.ts";
 
 export const SOURCE = "warehouse";
 
@@ -24,6 +26,7 @@ export interface SimNodeOptions {
   /** Fed by the source; the others are the program's own. */
   readonly sourced: ReadonlySet<string>;
   readonly policies: ReadonlyMap<string, Policy>;
+  readonly database: SimDatabase;
 }
 
 export class SimNode {
@@ -33,7 +36,7 @@ export class SimNode {
   isAlive = true;
   #source: SourceContext | undefined;
 
-  constructor({ scheduler, random, log, delayMs, skewMs, declarations, sourced, policies }: SimNodeOptions) {
+  constructor({ scheduler, random, log, delayMs, skewMs, declarations, sourced, policies, database }: SimNodeOptions) {
     this.clock = new ActorClock(scheduler, { skewMs, costMs: 0.2 });
     this.engine = new Engine({
       log: log.reader(this.clock, delayMs),
@@ -43,6 +46,7 @@ export class SimNode {
       observer: NOBODY,
       secret: "one for all nodes",
       access: { identify: (_request, auth) => Promise.resolve(auth) },
+      mutations: { definitions: DEFINITIONS, writers: new Map([[DATABASE, database.writer(this.clock)]]), writeChannels: () => Promise.reject(new Error("no channels")) },
       // Small bounds, so that everything has parts and every buffer fills.
       limits: {
         frameBytesMax: 600, deltaBytesMax: 6_000, socketBufferBytesMax: 1_500, sliceMs: 2, digestIntervalMs: 2_000, slowConsumerMs: 1_000,

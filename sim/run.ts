@@ -7,10 +7,12 @@ import type { CarrierName } from "../src/client/index.ts";
 import { seededRandom, type Random } from "../src/std/random.ts";
 import { FAULTS, FaultCounts, type Fault } from "./faults.ts";
 import { SimClient, Violation, WireLiar } from "./clients.ts";
+import { SimDatabase } from "./database.ts";
 import { SimNode } from "./node.ts";
 import { Oracle } from "./oracle.ts";
 import { ActorClock, Scheduler } from "./scheduler.ts";
 import { SharedLog } from "./shared-log.ts";
+import { rowOf } from "./writers.ts";
 import { DECLARATIONS, pick, randomDraft, Rights, SOURCED, SYMBOLS } from "./workload.ts";
 
 export interface RunOptions {
@@ -58,6 +60,7 @@ class World {
   readonly #seed: number;
   readonly #oracle = new Oracle(DECLARATIONS);
   readonly #rights = new Rights();
+  readonly #database: SimDatabase;
   readonly #nodes: SimNode[] = [];
   readonly #clients: SimClient[] = [];
   readonly #liars: WireLiar[] = [];
@@ -78,6 +81,8 @@ class World {
     this.faults = new FaultCounts(new Set(faults));
     this.clientCount = clients ?? (seed % 50 === 0 ? 200 : 10 + Math.floor(this.#fork("size").next() * 8));
     this.#faultRate = this.#fork("rate").next() * 0.02;
+    this.#database = new SimDatabase(this.#fork("database"), this.faults);
+    for (let number = 0; number < 6; number++) this.#database.set(`r${number}`, rowOf({ key: `r${number}`, value: `first-${number}` }));
     this.#log = this.#newLog();
   }
 
@@ -98,6 +103,8 @@ class World {
       for (let index = 0; index < 2; index++) this.#startNode(index);
       for (let index = 0; index < this.clientCount; index++) this.#startClient(index);
       this.#write();
+      this.#readDatabase();
+      this.#edit();
       this.#trouble();
       await this.scheduler.run(this.chaosMs, () => this.#failure !== undefined);
       await this.#calm();
@@ -123,7 +130,9 @@ class World {
 
   #newLog(): SharedLog {
     const epoch = `epoch${++this.#epochs}`;
-    return new SharedLog(epoch, (commit) => this.#oracle.note(epoch, commit));
+    const log = new SharedLog(epoch, (commit) => this.#oracle.note(epoch, commit));
+    log.append(this.#database.read(true) ?? { changes: [] }, 1_700_000_000_000 + Math.floor(this.scheduler.nowMs));
+    return log;
   }
 
   #note(client: number, line: string): void {
@@ -136,7 +145,7 @@ class World {
     this.#nodes[index] = new SimNode({
       scheduler: this.scheduler, random, log: this.#log, skewMs: Math.floor(random.next() * 400) - 200,
       delayMs: () => random.next() * 10 + (random.next() < 0.02 && this.#isTrouble && this.faults.happens("node behind the others") ? 1_500 : 0),
-      declarations: DECLARATIONS, sourced: SOURCED, policies: new Map([["orders", this.#rights.policy]]),
+      declarations: DECLARATIONS, sourced: SOURCED, policies: new Map([["orders", this.#rights.policy]]), database: this.#database,
     });
     this.#nodes[index].setSourceHealth(this.#isSourceAlive);
   }
@@ -181,6 +190,36 @@ class World {
     next();
   }
 
+  /** The reader of the database: what was committed comes some time later, several at once. */
+  #readDatabase(): void {
+    const random = this.#fork("reader");
+    const next = (): void => {
+      const draft = this.#database.read(false);
+      if (draft !== undefined) {
+        const seq = this.#log.append(draft, 1_700_000_000_000 + Math.floor(this.scheduler.nowMs));
+        this.#written = { epoch: this.#log.epoch, seq };
+      }
+      this.scheduler.at(this.scheduler.nowMs + 4 + random.next() * (random.next() < 0.1 ? 400 : 30), next);
+    };
+    next();
+  }
+
+  /** Users edit through their clients, and someone edits beside them. */
+  #edit(): void {
+    const random = this.#fork("editor");
+    const users = this.#clients.flatMap(({ user }) => user ?? []);
+    let count = 0;
+    const next = (): void => {
+      if (!this.#isTrouble) return;
+      if (random.next() < 0.2 || users.length === 0) {
+        const key = `r${Math.floor(random.next() * 8)}`;
+        this.#database.set(key, random.next() < 0.1 ? undefined : rowOf({ key, value: `other-${++count}` }));
+      } else pick(random, users).edit();
+      this.scheduler.at(this.scheduler.nowMs + random.next() * 200, next);
+    };
+    this.scheduler.at(200, next);
+  }
+
   #trouble(): void {
     const random = this.#fork("trouble");
     const next = (): void => {
@@ -208,7 +247,11 @@ class World {
     } else if (choice < 0.5 && happens("node paused")) node.clock.pause(random.next() * 2_000);
     else if (choice < 0.6 && happens("node's clock set wrong")) node.clock.jump((random.next() - 0.5) * 20_000);
     else if (choice < 0.75 && happens("source gone and back")) this.#loseSource(random.next() * 3_000);
-    else if (choice < 0.9) this.#revoke(random);
+    else if (choice < 0.85) this.#revoke(random);
+    else if (choice < 0.95) {
+      this.#database.isReachable = false;
+      this.scheduler.at(this.scheduler.nowMs + random.next() * 2_000, () => { this.#database.isReachable = true; });
+    }
   }
 
   #strikeClient(random: Random, client: SimClient): void {
@@ -291,6 +334,7 @@ class World {
   async #calm(): Promise<void> {
     if (this.#failure !== undefined) return;
     this.#healSource();
+    this.#database.isReachable = true;
     for (const client of this.#clients) {
       client.reading.frameMs = 0;
       this.#unstall(client);
@@ -309,6 +353,10 @@ class World {
     await this.scheduler.run(this.chaosMs + CALM_MS_MAX, isDone);
     if (this.#failure !== undefined) return;
     for (const client of this.#clients) client.check();
+    for (const { user } of this.#clients) {
+      const wrong = user?.judge(this.#database);
+      if (wrong !== undefined) throw new Violation(wrong);
+    }
     const late = this.#clients.filter((client) => !this.#hasConverged(client));
     if (late.length > 0) {
       throw new Violation(`not everyone came to ${this.#written.epoch}:${this.#written.seq}:\n  ${late.map((client) => client.describe()).join("\n  ")}`);

@@ -50,6 +50,11 @@ export class FrameWitness implements Witness {
     }
   }
 
+  /** Something that it was sent did not come, or not as it was sent, and that is not made good yet. */
+  get isTainted(): boolean {
+    return this.#taints.size > 0;
+  }
+
   /**
    * Something is wrong with the client's rows that it can't have found yet, or could not at this
    * position, which a page that shows frames late may still be at.

@@ -13,6 +13,7 @@ export const DECLARATIONS = [
   declareChannel({ name: "trades", key: ["id"], columns, bounds: { rowsMax: 40, tombstonesMax: 10 } }),
   declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
   declareChannel({ name: "events", key: ["id"], columns, bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 } }),
+  declareChannel({ name: "reviews", key: ["id"], columns: [...columns.slice(0, 3), { name: "value", type: "text" }], bounds: { tombstonesMax: 20 } }),
   declareChannel({ name: "stock", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
 ];
 export const SOURCED: ReadonlySet<string> = new Set(["stock"]);
@@ -48,8 +49,11 @@ export function pick<T>(random: Random, items: readonly T[]): T {
   return items[Math.floor(random.next() * items.length)] as T;
 }
 
+/** Written by the database alone, and asked for by those who write to it. */
+const OPEN = DECLARATIONS.filter(({ name }) => name !== "reviews");
+
 export function randomQuery(random: Random): Query {
-  const channel = pick(random, DECLARATIONS).name;
+  const channel = pick(random, OPEN).name;
   const choice = random.next();
   if (choice < 0.35) return { channel };
   if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };
@@ -59,7 +63,7 @@ export function randomQuery(random: Random): Query {
 }
 
 export function randomDraft(random: Random, faults: FaultCounts, isSourceAlive: boolean): CommitDraft {
-  const names = DECLARATIONS.map(({ name }) => name).filter((name) => isSourceAlive || !SOURCED.has(name));
+  const names = OPEN.map(({ name }) => name).filter((name) => isSourceAlive || !SOURCED.has(name));
   const changes = new Map<string, ChannelChange>();
   const count = random.next() < 0.1 ? 0 : random.next() < 0.7 ? 1 : 2;
   for (let index = 0; index < count; index++) {

@@ -20,7 +20,7 @@ import { platformPacing, type Pacing } from "./pacing.ts";
 import { PageViews, type LiveView } from "./page-views.ts";
 import { PageWrites, type Mutate, type Optimistic, type WriteOptions } from "./page-writes.ts";
 import type { PendingWrite } from "./pending-writes.ts";
-import type { Commit, ConnectionReading, Position, RequestKind, ToPage } from "./port.ts";
+import type { Commit, ConnectionReading, Position, RequestKind, ToPage, ViewState } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 
@@ -65,6 +65,8 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #reading = NOTHING_READ;
   #metrics: UiMetrics | undefined;
   #engineWatch: Cancel | undefined;
+  /** Taken with the next frame. */
+  #waiting: Commit | undefined;
   #isStopped = false;
 
   constructor(options: ClientOptions & OptimisticOption<M>) {
@@ -200,7 +202,10 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     if (this.#isStopped) return;
     switch (message.kind) {
       case "commit":
-        return this.#pacing.next(() => this.#apply(message));
+        this.#waiting = message;
+        return this.#pacing.next(() => this.#show());
+      case "revoked":
+        return this.#revoke();
       case "connection":
         this.#reading = message.reading;
         this.#watchEngine();
@@ -230,6 +235,24 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #onWrites(): void {
     for (const core of this.#views.layOver()) core.notify();
     this.#notify();
+  }
+
+  #show(): void {
+    const commit = this.#waiting;
+    this.#waiting = undefined;
+    if (commit !== undefined) this.#apply(commit);
+  }
+
+  /** A commit that waits to be shown, as a hidden page's does for long, loses its rows as well. */
+  #revoke(): void {
+    const waiting = this.#waiting;
+    this.#waiting = waiting && { ...waiting, views: waiting.views.map(({ rows: _, state, ...news }) => ({ ...news, state: unseen(state) })) };
+    this.#details.forget();
+    const news = [...this.#views.all].map((core) => ({ id: core.id, isForgotten: true as const, rows: { upserts: [], removes: core.keys }, state: unseen(core.state) }));
+    const changed = this.#views.apply(this.#views.position, news);
+    this.#views.tellFollowers(news);
+    this.#onWrites();
+    for (const core of changed) core.notify();
   }
 
   #apply({ views, turns, position, results }: Commit): void {
@@ -301,6 +324,10 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#metrics = undefined;
     callAll(this.#listeners);
   }
+}
+
+function unseen(state: ViewState): ViewState {
+  return { ...state, status: "loading", reason: "rights have changed" };
 }
 
 /** What is handed in for this thread would not reach a worker. */

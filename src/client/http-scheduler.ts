@@ -13,6 +13,8 @@ const IS_LOW: Readonly<Record<RequestKind, boolean>> = { detail: false, up: fals
 
 /** A detail that has not been answered by then is given up: others wait behind it. */
 const DETAIL_MS_MAX = 10_000;
+/** What the client says waits for the server to have done it, but not for ever. */
+const UP_MS_MAX = 30_000;
 /** Low requests that may wait. Full: the oldest fails with `STOPPED`. */
 const WAITING_MAX = 16;
 
@@ -83,7 +85,7 @@ export class HttpScheduler {
 
   async #run(entry: Entry): Promise<void> {
     const { abort, kind } = entry;
-    const cancel = kind === "detail" ? this.#clock.after(DETAIL_MS_MAX, () => abort.abort()) : undefined;
+    const cancel = IS_LOW[kind] ? undefined : this.#clock.after(kind === "detail" ? DETAIL_MS_MAX : UP_MS_MAX, () => abort.abort());
     try {
       const response = await this.#fetch(entry.url, { ...entry.init, signal: abort.signal });
       // A body that is still coming holds its place: it is read here, whole.

@@ -73,6 +73,14 @@ export class ViewCore {
     return this.#rows.row(key);
   }
 
+  get state(): ViewState {
+    return this.#state;
+  }
+
+  get keys(): readonly string[] {
+    return this.#rows.keys;
+  }
+
   /** All rows as the server has them. */
   get baseRows(): readonly Row[] {
     return this.#rows.keys.map((key) => this.#rows.row(key)).filter((row) => row !== undefined);

@@ -104,8 +104,8 @@ export class PageViews {
   layOver(): readonly ViewCore[] {
     const { pending } = this.#options;
     return [...this.#opened.values()].filter((core) => {
-      const { channel } = core.query;
-      return core.layOver(pending.patchesFor(channel, core.at(this.#position)), (key) => this.#rowElsewhere(channel, key));
+      const patches = pending.patchesFor(core.query.channel, core.at(this.#position));
+      return core.layOver(patches, (key) => this.#rowElsewhere(core.query, key));
     });
   }
 
@@ -166,10 +166,15 @@ export class PageViews {
     this.#options.post({ kind: "close", id: core.id });
   }
 
-  /** A row that enters a view by a pending write is whole in another one, if at all. */
-  #rowElsewhere(channel: string, key: string): Row | undefined {
+  /**
+   * A row that enters a view by a pending write is whole in another one, if at all; one that is behind
+   * may hold a row that is gone. A view of the whole channel has every row that there is.
+   */
+  #rowElsewhere({ channel, where, limit }: Query, key: string): Row | undefined {
+    if (where === undefined && limit === undefined) return undefined;
     for (const core of this.#opened.values()) {
-      const row = core.query.channel === channel && core.query.columns === undefined ? core.baseRow(key) : undefined;
+      const isSource = core.query.channel === channel && core.query.columns === undefined && core.at(this.#position) === this.#position;
+      const row = isSource ? core.baseRow(key) : undefined;
       if (row !== undefined) return row;
     }
     return undefined;

@@ -1,7 +1,8 @@
 /**
  * Writes that were made here and that the page does not stand behind yet. Order decides when one is
  * over: in the commit in which a view comes to stand where the write landed, or after it, the view's
- * own rows hold it and its patch goes. No timers.
+ * own rows hold it and its patch goes; but not before those of earlier writes to the same row, or an
+ * older value of the page's own would show again. No timers.
  *
  *   running ──answered──▶ sent ──result──▶ landed ──every view stands there──▶ gone
  *      │                   └──error──▶ gone
@@ -127,28 +128,36 @@ export class PendingWrites {
   /** The patches that a view which stands at `at` needs for one channel, oldest first. */
   patchesFor(channel: string, at: Position | undefined): readonly RowPatch[] {
     const found: RowPatch[] = [];
+    const held = new Set<string>();
     for (const { patches, landed } of this.#entries.values()) {
-      if (landed !== undefined && (at === undefined || this.#isBehind(at, landed) === false)) continue;
-      for (const patch of patches) if (patch.channel === channel) found.push(patch);
+      const isOver = landed !== undefined && (at === undefined || this.#isBehind(at, landed) === false);
+      for (const patch of patches) {
+        if (patch.channel !== channel || (isOver && !held.has(patch.key))) continue;
+        found.push(patch);
+        held.add(patch.key);
+      }
     }
     return found;
   }
 
   /** Forgets what every view holds, and tells those who wait for what the page stands behind. */
   settle(page: Position | undefined, views: readonly { readonly channel: string; readonly at: Position | undefined }[]): void {
+    const held = new Set<string>();
     for (const [id, entry] of this.#entries) {
       const { landed, patches } = entry;
-      if (landed === undefined || page === undefined || this.#isBehind(page, landed)) continue;
-      entry.resolve(undefined);
-      const isHeldBack = views.some(({ channel, at }) => at !== undefined && this.#isBehind(at, landed) && patches.some((patch) => patch.channel === channel));
-      if (!isHeldBack) this.end(id);
+      const isOver = landed !== undefined && page !== undefined && !this.#isBehind(page, landed);
+      if (isOver) entry.resolve(undefined);
+      const isHeldBack = (patch: RowPatch): boolean =>
+        held.has(rowName(patch)) || views.some(({ channel, at }) => landed !== undefined && at !== undefined && channel === patch.channel && this.#isBehind(at, landed));
+      if (isOver && !patches.some(isHeldBack)) this.end(id);
+      else for (const patch of patches) held.add(rowName(patch));
     }
   }
 
   /** Nothing more comes. */
   stop(): void {
     const error = new TidemarkError("STOPPED", "The client was closed before the write came through. It may have been made.");
-    for (const id of [...this.#entries.keys()]) this.fail(id, error);
+    for (const id of this.#entries.keys()) this.fail(id, error);
   }
 
   /** Whether a position is before the place where a write landed. */
@@ -165,4 +174,8 @@ export class PendingWrites {
     this.#entries.set(id, { ...entry, ...fields });
     this.#snapshot = undefined;
   }
+}
+
+function rowName({ channel, key }: RowPatch): string {
+  return JSON.stringify([channel, key]);
 }

@@ -70,6 +70,8 @@ export type ToPage =
   /** The engine runs. */
   | { readonly kind: "running" }
   | Commit
+  /** Rights have changed: nothing of what the page was sent until now may be shown any longer. Not paced. */
+  | { readonly kind: "revoked" }
   | { readonly kind: "connection"; readonly reading: ConnectionReading }
   | { readonly kind: "credentials"; readonly id: number }
   | { readonly kind: "fetched"; readonly id: number; readonly status: number; readonly body: string };

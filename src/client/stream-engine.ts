@@ -226,7 +226,6 @@ export class StreamEngine {
         return this.#writes?.receive(message);
       case "WATERMARK":
         return this.#onWatermark(message);
-      // There is nothing to do but to know.
       case "NOTICE":
         return;
     }
@@ -328,7 +327,10 @@ export class StreamEngine {
 
   #onInvalid(reason: InvalidSessionReason): void {
     // Rows held under rights that have changed are not shown while it is found out which may stay.
-    if (reason === "revoked") for (const view of this.#views.values()) view.forget();
+    if (reason === "revoked") {
+      this.#parts.post({ kind: "revoked" });
+      for (const view of this.#views.values()) view.forget();
+    }
     this.#publish();
   }
 

@@ -32,6 +32,8 @@ interface Entry {
   firstSentMs: number | undefined;
   /** When it was sent over the present connection. */
   sentMs: number | undefined;
+  /** Asked for again because one after it was answered. */
+  isAskedAgain: boolean;
 }
 
 /** As many as a server takes from one connection. */
@@ -60,13 +62,16 @@ export class WriteSender {
   }
 
   add(request: WriteRequest): void {
-    this.#entries.set(request.id, { request, firstSentMs: undefined, sentMs: undefined });
+    this.#entries.set(request.id, { request, firstSentMs: undefined, sentMs: undefined, isAskedAgain: false });
     this.#sendNext();
   }
 
   /** A connection is open: everything unanswered is said again, in order. */
   opened(): void {
-    for (const entry of this.#entries.values()) entry.sentMs = undefined;
+    for (const entry of this.#entries.values()) {
+      entry.sentMs = undefined;
+      entry.isAskedAgain = false;
+    }
     this.#sendNext();
   }
 
@@ -89,11 +94,27 @@ export class WriteSender {
 
   /** The turn is whole. What was answered before is passed over. */
   endTurn(epoch: string): void {
+    if (this.#staged.length === 0) return;
     for (const { mutation_id: id, seq = 0, value } of this.#staged) {
-      if (this.#entries.delete(id)) this.#results.push({ id, landed: { epoch, seq }, ...(value !== undefined && { value }) });
+      const entry = this.#entries.get(id);
+      if (entry === undefined) continue;
+      this.#askAgainBefore(entry);
+      this.#entries.delete(id);
+      this.#results.push({ id, landed: { epoch, seq }, ...(value !== undefined && { value }) });
     }
-    if (this.#staged.length > 0) this.#sendNext();
     this.#staged = [];
+    this.#sendNext();
+  }
+
+  /** Mutations are answered in order: what stands before an answered one was answered, and that was lost. */
+  #askAgainBefore(answered: Entry): void {
+    if (answered.request.position !== undefined) return;
+    for (const entry of this.#entries.values()) {
+      if (entry === answered) return;
+      if (entry.request.position !== undefined || entry.isAskedAgain) continue;
+      entry.isAskedAgain = true;
+      entry.sentMs = undefined;
+    }
   }
 
   /** The connection is gone, and with it the turn that was coming. */

@@ -10,5 +10,5 @@ export interface TypedMutation<I = unknown, R = unknown> {
 
 /** Mutations by name; groups may nest, and their names are joined with dots. */
 export interface MutationTree {
-  readonly [name: string]: TypedMutation<never, unknown> | MutationTree;
+  readonly [name: string]: TypedMutation<unknown, unknown> | MutationTree;
 }

@@ -60,7 +60,8 @@ export class MutationDesk {
 
   receive(session: Session, message: Mutate): void {
     const { mutation_id: id } = message;
-    if (session.phase.kind !== "open") return this.#fail(session, id, { code: "NOT_IDENTIFIED", message: "Send IDENTIFY first." });
+    // To a session that has ended meanwhile: it is said again after READY.
+    if (session.phase.kind !== "open") return;
     const queue = this.#queueOf(session);
     // Asked again on the same connection: the answer is on its way.
     if (queue.pending.has(id)) return;

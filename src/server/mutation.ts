@@ -51,7 +51,7 @@ export interface MutationDefinition<I = unknown, R = unknown> extends TypedMutat
 }
 
 export interface Mutations {
-  readonly [name: string]: MutationDefinition<never, unknown> | Mutations;
+  readonly [name: string]: MutationDefinition<unknown, unknown> | Mutations;
 }
 
 /** Declares a mutation on a database, or, with `source: "memory"`, on the program's own channels. */
