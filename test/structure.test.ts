@@ -21,7 +21,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 /** A driver is imported in one folder only. */
 const HOMES: Readonly<Record<string, string>> = {
   pg: "sources/postgres", "@electric-sql/pglite": "sources/postgres|cli", ws: "server|client/node.ts|cli", hono: "server",
-  "@hono/node-server": "server", re2js: "table", "sorted-btree": "table", "prom-client": "server", react: "react",
+  "@hono/node-server": "server", re2js: "table", "sorted-btree": "table", "prom-client": "server", react: "react", "@tanstack/react-query": "react", "@tanstack/db": "react",
 };
 const NO_NODE = ["protocol", "client", "react"];
 /** Files that may use the platform's clock and chance. */

@@ -20,7 +20,7 @@ import { platformPacing, type Pacing } from "./pacing.ts";
 import { PageViews, type LiveView } from "./page-views.ts";
 import { PageWrites, type Mutate, type Optimistic, type WriteOptions } from "./page-writes.ts";
 import type { PendingWrite } from "./pending-writes.ts";
-import type { Commit, ConnectionReading, Position, RequestKind, ToPage, ViewState } from "./port.ts";
+import type { Commit, ConnectionReading, Position, RequestKind, Tapped, ToPage, ViewState } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 
@@ -57,6 +57,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   readonly #host: EngineHost;
   readonly #base: string;
   readonly #listeners = new Set<() => void>();
+  readonly #lookers = new Set<(tapped: Tapped) => void>();
   readonly #fetches = new Map<number, (answer: { status: number; body: string }) => void>();
   readonly #details: Details;
   readonly #ui: UiMeter;
@@ -145,6 +146,16 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     getSnapshot: () => this.#writes.list,
   };
 
+  /** Looks on: frames as they pass and how each subscription stands, a few times a second. Returns how to stop. */
+  inspect(listener: (tapped: Tapped) => void): () => void {
+    const entry = (tapped: Tapped): void => listener(tapped);
+    this.#lookers.add(entry);
+    if (this.#lookers.size === 1) this.#host.post({ kind: "tap", isOn: true });
+    return () => {
+      if (this.#lookers.delete(entry) && this.#lookers.size === 0) this.#host.post({ kind: "tap", isOn: false });
+    };
+  }
+
   /** Connects; happens by itself with the first view. */
   connect(): void {
     this.#host.post({ kind: "connect" });
@@ -216,6 +227,9 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
       case "fetched":
         this.#fetches.get(message.id)?.(message);
         return;
+      case "tapped":
+        for (const listener of this.#lookers) listener(message);
+        return;
       case "running":
         return;
     }
@@ -246,7 +260,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   /** A commit that waits to be shown, as a hidden page's does for long, loses its rows as well. */
   #revoke(): void {
     const waiting = this.#waiting;
-    this.#waiting = waiting && { ...waiting, views: waiting.views.map(({ rows: _, state, ...news }) => ({ ...news, state: unseen(state) })) };
+    this.#waiting = waiting && { ...waiting, views: waiting.views.map(({ id, shape, state }) => ({ id, ...(shape && { shape }), state: unseen(state) })) };
     this.#details.forget();
     const news = [...this.#views.all].map((core) => ({ id: core.id, isForgotten: true as const, rows: { upserts: [], removes: core.keys }, state: unseen(core.state) }));
     const changed = this.#views.apply(this.#views.position, news);

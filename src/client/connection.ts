@@ -31,6 +31,8 @@ export interface ConnectionOptions {
   readonly subscriptions: () => readonly SubscriptionRequest[];
   /** Frames of the stream; `bytes` is the length of the text. */
   readonly onMessage: (message: DownMessage, bytes: number) => void;
+  /** Everything that passes, as text. */
+  readonly onFrame: (direction: "up" | "down", text: string) => void;
   readonly onInvalid: (reason: InvalidSessionReason) => void;
   readonly onState: (state: ConnectionState) => void;
   /** With each heartbeat. */
@@ -114,7 +116,13 @@ export class Connection {
 
   /** Sends when open; otherwise nothing, since a new connection starts with a fresh IDENTIFY. */
   send(message: UpMessage): void {
-    if (this.#state.kind === "open") this.#socket?.send(JSON.stringify(message));
+    if (this.#state.kind === "open") this.#say(message);
+  }
+
+  #say(message: UpMessage): void {
+    const text = JSON.stringify(message);
+    this.#options.onFrame("up", text);
+    this.#socket?.send(text);
   }
 
   /** A poll does not wait for news any longer: there may be some that no view has. */
@@ -229,7 +237,7 @@ export class Connection {
     const socket = this.#socket;
     try {
       const credentials = await this.#options.credentials();
-      if (this.#socket === socket && this.#state.kind === "identifying") socket?.send(JSON.stringify(this.#identification(credentials)));
+      if (this.#socket === socket && this.#state.kind === "identifying") this.#say(this.#identification(credentials));
     } catch (error) {
       // The carrier is not to blame.
       this.#failures--;
@@ -246,6 +254,7 @@ export class Connection {
   }
 
   #receive(text: string): void {
+    this.#options.onFrame("down", text);
     if (this.#state.kind === "open") this.#armSilence();
     const message = parseDown(text);
     if (message === undefined) return this.#on({ kind: "closed", code: CLOSE.badMessage, reason: "a frame could not be understood" });

@@ -21,6 +21,9 @@ export class EngineView {
   readonly id: string;
   readonly query: Query;
   readonly rows = new StagedRows();
+  /** Characters of frames that were for it, and how often it was asked for again. */
+  bytes = 0;
+  resyncs = 0;
   /** The server's name for the view, once told. */
   viewId: string | undefined;
   /** Set when the view was larger than the client's bound and is now asked for with this limit. */
@@ -43,6 +46,14 @@ export class EngineView {
   constructor(id: string, query: Query) {
     this.id = id;
     this.query = query;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get status(): ViewStatus {
+    return this.#status().status;
   }
 
   /** What the server is asked for. */

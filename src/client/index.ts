@@ -14,7 +14,7 @@ export type { WorkerLike } from "./host.ts";
 export type { PinnedRow, ViewSnapshot } from "./live-view.ts";
 export { immediately } from "./pacing.ts";
 export type { Pacing } from "./pacing.ts";
-export type { CarrierName, Position, RequestKind, ViewError, ViewState, ViewStatus } from "./port.ts";
+export type { CarrierName, Position, RequestKind, SubscriptionReading, Tapped, TappedFrame, ViewError, ViewState, ViewStatus } from "./port.ts";
 export type { Percentiles, UiMetrics } from "./ui-metrics.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
 export type { Column, ColumnType } from "../protocol/column.ts";

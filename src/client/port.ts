@@ -44,6 +44,8 @@ export type ToEngine =
   | { readonly kind: "fetch"; readonly id: number; readonly url: string; readonly purpose: RequestKind; readonly headers: Readonly<Record<string, string>>; readonly body?: string }
   | { readonly kind: "abort"; readonly id: number }
   | { readonly kind: "write"; readonly request: WriteRequest }
+  /** Someone looks on, or does not any more. */
+  | { readonly kind: "tap"; readonly isOn: boolean }
   | { readonly kind: "stop" };
 
 /** A mutation to be made; or, with `position` in its place, a write made elsewhere whose landing is to be told. */
@@ -73,8 +75,44 @@ export type ToPage =
   /** Rights have changed: nothing of what the page was sent until now may be shown any longer. Not paced. */
   | { readonly kind: "revoked" }
   | { readonly kind: "connection"; readonly reading: ConnectionReading }
+  | Tapped
   | { readonly kind: "credentials"; readonly id: number }
   | { readonly kind: "fetched"; readonly id: number; readonly status: number; readonly body: string };
+
+/** What passed since the last of these, for who looks on. */
+export interface Tapped {
+  readonly kind: "tapped";
+  readonly frames: readonly TappedFrame[];
+  /** Frames that were too many to keep. */
+  readonly left: number;
+  /** Turns that the server may still send. */
+  readonly credit: number;
+  readonly subscriptions: readonly SubscriptionReading[];
+}
+
+export interface TappedFrame {
+  readonly direction: "up" | "down";
+  readonly atMs: number;
+  readonly bytes: number;
+  /** Its beginning, secrets left out. */
+  readonly text: string;
+}
+
+export interface SubscriptionReading {
+  readonly id: string;
+  readonly query: Query;
+  /** The server's name for the view, once told. */
+  readonly viewId: string | undefined;
+  readonly status: ViewStatus;
+  readonly seq: number;
+  /** Commits between it and the page's position. */
+  readonly lag: number | undefined;
+  readonly rows: number;
+  /** Rows that wait to be shown. */
+  readonly queued: number;
+  readonly bytes: number;
+  readonly resyncs: number;
+}
 
 /** A place in a history of commits. */
 export interface Position {

@@ -15,6 +15,7 @@ import type { Subscribed } from "../protocol/messages/subscribed.ts";
 import type { Watermark } from "../protocol/messages/watermark.ts";
 import { Connection } from "./connection.ts";
 import type { ConnectionState } from "./connection-state.ts";
+import { Credentials } from "./credentials.ts";
 import { CreditPolicy } from "./credit.ts";
 import { EngineView, reachabilityOf } from "./engine-view.ts";
 import { HttpScheduler, type Fetch } from "./http-scheduler.ts";
@@ -22,6 +23,7 @@ import { PageFetches } from "./page-fetches.ts";
 import type { EngineConfig, Position, ToEngine, ToPage, WriteRequest } from "./port.ts";
 import { Readings } from "./readings.ts";
 import { batchesOf, Requests } from "./requests.ts";
+import { Tap } from "./tap.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 import { WriteSender } from "./write-sender.ts";
 
@@ -44,7 +46,8 @@ export class StreamEngine {
   /** By the server's view id; two queries that differ here may be one view there. */
   readonly #seated = new Map<string, Set<EngineView>>();
   readonly #requests: Requests;
-  readonly #credentials = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  readonly #credentials: Credentials;
+  readonly #tap: Tap;
   readonly #fetches: PageFetches;
   readonly #credit = new CreditPolicy();
   readonly #readings: Readings;
@@ -55,7 +58,6 @@ export class StreamEngine {
   /** The request that the last IDENTIFY or RESUME was. */
   #identified = 0;
   #polls = 0;
-  #nextId = 1;
   #position: Position | undefined;
   #epoch: string | undefined;
   #heardMs = Number.NEGATIVE_INFINITY;
@@ -72,6 +74,8 @@ export class StreamEngine {
     this.#readings = new Readings(this.#clock);
     const { fetch = () => Promise.reject(new Error("this platform has no fetch")) } = parts;
     this.#http = new HttpScheduler(fetch, this.#clock);
+    this.#credentials = new Credentials(parts.post);
+    this.#tap = new Tap({ clock: this.#clock, post: parts.post, views: () => this.#views.values(), standing: () => ({ position: this.#position, credit: this.#credit.left }) });
     this.#fetches = new PageFetches(this.#http, parts.post);
   }
 
@@ -93,17 +97,21 @@ export class StreamEngine {
       case "network":
         return this.#connection?.networkChanged(message.isBack);
       case "credentials":
-        return this.#onCredentials(message);
+        return this.#credentials.answered(message);
       case "fetch":
         void this.#fetches.fetch(message);
         return;
       case "abort":
         return this.#fetches.abort(message.id);
+      case "tap":
+        this.#tap.isOn = message.isOn;
+        return;
       case "write":
         return this.#write(message.request);
       case "stop":
         this.#reading?.();
         this.#writes?.stop();
+        this.#tap.isOn = false;
         return this.#connection?.stop();
     }
   }
@@ -114,7 +122,8 @@ export class StreamEngine {
     this.#config = config;
     this.#connection = new Connection({
       config, WebSocket, fetch, random, clock: this.#clock, http: this.#http,
-      credentials: () => this.#askCredentials(),
+      credentials: () => this.#credentials.ask(),
+      onFrame: (direction, text) => this.#tap.note(direction, text),
       subscriptions: () => this.#subscriptions(),
       onMessage: (message, bytes) => this.#receive(message, bytes),
       onInvalid: (reason) => this.#onInvalid(reason),
@@ -124,7 +133,7 @@ export class StreamEngine {
     this.#writes = new WriteSender({
       clock: this.#clock, http: this.#http,
       base: config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
-      credentials: () => this.#askCredentials(),
+      credentials: () => this.#credentials.ask(),
       way: () => (this.#connection?.state.kind !== "open" ? undefined : this.#connection.isPolling ? "poll" : "stream"),
       send: (message) => this.#connection?.send(message),
       onResult: () => {
@@ -138,21 +147,6 @@ export class StreamEngine {
   #write(request: WriteRequest): void {
     this.#connection?.start();
     this.#writes?.add(request);
-  }
-
-  #askCredentials(): Promise<unknown> {
-    const id = this.#nextId++;
-    return new Promise((resolve, reject) => {
-      this.#credentials.set(id, { resolve, reject });
-      this.#parts.post({ kind: "credentials", id });
-    });
-  }
-
-  #onCredentials({ id, value, error }: ToEngine & { kind: "credentials" }): void {
-    const waiting = this.#credentials.get(id);
-    this.#credentials.delete(id);
-    if (error === undefined) waiting?.resolve(value);
-    else waiting?.reject(new Error(error));
   }
 
   #open(view: EngineView): void {
@@ -211,13 +205,13 @@ export class StreamEngine {
       case "SUBSCRIBED":
         return this.#onSubscribed(message);
       case "SNAPSHOT":
-        for (const view of this.#addressed(message.view ?? message.channel)) {
+        for (const view of this.#addressed(message.view ?? message.channel, bytes)) {
           if (view.rows.stageSnapshot(message) === "gap") this.#resync(view, "gap");
           else if (view.rows.stagedRows > this.#rowsMax) this.#narrow(view);
         }
         return;
       case "DELTA_BATCH":
-        for (const view of this.#addressed(message.view ?? message.channel)) if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
+        for (const view of this.#addressed(message.view ?? message.channel, bytes)) if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
         return;
       case "CHANNEL_STATUS":
         for (const view of this.#views.values()) if (view.query.channel === message.channel) view.setChannelStatus(message);
@@ -232,9 +226,11 @@ export class StreamEngine {
   }
 
   /** The views that a frame is for. One that nobody here wants is ended, unless its answer is still to come. */
-  #addressed(viewId: string): readonly EngineView[] {
+  #addressed(viewId: string, bytes: number): readonly EngineView[] {
     this.#endUnwanted(viewId);
-    return [...(this.#seated.get(viewId) ?? [])];
+    const views = [...(this.#seated.get(viewId) ?? [])];
+    for (const view of views) view.bytes += bytes;
+    return views;
   }
 
   #onReady(epoch: string): void {
@@ -300,6 +296,7 @@ export class StreamEngine {
 
   /** Asks for one view again: from where it stands, or, when its rows don't add up, from the start. */
   #resync(view: EngineView, reason: ResyncReason): void {
+    view.resyncs++;
     if (reason === "drift") {
       this.#readings.drifts++;
       view.distrust();

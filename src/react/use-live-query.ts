@@ -4,6 +4,7 @@ import type { ClientChannels, ConnectionSnapshot, TidemarkClient } from "../clie
 import type { LiveView } from "../client/page-views.ts";
 import type { ViewSnapshot } from "../client/live-view.ts";
 import type { Query } from "../protocol/query.ts";
+import type { MutationTree } from "../protocol/typed-mutation.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 
 /**
@@ -11,8 +12,8 @@ import type { RowOf } from "../protocol/typed-channel.ts";
  * status changed, and about once a second as `asOf` moves. Equal queries share one subscription,
  * so the query may be written inline.
  */
-export function useLiveQuery<C extends ClientChannels, N extends keyof C & string>(
-  client: TidemarkClient<C>,
+export function useLiveQuery<C extends ClientChannels, N extends keyof C & string, M extends MutationTree = MutationTree>(
+  client: TidemarkClient<C, M>,
   query: Query<RowOf<C[N]>> & { readonly channel: N },
 ): ViewSnapshot<RowOf<C[N]>> {
   const id = JSON.stringify(query);
@@ -23,7 +24,7 @@ export function useLiveQuery<C extends ClientChannels, N extends keyof C & strin
 }
 
 /** The connection: state, position, latency and rates; renders about once a second. */
-export function useConnection<C extends ClientChannels>(client: TidemarkClient<C>): ConnectionSnapshot {
+export function useConnection<C extends ClientChannels, M extends MutationTree>(client: TidemarkClient<C, M>): ConnectionSnapshot {
   const { subscribe, getSnapshot } = client.connection;
   return useSyncExternalStore(subscribe, getSnapshot, getSnapshot);
 }

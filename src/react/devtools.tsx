@@ -1,0 +1,36 @@
+/** The button that opens the devtools. The panel and what feeds it load with the first opening. */
+import { lazy, Suspense, useState, type CSSProperties, type ReactElement } from "react";
+import type { ClientChannels, TidemarkClient } from "../client/client.ts";
+import type { MutationTree } from "../protocol/typed-mutation.ts";
+import { usePendingWrites } from "./use-live-mutation.ts";
+
+const Panel = lazy(() => import("./devtools-panel.tsx"));
+
+const BUTTON: CSSProperties = {
+  position: "fixed", insetBlockEnd: 40, insetInlineEnd: 12, zIndex: 9_998, height: 28, padding: "0 10px", borderRadius: 14, border: "1px solid #5b6b7a",
+  background: "#10202c", color: "#e6eef4", font: "600 12px/26px system-ui, sans-serif", cursor: "pointer",
+};
+
+export interface DevtoolsProps<C extends ClientChannels, M extends MutationTree> {
+  readonly client: TidemarkClient<C, M>;
+  /** Default closed. */
+  readonly initialIsOpen?: boolean;
+}
+
+/** `<TidemarkDevtools client={client} />`, anywhere on the page. */
+export function TidemarkDevtools<C extends ClientChannels, M extends MutationTree>({ client, initialIsOpen = false }: DevtoolsProps<C, M>): ReactElement {
+  const [isOpen, setOpen] = useState(initialIsOpen);
+  const pending = usePendingWrites(client).length;
+  if (!isOpen) {
+    return (
+      <button type="button" style={BUTTON} onClick={() => setOpen(true)} aria-label="Open Tidemark devtools">
+        Tidemark{pending > 0 && ` · ${pending} pending`}
+      </button>
+    );
+  }
+  return (
+    <Suspense fallback={null}>
+      <Panel client={client as unknown as TidemarkClient} onClose={() => setOpen(false)} />
+    </Suspense>
+  );
+}

@@ -1,0 +1,143 @@
+/**
+ * The door `tidemark/tanstack-query`: live views as entries of the query cache. An entry is filled
+ * once, then follows the stream; it is fetched again only while the stream is not live.
+ */
+import { keepPreviousData, useMutation, type QueryCacheNotifyEvent, type QueryClient, type QueryKey, type UseMutationOptions, type UseMutationResult, type UseQueryOptions } from "@tanstack/react-query";
+import { TidemarkError, type ErrorCode } from "../std/errors.ts";
+import type { ClientChannels, TidemarkClient } from "../client/client.ts";
+import type { LiveView } from "../client/page-views.ts";
+import type { WriteOptions } from "../client/page-writes.ts";
+import type { ViewSnapshot } from "../client/live-view.ts";
+import type { RowPatch } from "../client/row-patch.ts";
+import type { Query } from "../protocol/query.ts";
+import type { Row } from "../protocol/row.ts";
+import type { RowOf } from "../protocol/typed-channel.ts";
+import type { MutationTree } from "../protocol/typed-mutation.ts";
+
+export interface LiveQueryExtras<R, D> {
+  /** Puts the rows into the shape that the entry has, as `(rows, entry) => ({ ...entry, results: rows })`. Default: the rows themselves. */
+  readonly into?: (rows: readonly R[], entry: D | undefined) => D;
+  /** Default: `["tidemark", query]`. */
+  readonly queryKey?: QueryKey;
+  /** How long an entry without observers is kept, and its subscription with it. Default 10 minutes. */
+  readonly gcTime?: number;
+}
+
+type AnyQuery = NonNullable<ReturnType<ReturnType<QueryClient["getQueryCache"]>["get"]>>;
+
+const GC_MS = 10 * 60_000;
+/** Between fetches over HTTP while the stream is not live. */
+const REFETCH_MS = 5_000;
+
+/** The subscription of each cache entry. It hangs on the entry itself, and goes with it. */
+const followed = new WeakMap<AnyQuery, Followed>();
+
+interface Followed {
+  readonly view: LiveView<Row>;
+  readonly isLive: () => boolean;
+}
+
+/**
+ * Options for `useQuery`, `prefetchQuery` and the like. While live the entry is never stale, and focus or
+ * reconnect fetch nothing; pending writes are part of the rows.
+ */
+export function liveQueryOptions<C extends ClientChannels, M extends MutationTree, N extends keyof C & string, D = readonly RowOf<C[N]>[]>(
+  client: TidemarkClient<C, M>,
+  query: Query<RowOf<C[N]>> & { readonly channel: N },
+  { into, queryKey = ["tidemark", query], gcTime = GC_MS }: LiveQueryExtras<RowOf<C[N]>, D> = {},
+): UseQueryOptions<D, Error, D, QueryKey> & { queryKey: QueryKey } {
+  const shape = (rows: readonly Row[], entry: D | undefined): D => (into === undefined ? (rows as unknown as D) : into(rows as unknown as readonly RowOf<C[N]>[], entry));
+  const isLive = (entry: unknown): boolean => followed.get(entry as AnyQuery)?.isLive() === true;
+  return {
+    queryKey,
+    gcTime,
+    staleTime: (entry) => (isLive(entry) ? Number.POSITIVE_INFINITY : 0),
+    refetchOnWindowFocus: (entry) => !isLive(entry),
+    refetchOnReconnect: (entry) => !isLive(entry),
+    refetchInterval: (entry) => (followed.has(entry as unknown as AnyQuery) && !isLive(entry) ? REFETCH_MS : false),
+    structuralSharing: false,
+    placeholderData: keepPreviousData as never,
+    queryFn: async ({ client: cache, signal }) => {
+      const entry = cache.getQueryCache().find({ queryKey, exact: true }) as AnyQuery | undefined;
+      if (entry === undefined) throw new TidemarkError("INTERNAL", "The cache has no entry for its own query.");
+      const { view } = follow(client as unknown as TidemarkClient, cache, entry, query as unknown as Query & { channel: string }, shape as (rows: readonly Row[], entry: unknown) => unknown);
+      const snapshot = await firstOf(client as unknown as TidemarkClient, view, signal);
+      if (snapshot?.status === "refused") throw new TidemarkError((snapshot.error?.code ?? "INTERNAL") as ErrorCode, snapshot.error?.message ?? "The server refused the query.");
+      const rows = snapshot?.rows ?? (await client.fetch<N>(query, { signal })).rows;
+      return shape(rows as readonly Row[], cache.getQueryData<D>(queryKey));
+    },
+  };
+}
+
+/** Subscribes once per entry; the entry's removal ends it. */
+function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, query: Query & { channel: string }, shape: (rows: readonly Row[], entry: unknown) => unknown): Followed {
+  const known = followed.get(entry);
+  if (known !== undefined) return known;
+  const view = client.live(query);
+  const isLive = (): boolean => {
+    const { status } = view.getSnapshot();
+    return status === "live" || status === "catching_up";
+  };
+  let told: readonly Row[] | undefined;
+  const push = (): void => {
+    const { rows, status } = view.getSnapshot();
+    // News about freshness alone leaves the entry as it is; while cut off, what was fetched may be newer.
+    if (status === "loading" || status === "refused" || status === "stale") return;
+    if (told !== undefined && told.length === rows.length && rows.every((row, index) => row === told?.[index])) return;
+    told = rows;
+    cache.setQueryData(entry.queryKey, shape(rows, entry.state.data));
+  };
+  const stop = view.subscribe(push);
+  const stopWatching = cache.getQueryCache().subscribe((event: QueryCacheNotifyEvent) => {
+    if (event.type !== "removed" || event.query !== entry) return;
+    stopWatching();
+    stop();
+    followed.delete(entry);
+  });
+  const own = { view, isLive };
+  followed.set(entry, own);
+  return own;
+}
+
+/** The view as soon as it can be told, or undefined when the stream does not get through and HTTP has to do. */
+function firstOf(client: TidemarkClient, view: LiveView<Row>, signal: AbortSignal): Promise<ViewSnapshot<Row> | undefined> {
+  return new Promise((resolve, reject) => {
+    const stops: (() => void)[] = [];
+    const end = (settle: () => void): void => {
+      for (const stop of stops.splice(0)) stop();
+      settle();
+    };
+    const look = (): void => {
+      const snapshot = view.getSnapshot();
+      const { kind } = client.connection.getSnapshot().state;
+      if (snapshot.status === "live" || snapshot.status === "catching_up" || snapshot.status === "refused") end(() => resolve(snapshot));
+      else if (snapshot.status === "stale" || kind === "waiting" || kind === "refused" || kind === "stopped") end(() => resolve(undefined));
+    };
+    stops.push(view.subscribe(look), client.connection.subscribe(look));
+    signal.addEventListener("abort", () => end(() => reject(signal.reason as Error)), { once: true });
+    look();
+  });
+}
+
+export interface LiveMutationOptions<A, V, X = unknown> extends Omit<UseMutationOptions<A, Error, V, X>, "mutationFn"> {
+  /** The application's own endpoint; its answer carries what `tidemark.position(tx)` returned. Or one of `client.mutate`, which needs no `position`. */
+  readonly mutationFn: (variables: V) => Promise<A>;
+  /** What to show until the page's rows hold the write. */
+  readonly optimistic?: (variables: V) => RowPatch | readonly RowPatch[];
+  /** Finds the position in the answer. Default: its `position`. */
+  readonly position?: WriteOptions<A>["position"];
+}
+
+/** `useMutation` whose optimistic rows go in the very commit in which the page's own rows hold the write. */
+export function useLiveMutation<C extends ClientChannels, M extends MutationTree, A, V, X = unknown>(
+  client: TidemarkClient<C, M>,
+  { mutationFn, optimistic, position, ...options }: LiveMutationOptions<A, V, X>,
+): UseMutationResult<A, Error, V, X> {
+  return useMutation<A, Error, V, X>({
+    // Offline, what is pending is shown as pending: it must not wait unseen in the cache.
+    networkMode: "always",
+    ...options,
+    mutationFn: (variables) =>
+      client.write({ run: () => mutationFn(variables), ...(optimistic && { optimistic: optimistic(variables) }), ...(position && { position }) }),
+  });
+}
