@@ -1,9 +1,9 @@
 /** The explorer's layout: channels, the chosen one, the strip. */
-import { useCallback, useState, type ReactElement } from "react";
+import { useCallback, type ReactElement } from "react";
 import { useConnection, useLiveQuery } from "../src/react/index.ts";
 import { State } from "../ui/state.tsx";
 import { StatusStrip } from "../ui/status-strip.tsx";
-import { applyTheme, readTheme, type Theme } from "../ui/theme.ts";
+import { ThemeButton } from "../ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { client } from "./client.ts";
@@ -65,26 +65,4 @@ function NoChannel({ status, reason }: { readonly status: string; readonly reaso
   if (status === "live") return <State title="No tables yet">The server serves no table. It says on its terminal why.</State>;
   if (status === "refused") return <State title="The server refused">{reason}</State>;
   return <State title="Connecting">{reason === "connecting" ? "Waiting for the server." : reason}</State>;
-}
-
-const THEMES: readonly Theme[] = ["system", "light", "dark"];
-const THEME_SIGNS: Readonly<Record<Theme, string>> = { system: "◐", light: "○", dark: "●" };
-
-function ThemeButton(): ReactElement {
-  const [theme, setTheme] = useState(readTheme);
-  const next = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length] as Theme;
-  return (
-    <button
-      type="button"
-      className="plain theme"
-      aria-label={`Theme: ${theme}. Switch to ${next}`}
-      title={`Theme: ${theme}`}
-      onClick={() => {
-        applyTheme(next);
-        setTheme(next);
-      }}
-    >
-      {THEME_SIGNS[theme]}
-    </button>
-  );
 }

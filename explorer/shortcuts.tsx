@@ -1,5 +1,6 @@
 /** The keys of the page, and the list of them. */
 import { useEffect, useState, type ReactElement } from "react";
+import { KeyList } from "../ui/key-list.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["/", "filter the first column"],
@@ -34,16 +35,5 @@ export function Shortcuts({ onStep, onEscape }: { readonly onStep: (by: 1 | -1) 
     return () => removeEventListener("keydown", onKey);
   }, [isOpen, onEscape, onStep]);
   if (!isOpen) return null;
-  return (
-    <div className="shortcuts" role="dialog" aria-label="Keyboard shortcuts">
-      <dl>
-        {KEYS.map(([keys, meaning]) => (
-          <div key={keys}>
-            <dt className="mono">{keys}</dt>
-            <dd>{meaning}</dd>
-          </div>
-        ))}
-      </dl>
-    </div>
-  );
+  return <KeyList keys={KEYS} />;
 }

@@ -31,13 +31,19 @@ export function install(folder = root) {
 }
 
 export function build() {
-  const marker = join(root, "dist", "explorer", "index.html");
+  // What is built last.
+  const marker = join(root, "dist-examples", "review", "page", "index.html");
   const built = existsSync(marker) && existsSync(join(root, "dist", "cli", "main.js")) ? statSync(marker).mtimeMs : 0;
-  const sources = ["src", "ui", "explorer", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "vite.config.ts"];
+  const sources = ["src", "ui", "explorer", "examples", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "tsconfig.examples.json", "vite.config.ts", "vite.review.config.ts"];
   if (built > Math.max(...sources.map((name) => newest(join(root, name))))) return;
   console.log("Building…");
-  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "tsconfig.build.json"]);
-  run(process.execPath, [join(root, "node_modules/vite/bin/vite.js"), "build", "--logLevel", "error"]);
+  const tsc = join(root, "node_modules/typescript/bin/tsc");
+  const vite = join(root, "node_modules/vite/bin/vite.js");
+  run(process.execPath, [tsc, "-p", "tsconfig.build.json"]);
+  run(process.execPath, [vite, "build", "--logLevel", "error"]);
+  // The examples are compiled against the package that has just been built.
+  run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
+  run(process.execPath, [vite, "build", "--config", "vite.review.config.ts", "--logLevel", "error"]);
 }
 
 /** The latest change below a path. */

@@ -21,5 +21,6 @@ export type { Column, ColumnType } from "../protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "../protocol/query.ts";
 export type { JsonValue, Row } from "../protocol/row.ts";
 export { MutationError } from "../protocol/mutation-error.ts";
+export type { TypedChannel } from "../protocol/typed-channel.ts";
 export type { MutationTree, TypedMutation } from "../protocol/typed-mutation.ts";
 export { TidemarkError } from "../std/errors.ts";

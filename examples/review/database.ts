@@ -1,0 +1,55 @@
+/** The example's own access to its database: an embedded PGlite, or any Postgres by address. */
+import { PGlite } from "@electric-sql/pglite";
+import pg from "pg";
+
+export interface Queries {
+  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<{ rows: R[] }>;
+}
+
+export interface Database extends Queries {
+  /** What `postgres()` of Tidemark is given. */
+  readonly source: string | PGlite;
+  transaction<T>(run: (tx: Queries) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+export async function openDatabase(url: string | undefined): Promise<Database> {
+  return url === undefined ? embedded(await PGlite.create()) : server(url);
+}
+
+function embedded(pglite: PGlite): Database {
+  return {
+    source: pglite,
+    query: (text, values) => pglite.query(text, values as unknown[] | undefined),
+    transaction: (run) => pglite.transaction((tx) => run({ query: (text, values) => tx.query(text, values as unknown[] | undefined) })),
+    close: () => pglite.close(),
+  };
+}
+
+function server(url: string): Database {
+  const pool = new pg.Pool({ connectionString: url, max: 5 });
+  // A connection that breaks while idle is replaced by the next.
+  pool.on("error", () => {});
+  const on = (queries: pg.Pool | pg.PoolClient): Queries => ({
+    query: async <R>(text: string, values?: readonly unknown[]) => ({ rows: (await queries.query(text, values as unknown[] | undefined)).rows as R[] }),
+  });
+  return {
+    source: url,
+    ...on(pool),
+    transaction: async (run) => {
+      const client = await pool.connect();
+      try {
+        await client.query("BEGIN");
+        const result = await run(on(client));
+        await client.query("COMMIT");
+        return result;
+      } catch (error) {
+        await client.query("ROLLBACK").catch(() => {});
+        throw error;
+      } finally {
+        client.release();
+      }
+    },
+    close: () => pool.end(),
+  };
+}

@@ -1,0 +1,96 @@
+/** What reviewers may do. Each runs once, in a transaction; a refusal has a code that the page has words for. */
+import { channel, mutation, MutationError } from "tidemark";
+import { z } from "zod";
+
+export interface Reviewer {
+  /** One per tab. */
+  readonly id: string;
+  readonly name: string;
+}
+
+const STATUSES = ["pending", "accepted", "rejected"] as const;
+const resultRow = ({ id }: { readonly id: string }): { channel: string; key: string } => ({ channel: "extraction_results", key: id });
+
+/** Who is looking at what. Rows that are not renewed go by age. */
+export const channels = {
+  presence: channel({
+    key: "id",
+    row: z.object({ id: z.string(), name: z.string(), project_id: z.number(), result_id: z.string().nullable(), renewals: z.number() }),
+    bounds: { rowsMax: 1_000, ageMsMax: 30_000 },
+  }),
+};
+
+const setStatus = mutation({
+  input: z.object({ id: z.string(), status: z.enum(STATUSES) }),
+  row: resultRow,
+  handler: async ({ input: { id, status }, caller, tx }) => {
+    const { rowCount } = await tx.query(
+      `UPDATE extraction_results SET status = $2, reviewed_by = CASE WHEN $2 = 'pending' THEN NULL ELSE $3 END, reviewed_at = CASE WHEN $2 = 'pending' THEN NULL ELSE now() END WHERE id = $1`,
+      [id, status, nameOf(caller)],
+    );
+    if (rowCount === 0) throw new MutationError("GONE", "This result does not exist any more.");
+  },
+});
+
+const edit = mutation({
+  input: z.object({ id: z.string(), value: z.string().max(500) }),
+  row: resultRow,
+  handler: async ({ input: { id, value }, caller, tx }) => {
+    if (value.trim() === "") throw new MutationError("EMPTY_VALUE", "A value can't be empty. Reject the result instead.");
+    const { rowCount } = await tx.query("UPDATE extraction_results SET value = $2, status = 'accepted', reviewed_by = $3, reviewed_at = now() WHERE id = $1", [id, value.trim(), nameOf(caller)]);
+    if (rowCount === 0) throw new MutationError("GONE", "This result does not exist any more.");
+  },
+});
+
+/** Takes back what was done to one row, unless someone has changed it since (`expectedSeq`). */
+const restore = mutation({
+  input: z.object({ id: z.string(), value: z.string(), status: z.enum(STATUSES), supplier: z.string().nullable(), reviewed_by: z.string().nullable() }),
+  row: resultRow,
+  handler: async ({ input: { id, value, status, supplier, reviewed_by }, tx }) => {
+    await tx.query(
+      "UPDATE extraction_results SET value = $2, status = $3, supplier = $4, reviewed_by = $5, reviewed_at = CASE WHEN $5::text IS NULL THEN NULL ELSE now() END WHERE id = $1",
+      [id, value, status, supplier, reviewed_by],
+    );
+  },
+});
+
+const chooseMatch = mutation({
+  input: z.object({ id: z.string(), match_id: z.string() }),
+  row: resultRow,
+  handler: async ({ input: { id, match_id }, caller, tx }) => {
+    const { rowCount } = await tx.query(
+      `UPDATE extraction_results r SET supplier = m.supplier, value = m.supplier, status = 'accepted', reviewed_by = $3, reviewed_at = now()
+         FROM supplier_matches m WHERE r.id = $1 AND m.id = $2 AND m.result_id = r.id`,
+      [id, match_id, nameOf(caller)],
+    );
+    if (rowCount === 0) throw new MutationError("NO_SUCH_MATCH", "This supplier is not among the result's matches.");
+  },
+});
+
+const start = mutation({
+  input: z.object({ id: z.string().min(8), project_id: z.number().int(), file_name: z.string(), pages: z.number().int().min(1).max(200) }),
+  handler: async ({ input: { id, project_id, file_name, pages }, caller, tx }) => {
+    await tx.query("INSERT INTO extraction_jobs (id, project_id, file_name, pages, started_by) VALUES ($1, $2, $3, $4, $5)", [id, project_id, file_name, pages, nameOf(caller)]);
+  },
+});
+
+const look = mutation({
+  source: "memory",
+  input: z.object({ project_id: z.number(), result_id: z.string().nullable(), renewals: z.number() }),
+  handler: ({ input, caller, write }) => {
+    const { id, name } = caller as Reviewer;
+    write.upsert("presence", { id, name, ...input });
+  },
+});
+
+const leave = mutation({
+  source: "memory",
+  input: z.object({}),
+  handler: ({ caller, write }) => write.remove("presence", (caller as Reviewer).id),
+});
+
+export const mutations = { results: { setStatus, edit, restore, chooseMatch }, jobs: { start }, presence: { look, leave } };
+
+function nameOf(caller: unknown): string {
+  return (caller as Reviewer).name;
+}

@@ -1,0 +1,40 @@
+/** Who else looks at what. Each tab renews itself; one that stops is gone after half a minute. */
+import { useEffect, useMemo, useRef } from "react";
+import { useLiveQuery } from "tidemark/react";
+import { client, me } from "./client.ts";
+
+export interface Present {
+  readonly id: string;
+  readonly name: string;
+}
+
+const RENEW_MS = 10_000;
+const NOBODY: readonly Present[] = [];
+
+/** Others by the result that they look at. Says where this tab is, too. */
+export function usePresence(project: number | undefined, result: string | undefined): { readonly byResult: ReadonlyMap<string, readonly Present[]>; readonly others: readonly Present[] } {
+  const renewals = useRef(0);
+  useEffect(() => {
+    // What is lost of this is renewed.
+    const look = (): void => void client.mutate.presence.look({ project_id: project ?? 0, result_id: result ?? null, renewals: renewals.current++ }).catch(() => {});
+    look();
+    const timer = setInterval(look, RENEW_MS);
+    return () => clearInterval(timer);
+  }, [project, result]);
+  useEffect(() => {
+    const leave = (): void => void client.mutate.presence.leave({}).catch(() => {});
+    addEventListener("pagehide", leave);
+    return () => removeEventListener("pagehide", leave);
+  }, []);
+  const { rows } = useLiveQuery(client, { channel: "presence" });
+  return useMemo(() => {
+    const byResult = new Map<string, Present[]>();
+    const others = rows.filter(({ id }) => id !== me.id);
+    for (const { id, name, result_id } of others) {
+      if (result_id === null) continue;
+      const there = byResult.get(result_id) ?? [];
+      byResult.set(result_id, [...there, { id, name }]);
+    }
+    return { byResult, others: others.length === 0 ? NOBODY : others };
+  }, [rows]);
+}
