@@ -89,6 +89,11 @@ export function createHttp(options: HttpOptions): Hono<Env> {
     return next();
   });
 
+  app.use(`${paths.base}/*`, (_context, next) => {
+    if (!options.isReady()) throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
+    return next();
+  });
+
   const identify = (context: Context<Env>, auth?: unknown): Promise<unknown> =>
     access.identify(connectionRequest(context.env.incoming), auth);
 

@@ -185,7 +185,7 @@ export class Tidemark<C extends Channels = Channels> {
     return { url: `http://${shown}:${bound}`, port: bound };
   }
 
-  /** Serves on an existing server, beside whatever it does already. Call `start()` too. */
+  /** Serves on an existing server, beside whatever it does already. Call `start()` too: until it is done, 503 is answered. */
   attach(server: Server): void {
     const others = server.listeners("request") as RequestListener[];
     server.removeAllListeners("request");
@@ -252,7 +252,8 @@ export class Tidemark<C extends Channels = Channels> {
   #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
     const { authenticate, allowedOrigins, assets } = this.#options;
     const { gateway } = this.#engine;
-    const canConnect = (): boolean => !this.#isStopped && gateway.canConnect;
+    // Before its channels are declared it would refuse what it serves a moment later.
+    const canConnect = (): boolean => this.#isReady && !this.#isStopped && gateway.canConnect;
     const paths = { ...PATHS, ...this.#options.paths };
     const access = new Access({ authenticate, allowedOrigins, host });
     const app = createHttp({

@@ -74,7 +74,7 @@ export function App(): ReactElement {
             {projects.rows.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
           </select>
           <div className="tabs" role="tablist" aria-label="Status">
-            {FILTERS.map((name) => <button key={name} type="button" role="tab" aria-selected={name === filter} onClick={() => setFilter(name)}>{name === "pending" ? "to review" : name}</button>)}
+            {FILTERS.map((name) => <button key={name} type="button" role="tab" aria-selected={name === filter} onClick={() => setFilter(name)}>{wordFor(name)}</button>)}
           </div>
           <span className="count number">{formatCount(list.keys.length)}</span>
           <FreshnessBadge view={list} clockOffsetMs={connection.clockOffsetMs} className="freshness" />
@@ -92,9 +92,9 @@ export function App(): ReactElement {
       </main>
       <StatusStrip connection={connection}>
         <span className="dim others">
-          {presence.others.length > 0 && `${presence.others.map(({ name }) => name).join(", ")} also here`}
-          <span className="number"> {pending.length > 0 ? `${pending.length} saving` : "all saved"}</span>
-          <span className="keys-hint">  ? for keys</span>
+          {presence.others.length > 0 && <span>{presence.others.map(({ name }) => name).join(", ")} also here</span>}
+          <span className="number">{pending.length > 0 ? `${pending.length} saving` : "all saved"}</span>
+          <span className="keys-hint">? for keys</span>
         </span>
       </StatusStrip>
       <Toasts toasts={actions.toasts} onDismiss={actions.dismiss} />
@@ -102,6 +102,10 @@ export function App(): ReactElement {
       {new URLSearchParams(location.search).has("devtools") && <TidemarkDevtools client={client} />}
     </div>
   );
+}
+
+function wordFor(filter: Filter): string {
+  return filter === "pending" ? "to review" : filter;
 }
 
 function whereOf(project: number | undefined, filter: Filter, find: string): Where<Result> | undefined {
@@ -114,7 +118,7 @@ function whereOf(project: number | undefined, filter: Filter, find: string): Whe
 
 function Empty({ filter, find, onAll }: { readonly filter: Filter; readonly find: string; readonly onAll: () => void }): ReactElement {
   const action = <button type="button" onClick={onAll}>Show all results</button>;
-  if (find !== "") return <State title="Nothing found" action={action}>No {filter === "all" ? "" : `${filter} `}value contains “{find}”.</State>;
+  if (find !== "") return <State title="Nothing found" action={action}>No such value contains “{find}”.</State>;
   if (filter === "pending") return <State title="All reviewed" action={action}>New results come here as jobs read them. Start one at the left.</State>;
   return <State title={`Nothing ${filter}`} action={action}>No result of this project is {filter}.</State>;
 }

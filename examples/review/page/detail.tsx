@@ -33,7 +33,7 @@ export function Detail({ result, isPending, who, actions, onClose }: DetailProps
         <button type="button" className="plain close" aria-label="Close" onClick={onClose}>×</button>
       </header>
       <div className="detail-body">
-        <p className="status" data-status={status}>{status}{reviewer !== null && <span className="dim"> by {reviewer}<ReviewedAt at={result.reviewed_at} /></span>}</p>
+        <p className="status" data-status={status}>{status === "pending" ? "to review" : status}{reviewer !== null && <span className="dim"> by {reviewer}<ReviewedAt at={result.reviewed_at} /></span>}</p>
         <ValueEditor key={id} result={result} onSave={(text) => actions.edit(result, text)} />
         <div className="buttons">
           <button type="button" onClick={() => actions.setStatus(result, "accepted")} disabled={status === "accepted"}>Accept <kbd>A</kbd></button>

@@ -53,7 +53,7 @@ function ProjectButton({ name, detail, tally, isCurrent, onPress }: { readonly n
     <button type="button" className="project" aria-current={isCurrent ? "page" : undefined} onClick={onPress}>
       <span className="name">{name}</span>
       <span className="number pending" title="to review">{formatCount(tally.pending)}</span>
-      <span className="dim detail">{detail}</span>
+      <span className="dim about">{detail}</span>
       <span className="bar" role="img" aria-label={`${tally.accepted} accepted, ${tally.rejected} rejected, ${tally.pending} to review`}>
         <span data-status="accepted" style={{ width: `${(tally.accepted / total) * 100}%` }} />
         <span data-status="rejected" style={{ width: `${(tally.rejected / total) * 100}%` }} />

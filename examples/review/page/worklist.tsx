@@ -69,7 +69,7 @@ const WorkRow = memo(function WorkRow({ index, result, top, isPending, isSelecte
       <div role="gridcell" className="cell c-field dim">{field}</div>
       <Changing className="cell c-value" text={value} />
       <div role="gridcell" className="cell c-sure number">{(confidence * 100).toFixed(1)}<span className="dim"> %</span></div>
-      <Changing className="cell c-status" text={`${SIGNS[status]} ${status}`} status={status} />
+      <Changing className="cell c-status" text={`${SIGNS[status]} ${status === "pending" ? "to review" : status}`} status={status} />
       <div role="gridcell" className="cell c-who">
         {isFlagged && <span className="flag" title="flagged">⚑</span>}
         {who.map(({ id: person, name }) => <span key={person} className="chip" title={`${name} looks at this`}>{name.slice(0, 2)}</span>)}
