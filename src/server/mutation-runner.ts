@@ -148,13 +148,14 @@ export class MutationRunner {
       const position = replica.positionOf(source);
       const node = replica.table(channel)?.rows.get(key);
       const isRead = lastWrite === undefined || (position !== undefined && writer.covers(position, lastWrite));
-      return isUnchanged && isRead && exists === (node !== undefined) && this.#isSince(expected, node?.seq);
+      return isUnchanged && isRead && exists === (node !== undefined) && this.#isAsSeen(expected, row);
     };
     return { channel, key, position: replica.positionOf(source), isCurrent };
   }
 
-  #isSince(expected: { readonly epoch: string; readonly seq: number }, changedSeq: number | undefined): boolean {
-    return expected.epoch === this.#options.log.epoch && (changedSeq ?? 0) <= expected.seq;
+  #isAsSeen({ epoch, seq }: { readonly epoch: string; readonly seq: number }, { channel, key }: { readonly channel: string; readonly key: string }): boolean {
+    const { log, replica } = this.#options;
+    return epoch === log.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false;
   }
 
   /** The caller gets the row as it is now, if it may see it. */
@@ -227,7 +228,7 @@ export class MutationRunner {
     while (replica.seq < log.head) await new Promise<number>((resolve) => landings.wait({ kind: "seq", seq: log.head }, resolve));
     const node = replica.table(row.channel)?.rows.get(row.key);
     if (node !== undefined && ownWrites.has("memory", node.seq)) return;
-    if (!this.#isSince(expected, node?.seq)) throw this.#stale(prepared, node?.row);
+    if (!this.#isAsSeen(expected, row)) throw this.#stale(prepared, node?.row);
   }
 }
 

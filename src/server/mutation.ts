@@ -1,7 +1,7 @@
 /** How an application declares what clients may ask it to write. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TidemarkError } from "../std/errors.ts";
-import type { JsonValue, Row } from "../protocol/row.ts";
+import type { JsonValue } from "../protocol/row.ts";
 import type { TypedMutation } from "../protocol/typed-mutation.ts";
 import type { SqlTransaction } from "../sources/writer.ts";
 import type { Identity } from "./session.ts";
@@ -15,7 +15,7 @@ export interface MutationCall<I> {
 
 /** Writes to channels that this program declares, gathered for one commit. */
 export interface ChannelWrites {
-  upsert(channel: string, rows: Row | readonly Row[]): void;
+  upsert(channel: string, rows: object | readonly object[]): void;
   remove(channel: string, keys: string | readonly string[]): void;
 }
 

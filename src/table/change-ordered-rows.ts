@@ -192,6 +192,13 @@ export class ChangeOrderedRows {
     return true;
   }
 
+  /** Whether a key came, changed or left after `seq`. True as well where that has been forgotten. */
+  hasChangedSince(key: string, seq: number): boolean {
+    const node = this.get(key);
+    if (node !== undefined) return node.seq > seq;
+    return (this.#tombstones.get(key)?.seq ?? this.#floor) > seq;
+  }
+
   /** Undefined for a cursor below the floor: only a snapshot can answer that. */
   changesSince(cursor: number): Changes | undefined {
     if (cursor < this.#floor) return undefined;

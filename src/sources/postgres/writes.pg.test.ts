@@ -1,0 +1,192 @@
+/** Mutations on the oldest and the newest supported Postgres, and on PGlite: once, in order, found again, refused when stale. */
+import { PGlite } from "@electric-sql/pglite";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { hasPostgres, startPostgres, withClient, type PostgresServer, type PostgresVersion } from "../../../test/support/postgres-server.ts";
+import { silent } from "../../../test/support/silent.ts";
+import { createClient, MutationError } from "../../client/node.ts";
+import { mutation } from "../../index.ts";
+import { createTidemark } from "../../server/tidemark.ts";
+import { databaseOf, postgres } from "./index.ts";
+import { uninstall } from "./install.ts";
+
+const stops: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+});
+
+const input = z.object({ id: z.number(), value: z.string() });
+const row = ({ id }: { id: number }): { channel: string; key: string } => ({ channel: "items", key: String(id) });
+const mutations = {
+  items: {
+    set: mutation({ input, row, handler: async ({ input: { id, value }, tx }) => {
+      if (value === "refuse") throw new MutationError("REFUSED", "Not this.", { data: { id } });
+      const { rowCount } = await tx.query("UPDATE items SET value = $2 WHERE id = $1", [id, value]);
+      return { rowCount };
+    } }),
+    /** As ORMs do it: in a savepoint, so that the row's writer has a number of its own. */
+    setInSavepoint: mutation({ input, row, handler: async ({ input: { id, value }, tx }) => {
+      await tx.query("SAVEPOINT s");
+      await tx.query("UPDATE items SET value = $2 WHERE id = $1", [id, value]);
+      await tx.query("RELEASE SAVEPOINT s");
+    } }),
+    broken: mutation({ input: z.object({}), handler: async ({ tx }) => {
+      await tx.query("UPDATE items SET value = 'half done'");
+      await tx.query("SELECT 1 / 0");
+    } }),
+  },
+};
+
+async function serve(address: string | PGlite) {
+  const tidemark = createTidemark({ sources: [postgres(address, { tables: ["items"] })], mutations, logger: silent });
+  stops.push(() => tidemark.stop());
+  const { url } = await tidemark.listen({ port: 0 });
+  const client = createClient<Record<string, { rowType?: { id: number; value: string } }>, typeof mutations>({ url: `${url}/v2/stream`, backoff: { firstMs: 20, delaysMs: [20, 40, 80] } });
+  stops.push(() => client.close());
+  const view = client.live({ channel: "items" });
+  view.subscribe(() => {});
+  await expect.poll(() => view.getSnapshot().status).toBe("live");
+  const post = async (name: string, body: unknown) => {
+    const response = await fetch(`${url}/v2/mutations/${name}`, { method: "POST", body: JSON.stringify(body) });
+    return { status: response.status, ...((await response.json()) as { seq?: number; code?: string }) };
+  };
+  return { tidemark, url, client, view, post };
+}
+
+const SERVERS = ["13", "18", "PGlite"] as const;
+
+describe.each(SERVERS.filter((name) => name === "PGlite" || hasPostgres(Number(name) as PostgresVersion)))("mutations on %s", (name) => {
+  let server: PostgresServer | undefined;
+  let address: string | PGlite;
+  let sql: (text: string) => Promise<{ rows: Record<string, unknown>[] }>;
+  let count = 0;
+
+  beforeAll(async () => {
+    if (name !== "PGlite") server = await startPostgres(Number(name) as PostgresVersion);
+  });
+  afterAll(() => server?.remove());
+  beforeEach(async () => {
+    if (server === undefined) {
+      const pglite = await PGlite.create();
+      [address, sql] = [pglite, (text) => pglite.exec(text).then((results) => ({ rows: (results.at(-1)?.rows ?? []) as Record<string, unknown>[] }))];
+    } else {
+      const url = await server.createDatabase(`writes_${++count}`);
+      [address, sql] = [url, (text) => withClient(url, (client) => client.query(text)) as Promise<{ rows: Record<string, unknown>[] }>];
+    }
+    await sql("CREATE TABLE items (id int PRIMARY KEY, value text NOT NULL); INSERT INTO items VALUES (1, 'first'), (2, 'first')");
+  });
+
+  it("resolves with the rows at hand, also when nothing was changed", async () => {
+    const { client, view } = await serve(address);
+    expect(await client.mutate.items.set({ id: 1, value: "second" })).toEqual({ rowCount: 1 });
+    expect(view.row("1")).toEqual({ id: 1, value: "second" });
+    expect(await client.mutate.items.set({ id: 99, value: "nobody" })).toEqual({ rowCount: 0 });
+  });
+
+  it("runs an id once, across restarts of the server, and keeps refusals", async () => {
+    const first = await serve(address);
+    const write = { mutation_id: "the-only-one", input: { id: 1, value: "once" } };
+    const refused = { mutation_id: "never-this-one", input: { id: 1, value: "refuse" } };
+    expect(await first.post("items.set", write)).toMatchObject({ status: 200, value: { rowCount: 1 } });
+    expect(await first.post("items.set", refused)).toMatchObject({ status: 400, code: "REFUSED", data: { id: 1 } });
+    await sql("UPDATE items SET value = 'by another' WHERE id = 1");
+    await first.tidemark.stop();
+    const second = await serve(address);
+    expect(await second.post("items.set", write)).toMatchObject({ status: 200, value: { rowCount: 1 } });
+    expect(await second.post("items.set", refused)).toMatchObject({ status: 400, code: "REFUSED" });
+    expect(await second.post("items.set", { ...write, input: { id: 1, value: "twice" } })).toMatchObject({ status: 409, code: "MUTATION_CONFLICT" });
+    expect((await sql("SELECT value FROM items WHERE id = 1")).rows).toEqual([{ value: "by another" }]);
+  });
+
+  it("rolls back what failed, tells nothing of why, and the connection is good for the next", async () => {
+    const { post, client } = await serve(address);
+    const failed = await post("items.broken", { input: {} });
+    expect(failed).toMatchObject({ status: 500, code: "MUTATION_FAILED" });
+    expect(JSON.stringify(failed)).not.toContain("zero");
+    expect((await sql("SELECT DISTINCT value FROM items")).rows).toEqual([{ value: "first" }]);
+    expect(await client.mutate.items.set({ id: 2, value: "next" })).toEqual({ rowCount: 1 });
+  });
+
+  it("refuses what others changed after the position that was seen, read or not, and returns the row", async () => {
+    const { client, view } = await serve(address);
+    const seen = view.getSnapshot().seq;
+    await sql("UPDATE items SET value = 'theirs' WHERE id = 1");
+    // At once: the reader may not have read it yet.
+    await expect(client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: seen })).rejects.toMatchObject({ code: "STALE_WRITE", row: { id: 1, value: "theirs" } });
+    await expect.poll(() => view.row("1")).toEqual({ id: 1, value: "theirs" });
+    await expect(client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: seen })).rejects.toMatchObject({ code: "STALE_WRITE" });
+    // Seen by now. One's own writes in between are no surprise.
+    const now = client.position?.seq ?? 0;
+    const [a, b] = [client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: now }), client.mutate.items.set({ id: 1, value: "mine again" }, { expectedSeq: now })];
+    expect(await Promise.all([a, b])).toEqual([{ rowCount: 1 }, { rowCount: 1 }]);
+    await sql("DELETE FROM items WHERE id = 2");
+    await expect(client.mutate.items.set({ id: 2, value: "gone" }, { expectedSeq: now })).rejects.toMatchObject({ code: "STALE_WRITE", row: null });
+  });
+
+  it("finds a change that was made in a savepoint, too", async () => {
+    const { client, view, post } = await serve(address);
+    const seen = view.getSnapshot().seq;
+    expect(await post("items.setInSavepoint", { input: { id: 1, value: "theirs" } })).toMatchObject({ status: 200 });
+    await expect(client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: seen })).rejects.toMatchObject({ code: "STALE_WRITE", row: { id: 1, value: "theirs" } });
+  });
+
+  it("lets the application's own transaction join in, also one that changes nothing", async () => {
+    const { tidemark, client, view } = await serve(address);
+    const run = async (text: string): Promise<{ position: string }> => {
+      if (typeof address !== "string") return { position: await address.transaction(async (tx) => { await tx.query(text); return tidemark.position(tx); }) };
+      return withClient(address, async (own) => {
+        await own.query("BEGIN");
+        await own.query(text);
+        const position = await tidemark.position(own);
+        await own.query("COMMIT");
+        return { position };
+      });
+    };
+    const { position } = await client.write({ run: () => run("UPDATE items SET value = 'own way' WHERE id = 1"), optimistic: { channel: "items", key: "1", set: { value: "own way" } } });
+    expect(position).toMatch(/^postgres:\d+$/);
+    expect(view.row("1")).toEqual({ id: 1, value: "own way" });
+    // It changed nothing that anyone sees.
+    await client.write({ run: () => run("UPDATE items SET value = value WHERE false") });
+    expect(client.pendingWrites.getSnapshot()).toEqual([]);
+  });
+
+  it("brings an installation of the version before up to date, and uninstalls without a trace", async () => {
+    const first = await serve(address);
+    await first.tidemark.stop();
+    await sql("DROP FUNCTION tidemark.position(); DROP TABLE tidemark.mutation; COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 1. Remove with: tidemark uninstall'");
+    const second = await serve(address);
+    expect(await second.client.mutate.items.set({ id: 1, value: "newer" })).toEqual({ rowCount: 1 });
+    await second.tidemark.stop();
+    const session = await databaseOf(address).connect();
+    await uninstall(session, 1_000);
+    await session.close();
+    expect((await sql("SELECT 1 AS one FROM pg_namespace WHERE nspname = 'tidemark'")).rows).toEqual([]);
+  });
+
+  it.skipIf(name === "PGlite")("lets the application's own role mark its transaction, and do nothing else there", async () => {
+    const { tidemark, url } = await serve(address);
+    await sql("DROP ROLE IF EXISTS app; CREATE ROLE app LOGIN; GRANT SELECT, UPDATE ON items TO app");
+    const own = String(address).replace("postgres://postgres@", "postgres://app@");
+    const position = await withClient(own, async (app) => {
+      await app.query("BEGIN");
+      await app.query("UPDATE items SET value = 'by the app' WHERE id = 1");
+      const marked = await tidemark.position(app);
+      await app.query("COMMIT");
+      for (const text of ["SELECT * FROM tidemark.mutation", "INSERT INTO tidemark.outbox VALUES ('1', 0, NULL, 0)", "SELECT setval('tidemark.lease', 0)", "CREATE TABLE tidemark.own (id int)"]) {
+        await expect(app.query(text), text).rejects.toMatchObject({ code: "42501" });
+      }
+      return marked;
+    });
+    const response = await fetch(`${url}/v2/landed`, { method: "POST", body: JSON.stringify({ position }) });
+    expect(await response.json()).toMatchObject({ seq: expect.any(Number) });
+  });
+
+  it.skipIf(name === "PGlite")("tries on by itself while the database is away, in order", async () => {
+    const { client, view } = await serve(address);
+    await server?.stopServer("immediate");
+    const writes = ["a", "b", "c"].map((value) => client.mutate.items.set({ id: 1, value }));
+    await server?.startServer();
+    expect(await Promise.all(writes)).toEqual([{ rowCount: 1 }, { rowCount: 1 }, { rowCount: 1 }]);
+    await expect.poll(() => view.row("1"), { timeout: 20_000 }).toEqual({ id: 1, value: "c" });
+  });
+});
