@@ -35,6 +35,8 @@ const followed = new WeakMap<AnyQuery, Followed>();
 interface Followed {
   readonly view: LiveView<Row>;
   readonly isLive: () => boolean;
+  /** The rows that the entry holds. */
+  told: readonly Row[] | undefined;
 }
 
 /**
@@ -60,8 +62,9 @@ export function liveQueryOptions<C extends ClientChannels, M extends MutationTre
     queryFn: async ({ client: cache, signal }) => {
       const entry = cache.getQueryCache().find({ queryKey, exact: true }) as AnyQuery | undefined;
       if (entry === undefined) throw new TidemarkError("INTERNAL", "The cache has no entry for its own query.");
-      const { view } = follow(client as unknown as TidemarkClient, cache, entry, query as unknown as Query & { channel: string }, shape as (rows: readonly Row[], entry: unknown) => unknown);
-      const snapshot = await firstOf(client as unknown as TidemarkClient, view, signal);
+      const own = follow(client as unknown as TidemarkClient, cache, entry, query as unknown as Query & { channel: string }, shape as (rows: readonly Row[], entry: unknown) => unknown);
+      const snapshot = await firstOf(client as unknown as TidemarkClient, own.view, signal);
+      own.told = snapshot?.rows;
       if (snapshot?.status === "refused") throw new TidemarkError((snapshot.error?.code ?? "INTERNAL") as ErrorCode, snapshot.error?.message ?? "The server refused the query.");
       const rows = snapshot?.rows ?? (await client.fetch<N>(query, { signal })).rows;
       return shape(rows as readonly Row[], cache.getQueryData<D>(queryKey));
@@ -78,13 +81,17 @@ function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, que
     const { status } = view.getSnapshot();
     return status === "live" || status === "catching_up";
   };
-  let told: readonly Row[] | undefined;
+  const own: Followed = { view, isLive, told: undefined };
+  followed.set(entry, own);
   const push = (): void => {
     const { rows, status } = view.getSnapshot();
     // News about freshness alone leaves the entry as it is; while cut off, what was fetched may be newer.
     if (status === "loading" || status === "refused" || status === "stale") return;
-    if (told !== undefined && told.length === rows.length && rows.every((row, index) => row === told?.[index])) return;
-    told = rows;
+    // The first rows come as the answer to the fetch that began it.
+    if (entry.state.data === undefined && entry.state.fetchStatus === "fetching") return;
+    const { told } = own;
+    if (told !== undefined && told.length === rows.length && rows.every((row, index) => row === told[index])) return;
+    own.told = rows;
     cache.setQueryData(entry.queryKey, shape(rows, entry.state.data));
   };
   const stop = view.subscribe(push);
@@ -94,8 +101,6 @@ function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, que
     stop();
     followed.delete(entry);
   });
-  const own = { view, isLive };
-  followed.set(entry, own);
   return own;
 }
 
