@@ -42,6 +42,18 @@ const sources: readonly Source[] = readdirSync(src, { recursive: true, encoding:
     return { path, layer: path.split("/")[0] as string, text, imports };
   });
 
+describe("the examples", () => {
+  it("use the package's doors, the shared parts of pages, and nothing else of ours", () => {
+    const root = fileURLToPath(new URL("../examples", import.meta.url));
+    const ui = fileURLToPath(new URL("../ui", import.meta.url));
+    const wrong = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((path) => /\.tsx?$/.test(path)).flatMap((path) => {
+      const text = readFileSync(join(root, path), "utf8");
+      return [...text.matchAll(/(?:from|import)\s*\(?"(\.[^"]+)"/g)].map((match) => resolve(root, dirname(path), match[1] as string)).filter((target) => !target.startsWith(`${root}/`) && !target.startsWith(`${ui}/`)).map((target) => `${path} imports ${target}`);
+    });
+    expect(wrong).toEqual([]);
+  });
+});
+
 describe("the source tree", () => {
   it("imports one way between layers", () => {
     const wrong = sources.flatMap(({ path, layer, imports }) => {
