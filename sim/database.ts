@@ -26,6 +26,7 @@ export class SimDatabase {
   readonly #faults: FaultCounts;
   readonly #rows = new Map<string, Row>();
   readonly #writes = new Map<string, number>();
+  readonly #writesOf = new Map<string, number[]>();
   readonly #history = new Map<string, Version[]>();
   readonly #mutations = new Map<string, Recorded>();
   /** Keys that changed and have not been read. */
@@ -74,7 +75,7 @@ export class SimDatabase {
   writer(clock: ActorClock): Writer {
     return {
       run: (call) => this.#run(call, clock),
-      covers: (position, write) => Number(write) <= Number(position),
+      covers: (position) => (write) => Number(write) <= Number(position),
       isWrite: (text) => /^\d+$/.test(text),
       mark: () => {
         this.#isMarked = true;
@@ -102,9 +103,10 @@ export class SimDatabase {
     const transaction = transactionOn(changes, (key) => (changes.has(key) ? changes.get(key) : this.#rows.get(key)));
     if (guard !== undefined) {
       const last = this.#writes.get(guard.key);
-      const isUnchanged = guard.position !== undefined && (last ?? 0) <= Number(guard.position);
+      const since = guard.position;
+      const writesSince = since === undefined ? undefined : (this.#writesOf.get(guard.key) ?? []).filter((write) => write > Number(since)).map(String);
       const row = this.#rows.get(guard.key);
-      if (!guard.isCurrent({ exists: row !== undefined, lastWrite: row === undefined ? undefined : String(last), isUnchanged })) return { kind: "stale", row };
+      if (!guard.isCurrent({ exists: row !== undefined, lastWrite: row === undefined ? undefined : String(last), writesSince })) return { kind: "stale", row };
     }
     try {
       value = await run(transaction);
@@ -129,6 +131,7 @@ export class SimDatabase {
       if (row === undefined) this.#rows.delete(key);
       else this.#rows.set(key, row);
       this.#writes.set(key, write);
+      this.#writesOf.set(key, [...(this.#writesOf.get(key) ?? []), write]);
       this.#unread.add(key);
       const history = this.#history.get(key) ?? [];
       this.#history.set(key, history);

@@ -64,7 +64,7 @@ class OrderedPage implements Page {
 
   #settle(): void {
     const at = { epoch: "e", seq: this.#base.seq };
-    this.#writes.settle(at, [{ channel: CHANNEL, at }]);
+    this.#writes.settle(at, [at]);
   }
 }
 

@@ -254,7 +254,13 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #show(): void {
     const commit = this.#waiting;
     this.#waiting = undefined;
-    if (commit !== undefined) this.#apply(commit);
+    if (commit === undefined || this.#isStopped) return;
+    try {
+      this.#apply(commit);
+    } finally {
+      // Whatever went wrong with it, the next one comes.
+      this.#host.post({ kind: "ack" });
+    }
   }
 
   /** A commit that waits to be shown, as a hidden page's does for long, loses its rows as well. */
@@ -270,7 +276,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   }
 
   #apply({ views, turns, position, results }: Commit): void {
-    if (this.#isStopped) return;
     const startMs = this.#clock.monotonic();
     if (views.some(({ isForgotten }) => isForgotten === true)) this.#details.forget();
     const changed = this.#views.apply(position, views);
@@ -281,7 +286,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     for (const core of changed) core.notify();
     this.#settleWrites(results.length > 0);
     this.#ui.noteCommit(turns, this.#clock.monotonic() - startMs);
-    this.#host.post({ kind: "ack" });
   }
 
   /** Whoever waits for a write hears of it after every view has shown it. */

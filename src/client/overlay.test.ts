@@ -73,6 +73,16 @@ describe("an overlay", () => {
     expect(layer.row("b")).toBe(over([]).row("b"));
   });
 
+  it("keeps the columns that were asked for where the channel declares none", () => {
+    const overlay = new Overlay({ channel: "c", columns: ["text"] });
+    const shape: ViewShape = { key: ["id"], columns: [], order_by: [], isLimited: false };
+    const base = new OrderedRows();
+    base.configure(shape);
+    base.apply({ upserts: [{ id: "n", text: "old" }], removes: [] });
+    overlay.configure(shape);
+    expect(overlay.over(base, [patch("n", { set: { text: "new", secret: 1 } })], () => undefined).row("n")).toEqual({ id: "n", text: "new" });
+  });
+
   it("sets nothing on a row that others have removed", () => {
     const { base, over } = view({}, ROWS);
     base.apply({ upserts: [], removes: ["a"] });

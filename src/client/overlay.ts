@@ -44,8 +44,10 @@ export class Overlay {
   configure({ columns, key, order_by, isLimited }: ViewShape): void {
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     const isProjected = this.#query.columns !== undefined;
-    this.#columns = isProjected ? new Set([...types.keys(), ...key]) : undefined;
-    const context: WhereContext = { typeOf: (name) => types.get(name) ?? (isProjected ? undefined : "any"), columnNames: [] };
+    // A channel that declares no columns tells none of those that it sends.
+    const sent = types.size > 0 ? [...types.keys()] : [...(this.#query.columns ?? []), ...order_by.map(({ column }) => column)];
+    this.#columns = isProjected ? new Set([...sent, ...key]) : undefined;
+    const context: WhereContext = { typeOf: (name) => types.get(name) ?? (this.#columns?.has(name) === false ? undefined : "any"), columnNames: [] };
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, { ...context, typeOf: (name) => types.get(name) ?? "any" }) : undefined;
     this.#matches = matcherOf(this.#query, context);
     this.#merged = new Map();

@@ -5,7 +5,7 @@
 import type { Cancel, Clock } from "../std/clock.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
-import { ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
+import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import type { PendingWrites } from "./pending-writes.ts";
 import type { Position, ToEngine, ViewNews } from "./port.ts";
 import type { RowChanges } from "./staged-rows.ts";
@@ -96,7 +96,8 @@ export class PageViews {
   tellFollowers(views: readonly ViewNews[]): void {
     for (const { id, rows } of views) {
       if (rows === undefined) continue;
-      for (const follower of this.#opened.get(id)?.followers ?? []) follower(rows);
+      // What one does with them must not keep the others from hearing.
+      callAll([...(this.#opened.get(id)?.followers ?? [])].map((follower) => () => follower(rows)));
     }
   }
 
@@ -110,8 +111,8 @@ export class PageViews {
   }
 
   /** Where each view stands, for what waits until all of them hold it. */
-  get standings(): readonly { readonly channel: string; readonly at: Position | undefined }[] {
-    return [...this.#opened.values()].map((core) => ({ channel: core.query.channel, at: core.at(this.#position) }));
+  get standings(): readonly (Position | undefined)[] {
+    return Array.from(this.#opened.values(), (core) => core.at(this.#position));
   }
 
   setDoubt(reason: string | undefined): void {

@@ -10,7 +10,7 @@ import type { MutationTree, TypedMutation } from "../protocol/typed-mutation.ts"
 import { PendingWrites, type PendingWrite } from "./pending-writes.ts";
 import type { Position, WriteRequest, WriteResult } from "./port.ts";
 import type { RowPatch } from "./row-patch.ts";
-import { checkSize } from "./write-sender.ts";
+import { checkSize } from "./write-message.ts";
 
 /** What a write is expected to do, as a pure function of its input. */
 export type OptimisticFunction<I> = (input: I) => RowPatch | readonly RowPatch[];
@@ -23,8 +23,11 @@ export type Optimistic<M> = {
 export interface MutateOptions {
   /** In place of the declared function: what this call is expected to do. */
   readonly optimistic?: RowPatch | readonly RowPatch[];
-  /** Refuse the write with `STALE_WRITE` if its row has changed after this position, as `view.getSnapshot().seq`. */
-  readonly expectedSeq?: number;
+  /**
+   * Refuse the write with `STALE_WRITE` if its row has changed after this position: `client.position` as it
+   * was when the row was seen; a number counts in the history that the page is in now.
+   */
+  readonly expectedSeq?: number | Position;
 }
 
 /**
@@ -77,8 +80,11 @@ export class PageWrites {
   calls(path: readonly string[] = []): unknown {
     const call = (input: unknown, options?: MutateOptions): Promise<unknown> => this.#mutate(path.join("."), input, options);
     return new Proxy(call, {
-      // Not a promise: `await client.mutate` must not call it.
-      get: (_target, name) => (typeof name !== "string" || (path.length === 0 && name === "then") ? undefined : this.calls([...path, name])),
+      get: (target, name) => {
+        // Neither a promise nor JSON, at any depth: who looks for these must not make a write.
+        if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
+        return name in Function.prototype ? Reflect.get(target, name) : this.calls([...path, name]);
+      },
     });
   }
 
@@ -87,25 +93,27 @@ export class PageWrites {
     const { random, post, headers, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
     const landed = this.pending.begin({ id, name, input: undefined, patches: listOf(optimistic), phase: "running" });
+    // Refused before it began: then nothing is made either.
+    if (!this.pending.has(id)) await landed;
+    landed.catch(() => {});
     onChange();
     let answer: A;
     try {
-      answer = await Promise.race([run(), landed.then(() => new Promise<never>(() => {}))]);
+      answer = await run();
+      const where = position(answer);
+      if (where === undefined) this.pending.end(id);
+      else {
+        this.pending.answered(id);
+        post({ id, position: where, headers: headers() });
+      }
     } catch (error) {
       this.pending.end(id);
       onChange();
       throw error;
     }
-    const where = position(answer);
-    if (where === undefined) {
-      this.pending.end(id);
-      onChange();
-      return answer;
-    }
-    this.pending.answered(id);
+    const isAwaited = this.pending.has(id);
     onChange();
-    post({ id, position: where, headers: headers() });
-    await landed;
+    if (isAwaited) await landed;
     return answer;
   }
 
@@ -119,7 +127,7 @@ export class PageWrites {
     const { random, post, headers, position, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
     try {
-      const expected = expectedSeq === undefined ? undefined : { epoch: position()?.epoch ?? "", seq: expectedSeq };
+      const expected = typeof expectedSeq === "number" ? { epoch: position()?.epoch ?? "", seq: expectedSeq } : expectedSeq;
       // What the caller does with its object later must not change what is sent.
       const own: unknown = input === undefined ? undefined : JSON.parse(JSON.stringify(input));
       const request: WriteRequest = { id, name, input: own, headers: headers(), ...(expected !== undefined && { expected }) };

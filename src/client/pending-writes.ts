@@ -55,6 +55,7 @@ export class PendingWrites {
   #histories: string[] = [];
   /** Histories that were forgotten, so that counts go on rising. */
   #forgotten = 0;
+  #isStopped = false;
   #snapshot: readonly PendingWrite[] | undefined;
 
   constructor(clock: Clock) {
@@ -77,6 +78,7 @@ export class PendingWrites {
 
   /** Resolves with what the server returned, in the commit that holds the write. */
   begin({ id, name, input, patches, phase }: Begin): Promise<JsonValue | undefined> {
+    if (this.#isStopped) return Promise.reject(new TidemarkError("STOPPED", "The client was closed. The write was not made."));
     if (this.#entries.size >= PENDING_MAX) {
       return Promise.reject(new TidemarkError("TOO_MANY_MUTATIONS", `${PENDING_MAX} writes are pending already. This one was not made; try again when some have landed.`));
     }
@@ -140,22 +142,21 @@ export class PendingWrites {
     return found;
   }
 
-  /** Forgets what every view holds, and tells those who wait for what the page stands behind. */
-  settle(page: Position | undefined, views: readonly { readonly channel: string; readonly at: Position | undefined }[]): void {
+  /** Forgets what every view holds, and tells those who wait for it. `views`: where each stands. */
+  settle(page: Position | undefined, views: readonly (Position | undefined)[]): void {
     const held = new Set<string>();
     for (const [id, entry] of this.#entries) {
       const { landed, patches } = entry;
-      const isOver = landed !== undefined && page !== undefined && !this.#isBehind(page, landed);
+      const isOver = landed !== undefined && page !== undefined && !this.#isBehind(page, landed) && !views.some((at) => at !== undefined && this.#isBehind(at, landed));
       if (isOver) entry.resolve(undefined);
-      const isHeldBack = (patch: RowPatch): boolean =>
-        held.has(rowName(patch)) || views.some(({ channel, at }) => landed !== undefined && at !== undefined && channel === patch.channel && this.#isBehind(at, landed));
-      if (isOver && !patches.some(isHeldBack)) this.end(id);
+      if (isOver && !patches.some((patch) => held.has(rowName(patch)))) this.end(id);
       else for (const patch of patches) held.add(rowName(patch));
     }
   }
 
   /** Nothing more comes. */
   stop(): void {
+    this.#isStopped = true;
     const error = new TidemarkError("STOPPED", "The client was closed before the write came through. It may have been made.");
     for (const id of this.#entries.keys()) this.fail(id, error);
   }

@@ -360,7 +360,7 @@ export class StreamEngine {
   #publish(): void {
     if (this.#isPageBusy) return;
     const views = [...this.#views.values()].filter(({ hasNews }) => hasNews).map((view) => view.takeNews());
-    if (views.length > 0 || this.#writes?.hasResults === true) {
+    if (views.length > 0 || this.#writes?.hasNews(this.#position) === true) {
       this.#isPageBusy = true;
       const turns = this.#turnsSinceCommit;
       this.#turnsSinceCommit = 0;

@@ -5,12 +5,12 @@
  * Retains what has not been answered; the page bounds how many that are.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
-import { TidemarkError } from "../std/errors.ts";
 import type { Mutate } from "../protocol/messages/mutate.ts";
 import type { MutationResult } from "../protocol/messages/mutation-result.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { HttpScheduler } from "./http-scheduler.ts";
 import type { Position, WriteRequest, WriteResult } from "./port.ts";
+import { messageOf } from "./write-message.ts";
 
 export interface WriteSenderOptions {
   readonly clock: Clock;
@@ -28,7 +28,7 @@ export interface WriteSenderOptions {
 
 interface Entry {
   readonly request: WriteRequest;
-  /** It may have reached a server: since when. */
+  /** It may have reached a server: since when, by the wall clock, which goes on while the machine sleeps. */
   firstSentMs: number | undefined;
   /** When it was sent over the present connection. */
   sentMs: number | undefined;
@@ -50,6 +50,8 @@ export class WriteSender {
   /** Results of the turn that is coming; and those that the page has not been told. */
   #staged: MutationResult[] = [];
   #results: WriteResult[] = [];
+  /** The furthest place that HTTP told of and the stream has not reached. */
+  #awaited: Position | undefined;
   #isPosting = false;
   #retry: Cancel | undefined;
 
@@ -78,10 +80,16 @@ export class WriteSender {
   /** With each heartbeat: what was lost without the connection being lost is said again, and what is too old is given up. */
   beat(): void {
     const nowMs = this.#options.clock.monotonic();
-    for (const [id, { firstSentMs, sentMs }] of this.#entries) {
-      if (firstSentMs !== undefined && nowMs - firstSentMs > RESEND_MS_MAX) {
-        this.#answer({ id, error: { code: "OUTCOME_UNKNOWN", message: "No answer has come for half a day. Look whether the write was made before making it again." } });
-      } else if (sentMs !== undefined && nowMs - sentMs > ANSWER_MS_MAX) return this.opened();
+    for (const { sentMs } of this.#entries.values()) if (sentMs !== undefined && nowMs - sentMs > ANSWER_MS_MAX) return this.opened();
+    this.#sendNext();
+  }
+
+  /** What is too old is given up: the server may have forgotten that it was made. */
+  #giveUp(): void {
+    const nowMs = this.#options.clock.now();
+    for (const [id, { firstSentMs }] of this.#entries) {
+      if (firstSentMs === undefined || nowMs - firstSentMs <= RESEND_MS_MAX) continue;
+      this.#answer({ id, error: { code: "OUTCOME_UNKNOWN", message: "No answer has come for half a day. Look whether the write was made before making it again." } });
     }
   }
 
@@ -89,7 +97,10 @@ export class WriteSender {
   receive(message: MutationResult): void {
     const { mutation_id: id, error } = message;
     if (error === undefined) this.#staged.push(message);
-    else if (this.#entries.has(id)) this.#answer({ id, error });
+    else if (this.#entries.has(id)) {
+      this.#answer({ id, error });
+      this.#sendNext();
+    }
   }
 
   /** The turn is whole. What was answered before is passed over. */
@@ -122,8 +133,12 @@ export class WriteSender {
     this.#staged = [];
   }
 
-  get hasResults(): boolean {
-    return this.#results.length > 0;
+  /** There is something to tell, or the stream has come to where a write landed that HTTP told of. */
+  hasNews(position: Position | undefined): boolean {
+    const awaited = this.#awaited;
+    const hasReached = awaited !== undefined && position !== undefined && (position.epoch !== awaited.epoch || position.seq >= awaited.seq);
+    if (hasReached) this.#awaited = undefined;
+    return hasReached || this.#results.length > 0;
   }
 
   takeResults(): readonly WriteResult[] {
@@ -137,6 +152,7 @@ export class WriteSender {
 
   #sendNext(): void {
     const way = this.#options.way();
+    if (way !== undefined) this.#giveUp();
     if (way === "poll") void this.#post();
     if (way !== "stream") return;
     let inFlight = 0;
@@ -151,7 +167,7 @@ export class WriteSender {
 
   #note(entry: Entry): void {
     entry.sentMs = this.#options.clock.monotonic();
-    entry.firstSentMs ??= entry.sentMs;
+    entry.firstSentMs ??= this.#options.clock.now();
   }
 
   /** One after another, so that they arrive in order. */
@@ -166,6 +182,7 @@ export class WriteSender {
         this.#retry = this.#options.clock.after(HTTP_RETRY_MS, () => this.#sendNext());
         break;
       }
+      this.#awaited = result.landed ?? this.#awaited;
       if (this.#entries.has(entry.request.id)) this.#answer(result);
     }
     this.#isPosting = false;
@@ -198,20 +215,4 @@ export class WriteSender {
       return undefined;
     }
   }
-}
-
-function messageOf({ id, name, input, expected, position }: WriteRequest): Mutate {
-  return {
-    op: "MUTATE",
-    mutation_id: id,
-    ...(position !== undefined ? { position } : { name: name ?? "", input }),
-    ...(expected !== undefined && { expected_seq: expected.seq, epoch: expected.epoch }),
-  };
-}
-
-/** A frame that is larger than the server takes would close the connection, again and again. @throws TidemarkError `BAD_OPTION` */
-export function checkSize(request: WriteRequest, bytesMax: number): void {
-  const bytes = JSON.stringify(messageOf(request)).length * 3;
-  if (bytes <= bytesMax || new TextEncoder().encode(JSON.stringify(messageOf(request))).length <= bytesMax) return;
-  throw new TidemarkError("BAD_OPTION", `The mutation's input is larger than ${bytesMax} bytes, which is as much as one frame takes.`);
 }

@@ -109,16 +109,50 @@ describe("client.mutate", () => {
     const written = Array.from({ length: PENDING_MAX + 1 }, (_, index) => client.mutate.trades.put(trade(`t${index}`, "BTC", 1)));
     await expect(written.at(-1)).rejects.toMatchObject({ code: "TOO_MANY_MUTATIONS" });
     expect(client.pendingWrites.getSnapshot()).toHaveLength(PENDING_MAX);
+    // An endpoint is not called either.
+    let wasCalled = false;
+    await expect(client.write({ run: () => { wasCalled = true; return Promise.resolve({}); } })).rejects.toMatchObject({ code: "TOO_MANY_MUTATIONS" });
+    expect(wasCalled).toBe(false);
     await expect(client.mutate.trades.put(trade("x".repeat(70_000), "BTC", 1))).rejects.toMatchObject({ code: "BAD_OPTION" });
     const ends = Promise.allSettled(written);
     client.close();
     expect(new Set((await ends).slice(0, -1).map((end) => (end.status === "rejected" ? (end.reason as { code: string }).code : "")))).toEqual(new Set(["STOPPED"]));
+    await expect(client.mutate.trades.put(trade("late", "BTC", 1))).rejects.toMatchObject({ code: "STOPPED" });
   });
 
-  it("resolves without any view, and is no promise itself", async () => {
+  it("sends what waits when those before it were refused", async () => {
     const { client } = await serve();
+    const written = Array.from({ length: 80 }, (_, index) => client.mutate.trades.put(trade(`t${index}`, "BTC", index < 60 ? -1 : 1)));
+    const ends = await Promise.allSettled(written);
+    expect([ends.filter(({ status }) => status === "rejected").length, client.pendingWrites.getSnapshot()]).toEqual([60, []]);
+  });
+
+  it("is not stopped by someone who follows rows and throws", async () => {
+    const { client } = await serve();
+    const thrown: unknown[] = [];
+    const onThrown = (error: unknown): void => void thrown.push(error);
+    process.on("uncaughtException", onThrown);
+    atEnd(() => process.off("uncaughtException", onThrown));
+    const view = client.live({ channel: "trades" });
+    view.subscribe(() => {});
+    view.follow(({ upserts }) => {
+      if (upserts.length > 0) throw new Error("not mine");
+    });
+    for (const price of [1, 2]) await client.mutate.trades.put(trade("a", "BTC", price));
+    expect(view.row("a")).toEqual(trade("a", "BTC", 2));
+    expect(thrown.map(String)).toEqual(["Error: not mine", "Error: not mine"]);
+  });
+
+  it.each<readonly CarrierName[]>([["websocket"], ["long-poll"], ["poll"]])("resolves without any view over %s, and is neither a promise nor JSON itself", async (carrier) => {
+    const { client } = await serve({ carriers: [carrier] });
+    client.connect();
     expect(await client.mutate.trades.put(trade("a", "BTC", 4))).toBe(8);
-    expect(await Promise.resolve(client.mutate)).toBe(client.mutate);
+    const { mutate } = client;
+    expect([await Promise.resolve(mutate), await Promise.resolve(mutate.trades)]).toHaveLength(2);
+    const bound = mutate.trades.put.bind(undefined) as unknown as typeof mutate.trades.put;
+    expect(await bound(trade("a", "BTC", 5))).toBe(10);
+    expect(JSON.stringify({ mutate })).toBe("{}");
+    expect(client.pendingWrites.getSnapshot()).toEqual([]);
   });
 });
 

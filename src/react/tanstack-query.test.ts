@@ -1,5 +1,6 @@
 /** Live views as cache entries, without React: an observer of the library's core, a real server. */
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
+import { WebSocket } from "ws";
 import { afterEach, describe, expect, it } from "vitest";
 import { silent } from "../../test/support/silent.ts";
 import { atEnd, startTrades, stopAll, trade, tradeChannels, type Trade } from "../../test/support/trades-server.ts";
@@ -93,6 +94,53 @@ describe("liveQueryOptions", () => {
     await expect.poll(() => observer.getCurrentResult().data).toEqual([trade("a", "BTC", 2)]);
     await expect.poll(isStale).toBe(false);
     expect(statuses.has("pending") && statuses.has("error")).toBe(false);
+  });
+
+  it("does not let a late answer over HTTP go over what the stream has brought", async () => {
+    const server = await startTrades();
+    const trades = server.tidemark.channel("trades");
+    await trades.upsert(trade("a", "BTC", 1));
+    let answer = (): void => {};
+    const held = new Promise<void>((resolve) => { answer = resolve; });
+    const sockets: { fail(): void }[] = [];
+    const client = createClient<{ trades: TypedChannel<Trade> }>({
+      url: server.stream, carriers: ["websocket"], backoff: { firstMs: 200, delaysMs: [200] },
+      WebSocket: class extends WebSocket { constructor(url: string) { super(url); sockets.push({ fail: () => this.terminate() }); } } as never,
+      fetch: async (url, init) => {
+        const response = await fetch(url, init);
+        const body = await response.text();
+        await held;
+        return new Response(body, { status: response.status });
+      },
+    });
+    const cache = new QueryClient();
+    const observer = new QueryObserver(cache, liveQueryOptions(client, BTC));
+    atEnd(() => {
+      cache.clear();
+      client.close();
+    });
+    atEnd(observer.subscribe(() => {}));
+    await expect.poll(() => observer.getCurrentResult().data).toHaveLength(1);
+    sockets.at(-1)?.fail();
+    await expect.poll(() => observer.getCurrentResult().isStale).toBe(true);
+    const refetched = observer.refetch();
+    await trades.upsert(trade("a", "BTC", 3));
+    await expect.poll(() => observer.getCurrentResult().data).toEqual([trade("a", "BTC", 3)]);
+    answer();
+    await refetched;
+    expect(observer.getCurrentResult().data).toEqual([trade("a", "BTC", 3)]);
+  });
+
+  it("shows what the page itself writes while the stream is down", async () => {
+    const { client, cache, tidemark, trades } = await serve();
+    await trades.upsert(trade("a", "BTC", 1));
+    const observer = new QueryObserver(cache, { ...liveQueryOptions(client, BTC), retry: false });
+    atEnd(observer.subscribe(() => {}));
+    await expect.poll(() => observer.getCurrentResult().data).toHaveLength(1);
+    await tidemark.stop();
+    await expect.poll(() => client.connection.getSnapshot().state.kind).toBe("waiting");
+    void client.write({ run: () => new Promise(() => {}), optimistic: { channel: "trades", key: "a", set: { price: 9 } } }).catch(() => {});
+    expect(observer.getCurrentResult().data).toEqual([trade("a", "BTC", 9)]);
   });
 
   it("fills from HTTP where the stream does not get through", async () => {

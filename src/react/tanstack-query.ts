@@ -64,10 +64,11 @@ export function liveQueryOptions<C extends ClientChannels, M extends MutationTre
       if (entry === undefined) throw new TidemarkError("INTERNAL", "The cache has no entry for its own query.");
       const own = follow(client as unknown as TidemarkClient, cache, entry, query as unknown as Query & { channel: string }, shape as (rows: readonly Row[], entry: unknown) => unknown);
       const snapshot = await firstOf(client as unknown as TidemarkClient, own.view, signal);
-      own.told = snapshot?.rows;
       if (snapshot?.status === "refused") throw new TidemarkError((snapshot.error?.code ?? "INTERNAL") as ErrorCode, snapshot.error?.message ?? "The server refused the query.");
-      const rows = snapshot?.rows ?? (await client.fetch<N>(query, { signal })).rows;
-      return shape(rows as readonly Row[], cache.getQueryData<D>(queryKey));
+      const fetched = snapshot === undefined ? ((await client.fetch<N>(query, { signal })).rows as unknown as readonly Row[]) : snapshot.rows;
+      // The stream may have come back while the answer was on its way: then it knows better.
+      own.told = own.isLive() ? own.view.getSnapshot().rows : fetched;
+      return shape(own.told, cache.getQueryData<D>(queryKey));
     },
   };
 }
@@ -83,10 +84,20 @@ function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, que
   };
   const own: Followed = { view, isLive, told: undefined };
   followed.set(entry, own);
+  let wasLive = false;
+  let shown: readonly Row[] | undefined;
   const push = (): void => {
     const { rows, status } = view.getSnapshot();
-    // News about freshness alone leaves the entry as it is; while cut off, what was fetched may be newer.
-    if (status === "loading" || status === "refused" || status === "stale") return;
+    if (isLive() !== wasLive) {
+      wasLive = !wasLive;
+      // Observers look again at whether it is stale, and when to fetch.
+      entry.setState({ ...entry.state });
+    }
+    if (status === "loading" || status === "refused") return;
+    // While cut off, what was fetched may be newer: only what this page itself writes is news then.
+    const isNews = shown === undefined || shown.length !== rows.length || rows.some((row, index) => row !== shown?.[index]);
+    shown = rows;
+    if (status === "stale" && !isNews) return;
     // The first rows come as the answer to the fetch that began it.
     if (entry.state.data === undefined && entry.state.fetchStatus === "fetching") return;
     const { told } = own;

@@ -163,6 +163,7 @@ export class Gateway {
     const { tokens, seating, desk, clock } = this.#options;
     const mark = tokens.markOf(identity);
     tokens.revoke(mark);
+    desk.revoke(mark);
     for (const session of this.#sessions.values()) {
       if (session.phase.kind !== "open" || session.phase.mark !== mark) continue;
       seating.leave(session);

@@ -21,26 +21,31 @@ export interface MutationRoutesOptions {
 }
 
 export function addMutations(app: Hono<Env>, { engine, paths, identify }: MutationRoutesOptions): void {
-  const { desk, landings, log } = engine;
-  const admit = (): void => {
-    if (landings.size >= WAITING_MAX) throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
+  const { desk, log } = engine;
+  let waiting = 0;
+  const admitted = async <T>(run: () => Promise<T>): Promise<T> => {
+    if (waiting >= WAITING_MAX) throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
+    waiting++;
+    try {
+      return await run();
+    } finally {
+      waiting--;
+    }
   };
 
   app.post(`${paths.base}${paths.mutations}/:name`, async (context) => {
     const { mutation_id = randomUUID(), input, expected_seq, epoch, auth } = objectOf(await bodyOf(context));
     const caller = await identify(context, auth);
-    admit();
     const message = parseUp(JSON.stringify({ op: "MUTATE", mutation_id, name: context.req.param("name"), input, expected_seq, epoch }));
     if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
-    const { seq, value } = await desk.run(message, caller);
+    const { seq, value } = await admitted(() => desk.run(message, caller));
     return context.json({ mutation_id: message.mutation_id, epoch: log.epoch, seq, ...(value !== undefined && { value }) });
   });
 
   app.post(`${paths.base}${paths.landed}`, async (context) => {
     const { position, auth } = objectOf(await bodyOf(context));
     await identify(context, auth);
-    admit();
-    const seq = await desk.landed(desk.landingOf(String(position)));
+    const seq = await admitted(() => desk.landed(desk.landingOf(String(position))));
     return context.json({ epoch: log.epoch, seq });
   });
 }

@@ -36,8 +36,12 @@ export class Landings {
   /** The tables hold the write. */
   isCovered(landing: Landing): boolean {
     if (landing.kind === "seq") return this.#replica.seq >= landing.seq;
-    const position = this.#replica.positionOf(landing.source);
-    return position !== undefined && this.#writers.get(landing.source)?.covers(position, landing.write) === true;
+    return this.#coversOf(landing.source)(landing.write);
+  }
+
+  #coversOf(source: string): (write: string) => boolean {
+    const position = this.#replica.positionOf(source);
+    return (position === undefined ? undefined : this.#writers.get(source)?.covers(position)) ?? (() => false);
   }
 
   /** Calls back with the position of the tables as soon as they hold the write, which may be at once. */
@@ -53,8 +57,12 @@ export class Landings {
 
   /** The tables have moved, and nobody has been served yet. */
   applied(): void {
+    if (this.#waiting.size === 0) return;
+    const covers = new Map([...this.#writers.keys()].map((source) => [source, this.#coversOf(source)]));
     for (const waiting of this.#waiting) {
-      if (!this.isCovered(waiting.landing)) continue;
+      const { landing } = waiting;
+      const isCovered = landing.kind === "seq" ? this.#replica.seq >= landing.seq : covers.get(landing.source)?.(landing.write) === true;
+      if (!isCovered) continue;
       this.#waiting.delete(waiting);
       waiting.onLanded(this.#replica.seq);
     }

@@ -48,6 +48,8 @@ export interface ServerLimits {
   readonly drainBatch: number;
   /** Mutations of one connection that have not been answered. Full: further ones are refused. */
   readonly mutationsPerSessionMax: number;
+  /** Mutations under way of all sessions up to which those of one that has ended are still done. */
+  readonly mutationsOrphanedMax: number;
   /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. */
   readonly revocationsMax: number;
 }
@@ -78,5 +80,6 @@ export const SERVER_LIMITS: ServerLimits = {
   drainMsMax: 5_000,
   drainBatch: 100,
   mutationsPerSessionMax: 64,
+  mutationsOrphanedMax: 1_000,
   revocationsMax: 10_000,
 };

@@ -48,11 +48,23 @@ class Queue {
   readonly pending = new Set<string>();
   readonly waits = new Set<Cancel>();
   last: Promise<void> = Promise.resolve();
+  /** What waits or runs. */
+  running = 0;
+  /** Whose rights these were when it was asked for. */
+  readonly mark: string;
+  /** Nothing of it is run or told any more: rights were taken back, or one of it failed after its client had gone. */
+  isOver = false;
+
+  constructor(mark: string) {
+    this.mark = mark;
+  }
 }
 
 export class MutationDesk {
   readonly #options: MutationDeskOptions;
   readonly #queues = new WeakMap<Session, Queue>();
+  /** Those with something to run, their sessions' ends notwithstanding. */
+  readonly #active = new Set<Queue>();
 
   constructor(options: MutationDeskOptions) {
     this.#options = options;
@@ -62,23 +74,41 @@ export class MutationDesk {
     const { mutation_id: id } = message;
     // To a session that has ended meanwhile: it is said again after READY.
     if (session.phase.kind !== "open") return;
-    const queue = this.#queueOf(session);
+    const queue = this.#queueOf(session, session.phase.mark);
     // Asked again on the same connection: the answer is on its way.
     if (queue.pending.has(id)) return;
-    if (queue.pending.size >= this.#options.limits.mutationsPerSessionMax) {
-      return this.#fail(session, id, { code: "TOO_MANY_MUTATIONS", message: `${queue.pending.size} mutations of this connection are pending. Send more when some have landed.` });
+    const unanswered = queue.pending.size + session.results.length;
+    if (unanswered >= this.#options.limits.mutationsPerSessionMax) {
+      return this.#fail(session, queue, id, { code: "TOO_MANY_MUTATIONS", message: `${unanswered} mutations of this connection are unanswered. Send more when some have landed.` });
     }
     if (message.position !== undefined) return this.#await(session, queue, id, message.position);
     queue.pending.add(id);
-    const { identity, mark } = session.phase;
+    const { identity } = session.phase;
     const request = { ...requestOf(message, this.#options.log.epoch), caller: identity, ownWrites: queue.ownWrites };
-    queue.last = queue.last.then(() => this.#runFor(session, queue, request, mark));
+    queue.running++;
+    this.#active.add(queue);
+    queue.last = queue.last.then(() => this.#runFor(session, queue, request)).finally(() => {
+      if (--queue.running === 0) this.#active.delete(queue);
+    });
   }
 
-  /** The session ends, or its rights have changed: nobody waits for its writes any more. Those that were asked for are done. */
+  /**
+   * The session ends: nobody waits for its writes any more. Those that it asked for are done all the
+   * same, while no more than `mutationsOrphanedMax` are; a client that is still there asks again.
+   */
   leave(session: Session): void {
-    for (const cancel of this.#queues.get(session)?.waits ?? []) cancel();
+    const queue = this.#queues.get(session);
+    for (const cancel of queue?.waits ?? []) cancel();
     this.#queues.delete(session);
+    session.results = [];
+    let waiting = 0;
+    for (const { running } of this.#active) waiting += running;
+    if (queue !== undefined && waiting > this.#options.limits.mutationsOrphanedMax) queue.isOver = true;
+  }
+
+  /** The rights of an identity have changed: nothing that it asked for under the old ones is run or told any more. */
+  revoke(mark: string): void {
+    for (const queue of this.#active) if (queue.mark === mark) queue.isOver = true;
   }
 
   /**
@@ -119,10 +149,10 @@ export class MutationDesk {
     throw new TidemarkError("UNKNOWN_POSITION", `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`);
   }
 
-  #queueOf(session: Session): Queue {
+  #queueOf(session: Session, mark: string): Queue {
     const known = this.#queues.get(session);
     if (known !== undefined) return known;
-    const queue = new Queue();
+    const queue = new Queue(mark);
     this.#queues.set(session, queue);
     return queue;
   }
@@ -134,26 +164,21 @@ export class MutationDesk {
       this.#settle(session, queue, id, landing, undefined);
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
-      this.#fail(session, id, { code: error.code, message: error.message });
+      this.#fail(session, queue, id, { code: error.code, message: error.message });
     }
   }
 
-  async #runFor(session: Session, queue: Queue, request: MutationRequest, mark: string): Promise<void> {
+  async #runFor(session: Session, queue: Queue, request: MutationRequest): Promise<void> {
     const { id } = request;
-    // Of who has left everything is done that was asked for; of whose rights have changed, nothing.
-    const { phase } = session;
-    if (phase.kind !== "closed" && (phase.kind !== "open" || phase.mark !== mark)) {
-      queue.pending.delete(id);
-      return;
-    }
+    if (queue.isOver) return;
     try {
-      const outcome = await this.#runTimed(request, () => session.phase.kind === "open");
+      const outcome = await this.#runTimed(request, () => !queue.isOver && session.phase.kind === "open");
       if (outcome.kind === "written") return this.#settle(session, queue, id, outcome.landing, outcome.value);
-      this.#fail(session, id, failureOf(outcome.error));
+      this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
       // Its client is gone and asks again elsewhere; what comes after it in this queue must not overtake it.
-      if (session.phase.kind !== "open") queue.last = new Promise(() => {});
-      else this.#fail(session, id, this.#explain(error));
+      if (session.phase.kind !== "open") queue.isOver = true;
+      else this.#fail(session, queue, id, this.#explain(error));
     }
     queue.pending.delete(id);
   }
@@ -176,6 +201,7 @@ export class MutationDesk {
 
   #settle(session: Session, queue: Queue, id: string, landing: Landing, value: JsonValue | undefined): void {
     const { landings, turns } = this.#options;
+    if (queue.isOver || this.#queues.get(session) !== queue) return;
     let cancel: Cancel | undefined;
     const stop = landings.wait(landing, (seq) => {
       queue.pending.delete(id);
@@ -196,7 +222,8 @@ export class MutationDesk {
     return { code: "INTERNAL", message: "The server failed; its log has the cause." };
   }
 
-  #fail(session: Session, id: string, error: MutationFailure): void {
+  #fail(session: Session, queue: Queue, id: string, error: MutationFailure): void {
+    if (queue.isOver || this.#queues.get(session) !== queue) return;
     this.#options.send(session, { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, error });
   }
 }

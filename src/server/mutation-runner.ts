@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
-import { messageOf, TidemarkError } from "../std/errors.ts";
+import { TidemarkError } from "../std/errors.ts";
 import type { Log } from "../log/log.ts";
 import { MutationError } from "../protocol/mutation-error.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
@@ -50,18 +50,33 @@ const OWN_WRITES_MAX = 100;
 /** Mutations on the program's own channels that are remembered. They are as old as the process at most, like the channels. */
 const REMEMBERED_MAX = 10_000;
 
-/** The last writes of one caller. Full: the oldest is forgotten, and may then surprise it. */
-export class OwnWrites {
-  readonly #names = new Set<string>();
+/** A row, and where its caller saw it. */
+interface Expectation {
+  readonly channel: string;
+  readonly key: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
 
-  note(source: string, write: string | number): void {
-    this.#names.add(`${source}:${write}`);
-    const oldest = this.#names.values().next().value;
-    if (this.#names.size > OWN_WRITES_MAX && oldest !== undefined) this.#names.delete(oldest);
+/**
+ * The last guarded writes of one caller: between what it expected and its write nobody wrote the row,
+ * so for what it expects at the same position or a later one they are no surprise. A write without a
+ * guard may have gone over someone else's and says nothing. Full: the oldest is forgotten.
+ */
+export class OwnWrites {
+  readonly #writes = new Map<string, Expectation>();
+
+  note(source: string, write: string | number, expected: Expectation | undefined): void {
+    if (expected === undefined) return;
+    this.#writes.set(`${source}:${write}`, expected);
+    const oldest = this.#writes.keys().next().value;
+    if (this.#writes.size > OWN_WRITES_MAX && oldest !== undefined) this.#writes.delete(oldest);
   }
 
-  has(source: string, write: string | number): boolean {
-    return this.#names.has(`${source}:${write}`);
+  /** Nobody else wrote the row between `expected` and this write. */
+  isExpected(source: string, write: string | number | undefined, expected: Expectation): boolean {
+    const own = write === undefined ? undefined : this.#writes.get(`${source}:${write}`);
+    return own !== undefined && own.channel === expected.channel && own.key === expected.key && own.epoch === expected.epoch && own.seq <= expected.seq;
   }
 }
 
@@ -70,7 +85,7 @@ interface Prepared {
   readonly definition: MutationDefinition;
   readonly input: unknown;
   readonly fingerprint: string;
-  readonly row: { readonly channel: string; readonly key: string } | undefined;
+  readonly expected: Expectation | undefined;
 }
 
 export class MutationRunner {
@@ -106,7 +121,8 @@ export class MutationRunner {
       throw new MutationError("BAD_INPUT", `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`);
     }
     const fingerprint = createHash("sha256").update(JSON.stringify([request.name, request.input ?? null])).digest("hex").slice(0, 32);
-    return { request, definition, input: result.value, fingerprint, row };
+    const expected = row === undefined || request.expected === undefined ? undefined : { channel: row.channel, key: row.key, ...request.expected };
+    return { request, definition, input: result.value, fingerprint, expected };
   }
 
   async #runOnSource(prepared: Prepared): Promise<MutationOutcome> {
@@ -124,7 +140,7 @@ export class MutationRunner {
       case "stale":
         return { kind: "rejected", error: this.#stale(prepared, outcome.row) };
       case "written":
-        ownWrites.note(source, outcome.write);
+        ownWrites.note(source, outcome.write, prepared.expected);
         return { kind: "written", landing: { kind: "write", source, write: outcome.write }, value: outcome.value };
     }
   }
@@ -138,29 +154,31 @@ export class MutationRunner {
   }
 
   /** A row is as it was seen when it has not changed here since, and nobody has written it that we have not read. */
-  #guard({ request, row }: Prepared, source: string, writer: Writer): Guard | undefined {
-    if (row === undefined || request.expected === undefined) return undefined;
+  #guard({ request: { ownWrites }, expected }: Prepared, source: string, writer: Writer): Guard | undefined {
+    if (expected === undefined) return undefined;
     const { replica } = this.#options;
-    const { expected, ownWrites } = request;
-    const { channel, key } = row;
-    const isCurrent = ({ exists, lastWrite, isUnchanged }: LockedRow): boolean => {
-      if (lastWrite !== undefined && ownWrites.has(source, lastWrite)) return true;
-      const position = replica.positionOf(source);
-      const node = replica.table(channel)?.rows.get(key);
-      const isRead = lastWrite === undefined || (position !== undefined && writer.covers(position, lastWrite));
-      return isUnchanged && isRead && exists === (node !== undefined) && this.#isAsSeen(expected, row);
+    const { channel, key } = expected;
+    const position = replica.positionOf(source);
+    const isOwn = (write: string | undefined): boolean => ownWrites.isExpected(source, write, expected);
+    const isCurrent = ({ exists, lastWrite, writesSince }: LockedRow): boolean => {
+      if (isOwn(lastWrite)) return true;
+      if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected)) return false;
+      if (writesSince.length > 0) return writesSince.every(isOwn);
+      const isHeld = replica.table(channel)?.rows.get(key) !== undefined;
+      return exists === isHeld && (lastWrite === undefined || writer.covers(position)(lastWrite));
     };
-    return { channel, key, position: replica.positionOf(source), isCurrent };
+    return { channel, key, position, isCurrent };
   }
 
-  #isAsSeen({ epoch, seq }: { readonly epoch: string; readonly seq: number }, { channel, key }: { readonly channel: string; readonly key: string }): boolean {
+  #isAsSeen({ epoch, seq, channel, key }: Expectation): boolean {
     const { log, replica } = this.#options;
     return epoch === log.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false;
   }
 
   /** The caller gets the row as it is now, if it may see it. */
-  #stale({ request, row }: Prepared, present: Row | undefined): MutationError {
-    return new MutationError("STALE_WRITE", "Someone else has changed the row since you saw it.", { row: present !== undefined && row !== undefined && this.#maySee(request.caller, row.channel, present) ? present : null });
+  #stale({ request, expected }: Prepared, present: Row | undefined): MutationError {
+    const row = present !== undefined && expected !== undefined && this.#maySee(request.caller, expected.channel, present) ? present : null;
+    return new MutationError("STALE_WRITE", "Someone else has changed the row since you saw it.", { row });
   }
 
   #maySee(caller: Identity, channel: string, row: Row): boolean {
@@ -202,11 +220,13 @@ export class MutationRunner {
       remove: (channel, keys) => void writes.push((target) => target.remove(channel, keys)),
     };
     const value = await this.#handle(definition, { caller, input, mutationId: id, write });
-    await this.#checkInMemory(prepared);
+    for (let wait = this.#caughtUp(prepared); wait !== undefined; wait = this.#caughtUp(prepared)) await wait;
+    this.#checkInMemory(prepared);
+    // Nothing is waited for between the check and this: with all commits applied the log has room.
     const seq = await this.#options.writeChannels((target) => {
       for (const change of writes) change(target);
     });
-    ownWrites.note("memory", seq);
+    ownWrites.note("memory", seq, prepared.expected);
     return { kind: "written", landing: { kind: "seq", seq }, value };
   }
 
@@ -220,15 +240,19 @@ export class MutationRunner {
     }
   }
 
-  /** Between this check and the append nothing else is appended. */
-  async #checkInMemory(prepared: Prepared): Promise<void> {
-    const { row, request: { expected, ownWrites } } = prepared;
+  /** Undefined when the tables stand at the head of the log; else what to wait for before looking again. */
+  #caughtUp({ expected }: Prepared): Promise<void> | undefined {
     const { log, replica, landings } = this.#options;
-    if (row === undefined || expected === undefined) return;
-    while (replica.seq < log.head) await new Promise<number>((resolve) => landings.wait({ kind: "seq", seq: log.head }, resolve));
-    const node = replica.table(row.channel)?.rows.get(row.key);
-    if (node !== undefined && ownWrites.has("memory", node.seq)) return;
-    if (!this.#isAsSeen(expected, row)) throw this.#stale(prepared, node?.row);
+    if (expected === undefined || replica.seq >= log.head) return undefined;
+    return new Promise((resolve) => landings.wait({ kind: "seq", seq: log.head }, () => resolve()));
+  }
+
+  #checkInMemory(prepared: Prepared): void {
+    const { expected, request: { ownWrites } } = prepared;
+    if (expected === undefined) return;
+    const node = this.#options.replica.table(expected.channel)?.rows.get(expected.key);
+    if (ownWrites.isExpected("memory", node?.seq, expected)) return;
+    if (!this.#isAsSeen(expected)) throw this.#stale(prepared, node?.row);
   }
 }
 
@@ -238,6 +262,6 @@ function jsonOf(value: unknown): JsonValue | undefined {
     const text = JSON.stringify(value) as string | undefined;
     return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
   } catch (cause) {
-    throw new MutationError("MUTATION_FAILED", `The mutation returned something that is not JSON: ${messageOf(cause)}.`, { cause });
+    throw new MutationError("MUTATION_FAILED", "The mutation returned something that is not JSON.", { cause });
   }
 }

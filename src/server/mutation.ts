@@ -63,12 +63,14 @@ export function mutation<I, R>({ input, source, row, handler }: MutationOptions<
 
 /**
  * Mutations by their whole name, `group.name`.
- * @throws TidemarkError `BAD_OPTION` for a name with other characters than letters, digits, _ and -
+ * @throws TidemarkError `BAD_OPTION` for a name with other characters than letters, digits, _ and -, or that functions have already
  */
 export function mutationsByName(tree: Mutations, prefix = ""): Map<string, MutationDefinition> {
   const found = new Map<string, MutationDefinition>();
   for (const [name, entry] of Object.entries(tree)) {
-    if (!/^[\w-]{1,64}$/.test(name)) throw new TidemarkError("BAD_OPTION", `A mutation can't be called "${name}": letters, digits, _ and - make a name.`);
+    // What every function has (`call`, `name`, …), and what promises and JSON are known by, can't be told from it in `client.mutate`.
+    const isTaken = name in Function.prototype || name === "then" || name === "toJSON";
+    if (isTaken || !/^[\w-]{1,64}$/.test(name)) throw new TidemarkError("BAD_OPTION", `A mutation can't be called "${name}": a name is of letters, digits, _ and -, and not a member of functions.`);
     if (entry.isMutation === true) found.set(prefix + name, entry as unknown as MutationDefinition);
     else for (const [inner, definition] of mutationsByName(entry as Mutations, `${prefix}${name}.`)) found.set(inner, definition);
   }

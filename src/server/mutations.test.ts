@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { startTrades as start, stopAll, trade } from "../../test/support/trades-server.ts";
 import type { WireClient } from "../../test/support/wire-client.ts";
-import { channel, mutation, MutationError } from "../index.ts";
+import { channel, createTidemark, mutation, MutationError, TidemarkError, type Source, type Writer } from "../index.ts";
 
 afterEach(stopAll);
 
@@ -186,6 +186,90 @@ describe("MUTATE", () => {
     expect(own.ran).toEqual(["ana a 1", "eve b 3"]);
   });
 
+  it("runs nothing after one that failed when its client had gone: it asks again, in order (M1)", async () => {
+    const own = options();
+    const down = { is: true };
+    const mutations = { put: mutation({ input: z.object({ n: z.number() }), handler: ({ input }) => void own.ran.push(String(input.n)) }) };
+    // A database that is away at first.
+    const writer: Writer = {
+      run: async ({ run }) => {
+        if (down.is) throw new TidemarkError("SOURCE_DOWN", "not now");
+        await run({ query: () => Promise.reject(new Error("no SQL here")) });
+        return { kind: "written", write: "1", value: undefined };
+      },
+      covers: () => () => true, isWrite: () => true, mark: () => Promise.resolve("1"),
+    };
+    const source: Source = { name: "database", writer, start: async (context) => void (await context.append({ changes: [], position: "1" })), stop: () => Promise.resolve() };
+    const server = await start({ ...own, mutations: { ...own.mutations, ...mutations }, sources: [source] });
+    const put = (n: number) => ({ op: "MUTATE", mutation_id: `mutation-${n}`, name: "put", input: { n } });
+    const first = await opened(server);
+    for (const n of [1, 2]) first.send(put(n));
+    first.close();
+    await expect.poll(() => first.closed !== undefined && server.tidemark.stats()["sessions"]).toBe(0);
+    down.is = false;
+    const second = await opened(server);
+    for (const n of [1, 2, 3]) second.send(put(n));
+    await resultOf(second, "3");
+    expect(own.ran).toEqual(["1", "2", "3"]);
+  });
+
+  it("says nothing more of what was asked for under rights that were taken back, nor of its results (S4)", async () => {
+    const own = options();
+    const server = await start(own);
+    const client = await opened(server);
+    let open = (): void => {};
+    own.gate.open = new Promise<void>((resolve) => { open = resolve; });
+    client.send(mutate("1", { id: "a", price: -1 }));
+    client.send(mutate("2", { id: "a", price: 2 }));
+    await expect.poll(() => own.ran).toHaveLength(1);
+    server.tidemark.invalidate({ user: "ana" });
+    const from = client.mark;
+    client.send({ op: "IDENTIFY", auth: { user: "ana" } });
+    await client.next({ type: "READY" }, from);
+    open();
+    client.send({ op: "MUTATE", mutation_id: "mutation-3", name: "trades.nothing", input: {} });
+    await resultOf(client, "3");
+    expect(client.frames.slice(from).filter(({ type }) => type === "MUTATION_RESULT").map(({ mutation_id }) => mutation_id)).toEqual(["mutation-3"]);
+    expect(own.ran).toEqual(["ana a -1"]);
+  });
+
+  it("lets one of two through that saw the same row (M5)", async () => {
+    const server = await start(options());
+    await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
+    const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
+    // Within one flush, so that both wait for the same position.
+    void server.tidemark.channel("trades").upsert(trade("z", "BTC", 1));
+    ana.send(mutate("1", { id: "a", price: 2 }, { expected_seq: 1 }));
+    eve.send(mutate("2", { id: "a", price: 3 }, { expected_seq: 1 }));
+    const codes = [(await resultOf(ana, "1"))["error"], (await resultOf(eve, "2"))["error"]].map((error) => (error as { code?: string } | undefined)?.code);
+    expect(codes.filter((code) => code === "STALE_WRITE")).toHaveLength(1);
+    expect(codes.filter((code) => code === undefined)).toHaveLength(1);
+  });
+
+  it("does not take one's own unguarded write for proof that nobody else wrote (M5)", async () => {
+    const server = await start(options());
+    const trades = server.tidemark.channel("trades");
+    await trades.upsert(trade("a", "BTC", 1));
+    const ana = await opened(server);
+    await trades.upsert(trade("a", "BTC", 2));
+    ana.send(mutate("1", { id: "a", price: 3 }));
+    ana.send(mutate("2", { id: "a", price: 4 }, { expected_seq: 1 }));
+    expect((await resultOf(ana, "2"))["error"]).toMatchObject({ code: "STALE_WRITE" });
+  });
+
+  it("holds back results for who takes no turns, and counts them (M1, B1)", async () => {
+    const server = await start({ ...options(), limits: { mutationsPerSessionMax: 3 } });
+    const client = await opened(server);
+    client.send({ op: "CREDIT", turns: 0 });
+    for (const id of ["1", "2", "3"]) client.send({ op: "MUTATE", mutation_id: `mutation-${id}`, name: "trades.nothing", input: {} });
+    await expect.poll(async () => {
+      client.send({ op: "MUTATE", mutation_id: "mutation-4", name: "trades.nothing", input: {} });
+      return ((await resultOf(client, "4"))["error"] as { code: string } | undefined)?.code;
+    }).toBe("TOO_MANY_MUTATIONS");
+    client.send({ op: "CREDIT", turns: 5 });
+    expect(await resultOf(client, "3")).toMatchObject({ mutation_id: "mutation-3" });
+  });
+
   it.each([
     ["no id", { op: "MUTATE", name: "trades.reprice", input: {} }],
     ["an id that is none", { op: "MUTATE", mutation_id: "a b", name: "x", input: {} }],
@@ -206,6 +290,13 @@ describe("MUTATE", () => {
     client.send({ op: "MUTATE", mutation_id: "mutation-1", position: "postgres:700" });
     expect((await resultOf(client, "1"))["error"]).toMatchObject({ code: "UNKNOWN_POSITION" });
     await expect(server.tidemark.position(() => Promise.resolve([]))).rejects.toMatchObject({ code: "BAD_OPTION" });
+  });
+});
+
+describe("mutation()", () => {
+  it.each(["a b", "then", "call", "name", ""])("takes no name like %j", (name) => {
+    const nothing = mutation({ source: "memory", input: z.object({}), handler: () => {} });
+    expect(() => createTidemark({ mutations: { group: { [name]: nothing } } })).toThrow("can't be called");
   });
 });
 

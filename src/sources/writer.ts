@@ -28,8 +28,8 @@ export interface LockedRow {
   readonly exists: boolean;
   /** What wrote it last; undefined when it does not exist. */
   readonly lastWrite: string | undefined;
-  /** Nobody has written it since the guard's position. False when that can't be told. */
-  readonly isUnchanged: boolean;
+  /** What wrote it since the guard's position; undefined when that can't be told. */
+  readonly writesSince: readonly string[] | undefined;
 }
 
 export interface WriteCall {
@@ -55,8 +55,8 @@ export interface Writer {
    * @throws TidemarkError `SOURCE_DOWN` when it is not known whether it ran; calling again finds out
    */
   run(call: WriteCall): Promise<WriteOutcome>;
-  /** Whether everything up to `position` includes `write`. */
-  covers(position: string, write: string): boolean;
+  /** Which writes are part of everything up to `position`. */
+  covers(position: string): (write: string) => boolean;
   /** Whether the text names a write of this source. */
   isWrite(text: string): boolean;
   /** Marks the caller's open transaction as one that somebody waits for, and names it. */

@@ -1,6 +1,6 @@
 /** What the keys and buttons do: writes, with a toast when one is refused, and the way back. */
 import { useCallback, useMemo, useRef, useState } from "react";
-import { MutationError } from "tidemark/client";
+import { MutationError, type Position } from "tidemark/client";
 import { client, me, setFlag, type Match, type Result, type Status } from "./client.ts";
 
 export interface Toast {
@@ -25,8 +25,11 @@ export interface Actions {
 const TOASTS_MAX = 4;
 const UNDO_MAX = 200;
 
-/** A row as it was before a step of this reviewer. */
-type Step = Pick<Result, "id" | "value" | "status" | "supplier" | "reviewed_by">;
+/** A row as it was before a step of this reviewer, and where the page stood when the step was made. */
+interface Step {
+  readonly before: Pick<Result, "id" | "value" | "status" | "supplier" | "reviewed_by">;
+  readonly made: Promise<Position | undefined>;
+}
 
 export function useActions(): Actions {
   const [toasts, setToasts] = useState<readonly Toast[]>([]);
@@ -47,30 +50,36 @@ export function useActions(): Actions {
   }, [dismiss]);
 
   return useMemo(() => {
-    const remember = ({ id, value, status, supplier, reviewed_by }: Result): void => setSteps((all) => [...all, { id, value, status, supplier, reviewed_by }].slice(-UNDO_MAX));
+    const step = ({ id, value, status, supplier, reviewed_by }: Result, write: () => Promise<unknown>): void => {
+      const made = write().then(() => client.position, (error: unknown) => {
+        setSteps((all) => all.filter((other) => other.made !== made));
+        tell(error, () => step({ id, value, status, supplier, reviewed_by } as Result, write));
+        return undefined;
+      });
+      setSteps((all) => [...all, { before: { id, value, status, supplier, reviewed_by }, made }].slice(-UNDO_MAX));
+    };
     const attempt = (write: () => Promise<unknown>): void => void write().catch((error: unknown) => tell(error, () => attempt(write)));
     return {
       setStatus: (result, status) => {
-        remember(result);
-        attempt(() => client.mutate.results.setStatus({ id: result.id, status }));
+        step(result, () => client.mutate.results.setStatus({ id: result.id, status }));
       },
       edit: (result, value) => {
-        remember(result);
-        attempt(() => client.mutate.results.edit({ id: result.id, value }));
+        step(result, () => client.mutate.results.edit({ id: result.id, value }));
       },
       choose: (result, { id: match_id, supplier }) => {
-        remember(result);
         const set = { supplier, value: supplier, status: "accepted", reviewed_by: me.name };
-        attempt(() => client.mutate.results.chooseMatch({ id: result.id, match_id }, { optimistic: { channel: "extraction_results", key: result.id, set } }));
+        step(result, () => client.mutate.results.chooseMatch({ id: result.id, match_id }, { optimistic: { channel: "extraction_results", key: result.id, set } }));
       },
       flag: (result) => attempt(() => setFlag(result.id, !result.is_flagged)),
       undo: () => {
-        const step = stepsNow.current.at(-1);
-        if (step === undefined) return;
-        setSteps((all) => all.slice(0, -1));
-        // Not over what someone else has done to it meanwhile.
-        const expectedSeq = client.position?.seq;
-        attempt(() => client.mutate.results.restore(step, expectedSeq === undefined ? {} : { expectedSeq }));
+        const last = stepsNow.current.at(-1);
+        if (last === undefined) return;
+        setSteps((all) => all.filter((other) => other !== last));
+        attempt(async () => {
+          // Not over what someone else has done to it since, seen here or not.
+          const expectedSeq = await last.made;
+          if (expectedSeq !== undefined) await client.mutate.results.restore(last.before, { expectedSeq });
+        });
       },
       startJob: (project_id) => {
         const id = crypto.randomUUID();

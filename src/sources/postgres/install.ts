@@ -37,7 +37,7 @@ const SCHEMA = [
 const SCHEMA_OF_WRITES = [
   // Logged: a mutation that is asked for again after a crash must be found.
   `CREATE TABLE tidemark.mutation (
-     id text PRIMARY KEY, fingerprint text NOT NULL, xid xid8 NOT NULL, value jsonb, error jsonb, at timestamptz NOT NULL DEFAULT clock_timestamp())`,
+     id text PRIMARY KEY, fingerprint text NOT NULL, xid xid8 NOT NULL, value text, error text, at timestamptz NOT NULL DEFAULT clock_timestamp())`,
   "CREATE INDEX mutation_at ON tidemark.mutation (at)",
   // The mark has no table and no key: all that it does is to make the reader append a commit.
   `CREATE FUNCTION tidemark.position() RETURNS text

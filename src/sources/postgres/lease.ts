@@ -95,8 +95,8 @@ export class Lease {
   }
 
   /**
-   * Deletes captured changes that every living reader had behind it a round ago. Those of the last
-   * round stay: a write that expects its row unchanged looks among them.
+   * Deletes captured changes that every living reader had behind it a round ago; `latest` is what is in
+   * the log. Those of the last round stay: a write that expects its row unchanged looks among them.
    */
   async prune(session: SqlSession, latest: Position): Promise<void> {
     const position = this.#mayPrune;

@@ -1,6 +1,7 @@
 /** Transactions on a Postgres server, from a pool that opens with the first. */
 import type { Pool, PoolClient } from "pg";
-import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { delay, systemClock } from "../../std/clock.ts";
+import { TidemarkError } from "../../std/errors.ts";
 import type { SqlTransaction } from "../writer.ts";
 import { loadPg } from "./load-pg.ts";
 import type { SqlWrites } from "./sql.ts";
@@ -16,7 +17,7 @@ export function pgWrites(connectionString: string, connectionsMax: number): SqlW
     const pg = await loadPg();
     const opened = new pg.Pool({
       connectionString, max: connectionsMax, application_name: "tidemark mutations", connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS, allowExitOnIdle: true,
+      keepAlive: true, query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS, allowExitOnIdle: true,
     });
     // A connection that breaks while nobody uses it is replaced by the next.
     opened.on("error", () => {});
@@ -25,7 +26,8 @@ export function pgWrites(connectionString: string, connectionsMax: number): SqlW
   return {
     transaction: async (run) => inTransaction(await connectTo(await (pool ??= open())), run),
     close: async () => {
-      await (await pool)?.end();
+      // A handler that does not come back is not waited for.
+      await Promise.race([pool?.then((opened) => opened.end()), delay(systemClock, CONNECT_TIMEOUT_MS)]);
     },
   };
 }
@@ -40,18 +42,24 @@ async function connectTo(pool: Pool): Promise<PoolClient> {
 
 async function inTransaction<T>(client: PoolClient, run: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
   let lost: Error | undefined;
-  const onError = (error: Error): void => {
-    lost = error;
-  };
+  let onError: (error: Error) => void = () => {};
+  const broken = new Promise<never>((_, reject) => {
+    onError = (error) => {
+      lost ??= error;
+      reject(error);
+    };
+  });
+  broken.catch(() => {});
   client.on("error", onError);
   try {
     await client.query("BEGIN");
-    const result = await run({
+    // The connection may end under a handler that waits for something else.
+    const result = await Promise.race([broken, run({
       query: async <R>(text: string, values?: readonly unknown[]) => {
         const { rows, rowCount } = await client.query(text, values as unknown[] | undefined);
         return { rows: rows as R[], rowCount: rowCount ?? 0 };
       },
-    });
+    })]);
     await client.query("COMMIT");
     return result;
   } catch (error) {
@@ -65,5 +73,6 @@ async function inTransaction<T>(client: PoolClient, run: (transaction: SqlTransa
 }
 
 function down(cause: unknown): TidemarkError {
-  return new TidemarkError("SOURCE_DOWN", `The database can't be written to at the moment: ${messageOf(cause)}.`, { cause });
+  // Clients read this; why it is so is for the log.
+  return new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", { cause });
 }

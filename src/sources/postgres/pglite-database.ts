@@ -12,7 +12,8 @@ export function pgliteDatabase(pglite: PGlite): SqlDatabase {
           run({
             query: async <R>(text: string, values?: readonly unknown[]) => {
               const { rows, affectedRows } = await transaction.query<R>(text, values as unknown[] | undefined);
-              return { rows, rowCount: affectedRows ?? rows.length };
+              // A SELECT affects none; `pg` counts what it returned.
+              return { rows, rowCount: affectedRows || rows.length };
             },
           }),
         ),

@@ -60,6 +60,8 @@ export class Reader {
   #tables: ReadonlyMap<number, Table>;
   #shapes: ReadonlyMap<string, string> = new Map();
   #standing: Standing | undefined;
+  /** Where the last commit left the tables: the standing moves on with reads that find nothing. */
+  #appended: Position | undefined;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -68,6 +70,11 @@ export class Reader {
 
   get position(): Position | undefined {
     return this.#standing?.position;
+  }
+
+  /** Changes up to here are in the log. */
+  get appended(): Position | undefined {
+    return this.#appended;
   }
 
   /** The channels that are read: those whose tables are still what they were at start. */
@@ -89,7 +96,7 @@ export class Reader {
     const isUnchanged = !(await this.haveShapesChanged(session));
     await this.#reexamine(session);
     if ((await session.query(FORMER_STATEMENT)).length > 0) await session.query(DEALLOCATE_STATEMENT);
-    await session.query(prepareStatement([...this.#tables.values()], limits.commitRowsMax + 1, lease.readerId));
+    await session.query(prepareStatement([...this.#tables.values()], limits.commitRowsMax + 2, lease.readerId));
     const standing = this.#standing;
     const header = await this.#header(session);
     const isSameServer = standing !== undefined && standing.startedAt === header.startedAt && header.isAlive;
@@ -109,6 +116,7 @@ export class Reader {
       const changes = await this.#copy(queries, tables);
       const shapes = await this.#readShapes(queries);
       await context.append({ changes, position: position.text });
+      this.#appended = position;
       this.#shapes = shapes;
       this.#standing = { position, startedAt: header.startedAt, uncaptured: intersection(before.inProgress, position.inProgress) };
     });
@@ -142,7 +150,10 @@ export class Reader {
     } else if (changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
       await this.#readWithReloads(session, standing);
     } else {
-      if (changes.length > 0 || isMarked) await context.append({ changes: this.#changesOf(changes), position: position.text });
+      if (changes.length > 0 || isMarked) {
+        await context.append({ changes: this.#changesOf(changes), position: position.text });
+        this.#appended = position;
+      }
       this.#standing = { ...standing, position };
     }
     context.setAsOf(beganMs);
@@ -161,6 +172,7 @@ export class Reader {
       const position = parsePosition(header.snapshot);
       const copies = await this.#copy(queries, [...reload]);
       await context.append({ changes: [...rest, ...copies], position: position.text });
+      this.#appended = position;
       this.#standing = { ...standing, position };
       context.logger.info({ tables: [...reload].map(({ channel }) => channel), cut: isCut }, "tables reloaded");
     });

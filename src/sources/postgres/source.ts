@@ -180,17 +180,17 @@ export class PostgresSource implements Source {
       const changes = await reader.read(session);
       if (changes > 0) pruneRounds = 2;
       const nowMs = clock.monotonic();
-      const { position } = reader;
+      const { position, appended } = reader;
       if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
         renewedMs = nowMs;
         if (await reader.haveShapesChanged(session)) throw new TidemarkError("SOURCE_DOWN", "a table was altered; looking at all of them again");
         if (!(await lease.renew(session, position))) await reader.copyAll(session);
         await lease.forgetMutations(session, this.#limits.mutationWindowMs);
       }
-      if (position !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
+      if (appended !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
         prunedMs = nowMs;
         pruneRounds--;
-        await lease.prune(session, position);
+        await lease.prune(session, appended);
       }
       pace = nextPace(pace, { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared }, this.#limits);
       if (pace.isAsleep !== lease.isAsleep) {

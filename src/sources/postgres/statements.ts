@@ -143,16 +143,18 @@ export function lockStatement(table: Table): string {
     WHERE ${table.key.map(({ name, sqlType }, index) => `t.${ident(name)} = $${index + 1}::text::${sqlType}`).join(" AND ")} FOR UPDATE`;
 }
 
-/** Whether a key was captured after a position: the key's parts, then `xmax` and the transactions in progress then. */
-export function changedSinceStatement({ oid, key }: Table): string {
+/** The transactions that wrote a key after a position: the key's parts, then `xmax` and the transactions in progress then. */
+export function writesSinceStatement({ oid, key }: Table): string {
   const parts = key.map(({ sqlType }, index) => `$${index + 1}::text::${sqlType}`).join(", ");
   const [xmax, inProgress] = [key.length + 1, key.length + 2];
-  return `SELECT 1 FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts})) LIMIT 1`;
+  return `SELECT DISTINCT xid::text AS write FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts}))`;
 }
 
 /** Whether a transaction that has ended was visible at a position. */
-export function covers({ xmax, inProgress }: Position, xid: string): boolean {
-  return BigInt(xid) < BigInt(xmax) && !inProgress.includes(xid);
+export function covers({ xmax, inProgress }: Position): (xid: string) => boolean {
+  const end = BigInt(xmax);
+  const open = new Set(inProgress);
+  return (xid) => BigInt(xid) < end && !open.has(xid);
 }
 
 export function keyText(row: Row, table: Table): string {

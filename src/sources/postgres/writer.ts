@@ -9,7 +9,7 @@ import type { MutationFailure } from "../../protocol/messages/mutation-result.ts
 import type { JsonValue, Row } from "../../protocol/row.ts";
 import type { Guard, SqlTransaction, WriteCall, WriteOutcome, Writer } from "../writer.ts";
 import { asText, type SqlWrites } from "./sql.ts";
-import { changedSinceStatement, covers, lockStatement, parsePosition } from "./statements.ts";
+import { covers, lockStatement, parsePosition, writesSinceStatement } from "./statements.ts";
 import type { Table } from "./tables.ts";
 
 export interface PostgresWriterOptions {
@@ -62,8 +62,8 @@ export class PostgresWriter implements Writer {
     }
   }
 
-  covers(position: string, write: string): boolean {
-    return covers(parsePosition(position), write);
+  covers(position: string): (write: string) => boolean {
+    return covers(parsePosition(position));
   }
 
   isWrite(text: string): boolean {
@@ -83,15 +83,14 @@ export class PostgresWriter implements Writer {
   }
 
   async #runIn(transaction: SqlTransaction, { id, fingerprint, guard, run }: WriteCall): Promise<WriteOutcome> {
-    const begun = await transaction.query(
-      "INSERT INTO tidemark.mutation (id, fingerprint, xid) VALUES ($1, $2, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING",
-      [id, fingerprint],
-    );
+    const begun = await transaction
+      .query("INSERT INTO tidemark.mutation (id, fingerprint, xid) VALUES ($1, $2, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING", [id, fingerprint])
+      .catch(unknown);
     if (begun.rowCount === 0) return outcomeOf(await recorded(transaction, id), fingerprint);
     if (guard !== undefined) await this.#check(transaction, guard);
     const value = await run(transaction);
     const { rows } = await transaction.query<{ write: unknown }>(
-      "UPDATE tidemark.mutation SET value = $2::jsonb WHERE id = $1 RETURNING tidemark.position() AS write",
+      "UPDATE tidemark.mutation SET value = $2 WHERE id = $1 RETURNING tidemark.position() AS write",
       [id, value === undefined ? null : JSON.stringify(value)],
     );
     return { kind: "written", write: asText(rows[0]?.write), value };
@@ -101,14 +100,15 @@ export class PostgresWriter implements Writer {
   async #reject({ id, fingerprint }: WriteCall, cause: unknown): Promise<WriteOutcome> {
     if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
     const error = cause instanceof MutationError ? cause : new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause });
-    return this.#options.writes.transaction(async (transaction) => {
+    const recording = this.#options.writes.transaction(async (transaction): Promise<WriteOutcome> => {
       const { rowCount } = await transaction.query(
-        "INSERT INTO tidemark.mutation (id, fingerprint, xid, error) VALUES ($1, $2, pg_current_xact_id(), $3::jsonb) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO tidemark.mutation (id, fingerprint, xid, error) VALUES ($1, $2, pg_current_xact_id(), $3) ON CONFLICT (id) DO NOTHING",
         [id, fingerprint, JSON.stringify(failureOf(error))],
       );
       // Another run under this id came between: what it did counts.
       return rowCount === 0 ? outcomeOf(await recorded(transaction, id), fingerprint) : { kind: "rejected", error };
     });
+    return recording.catch(unknown);
   }
 
   /** Takes the row for the transaction, then asks whether anyone has written it since it was seen. */
@@ -116,27 +116,34 @@ export class PostgresWriter implements Writer {
     const table = this.#options.table(channel);
     if (table === undefined) throw new MutationError("UNKNOWN_CHANNEL", `There is no channel "${channel}" to look for the row in.`);
     const parts = table.key.length === 1 ? [key] : (JSON.parse(key) as string[]);
+    const restore = await readAsReader(transaction);
     const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockStatement(table), parts);
     const [found] = rows;
     const row = found === undefined ? undefined : (JSON.parse(asText(found.row)) as Row);
     const lastWrite = found === undefined ? undefined : wideXid(asText(found.last), asText(found.xid));
-    const isUnchanged = position !== undefined && (await this.#isUnchanged(transaction, table, parts, position));
-    if (!isCurrent({ lastWrite, isUnchanged, exists: found !== undefined })) throw new Stale(row);
+    const writesSince = position === undefined ? undefined : await this.#writesSince(transaction, table, parts, position);
+    await restore();
+    if (!isCurrent({ lastWrite, writesSince, exists: found !== undefined })) throw new Stale(row);
   }
 
-  async #isUnchanged(transaction: SqlTransaction, table: Table, key: readonly string[], since: string): Promise<boolean> {
+  async #writesSince(transaction: SqlTransaction, table: Table, key: readonly string[], since: string): Promise<readonly string[] | undefined> {
     const position = parsePosition(since);
     const pruned = this.#options.prunedTo();
     // What was deleted is part of `since`, or nobody can tell.
-    if (pruned !== undefined && !includes(since, pruned)) return false;
-    const { rows } = await transaction.query(changedSinceStatement(table), [...key, position.xmax, `{${position.inProgress.join(",")}}`]);
-    return rows.length === 0;
+    if (pruned !== undefined && !includes(since, pruned)) return undefined;
+    const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [...key, position.xmax, `{${position.inProgress.join(",")}}`]);
+    return rows.map(({ write }) => asText(write));
   }
+}
+
+/** Nobody got to know whether it ran, or will be remembered: it has to be asked for again. */
+function unknown(cause: unknown): never {
+  throw cause instanceof TidemarkError ? cause : new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", { cause });
 }
 
 async function recorded(transaction: SqlTransaction, id: string): Promise<Recorded> {
   const { rows } = await transaction.query(
-    "SELECT fingerprint, xid::text AS write, value::text AS value, error::text AS error FROM tidemark.mutation WHERE id = $1",
+    "SELECT fingerprint, xid::text AS write, value, error FROM tidemark.mutation WHERE id = $1",
     [id],
   );
   const [row] = rows;
@@ -155,6 +162,20 @@ function outcomeOf({ fingerprint, write, value, error }: Recorded, asked: string
     return { kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "This mutation_id was used for another write. Make a new one for each.") };
   }
   return error === undefined ? { kind: "written", write, value } : { kind: "rejected", error: errorOf(error) };
+}
+
+/** Settings under which keys and rows read as the reader reads them. */
+const READ_AS: Readonly<Record<string, string>> = { TimeZone: "UTC", DateStyle: "ISO", IntervalStyle: "postgres", bytea_output: "hex", extra_float_digits: "1" };
+
+/** For the guard's own statements; the handler works under the application's settings again. */
+async function readAsReader(transaction: SqlTransaction): Promise<() => Promise<void>> {
+  const names = Object.keys(READ_AS);
+  const set = async (values: readonly unknown[]): Promise<void> => {
+    await transaction.query(`SELECT ${names.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(", ")}`, values);
+  };
+  const { rows } = await transaction.query(`SELECT ${names.map((name) => `current_setting('${name}') AS "${name}"`).join(", ")}`);
+  await set(Object.values(READ_AS));
+  return () => set(names.map((name) => rows[0]?.[name]));
 }
 
 /** The 64 bits of a transaction id that a row tells 32 of, by one that is later. */

@@ -30,6 +30,9 @@ const mutations = {
       await tx.query("UPDATE items SET value = $2 WHERE id = $1", [id, value]);
       await tx.query("RELEASE SAVEPOINT s");
     } }),
+    echo: mutation({ input, handler: ({ input: { value } }) => {
+      throw new MutationError("ECHO", `no ${value}`);
+    } }),
     broken: mutation({ input: z.object({}), handler: async ({ tx }) => {
       await tx.query("UPDATE items SET value = 'half done'");
       await tx.query("SELECT 1 / 0");
@@ -121,6 +124,42 @@ describe.each(SERVERS.filter((name) => name === "PGlite" || hasPostgres(Number(n
     expect(await Promise.all([a, b])).toEqual([{ rowCount: 1 }, { rowCount: 1 }]);
     await sql("DELETE FROM items WHERE id = 2");
     await expect(client.mutate.items.set({ id: 2, value: "gone" }, { expectedSeq: now })).rejects.toMatchObject({ code: "STALE_WRITE", row: null });
+  });
+
+  it("takes a write that saw the row as it is, however long nothing has changed and whatever else the database did", async () => {
+    const { client, view } = await serve(address);
+    await sql("CREATE TABLE elsewhere (n int)");
+    for (const value of ["a", "b"]) {
+      await sql(`UPDATE items SET value = '${value}' WHERE id = 2`);
+      await expect.poll(() => view.row("2")).toEqual({ id: 2, value });
+    }
+    await sql("INSERT INTO elsewhere VALUES (1)");
+    // The reader has deleted what it read by then.
+    await expect.poll(async () => (await sql("SELECT count(*)::int AS left FROM tidemark.outbox WHERE tab <> 0")).rows[0]?.["left"], { timeout: 6_000 }).toBe(0);
+    await sql("INSERT INTO elsewhere VALUES (2)");
+    expect(await client.mutate.items.set({ id: 2, value: "c" }, { expectedSeq: client.position?.seq ?? 0 })).toEqual({ rowCount: 1 });
+  });
+
+  it("loses no row of a mutation that changes more than one commit takes", async () => {
+    await sql("INSERT INTO items SELECT n, 'many' FROM generate_series(10, 109) n");
+    const many = { all: mutation({ input: z.object({}), handler: async ({ tx }) => void (await tx.query("UPDATE items SET value = 'all'")) }) };
+    const tidemark = createTidemark({ sources: [postgres(address, { tables: ["items"], limits: { commitRowsMax: 20 } })], mutations: many, logger: silent });
+    stops.push(() => tidemark.stop());
+    const { url } = await tidemark.listen({ port: 0 });
+    const client = createClient<Record<string, { rowType?: { id: number; value: string } }>, typeof many>({ url: `${url}/v2/stream` });
+    stops.push(() => client.close());
+    const view = client.live({ channel: "items" });
+    view.subscribe(() => {});
+    await expect.poll(() => view.getSnapshot().rows.length).toBe(102);
+    await client.mutate.all({});
+    expect(new Set(view.getSnapshot().rows.map(({ value }) => value))).toEqual(new Set(["all"]));
+  });
+
+  it("remembers refusals and values that hold any text", async () => {
+    const { post } = await serve(address);
+    const odd = { mutation_id: "an-odd-text-1", input: { id: 1, value: "nul \u0000 and \ud800" } };
+    const [first, second] = [await post("items.echo", odd), await post("items.echo", odd)];
+    expect([first.status, second.status, (second as { message?: string }).message]).toEqual([400, 400, "no nul \u0000 and \ud800"]);
   });
 
   it("finds a change that was made in a savepoint, too", async () => {
