@@ -207,14 +207,18 @@ class World {
   /** Users edit through their clients, and someone edits beside them. */
   #edit(): void {
     const random = this.#fork("editor");
-    const users = this.#clients.flatMap(({ user }) => user ?? []);
+    const users = this.#clients.filter(({ user }) => user !== undefined);
     let count = 0;
     const next = (): void => {
       if (!this.#isTrouble) return;
       if (random.next() < 0.2 || users.length === 0) {
         const key = `r${Math.floor(random.next() * 8)}`;
         this.#database.set(key, random.next() < 0.1 ? undefined : rowOf({ key, value: `other-${++count}` }));
-      } else pick(random, users).edit();
+      } else {
+        const { user, clock } = pick(random, users);
+        // Nobody edits on a machine that sleeps.
+        if (!clock.isPaused) user?.edit();
+      }
       this.scheduler.at(this.scheduler.nowMs + random.next() * 200, next);
     };
     this.scheduler.at(200, next);

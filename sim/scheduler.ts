@@ -122,6 +122,10 @@ export class ActorClock implements Clock {
     return this.after(0, callback);
   }
 
+  get isPaused(): boolean {
+    return this.#pausedUntilMs > this.#scheduler.nowMs;
+  }
+
   /** Sets the wall clock wrong. */
   jump(byMs: number): void {
     this.#skewMs += Math.floor(byMs);

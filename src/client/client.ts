@@ -39,6 +39,9 @@ export type ConnectionSnapshot = ConnectionReading;
 /** Readings come each second, also from a hidden page's worker. */
 const ENGINE_SILENT_MS = 10_000;
 
+/** A commit that had to wait longer, as a hidden page's does, is not live any more when it is shown. */
+const LATE_MS = 1_500;
+
 const NOTHING_READ: ConnectionReading = {
   state: { kind: "idle" }, transport: "websocket", seq: 0, epoch: undefined, asOf: undefined, serverTimeMs: undefined, lagMs: undefined,
   roundTripMs: undefined, clockOffsetMs: 0, gaps: 0, drifts: 0, queueDepth: 0, turns: 0, latencyP50Ms: undefined, latencyP99Ms: undefined,
@@ -68,6 +71,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   #engineWatch: Cancel | undefined;
   /** Taken with the next frame. */
   #waiting: Commit | undefined;
+  #waitingSinceMs = 0;
   #isStopped = false;
 
   constructor(options: ClientOptions & OptimisticOption<M>) {
@@ -214,6 +218,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     switch (message.kind) {
       case "commit":
         this.#waiting = message;
+        this.#waitingSinceMs = this.#clock.monotonic();
         return this.#pacing.next(() => this.#show());
       case "revoked":
         return this.#revoke();
@@ -255,8 +260,9 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const commit = this.#waiting;
     this.#waiting = undefined;
     if (commit === undefined || this.#isStopped) return;
+    const isLate = this.#clock.monotonic() - this.#waitingSinceMs > LATE_MS;
     try {
-      this.#apply(commit);
+      this.#apply(isLate ? { ...commit, views: commit.views.map((news) => ({ ...news, state: late(news.state) })) } : commit);
     } finally {
       // Whatever went wrong with it, the next one comes.
       this.#host.post({ kind: "ack" });
@@ -346,6 +352,11 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
 
 function unseen(state: ViewState): ViewState {
   return { ...state, status: "loading", reason: "rights have changed" };
+}
+
+/** The next watermark, within a second, says that it is live again. */
+function late(state: ViewState): ViewState {
+  return state.status === "live" ? { ...state, status: "catching_up", reason: "the page was not shown for a while" } : state;
 }
 
 /** What is handed in for this thread would not reach a worker. */

@@ -341,6 +341,8 @@ export class StreamEngine {
     const reachability = reachabilityOf(state);
     for (const view of this.#views.values()) {
       if (state.kind !== "open") view.rows.discardStaged();
+      // Open again, it is as old as it was until a turn says otherwise.
+      if (state.kind !== "open" && !isSeamless) view.leftBehind();
       if (!isSeamless) view.setReachability(reachability);
     }
     this.#publish();
