@@ -20,7 +20,7 @@ import { platformPacing, type Pacing } from "./pacing.ts";
 import { PageViews, type LiveView } from "./page-views.ts";
 import { PageWrites, type Mutate, type Optimistic, type WriteOptions } from "./page-writes.ts";
 import type { PendingWrite } from "./pending-writes.ts";
-import type { Commit, ConnectionReading, Position, RequestKind, Tapped, ToPage, ViewState } from "./port.ts";
+import type { Commit, ConnectionReading, Position, RequestKind, Tapped, ToPage, ViewNews, ViewState } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 
@@ -262,11 +262,18 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     if (commit === undefined || this.#isStopped) return;
     const isLate = this.#clock.monotonic() - this.#waitingSinceMs > LATE_MS;
     try {
-      this.#apply(isLate ? { ...commit, views: commit.views.map((news) => ({ ...news, state: late(news.state) })) } : commit);
+      this.#apply(isLate ? { ...commit, views: this.#late(commit.views) } : commit);
     } finally {
       // Whatever went wrong with it, the next one comes.
       this.#host.post({ kind: "ack" });
     }
+  }
+
+  /** News that had to wait says nothing of now, nor do the views that it does not speak of. */
+  #late(views: readonly ViewNews[]): readonly ViewNews[] {
+    const named = new Set(views.map(({ id }) => id));
+    const others = [...this.#views.all].filter(({ id }) => !named.has(id)).map(({ id, state }) => ({ id, state }));
+    return [...views, ...others].map((news) => ({ ...news, state: late(news.state) }));
   }
 
   /** A commit that waits to be shown, as a hidden page's does for long, loses its rows as well. */
