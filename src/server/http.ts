@@ -73,27 +73,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   const { access, paths, engine, clock, canConnect, metrics } = options;
   const { bootstrap, replica, policies } = engine;
   const app = new Hono<Env>();
-  app.onError((error, context) => answerError(error, context, options.onInternalError));
-  app.use(async (context, next) => {
-    const refusal = access.refusal(context.env.incoming.headers);
-    if (refusal !== undefined) throw refusal;
-    const origin = access.corsOrigin(context.req.header("origin"));
-    if (origin !== undefined) {
-      context.header("Access-Control-Allow-Origin", origin);
-      context.header("Access-Control-Allow-Headers", "authorization, content-type, if-none-match, last-event-id");
-      context.header("Access-Control-Expose-Headers", "etag");
-      context.header("Vary", "Origin");
-      if (context.req.method === "OPTIONS") context.header("Access-Control-Allow-Methods", "GET, POST");
-      if (context.req.method === "OPTIONS") return context.body(null, 204);
-    }
-    return next();
-  });
-
-  app.use(`${paths.base}/*`, (_context, next) => {
-    if (!options.isReady()) throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
-    return next();
-  });
-
+  guard(app, options);
   const identify = (context: Context<Env>, auth?: unknown): Promise<unknown> =>
     access.identify(connectionRequest(context.env.incoming), auth);
 
@@ -146,6 +126,30 @@ export function createHttp(options: HttpOptions): Hono<Env> {
     app.get("*", serveStatic({ root }));
   }
   return app;
+}
+
+/** What comes before every route: who may ask at all, CORS, whether there is anything to answer yet. */
+function guard(app: Hono<Env>, { access, paths, isReady, onInternalError }: HttpOptions): void {
+  app.onError((error, context) => answerError(error, context, onInternalError));
+  app.use(async (context, next) => {
+    const refusal = access.refusal(context.env.incoming.headers);
+    if (refusal !== undefined) throw refusal;
+    const origin = access.corsOrigin(context.req.header("origin"));
+    if (origin !== undefined) {
+      context.header("Access-Control-Allow-Origin", origin);
+      context.header("Access-Control-Allow-Headers", "authorization, content-type, if-none-match, last-event-id");
+      context.header("Access-Control-Expose-Headers", "etag");
+      context.header("Vary", "Origin");
+      if (context.req.method === "OPTIONS") context.header("Access-Control-Allow-Methods", "GET, POST");
+      if (context.req.method === "OPTIONS") return context.body(null, 204);
+    }
+    return next();
+  });
+
+  app.use(`${paths.base}/*`, (_context, next) => {
+    if (!isReady()) throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
+    return next();
+  });
 }
 
 function answerError(error: Error, context: Context, onInternalError: (error: Error) => void): Response {

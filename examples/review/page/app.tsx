@@ -1,13 +1,13 @@
 /** The dashboard's layout and keys: projects, worklist, one result, the strip. */
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
-import { FreshnessBadge, TidemarkDevtools, useConnection, useLiveQuery, usePendingWrites } from "tidemark/react";
+import { FreshnessBadge, TidemarkDevtools, useConnection, useLiveQuery, usePendingWrites, type ViewSnapshot } from "tidemark/react";
 import type { Where } from "tidemark/client";
 import { formatCount } from "../../../ui/format.ts";
 import { KeyList } from "../../../ui/key-list.tsx";
 import { State } from "../../../ui/state.tsx";
 import { StatusStrip } from "../../../ui/status-strip.tsx";
 import { ThemeButton } from "../../../ui/theme-button.tsx";
-import { client, me, type Result, type Status } from "./client.ts";
+import { client, me, type Project, type Result, type Status } from "./client.ts";
 import { Detail } from "./detail.tsx";
 import { Projects, useTallies } from "./projects.tsx";
 import { Toasts } from "./toasts.tsx";
@@ -68,19 +68,10 @@ export function App(): ReactElement {
         <Projects projects={projects.rows} tallies={tallies} selected={project} onSelect={setProject} onStart={actions.startJob} />
       </div>
       <main className="work">
-        <div className="title">
-          <select className="project-select" aria-label="Project" value={project ?? ""} onChange={({ target }) => setProject(target.value === "" ? undefined : Number(target.value))}>
-            <option value="">All projects</option>
-            {projects.rows.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
-          </select>
-          <div className="tabs" role="tablist" aria-label="Status">
-            {FILTERS.map((name) => <button key={name} type="button" role="tab" aria-selected={name === filter} onClick={() => setFilter(name)}>{wordFor(name)}</button>)}
-          </div>
-          <span className="count number">{formatCount(list.keys.length)}</span>
-          <FreshnessBadge view={list} clockOffsetMs={connection.clockOffsetMs} className="freshness" />
-          <span className="spacer" />
-          <input className="find" data-find type="search" placeholder="Find in values" aria-label="Find in values" value={find} onChange={({ target }) => setFind(target.value)} onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()} />
-        </div>
+        <Toolbar
+          projects={projects.rows} project={project} onProject={setProject} filter={filter} onFilter={setFilter} find={find} onFind={setFind}
+          list={list} clockOffsetMs={connection.clockOffsetMs}
+        />
         <div className="content">
           <Worklist
             keys={list.keys} row={list.row} isPending={list.isPending} selected={selected} onSelect={setSelected} present={presence.byResult}
@@ -106,6 +97,36 @@ export function App(): ReactElement {
 
 function wordFor(filter: Filter): string {
   return filter === "pending" ? "to review" : filter;
+}
+
+interface ToolbarProps {
+  readonly projects: readonly Project[];
+  readonly project: number | undefined;
+  readonly onProject: (id: number | undefined) => void;
+  readonly filter: Filter;
+  readonly onFilter: (filter: Filter) => void;
+  readonly find: string;
+  readonly onFind: (text: string) => void;
+  readonly list: ViewSnapshot<Result>;
+  readonly clockOffsetMs: number;
+}
+
+function Toolbar({ projects, project, onProject, filter, onFilter, find, onFind, list, clockOffsetMs }: ToolbarProps): ReactElement {
+  return (
+    <div className="title">
+      <select className="project-select" aria-label="Project" value={project ?? ""} onChange={({ target }) => onProject(target.value === "" ? undefined : Number(target.value))}>
+        <option value="">All projects</option>
+        {projects.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+      </select>
+      <div className="tabs" role="tablist" aria-label="Status">
+        {FILTERS.map((name) => <button key={name} type="button" role="tab" aria-selected={name === filter} onClick={() => onFilter(name)}>{wordFor(name)}</button>)}
+      </div>
+      <span className="count number">{formatCount(list.keys.length)}</span>
+      <FreshnessBadge view={list} clockOffsetMs={clockOffsetMs} className="freshness" />
+      <span className="spacer" />
+      <input className="find" data-find type="search" placeholder="Find in values" aria-label="Find in values" value={find} onChange={({ target }) => onFind(target.value)} onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()} />
+    </div>
+  );
 }
 
 function whereOf(project: number | undefined, filter: Filter, find: string): Where<Result> | undefined {
