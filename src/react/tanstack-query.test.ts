@@ -119,11 +119,14 @@ describe("liveQueryOptions", () => {
       cache.clear();
       client.close();
     });
-    atEnd(observer.subscribe(() => {}));
+    let refetched: Promise<unknown> | undefined;
+    // The stream may be back in a moment: what is fetched is fetched while it is down.
+    atEnd(observer.subscribe(({ data, isStale }) => {
+      if (data !== undefined && isStale) refetched ??= observer.refetch();
+    }));
     await expect.poll(() => observer.getCurrentResult().data).toHaveLength(1);
     sockets.at(-1)?.fail();
-    await expect.poll(() => observer.getCurrentResult().isStale).toBe(true);
-    const refetched = observer.refetch();
+    await expect.poll(() => refetched !== undefined).toBe(true);
     await trades.upsert(trade("a", "BTC", 3));
     await expect.poll(() => observer.getCurrentResult().data).toEqual([trade("a", "BTC", 3)]);
     answer();
