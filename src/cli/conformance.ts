@@ -109,6 +109,21 @@ const TESTS: readonly Test[] = [
     const watermark = await eventually(() => peer.frames.find((frame) => frame["type"] === "WATERMARK" && peer.frames.indexOf(frame) > peer.frames.indexOf(snapshot) && frame["behind"] === undefined), "no whole watermark", timeoutMs);
     is(Number(watermark["seq"]) >= Number(snapshot["seq"]), "the watermark is not before the snapshot");
   }],
+  ["M4 M6", "what can't be written is answered with a code, and the connection stays", async ({ identified }) => {
+    const peer = await identified();
+    for (const [id, what, code] of [["conformance-1", { name: "no such mutation", input: {} }, "UNKNOWN_MUTATION"], ["conformance-2", { position: "no such source:1" }, "UNKNOWN_POSITION"]] as const) {
+      peer.say({ op: "MUTATE", mutation_id: id, ...what });
+      const { error } = await peer.hear({ type: "MUTATION_RESULT", mutation_id: id });
+      is((error as { code?: unknown } | undefined)?.code === code, code);
+    }
+    peer.say({ op: "HEARTBEAT" });
+    await peer.hear({ op: "HEARTBEAT_ACK" });
+  }],
+  ["M1 P3", "a MUTATE without a proper id closes with 4400", async ({ identified }) => {
+    const peer = await identified();
+    peer.say({ op: "MUTATE", mutation_id: "a b", name: "x", input: {} });
+    is((await peer.closed()) === 4_400, "closed with 4400");
+  }],
   ["P9", "a refused subscription does not touch the others", async ({ identified, channel }) => {
     const peer = await identified();
     peer.say({ op: "SUBSCRIBE", id: 6, subscriptions: ["no such channel", { channel, where: { column: "x", nonsense: 1 } }, channel] });

@@ -47,6 +47,8 @@ export interface MutationRunnerOptions {
 }
 
 const OWN_WRITES_MAX = 100;
+/** Of what a handler returns: it is kept with the mutation and travels in one frame. */
+const VALUE_LENGTH_MAX = 64 * 1024;
 /** Mutations on the program's own channels that are remembered. They are as old as the process at most, like the channels. */
 const REMEMBERED_MAX = 10_000;
 
@@ -256,12 +258,16 @@ export class MutationRunner {
   }
 }
 
-/** What a handler returned, as it will travel. @throws MutationError for what JSON can't carry */
+/** What a handler returned, as it will travel. @throws MutationError for what JSON can't carry, or is too large */
 function jsonOf(value: unknown): JsonValue | undefined {
+  let text: string | undefined;
   try {
-    const text = JSON.stringify(value) as string | undefined;
-    return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
+    text = JSON.stringify(value) as string | undefined;
   } catch (cause) {
     throw new MutationError("MUTATION_FAILED", "The mutation returned something that is not JSON.", { cause });
   }
+  if (text !== undefined && text.length > VALUE_LENGTH_MAX) {
+    throw new MutationError("MUTATION_FAILED", `The mutation returned more than ${VALUE_LENGTH_MAX} characters of JSON. What is large belongs into rows.`);
+  }
+  return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
 }

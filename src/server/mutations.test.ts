@@ -35,7 +35,7 @@ function options() {
             if (price < 0) throw new MutationError("NEGATIVE", "A price is not below 0.", { data: { least: 0 } });
             if (price === 13) throw new Error("secret detail of the server");
             write.upsert("trades", trade(id, "BTC", price));
-            return { id, at: price };
+            return price === 64 ? "x".repeat(70_000) : { id, at: price };
           },
         }),
         nothing: mutation({ source: "memory", input: z.object({}), handler: () => {} }),
@@ -116,6 +116,7 @@ describe("MUTATE", () => {
       ["1", { id: "a", price: -1 }, { code: "NEGATIVE", message: "A price is not below 0.", data: { least: 0 } }],
       ["2", { id: "a", price: "5" }, { code: "BAD_INPUT" }],
       // What the server says to itself stays with it.
+      ["5", { id: "a", price: 64 }, { code: "MUTATION_FAILED" }],
       ["3", { id: "a", price: 13 }, { code: "MUTATION_FAILED", message: "The server could not do this. Nothing was written." }],
     ];
     for (const [id, input, error] of failures) {
