@@ -1,5 +1,6 @@
 /** Clients of the simulation: the real one, checked at each commit, and ones that don't play by the rules. */
 import { createClient, type CarrierName, type LiveView, type MutationTree, type Optimistic, type Pacing, type TidemarkClient } from "../src/client/index.ts";
+import { PageWrites } from "../src/client/page-writes.ts";
 import { StreamEngine } from "../src/client/stream-engine.ts";
 import type { Query } from "../src/protocol/query.ts";
 import type { Random } from "../src/std/random.ts";
@@ -103,6 +104,7 @@ export class SimClient {
       rowsMax: 500,
       ...(isOptimistic && { optimistic: OPTIMISTIC as Optimistic<MutationTree> }),
       engine: () => (parts) => new StreamEngine(parts),
+      writes: () => (own) => new PageWrites(own),
       ...(this.pacing && { pacing: this.pacing }),
     });
     this.user = random.next() < 0.6 ? new User({ client: this.client, name, random, trace: options.trace, isExcused: () => this.#witness.isTainted }) : undefined;

@@ -6,9 +6,13 @@ import type { DetailLimits } from "./details.ts";
 import type { LoadEngine, WorkerLike } from "./host.ts";
 import type { Fetch } from "./http-scheduler.ts";
 import type { Pacing } from "./pacing.ts";
-import type { Optimistic } from "./page-writes.ts";
+import type { Optimistic, PageWrites, PageWritesOptions } from "./page-writes.ts";
 import type { CarrierName } from "./port.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
+
+type CreateWrites = (options: PageWritesOptions) => PageWrites;
+/** Gives what makes writes, at once or when it has been loaded. */
+export type LoadWrites = () => CreateWrites | Promise<CreateWrites>;
 
 /** What mutations of these types are expected to do to rows, shown until the server's rows hold it. */
 export interface OptimisticOption<M> {
@@ -43,6 +47,8 @@ export interface ClientOptions {
   readonly headers?: () => Readonly<Record<string, string>>;
   /** Default: with animation frames where there are any. */
   readonly pacing?: Pacing;
+  /** How the part that writes comes into this page. Default: loaded when `optimistic` is given, or with the first write. */
+  readonly writes?: LoadWrites;
   /** Default: the platform's. These four keep the engine in this thread. */
   readonly WebSocket?: WebSocketConstructor;
   readonly fetch?: Fetch;

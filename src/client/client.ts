@@ -13,12 +13,14 @@ import type { MutationTree } from "../protocol/typed-mutation.ts";
 import type { ClientOptions, OptimisticOption } from "./client-options.ts";
 import { BACKOFF } from "./connection-state.ts";
 import { Details, type Detail } from "./details.ts";
-import { answerIn, askFor, type QueryAnswer } from "./fetch-query.ts";
+import type { QueryAnswer } from "./fetch-query.ts";
 import { EngineHost, type WorkerLike } from "./host.ts";
+import { LazyWrites } from "./lazy-writes.ts";
 import { callAll } from "./live-view.ts";
+import { callsOf } from "./mutate-calls.ts";
 import { platformPacing, type Pacing } from "./pacing.ts";
 import { PageViews, type LiveView } from "./page-views.ts";
-import { PageWrites, type Mutate, type Optimistic, type WriteOptions } from "./page-writes.ts";
+import type { Mutate, Optimistic, WriteOptions } from "./page-writes.ts";
 import type { PendingWrite } from "./pending-writes.ts";
 import type { Commit, ConnectionReading, Position, RequestKind, Tapped, ToPage, ViewNews, ViewState } from "./port.ts";
 import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
@@ -39,6 +41,7 @@ export type ConnectionSnapshot = ConnectionReading;
 /** Readings come each second, also from a hidden page's worker. */
 const ENGINE_SILENT_MS = 10_000;
 
+const NONE_PENDING: readonly PendingWrite[] = [];
 /** A commit that had to wait longer, as a hidden page's does, is not live any more when it is shown. */
 const LATE_MS = 1_500;
 
@@ -52,7 +55,7 @@ const NOTHING_READ: ConnectionReading = {
 export class TidemarkClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree> {
   /** Mutations by name: `client.mutate.reviews.setStatus({ … })`. */
   readonly mutate: Mutate<M>;
-  readonly #writes: PageWrites;
+  readonly #writes: LazyWrites;
   readonly #options: ClientOptions;
   readonly #clock: Clock;
   readonly #pacing: Pacing;
@@ -85,7 +88,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const carriers = options.carriers ?? (WebSocket === undefined ? ["sse", "long-poll", "poll"] : ["websocket", "sse", "long-poll", "poll"]);
     this.#ui = new UiMeter(this.#clock);
     this.#details = new Details({ clock: this.#clock, limits: options.details, fetch: (target, signal) => this.#fetch(target, "detail", signal) });
-    this.#writes = new PageWrites({
+    this.#writes = new LazyWrites(options.writes, {
       clock: this.#clock,
       random: options.random ?? systemRandom,
       optimistic: options.optimistic as Optimistic<MutationTree> | undefined,
@@ -94,8 +97,8 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
       position: () => this.#views.position,
       onChange: () => this.#onWrites(),
     });
-    this.#views = new PageViews({ clock: this.#clock, lingerMs: options.lingerMs ?? 5_000, pending: this.#writes.pending, post: (message) => this.#host.post(message) });
-    this.mutate = this.#writes.calls() as Mutate<M>;
+    this.#views = new PageViews({ clock: this.#clock, lingerMs: options.lingerMs ?? 5_000, writes: () => this.#writes.current, post: (message) => this.#host.post(message) });
+    this.mutate = callsOf((name, input, callOptions) => this.#writes.use((writes) => writes.mutate(name, input, callOptions))) as Mutate<M>;
     this.#host = new EngineHost({
       createWorker: workerOf(options),
       load: options.engine ?? (() => import("./stream-engine.ts").then(({ StreamEngine }) => (parts) => new StreamEngine(parts))),
@@ -132,6 +135,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    */
   async fetch<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }, { signal }: { readonly signal?: AbortSignal } = {}): Promise<QueryAnswer<RowOf<C[N]>>> {
     const own = query as unknown as Query;
+    const { answerIn, askFor } = await import("./fetch-query.ts");
     const answer = await this.#fetch(`${this.#base}/changes`, "snapshot", signal, askFor(own, await this.#credentials()));
     return answerIn(answer, own) as QueryAnswer<RowOf<C[N]>>;
   }
@@ -141,13 +145,13 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    * endpoint answers with `tidemark.position(tx)`. Rows that come before the answer are shown under the patch.
    */
   write<A>(options: WriteOptions<A>): Promise<A> {
-    return this.#writes.write(options);
+    return this.#writes.use((writes) => writes.write(options));
   }
 
   /** Writes of this page that have not come through. */
   readonly pendingWrites: Readable<readonly PendingWrite[]> = {
     subscribe: (listener) => this.#subscribe(listener),
-    getSnapshot: () => this.#writes.list,
+    getSnapshot: () => this.#writes.current?.list ?? NONE_PENDING,
   };
 
   /** Looks on: frames as they pass and how each subscription stands, a few times a second. Returns how to stop. */
@@ -174,7 +178,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#engineWatch?.();
     this.#host.stop();
     for (const answer of this.#fetches.values()) answer({ status: 0, body: "" });
-    this.#writes.pending.stop();
+    this.#writes.stop();
     this.#reading = { ...this.#reading, state: { kind: "stopped" } };
     this.#views.setDoubt("the client was closed");
     this.#notify();
@@ -292,7 +296,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     const startMs = this.#clock.monotonic();
     if (views.some(({ isForgotten }) => isForgotten === true)) this.#details.forget();
     const changed = this.#views.apply(position, views);
-    this.#writes.take(position, results);
+    this.#writes.current?.take(position, results);
     for (const core of this.#views.layOver()) changed.add(core);
     // Only now, when all views stand at the new position, may anyone look.
     this.#views.tellFollowers(views);
@@ -303,8 +307,8 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
 
   /** Whoever waits for a write hears of it after every view has shown it. */
   #settleWrites(hasResults: boolean): void {
-    const { pending } = this.#writes;
-    if (pending.isEmpty && !hasResults) return;
+    const pending = this.#writes.current?.pending;
+    if (pending === undefined || (pending.isEmpty && !hasResults)) return;
     pending.settle(this.#views.position, this.#views.standings);
     if (hasResults) this.#notify();
   }

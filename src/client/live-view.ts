@@ -2,8 +2,8 @@
 import type { Column } from "../protocol/column.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
-import { OrderedRows } from "./ordered-rows.ts";
-import { Overlay, type Layer } from "./overlay.ts";
+import { OrderedRows, type ViewShape } from "./ordered-rows.ts";
+import type { Layer, Overlay } from "./overlay.ts";
 import type { Position, ViewNews, ViewState } from "./port.ts";
 import type { RowPatch } from "./row-patch.ts";
 import type { RowChanges } from "./staged-rows.ts";
@@ -45,7 +45,8 @@ export class ViewCore {
   /** Told of the server's own rows as they change. */
   readonly followers = new Set<(changes: RowChanges) => void>();
   readonly #rows = new OrderedRows();
-  readonly #overlay: Overlay;
+  #overlay: Overlay | undefined;
+  #shape: ViewShape | undefined;
   #layer: Layer | undefined;
   #patches: readonly RowPatch[] = [];
   #isLayerOld = false;
@@ -60,7 +61,6 @@ export class ViewCore {
   constructor(id: string, query: Query) {
     this.id = id;
     this.query = query;
-    this.#overlay = new Overlay(query);
   }
 
   /** As it is shown: with pending writes. */
@@ -94,12 +94,12 @@ export class ViewCore {
   }
 
   /** Lays pending writes over the rows. Returns whether that changes what is shown. */
-  layOver(patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined): boolean {
+  layOver(patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined, createOverlay: (query: Query) => Overlay): boolean {
     const isSame = patches.length === this.#patches.length && patches.every((patch, index) => patch === this.#patches[index]);
     if (isSame && (patches.length === 0 || !this.#isLayerOld)) return false;
     this.#patches = patches;
     this.#isLayerOld = false;
-    this.#layer = patches.length === 0 ? undefined : this.#overlay.over(this.#rows, patches, elsewhere);
+    this.#layer = patches.length === 0 ? undefined : this.#overlayBy(createOverlay).over(this.#rows, patches, elsewhere);
     this.#snapshot = undefined;
     return true;
   }
@@ -116,7 +116,8 @@ export class ViewCore {
       this.#columns = shape.columns;
       this.#key = shape.key;
       this.#rows.configure(shape);
-      this.#overlay.configure(shape);
+      this.#shape = shape;
+      this.#overlay?.configure(shape);
     }
     if (rows !== undefined) {
       this.#rows.apply(rows);
@@ -125,6 +126,14 @@ export class ViewCore {
     this.#state = state;
     this.#isLayerOld = true;
     this.#snapshot = undefined;
+  }
+
+  #overlayBy(create: (query: Query) => Overlay): Overlay {
+    if (this.#overlay === undefined) {
+      this.#overlay = create(this.query);
+      if (this.#shape !== undefined) this.#overlay.configure(this.#shape);
+    }
+    return this.#overlay;
   }
 
   pin(key: string): void {

@@ -5,6 +5,7 @@ import type { TypedChannel } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 import { TidemarkClient, type ClientChannels } from "./client.ts";
 import type { ClientOptions, OptimisticOption } from "./client-options.ts";
+import { PageWrites } from "./page-writes.ts";
 import { StreamEngine } from "./stream-engine.ts";
 import type { WebSocketConstructor } from "./websocket-like.ts";
 
@@ -12,5 +13,5 @@ export * from "./index.ts";
 
 /** As in browsers; see `tidemark/client`. */
 export function createClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree>(options: ClientOptions & OptimisticOption<NoInfer<M>>): TidemarkClient<C, M> {
-  return new TidemarkClient<C, M>({ WebSocket: WebSocket as unknown as WebSocketConstructor, engine: () => (parts) => new StreamEngine(parts), ...options });
+  return new TidemarkClient<C, M>({ WebSocket: WebSocket as unknown as WebSocketConstructor, engine: () => (parts) => new StreamEngine(parts), writes: () => (own) => new PageWrites(own), ...options });
 }

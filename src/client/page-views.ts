@@ -6,7 +6,7 @@ import type { Cancel, Clock } from "../std/clock.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
-import type { PendingWrites } from "./pending-writes.ts";
+import type { PageWrites } from "./page-writes.ts";
 import type { Position, ToEngine, ViewNews } from "./port.ts";
 import type { RowChanges } from "./staged-rows.ts";
 
@@ -32,7 +32,8 @@ export interface PageViewsOptions {
   readonly clock: Clock;
   /** How long a view without listeners is kept. */
   readonly lingerMs: number;
-  readonly pending: PendingWrites;
+  /** Once there are any. */
+  readonly writes: () => PageWrites | undefined;
   readonly post: (message: ToEngine) => void;
 }
 
@@ -103,10 +104,11 @@ export class PageViews {
 
   /** Lays what is pending over every view. Returns the views that look different now. */
   layOver(): readonly ViewCore[] {
-    const { pending } = this.#options;
+    const writes = this.#options.writes();
+    if (writes === undefined) return [];
     return [...this.#opened.values()].filter((core) => {
-      const patches = pending.patchesFor(core.query.channel, core.at(this.#position));
-      return core.layOver(patches, (key) => this.#rowElsewhere(core.query, key));
+      const patches = writes.pending.patchesFor(core.query.channel, core.at(this.#position));
+      return core.layOver(patches, (key) => this.#rowElsewhere(core.query, key), writes.createOverlay);
     });
   }
 

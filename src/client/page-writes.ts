@@ -1,12 +1,14 @@
 /**
  * Writes as a page makes them: calls by name with what they are expected to do to rows, writes by
- * the application's own endpoints, and what of it is pending.
+ * the application's own endpoints, and what of it is pending. Loaded by pages that write.
  */
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
+import type { Query } from "../protocol/query.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { MutationTree, TypedMutation } from "../protocol/typed-mutation.ts";
+import { Overlay } from "./overlay.ts";
 import { PendingWrites, type PendingWrite } from "./pending-writes.ts";
 import type { Position, WriteRequest, WriteResult } from "./port.ts";
 import type { RowPatch } from "./row-patch.ts";
@@ -76,16 +78,9 @@ export class PageWrites {
     return this.pending.snapshot;
   }
 
-  /** `mutate.group.name(input)`; the names are looked up when called. */
-  calls(path: readonly string[] = []): unknown {
-    const call = (input: unknown, options?: MutateOptions): Promise<unknown> => this.#mutate(path.join("."), input, options);
-    return new Proxy(call, {
-      get: (target, name) => {
-        // Neither a promise nor JSON, at any depth: who looks for these must not make a write.
-        if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
-        return name in Function.prototype ? Reflect.get(target, name) : this.calls([...path, name]);
-      },
-    });
+  /** Lays pending writes over the rows of a query. */
+  createOverlay(query: Query): Overlay {
+    return new Overlay(query);
   }
 
   /** A write by the application's own endpoint. Rejects with what `run` throws, or with `MutationError`. */
@@ -123,7 +118,8 @@ export class PageWrites {
     this.pending.take(results);
   }
 
-  #mutate(name: string, input: unknown, { optimistic, expectedSeq }: MutateOptions = {}): Promise<JsonValue | undefined> {
+  /** Resolves with what the handler returned, when every live view holds the write. */
+  mutate(name: string, input: unknown, { optimistic, expectedSeq }: MutateOptions = {}): Promise<JsonValue | undefined> {
     const { random, post, headers, position, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
     try {

@@ -3,7 +3,7 @@ import { TidemarkError } from "../std/errors.ts";
 import { comparatorOf, compareStrings } from "./column.ts";
 import type { OrderBy } from "./query.ts";
 import type { Row } from "./row.ts";
-import { columnType, type WhereContext } from "./where.ts";
+import { columnType, type WhereContext } from "./where-context.ts";
 
 /** What is put in order: a row and the key that breaks ties. */
 export interface Ranked {

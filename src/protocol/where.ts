@@ -8,21 +8,14 @@ import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "./col
 import { likeMatcher } from "./like.ts";
 import type { Condition, Where } from "./query.ts";
 import type { JsonValue, Row } from "./row.ts";
+import { columnType, type WhereContext } from "./where-context.ts";
 
 /** True, false, or null for unknown. */
 type Truth = boolean | null;
 type Term = (row: Row) => Truth;
 
 export type Predicate = (row: Row) => boolean;
-export type RegexEngine = (pattern: string) => (text: string) => boolean;
-
-export interface WhereContext {
-  /** The column's type, or undefined when the channel has no such column. */
-  typeOf(column: string): ColumnType | undefined;
-  /** Names for the message about an unknown column. */
-  readonly columnNames: readonly string[];
-  readonly regex?: RegexEngine;
-}
+export type { RegexEngine, WhereContext } from "./where-context.ts";
 
 /** @throws TidemarkError `BAD_QUERY` for unknown columns and operands that don't fit, `BAD_REGEX` */
 export function compileWhere(where: Where, context: WhereContext): Predicate {
@@ -93,14 +86,6 @@ function compileCondition(condition: Condition, context: WhereContext): Term {
   if ("lte" in condition) return comparison(column, type, condition.lte, (order) => order <= 0);
   if ("gt" in condition) return comparison(column, type, condition.gt, (order) => order > 0);
   return comparison(column, type, condition.gte, (order) => order >= 0);
-}
-
-export function columnType(column: string, context: WhereContext): ColumnType {
-  const type = context.typeOf(column);
-  if (type === undefined) {
-    throw bad(`there is no column "${column}"; the channel has ${context.columnNames.join(", ")}`);
-  }
-  return type;
 }
 
 function comparison(column: string, type: ColumnType, operand: JsonValue, accept: (order: number) => boolean): Term {
