@@ -7,6 +7,8 @@ import type { Witness } from "./network.ts";
 interface Taint {
   /** A value was changed: only the digest can tell. */
   readonly isCorrupt: boolean;
+  /** Of the frame that was changed: it does not make itself good. */
+  readonly seq: number;
   sawLater: boolean;
 }
 
@@ -39,7 +41,7 @@ export class FrameWitness implements Witness {
     if (this.#taints.size === 0) return;
     for (const told of framesIn(text)) {
       const taint = this.#taints.get(told.view ?? told.channel ?? "");
-      if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) : isRows(told) || tellsAll(told))) taint.sawLater = true;
+      if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) && (told.digest !== undefined || (told.seq ?? 0) > taint.seq) : isRows(told) || tellsAll(told))) taint.sawLater = true;
       if (told.type !== "WATERMARK") continue;
       // The turn that holds a later frame of the view must set it right, unless it is not through yet.
       for (const [id, { sawLater }] of this.#taints) {
@@ -57,17 +59,17 @@ export class FrameWitness implements Witness {
 
   /**
    * Something is wrong with the client's rows that it can't have found yet, or could not at this
-   * position, which a page that shows frames late may still be at.
+   * position, which the page may still be at.
    */
-  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }, isPaced: boolean): boolean {
-    const isEarlier = epoch === this.#over.epoch ? seq < this.#over.seq + (isPaced ? 1 : 0) : epochNumber(epoch) < epochNumber(this.#over.epoch);
+  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }): boolean {
+    const isEarlier = epoch === this.#over.epoch ? seq <= this.#over.seq : epochNumber(epoch) < epochNumber(this.#over.epoch);
     return this.#taints.size > 0 || isEarlier;
   }
 
   #taint(told: Told, isCorrupt: boolean): void {
     const id = told.view ?? told.channel ?? "";
     const isWorse = isCorrupt || this.#taints.get(id)?.isCorrupt === true;
-    this.#taints.set(id, { isCorrupt: isWorse, sawLater: false });
+    this.#taints.set(id, { isCorrupt: isWorse, seq: told.seq ?? 0, sawLater: false });
   }
 }
 

@@ -327,7 +327,7 @@ export class StreamEngine {
     if (reason === "revoked") {
       this.#parts.post({ kind: "revoked" });
       for (const view of this.#views.values()) view.forget();
-    } else for (const view of this.#views.values()) view.leftBehind();
+    } else if (reason === "epoch") for (const view of this.#views.values()) view.leftBehind();
     this.#publish();
   }
 
