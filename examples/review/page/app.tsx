@@ -57,7 +57,7 @@ export function App(): ReactElement {
   useKeys({ result, actions, step, stepProject, setHasKeys, close: () => setSelected(undefined) });
 
   return (
-    <div className="review">
+    <div className="app review">
       <div className="side">
         <div className="brand">
           <span className="mark" aria-hidden="true" />

@@ -1,2 +1,0 @@
-/** Style sheets and fonts are imported for their effect. */
-declare module "*.css";
