@@ -6,7 +6,7 @@
 import type { Row } from "../src/protocol/row.ts";
 import type { Query } from "../src/protocol/query.ts";
 import { seededRandom } from "../src/std/random.ts";
-import { declareChannel } from "../src/table/channel.ts";
+import { declareChannel } from "../src/log/channel.ts";
 import { Replica } from "../src/table/replica.ts";
 import { fixed, machine, median, table, verdict } from "./support/report.ts";
 
@@ -36,7 +36,7 @@ const QUERIES: Readonly<Record<string, Query>> = {
 
 function load(size: number): Replica {
   const replica = new Replica({ entriesMax: 20_000_000, viewsMax: 20_000 });
-  replica.declare(declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } }));
+  replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } })] });
   for (let from = 0; from < size; from += 10_000) {
     const upserts = Array.from({ length: Math.min(10_000, size - from) }, (_, index) => ({ key: `r${from + index}`, row: item(from + index) }));
     replica.apply({ seq: replica.seq + 1, timeMs: 0, changes: [{ channel: "items", upserts, removes: [] }] });
@@ -67,7 +67,7 @@ function countingItem(index: number): Item {
 /** How often one change of a sorted view looks at a price, the encoding of the row included: what an index costs without caches. */
 function looksPerChange(size: number): number {
   const replica = new Replica({ entriesMax: 20_000_000 });
-  replica.declare(declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } }));
+  replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } })] });
   const apply = (rows: readonly Item[]): void =>
     replica.apply({ seq: replica.seq + 1, timeMs: 0, changes: [{ channel: "items", upserts: rows.map((row) => ({ key: row.id, row })), removes: [] }] });
   for (let from = 0; from < size; from += 10_000) apply(Array.from({ length: Math.min(10_000, size - from) }, (_, index) => countingItem(from + index)));

@@ -31,6 +31,8 @@ export class Carriers {
   /** A proxy on the way forbids WebSockets. */
   refusesUpgrades = false;
   current: Link | undefined;
+  /** All that are open: a climb has two, a poll one each. */
+  readonly #links = new Set<Link>();
 
   constructor(options: CarrierOptions) {
     this.#options = options;
@@ -64,11 +66,20 @@ export class Carriers {
     return (url, init) => this.#fetch(url, init);
   }
 
-  #link(node: SimNode, onFrame: (text: string) => void, onClosed: (code: number, reason: string) => void): Link {
-    const { scheduler, random, faults, clock, reading, witness, trace, faultRate } = this.#options;
+  #link(node: SimNode, onFrame: (text: string) => void, onClosed: (code: number, reason: string) => void, witness = this.#options.witness): Link {
+    const { scheduler, random, faults, clock, reading, trace, faultRate } = this.#options;
     const link = new Link({ scheduler, random, faults, clientClock: clock, reading, node, witness, trace, onFrame, onClosed, faultRate: faultRate() });
     node.links.add(link);
+    for (const former of this.#links) if (former.isClosed) this.#links.delete(former);
+    this.#links.add(link);
     return link;
+  }
+
+  /** Breaks everything at once. Returns whether there was anything. */
+  cutAll(): boolean {
+    const open = [...this.#links].filter(({ isClosed }) => !isClosed);
+    for (const link of open) link.cut();
+    return open.length > 0;
   }
 
   #openSocket(socket: WebSocketLike): Link | undefined {
@@ -170,8 +181,32 @@ export class Carriers {
     return new Promise((resolve, reject) => {
       let text = "";
       let isWhole = false;
-      const fail = (): void => (isWhole ? resolve(new Response(text)) : reject(new TypeError("terminated")));
-      const link: Link = this.#link(node, (chunk) => { text += chunk; }, fail);
+      // What came of a poll's answer is dealt with when it is whole, and not at all when it never is.
+      const { scheduler, witness } = this.#options;
+      const come: (() => void)[] = [];
+      let isDealtWith = false;
+      const inOrder = (note: () => void): void => void (isDealtWith ? note() : come.push(note));
+      // What was lost is known before the client looks, and again in its place among what came.
+      const strikes: (() => void)[] = [];
+      const struck = (note: () => void): void => {
+        strikes.push(note);
+        inOrder(note);
+      };
+      const atEnd: Witness = {
+        onLost: (frame) => struck(() => witness.onLost(frame)),
+        onCorrupted: (frame) => struck(() => witness.onCorrupted(frame)),
+        onDelivered: (frame, sentMs) => inOrder(() => witness.onDelivered(frame, sentMs)),
+      };
+      const fail = (): void => {
+        if (!isWhole) return reject(new TypeError("terminated"));
+        for (const note of strikes) note();
+        resolve(new Response(text));
+        scheduler.at(scheduler.nowMs, () => {
+          isDealtWith = true;
+          for (const note of come) note();
+        });
+      };
+      const link: Link = this.#link(node, (chunk) => { text += chunk; }, fail, atEnd);
       signal?.addEventListener("abort", () => {
         link.cut();
         reject(new TypeError("aborted"));

@@ -8,12 +8,15 @@ import { Carriers, type CarrierOptions } from "./carriers.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
 import type { ActorClock } from "./scheduler.ts";
+import { STOCK, WAREHOUSE } from "./warehouse.ts";
 import { FrameWitness } from "./witness.ts";
 import { randomQuery, type Rights } from "./workload.ts";
 import { OPTIMISTIC, User } from "./writers.ts";
 
-/** How long what a client may see is allowed to lag behind a change of its rights: as long as the network may keep back what was sent before. */
-const RIGHTS_MS = 3_500;
+/** Views of one client: each may hold a frame that was changed. */
+const VIEWS_MAX = 12;
+/** How long what a client may see is allowed to lag behind a change of its rights, by when what it has heard was sent. */
+const RIGHTS_MS = 1_500;
 
 export class Violation extends Error {
   override readonly name = "Violation";
@@ -136,7 +139,14 @@ export class SimClient {
   /** The guarantee, for everything that the page shows now. @throws Violation */
   check(): void {
     this.checks++;
+    const { drifts } = this.client.connection.getSnapshot();
+    if (drifts > this.#witness.corrupted * VIEWS_MAX) throw new Violation(`${this.name} found ${drifts} views that did not add up, and ${this.#witness.corrupted} frames were changed on the way`);
     for (const view of this.#views.keys()) this.#checkView(view);
+  }
+
+  /** Its connection breaks, and its rights change before it is back. */
+  cutOffAndChangeRights(change: () => void): void {
+    if (this.network.cutAll()) change();
   }
 
   /** Everything is live, as of this position or a later one, and right without any excuse. */
@@ -165,10 +175,23 @@ export class SimClient {
     const last = this.#checked.get(view);
     if (position === undefined || (last?.snapshot === snapshot && last.position === position)) return;
     this.#checked.set(view, { snapshot, position });
-    const wrong = this.#wrong(view, position, isLive ? this.#options.now() - RIGHTS_MS : 0);
-    if (wrong !== undefined && !this.#witness.isExcused(position)) {
+    const wrong = this.#wrong(view, position, isLive ? this.#witness.heardMs - RIGHTS_MS : 0);
+    if (wrong !== undefined && !this.#witness.isExcused(position, this.pacing !== undefined)) {
       throw new Violation(`${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${wrong}`);
     }
+    if (isLive) this.#checkFreshness(view, position);
+  }
+
+  /** What is shown as live is live as of its position, and is no fresher than the rows there. */
+  #checkFreshness(view: LiveView, { epoch, seq }: { readonly epoch: string; readonly seq: number }): void {
+    const { oracle } = this.#options;
+    const { channel } = view.query;
+    const { asOf } = view.getSnapshot();
+    const said = oracle.statusAt(epoch, seq, channel);
+    if (said !== "live" && !this.#witness.isStatusLost(channel) && !this.#witness.isTainted) throw new Violation(`${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${said}`);
+    const freshest = channel === STOCK ? oracle.asOfAt(epoch, seq, WAREHOUSE) : undefined;
+    // A history that was lost may have been fresher than the one that took its place.
+    if (asOf !== undefined && freshest !== undefined && asOf > freshest && epoch === "epoch1") throw new Violation(`${this.name} shows ${channel} as of ${asOf} at ${epoch}:${seq}, where its source had read up to ${freshest}`);
   }
 
   /** How what is shown differs from what it should be at a position, by any rights in force after `rightsSinceMs`. */
@@ -238,7 +261,7 @@ export class WireLiar {
     this.#random = options.random;
     this.#faults = options.faults;
     this.#clock = options.clock;
-    const witness = { onLostRows: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
+    const witness = { onLost: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
     this.#carriers = new Carriers({ ...options, witness, reading: { frameMs: 0, isStalled: options.random.next() < 0.3 } });
     this.#connect();
   }

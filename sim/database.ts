@@ -68,14 +68,14 @@ export class SimDatabase {
     this.#unread.clear();
     this.#isMarked = false;
     const changes = keys.length === 0 && !isWhole ? [] : [{ channel: REVIEWS, upserts, removes, ...(isWhole && { reload: true as const }) }];
-    return { changes, position: String(this.#write), source: DATABASE };
+    return { changes, position: String(this.#write), source: DATABASE, status: [{ status: { status: "live" } }] };
   }
 
   /** As one node reaches it. */
   writer(clock: ActorClock): Writer {
     return {
       run: (call) => this.#run(call, clock),
-      covers: (position) => (write) => Number(write) <= Number(position),
+      covers: ({ position }) => (write) => position !== undefined && Number(write) <= Number(position),
       isWrite: (text) => /^\d+$/.test(text),
       mark: () => {
         this.#isMarked = true;
@@ -109,7 +109,7 @@ export class SimDatabase {
       if (!guard.isCurrent({ exists: row !== undefined, lastWrite: row === undefined ? undefined : String(last), writesSince })) return { kind: "stale", row };
     }
     try {
-      value = await run(transaction);
+      value = await run({ tx: transaction });
     } catch (error) {
       if (!(error instanceof MutationError)) throw error;
       // Another run of the same id may have come between; then that one counts.

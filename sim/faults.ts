@@ -9,6 +9,8 @@ export const FAULTS = [
   "credit games", "channel held", "client's clock jumps forward", "client's clock jumps back", "client asleep", "tab hidden",
   "eviction storm", "floor passed", "view dropped and made again", "reload", "rights revoked", "network back", "store corrupted",
   "database unreachable", "answer of a commit lost", "node dies with a mutation over HTTP",
+  "tail lost", "node begins with a checkpoint", "log trimmed", "slow reader of the log", "two leaders", "a second leader is refused",
+  "channel declared anew", "channel status lost", "rights looked up slowly", "rights revoked while looked up", "rights changed while away",
 ] as const;
 
 export type Fault = (typeof FAULTS)[number];

@@ -38,7 +38,7 @@ export const MUTATIONS: readonly Mutation[] = [
     rule: "commits wait between the slices of a flush",
     file: "src/server/turns.ts",
     find: "      if (nowMs - startMs >= limits.sliceMs) {",
-    replace: "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.log.read(this.#options.replica.seq, 9)) this.#options.replica.apply(commit);",
+    replace: "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n        this.#options.follower.applied();",
   },
   {
     rule: "a position moves with the watermark, not with the deltas before it",
@@ -50,14 +50,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "eviction goes by the commits' time, not by the node's clock",
     file: "src/table/live-table.ts",
-    find: "commit.timeMs - oldest.timeMs > ageMsMax;",
+    find: "moment.timeMs - oldest.timeMs > ageMsMax;",
     replace: "(globalThis as { nodeTimeMs?: number }).nodeTimeMs! - oldest.timeMs > ageMsMax;",
   },
   {
     rule: "a result waits for the turn that holds the write",
     file: "src/server/landings.ts",
     find: "    if (this.isCovered(landing)) {",
-    replace: "    if (this.isCovered(landing) || landing.kind === \"write\") {",
+    replace: "    if (this.isCovered(landing) || landing.source !== \"\") {",
   },
   {
     rule: "a patch stays until its very view stands where the write landed",
@@ -70,5 +70,71 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/server/mutation-runner.ts",
     find: "      id, fingerprint,",
     replace: "      id: `${id}${Math.random()}`, fingerprint,",
+  },
+  {
+    rule: "a cursor of another view, policy or declaration is refused",
+    file: "src/server/seating.ts",
+    find: "    if (cursor.view !== view.id) return",
+    replace: "    if (cursor.view === \"\") return",
+  },
+  {
+    rule: "rights that are revoked while they are looked up are not granted",
+    file: "src/server/session-tokens.ts",
+    find: "return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;",
+    replace: "return mark === \"\" && moment < 0;",
+  },
+  {
+    rule: "a source speaks on the condition that nobody else has",
+    file: "src/server/source-host.ts",
+    find: "{ ...draft, source: name }, { source: name, position });",
+    replace: "{ ...draft, source: name });",
+  },
+  {
+    rule: "a node acknowledges what it has applied, not what has arrived",
+    file: "src/server/log-follower.ts",
+    find: "    this.#reader?.ack(seq);",
+    replace: "    this.#reader?.ack(this.head);",
+  },
+  {
+    rule: "a node that begins in another history forgets the one before",
+    file: "src/table/replica.ts",
+    find: "    for (const [name, { own }] of this.#channels) if (own === undefined) this.#drop(name);\n",
+    replace: "",
+  },
+  {
+    rule: "who watches a channel that is declared anew begins anew",
+    file: "src/server/engine.ts",
+    find: "    if (cutOff.length > 0) gateway.restart(cutOff);",
+    replace: "",
+  },
+  {
+    rule: "a checkpoint remembers what has left",
+    file: "src/table/change-ordered-rows.ts",
+    find: "rows, order, tombstones };",
+    replace: "rows, order, tombstones: [] };",
+  },
+  {
+    rule: "a checkpoint remembers how far it has forgotten",
+    file: "src/table/change-ordered-rows.ts",
+    find: "    made.#floor = floor;",
+    replace: "    made.#floor = Math.min(floor, 0);",
+  },
+  {
+    rule: "a checkpoint keeps the order of change, which decides what is evicted",
+    file: "src/table/change-ordered-rows.ts",
+    find: "    for (const place of order) made.#order.push(nodes[place] as RowNode);",
+    replace: "    for (const place of order.toSorted((a, b) => a - b)) made.#order.push(nodes[place] as RowNode);",
+  },
+  {
+    rule: "what is said of a channel counts from the end of its turn on",
+    file: "src/client/engine-view.ts",
+    find: "    this.#stagedChannel = status;",
+    replace: "    this.#channel = status;\n    this.hasNews = true;",
+  },
+  {
+    rule: "what a source says of its channels is part of the tables' state",
+    file: "src/table/replica.ts",
+    find: "    if (commit.status !== undefined) this.#applyStatus(commit);",
+    replace: "    if (commit.status?.[0]?.status.status === \"live\") this.#applyStatus(commit);",
   },
 ];

@@ -19,11 +19,12 @@ export interface Reading {
 
 /** What the checks want to know of the traffic. */
 export interface Witness {
-  /** A frame with rows was lost on the way to the client. */
-  onLostRows(frame: string): void;
+  /** A frame with rows, or about a channel, was lost on the way to the client. */
+  onLost(frame: string): void;
   /** A value in it was changed. */
   onCorrupted(frame: string): void;
-  onDelivered(frame: string): void;
+  /** The client has dealt with it; `sentMs` is when its server sent it. */
+  onDelivered(frame: string, sentMs: number): void;
 }
 
 /** Frames handed over to the network and not read yet, at most; more stays in the server's buffer. */
@@ -47,7 +48,7 @@ export interface LinkOptions {
 /** One connection's two directions. The client's side is wired by whoever opens it. */
 export class Link implements Transport {
   readonly #options: LinkOptions;
-  readonly #queue: string[] = [];
+  readonly #queue: { readonly text: string; readonly sentMs: number }[] = [];
   readonly #flushed: (() => void)[] = [];
   readonly latencyMs: number;
   session: Session | undefined;
@@ -69,7 +70,7 @@ export class Link implements Transport {
 
   get bufferedBytes(): number {
     let bytes = 0;
-    for (const text of this.#queue) bytes += text.length;
+    for (const { text } of this.#queue) bytes += text.length;
     return bytes;
   }
 
@@ -80,7 +81,7 @@ export class Link implements Transport {
   push(text: string): void {
     if (this.isClosed) return;
     if (isTurnEnd(text) && this.#credit !== undefined && --this.#credit < 0) throw new Error("a turn was sent without credit");
-    this.#queue.push(text);
+    this.#queue.push({ text, sentMs: this.#options.scheduler.nowMs });
     this.#pump();
   }
 
@@ -146,19 +147,19 @@ export class Link implements Transport {
       clientClock.after(0, () => {
         this.#isPumping = false;
         if (reading.isStalled) return;
-        const text = this.#queue.shift();
-        if (text !== undefined && !this.isHalfOpen && !this.isClosed) this.#deliver(text);
+        const sent = this.#queue.shift();
+        if (sent !== undefined && !this.isHalfOpen && !this.isClosed) this.#deliver(sent.text, sent.sentMs);
         if (this.#queue.length === 0) for (const callback of this.#flushed.splice(0)) this.#options.node.clock.soon(callback);
         this.#pump();
       });
     });
   }
 
-  #deliver(text: string): void {
-    const { random, faultRate, witness, faults } = this.#options;
+  #deliver(text: string, sentMs: number): void {
+    const { random, faultRate, faults } = this.#options;
     if (text.includes('"reason":"floor"')) faults.happens("floor passed");
-    if (random.next() < faultRate && this.#strike(text)) return;
-    witness.onDelivered(text);
+    if (random.next() < faultRate && this.#strike(text, sentMs)) return;
+    this.#noteDelivered(text, sentMs);
     this.#hand(text);
   }
 
@@ -167,8 +168,14 @@ export class Link implements Transport {
     this.#options.onFrame(text);
   }
 
+  /** When all that the frame sets off has run: until then the client can't be held to it. */
+  #noteDelivered(text: string, sentMs: number): void {
+    const { scheduler, witness } = this.#options;
+    scheduler.at(scheduler.nowMs, () => witness.onDelivered(text, sentMs));
+  }
+
   /** Lets something happen to one frame. Returns whether it is gone with that. */
-  #strike(text: string): boolean {
+  #strike(text: string, sentMs: number): boolean {
     const { random, faults, witness, scheduler } = this.#options;
     const hasRows = text.includes('"rows":[') || text.includes('"patch":');
     const choice = random.next();
@@ -180,11 +187,12 @@ export class Link implements Transport {
     }
     if (choice < 0.3 && faults.happens("frame dropped")) {
       this.#options.trace(`lost ${text}`);
-      if (hasRows) witness.onLostRows(text);
+      if (text.includes('"CHANNEL_STATUS"')) faults.happens("channel status lost");
+      witness.onLost(text);
       return true;
     }
     if (choice < 0.5 && faults.happens("frame duplicated")) {
-      witness.onDelivered(text);
+      this.#noteDelivered(text, sentMs);
       this.#hand(text);
     } else if (choice < 0.6 && faults.happens("frame truncated")) {
       this.#hand(text.slice(0, Math.floor(text.length / 2)));
@@ -214,11 +222,16 @@ export class Link implements Transport {
     if (this.isHalfOpen) return;
     scheduler.at(scheduler.nowMs + delayMs, () => clientClock.after(0, () => {
       // A graceful close is told after the frames before it.
-      if (code !== 1006) for (const text of left) this.#hand(text);
+      if (code !== 1006) {
+        for (const { text, sentMs } of left) {
+          this.#hand(text);
+          this.#noteDelivered(text, sentMs);
+        }
+      }
       trace(`closed ${code}`);
       onClosed(code, reason);
       // What the network still held may come after a new connection has been made.
-      const stray = code === 1006 ? left[0] : undefined;
+      const stray = code === 1006 ? left[0]?.text : undefined;
       if (stray === undefined || random.next() > 0.5) return;
       scheduler.at(scheduler.nowMs + 1_500 * random.next(), () => clientClock.after(0, () => {
         if (faults.happens("frame of an old connection after the new one's")) onFrame(stray);

@@ -1,17 +1,16 @@
-/** A node in the simulation: a whole engine over a shared log, with a source whose health can be taken away. */
+/** A node in the simulation: a whole engine over the shared log, which may run the reader of a source beside it. */
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
 import { Engine, type Observer } from "../src/server/engine.ts";
-import type { Policy } from "../src/server/access.ts";
-import type { Source, SourceContext } from "../src/sources/source.ts";
-import type { ChannelDeclaration } from "../src/table/channel.ts";
+import type { Identity } from "../src/server/session.ts";
 import type { Link } from "./network.ts";
 import { DATABASE, type SimDatabase } from "./database.ts";
+import type { FaultCounts } from "./faults.ts";
 import { ActorClock, type Scheduler } from "./scheduler.ts";
-import type { SharedLog } from "./shared-log.ts";
+import { NodeLog, type SharedLog } from "./shared-log.ts";
+import { WAREHOUSE, WarehouseReader, type Warehouse } from "./warehouse.ts";
+import { OWN_DECLARATIONS, type Rights } from "./workload.ts";
 import { DEFINITIONS } from "./writers.ts";
-
-export const SOURCE = "warehouse";
 
 const SILENT = pino({ level: "silent" });
 const NOBODY: Observer = { onSnapshot: () => {}, onFlush: () => {}, onReset: () => {}, onResumed: () => {}, onResync: () => {}, onMutation: () => {} };
@@ -19,14 +18,17 @@ const NOBODY: Observer = { onSnapshot: () => {}, onFlush: () => {}, onReset: () 
 export interface SimNodeOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
+  readonly faults: FaultCounts;
   readonly log: SharedLog;
   readonly delayMs: () => number;
   readonly skewMs: number;
-  readonly declarations: readonly ChannelDeclaration[];
-  /** Fed by the source; the others are the program's own. */
-  readonly sourced: ReadonlySet<string>;
-  readonly policies: ReadonlyMap<string, Policy>;
+  readonly rights: Rights;
   readonly database: SimDatabase;
+  readonly warehouse: Warehouse;
+  /** Unix milliseconds of simulated time. */
+  readonly nowMs: () => number;
+  /** Somebody's rights are being looked up, for so long. */
+  readonly onLookUp: (user: string, lookUpMs: number) => void;
 }
 
 export class SimNode {
@@ -34,19 +36,29 @@ export class SimNode {
   readonly engine: Engine;
   readonly links = new Set<Link>();
   isAlive = true;
-  #source: SourceContext | undefined;
+  reader: WarehouseReader | undefined;
+  readonly #options: SimNodeOptions;
 
-  constructor({ scheduler, random, log, delayMs, skewMs, declarations, sourced, policies, database }: SimNodeOptions) {
+  constructor(options: SimNodeOptions) {
+    const { scheduler, random, faults, log, delayMs, skewMs, rights, database } = options;
+    this.#options = options;
     this.clock = new ActorClock(scheduler, { skewMs, costMs: 0.2 });
     this.engine = new Engine({
-      log: log.reader(this.clock, delayMs),
+      log: new NodeLog(log, this.clock, delayMs),
       clock: this.clock,
       random,
+      declares: OWN_DECLARATIONS,
       logger: SILENT,
       observer: NOBODY,
       secret: "one for all nodes",
-      access: { identify: (_request, auth) => Promise.resolve(auth) },
-      mutations: { definitions: DEFINITIONS, writers: new Map([[DATABASE, database.writer(this.clock)]]), writeChannels: () => Promise.reject(new Error("no channels")) },
+      access: { identify: (_request, auth) => this.#identify((auth as { user: string }).user) },
+      findCheckpoint: (epoch) => {
+        const checkpoint = log.checkpointOf(epoch);
+        const isWanted = checkpoint !== undefined && (log.trimmedTo > 0 || random.next() < 0.6);
+        if (isWanted) faults.happens("node begins with a checkpoint");
+        return isWanted ? checkpoint : undefined;
+      },
+      mutations: { definitions: DEFINITIONS, writers: new Map([[DATABASE, database.writer(this.clock)]]) },
       // Small bounds, so that everything has parts and every buffer fills.
       limits: {
         frameBytesMax: 600, deltaBytesMax: 6_000, socketBufferBytesMax: 1_500, sliceMs: 2, digestIntervalMs: 2_000, slowConsumerMs: 1_000,
@@ -54,28 +66,35 @@ export class SimNode {
       },
       viewLimits: { lingerMs: 3_000, tombstonesMax: 12 },
     });
-    for (const [channel, policy] of policies) this.engine.policies.set(channel, policy);
-    const source: Source = { name: SOURCE, start: () => Promise.resolve(), stop: () => Promise.resolve() };
-    this.#source = this.engine.contextFor(source);
-    for (const declaration of declarations) {
-      if (sourced.has(declaration.name)) this.#source.declare(declaration);
-      else this.engine.declare(declaration, undefined);
-    }
-    this.setSourceHealth(true);
-    this.engine.start();
+    this.engine.policies.set("orders", rights.policy);
+    // What could not be opened now is tried again with the first who identifies.
+    this.engine.start().catch(() => {});
   }
 
-  setSourceHealth(isHealthy: boolean): void {
-    this.#source?.setStatus(isHealthy ? { status: "live" } : { status: "stale", reason: "the warehouse does not answer" });
-    if (isHealthy) this.#source?.setAsOf(this.clock.now());
+  /** Believes that it leads the warehouse's source, and reads it from where the log knows it to stand. */
+  lead(): void {
+    const { warehouse, random, faults, nowMs } = this.#options;
+    this.reader?.stop();
+    this.reader = new WarehouseReader({ warehouse, clock: this.clock, random, faults, nowMs, context: this.engine.contextFor({ name: WAREHOUSE }) });
   }
 
   kill(): void {
     this.isAlive = false;
+    this.reader?.stop();
     this.engine.stop();
     this.clock.kill();
-    this.#source = undefined;
     for (const link of this.links) link.nodeDied();
     this.links.clear();
+  }
+
+  /** Rights are part of the identity, and are as of when the look-up began. */
+  async #identify(user: string): Promise<Identity> {
+    const { rights, random, faults, onLookUp } = this.#options;
+    const identity = rights.identityOf(user);
+    if (random.next() >= 0.3 || !faults.happens("rights looked up slowly")) return identity;
+    const lookUpMs = random.next() * 600;
+    onLookUp(user, lookUpMs);
+    await new Promise<void>((resolve) => this.clock.after(lookUpMs, resolve));
+    return identity;
   }
 }

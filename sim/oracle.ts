@@ -1,13 +1,15 @@
 /**
- * What every view should be, by slow recomputation from the log: each channel's rows as of every seq,
- * with its bounds applied by the commits' content alone. It shares no code with the tables.
+ * What every view should be, by slow recomputation from the log: each channel's rows, its state and its
+ * source's freshness as of every seq, with its bounds applied by the commits' content alone. It shares no
+ * code with the tables.
  */
+import type { ChannelDeclaration } from "../src/log/channel.ts";
 import type { Commit } from "../src/log/log.ts";
 import { compileOrder } from "../src/protocol/order.ts";
 import type { Query } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import { compileWhere } from "../src/protocol/where.ts";
-import { whereContextOf, type ChannelDeclaration } from "../src/table/channel.ts";
+import { whereContextOf } from "../src/table/channel.ts";
 
 interface Entry {
   readonly row: Row;
@@ -17,55 +19,95 @@ interface Entry {
   readonly order: number;
 }
 
-type Table = ReadonlyMap<string, Entry>;
+type Rows = ReadonlyMap<string, Entry>;
+
+interface Table {
+  readonly declaration: ChannelDeclaration;
+  readonly source: string | undefined;
+  readonly status: string;
+  readonly rows: Rows;
+}
+
+interface Moment {
+  readonly tables: ReadonlyMap<string, Table>;
+  readonly asOf: ReadonlyMap<string, number>;
+}
+
+const BEGINNING: Moment = { tables: new Map(), asOf: new Map() };
 
 export class Oracle {
-  readonly #declarations: ReadonlyMap<string, ChannelDeclaration>;
   /** By epoch, then by seq. */
-  readonly #histories = new Map<string, Map<string, Table>[]>();
+  readonly #histories = new Map<string, Moment[]>();
 
-  constructor(declarations: readonly ChannelDeclaration[]) {
-    this.#declarations = new Map(declarations.map((declaration) => [declaration.name, declaration]));
+  /** A history goes on under another name from `seq` on. */
+  branch(before: string, after: string, seq: number): void {
+    this.#histories.set(after, (this.#histories.get(before) ?? [BEGINNING]).slice(0, seq + 1));
   }
 
   note(epoch: string, commit: Commit): void {
-    const history = this.#histories.get(epoch) ?? [new Map([...this.#declarations.keys()].map((name) => [name, new Map() as Table]))];
+    const history = this.#histories.get(epoch) ?? [BEGINNING];
     this.#histories.set(epoch, history);
-    const before = history.at(-1) as Map<string, Table>;
-    const after = new Map(before);
+    const before = history.at(-1) as Moment;
+    const tables = new Map(before.tables);
+    for (const name of commit.drops ?? []) tables.delete(name);
+    for (const declaration of commit.declares ?? []) {
+      const known = tables.get(declaration.name);
+      if (known !== undefined && known.source === commit.source && JSON.stringify(known.declaration) === JSON.stringify(declaration)) continue;
+      tables.set(declaration.name, { declaration, source: commit.source, status: commit.source === undefined ? "live" : "catching_up", rows: new Map() });
+    }
     for (const { channel, upserts, removes, reload } of commit.changes) {
-      const table = new Map(after.get(channel));
+      const table = tables.get(channel);
+      if (table === undefined) continue;
+      const rows = new Map(table.rows);
       let order = 0;
       if (reload === true) {
         const kept = new Set(upserts.map(({ key }) => key));
-        for (const key of table.keys()) if (!kept.has(key)) table.delete(key);
+        for (const key of rows.keys()) if (!kept.has(key)) rows.delete(key);
       }
       for (const { key, row } of upserts) {
-        if (JSON.stringify(table.get(key)?.row) === JSON.stringify(row)) continue;
-        table.set(key, { row, seq: commit.seq, timeMs: commit.timeMs, order: order++ });
+        if (JSON.stringify(rows.get(key)?.row) === JSON.stringify(row)) continue;
+        rows.set(key, { row, seq: commit.seq, timeMs: commit.timeMs, order: order++ });
       }
-      for (const key of removes) table.delete(key);
-      after.set(channel, table);
+      for (const key of removes) rows.delete(key);
+      tables.set(channel, { ...table, rows });
     }
-    for (const [name, { bounds }] of this.#declarations) after.set(name, bounded(after.get(name) as Table, commit.timeMs, bounds));
-    history.push(after);
+    for (const [name, table] of tables) {
+      let { status } = table;
+      for (const said of commit.status ?? []) if (said.channels === undefined ? table.source === commit.source : said.channels.includes(name)) status = said.status.status;
+      tables.set(name, { ...table, status, rows: bounded(table.rows, commit.timeMs, table.declaration.bounds) });
+    }
+    const asOf = commit.asOfMs === undefined || commit.source === undefined ? before.asOf : new Map([...before.asOf, [commit.source, Math.max(commit.asOfMs, before.asOf.get(commit.source) ?? 0)]]);
+    history.push({ tables, asOf });
   }
 
   /** The rows of a query as of a seq, by key; sorted if the query says how. Undefined for a position that does not exist. */
   rows(epoch: string, seq: number, query: Query, allowed: (row: Row) => boolean): readonly (readonly [string, Row])[] | undefined {
-    const table = this.#histories.get(epoch)?.[seq]?.get(query.channel) ?? (seq === 0 ? new Map<string, Entry>() : undefined);
-    const declaration = this.#declarations.get(query.channel);
-    if (table === undefined || declaration === undefined) return undefined;
-    const context = whereContextOf(declaration);
+    const table = this.#tableAt(epoch, seq, query.channel);
+    if (table === undefined) return undefined;
+    const context = whereContextOf(table.declaration);
     const matches = query.where === undefined ? () => true : compileWhere(query.where, context);
-    const found = [...table].flatMap(([key, { row }]) => (matches(row) && allowed(row) ? [{ key, row }] : []));
+    const found = [...table.rows].flatMap(([key, { row }]) => (matches(row) && allowed(row) ? [{ key, row }] : []));
     if (query.order_by !== undefined || query.limit !== undefined) found.sort(compileOrder(query.order_by ?? [], context));
     return found.slice(0, query.limit).map(({ key, row }) => [key, row] as const);
+  }
+
+  /** What its source had said of a channel as of a seq. */
+  statusAt(epoch: string, seq: number, channel: string): string | undefined {
+    return this.#tableAt(epoch, seq, channel)?.status;
+  }
+
+  /** Up to when the source's rows were complete as of a seq. */
+  asOfAt(epoch: string, seq: number, source: string): number | undefined {
+    return this.#histories.get(epoch)?.[seq]?.asOf.get(source);
+  }
+
+  #tableAt(epoch: string, seq: number, channel: string): Table | undefined {
+    return this.#histories.get(epoch)?.[seq]?.tables.get(channel);
   }
 }
 
 /** Rows that changed longest ago go first; age counts from the commit's time. */
-function bounded(table: Table, timeMs: number, { rowsMax, ageMsMax }: ChannelDeclaration["bounds"]): Table {
+function bounded(table: Rows, timeMs: number, { rowsMax, ageMsMax }: ChannelDeclaration["bounds"]): Rows {
   const oldestFirst = [...table].sort(([, a], [, b]) => a.seq - b.seq || a.order - b.order);
   const isOver = (count: number, entry: Entry): boolean => count > rowsMax || timeMs - entry.timeMs > ageMsMax;
   let first = 0;

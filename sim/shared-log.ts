@@ -1,93 +1,237 @@
 /**
- * One history of commits that several nodes read, each with a delay of its own. Losing it begins a new
- * epoch. It keeps everything, so that a node that starts again reads it from the beginning.
+ * One history of commits that several nodes read, each with a delay of its own. It trims what every reader
+ * has acknowledged and a checkpoint covers; it may lose its tail, and goes on as another history then.
  */
 import type { Cancel, Clock } from "../src/std/clock.ts";
 import { TidemarkError } from "../src/std/errors.ts";
-import type { Commit, CommitDraft, Log } from "../src/log/log.ts";
+import type { Commit, CommitDraft, Expectation, Log, LogReader } from "../src/log/log.ts";
+import type { Checkpoint } from "../src/table/checkpoint.ts";
+
+export interface SharedLogOptions {
+  /** Names each history. */
+  readonly nextEpoch: () => string;
+  readonly onCommit?: (epoch: string, commit: Commit) => void;
+  /** A history goes on under another name from `seq` on; 0 when nothing of it is left. */
+  readonly onEpoch?: (before: string, after: string, seq: number) => void;
+}
 
 export class SharedLog {
-  readonly epoch: string;
-  readonly commits: Commit[] = [];
-  readonly #readers = new Set<NodeLog>();
-  readonly #onCommit: (commit: Commit) => void;
+  readonly #options: SharedLogOptions;
+  readonly #readers = new Set<NodeReader>();
+  readonly #positions = new Map<string, string>();
+  #commits: Commit[] = [];
+  #trimmedTo = 0;
   #timeMs = 0;
+  #checkpoint: Checkpoint | undefined;
+  #epoch: string;
 
-  constructor(epoch: string, onCommit: (commit: Commit) => void) {
-    this.epoch = epoch;
-    this.#onCommit = onCommit;
+  constructor(options: SharedLogOptions) {
+    this.#options = options;
+    this.#epoch = options.nextEpoch();
   }
 
-  append(draft: CommitDraft, nowMs: number): number {
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  get head(): number {
+    return this.#trimmedTo + this.#commits.length;
+  }
+
+  get trimmedTo(): number {
+    return this.#trimmedTo;
+  }
+
+  /** @throws TidemarkError `SUPERSEDED` */
+  append(draft: CommitDraft, nowMs: number, expect?: Expectation): number {
+    if (expect !== undefined && this.#positions.get(expect.source) !== expect.position) throw new TidemarkError("SUPERSEDED", `"${expect.source}" does not stand at ${expect.position}`);
     this.#timeMs = Math.max(this.#timeMs, nowMs);
-    const commit: Commit = { ...draft, seq: this.commits.length + 1, timeMs: this.#timeMs };
-    this.commits.push(commit);
-    this.#onCommit(commit);
+    const commit: Commit = { ...draft, seq: this.head + 1, timeMs: this.#timeMs };
+    this.#commits.push(commit);
+    if (draft.source !== undefined && draft.position !== undefined) this.#positions.set(draft.source, draft.position);
+    this.#options.onCommit?.(this.#epoch, commit);
     for (const reader of this.#readers) reader.notice();
     return commit.seq;
   }
 
-  reader(clock: Clock, delayMs: () => number): NodeLog {
-    const reader = new NodeLog(this, clock, delayMs, () => this.#readers.delete(reader));
+  positionOf(source: string): string | undefined {
+    return this.#positions.get(source);
+  }
+
+  commitsAfter(seq: number, upTo: number): readonly Commit[] {
+    return this.#commits.slice(seq - this.#trimmedTo, Math.max(0, upTo - this.#trimmedTo));
+  }
+
+  /** The newest checkpoint of a history. */
+  checkpointOf(epoch: string): Checkpoint | undefined {
+    return this.#checkpoint?.epoch === epoch ? this.#checkpoint : undefined;
+  }
+
+  /** What a checkpoint covers need not be kept for nodes to come. */
+  keep(checkpoint: Checkpoint): void {
+    if (checkpoint.epoch !== this.#epoch || checkpoint.seq <= (this.#checkpoint?.seq ?? 0)) return;
+    this.#checkpoint = checkpoint;
+    this.trim();
+  }
+
+  /** Below the slowest reader, and never past the newest checkpoint. */
+  trim(): void {
+    let seq = this.#checkpoint?.seq ?? 0;
+    for (const { acked } of this.#readers) seq = Math.min(seq, acked);
+    if (seq <= this.#trimmedTo) return;
+    this.#commits.splice(0, seq - this.#trimmedTo);
+    this.#trimmedTo = seq;
+  }
+
+  /** A failover to a copy that lacks the newest commits: another history, which shares the older ones. */
+  loseTail(count: number): void {
+    const keptTo = Math.max(this.#checkpoint?.seq ?? 0, this.#trimmedTo, this.head - count);
+    this.#commits.length = keptTo - this.#trimmedTo;
+    this.#begin(keptTo);
+  }
+
+  /** Everything is gone, checkpoints too. */
+  loseAll(): void {
+    this.#commits = [];
+    this.#trimmedTo = 0;
+    this.#checkpoint = undefined;
+    this.#begin(0);
+  }
+
+  add(reader: NodeReader): Cancel {
     this.#readers.add(reader);
-    reader.notice();
-    return reader;
+    return () => {
+      this.#readers.delete(reader);
+      this.trim();
+    };
+  }
+
+  #begin(seq: number): void {
+    const before = this.#epoch;
+    this.#epoch = this.#options.nextEpoch();
+    if (this.#checkpoint !== undefined) this.#checkpoint = { ...this.#checkpoint, epoch: this.#epoch };
+    this.#positions.clear();
+    for (const [source, position] of this.#checkpoint?.positions ?? []) this.#positions.set(source, position);
+    for (const { source, position } of this.#commits) if (source !== undefined && position !== undefined) this.#positions.set(source, position);
+    this.#options.onEpoch?.(before, this.#epoch, seq);
+    for (const reader of this.#readers) {
+      this.#readers.delete(reader);
+      reader.lose();
+    }
   }
 }
 
 /** The log as one node sees it. */
 export class NodeLog implements Log {
+  readonly shared: SharedLog;
+  readonly #clock: Clock;
+  readonly #delayMs: () => number;
+  #isClosed = false;
+
+  constructor(shared: SharedLog, clock: Clock, delayMs: () => number) {
+    this.shared = shared;
+    this.#clock = clock;
+    this.#delayMs = delayMs;
+  }
+
+  get epoch(): string {
+    return this.shared.epoch;
+  }
+
+  append(draft: CommitDraft, expect?: Expectation): Promise<number> {
+    if (this.#isClosed) return Promise.reject(stopped());
+    try {
+      return Promise.resolve(this.shared.append(draft, this.#clock.now(), expect));
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
+  open(after: number): Promise<LogReader> {
+    if (this.#isClosed) return Promise.reject(stopped());
+    if (after < this.shared.trimmedTo) return Promise.reject(new TidemarkError("LOG_TRIMMED", `commits after ${this.shared.trimmedTo} only`));
+    const reader = new NodeReader(this.shared, this.#clock, this.#delayMs, after);
+    return new Promise((resolve) => {
+      this.#clock.after(this.#delayMs(), () => resolve(reader));
+    });
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+}
+
+class NodeReader implements LogReader {
   readonly epoch: string;
+  acked: number;
   readonly #shared: SharedLog;
   readonly #clock: Clock;
   readonly #delayMs: () => number;
-  readonly #onClose: () => void;
-  readonly #listeners = new Set<() => void>();
-  #head = 0;
-  #isClosed = false;
+  readonly #arrivals = new Set<() => void>();
+  readonly #losses = new Set<() => void>();
+  readonly #remove: Cancel;
+  #head: number;
+  #isOver = false;
 
-  constructor(shared: SharedLog, clock: Clock, delayMs: () => number, onClose: () => void) {
+  constructor(shared: SharedLog, clock: Clock, delayMs: () => number, after: number) {
     this.epoch = shared.epoch;
     this.#shared = shared;
     this.#clock = clock;
     this.#delayMs = delayMs;
-    this.#onClose = onClose;
+    this.acked = after;
+    this.#head = shared.head;
+    this.#remove = shared.add(this);
   }
 
   get head(): number {
     return this.#head;
   }
 
-  append(draft: CommitDraft): Promise<number> {
-    if (this.#isClosed) return Promise.reject(new TidemarkError("STOPPED", "The log is closed."));
-    return Promise.resolve(this.#shared.append(draft, this.#clock.now()));
+  read(countMax: number): readonly Commit[] {
+    return this.#isOver ? [] : this.#shared.commitsAfter(this.acked, Math.min(this.#head, this.acked + countMax));
   }
 
-  read(seq: number, countMax: number): readonly Commit[] {
-    return this.#shared.commits.slice(seq, Math.min(this.#head, seq + countMax));
-  }
-
-  trim(): void {
-    // Kept for nodes that start again.
+  ack(seq: number): void {
+    this.acked = Math.max(this.acked, seq);
+    this.#shared.trim();
   }
 
   onAppend(listener: () => void): Cancel {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#arrivals.add(listener);
+    return () => this.#arrivals.delete(listener);
+  }
+
+  onLost(listener: () => void): Cancel {
+    this.#losses.add(listener);
+    // Over before anyone could listen.
+    if (this.#isOver) this.#clock.soon(() => this.#losses.has(listener) && listener());
+    return () => this.#losses.delete(listener);
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#onClose();
+    this.#isOver = true;
+    this.#losses.clear();
+    this.#remove();
   }
 
   /** Something was appended: it is seen here after this node's delay. */
   notice(): void {
-    const seq = this.#shared.commits.length;
+    const seq = this.#shared.head;
     this.#clock.after(this.#delayMs(), () => {
-      if (this.#isClosed || seq <= this.#head) return;
+      if (this.#isOver || seq <= this.#head) return;
       this.#head = seq;
-      for (const listener of this.#listeners) listener();
+      for (const listener of this.#arrivals) listener();
     });
   }
+
+  lose(): void {
+    this.#isOver = true;
+    this.#clock.after(this.#delayMs(), () => {
+      for (const listener of this.#losses) listener();
+    });
+  }
+}
+
+function stopped(): TidemarkError {
+  return new TidemarkError("STOPPED", "The log is closed.");
 }

@@ -7,8 +7,6 @@ import type { Witness } from "./network.ts";
 interface Taint {
   /** A value was changed: only the digest can tell. */
   readonly isCorrupt: boolean;
-  /** Of the frame that was changed: it does not make itself good. */
-  readonly seq: number;
   sawLater: boolean;
 }
 
@@ -27,21 +25,30 @@ export class FrameWitness implements Witness {
   /** The position at which the last taint was over, and the history that it is in. */
   #over = { epoch: "", seq: 0 };
   #epoch = "";
+  #heardMs = 0;
+  #corrupted = 0;
+  readonly #lostStatuses = new Set<string>();
 
-  onLostRows(text: string): void {
-    for (const told of framesIn(text)) if (isRows(told)) this.#taint(told, false);
+  onLost(text: string): void {
+    for (const told of framesIn(text)) {
+      if (isRows(told)) this.#taint(told, false);
+      if (told.type === "CHANNEL_STATUS") this.#lostStatuses.add(told.channel ?? "");
+    }
   }
 
   onCorrupted(text: string): void {
+    this.#corrupted++;
     for (const told of framesIn(text)) if (isRows(told)) this.#taint(told, true);
   }
 
-  onDelivered(text: string): void {
+  onDelivered(text: string, sentMs: number): void {
+    this.#heardMs = Math.max(this.#heardMs, sentMs);
     this.#epoch = /"epoch":"(\w+)"/.exec(text)?.[1] ?? this.#epoch;
-    if (this.#taints.size === 0) return;
+    if (this.#taints.size === 0 && this.#lostStatuses.size === 0) return;
     for (const told of framesIn(text)) {
+      if (told.type === "CHANNEL_STATUS") this.#lostStatuses.delete(told.channel ?? "");
       const taint = this.#taints.get(told.view ?? told.channel ?? "");
-      if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) && (told.digest !== undefined || (told.seq ?? 0) > taint.seq) : isRows(told) || tellsAll(told))) taint.sawLater = true;
+      if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) : isRows(told) || tellsAll(told))) taint.sawLater = true;
       if (told.type !== "WATERMARK") continue;
       // The turn that holds a later frame of the view must set it right, unless it is not through yet.
       for (const [id, { sawLater }] of this.#taints) {
@@ -52,6 +59,21 @@ export class FrameWitness implements Witness {
     }
   }
 
+  /** When the newest was sent of what the client has dealt with: it knows of nothing later. */
+  get heardMs(): number {
+    return this.#heardMs;
+  }
+
+  /** Frames in which a value was changed: as many views may be found not to add up, and no more. */
+  get corrupted(): number {
+    return this.#corrupted;
+  }
+
+  /** The client was not told how a channel is since a frame that said so was lost. */
+  isStatusLost(channel: string): boolean {
+    return this.#lostStatuses.has(channel);
+  }
+
   /** Something that it was sent did not come, or not as it was sent, and that is not made good yet. */
   get isTainted(): boolean {
     return this.#taints.size > 0;
@@ -59,22 +81,22 @@ export class FrameWitness implements Witness {
 
   /**
    * Something is wrong with the client's rows that it can't have found yet, or could not at this
-   * position, which the page may still be at.
+   * position, which a page that shows frames late may still be at.
    */
-  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }): boolean {
-    const isEarlier = epoch === this.#over.epoch ? seq <= this.#over.seq : epochNumber(epoch) < epochNumber(this.#over.epoch);
+  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }, isPaced: boolean): boolean {
+    const isEarlier = epoch === this.#over.epoch ? seq < this.#over.seq + (isPaced ? 1 : 0) : epochNumber(epoch) < epochNumber(this.#over.epoch);
     return this.#taints.size > 0 || isEarlier;
   }
 
   #taint(told: Told, isCorrupt: boolean): void {
     const id = told.view ?? told.channel ?? "";
     const isWorse = isCorrupt || this.#taints.get(id)?.isCorrupt === true;
-    this.#taints.set(id, { isCorrupt: isWorse, seq: told.seq ?? 0, sawLater: false });
+    this.#taints.set(id, { isCorrupt: isWorse, sawLater: false });
   }
 }
 
 /** Epochs of the simulation are numbered as they come. */
-function epochNumber(epoch: string): number {
+export function epochNumber(epoch: string): number {
   return Number(epoch.replace(/\D+/, "") || 0);
 }
 

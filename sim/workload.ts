@@ -4,20 +4,26 @@ import type { Query } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import type { Policy } from "../src/server/access.ts";
 import type { Random } from "../src/std/random.ts";
-import { declareChannel } from "../src/table/channel.ts";
+import { declareChannel } from "../src/log/channel.ts";
 import type { FaultCounts } from "./faults.ts";
 
-const columns = [{ name: "id", type: "text" }, { name: "symbol", type: "text" }, { name: "price", type: "integer" }, { name: "note", type: "text" }] as const;
+export const columns = [{ name: "id", type: "text" }, { name: "symbol", type: "text" }, { name: "price", type: "integer" }, { name: "note", type: "text" }] as const;
 
+/** The program's own, and the database's. */
 export const DECLARATIONS = [
   declareChannel({ name: "trades", key: ["id"], columns, bounds: { rowsMax: 40, tombstonesMax: 10 } }),
   declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
   declareChannel({ name: "events", key: ["id"], columns, bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 } }),
   declareChannel({ name: "reviews", key: ["id"], columns: [...columns.slice(0, 3), { name: "value", type: "text" }], bounds: { tombstonesMax: 20 } }),
-  declareChannel({ name: "stock", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
 ];
-export const SOURCED: ReadonlySet<string> = new Set(["stock"]);
+export const OWN_DECLARATIONS = DECLARATIONS.filter(({ name }) => name !== "reviews");
 export const SYMBOLS = ["BTC", "ETH", "SOL", "XRP"];
+
+export interface Identified {
+  readonly user: string;
+  /** Of `orders`, what it may see; absent for all. */
+  readonly symbol?: string;
+}
 
 /** Who may see which symbol of `orders`; undefined for all. */
 export class Rights {
@@ -28,12 +34,16 @@ export class Rights {
     this.#history.set(user, [...(this.#history.get(user) ?? [{ symbol: undefined, sinceMs: 0 }]), { symbol, sinceMs: nowMs }]);
   }
 
-  get policy(): Policy {
-    return (identity) => {
-      const symbol = this.#history.get((identity as { user: string }).user)?.at(-1)?.symbol;
-      return symbol === undefined ? "all" : { column: "symbol", eq: symbol };
-    };
+  /** Who a user is, rights included, as it is looked up when a client identifies. */
+  identityOf(user: string): Identified {
+    const symbol = this.#history.get(user)?.at(-1)?.symbol;
+    return { user, ...(symbol !== undefined && { symbol }) };
   }
+
+  readonly policy: Policy = (identity) => {
+    const { symbol } = identity as Identified;
+    return symbol === undefined ? "all" : { column: "symbol", eq: symbol };
+  };
 
   /** What a user might be shown: by the rights in force, and by those that ended after `sinceMs`. */
   *views(user: string, sinceMs: number): Iterable<(row: Row) => boolean> {
@@ -49,11 +59,12 @@ export function pick<T>(random: Random, items: readonly T[]): T {
   return items[Math.floor(random.next() * items.length)] as T;
 }
 
-/** Written by the database alone, and asked for by those who write to it. */
-const OPEN = DECLARATIONS.filter(({ name }) => name !== "reviews");
+/** The database's is written by it alone, and asked for by those who write to it. */
+const OWN = OWN_DECLARATIONS.map(({ name }) => name);
+const ASKED = [...OWN, "stock"];
 
 export function randomQuery(random: Random): Query {
-  const channel = pick(random, OPEN).name;
+  const channel = pick(random, ASKED);
   const choice = random.next();
   if (choice < 0.35) return { channel };
   if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };
@@ -62,12 +73,11 @@ export function randomQuery(random: Random): Query {
   return { channel, ...where, order_by: [{ column: "price", direction: random.next() < 0.5 ? "desc" : "asc" }], limit: 1 + Math.floor(random.next() * 8) };
 }
 
-export function randomDraft(random: Random, faults: FaultCounts, isSourceAlive: boolean): CommitDraft {
-  const names = OPEN.map(({ name }) => name).filter((name) => isSourceAlive || !SOURCED.has(name));
+export function randomDraft(random: Random, faults: FaultCounts): CommitDraft {
   const changes = new Map<string, ChannelChange>();
   const count = random.next() < 0.1 ? 0 : random.next() < 0.7 ? 1 : 2;
   for (let index = 0; index < count; index++) {
-    const channel = pick(random, names);
+    const channel = pick(random, OWN);
     changes.set(channel, randomChange(random, faults, channel));
   }
   return { changes: [...changes.values()] };
@@ -83,7 +93,7 @@ function randomChange(random: Random, faults: FaultCounts, channel: string): Cha
   return { channel, upserts, removes: [...new Set(removes)].filter((key) => !written.has(key)) };
 }
 
-function rowsOf(random: Random, count: number, keys: number): readonly KeyedRow[] {
+export function rowsOf(random: Random, count: number, keys: number): readonly KeyedRow[] {
   const rows = new Map<string, Row>();
   for (let index = 0; index < count; index++) {
     const key = `k${Math.floor(random.next() * keys)}`;

@@ -12,6 +12,7 @@ import type { Random } from "../src/std/random.ts";
 import { mutation, mutationsByName } from "../src/server/mutation.ts";
 import { REVIEWS, type SimDatabase } from "./database.ts";
 import { judge, type Shown } from "./judge.ts";
+import { epochNumber } from "./witness.ts";
 import { pick, SYMBOLS } from "./workload.ts";
 
 interface Edit {
@@ -155,8 +156,8 @@ export class User {
     if (snapshot.status === "loading" || snapshot.epoch === undefined) return;
     const at = snapshot.isBehind ? { epoch: snapshot.epoch, seq: snapshot.seq } : (this.#client.position ?? { epoch: snapshot.epoch, seq: snapshot.seq });
     const before = this.#positions.get(view);
-    // A node that is further behind than it may be answers with an older snapshot, and says so.
-    const wentBack = before !== undefined && before.epoch === at.epoch && at.seq < before.seq;
+    // A node that is further behind than it may be, or has not heard that a history has ended, answers with an older snapshot, and says so.
+    const wentBack = before !== undefined && (before.epoch === at.epoch ? at.seq < before.seq : epochNumber(at.epoch) < epochNumber(before.epoch));
     if (this.#isExcused() || wentBack) this.#now.delete(view);
     this.#positions.set(view, at);
     if (this.#isExcused()) return;

@@ -38,6 +38,7 @@ export class EngineView {
   #isBehind = true;
   #error: ViewError | undefined;
   #channel: ChannelStatus | undefined;
+  #stagedChannel: ChannelStatus | undefined;
   #asOf: number | undefined;
   #seq = -1;
   #isForgotten = false;
@@ -117,20 +118,27 @@ export class EngineView {
     this.hasNews = true;
   }
 
+  /** Counts from the end of its turn on, like the rows that it speaks of. */
   setChannelStatus(status: ChannelStatus): void {
-    this.#channel = status;
-    this.hasNews = true;
+    this.#stagedChannel = status;
+  }
+
+  /** What was told in a turn that never came whole. */
+  discardStaged(): void {
+    this.#stagedChannel = undefined;
+    this.rows.discardStaged();
   }
 
   /** Applies the turn. */
   commit(seq: number, asOf: Readonly<Record<string, number>>, serverTimeMs: number): CommitResult {
+    this.#applyChannelStatus();
     const result = this.rows.commit();
     if (result.fault !== undefined) return result;
     this.#origin = this.#nextOrigin;
     this.#seq = seq;
-    const source = this.#channel?.source;
-    const moment = source === undefined ? serverTimeMs : asOf[source];
-    const hasMoved = moment !== undefined && (this.#asOf === undefined || Math.abs(moment - this.#asOf) >= AS_OF_STEP_MS);
+    const moment = this.#freshness(asOf, serverTimeMs);
+    // Older than what was told is never kept back: another node may be further behind.
+    const hasMoved = moment !== undefined && (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
     if (result.changed > 0 || hasMoved || this.#isBehind) {
       this.#asOf = moment ?? this.#asOf;
       this.#isBehind = false;
@@ -141,6 +149,7 @@ export class EngineView {
 
   /** The turn left this view behind; a snapshot that has come whole is shown all the same. */
   commitBehind(): CommitResult | undefined {
+    this.#applyChannelStatus();
     const result = this.rows.commitSnapshot();
     if (result !== undefined) {
       this.#origin = this.#nextOrigin;
@@ -162,6 +171,20 @@ export class EngineView {
     this.rows.discardStaged();
     this.#seq = this.rows.seq;
     this.leftBehind();
+  }
+
+  /** Up to when its rows are complete; not known while it is not known who feeds the channel. */
+  #freshness(asOf: Readonly<Record<string, number>>, serverTimeMs: number): number | undefined {
+    if (this.#channel === undefined) return undefined;
+    const { source } = this.#channel;
+    return source === undefined ? serverTimeMs : asOf[source];
+  }
+
+  #applyChannelStatus(): void {
+    if (this.#stagedChannel === undefined) return;
+    this.#channel = this.#stagedChannel;
+    this.#stagedChannel = undefined;
+    this.hasNews = true;
   }
 
   #state(): ViewState {

@@ -114,6 +114,8 @@ export class PageWrites {
 
   /** Takes what the engine has told. */
   take(position: Position | undefined, results: readonly WriteResult[]): void {
+    // A history that a write landed in, and that was over before the page could show it, came before the present one.
+    for (const { landed } of results) if (landed !== undefined) this.pending.noteHistory(landed.epoch);
     if (position !== undefined) this.pending.noteHistory(position.epoch);
     this.pending.take(results);
   }

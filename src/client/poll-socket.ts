@@ -104,7 +104,7 @@ export class PollSocket implements WebSocketLike {
       if (isInHaste) this.#isInHaste = false;
       const text = await response.text();
       // An answer that does not say whose it is has lost more than that.
-      if (text.includes('"WATERMARK"') && !/"type":"(READY|RESUMED)"/.test(text)) throw new Error("an answer was not whole");
+      if (text.includes('"WATERMARK"') && !/^\{"op":"DISPATCH","type":"(READY|RESUMED)"/m.test(text)) throw new Error("an answer was not whole");
       this.#deliver(text);
       this.#failures = 0;
     } catch (error) {

@@ -323,11 +323,11 @@ export class StreamEngine {
   }
 
   #onInvalid(reason: InvalidSessionReason): void {
-    // Rows held under rights that have changed are not shown while it is found out which may stay.
+    // Rows held under rights that have changed are not shown while it is found out which may stay; of another history, or another identity, they are not known to be right.
     if (reason === "revoked") {
       this.#parts.post({ kind: "revoked" });
       for (const view of this.#views.values()) view.forget();
-    } else if (reason === "epoch") for (const view of this.#views.values()) view.leftBehind();
+    } else if (reason === "epoch" || reason === "identity") for (const view of this.#views.values()) view.leftBehind();
     this.#publish();
   }
 
@@ -340,7 +340,7 @@ export class StreamEngine {
     }
     const reachability = reachabilityOf(state);
     for (const view of this.#views.values()) {
-      if (state.kind !== "open") view.rows.discardStaged();
+      if (state.kind !== "open") view.discardStaged();
       // Open again, it is as old as it was until a turn says otherwise.
       if (state.kind !== "open" && !isSeamless) view.leftBehind();
       if (!isSeamless) view.setReachability(reachability);

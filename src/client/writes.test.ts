@@ -176,7 +176,8 @@ describe("client.fetch", () => {
   it("answers a query once, in its order, or says why not", async () => {
     const { client, tidemark } = await serve();
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "BTC", 3), trade("c", "ETH", 2)]);
-    expect(await client.fetch({ channel: "trades", where: { column: "symbol", eq: "BTC" }, order_by: [{ column: "price", direction: "desc" }] })).toMatchObject({ rows: [trade("b", "BTC", 3), trade("a", "BTC", 1)], seq: 1 });
+    await expect.poll(() => tidemark.stats()["seq"]).toBe(2);
+    expect(await client.fetch({ channel: "trades", where: { column: "symbol", eq: "BTC" }, order_by: [{ column: "price", direction: "desc" }] })).toMatchObject({ rows: [trade("b", "BTC", 3), trade("a", "BTC", 1)], seq: 2 });
     await expect(client.fetch({ channel: "nothing" } as never)).rejects.toMatchObject({ code: "UNKNOWN_CHANNEL" });
   });
 });

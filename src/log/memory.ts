@@ -1,15 +1,16 @@
 /**
- * The log of a single process. It holds only what has not been applied yet, so its memory is
- * bounded by `pendingRowsMax`; every start is a new epoch.
+ * The log of a single process. It holds only what some reader has not acknowledged, so its memory is
+ * bounded by `pendingRowsMax`; every start is a new epoch, and within one nothing is ever lost.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
 import { LOG_LIMITS, type LogLimits } from "./limits.ts";
-import type { Commit, CommitDraft, Log } from "./log.ts";
+import type { Commit, CommitDraft, Expectation, Log, LogReader } from "./log.ts";
 
 interface Waiter {
   readonly draft: CommitDraft;
+  readonly expect: Expectation | undefined;
   readonly resolve: (seq: number) => void;
   readonly reject: (error: TidemarkError) => void;
 }
@@ -20,11 +21,18 @@ export interface MemoryLogOptions {
   readonly limits?: Partial<LogLimits>;
 }
 
+/** One reader's place in the log. */
+interface Place {
+  acked: number;
+  readonly listeners: Set<() => void>;
+}
+
 export class MemoryLog implements Log {
   readonly epoch: string;
   readonly #clock: Clock;
   readonly #limits: LogLimits;
-  readonly #listeners = new Set<() => void>();
+  readonly #readers = new Set<Place>();
+  readonly #positions = new Map<string, string>();
   #commits: Commit[] = [];
   #waiters: Waiter[] = [];
   #head = 0;
@@ -38,13 +46,11 @@ export class MemoryLog implements Log {
     this.#limits = { ...LOG_LIMITS, ...limits };
   }
 
-  get head(): number {
-    return this.#head;
-  }
-
-  append(draft: CommitDraft): Promise<number> {
+  append(draft: CommitDraft, expect?: Expectation): Promise<number> {
     if (this.#closed) return Promise.reject(stopped());
-    if (this.#hasRoom(draft) && this.#waiters.length === 0) return Promise.resolve(this.#place(draft));
+    if (this.#hasRoom(draft) && this.#waiters.length === 0) {
+      return this.#isAsExpected(expect) ? Promise.resolve(this.#place(draft)) : Promise.reject(superseded(expect));
+    }
     if (this.#waiters.length >= this.#limits.waitersMax) {
       return Promise.reject(
         new TidemarkError(
@@ -53,34 +59,59 @@ export class MemoryLog implements Log {
         ),
       );
     }
-    return new Promise((resolve, reject) => this.#waiters.push({ draft, resolve, reject }));
+    return new Promise((resolve, reject) => this.#waiters.push({ draft, expect, resolve, reject }));
   }
 
-  read(seq: number, countMax: number): readonly Commit[] {
-    const first = this.#commits[0]?.seq ?? this.#head + 1;
-    const from = Math.max(0, seq + 1 - first);
-    return this.#commits.slice(from, from + countMax);
-  }
-
-  trim(seq: number): void {
-    let count = 0;
-    for (const commit of this.#commits) {
-      if (commit.seq > seq) break;
-      this.#pendingRows -= rowsOf(commit);
-      count++;
+  open(after: number): Promise<LogReader> {
+    if (this.#closed) return Promise.reject(stopped());
+    if (after < this.#trimmedTo) {
+      return Promise.reject(new TidemarkError("LOG_TRIMMED", `The log holds commits after ${this.#trimmedTo} only. Begin with a checkpoint at that seq or a later one.`));
     }
-    this.#commits.splice(0, count);
-    this.#admitWaiters();
-  }
-
-  onAppend(listener: () => void): Cancel {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    const place: Place = { acked: after, listeners: new Set() };
+    this.#readers.add(place);
+    return Promise.resolve(this.#readerAt(place));
   }
 
   close(): void {
     this.#closed = true;
     for (const waiter of this.#waiters.splice(0)) waiter.reject(stopped());
+  }
+
+  #readerAt(place: Place): LogReader {
+    const head = (): number => this.#head;
+    return {
+      epoch: this.epoch,
+      get head() {
+        return head();
+      },
+      read: (countMax) => {
+        const from = place.acked - this.#trimmedTo;
+        return this.#commits.slice(from, from + countMax);
+      },
+      ack: (seq) => {
+        place.acked = Math.max(place.acked, seq);
+        this.#trim();
+      },
+      onAppend: (listener): Cancel => {
+        place.listeners.add(listener);
+        return () => place.listeners.delete(listener);
+      },
+      // A history in memory ends with its process, and its readers with it.
+      onLost: () => () => {},
+      close: () => {
+        this.#readers.delete(place);
+        this.#trim();
+      },
+    };
+  }
+
+  /** The seq up to which commits are not held any more. */
+  get #trimmedTo(): number {
+    return this.#head - this.#commits.length;
+  }
+
+  #isAsExpected(expect: Expectation | undefined): boolean {
+    return expect === undefined || this.#positions.get(expect.source) === expect.position;
   }
 
   #hasRoom(draft: CommitDraft): boolean {
@@ -90,20 +121,30 @@ export class MemoryLog implements Log {
   #place(draft: CommitDraft): number {
     this.#timeMs = Math.max(this.#timeMs, this.#clock.now());
     const commit: Commit = { ...draft, seq: ++this.#head, timeMs: this.#timeMs };
+    if (draft.source !== undefined && draft.position !== undefined) this.#positions.set(draft.source, draft.position);
     this.#commits.push(commit);
     this.#pendingRows += rowsOf(commit);
-    for (const listener of this.#listeners) listener();
+    for (const { listeners } of this.#readers) for (const listener of listeners) listener();
     return commit.seq;
   }
 
+  /** Without a reader everything is kept, for the first one to come. */
+  #trim(): void {
+    if (this.#readers.size === 0) return;
+    let slowest = this.#head;
+    for (const { acked } of this.#readers) slowest = Math.min(slowest, acked);
+    const count = slowest - this.#trimmedTo;
+    if (count <= 0) return;
+    for (const commit of this.#commits.splice(0, count)) this.#pendingRows -= rowsOf(commit);
+    this.#admitWaiters();
+  }
+
   #admitWaiters(): void {
-    let admitted = 0;
-    for (const waiter of this.#waiters) {
-      if (!this.#hasRoom(waiter.draft)) break;
-      admitted++;
-      waiter.resolve(this.#place(waiter.draft));
+    for (let waiter = this.#waiters[0]; waiter !== undefined && this.#hasRoom(waiter.draft); waiter = this.#waiters[0]) {
+      this.#waiters.shift();
+      if (this.#isAsExpected(waiter.expect)) waiter.resolve(this.#place(waiter.draft));
+      else waiter.reject(superseded(waiter.expect));
     }
-    this.#waiters.splice(0, admitted);
   }
 }
 
@@ -115,4 +156,8 @@ function rowsOf(draft: CommitDraft): number {
 
 function stopped(): TidemarkError {
   return new TidemarkError("STOPPED", "The log is closed; nothing was appended.");
+}
+
+function superseded(expect: Expectation | undefined): TidemarkError {
+  return new TidemarkError("SUPERSEDED", `Source "${expect?.source ?? ""}" does not stand where this appender left it: another one speaks for it now. Nothing was appended.`);
 }

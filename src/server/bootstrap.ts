@@ -13,7 +13,6 @@ import type { ServerLimits } from "./limits.ts";
 import type { Identity } from "./session.ts";
 
 export interface BootstrapOptions {
-  readonly epoch: string;
   readonly replica: Replica;
   readonly states: ChannelStates;
   readonly policies: ReadonlyMap<string, Policy>;
@@ -42,7 +41,7 @@ interface Built {
   readonly body: Buffer;
   readonly builtMs: number;
   /** The views' newest changes in it. */
-  readonly seq: number;
+  readonly lastSeqs: string;
 }
 
 /** Distinct (channels, since) bodies kept for reuse, and their bytes. Full: the oldest goes. */
@@ -65,12 +64,14 @@ export class Bootstrap {
       for (const channel of request.channels) {
         views.push(replica.acquire({ channel }, policyFor(policies.get(channel), request.identity, channel)));
       }
-      const cached = this.#positionOf(request.ifNoneMatch, views, true);
+      // What the node counts by itself stands at no position of the log.
+      const isInLog = !views.some(({ channel }) => replica.isOwn(channel));
+      const cached = isInLog ? this.#positionOf(request.ifNoneMatch, views, true) : undefined;
       if (cached !== undefined && views.every(({ rows }) => rows.lastSeq <= cached && cached >= rows.floor)) {
         return { kind: "unchanged", revision: this.#revision(cached, views) };
       }
       const since = request.sinceSeq ?? this.#positionOf(request.cursor, views, false);
-      const { revision, body } = this.#body(views, since !== undefined && since <= replica.seq ? since : undefined);
+      const { revision, body } = this.#body(views, isInLog && since !== undefined && since <= replica.seq ? since : undefined);
       return { kind: "body", revision, body };
     } finally {
       for (const view of views) replica.release(view, monotonic());
@@ -87,7 +88,7 @@ export class Bootstrap {
   /** The position in a revision of these very views: another identity's, or another list's, says nothing. */
   #positionOf(revision: string | undefined, views: readonly View[], needsViews: boolean): number | undefined {
     const match = /^(?:W\/)?"?([^":]+):(\d{1,15})(?::(\w+))?"?$/.exec(revision ?? "");
-    if (match === null || match[1] !== this.#options.epoch) return undefined;
+    if (match === null || match[1] !== this.#options.replica.epoch) return undefined;
     const isOfOthers = match[3] === undefined ? needsViews : match[3] !== fingerprint(views);
     const seq = Number(match[2]);
     return !isOfOthers && seq <= this.#options.replica.seq ? seq : undefined;
@@ -95,18 +96,18 @@ export class Bootstrap {
 
   /** `epoch:seq`, and which views it is a revision of. */
   #revision(seq: number, views: readonly View[]): string {
-    return `${this.#options.epoch}:${seq}:${fingerprint(views)}`;
+    return `${this.#options.replica.epoch}:${seq}:${fingerprint(views)}`;
   }
 
   #body(views: readonly View[], sinceSeq: number | undefined): Built {
     const { limits, monotonic, replica, onBuild } = this.#options;
-    const key = JSON.stringify(views.map(({ id, rows }) => [id, sinceSeq === undefined ? null : sinceSeq < rows.floor ? sinceSeq : rows.normalise(sinceSeq)]));
-    const newest = Math.max(0, ...views.map(({ rows }) => rows.lastSeq));
+    const key = JSON.stringify([replica.epoch, ...views.map(({ id, rows }) => [id, sinceSeq === undefined ? null : sinceSeq < rows.floor ? sinceSeq : rows.normalise(sinceSeq)])]);
+    const lastSeqs = views.map(({ rows }) => rows.lastSeq).join();
     const startMs = monotonic();
     const known = this.#bodies.get(key);
-    if (known !== undefined && (known.seq === newest || startMs - known.builtMs < limits.snapshotReuseMs)) return known;
+    if (known !== undefined && (known.lastSeqs === lastSeqs || startMs - known.builtMs < limits.snapshotReuseMs)) return known;
     const body = Buffer.from(this.#text(views, sinceSeq));
-    const built = { revision: this.#revision(replica.seq, views), body, builtMs: startMs, seq: newest };
+    const built = { revision: this.#revision(replica.seq, views), body, builtMs: startMs, lastSeqs };
     onBuild(monotonic() - startMs);
     this.#bodies.delete(key);
     this.#bodies.set(key, built);
@@ -121,7 +122,8 @@ export class Bootstrap {
   }
 
   #text(views: readonly View[], sinceSeq: number | undefined): string {
-    const { epoch, replica, limits } = this.#options;
+    const { replica, limits } = this.#options;
+    const { epoch } = replica;
     const head = {
       revision: this.#revision(replica.seq, views),
       epoch,

@@ -1,9 +1,11 @@
 /**
  * The server's own live table: one row per channel with its size, rate and status, for the
- * explorer and for operators. It changes once a second at most, and only where something did.
+ * explorer and for operators. It is a table of the node's own, which no log tells of, and changes once a
+ * second at most, and only where something did.
  */
+import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
 import type { KeyedRow } from "../log/log.ts";
-import { declareChannel, type ChannelDeclaration } from "../table/channel.ts";
+
 import type { Replica } from "../table/replica.ts";
 import type { ChannelStates } from "./channel-states.ts";
 
@@ -50,23 +52,21 @@ export class Catalog {
     this.#refused.set(refused.table, refused);
   }
 
-  /** The rows that changed since the last call. */
-  changes(nowMs: number): readonly KeyedRow[] {
+  /** What changed since the last call. */
+  changes(nowMs: number): { readonly upserts: readonly KeyedRow[]; readonly removes: readonly string[] } {
     const seconds = this.#lastMs === undefined ? 0 : (nowMs - this.#lastMs) / 1_000;
     this.#lastMs = nowMs;
-    const changed: KeyedRow[] = [];
+    const upserts: KeyedRow[] = [];
+    const gone = new Set(this.#lastRows.keys());
     for (const entry of [...this.#channelRows(seconds), ...this.#refusedRows()]) {
       const json = JSON.stringify(entry.row);
+      gone.delete(entry.key);
       if (this.#lastRows.get(entry.key) === json) continue;
       this.#lastRows.set(entry.key, json);
-      changed.push(entry);
+      upserts.push({ ...entry, json });
     }
-    return changed;
-  }
-
-  /** Rows that could not be written come again. */
-  forget(rows: readonly KeyedRow[]): void {
-    for (const { key } of rows) this.#lastRows.delete(key);
+    for (const key of gone) this.#lastRows.delete(key);
+    return { upserts, removes: [...gone] };
   }
 
   *#channelRows(seconds: number): Iterable<KeyedRow> {

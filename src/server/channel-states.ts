@@ -1,19 +1,12 @@
 /**
- * How far each channel can be trusted, as its source says it: status, since when, why, and per
- * source the time up to which it is known to be complete.
+ * What clients are told of a channel: how far it can be trusted, as the log says, and how many rows it
+ * holds here. Frames are made once per version and shared.
  */
 import type { ChannelStatus } from "../protocol/messages/channel-status.ts";
 import type { Replica } from "../table/replica.ts";
 import { Frame } from "./frame.ts";
 
-export type Status = ChannelStatus["status"];
-
-interface ChannelState {
-  readonly channel: string;
-  readonly source: string | undefined;
-  status: Status;
-  sinceMs: number;
-  reason: string | undefined;
+interface Told {
   rows: number;
   total: number | undefined;
   version: number;
@@ -24,90 +17,57 @@ interface ChannelState {
 
 export class ChannelStates {
   readonly #replica: Replica;
-  readonly #states = new Map<string, ChannelState>();
-  readonly #asOf = new Map<string, number>();
+  readonly #told = new Map<string, Told>();
+  #versions = 0;
 
   constructor(replica: Replica) {
     this.#replica = replica;
   }
 
-  /** Channels fed by code have no source and are always live. */
-  add(channel: string, source: string | undefined, nowMs: number): void {
-    this.#states.set(channel, {
-      channel, source, status: source === undefined ? "live" : "catching_up", sinceMs: nowMs,
-      reason: undefined, rows: 0, total: undefined, version: 1, frame: undefined, restrictedFrame: undefined,
-    });
-  }
-
-  /** Returns whether that is news. */
-  set(channel: string, status: Status, reason: string | undefined, nowMs: number): boolean {
-    const state = this.#states.get(channel);
-    if (state === undefined || (state.status === status && state.reason === reason)) return false;
-    if (state.status !== status) state.sinceMs = nowMs;
-    state.status = status;
-    state.reason = reason;
-    this.#renew(state);
-    return true;
+  /** The state of a channel is news: what was told of it is not good any more. */
+  renew(channel: string): void {
+    const table = this.#replica.table(channel);
+    if (table === undefined) this.#told.delete(channel);
+    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, frame: undefined, restrictedFrame: undefined });
   }
 
   /** Notes the channels' sizes and returns the names of those whose size is news. */
   refreshSizes(): readonly string[] {
     const changed: string[] = [];
-    for (const state of this.#states.values()) {
-      const table = this.#replica.table(state.channel);
-      if (table === undefined || (state.rows === table.rows.size && state.total === table.total)) continue;
-      this.#renew(state);
-      changed.push(state.channel);
+    for (const { channel, rows, total } of this.#replica.tables) {
+      const told = this.#told.get(channel.name);
+      if (told !== undefined && told.rows === rows.size && told.total === total) continue;
+      this.renew(channel.name);
+      changed.push(channel.name);
     }
     return changed;
   }
 
-  setAsOf(source: string, unixMs: number): void {
-    this.#asOf.set(source, unixMs);
-  }
-
-  get asOf(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.#asOf);
-  }
-
+  /** 0 for a channel that is not there. */
   version(channel: string): number {
-    return this.#states.get(channel)?.version ?? 0;
+    return this.#toldOf(channel)?.version ?? 0;
   }
 
   frame(channel: string, isRestricted: boolean): Frame | undefined {
-    const state = this.#states.get(channel);
-    if (state === undefined) return undefined;
+    const told = this.#toldOf(channel);
+    const status = this.message(channel);
+    if (told === undefined || status === undefined) return undefined;
     if (isRestricted) {
-      const { rows: _rows, total: _total, ...message } = this.#message(state);
-      state.restrictedFrame ??= new Frame(JSON.stringify(message));
-      return state.restrictedFrame;
+      const { rows: _rows, total: _total, ...message } = status;
+      told.restrictedFrame ??= new Frame(JSON.stringify(message));
+      return told.restrictedFrame;
     }
-    state.frame ??= new Frame(JSON.stringify(this.#message(state)));
-    return state.frame;
+    told.frame ??= new Frame(JSON.stringify(status));
+    return told.frame;
   }
 
   message(channel: string): ChannelStatus | undefined {
-    const state = this.#states.get(channel);
-    return state && this.#message(state);
-  }
-
-  get messages(): readonly ChannelStatus[] {
-    return [...this.#states.values()].map((state) => this.#message(state));
-  }
-
-  #renew(state: ChannelState): void {
-    const table = this.#replica.table(state.channel);
-    state.rows = table?.rows.size ?? 0;
-    state.total = table?.total;
-    state.version++;
-    state.frame = undefined;
-    state.restrictedFrame = undefined;
-  }
-
-  #message({ channel, status, sinceMs, reason, source }: ChannelState): ChannelStatus {
+    const state = this.#replica.stateOf(channel);
     const table = this.#replica.table(channel);
-    const rows = table?.rows.size ?? 0;
-    const total = table?.total;
+    if (state === undefined || table === undefined) return undefined;
+    const { status, reason, sinceMs, source } = state;
+    const { total } = table;
+    const rows = table.rows.size;
     return {
       op: "DISPATCH",
       type: "CHANNEL_STATUS",
@@ -120,5 +80,14 @@ export class ChannelStates {
       ...(total !== undefined && { total }),
       partial: total !== undefined && total > rows,
     };
+  }
+
+  get messages(): readonly ChannelStatus[] {
+    return Array.from(this.#replica.tables, ({ channel }) => this.message(channel.name)).filter((message) => message !== undefined);
+  }
+
+  #toldOf(channel: string): Told | undefined {
+    if (!this.#told.has(channel)) this.renew(channel);
+    return this.#told.get(channel);
   }
 }

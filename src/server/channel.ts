@@ -1,12 +1,11 @@
 /** Channels that an application declares, and the handle it writes to them with. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../std/errors.ts";
+import { declareChannel, type ChannelBounds, type ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
-import { declareChannel, type ChannelDeclaration } from "../table/channel.ts";
-import type { ChannelBounds } from "../table/limits.ts";
 import type { Policy } from "./access.ts";
 
 type Name<R> = Extract<keyof R, string>;
@@ -56,12 +55,14 @@ export function declarationOf(name: string, { key, columns, bounds }: ChannelDef
 
 /** Changes to one or more channels, gathered for one commit. */
 export class Transaction {
-  readonly #changes = new Map<string, Map<string, Row | undefined>>();
+  readonly #changes = new Map<string, Map<string, KeyedRow | undefined>>();
 
-  note(channelName: string, key: string, row: Row | undefined): void {
-    const keys = this.#changes.get(channelName);
-    if (keys === undefined) this.#changes.set(channelName, new Map([[key, row]]));
-    else keys.set(key, row);
+  upsert(channelName: string, row: KeyedRow): void {
+    this.#note(channelName, row.key, row);
+  }
+
+  remove(channelName: string, key: string): void {
+    this.#note(channelName, key, undefined);
   }
 
   draft(): CommitDraft {
@@ -71,11 +72,17 @@ export class Transaction {
       const removes: string[] = [];
       for (const [key, row] of keys) {
         if (row === undefined) removes.push(key);
-        else upserts.push({ key, row });
+        else upserts.push(row);
       }
       changes.push({ channel: name, upserts, removes });
     }
     return { changes };
+  }
+
+  #note(channelName: string, key: string, row: KeyedRow | undefined): void {
+    const keys = this.#changes.get(channelName);
+    if (keys === undefined) this.#changes.set(channelName, new Map([[key, row]]));
+    else keys.set(key, row);
   }
 }
 
@@ -86,7 +93,7 @@ export interface TransactionHandle<C extends Channels> {
 }
 
 /** Checks a row against its channel. @throws TidemarkError `BAD_ROW` */
-export function checkRow(declaration: ChannelDeclaration, schema: StandardSchemaV1 | undefined, input: unknown): { key: string; row: Row } {
+export function checkRow(declaration: ChannelDeclaration, schema: StandardSchemaV1 | undefined, input: unknown): KeyedRow {
   let row = input;
   if (schema !== undefined) {
     const result = schema["~standard"].validate(input);
@@ -95,16 +102,17 @@ export function checkRow(declaration: ChannelDeclaration, schema: StandardSchema
     row = result.value;
   }
   if (typeof row !== "object" || row === null || Array.isArray(row)) throw badRow(declaration, "it is not an object");
-  const copy = jsonCopy(declaration, row);
+  const json = jsonOf(declaration, row);
+  const copy = JSON.parse(json) as Row;
   const key = keyOf(copy, declaration.key);
   if (key === undefined) throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
-  return { key, row: copy };
+  return { key, row: copy, json };
 }
 
 /** What the caller does with its object later must not reach the table; what JSON can't carry is refused. */
-function jsonCopy(declaration: ChannelDeclaration, row: object): Row {
+function jsonOf(declaration: ChannelDeclaration, row: object): string {
   try {
-    return JSON.parse(JSON.stringify(row)) as Row;
+    return JSON.stringify(row);
   } catch (cause) {
     throw badRow(declaration, `it is not JSON (${messageOf(cause)})`);
   }

@@ -34,7 +34,7 @@ describe("credit", () => {
     await settled(client);
     let from = client.mark;
     await trades.upsert(trade("a", "BTC", 1));
-    await client.next({ type: "WATERMARK", seq: 1 }, from);
+    await client.next({ type: "WATERMARK", seq: 2 }, from);
     from = client.mark;
     for (let price = 2; price <= 6; price++) {
       await trades.upsert(trade("a", "BTC", price));
@@ -44,7 +44,7 @@ describe("credit", () => {
     await expect.poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 }).toContain("stream_v2_credit_exhausted_total 1");
     expect(turnsIn(client.frames.slice(from))).toBe(0);
     client.send({ op: "CREDIT", turns: 5 });
-    expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({ seq: 6, patch: { upsert: [trade("a", "BTC", 6)], remove: [] } });
+    expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({ seq: 7, patch: { upsert: [trade("a", "BTC", 6)], remove: [] } });
   });
 
   it("of a channel holds that channel back, listed in behind, while the rest stands at H (B2)", async () => {
@@ -58,14 +58,14 @@ describe("credit", () => {
       tx.upsert("trades", trade("a", "BTC", 1));
       tx.upsert("notes", { id: "n" });
     });
-    expect(await client.next({ type: "DELTA_BATCH", channel: "notes" }, from)).toMatchObject({ seq: 1 });
-    expect(await client.next({ type: "WATERMARK", seq: 1 }, from)).toMatchObject({ behind: ["trades"] });
-    client.send({ op: "CREDIT", channel_credit: { trades: 1 } });
-    expect(await client.next({ type: "DELTA_BATCH", channel: "trades" }, from)).toMatchObject({ prev_seq: 0, seq: 1 });
-    await tidemark.channel("trades").upsert(trade("a", "BTC", 2));
+    expect(await client.next({ type: "DELTA_BATCH", channel: "notes" }, from)).toMatchObject({ seq: 2 });
     expect(await client.next({ type: "WATERMARK", seq: 2 }, from)).toMatchObject({ behind: ["trades"] });
+    client.send({ op: "CREDIT", channel_credit: { trades: 1 } });
+    expect(await client.next({ type: "DELTA_BATCH", channel: "trades" }, from)).toMatchObject({ prev_seq: 1, seq: 2 });
+    await tidemark.channel("trades").upsert(trade("a", "BTC", 2));
+    expect(await client.next({ type: "WATERMARK", seq: 3 }, from)).toMatchObject({ behind: ["trades"] });
     client.send({ op: "CREDIT", channel_credit: { trades: null } });
-    expect(await client.next({ type: "DELTA_BATCH", channel: "trades", seq: 2 }, from)).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
+    expect(await client.next({ type: "DELTA_BATCH", channel: "trades", seq: 3 }, from)).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
   });
 
   it("of one turn at a time brings a snapshot of many parts through (B1, P8)", async () => {
@@ -100,9 +100,9 @@ describe("credit", () => {
     await expect.poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 }).toContain("stream_v2_slow_consumers 1");
     client.send({ op: "CREDIT", turns: 9 });
     expect(await client.next({ type: "NOTICE" }, from)).toMatchObject({ code: "SLOW_CONSUMER", view: "trades", behind: 3, since_unix_ms: expect.any(Number) });
-    expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({ prev_seq: 0, seq: 3 });
+    expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({ prev_seq: 1, seq: 4 });
     await trades.upsert(trade("a", "BTC", 4));
-    await client.next({ type: "WATERMARK", seq: 4 }, from);
+    await client.next({ type: "WATERMARK", seq: 5 }, from);
     expect(client.frames.slice(from).filter(({ type }) => type === "NOTICE")).toHaveLength(1);
     expect(client.closed).toBeUndefined();
   });
@@ -128,7 +128,7 @@ describe("the digest", () => {
     const digestOf = (rows: readonly object[]): string => digestText(rows.reduce((sum, row) => replaceHash(sum, 0, rowHash(JSON.stringify(row))), 0));
     const whole = digestOf([trade("a", "BTC", 4), trade("c", "BTC", 3)]);
     await expect.poll(() => client.frames.slice(from).find(({ digest, view: of }) => digest === whole && of === undefined), { timeout: 5_000 })
-      .toMatchObject({ type: "DELTA_BATCH", prev_seq: 3, seq: 3, patch: { upsert: [], remove: [] } });
+      .toMatchObject({ type: "DELTA_BATCH", prev_seq: 4, seq: 4, patch: { upsert: [], remove: [] } });
     const part = digestOf([{ id: "a", price: 4 }, { id: "c", price: 3 }]);
     await expect.poll(() => client.frames.slice(from).find(({ digest, view: of }) => digest === part && of === view), { timeout: 5_000 }).toBeDefined();
   });

@@ -5,14 +5,13 @@
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../std/clock.ts";
-import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
-import type { CommitDraft, Log } from "../log/log.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { Log } from "../log/log.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
 import type { Writer } from "../sources/writer.ts";
-import type { ChannelDeclaration } from "../table/channel.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
 import type { Access, ConnectionRequest, Policy } from "./access.ts";
@@ -22,14 +21,19 @@ import { ChannelStates } from "./channel-states.ts";
 import { CutCache } from "./cut-cache.ts";
 import { Gateway } from "./gateway.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
+import { InterestTracker } from "./interest-tracker.ts";
 import { Landings } from "./landings.ts";
+import { LogFollower, type FindCheckpoint } from "./log-follower.ts";
+import { MEMORY, MemoryWriter, type WriteChannels } from "./memory-writer.ts";
 import type { MutationDefinition } from "./mutation.ts";
 import { MutationDesk } from "./mutation-desk.ts";
-import { MutationRunner, type WriteChannels } from "./mutation-runner.ts";
+import { MutationRunner } from "./mutation-runner.ts";
 import { Seating } from "./seating.ts";
+import { Sender } from "./sender.ts";
 import { SessionTokens } from "./session-tokens.ts";
 import type { Session, Transport } from "./session.ts";
 import { SourceHost } from "./source-host.ts";
+import { Subscribers } from "./subscribers.ts";
 import { Turns, type FlushReport } from "./turns.ts";
 import { TurnWriter } from "./turn-writer.ts";
 
@@ -45,6 +49,12 @@ export interface Observer {
 
 export interface EngineOptions {
   readonly log: Log;
+  /** Begin with a checkpoint in place of all commits up to it. Default: read everything. */
+  readonly findCheckpoint?: FindCheckpoint | undefined;
+  /** The program's own channels. */
+  readonly declares?: readonly ChannelDeclaration[] | undefined;
+  /** Resolves when a history store holds everything up to a seq. Default: there is none. */
+  readonly durable?: ((seq: number) => Promise<void>) | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -64,10 +74,10 @@ export interface EngineMutations {
   readonly definitions: ReadonlyMap<string, MutationDefinition>;
   /** By the names of their sources. */
   readonly writers: ReadonlyMap<string, Writer>;
-  readonly writeChannels: WriteChannels;
+  /** How the program's own channels are written to; absent where it has none. */
+  readonly writeChannels?: WriteChannels;
 }
 
-const noChannels: WriteChannels = () => Promise.reject(new TidemarkError("BAD_OPTION", "This server declares no channels of its own."));
 const TICK_MS = 250;
 const SECOND_MS = 1_000;
 
@@ -76,87 +86,83 @@ export class Engine {
   readonly limits: ServerLimits;
   readonly replica: Replica;
   readonly states: ChannelStates;
+  readonly follower: LogFollower;
   readonly bootstrap: Bootstrap;
   readonly writer: TurnWriter;
   readonly turns: Turns;
-  readonly seating: Seating;
+  readonly subscribers: Subscribers;
   readonly landings: Landings;
   readonly desk: MutationDesk;
   readonly gateway: Gateway;
   readonly policies = new Map<string, Policy>();
   readonly #clock: Clock;
+  readonly #logger: Logger;
   readonly #cuts: CutCache;
   readonly #catalog: Catalog | undefined;
   readonly #host: SourceHost;
-  readonly #stopListening: Cancel;
   #tick: Cancel | undefined;
   #lastSecondMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: EngineOptions) {
-    const { log, clock, random, logger, observer } = options;
-    this.#clock = clock;
-    this.log = log;
-    this.limits = { ...SERVER_LIMITS, ...options.limits };
-    const { limits } = this;
-    this.replica = new Replica(options.viewLimits);
-    this.states = new ChannelStates(this.replica);
-    const { replica, states } = this;
+    const { log, clock, random, logger, observer, access } = options;
+    const { policies } = this;
+    const limits = { ...SERVER_LIMITS, ...options.limits };
     const monotonic = (): number => clock.monotonic();
     const now = (): number => clock.now();
     const onSnapshot = (buildMs: number): void => observer.onSnapshot(buildMs);
-    this.#cuts = new CutCache({ limits, monotonic, onSnapshot });
-    this.bootstrap = new Bootstrap({ epoch: log.epoch, replica, states, policies: this.policies, limits, monotonic, onBuild: onSnapshot });
-    this.writer = new TurnWriter({
-      epoch: log.epoch, replica, cuts: this.#cuts, states, limits, now, monotonic,
-      onReset: (session, view, reason) => {
-        observer.onReset(reason);
-        logger.info({ session: session.id, view, reason }, "view reset");
-      },
-    });
-    this.turns = new Turns({
-      clock, log, replica, writer: this.writer, limits,
-      subscribersOf: (view) => this.seating.subscribersOf(view),
-      onApplied: () => {
-        this.#host.applied();
-        this.landings.applied();
-      },
-      onFlush: (report) => observer.onFlush(report),
-    });
-    const { definitions = new Map(), writers = new Map(), writeChannels = noChannels } = options.mutations ?? {};
-    this.landings = new Landings(replica, writers);
-    const { turns, landings } = this;
-    this.desk = new MutationDesk({
-      clock, random, log, landings, writers, turns, limits, logger,
-      runner: new MutationRunner({ definitions, writers, writeChannels, log, replica, landings, policies: this.policies, logger }),
-      send: (session, message) => this.gateway.send(session, message),
-      onMutation: (outcome, ms) => observer.onMutation(outcome, ms),
-    });
-    const tokens = new SessionTokens({ secret: options.secret ?? random.id(32), epoch: log.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
-    this.seating = new Seating({ clock, log, replica, turns, policies: this.policies, limits, logger, send: (session, message) => this.gateway.send(session, message) });
-    this.gateway = new Gateway({ clock, random, log, replica, turns, seating: this.seating, desk: this.desk, tokens, access: options.access, limits, logger, events: observer });
-    this.#catalog = options.catalog === true ? new Catalog(replica, states) : undefined;
-    this.#host = new SourceHost({
-      clock, random, logger, log, replica, states,
-      declare: (declaration, source) => this.declare(declaration, source),
-      refuse: (refused) => this.#catalog?.refuse(refused),
-      announce: (channel) => this.seating.announce(channel),
-    });
-    if (this.#catalog !== undefined) this.declare(CATALOG, undefined);
-    this.#stopListening = log.onAppend(() => this.turns.commitArrived());
+    const onReset = (session: Session, view: string, reason: string): void => {
+      observer.onReset(reason);
+      logger.info({ session: session.id, view, reason }, "view reset");
+    };
+    const replica = new Replica(options.viewLimits, random.id(8));
+    const states = new ChannelStates(replica);
+    const follower = new LogFollower({ log, replica, findCheckpoint: options.findCheckpoint, declares: options.declares });
+    const interest = new InterestTracker(clock);
+    const subscribers = new Subscribers(interest);
+    const cuts = new CutCache({ limits, monotonic, onSnapshot });
+    const writer = new TurnWriter({ replica, cuts, states, limits, now, monotonic, onReset });
+    const turns = new Turns({ clock, follower, replica, writer, limits, subscribers, onFlush: (report) => observer.onFlush(report) });
+    const sender = new Sender(limits.socketBufferBytesMax);
+    const seating = new Seating({ clock, replica, turns, subscribers, policies, limits, logger, sender });
+    const definitions = options.mutations?.definitions ?? new Map<string, MutationDefinition>();
+    const writers = writersOf(options, replica, follower);
+    const landings = new Landings(replica, writers);
+    const runner = new MutationRunner({ definitions, writers, replica, policies, logger });
+    const desk = new MutationDesk({ clock, random, replica, landings, writers, turns, limits, logger, runner, sender, onMutation: (outcome, ms) => observer.onMutation(outcome, ms) });
+    const tokens = new SessionTokens({ secret: options.secret ?? random.id(32), epoch: () => replica.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
+    const gateway = new Gateway({ clock, random, follower, replica, turns, seating, desk, tokens, access, limits, logger, sender, events: observer });
+    const catalog = options.catalog === true ? new Catalog(replica, states) : undefined;
+    if (catalog !== undefined) replica.declareOwn(CATALOG, clock.now());
+    this.log = log;
+    this.limits = limits;
+    this.replica = replica;
+    this.states = states;
+    this.follower = follower;
+    this.bootstrap = new Bootstrap({ replica, states, policies, limits, monotonic, onBuild: onSnapshot });
+    this.writer = writer;
+    this.turns = turns;
+    this.subscribers = subscribers;
+    this.landings = landings;
+    this.desk = desk;
+    this.gateway = gateway;
+    this.#clock = clock;
+    this.#logger = logger;
+    this.#cuts = cuts;
+    this.#catalog = catalog;
+    this.#host = new SourceHost({ clock, random, logger, log, replica, interest, refuse: (refused) => catalog?.refuse(refused), durable: options.durable });
+    follower.onArrival(() => turns.newsArrived());
+    follower.onEnding(() => gateway.restart(gateway.sessions));
+    turns.onApplied(() => this.#onApplied());
   }
 
-  /** What a source is given to work with. */
-  contextFor(source: Source): SourceContext {
+  /** What a source is given to work with, from where the log knows it to stand. */
+  contextFor(source: Pick<Source, "name">): SourceContext {
     return this.#host.contextFor(source);
   }
 
   /** @throws TidemarkError `BAD_OPTION` for a name that is taken */
-  declare(declaration: ChannelDeclaration, source: string | undefined): void {
-    if (this.replica.table(declaration.name) !== undefined) {
-      throw new TidemarkError("BAD_OPTION", `Channel "${declaration.name}" is declared twice.`);
-    }
-    this.replica.declare(declaration);
-    this.states.add(declaration.name, source, this.#clock.now());
+  claim(channel: string): void {
+    this.#host.claim(channel, undefined);
   }
 
   monotonic(): number {
@@ -167,15 +173,34 @@ export class Engine {
     return this.gateway.connect(transport, request);
   }
 
-  /** Starts the periodic work: watermarks for the idle, time-outs, sizes, sweeping. */
-  start(): void {
+  /** Starts the periodic work, and resolves when the tables have caught up with the log. @throws what opening the log throws */
+  start(): Promise<void> {
     if (this.#tick === undefined) this.#onTick();
+    return this.follower.whenReady();
   }
 
   stop(): void {
     this.#tick?.();
-    this.#stopListening();
     this.turns.stop();
+    this.follower.stop();
+  }
+
+  /** The tables have moved, and nobody has been served yet. */
+  #onApplied(): void {
+    const { replica, states, subscribers, gateway, landings } = this;
+    landings.applied();
+    const cutOff = replica.takeGone().flatMap((view) => [...subscribers.of(view)]);
+    if (cutOff.length > 0) gateway.restart(cutOff);
+    for (const channel of replica.takeTold()) {
+      const state = replica.stateOf(channel);
+      this.#logger.info({ channel, status: state?.status, reason: state?.reason }, "channel status");
+      states.renew(channel);
+      this.#serveWatchersOf(channel);
+    }
+  }
+
+  #serveWatchersOf(channel: string): void {
+    for (const session of this.subscribers.ofChannel(channel)) this.turns.serve(session);
   }
 
   #onTick(): void {
@@ -190,27 +215,33 @@ export class Engine {
   }
 
   #everySecond(nowMs: number): void {
+    const { replica, follower } = this;
     this.#cuts.sweep();
     this.bootstrap.sweep();
-    this.replica.sweep(nowMs);
-    for (const channel of this.states.refreshSizes()) this.seating.announce(channel);
-    const rows = this.#catalog?.changes(nowMs) ?? [];
-    if (rows.length > 0) {
-      void this.#append([{ channel: CATALOG_CHANNEL, upserts: rows, removes: [] }]).then((isDone) => isDone || this.#catalog?.forget(rows));
-    }
-    const isIdle = this.#clock.now() - this.replica.timeMs >= SECOND_MS && this.log.head === this.replica.seq;
-    const hasAge = [...this.replica.tables].some(({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY);
-    if (isIdle && hasAge) void this.#append([]);
+    replica.sweep(nowMs);
+    for (const channel of this.states.refreshSizes()) this.#serveWatchersOf(channel);
+    this.#renewCatalog(nowMs);
+    const isIdle = this.#clock.now() - replica.timeMs >= SECOND_MS && follower.isReady && follower.head === replica.seq;
+    const hasAge = [...replica.tables].some(({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY);
+    // A log that is full or closed has no need of a tick, and the next second tries again.
+    if (isIdle && hasAge) this.log.append({ changes: [] }).catch(() => {});
   }
 
-  /** For the server's own commits: when the log is full or closed, the next second tries again. */
-  async #append(changes: CommitDraft["changes"]): Promise<boolean> {
-    try {
-      await this.log.append({ changes });
-      return true;
-    } catch (error) {
-      if (!(error instanceof TidemarkError)) throw error;
-      return false;
-    }
+  #renewCatalog(nowMs: number): void {
+    if (this.#catalog === undefined) return;
+    const { upserts, removes } = this.#catalog.changes(nowMs);
+    if (upserts.length === 0 && removes.length === 0) return;
+    this.replica.changeOwn(CATALOG_CHANNEL, upserts, removes, this.#clock.now());
+    this.turns.newsArrived();
   }
+}
+
+/** Who runs mutations: those of the sources, and the program's own channels where it has any. */
+function writersOf({ mutations, logger }: EngineOptions, replica: Replica, follower: LogFollower): ReadonlyMap<string, Writer> {
+  const writers = new Map(mutations?.writers);
+  const writeChannels = mutations?.writeChannels;
+  if (writeChannels === undefined) return writers;
+  const caughtUp = (): Promise<void> => follower.reached(follower.head);
+  const onFailed = (id: string, error: unknown): void => logger.error({ mutation: id, err: error }, "mutation failed");
+  return writers.set(MEMORY, new MemoryWriter({ replica, writeChannels, caughtUp, onFailed }));
 }

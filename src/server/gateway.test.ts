@@ -21,8 +21,8 @@ describe("the gateway", () => {
     expect(client.frames.slice(1).map(({ type }) => type)).toEqual(["READY", "SUBSCRIBED", "CHANNEL_STATUS", "SNAPSHOT", "WATERMARK"]);
     expect(await client.next({ type: "SUBSCRIBED" })).toMatchObject({ index: 0, channel: "trades", view: "trades", key: ["id"], mode: "snapshot", reason: "no_cursor", columns: [{ name: "id", type: "text" }, { name: "symbol", type: "text" }, { name: "price", type: "float" }] });
     const snapshot = await client.next({ type: "SNAPSHOT" });
-    expect(snapshot).toEqual({ op: "DISPATCH", type: "SNAPSHOT", channel: "trades", seq: 1, part: 0, more: false, rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] });
-    expect(await client.next({ type: "WATERMARK" })).toMatchObject({ seq: 1 });
+    expect(snapshot).toEqual({ op: "DISPATCH", type: "SNAPSHOT", channel: "trades", seq: 2, part: 0, more: false, rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] });
+    expect(await client.next({ type: "WATERMARK" })).toMatchObject({ seq: 2 });
   });
 
   it("sends one delta per turn, each key once at its newest value, with its range (P10, P11)", async () => {
@@ -40,8 +40,8 @@ describe("the gateway", () => {
     void trades.remove("b");
     await trades.upsert(trade("c", "SOL", 3));
     const delta = await client.next({ type: "DELTA_BATCH" }, from);
-    expect(delta).toEqual({ op: "DISPATCH", type: "DELTA_BATCH", channel: "trades", prev_seq: 0, seq: 5, watermark: { latest_ingest_seq: 5 }, patch: { upsert: [trade("a", "BTC", 6), trade("c", "SOL", 3)], remove: ["b"] } });
-    const watermark = await client.next({ type: "WATERMARK", seq: 5 }, from);
+    expect(delta).toEqual({ op: "DISPATCH", type: "DELTA_BATCH", channel: "trades", prev_seq: 1, seq: 6, watermark: { latest_ingest_seq: 6 }, patch: { upsert: [trade("a", "BTC", 6), trade("c", "SOL", 3)], remove: ["b"] } });
+    const watermark = await client.next({ type: "WATERMARK", seq: 6 }, from);
     expect(client.frames.indexOf(watermark)).toBe(client.frames.indexOf(delta) + 1);
   });
 
@@ -101,11 +101,11 @@ describe("the gateway", () => {
       await client.next({ type: "WATERMARK" });
       return client;
     };
-    const continued = await ask({ epoch, view: "trades", seq: 1 });
+    const continued = await ask({ epoch, view: "trades", seq: 2 });
     expect(await continued.next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "delta" });
-    expect(await continued.next({ type: "DELTA_BATCH", digest: undefined, seq: 2 })).toMatchObject({ prev_seq: 1, seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
+    expect(await continued.next({ type: "DELTA_BATCH", digest: undefined, seq: 3 })).toMatchObject({ prev_seq: 2, seq: 3, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
     expect(continued.frames.some(({ type }) => type === "SNAPSHOT")).toBe(false);
-    for (const [cursor, reason] of [[{ epoch: "other", view: "trades", seq: 1 }, "epoch"], [{ epoch, view: "v_other", seq: 1 }, "view"], [{ epoch, view: "trades", seq: 99 }, "ahead"]] as const) {
+    for (const [cursor, reason] of [[{ epoch: "other", view: "trades", seq: 2 }, "epoch"], [{ epoch, view: "v_other", seq: 2 }, "view"], [{ epoch, view: "trades", seq: 100 }, "ahead"]] as const) {
       expect(await (await ask(cursor)).next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "snapshot", reason });
     }
   });
@@ -114,14 +114,14 @@ describe("the gateway", () => {
     const { tidemark, url, connect } = await start();
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1)]);
     await tidemark.channel("notes").upsert([{ id: "n" }]);
-    await expect.poll(async () => (await (await fetch(`${url}/stats`)).json()).seq).toBe(2);
+    await expect.poll(async () => (await (await fetch(`${url}/stats`)).json()).seq).toBe(3);
     const body = await (await fetch(`${url}/v2/snapshot?channels=trades,notes`)).json();
-    expect(body).toMatchObject({ snapshot_seq: 2, channels: { trades: { mode: "snapshot", rows: [trade("a", "BTC", 1)] }, notes: { rows: [{ id: "n" }] } } });
+    expect(body).toMatchObject({ snapshot_seq: 3, channels: { trades: { mode: "snapshot", rows: [trade("a", "BTC", 1)] }, notes: { rows: [{ id: "n" }] } } });
     await tidemark.channel("trades").upsert([trade("b", "BTC", 2)]);
     const client = connect();
     await client.next({ op: "HELLO" });
     client.send({ op: "IDENTIFY", subscriptions: ["trades", "notes"], snapshot_seq: body.snapshot_seq, epoch: body.epoch });
-    await client.next({ type: "WATERMARK", seq: 3 });
+    await client.next({ type: "WATERMARK", seq: 4 });
     expect(client.frames.filter(({ type }) => type === "SNAPSHOT")).toEqual([]);
     expect(await client.next({ type: "DELTA_BATCH" })).toMatchObject({ channel: "trades", patch: { upsert: [trade("b", "BTC", 2)] } });
   });
@@ -178,7 +178,7 @@ describe("the gateway", () => {
       tx.upsert("notes", { id: "n" });
     });
     await client.next({ type: "DELTA_BATCH", channel: "notes" }, from);
-    await client.next({ type: "WATERMARK", seq: 1 }, from);
+    await client.next({ type: "WATERMARK", seq: 2 }, from);
     expect(client.frames.slice(from).some(({ channel: name }) => name === "trades")).toBe(false);
   });
 
@@ -269,7 +269,7 @@ describe("HTTP", () => {
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "BTC", 1)]);
     const address = `${url}/v2/snapshot?channels=trades`;
-    await expect.poll(async () => (await (await fetch(address)).json()).snapshot_seq).toBe(1);
+    await expect.poll(async () => (await (await fetch(address)).json()).snapshot_seq).toBe(2);
     const first = await fetch(address);
     const etag = first.headers.get("etag") as string;
     expect(first.headers.get("cache-control")).toBe("private, no-cache");
@@ -278,7 +278,7 @@ describe("HTTP", () => {
     expect((await fetch(address, { headers: { "if-none-match": etag } })).status).toBe(304);
     await trades.upsert(trade("a", "BTC", 2));
     await trades.remove("b");
-    await expect.poll(async () => (await (await fetch(`${address}&since_seq=1`)).json()).channels.trades).toMatchObject({ mode: "delta", patch: { upsert: [trade("a", "BTC", 2)], remove: ["b"] } });
+    await expect.poll(async () => (await (await fetch(`${address}&since_seq=2`)).json()).channels.trades).toMatchObject({ mode: "delta", patch: { upsert: [trade("a", "BTC", 2)], remove: ["b"] } });
     const { revision } = await first.json();
     expect((await (await fetch(`${address}&cursor=${revision}`)).json()).channels.trades.mode).toBe("delta");
     expect((await (await fetch(`${address}&cursor=other:1`)).json()).channels.trades.mode).toBe("snapshot");

@@ -7,7 +7,6 @@ import { messageOf, TidemarkError } from "../std/errors.ts";
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
 import { unreachable } from "../std/assert.ts";
-import type { Log } from "../log/log.ts";
 import { CLOSE } from "../protocol/close-codes.ts";
 import type { DownMessage } from "../protocol/down.ts";
 import type { Credit } from "../protocol/messages/credit.ts";
@@ -19,10 +18,11 @@ import { parseUp } from "../protocol/parse-up.ts";
 import { PROTOCOL_VERSION } from "../protocol/version.ts";
 import type { Replica } from "../table/replica.ts";
 import type { Access, ConnectionRequest } from "./access.ts";
-import { Frame } from "./frame.ts";
 import type { ServerLimits } from "./limits.ts";
+import type { LogFollower } from "./log-follower.ts";
 import type { MutationDesk } from "./mutation-desk.ts";
 import type { Position, Seating } from "./seating.ts";
+import type { Sender } from "./sender.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import { Session, type Identity, type Transport } from "./session.ts";
 import type { Turns } from "./turns.ts";
@@ -36,9 +36,10 @@ export interface GatewayEvents {
 export interface GatewayOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly follower: LogFollower;
   readonly replica: Replica;
   readonly turns: Turns;
+  readonly sender: Sender;
   readonly seating: Seating;
   readonly desk: MutationDesk;
   readonly tokens: SessionTokens;
@@ -50,7 +51,7 @@ export interface GatewayOptions {
 
 const INVALID_SESSION: Readonly<Record<InvalidSessionReason, string>> = {
   token: "This is not a session id of this server.",
-  epoch: "The session belongs to another history: the server has restarted since.",
+  epoch: "The session belongs to another history, or to channels that have been declared anew.",
   expired: "The session id is too old.",
   identity: "The credentials are not those of the session.",
   revoked: "The rights of this identity have changed.",
@@ -93,7 +94,7 @@ export class Gateway {
     const session = new Session(`sess_${random.id(20)}`, transport, clock.monotonic());
     this.#sessions.set(session.id, session);
     this.#requests.set(session, request);
-    this.send(session, {
+    this.#send(session, {
       op: "HELLO",
       protocol: PROTOCOL_VERSION,
       session_id: tokens.issue(session.id),
@@ -169,7 +170,23 @@ export class Gateway {
       seating.leave(session);
       desk.leave(session);
       session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
-      this.send(session, { op: "INVALID_SESSION", reason: "revoked", message: INVALID_SESSION.revoked });
+      this.#send(session, { op: "INVALID_SESSION", reason: "revoked", message: INVALID_SESSION.revoked });
+    }
+  }
+
+  /**
+   * What these sessions stand at means nothing any more: the history has ended, or a channel that they watch.
+   * They identify anew, with their cursors, which are worth what they are worth then.
+   */
+  restart(sessions: Iterable<Session>): void {
+    const { seating, desk, clock, events } = this.#options;
+    for (const session of new Set(sessions)) {
+      if (session.phase.kind !== "open") continue;
+      seating.leave(session);
+      desk.leave(session);
+      session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
+      events.onResumed("epoch");
+      this.#send(session, { op: "INVALID_SESSION", reason: "epoch", message: `${INVALID_SESSION.epoch} Send IDENTIFY.` });
     }
   }
 
@@ -183,20 +200,14 @@ export class Gateway {
     for (let from = 0; from < sessions.length; from += batch) {
       if (from > 0) await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve));
       for (const session of sessions.slice(from, from + batch)) {
-        this.send(session, { op: "RECONNECT", retry_after_ms: Math.round(100 + random.next() * 900) });
+        this.#send(session, { op: "RECONNECT", retry_after_ms: Math.round(100 + random.next() * 900) });
         session.transport.close(CLOSE.goingAway, "the server is stopping");
       }
     }
   }
 
-  /** Answers do not wait for a turn. A client that asks and never reads is cut off, not queued for. */
-  send(session: Session, message: DownMessage): void {
-    if (session.phase.kind === "closed") return;
-    if (session.transport.bufferedBytes > this.#options.limits.socketBufferBytesMax) {
-      if (message.op !== "HEARTBEAT_ACK") session.transport.close(CLOSE.badMessage, "answers are not read");
-      return;
-    }
-    session.transport.write([new Frame(JSON.stringify(message), message.op === "INVALID_SESSION" ? "farewell" : "other")]);
+  #send(session: Session, message: DownMessage): void {
+    this.#options.sender.send(session, message);
   }
 
   #handle(session: Session, text: string): void {
@@ -208,7 +219,7 @@ export class Gateway {
         this.identify(session, message);
         return;
       case "HEARTBEAT":
-        this.send(session, {
+        this.#send(session, {
           op: "HEARTBEAT_ACK",
           server_time_unix_ms: clock.now(),
           ...(message.client_time_unix_ms !== undefined && { client_time_unix_ms: message.client_time_unix_ms }),
@@ -239,13 +250,15 @@ export class Gateway {
   }
 
   async #identify(session: Session, message: Identify | Resume, at: Position | undefined): Promise<void> {
-    const { access, tokens } = this.#options;
+    const { access, tokens, follower } = this.#options;
     const early: string[] = [];
     session.phase = { kind: "identifying", early, sinceMs: this.#options.clock.monotonic() };
     const { moment } = tokens;
     let identity: Identity;
     try {
       identity = await access.identify(this.#requests.get(session) as ConnectionRequest, message.auth);
+      // Channels are declared by the log: before it is read it is not known what there is.
+      await follower.whenReady();
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       if (message.op === "RESUME") this.#invalid(session, "identity");
@@ -264,14 +277,14 @@ export class Gateway {
   }
 
   #open(session: Session, identity: Identity, mark: string, message: Identify | Resume, at: Position | undefined): void {
-    const { log, replica, logger, seating, tokens, turns, events } = this.#options;
+    const { replica, logger, seating, tokens, turns, events } = this.#options;
     session.phase = { kind: "open", identity, mark };
     const subscriptions = message.subscriptions ?? [];
     logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
     const type = message.op === "RESUME" ? "RESUMED" : "READY";
-    this.send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: log.epoch, seq: replica.seq });
+    this.#send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: replica.epoch, seq: replica.seq });
     if (message.op === "RESUME") events.onResumed("success");
-    const base = at ?? baseOf(message, log.epoch);
+    const base = at ?? baseOf(message, replica.epoch);
     subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
     // Who asks for nothing is told where we are all the same.
     if (subscriptions.length === 0) turns.serveSoon(session);
@@ -282,7 +295,7 @@ export class Gateway {
     if (session.phase.kind === "closed") return;
     this.#options.events.onResumed(reason);
     session.phase = { kind: "greeting", sinceMs: this.#options.clock.monotonic() };
-    this.send(session, { op: "INVALID_SESSION", reason, message: `${INVALID_SESSION[reason]} Send IDENTIFY.` });
+    this.#send(session, { op: "INVALID_SESSION", reason, message: `${INVALID_SESSION[reason]} Send IDENTIFY.` });
   }
 
   #credit(session: Session, { turns, channel_credit }: Credit): void {
@@ -308,7 +321,7 @@ export class Gateway {
   #reject(session: Session, error: TidemarkError, closeCode: number): void {
     const { code, message, retryable } = error;
     this.#options.logger.warn({ session: session.id, code }, message);
-    this.send(session, { op: "ERROR", code, message, retryable });
+    this.#send(session, { op: "ERROR", code, message, retryable });
     session.transport.close(closeCode, code);
   }
 }

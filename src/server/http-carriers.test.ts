@@ -54,12 +54,12 @@ describe("server-sent events", () => {
     const first = await events(url);
     expect(first.response.headers.get("content-type")).toBe("text/event-stream; charset=utf-8");
     expect(first.response.headers.get("x-accel-buffering")).toBe("no");
-    const { id } = await first.next({ type: "WATERMARK", seq: 1 });
+    const { id } = await first.next({ type: "WATERMARK", seq: 2 });
     expect(first.seen.filter(({ frame }) => frame["type"] !== "WATERMARK").every((event) => event.id === undefined)).toBe(true);
     first.stop();
     await trades.upsert(trade("a", "BTC", 7));
     const second = await events(url, { "last-event-id": String(id) });
-    await second.next({ type: "WATERMARK", seq: 2 });
+    await second.next({ type: "WATERMARK", seq: 3 });
     expect(second.seen.filter(({ frame }) => frame["type"] === "SUBSCRIBED").map(({ frame }) => frame["mode"])).toEqual(["delta", "delta"]);
     expect(second.seen.filter(({ frame }) => frame["type"] === "DELTA_BATCH" && frame["digest"] === undefined)).toHaveLength(2);
     // An id says nothing of views that it was not told of.
@@ -81,7 +81,7 @@ describe("server-sent events", () => {
     await say({ op: "HEARTBEAT" });
     expect(stream.seen.some(({ frame }) => frame["type"] === "DELTA_BATCH")).toBe(false);
     await say({ op: "CREDIT", turns: 3 });
-    await stream.next({ type: "WATERMARK", seq: 1 });
+    await stream.next({ type: "WATERMARK", seq: 2 });
     const unknown = await fetch(`${server.url}/v2/up?session=sess_none`, { method: "POST", body: "{}" });
     expect([unknown.status, ((await unknown.json()) as Frame)["code"]]).toEqual([404, "UNKNOWN_SESSION"]);
     expect((await say({ op: "NONSENSE" })).status).toBe(204);
@@ -121,10 +121,10 @@ describe("a poll", () => {
     expect(first.map(({ op, type }) => type ?? op)).toEqual(["HELLO", "READY", "SUBSCRIBED", "CHANNEL_STATUS", "SNAPSHOT", "WATERMARK"]);
     const epoch = first[1]?.["epoch"];
     await trades.upsert(trade("b", "BTC", 2));
-    await expect.poll(() => server.tidemark.stats()["seq"]).toBe(2);
-    const second = await poll(`${server.url}/v2/changes?channels=trades&cursor=${String(epoch)}:1`);
-    expect(second.find(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toMatchObject({ seq: 2, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
-    const body = JSON.stringify({ op: "RESUME", session_id: first[1]?.["session_id"], subscriptions: [{ channel: "trades", cursor: { epoch, view: "trades", seq: 2 } }] });
+    await expect.poll(() => server.tidemark.stats()["seq"]).toBe(3);
+    const second = await poll(`${server.url}/v2/changes?channels=trades&cursor=${String(epoch)}:2`);
+    expect(second.find(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toMatchObject({ seq: 3, patch: { upsert: [trade("b", "BTC", 2)], remove: [] } });
+    const body = JSON.stringify({ op: "RESUME", session_id: first[1]?.["session_id"], subscriptions: [{ channel: "trades", cursor: { epoch, view: "trades", seq: 3 } }] });
     const third = await poll(`${server.url}/v2/changes`, { method: "POST", body });
     // The delta is the digest alone.
     expect(third.map(({ op, type }) => type ?? op)).toEqual(["HELLO", "RESUMED", "SUBSCRIBED", "CHANNEL_STATUS", "DELTA_BATCH", "WATERMARK"]);
@@ -136,12 +136,12 @@ describe("a poll", () => {
     const trades = server.tidemark.channel("trades");
     await trades.upsert(trade("a", "BTC", 1));
     const { epoch } = server.tidemark;
-    await expect.poll(() => server.tidemark.stats()["seq"]).toBe(1);
-    const waiting = poll(`${server.url}/v2/changes?channels=trades&cursor=${epoch}:1&wait_ms=30000`);
+    await expect.poll(() => server.tidemark.stats()["seq"]).toBe(2);
+    const waiting = poll(`${server.url}/v2/changes?channels=trades&cursor=${epoch}:2&wait_ms=30000`);
     await expect.poll(() => server.tidemark.stats()["subscriptions"]).toBe(1);
     await trades.upsert(trade("a", "BTC", 2));
     expect((await waiting).find(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
-    const empty = await poll(`${server.url}/v2/changes?channels=trades&cursor=${epoch}:2&wait_ms=10`);
+    const empty = await poll(`${server.url}/v2/changes?channels=trades&cursor=${epoch}:3&wait_ms=10`);
     expect(empty.some(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)).toBe(false);
   });
 
@@ -151,7 +151,7 @@ describe("a poll", () => {
     await server.tidemark.channel("trades").upsert(rows);
     const frames = await poll(`${server.url}/v2/changes?channels=trades`);
     expect(frames.filter(({ type }) => type === "SNAPSHOT").flatMap((frame) => frame["rows"])).toEqual(rows);
-    expect(frames.at(-1)).toMatchObject({ type: "WATERMARK", seq: 1 });
+    expect(frames.at(-1)).toMatchObject({ type: "WATERMARK", seq: 2 });
   });
 
   it("answers what it can't understand with 400 and a code (H5)", async () => {

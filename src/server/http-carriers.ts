@@ -61,7 +61,7 @@ export function addCarriers(app: Hono<Env>, { engine, clock, paths, canConnect }
   app.get(paths.base + paths.sse, (context) => {
     const identify = identifyOf(context);
     const at = parseEventId(context.req.header("last-event-id"));
-    const session = begin(context, { kind: "events", epoch: engine.log.epoch, seq: () => engine.replica.seq }, "text/event-stream; charset=utf-8");
+    const session = begin(context, { kind: "events", epoch: engine.replica.epoch, seq: () => engine.replica.seq }, "text/event-stream; charset=utf-8");
     // A client that posts its IDENTIFY names no subscriptions here.
     if (identify !== undefined) gateway.identify(session, identify, at);
     return RESPONSE_ALREADY_SENT;

@@ -21,7 +21,7 @@ export interface MutationRoutesOptions {
 }
 
 export function addMutations(app: Hono<Env>, { engine, paths, identify }: MutationRoutesOptions): void {
-  const { desk, log } = engine;
+  const { desk, replica } = engine;
   let waiting = 0;
   const admitted = async <T>(run: () => Promise<T>): Promise<T> => {
     if (waiting >= WAITING_MAX) throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
@@ -39,14 +39,14 @@ export function addMutations(app: Hono<Env>, { engine, paths, identify }: Mutati
     const message = parseUp(JSON.stringify({ op: "MUTATE", mutation_id, name: context.req.param("name"), input, expected_seq, epoch }));
     if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
     const { seq, value } = await admitted(() => desk.run(message, caller));
-    return context.json({ mutation_id: message.mutation_id, epoch: log.epoch, seq, ...(value !== undefined && { value }) });
+    return context.json({ mutation_id: message.mutation_id, epoch: replica.epoch, seq, ...(value !== undefined && { value }) });
   });
 
   app.post(`${paths.base}${paths.landed}`, async (context) => {
     const { position, auth } = objectOf(await bodyOf(context));
     await identify(context, auth);
     const seq = await admitted(() => desk.landed(desk.landingOf(String(position))));
-    return context.json({ epoch: log.epoch, seq });
+    return context.json({ epoch: replica.epoch, seq });
   });
 }
 

@@ -103,7 +103,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
     const isVisible = where === undefined || (node !== undefined && compileWhere(where, whereContextOf(table.channel))(node.row));
     if (node === undefined || !isVisible) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
     context.header("Cache-Control", "no-cache");
-    return context.json({ epoch: engine.log.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
+    return context.json({ epoch: replica.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
   });
 
   addMutations(app, { engine, paths, identify });

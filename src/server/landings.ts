@@ -8,10 +8,11 @@ import type { Cancel } from "../std/clock.ts";
 import type { Replica } from "../table/replica.ts";
 import type { Writer } from "../sources/writer.ts";
 
-/** Where a write landed: at a seq, or wherever a source's transaction came through. */
-export type Landing =
-  | { readonly kind: "seq"; readonly seq: number }
-  | { readonly kind: "write"; readonly source: string; readonly write: string };
+/** A write, by the name that the writer of its source gave it. It lands where the source's step came through. */
+export interface Landing {
+  readonly source: string;
+  readonly write: string;
+}
 
 interface Waiting {
   readonly landing: Landing;
@@ -35,13 +36,12 @@ export class Landings {
 
   /** The tables hold the write. */
   isCovered(landing: Landing): boolean {
-    if (landing.kind === "seq") return this.#replica.seq >= landing.seq;
     return this.#coversOf(landing.source)(landing.write);
   }
 
   #coversOf(source: string): (write: string) => boolean {
-    const position = this.#replica.positionOf(source);
-    return (position === undefined ? undefined : this.#writers.get(source)?.covers(position)) ?? (() => false);
+    const { epoch, seq } = this.#replica;
+    return this.#writers.get(source)?.covers({ epoch, seq, position: this.#replica.positionOf(source) }) ?? (() => false);
   }
 
   /** Calls back with the position of the tables as soon as they hold the write, which may be at once. */
@@ -60,9 +60,8 @@ export class Landings {
     if (this.#waiting.size === 0) return;
     const covers = new Map([...this.#writers.keys()].map((source) => [source, this.#coversOf(source)]));
     for (const waiting of this.#waiting) {
-      const { landing } = waiting;
-      const isCovered = landing.kind === "seq" ? this.#replica.seq >= landing.seq : covers.get(landing.source)?.(landing.write) === true;
-      if (!isCovered) continue;
+      const { source, write } = waiting.landing;
+      if (covers.get(source)?.(write) !== true) continue;
       this.#waiting.delete(waiting);
       waiting.onLanded(this.#replica.seq);
     }

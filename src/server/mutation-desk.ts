@@ -7,29 +7,30 @@ import type { Logger } from "pino";
 import { delay, type Cancel, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
-import type { Log } from "../log/log.ts";
 import type { Mutate } from "../protocol/messages/mutate.ts";
 import type { MutationFailure, MutationResult } from "../protocol/messages/mutation-result.ts";
 import { failureOf } from "../protocol/mutation-error.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { Writer } from "../sources/writer.ts";
+import type { Replica } from "../table/replica.ts";
 import { Frame } from "./frame.ts";
 import type { Landing, Landings } from "./landings.ts";
 import type { ServerLimits } from "./limits.ts";
 import { OwnWrites, type MutationOutcome, type MutationRequest, type MutationRunner } from "./mutation-runner.ts";
+import type { Sender } from "./sender.ts";
 import type { Identity, Session } from "./session.ts";
 import type { Turns } from "./turns.ts";
 
 export interface MutationDeskOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly log: Log;
+  readonly replica: Replica;
   readonly runner: MutationRunner;
   readonly landings: Landings;
   readonly writers: ReadonlyMap<string, Writer>;
   readonly turns: Turns;
   readonly limits: ServerLimits;
-  readonly send: (session: Session, message: MutationResult) => void;
+  readonly sender: Sender;
   readonly logger: Logger;
   readonly onMutation: (outcome: "written" | "rejected", ms: number) => void;
 }
@@ -84,7 +85,7 @@ export class MutationDesk {
     if (message.position !== undefined) return this.#await(session, queue, id, message.position);
     queue.pending.add(id);
     const { identity } = session.phase;
-    const request = { ...requestOf(message, this.#options.log.epoch), caller: identity, ownWrites: queue.ownWrites };
+    const request = { ...requestOf(message, this.#options.replica.epoch), caller: identity, ownWrites: queue.ownWrites };
     queue.running++;
     this.#active.add(queue);
     queue.last = queue.last.then(() => this.#runFor(session, queue, request)).finally(() => {
@@ -116,7 +117,7 @@ export class MutationDesk {
    * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: ask again with the same id
    */
   async run(message: Mutate, caller: Identity): Promise<{ seq: number; value: JsonValue | undefined }> {
-    const request = { ...requestOf(message, this.#options.log.epoch), caller, ownWrites: new OwnWrites() };
+    const request = { ...requestOf(message, this.#options.replica.epoch), caller, ownWrites: new OwnWrites() };
     const outcome = await this.#runTimed(request, (attempt) => attempt < HTTP_ATTEMPTS_MAX);
     if (outcome.kind === "rejected") throw outcome.error;
     return { seq: await this.landed(outcome.landing), value: outcome.value };
@@ -143,9 +144,9 @@ export class MutationDesk {
 
   /** What `position()` told an endpoint. @throws TidemarkError `UNKNOWN_POSITION` */
   landingOf(position: string): Landing {
-    const colon = position.lastIndexOf(":");
+    const colon = position.indexOf(":");
     const [source, write] = [position.slice(0, colon), position.slice(colon + 1)];
-    if (this.#options.writers.get(source)?.isWrite(write) === true) return { kind: "write", source, write };
+    if (this.#options.writers.get(source)?.isWrite(write) === true) return { source, write };
     throw new TidemarkError("UNKNOWN_POSITION", `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`);
   }
 
@@ -224,7 +225,7 @@ export class MutationDesk {
 
   #fail(session: Session, queue: Queue, id: string, error: MutationFailure): void {
     if (queue.isOver || this.#queues.get(session) !== queue) return;
-    this.#options.send(session, { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, error });
+    this.#options.sender.send(session, { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, error });
   }
 }
 

@@ -1,11 +1,10 @@
 /**
- * Runs one mutation, once per id: checks its input, lets the writer of its source run the handler in
- * a transaction, or runs it on the program's own channels, and tells where the write will land.
+ * Runs one mutation, once per id: checks its input, lets the writer of its source run the handler, and
+ * tells where the write will land.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
 import { TidemarkError } from "../std/errors.ts";
-import type { Log } from "../log/log.ts";
 import { MutationError } from "../protocol/mutation-error.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
 import { compileWhere } from "../protocol/where.ts";
@@ -13,8 +12,9 @@ import type { Guard, LockedRow, Writer } from "../sources/writer.ts";
 import { whereContextOf } from "../table/channel.ts";
 import type { Replica } from "../table/replica.ts";
 import { policyFor, type Policy } from "./access.ts";
-import type { Landing, Landings } from "./landings.ts";
-import type { ChannelWrites, MutationDefinition } from "./mutation.ts";
+import type { Landing } from "./landings.ts";
+import { MEMORY } from "./memory-writer.ts";
+import type { MutationDefinition } from "./mutation.ts";
 import type { Identity } from "./session.ts";
 
 export interface MutationRequest {
@@ -32,16 +32,10 @@ export type MutationOutcome =
   | { readonly kind: "written"; readonly landing: Landing; readonly value: JsonValue | undefined }
   | { readonly kind: "rejected"; readonly error: MutationError };
 
-/** Fills and appends one commit of the program's own channels. */
-export type WriteChannels = (fill: (write: ChannelWrites) => void) => Promise<number>;
-
 export interface MutationRunnerOptions {
   readonly definitions: ReadonlyMap<string, MutationDefinition>;
   readonly writers: ReadonlyMap<string, Writer>;
-  readonly writeChannels: WriteChannels;
-  readonly log: Log;
   readonly replica: Replica;
-  readonly landings: Landings;
   readonly policies: ReadonlyMap<string, Policy>;
   readonly logger: Logger;
 }
@@ -49,8 +43,6 @@ export interface MutationRunnerOptions {
 const OWN_WRITES_MAX = 100;
 /** Of what a handler returns: it is kept with the mutation and travels in one frame. */
 const VALUE_LENGTH_MAX = 64 * 1024;
-/** Mutations on the program's own channels that are remembered. They are as old as the process at most, like the channels. */
-const REMEMBERED_MAX = 10_000;
 
 /** A row, and where its caller saw it. */
 interface Expectation {
@@ -92,7 +84,6 @@ interface Prepared {
 
 export class MutationRunner {
   readonly #options: MutationRunnerOptions;
-  readonly #remembered = new Map<string, { readonly fingerprint: string; readonly outcome: Promise<MutationOutcome> }>();
 
   constructor(options: MutationRunnerOptions) {
     this.#options = options;
@@ -101,9 +92,7 @@ export class MutationRunner {
   /** @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: not known, or not done; asking again with the same id finds out */
   async run(request: MutationRequest): Promise<MutationOutcome> {
     try {
-      const prepared = await this.#prepare(request);
-      const { source } = prepared.definition;
-      return await (source === "memory" || (source === undefined && this.#options.writers.size === 0) ? this.#remember(prepared) : this.#runOnSource(prepared));
+      return await this.#runOnSource(await this.#prepare(request));
     } catch (error) {
       if (error instanceof MutationError) return { kind: "rejected", error };
       throw error;
@@ -134,7 +123,7 @@ export class MutationRunner {
     const outcome = await writer.run({
       id, fingerprint,
       guard: this.#guard(prepared, source, writer),
-      run: async (tx) => jsonOf(await (definition.handler as (call: object) => unknown)({ caller, input, mutationId: id, tx })),
+      run: async (tools) => jsonOf(await (definition.handler as (call: object) => unknown)({ caller, input, mutationId: id, ...tools })),
     });
     switch (outcome.kind) {
       case "rejected":
@@ -143,13 +132,15 @@ export class MutationRunner {
         return { kind: "rejected", error: this.#stale(prepared, outcome.row) };
       case "written":
         ownWrites.note(source, outcome.write, prepared.expected);
-        return { kind: "written", landing: { kind: "write", source, write: outcome.write }, value: outcome.value };
+        return { kind: "written", landing: { source, write: outcome.write }, value: outcome.value };
     }
   }
 
   #writerOf({ source }: MutationDefinition): readonly [string, Writer] {
     const { writers } = this.#options;
-    const found = [...writers].filter(([name]) => source === undefined || name === source);
+    // A database is meant where there is one; else the program's own channels.
+    const named = [...writers].filter(([name]) => (source === undefined ? name !== MEMORY : name === source));
+    const found = named.length > 0 || source !== undefined ? named : [...writers];
     const [only] = found;
     if (only !== undefined && found.length === 1) return only;
     throw new TidemarkError("BAD_OPTION", source === undefined ? `Several sources take writes (${[...writers.keys()].join(", ")}); the mutation has to name one.` : `No source "${source}" takes writes.`);
@@ -160,21 +151,22 @@ export class MutationRunner {
     if (expected === undefined) return undefined;
     const { replica } = this.#options;
     const { channel, key } = expected;
-    const position = replica.positionOf(source);
+    const { epoch, seq } = replica;
+    const position = source === MEMORY ? `${epoch}:${seq}` : replica.positionOf(source);
     const isOwn = (write: string | undefined): boolean => ownWrites.isExpected(source, write, expected);
     const isCurrent = ({ exists, lastWrite, writesSince }: LockedRow): boolean => {
       if (isOwn(lastWrite)) return true;
       if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected)) return false;
       if (writesSince.length > 0) return writesSince.every(isOwn);
       const isHeld = replica.table(channel)?.rows.get(key) !== undefined;
-      return exists === isHeld && (lastWrite === undefined || writer.covers(position)(lastWrite));
+      return exists === isHeld && (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite));
     };
     return { channel, key, position, isCurrent };
   }
 
   #isAsSeen({ epoch, seq, channel, key }: Expectation): boolean {
-    const { log, replica } = this.#options;
-    return epoch === log.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false;
+    const { replica } = this.#options;
+    return epoch === replica.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false;
   }
 
   /** The caller gets the row as it is now, if it may see it. */
@@ -193,68 +185,6 @@ export class MutationRunner {
     } catch {
       return false;
     }
-  }
-
-  /** What ran once in this process is not run again. A failure that may pass is forgotten. */
-  #remember(prepared: Prepared): Promise<MutationOutcome> {
-    const { request: { id }, fingerprint } = prepared;
-    const known = this.#remembered.get(id);
-    if (known !== undefined) {
-      if (known.fingerprint === fingerprint) return known.outcome;
-      throw new MutationError("MUTATION_CONFLICT", "This mutation_id was used for another write. Make a new one for each.");
-    }
-    const outcome = this.#runInMemory(prepared).catch((error: unknown): MutationOutcome => {
-      if (error instanceof MutationError) return { kind: "rejected", error };
-      this.#remembered.delete(id);
-      throw error;
-    });
-    this.#remembered.set(id, { fingerprint, outcome });
-    const oldest = this.#remembered.keys().next().value;
-    if (this.#remembered.size > REMEMBERED_MAX && oldest !== undefined) this.#remembered.delete(oldest);
-    return outcome;
-  }
-
-  async #runInMemory(prepared: Prepared): Promise<MutationOutcome> {
-    const { request: { id, caller, ownWrites }, definition, input } = prepared;
-    const writes: ((write: ChannelWrites) => void)[] = [];
-    const write: ChannelWrites = {
-      upsert: (channel, rows) => void writes.push((target) => target.upsert(channel, rows)),
-      remove: (channel, keys) => void writes.push((target) => target.remove(channel, keys)),
-    };
-    const value = await this.#handle(definition, { caller, input, mutationId: id, write });
-    for (let wait = this.#caughtUp(prepared); wait !== undefined; wait = this.#caughtUp(prepared)) await wait;
-    this.#checkInMemory(prepared);
-    // Nothing is waited for between the check and this: with all commits applied the log has room.
-    const seq = await this.#options.writeChannels((target) => {
-      for (const change of writes) change(target);
-    });
-    ownWrites.note("memory", seq, prepared.expected);
-    return { kind: "written", landing: { kind: "seq", seq }, value };
-  }
-
-  async #handle(definition: MutationDefinition, call: object): Promise<JsonValue | undefined> {
-    try {
-      return jsonOf(await (definition.handler as (call: object) => unknown)(call));
-    } catch (cause) {
-      if (cause instanceof MutationError) throw cause;
-      this.#options.logger.error({ err: cause }, "mutation failed");
-      throw new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause });
-    }
-  }
-
-  /** Undefined when the tables stand at the head of the log; else what to wait for before looking again. */
-  #caughtUp({ expected }: Prepared): Promise<void> | undefined {
-    const { log, replica, landings } = this.#options;
-    if (expected === undefined || replica.seq >= log.head) return undefined;
-    return new Promise((resolve) => landings.wait({ kind: "seq", seq: log.head }, () => resolve()));
-  }
-
-  #checkInMemory(prepared: Prepared): void {
-    const { expected, request: { ownWrites } } = prepared;
-    if (expected === undefined) return;
-    const node = this.#options.replica.table(expected.channel)?.rows.get(expected.key);
-    if (ownWrites.isExpected("memory", node?.seq, expected)) return;
-    if (!this.#isAsSeen(expected)) throw this.#stale(prepared, node?.row);
   }
 }
 

@@ -3,7 +3,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TidemarkError } from "../std/errors.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { TypedMutation } from "../protocol/typed-mutation.ts";
-import type { SqlTransaction } from "../sources/writer.ts";
+import type { ChannelWrites, SqlTransaction } from "../sources/writer.ts";
 import type { Identity } from "./session.ts";
 
 /** What a mutation's handler gets; `caller` is what `authenticate` returned. */
@@ -11,12 +11,6 @@ export interface MutationCall<I> {
   readonly caller: Identity;
   readonly input: I;
   readonly mutationId: string;
-}
-
-/** Writes to channels that this program declares, gathered for one commit. */
-export interface ChannelWrites {
-  upsert(channel: string, rows: object | readonly object[]): void;
-  remove(channel: string, keys: string | readonly string[]): void;
 }
 
 interface CommonOptions<I> {

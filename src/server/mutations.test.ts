@@ -63,7 +63,7 @@ describe("MUTATE", () => {
     client.send(mutate("1", { id: "a", price: 5 }));
     const result = await resultOf(client, "1");
     await client.next({ type: "WATERMARK", seq: result["seq"] }, from);
-    expect(result).toMatchObject({ seq: 1, value: { id: "a", at: 5 } });
+    expect(result).toMatchObject({ seq: 2, value: { id: "a", at: 5 } });
     expect(client.frames.slice(from).map(({ type }) => type)).toEqual(["DELTA_BATCH", "MUTATION_RESULT", "WATERMARK"]);
   });
 
@@ -71,9 +71,9 @@ describe("MUTATE", () => {
     const server = await start(options());
     const client = await opened(server, ["trades"], "eve");
     client.send({ op: "MUTATE", mutation_id: "mutation-0", name: "trades.nothing", input: {} });
-    expect(await resultOf(client, "0")).toMatchObject({ seq: 1 });
+    expect(await resultOf(client, "0")).toMatchObject({ seq: 2 });
     client.send(mutate("1", { id: "a", price: 5 }));
-    expect(await resultOf(client, "1")).toMatchObject({ seq: 2 });
+    expect(await resultOf(client, "1")).toMatchObject({ seq: 3 });
     expect(client.frames.some(({ type }) => type === "DELTA_BATCH")).toBe(false);
   });
 
@@ -139,20 +139,20 @@ describe("MUTATE", () => {
     await trades.upsert(trade("a", "BTC", 1));
     await trades.upsert(trade("a", "BTC", 2));
     for (const [client, id, row] of [[ana, "1", trade("a", "BTC", 2)], [eve, "2", null]] as const) {
-      client.send(mutate(id, { id: "a", price: 9 }, { expected_seq: 1 }));
+      client.send(mutate(id, { id: "a", price: 9 }, { expected_seq: 2 }));
       expect((await resultOf(client, id))["error"]).toMatchObject({ code: "STALE_WRITE", row });
     }
-    ana.send(mutate("3", { id: "a", price: 9 }, { expected_seq: 2 }));
-    expect(await resultOf(ana, "3")).toMatchObject({ seq: 3 });
+    ana.send(mutate("3", { id: "a", price: 9 }, { expected_seq: 3 }));
+    expect(await resultOf(ana, "3")).toMatchObject({ seq: 4 });
     // One's own write is no surprise, at whatever position it was made.
-    ana.send(mutate("4", { id: "a", price: 10 }, { expected_seq: 2 }));
-    expect(await resultOf(ana, "4")).toMatchObject({ seq: 4 });
+    ana.send(mutate("4", { id: "a", price: 10 }, { expected_seq: 3 }));
+    expect(await resultOf(ana, "4")).toMatchObject({ seq: 5 });
     // A position in another history says nothing.
-    eve.send(mutate("5", { id: "a", price: 9 }, { expected_seq: 9, epoch: "elsewhere" }));
+    eve.send(mutate("5", { id: "a", price: 9 }, { expected_seq: 10, epoch: "elsewhere" }));
     expect((await resultOf(eve, "5"))["error"]).toMatchObject({ code: "STALE_WRITE" });
     // A row that is gone.
     await trades.remove("a");
-    eve.send(mutate("6", { id: "a", price: 9 }, { expected_seq: 4 }));
+    eve.send(mutate("6", { id: "a", price: 9 }, { expected_seq: 5 }));
     expect((await resultOf(eve, "6"))["error"]).toMatchObject({ code: "STALE_WRITE", row: null });
   });
 
@@ -165,7 +165,7 @@ describe("MUTATE", () => {
     for (const id of ["1", "2", "3"]) client.send(mutate(id, { id: "a", price: Number(id) }));
     expect((await resultOf(client, "3"))["error"]).toMatchObject({ code: "TOO_MANY_MUTATIONS" });
     open();
-    expect(await resultOf(client, "2")).toMatchObject({ seq: 2 });
+    expect(await resultOf(client, "2")).toMatchObject({ seq: 3 });
   });
 
   it("runs nothing more that was asked for under rights that were taken back (S4)", async () => {
@@ -195,7 +195,7 @@ describe("MUTATE", () => {
     const writer: Writer = {
       run: async ({ run }) => {
         if (down.is) throw new TidemarkError("SOURCE_DOWN", "not now");
-        await run({ query: () => Promise.reject(new Error("no SQL here")) });
+        await run({ tx: { query: () => Promise.reject(new Error("no SQL here")) } });
         return { kind: "written", write: "1", value: undefined };
       },
       covers: () => () => true, isWrite: () => true, mark: () => Promise.resolve("1"),
@@ -240,8 +240,8 @@ describe("MUTATE", () => {
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
     // Within one flush, so that both wait for the same position.
     void server.tidemark.channel("trades").upsert(trade("z", "BTC", 1));
-    ana.send(mutate("1", { id: "a", price: 2 }, { expected_seq: 1 }));
-    eve.send(mutate("2", { id: "a", price: 3 }, { expected_seq: 1 }));
+    ana.send(mutate("1", { id: "a", price: 2 }, { expected_seq: 2 }));
+    eve.send(mutate("2", { id: "a", price: 3 }, { expected_seq: 2 }));
     const codes = [(await resultOf(ana, "1"))["error"], (await resultOf(eve, "2"))["error"]].map((error) => (error as { code?: string } | undefined)?.code);
     expect(codes.filter((code) => code === "STALE_WRITE")).toHaveLength(1);
     expect(codes.filter((code) => code === undefined)).toHaveLength(1);
@@ -254,7 +254,7 @@ describe("MUTATE", () => {
     const ana = await opened(server);
     await trades.upsert(trade("a", "BTC", 2));
     ana.send(mutate("1", { id: "a", price: 3 }));
-    ana.send(mutate("2", { id: "a", price: 4 }, { expected_seq: 1 }));
+    ana.send(mutate("2", { id: "a", price: 4 }, { expected_seq: 2 }));
     expect((await resultOf(ana, "2"))["error"]).toMatchObject({ code: "STALE_WRITE" });
   });
 
@@ -310,11 +310,11 @@ describe("POST /v2/mutations", () => {
     };
     const auth = { user: "ana" };
     const write = { mutation_id: "mutation-1", input: { id: "a", price: 5 }, auth };
-    expect(await post("trades.reprice", write)).toMatchObject({ status: 200, mutation_id: "mutation-1", seq: 1, value: { id: "a", at: 5 } });
-    expect(await post("trades.reprice", write)).toMatchObject({ status: 200, seq: 1 });
+    expect(await post("trades.reprice", write)).toMatchObject({ status: 200, mutation_id: "mutation-1", seq: 2, value: { id: "a", at: 5 } });
+    expect(await post("trades.reprice", write)).toMatchObject({ status: 200, seq: 2 });
     expect(await post("trades.reprice", { ...write, input: { id: "a", price: 6 } })).toMatchObject({ status: 409, code: "MUTATION_CONFLICT", retryable: false });
     expect(await post("trades.reprice", { input: { id: "a", price: -1 }, auth })).toMatchObject({ status: 400, code: "NEGATIVE", data: { least: 0 } });
-    expect(await post("trades.reprice", { input: { id: "a", price: 7 }, expected_seq: 0, auth })).toMatchObject({ status: 409, code: "STALE_WRITE", row: trade("a", "BTC", 5) });
+    expect(await post("trades.reprice", { input: { id: "a", price: 7 }, expected_seq: 1, auth })).toMatchObject({ status: 409, code: "STALE_WRITE", row: trade("a", "BTC", 5) });
     expect(await post("nothing", { input: {}, auth })).toMatchObject({ status: 404, code: "UNKNOWN_MUTATION" });
     expect(await post("trades.reprice", { input: { id: "a", price: 5 } })).toMatchObject({ status: 401, code: "UNAUTHENTICATED" });
     for (const body of ["", "[]", "{", "null"]) expect(await post("trades.reprice", body)).toMatchObject({ status: 400, code: "BAD_MESSAGE" });

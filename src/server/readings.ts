@@ -4,7 +4,7 @@ import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "./session.ts";
 
 export function registerReadings(metrics: Metrics, engine: Engine): void {
-  const { log, replica, gateway, seating, turns, limits, writer: { stats } } = engine;
+  const { follower, replica, gateway, subscribers, turns, limits, writer: { stats } } = engine;
   const perChannel = (read: (table: { rows: { size: number; bytes: number } }) => number) =>
     function* (): Iterable<readonly [string, number]> {
       for (const table of replica.tables) yield [table.channel.name, read(table)] as const;
@@ -23,11 +23,11 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
   metrics.register({
     gauges: {
       tidemark_sessions: { help: "Open connections.", read: () => gateway.sessionCount },
-      tidemark_subscriptions: { help: "Subscriptions of all sessions.", read: () => seating.count },
+      tidemark_subscriptions: { help: "Subscriptions of all sessions.", read: () => subscribers.count },
       tidemark_views: { help: "Views maintained, bare channels not counted.", read: () => replica.viewCount },
       tidemark_view_entries: { help: "Rows held by all views.", read: () => replica.viewEntries },
       tidemark_seq: { help: "Position of the tables.", read: () => replica.seq },
-      tidemark_log_pending_commits: { help: "Commits appended and not yet applied.", read: () => log.head - replica.seq },
+      tidemark_log_pending_commits: { help: "Commits appended and not yet applied.", read: () => follower.head - replica.seq },
       tidemark_turn_backlog_sessions: { help: "Sessions that wait to be served.", read: () => turns.backlog },
       tidemark_flush_interval_ms: { help: "Present time between cuts, stretched under load.", read: () => turns.intervalMs },
       dashboard_stream_backlog: { help: "Largest distance of a subscription's cursor from the head of the log, in commits.", read: () => largestBacklog(engine) },
@@ -53,14 +53,14 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
 
 /** What `/stats` shows of a node. */
 export function statsOf(engine: Engine): Record<string, unknown> {
-  const { log, replica, gateway, seating, turns, states, writer } = engine;
+  const { follower, replica, gateway, subscribers, turns, states, writer } = engine;
   const { turns: turnsSent, frames, bytes, resets } = writer.stats;
   return {
-    epoch: log.epoch,
+    epoch: replica.epoch,
     seq: replica.seq,
-    log_head: log.head,
+    log_head: follower.head,
     sessions: gateway.sessionCount,
-    subscriptions: seating.count,
+    subscriptions: subscribers.count,
     views: replica.viewCount,
     view_entries: replica.viewEntries,
     flush_interval_ms: turns.intervalMs,
@@ -68,7 +68,7 @@ export function statsOf(engine: Engine): Record<string, unknown> {
     buffered_bytes: bufferedBytes(engine),
     backlog: largestBacklog(engine),
     resets: Object.fromEntries(resets),
-    as_of: states.asOf,
+    as_of: replica.asOf,
     channels: states.messages.map(({ op: _op, type: _type, ...status }) => status),
   };
 }
@@ -78,11 +78,13 @@ function* subscriptionsOf({ gateway }: Engine): Iterable<Subscription> {
 }
 
 function largestBacklog(engine: Engine): number {
-  const { log, replica } = engine;
-  let largest = log.head - replica.seq;
+  const { follower, replica } = engine;
+  const unapplied = follower.head - replica.seq;
+  let largest = unapplied;
   for (const { phase, view } of subscriptionsOf(engine)) {
-    if (phase.kind === "live" && phase.cursor < view.rows.lastSeq) largest = Math.max(largest, log.head - phase.cursor);
-    if (phase.kind === "sending") largest = Math.max(largest, log.head - phase.cut.seq);
+    const head = unapplied + replica.headOf(view.channel);
+    if (phase.kind === "live" && phase.cursor < view.rows.lastSeq) largest = Math.max(largest, head - phase.cursor);
+    if (phase.kind === "sending") largest = Math.max(largest, head - phase.cut.seq);
   }
   return largest;
 }

@@ -5,31 +5,31 @@
 import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
-import type { Log } from "../log/log.ts";
-import type { DownMessage } from "../protocol/down.ts";
 import type { Resync } from "../protocol/messages/resync.ts";
 import type { Cursor, SubscriptionRequest } from "../protocol/messages/subscribe.ts";
 import type { SnapshotReason } from "../protocol/messages/subscribed.ts";
 import { parseSubscription } from "../protocol/parse-up.ts";
+import type { Where } from "../protocol/query.ts";
 import type { Replica } from "../table/replica.ts";
 import { differenceOf, isBare } from "../table/view-id.ts";
 import type { View } from "../table/view.ts";
 import { policyFor, type Policy } from "./access.ts";
 import { viewMark } from "./http-stream.ts";
 import type { ServerLimits } from "./limits.ts";
+import type { Sender } from "./sender.ts";
 import type { Session, Subscription } from "./session.ts";
+import type { Subscribers } from "./subscribers.ts";
 import type { Turns } from "./turns.ts";
 
 export interface SeatingOptions {
   readonly clock: Clock;
-  readonly log: Log;
   readonly replica: Replica;
   readonly turns: Turns;
+  readonly subscribers: Subscribers;
   readonly policies: ReadonlyMap<string, Policy>;
   readonly limits: ServerLimits;
   readonly logger: Logger;
-  /** Answers one client at once. */
-  readonly send: (session: Session, message: DownMessage) => void;
+  readonly sender: Sender;
 }
 
 /** Where whole channels stand, or the views with these marks. */
@@ -65,30 +65,12 @@ const OVERTAKEN_MAX = 15;
 
 export class Seating {
   readonly #options: SeatingOptions;
-  readonly #subscribers = new Map<View, Set<Session>>();
   /** What waits for its turn, in the order in which it was said. */
   #tasks: Task[] = [];
-  #count = 0;
   #isWorking = false;
 
   constructor(options: SeatingOptions) {
     this.#options = options;
-  }
-
-  /** Subscriptions of all sessions. */
-  get count(): number {
-    return this.#count;
-  }
-
-  subscribersOf(view: View): Iterable<Session> {
-    return this.#subscribers.get(view) ?? [];
-  }
-
-  /** Serves everyone who watches a channel, for news about its status. */
-  announce(channel: string): void {
-    for (const [view, sessions] of this.#subscribers) {
-      if (view.channel === channel) for (const session of sessions) this.#options.turns.serve(session);
-    }
   }
 
   /**
@@ -108,10 +90,10 @@ export class Seating {
       const subscription = session.subscriptions.get(view);
       if (subscription === undefined) {
         const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
-        this.#options.send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
+        this.#options.sender.send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
         return;
       }
-      const cursor = seq === undefined ? undefined : { epoch: this.#options.log.epoch, view, seq };
+      const cursor = seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
       this.#seatOne({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
     });
   }
@@ -141,10 +123,10 @@ export class Seating {
 
   /** Full: said so, and nothing is kept of it. */
   #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
-    const { limits, send } = this.#options;
+    const { limits, sender } = this.#options;
     if (this.#tasks.length < limits.wishesMax) return false;
     const message = `${limits.wishesMax} subscriptions already wait to be seated. Try again.`;
-    send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
+    sender.send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
     return true;
   }
 
@@ -171,7 +153,7 @@ export class Seating {
   }
 
   #seatOne({ session, request, answerTo, base }: Wish): void {
-    const { clock, replica, policies, limits, turns, logger, send } = this.#options;
+    const { clock, replica, policies, limits, turns, logger, sender } = this.#options;
     if (session.phase.kind === "closed") return;
     try {
       if (session.phase.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
@@ -183,7 +165,7 @@ export class Seating {
       }
       const view = replica.acquire(query, policy);
       if (existing !== undefined) this.#release(session, existing);
-      const start = this.#startOf(view, cursor ?? (base !== undefined && isOf(base, view) ? { ...base, view: view.id } : undefined));
+      const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isOf(base, view) ? { ...base, view: view.id } : undefined));
       this.#seat(session, {
         view,
         phase: { kind: "opening", ...start, sinceMs: clock.monotonic(), requests: existing?.phase.kind === "opening" ? [...existing.phase.requests.slice(-OVERTAKEN_MAX), answerTo] : [answerTo] },
@@ -192,37 +174,31 @@ export class Seating {
         credit: existing === undefined ? creditOf(session, view) : existing.credit,
         held: undefined,
         digestRound: -1,
-      });
+      }, policy);
       turns.serveSoon(session);
     } catch (error) {
       const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
       if (known.code === "INTERNAL") logger.error({ err: error, session: session.id }, "subscription failed");
-      send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
+      sender.send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
     }
   }
 
   /** A cursor counts in its own epoch and view only. */
   #startOf(view: View, cursor: Cursor | undefined): Start {
     if (cursor === undefined) return { cursor: undefined, reason: "no_cursor" };
-    if (cursor.epoch !== this.#options.log.epoch) return { cursor: undefined, reason: "epoch" };
+    if (cursor.epoch !== this.#options.replica.epoch) return { cursor: undefined, reason: "epoch" };
     if (cursor.view !== view.id) return { cursor: undefined, reason: differenceOf(cursor.view, view.id, view.channel) };
     return { cursor: cursor.seq, reason: "floor" };
   }
 
-  #seat(session: Session, subscription: Subscription): void {
+  #seat(session: Session, subscription: Subscription, policy: Where | undefined): void {
     session.subscriptions.set(subscription.view.id, subscription);
-    this.#count++;
-    const sessions = this.#subscribers.get(subscription.view);
-    if (sessions === undefined) this.#subscribers.set(subscription.view, new Set([session]));
-    else sessions.add(session);
+    this.#options.subscribers.add(subscription.view, session, policy);
   }
 
   #release(session: Session, { view, phase }: Subscription): void {
     if (phase.kind === "sending") phase.cut.readers--;
-    this.#count--;
-    const sessions = this.#subscribers.get(view);
-    sessions?.delete(session);
-    if (sessions?.size === 0) this.#subscribers.delete(view);
+    this.#options.subscribers.remove(view, session);
     this.#options.replica.release(view, this.#options.clock.monotonic());
   }
 }

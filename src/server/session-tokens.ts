@@ -12,7 +12,7 @@ import type { Identity } from "./session.ts";
 export interface SessionTokensOptions {
   /** Shared by all nodes of a deployment. */
   readonly secret: string;
-  readonly epoch: string;
+  readonly epoch: () => string;
   readonly ttlMs: number;
   readonly revocationsMax: number;
   /** Unix milliseconds. */
@@ -43,7 +43,7 @@ export class SessionTokens {
   /** `mark` as returned by `markOf`; without one the id is good for any identity. */
   issue(sessionId: string, mark: string = UNBOUND): string {
     const { epoch, now } = this.#options;
-    const body = `${sessionId}.${epoch}.${Math.floor(now()).toString(36)}.${mark}`;
+    const body = `${sessionId}.${epoch()}.${Math.floor(now()).toString(36)}.${mark}`;
     return `${body}.${this.#sign(body)}`;
   }
 
@@ -54,7 +54,7 @@ export class SessionTokens {
     const [, tokenEpoch, issued = "", tokenMark = ""] = parts;
     if (parts.length !== 5) return "token";
     // Another history's id is told as such also where it was signed with another secret.
-    if (tokenEpoch !== epoch) return "epoch";
+    if (tokenEpoch !== epoch()) return "epoch";
     if (!this.isSigned(token)) return "token";
     const issuedMs = Number.parseInt(issued, 36);
     if (now() - issuedMs > ttlMs) return "expired";

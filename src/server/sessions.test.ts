@@ -49,17 +49,17 @@ describe("RESUME", () => {
     const first = await opened(server);
     first.client.send({ op: "SUBSCRIBE", subscriptions: [{ channel: "trades", where: { column: "price", gt: 5 } }] });
     const { view } = await first.client.next({ type: "SUBSCRIBED", index: 0 }, 5);
-    await first.client.next({ type: "WATERMARK", seq: 1 });
+    await first.client.next({ type: "WATERMARK", seq: 2 });
     first.client.close();
     await trades.upsert(trade("a", "BTC", 7));
     const second = await resumed(server, {
-      session_id: first.token, last_seq: 1,
-      subscriptions: ["trades", { channel: "trades", where: { column: "price", gt: 5 }, cursor: { epoch: first.epoch, view, seq: 1 } }],
+      session_id: first.token, last_seq: 2,
+      subscriptions: ["trades", { channel: "trades", where: { column: "price", gt: 5 }, cursor: { epoch: first.epoch, view, seq: 2 } }],
     });
-    expect(await second.next({ type: "RESUMED" })).toMatchObject({ epoch: first.epoch, seq: 2, session_id: expect.stringMatching(/^sess_/) });
-    await second.next({ type: "WATERMARK", seq: 2 });
+    expect(await second.next({ type: "RESUMED" })).toMatchObject({ epoch: first.epoch, seq: 3, session_id: expect.stringMatching(/^sess_/) });
+    await second.next({ type: "WATERMARK", seq: 3 });
     const answers = second.frames.filter(({ type }) => type === "SUBSCRIBED");
-    expect(answers.map(({ mode, from_seq }) => [mode, from_seq])).toEqual([["delta", 1], ["delta", 1]]);
+    expect(answers.map(({ mode, from_seq }) => [mode, from_seq])).toEqual([["delta", 2], ["delta", 2]]);
     expect(second.frames.filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined).map(({ patch }) => patch)).toEqual([
       { upsert: [trade("a", "BTC", 7)], remove: [] },
       { upsert: [trade("a", "BTC", 7)], remove: [] },
@@ -83,11 +83,11 @@ describe("RESUME", () => {
     await trades.remove("b");
     const second = await resumed(server, {
       session_id: first.token,
-      subscriptions: queries.map((query, index) => ({ ...query, cursor: { epoch: first.epoch, view: views[index], seq: 1 } })),
+      subscriptions: queries.map((query, index) => ({ ...query, cursor: { epoch: first.epoch, view: views[index], seq: 2 } })),
     });
-    await second.next({ type: "WATERMARK", seq: 3 });
+    await second.next({ type: "WATERMARK", seq: 4 });
     expect(second.frames.filter(({ type }) => type === "SUBSCRIBED").map(({ mode, reason }) => [mode, reason])).toEqual([["delta", undefined], ["snapshot", "view_gone"]]);
-    expect(await second.next({ type: "DELTA_BATCH", digest: undefined })).toMatchObject({ prev_seq: 1, seq: 3, patch: { upsert: [trade("c", "SOL", 6)], remove: ["b", "a"] } });
+    expect(await second.next({ type: "DELTA_BATCH", digest: undefined })).toMatchObject({ prev_seq: 2, seq: 4, patch: { upsert: [trade("c", "SOL", 6)], remove: ["b", "a"] } });
   });
 
   it("refuses foreign, old and forged sessions, and takes an IDENTIFY on the same connection (S3)", async () => {
@@ -141,7 +141,7 @@ describe("rights that change", () => {
     expect(await ann.client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
     expect(ann.client.frames.slice(from).map(({ op }) => op)).toEqual(["INVALID_SESSION"]);
     expect(await (await resumed(server, { session_id: ann.token, auth: { user: "ann" } })).next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
-    ann.client.send({ op: "IDENTIFY", auth: { user: "ann" }, subscriptions: [{ channel: "trades", cursor: { epoch: ann.epoch, view: "trades", seq: 1 } }] });
+    ann.client.send({ op: "IDENTIFY", auth: { user: "ann" }, subscriptions: [{ channel: "trades", cursor: { epoch: ann.epoch, view: "trades", seq: 2 } }] });
     expect(await ann.client.next({ type: "SUBSCRIBED" }, from)).toMatchObject({ mode: "snapshot", reason: "policy" });
     expect((await ann.client.next({ type: "SNAPSHOT" }, from))["rows"]).toEqual([]);
   });
@@ -171,9 +171,9 @@ describe("RESYNC", () => {
     await trades.upsert([trade("a", "BTC", 1)]);
     await trades.upsert([trade("b", "BTC", 2)]);
     const { client } = await opened(server);
-    client.send({ op: "RESYNC", id: 4, view: "trades", seq: 1, reason: "gap" });
-    expect(await client.next({ type: "SUBSCRIBED", id: 4 })).toMatchObject({ mode: "delta", from_seq: 1 });
-    expect(await client.next({ type: "DELTA_BATCH" })).toMatchObject({ prev_seq: 1, seq: 2, patch: { upsert: [trade("b", "BTC", 2)] } });
+    client.send({ op: "RESYNC", id: 4, view: "trades", seq: 2, reason: "gap" });
+    expect(await client.next({ type: "SUBSCRIBED", id: 4 })).toMatchObject({ mode: "delta", from_seq: 2 });
+    expect(await client.next({ type: "DELTA_BATCH" })).toMatchObject({ prev_seq: 2, seq: 3, patch: { upsert: [trade("b", "BTC", 2)] } });
     client.send({ op: "RESYNC", id: 5, view: "trades", reason: "drift" });
     expect(await client.next({ type: "SUBSCRIBED", id: 5 })).toMatchObject({ mode: "snapshot", reason: "no_cursor" });
     client.send({ op: "RESYNC", id: 6, view: "v_none" });

@@ -1,84 +1,71 @@
 /**
- * What a source is given to work with. News about its channels (status, `as_of`) is held back until
- * the tables have applied what the source appended before it, so freshness never runs ahead of rows.
+ * What a source is given to work with. Everything that it says goes into the log, in the order in which it
+ * is said, and on the condition that nobody else has spoken for it since; so what is known of it is known
+ * by all nodes at the same seq, and freshness stands behind the rows that it speaks of.
  */
-import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
 import type { Log } from "../log/log.ts";
-import type { Source, SourceContext, SourceStatus } from "../sources/source.ts";
-import type { ChannelDeclaration } from "../table/channel.ts";
+import type { Source, SourceContext, SourceDraft, SourceLogger } from "../sources/source.ts";
 import type { Replica } from "../table/replica.ts";
-import type { ChannelStates } from "./channel-states.ts";
+import type { InterestTracker } from "./interest-tracker.ts";
 
 export interface SourceHostOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
+  readonly logger: SourceLogger;
   readonly log: Log;
   readonly replica: Replica;
-  readonly states: ChannelStates;
-  readonly declare: (declaration: ChannelDeclaration, source: string) => void;
+  readonly interest: InterestTracker;
   readonly refuse: SourceContext["refuse"];
-  /** Told of channels whose status is news. */
-  readonly announce: (channel: string) => void;
-}
-
-interface Held {
-  readonly seq: number;
-  readonly run: () => void;
+  /** Resolves when a history store holds everything up to a seq. Default: there is none. */
+  readonly durable?: ((seq: number) => Promise<void>) | undefined;
 }
 
 export class SourceHost {
   readonly #options: SourceHostOptions;
-  /** By what the news is about: newer news of the same kind replaces older, which bounds it. */
-  readonly #held = new Map<string, Held>();
+  /** Who declares which channel in this process; undefined for the program. */
+  readonly #owners = new Map<string, string | undefined>();
 
   constructor(options: SourceHostOptions) {
     this.#options = options;
   }
 
-  contextFor(source: Source): SourceContext {
-    const { clock, random, logger, log, states, declare, refuse } = this.#options;
-    const own: string[] = [];
+  /** @throws TidemarkError `BAD_OPTION` for a name that another declares */
+  claim(channel: string, owner: string | undefined): void {
+    if (this.#owners.has(channel) && this.#owners.get(channel) !== owner) throw new TidemarkError("BAD_OPTION", `Channel "${channel}" is declared twice.`);
+    this.#owners.set(channel, owner);
+  }
+
+  /** What a source works with from where the log knows it to stand. */
+  contextFor({ name }: Pick<Source, "name">): SourceContext {
+    const { clock, random, logger, log, replica, interest, refuse, durable = () => Promise.resolve() } = this.#options;
+    let position = replica.positionOf(name);
+    let last: Promise<unknown> = Promise.resolve();
+    const append = async (draft: SourceDraft): Promise<number> => {
+      for (const { name: channel } of draft.declares ?? []) this.claim(channel, name);
+      const seq = await log.append({ ...draft, source: name }, { source: name, position });
+      position = draft.position ?? position;
+      for (const channel of draft.drops ?? []) this.#owners.delete(channel);
+      return seq;
+    };
     return {
       clock,
       random,
-      logger: logger.child({ source: source.name }),
-      declare: (declaration) => {
-        declare(declaration, source.name);
-        own.push(declaration.name);
+      logger,
+      get position() {
+        return position;
       },
-      append: (draft) => log.append({ ...draft, source: source.name }),
+      append: (draft) => {
+        const appended = last.then(() => append(draft));
+        // The next draft does not depend on what becomes of this one.
+        last = appended.catch(() => {});
+        return appended;
+      },
       refuse,
-      setStatus: (status, channels = own) => {
-        for (const channel of channels) this.#whenApplied(`status ${channel}`, () => this.#setStatus(channel, status));
-      },
-      setAsOf: (unixMs) => this.#whenApplied(`as_of ${source.name}`, () => states.setAsOf(source.name, unixMs)),
+      durable,
+      interest: interest.of((channel) => this.#owners.get(channel) === name),
     };
-  }
-
-  /** The tables have moved: tells what waited for that. */
-  applied(): void {
-    for (const [about, { seq, run }] of this.#held) {
-      if (seq > this.#options.replica.seq) continue;
-      this.#held.delete(about);
-      run();
-    }
-  }
-
-  #whenApplied(about: string, run: () => void): void {
-    const { log, replica } = this.#options;
-    this.#held.delete(about);
-    if (replica.seq >= log.head) run();
-    else this.#held.set(about, { seq: log.head, run });
-  }
-
-  #setStatus(channel: string, status: SourceStatus): void {
-    const { clock, logger, states, announce } = this.#options;
-    const reason = "reason" in status ? status.reason : undefined;
-    if (!states.set(channel, status.status, reason, clock.now())) return;
-    logger.info({ channel, status: status.status, reason }, "channel status");
-    announce(channel);
   }
 }

@@ -8,12 +8,13 @@ import { pino, type Logger } from "pino";
 import { systemClock, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { systemRandom, type Random } from "../std/random.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
 import type { LogLimits } from "../log/limits.ts";
+import type { Expectation, Log } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source } from "../sources/source.ts";
-import type { Writer } from "../sources/writer.ts";
-import type { ChannelDeclaration } from "../table/channel.ts";
+import type { ChannelWrites, Writer } from "../sources/writer.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Access, type Authenticate, type Policy } from "./access.ts";
 import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
@@ -22,7 +23,8 @@ import { createHttp, PATHS, type Paths } from "./http.ts";
 import type { ServerLimits } from "./limits.ts";
 import { Metrics } from "./metrics.ts";
 import { mount } from "./mount.ts";
-import { mutationsByName, type ChannelWrites, type Mutations } from "./mutation.ts";
+import { MEMORY } from "./memory-writer.ts";
+import { mutationsByName, type Mutations } from "./mutation.ts";
 import { registerReadings, statsOf } from "./readings.ts";
 import type { Identity } from "./session.ts";
 import { WebSocketDoor } from "./websocket.ts";
@@ -48,6 +50,9 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly assets?: string;
   readonly limits?: Partial<ServerLimits>;
   readonly viewLimits?: Partial<ViewLimits>;
+  /** Where commits are kept in order. Default: in memory, so that every start is a new history. One that is passed is closed by who made it. */
+  readonly log?: Log;
+  /** Of the log in memory. */
   readonly logLimits?: Partial<LogLimits>;
   /** Default: pino at level `info` on standard error. */
   readonly logger?: Logger;
@@ -77,7 +82,6 @@ export interface ChannelHandle<R> {
 }
 
 export class Tidemark<C extends Channels = Channels> {
-  readonly epoch: string;
   readonly #writers: ReadonlyMap<string, Writer>;
   readonly #options: TidemarkOptions<C>;
   readonly #clock: Clock;
@@ -86,6 +90,11 @@ export class Tidemark<C extends Channels = Channels> {
   readonly #metrics: Metrics;
   readonly #declarations = new Map<string, ChannelDeclaration>();
   readonly #servers = new Set<Server>();
+  readonly #log: Log;
+  /** The program's channels have been declared. */
+  readonly #declared: Promise<unknown>;
+  readonly #nodeId: string;
+  #writes = 0;
   #started: Promise<void> | undefined;
   #isReady = false;
   #isStopped = false;
@@ -96,11 +105,18 @@ export class Tidemark<C extends Channels = Channels> {
     this.#writers = new Map((options.sources ?? []).flatMap(({ name, writer }) => (writer === undefined ? [] : [[name, writer] as const])));
     const random = options.random ?? systemRandom;
     this.#logger = options.logger ?? pino({ name: "tidemark" }, pino.destination(2));
-    const log = new MemoryLog({ clock: this.#clock, random, ...(options.logLimits && { limits: options.logLimits }) });
-    this.epoch = log.epoch;
+    const log = options.log ?? new MemoryLog({ clock: this.#clock, random, ...(options.logLimits && { limits: options.logLimits }) });
+    this.#log = log;
+    this.#nodeId = random.id(8);
     this.#metrics = new Metrics();
+    for (const [name, definition] of Object.entries(options.channels ?? {})) this.#declarations.set(name, declarationOf(name, definition));
+    const declares = [...this.#declarations.values()];
+    // Before anything is written to them; `start` tells whether that has worked.
+    this.#declared = declares.length === 0 ? Promise.resolve() : log.append({ changes: [], declares });
+    this.#declared.catch(() => {});
     this.#engine = new Engine({
       log,
+      declares,
       clock: this.#clock,
       random,
       logger: this.#logger,
@@ -113,12 +129,20 @@ export class Tidemark<C extends Channels = Channels> {
       mutations: {
         definitions: mutationsByName(options.mutations ?? {}),
         writers: this.#writers,
-        writeChannels: (fill) => this.transact((write) => fill(write as unknown as ChannelWrites)),
+        writeChannels: (fill, expect) => this.#transact((write) => fill(write as unknown as ChannelWrites), expect && { source: MEMORY, ...expect }),
       },
     });
     registerReadings(this.#metrics, this.#engine);
     for (const [name, policy] of Object.entries(options.policies ?? {})) this.#engine.policies.set(name, policy);
-    this.#declareOwn();
+    for (const [name, { policy }] of Object.entries(options.channels ?? {})) {
+      this.#engine.claim(name);
+      if (policy !== undefined) this.#engine.policies.set(name, policy);
+    }
+  }
+
+  /** The identity of the history that the tables are in. */
+  get epoch(): string {
+    return this.#log.epoch;
   }
 
   /** Starts the sources and the clocks. Called by `listen`; call it yourself with `attach`. */
@@ -145,23 +169,27 @@ export class Tidemark<C extends Channels = Channels> {
    * One commit over several channels: clients see all of it or nothing. Returns its seq.
    * @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL` before anything is written, `LOG_FULL`, `STOPPED`
    */
-  async transact(fill: (transaction: TransactionHandle<C>) => void): Promise<number> {
+  transact(fill: (transaction: TransactionHandle<C>) => void): Promise<number> {
+    return this.#transact(fill, undefined);
+  }
+
+  /** Each commit of the program's channels has a position of its own, so that one may depend on no other having come between. */
+  async #transact(fill: (transaction: TransactionHandle<C>) => void, expect: Expectation | undefined): Promise<number> {
     const transaction = new Transaction();
     fill({
       upsert: (name, rows) => {
         const declaration = this.#own(name);
         const schema = this.#options.channels?.[name]?.row;
         for (const input of Array.isArray(rows) ? (rows as readonly unknown[]) : [rows]) {
-          const { key, row } = checkRow(declaration, schema, input);
-          transaction.note(name, key, row);
+          transaction.upsert(name, checkRow(declaration, schema, input));
         }
       },
       remove: (name, keys) => {
         this.#own(name);
-        for (const key of typeof keys === "string" ? [keys] : keys) transaction.note(name, key, undefined);
+        for (const key of typeof keys === "string" ? [keys] : keys) transaction.remove(name, key);
       },
     });
-    return this.#engine.log.append(transaction.draft());
+    return this.#log.append({ ...transaction.draft(), source: MEMORY, position: `${this.#nodeId}${++this.#writes}` }, expect);
   }
 
   /**
@@ -209,8 +237,8 @@ export class Tidemark<C extends Channels = Channels> {
    * @throws TidemarkError `BAD_OPTION` when no source, or several, take writes and none is named
    */
   async position(transaction: OpenTransaction, { source }: { readonly source?: string } = {}): Promise<string> {
-    const [found, ...others] = [...this.#writers].filter(([name]) => source === undefined || name === source);
-    if (found === undefined || others.length > 0) {
+    const [found, ...others] = [...this.#writers].filter(([name, { mark }]) => mark !== undefined && (source === undefined || name === source));
+    if (found?.[1].mark === undefined || others.length > 0) {
       throw new TidemarkError("BAD_OPTION", found === undefined ? "No such source takes writes." : `Several sources take writes; name one of ${[...this.#writers.keys()].join(", ")}.`);
     }
     return `${found[0]}:${await found[1].mark(transaction)}`;
@@ -224,23 +252,17 @@ export class Tidemark<C extends Channels = Channels> {
     await this.#engine.gateway.drain();
     this.#engine.stop();
     await Promise.all((this.#options.sources ?? []).map((source) => source.stop()));
-    this.#engine.log.close();
+    if (this.#options.log === undefined) this.#log.close();
     await Promise.all([...this.#servers].map(closeServer));
   }
 
   async #start(): Promise<void> {
-    this.#engine.start();
+    await Promise.all([this.#declared, this.#engine.start()]);
     await Promise.all((this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))));
+    // What they declared and copied is in the log; it is served when the tables hold it.
+    const { follower } = this.#engine;
+    await follower.reached(follower.head);
     this.#isReady = true;
-  }
-
-  #declareOwn(): void {
-    for (const [name, definition] of Object.entries(this.#options.channels ?? {})) {
-      const declaration = declarationOf(name, definition);
-      this.#engine.declare(declaration, undefined);
-      this.#declarations.set(name, declaration);
-      if (definition.policy !== undefined) this.#engine.policies.set(name, definition.policy);
-    }
   }
 
   #own(name: string): ChannelDeclaration {
@@ -253,7 +275,7 @@ export class Tidemark<C extends Channels = Channels> {
     const { authenticate, allowedOrigins, assets } = this.#options;
     const { gateway } = this.#engine;
     // Before its channels are declared it would refuse what it serves a moment later.
-    const canConnect = (): boolean => this.#isReady && !this.#isStopped && gateway.canConnect;
+    const canConnect = (): boolean => this.#isServing && gateway.canConnect;
     const paths = { ...PATHS, ...this.#options.paths };
     const access = new Access({ authenticate, allowedOrigins, host });
     const app = createHttp({
@@ -263,7 +285,7 @@ export class Tidemark<C extends Channels = Channels> {
       clock: this.#clock,
       canConnect,
       metrics: this.#metrics,
-      isReady: () => this.#isReady,
+      isReady: () => this.#isServing,
       stats: () => this.stats(),
       assets: others === undefined ? assets : undefined,
       onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
@@ -271,9 +293,14 @@ export class Tidemark<C extends Channels = Channels> {
     mount(server, { app, access, paths, others, canConnect, door: new WebSocketDoor(gateway, this.#clock) });
   }
 
+  /** It has what it serves, and may be asked. */
+  get #isServing(): boolean {
+    return this.#isReady && !this.#isStopped && this.#engine.follower.isReady;
+  }
+
   /** What `/stats` shows. */
   stats(): Record<string, unknown> {
-    return { ...statsOf(this.#engine), is_ready: this.#isReady };
+    return { ...statsOf(this.#engine), is_ready: this.#isServing };
   }
 }
 

@@ -5,7 +5,7 @@
 import type { ResetNotice, SlowConsumerNotice } from "../protocol/messages/notice.ts";
 import type { SnapshotReason, Subscribed } from "../protocol/messages/subscribed.ts";
 import type { Watermark } from "../protocol/messages/watermark.ts";
-import type { ChannelDeclaration } from "../table/channel.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
 import { projectedColumns } from "../table/projection.ts";
 import type { Replica } from "../table/replica.ts";
 import type { View } from "../table/view.ts";
@@ -29,7 +29,6 @@ export interface TurnStats {
 }
 
 export interface TurnWriterOptions {
-  readonly epoch: string;
   readonly replica: Replica;
   readonly cuts: CutCache;
   readonly states: ChannelStates;
@@ -155,7 +154,7 @@ export class TurnWriter {
     this.stats.slowConsumers++;
     const notice: SlowConsumerNotice = {
       op: "DISPATCH", type: "NOTICE", code: "SLOW_CONSUMER", view: view.id,
-      behind: replica.seq - (phase.kind === "live" ? phase.cursor : phase.cut.seq),
+      behind: replica.headOf(view.channel) - (phase.kind === "live" ? phase.cursor : phase.cut.seq),
       since_unix_ms: held.sinceUnixMs,
       message: "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
     };
@@ -180,7 +179,7 @@ export class TurnWriter {
     const { replica, limits, monotonic } = this.#options;
     const { view } = subscription;
     let { cursor, reason } = phase;
-    if (cursor !== undefined && cursor > replica.seq) {
+    if (cursor !== undefined && cursor > replica.headOf(view.channel)) {
       if (monotonic() - phase.sinceMs < limits.aheadMsMax) return false;
       cursor = undefined;
       reason = "ahead";
@@ -283,7 +282,7 @@ export class TurnWriter {
       ...request,
       channel: view.channel,
       view: view.id,
-      epoch: this.#options.epoch,
+      epoch: this.#options.replica.epoch,
       key: channel.key,
       columns: channel.columns.filter(({ name }) => sent === undefined || sent.includes(name)),
       order_by: view.query.order_by ?? [],
@@ -303,14 +302,14 @@ export class TurnWriter {
   }
 
   #watermarkFrame(behind: readonly string[] | undefined): Frame {
-    const { replica, states, now } = this.#options;
+    const { replica, now } = this.#options;
     const watermark: Watermark = {
       op: "DISPATCH",
       type: "WATERMARK",
       seq: replica.seq,
       server_time_unix_ms: now(),
       ...(this.#oldestCommitMs !== undefined && { oldest_commit_unix_ms: this.#oldestCommitMs }),
-      as_of: states.asOf,
+      as_of: replica.asOf,
       ...(behind !== undefined && { behind }),
     };
     return new Frame(JSON.stringify(watermark), behind === undefined ? "watermark" : "other");

@@ -9,11 +9,11 @@
  * Sessions that subscribe or drain are served at H as well, at the front of the queue.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
-import type { Log } from "../log/log.ts";
 import type { Replica } from "../table/replica.ts";
-import type { View } from "../table/view.ts";
 import type { ServerLimits } from "./limits.ts";
+import type { LogFollower } from "./log-follower.ts";
 import type { Session } from "./session.ts";
+import type { Subscribers } from "./subscribers.ts";
 import type { TurnWriter } from "./turn-writer.ts";
 
 /** Commits read from the log at a time. */
@@ -30,13 +30,11 @@ export interface FlushReport {
 
 export interface TurnsOptions {
   readonly clock: Clock;
-  readonly log: Log;
+  readonly follower: LogFollower;
   readonly replica: Replica;
   readonly writer: TurnWriter;
   readonly limits: ServerLimits;
-  readonly subscribersOf: (view: View) => Iterable<Session>;
-  /** The tables have moved to a new position, and nobody has been served at it yet. */
-  readonly onApplied: () => void;
+  readonly subscribers: Subscribers;
   readonly onFlush: (report: FlushReport) => void;
 }
 
@@ -44,11 +42,14 @@ type State = "resting" | "applying" | "serving";
 
 export class Turns {
   readonly #options: TurnsOptions;
+  readonly #appliedListeners = new Set<() => void>();
   #state: State = "resting";
   #queue: Session[] = [];
   #next = 0;
   #urgent: Session[] = [];
   #cutMs = Number.NEGATIVE_INFINITY;
+  /** The last cut that somebody was served with: one that concerns nobody delays nobody. */
+  #servedCutMs = Number.NEGATIVE_INFINITY;
   #targetSeq = 0;
   #oldestCommitMs: number | undefined;
   #served = 0;
@@ -72,11 +73,16 @@ export class Turns {
     return this.#queue.length - this.#next + this.#urgent.length;
   }
 
-  /** Says that the log has grown. */
-  commitArrived(): void {
+  /** Calls back when the tables have moved to a new position, before anybody is served at it. */
+  onApplied(listener: () => void): void {
+    this.#appliedListeners.add(listener);
+  }
+
+  /** Says that the log has grown, or that a table of the node's own has changed. */
+  newsArrived(): void {
     if (this.#isStopped || this.#state !== "resting" || this.#timer !== undefined) return;
     const { clock } = this.#options;
-    const waitMs = this.#cutMs + this.#intervalMs - clock.monotonic();
+    const waitMs = this.#servedCutMs + this.#intervalMs - clock.monotonic();
     const begin = (): void => {
       this.#timer = undefined;
       if (this.#state === "resting") this.#beginCut();
@@ -108,42 +114,50 @@ export class Turns {
     this.#urgent = [];
   }
 
+  /** Commits have arrived since the cut. */
+  get #hasNews(): boolean {
+    return this.#options.follower.head > this.#options.replica.seq;
+  }
+
   #beginCut(): void {
     this.#state = "applying";
-    this.#targetSeq = this.#options.log.head;
+    this.#targetSeq = this.#options.follower.head;
     this.#oldestCommitMs = undefined;
     this.#apply();
   }
 
   /** Applies commits up to the target, a slice at a time. Nobody is served meanwhile. */
   #apply(): void {
-    const { clock, log, replica, limits } = this.#options;
+    const { clock, follower, replica, limits } = this.#options;
     const endMs = clock.monotonic() + limits.sliceMs;
     while (replica.seq < this.#targetSeq) {
-      for (const commit of log.read(replica.seq, COMMITS_PER_READ)) {
+      const commits = follower.read(COMMITS_PER_READ);
+      // The history has ended meanwhile.
+      if (commits.length === 0) break;
+      for (const commit of commits) {
         if (commit.seq > this.#targetSeq) break;
         replica.apply(commit);
         if (commit.changes.length > 0) this.#oldestCommitMs ??= commit.timeMs;
         if (clock.monotonic() >= endMs) break;
       }
+      follower.applied();
       if (replica.seq < this.#targetSeq && clock.monotonic() >= endMs) {
         this.#step = clock.soon(() => this.#apply());
         return;
       }
     }
-    log.trim(replica.seq);
     this.#cut();
   }
 
   #cut(): void {
-    const { clock, replica, writer, subscribersOf, onApplied } = this.#options;
-    onApplied();
+    const { clock, replica, writer, subscribers } = this.#options;
+    for (const listener of this.#appliedListeners) listener();
     this.#cutMs = clock.monotonic();
     this.#served = 0;
     writer.beginCut(this.#oldestCommitMs);
     this.#state = "serving";
     for (const view of replica.takeDirty()) {
-      for (const session of subscribersOf(view)) {
+      for (const session of subscribers.of(view)) {
         if (session.isQueued) continue;
         session.isQueued = true;
         this.#queue.push(session);
@@ -168,7 +182,7 @@ export class Turns {
       if (session === undefined) break;
       this.#serveOne(session, nowMs);
       nowMs = clock.monotonic();
-      if (nowMs - this.#cutMs > limits.flushIntervalMaxMs && this.#options.log.head > this.#options.replica.seq) {
+      if (nowMs - this.#cutMs > limits.flushIntervalMaxMs && this.#hasNews) {
         return this.#finish(true);
       }
       if (nowMs - startMs >= limits.sliceMs) {
@@ -193,24 +207,25 @@ export class Turns {
 
   /** Ends a cut. After an overrun those not served keep their place at the front of the next. */
   #finish(isOverrun: boolean): void {
-    const { clock, log, replica, onFlush } = this.#options;
+    const { clock, onFlush } = this.#options;
     const servingMs = clock.monotonic() - this.#cutMs;
     this.#queue = isOverrun ? this.#queue.slice(this.#next) : [];
     this.#next = 0;
     this.#state = "resting";
+    if (this.#served > 0) this.#servedCutMs = this.#cutMs;
     if (this.#served > 0 && this.#oldestCommitMs !== undefined) {
       this.#intervalMs = this.#nextIntervalMs(servingMs);
       onFlush({ servingMs, dispatchMs: clock.now() - this.#oldestCommitMs, sessions: this.#served, isOverrun });
       this.#oldestCommitMs = undefined;
     }
-    if (log.head > replica.seq) this.commitArrived();
+    if (this.#hasNews) this.newsArrived();
     else if (this.backlog > 0) this.#startServing();
   }
 
   /** Quiet: the shortest. Busy: fewer, larger deltas, since a write costs much more than a row in it. */
   #nextIntervalMs(servingMs: number): number {
-    const { log, replica, limits } = this.#options;
-    if (log.head === replica.seq) return limits.flushIntervalMs;
+    const { limits } = this.#options;
+    if (!this.#hasNews) return limits.flushIntervalMs;
     const restMs = Math.min(limits.flushRestMsMax, servingMs / limits.flushShareMax - servingMs);
     return Math.max(limits.flushIntervalMs, servingMs + restMs);
   }

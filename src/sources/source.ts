@@ -1,35 +1,43 @@
 /**
- * The contract of a source: it declares the channels it feeds, copies what there is, then appends
- * a commit for each step that the outside world takes, and says all the while how far it can be
- * trusted. One conformance suite runs against every source.
+ * The contract of a source: it starts after the position that the log knows of it, and appends a draft
+ * for each step that the outside world takes: channels that come and go, rows, how far they can be
+ * trusted, how fresh they are. It is told what is watched and what is durable. One conformance suite
+ * runs against every source.
  */
-import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
 import type { CommitDraft } from "../log/log.ts";
-import type { ChannelDeclaration } from "../table/channel.ts";
+import type { Interest } from "./interest.ts";
 import type { Writer } from "./writer.ts";
 
-export type SourceStatus =
-  | { readonly status: "live" }
-  | { readonly status: "catching_up"; readonly reason?: string }
-  /** What it feeds no longer follows; the reason is for people. */
-  | { readonly status: "stale"; readonly reason: string };
+/** For people who look for the cause of something; pino's loggers fit. */
+export interface SourceLogger {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export type SourceDraft = Omit<CommitDraft, "source">;
 
 export interface SourceContext {
   readonly clock: Clock;
   readonly random: Random;
-  readonly logger: Logger;
-  /** Declares a channel. Before its first commit, and once per name over all sources. */
-  declare(channel: ChannelDeclaration): void;
+  readonly logger: SourceLogger;
+  /** Where the log says that this source stands: start after it. Undefined when it has said nothing yet. Moves with each `append`. */
+  readonly position: string | undefined;
+  /**
+   * Appends and returns the seq; waits while the log is full. Drafts keep the order of the calls. Names in
+   * `declares` are the source's from then on; `status` without channels speaks for all of them.
+   * @throws TidemarkError `BAD_OPTION` for a channel that another declares; `SUPERSEDED` when another leader
+   * has spoken for this source: stop; `LOG_FULL`, `STOPPED`
+   */
+  append(draft: SourceDraft): Promise<number>;
   /** Says that something it found is not served, and why, for people to see. */
   refuse(refused: { readonly table: string; readonly reason: string }): void;
-  /** Appends and returns the seq; waits while the log is full. */
-  append(draft: CommitDraft): Promise<number>;
-  /** For all of the source's channels, or the named ones. Saying the same twice is not news. */
-  setStatus(status: SourceStatus, channels?: readonly string[]): void;
-  /** Everything up to this time has been read. From real reads only, also when nothing changed. */
-  setAsOf(unixMs: number): void;
+  /** Resolves when a history store holds everything up to `seq`; at once where there is none. Nothing else outlives a process. */
+  durable(seq: number): Promise<void>;
+  /** Which views of the source's channels are watched. */
+  readonly interest: Interest;
 }
 
 export interface Source {

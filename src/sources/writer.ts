@@ -14,11 +14,27 @@ export interface SqlTransaction {
   query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<{ readonly rows: R[]; readonly rowCount: number }>;
 }
 
+/** Writes to channels that the program itself declares, gathered for one commit. */
+export interface ChannelWrites {
+  upsert(channel: string, rows: object | readonly object[]): void;
+  remove(channel: string, keys: string | readonly string[]): void;
+}
+
+/** What a handler writes with: a database's transaction, or the program's own channels. */
+export type WriteTools = { readonly tx: SqlTransaction } | { readonly write: ChannelWrites };
+
+/** Where the tables stand: in the log, and, as the source has said it, in the source. */
+export interface Standing {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly position: string | undefined;
+}
+
 /** The row that a write expects to be as its caller saw it. */
 export interface Guard {
   readonly channel: string;
   readonly key: string;
-  /** Where the tables stood that it was seen in. */
+  /** Where the source stands in the tables that it is compared with. */
   readonly position: string | undefined;
   /** Whether the row, of which nobody else can write now, is still the one that was seen. */
   readonly isCurrent: (row: LockedRow) => boolean;
@@ -39,7 +55,7 @@ export interface WriteCall {
   readonly fingerprint: string;
   readonly guard: Guard | undefined;
   /** Does the work. What it throws rolls everything back. */
-  readonly run: (transaction: SqlTransaction) => Promise<JsonValue | undefined>;
+  readonly run: (tools: WriteTools) => Promise<JsonValue | undefined>;
 }
 
 export type WriteOutcome =
@@ -55,10 +71,10 @@ export interface Writer {
    * @throws TidemarkError `SOURCE_DOWN` when it is not known whether it ran; calling again finds out
    */
   run(call: WriteCall): Promise<WriteOutcome>;
-  /** Which writes are part of everything up to `position`. */
-  covers(position: string): (write: string) => boolean;
+  /** Which writes the tables hold that stand there. */
+  covers(standing: Standing): (write: string) => boolean;
   /** Whether the text names a write of this source. */
   isWrite(text: string): boolean;
-  /** Marks the caller's open transaction as one that somebody waits for, and names it. */
-  mark(transaction: unknown): Promise<string>;
+  /** Marks the caller's open transaction as one that somebody waits for, and names it. Absent where there are no transactions of others. */
+  mark?(transaction: unknown): Promise<string>;
 }

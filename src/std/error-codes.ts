@@ -22,6 +22,8 @@ const MEANINGS = {
   TOO_MANY_SUBSCRIPTIONS: "One connection asked for more subscriptions than it may have, or all of them for more than can be seated now.",
   VIEW_TOO_LARGE: "The view would hold more rows than the server's bound allows.",
   LOG_FULL: "Commits arrive faster than they can be applied, and too many callers wait.",
+  LOG_TRIMMED: "The log does not hold the commits after this position any more. Begin with a checkpoint.",
+  SUPERSEDED: "Another leader has appended for the source since. This one does not speak for it any more.",
   TABLE_REFUSED: "A table can't be served; the message says why and what would help.",
   MISSING_GRANT: "The database role lacks a right that Tidemark needs.",
   DATABASE_REFUSED: "The database can't be used as it is.",

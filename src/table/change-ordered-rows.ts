@@ -52,6 +52,19 @@ export interface Changes {
   readonly removes: readonly { readonly key: string; readonly seq: number }[];
 }
 
+/** Everything that decides what is answered to any cursor, as plain data. */
+export interface RowsCheckpoint {
+  readonly builtSeq: number;
+  readonly floor: number;
+  readonly lastSeq: number;
+  /** In the order in which their keys came, which is the order of snapshots. */
+  readonly rows: readonly { readonly key: string; readonly json: string; readonly seq: number; readonly timeMs: number }[];
+  /** Places in `rows`, oldest change first: within one seq that is not told by the seqs. */
+  readonly order: readonly number[];
+  /** Oldest departure first. */
+  readonly tombstones: readonly { readonly key: string; readonly seq: number }[];
+}
+
 interface Link<Node> {
   readonly seq: number;
   older: Node | null;
@@ -112,6 +125,38 @@ export class ChangeOrderedRows {
     this.#floor = builtSeq;
     this.#lastSeq = builtSeq;
     this.#tombstonesMax = tombstonesMax;
+  }
+
+  /** The same rows, tombstones and floor: every cursor is answered alike. */
+  static from({ builtSeq, floor, lastSeq, rows, order, tombstones }: RowsCheckpoint, tombstonesMax: number): ChangeOrderedRows {
+    const made = new ChangeOrderedRows(builtSeq, tombstonesMax);
+    const nodes = rows.map(({ key, json, seq, timeMs }) => new RowNode(key, JSON.parse(json) as Row, json, seq, timeMs));
+    for (const node of nodes) {
+      made.#rows.set(node.key, node);
+      made.#bytes += node.json.length;
+    }
+    for (const place of order) made.#order.push(nodes[place] as RowNode);
+    for (const { key, seq } of tombstones) {
+      const tombstone = new Tombstone(key, seq);
+      made.#tombstones.set(key, tombstone);
+      made.#departures.push(tombstone);
+    }
+    made.#floor = floor;
+    made.#lastSeq = lastSeq;
+    return made;
+  }
+
+  checkpoint(): RowsCheckpoint {
+    const places = new Map<RowNode, number>();
+    const rows = Array.from(this.#rows.values(), (node) => {
+      places.set(node, places.size);
+      return { key: node.key, json: node.json, seq: node.seq, timeMs: node.timeMs };
+    });
+    const order: number[] = [];
+    for (let node = this.#order.oldest; node !== null; node = node.newer) order.push(places.get(node) as number);
+    const tombstones: { key: string; seq: number }[] = [];
+    for (let left = this.#departures.oldest; left !== null; left = left.newer) tombstones.push({ key: left.key, seq: left.seq });
+    return { builtSeq: this.builtSeq, floor: this.#floor, lastSeq: this.#lastSeq, rows, order, tombstones };
   }
 
   get size(): number {

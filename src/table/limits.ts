@@ -1,21 +1,4 @@
-/** Bounds of live tables and views. Bytes are those of the rows' JSON, counted in UTF-16 units. */
-
-/** What a channel may hold. Over a bound, the rows that changed longest ago are evicted. */
-export interface ChannelBounds {
-  readonly rowsMax: number;
-  readonly bytesMax: number;
-  /** Age since a row's last change, by commit time. Infinity keeps rows for ever. */
-  readonly ageMsMax: number;
-  /** Keys remembered after they left. Over it, the floor rises and older cursors get a snapshot. */
-  readonly tombstonesMax: number;
-}
-
-export const CHANNEL_BOUNDS: ChannelBounds = {
-  rowsMax: 100_000,
-  bytesMax: 256 * 1024 * 1024,
-  ageMsMax: Number.POSITIVE_INFINITY,
-  tombstonesMax: 100_000,
-};
+/** Bounds of views. Those of channels are part of their declarations. */
 
 export interface ViewLimits {
   /** Views over all channels. Full: new queries are refused with `TOO_MANY_VIEWS`. */

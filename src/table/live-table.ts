@@ -4,10 +4,10 @@
  *
  * Retains at most the channel's bounds.
  */
-import type { ChannelChange, Commit } from "../log/log.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { ChannelChange, KeyedRow } from "../log/log.ts";
 import type { Row } from "../protocol/row.ts";
-import { ChangeOrderedRows, type RowNode } from "./change-ordered-rows.ts";
-import type { ChannelDeclaration } from "./channel.ts";
+import { ChangeOrderedRows, type RowNode, type RowsCheckpoint } from "./change-ordered-rows.ts";
 
 /** One key's change by one commit: an insert has no `before`, a departure no `after`. */
 export interface RowChange {
@@ -18,6 +18,12 @@ export interface RowChange {
   readonly evicted: boolean;
 }
 
+/** What a table needs of the commit that changes it. */
+export interface Moment {
+  readonly seq: number;
+  readonly timeMs: number;
+}
+
 export class LiveTable {
   readonly channel: ChannelDeclaration;
   readonly rows: ChangeOrderedRows;
@@ -25,9 +31,10 @@ export class LiveTable {
   #evictions = 0;
   #changes = 0;
 
-  constructor(channel: ChannelDeclaration, builtSeq: number) {
+  constructor(channel: ChannelDeclaration, builtSeq: number, from?: { readonly rows: RowsCheckpoint; readonly total: number | undefined }) {
     this.channel = channel;
-    this.rows = new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax);
+    this.rows = from === undefined ? new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax) : ChangeOrderedRows.from(from.rows, channel.bounds.tombstonesMax);
+    this.#total = from?.total;
   }
 
   /** Rows of the whole table behind the channel, where its source says. */
@@ -51,37 +58,36 @@ export class LiveTable {
   }
 
   /** Applies one commit's change. Rows that come with the value they have do not change. */
-  apply(change: ChannelChange, commit: Commit): readonly RowChange[] {
+  apply(change: ChannelChange, moment: Moment): readonly RowChange[] {
     const changes: RowChange[] = [];
-    for (const { key, row } of change.upserts) this.#upsert(key, row, commit, changes);
-    for (const key of change.removes) this.#remove(key, commit.seq, false, changes);
-    if (change.reload === true) this.#removeAllBut(change, commit.seq, changes);
+    for (const upsert of change.upserts) this.#upsert(upsert, moment, changes);
+    for (const key of change.removes) this.#remove(key, moment.seq, false, changes);
+    if (change.reload === true) this.#removeAllBut(change, moment.seq, changes);
     if (change.total !== undefined) this.#total = change.total;
     this.#changes += changes.length;
     return changes;
   }
 
   /** Evicts what is over a bound as of this commit, also when the commit did not touch the channel. */
-  evict(commit: Commit): readonly RowChange[] {
+  evict(moment: Moment): readonly RowChange[] {
     const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
     const changes: RowChange[] = [];
     for (let oldest = this.rows.oldest; oldest !== null; oldest = this.rows.oldest) {
       const over =
-        this.rows.size > rowsMax || this.rows.bytes > bytesMax || commit.timeMs - oldest.timeMs > ageMsMax;
+        this.rows.size > rowsMax || this.rows.bytes > bytesMax || moment.timeMs - oldest.timeMs > ageMsMax;
       if (!over) break;
       this.#evictions++;
-      this.#remove(oldest.key, commit.seq, true, changes);
+      this.#remove(oldest.key, moment.seq, true, changes);
     }
     this.#changes += changes.length;
     return changes;
   }
 
-  #upsert(key: string, row: Row, commit: Commit, changes: RowChange[]): void {
-    const json = JSON.stringify(row);
+  #upsert({ key, row, json = JSON.stringify(row) }: KeyedRow, { seq, timeMs }: Moment, changes: RowChange[]): void {
     const existing = this.rows.get(key);
     if (existing !== undefined && existing.json === json) return;
     const before = existing?.row;
-    changes.push({ key, before, after: this.rows.set(key, row, json, commit.seq, commit.timeMs), evicted: false });
+    changes.push({ key, before, after: this.rows.set(key, row, json, seq, timeMs), evicted: false });
   }
 
   #remove(key: string, seq: number, evicted: boolean, changes: RowChange[]): void {

@@ -2,7 +2,7 @@
 import { TidemarkError } from "../std/errors.ts";
 import type { Query } from "../protocol/query.ts";
 import type { JsonValue } from "../protocol/row.ts";
-import type { ChannelDeclaration } from "./channel.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
 import type { ViewOptions } from "./view.ts";
 
 /** @throws TidemarkError `BAD_QUERY` for a column that the channel does not have */

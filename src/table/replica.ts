@@ -1,32 +1,73 @@
 /**
- * All live tables and views of one node, at one seq. It applies commits in the order of the log
- * and knows what changed since the last cut; it knows nothing of clients.
+ * All live tables and views of one node, at one seq of one history. It applies commits in the order of
+ * the log and knows what changed since the last cut; it knows nothing of clients. Its tables, their
+ * states and the sources' positions are a function of the commits, so every replica of a log is equal;
+ * its views, and the tables that it declares for itself, are its own.
  */
 import { assert } from "../std/assert.ts";
 import { TidemarkError } from "../std/errors.ts";
-import type { Commit } from "../log/log.ts";
+import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
+import type { Commit, KeyedRow } from "../log/log.ts";
 import type { Query, Where } from "../protocol/query.ts";
-import type { ChannelDeclaration } from "./channel.ts";
+import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
+import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
 import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
-import { LiveTable } from "./live-table.ts";
+import { LiveTable, type Moment } from "./live-table.ts";
 import { ViewSet, type ViewPool } from "./view-set.ts";
 import type { View } from "./view.ts";
 
 interface Channel {
   readonly table: LiveTable;
   readonly views: ViewSet;
+  state: ChannelState;
+  /** Of a table that is this node's own and not in the log: it counts its changes by itself. */
+  readonly own: { seq: number; timeMs: number } | undefined;
 }
 
 export class Replica {
   readonly #channels = new Map<string, Channel>();
   readonly #pool: ViewPool;
-  /** Where each source stood after its last commit that said so. */
+  readonly #node: string;
+  /** Where each source stood after its last commit that said so, and up to when what it feeds is complete. */
   readonly #positions = new Map<string, string>();
+  readonly #asOf = new Map<string, number>();
+  #epoch = "";
   #seq = 0;
   #timeMs = 0;
+  /** Views of channels that were dropped or declared anew, until they are taken. */
+  #gone: View[] = [];
+  /** Channels whose states are news, until they are taken. */
+  readonly #told = new Set<string>();
 
-  constructor(limits: Partial<ViewLimits> = {}) {
+  /** `node` tells the node's own tables from those of others. */
+  constructor(limits: Partial<ViewLimits> = {}, node = "") {
+    this.#node = node;
     this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0, dropIdle: () => this.sweep(Number.POSITIVE_INFINITY, 0) };
+  }
+
+  /** A replica that answers as one that has read everything up to the checkpoint. */
+  static from(checkpoint: Checkpoint, limits: Partial<ViewLimits> = {}): Replica {
+    const replica = new Replica(limits);
+    replica.begin(checkpoint.epoch, checkpoint);
+    return replica;
+  }
+
+  /** Everything but views, as of the present seq, as plain data. */
+  checkpoint(): Checkpoint {
+    const channels = [...this.#channels.values()].filter(({ own }) => own === undefined);
+    return {
+      epoch: this.#epoch,
+      seq: this.#seq,
+      timeMs: this.#timeMs,
+      positions: [...this.#positions],
+      asOf: [...this.#asOf],
+      channels: channels.map(({ table, state }): ChannelCheckpoint => ({ declaration: table.channel, state, total: table.total, rows: table.rows.checkpoint() })),
+    };
+  }
+
+  /** The history that the tables are in. */
+  get epoch(): string {
+    return this.#epoch;
   }
 
   /** The seq of the last commit applied: every table and view is as of it. */
@@ -42,6 +83,15 @@ export class Replica {
   /** Where a source stands as of this position, in its own words. */
   positionOf(source: string): string | undefined {
     return this.#positions.get(source);
+  }
+
+  /** Per source: everything up to this unix time is in the tables. */
+  get asOf(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.#asOf);
+  }
+
+  stateOf(name: string): ChannelState | undefined {
+    return this.#channels.get(name)?.state;
   }
 
   get viewCount(): number {
@@ -61,15 +111,36 @@ export class Replica {
     return [...this.#channels.values()].map(({ table }) => table);
   }
 
-  declare(channel: ChannelDeclaration): LiveTable {
-    assert(!this.#channels.has(channel.name), `channel "${channel.name}" is declared once`);
-    const table = new LiveTable(channel, this.#seq);
-    this.#channels.set(channel.name, { table, views: new ViewSet(table, this.#pool) });
-    return table;
-  }
-
   table(name: string): LiveTable | undefined {
     return this.#channels.get(name)?.table;
+  }
+
+  /** A table of this node alone, whose seqs are its own count and not the log's. */
+  isOwn(name: string): boolean {
+    return this.#channels.get(name)?.own !== undefined;
+  }
+
+  /** The newest seq that a channel's views may stand at: the log's, or what the node's own table has counted to. */
+  headOf(name: string): number {
+    return this.#channels.get(name)?.own?.seq ?? this.#seq;
+  }
+
+  /**
+   * Forgets all that came from a log, and begins in another history: empty, or as of a checkpoint of it.
+   * The node's own tables stay.
+   */
+  begin(epoch: string, checkpoint?: Checkpoint): void {
+    for (const [name, { own }] of this.#channels) if (own === undefined) this.#drop(name);
+    this.#positions.clear();
+    this.#asOf.clear();
+    this.#epoch = epoch;
+    this.#seq = checkpoint?.seq ?? 0;
+    this.#timeMs = checkpoint?.timeMs ?? 0;
+    if (checkpoint === undefined) return;
+    assert(checkpoint.epoch === epoch, "a checkpoint is of the history that it begins");
+    for (const [source, position] of checkpoint.positions) this.#positions.set(source, position);
+    for (const [source, unixMs] of checkpoint.asOf) this.#asOf.set(source, unixMs);
+    for (const { declaration, state, ...content } of checkpoint.channels) this.#add(new LiveTable(declaration, this.#seq, content), state);
   }
 
   /** Applies the next commit of the log. Changes to channels that are not declared are passed over. */
@@ -77,13 +148,35 @@ export class Replica {
     assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
     this.#seq = commit.seq;
     this.#timeMs = commit.timeMs;
-    if (commit.source !== undefined && commit.position !== undefined) this.#positions.set(commit.source, commit.position);
+    for (const name of commit.drops ?? []) this.#drop(name);
+    for (const declaration of commit.declares ?? []) this.#declare(declaration, commit);
     for (const change of commit.changes) {
       const channel = this.#channels.get(change.channel);
-      if (channel === undefined) continue;
+      if (channel === undefined || channel.own !== undefined) continue;
       channel.views.apply(channel.table.apply(change, commit), commit);
     }
-    for (const { table, views } of this.#channels.values()) views.apply(table.evict(commit), commit);
+    for (const { table, views, own } of this.#channels.values()) if (own === undefined) views.apply(table.evict(commit), commit);
+    if (commit.status !== undefined) this.#applyStatus(commit);
+    if (commit.source === undefined) return;
+    if (commit.position !== undefined) this.#positions.set(commit.source, commit.position);
+    if (commit.asOfMs !== undefined) this.#asOf.set(commit.source, commit.asOfMs);
+  }
+
+  /** Declares a table of this node alone, which no log tells of. */
+  declareOwn(declaration: ChannelDeclaration, timeMs: number): void {
+    assert(!this.#channels.has(declaration.name), `channel "${declaration.name}" is declared once`);
+    this.#add(new LiveTable(declaration, 0), firstState(undefined, timeMs), { seq: 0, timeMs });
+  }
+
+  /** Changes a table of this node's own. */
+  changeOwn(name: string, upserts: readonly KeyedRow[], removes: readonly string[], timeMs: number): void {
+    const channel = this.#require(name);
+    assert(channel.own !== undefined, `"${name}" is this node's own`);
+    channel.own.seq++;
+    channel.own.timeMs = timeMs;
+    const moment: Moment = { ...channel.own };
+    channel.views.apply(channel.table.apply({ channel: name, upserts, removes }, moment), moment);
+    channel.views.apply(channel.table.evict(moment), moment);
   }
 
   /** The views that changed since this was last called. */
@@ -93,6 +186,20 @@ export class Replica {
     return dirty;
   }
 
+  /** The views that have ended since this was last called, because their channels have: nothing more comes of them. */
+  takeGone(): readonly View[] {
+    const gone = this.#gone;
+    this.#gone = [];
+    return gone;
+  }
+
+  /** The channels whose states are news since this was last called. */
+  takeTold(): readonly string[] {
+    const told = [...this.#told];
+    this.#told.clear();
+    return told;
+  }
+
   /** The id of the view that `acquire` would return. @throws TidemarkError `UNKNOWN_CHANNEL` */
   viewIdOf(query: Query, policy: Where | undefined): string {
     return this.#require(query.channel).views.idOf(query, policy);
@@ -100,15 +207,50 @@ export class Replica {
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.acquire` throws */
   acquire(query: Query, policy: Where | undefined): View {
-    return this.#require(query.channel).views.acquire(query, policy, { seq: this.#seq, timeMs: this.#timeMs });
+    const { views, own } = this.#require(query.channel);
+    return views.acquire(query, policy, own === undefined ? { seq: this.#seq, timeMs: this.#timeMs } : { ...own });
   }
 
+  /** A view whose channel is gone is let go with it. */
   release(view: View, nowMs: number): void {
-    this.#require(view.channel).views.release(view, nowMs);
+    this.#channels.get(view.channel)?.views.release(view, nowMs);
   }
 
   sweep(nowMs: number, lingerMs?: number): void {
     for (const { views } of this.#channels.values()) views.sweep(nowMs, lingerMs);
+  }
+
+  /** As it is already: nothing. Otherwise than before: another table, empty, and who watched the old one begins anew. */
+  #declare(declaration: ChannelDeclaration, { source, timeMs }: Commit): void {
+    const known = this.#channels.get(declaration.name);
+    if (known?.own !== undefined) return;
+    if (known !== undefined && known.state.source === source && isSameDeclaration(known.table.channel, declaration)) return;
+    this.#drop(declaration.name);
+    this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
+  }
+
+  #add(table: LiveTable, state: ChannelState, own?: Channel["own"]): void {
+    const { name } = table.channel;
+    this.#channels.set(name, { table, views: new ViewSet(table, this.#pool, own && this.#node), state, own });
+    this.#told.add(name);
+  }
+
+  #drop(name: string): void {
+    const channel = this.#channels.get(name);
+    if (channel === undefined || channel.own !== undefined) return;
+    this.#channels.delete(name);
+    this.#gone.push(...channel.views.end());
+  }
+
+  #applyStatus(commit: Commit): void {
+    for (const [name, channel] of this.#channels) {
+      const said = channel.own === undefined ? statusIn(commit, name, channel.state.source) : undefined;
+      if (said === undefined) continue;
+      const state = nextState(channel.state, said, commit.timeMs);
+      if (state === channel.state) continue;
+      channel.state = state;
+      this.#told.add(name);
+    }
   }
 
   #require(name: string): Channel {

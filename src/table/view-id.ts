@@ -4,15 +4,18 @@
  */
 import { createHash } from "node:crypto";
 import type { Query, Where } from "../protocol/query.ts";
-import type { ChannelDeclaration } from "./channel.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
 
 const WHOLE_CHANNEL = queryHash({ channel: "" });
 
-/** The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. */
-export function viewIdOf(channel: ChannelDeclaration, query: Query, policy: Where | undefined): string {
-  if (isBare(query) && policy === undefined) return channel.name;
+/**
+ * The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. A table
+ * of one node's own never has its bare name: positions in it mean nothing on another node.
+ */
+export function viewIdOf(channel: ChannelDeclaration, query: Query, policy: Where | undefined, node?: string): string {
+  if (isBare(query) && policy === undefined && node === undefined) return channel.name;
   const { name, key, columns } = channel;
-  const declaration = hashOf([name, key, columns.map((column) => [column.name, column.type])], 8);
+  const declaration = hashOf([name, key, columns.map((column) => [column.name, column.type]), ...(node === undefined ? [] : [node])], 8);
   return `v_${queryHash(query)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, 22)}`}`;
 }
 

@@ -1,15 +1,15 @@
 /** Sharing, lingering and limits of views; routing by equality. */
 import { describe, expect, it } from "vitest";
 import type { Query } from "../protocol/query.ts";
-import { declareChannel } from "./channel.ts";
+import { declareChannel } from "../log/channel.ts";
 import type { ViewLimits } from "./limits.ts";
 import { Replica } from "./replica.ts";
 
 function replicaOf(limits: Partial<ViewLimits> = {}): Replica {
   const replica = new Replica(limits);
-  replica.declare(declareChannel({ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "s", type: "text" }, { name: "n", type: "integer" }] }));
+  const declares = [declareChannel({ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "s", type: "text" }, { name: "n", type: "integer" }] })];
   const upserts = Array.from({ length: 10 }, (_, n) => ({ key: `k${n}`, row: { id: `k${n}`, s: n % 2 === 0 ? "even" : "odd", n } }));
-  replica.apply({ seq: 1, timeMs: 0, changes: [{ channel: "c", upserts, removes: [] }] });
+  replica.apply({ seq: 1, timeMs: 0, declares, changes: [{ channel: "c", upserts, removes: [] }] });
   return replica;
 }
 

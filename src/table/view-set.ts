@@ -8,11 +8,11 @@ import type { Query, Where } from "../protocol/query.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
 import type { ViewLimits } from "./limits.ts";
-import type { LiveTable, RowChange } from "./live-table.ts";
+import type { LiveTable, Moment, RowChange } from "./live-table.ts";
 import { compileProjection } from "./projection.ts";
 import { routeOf, ViewRouter, type Route } from "./router.ts";
 import { viewIdOf } from "./view-id.ts";
-import { ChannelView, FilteredView, WindowView, type Moment, type View } from "./view.ts";
+import { ChannelView, FilteredView, WindowView, type View } from "./view.ts";
 
 /** What all channels share: counts against the limits, and what changed since the last cut. */
 export interface ViewPool {
@@ -34,17 +34,20 @@ interface Held {
 export class ViewSet {
   readonly #table: LiveTable;
   readonly #pool: ViewPool;
+  readonly #node: string | undefined;
   readonly #context: WhereContext;
   readonly #router: ViewRouter;
   readonly #bare: ChannelView;
   readonly #held = new Map<string, Held>();
 
-  constructor(table: LiveTable, pool: ViewPool) {
+  /** `node` names the node whose own table this is, since its positions mean nothing elsewhere. */
+  constructor(table: LiveTable, pool: ViewPool, node?: string) {
+    this.#node = node;
     this.#table = table;
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
     this.#router = new ViewRouter(this.#context);
-    this.#bare = new ChannelView(table.channel.name, table.rows);
+    this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, this.#node), table.rows, table.channel.name);
   }
 
   /** Views besides the bare channel. */
@@ -72,12 +75,13 @@ export class ViewSet {
   }
 
   idOf(query: Query, policy: Where | undefined): string {
-    return viewIdOf(this.#table.channel, query, policy);
+    return viewIdOf(this.#table.channel, query, policy, this.#node);
   }
 
   release(view: View, nowMs: number): void {
     const held = this.#held.get(view.id);
-    if (held !== undefined && --held.users === 0) held.idleSinceMs = nowMs;
+    // One of a channel of this name that was declared otherwise before is none of ours.
+    if (held?.view === view && --held.users === 0) held.idleSinceMs = nowMs;
   }
 
   /** Lets go of views that nobody has used for the linger time. */
@@ -90,6 +94,18 @@ export class ViewSet {
       this.#pool.views--;
       this.#pool.entries -= view.entries;
     }
+  }
+
+  /** The channel is gone: lets go of all views at once, used or not, and returns them. */
+  end(): readonly View[] {
+    const views = [this.#bare, ...Array.from(this.#held.values(), ({ view }) => view)];
+    for (const view of views) {
+      this.#pool.dirty.delete(view);
+      this.#pool.entries -= view.entries;
+    }
+    this.#pool.views -= this.#held.size;
+    this.#held.clear();
+    return views;
   }
 
   /** Hands the channel's changes on to the views that they can matter to. */

@@ -9,17 +9,11 @@ import type { Query } from "../protocol/query.ts";
 import type { Predicate } from "../protocol/where.ts";
 import type { Ranked, RankOrder } from "../protocol/order.ts";
 import { ChangeOrderedRows, type Changes, type RowNode } from "./change-ordered-rows.ts";
-import type { RowChange } from "./live-table.ts";
+import type { Moment, RowChange } from "./live-table.ts";
 
 // sorted-btree is CommonJS: Node's default import is its exports, the class a property of them.
 const BTree = sortedBTree.default;
 type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
-
-/** What a view needs of the commit that changes it. */
-export interface Moment {
-  readonly seq: number;
-  readonly timeMs: number;
-}
 
 export interface View {
   /** The bare channel's name, or a hash of query, policy and declaration. */
@@ -55,8 +49,8 @@ export class ChannelView implements View {
   readonly rows: ChangeOrderedRows;
   readonly entries = 0;
 
-  constructor(channel: string, rows: ChangeOrderedRows) {
-    this.id = channel;
+  constructor(id: string, rows: ChangeOrderedRows, channel: string) {
+    this.id = id;
     this.channel = channel;
     this.query = { channel };
     this.rows = rows;

@@ -1,10 +1,10 @@
 /** Copies tables as of one snapshot: the first load, and every reload. Runs inside a transaction. */
+import type { ChannelBounds } from "../../log/channel.ts";
 import type { ChannelChange, KeyedRow } from "../../log/log.ts";
-import type { Row } from "../../protocol/row.ts";
-import type { ChannelBounds } from "../../table/limits.ts";
+
 import type { PostgresLimits } from "./limits.ts";
 import { asText, literal, type SqlQueries } from "./sql.ts";
-import { copyStatement, countStatement, keyText } from "./statements.ts";
+import { copyStatement, countStatement, keyedRow } from "./statements.ts";
 import { qualified, type Table } from "./tables.ts";
 
 export interface CopiedTable {
@@ -25,8 +25,7 @@ export async function copyTable(session: SqlQueries, table: Table, bounds: Chann
       const text = asText(json);
       bytes += text.length;
       if (bytes > bounds.bytesMax) break;
-      const row = JSON.parse(text) as Row;
-      upserts.push({ key: keyText(row, table), row });
+      upserts.push(keyedRow(text, table));
     }
     if (chunk.length < limits.copyChunkRows || bytes > bounds.bytesMax) break;
   }

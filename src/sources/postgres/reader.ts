@@ -6,8 +6,9 @@
  * A commit holds everything that became visible between two reads, rows as of the later one. A
  * transaction is never split, and the last writer of a row wins by construction.
  */
+import type { ChannelBounds } from "../../log/channel.ts";
 import type { ChannelChange, KeyedRow } from "../../log/log.ts";
-import type { ChannelBounds } from "../../table/limits.ts";
+
 import type { SourceContext } from "../source.ts";
 import { copyTable } from "./copy.ts";
 import { install, release } from "./install.ts";
@@ -15,7 +16,7 @@ import type { Lease } from "./lease.ts";
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import {
-  DEALLOCATE_STATEMENT, FORMER_STATEMENT, headerStatement, keyText, parsePosition, parseRead, prepareStatement, readStatement, shapesStatement,
+  DEALLOCATE_STATEMENT, FORMER_STATEMENT, headerStatement, parsePosition, parseRead, prepareStatement, readStatement, shapesStatement,
   type Position, type ReadChange, type ReadHeader,
 } from "./statements.ts";
 import { findTables, type Table } from "./tables.ts";
@@ -44,6 +45,9 @@ const FORMAT_SETTINGS = [
   "SET bytea_output = 'hex'", "SET extra_float_digits = 1",
 ];
 
+/** With nothing else to append, that everything has been read is said this often. */
+const AS_OF_STEP_MS = 1_000;
+
 /** Reads touch few rows, by index; the planner has no statistics of an outbox to know that. */
 const READER_SETTINGS = [
   "SET default_transaction_read_only = off", "SET default_transaction_isolation = 'read committed'",
@@ -62,6 +66,8 @@ export class Reader {
   #standing: Standing | undefined;
   /** Where the last commit left the tables: the standing moves on with reads that find nothing. */
   #appended: Position | undefined;
+  /** Up to when everything is in the log. */
+  #asOfMs = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
@@ -110,13 +116,13 @@ export class Reader {
     const tables = [...this.#tables.values()];
     await lease.begin(session);
     const before = parsePosition((await this.#header(session)).snapshot);
+    const asOfMs = context.clock.now();
     await session.transaction("snapshot", async (queries) => {
       const header = await this.#header(queries);
       const position = parsePosition(header.snapshot);
       const changes = await this.#copy(queries, tables);
       const shapes = await this.#readShapes(queries);
-      await context.append({ changes, position: position.text });
-      this.#appended = position;
+      await this.#append({ changes, position, asOfMs });
       this.#shapes = shapes;
       this.#standing = { position, startedAt: header.startedAt, uncaptured: intersection(before.inProgress, position.inProgress) };
     });
@@ -150,19 +156,17 @@ export class Reader {
     } else if (changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
       await this.#readWithReloads(session, standing);
     } else {
-      if (changes.length > 0 || isMarked) {
-        await context.append({ changes: this.#changesOf(changes), position: position.text });
-        this.#appended = position;
-      }
+      const isFresher = Math.abs(beganMs - this.#asOfMs) >= AS_OF_STEP_MS;
+      if (changes.length > 0 || isMarked || isFresher) await this.#append({ changes: this.#changesOf(changes), position, asOfMs: beganMs });
       this.#standing = { ...standing, position };
     }
-    context.setAsOf(beganMs);
     return changes.length + (isMarked ? 1 : 0);
   }
 
   /** Reads again in a transaction, so that tables that must be copied are as of the same moment as the rest. */
   async #readWithReloads(session: SqlSession, standing: Standing): Promise<void> {
     const { context, limits } = this.#options;
+    const asOfMs = context.clock.now();
     await session.transaction("snapshot", async (queries) => {
       const { header, changes } = parseRead(await queries.query(readStatement(standing.position)), this.#tables);
       const isCut = changes.length > limits.commitRowsMax;
@@ -171,11 +175,16 @@ export class Reader {
       const rest = this.#changesOf(changes.filter(({ table }) => !reload.has(table)));
       const position = parsePosition(header.snapshot);
       const copies = await this.#copy(queries, [...reload]);
-      await context.append({ changes: [...rest, ...copies], position: position.text });
-      this.#appended = position;
+      await this.#append({ changes: [...rest, ...copies], position, asOfMs });
       this.#standing = { ...standing, position };
       context.logger.info({ tables: [...reload].map(({ channel }) => channel), cut: isCut }, "tables reloaded");
     });
+  }
+
+  async #append({ changes, position, asOfMs }: { readonly changes: readonly ChannelChange[]; readonly position: Position; readonly asOfMs: number }): Promise<void> {
+    await this.#options.context.append({ changes, position: position.text, asOfMs });
+    this.#appended = position;
+    this.#asOfMs = asOfMs;
   }
 
   /** With more changes than one commit takes, every table among them is copied. */
@@ -215,9 +224,8 @@ export class Reader {
       if (gathered === undefined) byTable.set(table, (gathered = { upserts: new Map(), removes: new Set(), delta: 0 }));
       gathered.delta += delta;
       // A row found under a key that is spelled otherwise now: the old spelling leaves.
-      const present = row === undefined ? undefined : { key: keyText(row, table), row };
-      if (present !== undefined) gathered.upserts.set(present.key, present);
-      if (key !== undefined && key !== present?.key) gathered.removes.add(key);
+      if (row !== undefined) gathered.upserts.set(row.key, row);
+      if (key !== undefined && key !== row?.key) gathered.removes.add(key);
     }
     return [...byTable].map(([table, { upserts, removes, delta }]) => {
       const total = Math.max(0, (this.#totals.get(table.oid) ?? 0) + delta);
@@ -251,7 +259,8 @@ export class Reader {
         kept.push(table);
         continue;
       }
-      context.setStatus({ status: "stale", reason: now === undefined ? "its table is gone or can't be read any more" : "its table was altered; restart Tidemark to read its new shape" }, [table.channel]);
+      const reason = now === undefined ? "its table is gone or can't be read any more" : "its table was altered; restart Tidemark to read its new shape";
+      await context.append({ changes: [], status: [{ channels: [table.channel], status: { status: "stale", reason } }] });
       await release(session, table.oid, limits.lockTimeoutMs).catch((error: unknown) => context.logger.warn({ table: table.channel, err: error }, "triggers could not be removed"));
     }
     this.#tables = new Map(kept.map((table) => [table.oid, table]));

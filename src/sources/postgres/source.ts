@@ -5,8 +5,8 @@
  */
 import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
-import { declareChannel, type ChannelDeclaration } from "../../table/channel.ts";
-import type { ChannelBounds } from "../../table/limits.ts";
+import { declareChannel, type ChannelBounds, type ChannelDeclaration } from "../../log/channel.ts";
+import type { SourceStatus } from "../../log/log.ts";
 import type { Source, SourceContext } from "../source.ts";
 import { BELL, install, type InstallReport } from "./install.ts";
 import { Lease } from "./lease.ts";
@@ -48,6 +48,8 @@ export class PostgresSource implements Source {
   #lease: Lease | undefined;
   #session: SqlSession | undefined;
   #isStopped = false;
+  /** The status that was said last. */
+  #said = "";
   /** A transaction that notifies can't be prepared for two-phase commit: where that is in use, nobody rings. */
   #mayRing = false;
   #wake: () => void = () => {};
@@ -82,7 +84,7 @@ export class PostgresSource implements Source {
       }
       const report = await install(session, tables, this.#limits.lockTimeoutMs);
       const channels = tables.map((table) => declarationOf(table, this.#options.bounds));
-      for (const declaration of channels) context.declare(declaration);
+      await context.append({ changes: [], declares: channels });
       for (const { table, reason } of refused) context.refuse({ table, reason });
       this.#lease = new Lease({ readerId: context.random.id(16), leaseSeconds: this.#limits.leaseSeconds });
       this.#reader = new Reader({
@@ -134,7 +136,7 @@ export class PostgresSource implements Source {
     await reader.read(session);
     const [settings] = await session.query("SELECT current_setting('max_prepared_transactions')::int AS two_phase");
     this.#mayRing = settings?.["two_phase"] === 0;
-    this.#need(this.#context).setStatus({ status: "live" }, reader.channels);
+    await this.#say({ status: "live" });
   }
 
   async #run(): Promise<void> {
@@ -145,6 +147,7 @@ export class PostgresSource implements Source {
         attempt = 0;
         await this.#readUntilLost(session);
       } catch (error) {
+        if (error instanceof TidemarkError && error.code === "SUPERSEDED") return this.#standDown(error);
         this.#stale(this.#explain(error));
         this.#dropSession();
         if (this.#isStopped) return;
@@ -153,10 +156,16 @@ export class PostgresSource implements Source {
     }
   }
 
+  /** Another process reads this database for the same log: it speaks, and this one is silent. */
+  #standDown(error: TidemarkError): void {
+    this.#context?.logger.error({ err: error }, "another reader speaks for this source; this one has stopped");
+    this.#dropSession();
+  }
+
   async #reconnect(): Promise<SqlSession> {
     const session = await this.#options.database.connect();
     try {
-      this.#need(this.#context).setStatus({ status: "catching_up", reason: "connected again, reading what was missed" }, this.#need(this.#reader).channels);
+      await this.#say({ status: "catching_up", reason: "connected again, reading what was missed" });
       await this.#attach(session);
       return session;
     } catch (error) {
@@ -238,7 +247,20 @@ export class PostgresSource implements Source {
   }
 
   #stale(reason: string): void {
-    if (!this.#isStopped) this.#need(this.#context).setStatus({ status: "stale", reason }, this.#need(this.#reader).channels);
+    // Behind the rows that were appended before, in the order of the log; a log that takes nothing has nothing newer to show either.
+    if (!this.#isStopped) this.#say({ status: "stale", reason }).catch((error: unknown) => this.#context?.logger.warn({ err: error }, "status could not be appended"));
+  }
+
+  /** Of all channels that are read. Saying the same twice is no news. */
+  async #say(status: SourceStatus): Promise<void> {
+    const { channels } = this.#need(this.#reader);
+    const text = JSON.stringify([status, channels]);
+    if (this.#said === text) return;
+    this.#said = text;
+    await this.#need(this.#context).append({ changes: [], status: [{ channels, status }] }).catch((error: unknown) => {
+      this.#said = "";
+      throw error;
+    });
   }
 
   #dropSession(): void {

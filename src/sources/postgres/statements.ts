@@ -1,5 +1,6 @@
 /** The SQL that reads: one prepared statement that answers "what changed since my position", and the copy. */
 import { assert } from "../../std/assert.ts";
+import type { KeyedRow } from "../../log/log.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import { asText, ident, literal, type SqlRow } from "./sql.ts";
 import { qualified, type Table, type TableColumn } from "./tables.ts";
@@ -35,7 +36,7 @@ export interface ReadChange {
   /** Rows gained or lost in the table. */
   readonly delta: number;
   /** The row as of the read, or undefined when there is none. */
-  readonly row: Row | undefined;
+  readonly row: KeyedRow | undefined;
 }
 
 /** Stands for no table: a transaction that somebody waits for. */
@@ -107,7 +108,7 @@ export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, T
       table,
       key: key === null ? undefined : keyText(JSON.parse(asText(key)) as Row, table),
       delta: Number(delta),
-      row: row === null ? undefined : (JSON.parse(asText(row)) as Row),
+      row: row === null ? undefined : keyedRow(asText(row), table),
     });
   }
   assert(header !== undefined, "a read has a header");
@@ -157,7 +158,13 @@ export function covers({ xmax, inProgress }: Position): (xid: string) => boolean
   return (xid) => BigInt(xid) < end && !open.has(xid);
 }
 
-export function keyText(row: Row, table: Table): string {
+/** A row from its text, which is kept where it is what would be made of it again. */
+export function keyedRow(text: string, table: Table): KeyedRow {
+  const row = JSON.parse(text) as Row;
+  return { key: keyText(row, table), row, ...(table.isTextExact && { json: text }) };
+}
+
+function keyText(row: Row, table: Table): string {
   const key = keyOf(row, table.key.map(({ name }) => name));
   assert(key !== undefined, `a row of ${table.channel} has its key`);
   return key;

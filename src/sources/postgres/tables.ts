@@ -26,6 +26,8 @@ export interface Table {
   readonly key: readonly TableColumn[];
   readonly isPartitioned: boolean;
   readonly isOwned: boolean;
+  /** The text that Postgres makes of a row is the very text that `JSON.stringify` makes of what it says. */
+  readonly isTextExact: boolean;
 }
 
 export interface Refused {
@@ -158,8 +160,12 @@ function examine(row: SqlRow): Table | Refused {
     key,
     isPartitioned: row["kind"] === "p",
     isOwned: row["is_owned"] === "true",
+    isTextExact: columns.every(({ name: column, type }) => EXACT_TYPES.has(type) && !/^\d/.test(column)),
   };
 }
+
+/** Floats are spelled otherwise, JSON keeps its spaces; names that are numbers come first in an object. */
+const EXACT_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>(["boolean", "integer", "bigint", "numeric", "text", "timestamp", "date"]);
 
 /** Types whose JSON form keeps the value whole, and how they compare. */
 const PLAIN: Readonly<Record<string, ColumnType>> = {

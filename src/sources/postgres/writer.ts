@@ -7,7 +7,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import { MutationError, errorOf, failureOf } from "../../protocol/mutation-error.ts";
 import type { MutationFailure } from "../../protocol/messages/mutation-result.ts";
 import type { JsonValue, Row } from "../../protocol/row.ts";
-import type { Guard, SqlTransaction, WriteCall, WriteOutcome, Writer } from "../writer.ts";
+import type { Guard, SqlTransaction, Standing, WriteCall, WriteOutcome, Writer } from "../writer.ts";
 import { asText, type SqlWrites } from "./sql.ts";
 import { covers, lockStatement, parsePosition, writesSinceStatement } from "./statements.ts";
 import type { Table } from "./tables.ts";
@@ -62,8 +62,8 @@ export class PostgresWriter implements Writer {
     }
   }
 
-  covers(position: string): (write: string) => boolean {
-    return covers(parsePosition(position));
+  covers({ position }: Standing): (write: string) => boolean {
+    return position === undefined ? () => false : covers(parsePosition(position));
   }
 
   isWrite(text: string): boolean {
@@ -88,7 +88,7 @@ export class PostgresWriter implements Writer {
       .catch(unknown);
     if (begun.rowCount === 0) return outcomeOf(await recorded(transaction, id), fingerprint);
     if (guard !== undefined) await this.#check(transaction, guard);
-    const value = await run(transaction);
+    const value = await run({ tx: transaction });
     const { rows } = await transaction.query<{ write: unknown }>(
       "UPDATE tidemark.mutation SET value = $2 WHERE id = $1 RETURNING tidemark.position() AS write",
       [id, value === undefined ? null : JSON.stringify(value)],

@@ -1,0 +1,170 @@
+/** What may go wrong in a run, when it does, and how it is undone. Faults of single frames are the network's. */
+import type { Random } from "../src/std/random.ts";
+import type { SimClient } from "./clients.ts";
+import type { SimDatabase } from "./database.ts";
+import type { Fault, FaultCounts } from "./faults.ts";
+import type { SimNode } from "./node.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SharedLog } from "./shared-log.ts";
+import type { Warehouse } from "./warehouse.ts";
+import { pick, SYMBOLS, type Rights } from "./workload.ts";
+
+/** What trouble strikes. */
+export interface TroubledWorld {
+  readonly scheduler: Scheduler;
+  readonly faults: FaultCounts;
+  readonly isTrouble: boolean;
+  readonly log: SharedLog;
+  readonly database: SimDatabase;
+  readonly warehouse: Warehouse;
+  readonly rights: Rights;
+  readonly nodes: readonly SimNode[];
+  readonly clients: readonly SimClient[];
+  fork(name: string): Random;
+  startNode(index: number): void;
+  /** Says again what a history begins with. */
+  begin(): void;
+  readWholeDatabase(): void;
+}
+
+export class Troubles {
+  readonly #world: TroubledWorld;
+  readonly #lookUps: Random;
+
+  constructor(world: TroubledWorld) {
+    this.#world = world;
+    this.#lookUps = world.fork("look-ups");
+  }
+
+  begin(): void {
+    const random = this.#world.fork("trouble");
+    const next = (): void => {
+      if (!this.#world.isTrouble) return;
+      this.#strike(random);
+      this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * 300, next);
+    };
+    this.#world.scheduler.at(500, next);
+  }
+
+  /** Rights that are taken back just then are not what was looked up. */
+  lookedUp(user: string, lookUpMs: number): void {
+    const { scheduler, faults, isTrouble, clients } = this.#world;
+    const client = clients.find(({ name }) => name === user);
+    if (client === undefined || !isTrouble || this.#lookUps.next() > 0.2 || !faults.happens("rights revoked while looked up")) return;
+    scheduler.at(scheduler.nowMs + lookUpMs * this.#lookUps.next(), () => this.#revokeFrom(this.#lookUps, client));
+  }
+
+  #strike(random: Random): void {
+    if (random.next() < 0.12) this.#strikeNode(random);
+    else this.#strikeClient(random, pick(random, this.#world.clients));
+  }
+
+  #strikeNode(random: Random): void {
+    const index = Math.floor(random.next() * this.#world.nodes.length);
+    const node = this.#world.nodes[index] as SimNode;
+    const happens = (fault: Fault): boolean => this.#world.faults.happens(fault);
+    const choice = random.next();
+    if (choice < 0.3 && happens("node killed and restarted")) this.#restart(index, random.next() * 800);
+    else if (choice < 0.34 && happens("log lost")) {
+      this.#world.log.loseAll();
+      this.#world.begin();
+      this.#world.nodes.forEach((_node, each) => this.#restart(each, random.next() * 500));
+    } else if (choice < 0.4 && happens("tail lost")) {
+      this.#world.log.loseTail(1 + Math.floor(random.next() * 30));
+      // What was lost is not said again by itself: the reader of the database looks at everything.
+      this.#world.readWholeDatabase();
+    } else if (choice < 0.5 && happens("node paused")) node.clock.pause(random.next() * 2_000);
+    else if (choice < 0.6 && happens("node's clock set wrong")) node.clock.jump((random.next() - 0.5) * 20_000);
+    else if (choice < 0.75 && happens("source gone and back")) this.#loseSource(random.next() * 3_000);
+    else if (choice < 0.85) this.#revoke(random);
+    else if (choice < 0.95) {
+      this.#world.database.isReachable = false;
+      this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * 2_000, () => { this.#world.database.isReachable = true; });
+    }
+  }
+
+  #strikeClient(random: Random, client: SimClient): void {
+    const happens = (fault: Fault): boolean => this.#world.faults.happens(fault);
+    const { current } = client.network;
+    const later = (maxMs: number, undo: () => void): void => void this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * maxMs, undo);
+    switch (Math.floor(random.next() * 13)) {
+      case 0:
+        if (current !== undefined && happens("cut while open")) current.cut();
+        return;
+      case 1:
+        if (current !== undefined && happens("half-open connection")) current.isHalfOpen = true;
+        return;
+      case 2:
+        if (current !== undefined && happens("proxy keeps frames back")) current.keepBack(random.next() * 3_000);
+        return;
+      case 3:
+        if (!happens("slow client")) return;
+        client.reading.frameMs = random.next() * 200;
+        return later(4_000, () => { client.reading.frameMs = 0; });
+      case 4:
+        if (!happens("stalled client")) return;
+        client.reading.isStalled = true;
+        return later(4_000, () => unstall(client));
+      case 5:
+        if (happens("client's clock jumps forward")) client.clock.jump(random.next() * 3_600_000);
+        return;
+      case 6:
+        if (happens("client's clock jumps back")) client.clock.jump(-random.next() * 3_600_000);
+        return;
+      case 7:
+        if (happens("client asleep")) client.clock.pause(random.next() * 6_000);
+        return;
+      case 8:
+        if (client.pacing === undefined || !happens("tab hidden")) return;
+        client.pacing.setHidden(true);
+        return later(6_000, () => client.pacing?.setHidden(false));
+      case 9:
+        if (happens("view dropped and made again")) client.change();
+        return;
+      case 10:
+        if (happens("network back")) client.client.online();
+        return;
+      case 11:
+        // Nobody is told: what it may see is looked up when it is back.
+        if (happens("rights changed while away")) client.cutOffAndChangeRights(() => this.#changeRights(random, client));
+        return;
+      default:
+        client.network.refusesUpgrades = !client.network.refusesUpgrades;
+    }
+  }
+
+  #restart(index: number, downMs: number): void {
+    this.#world.nodes[index]?.kill();
+    this.#world.scheduler.at(this.#world.scheduler.nowMs + downMs, () => {
+      if (this.#world.nodes[index]?.isAlive !== true) this.#world.startNode(index);
+    });
+  }
+
+  #loseSource(forMs: number): void {
+    this.#world.warehouse.isReachable = false;
+    this.#world.scheduler.at(this.#world.scheduler.nowMs + forMs, () => { this.#world.warehouse.isReachable = true; });
+  }
+
+  #revoke(random: Random): void {
+    const client = pick(random, this.#world.clients);
+    if (this.#world.faults.happens("rights revoked")) this.#revokeFrom(random, client);
+  }
+
+  #revokeFrom(random: Random, client: SimClient): void {
+    const before = this.#world.rights.identityOf(client.name);
+    this.#changeRights(random, client);
+    for (const node of this.#world.nodes) if (node.isAlive) node.engine.gateway.invalidate(before);
+  }
+
+  #changeRights(random: Random, client: SimClient): void {
+    this.#world.rights.set(client.name, random.next() < 0.3 ? undefined : pick(random, SYMBOLS), this.#world.scheduler.nowMs);
+  }
+
+  /** The faults have stopped: everyone comes to the head of the log, and everything is right there. */
+}
+
+/** The client reads again. */
+export function unstall(client: SimClient): void {
+  client.reading.isStalled = false;
+  client.network.current?.resume();
+}

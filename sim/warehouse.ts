@@ -1,0 +1,141 @@
+/**
+ * A source of the simulation: a warehouse that changes by itself, and the reader that a node runs when it
+ * believes that it leads. It starts after the position that the log knows, and stands down when another
+ * has spoken. What is in stock at each version is kept, to hold the log's rows against.
+ */
+import { TidemarkError } from "../src/std/errors.ts";
+import type { Random } from "../src/std/random.ts";
+import { declareChannel, type ChannelDeclaration } from "../src/log/channel.ts";
+import type { ChannelChange, SourceStatus } from "../src/log/log.ts";
+import type { Row } from "../src/protocol/row.ts";
+import type { SourceContext } from "../src/sources/source.ts";
+import type { FaultCounts } from "./faults.ts";
+import type { ActorClock } from "./scheduler.ts";
+import { columns, rowsOf } from "./workload.ts";
+
+export const WAREHOUSE = "warehouse";
+export const STOCK = "stock";
+
+/** Declared with one bound or the other, so that it can be declared anew. */
+export function stockDeclaration(isLarge: boolean): ChannelDeclaration {
+  return declareChannel({ name: STOCK, key: ["id"], columns, bounds: { tombstonesMax: isLarge ? 20 : 15 } });
+}
+
+interface Version {
+  readonly rows: ReadonlyMap<string, Row>;
+  /** Keys that changed to it. */
+  readonly changed: readonly string[];
+}
+
+export class Warehouse {
+  readonly #random: Random;
+  readonly #versions: Version[] = [{ rows: new Map(), changed: [] }];
+  isReachable = true;
+  isLarge = true;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get version(): number {
+    return this.#versions.length - 1;
+  }
+
+  rowsAt(version: number): ReadonlyMap<string, Row> | undefined {
+    return this.#versions[version]?.rows;
+  }
+
+  change(): void {
+    const rows = new Map(this.rowsAt(this.version));
+    const changed = new Set<string>();
+    for (const { key, row } of rowsOf(this.#random, 1 + Math.floor(this.#random.next() * 4), 40)) {
+      rows.set(key, row);
+      changed.add(key);
+    }
+    if (this.#random.next() < 0.4) {
+      const key = `k${Math.floor(this.#random.next() * 40)}`;
+      rows.delete(key);
+      changed.add(key);
+    }
+    this.#versions.push({ rows, changed: [...changed] });
+  }
+
+  /** What changed after a version; everything where there is none. */
+  changesAfter(version: number | undefined): ChannelChange {
+    const { rows } = this.#versions[this.version] as Version;
+    if (version === undefined) return { channel: STOCK, upserts: Array.from(rows, ([key, row]) => ({ key, row })), removes: [], reload: true };
+    const keys = [...new Set(this.#versions.slice(version + 1).flatMap(({ changed }) => changed))];
+    return { channel: STOCK, upserts: keys.flatMap((key) => (rows.has(key) ? [{ key, row: rows.get(key) as Row }] : [])), removes: keys.filter((key) => !rows.has(key)) };
+  }
+}
+
+export interface WarehouseReaderOptions {
+  readonly warehouse: Warehouse;
+  readonly clock: ActorClock;
+  readonly random: Random;
+  readonly faults: FaultCounts;
+  readonly context: SourceContext;
+  /** Unix milliseconds as the warehouse counts them. */
+  readonly nowMs: () => number;
+}
+
+export class WarehouseReader {
+  readonly #options: WarehouseReaderOptions;
+  #isStale = true;
+  #isDeclared = false;
+  isLeading = true;
+
+  constructor(options: WarehouseReaderOptions) {
+    this.#options = options;
+    void this.#step();
+  }
+
+  /** Declares the channel anew, otherwise than before, with the next step. */
+  declareAnew(): void {
+    this.#isDeclared = false;
+    this.#options.warehouse.isLarge = !this.#options.warehouse.isLarge;
+  }
+
+  stop(): void {
+    this.isLeading = false;
+  }
+
+  async #step(): Promise<void> {
+    if (!this.isLeading) return;
+    const { clock, random, faults } = this.#options;
+    try {
+      await this.#append();
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      if (error.code === "SUPERSEDED") faults.happens("a second leader is refused");
+      this.isLeading = false;
+      return;
+    }
+    clock.after(8 + random.next() * 60, () => void this.#step());
+  }
+
+  async #append(): Promise<void> {
+    const { warehouse, context, nowMs } = this.#options;
+    const { position } = context;
+    if (!warehouse.isReachable) {
+      if (this.#isStale) return;
+      this.#isStale = true;
+      await context.append({ changes: [], status: [{ status: { status: "stale", reason: "the warehouse does not answer" } }] });
+      return;
+    }
+    const status: SourceStatus = { status: "live" };
+    const isNew = !this.#isDeclared;
+    // Read before it is waited for anything, so that all of it is as of one moment.
+    const change = warehouse.changesAfter(isNew || position === undefined ? undefined : Number(position));
+    const version = String(warehouse.version);
+    const asOfMs = nowMs();
+    this.#isDeclared = true;
+    this.#isStale = false;
+    // On its way to the log, in which another leader may be faster.
+    await new Promise<void>((resolve) => this.#options.clock.after(this.#options.random.next() * 25, resolve));
+    await context.append({
+      changes: [change], position: version, asOfMs, status: [{ status }],
+      ...(isNew && { declares: [stockDeclaration(warehouse.isLarge)] }),
+    });
+  }
+}

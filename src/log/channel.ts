@@ -1,0 +1,68 @@
+/** What a channel is declared to be: by a program for its own, by a source for those that it found. Carried by the log. */
+import { TidemarkError } from "../std/errors.ts";
+import type { Column } from "../protocol/column.ts";
+import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
+
+/** What a channel may hold. Over a bound, the rows that changed longest ago are evicted. Bytes are those of the rows' JSON, in UTF-16 units. */
+export interface ChannelBounds {
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+  /** Age since a row's last change, by commit time. Infinity keeps rows for ever. */
+  readonly ageMsMax: number;
+  /** Keys remembered after they left. Over it, the floor rises and older cursors get a snapshot. */
+  readonly tombstonesMax: number;
+}
+
+export const CHANNEL_BOUNDS: ChannelBounds = {
+  rowsMax: 100_000,
+  bytesMax: 256 * 1024 * 1024,
+  ageMsMax: Number.POSITIVE_INFINITY,
+  tombstonesMax: 100_000,
+};
+
+export interface ChannelDeclaration {
+  readonly name: string;
+  /** Columns whose values identify a row. */
+  readonly key: readonly string[];
+  /** Empty when undeclared: then any column may be queried, and values compare by their JSON kind. */
+  readonly columns: readonly Column[];
+  readonly bounds: ChannelBounds;
+}
+
+/** @throws TidemarkError `BAD_OPTION` for names, keys and bounds that can't work */
+export function declareChannel(options: {
+  readonly name: string;
+  readonly key: readonly string[];
+  readonly columns?: readonly Column[];
+  readonly bounds?: Partial<ChannelBounds>;
+}): ChannelDeclaration {
+  const { name, key, columns = [] } = options;
+  const bounds = { ...CHANNEL_BOUNDS, ...options.bounds };
+  if (name.length === 0 || name.length > PROTOCOL_LIMITS.channelNameLengthMax) {
+    throw bad(name, `its name must have 1 to ${PROTOCOL_LIMITS.channelNameLengthMax} characters`);
+  }
+  if (key.length === 0) throw bad(name, "it needs at least one key column");
+  for (const column of key) {
+    if (columns.length > 0 && !columns.some((known) => known.name === column)) {
+      throw bad(name, `its key column "${column}" is not among its columns`);
+    }
+  }
+  for (const [bound, value] of Object.entries(bounds)) {
+    if (!(value >= 1)) throw bad(name, `${bound} must be at least 1`);
+  }
+  return { name, key, columns, bounds };
+}
+
+/** Declaring a channel again as it is changes nothing. */
+export function isSameDeclaration(left: ChannelDeclaration, right: ChannelDeclaration): boolean {
+  return textOf(left) === textOf(right);
+}
+
+function textOf({ name, key, columns, bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax } }: ChannelDeclaration): string {
+  // JSON has no Infinity, and null would do for any.
+  return JSON.stringify([name, key, columns.map((column) => [column.name, column.type]), [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String)]);
+}
+
+function bad(name: string, what: string): TidemarkError {
+  return new TidemarkError("BAD_OPTION", `Channel "${name}" can't be declared: ${what}.`);
+}

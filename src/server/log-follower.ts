@@ -1,0 +1,163 @@
+/**
+ * A node's reader of the log: it begins with a checkpoint or with nothing, says when the tables have
+ * caught up, and begins anew when the history that it reads has ended.
+ */
+import type { Cancel } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
+import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
+import type { Commit, Log, LogReader } from "../log/log.ts";
+import type { Checkpoint } from "../table/checkpoint.ts";
+import type { Replica } from "../table/replica.ts";
+
+/** The newest checkpoint of a history, if there is one. */
+export type FindCheckpoint = (epoch: string) => Checkpoint | undefined | Promise<Checkpoint | undefined>;
+
+export interface LogFollowerOptions {
+  readonly log: Log;
+  readonly replica: Replica;
+  readonly findCheckpoint?: FindCheckpoint | undefined;
+  /** The program's own channels: declared in each history that lacks them, before anybody is served from it. */
+  readonly declares?: readonly ChannelDeclaration[] | undefined;
+}
+
+interface Waiting {
+  readonly seq: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class LogFollower {
+  readonly #options: LogFollowerOptions;
+  readonly #arrivals = new Set<() => void>();
+  readonly #endings = new Set<() => void>();
+  readonly #waiting = new Set<Waiting>();
+  #reader: LogReader | undefined;
+  #stops: readonly Cancel[] = [];
+  #isStopped = false;
+  #beginning: Promise<void> | undefined;
+  #isReady = false;
+
+  constructor(options: LogFollowerOptions) {
+    this.#options = options;
+  }
+
+  /** The newest commit that has arrived here; that of the tables while there is no reader. */
+  get head(): number {
+    return this.#reader?.head ?? this.#options.replica.seq;
+  }
+
+  /** The tables hold what the log held when this node began, or began anew. */
+  get isReady(): boolean {
+    return this.#isReady;
+  }
+
+  /**
+   * Resolves when it is ready, and begins if it has not, or could not the last time.
+   * @throws what opening the log throws
+   */
+  async whenReady(): Promise<void> {
+    for (;;) {
+      const beginning = (this.#beginning ??= this.#begin());
+      try {
+        await beginning;
+        if (beginning === this.#beginning) return;
+      } catch (error) {
+        if (beginning !== this.#beginning) continue;
+        this.#beginning = undefined;
+        throw error;
+      }
+    }
+  }
+
+  /** Commits that are not applied yet, at most `countMax`. */
+  read(countMax: number): readonly Commit[] {
+    return this.#reader?.read(countMax) ?? [];
+  }
+
+  /** The tables have moved: what they hold need not be kept for this node. */
+  applied(): void {
+    const { seq } = this.#options.replica;
+    this.#reader?.ack(seq);
+    for (const waiting of this.#waiting) {
+      if (waiting.seq > seq) continue;
+      this.#waiting.delete(waiting);
+      waiting.resolve();
+    }
+  }
+
+  /** Resolves when the tables stand at `seq`. @throws TidemarkError `STOPPED` when they will not, in this history */
+  reached(seq: number): Promise<void> {
+    if (this.#options.replica.seq >= seq) return Promise.resolve();
+    return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));
+  }
+
+  /** Commits have arrived. */
+  onArrival(listener: () => void): void {
+    this.#arrivals.add(listener);
+  }
+
+  /** The history has ended; the tables are about to begin in another. */
+  onEnding(listener: () => void): void {
+    this.#endings.add(listener);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#isReady = false;
+    this.#letGo(new TidemarkError("STOPPED", "The node has been stopped."));
+  }
+
+  async #begin(): Promise<void> {
+    const { log, replica, findCheckpoint } = this.#options;
+    for (;;) {
+      const { epoch } = log;
+      const checkpoint = await findCheckpoint?.(epoch);
+      const reader = await log.open(checkpoint?.seq ?? 0);
+      if (this.#isStopped) return reader.close();
+      // Another history may have begun meanwhile.
+      if (reader.epoch !== epoch) {
+        reader.close();
+        continue;
+      }
+      replica.begin(epoch, checkpoint);
+      this.#reader = reader;
+      const arrived = (): void => {
+        for (const listener of this.#arrivals) listener();
+      };
+      this.#stops = [reader.onAppend(arrived), reader.onLost(() => this.#beginAnew())];
+      const { head } = reader;
+      if (head > replica.seq) arrived();
+      await this.reached(head);
+      const missing = this.#missing();
+      if (missing.length > 0) await this.reached(await log.append({ changes: [], declares: missing }));
+      this.#isReady = true;
+      return;
+    }
+  }
+
+  #missing(): readonly ChannelDeclaration[] {
+    const { replica, declares = [] } = this.#options;
+    return declares.filter((declaration) => {
+      const known = replica.table(declaration.name)?.channel;
+      return known === undefined || !isSameDeclaration(known, declaration);
+    });
+  }
+
+  #beginAnew(): void {
+    this.#isReady = false;
+    for (const listener of this.#endings) listener();
+    this.#letGo(new TidemarkError("STOPPED", "The history that was waited for has ended."));
+    this.#beginning = undefined;
+    // Where that fails, the next who wants to be served tries again.
+    this.whenReady().catch(() => {});
+  }
+
+  #letGo(error: TidemarkError): void {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    this.#reader?.close();
+    this.#reader = undefined;
+    for (const { reject } of this.#waiting) reject(error);
+    this.#waiting.clear();
+  }
+}

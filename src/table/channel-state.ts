@@ -1,0 +1,32 @@
+/**
+ * How far each channel can be trusted, as its source has said it in the log: status, since when, why,
+ * and per source the time up to which it is known to be complete. A function of the commits alone.
+ */
+import type { Commit, SourceStatus } from "../log/log.ts";
+
+export interface ChannelState {
+  readonly status: SourceStatus["status"];
+  readonly reason: string | undefined;
+  /** Of the commit since which it has this status. */
+  readonly sinceMs: number;
+  /** Who feeds it; undefined for the program itself. */
+  readonly source: string | undefined;
+}
+
+/** A program's own channel is live from the start; a source says when. */
+export function firstState(source: string | undefined, timeMs: number): ChannelState {
+  return { status: source === undefined ? "live" : "catching_up", reason: undefined, sinceMs: timeMs, source };
+}
+
+/** The same object when that is no news. */
+export function nextState(state: ChannelState, said: SourceStatus, timeMs: number): ChannelState {
+  const { status } = said;
+  const reason = "reason" in said ? said.reason : undefined;
+  if (state.status === status && state.reason === reason) return state;
+  return { ...state, status, reason, sinceMs: state.status === status ? state.sinceMs : timeMs };
+}
+
+/** What a commit says of one channel's status; the last word counts. */
+export function statusIn({ status = [], source }: Pick<Commit, "status" | "source">, channel: string, owner: string | undefined): SourceStatus | undefined {
+  return status.findLast(({ channels }) => (channels === undefined ? source === owner : channels.includes(channel)))?.status;
+}
