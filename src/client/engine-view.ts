@@ -92,8 +92,14 @@ export class EngineView {
     this.rows.begin(key, mode);
   }
 
+  /** Its channel may come yet, so it is asked for again. */
+  get isWithoutChannel(): boolean {
+    return this.#error?.code === "UNKNOWN_CHANNEL";
+  }
+
   /** The server does not answer: what is shown may not be shown any longer. */
   failed(error: ViewError): void {
+    if (this.isWithoutChannel && error.code === this.#error?.code) return;
     this.#error = error;
     this.forget();
   }

@@ -354,8 +354,9 @@ export class StreamEngine {
     if (this.#connection?.isPolling === true) return;
     if (!this.#isPageBusy) this.#connection?.send({ op: "CREDIT", turns: this.#credit.grant(this.#credit.left) });
     this.#writes?.beat();
-    const overdue = this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view);
-    if (overdue.length > 0) this.#subscribe(overdue);
+    const overdue = new Set(this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view));
+    for (const view of this.#views.values()) if (view.isWithoutChannel && !this.#requests.has(view)) overdue.add(view);
+    if (overdue.size > 0) this.#subscribe([...overdue]);
   }
 
   /** Tells the page everything that it has not been told, if it has shown the last of it. */
