@@ -1,7 +1,7 @@
 /** What a simulated client opens: WebSockets and HTTP requests to whichever node the balancer gives it. */
 import type { Fetch } from "../src/client/http-scheduler.ts";
 import type { WebSocketLike } from "../src/client/websocket-like.ts";
-import { HttpStreamTransport, type StreamFormat } from "../src/server/http-stream.ts";
+import { HttpStreamTransport, type StreamFormat } from "../src/server/http/http-stream.ts";
 import { TidemarkError } from "../src/std/errors.ts";
 import { failureOf, MutationError } from "../src/protocol/mutation-error.ts";
 import type { Random } from "../src/std/random.ts";

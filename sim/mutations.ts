@@ -17,7 +17,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "no turn without credit",
-    file: "src/server/turn-writer.ts",
+    file: "src/server/turn/turn-writer.ts",
     find: "if (session.credit === 0) {",
     replace: "if (session.credit === -1) {",
   },
@@ -36,7 +36,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "commits wait between the slices of a flush",
-    file: "src/server/turns.ts",
+    file: "src/server/turn/turns.ts",
     find: "      if (nowMs - startMs >= limits.sliceMs) {",
     replace: "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n        this.#options.follower.applied();",
   },
@@ -55,7 +55,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a result waits for the turn that holds the write",
-    file: "src/server/landings.ts",
+    file: "src/server/mutations/landings.ts",
     find: "    if (this.isCovered(landing)) {",
     replace: "    if (this.isCovered(landing) || landing.source !== \"\") {",
   },
@@ -67,19 +67,19 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a mutation runs once, however often it is asked for",
-    file: "src/server/mutation-runner.ts",
+    file: "src/server/mutations/mutation-runner.ts",
     find: "      id, fingerprint,",
     replace: "      id: `${id}${Math.random()}`, fingerprint,",
   },
   {
     rule: "a cursor of another view, policy or declaration is refused",
-    file: "src/server/seating.ts",
+    file: "src/server/session/seating.ts",
     find: "    if (cursor.view !== view.id) return",
     replace: "    if (cursor.view === \"\") return",
   },
   {
     rule: "rights that are revoked while they are looked up are not granted",
-    file: "src/server/session-tokens.ts",
+    file: "src/server/session/session-tokens.ts",
     find: "return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;",
     replace: "return mark === \"\" && moment < 0;",
   },

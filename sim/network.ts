@@ -4,8 +4,8 @@
  * can happen to a connection happens here.
  */
 import type { Random } from "../src/std/random.ts";
-import type { Frame } from "../src/server/frame.ts";
-import type { Session, Transport } from "../src/server/session.ts";
+import type { Frame } from "../src/server/turn/frame.ts";
+import type { Session, Transport } from "../src/server/turn/session.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { ActorClock, Scheduler } from "./scheduler.ts";
 import type { SimNode } from "./node.ts";

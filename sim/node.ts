@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
 import { Engine, type Observer } from "../src/server/engine.ts";
-import type { Identity } from "../src/server/session.ts";
+import type { Identity } from "../src/server/turn/session.ts";
 import type { Link } from "./network.ts";
 import { DATABASE, type SimDatabase } from "./database.ts";
 import type { FaultCounts } from "./faults.ts";

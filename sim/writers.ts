@@ -9,7 +9,7 @@ import type { Query } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import type { TypedChannel } from "../src/protocol/typed-channel.ts";
 import type { Random } from "../src/std/random.ts";
-import { mutation, mutationsByName } from "../src/server/mutation.ts";
+import { mutation, mutationsByName } from "../src/server/mutations/mutation.ts";
 import { REVIEWS, type SimDatabase } from "./database.ts";
 import { judge, type Shown } from "./judge.ts";
 import { epochNumber } from "./witness.ts";

@@ -1,11 +1,11 @@
 /** The door `tidemark`: declare channels, add sources, serve. */
 export { channel } from "./server/channel.ts";
 export type { ChannelDefinition, ChannelOptions, Channels, TransactionHandle } from "./server/channel.ts";
-export { mutation } from "./server/mutation.ts";
-export type { MemoryMutationOptions, MutationCall, MutationDefinition, MutationOptions, Mutations } from "./server/mutation.ts";
+export { mutation } from "./server/mutations/mutation.ts";
+export type { MemoryMutationOptions, MutationCall, MutationDefinition, MutationOptions, Mutations } from "./server/mutations/mutation.ts";
 export { createTidemark, Tidemark } from "./server/tidemark.ts";
 export type { ChannelHandle, ListenOptions, OpenTransaction, TidemarkOptions } from "./server/tidemark.ts";
-export type { Authenticate, ConnectionRequest, Policy } from "./server/access.ts";
+export type { Authenticate, ConnectionRequest, Policy } from "./server/session/access.ts";
 export type { ServerLimits } from "./server/limits.ts";
 export type { Interest, WatchedView } from "./sources/interest.ts";
 export type { Source, SourceContext, SourceDraft, SourceLogger } from "./sources/source.ts";

@@ -9,7 +9,7 @@ import type { Commit } from "../log/log.ts";
 import { compileOrder } from "../protocol/order.ts";
 import type { OrderBy } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
-import { Cut } from "../server/cut.ts";
+import { Cut } from "../server/turn/cut.ts";
 import { declareChannel } from "../log/channel.ts";
 import { whereContextOf } from "../table/channel.ts";
 import { Replica } from "../table/replica.ts";

@@ -16,18 +16,18 @@ import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source } from "../sources/source.ts";
 import type { ChannelWrites, Writer } from "../sources/writer.ts";
 import type { ViewLimits } from "../table/limits.ts";
-import { Access, type Authenticate, type Policy } from "./access.ts";
+import { Access, type Authenticate, type Policy } from "./session/access.ts";
 import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
 import { Engine } from "./engine.ts";
-import { createHttp, PATHS, type Paths } from "./http.ts";
+import { createHttp, PATHS, type Paths } from "./http/http.ts";
 import type { ServerLimits } from "./limits.ts";
-import { Metrics } from "./metrics.ts";
-import { mount } from "./mount.ts";
-import { MEMORY } from "./memory-writer.ts";
-import { mutationsByName, type Mutations } from "./mutation.ts";
-import { registerReadings, statsOf } from "./readings.ts";
-import type { Identity } from "./session.ts";
-import { WebSocketDoor } from "./websocket.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { mount } from "./http/mount.ts";
+import { MEMORY } from "./mutations/memory-writer.ts";
+import { mutationsByName, type Mutations } from "./mutations/mutation.ts";
+import { registerReadings, statsOf } from "./observe/readings.ts";
+import type { Identity } from "./turn/session.ts";
+import { WebSocketDoor } from "./http/websocket.ts";
 
 export interface TidemarkOptions<C extends Channels = Channels> {
   /** Channels that this program writes. Sources bring their own. */

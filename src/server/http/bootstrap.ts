@@ -1,0 +1,163 @@
+/**
+ * The HTTP side of a cursor: `GET /snapshot` gives channels' content with the position that a
+ * socket can continue from, or what changed since a position. Bodies are encoded once per
+ * `snapshotReuseMs`, however many ask; an older cut is as good, since the cursor brings the rest.
+ */
+import { createHash } from "node:crypto";
+import { TidemarkError } from "../../std/errors.ts";
+import type { Replica } from "../../table/replica.ts";
+import type { View } from "../../table/view.ts";
+import { policyFor, type Policy } from "../session/access.ts";
+import type { ChannelStates } from "../turn/channel-states.ts";
+import type { ServerLimits } from "../limits.ts";
+import type { Identity } from "../turn/session.ts";
+
+export interface BootstrapOptions {
+  readonly replica: Replica;
+  readonly states: ChannelStates;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly limits: ServerLimits;
+  readonly monotonic: () => number;
+  readonly onBuild: (buildMs: number) => void;
+}
+
+export interface BootstrapRequest {
+  readonly channels: readonly string[];
+  readonly identity: Identity;
+  /** Send only what changed after it, where that can be told. */
+  readonly sinceSeq: number | undefined;
+  /** A revision, or its `epoch:seq`, that the client holds: asks for what came after. */
+  readonly cursor: string | undefined;
+  /** The revision of a whole answer that the client has cached. */
+  readonly ifNoneMatch: string | undefined;
+}
+
+export type BootstrapAnswer =
+  | { readonly kind: "unchanged"; readonly revision: string }
+  | { readonly kind: "body"; readonly revision: string; readonly body: Buffer };
+
+interface Built {
+  readonly revision: string;
+  readonly body: Buffer;
+  readonly builtMs: number;
+  /** The views' newest changes in it. */
+  readonly lastSeqs: string;
+}
+
+/** Distinct (channels, since) bodies kept for reuse, and their bytes. Full: the oldest goes. */
+const BODIES_MAX = 64;
+const BODY_BYTES_MAX = 64 * 1024 * 1024;
+
+export class Bootstrap {
+  readonly #options: BootstrapOptions;
+  readonly #bodies = new Map<string, Built>();
+
+  constructor(options: BootstrapOptions) {
+    this.#options = options;
+  }
+
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, `FORBIDDEN`, and what acquiring a view throws */
+  answer(request: BootstrapRequest): BootstrapAnswer {
+    const { replica, monotonic, policies } = this.#options;
+    const views: View[] = [];
+    try {
+      for (const channel of request.channels) {
+        views.push(replica.acquire({ channel }, policyFor(policies.get(channel), request.identity, channel)));
+      }
+      // What the node counts by itself stands at no position of the log.
+      const isInLog = !views.some(({ channel }) => replica.isOwn(channel));
+      const cached = isInLog ? this.#positionOf(request.ifNoneMatch, views, true) : undefined;
+      if (cached !== undefined && views.every(({ rows }) => rows.lastSeq <= cached && cached >= rows.floor)) {
+        return { kind: "unchanged", revision: this.#revision(cached, views) };
+      }
+      const since = request.sinceSeq ?? this.#positionOf(request.cursor, views, false);
+      const { revision, body } = this.#body(views, isInLog && since !== undefined && since <= replica.seq ? since : undefined);
+      return { kind: "body", revision, body };
+    } finally {
+      for (const view of views) replica.release(view, monotonic());
+    }
+  }
+
+  sweep(): void {
+    const nowMs = this.#options.monotonic();
+    for (const [key, { builtMs }] of this.#bodies) {
+      if (nowMs - builtMs > this.#options.limits.snapshotReuseMs) this.#bodies.delete(key);
+    }
+  }
+
+  /** The position in a revision of these very views: another identity's, or another list's, says nothing. */
+  #positionOf(revision: string | undefined, views: readonly View[], needsViews: boolean): number | undefined {
+    const match = /^(?:W\/)?"?([^":]+):(\d{1,15})(?::(\w+))?"?$/.exec(revision ?? "");
+    if (match === null || match[1] !== this.#options.replica.epoch) return undefined;
+    const isOfOthers = match[3] === undefined ? needsViews : match[3] !== fingerprint(views);
+    const seq = Number(match[2]);
+    return !isOfOthers && seq <= this.#options.replica.seq ? seq : undefined;
+  }
+
+  /** `epoch:seq`, and which views it is a revision of. */
+  #revision(seq: number, views: readonly View[]): string {
+    return `${this.#options.replica.epoch}:${seq}:${fingerprint(views)}`;
+  }
+
+  #body(views: readonly View[], sinceSeq: number | undefined): Built {
+    const { limits, monotonic, replica, onBuild } = this.#options;
+    const key = JSON.stringify([replica.epoch, ...views.map(({ id, rows }) => [id, sinceSeq === undefined ? null : sinceSeq < rows.floor ? sinceSeq : rows.normalise(sinceSeq)])]);
+    const lastSeqs = views.map(({ rows }) => rows.lastSeq).join();
+    const startMs = monotonic();
+    const known = this.#bodies.get(key);
+    if (known !== undefined && (known.lastSeqs === lastSeqs || startMs - known.builtMs < limits.snapshotReuseMs)) return known;
+    const body = Buffer.from(this.#text(views, sinceSeq));
+    const built = { revision: this.#revision(replica.seq, views), body, builtMs: startMs, lastSeqs };
+    onBuild(monotonic() - startMs);
+    this.#bodies.delete(key);
+    this.#bodies.set(key, built);
+    let bytes = 0;
+    for (const kept of this.#bodies.values()) bytes += kept.body.length;
+    for (const [oldest, kept] of this.#bodies) {
+      if (this.#bodies.size <= BODIES_MAX && bytes <= BODY_BYTES_MAX) break;
+      this.#bodies.delete(oldest);
+      bytes -= kept.body.length;
+    }
+    return built;
+  }
+
+  #text(views: readonly View[], sinceSeq: number | undefined): string {
+    const { replica, limits } = this.#options;
+    const { epoch } = replica;
+    const head = {
+      revision: this.#revision(replica.seq, views),
+      epoch,
+      snapshot_seq: replica.seq,
+      resume_token_ttl_ms: limits.resumeTokenTtlMs,
+    };
+    const channels = views.map((view) => `${JSON.stringify(view.channel)}:${this.#channelText(view, sinceSeq)}`);
+    return `${JSON.stringify(head).slice(0, -1)},"channels":{${channels.join(",")}}}`;
+  }
+
+  #channelText(view: View, sinceSeq: number | undefined): string {
+    const declaration = this.#options.replica.table(view.channel)?.channel;
+    const { op: _op, type: _type, channel: _channel, rows, total, ...status } = this.#options.states.message(view.channel) ?? {};
+    // Who sees part of the rows is not told how many there are.
+    const size = view.id === view.channel ? { channel_rows: rows, total } : {};
+    const about = { view: view.id, key: declaration?.key, columns: declaration?.columns, ...status, ...size };
+    const changes = sinceSeq === undefined ? undefined : view.changesSince(sinceSeq);
+    const head = JSON.stringify({ mode: changes === undefined ? "snapshot" : "delta", ...about }).slice(0, -1);
+    if (changes === undefined) {
+      return `${head},"rows_at_seq":${view.rows.lastSeq},"rows":[${Array.from(view.rows.values(), ({ json }) => json).join(",")}]}`;
+    }
+    const remove = JSON.stringify(changes.removes.map(({ key }) => key));
+    return `${head},"patch":{"upsert":[${changes.upserts.map(({ json }) => json).join(",")}],"remove":${remove}}}`;
+  }
+}
+
+function fingerprint(views: readonly View[]): string {
+  return createHash("sha256").update(JSON.stringify(views.map(({ id }) => id))).digest("hex").slice(0, 12);
+}
+
+/** `a,b` as a list of names, empty names left out. @throws TidemarkError `BAD_MESSAGE` */
+export function parseChannels(text: string | undefined, channelsMax: number): readonly string[] {
+  const names = [...new Set((text ?? "").split(",").map((name) => name.trim()).filter((name) => name !== ""))];
+  if (names.length === 0) throw new TidemarkError("BAD_MESSAGE", "Name the channels: ?channels=a,b.");
+  if (names.length > channelsMax) throw new TidemarkError("BAD_MESSAGE", `At most ${channelsMax} channels per request.`);
+  return names;
+}

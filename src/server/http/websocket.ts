@@ -1,0 +1,107 @@
+/**
+ * The WebSocket transport: a thin shell over `ws`, which does the handshake and reads frames.
+ * Outgoing frames are written to the socket as they are, shared between clients, so a turn costs
+ * one write. Compression stays off: per client it would cost hundreds of kilobytes each.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Duplex } from "node:stream";
+import { WebSocketServer, type WebSocket } from "ws";
+import type { Clock } from "../../std/clock.ts";
+import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
+import type { ConnectionRequest } from "../session/access.ts";
+import type { Frame } from "../turn/frame.ts";
+import type { Gateway } from "../session/gateway.ts";
+import type { Transport } from "../turn/session.ts";
+
+/** Two small frames are copied into one buffer once for all clients; larger ones are written side by side. */
+const JOIN_BYTES_MAX = 64 * 1024;
+/** A client that does not answer a close is cut off after this time. */
+const CLOSE_GRACE_MS = 2_000;
+const NOTHING = Buffer.alloc(0);
+
+class WebSocketTransport implements Transport {
+  readonly #webSocket: WebSocket;
+  readonly #socket: Duplex;
+  readonly #clock: Clock;
+
+  constructor(webSocket: WebSocket, socket: Duplex, clock: Clock) {
+    this.#webSocket = webSocket;
+    this.#socket = socket;
+    this.#clock = clock;
+  }
+
+  get bufferedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(frames: readonly Frame[]): void {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    const [first, second] = frames;
+    if (first === undefined) return;
+    if (second === undefined) {
+      this.#socket.write(first.bytes);
+    } else if (frames.length === 2 && first.bytes.length < JOIN_BYTES_MAX) {
+      this.#socket.write(first.joinedWith(second));
+    } else {
+      this.#socket.cork();
+      for (const frame of frames) this.#socket.write(frame.bytes);
+      this.#socket.uncork();
+    }
+  }
+
+  onceFlushed(callback: () => void): void {
+    if (this.#socket.writable) this.#socket.write(NOTHING, () => callback());
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
+    this.#webSocket.close(code, reason);
+    const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.#webSocket.terminate());
+    this.#webSocket.once("close", cancel);
+  }
+}
+
+export class WebSocketDoor {
+  readonly #server = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    maxPayload: PROTOCOL_LIMITS.clientFrameBytesMax,
+    clientTracking: false,
+  });
+  readonly #gateway: Gateway;
+  readonly #clock: Clock;
+
+  constructor(gateway: Gateway, clock: Clock) {
+    this.#gateway = gateway;
+    this.#clock = clock;
+  }
+
+  /** Completes a handshake that has already been allowed. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    this.#server.handleUpgrade(request, socket, head, (webSocket) => {
+      const session = this.#gateway.connect(new WebSocketTransport(webSocket, socket, this.#clock), connectionRequest(request));
+      webSocket.on("message", (data, isBinary) => {
+        if (isBinary) webSocket.close(1003, "frames are text");
+        else this.#gateway.receive(session, String(data));
+      });
+      webSocket.on("close", (code) => this.#gateway.disconnected(session, code));
+      // The close event follows and says what there is to say.
+      webSocket.on("error", () => {});
+    });
+  }
+}
+
+export function connectionRequest(request: IncomingMessage): ConnectionRequest {
+  return { url: request.url ?? "/", headers: request.headers, remoteAddress: request.socket.remoteAddress };
+}
+
+/** Answers an upgrade with a plain HTTP error. */
+export function refuseUpgrade(socket: Duplex, status: string, message: string): void {
+  const body = `${message}\n`;
+  // Whoever was refused may have gone already.
+  socket.on("error", () => {});
+  socket.on("finish", () => socket.destroy());
+  socket.end(
+    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+}

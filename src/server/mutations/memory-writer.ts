@@ -1,0 +1,113 @@
+/**
+ * Writes to the program's own channels, each once: what a handler writes is gathered and appended as one
+ * commit when it returns. What ran is remembered for as long as the process lives, like the channels.
+ */
+import { TidemarkError } from "../../std/errors.ts";
+import { MutationError } from "../../protocol/mutation-error.ts";
+import type { ChannelWrites, Guard, Standing, WriteCall, WriteOutcome, Writer } from "../../sources/writer.ts";
+import type { Replica } from "../../table/replica.ts";
+
+export const MEMORY = "memory";
+
+/**
+ * Fills and appends one commit of the program's own channels. With `expect`, only if nothing was written to
+ * them since the position: `SUPERSEDED` otherwise.
+ */
+export type WriteChannels = (fill: (write: ChannelWrites) => void, expect?: { readonly position: string | undefined }) => Promise<number>;
+
+export interface MemoryWriterOptions {
+  readonly replica: Replica;
+  readonly writeChannels: WriteChannels;
+  /** Resolves when the tables hold all that was in the log when it was called. */
+  readonly caughtUp: () => Promise<void>;
+  /** Told of what a handler threw that is not a refusal. */
+  readonly onFailed: (id: string, error: unknown) => void;
+}
+
+/** Mutations that are remembered. Full: the oldest is forgotten, and run again if asked for again. */
+const REMEMBERED_MAX = 10_000;
+
+export class MemoryWriter implements Writer {
+  readonly #options: MemoryWriterOptions;
+  readonly #remembered = new Map<string, { readonly fingerprint: string; readonly outcome: Promise<WriteOutcome> }>();
+
+  constructor(options: MemoryWriterOptions) {
+    this.#options = options;
+  }
+
+  run(call: WriteCall): Promise<WriteOutcome> {
+    const { id, fingerprint } = call;
+    const known = this.#remembered.get(id);
+    if (known !== undefined) {
+      if (known.fingerprint === fingerprint) return known.outcome;
+      return Promise.resolve({ kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "This mutation_id was used for another write. Make a new one for each.") });
+    }
+    const outcome = this.#runOnce(call).catch((error: unknown) => {
+      // A failure that may pass is no outcome.
+      this.#remembered.delete(id);
+      throw error;
+    });
+    this.#remembered.set(id, { fingerprint, outcome });
+    const oldest = this.#remembered.keys().next().value;
+    if (this.#remembered.size > REMEMBERED_MAX && oldest !== undefined) this.#remembered.delete(oldest);
+    return outcome;
+  }
+
+  /** A write is named by where it stands in the log. */
+  covers({ epoch, seq }: Standing): (write: string) => boolean {
+    return (write) => {
+      const [ofEpoch, ofSeq] = write.split(":");
+      return ofEpoch === epoch && Number(ofSeq) <= seq;
+    };
+  }
+
+  isWrite(text: string): boolean {
+    return /^\w+:\d{1,15}$/.test(text);
+  }
+
+  async #runOnce({ id, guard, run }: WriteCall): Promise<WriteOutcome> {
+    const writes: ((write: ChannelWrites) => void)[] = [];
+    const write: ChannelWrites = {
+      upsert: (channel, rows) => void writes.push((target) => target.upsert(channel, rows)),
+      remove: (channel, keys) => void writes.push((target) => target.remove(channel, keys)),
+    };
+    let value: Awaited<ReturnType<typeof run>>;
+    try {
+      value = await run({ write });
+    } catch (cause) {
+      if (cause instanceof MutationError) return { kind: "rejected", error: cause };
+      return this.#failed(id, cause);
+    }
+    const { replica, writeChannels, caughtUp } = this.#options;
+    for (;;) {
+      if (guard !== undefined) await caughtUp();
+      const stale = guard && this.#staleBy(guard);
+      if (stale !== undefined) return stale;
+      const { epoch } = replica;
+      try {
+        const seq = await writeChannels((target) => {
+          for (const change of writes) change(target);
+        }, guard && { position: replica.positionOf(MEMORY) });
+        return { kind: "written", write: `${epoch}:${seq}`, value };
+      } catch (error) {
+        // Somebody wrote between the look and the append: look again.
+        if (error instanceof TidemarkError && error.code === "SUPERSEDED") continue;
+        if (!(error instanceof TidemarkError) || error.retryable) throw error;
+        return this.#failed(id, error);
+      }
+    }
+  }
+
+  #failed(id: string, cause: unknown): WriteOutcome {
+    this.#options.onFailed(id, cause);
+    return { kind: "rejected", error: new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause }) };
+  }
+
+  /** The tables hold everything that was written, so they alone tell who wrote the row last. */
+  #staleBy({ channel, key, isCurrent }: Guard): WriteOutcome | undefined {
+    const { replica } = this.#options;
+    const node = replica.table(channel)?.rows.get(key);
+    const lastWrite = node && `${replica.epoch}:${node.seq}`;
+    return isCurrent({ exists: node !== undefined, lastWrite, writesSince: [] }) ? undefined : { kind: "stale", row: node?.row };
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * What clients ask to be written: a session's mutations run one after another, in the order in which
+ * it sent them, and each result waits for the turn that holds its write. While the database can't be
+ * reached the desk tries on as long as the client stays, so that order is never lost to a failure.
+ */
+import type { Logger } from "pino";
+import { delay, type Cancel, type Clock } from "../../std/clock.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import type { Random } from "../../std/random.ts";
+import type { Mutate } from "../../protocol/messages/mutate.ts";
+import type { MutationFailure, MutationResult } from "../../protocol/messages/mutation-result.ts";
+import { failureOf } from "../../protocol/mutation-error.ts";
+import type { JsonValue } from "../../protocol/row.ts";
+import type { Writer } from "../../sources/writer.ts";
+import type { Replica } from "../../table/replica.ts";
+import { Frame } from "../turn/frame.ts";
+import type { Landing, Landings } from "./landings.ts";
+import type { ServerLimits } from "../limits.ts";
+import { OwnWrites, type MutationOutcome, type MutationRequest, type MutationRunner } from "./mutation-runner.ts";
+import type { Sender } from "../turn/sender.ts";
+import type { Identity, Session } from "../turn/session.ts";
+import type { Turns } from "../turn/turns.ts";
+
+export interface MutationDeskOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly replica: Replica;
+  readonly runner: MutationRunner;
+  readonly landings: Landings;
+  readonly writers: ReadonlyMap<string, Writer>;
+  readonly turns: Turns;
+  readonly limits: ServerLimits;
+  readonly sender: Sender;
+  readonly logger: Logger;
+  readonly onMutation: (outcome: "written" | "rejected", ms: number) => void;
+}
+
+const RETRY_BASE_MS = 100;
+const RETRY_CAP_MS = 5_000;
+/** How long a request over HTTP is held for its write to come through. */
+const LANDING_MS_MAX = 15_000;
+/** Tries of a mutation that came over HTTP, where the caller can ask again itself. */
+const HTTP_ATTEMPTS_MAX = 4;
+
+/** The mutations of one session. Retained with it. */
+class Queue {
+  readonly ownWrites = new OwnWrites();
+  /** What has not been answered. */
+  readonly pending = new Set<string>();
+  readonly waits = new Set<Cancel>();
+  last: Promise<void> = Promise.resolve();
+  /** What waits or runs. */
+  running = 0;
+  /** Whose rights these were when it was asked for. */
+  readonly mark: string;
+  /** Nothing of it is run or told any more: rights were taken back, or one of it failed after its client had gone. */
+  isOver = false;
+
+  constructor(mark: string) {
+    this.mark = mark;
+  }
+}
+
+export class MutationDesk {
+  readonly #options: MutationDeskOptions;
+  readonly #queues = new WeakMap<Session, Queue>();
+  /** Those with something to run, their sessions' ends notwithstanding. */
+  readonly #active = new Set<Queue>();
+
+  constructor(options: MutationDeskOptions) {
+    this.#options = options;
+  }
+
+  receive(session: Session, message: Mutate): void {
+    const { mutation_id: id } = message;
+    // To a session that has ended meanwhile: it is said again after READY.
+    if (session.phase.kind !== "open") return;
+    const queue = this.#queueOf(session, session.phase.mark);
+    // Asked again on the same connection: the answer is on its way.
+    if (queue.pending.has(id)) return;
+    const unanswered = queue.pending.size + session.results.length;
+    if (unanswered >= this.#options.limits.mutationsPerSessionMax) {
+      return this.#fail(session, queue, id, { code: "TOO_MANY_MUTATIONS", message: `${unanswered} mutations of this connection are unanswered. Send more when some have landed.` });
+    }
+    if (message.position !== undefined) return this.#await(session, queue, id, message.position);
+    queue.pending.add(id);
+    const { identity } = session.phase;
+    const request = { ...requestOf(message, this.#options.replica.epoch), caller: identity, ownWrites: queue.ownWrites };
+    queue.running++;
+    this.#active.add(queue);
+    queue.last = queue.last.then(() => this.#runFor(session, queue, request)).finally(() => {
+      if (--queue.running === 0) this.#active.delete(queue);
+    });
+  }
+
+  /**
+   * The session ends: nobody waits for its writes any more. Those that it asked for are done all the
+   * same, while no more than `mutationsOrphanedMax` are; a client that is still there asks again.
+   */
+  leave(session: Session): void {
+    const queue = this.#queues.get(session);
+    for (const cancel of queue?.waits ?? []) cancel();
+    this.#queues.delete(session);
+    session.results = [];
+    let waiting = 0;
+    for (const { running } of this.#active) waiting += running;
+    if (queue !== undefined && waiting > this.#options.limits.mutationsOrphanedMax) queue.isOver = true;
+  }
+
+  /** The rights of an identity have changed: nothing that it asked for under the old ones is run or told any more. */
+  revoke(mark: string): void {
+    for (const queue of this.#active) if (queue.mark === mark) queue.isOver = true;
+  }
+
+  /**
+   * Runs a mutation and waits until the tables hold it. For HTTP.
+   * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: ask again with the same id
+   */
+  async run(message: Mutate, caller: Identity): Promise<{ seq: number; value: JsonValue | undefined }> {
+    const request = { ...requestOf(message, this.#options.replica.epoch), caller, ownWrites: new OwnWrites() };
+    const outcome = await this.#runTimed(request, (attempt) => attempt < HTTP_ATTEMPTS_MAX);
+    if (outcome.kind === "rejected") throw outcome.error;
+    return { seq: await this.landed(outcome.landing), value: outcome.value };
+  }
+
+  /**
+   * Resolves with a position as soon as the tables hold the write.
+   * @throws TidemarkError `NOT_READY` when that takes too long; asking again goes on waiting
+   */
+  landed(landing: Landing): Promise<number> {
+    const { clock, landings } = this.#options;
+    return new Promise((resolve, reject) => {
+      let stop: Cancel = () => {};
+      const giveUp = clock.after(LANDING_MS_MAX, () => {
+        stop();
+        reject(new TidemarkError("NOT_READY", "The write has not come through yet. Ask again, with the same mutation_id."));
+      });
+      stop = landings.wait(landing, (seq) => {
+        giveUp();
+        resolve(seq);
+      });
+    });
+  }
+
+  /** What `position()` told an endpoint. @throws TidemarkError `UNKNOWN_POSITION` */
+  landingOf(position: string): Landing {
+    const colon = position.indexOf(":");
+    const [source, write] = [position.slice(0, colon), position.slice(colon + 1)];
+    if (this.#options.writers.get(source)?.isWrite(write) === true) return { source, write };
+    throw new TidemarkError("UNKNOWN_POSITION", `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`);
+  }
+
+  #queueOf(session: Session, mark: string): Queue {
+    const known = this.#queues.get(session);
+    if (known !== undefined) return known;
+    const queue = new Queue(mark);
+    this.#queues.set(session, queue);
+    return queue;
+  }
+
+  #await(session: Session, queue: Queue, id: string, position: string): void {
+    try {
+      const landing = this.landingOf(position);
+      queue.pending.add(id);
+      this.#settle(session, queue, id, landing, undefined);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      this.#fail(session, queue, id, { code: error.code, message: error.message });
+    }
+  }
+
+  async #runFor(session: Session, queue: Queue, request: MutationRequest): Promise<void> {
+    const { id } = request;
+    if (queue.isOver) return;
+    try {
+      const outcome = await this.#runTimed(request, () => !queue.isOver && session.phase.kind === "open");
+      if (outcome.kind === "written") return this.#settle(session, queue, id, outcome.landing, outcome.value);
+      this.#fail(session, queue, id, failureOf(outcome.error));
+    } catch (error) {
+      // Its client is gone and asks again elsewhere; what comes after it in this queue must not overtake it.
+      if (session.phase.kind !== "open") queue.isOver = true;
+      else this.#fail(session, queue, id, this.#explain(error));
+    }
+    queue.pending.delete(id);
+  }
+
+  async #runTimed(request: MutationRequest, mayTryAgain: (attempt: number) => boolean): Promise<MutationOutcome> {
+    const { clock, random, runner, onMutation } = this.#options;
+    const startMs = clock.monotonic();
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const outcome = await runner.run(request);
+        onMutation(outcome.kind, clock.monotonic() - startMs);
+        return outcome;
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || !error.retryable || !mayTryAgain(attempt)) throw error;
+        const waitMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt);
+        await delay(clock, waitMs / 2 + (waitMs / 2) * random.next());
+      }
+    }
+  }
+
+  #settle(session: Session, queue: Queue, id: string, landing: Landing, value: JsonValue | undefined): void {
+    const { landings, turns } = this.#options;
+    if (queue.isOver || this.#queues.get(session) !== queue) return;
+    let cancel: Cancel | undefined;
+    const stop = landings.wait(landing, (seq) => {
+      queue.pending.delete(id);
+      if (cancel !== undefined) queue.waits.delete(cancel);
+      if (session.phase.kind === "closed") return;
+      const result: MutationResult = { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, seq, ...(value !== undefined && { value }) };
+      session.results.push(new Frame(JSON.stringify(result)));
+      turns.serve(session);
+    });
+    if (!queue.pending.has(id)) return;
+    cancel = stop;
+    queue.waits.add(cancel);
+  }
+
+  #explain(error: unknown): MutationFailure {
+    if (error instanceof TidemarkError) return { code: error.code, message: error.message };
+    this.#options.logger.error({ err: error }, "mutation failed");
+    return { code: "INTERNAL", message: "The server failed; its log has the cause." };
+  }
+
+  #fail(session: Session, queue: Queue, id: string, error: MutationFailure): void {
+    if (queue.isOver || this.#queues.get(session) !== queue) return;
+    this.#options.sender.send(session, { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, error });
+  }
+}
+
+function requestOf({ mutation_id: id, name = "", input, expected_seq: seq, epoch }: Mutate, present: string): Omit<MutationRequest, "caller" | "ownWrites"> {
+  return { id, name, input, expected: seq === undefined ? undefined : { epoch: epoch ?? present, seq } };
+}

@@ -1,0 +1,203 @@
+/**
+ * Runs one mutation, once per id: checks its input, lets the writer of its source run the handler, and
+ * tells where the write will land.
+ */
+import { createHash } from "node:crypto";
+import type { Logger } from "pino";
+import { TidemarkError } from "../../std/errors.ts";
+import { MutationError } from "../../protocol/mutation-error.ts";
+import type { JsonValue, Row } from "../../protocol/row.ts";
+import { compileWhere } from "../../protocol/where.ts";
+import type { Guard, LockedRow, Writer } from "../../sources/writer.ts";
+import { whereContextOf } from "../../table/channel.ts";
+import type { Replica } from "../../table/replica.ts";
+import { policyFor, type Policy } from "../session/access.ts";
+import type { Landing } from "./landings.ts";
+import { MEMORY } from "./memory-writer.ts";
+import type { MutationDefinition } from "./mutation.ts";
+import type { Identity } from "../turn/session.ts";
+
+export interface MutationRequest {
+  readonly id: string;
+  readonly name: string;
+  readonly input: unknown;
+  /** Where the caller saw the row that it changes. */
+  readonly expected: { readonly epoch: string; readonly seq: number } | undefined;
+  readonly caller: Identity;
+  /** What the same caller wrote lately: its own writes are no surprise to it. */
+  readonly ownWrites: OwnWrites;
+}
+
+export type MutationOutcome =
+  | { readonly kind: "written"; readonly landing: Landing; readonly value: JsonValue | undefined }
+  | { readonly kind: "rejected"; readonly error: MutationError };
+
+export interface MutationRunnerOptions {
+  readonly definitions: ReadonlyMap<string, MutationDefinition>;
+  readonly writers: ReadonlyMap<string, Writer>;
+  readonly replica: Replica;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly logger: Logger;
+}
+
+const OWN_WRITES_MAX = 100;
+/** Of what a handler returns: it is kept with the mutation and travels in one frame. */
+const VALUE_LENGTH_MAX = 64 * 1024;
+
+/** A row, and where its caller saw it. */
+interface Expectation {
+  readonly channel: string;
+  readonly key: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/**
+ * The last guarded writes of one caller: between what it expected and its write nobody wrote the row,
+ * so for what it expects at the same position or a later one they are no surprise. A write without a
+ * guard may have gone over someone else's and says nothing. Full: the oldest is forgotten.
+ */
+export class OwnWrites {
+  readonly #writes = new Map<string, Expectation>();
+
+  note(source: string, write: string | number, expected: Expectation | undefined): void {
+    if (expected === undefined) return;
+    this.#writes.set(`${source}:${write}`, expected);
+    const oldest = this.#writes.keys().next().value;
+    if (this.#writes.size > OWN_WRITES_MAX && oldest !== undefined) this.#writes.delete(oldest);
+  }
+
+  /** Nobody else wrote the row between `expected` and this write. */
+  isExpected(source: string, write: string | number | undefined, expected: Expectation): boolean {
+    const own = write === undefined ? undefined : this.#writes.get(`${source}:${write}`);
+    return own !== undefined && own.channel === expected.channel && own.key === expected.key && own.epoch === expected.epoch && own.seq <= expected.seq;
+  }
+}
+
+interface Prepared {
+  readonly request: MutationRequest;
+  readonly definition: MutationDefinition;
+  readonly input: unknown;
+  readonly fingerprint: string;
+  readonly expected: Expectation | undefined;
+}
+
+export class MutationRunner {
+  readonly #options: MutationRunnerOptions;
+
+  constructor(options: MutationRunnerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: not known, or not done; asking again with the same id finds out */
+  async run(request: MutationRequest): Promise<MutationOutcome> {
+    try {
+      return await this.#runOnSource(await this.#prepare(request));
+    } catch (error) {
+      if (error instanceof MutationError) return { kind: "rejected", error };
+      throw error;
+    }
+  }
+
+  async #prepare(request: MutationRequest): Promise<Prepared> {
+    const definition = this.#options.definitions.get(request.name);
+    if (definition === undefined) throw new MutationError("UNKNOWN_MUTATION", `There is no mutation "${request.name}" here.`);
+    const result = await definition.input["~standard"].validate(request.input);
+    if (result.issues !== undefined) {
+      const issues = result.issues.map(({ path, message }) => ({ path: (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join("."), message }));
+      throw new MutationError("BAD_INPUT", issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "), { data: issues });
+    }
+    const row = request.expected === undefined ? undefined : definition.row?.(result.value as never);
+    if (request.expected !== undefined && row === undefined) {
+      throw new MutationError("BAD_INPUT", `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`);
+    }
+    const fingerprint = createHash("sha256").update(JSON.stringify([request.name, request.input ?? null])).digest("hex").slice(0, 32);
+    const expected = row === undefined || request.expected === undefined ? undefined : { channel: row.channel, key: row.key, ...request.expected };
+    return { request, definition, input: result.value, fingerprint, expected };
+  }
+
+  async #runOnSource(prepared: Prepared): Promise<MutationOutcome> {
+    const { request, definition, input, fingerprint } = prepared;
+    const { id, caller, ownWrites } = request;
+    const [source, writer] = this.#writerOf(definition);
+    const outcome = await writer.run({
+      id, fingerprint,
+      guard: this.#guard(prepared, source, writer),
+      run: async (tools) => jsonOf(await (definition.handler as (call: object) => unknown)({ caller, input, mutationId: id, ...tools })),
+    });
+    switch (outcome.kind) {
+      case "rejected":
+        return outcome;
+      case "stale":
+        return { kind: "rejected", error: this.#stale(prepared, outcome.row) };
+      case "written":
+        ownWrites.note(source, outcome.write, prepared.expected);
+        return { kind: "written", landing: { source, write: outcome.write }, value: outcome.value };
+    }
+  }
+
+  #writerOf({ source }: MutationDefinition): readonly [string, Writer] {
+    const { writers } = this.#options;
+    // A database is meant where there is one; else the program's own channels.
+    const named = [...writers].filter(([name]) => (source === undefined ? name !== MEMORY : name === source));
+    const found = named.length > 0 || source !== undefined ? named : [...writers];
+    const [only] = found;
+    if (only !== undefined && found.length === 1) return only;
+    throw new TidemarkError("BAD_OPTION", source === undefined ? `Several sources take writes (${[...writers.keys()].join(", ")}); the mutation has to name one.` : `No source "${source}" takes writes.`);
+  }
+
+  /** A row is as it was seen when it has not changed here since, and nobody has written it that we have not read. */
+  #guard({ request: { ownWrites }, expected }: Prepared, source: string, writer: Writer): Guard | undefined {
+    if (expected === undefined) return undefined;
+    const { replica } = this.#options;
+    const { channel, key } = expected;
+    const { epoch, seq } = replica;
+    const position = source === MEMORY ? `${epoch}:${seq}` : replica.positionOf(source);
+    const isOwn = (write: string | undefined): boolean => ownWrites.isExpected(source, write, expected);
+    const isCurrent = ({ exists, lastWrite, writesSince }: LockedRow): boolean => {
+      if (isOwn(lastWrite)) return true;
+      if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected)) return false;
+      if (writesSince.length > 0) return writesSince.every(isOwn);
+      const isHeld = replica.table(channel)?.rows.get(key) !== undefined;
+      return exists === isHeld && (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite));
+    };
+    return { channel, key, position, isCurrent };
+  }
+
+  #isAsSeen({ epoch, seq, channel, key }: Expectation): boolean {
+    const { replica } = this.#options;
+    return epoch === replica.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false;
+  }
+
+  /** The caller gets the row as it is now, if it may see it. */
+  #stale({ request, expected }: Prepared, present: Row | undefined): MutationError {
+    const row = present !== undefined && expected !== undefined && this.#maySee(request.caller, expected.channel, present) ? present : null;
+    return new MutationError("STALE_WRITE", "Someone else has changed the row since you saw it.", { row });
+  }
+
+  #maySee(caller: Identity, channel: string, row: Row): boolean {
+    const { policies, replica } = this.#options;
+    const table = replica.table(channel);
+    if (table === undefined) return false;
+    try {
+      const where = policyFor(policies.get(channel), caller, channel);
+      return where === undefined || compileWhere(where, whereContextOf(table.channel))(row);
+    } catch {
+      return false;
+    }
+  }
+}
+
+/** What a handler returned, as it will travel. @throws MutationError for what JSON can't carry, or is too large */
+function jsonOf(value: unknown): JsonValue | undefined {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch (cause) {
+    throw new MutationError("MUTATION_FAILED", "The mutation returned something that is not JSON.", { cause });
+  }
+  if (text !== undefined && text.length > VALUE_LENGTH_MAX) {
+    throw new MutationError("MUTATION_FAILED", `The mutation returned more than ${VALUE_LENGTH_MAX} characters of JSON. What is large belongs into rows.`);
+  }
+  return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
+}

@@ -1,0 +1,72 @@
+/** How an application declares what clients may ask it to write. */
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import { TidemarkError } from "../../std/errors.ts";
+import type { JsonValue } from "../../protocol/row.ts";
+import type { TypedMutation } from "../../protocol/typed-mutation.ts";
+import type { ChannelWrites, SqlTransaction } from "../../sources/writer.ts";
+import type { Identity } from "../turn/session.ts";
+
+/** What a mutation's handler gets; `caller` is what `authenticate` returned. */
+export interface MutationCall<I> {
+  readonly caller: Identity;
+  readonly input: I;
+  readonly mutationId: string;
+}
+
+interface CommonOptions<I> {
+  /** Checks what clients send, and gives their calls its type. zod, valibot, arktype, … */
+  readonly input: StandardSchemaV1<unknown, I>;
+  /** The row that `expectedSeq` speaks of. Without it a call that names one is refused. */
+  readonly row?: (input: NoInfer<I>) => { readonly channel: string; readonly key: string };
+}
+
+export interface MutationOptions<I, R> extends CommonOptions<I> {
+  /** The source whose database is written to. Default: the only one that takes writes. */
+  readonly source?: string;
+  /**
+   * Writes in a transaction that is committed when it returns and rolled back when it throws. Throw
+   * `MutationError` to refuse with a code of your own. It may run again after a deadlock.
+   */
+  readonly handler: (call: MutationCall<I> & { readonly tx: SqlTransaction }) => R | Promise<R>;
+}
+
+export interface MemoryMutationOptions<I, R> extends CommonOptions<I> {
+  readonly source: "memory";
+  /** Writes to the program's own channels: one commit, when it returns. */
+  readonly handler: (call: MutationCall<I> & { readonly write: ChannelWrites }) => R | Promise<R>;
+}
+
+/** What `mutation()` returns: its options with their types set aside. */
+export interface MutationDefinition<I = unknown, R = unknown> extends TypedMutation<I, R> {
+  readonly input: StandardSchemaV1;
+  readonly source: string | undefined;
+  readonly row: ((input: never) => { readonly channel: string; readonly key: string }) | undefined;
+  readonly handler: (call: never) => unknown;
+}
+
+export interface Mutations {
+  readonly [name: string]: MutationDefinition<unknown, unknown> | Mutations;
+}
+
+/** Declares a mutation on a database, or, with `source: "memory"`, on the program's own channels. */
+export function mutation<I, R extends JsonValue | void>(options: MemoryMutationOptions<I, R>): MutationDefinition<I, R>;
+export function mutation<I, R extends JsonValue | void>(options: MutationOptions<I, R>): MutationDefinition<I, R>;
+export function mutation<I, R>({ input, source, row, handler }: MutationOptions<I, R> | MemoryMutationOptions<I, R>): MutationDefinition<I, R> {
+  return { isMutation: true, input, source, row, handler };
+}
+
+/**
+ * Mutations by their whole name, `group.name`.
+ * @throws TidemarkError `BAD_OPTION` for a name with other characters than letters, digits, _ and -, or that functions have already
+ */
+export function mutationsByName(tree: Mutations, prefix = ""): Map<string, MutationDefinition> {
+  const found = new Map<string, MutationDefinition>();
+  for (const [name, entry] of Object.entries(tree)) {
+    // What every function has (`call`, `name`, …), and what promises and JSON are known by, can't be told from it in `client.mutate`.
+    const isTaken = name in Function.prototype || name === "then" || name === "toJSON";
+    if (isTaken || !/^[\w-]{1,64}$/.test(name)) throw new TidemarkError("BAD_OPTION", `A mutation can't be called "${name}": a name is of letters, digits, _ and -, and not a member of functions.`);
+    if (entry.isMutation === true) found.set(prefix + name, entry as unknown as MutationDefinition);
+    else for (const [inner, definition] of mutationsByName(entry as Mutations, `${prefix}${name}.`)) found.set(inner, definition);
+  }
+  return found;
+}

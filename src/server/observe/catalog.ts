@@ -1,0 +1,109 @@
+/**
+ * The server's own live table: one row per channel with its size, rate and status, for the
+ * explorer and for operators. It is a table of the node's own, which no log tells of, and changes once a
+ * second at most, and only where something did.
+ */
+import { declareChannel, type ChannelDeclaration } from "../../log/channel.ts";
+import type { KeyedRow } from "../../log/log.ts";
+
+import type { Replica } from "../../table/replica.ts";
+import type { ChannelStates } from "../turn/channel-states.ts";
+
+export const CATALOG_CHANNEL = "tidemark.channels";
+
+export const CATALOG: ChannelDeclaration = declareChannel({
+  name: CATALOG_CHANNEL,
+  key: ["channel"],
+  columns: [
+    { name: "channel", type: "text" },
+    { name: "status", type: "text" },
+    { name: "reason", type: "text" },
+    { name: "since_unix_ms", type: "integer" },
+    { name: "rows", type: "integer" },
+    { name: "total", type: "integer" },
+    { name: "partial", type: "boolean" },
+    { name: "bytes", type: "integer" },
+    { name: "changes_per_second", type: "float" },
+    { name: "views", type: "integer" },
+    { name: "source", type: "text" },
+  ],
+});
+
+/** A table that a source found and does not serve. */
+export interface RefusedTable {
+  readonly table: string;
+  readonly reason: string;
+}
+
+export class Catalog {
+  readonly #replica: Replica;
+  readonly #states: ChannelStates;
+  readonly #refused = new Map<string, RefusedTable>();
+  readonly #lastCounts = new Map<string, number>();
+  readonly #lastRows = new Map<string, string>();
+  #lastMs: number | undefined;
+
+  constructor(replica: Replica, states: ChannelStates) {
+    this.#replica = replica;
+    this.#states = states;
+  }
+
+  refuse(refused: RefusedTable): void {
+    this.#refused.set(refused.table, refused);
+  }
+
+  /** What changed since the last call. */
+  changes(nowMs: number): { readonly upserts: readonly KeyedRow[]; readonly removes: readonly string[] } {
+    const seconds = this.#lastMs === undefined ? 0 : (nowMs - this.#lastMs) / 1_000;
+    this.#lastMs = nowMs;
+    const upserts: KeyedRow[] = [];
+    const gone = new Set(this.#lastRows.keys());
+    for (const entry of [...this.#channelRows(seconds), ...this.#refusedRows()]) {
+      const json = JSON.stringify(entry.row);
+      gone.delete(entry.key);
+      if (this.#lastRows.get(entry.key) === json) continue;
+      this.#lastRows.set(entry.key, json);
+      upserts.push({ ...entry, json });
+    }
+    for (const key of gone) this.#lastRows.delete(key);
+    return { upserts, removes: [...gone] };
+  }
+
+  *#channelRows(seconds: number): Iterable<KeyedRow> {
+    for (const table of this.#replica.tables) {
+      const { name } = table.channel;
+      const status = this.#states.message(name);
+      if (name === CATALOG_CHANNEL || status === undefined) continue;
+      const changes = table.changes - (this.#lastCounts.get(name) ?? 0);
+      this.#lastCounts.set(name, table.changes);
+      yield {
+        key: name,
+        row: {
+          channel: name,
+          status: status.status,
+          reason: status.reason ?? null,
+          since_unix_ms: status.since_unix_ms,
+          rows: table.rows.size,
+          total: table.total ?? null,
+          partial: table.isPartial,
+          bytes: table.rows.bytes,
+          changes_per_second: seconds > 0 ? Math.round((changes / seconds) * 10) / 10 : 0,
+          views: this.#replica.viewsOf(name),
+          source: status.source ?? null,
+        },
+      };
+    }
+  }
+
+  *#refusedRows(): Iterable<KeyedRow> {
+    for (const { table, reason } of this.#refused.values()) {
+      yield {
+        key: table,
+        row: {
+          channel: table, status: "refused", reason, since_unix_ms: null, rows: null, total: null,
+          partial: false, bytes: null, changes_per_second: null, views: null, source: null,
+        },
+      };
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * Who may connect and what they may see. Origins and hosts are checked before anything is read;
+ * identities come from the application's `authenticate`; rights are a policy per channel that
+ * becomes part of every view's identity.
+ */
+import { isIP } from "node:net";
+import { hostname } from "node:os";
+import { TidemarkError } from "../../std/errors.ts";
+import { parseQuery, type Where } from "../../protocol/query.ts";
+import type { Identity } from "../turn/session.ts";
+
+/** What `authenticate` sees of a request or of the upgrade to a WebSocket. */
+export interface ConnectionRequest {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
+  readonly remoteAddress: string | undefined;
+}
+
+/**
+ * Returns the identity, or throws (or returns null) to refuse. `auth` is what the client sent in
+ * IDENTIFY, undefined over HTTP.
+ */
+export type Authenticate = (request: ConnectionRequest, auth: unknown) => Identity | Promise<Identity>;
+
+/** What an identity may see of a channel: everything, nothing, or the rows that match. */
+export type Policy = (identity: Identity) => "all" | "none" | Where;
+
+export interface AccessOptions {
+  readonly authenticate?: Authenticate | undefined;
+  /** Origins besides the server's own, as `https://app.example.com`; `*` allows all. */
+  readonly allowedOrigins?: readonly string[] | undefined;
+  /** The address that was bound, which is then a good Host. */
+  readonly host?: string | undefined;
+}
+
+export class Access {
+  readonly #authenticate: Authenticate | undefined;
+  readonly #origins: ReadonlySet<string>;
+  readonly #hosts: ReadonlySet<string>;
+
+  constructor({ authenticate, allowedOrigins = [], host }: AccessOptions) {
+    this.#authenticate = authenticate;
+    this.#origins = new Set(allowedOrigins.map((origin) => origin.replace(/\/$/, "")));
+    this.#hosts = new Set(
+      ["localhost", hostname(), host, ...allowedOrigins.map(hostOfOrigin)].flatMap((name) => (name ? [name.toLowerCase()] : [])),
+    );
+  }
+
+  /**
+   * Why a request is refused before it is read, or undefined. Browsers send Origin where a page
+   * of another site asks; a foreign Host means that a name under someone else's control was
+   * pointed here. Where an identity is demanded the Host proves nothing and is not checked.
+   */
+  refusal(headers: ConnectionRequest["headers"]): TidemarkError | undefined {
+    const host = String(headers["host"] ?? "").toLowerCase();
+    const origin = headers["origin"];
+    if (this.#authenticate === undefined && !this.#isKnownHost(host)) {
+      return new TidemarkError("FORBIDDEN_ORIGIN", `The Host "${host}" is not this server's. Allow it with allowedOrigins (--allow-origin http://${host}).`);
+    }
+    if (typeof origin !== "string" || this.#origins.has("*") || this.#origins.has(origin)) return undefined;
+    if (hostAndPortOfOrigin(origin) === host) return undefined;
+    return new TidemarkError("FORBIDDEN_ORIGIN", `Pages from ${origin} may not connect. Allow them with allowedOrigins (--allow-origin ${origin}).`);
+  }
+
+  /** The CORS answer for an allowed cross-origin page, or undefined. */
+  corsOrigin(origin: string | undefined): string | undefined {
+    if (origin === undefined) return undefined;
+    return this.#origins.has("*") || this.#origins.has(origin) ? origin : undefined;
+  }
+
+  /** @throws TidemarkError `UNAUTHENTICATED` */
+  async identify(request: ConnectionRequest, auth: unknown): Promise<Identity> {
+    if (this.#authenticate === undefined) return undefined;
+    let identity: Identity;
+    try {
+      identity = await this.#authenticate(request, auth);
+    } catch (cause) {
+      throw new TidemarkError("UNAUTHENTICATED", "The credentials were not accepted.", { cause });
+    }
+    if (identity === null || identity === undefined || identity === false) {
+      throw new TidemarkError("UNAUTHENTICATED", "The server wants credentials that it accepts.");
+    }
+    return identity;
+  }
+
+  #isKnownHost(host: string): boolean {
+    if (this.#origins.has("*")) return true;
+    const name = host.startsWith("[") ? host.slice(1, host.indexOf("]")) : host.replace(/:\d+$/, "");
+    return isIP(name) !== 0 || name.endsWith(".localhost") || this.#hosts.has(name);
+  }
+}
+
+/**
+ * The rows of a channel that an identity may see, as a `where`; undefined for all of them.
+ * @throws TidemarkError `FORBIDDEN`; a policy that throws refuses
+ */
+export function policyFor(policy: Policy | undefined, identity: Identity, channel: string): Where | undefined {
+  if (policy === undefined) return undefined;
+  let rights: ReturnType<Policy>;
+  try {
+    rights = policy(identity);
+  } catch (cause) {
+    throw new TidemarkError("FORBIDDEN", `The policy of channel "${channel}" could not be evaluated.`, { cause });
+  }
+  if (rights === "all") return undefined;
+  // A policy that finds nothing to say shows nothing.
+  if (rights === "none" || typeof rights !== "object" || rights === null) throw new TidemarkError("FORBIDDEN", `You may not see channel "${channel}".`);
+  return parseQuery({ channel, where: rights }).where;
+}
+
+function hostOfOrigin(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).hostname : undefined;
+}
+
+function hostAndPortOfOrigin(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

@@ -1,0 +1,333 @@
+/**
+ * What clients say and what that does: HELLO, IDENTIFY and RESUME, heartbeats, credit, time-outs and
+ * farewells. Seating seats cursors, the turns move them. Transports are handed in; it opens no socket itself.
+ */
+import type { Logger } from "pino";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
+import type { Clock } from "../../std/clock.ts";
+import type { Random } from "../../std/random.ts";
+import { unreachable } from "../../std/assert.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
+import type { DownMessage } from "../../protocol/down.ts";
+import type { Credit } from "../../protocol/messages/credit.ts";
+import type { Identify } from "../../protocol/messages/identify.ts";
+import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
+import type { ResyncReason } from "../../protocol/messages/resync.ts";
+import type { Resume } from "../../protocol/messages/resume.ts";
+import { parseUp } from "../../protocol/parse-up.ts";
+import { PROTOCOL_VERSION } from "../../protocol/version.ts";
+import type { Replica } from "../../table/replica.ts";
+import type { Access, ConnectionRequest } from "./access.ts";
+import type { ServerLimits } from "../limits.ts";
+import type { LogFollower } from "../log-follower.ts";
+import type { MutationDesk } from "../mutations/mutation-desk.ts";
+import type { Position, Seating } from "./seating.ts";
+import type { Sender } from "../turn/sender.ts";
+import type { SessionTokens } from "./session-tokens.ts";
+import { Session, type Identity, type Transport } from "../turn/session.ts";
+import type { Turns } from "../turn/turns.ts";
+
+/** What the gateway has to tell of, for metrics. */
+export interface GatewayEvents {
+  readonly onResumed: (outcome: "success" | InvalidSessionReason) => void;
+  readonly onResync: (reason: ResyncReason | undefined) => void;
+}
+
+export interface GatewayOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly follower: LogFollower;
+  readonly replica: Replica;
+  readonly turns: Turns;
+  readonly sender: Sender;
+  readonly seating: Seating;
+  readonly desk: MutationDesk;
+  readonly tokens: SessionTokens;
+  readonly access: Pick<Access, "identify">;
+  readonly limits: ServerLimits;
+  readonly logger: Logger;
+  readonly events: GatewayEvents;
+}
+
+const INVALID_SESSION: Readonly<Record<InvalidSessionReason, string>> = {
+  token: "This is not a session id of this server.",
+  epoch: "The session belongs to another history, or to channels that have been declared anew.",
+  expired: "The session id is too old.",
+  identity: "The credentials are not those of the session.",
+  revoked: "The rights of this identity have changed.",
+};
+
+/** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. */
+const CHANNEL_CREDIT_MAX = 200;
+const DRAIN_STEP_MS = 50;
+
+export class Gateway {
+  readonly #options: GatewayOptions;
+  readonly #sessions = new Map<string, Session>();
+  readonly #requests = new WeakMap<Session, ConnectionRequest>();
+  #isDraining = false;
+
+  constructor(options: GatewayOptions) {
+    this.#options = options;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  get sessions(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  get canConnect(): boolean {
+    return !this.#isDraining && this.#sessions.size < this.#options.limits.connectionsMax;
+  }
+
+  /** A session that can't speak on its own stream, by the id in its HELLO, whose signature is what speaks for the sender. */
+  oneWaySession(token: string): Session | undefined {
+    const session = this.#options.tokens.isSigned(token) ? this.#sessions.get(token.split(".", 1)[0] ?? "") : undefined;
+    return session?.transport.isOneWay === true ? session : undefined;
+  }
+
+  connect(transport: Transport, request: ConnectionRequest): Session {
+    const { clock, random, limits, tokens } = this.#options;
+    const session = new Session(`sess_${random.id(20)}`, transport, clock.monotonic());
+    this.#sessions.set(session.id, session);
+    this.#requests.set(session, request);
+    this.#send(session, {
+      op: "HELLO",
+      protocol: PROTOCOL_VERSION,
+      session_id: tokens.issue(session.id),
+      heartbeat_interval_ms: limits.heartbeatIntervalMs,
+      identify_timeout_ms: limits.identifyTimeoutMs,
+      server_time_unix_ms: clock.now(),
+    });
+    return session;
+  }
+
+  receive(session: Session, text: string): void {
+    session.lastHeardMs = this.#options.clock.monotonic();
+    if (session.phase.kind === "closed") return;
+    if (session.phase.kind === "identifying") {
+      if (session.phase.early.length < this.#options.limits.earlyFramesMax) session.phase.early.push(text);
+      else this.#reject(session, new TidemarkError("BAD_MESSAGE", "Too many frames before READY."), CLOSE.badMessage);
+      return;
+    }
+    try {
+      this.#handle(session, text);
+    } catch (error) {
+      const known = error instanceof TidemarkError ? error : new TidemarkError("BAD_MESSAGE", messageOf(error));
+      this.#reject(session, known, CLOSE.badMessage);
+    }
+  }
+
+  /**
+   * Begins a session. `at` is where all its views stood, for a carrier that keeps a position of its own.
+   * @throws TidemarkError `BAD_MESSAGE` for a second one on a connection
+   */
+  identify(session: Session, message: Identify | Resume, at?: Position): void {
+    if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
+    this.#identify(session, message, at).catch((error: unknown) => {
+      this.#options.logger.error({ err: error, session: session.id }, "identify failed");
+      session.transport.close(CLOSE.badMessage, "INTERNAL");
+    });
+  }
+
+  /** The transport is gone. */
+  disconnected(session: Session, code: number): void {
+    if (!this.#sessions.delete(session.id)) return;
+    this.#options.logger.info({ session: session.id, code, subscriptions: session.subscriptions.size }, "session closed");
+    this.#options.seating.leave(session);
+    this.#options.desk.leave(session);
+    session.phase = { kind: "closed" };
+  }
+
+  /** Closes the silent and the anonymous, and sends a watermark to who has not had one lately. */
+  tick(): void {
+    const { clock, limits, turns } = this.#options;
+    const nowMs = clock.monotonic();
+    for (const session of this.#sessions.values()) {
+      // Who can't speak shows by taking what is sent that it is there.
+      if (session.transport.isOneWay === true && session.transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
+      if (nowMs - session.lastHeardMs > limits.silenceMsMax) {
+        session.transport.close(CLOSE.timeout, "nothing heard");
+      } else if ((session.phase.kind === "greeting" || session.phase.kind === "identifying") && nowMs - session.phase.sinceMs > limits.identifyTimeoutMs) {
+        session.transport.close(CLOSE.timeout, "no IDENTIFY");
+      } else if (session.phase.kind === "open" && nowMs - session.lastTurnMs >= limits.watermarkIntervalMs) {
+        turns.serve(session);
+      }
+    }
+  }
+
+  /** The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify anew. */
+  invalidate(identity: Identity): void {
+    const { tokens, seating, desk, clock } = this.#options;
+    const mark = tokens.markOf(identity);
+    tokens.revoke(mark);
+    desk.revoke(mark);
+    for (const session of this.#sessions.values()) {
+      if (session.phase.kind !== "open" || session.phase.mark !== mark) continue;
+      seating.leave(session);
+      desk.leave(session);
+      session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
+      this.#send(session, { op: "INVALID_SESSION", reason: "revoked", message: INVALID_SESSION.revoked });
+    }
+  }
+
+  /**
+   * What these sessions stand at means nothing any more: the history has ended, or a channel that they watch.
+   * They identify anew, with their cursors, which are worth what they are worth then.
+   */
+  restart(sessions: Iterable<Session>): void {
+    const { seating, desk, clock, events } = this.#options;
+    for (const session of new Set(sessions)) {
+      if (session.phase.kind !== "open") continue;
+      seating.leave(session);
+      desk.leave(session);
+      session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
+      events.onResumed("epoch");
+      this.#send(session, { op: "INVALID_SESSION", reason: "epoch", message: `${INVALID_SESSION.epoch} Send IDENTIFY.` });
+    }
+  }
+
+  /** Sends everyone away, a batch at a time, and resolves when all have been told. Takes no new connections. */
+  async drain(): Promise<void> {
+    const { clock, limits, random } = this.#options;
+    this.#isDraining = true;
+    const sessions = [...this.#sessions.values()];
+    const steps = Math.max(1, Math.floor(limits.drainMsMax / DRAIN_STEP_MS));
+    const batch = Math.max(limits.drainBatch, Math.ceil(sessions.length / steps));
+    for (let from = 0; from < sessions.length; from += batch) {
+      if (from > 0) await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve));
+      for (const session of sessions.slice(from, from + batch)) {
+        this.#send(session, { op: "RECONNECT", retry_after_ms: Math.round(100 + random.next() * 900) });
+        session.transport.close(CLOSE.goingAway, "the server is stopping");
+      }
+    }
+  }
+
+  #send(session: Session, message: DownMessage): void {
+    this.#options.sender.send(session, message);
+  }
+
+  #handle(session: Session, text: string): void {
+    const { clock, seating, tokens, events, desk } = this.#options;
+    const message = parseUp(text);
+    switch (message.op) {
+      case "IDENTIFY":
+      case "RESUME":
+        this.identify(session, message);
+        return;
+      case "HEARTBEAT":
+        this.#send(session, {
+          op: "HEARTBEAT_ACK",
+          server_time_unix_ms: clock.now(),
+          ...(message.client_time_unix_ms !== undefined && { client_time_unix_ms: message.client_time_unix_ms }),
+          ...(session.phase.kind === "open" && { session_id: tokens.issue(session.id, session.phase.mark) }),
+        });
+        return;
+      case "SUBSCRIBE":
+        message.subscriptions.forEach((request, index) => {
+          seating.wish({ session, request, answerTo: { ...(message.id !== undefined && { id: message.id }), index }, base: undefined });
+        });
+        return;
+      case "UNSUBSCRIBE":
+        seating.unsubscribe(session, message.views);
+        return;
+      case "RESYNC":
+        events.onResync(message.reason);
+        seating.resync(session, message);
+        return;
+      case "CREDIT":
+        this.#credit(session, message);
+        return;
+      case "MUTATE":
+        desk.receive(session, message);
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  async #identify(session: Session, message: Identify | Resume, at: Position | undefined): Promise<void> {
+    const { access, tokens, follower } = this.#options;
+    const early: string[] = [];
+    session.phase = { kind: "identifying", early, sinceMs: this.#options.clock.monotonic() };
+    const { moment } = tokens;
+    let identity: Identity;
+    try {
+      identity = await access.identify(this.#requests.get(session) as ConnectionRequest, message.auth);
+      // Channels are declared by the log: before it is read it is not known what there is.
+      await follower.whenReady();
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      if (message.op === "RESUME") this.#invalid(session, "identity");
+      else this.#reject(session, error, CLOSE.unauthenticated);
+      return;
+    }
+    // `session.phase` was narrowed before the await; the client may have left meanwhile.
+    if ((session.phase as Session["phase"]).kind === "closed") return;
+    const mark = tokens.markOf(identity);
+    // Rights that were taken back while they were being looked up are not granted.
+    const isRevoked = tokens.isRevokedSince(mark, moment);
+    const refusal = isRevoked ? "revoked" : message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
+    if (refusal !== undefined) this.#invalid(session, refusal);
+    else this.#open(session, identity, mark, message, at);
+    for (const text of early) this.receive(session, text);
+  }
+
+  #open(session: Session, identity: Identity, mark: string, message: Identify | Resume, at: Position | undefined): void {
+    const { replica, logger, seating, tokens, turns, events } = this.#options;
+    session.phase = { kind: "open", identity, mark };
+    const subscriptions = message.subscriptions ?? [];
+    logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
+    const type = message.op === "RESUME" ? "RESUMED" : "READY";
+    this.#send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: replica.epoch, seq: replica.seq });
+    if (message.op === "RESUME") events.onResumed("success");
+    const base = at ?? baseOf(message, replica.epoch);
+    subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
+    // Who asks for nothing is told where we are all the same.
+    if (subscriptions.length === 0) turns.serveSoon(session);
+  }
+
+  /** The client boots anew on the same connection. */
+  #invalid(session: Session, reason: InvalidSessionReason): void {
+    if (session.phase.kind === "closed") return;
+    this.#options.events.onResumed(reason);
+    session.phase = { kind: "greeting", sinceMs: this.#options.clock.monotonic() };
+    this.#send(session, { op: "INVALID_SESSION", reason, message: `${INVALID_SESSION[reason]} Send IDENTIFY.` });
+  }
+
+  #credit(session: Session, { turns, channel_credit }: Credit): void {
+    // Of a session that has ended meanwhile, or was never one.
+    if (session.phase.kind !== "open") return;
+    if (turns !== undefined) {
+      session.credit = turns ?? undefined;
+      session.isExhausted = false;
+    }
+    if (channel_credit !== undefined) {
+      const kept = [...session.channelCredit, ...Object.entries(channel_credit)].slice(-CHANNEL_CREDIT_MAX);
+      session.channelCredit = new Map(kept);
+      for (const subscription of session.subscriptions.values()) {
+        const { id, channel } = subscription.view;
+        const name = [id, channel].find((known) => Object.hasOwn(channel_credit, known));
+        if (name !== undefined) subscription.credit = channel_credit[name] ?? undefined;
+      }
+    }
+    // With nothing to send the credit is not spent on an empty turn.
+    if (session.hasMore) this.#options.turns.serve(session);
+  }
+
+  #reject(session: Session, error: TidemarkError, closeCode: number): void {
+    const { code, message, retryable } = error;
+    this.#options.logger.warn({ session: session.id, code }, message);
+    this.#send(session, { op: "ERROR", code, message, retryable });
+    session.transport.close(closeCode, code);
+  }
+}
+
+/** The position of whole channels that a client names, if it does. */
+function baseOf(message: Identify | Resume, epoch: string): Position | undefined {
+  if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
+  return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
+}

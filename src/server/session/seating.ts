@@ -1,0 +1,214 @@
+/**
+ * Seats subscriptions: from a query, an identity's rights and perhaps a cursor to a place among a
+ * view's subscribers. What a cursor is worth is decided here; the turns move it from there on.
+ */
+import type { Logger } from "pino";
+import type { Clock } from "../../std/clock.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import type { Resync } from "../../protocol/messages/resync.ts";
+import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
+import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
+import { parseSubscription } from "../../protocol/parse-up.ts";
+import type { Where } from "../../protocol/query.ts";
+import type { Replica } from "../../table/replica.ts";
+import { differenceOf, isBare } from "../../table/view-id.ts";
+import type { View } from "../../table/view.ts";
+import { policyFor, type Policy } from "./access.ts";
+import { viewMark } from "../http/http-stream.ts";
+import type { ServerLimits } from "../limits.ts";
+import type { Sender } from "../turn/sender.ts";
+import type { Session, Subscription } from "../turn/session.ts";
+import type { Subscribers } from "../turn/subscribers.ts";
+import type { Turns } from "../turn/turns.ts";
+
+export interface SeatingOptions {
+  readonly clock: Clock;
+  readonly replica: Replica;
+  readonly turns: Turns;
+  readonly subscribers: Subscribers;
+  readonly policies: ReadonlyMap<string, Policy>;
+  readonly limits: ServerLimits;
+  readonly logger: Logger;
+  readonly sender: Sender;
+}
+
+/** Where whole channels stand, or the views with these marks. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+  readonly viewMarks?: ReadonlySet<string>;
+}
+
+/** A subscription that a client asked for and that has not been seated yet. */
+export interface Wish {
+  readonly session: Session;
+  readonly request: SubscriptionRequest;
+  /** Of the message that asked. */
+  readonly answerTo: { readonly id?: number; readonly index: number };
+  /** For subscriptions that name no cursor of their own. */
+  readonly base: Position | undefined;
+}
+
+interface Task {
+  readonly session: Session;
+  readonly run: () => void;
+}
+
+/** A subscription's cursor and, where it can't be used, why. */
+interface Start {
+  readonly cursor: number | undefined;
+  readonly reason: SnapshotReason;
+}
+
+/** Requests for one view that are answered together, when they came faster than they could be opened. */
+const OVERTAKEN_MAX = 15;
+
+export class Seating {
+  readonly #options: SeatingOptions;
+  /** What waits for its turn, in the order in which it was said. */
+  #tasks: Task[] = [];
+  #isWorking = false;
+
+  constructor(options: SeatingOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Subscriptions are seated one after another, a slice at a time: building a view reads its whole
+   * channel, and many at once must not stop the loop.
+   */
+  wish(wish: Wish): void {
+    if (this.#isRefused(wish.session, wish.answerTo)) return;
+    this.#enqueue(wish.session, () => this.#seatOne(wish));
+  }
+
+  /** Seats a view again that the session has: from `seq`, or from a fresh snapshot. */
+  resync(session: Session, { id, view, seq }: Resync): void {
+    const answerTo = { ...(id !== undefined && { id }), index: 0 };
+    if (this.#isRefused(session, answerTo)) return;
+    this.#enqueue(session, () => {
+      const subscription = session.subscriptions.get(view);
+      if (subscription === undefined) {
+        const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
+        this.#options.sender.send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
+        return;
+      }
+      const cursor = seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
+      this.#seatOne({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
+    });
+  }
+
+  /** After what was asked for before it, which may not be seated yet. Nothing waits in a session that asked for nothing. */
+  unsubscribe(session: Session, viewIds: readonly string[]): void {
+    const run = (): void => {
+      for (const viewId of viewIds) {
+        const subscription = session.subscriptions.get(viewId);
+        if (subscription === undefined) continue;
+        session.subscriptions.delete(viewId);
+        this.#release(session, subscription);
+      }
+    };
+    if (session.unseated === 0) run();
+    else this.#enqueue(session, run);
+  }
+
+  /** Ends all of a session's subscriptions. Views that only it used begin to linger. */
+  leave(session: Session): void {
+    for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
+    session.subscriptions.clear();
+    if (session.unseated === 0) return;
+    this.#tasks = this.#tasks.filter((task) => task.session !== session);
+    session.unseated = 0;
+  }
+
+  /** Full: said so, and nothing is kept of it. */
+  #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
+    const { limits, sender } = this.#options;
+    if (this.#tasks.length < limits.wishesMax) return false;
+    const message = `${limits.wishesMax} subscriptions already wait to be seated. Try again.`;
+    sender.send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
+    return true;
+  }
+
+  #enqueue(session: Session, run: () => void): void {
+    session.unseated++;
+    this.#tasks.push({ session, run });
+    if (this.#tasks.length === 1 && !this.#isWorking) this.#workSoon();
+  }
+
+  #workSoon(): void {
+    this.#isWorking = true;
+    this.#options.clock.soon(() => this.#work());
+  }
+
+  #work(): void {
+    const { clock, limits } = this.#options;
+    const endMs = clock.monotonic() + limits.sliceMs;
+    this.#isWorking = false;
+    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
+      task.session.unseated--;
+      task.run();
+      if (this.#tasks.length > 0 && clock.monotonic() >= endMs) return this.#workSoon();
+    }
+  }
+
+  #seatOne({ session, request, answerTo, base }: Wish): void {
+    const { clock, replica, policies, limits, turns, logger, sender } = this.#options;
+    if (session.phase.kind === "closed") return;
+    try {
+      if (session.phase.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
+      const { query, cursor } = parseSubscription(request);
+      const policy = policyFor(policies.get(query.channel), session.phase.identity, query.channel);
+      const existing = session.subscriptions.get(replica.viewIdOf(query, policy));
+      if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
+        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
+      }
+      const view = replica.acquire(query, policy);
+      if (existing !== undefined) this.#release(session, existing);
+      const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isOf(base, view) ? { ...base, view: view.id } : undefined));
+      this.#seat(session, {
+        view,
+        phase: { kind: "opening", ...start, sinceMs: clock.monotonic(), requests: existing?.phase.kind === "opening" ? [...existing.phase.requests.slice(-OVERTAKEN_MAX), answerTo] : [answerTo] },
+        isRestricted: policy !== undefined,
+        statusVersion: 0,
+        credit: existing === undefined ? creditOf(session, view) : existing.credit,
+        held: undefined,
+        digestRound: -1,
+      }, policy);
+      turns.serveSoon(session);
+    } catch (error) {
+      const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
+      if (known.code === "INTERNAL") logger.error({ err: error, session: session.id }, "subscription failed");
+      sender.send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
+    }
+  }
+
+  /** A cursor counts in its own epoch and view only. */
+  #startOf(view: View, cursor: Cursor | undefined): Start {
+    if (cursor === undefined) return { cursor: undefined, reason: "no_cursor" };
+    if (cursor.epoch !== this.#options.replica.epoch) return { cursor: undefined, reason: "epoch" };
+    if (cursor.view !== view.id) return { cursor: undefined, reason: differenceOf(cursor.view, view.id, view.channel) };
+    return { cursor: cursor.seq, reason: "floor" };
+  }
+
+  #seat(session: Session, subscription: Subscription, policy: Where | undefined): void {
+    session.subscriptions.set(subscription.view.id, subscription);
+    this.#options.subscribers.add(subscription.view, session, policy);
+  }
+
+  #release(session: Session, { view, phase }: Subscription): void {
+    if (phase.kind === "sending") phase.cut.readers--;
+    this.#options.subscribers.remove(view, session);
+    this.#options.replica.release(view, this.#options.clock.monotonic());
+  }
+}
+
+/** What the client has said of a channel before it subscribed to it. */
+function creditOf({ channelCredit }: Session, { id, channel }: View): number | undefined {
+  return (channelCredit.has(id) ? channelCredit.get(id) : channelCredit.get(channel)) ?? undefined;
+}
+
+/** Whether a position that names no views, or names them by mark, speaks of this one. */
+function isOf({ viewMarks }: Position, { id, query }: View): boolean {
+  return viewMarks === undefined ? isBare(query) : viewMarks.has(viewMark(id));
+}

@@ -1,0 +1,125 @@
+/**
+ * Session ids: signed, so that any node that shares the secret can tell whose session it was, in
+ * which history, and when. They are no credentials: RESUME authenticates like IDENTIFY, and the id
+ * only says whether the session may go on.
+ *
+ * `sess_<random>.<epoch>.<issued>.<mark of the identity>.<signature>`
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
+import type { Identity } from "../turn/session.ts";
+
+export interface SessionTokensOptions {
+  /** Shared by all nodes of a deployment. */
+  readonly secret: string;
+  readonly epoch: () => string;
+  readonly ttlMs: number;
+  readonly revocationsMax: number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+}
+
+interface Revocation {
+  readonly atMs: number;
+  /** Its number among all revocations. */
+  readonly moment: number;
+}
+
+/** The mark of a session that has not been identified yet. */
+const UNBOUND = "-";
+
+export class SessionTokens {
+  readonly #options: SessionTokensOptions;
+  /** When each mark was revoked, oldest first. */
+  readonly #revoked = new Map<string, Revocation>();
+  #unmarked = 0;
+  #moment = 0;
+  #allRevoked: Revocation = { atMs: Number.NEGATIVE_INFINITY, moment: 0 };
+
+  constructor(options: SessionTokensOptions) {
+    this.#options = options;
+  }
+
+  /** `mark` as returned by `markOf`; without one the id is good for any identity. */
+  issue(sessionId: string, mark: string = UNBOUND): string {
+    const { epoch, now } = this.#options;
+    const body = `${sessionId}.${epoch()}.${Math.floor(now()).toString(36)}.${mark}`;
+    return `${body}.${this.#sign(body)}`;
+  }
+
+  /** Why a session can't go on for this identity, or undefined when it can. */
+  refusal(token: string, mark: string): InvalidSessionReason | undefined {
+    const { epoch, ttlMs, now } = this.#options;
+    const parts = token.split(".");
+    const [, tokenEpoch, issued = "", tokenMark = ""] = parts;
+    if (parts.length !== 5) return "token";
+    // Another history's id is told as such also where it was signed with another secret.
+    if (tokenEpoch !== epoch()) return "epoch";
+    if (!this.isSigned(token)) return "token";
+    const issuedMs = Number.parseInt(issued, 36);
+    if (now() - issuedMs > ttlMs) return "expired";
+    if (issuedMs <= this.#allRevoked.atMs || issuedMs <= (this.#revoked.get(mark)?.atMs ?? Number.NEGATIVE_INFINITY)) return "revoked";
+    return tokenMark === UNBOUND || tokenMark === mark ? undefined : "identity";
+  }
+
+  /** Whether an id was made with our secret, for whomever and whenever. */
+  isSigned(token: string): boolean {
+    const end = token.lastIndexOf(".");
+    return end > 0 && isSame(token.slice(end + 1), this.#sign(token.slice(0, end)));
+  }
+
+  /** Where the revocations stand, to ask later what came since. */
+  get moment(): number {
+    return this.#moment;
+  }
+
+  isRevokedSince(mark: string, moment: number): boolean {
+    return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;
+  }
+
+  /** Ids of this identity that were issued until now are refused. */
+  revoke(mark: string): void {
+    const { now, ttlMs, revocationsMax } = this.#options;
+    const revocation = { atMs: now(), moment: ++this.#moment };
+    for (const [old, { atMs }] of this.#revoked) {
+      if (now() - atMs <= ttlMs) break;
+      this.#revoked.delete(old);
+    }
+    if (this.#revoked.size >= revocationsMax) {
+      this.#revoked.clear();
+      this.#allRevoked = revocation;
+    }
+    this.#revoked.delete(mark);
+    this.#revoked.set(mark, revocation);
+  }
+
+  /** A short text that is equal for equal identities and tells nothing of them. */
+  markOf(identity: Identity): string {
+    try {
+      return this.#sign(`identity ${canonical(identity)}`).slice(0, 22);
+    } catch {
+      // Not JSON, so never equal to another: such sessions begin anew each time.
+      return `unmarked${this.#unmarked++}`;
+    }
+  }
+
+  #sign(text: string): string {
+    return createHmac("sha256", this.#options.secret).update(text).digest("base64url").slice(0, 27);
+  }
+}
+
+/** JSON with sorted fields: equal identities give equal texts however they were put together. */
+function canonical(value: unknown): string {
+  return (
+    JSON.stringify(value, (_name, inner: unknown) =>
+      typeof inner === "object" && inner !== null && !Array.isArray(inner)
+        ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
+        : inner,
+    ) ?? "undefined"
+  );
+}
+
+function isSame(left: string, right: string): boolean {
+  const [a, b] = [Buffer.from(left), Buffer.from(right)];
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,93 @@
+/**
+ * What clients are told of a channel: how far it can be trusted, as the log says, and how many rows it
+ * holds here. Frames are made once per version and shared.
+ */
+import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
+import type { Replica } from "../../table/replica.ts";
+import { Frame } from "./frame.ts";
+
+interface Told {
+  rows: number;
+  total: number | undefined;
+  version: number;
+  frame: Frame | undefined;
+  /** Without counts, for who sees only part of the rows. */
+  restrictedFrame: Frame | undefined;
+}
+
+export class ChannelStates {
+  readonly #replica: Replica;
+  readonly #told = new Map<string, Told>();
+  #versions = 0;
+
+  constructor(replica: Replica) {
+    this.#replica = replica;
+  }
+
+  /** The state of a channel is news: what was told of it is not good any more. */
+  renew(channel: string): void {
+    const table = this.#replica.table(channel);
+    if (table === undefined) this.#told.delete(channel);
+    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, frame: undefined, restrictedFrame: undefined });
+  }
+
+  /** Notes the channels' sizes and returns the names of those whose size is news. */
+  refreshSizes(): readonly string[] {
+    const changed: string[] = [];
+    for (const { channel, rows, total } of this.#replica.tables) {
+      const told = this.#told.get(channel.name);
+      if (told !== undefined && told.rows === rows.size && told.total === total) continue;
+      this.renew(channel.name);
+      changed.push(channel.name);
+    }
+    return changed;
+  }
+
+  /** 0 for a channel that is not there. */
+  version(channel: string): number {
+    return this.#toldOf(channel)?.version ?? 0;
+  }
+
+  frame(channel: string, isRestricted: boolean): Frame | undefined {
+    const told = this.#toldOf(channel);
+    const status = this.message(channel);
+    if (told === undefined || status === undefined) return undefined;
+    if (isRestricted) {
+      const { rows: _rows, total: _total, ...message } = status;
+      told.restrictedFrame ??= new Frame(JSON.stringify(message));
+      return told.restrictedFrame;
+    }
+    told.frame ??= new Frame(JSON.stringify(status));
+    return told.frame;
+  }
+
+  message(channel: string): ChannelStatus | undefined {
+    const state = this.#replica.stateOf(channel);
+    const table = this.#replica.table(channel);
+    if (state === undefined || table === undefined) return undefined;
+    const { status, reason, sinceMs, source } = state;
+    const { total } = table;
+    const rows = table.rows.size;
+    return {
+      op: "DISPATCH",
+      type: "CHANNEL_STATUS",
+      channel,
+      status,
+      since_unix_ms: sinceMs,
+      ...(reason !== undefined && { reason }),
+      ...(source !== undefined && { source }),
+      rows,
+      ...(total !== undefined && { total }),
+      partial: total !== undefined && total > rows,
+    };
+  }
+
+  get messages(): readonly ChannelStatus[] {
+    return Array.from(this.#replica.tables, ({ channel }) => this.message(channel.name)).filter((message) => message !== undefined);
+  }
+
+  #toldOf(channel: string): Told | undefined {
+    if (!this.#told.has(channel)) this.renew(channel);
+    return this.#told.get(channel);
+  }
+}

@@ -1,0 +1,50 @@
+/** Who is subscribed to which view: for a flush, which serves them, and for sources, which are told of interest. */
+import type { Where } from "../../protocol/query.ts";
+import type { View } from "../../table/view.ts";
+import type { InterestTracker } from "../interest-tracker.ts";
+import type { Session } from "./session.ts";
+
+export class Subscribers {
+  readonly #interest: InterestTracker;
+  readonly #sessions = new Map<View, Set<Session>>();
+  #count = 0;
+
+  constructor(interest: InterestTracker) {
+    this.#interest = interest;
+  }
+
+  /** Subscriptions of all sessions. */
+  get count(): number {
+    return this.#count;
+  }
+
+  of(view: View): Iterable<Session> {
+    return this.#sessions.get(view) ?? [];
+  }
+
+  /** Those of all views of a channel; one that has several comes several times. */
+  *ofChannel(channel: string): Iterable<Session> {
+    for (const [view, sessions] of this.#sessions) if (view.channel === channel) yield* sessions;
+  }
+
+  /** `policy` is what the view's rows are restricted to besides its query. */
+  add(view: View, session: Session, policy: Where | undefined): void {
+    this.#count++;
+    const sessions = this.#sessions.get(view);
+    if (sessions !== undefined) {
+      sessions.add(session);
+      return;
+    }
+    this.#sessions.set(view, new Set([session]));
+    this.#interest.watch(view, policy);
+  }
+
+  remove(view: View, session: Session): void {
+    this.#count--;
+    const sessions = this.#sessions.get(view);
+    sessions?.delete(session);
+    if (sessions?.size !== 0) return;
+    this.#sessions.delete(view);
+    this.#interest.unwatch(view);
+  }
+}
