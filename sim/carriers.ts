@@ -1,9 +1,9 @@
 /** What a simulated client opens: WebSockets and HTTP requests to whichever node the balancer gives it. */
 import type { Fetch } from "../src/client/http-scheduler.ts";
 import type { WebSocketLike } from "../src/client/websocket-like.ts";
-import { HttpStreamTransport, type StreamFormat } from "../src/server/http/http-stream.ts";
-import { TidemarkError } from "../src/std/errors.ts";
-import { failureOf, MutationError } from "../src/protocol/mutation-error.ts";
+import type { BodySink } from "../src/server/http/http-stream.ts";
+import { errorReply, INTERNAL_REPLY, type Reply } from "../src/server/http/reply.ts";
+import type { ConnectionRequest } from "../src/server/turn/dialect.ts";
 import type { Random } from "../src/std/random.ts";
 import type { FaultCounts } from "./faults.ts";
 import { Link, type Reading, type Witness } from "./network.ts";
@@ -116,28 +116,18 @@ export class Carriers {
     const target = node();
     await new Promise<void>((resolve) => clock.after(2 + random.next() * 20, resolve));
     if (target === undefined || !target.isAlive || init.signal?.aborted === true) throw new TypeError("fetch failed");
-    const { pathname, searchParams } = new URL(url);
-    if (pathname.endsWith("/sse")) return this.#stream(target, init);
-    if (pathname.endsWith("/up")) return this.#up(target, searchParams.get("session") ?? "", String(init.body));
-    if (pathname.includes("/mutations/")) return this.#mutate(target, decodeURIComponent(pathname.split("/").at(-1) ?? ""), String(init.body));
-    if (init.method !== "POST") return new Response('{"code":"BAD_MESSAGE"}', { status: 400 });
-    return this.#poll(target, Number(searchParams.get("wait_ms")), String(init.body), init.signal ?? undefined);
+    const { pathname, search } = new URL(url);
+    const request: ConnectionRequest = { ...REQUEST, url: pathname + search, headers: Object.fromEntries(new Headers(init.headers)) };
+    const body = init.method === "POST" ? String(init.body) : undefined;
+    if (pathname.endsWith("/sse")) return this.#stream(target, request, init);
+    if (pathname.endsWith("/up")) return answerOf(() => (target.streamRoutes.up(request, body ?? ""), { status: 204, headers: {}, body: null }));
+    if (pathname.includes("/mutations/")) return this.#mutate(target, request, decodeURIComponent(pathname.split("/").at(-1) ?? ""), body ?? "");
+    return this.#poll(target, request, body, init.signal ?? undefined);
   }
 
-  #up(node: SimNode, token: string, body: string): Response {
-    const session = node.engine.gateway.oneWaySession(token);
-    if (session === undefined) return new Response("{}", { status: 404 });
-    node.engine.gateway.receive(session, body);
-    return new Response(null, { status: 204 });
-  }
-
-  /** As the HTTP route does. A node that dies takes the answer with it. */
-  async #mutate(node: SimNode, name: string, body: string): Promise<Response> {
-    const { auth, ...said } = JSON.parse(body) as { auth: unknown; mutation_id: string };
-    const running = node.engine.desk.run({ op: "MUTATE", name, ...said }, auth).then(
-      ({ seq }) => new Response(JSON.stringify({ epoch: node.engine.log.epoch, seq })),
-      (error: unknown) => new Response(JSON.stringify({ ...failure(error), retryable: error instanceof TidemarkError && error.retryable }), { status: 400 }),
-    );
+  /** A node that dies takes the answer with it. */
+  async #mutate(node: SimNode, request: ConnectionRequest, name: string, body: string): Promise<Response> {
+    const running = answerOf(() => node.routes.mutation(request, name, body));
     const { clock, faults } = this.#options;
     let isDone = false;
     void running.then(() => { isDone = true; });
@@ -153,7 +143,7 @@ export class Carriers {
     return Promise.race([running, died]);
   }
 
-  #stream(node: SimNode, init: RequestInit): Response {
+  #stream(node: SimNode, request: ConnectionRequest, init: RequestInit): Response {
     const encoder = new TextEncoder();
     let link: Link | undefined;
     const body = new ReadableStream<Uint8Array>({
@@ -170,14 +160,14 @@ export class Carriers {
           end();
         });
         this.current = link;
-        this.#begin(node, link, { kind: "events", epoch: node.engine.log.epoch, seq: () => node.engine.replica.seq });
+        const opened = link;
+        opened.session = node.streamRoutes.events(request, () => sinkOf(opened));
       },
     });
     return new Response(body, { status: 200 });
   }
 
-  #poll(node: SimNode, waitMs: number, body: string, signal: AbortSignal | undefined): Promise<Response> {
-    const endMs = node.clock.monotonic() + waitMs;
+  #poll(node: SimNode, request: ConnectionRequest, body: string | undefined, signal: AbortSignal | undefined): Promise<Response> {
     return new Promise((resolve, reject) => {
       let text = "";
       let isWhole = false;
@@ -211,34 +201,38 @@ export class Carriers {
         link.cut();
         reject(new TypeError("aborted"));
       });
-      const transport = this.#begin(node, link, { kind: "lines", isOver: () => node.clock.monotonic() >= endMs }, () => {
-        isWhole = true;
-      });
-      if (transport.session !== undefined) node.engine.gateway.receive(transport.session, body);
+      try {
+        link.session = node.streamRoutes.poll(request, body, () => sinkOf(link, () => { isWhole = true; }));
+      } catch (error) {
+        resolve(responseOf(errorReply(error) ?? INTERNAL_REPLY));
+      }
     });
-  }
-
-  /** An HTTP answer over a link: the link carries the text, the transport makes it. */
-  #begin(node: SimNode, link: Link, format: StreamFormat, onEnd: () => void = () => {}): HttpStreamTransport {
-    const transport = new HttpStreamTransport({
-      write: (text) => link.push(text),
-      onceFlushed: (callback) => link.onceFlushed(callback),
-      get bufferedBytes() {
-        return link.bufferedBytes;
-      },
-      end: () => {
-        onEnd();
-        link.close(1000, "");
-      },
-    }, format);
-    const session = node.engine.connect(transport, REQUEST);
-    transport.session = session;
-    link.session = session;
-    return transport;
   }
 }
 
-function failure(error: unknown): object {
-  if (error instanceof MutationError) return failureOf(error);
-  return error instanceof TidemarkError ? { code: error.code, message: error.message } : { code: "INTERNAL", message: String(error) };
+/** An answer's body over a link: the link carries the text that the route makes. */
+function sinkOf(link: Link, onEnd: () => void = () => {}): BodySink {
+  return {
+    write: (text) => link.push(text),
+    onceFlushed: (callback) => link.onceFlushed(callback),
+    get bufferedBytes() {
+      return link.bufferedBytes;
+    },
+    end: () => {
+      onEnd();
+      link.close(1000, "");
+    },
+  };
+}
+
+async function answerOf(route: () => Reply | Promise<Reply>): Promise<Response> {
+  try {
+    return responseOf(await route());
+  } catch (error) {
+    return responseOf(errorReply(error) ?? INTERNAL_REPLY);
+  }
+}
+
+function responseOf({ status, headers, body }: Reply): Response {
+  return new Response(body === null ? null : String(body), { status, headers });
 }

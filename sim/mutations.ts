@@ -29,10 +29,10 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a view entry's change seq is the view's own",
-    file: "src/table/view.ts",
-    find: "  #show({ key, row, json }: Candidate, { seq, timeMs }: Moment): boolean {\n    if (this.rows.get(key)?.json === json) return false;",
+    file: "src/table/window-view.ts",
+    find: "  #show({ key, row, json }: Member, { seq, timeMs }: Moment): boolean {\n    if (this.rows.get(key)?.json === json) return false;",
     // The row's own age instead: what moves up because another left is then no news to anyone.
-    replace: "  #show({ key, row, json }: Candidate, { timeMs }: Moment): boolean {\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
+    replace: "  #show({ key, row, json }: Member, { timeMs }: Moment): boolean {\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
   },
   {
     rule: "commits wait between the slices of a flush",

@@ -4,11 +4,11 @@
  * can happen to a connection happens here.
  */
 import type { Random } from "../src/std/random.ts";
+import type { Gateway } from "../src/server/session/gateway.ts";
 import type { Frame } from "../src/server/turn/frame.ts";
 import type { Session, Transport } from "../src/server/turn/session.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { ActorClock, Scheduler } from "./scheduler.ts";
-import type { SimNode } from "./node.ts";
 
 /** How a client reads. */
 export interface Reading {
@@ -30,13 +30,19 @@ export interface Witness {
 /** Frames handed over to the network and not read yet, at most; more stays in the server's buffer. */
 const WINDOW = 3;
 
+/** The server's end. */
+export interface LinkEnd {
+  readonly clock: ActorClock;
+  readonly engine: { readonly gateway: Pick<Gateway, "receive" | "disconnected"> };
+}
+
 export interface LinkOptions {
   readonly scheduler: Scheduler;
   readonly random: Random;
   readonly faults: FaultCounts;
   readonly clientClock: ActorClock;
   readonly reading: Reading;
-  readonly node: SimNode;
+  readonly node: LinkEnd;
   readonly witness: Witness;
   readonly trace: (line: string) => void;
   readonly onFrame: (text: string) => void;
@@ -75,7 +81,7 @@ export class Link implements Transport {
   }
 
   write(frames: readonly Frame[]): void {
-    for (const frame of frames) this.push(frame.payload.toString());
+    for (const frame of frames) if (!frame.isSilent) this.push(frame.payload.toString());
   }
 
   push(text: string): void {

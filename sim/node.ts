@@ -2,7 +2,10 @@
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
 import { Engine, type Observer } from "../src/server/engine.ts";
-import type { Identity } from "../src/server/turn/session.ts";
+import { Routes } from "../src/server/http/routes.ts";
+import { StreamRoutes } from "../src/server/http/stream-routes.ts";
+import type { ConnectionRequest } from "../src/server/turn/dialect.ts";
+import type { Identity } from "../src/server/policies.ts";
 import type { Link } from "./network.ts";
 import { DATABASE, type SimDatabase } from "./database.ts";
 import type { FaultCounts } from "./faults.ts";
@@ -34,6 +37,8 @@ export interface SimNodeOptions {
 export class SimNode {
   readonly clock: ActorClock;
   readonly engine: Engine;
+  readonly routes: Routes;
+  readonly streamRoutes: StreamRoutes;
   readonly links = new Set<Link>();
   isAlive = true;
   reader: WarehouseReader | undefined;
@@ -43,6 +48,7 @@ export class SimNode {
     const { scheduler, random, faults, log, delayMs, skewMs, rights, database } = options;
     this.#options = options;
     this.clock = new ActorClock(scheduler, { skewMs, costMs: 0.2 });
+    const access = { identify: (_request: ConnectionRequest, auth: unknown) => this.#identify((auth as { user: string }).user) };
     this.engine = new Engine({
       log: new NodeLog(log, this.clock, delayMs),
       clock: this.clock,
@@ -51,7 +57,7 @@ export class SimNode {
       logger: SILENT,
       observer: NOBODY,
       secret: "one for all nodes",
-      access: { identify: (_request, auth) => this.#identify((auth as { user: string }).user) },
+      access,
       findCheckpoint: (epoch) => {
         const checkpoint = log.checkpointOf(epoch);
         const isWanted = checkpoint !== undefined && (log.trimmedTo > 0 || random.next() < 0.6);
@@ -67,6 +73,8 @@ export class SimNode {
       viewLimits: { lingerMs: 3_000, tombstonesMax: 12 },
     });
     this.engine.policies.set("orders", rights.policy);
+    this.routes = new Routes({ engine: this.engine, access });
+    this.streamRoutes = new StreamRoutes({ engine: this.engine, clock: this.clock });
     // What could not be opened now is tried again with the first who identifies.
     this.engine.start().catch(() => {});
   }

@@ -24,6 +24,9 @@ export class FrameWitness implements Witness {
   readonly #taints = new Map<string, Taint>();
   /** The position at which the last taint was over, and the history that it is in. */
   #over = { epoch: "", seq: 0 };
+  /** The furthest position that was told while something was tainted. */
+  #taintedTo = 0;
+  #taintedEpoch = "";
   #epoch = "";
   #heardMs = 0;
   #corrupted = 0;
@@ -50,11 +53,14 @@ export class FrameWitness implements Witness {
       const taint = this.#taints.get(told.view ?? told.channel ?? "");
       if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) : isRows(told) || tellsAll(told))) taint.sawLater = true;
       if (told.type !== "WATERMARK") continue;
+      // Set right by a node that is behind the one before, it is over where that one stood as well: the page may still be there.
+      this.#taintedTo = Math.max(this.#epoch === this.#taintedEpoch ? this.#taintedTo : 0, told.seq ?? 0);
+      this.#taintedEpoch = this.#epoch;
       // The turn that holds a later frame of the view must set it right, unless it is not through yet.
       for (const [id, { sawLater }] of this.#taints) {
         if (!sawLater || told.behind?.includes(id) === true) continue;
         this.#taints.delete(id);
-        this.#over = { epoch: this.#epoch, seq: told.seq ?? 0 };
+        this.#over = { epoch: this.#epoch, seq: this.#taintedTo };
       }
     }
   }

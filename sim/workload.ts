@@ -2,7 +2,7 @@
 import type { ChannelChange, CommitDraft, KeyedRow } from "../src/log/log.ts";
 import type { Query } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
-import type { Policy } from "../src/server/session/access.ts";
+import type { Policy } from "../src/server/policies.ts";
 import type { Random } from "../src/std/random.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import type { FaultCounts } from "./faults.ts";

@@ -119,7 +119,7 @@ export class User {
     const value = `${this.#name}-${++this.#edits}${random.next() < 0.15 ? "!" : ""}`;
     const kind = pick(random, ["set", "set", "set", "set", "insert", "remove", "nothing"] as const);
     const seq = this.#views[0]?.getSnapshot().seq;
-    const isGuarded = kind === "set" && seq !== undefined && random.next() < 0.3;
+    const isGuarded = kind === "set" && seq !== undefined && seq >= 0 && random.next() < 0.3;
     if (kind !== "nothing") this.#writes.set(value, "pending");
     if (kind === "remove") this.#wishedAway.add(key);
     this.unanswered++;

@@ -50,7 +50,7 @@ describe("recipes", () => {
     const cookie = `session=${sign("rita")}`;
     expect(await (await fetch(`${url}/whoami`, { headers: { cookie } })).json()).toEqual({ name: "rita" });
     const imported = await fetch(`${url}/import`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify([{ id: "n1", text: "hello", author: "import" }]) });
-    expect(await imported.json()).toEqual({ seq: 1 });
+    expect(await imported.json()).toEqual({ seq: 2 });
 
     const connect = (headers: Record<string, string>) => {
       const client = createClient<{ notes: TypedChannel<Note> }, Mutations>({

@@ -3,6 +3,7 @@
  * the application's own endpoints, and what of it is pending. Loaded by pages that write.
  */
 import type { Clock } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
 import type { Query } from "../protocol/query.ts";
@@ -126,6 +127,9 @@ export class PageWrites {
     const id = random.id(ID_LENGTH);
     try {
       const expected = typeof expectedSeq === "number" ? { epoch: position()?.epoch ?? "", seq: expectedSeq } : expectedSeq;
+      if (expected !== undefined && !(expected.seq >= 0)) {
+        throw new TidemarkError("BAD_OPTION", `expectedSeq is ${expected.seq}: a view that has not loaded has shown no row yet. Wait until it has, or leave it out.`);
+      }
       // What the caller does with its object later must not change what is sent.
       const own: unknown = input === undefined ? undefined : JSON.parse(JSON.stringify(input));
       const request: WriteRequest = { id, name, input: own, headers: headers(), ...(expected !== undefined && { expected }) };

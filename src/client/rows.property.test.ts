@@ -9,6 +9,7 @@ import type { Commit } from "../log/log.ts";
 import { compileOrder } from "../protocol/order.ts";
 import type { OrderBy } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
+import { JSON_DIALECT } from "../server/session/json-dialect.ts";
 import { Cut } from "../server/turn/cut.ts";
 import { declareChannel } from "../log/channel.ts";
 import { whereContextOf } from "../table/channel.ts";
@@ -32,7 +33,7 @@ const step = fc.record({
 });
 
 function framesOf(cut: Cut): readonly ReturnType<typeof JSON.parse>[] {
-  return Array.from({ length: cut.frameCount }, (_, index) => JSON.parse(cut.frame(index).payload.toString()));
+  return Array.from({ length: cut.frameCount }, (_, index) => JSON.parse(cut.frame(index, JSON_DIALECT).payload.toString()));
 }
 
 describe("the rows", () => {
@@ -46,7 +47,7 @@ describe("the rows", () => {
         const shown = new OrderedRows();
         shown.configure({ key: ["id"], columns: channel.columns, order_by: orderBy, isLimited: false });
         store.begin(["id"], "snapshot");
-        for (const frame of framesOf(Cut.snapshot(view, 40))) store.stageSnapshot(frame);
+        for (const frame of framesOf(Cut.snapshot(view, { frameBytesMax: 40, dialects: 1 }))) store.stageSnapshot(frame);
         store.commit();
         shown.apply(store.take());
         let cursor = 1;
@@ -62,9 +63,9 @@ describe("the rows", () => {
           const changes = view.rows.changesSince(view.rows.normalise(cursor));
           if (changes === undefined) {
             store.begin(["id"], "snapshot");
-            for (const frame of framesOf(Cut.snapshot(view, fate === "split" ? 40 : 10_000))) store.stageSnapshot(frame);
+            for (const frame of framesOf(Cut.snapshot(view, { frameBytesMax: fate === "split" ? 40 : 10_000, dialects: 1 }))) store.stageSnapshot(frame);
           } else if (view.rows.lastSeq > cursor) {
-            const frames = framesOf(Cut.delta(view, changes, view.rows.normalise(cursor), fate === "split" ? 40 : 10_000));
+            const frames = framesOf(Cut.delta(view, changes, view.rows.normalise(cursor), { frameBytesMax: fate === "split" ? 40 : 10_000, dialects: 1 }));
             for (const frame of frames) expect(store.stageDelta(frame)).toBe("staged");
             if (fate === "sent twice") for (const frame of frames) expect(store.stageDelta(frame)).toBe("old");
           }

@@ -259,8 +259,7 @@ export class StreamEngine {
   }
 
   #onError({ id, index, code, message }: ErrorMessage): void {
-    if (index === undefined) return;
-    this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
+    if (index !== undefined) this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
     this.#publish();
   }
 

@@ -57,6 +57,13 @@ describe("client.mutate", () => {
     expect(top.getSnapshot().keys).toEqual(["b"]);
   });
 
+  it("is not sent on the condition of a view that has not loaded", async () => {
+    const { client } = await serve();
+    const view = client.live({ channel: "trades" });
+    await expect(client.mutate.trades.put(trade("a", "BTC", 5), { expectedSeq: view.getSnapshot().seq })).rejects.toMatchObject({ code: "BAD_OPTION" });
+    expect([view.getSnapshot().keys, client.pendingWrites.getSnapshot()]).toEqual([[], []]);
+  });
+
   it("takes back what was refused, and rejects with its code", async () => {
     const { client } = await serve();
     const view = client.live({ channel: "trades" });

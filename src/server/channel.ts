@@ -6,7 +6,7 @@ import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
-import type { Policy } from "./session/access.ts";
+import type { Policy } from "./policies.ts";
 
 type Name<R> = Extract<keyof R, string>;
 

@@ -14,9 +14,9 @@ import type { Source, SourceContext } from "../sources/source.ts";
 import type { Writer } from "../sources/writer.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
-import type { Access, ConnectionRequest, Policy } from "./session/access.ts";
-import { Bootstrap } from "./http/bootstrap.ts";
-import { CATALOG, CATALOG_CHANNEL, Catalog } from "./observe/catalog.ts";
+import type { Access } from "./session/access.ts";
+import { Bootstrap } from "./session/bootstrap.ts";
+import { CATALOG, CATALOG_CHANNEL, Catalog } from "./catalog.ts";
 import { ChannelStates } from "./turn/channel-states.ts";
 import { CutCache } from "./turn/cut-cache.ts";
 import { Gateway } from "./session/gateway.ts";
@@ -28,9 +28,12 @@ import { MEMORY, MemoryWriter, type WriteChannels } from "./mutations/memory-wri
 import type { MutationDefinition } from "./mutations/mutation.ts";
 import { MutationDesk } from "./mutations/mutation-desk.ts";
 import { MutationRunner } from "./mutations/mutation-runner.ts";
+import { JSON_DIALECT } from "./session/json-dialect.ts";
+import { Policies } from "./policies.ts";
 import { Seating } from "./session/seating.ts";
 import { Sender } from "./turn/sender.ts";
 import { SessionTokens } from "./session/session-tokens.ts";
+import type { ConnectionRequest, Dialect } from "./turn/dialect.ts";
 import type { Session, Transport } from "./turn/session.ts";
 import { SourceHost } from "./source-host.ts";
 import { Subscribers } from "./turn/subscribers.ts";
@@ -66,6 +69,8 @@ export interface EngineOptions {
   readonly viewLimits?: Partial<ViewLimits> | undefined;
   /** What clients may ask to be written, where, and how the program's own channels are. */
   readonly mutations?: EngineMutations | undefined;
+  /** How clients are spoken to, besides our own protocol. */
+  readonly dialects?: readonly Dialect[] | undefined;
   /** Serve the catalog of channels as a live table. */
   readonly catalog?: boolean | undefined;
 }
@@ -94,7 +99,7 @@ export class Engine {
   readonly landings: Landings;
   readonly desk: MutationDesk;
   readonly gateway: Gateway;
-  readonly policies = new Map<string, Policy>();
+  readonly policies: Policies;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #cuts: CutCache;
@@ -105,7 +110,6 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const { log, clock, random, logger, observer, access } = options;
-    const { policies } = this;
     const limits = { ...SERVER_LIMITS, ...options.limits };
     const monotonic = (): number => clock.monotonic();
     const now = (): number => clock.now();
@@ -115,11 +119,12 @@ export class Engine {
       logger.info({ session: session.id, view, reason }, "view reset");
     };
     const replica = new Replica(options.viewLimits, random.id(8));
+    const policies = new Policies(replica);
     const states = new ChannelStates(replica);
     const follower = new LogFollower({ log, replica, findCheckpoint: options.findCheckpoint, declares: options.declares });
     const interest = new InterestTracker(clock);
     const subscribers = new Subscribers(interest);
-    const cuts = new CutCache({ limits, monotonic, onSnapshot });
+    const cuts = new CutCache({ limits, dialects: 1 + (options.dialects?.length ?? 0), monotonic, onSnapshot });
     const writer = new TurnWriter({ replica, cuts, states, limits, now, monotonic, onReset });
     const turns = new Turns({ clock, follower, replica, writer, limits, subscribers, onFlush: (report) => observer.onFlush(report) });
     const sender = new Sender(limits.socketBufferBytesMax);
@@ -136,6 +141,7 @@ export class Engine {
     this.log = log;
     this.limits = limits;
     this.replica = replica;
+    this.policies = policies;
     this.states = states;
     this.follower = follower;
     this.bootstrap = new Bootstrap({ replica, states, policies, limits, monotonic, onBuild: onSnapshot });
@@ -169,8 +175,9 @@ export class Engine {
     return this.#clock.monotonic();
   }
 
+  /** A client of our own protocol. */
   connect(transport: Transport, request: ConnectionRequest): Session {
-    return this.gateway.connect(transport, request);
+    return this.gateway.connect(transport, { request, dialect: JSON_DIALECT, connection: JSON_DIALECT.connect(request) });
   }
 
   /** Starts the periodic work, and resolves when the tables have caught up with the log. @throws what opening the log throws */

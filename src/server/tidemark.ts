@@ -16,18 +16,20 @@ import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source } from "../sources/source.ts";
 import type { ChannelWrites, Writer } from "../sources/writer.ts";
 import type { ViewLimits } from "../table/limits.ts";
-import { Access, type Authenticate, type Policy } from "./session/access.ts";
+import { Access, type Authenticate } from "./session/access.ts";
+import type { Identity, Policy } from "./policies.ts";
 import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
 import { Engine } from "./engine.ts";
-import { createHttp, PATHS, type Paths } from "./http/http.ts";
+import { createHttp } from "./http/http.ts";
+import { PATHS, type Paths } from "./http/paths.ts";
 import type { ServerLimits } from "./limits.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { mount } from "./http/mount.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName, type Mutations } from "./mutations/mutation.ts";
 import { registerReadings, statsOf } from "./observe/readings.ts";
-import type { Identity } from "./turn/session.ts";
 import { WebSocketDoor } from "./http/websocket.ts";
+import type { Dialect } from "./turn/dialect.ts";
 
 export interface TidemarkOptions<C extends Channels = Channels> {
   /** Channels that this program writes. Sources bring their own. */
@@ -44,6 +46,8 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   /** Signs session ids. Give all nodes of a deployment the same. Default: this process's own. */
   readonly sessionSecret?: string;
   readonly paths?: Partial<Paths>;
+  /** Further ways to speak to clients, each on a path of its own. */
+  readonly dialects?: readonly Dialect[];
   /** Serve the live table `tidemark.channels`: one row per channel with size, rate and status. */
   readonly catalog?: boolean;
   /** A folder of static files to serve at `/`. */
@@ -125,6 +129,7 @@ export class Tidemark<C extends Channels = Channels> {
       secret: options.sessionSecret,
       limits: options.limits,
       viewLimits: options.viewLimits,
+      dialects: checkDialects(options.dialects, { ...PATHS, ...options.paths }),
       catalog: options.catalog,
       mutations: {
         definitions: mutationsByName(options.mutations ?? {}),
@@ -272,7 +277,7 @@ export class Tidemark<C extends Channels = Channels> {
   }
 
   #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
-    const { authenticate, allowedOrigins, assets } = this.#options;
+    const { authenticate, allowedOrigins, assets, dialects = [] } = this.#options;
     const { gateway } = this.#engine;
     // Before its channels are declared it would refuse what it serves a moment later.
     const canConnect = (): boolean => this.#isServing && gateway.canConnect;
@@ -281,6 +286,7 @@ export class Tidemark<C extends Channels = Channels> {
     const app = createHttp({
       access,
       paths,
+      dialects,
       engine: this.#engine,
       clock: this.#clock,
       canConnect,
@@ -290,7 +296,7 @@ export class Tidemark<C extends Channels = Channels> {
       assets: others === undefined ? assets : undefined,
       onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
     });
-    mount(server, { app, access, paths, others, canConnect, door: new WebSocketDoor(gateway, this.#clock) });
+    mount(server, { app, access, paths, dialects, others, canConnect, door: new WebSocketDoor(gateway, this.#clock) });
   }
 
   /** It has what it serves, and may be asked. */
@@ -307,6 +313,17 @@ export class Tidemark<C extends Channels = Channels> {
 /** Creates a server: declare channels, add sources, then `listen` or `attach`. */
 export function createTidemark<C extends Channels = Channels>(options: TidemarkOptions<C> = {}): Tidemark<C> {
   return new Tidemark(options);
+}
+
+/** @throws TidemarkError `BAD_OPTION` for a path that is none, is ours, or is taken */
+function checkDialects(dialects: readonly Dialect[] = [], { base }: Paths): readonly Dialect[] {
+  const taken = new Set<string>(["/stats", "/metrics", "/healthz", "/readyz"]);
+  for (const { name, path } of dialects) {
+    if (!/^\/[^?#\s]+$/.test(path)) throw new TidemarkError("BAD_OPTION", `The path of dialect "${name}" begins with "/", as "/ws/heatmap".`);
+    if (taken.has(path) || path.startsWith(`${base}/`)) throw new TidemarkError("BAD_OPTION", `The path ${path} of dialect "${name}" is taken.`);
+    taken.add(path);
+  }
+  return dialects;
 }
 
 function isLoopback(host: string): boolean {

@@ -3,10 +3,10 @@ import { TidemarkError } from "../std/errors.ts";
 import type { Query } from "../protocol/query.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { ViewOptions } from "./view.ts";
+import type { Project } from "./membership.ts";
 
 /** @throws TidemarkError `BAD_QUERY` for a column that the channel does not have */
-export function compileProjection(channel: ChannelDeclaration, query: Query): ViewOptions["project"] {
+export function compileProjection(channel: ChannelDeclaration, query: Query): Project {
   const names = projectedColumns(channel, query);
   if (names === undefined) return (node) => node.json;
   return ({ row }) => {

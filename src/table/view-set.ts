@@ -9,10 +9,14 @@ import { compileWhere, type Predicate, type WhereContext } from "../protocol/whe
 import { whereContextOf } from "./channel.ts";
 import type { ViewLimits } from "./limits.ts";
 import type { LiveTable, Moment, RowChange } from "./live-table.ts";
+import { ChannelView } from "./channel-view.ts";
+import { FilteredView } from "./filtered-view.ts";
+import { Membership } from "./membership.ts";
 import { compileProjection } from "./projection.ts";
 import { routeOf, ViewRouter, type Route } from "./router.ts";
 import { viewIdOf } from "./view-id.ts";
-import { ChannelView, FilteredView, WindowView, type View } from "./view.ts";
+import { WindowView } from "./window-view.ts";
+import type { View } from "./view.ts";
 
 /** What all channels share: counts against the limits, and what changed since the last cut. */
 export interface ViewPool {
@@ -47,7 +51,7 @@ export class ViewSet {
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
     this.#router = new ViewRouter(this.#context);
-    this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, this.#node), table.rows, table.channel.name);
+    this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, node), table.channel, table.rows);
   }
 
   /** Views besides the bare channel. */
@@ -145,19 +149,12 @@ export class ViewSet {
   #create(id: string, query: Query, where: Where | undefined, isOpenToAll: boolean, moment: Moment): View {
     const matches: Predicate = where === undefined ? () => true : compileWhere(where, this.#context);
     const order = compileOrder(query.order_by ?? [], this.#context);
-    const options = {
-      id,
-      query,
-      matches,
-      project: compileProjection(this.#table.channel, query),
-      builtSeq: moment.seq,
-      tombstonesMax: this.#pool.limits.tombstonesMax,
-      // Under a policy the channel's removes would tell keys that may not be seen.
-      base: isOpenToAll ? this.#table.rows : undefined,
-    };
-    return query.limit === undefined
-      ? new FilteredView(options)
-      : new WindowView({ ...options, limit: query.limit, order });
+    const declaration = this.#table.channel;
+    const membership = new Membership(matches, compileProjection(declaration, query));
+    const options = { id, declaration, query, membership, builtSeq: moment.seq, tombstonesMax: this.#pool.limits.tombstonesMax };
+    if (query.limit !== undefined) return new WindowView({ ...options, limit: query.limit, order });
+    // Under a policy the channel's removes would tell keys that may not be seen.
+    return new FilteredView({ ...options, base: isOpenToAll ? this.#table.rows : undefined });
   }
 
   #fill(view: View, route: Route | undefined, moment: Moment): void {

@@ -2,7 +2,9 @@
  * Frames over a plain HTTP answer: server-sent events, or lines of JSON for a poll. The same turns
  * from the same cursors as on a WebSocket; a poll is an answer that ends with the turn.
  */
-import { createHash } from "node:crypto";
+import type { ServerResponse } from "node:http";
+import type { Clock } from "../../std/clock.ts";
+import { viewMark } from "../session/position.ts";
 import type { Frame } from "../turn/frame.ts";
 import type { Session, Transport } from "../turn/session.ts";
 
@@ -16,8 +18,12 @@ export interface BodySink {
 
 /** - `events`: until the client leaves - `lines`: until a turn is whole, or, waiting, brings something or the time is over */
 export type StreamFormat =
-  | { readonly kind: "events"; readonly epoch: string; readonly seq: () => number }
+  /** `position`: what an event that ends a turn is called, for the client to resume from, with the marks of its views. */
+  | { readonly kind: "events"; readonly position?: () => string }
   | { readonly kind: "lines"; readonly isOver: () => boolean };
+
+/** JSON has none; a dialect's text may. */
+const LINE_BREAK = /\r\n|\r|\n/g;
 
 export class HttpStreamTransport implements Transport {
   readonly isOneWay = true;
@@ -43,7 +49,7 @@ export class HttpStreamTransport implements Transport {
     if (this.#isClosed) return;
     let text = "";
     for (const frame of frames) text += this.#encode(frame);
-    this.#sink.write(text);
+    if (text !== "") this.#sink.write(text);
     if (this.#format.kind === "events") return;
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
@@ -61,12 +67,14 @@ export class HttpStreamTransport implements Transport {
     this.#sink.end();
   }
 
-  /** JSON text has no line breaks, so a frame is one line. Only a whole turn's end is a place to resume from. */
+  /** A frame is one line, or one event. Only a whole turn's end is a place to resume from. */
   #encode(frame: Frame): string {
-    const json = frame.payload.toString();
-    if (this.#format.kind === "lines") return `${json}\n`;
-    const id = frame.kind === "watermark" ? `id: ${this.#format.epoch}:${this.#format.seq()}:${this.#viewMarks()}\n` : "";
-    return `${id}data: ${json}\n\n`;
+    if (frame.isSilent) return "";
+    const text = frame.payload.toString();
+    if (this.#format.kind === "lines") return `${text}\n`;
+    const { position } = this.#format;
+    const id = frame.kind === "watermark" && position !== undefined ? `id: ${position()}:${this.#viewMarks()}\n` : "";
+    return `${id}data: ${text.replaceAll(LINE_BREAK, "\ndata: ")}\n\n`;
   }
 
   #viewMarks(): string {
@@ -77,14 +85,24 @@ export class HttpStreamTransport implements Transport {
   }
 }
 
-/** A view id in eight characters. */
-export function viewMark(viewId: string): string {
-  return createHash("sha256").update(viewId).digest("base64url").slice(0, 8);
-}
+const NOTHING = Buffer.alloc(0);
+const END_GRACE_MS = 2_000;
 
-/** What an event id says: a position, and the marks of the views that stood there. */
-export function parseEventId(text: string | undefined): { epoch: string; seq: number; viewMarks: ReadonlySet<string> } | undefined {
-  const [, epoch, seq, marks] = /^(\w+):(\d{1,15}):([\w.-]*)$/.exec(text ?? "") ?? [];
-  if (epoch === undefined || seq === undefined) return undefined;
-  return { epoch, seq: Number(seq), viewMarks: new Set(marks?.split(".")) };
+export function responseSink(response: ServerResponse, clock: Clock): BodySink {
+  return {
+    write: (text) => void response.write(text),
+    onceFlushed: (callback) => {
+      if (response.socket?.writable === true) response.socket.write(NOTHING, () => callback());
+    },
+    get bufferedBytes() {
+      return response.writableLength;
+    },
+    end: () => {
+      response.end();
+      // Who does not take the end is cut off.
+      clock.after(END_GRACE_MS, () => {
+        if (!response.writableFinished) response.destroy();
+      });
+    },
+  };
 }

@@ -1,41 +1,30 @@
-/** The HTTP routes, as one Hono app. What they answer is decided elsewhere; this maps it to HTTP. */
+/** The HTTP routes, as one Hono app. What they answer is decided in `routes.ts` and `stream-routes.ts`; this maps it to HTTP. */
+import type { ServerResponse } from "node:http";
 import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Clock } from "../../std/clock.ts";
-import { failureOf, MutationError } from "../../protocol/mutation-error.ts";
-import { compileWhere } from "../../protocol/where.ts";
-import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
-import { whereContextOf } from "../../table/channel.ts";
-import { policyFor, type Access } from "../session/access.ts";
-import { parseChannels } from "./bootstrap.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
+import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Engine } from "../engine.ts";
-import { addCarriers } from "./http-carriers.ts";
-import { addMutations } from "./http-mutations.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Access } from "../session/access.ts";
+import type { ConnectionRequest, Dialect } from "../turn/dialect.ts";
+import type { Session } from "../turn/session.ts";
+import { responseSink } from "./http-stream.ts";
+import type { Paths } from "./paths.ts";
+import { errorReply, INTERNAL_REPLY, type Reply } from "./reply.ts";
+import { Routes } from "./routes.ts";
+import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
 import { connectionRequest } from "./websocket.ts";
-
-/** Paths that can be renamed. Those under `base` are relative to it. */
-export interface Paths {
-  readonly base: string;
-  readonly snapshot: string;
-  readonly rows: string;
-  readonly stream: string;
-  /** Server-sent events; what a client says goes to `up`. */
-  readonly sse: string;
-  readonly up: string;
-  /** Polls. */
-  readonly changes: string;
-  readonly mutations: string;
-  /** Where the writes of other endpoints have landed. */
-  readonly landed: string;
-}
-
-export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream", sse: "/sse", up: "/up", changes: "/changes", mutations: "/mutations", landed: "/landed" };
 
 export interface HttpOptions {
   readonly access: Access;
   readonly paths: Paths;
+  /** Besides our own protocol. */
+  readonly dialects: readonly Dialect[];
   readonly engine: Engine;
   readonly clock: Clock;
   readonly canConnect: () => boolean;
@@ -49,88 +38,87 @@ export interface HttpOptions {
 
 type Env = { Bindings: HttpBindings };
 
-const CHANNELS_PER_REQUEST_MAX = 100;
-const STATUS: Partial<Record<ErrorCode, 401 | 403 | 404 | 409 | 500 | 503>> = {
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  FORBIDDEN_ORIGIN: 403,
-  UNKNOWN_CHANNEL: 404,
-  UNKNOWN_ROW: 404,
-  UNKNOWN_SESSION: 404,
-  UNKNOWN_MUTATION: 404,
-  STALE_WRITE: 409,
-  MUTATION_CONFLICT: 409,
-  MUTATION_FAILED: 500,
-  NOT_READY: 503,
-  SOURCE_DOWN: 503,
-  LOG_FULL: 503,
-  TOO_MANY_VIEWS: 503,
-  VIEW_TOO_LARGE: 503,
-  INTERNAL: 500,
-};
-
 export function createHttp(options: HttpOptions): Hono<Env> {
-  const { access, paths, engine, clock, canConnect, metrics } = options;
-  const { bootstrap, replica, policies } = engine;
+  const { access, paths, engine, metrics } = options;
   const app = new Hono<Env>();
   guard(app, options);
-  const identify = (context: Context<Env>, auth?: unknown): Promise<unknown> =>
-    access.identify(connectionRequest(context.env.incoming), auth);
-
-  app.get(paths.base + paths.snapshot, async (context) => {
-    const identity = await identify(context);
-    const answer = bootstrap.answer({
-      channels: parseChannels(context.req.query("channels"), CHANNELS_PER_REQUEST_MAX),
-      identity,
-      sinceSeq: parseSeq(context.req.query("since_seq")),
-      cursor: context.req.query("cursor"),
-      ifNoneMatch: context.req.header("if-none-match"),
-    });
-    context.header("ETag", `"${answer.revision}"`);
-    context.header("Cache-Control", "private, no-cache");
-    context.header("Vary", "Origin, Authorization, Cookie");
-    if (answer.kind === "unchanged") return context.body(null, 304);
-    context.header("Content-Type", "application/json; charset=utf-8");
-    return context.body(answer.body as Uint8Array<ArrayBuffer>);
-  });
-
-  app.get(`${paths.base}${paths.rows}/:channel/:key`, async (context) => {
+  const routes = new Routes({ engine, access });
+  const { base } = paths;
+  app.get(base + paths.snapshot, async (context) => answer(context, await routes.snapshot(requestOf(context))));
+  app.get(`${base}${paths.rows}/:channel/:key`, async (context) => {
     const { channel, key } = context.req.param();
-    const where = policyFor(policies.get(channel), await identify(context), channel);
-    const table = replica.table(channel);
-    if (table === undefined) throw new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${channel}" here.`);
-    const node = table.rows.get(key);
-    const isVisible = where === undefined || (node !== undefined && compileWhere(where, whereContextOf(table.channel))(node.row));
-    if (node === undefined || !isVisible) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
-    context.header("Cache-Control", "no-cache");
-    return context.json({ epoch: replica.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
+    return answer(context, await routes.row(requestOf(context), channel, key));
   });
-
-  addMutations(app, { engine, paths, identify });
-  addCarriers(app, { engine, clock, paths, canConnect });
-
+  app.post(`${base}${paths.mutations}/:name`, async (context) => answer(context, await routes.mutation(requestOf(context), context.req.param("name"), await bodyOf(context))));
+  app.post(base + paths.landed, async (context) => answer(context, await routes.landed(requestOf(context), await bodyOf(context))));
+  addStreams(app, options);
   app.get("/stats", async (context) => {
-    await identify(context);
+    await access.identify(requestOf(context), undefined);
     return context.json(options.stats() as object);
   });
   app.get("/metrics", async (context) => context.text(await metrics.text(), 200, { "Content-Type": metrics.contentType }));
   app.get("/healthz", (context) => context.text("ok\n"));
   app.get("/readyz", (context) => (options.isReady() ? context.text("ready\n") : context.text("starting\n", 503)));
-  if (options.assets !== undefined) {
-    const root = options.assets;
-    app.use("/assets/*", async (context, next) => {
-      await next();
-      // Their names carry a hash of their content.
-      if (context.res.ok) context.header("Cache-Control", "public, max-age=31536000, immutable");
-    });
-    app.get("*", serveStatic({ root }));
-  }
+  if (options.assets !== undefined) addAssets(app, options.assets);
   return app;
 }
 
+function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect }: HttpOptions): void {
+  const { gateway } = engine;
+  const routes = new StreamRoutes({ engine, clock });
+
+  const stream = (context: Context<Env>, begin: (open: OpenBody) => Session): Response => {
+    if (!canConnect()) throw new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
+    const { incoming, outgoing } = context.env;
+    const response = outgoing as ServerResponse;
+    const session = begin((type) => {
+      // What has been set for CORS goes out with this head. Proxies must neither keep what comes nor change it.
+      response.writeHead(200, { ...Object.fromEntries(context.res.headers), "Content-Type": type, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" });
+      return responseSink(response, clock);
+    });
+    // A pipelined answer whose turn has not come does not hear that its connection is gone.
+    const { socket } = incoming;
+    const gone = (): void => {
+      socket.off("close", gone);
+      gateway.disconnected(session, CLOSE.goingAway);
+    };
+    response.once("close", gone);
+    socket.once("close", gone);
+    if (socket.destroyed) gone();
+    return RESPONSE_ALREADY_SENT;
+  };
+
+  app.get(paths.base + paths.sse, (context) => stream(context, (open) => routes.events(requestOf(context), open)));
+  app.get(paths.base + paths.changes, (context) => stream(context, (open) => routes.poll(requestOf(context), undefined, open)));
+  app.post(paths.base + paths.changes, async (context) => {
+    const body = await bodyOf(context);
+    return stream(context, (open) => routes.poll(requestOf(context), body, open));
+  });
+  app.post(paths.base + paths.up, async (context) => {
+    routes.up(requestOf(context), await bodyOf(context));
+    return context.body(null, 204);
+  });
+  for (const dialect of dialects) {
+    if (dialect.carrier !== "websocket") app.get(dialect.path, (context) => stream(context, (open) => routes.dialect(requestOf(context), dialect, open)));
+  }
+}
+
+function addAssets(app: Hono<Env>, root: string): void {
+  app.use("/assets/*", async (context, next) => {
+    await next();
+    // Their names carry a hash of their content.
+    if (context.res.ok) context.header("Cache-Control", "public, max-age=31536000, immutable");
+  });
+  app.get("*", serveStatic({ root }));
+}
+
 /** What comes before every route: who may ask at all, CORS, whether there is anything to answer yet. */
-function guard(app: Hono<Env>, { access, paths, isReady, onInternalError }: HttpOptions): void {
-  app.onError((error, context) => answerError(error, context, onInternalError));
+function guard(app: Hono<Env>, { access, paths, dialects, isReady, onInternalError }: HttpOptions): void {
+  app.onError((error, context) => {
+    const reply = errorReply(error);
+    if (reply === undefined) onInternalError(error);
+    return answer(context, reply ?? INTERNAL_REPLY);
+  });
   app.use(async (context, next) => {
     const refusal = access.refusal(context.env.incoming.headers);
     if (refusal !== undefined) throw refusal;
@@ -145,25 +133,28 @@ function guard(app: Hono<Env>, { access, paths, isReady, onInternalError }: Http
     }
     return next();
   });
-
-  app.use(`${paths.base}/*`, (_context, next) => {
-    if (!isReady()) throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
-    return next();
-  });
+  for (const path of [`${paths.base}/*`, ...dialects.map((dialect) => dialect.path)]) {
+    app.use(path, (_context, next) => {
+      if (!isReady()) throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
+      return next();
+    });
+  }
 }
 
-function answerError(error: Error, context: Context, onInternalError: (error: Error) => void): Response {
-  if (error instanceof MutationError) return context.json({ ...failureOf(error), retryable: false }, STATUS[error.code as ErrorCode] ?? 400);
-  const known = error instanceof TidemarkError;
-  if (!known) onInternalError(error);
-  const code: ErrorCode = known ? error.code : "INTERNAL";
-  const message = known ? error.message : "The server failed to answer; its log has the cause.";
-  const status = STATUS[code] ?? 400;
-  return context.json({ code, message, retryable: known && error.retryable }, status);
+function answer(context: Context, { status, headers, body }: Reply): Response {
+  for (const [name, value] of Object.entries(headers)) context.header(name, value);
+  return context.body(body as Uint8Array<ArrayBuffer>, status as 200);
 }
 
-function parseSeq(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw new TidemarkError("BAD_MESSAGE", "since_seq is a whole number of at least 0.");
+function requestOf(context: Context<Env>): ConnectionRequest {
+  return connectionRequest(context.env.incoming);
+}
+
+/** @throws TidemarkError `BAD_MESSAGE` for one that is too large or does not say how large it is */
+async function bodyOf(context: Context<Env>): Promise<string> {
+  const declared = Number(context.req.header("content-length") ?? Number.NaN);
+  if (!(declared <= PROTOCOL_LIMITS.clientFrameBytesMax)) {
+    throw new TidemarkError("BAD_MESSAGE", `A body names its length and has at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`);
+  }
+  return context.req.text();
 }

@@ -3,29 +3,38 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Access } from "../session/access.ts";
-import type { createHttp, Paths } from "./http.ts";
-import { refuseUpgrade, type WebSocketDoor } from "./websocket.ts";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { JSON_DIALECT } from "../session/json-dialect.ts";
+import type { Dialect, DialectConnection } from "../turn/dialect.ts";
+import type { createHttp } from "./http.ts";
+import type { Paths } from "./paths.ts";
+import { connectionRequest, refuseUpgrade, type WebSocketDoor } from "./websocket.ts";
 
 export interface MountOptions {
   readonly app: ReturnType<typeof createHttp>;
   readonly door: WebSocketDoor;
   readonly access: Access;
   readonly paths: Paths;
+  /** Besides our own protocol. */
+  readonly dialects: readonly Dialect[];
   readonly canConnect: () => boolean;
   /** What answers requests that are not ours; undefined when the server is ours alone. */
   readonly others: RequestListener | undefined;
 }
 
-export function mount(server: Server, { app, door, access, paths, canConnect, others }: MountOptions): void {
+export function mount(server: Server, { app, door, access, paths, dialects, canConnect, others }: MountOptions): void {
+  const streams = new Map([[paths.base + paths.stream, JSON_DIALECT], ...dialects.filter(({ carrier }) => carrier === "websocket").map((dialect) => [dialect.path, dialect] as const)]);
+  const isOurs = (path: string | undefined): boolean => path?.startsWith(`${paths.base}/`) === true || dialects.some((dialect) => dialect.path === path);
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const path = pathOf(request);
-    if (others !== undefined && path?.startsWith(`${paths.base}/`) !== true) others(request, response);
+    if (others !== undefined && !isOurs(path)) others(request, response);
     else if (path === undefined) response.writeHead(400).end("The address is not a path.\n");
     else void listener(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (pathOf(request) !== paths.base + paths.stream) {
+    const dialect = streams.get(pathOf(request) ?? "");
+    if (dialect === undefined) {
       // With nobody else to answer, what only mentions an upgrade would hang.
       if (others === undefined || server.listenerCount("upgrade") === 1) refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
       return;
@@ -33,8 +42,19 @@ export function mount(server: Server, { app, door, access, paths, canConnect, ot
     const refusal = access.refusal(request.headers);
     if (refusal !== undefined) refuseUpgrade(socket, "403 Forbidden", refusal.message);
     else if (!canConnect()) refuseUpgrade(socket, "503 Service Unavailable", "The server takes no more connections at the moment.");
-    else door.upgrade(request, socket, head);
+    else upgrade(dialect, request, socket, head);
   });
+
+  const upgrade = (dialect: Dialect, request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    let connection: DialectConnection;
+    try {
+      connection = dialect.connect(connectionRequest(request));
+    } catch (error) {
+      const status = error instanceof TidemarkError ? "400 Bad Request" : "500 Internal Server Error";
+      return refuseUpgrade(socket, status, error instanceof TidemarkError ? messageOf(error) : "The server failed to answer; its log has the cause.");
+    }
+    door.upgrade(request, socket, head, dialect, connection);
+  };
 }
 
 /** The path of a request, or undefined for what is none (`//`, `*`, an absolute address). */

@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Clock } from "../../std/clock.ts";
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
-import type { ConnectionRequest } from "../session/access.ts";
+import type { ConnectionRequest, Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { Frame } from "../turn/frame.ts";
 import type { Gateway } from "../session/gateway.ts";
 import type { Transport } from "../turn/session.ts";
@@ -39,14 +39,19 @@ class WebSocketTransport implements Transport {
     const [first, second] = frames;
     if (first === undefined) return;
     if (second === undefined) {
-      this.#socket.write(first.bytes);
+      if (!first.isSilent) this.#socket.write(first.bytes);
     } else if (frames.length === 2 && first.bytes.length < JOIN_BYTES_MAX) {
-      this.#socket.write(first.joinedWith(second));
+      const bytes = first.joinedWith(second);
+      if (bytes.length > 0) this.#socket.write(bytes);
     } else {
       this.#socket.cork();
-      for (const frame of frames) this.#socket.write(frame.bytes);
+      for (const frame of frames) if (!frame.isSilent) this.#socket.write(frame.bytes);
       this.#socket.uncork();
     }
+  }
+
+  ping(): void {
+    if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
   }
 
   onceFlushed(callback: () => void): void {
@@ -77,16 +82,19 @@ export class WebSocketDoor {
   }
 
   /** Completes a handshake that has already been allowed. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, dialect: Dialect, connection: DialectConnection): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
-      const session = this.#gateway.connect(new WebSocketTransport(webSocket, socket, this.#clock), connectionRequest(request));
+      const peer = { request: connectionRequest(request), dialect, connection };
+      const session = this.#gateway.connect(new WebSocketTransport(webSocket, socket, this.#clock), peer);
       webSocket.on("message", (data, isBinary) => {
         if (isBinary) webSocket.close(1003, "frames are text");
         else this.#gateway.receive(session, String(data));
       });
+      webSocket.on("pong", () => this.#gateway.isThere(session));
       webSocket.on("close", (code) => this.#gateway.disconnected(session, code));
       // The close event follows and says what there is to say.
       webSocket.on("error", () => {});
+      this.#gateway.begin(session);
     });
   }
 }

@@ -13,12 +13,13 @@ import { failureOf } from "../../protocol/mutation-error.ts";
 import type { JsonValue } from "../../protocol/row.ts";
 import type { Writer } from "../../sources/writer.ts";
 import type { Replica } from "../../table/replica.ts";
-import { Frame } from "../turn/frame.ts";
+import { frameOf } from "../turn/frame.ts";
 import type { Landing, Landings } from "./landings.ts";
 import type { ServerLimits } from "../limits.ts";
 import { OwnWrites, type MutationOutcome, type MutationRequest, type MutationRunner } from "./mutation-runner.ts";
 import type { Sender } from "../turn/sender.ts";
-import type { Identity, Session } from "../turn/session.ts";
+import type { Identity } from "../policies.ts";
+import type { Session } from "../turn/session.ts";
 import type { Turns } from "../turn/turns.ts";
 
 export interface MutationDeskOptions {
@@ -74,8 +75,8 @@ export class MutationDesk {
   receive(session: Session, message: Mutate): void {
     const { mutation_id: id } = message;
     // To a session that has ended meanwhile: it is said again after READY.
-    if (session.phase.kind !== "open") return;
-    const queue = this.#queueOf(session, session.phase.mark);
+    if (session.state.kind !== "open") return;
+    const queue = this.#queueOf(session, session.state.mark);
     // Asked again on the same connection: the answer is on its way.
     if (queue.pending.has(id)) return;
     const unanswered = queue.pending.size + session.results.length;
@@ -84,7 +85,7 @@ export class MutationDesk {
     }
     if (message.position !== undefined) return this.#await(session, queue, id, message.position);
     queue.pending.add(id);
-    const { identity } = session.phase;
+    const { identity } = session.state;
     const request = { ...requestOf(message, this.#options.replica.epoch), caller: identity, ownWrites: queue.ownWrites };
     queue.running++;
     this.#active.add(queue);
@@ -173,12 +174,12 @@ export class MutationDesk {
     const { id } = request;
     if (queue.isOver) return;
     try {
-      const outcome = await this.#runTimed(request, () => !queue.isOver && session.phase.kind === "open");
+      const outcome = await this.#runTimed(request, () => !queue.isOver && session.state.kind === "open");
       if (outcome.kind === "written") return this.#settle(session, queue, id, outcome.landing, outcome.value);
       this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
       // Its client is gone and asks again elsewhere; what comes after it in this queue must not overtake it.
-      if (session.phase.kind !== "open") queue.isOver = true;
+      if (session.state.kind !== "open") queue.isOver = true;
       else this.#fail(session, queue, id, this.#explain(error));
     }
     queue.pending.delete(id);
@@ -207,9 +208,9 @@ export class MutationDesk {
     const stop = landings.wait(landing, (seq) => {
       queue.pending.delete(id);
       if (cancel !== undefined) queue.waits.delete(cancel);
-      if (session.phase.kind === "closed") return;
+      if (session.state.kind === "closed") return;
       const result: MutationResult = { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, seq, ...(value !== undefined && { value }) };
-      session.results.push(new Frame(JSON.stringify(result)));
+      session.results.push(frameOf(result, session.dialect));
       turns.serve(session);
     });
     if (!queue.pending.has(id)) return;

@@ -7,15 +7,13 @@ import type { Logger } from "pino";
 import { TidemarkError } from "../../std/errors.ts";
 import { MutationError } from "../../protocol/mutation-error.ts";
 import type { JsonValue, Row } from "../../protocol/row.ts";
-import { compileWhere } from "../../protocol/where.ts";
 import type { Guard, LockedRow, Writer } from "../../sources/writer.ts";
-import { whereContextOf } from "../../table/channel.ts";
 import type { Replica } from "../../table/replica.ts";
-import { policyFor, type Policy } from "../session/access.ts";
+import type { Policies } from "../policies.ts";
 import type { Landing } from "./landings.ts";
 import { MEMORY } from "./memory-writer.ts";
 import type { MutationDefinition } from "./mutation.ts";
-import type { Identity } from "../turn/session.ts";
+import type { Identity } from "../policies.ts";
 
 export interface MutationRequest {
   readonly id: string;
@@ -36,7 +34,7 @@ export interface MutationRunnerOptions {
   readonly definitions: ReadonlyMap<string, MutationDefinition>;
   readonly writers: ReadonlyMap<string, Writer>;
   readonly replica: Replica;
-  readonly policies: ReadonlyMap<string, Policy>;
+  readonly policies: Policies;
   readonly logger: Logger;
 }
 
@@ -176,12 +174,8 @@ export class MutationRunner {
   }
 
   #maySee(caller: Identity, channel: string, row: Row): boolean {
-    const { policies, replica } = this.#options;
-    const table = replica.table(channel);
-    if (table === undefined) return false;
     try {
-      const where = policyFor(policies.get(channel), caller, channel);
-      return where === undefined || compileWhere(where, whereContextOf(table.channel))(row);
+      return this.#options.policies.canSee(caller, channel, row);
     } catch {
       return false;
     }

@@ -4,7 +4,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import type { JsonValue } from "../../protocol/row.ts";
 import type { TypedMutation } from "../../protocol/typed-mutation.ts";
 import type { ChannelWrites, SqlTransaction } from "../../sources/writer.ts";
-import type { Identity } from "../turn/session.ts";
+import type { Identity } from "../policies.ts";
 
 /** What a mutation's handler gets; `caller` is what `authenticate` returned. */
 export interface MutationCall<I> {

@@ -17,7 +17,7 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
   const slowConsumers = (): number => {
     let slow = 0;
     const nowMs = engine.monotonic();
-    for (const { held } of subscriptionsOf(engine)) if (held !== undefined && nowMs - held.sinceMs >= limits.slowConsumerMs) slow++;
+    for (const { state } of subscriptionsOf(engine)) if (state.kind !== "opening" && state.held !== undefined && nowMs - state.held.sinceMs >= limits.slowConsumerMs) slow++;
     return slow;
   };
   metrics.register({
@@ -81,10 +81,10 @@ function largestBacklog(engine: Engine): number {
   const { follower, replica } = engine;
   const unapplied = follower.head - replica.seq;
   let largest = unapplied;
-  for (const { phase, view } of subscriptionsOf(engine)) {
+  for (const { state, view } of subscriptionsOf(engine)) {
     const head = unapplied + replica.headOf(view.channel);
-    if (phase.kind === "live" && phase.cursor < view.rows.lastSeq) largest = Math.max(largest, head - phase.cursor);
-    if (phase.kind === "sending") largest = Math.max(largest, head - phase.cut.seq);
+    if (state.kind === "live" && state.cursor < view.rows.lastSeq) largest = Math.max(largest, head - state.cursor);
+    if (state.kind === "sending") largest = Math.max(largest, head - state.seq);
   }
   return largest;
 }

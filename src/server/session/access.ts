@@ -1,29 +1,18 @@
 /**
  * Who may connect and what they may see. Origins and hosts are checked before anything is read;
- * identities come from the application's `authenticate`; rights are a policy per channel that
- * becomes part of every view's identity.
+ * identities come from the application's `authenticate`.
  */
 import { isIP } from "node:net";
 import { hostname } from "node:os";
 import { TidemarkError } from "../../std/errors.ts";
-import { parseQuery, type Where } from "../../protocol/query.ts";
-import type { Identity } from "../turn/session.ts";
-
-/** What `authenticate` sees of a request or of the upgrade to a WebSocket. */
-export interface ConnectionRequest {
-  readonly url: string;
-  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
-  readonly remoteAddress: string | undefined;
-}
+import type { ConnectionRequest } from "../turn/dialect.ts";
+import type { Identity } from "../policies.ts";
 
 /**
  * Returns the identity, or throws (or returns null) to refuse. `auth` is what the client sent in
  * IDENTIFY, undefined over HTTP.
  */
 export type Authenticate = (request: ConnectionRequest, auth: unknown) => Identity | Promise<Identity>;
-
-/** What an identity may see of a channel: everything, nothing, or the rows that match. */
-export type Policy = (identity: Identity) => "all" | "none" | Where;
 
 export interface AccessOptions {
   readonly authenticate?: Authenticate | undefined;
@@ -88,24 +77,6 @@ export class Access {
     const name = host.startsWith("[") ? host.slice(1, host.indexOf("]")) : host.replace(/:\d+$/, "");
     return isIP(name) !== 0 || name.endsWith(".localhost") || this.#hosts.has(name);
   }
-}
-
-/**
- * The rows of a channel that an identity may see, as a `where`; undefined for all of them.
- * @throws TidemarkError `FORBIDDEN`; a policy that throws refuses
- */
-export function policyFor(policy: Policy | undefined, identity: Identity, channel: string): Where | undefined {
-  if (policy === undefined) return undefined;
-  let rights: ReturnType<Policy>;
-  try {
-    rights = policy(identity);
-  } catch (cause) {
-    throw new TidemarkError("FORBIDDEN", `The policy of channel "${channel}" could not be evaluated.`, { cause });
-  }
-  if (rights === "all") return undefined;
-  // A policy that finds nothing to say shows nothing.
-  if (rights === "none" || typeof rights !== "object" || rights === null) throw new TidemarkError("FORBIDDEN", `You may not see channel "${channel}".`);
-  return parseQuery({ channel, where: rights }).where;
 }
 
 function hostOfOrigin(origin: string): string | undefined {

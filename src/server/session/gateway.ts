@@ -14,17 +14,20 @@ import type { Identify } from "../../protocol/messages/identify.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
-import { parseUp } from "../../protocol/parse-up.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { Replica } from "../../table/replica.ts";
-import type { Access, ConnectionRequest } from "./access.ts";
+import type { Access } from "./access.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { LogFollower } from "../log-follower.ts";
 import type { MutationDesk } from "../mutations/mutation-desk.ts";
-import type { Position, Seating } from "./seating.ts";
+import type { Position } from "./position.ts";
+import type { Seating } from "./seating.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { SessionTokens } from "./session-tokens.ts";
-import { Session, type Identity, type Transport } from "../turn/session.ts";
+import type { DialectCommand } from "../turn/dialect.ts";
+import type { Identity } from "../policies.ts";
+import { Session, type Peer, type Said, type Transport } from "../turn/session.ts";
+import { dueOf } from "../turn/session-state.ts";
 import type { Turns } from "../turn/turns.ts";
 
 /** What the gateway has to tell of, for metrics. */
@@ -64,7 +67,6 @@ const DRAIN_STEP_MS = 50;
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #sessions = new Map<string, Session>();
-  readonly #requests = new WeakMap<Session, ConnectionRequest>();
   #isDraining = false;
 
   constructor(options: GatewayOptions) {
@@ -89,11 +91,11 @@ export class Gateway {
     return session?.transport.isOneWay === true ? session : undefined;
   }
 
-  connect(transport: Transport, request: ConnectionRequest): Session {
+  /** Greets a client. What it says by connecting is heard with `begin`. */
+  connect(transport: Transport, peer: Peer): Session {
     const { clock, random, limits, tokens } = this.#options;
-    const session = new Session(`sess_${random.id(20)}`, transport, clock.monotonic());
+    const session = new Session(`sess_${random.id(20)}`, transport, peer, clock.monotonic());
     this.#sessions.set(session.id, session);
-    this.#requests.set(session, request);
     this.#send(session, {
       op: "HELLO",
       protocol: PROTOCOL_VERSION,
@@ -105,16 +107,34 @@ export class Gateway {
     return session;
   }
 
+  begin(session: Session): void {
+    const { begins } = session.peer.connection;
+    if (begins !== undefined) this.#hear(session, begins);
+  }
+
+  /** A text of the client. */
   receive(session: Session, text: string): void {
+    this.isThere(session);
+    this.#hear(session, text);
+  }
+
+  /** The client shows that it is there. */
+  isThere(session: Session): void {
     session.lastHeardMs = this.#options.clock.monotonic();
-    if (session.phase.kind === "closed") return;
-    if (session.phase.kind === "identifying") {
-      if (session.phase.early.length < this.#options.limits.earlyFramesMax) session.phase.early.push(text);
+  }
+
+  /** What comes before it is known who speaks waits until then. */
+  #hear(session: Session, said: Said): void {
+    if (session.state.kind === "closed") return;
+    if (session.state.kind === "identifying") {
+      if (session.state.early.length < this.#options.limits.earlyFramesMax) session.note({ kind: "spoke early", said });
       else this.#reject(session, new TidemarkError("BAD_MESSAGE", "Too many frames before READY."), CLOSE.badMessage);
       return;
     }
     try {
-      this.#handle(session, text);
+      const [command, ...rest] = typeof said === "string" ? commandsOf(session, said) : said;
+      if (command !== undefined) this.#handle(session, command);
+      if (rest.length > 0) this.#hear(session, rest);
     } catch (error) {
       const known = error instanceof TidemarkError ? error : new TidemarkError("BAD_MESSAGE", messageOf(error));
       this.#reject(session, known, CLOSE.badMessage);
@@ -126,7 +146,7 @@ export class Gateway {
    * @throws TidemarkError `BAD_MESSAGE` for a second one on a connection
    */
   identify(session: Session, message: Identify | Resume, at?: Position): void {
-    if (session.phase.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
+    if (session.state.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
     this.#identify(session, message, at).catch((error: unknown) => {
       this.#options.logger.error({ err: error, session: session.id }, "identify failed");
       session.transport.close(CLOSE.badMessage, "INTERNAL");
@@ -139,38 +159,46 @@ export class Gateway {
     this.#options.logger.info({ session: session.id, code, subscriptions: session.subscriptions.size }, "session closed");
     this.#options.seating.leave(session);
     this.#options.desk.leave(session);
-    session.phase = { kind: "closed" };
+    session.note({ kind: "left" });
   }
 
-  /** Closes the silent and the anonymous, and sends a watermark to who has not had one lately. */
+  /** Closes the silent and the anonymous, asks the quiet whether they are there, and sends a watermark to who has not had one lately. */
   tick(): void {
     const { clock, limits, turns } = this.#options;
     const nowMs = clock.monotonic();
     for (const session of this.#sessions.values()) {
+      const { transport, dialect, state, lastTurnMs } = session;
       // Who can't speak shows by taking what is sent that it is there.
-      if (session.transport.isOneWay === true && session.transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
-      if (nowMs - session.lastHeardMs > limits.silenceMsMax) {
-        session.transport.close(CLOSE.timeout, "nothing heard");
-      } else if ((session.phase.kind === "greeting" || session.phase.kind === "identifying") && nowMs - session.phase.sinceMs > limits.identifyTimeoutMs) {
-        session.transport.close(CLOSE.timeout, "no IDENTIFY");
-      } else if (session.phase.kind === "open" && nowMs - session.lastTurnMs >= limits.watermarkIntervalMs) {
-        turns.serve(session);
+      if (transport.isOneWay === true && transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
+      const lastPingMs = dialect.hasHeartbeats === true || transport.ping === undefined ? undefined : session.lastPingMs;
+      switch (dueOf(state, { nowMs, lastHeardMs: session.lastHeardMs, lastTurnMs, lastPingMs }, limits)) {
+        case "close: nothing heard":
+          transport.close(CLOSE.timeout, "nothing heard");
+          break;
+        case "close: no IDENTIFY":
+          transport.close(CLOSE.timeout, "no IDENTIFY");
+          break;
+        case "ping":
+          session.lastPingMs = nowMs;
+          transport.ping?.();
+          break;
+        case "watermark":
+          turns.serve(session);
+          break;
+        case undefined:
+          break;
       }
     }
   }
 
   /** The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify anew. */
   invalidate(identity: Identity): void {
-    const { tokens, seating, desk, clock } = this.#options;
+    const { tokens, desk } = this.#options;
     const mark = tokens.markOf(identity);
     tokens.revoke(mark);
     desk.revoke(mark);
     for (const session of this.#sessions.values()) {
-      if (session.phase.kind !== "open" || session.phase.mark !== mark) continue;
-      seating.leave(session);
-      desk.leave(session);
-      session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
-      this.#send(session, { op: "INVALID_SESSION", reason: "revoked", message: INVALID_SESSION.revoked });
+      if (session.state.kind === "open" && session.state.mark === mark) this.#end(session, "revoked");
     }
   }
 
@@ -179,15 +207,19 @@ export class Gateway {
    * They identify anew, with their cursors, which are worth what they are worth then.
    */
   restart(sessions: Iterable<Session>): void {
-    const { seating, desk, clock, events } = this.#options;
     for (const session of new Set(sessions)) {
-      if (session.phase.kind !== "open") continue;
-      seating.leave(session);
-      desk.leave(session);
-      session.phase = { kind: "greeting", sinceMs: clock.monotonic() };
-      events.onResumed("epoch");
-      this.#send(session, { op: "INVALID_SESSION", reason: "epoch", message: `${INVALID_SESSION.epoch} Send IDENTIFY.` });
+      if (session.state.kind !== "open") continue;
+      this.#options.events.onResumed("epoch");
+      this.#end(session, "epoch");
     }
+  }
+
+  #end(session: Session, reason: InvalidSessionReason): void {
+    const { seating, desk, clock } = this.#options;
+    seating.leave(session);
+    desk.leave(session);
+    session.note({ kind: "ended", nowMs: clock.monotonic() });
+    this.#sayInvalid(session, reason);
   }
 
   /** Sends everyone away, a batch at a time, and resolves when all have been told. Takes no new connections. */
@@ -206,13 +238,12 @@ export class Gateway {
     }
   }
 
-  #send(session: Session, message: DownMessage): void {
-    this.#options.sender.send(session, message);
+  #send(session: Session, message: DownMessage): boolean {
+    return this.#options.sender.send(session, message);
   }
 
-  #handle(session: Session, text: string): void {
+  #handle(session: Session, message: DialectCommand): void {
     const { clock, seating, tokens, events, desk } = this.#options;
-    const message = parseUp(text);
     switch (message.op) {
       case "IDENTIFY":
       case "RESUME":
@@ -223,7 +254,7 @@ export class Gateway {
           op: "HEARTBEAT_ACK",
           server_time_unix_ms: clock.now(),
           ...(message.client_time_unix_ms !== undefined && { client_time_unix_ms: message.client_time_unix_ms }),
-          ...(session.phase.kind === "open" && { session_id: tokens.issue(session.id, session.phase.mark) }),
+          ...(session.state.kind === "open" && { session_id: tokens.issue(session.id, session.state.mark) }),
         });
         return;
       case "SUBSCRIBE":
@@ -232,7 +263,7 @@ export class Gateway {
         });
         return;
       case "UNSUBSCRIBE":
-        seating.unsubscribe(session, message.views);
+        seating.unsubscribe(session, message);
         return;
       case "RESYNC":
         events.onResync(message.reason);
@@ -251,12 +282,11 @@ export class Gateway {
 
   async #identify(session: Session, message: Identify | Resume, at: Position | undefined): Promise<void> {
     const { access, tokens, follower } = this.#options;
-    const early: string[] = [];
-    session.phase = { kind: "identifying", early, sinceMs: this.#options.clock.monotonic() };
+    session.note({ kind: "identify", nowMs: this.#options.clock.monotonic() });
     const { moment } = tokens;
     let identity: Identity;
     try {
-      identity = await access.identify(this.#requests.get(session) as ConnectionRequest, message.auth);
+      identity = await access.identify(session.peer.request, message.auth);
       // Channels are declared by the log: before it is read it is not known what there is.
       await follower.whenReady();
     } catch (error) {
@@ -265,20 +295,21 @@ export class Gateway {
       else this.#reject(session, error, CLOSE.unauthenticated);
       return;
     }
-    // `session.phase` was narrowed before the await; the client may have left meanwhile.
-    if ((session.phase as Session["phase"]).kind === "closed") return;
+    // The client may have left meanwhile.
+    if (session.state.kind !== "identifying") return;
+    const { early } = session.state;
     const mark = tokens.markOf(identity);
     // Rights that were taken back while they were being looked up are not granted.
     const isRevoked = tokens.isRevokedSince(mark, moment);
     const refusal = isRevoked ? "revoked" : message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
     if (refusal !== undefined) this.#invalid(session, refusal);
     else this.#open(session, identity, mark, message, at);
-    for (const text of early) this.receive(session, text);
+    for (const said of early) this.#hear(session, said);
   }
 
   #open(session: Session, identity: Identity, mark: string, message: Identify | Resume, at: Position | undefined): void {
     const { replica, logger, seating, tokens, turns, events } = this.#options;
-    session.phase = { kind: "open", identity, mark };
+    session.note({ kind: "accepted", identity, mark });
     const subscriptions = message.subscriptions ?? [];
     logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
     const type = message.op === "RESUME" ? "RESUMED" : "READY";
@@ -292,15 +323,21 @@ export class Gateway {
 
   /** The client boots anew on the same connection. */
   #invalid(session: Session, reason: InvalidSessionReason): void {
-    if (session.phase.kind === "closed") return;
+    if (session.state.kind === "closed") return;
     this.#options.events.onResumed(reason);
-    session.phase = { kind: "greeting", sinceMs: this.#options.clock.monotonic() };
-    this.#send(session, { op: "INVALID_SESSION", reason, message: `${INVALID_SESSION[reason]} Send IDENTIFY.` });
+    session.note({ kind: "refused", nowMs: this.#options.clock.monotonic() });
+    this.#sayInvalid(session, reason);
+  }
+
+  /** A client whose dialect has no word for it finds out by connecting again. */
+  #sayInvalid(session: Session, reason: InvalidSessionReason): void {
+    const message = `${INVALID_SESSION[reason]} Send IDENTIFY.`;
+    if (!this.#send(session, { op: "INVALID_SESSION", reason, message })) session.transport.close(CLOSE.goingAway, "connect again");
   }
 
   #credit(session: Session, { turns, channel_credit }: Credit): void {
     // Of a session that has ended meanwhile, or was never one.
-    if (session.phase.kind !== "open") return;
+    if (session.state.kind !== "open") return;
     if (turns !== undefined) {
       session.credit = turns ?? undefined;
       session.isExhausted = false;
@@ -330,4 +367,10 @@ export class Gateway {
 function baseOf(message: Identify | Resume, epoch: string): Position | undefined {
   if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
   return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
+}
+
+function commandsOf({ peer }: Session, text: string): readonly DialectCommand[] {
+  const { connection, dialect } = peer;
+  if (connection.receive === undefined) throw new TidemarkError("BAD_MESSAGE", `Clients of the dialect "${dialect.name}" have nothing to say.`);
+  return connection.receive(text);
 }

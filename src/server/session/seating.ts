@@ -9,12 +9,11 @@ import type { Resync } from "../../protocol/messages/resync.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 import { parseSubscription } from "../../protocol/parse-up.ts";
-import type { Where } from "../../protocol/query.ts";
 import type { Replica } from "../../table/replica.ts";
-import { differenceOf, isBare } from "../../table/view-id.ts";
+import { differenceOf } from "../../table/view-id.ts";
 import type { View } from "../../table/view.ts";
-import { policyFor, type Policy } from "./access.ts";
-import { viewMark } from "../http/http-stream.ts";
+import type { Policies } from "../policies.ts";
+import { isPositionOf, type Position } from "./position.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { Session, Subscription } from "../turn/session.ts";
@@ -26,17 +25,10 @@ export interface SeatingOptions {
   readonly replica: Replica;
   readonly turns: Turns;
   readonly subscribers: Subscribers;
-  readonly policies: ReadonlyMap<string, Policy>;
+  readonly policies: Policies;
   readonly limits: ServerLimits;
   readonly logger: Logger;
   readonly sender: Sender;
-}
-
-/** Where whole channels stand, or the views with these marks. */
-export interface Position {
-  readonly epoch: string;
-  readonly seq: number;
-  readonly viewMarks?: ReadonlySet<string>;
 }
 
 /** A subscription that a client asked for and that has not been seated yet. */
@@ -99,12 +91,13 @@ export class Seating {
   }
 
   /** After what was asked for before it, which may not be seated yet. Nothing waits in a session that asked for nothing. */
-  unsubscribe(session: Session, viewIds: readonly string[]): void {
+  unsubscribe(session: Session, which: { readonly views: readonly string[] } | { readonly queries: readonly unknown[] }): void {
     const run = (): void => {
-      for (const viewId of viewIds) {
-        const subscription = session.subscriptions.get(viewId);
+      const ids = "views" in which ? which.views : which.queries.map((query) => this.#viewIdOf(session, query));
+      for (const id of ids) {
+        const subscription = id === undefined ? undefined : session.subscriptions.get(id);
         if (subscription === undefined) continue;
-        session.subscriptions.delete(viewId);
+        session.subscriptions.delete(subscription.view.id);
         this.#release(session, subscription);
       }
     };
@@ -154,32 +147,45 @@ export class Seating {
 
   #seatOne({ session, request, answerTo, base }: Wish): void {
     const { clock, replica, policies, limits, turns, logger, sender } = this.#options;
-    if (session.phase.kind === "closed") return;
+    if (session.state.kind === "closed") return;
     try {
-      if (session.phase.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
+      if (session.state.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
       const { query, cursor } = parseSubscription(request);
-      const policy = policyFor(policies.get(query.channel), session.phase.identity, query.channel);
-      const existing = session.subscriptions.get(replica.viewIdOf(query, policy));
+      const allowed = policies.viewFor(session.state.identity, query);
+      const existing = session.subscriptions.get(allowed.id);
       if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
         throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
       }
-      const view = replica.acquire(query, policy);
+      const view = allowed.acquire();
       if (existing !== undefined) this.#release(session, existing);
-      const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isOf(base, view) ? { ...base, view: view.id } : undefined));
-      this.#seat(session, {
+      const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view) ? { ...base, view: view.id } : undefined));
+      session.subscriptions.set(view.id, {
         view,
-        phase: { kind: "opening", ...start, sinceMs: clock.monotonic(), requests: existing?.phase.kind === "opening" ? [...existing.phase.requests.slice(-OVERTAKEN_MAX), answerTo] : [answerTo] },
-        isRestricted: policy !== undefined,
+        state: { kind: "opening", ...start, sinceMs: clock.monotonic() },
+        update: undefined,
+        requests: [...(existing?.requests ?? []).slice(-OVERTAKEN_MAX), answerTo],
+        isRestricted: allowed.where !== undefined,
         statusVersion: 0,
         credit: existing === undefined ? creditOf(session, view) : existing.credit,
-        held: undefined,
         digestRound: -1,
-      }, policy);
+      });
+      this.#options.subscribers.add(view, session, allowed.where);
       turns.serveSoon(session);
     } catch (error) {
       const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
       if (known.code === "INTERNAL") logger.error({ err: error, session: session.id }, "subscription failed");
       sender.send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
+    }
+  }
+
+  /** Of what nobody may have, or does not exist, there is no subscription to end. */
+  #viewIdOf(session: Session, query: unknown): string | undefined {
+    if (session.state.kind !== "open") return undefined;
+    try {
+      return this.#options.policies.viewFor(session.state.identity, parseSubscription(query as SubscriptionRequest).query).id;
+    } catch (error) {
+      if (error instanceof TidemarkError) return undefined;
+      throw error;
     }
   }
 
@@ -191,13 +197,8 @@ export class Seating {
     return { cursor: cursor.seq, reason: "floor" };
   }
 
-  #seat(session: Session, subscription: Subscription, policy: Where | undefined): void {
-    session.subscriptions.set(subscription.view.id, subscription);
-    this.#options.subscribers.add(subscription.view, session, policy);
-  }
-
-  #release(session: Session, { view, phase }: Subscription): void {
-    if (phase.kind === "sending") phase.cut.readers--;
+  #release(session: Session, { view, update }: Subscription): void {
+    if (update !== undefined) update.readers--;
     this.#options.subscribers.remove(view, session);
     this.#options.replica.release(view, this.#options.clock.monotonic());
   }
@@ -206,9 +207,4 @@ export class Seating {
 /** What the client has said of a channel before it subscribed to it. */
 function creditOf({ channelCredit }: Session, { id, channel }: View): number | undefined {
   return (channelCredit.has(id) ? channelCredit.get(id) : channelCredit.get(channel)) ?? undefined;
-}
-
-/** Whether a position that names no views, or names them by mark, speaks of this one. */
-function isOf({ viewMarks }: Position, { id, query }: View): boolean {
-  return viewMarks === undefined ? isBare(query) : viewMarks.has(viewMark(id));
 }

@@ -7,7 +7,7 @@
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
-import type { Identity } from "../turn/session.ts";
+import type { Identity } from "../policies.ts";
 
 export interface SessionTokensOptions {
   /** Shared by all nodes of a deployment. */

@@ -4,15 +4,16 @@
  */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Replica } from "../../table/replica.ts";
-import { Frame } from "./frame.ts";
+import type { Dialect } from "./dialect.ts";
+import { SharedMessage, type Frame } from "./frame.ts";
 
 interface Told {
   rows: number;
   total: number | undefined;
   version: number;
-  frame: Frame | undefined;
+  message: SharedMessage | undefined;
   /** Without counts, for who sees only part of the rows. */
-  restrictedFrame: Frame | undefined;
+  restricted: SharedMessage | undefined;
 }
 
 export class ChannelStates {
@@ -28,7 +29,7 @@ export class ChannelStates {
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
-    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, frame: undefined, restrictedFrame: undefined });
+    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, message: undefined, restricted: undefined });
   }
 
   /** Notes the channels' sizes and returns the names of those whose size is news. */
@@ -48,17 +49,14 @@ export class ChannelStates {
     return this.#toldOf(channel)?.version ?? 0;
   }
 
-  frame(channel: string, isRestricted: boolean): Frame | undefined {
+  frame(channel: string, isRestricted: boolean, dialect: Dialect): Frame | undefined {
     const told = this.#toldOf(channel);
     const status = this.message(channel);
     if (told === undefined || status === undefined) return undefined;
-    if (isRestricted) {
-      const { rows: _rows, total: _total, ...message } = status;
-      told.restrictedFrame ??= new Frame(JSON.stringify(message));
-      return told.restrictedFrame;
-    }
-    told.frame ??= new Frame(JSON.stringify(status));
-    return told.frame;
+    const { rows: _rows, total: _total, ...restricted } = status;
+    if (isRestricted) told.restricted ??= new SharedMessage(restricted);
+    else told.message ??= new SharedMessage(status);
+    return (isRestricted ? told.restricted : told.message)?.frame(dialect);
   }
 
   message(channel: string): ChannelStatus | undefined {

@@ -4,15 +4,15 @@
  */
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
-import { Cut, digestFrame } from "./cut.ts";
-import type { Frame } from "./frame.ts";
+import { Cut, digestMessage, type CutOptions } from "./cut.ts";
+import type { SharedMessage } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
 
 interface ViewCuts {
   /** The position of the view that `deltas` lead to. */
   seq: number;
   readonly deltas: Map<number, Cut>;
-  digest: Frame | undefined;
+  digest: SharedMessage | undefined;
   snapshots: { readonly cut: Cut; readonly builtMs: number }[];
 }
 
@@ -25,16 +25,26 @@ const DIGEST_ROWS_MAX = 10_000;
 /** A delta may be this much larger than a snapshot before the snapshot is sent instead. */
 const DELTA_SLACK_BYTES = 16 * 1024;
 
+export interface CutCacheOptions {
+  readonly limits: ServerLimits;
+  /** In how many the same may be asked for. */
+  readonly dialects: number;
+  readonly monotonic: () => number;
+  readonly onSnapshot: (buildMs: number) => void;
+}
+
 export class CutCache {
   readonly #limits: ServerLimits;
+  readonly #cutOptions: CutOptions;
   readonly #monotonic: () => number;
   readonly #onSnapshot: (buildMs: number) => void;
   readonly #views = new Map<View, ViewCuts>();
   #digestRound = 0;
   #roundMs: number;
 
-  constructor(options: { limits: ServerLimits; monotonic: () => number; onSnapshot: (buildMs: number) => void }) {
+  constructor(options: CutCacheOptions) {
     this.#limits = options.limits;
+    this.#cutOptions = { frameBytesMax: options.limits.frameBytesMax, dialects: options.dialects };
     this.#monotonic = options.monotonic;
     this.#onSnapshot = options.onSnapshot;
     this.#roundMs = options.monotonic();
@@ -46,11 +56,11 @@ export class CutCache {
   }
 
   /** The digest of the view at its head; undefined while too many rows are left to hash. */
-  digest(view: View): Frame | undefined {
+  digest(view: View): SharedMessage | undefined {
     const cuts = this.#cutsOf(view);
     if (cuts.digest !== undefined) return cuts.digest;
     const digest = view.rows.digest(DIGEST_ROWS_MAX);
-    if (digest !== undefined) cuts.digest = digestFrame(view, digest);
+    if (digest !== undefined) cuts.digest = digestMessage(view, digest);
     return cuts.digest;
   }
 
@@ -65,7 +75,7 @@ export class CutCache {
     if (changes === undefined) return undefined;
     const bytes = bytesOf(changes);
     if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax) return undefined;
-    const cut = Cut.delta(view, changes, prevSeq, this.#limits.frameBytesMax);
+    const cut = Cut.delta(view, changes, prevSeq, this.#cutOptions);
     cuts.deltas.set(prevSeq, cut);
     const oldest = cuts.deltas.keys().next().value;
     if (cuts.deltas.size > DELTAS_KEPT_MAX && oldest !== undefined) cuts.deltas.delete(oldest);
@@ -82,7 +92,7 @@ export class CutCache {
     const newest = cuts.snapshots.at(-1);
     const isReusable = newest !== undefined && (newest.cut.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
     if (newest !== undefined && (newest.cut.seq === view.rows.lastSeq || (isReusable && this.delta(view, newest.cut.seq) !== undefined))) return newest.cut;
-    const cut = Cut.snapshot(view, this.#limits.frameBytesMax);
+    const cut = Cut.snapshot(view, this.#cutOptions);
     this.#onSnapshot(this.#monotonic() - startMs);
     const pinned = cuts.snapshots.filter((kept) => kept.cut.readers > 0);
     while (pinned.length >= this.#limits.snapshotsPinnedMax) pinned.shift()?.cut.abandon();

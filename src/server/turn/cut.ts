@@ -1,14 +1,15 @@
 /**
  * What one view sends from a cursor to a position, frozen: a snapshot, or the delta `(prevSeq, seq]`.
- * Frames are encoded when first asked for and shared by all who need the same cut. Rows are held
- * as the text they are sent as, so later changes can't reach a cut.
+ * Frames are encoded when first asked for, once per dialect, and shared by all who need the same cut. Rows
+ * are held as the text they are sent as, so later changes can't reach a cut.
  */
+import type { Outgoing } from "../../protocol/codec.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
-import type { Snapshot } from "../../protocol/messages/snapshot.ts";
 import { assert } from "../../std/assert.ts";
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
-import { Frame } from "./frame.ts";
+import { dialectViewOf, type Dialect, type DialectView } from "./dialect.ts";
+import { frameOf, SharedMessage, type Frame } from "./frame.ts";
 
 /** The items of one frame: a range of each list. */
 interface FrameRange {
@@ -21,27 +22,36 @@ interface FrameRange {
   readonly part?: number | undefined;
 }
 
+/** What frames are cut to, and in how many dialects they may be asked for. */
+export interface CutOptions {
+  readonly frameBytesMax: number;
+  /** When a range has been encoded in so many, its rows are let go. */
+  readonly dialects: number;
+}
+
 export class Cut {
   readonly kind: "snapshot" | "delta";
   /** The position that it brings a client to. */
   readonly seq: number;
   /** Sessions in the middle of reading it. */
   readers = 0;
-  readonly #view: View;
-  #ranges: (FrameRange | undefined)[];
-  #frames: (Frame | undefined)[] = [];
+  readonly #view: DialectView;
+  readonly #dialects: number;
   readonly #boundaries: readonly (number | undefined)[];
+  readonly #frames = new Map<Dialect, Frame[]>();
+  #ranges: (FrameRange | undefined)[];
   #isAbandoned = false;
 
-  private constructor(kind: "snapshot" | "delta", view: View, seq: number, ranges: readonly FrameRange[]) {
+  private constructor(kind: "snapshot" | "delta", view: DialectView, seq: number, ranges: readonly FrameRange[], dialects: number) {
     this.kind = kind;
     this.#view = view;
     this.seq = seq;
+    this.#dialects = dialects;
     this.#ranges = [...ranges];
     this.#boundaries = ranges.map((range) => (range.more ? undefined : range.seq));
   }
 
-  static snapshot(view: View, frameBytesMax: number): Cut {
+  static snapshot(view: View, { frameBytesMax, dialects }: CutOptions): Cut {
     const seq = view.rows.lastSeq;
     const texts = Array.from(view.rows.values(), ({ json }) => json);
     const ranges: FrameRange[] = [];
@@ -55,13 +65,13 @@ export class Cut {
       ranges.push({ upserts: texts.slice(start, end), removes: [], prevSeq: 0, seq, more: end < texts.length });
       start = end;
     } while (start < texts.length);
-    return new Cut("snapshot", view, seq, ranges);
+    return new Cut("snapshot", dialectViewOf(view), seq, ranges, dialects);
   }
 
-  static delta(view: View, changes: Changes, prevSeq: number, frameBytesMax: number): Cut {
+  static delta(view: View, changes: Changes, prevSeq: number, { frameBytesMax, dialects }: CutOptions): Cut {
     // Told from the channel, a change may be newer than the view's own newest.
     const seq = Math.max(view.rows.lastSeq, changes.upserts.at(-1)?.seq ?? 0, changes.removes.at(-1)?.seq ?? 0);
-    return new Cut("delta", view, seq, splitDelta(changes, prevSeq, seq, frameBytesMax));
+    return new Cut("delta", dialectViewOf(view), seq, splitDelta(changes, prevSeq, seq, frameBytesMax), dialects);
   }
 
   /** Given up for a newer one; whoever was reading it starts again with that. */
@@ -72,21 +82,23 @@ export class Cut {
   abandon(): void {
     this.#isAbandoned = true;
     this.#ranges = [];
-    this.#frames = [];
+    this.#frames.clear();
   }
 
   get frameCount(): number {
-    return this.#ranges.length;
+    return this.#boundaries.length;
   }
 
-  frame(index: number): Frame {
-    const encoded = this.#frames[index];
+  frame(index: number, dialect: Dialect): Frame {
+    let frames = this.#frames.get(dialect);
+    if (frames === undefined) this.#frames.set(dialect, (frames = []));
+    const encoded = frames[index];
     if (encoded !== undefined) return encoded;
     const range = this.#ranges[index];
     assert(range !== undefined, `frame ${index} of ${this.frameCount}`);
-    const frame = new Frame(this.kind === "snapshot" ? this.#snapshotText(range, index) : this.#deltaText(range), "rows");
-    this.#frames[index] = frame;
-    this.#ranges[index] = undefined;
+    const frame = frameOf(this.kind === "snapshot" ? this.#snapshot(range, index) : this.#delta(range), dialect, this.#view);
+    frames[index] = frame;
+    if (this.#frames.size >= this.#dialects && [...this.#frames.values()].every((made) => made[index] !== undefined)) this.#ranges[index] = undefined;
     return frame;
   }
 
@@ -95,13 +107,12 @@ export class Cut {
     return this.#boundaries[index - 1];
   }
 
-  #snapshotText({ upserts, more, seq }: FrameRange, part: number): string {
-    const head: Omit<Snapshot, "rows"> = { op: "DISPATCH", type: "SNAPSHOT", ...viewName(this.#view), seq, part, more };
-    return `${JSON.stringify(head).slice(0, -1)},"rows":[${upserts.join(",")}]}`;
+  #snapshot({ upserts, more, seq }: FrameRange, part: number): Outgoing {
+    return { op: "DISPATCH", type: "SNAPSHOT", ...viewName(this.#view), seq, part, more, rowTexts: upserts };
   }
 
-  #deltaText({ upserts, removes, prevSeq, seq, more, part }: FrameRange): string {
-    const head: Omit<DeltaBatch, "patch"> = {
+  #delta({ upserts, removes, prevSeq, seq, more, part }: FrameRange): Outgoing {
+    return {
       op: "DISPATCH",
       type: "DELTA_BATCH",
       ...viewName(this.#view),
@@ -110,30 +121,31 @@ export class Cut {
       ...(more && { more }),
       ...(part !== undefined && { part }),
       watermark: { latest_ingest_seq: this.seq },
+      upsertTexts: upserts,
+      removes,
     };
-    const patch = `{"upsert":[${upserts.join(",")}],"remove":${JSON.stringify(removes)}}`;
-    return `${JSON.stringify(head).slice(0, -1)},"patch":${patch}}`;
   }
 }
 
 /** Tells what the view's rows add up to, without changing anything. */
-export function digestFrame(view: View, digest: string): Frame {
+export function digestMessage(view: View, digest: string): SharedMessage {
+  const about = dialectViewOf(view);
   const { lastSeq } = view.rows;
   const message: DeltaBatch = {
     op: "DISPATCH",
     type: "DELTA_BATCH",
-    ...viewName(view),
+    ...viewName(about),
     prev_seq: lastSeq,
     seq: lastSeq,
     patch: { upsert: [], remove: [] },
     digest,
     watermark: { latest_ingest_seq: lastSeq },
   };
-  return new Frame(JSON.stringify(message));
+  return new SharedMessage(message, about);
 }
 
 /** `view` names every view but a bare channel, whose id is its name. */
-function viewName({ id, channel }: View): { channel: string; view?: string } {
+function viewName({ id, channel }: DialectView): { channel: string; view?: string } {
   return id === channel ? { channel } : { channel, view: id };
 }
 

@@ -1,9 +1,12 @@
 /**
- * A WebSocket text frame, encoded once and written to any number of sockets. Server frames are
- * not masked, so the bytes are the same for every client (RFC 6455, section 5.2).
+ * What is said to clients, encoded once per dialect and written to any number of sockets. Server frames of
+ * a WebSocket are not masked, so the bytes are the same for every client (RFC 6455, section 5.2).
  */
+import type { Outgoing } from "../../protocol/codec.ts";
+import type { Dialect, DialectView } from "./dialect.ts";
 
 const FIN_TEXT = 0x81;
+const SILENCE = Buffer.alloc(0);
 
 /** What carriers other than the WebSocket need to know: rows, the end of a turn that left nothing behind, that nothing follows, or none of these. */
 export type FrameKind = "rows" | "watermark" | "farewell" | "other";
@@ -15,8 +18,14 @@ export class Frame {
   #joinedWith: Frame | undefined;
   #joined: Buffer | undefined;
 
-  constructor(text: string, kind: FrameKind = "other") {
+  /** Without a text it is silent: it says nothing, and is of its kind all the same. */
+  constructor(text: string | undefined, kind: FrameKind = "other") {
     this.kind = kind;
+    if (text === undefined) {
+      this.bytes = SILENCE;
+      this.#payloadOffset = 0;
+      return;
+    }
     const length = Buffer.byteLength(text);
     const headerLength = length < 126 ? 2 : length < 65_536 ? 4 : 10;
     const bytes = Buffer.allocUnsafeSlow(headerLength + length);
@@ -34,7 +43,11 @@ export class Frame {
     this.#payloadOffset = headerLength;
   }
 
-  /** The JSON text without the WebSocket header. */
+  get isSilent(): boolean {
+    return this.bytes.length === 0;
+  }
+
+  /** The text without the WebSocket header. */
   get payload(): Buffer {
     return this.bytes.subarray(this.#payloadOffset);
   }
@@ -50,4 +63,33 @@ export class Frame {
     }
     return this.#joined;
   }
+}
+
+/** The one place where frames are made. Silent where the dialect has no word for it. */
+export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView): Frame {
+  return new Frame(dialect.encode(message, view), kindOf(message));
+}
+
+/** A message that many are sent: its frame is made once per dialect, when first asked for. */
+export class SharedMessage {
+  readonly #message: Outgoing;
+  readonly #view: DialectView | undefined;
+  readonly #frames = new Map<Dialect, Frame>();
+
+  constructor(message: Outgoing, view?: DialectView) {
+    this.#message = message;
+    this.#view = view;
+  }
+
+  frame(dialect: Dialect): Frame {
+    let frame = this.#frames.get(dialect);
+    if (frame === undefined) this.#frames.set(dialect, (frame = frameOf(this.#message, dialect, this.#view)));
+    return frame;
+  }
+}
+
+function kindOf(message: Outgoing): FrameKind {
+  if ("rowTexts" in message || "upsertTexts" in message) return "rows";
+  if (message.op === "INVALID_SESSION") return "farewell";
+  return message.op === "DISPATCH" && message.type === "WATERMARK" && message.behind === undefined ? "watermark" : "other";
 }

@@ -1,7 +1,7 @@
 /** Answers that do not wait for a turn. A client that asks and never reads is cut off, not queued for. */
 import { CLOSE } from "../../protocol/close-codes.ts";
 import type { DownMessage } from "../../protocol/down.ts";
-import { Frame } from "./frame.ts";
+import { frameOf } from "./frame.ts";
 import type { Session } from "./session.ts";
 
 export class Sender {
@@ -11,12 +11,15 @@ export class Sender {
     this.#bufferBytesMax = bufferBytesMax;
   }
 
-  send(session: Session, message: DownMessage): void {
-    if (session.phase.kind === "closed") return;
+  /** Returns whether the client's dialect has words for it. */
+  send(session: Session, message: DownMessage): boolean {
+    if (session.state.kind === "closed") return true;
     if (session.transport.bufferedBytes > this.#bufferBytesMax) {
       if (message.op !== "HEARTBEAT_ACK") session.transport.close(CLOSE.badMessage, "answers are not read");
-      return;
+      return true;
     }
-    session.transport.write([new Frame(JSON.stringify(message), message.op === "INVALID_SESSION" ? "farewell" : "other")]);
+    const frame = frameOf(message, session.dialect);
+    session.transport.write([frame]);
+    return !frame.isSilent;
   }
 }

@@ -2,17 +2,21 @@
  * One client's connection as the server sees it: who it is and where its cursors stand. It holds
  * no rows and no queue; what a slow client has not been sent is simply after its cursor.
  */
-import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 import type { View } from "../../table/view.ts";
 import type { Cut } from "./cut.ts";
+import type { ConnectionRequest, Dialect, DialectCommand, DialectConnection } from "./dialect.ts";
 import type { Frame } from "./frame.ts";
+import { nextSessionState, type SessionEvent, type SessionState } from "./session-state.ts";
+import { isBehind, type SubscriptionState } from "./subscription.ts";
 
 /** How frames reach one client. */
 export interface Transport {
   /** The client has no way to say that it is there; that its end is open has to do. */
   readonly isOneWay?: boolean;
-  /** Hands over in one write. */
+  /** Hands over in one write. Silent frames say nothing, and may end a turn. */
   write(frames: readonly Frame[]): void;
+  /** Asks whether the client is there. Absent: its dialect says so by itself, or its end being open has to do. */
+  ping?(): void;
   /** Calls back when all that was handed over has left the process; not at all when the client is gone. */
   onceFlushed(callback: () => void): void;
   /** Bytes handed over that have not left the process. */
@@ -20,67 +24,42 @@ export interface Transport {
   close(code: number, reason: string): void;
 }
 
-/** Who a session acts for, as returned by `authenticate`. */
-export type Identity = unknown;
+/** Who is at the other end, and how it is spoken to. */
+export interface Peer {
+  readonly request: ConnectionRequest;
+  readonly dialect: Dialect;
+  readonly connection: DialectConnection;
+}
 
-/**
- *   greeting ──IDENTIFY──▶ identifying ──accepted──▶ open
- *       │   ▲                                            │
- *       │   └────────── rights revoked ──────────────────┤
- *       └──────────┴──────────────┴──────────────────────┴──▶ closed
- */
-export type SessionPhase =
-  | { readonly kind: "greeting"; readonly sinceMs: number }
-  | { readonly kind: "identifying"; readonly early: string[]; readonly sinceMs: number }
-  | { readonly kind: "open"; readonly identity: Identity; readonly mark: string }
-  | { readonly kind: "closed" };
-
-/**
- *   opening ──▶ sending ──▶ live ──▶ sending (a large delta, or a reset) ──▶ live …
- * The cursor is what has been sent whole. Only a live subscription at the head is not behind.
- */
-export type SubscriptionPhase =
-  | {
-      readonly kind: "opening";
-      /** To continue from, or undefined to start with a snapshot. */
-      readonly cursor: number | undefined;
-      /** Why there is no usable cursor. */
-      readonly reason: SnapshotReason;
-      /** When it was asked for; monotonic milliseconds. */
-      readonly sinceMs: number;
-      /** Of the messages that asked, for the answers: one that was overtaken by another is answered too. */
-      readonly requests: readonly { readonly id?: number; readonly index: number }[];
-    }
-  | { readonly kind: "sending"; readonly cut: Cut; readonly nextFrame: number }
-  | { readonly kind: "live"; readonly cursor: number };
+/** A text as it came, or what it meant. */
+export type Said = string | readonly DialectCommand[];
 
 export interface Subscription {
   readonly view: View;
-  phase: SubscriptionPhase;
+  state: SubscriptionState;
+  /** What is being sent of it, while `sending`. */
+  update: Cut | undefined;
+  /** Of the messages that asked for it and have no answer yet: one that was overtaken by another is answered too. */
+  requests: readonly { readonly id?: number; readonly index: number }[];
   /** The identity sees part of the channel's rows, so it is not told how many there are. */
   readonly isRestricted: boolean;
   /** The version of the channel's status that was sent last. */
   statusVersion: number;
   /** Turns that may still carry something of it; undefined for no limit. */
   credit: number | undefined;
-  /** Set while it is behind for want of credit or room. */
-  held: { readonly sinceMs: number; readonly sinceUnixMs: number; isTold: boolean } | undefined;
   /** The round of digests that was sent last. */
   digestRound: number;
-}
-
-/** There is something that its client has not been sent. */
-export function isBehind({ phase, view }: Subscription): boolean {
-  return phase.kind !== "live" || phase.cursor < view.rows.lastSeq;
 }
 
 export class Session {
   readonly id: string;
   readonly transport: Transport;
+  readonly peer: Peer;
   readonly subscriptions = new Map<string, Subscription>();
-  phase: SessionPhase;
-  /** When the client was last heard, and when it was last sent a turn; monotonic milliseconds. */
+  #state: SessionState<Said>;
+  /** When the client was last heard, asked whether it is there, and sent a turn; monotonic milliseconds. */
   lastHeardMs: number;
+  lastPingMs: number;
   lastTurnMs: number;
   /** Waits in the queue of the turns to be served. */
   isQueued = false;
@@ -97,23 +76,32 @@ export class Session {
   /** Was found without credit since it last had some. */
   isExhausted = false;
 
-  constructor(id: string, transport: Transport, nowMs: number) {
+  constructor(id: string, transport: Transport, peer: Peer, nowMs: number) {
     this.id = id;
     this.transport = transport;
-    this.phase = { kind: "greeting", sinceMs: nowMs };
+    this.peer = peer;
+    this.#state = { kind: "greeting", sinceMs: nowMs };
     this.lastHeardMs = nowMs;
+    this.lastPingMs = nowMs;
     this.lastTurnMs = nowMs;
+  }
+
+  get dialect(): Dialect {
+    return this.peer.dialect;
+  }
+
+  get state(): SessionState<Said> {
+    return this.#state;
+  }
+
+  note(event: SessionEvent<Said>): void {
+    this.#state = nextSessionState(this.#state, event);
   }
 
   /** Something is there that the client has not been sent. */
   get hasMore(): boolean {
     if (this.results.length > 0) return true;
-    for (const _ of this.behind()) return true;
+    for (const { state, view } of this.subscriptions.values()) if (isBehind(state, view.rows.lastSeq)) return true;
     return false;
-  }
-
-  /** Subscriptions whose client lacks something. */
-  *behind(): Iterable<Subscription> {
-    for (const subscription of this.subscriptions.values()) if (isBehind(subscription)) yield subscription;
   }
 }

@@ -2,19 +2,20 @@
  * One session's part of a cut: the frames of its subscriptions that are behind, then one
  * WATERMARK, in one write. What does not fit the socket's buffer stays after its cursor.
  */
-import type { ResetNotice, SlowConsumerNotice } from "../../protocol/messages/notice.ts";
+import { assert, unreachable } from "../../std/assert.ts";
+import type { Outgoing } from "../../protocol/codec.ts";
 import type { SnapshotReason, Subscribed } from "../../protocol/messages/subscribed.ts";
 import type { Watermark } from "../../protocol/messages/watermark.ts";
-import type { ChannelDeclaration } from "../../log/channel.ts";
-import { projectedColumns } from "../../table/projection.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { View } from "../../table/view.ts";
 import type { ChannelStates } from "./channel-states.ts";
 import type { Cut } from "./cut.ts";
 import type { CutCache } from "./cut-cache.ts";
-import { Frame } from "./frame.ts";
+import { dialectViewOf } from "./dialect.ts";
+import { frameOf, SharedMessage, type Frame } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
-import { isBehind, type Session, type Subscription } from "./session.ts";
+import type { Session, Subscription } from "./session.ts";
+import { isBehind, stepOf, transition, type SubscriptionEvent, type SubscriptionFacts } from "./subscription.ts";
 
 export interface TurnStats {
   turns: number;
@@ -40,17 +41,23 @@ export interface TurnWriterOptions {
 
 /** Frames gathered for one write, and how many more bytes the socket may take. */
 interface Turn {
+  readonly session: Session;
   readonly frames: Frame[];
   readonly behind: string[];
   room: number;
   /** Something was left out for want of room: there is more as soon as the socket has drained. */
   isCut: boolean;
+  /** The delta that was last looked for, which is the one to begin. */
+  delta: Cut | undefined;
 }
+
+const SENT: SubscriptionEvent = { kind: "sent" };
+const CAUGHT_UP: SubscriptionEvent = { kind: "caught up" };
 
 export class TurnWriter {
   readonly stats: TurnStats = { turns: 0, frames: 0, bytes: 0, resets: new Map(), creditExhausted: 0, slowConsumers: 0 };
   readonly #options: TurnWriterOptions;
-  #watermark: Frame | undefined;
+  #watermark: SharedMessage | undefined;
   #oldestCommitMs: number | undefined;
 
   constructor(options: TurnWriterOptions) {
@@ -79,32 +86,30 @@ export class TurnWriter {
       this.#holdAll(session);
       return false;
     }
-    const turn: Turn = { frames: [], behind: [], room, isCut: false };
-    for (const subscription of session.subscriptions.values()) this.#serve(session, subscription, turn);
+    const turn: Turn = { session, frames: [], behind: [], room, isCut: false, delta: undefined };
+    for (const subscription of session.subscriptions.values()) this.#serve(turn, subscription);
     for (const result of session.results.splice(0)) this.#push(turn, result);
-    turn.frames.push(turn.behind.length === 0 ? this.#sharedWatermark() : this.#watermarkFrame(turn.behind));
+    turn.frames.push(this.#watermarkFrame(turn));
     session.transport.write(turn.frames);
     session.lastTurnMs = nowMs;
     if (session.credit !== undefined) session.credit--;
     this.stats.turns++;
-    this.stats.frames += turn.frames.length;
-    for (const { bytes } of turn.frames) this.stats.bytes += bytes.length;
+    for (const { bytes, isSilent } of turn.frames) {
+      if (!isSilent) this.stats.frames++;
+      this.stats.bytes += bytes.length;
+    }
     return !turn.isCut;
   }
 
   /** Notes since when a session's subscriptions could not be served. Returns whether there are any. */
   #holdAll(session: Session): boolean {
     let isBehindAnywhere = false;
-    for (const subscription of session.behind()) {
-      this.#hold(subscription);
+    for (const subscription of session.subscriptions.values()) {
+      if (!isBehind(subscription.state, subscription.view.rows.lastSeq)) continue;
+      this.#note(subscription, this.#paused(undefined));
       isBehindAnywhere = true;
     }
     return isBehindAnywhere;
-  }
-
-  #hold(subscription: Subscription): void {
-    const { monotonic, now } = this.#options;
-    subscription.held ??= { sinceMs: monotonic(), sinceUnixMs: now(), isTold: false };
   }
 
   /** Drops the shared watermark, so that the next one carries the present time and `as_of`. */
@@ -113,159 +118,179 @@ export class TurnWriter {
     this.#oldestCommitMs = undefined;
   }
 
-  #serve(session: Session, subscription: Subscription, turn: Turn): void {
-    if (subscription.phase.kind === "opening" && !this.#open(subscription, subscription.phase, turn)) {
-      turn.behind.push(subscription.view.id);
-      return;
+  #serve(turn: Turn, subscription: Subscription): void {
+    const { view, state } = subscription;
+    const hasCredit = subscription.credit !== 0;
+    if (state.kind === "opening" && !this.#do(turn, subscription, hasCredit)) return;
+    this.#sendStatus(turn, subscription);
+    if (hasCredit && isBehind(subscription.state, view.rows.lastSeq)) {
+      if (state.kind !== "opening") this.#tellSlow(turn, subscription);
+      if (turn.room > 0 && subscription.credit !== undefined) subscription.credit--;
     }
-    this.#sendStatus(subscription, turn);
-    if (isBehind(subscription)) {
-      const isThrough = subscription.credit === 0 ? false : this.#serveBehind(session, subscription, turn);
-      if (!isThrough) {
-        turn.behind.push(subscription.view.id);
-        this.#hold(subscription);
-        return;
-      }
+    while (this.#do(turn, subscription, hasCredit)) {
+      // Until it has been sent everything, or there is no room.
     }
-    subscription.held = undefined;
-    this.#sendDigest(subscription, turn);
   }
 
-  /** Sends what a subscription lacks, as far as there is room. Returns whether it stands at the head now. */
-  #serveBehind(session: Session, subscription: Subscription, turn: Turn): boolean {
-    this.#tellSlow(subscription, turn);
-    if (turn.room > 0 && subscription.credit !== undefined) subscription.credit--;
-    while (isBehind(subscription)) {
-      const hasRoom = turn.room > 0;
-      if (hasRoom && subscription.phase.kind === "live") this.#startSending(session, subscription, subscription.phase.cursor, turn);
-      if (!hasRoom || !this.#send(subscription, turn)) {
-        turn.isCut = true;
+  /** Does the next thing for a subscription. Returns whether there may be another. */
+  #do(turn: Turn, subscription: Subscription, hasCredit: boolean): boolean {
+    const step = stepOf(subscription.state, this.#factsOf(turn, subscription, hasCredit));
+    switch (step.do) {
+      case "wait":
+        turn.behind.push(subscription.view.id);
         return false;
-      }
+      case "answer":
+        this.#answer(turn, subscription, { mode: "delta", from_seq: step.from });
+        this.#note(subscription, { kind: "answered", cursor: step.from });
+        return true;
+      case "answer with a snapshot":
+        this.#answer(turn, subscription, { mode: "snapshot", reason: step.reason });
+        // What has just been sent whole is checked in the next round.
+        subscription.digestRound = this.#options.cuts.digestRound;
+        this.#begin(subscription, this.#options.cuts.snapshot(subscription.view));
+        return true;
+      case "begin a delta":
+        assert(turn.delta !== undefined, "a delta that leads to the head");
+        this.#begin(subscription, turn.delta);
+        return true;
+      case "begin a snapshot":
+        if (step.isReset) this.#tellReset(turn, subscription, step.reason);
+        this.#begin(subscription, this.#options.cuts.snapshot(subscription.view));
+        return true;
+      case "send a frame":
+        this.#sendFrame(turn, subscription, step.index);
+        return true;
+      case "pause":
+        turn.isCut ||= hasCredit;
+        turn.behind.push(subscription.view.id);
+        this.#pause(subscription);
+        return false;
+      case "rest":
+        this.#note(subscription, CAUGHT_UP);
+        this.#sendDigest(turn, subscription);
+        return false;
+      default:
+        return unreachable(step);
     }
-    return true;
+  }
+
+  #factsOf(turn: Turn, { view, state, update }: Subscription, hasCredit: boolean): SubscriptionFacts {
+    const { replica, limits, monotonic, cuts } = this.#options;
+    return {
+      headSeq: state.kind === "opening" ? replica.headOf(view.channel) : view.rows.lastSeq,
+      lastSeq: view.rows.lastSeq,
+      waitedMs: state.kind === "opening" ? monotonic() - state.sinceMs : 0,
+      aheadMsMax: limits.aheadMsMax,
+      hasCredit,
+      hasRoom: turn.room > 0,
+      isAbandoned: update?.isAbandoned === true,
+      isWithinSeq: state.kind === "sending" && update?.kind === "delta" && update.seqBefore(state.nextFrame) === undefined,
+      deltaFrom: (cursor) => {
+        turn.delta = cuts.delta(view, cursor);
+        return turn.delta === undefined ? whyNoDelta(view, cursor) : "there";
+      },
+    };
+  }
+
+  #note(subscription: Subscription, event: SubscriptionEvent): void {
+    subscription.state = transition(subscription.state, event);
+  }
+
+  #begin(subscription: Subscription, update: Cut): void {
+    if (subscription.update !== undefined) subscription.update.readers--;
+    update.readers++;
+    subscription.update = update;
+    this.#note(subscription, { kind: "began", update: update.kind, seq: update.seq, frameCount: update.frameCount });
+  }
+
+  #sendFrame(turn: Turn, subscription: Subscription, index: number): void {
+    const { update } = subscription;
+    assert(update !== undefined, "an update to send a frame of");
+    this.#push(turn, update.frame(index, turn.session.dialect));
+    this.#note(subscription, SENT);
+    if (subscription.state.kind !== "sending") this.#giveBack(subscription);
+  }
+
+  /** A snapshot goes on later from the same cut; a delta gives its cut back and goes on from the seq it reached. */
+  #pause(subscription: Subscription): void {
+    const { state, update } = subscription;
+    this.#note(subscription, this.#paused(state.kind === "sending" && update?.kind === "delta" ? update.seqBefore(state.nextFrame) : undefined));
+    if (subscription.state.kind !== "sending") this.#giveBack(subscription);
+  }
+
+  #giveBack(subscription: Subscription): void {
+    if (subscription.update !== undefined) subscription.update.readers--;
+    subscription.update = undefined;
+  }
+
+  #paused(reached: number | undefined): SubscriptionEvent {
+    const { monotonic, now } = this.#options;
+    return { kind: "paused", reached, nowMs: monotonic(), nowUnixMs: now() };
   }
 
   /** Says, once, that a view could not be served for a while. */
-  #tellSlow({ view, phase, held }: Subscription, turn: Turn): void {
+  #tellSlow(turn: Turn, subscription: Subscription): void {
     const { replica, limits, monotonic } = this.#options;
-    if (held === undefined || held.isTold || phase.kind === "opening" || monotonic() - held.sinceMs < limits.slowConsumerMs) return;
-    held.isTold = true;
+    const { view, state } = subscription;
+    if (state.kind === "opening" || state.held === undefined || state.held.isTold || monotonic() - state.held.sinceMs < limits.slowConsumerMs) return;
+    this.#note(subscription, { kind: "told slow" });
     this.stats.slowConsumers++;
-    const notice: SlowConsumerNotice = {
+    this.#say(turn, {
       op: "DISPATCH", type: "NOTICE", code: "SLOW_CONSUMER", view: view.id,
-      behind: replica.headOf(view.channel) - (phase.kind === "live" ? phase.cursor : phase.cut.seq),
-      since_unix_ms: held.sinceUnixMs,
+      behind: replica.headOf(view.channel) - (state.kind === "live" ? state.cursor : state.seq),
+      since_unix_ms: state.held.sinceUnixMs,
       message: "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
-    };
-    this.#push(turn, new Frame(JSON.stringify(notice)));
+    }, view);
+  }
+
+  #tellReset(turn: Turn, { view }: Subscription, reason: SnapshotReason): void {
+    if (reason !== "smaller") {
+      this.#say(turn, {
+        op: "DISPATCH", type: "NOTICE", code: "RESET", view: view.id, reason,
+        message: "The connection was slower than the view's memory of removed rows; the view starts anew.",
+      }, view);
+    }
+    this.stats.resets.set(reason, (this.stats.resets.get(reason) ?? 0) + 1);
+    this.#options.onReset(turn.session, view.id, reason);
   }
 
   /** Each round once, to whoever stands at the head. */
-  #sendDigest(subscription: Subscription, turn: Turn): void {
+  #sendDigest(turn: Turn, subscription: Subscription): void {
     const { cuts } = this.#options;
     if (subscription.digestRound === cuts.digestRound || turn.room <= 0) return;
-    const frame = cuts.digest(subscription.view);
-    if (frame === undefined) return;
+    const digest = cuts.digest(subscription.view);
+    if (digest === undefined) return;
     subscription.digestRound = cuts.digestRound;
-    this.#push(turn, frame);
+    this.#push(turn, digest.frame(turn.session.dialect));
     // Said again, for who did not hear it.
     subscription.statusVersion = 0;
-    this.#sendStatus(subscription, turn);
+    this.#sendStatus(turn, subscription);
   }
 
-  /** Answers the subscription and settles where it starts. Returns false while its cursor is ahead of this node. */
-  #open(subscription: Subscription, phase: Subscription["phase"] & { kind: "opening" }, turn: Turn): boolean {
-    const { replica, limits, monotonic } = this.#options;
-    const { view } = subscription;
-    let { cursor, reason } = phase;
-    if (cursor !== undefined && cursor > replica.headOf(view.channel)) {
-      if (monotonic() - phase.sinceMs < limits.aheadMsMax) return false;
-      cursor = undefined;
-      reason = "ahead";
-    } else if (cursor !== undefined && cursor < view.rows.lastSeq && this.#options.cuts.delta(view, cursor) === undefined) {
-      reason = this.#whyNoDelta(view, cursor);
-      cursor = undefined;
-    }
-    for (const request of phase.requests) this.#push(turn, new Frame(JSON.stringify(this.#subscribed(subscription, request, cursor, reason))));
-    if (cursor === undefined) {
-      // What has just been sent whole is checked in the next round.
-      subscription.digestRound = this.#options.cuts.digestRound;
-      this.#startSnapshot(subscription);
-    } else subscription.phase = { kind: "live", cursor };
-    return true;
-  }
-
-  #whyNoDelta(view: View, cursor: number): SnapshotReason {
-    if (view.changesSince(cursor) !== undefined) return "smaller";
-    return cursor < view.rows.builtSeq && view.id !== view.channel ? "view_gone" : "floor";
-  }
-
-  #startSending(session: Session, subscription: Subscription, cursor: number, turn: Turn): void {
-    const { view } = subscription;
-    const cut = this.#options.cuts.delta(view, cursor);
-    if (cut !== undefined) {
-      cut.readers++;
-      subscription.phase = { kind: "sending", cut, nextFrame: 0 };
-      return;
-    }
-    const reason = this.#whyNoDelta(view, cursor);
-    if (reason !== "smaller") {
-      const notice: ResetNotice = {
-        op: "DISPATCH", type: "NOTICE", code: "RESET", view: view.id, reason,
-        message: "The connection was slower than the view's memory of removed rows; the view starts anew.",
-      };
-      this.#push(turn, new Frame(JSON.stringify(notice)));
-    }
-    this.stats.resets.set(reason, (this.stats.resets.get(reason) ?? 0) + 1);
-    this.#options.onReset(session, view.id, reason);
-    this.#startSnapshot(subscription);
-  }
-
-  #startSnapshot(subscription: Subscription): void {
-    const cut: Cut = this.#options.cuts.snapshot(subscription.view);
-    cut.readers++;
-    subscription.phase = { kind: "sending", cut, nextFrame: 0 };
-  }
-
-  /**
-   * Sends frames of the cut under way while there is room. Returns whether it is through. A snapshot
-   * goes on later from the same cut; a delta gives its cut back and goes on from the seq it reached,
-   * so what a slow client holds is a number. One seq is never split over two turns.
-   */
-  #send(subscription: Subscription, turn: Turn): boolean {
-    if (subscription.phase.kind !== "sending") return true;
-    const { cut } = subscription.phase;
-    let { nextFrame } = subscription.phase;
-    if (cut.isAbandoned) {
-      cut.readers--;
-      this.#startSnapshot(subscription);
-      return this.#send(subscription, turn);
-    }
-    while (nextFrame < cut.frameCount) {
-      const reached = cut.kind === "delta" ? cut.seqBefore(nextFrame) : undefined;
-      if (turn.room <= 0 && (cut.kind === "snapshot" || reached !== undefined)) {
-        if (reached === undefined) subscription.phase = { kind: "sending", cut, nextFrame };
-        else {
-          cut.readers--;
-          subscription.phase = { kind: "live", cursor: reached };
-        }
-        return false;
-      }
-      this.#push(turn, cut.frame(nextFrame++));
-    }
-    cut.readers--;
-    subscription.phase = { kind: "live", cursor: cut.seq };
-    return true;
-  }
-
-  #sendStatus(subscription: Subscription, turn: Turn): void {
+  #sendStatus(turn: Turn, subscription: Subscription): void {
     const { states } = this.#options;
     const version = states.version(subscription.view.channel);
     if (subscription.statusVersion === version) return;
     subscription.statusVersion = version;
-    const frame = states.frame(subscription.view.channel, subscription.isRestricted);
+    const frame = states.frame(subscription.view.channel, subscription.isRestricted, turn.session.dialect);
     if (frame !== undefined && !turn.frames.includes(frame)) this.#push(turn, frame);
+  }
+
+  /** To all who asked. */
+  #answer(turn: Turn, subscription: Subscription, start: Pick<Subscribed, "mode" | "from_seq" | "reason">): void {
+    const { view } = subscription;
+    const { channel, key, columns } = dialectViewOf(view);
+    for (const request of subscription.requests) {
+      this.#say(turn, {
+        op: "DISPATCH", type: "SUBSCRIBED", ...request, channel, view: view.id, epoch: this.#options.replica.epoch,
+        key, columns, order_by: view.query.order_by ?? [], ...start,
+      }, view);
+    }
+    subscription.requests = [];
+  }
+
+  #say(turn: Turn, message: Outgoing, view: View): void {
+    this.#push(turn, frameOf(message, turn.session.dialect, dialectViewOf(view)));
   }
 
   #push(turn: Turn, frame: Frame): void {
@@ -273,37 +298,15 @@ export class TurnWriter {
     turn.room -= frame.bytes.length;
   }
 
-  #subscribed({ view }: Subscription, request: { id?: number; index: number }, cursor: number | undefined, reason: SnapshotReason): Subscribed {
-    const channel = this.#declaration(view.channel);
-    const sent = projectedColumns(channel, view.query);
-    return {
-      op: "DISPATCH",
-      type: "SUBSCRIBED",
-      ...request,
-      channel: view.channel,
-      view: view.id,
-      epoch: this.#options.replica.epoch,
-      key: channel.key,
-      columns: channel.columns.filter(({ name }) => sent === undefined || sent.includes(name)),
-      order_by: view.query.order_by ?? [],
-      ...(cursor === undefined ? { mode: "snapshot", reason } : { mode: "delta", from_seq: cursor }),
-    };
+  #watermarkFrame({ behind, session }: Turn): Frame {
+    if (behind.length > 0) return frameOf(this.#watermarkMessage(behind), session.dialect);
+    this.#watermark ??= new SharedMessage(this.#watermarkMessage(undefined));
+    return this.#watermark.frame(session.dialect);
   }
 
-  #declaration(name: string): ChannelDeclaration {
-    const table = this.#options.replica.table(name);
-    if (table === undefined) throw new Error(`Invariant broken: a view of "${name}" without its table`);
-    return table.channel;
-  }
-
-  #sharedWatermark(): Frame {
-    this.#watermark ??= this.#watermarkFrame(undefined);
-    return this.#watermark;
-  }
-
-  #watermarkFrame(behind: readonly string[] | undefined): Frame {
+  #watermarkMessage(behind: readonly string[] | undefined): Watermark {
     const { replica, now } = this.#options;
-    const watermark: Watermark = {
+    return {
       op: "DISPATCH",
       type: "WATERMARK",
       seq: replica.seq,
@@ -312,6 +315,10 @@ export class TurnWriter {
       as_of: replica.asOf,
       ...(behind !== undefined && { behind }),
     };
-    return new Frame(JSON.stringify(watermark), behind === undefined ? "watermark" : "other");
   }
+}
+
+function whyNoDelta(view: View, cursor: number): SnapshotReason {
+  if (view.changesSince(cursor) !== undefined) return "smaller";
+  return cursor < view.rows.builtSeq && view.id !== view.channel ? "view_gone" : "floor";
 }

@@ -195,7 +195,7 @@ export class Turns {
 
   #serveOne(session: Session, nowMs: number): void {
     session.isQueued = false;
-    if (session.phase.kind !== "open") return;
+    if (session.state.kind !== "open") return;
     this.#served++;
     if (this.#options.writer.write(session, nowMs) || session.isBlocked) return;
     session.isBlocked = true;

@@ -3,11 +3,11 @@
  * explorer and for operators. It is a table of the node's own, which no log tells of, and changes once a
  * second at most, and only where something did.
  */
-import { declareChannel, type ChannelDeclaration } from "../../log/channel.ts";
-import type { KeyedRow } from "../../log/log.ts";
+import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
+import type { KeyedRow } from "../log/log.ts";
 
-import type { Replica } from "../../table/replica.ts";
-import type { ChannelStates } from "../turn/channel-states.ts";
+import type { Replica } from "../table/replica.ts";
+import type { ChannelStates } from "./turn/channel-states.ts";
 
 export const CATALOG_CHANNEL = "tidemark.channels";
 

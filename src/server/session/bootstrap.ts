@@ -7,15 +7,14 @@ import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { View } from "../../table/view.ts";
-import { policyFor, type Policy } from "../session/access.ts";
 import type { ChannelStates } from "../turn/channel-states.ts";
 import type { ServerLimits } from "../limits.ts";
-import type { Identity } from "../turn/session.ts";
+import type { Identity, Policies } from "../policies.ts";
 
 export interface BootstrapOptions {
   readonly replica: Replica;
   readonly states: ChannelStates;
-  readonly policies: ReadonlyMap<string, Policy>;
+  readonly policies: Policies;
   readonly limits: ServerLimits;
   readonly monotonic: () => number;
   readonly onBuild: (buildMs: number) => void;
@@ -62,7 +61,7 @@ export class Bootstrap {
     const views: View[] = [];
     try {
       for (const channel of request.channels) {
-        views.push(replica.acquire({ channel }, policyFor(policies.get(channel), request.identity, channel)));
+        views.push(policies.viewFor(request.identity, { channel }).acquire());
       }
       // What the node counts by itself stands at no position of the log.
       const isInLog = !views.some(({ channel }) => replica.isOwn(channel));

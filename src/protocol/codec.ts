@@ -1,0 +1,49 @@
+/**
+ * Messages as text and back: all frames of the JSON protocol are made by `encode`, and read by `decode`.
+ * Rows come as the text that they already are, so that a row is encoded once however often it is sent.
+ */
+import type { DownMessage } from "./down.ts";
+import type { DeltaBatch } from "./messages/delta-batch.ts";
+import type { Snapshot } from "./messages/snapshot.ts";
+import type { UpMessage } from "./up.ts";
+
+/** A SNAPSHOT whose rows are JSON texts. */
+export interface SnapshotOfTexts extends Omit<Snapshot, "rows"> {
+  readonly rowTexts: readonly string[];
+}
+
+/** A DELTA_BATCH whose rows are JSON texts. */
+export interface DeltaOfTexts extends Omit<DeltaBatch, "patch"> {
+  readonly upsertTexts: readonly string[];
+  readonly removes: readonly string[];
+}
+
+export type Outgoing = DownMessage | SnapshotOfTexts | DeltaOfTexts;
+
+export function encode(message: Outgoing | UpMessage): string {
+  if ("rowTexts" in message) {
+    const { rowTexts, ...head } = message;
+    return `${opened(head)},"rows":[${rowTexts.join(",")}]}`;
+  }
+  if ("upsertTexts" in message) {
+    const { upsertTexts, removes, ...head } = message;
+    return `${opened(head)},"patch":{"upsert":[${upsertTexts.join(",")}],"remove":${JSON.stringify(removes)}}}`;
+  }
+  return JSON.stringify(message);
+}
+
+/** What a server said; undefined for what is not whole. Fields that are not known are left in. */
+export function decode(text: string): DownMessage | undefined {
+  let message: unknown;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  const isMessage = typeof message === "object" && message !== null && typeof (message as { op?: unknown }).op === "string";
+  return isMessage ? (message as DownMessage) : undefined;
+}
+
+function opened(head: object): string {
+  return JSON.stringify(head).slice(0, -1);
+}

@@ -1,0 +1,99 @@
+/** What the routes answer that are not streams: snapshots, single rows, mutations, and where writes have landed. */
+import { randomUUID } from "node:crypto";
+import { TidemarkError } from "../../std/errors.ts";
+import { parseUp } from "../../protocol/parse-up.ts";
+import type { Engine } from "../engine.ts";
+import type { Access } from "../session/access.ts";
+import { parseChannels } from "../session/bootstrap.ts";
+import type { ConnectionRequest } from "../turn/dialect.ts";
+import { header, jsonReply, parameter, type Reply } from "./reply.ts";
+
+export interface RoutesOptions {
+  readonly engine: Engine;
+  readonly access: Pick<Access, "identify">;
+}
+
+const CHANNELS_PER_REQUEST_MAX = 100;
+/** Requests that wait for their write to come through. Full: answered 503. */
+const WAITING_MAX = 10_000;
+const BODY_SHAPE = "The body is a JSON object: {mutation_id?, input, expected_seq?, epoch?, auth?}.";
+
+export class Routes {
+  readonly #options: RoutesOptions;
+  #waiting = 0;
+
+  constructor(options: RoutesOptions) {
+    this.#options = options;
+  }
+
+  /** @throws TidemarkError, as all routes do */
+  async snapshot(request: ConnectionRequest): Promise<Reply> {
+    const { engine, access } = this.#options;
+    const identity = await access.identify(request, undefined);
+    const answer = engine.bootstrap.answer({
+      channels: parseChannels(parameter(request, "channels"), CHANNELS_PER_REQUEST_MAX),
+      identity,
+      sinceSeq: parseSeq(parameter(request, "since_seq")),
+      cursor: parameter(request, "cursor"),
+      ifNoneMatch: header(request, "if-none-match"),
+    });
+    const headers = { ETag: `"${answer.revision}"`, "Cache-Control": "private, no-cache", Vary: "Origin, Authorization, Cookie" };
+    if (answer.kind === "unchanged") return { status: 304, headers, body: null };
+    return { status: 200, headers: { ...headers, "Content-Type": "application/json; charset=utf-8" }, body: answer.body };
+  }
+
+  async row(request: ConnectionRequest, channel: string, key: string): Promise<Reply> {
+    const { replica, policies } = this.#options.engine;
+    const identity = await this.#options.access.identify(request, undefined);
+    const node = replica.table(channel)?.rows.get(key);
+    if (!policies.canSee(identity, channel, node?.row) || node === undefined) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
+    return jsonReply({ epoch: replica.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row }, 200, { "Cache-Control": "no-cache" });
+  }
+
+  /** Answers when the tables hold the write. */
+  async mutation(request: ConnectionRequest, name: string, body: string): Promise<Reply> {
+    const { engine, access } = this.#options;
+    const { mutation_id = randomUUID(), input, expected_seq, epoch, auth } = objectOf(body);
+    const caller = await access.identify(request, auth);
+    const message = parseUp(JSON.stringify({ op: "MUTATE", mutation_id, name, input, expected_seq, epoch }));
+    if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
+    const { seq, value } = await this.#admitted(() => engine.desk.run(message, caller));
+    return jsonReply({ mutation_id: message.mutation_id, epoch: engine.replica.epoch, seq, ...(value !== undefined && { value }) });
+  }
+
+  /** Answers when the tables hold what another endpoint wrote. */
+  async landed(request: ConnectionRequest, body: string): Promise<Reply> {
+    const { engine, access } = this.#options;
+    const { position, auth } = objectOf(body);
+    await access.identify(request, auth);
+    const seq = await this.#admitted(() => engine.desk.landed(engine.desk.landingOf(String(position))));
+    return jsonReply({ epoch: engine.replica.epoch, seq });
+  }
+
+  async #admitted<T>(run: () => Promise<T>): Promise<T> {
+    if (this.#waiting >= WAITING_MAX) throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
+    this.#waiting++;
+    try {
+      return await run();
+    } finally {
+      this.#waiting--;
+    }
+  }
+}
+
+function parseSeq(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw new TidemarkError("BAD_MESSAGE", "since_seq is a whole number of at least 0.");
+}
+
+function objectOf(text: string): Readonly<Record<string, unknown>> {
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    throw new TidemarkError("BAD_MESSAGE", BODY_SHAPE, { cause });
+  }
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Readonly<Record<string, unknown>>;
+  throw new TidemarkError("BAD_MESSAGE", BODY_SHAPE);
+}

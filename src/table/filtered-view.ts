@@ -1,0 +1,65 @@
+/** All rows that match. Retains at most one entry per row of the channel. */
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { Query } from "../protocol/query.ts";
+import { ChangeOrderedRows, type Changes, type RowNode } from "./change-ordered-rows.ts";
+import type { Moment, RowChange } from "./live-table.ts";
+import type { Membership } from "./membership.ts";
+import type { View, ViewOptions } from "./view.ts";
+
+export interface FilteredViewOptions extends ViewOptions {
+  /** The channel's rows, where a cursor older than the view may be answered from them. */
+  readonly base: ChangeOrderedRows | undefined;
+}
+
+export class FilteredView implements View {
+  readonly id: string;
+  readonly channel: string;
+  readonly declaration: ChannelDeclaration;
+  readonly query: Query;
+  readonly rows: ChangeOrderedRows;
+  readonly #membership: Membership;
+  readonly #base: ChangeOrderedRows | undefined;
+
+  constructor({ id, declaration, query, membership, builtSeq, tombstonesMax, base }: FilteredViewOptions) {
+    this.id = id;
+    this.channel = declaration.name;
+    this.declaration = declaration;
+    this.query = query;
+    this.rows = new ChangeOrderedRows(builtSeq, tombstonesMax);
+    this.#membership = membership;
+    this.#base = base;
+  }
+
+  get entries(): number {
+    return this.rows.size;
+  }
+
+  /**
+   * A cursor from before the view was built, or from below its floor, is answered from its channel:
+   * each key that changed there is an upsert if it is in the view, else a remove. All of it counts as
+   * of one seq, since the channel's order of change is not the view's: a part of it is no position here.
+   */
+  changesSince(cursor: number): Changes | undefined {
+    const own = this.rows.changesSince(cursor);
+    const channel = own === undefined ? this.#base?.changesSince(cursor) : undefined;
+    if (channel === undefined) return own;
+    const seq = Math.max(this.rows.lastSeq, channel.upserts.at(-1)?.seq ?? 0, channel.removes.at(-1)?.seq ?? 0);
+    const upserts: Pick<RowNode, "key" | "json" | "seq">[] = [];
+    const removes = channel.removes.map(({ key }) => ({ key, seq }));
+    for (const { key } of channel.upserts) {
+      const node = this.rows.get(key);
+      if (node === undefined) removes.push({ key, seq });
+      else upserts.push({ key, json: node.json, seq });
+    }
+    return { upserts, removes };
+  }
+
+  apply(change: RowChange, { seq, timeMs }: Moment): boolean {
+    const { key } = change;
+    const member = this.#membership.memberOf(change);
+    if (member === undefined) return this.rows.delete(key, seq);
+    if (this.rows.get(key)?.json === member.json) return false;
+    this.rows.set(key, member.row, member.json, seq, timeMs);
+    return true;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The first `limit` matching rows in order. All matching rows stand in an ordered index, so a change
+ * costs O(log rows), also when a row leaves and the next one moves up.
+ *
+ * Retains at most one index entry per row of the channel, and `limit` rows.
+ */
+import sortedBTree from "sorted-btree";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { RankOrder } from "../protocol/order.ts";
+import type { Query } from "../protocol/query.ts";
+import { assert } from "../std/assert.ts";
+import { ChangeOrderedRows, type Changes } from "./change-ordered-rows.ts";
+import type { Moment, RowChange } from "./live-table.ts";
+import type { Member, Membership } from "./membership.ts";
+import type { View, ViewOptions } from "./view.ts";
+
+// sorted-btree is CommonJS: Node's default import is its exports, the class a property of them.
+const BTree = sortedBTree.default;
+type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
+
+export interface WindowViewOptions extends ViewOptions {
+  readonly limit: number;
+  readonly order: RankOrder;
+}
+
+export class WindowView implements View {
+  readonly id: string;
+  readonly channel: string;
+  readonly declaration: ChannelDeclaration;
+  readonly query: Query;
+  readonly rows: ChangeOrderedRows;
+  readonly #membership: Membership;
+  readonly #limit: number;
+  readonly #order: RankOrder;
+  readonly #candidates = new Map<string, Member>();
+  readonly #index: BTree<Member, undefined>;
+  /** The last row inside the window. */
+  #last: Member | undefined;
+
+  constructor({ id, declaration, query, membership, builtSeq, tombstonesMax, limit, order }: WindowViewOptions) {
+    this.id = id;
+    this.channel = declaration.name;
+    this.declaration = declaration;
+    this.query = query;
+    this.rows = new ChangeOrderedRows(builtSeq, tombstonesMax);
+    this.#membership = membership;
+    this.#limit = limit;
+    this.#order = order;
+    this.#index = new BTree<Member, undefined>(undefined, order);
+  }
+
+  get entries(): number {
+    return this.#candidates.size;
+  }
+
+  changesSince(cursor: number): Changes | undefined {
+    return this.rows.changesSince(cursor);
+  }
+
+  apply(change: RowChange, moment: Moment): boolean {
+    const hasChanged = this.#follow(change, moment);
+    assert(this.rows.size <= this.#limit && this.rows.size <= this.#candidates.size, "a window holds its limit of its candidates at most");
+    return hasChanged;
+  }
+
+  #follow(change: RowChange, moment: Moment): boolean {
+    const { key } = change;
+    const wasInside = this.#withdraw(key);
+    const member = this.#membership.memberOf(change);
+    if (member !== undefined) this.#enroll(member);
+    if (member !== undefined && this.#last !== undefined && this.#order(member, this.#last) < 0) return this.#enter(member, moment);
+    // Nothing moved in above the boundary, so a place that came free goes to the next in order.
+    const next = this.rows.size - (wasInside ? 1 : 0) < this.#limit ? this.#firstOutside() : undefined;
+    let changed = false;
+    if (wasInside && next?.key !== key) changed = this.rows.delete(key, moment.seq);
+    if (next !== undefined) {
+      this.#last = next;
+      changed = this.#show(next, moment) || changed;
+    }
+    return changed;
+  }
+
+  /** Takes a key out of the index, and the boundary off it. Returns whether it was inside the window. */
+  #withdraw(key: string): boolean {
+    const old = this.#candidates.get(key);
+    if (old === undefined) return false;
+    if (this.#last === old) this.#last = this.#index.nextLowerKey(old);
+    this.#candidates.delete(key);
+    this.#index.delete(old);
+    return this.rows.get(key) !== undefined;
+  }
+
+  #enroll(member: Member): void {
+    this.#candidates.set(member.key, member);
+    this.#index.set(member, undefined);
+  }
+
+  /** A candidate above the boundary moves in; the last one moves out when that is one too many. */
+  #enter(member: Member, moment: Moment): boolean {
+    const changed = this.#show(member, moment);
+    if (this.rows.size <= this.#limit || this.#last === undefined) return changed;
+    this.rows.delete(this.#last.key, moment.seq);
+    this.#last = this.#index.nextLowerKey(this.#last);
+    return true;
+  }
+
+  #firstOutside(): Member | undefined {
+    return this.#last === undefined ? this.#index.minKey() : this.#index.nextHigherKey(this.#last);
+  }
+
+  #show({ key, row, json }: Member, { seq, timeMs }: Moment): boolean {
+    if (this.rows.get(key)?.json === json) return false;
+    this.rows.set(key, row, json, seq, timeMs);
+    return true;
+  }
+}

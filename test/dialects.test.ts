@@ -1,0 +1,119 @@
+/** Other dialects than our own protocol: what they share with it, and what differs. */
+import { createServer } from "node:http";
+import { afterEach, describe, expect, it } from "vitest";
+import { TidemarkError, type Dialect, type Outgoing } from "../src/index.ts";
+import { freePort } from "./support/free-port.ts";
+import { PlainSocket } from "./support/plain-socket.ts";
+import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
+
+afterEach(stopAll);
+
+/** Rows as `{rows}` and `{removed}`, and everything else not at all; counts what it is asked to encode. */
+function dialect(fields: Partial<Dialect> & Pick<Dialect, "path">): Dialect & { readonly encoded: Outgoing[] } {
+  const encoded: Outgoing[] = [];
+  return {
+    name: "plain",
+    carrier: "websocket",
+    connect: () => ({ begins: [{ op: "IDENTIFY", subscriptions: ["trades"] }] }),
+    encode: (message) => {
+      encoded.push(message);
+      if ("rowTexts" in message) return `{"rows":[${message.rowTexts.join(",")}]}`;
+      if ("upsertTexts" in message) return `{"rows":[${message.upsertTexts.join(",")}],"removed":${JSON.stringify(message.removes)}}`;
+      return message.op === "ERROR" ? JSON.stringify({ error: message.code }) : undefined;
+    },
+    ...fields,
+    encoded,
+  };
+}
+
+describe("a dialect", () => {
+  it("shares views, and makes each text once for all who speak it", async () => {
+    const plain = dialect({ path: "/ws/plain" });
+    const { tidemark, url, connect } = await startTrades({ dialects: [plain] });
+    await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
+    const own = connect();
+    await own.open();
+    own.send({ op: "SUBSCRIBE", subscriptions: ["trades"] });
+    const clients = [1, 2, 3].map(() => new PlainSocket(`${url.replace("http", "ws")}/ws/plain`));
+    await expect.poll(() => clients.map(({ said }) => said)).toEqual(clients.map(() => [{ rows: [trade("a", "BTC", 1)] }]));
+    await tidemark.channel("trades").upsert(trade("b", "ETH", 2));
+    await expect.poll(() => clients.map(({ said }) => said[1])).toEqual(clients.map(() => ({ rows: [trade("b", "ETH", 2)], removed: [] })));
+    const deltas = plain.encoded.filter((message) => "upsertTexts" in message && message.upsertTexts.length > 0);
+    expect(deltas.length).toBe(1);
+    expect(tidemark.stats()).toMatchObject({ views: 0, subscriptions: 4 });
+  });
+
+  it("is held to rights, and told of them by a closed connection", async () => {
+    const plain = dialect({ path: "/ws/plain", connect: ({ url }) => ({ begins: [{ op: "IDENTIFY", auth: url.split("=")[1] }, { op: "SUBSCRIBE", subscriptions: ["trades"] }] }) });
+    const { tidemark, url } = await startTrades({ dialects: [plain], authenticate: (_request, auth) => auth as string, policies: { trades: (who) => (who === "all" ? "all" : { column: "symbol", eq: String(who) }) } });
+    await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
+    const base = `${url.replace("http", "ws")}/ws/plain`;
+    const [eth, all, nobody] = [new PlainSocket(`${base}?who=ETH`), new PlainSocket(`${base}?who=all`), new PlainSocket(base)];
+    await expect.poll(() => eth.said).toEqual([{ rows: [trade("b", "ETH", 2)] }]);
+    await expect.poll(() => all.said).toEqual([{ rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] }]);
+    await expect.poll(() => nobody.closedWith?.reason).toBe("UNAUTHENTICATED");
+    tidemark.invalidate("ETH");
+    await expect.poll(() => eth.closedWith).toEqual({ code: 1001, reason: "connect again" });
+    expect(all.closedWith).toBeUndefined();
+  });
+
+  it("needs no heartbeats: who answers pings is alive, who does not is closed", async () => {
+    const plain = dialect({ path: "/ws/plain" });
+    const { url } = await startTrades({ dialects: [plain], limits: { heartbeatIntervalMs: 100, silenceMsMax: 600 } });
+    const base = `${url.replace("http", "ws")}/ws/plain`;
+    const [alive, dead] = [new PlainSocket(base), new PlainSocket(base, { autoPong: false })];
+    let pings = 0;
+    alive.socket.on("ping", () => pings++);
+    await expect.poll(() => dead.closedWith, { timeout: 5_000 }).toEqual({ code: 4408, reason: "nothing heard" });
+    const seen = pings;
+    await expect.poll(() => pings, { timeout: 5_000 }).toBeGreaterThan(seen + 3);
+    expect(alive.closedWith).toBeUndefined();
+  });
+
+  it("comes over server-sent events and as one answer, beside another program's routes", async () => {
+    const sse = dialect({ name: "events", path: "/feed", carrier: "sse", encode: (message) => ("rowTexts" in message ? `rows\n${message.rowTexts.join("\n")}` : "upsertTexts" in message ? message.upsertTexts.join("\n") : undefined) });
+    const http = dialect({ name: "lines", path: "/rows.csv", carrier: "http", contentType: "text/csv", encode: (message, view) => ("rowTexts" in message ? [view?.columns.map(({ name }) => name), ...message.rowTexts.map((text) => Object.values(JSON.parse(text) as object))].join("\n") : undefined) });
+    const { tidemark } = await startTrades({ dialects: [sse, http] });
+    await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
+    const server = createServer((_request, response) => void response.end("another's"));
+    tidemark.attach(server);
+    const port = await freePort();
+    await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+    atEnd(() => server.closeAllConnections());
+    atEnd(() => server.close());
+    const base = `http://127.0.0.1:${port}`;
+    expect(await (await fetch(`${base}/else`)).text()).toBe("another's");
+    const csv = await fetch(`${base}/rows.csv`);
+    expect([csv.headers.get("content-type"), await csv.text()]).toEqual(["text/csv", "id,symbol,price\na,BTC,1\nb,ETH,2\n"]);
+    const feed = await fetch(`${base}/feed`);
+    const reader = (feed.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader();
+    let text = "";
+    const until = async (end: string): Promise<void> => {
+      while (!text.endsWith(end)) text += (await reader.read()).value ?? "";
+    };
+    await until('"price":2}\n\n');
+    expect(text).toBe('data: rows\ndata: {"id":"a","symbol":"BTC","price":1}\ndata: {"id":"b","symbol":"ETH","price":2}\n\n');
+    await tidemark.channel("trades").upsert(trade("c", "SOL", 3));
+    await until('"price":3}\n\n');
+    await reader.cancel();
+  });
+
+  it("that has nothing to hear closes who speaks, and garbage is told as what it is", async () => {
+    const mute = dialect({ path: "/ws/mute" });
+    const strict = dialect({ path: "/ws/strict", connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }) });
+    const { url } = await startTrades({ dialects: [mute, strict] });
+    for (const path of ["/ws/mute", "/ws/strict"]) {
+      const client = new PlainSocket(`${url.replace("http", "ws")}${path}`);
+      client.socket.on("open", () => client.socket.send("no json"));
+      await expect.poll(() => client.closedWith?.reason).toBe("BAD_MESSAGE");
+      expect(client.said.at(-1)).toEqual({ error: "BAD_MESSAGE" });
+    }
+  });
+
+  it("has a path of its own", async () => {
+    for (const path of ["ws", "/v2/mine", "/metrics", "/a b"]) {
+      await expect(startTrades({ dialects: [dialect({ path })] })).rejects.toThrow(TidemarkError);
+    }
+    await expect(startTrades({ dialects: [dialect({ path: "/x" }), dialect({ path: "/x" })] })).rejects.toThrow("taken");
+  });
+});
