@@ -1,6 +1,6 @@
 /** What a simulated client opens: WebSockets and HTTP requests to whichever node the balancer gives it. */
-import type { Fetch } from "../src/client/http-scheduler.ts";
-import type { WebSocketLike } from "../src/client/websocket-like.ts";
+import type { Fetch } from "../src/client/connection/http-scheduler.ts";
+import type { WebSocketLike } from "../src/client/connection/websocket-like.ts";
 import type { BodySink } from "../src/server/http/http-stream.ts";
 import { errorReply, INTERNAL_REPLY, type Reply } from "../src/server/http/reply.ts";
 import type { ConnectionRequest } from "../src/server/turn/dialect.ts";

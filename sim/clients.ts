@@ -1,7 +1,7 @@
 /** Clients of the simulation: the real one, checked at each commit, and ones that don't play by the rules. */
 import { createClient, type CarrierName, type LiveView, type MutationTree, type Optimistic, type Pacing, type TidemarkClient } from "../src/client/index.ts";
-import { PageWrites } from "../src/client/page-writes.ts";
-import { StreamEngine } from "../src/client/stream-engine.ts";
+import { PageWrites } from "../src/client/writes/page-writes.ts";
+import { StreamEngine } from "../src/client/stream/stream-engine.ts";
 import type { Query } from "../src/protocol/query.ts";
 import type { Random } from "../src/std/random.ts";
 import { Carriers, type CarrierOptions } from "./carriers.ts";

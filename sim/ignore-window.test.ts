@@ -6,8 +6,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../src/std/manual-clock.ts";
-import { PendingWrites } from "../src/client/pending-writes.ts";
-import { patched } from "../src/client/row-patch.ts";
+import { PendingWrites } from "../src/client/writes/pending-writes.ts";
+import { patched } from "../src/client/writes/row-patch.ts";
 import { judge, type Shown, type Version } from "./judge.ts";
 
 const KEY = "r";

@@ -23,7 +23,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a delta that does not join on is a gap",
-    file: "src/client/staged-rows.ts",
+    file: "src/client/stream/staged-rows.ts",
     find: 'if (delta.prev_seq > this.#stagedSeq) return "gap";',
     replace: "",
   },
@@ -42,7 +42,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a position moves with the watermark, not with the deltas before it",
-    file: "src/client/staged-rows.ts",
+    file: "src/client/stream/staged-rows.ts",
     find: "    this.#staged = [];\n    this.#stagedSeq = this.#seq;",
     // What came before the connection was lost counts as a position, although it was never applied.
     replace: "    this.#staged = [];\n    this.#seq = Math.max(this.#seq, this.#stagedSeq);",
@@ -61,7 +61,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a patch stays until its very view stands where the write landed",
-    file: "src/client/pending-writes.ts",
+    file: "src/client/writes/pending-writes.ts",
     find: "(at === undefined || this.#isBehind(at, landed) === false)",
     replace: "true",
   },
@@ -127,7 +127,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "what is said of a channel counts from the end of its turn on",
-    file: "src/client/engine-view.ts",
+    file: "src/client/stream/engine-view.ts",
     find: "    this.#stagedChannel = status;",
     replace: "    this.#channel = status;\n    this.hasNews = true;",
   },

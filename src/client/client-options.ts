@@ -2,17 +2,15 @@
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
 import type { Backoff } from "./connection-state.ts";
-import type { DetailLimits } from "./details.ts";
-import type { LoadEngine, WorkerLike } from "./host.ts";
-import type { Fetch } from "./http-scheduler.ts";
-import type { Pacing } from "./pacing.ts";
-import type { Optimistic, PageWrites, PageWritesOptions } from "./page-writes.ts";
+import type { DetailLimits } from "./page/details.ts";
+import type { LoadEngine, WorkerLike } from "./page/host.ts";
+import type { Fetch } from "./connection/http-scheduler.ts";
+import type { Pacing } from "./page/pacing.ts";
+import type { LoadWrites } from "./writes/lazy-writes.ts";
+import type { Optimistic } from "./writes/page-writes.ts";
 import type { CarrierName } from "./port.ts";
-import type { WebSocketConstructor } from "./websocket-like.ts";
+import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 
-type CreateWrites = (options: PageWritesOptions) => PageWrites;
-/** Gives what makes writes, at once or when it has been loaded. */
-export type LoadWrites = () => CreateWrites | Promise<CreateWrites>;
 
 /** What mutations of these types are expected to do to rows, shown until the server's rows hold it. */
 export interface OptimisticOption<M> {

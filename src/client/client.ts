@@ -12,19 +12,20 @@ import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 import type { ClientOptions, OptimisticOption } from "./client-options.ts";
 import { BACKOFF } from "./connection-state.ts";
-import { Details, type Detail } from "./details.ts";
-import type { QueryAnswer } from "./fetch-query.ts";
-import { EngineHost, type WorkerLike } from "./host.ts";
-import { LazyWrites } from "./lazy-writes.ts";
-import { callAll } from "./live-view.ts";
-import { callsOf } from "./mutate-calls.ts";
-import { platformPacing, type Pacing } from "./pacing.ts";
-import { PageViews, type LiveView } from "./page-views.ts";
-import type { Mutate, Optimistic, WriteOptions } from "./page-writes.ts";
-import type { PendingWrite } from "./pending-writes.ts";
-import type { Commit, ConnectionReading, Position, RequestKind, Tapped, ToPage, ViewNews, ViewState } from "./port.ts";
-import { UiMeter, type UiMetrics } from "./ui-metrics.ts";
-import type { WebSocketConstructor } from "./websocket-like.ts";
+import { Details, type Detail } from "./page/details.ts";
+import type { QueryAnswer } from "./page/fetch-query.ts";
+import { EngineHost, type WorkerLike } from "./page/host.ts";
+import { LazyWrites } from "./writes/lazy-writes.ts";
+import { callAll } from "./page/live-view.ts";
+import { callsOf } from "./writes/mutate-calls.ts";
+import { platformPacing, type Pacing } from "./page/pacing.ts";
+import { PageViews, type LiveView } from "./page/page-views.ts";
+import type { Mutate, Optimistic, WriteOptions } from "./writes/page-writes.ts";
+import type { PendingWrite } from "./writes/pending-writes.ts";
+import { CommitPump } from "./page/commit-pump.ts";
+import type { ConnectionReading, Position, RequestKind, Tapped, ToPage } from "./port.ts";
+import { UiMeter, type UiMetrics } from "./page/ui-metrics.ts";
+import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 
 /** Something that can be read at any time and tells when it changed. */
 export interface Readable<T> {
@@ -42,9 +43,6 @@ export type ConnectionSnapshot = ConnectionReading;
 const ENGINE_SILENT_MS = 10_000;
 
 const NONE_PENDING: readonly PendingWrite[] = [];
-/** A commit that had to wait longer, as a hidden page's does, is not live any more when it is shown. */
-const LATE_MS = 1_500;
-
 const NOTHING_READ: ConnectionReading = {
   state: { kind: "idle" }, transport: "websocket", seq: 0, epoch: undefined, asOf: undefined, serverTimeMs: undefined, lagMs: undefined,
   roundTripMs: undefined, clockOffsetMs: 0, gaps: 0, drifts: 0, queueDepth: 0, turns: 0, latencyP50Ms: undefined, latencyP99Ms: undefined,
@@ -67,14 +65,12 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   readonly #fetches = new Map<number, (answer: { status: number; body: string }) => void>();
   readonly #details: Details;
   readonly #ui: UiMeter;
+  readonly #pump: CommitPump;
   readonly #stopWatching: () => void;
   #nextId = 1;
   #reading = NOTHING_READ;
   #metrics: UiMetrics | undefined;
   #engineWatch: Cancel | undefined;
-  /** Taken with the next frame. */
-  #waiting: Commit | undefined;
-  #waitingSinceMs = 0;
   #isStopped = false;
 
   constructor(options: ClientOptions & OptimisticOption<M>) {
@@ -95,13 +91,18 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
       headers: () => options.headers?.() ?? {},
       post: (request) => this.#host.post({ kind: "write", request }),
       position: () => this.#views.position,
-      onChange: () => this.#onWrites(),
+      onChange: () => this.#pump.showWrites(),
     });
     this.#views = new PageViews({ clock: this.#clock, lingerMs: options.lingerMs ?? 5_000, writes: () => this.#writes.current, post: (message) => this.#host.post(message) });
+    this.#pump = new CommitPump({
+      clock: this.#clock, pacing: this.#pacing, views: this.#views, writes: this.#writes, details: this.#details, ui: this.#ui,
+      onShown: () => this.#host.post({ kind: "ack" }),
+      onWrites: () => this.#notify(),
+    });
     this.mutate = callsOf((name, input, callOptions) => this.#writes.use((writes) => writes.mutate(name, input, callOptions))) as Mutate<M>;
     this.#host = new EngineHost({
       createWorker: workerOf(options),
-      load: options.engine ?? (() => import("./stream-engine.ts").then(({ StreamEngine }) => (parts) => new StreamEngine(parts))),
+      load: options.engine ?? (() => import("./stream/stream-engine.ts").then(({ StreamEngine }) => (parts) => new StreamEngine(parts))),
       parts: { WebSocket, fetch, clock: options.clock, random: options.random },
       onMessage: (message) => this.#receive(message),
     });
@@ -135,7 +136,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    */
   async fetch<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }, { signal }: { readonly signal?: AbortSignal } = {}): Promise<QueryAnswer<RowOf<C[N]>>> {
     const own = query as unknown as Query;
-    const { answerIn, askFor } = await import("./fetch-query.ts");
+    const { answerIn, askFor } = await import("./page/fetch-query.ts");
     const answer = await this.#fetch(`${this.#base}/changes`, "snapshot", signal, askFor(own, await this.#credentials()));
     return answerIn(answer, own) as QueryAnswer<RowOf<C[N]>>;
   }
@@ -173,6 +174,7 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
   close(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#pump.stop();
     this.#views.stop();
     this.#stopWatching();
     this.#engineWatch?.();
@@ -221,11 +223,9 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     if (this.#isStopped) return;
     switch (message.kind) {
       case "commit":
-        this.#waiting = message;
-        this.#waitingSinceMs = this.#clock.monotonic();
-        return this.#pacing.next(() => this.#show());
+        return this.#pump.take(message);
       case "revoked":
-        return this.#revoke();
+        return this.#pump.revoke();
       case "connection":
         this.#reading = message.reading;
         this.#watchEngine();
@@ -252,65 +252,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#engineWatch = this.#clock.after(ENGINE_SILENT_MS, () => {
       this.#views.setDoubt("the page's worker does not answer; reload the page");
     });
-  }
-
-  /** A write began, or ended without the server: what is shown changes now. */
-  #onWrites(): void {
-    for (const core of this.#views.layOver()) core.notify();
-    this.#notify();
-  }
-
-  #show(): void {
-    const commit = this.#waiting;
-    this.#waiting = undefined;
-    if (commit === undefined || this.#isStopped) return;
-    const isLate = this.#clock.monotonic() - this.#waitingSinceMs > LATE_MS;
-    try {
-      this.#apply(isLate ? { ...commit, views: this.#late(commit.views) } : commit);
-    } finally {
-      // Whatever went wrong with it, the next one comes.
-      this.#host.post({ kind: "ack" });
-    }
-  }
-
-  /** News that had to wait says nothing of now, nor do the views that it does not speak of. */
-  #late(views: readonly ViewNews[]): readonly ViewNews[] {
-    const named = new Set(views.map(({ id }) => id));
-    const others = [...this.#views.all].filter(({ id }) => !named.has(id)).map(({ id, state }) => ({ id, state }));
-    return [...views, ...others].map((news) => ({ ...news, state: late(news.state) }));
-  }
-
-  /** A commit that waits to be shown, as a hidden page's does for long, loses its rows as well. */
-  #revoke(): void {
-    const waiting = this.#waiting;
-    this.#waiting = waiting && { ...waiting, views: waiting.views.map(({ id, shape, state }) => ({ id, ...(shape && { shape }), state: unseen(state) })) };
-    this.#details.forget();
-    const news = [...this.#views.all].map((core) => ({ id: core.id, isForgotten: true as const, rows: { upserts: [], removes: core.keys }, state: unseen(core.state) }));
-    const changed = this.#views.apply(this.#views.position, news);
-    this.#views.tellFollowers(news);
-    this.#onWrites();
-    for (const core of changed) core.notify();
-  }
-
-  #apply({ views, turns, position, results }: Commit): void {
-    const startMs = this.#clock.monotonic();
-    if (views.some(({ isForgotten }) => isForgotten === true)) this.#details.forget();
-    const changed = this.#views.apply(position, views);
-    this.#writes.current?.take(position, results);
-    for (const core of this.#views.layOver()) changed.add(core);
-    // Only now, when all views stand at the new position, may anyone look.
-    this.#views.tellFollowers(views);
-    for (const core of changed) core.notify();
-    this.#settleWrites(results.length > 0);
-    this.#ui.noteCommit(turns, this.#clock.monotonic() - startMs);
-  }
-
-  /** Whoever waits for a write hears of it after every view has shown it. */
-  #settleWrites(hasResults: boolean): void {
-    const pending = this.#writes.current?.pending;
-    if (pending === undefined || (pending.isEmpty && !hasResults)) return;
-    pending.settle(this.#views.position, this.#views.standings);
-    if (hasResults) this.#notify();
   }
 
   #credentials(): unknown {
@@ -359,15 +300,6 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#metrics = undefined;
     callAll(this.#listeners);
   }
-}
-
-function unseen(state: ViewState): ViewState {
-  return { ...state, status: "loading", reason: "rights have changed" };
-}
-
-/** The next watermark, within a second, says that it is live again. */
-function late(state: ViewState): ViewState {
-  return state.status === "live" ? { ...state, status: "catching_up", reason: "the page was not shown for a while" } : state;
 }
 
 /** What is handed in for this thread would not reach a worker. */

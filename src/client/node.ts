@@ -5,9 +5,9 @@ import type { TypedChannel } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 import { TidemarkClient, type ClientChannels } from "./client.ts";
 import type { ClientOptions, OptimisticOption } from "./client-options.ts";
-import { PageWrites } from "./page-writes.ts";
-import { StreamEngine } from "./stream-engine.ts";
-import type { WebSocketConstructor } from "./websocket-like.ts";
+import { PageWrites } from "./writes/page-writes.ts";
+import { StreamEngine } from "./stream/stream-engine.ts";
+import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 
 export * from "./index.ts";
 

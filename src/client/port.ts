@@ -3,12 +3,39 @@
  * engine may run in a Web Worker; in one thread the same messages are handed over directly.
  */
 import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
-import type { Query } from "../protocol/query.ts";
-import type { JsonValue } from "../protocol/row.ts";
+import type { Column } from "../protocol/column.ts";
+import type { OrderBy, Query } from "../protocol/query.ts";
+import type { JsonValue, Row } from "../protocol/row.ts";
 import type { Backoff, ConnectionState } from "./connection-state.ts";
-import type { StreamRates } from "./meter.ts";
-import type { ViewShape } from "./ordered-rows.ts";
-import type { RowChanges } from "./staged-rows.ts";
+
+/** What the server told of a view's shape. */
+export interface ViewShape {
+  readonly key: readonly string[];
+  readonly columns: readonly Column[];
+  readonly order_by: readonly OrderBy[];
+  readonly isLimited: boolean;
+}
+
+/** Each key once, at its present value. */
+export interface RowChanges {
+  readonly upserts: readonly Row[];
+  readonly removes: readonly string[];
+}
+
+/** What the engine measures. */
+export interface StreamRates {
+  /** From commit to the applied turn, of the last minute; undefined before the first. */
+  readonly latencyP50Ms: number | undefined;
+  readonly latencyP99Ms: number | undefined;
+  /** Applying one turn, of the last minute. */
+  readonly applyP50Ms: number | undefined;
+  readonly applyP99Ms: number | undefined;
+  readonly rowsPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** Sums since the client was made. */
+  readonly rows: number;
+  readonly bytes: number;
+}
 
 export type CarrierName = "websocket" | "sse" | "long-poll" | "poll";
 

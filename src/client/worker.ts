@@ -1,7 +1,7 @@
 /** The stream engine as a Web Worker: `client.ts` starts it and falls back to its own thread where none may run. */
 import type { ToEngine, ToPage } from "./port.ts";
-import { StreamEngine } from "./stream-engine.ts";
-import type { WebSocketConstructor } from "./websocket-like.ts";
+import { StreamEngine } from "./stream/stream-engine.ts";
+import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 
 /** The part of a dedicated worker's scope that is used; the project's types are a page's. */
 interface WorkerScope {

@@ -44,6 +44,31 @@ export function decode(text: string): DownMessage | undefined {
   return isMessage ? (message as DownMessage) : undefined;
 }
 
+/** The `op` of a text as `encode` makes it, without reading the rest. */
+export function opOf(text: string): string | undefined {
+  return /^\{"op":"(\w+)"/.exec(text)?.[1];
+}
+
+/** The `type` of a DISPATCH, likewise. */
+export function typeOf(text: string): string | undefined {
+  return /^\{"op":"DISPATCH","type":"(\w+)"/.exec(text)?.[1];
+}
+
+/** The text without what must not be seen by who looks on: credentials, and what a session could be taken over with. */
+export function redact(text: string): string {
+  if (!text.includes('"auth"') && !text.includes('"session_id"')) return text;
+  let message: unknown;
+  try {
+    message = JSON.parse(text);
+  } catch {
+    return "";
+  }
+  return JSON.stringify(message, (name, value: unknown) => {
+    if (name === "auth") return "…";
+    return name === "session_id" && typeof value === "string" ? `${value.slice(0, 9)}…` : value;
+  });
+}
+
 function opened(head: object): string {
   return JSON.stringify(head).slice(0, -1);
 }

@@ -38,3 +38,15 @@ export function compileOrder(orderBy: readonly OrderBy[], context: Pick<WhereCon
     return compareStrings(left.key, right.key);
   };
 }
+
+/** The first index for which `isBefore` is false. */
+export function lowerBound(length: number, isBefore: (index: number) => boolean): number {
+  let low = 0;
+  let high = length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isBefore(middle)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

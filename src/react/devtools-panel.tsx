@@ -2,7 +2,7 @@
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { systemClock } from "../std/clock.ts";
 import type { ConnectionSnapshot, TidemarkClient } from "../client/client.ts";
-import type { PendingWrite } from "../client/pending-writes.ts";
+import type { PendingWrite } from "../client/writes/pending-writes.ts";
 import type { SubscriptionReading, TappedFrame } from "../client/port.ts";
 import { PANEL_CSS } from "./devtools-style.ts";
 import { usePendingWrites } from "./use-live-mutation.ts";

@@ -7,5 +7,5 @@ export { useLiveMutation, usePendingWrites } from "./use-live-mutation.ts";
 export type { LiveMutation } from "./use-live-mutation.ts";
 export { useConnection, useLiveQuery } from "./use-live-query.ts";
 export type { ConnectionSnapshot } from "../client/client.ts";
-export type { ViewSnapshot } from "../client/live-view.ts";
-export type { PendingWrite } from "../client/pending-writes.ts";
+export type { ViewSnapshot } from "../client/page/live-view.ts";
+export type { PendingWrite } from "../client/writes/pending-writes.ts";

@@ -4,7 +4,7 @@
  */
 import type { CollectionConfig, DeleteMutationFnParams, InsertMutationFnParams, SyncConfig, UpdateMutationFnParams } from "@tanstack/db";
 import type { ClientChannels, TidemarkClient } from "../client/client.ts";
-import type { RowChanges } from "../client/staged-rows.ts";
+import type { RowChanges } from "../client/port.ts";
 import type { Query } from "../protocol/query.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";

@@ -5,10 +5,10 @@
 import { keepPreviousData, useMutation, type QueryCacheNotifyEvent, type QueryClient, type QueryKey, type UseMutationOptions, type UseMutationResult, type UseQueryOptions } from "@tanstack/react-query";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
 import type { ClientChannels, TidemarkClient } from "../client/client.ts";
-import type { LiveView } from "../client/page-views.ts";
-import type { WriteOptions } from "../client/page-writes.ts";
-import type { ViewSnapshot } from "../client/live-view.ts";
-import type { RowPatch } from "../client/row-patch.ts";
+import type { LiveView } from "../client/page/page-views.ts";
+import type { WriteOptions } from "../client/writes/page-writes.ts";
+import type { ViewSnapshot } from "../client/page/live-view.ts";
+import type { RowPatch } from "../client/writes/row-patch.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";

@@ -1,8 +1,8 @@
 /** Writes from components: a call with its pending and error state, and what of the page's writes is pending. */
 import { useCallback, useRef, useState, useSyncExternalStore } from "react";
 import type { ClientChannels, TidemarkClient } from "../client/client.ts";
-import type { MutateFunction, MutateOptions } from "../client/page-writes.ts";
-import type { PendingWrite } from "../client/pending-writes.ts";
+import type { MutateFunction, MutateOptions } from "../client/writes/page-writes.ts";
+import type { PendingWrite } from "../client/writes/pending-writes.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 
 export interface LiveMutation<I, R> {

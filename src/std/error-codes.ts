@@ -2,7 +2,7 @@
  * The one table of error codes, behind the wire, the docs, the metrics and the tests. A code never
  * changes its meaning. It stands apart from the error class because browsers need no texts.
  */
-import { isRetryable } from "./errors.ts";
+import { isRetryable } from "./retryable.ts";
 
 const MEANINGS = {
   BAD_MESSAGE: "A frame or request could not be understood.",
@@ -53,5 +53,5 @@ export interface ErrorCodeEntry {
 
 /** Every code with what it means. */
 export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = Object.fromEntries(
-  Object.entries(MEANINGS).map(([code, meaning]) => [code, { meaning, retryable: isRetryable(code as ErrorCode) }]),
+  Object.entries(MEANINGS).map(([code, meaning]) => [code, { meaning, retryable: isRetryable(code) }]),
 ) as Record<ErrorCode, ErrorCodeEntry>;

@@ -1,24 +1,8 @@
 /** One error class with a stable code; a message says what happened and what to do. The codes are in `error-codes.ts`. */
 import type { ErrorCode } from "./error-codes.ts";
+import { isRetryable } from "./retryable.ts";
 
 export type { ErrorCode } from "./error-codes.ts";
-
-const RETRYABLE: readonly ErrorCode[] = [
-  "UNKNOWN_SESSION",
-  "TOO_MANY_VIEWS",
-  "VIEW_TOO_LARGE",
-  "LOG_FULL",
-  "SOURCE_DOWN",
-  "PORT_IN_USE",
-  "NOT_READY",
-  "TOO_MANY_MUTATIONS",
-  "STOPPED",
-];
-
-/** Whether the same call may succeed later. */
-export function isRetryable(code: ErrorCode): boolean {
-  return RETRYABLE.includes(code);
-}
 
 export class TidemarkError extends Error {
   override readonly name = "TidemarkError";

@@ -4,7 +4,7 @@
  * writer sees its newest value whatever its own snapshot. All times are the database's.
  */
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
-import type { Position } from "./statements.ts";
+import type { PgSnapshot } from "./pg-snapshot.ts";
 
 export interface LeaseOptions {
   readonly readerId: string;
@@ -17,8 +17,8 @@ export class Lease {
   #isAsleep = false;
   #otherReaders = 0;
   /** What the last pruning but none before it could have deleted is kept for one more round. */
-  #mayPrune: Position | undefined;
-  #prunedTo: Position | undefined;
+  #mayPrune: PgSnapshot | undefined;
+  #prunedTo: PgSnapshot | undefined;
 
   constructor(options: LeaseOptions) {
     this.#options = options;
@@ -65,7 +65,7 @@ export class Lease {
    * Extends the lease. Returns false when it had ended before, or others removed this reader:
    * then changes may have gone uncaptured and a copy is due.
    */
-  async renew(session: SqlSession, position: Position): Promise<boolean> {
+  async renew(session: SqlSession, position: PgSnapshot): Promise<boolean> {
     const { readerId, leaseSeconds } = this.#options;
     const formerUntil = this.#untilSeconds;
     await this.#set(session);
@@ -90,7 +90,7 @@ export class Lease {
   }
 
   /** Up to where captured changes may have been deleted. */
-  get prunedTo(): Position | undefined {
+  get prunedTo(): PgSnapshot | undefined {
     return this.#prunedTo;
   }
 
@@ -98,7 +98,7 @@ export class Lease {
    * Deletes captured changes that every living reader had behind it a round ago; `latest` is what is in
    * the log. Those of the last round stay: a write that expects its row unchanged looks among them.
    */
-  async prune(session: SqlSession, latest: Position): Promise<void> {
+  async prune(session: SqlSession, latest: PgSnapshot): Promise<void> {
     const position = this.#mayPrune;
     this.#mayPrune = latest;
     if (position === undefined) return;

@@ -16,9 +16,10 @@ import type { Lease } from "./lease.ts";
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import {
-  DEALLOCATE_STATEMENT, FORMER_STATEMENT, headerStatement, parsePosition, parseRead, prepareStatement, readStatement, shapesStatement,
-  type Position, type ReadChange, type ReadHeader,
+  DEALLOCATE_STATEMENT, FORMER_STATEMENT, headerStatement, parseRead, prepareStatement, readStatement, shapesStatement,
+  type ReadChange, type ReadHeader,
 } from "./statements.ts";
+import { hasEnded, inProgressArray, inProgressInBoth, parseSnapshot, type PgSnapshot } from "./pg-snapshot.ts";
 import { findTables, type Table } from "./tables.ts";
 
 export interface ReaderOptions {
@@ -33,7 +34,7 @@ export interface ReaderOptions {
 
 /** What is known across connections. */
 interface Standing {
-  readonly position: Position;
+  readonly position: PgSnapshot;
   readonly startedAt: string;
   /** Transactions that may have written before the lease began. When one ends, everything is copied. */
   readonly uncaptured: ReadonlySet<string>;
@@ -65,7 +66,7 @@ export class Reader {
   #shapes: ReadonlyMap<string, string> = new Map();
   #standing: Standing | undefined;
   /** Where the last commit left the tables: the standing moves on with reads that find nothing. */
-  #appended: Position | undefined;
+  #appended: PgSnapshot | undefined;
   /** Up to when everything is in the log. */
   #asOfMs = 0;
 
@@ -74,12 +75,12 @@ export class Reader {
     this.#tables = new Map(options.tables.map((table) => [table.oid, table]));
   }
 
-  get position(): Position | undefined {
+  get position(): PgSnapshot | undefined {
     return this.#standing?.position;
   }
 
   /** Changes up to here are in the log. */
-  get appended(): Position | undefined {
+  get appended(): PgSnapshot | undefined {
     return this.#appended;
   }
 
@@ -115,16 +116,16 @@ export class Reader {
     const { lease, context } = this.#options;
     const tables = [...this.#tables.values()];
     await lease.begin(session);
-    const before = parsePosition((await this.#header(session)).snapshot);
+    const before = parseSnapshot((await this.#header(session)).snapshot);
     const asOfMs = context.clock.now();
     await session.transaction("snapshot", async (queries) => {
       const header = await this.#header(queries);
-      const position = parsePosition(header.snapshot);
+      const position = parseSnapshot(header.snapshot);
       const changes = await this.#copy(queries, tables);
       const shapes = await this.#readShapes(queries);
       await this.#append({ changes, position, asOfMs });
       this.#shapes = shapes;
-      this.#standing = { position, startedAt: header.startedAt, uncaptured: intersection(before.inProgress, position.inProgress) };
+      this.#standing = { position, startedAt: header.startedAt, uncaptured: inProgressInBoth(before, position) };
     });
     context.logger.info({ tables: tables.length, position: this.#standing?.position.text }, "tables copied");
   }
@@ -149,7 +150,7 @@ export class Reader {
     const beganMs = context.clock.now();
     const rows = await withDeadline(session.query(readStatement(standing.position)));
     const { header, changes, isMarked } = parseRead(rows, this.#tables);
-    const position = parsePosition(header.snapshot);
+    const position = parseSnapshot(header.snapshot);
     const hasLapsed = header.nowSeconds >= lease.untilSeconds || !header.isAlive;
     if (hasLapsed || header.startedAt !== standing.startedAt || hasEnded(standing.uncaptured, position)) {
       await this.copyAll(session);
@@ -173,7 +174,7 @@ export class Reader {
       const touched = isCut ? await this.#touchedTables(queries, standing.position) : [];
       const reload = new Set([...touched, ...changes.flatMap(({ table, key }) => (key === undefined ? [table] : []))]);
       const rest = this.#changesOf(changes.filter(({ table }) => !reload.has(table)));
-      const position = parsePosition(header.snapshot);
+      const position = parseSnapshot(header.snapshot);
       const copies = await this.#copy(queries, [...reload]);
       await this.#append({ changes: [...rest, ...copies], position, asOfMs });
       this.#standing = { ...standing, position };
@@ -181,17 +182,17 @@ export class Reader {
     });
   }
 
-  async #append({ changes, position, asOfMs }: { readonly changes: readonly ChannelChange[]; readonly position: Position; readonly asOfMs: number }): Promise<void> {
+  async #append({ changes, position, asOfMs }: { readonly changes: readonly ChannelChange[]; readonly position: PgSnapshot; readonly asOfMs: number }): Promise<void> {
     await this.#options.context.append({ changes, position: position.text, asOfMs });
     this.#appended = position;
     this.#asOfMs = asOfMs;
   }
 
   /** With more changes than one commit takes, every table among them is copied. */
-  async #touchedTables(session: SqlQueries, { xmax, inProgress }: Position): Promise<readonly Table[]> {
+  async #touchedTables(session: SqlQueries, position: PgSnapshot): Promise<readonly Table[]> {
     const rows = await session.query(
       "SELECT DISTINCT tab::text AS tab FROM tidemark.outbox WHERE xid >= $1::xid8 OR xid = ANY ($2::xid8[])",
-      [xmax, `{${inProgress.join(",")}}`],
+      [position.xmax, inProgressArray(position)],
     );
     return rows.flatMap(({ tab }) => this.#tables.get(Number(asText(tab))) ?? []);
   }
@@ -266,13 +267,4 @@ export class Reader {
     this.#tables = new Map(kept.map((table) => [table.oid, table]));
     await install(session, kept, limits.lockTimeoutMs);
   }
-}
-
-function intersection(left: readonly string[], right: readonly string[]): ReadonlySet<string> {
-  return new Set(left.filter((item) => right.includes(item)));
-}
-
-function hasEnded(transactions: ReadonlySet<string>, { inProgress }: Position): boolean {
-  for (const transaction of transactions) if (!inProgress.includes(transaction)) return true;
-  return false;
 }

@@ -2,22 +2,9 @@
 import { assert } from "../../std/assert.ts";
 import type { KeyedRow } from "../../log/log.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
+import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
 import { asText, ident, literal, type SqlRow } from "./sql.ts";
 import { qualified, type Table, type TableColumn } from "./tables.ts";
-
-/** A `pg_snapshot`: which transactions are behind us. Ordered by nothing but visibility. */
-export interface Position {
-  readonly text: string;
-  readonly xmax: string;
-  readonly inProgress: readonly string[];
-}
-
-/** `xmin:xmax:xip,…` as Postgres writes it. */
-export function parsePosition(text: string): Position {
-  const [, xmax, inProgress = ""] = text.split(":");
-  assert(xmax !== undefined && /^\d+$/.test(xmax), `"${text}" is a snapshot`);
-  return { text, xmax, inProgress: inProgress === "" ? [] : inProgress.split(",") };
-}
 
 /** What one read says about the server and the moment of reading. */
 export interface ReadHeader {
@@ -80,8 +67,8 @@ export function prepareStatement(tables: readonly Table[], limit: number, reader
 export const FORMER_STATEMENT = `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`;
 export const DEALLOCATE_STATEMENT = `DEALLOCATE ${PREPARED}`;
 
-export function readStatement({ xmax, inProgress }: Position): string {
-  return `EXECUTE ${PREPARED} ('${xmax}', '{${inProgress.join(",")}}')`;
+export function readStatement(position: PgSnapshot): string {
+  return `EXECUTE ${PREPARED} ('${position.xmax}', '${inProgressArray(position)}')`;
 }
 
 export interface Read {
@@ -149,13 +136,6 @@ export function writesSinceStatement({ oid, key }: Table): string {
   const parts = key.map(({ sqlType }, index) => `$${index + 1}::text::${sqlType}`).join(", ");
   const [xmax, inProgress] = [key.length + 1, key.length + 2];
   return `SELECT DISTINCT xid::text AS write FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts}))`;
-}
-
-/** Whether a transaction that has ended was visible at a position. */
-export function covers({ xmax, inProgress }: Position): (xid: string) => boolean {
-  const end = BigInt(xmax);
-  const open = new Set(inProgress);
-  return (xid) => BigInt(xid) < end && !open.has(xid);
 }
 
 /** A row from its text, which is kept where it is what would be made of it again. */

@@ -9,7 +9,8 @@ import type { MutationFailure } from "../../protocol/messages/mutation-result.ts
 import type { JsonValue, Row } from "../../protocol/row.ts";
 import type { Guard, SqlTransaction, Standing, WriteCall, WriteOutcome, Writer } from "../writer.ts";
 import { asText, type SqlWrites } from "./sql.ts";
-import { covers, lockStatement, parsePosition, writesSinceStatement } from "./statements.ts";
+import { includes, inProgressArray, parseSnapshot, visibleIn, widenXid } from "./pg-snapshot.ts";
+import { lockStatement, writesSinceStatement } from "./statements.ts";
 import type { Table } from "./tables.ts";
 
 export interface PostgresWriterOptions {
@@ -63,7 +64,7 @@ export class PostgresWriter implements Writer {
   }
 
   covers({ position }: Standing): (write: string) => boolean {
-    return position === undefined ? () => false : covers(parsePosition(position));
+    return position === undefined ? () => false : visibleIn(parseSnapshot(position));
   }
 
   isWrite(text: string): boolean {
@@ -120,18 +121,18 @@ export class PostgresWriter implements Writer {
     const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockStatement(table), parts);
     const [found] = rows;
     const row = found === undefined ? undefined : (JSON.parse(asText(found.row)) as Row);
-    const lastWrite = found === undefined ? undefined : wideXid(asText(found.last), asText(found.xid));
+    const lastWrite = found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
     const writesSince = position === undefined ? undefined : await this.#writesSince(transaction, table, parts, position);
     await restore();
     if (!isCurrent({ lastWrite, writesSince, exists: found !== undefined })) throw new Stale(row);
   }
 
   async #writesSince(transaction: SqlTransaction, table: Table, key: readonly string[], since: string): Promise<readonly string[] | undefined> {
-    const position = parsePosition(since);
+    const position = parseSnapshot(since);
     const pruned = this.#options.prunedTo();
     // What was deleted is part of `since`, or nobody can tell.
-    if (pruned !== undefined && !includes(since, pruned)) return undefined;
-    const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [...key, position.xmax, `{${position.inProgress.join(",")}}`]);
+    if (pruned !== undefined && !includes(position, parseSnapshot(pruned))) return undefined;
+    const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [...key, position.xmax, inProgressArray(position)]);
     return rows.map(({ write }) => asText(write));
   }
 }
@@ -176,18 +177,4 @@ async function readAsReader(transaction: SqlTransaction): Promise<() => Promise<
   const { rows } = await transaction.query(`SELECT ${names.map((name) => `current_setting('${name}') AS "${name}"`).join(", ")}`);
   await set(Object.values(READ_AS));
   return () => set(names.map((name) => rows[0]?.[name]));
-}
-
-/** The 64 bits of a transaction id that a row tells 32 of, by one that is later. */
-function wideXid(xmin: string, current: string): string {
-  const later = BigInt(current);
-  const distance = BigInt.asUintN(32, later - BigInt(xmin));
-  return String(later >= distance ? later - distance : 0n);
-}
-
-/** Whether everything that is visible in `inner` is visible in `outer`. */
-function includes(outer: string, inner: string): boolean {
-  const [wide, narrow] = [parsePosition(outer), parsePosition(inner)];
-  if (BigInt(wide.xmax) < BigInt(narrow.xmax)) return false;
-  return wide.inProgress.every((xid) => BigInt(xid) >= BigInt(narrow.xmax) || narrow.inProgress.includes(xid));
 }

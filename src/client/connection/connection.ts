@@ -1,0 +1,330 @@
+/**
+ * The shell around the connection state machine: one socket of whichever carrier works, its
+ * heartbeats, its retries, and the session id that lets it resume. It knows nothing of views; it
+ * hands frames up and asks what to subscribe to.
+ */
+import type { Cancel, Clock } from "../../std/clock.ts";
+import { messageOf } from "../../std/errors.ts";
+import type { Random } from "../../std/random.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
+import { decode, encode } from "../../protocol/codec.ts";
+import type { DownMessage } from "../../protocol/down.ts";
+import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
+import type { SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
+import type { UpMessage } from "../../protocol/up.ts";
+import { isConnected, LASTING_MS, transition, type ConnectionEvent, type ConnectionState } from "../connection-state.ts";
+import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
+import { PollSocket } from "./poll-socket.ts";
+import { CarrierChoice } from "./carrier-choice.ts";
+import { Liveness } from "./liveness.ts";
+import type { CarrierName, EngineConfig } from "../port.ts";
+import { SseSocket } from "./sse-socket.ts";
+import type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
+
+export interface ConnectionOptions {
+  readonly config: EngineConfig;
+  readonly WebSocket: WebSocketConstructor | undefined;
+  readonly fetch: Fetch | undefined;
+  readonly http: HttpScheduler;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Asked anew for each connection. */
+  readonly credentials: () => Promise<unknown>;
+  /** What to subscribe to at the moment when it is said, each with its cursor. */
+  readonly subscriptions: () => readonly SubscriptionRequest[];
+  /** Frames of the stream; `bytes` is the length of the text. */
+  readonly onMessage: (message: DownMessage, bytes: number) => void;
+  /** Everything that passes, as text. */
+  readonly onFrame: (direction: "up" | "down", text: string) => void;
+  readonly onInvalid: (reason: InvalidSessionReason) => void;
+  readonly onState: (state: ConnectionState) => void;
+  /** With each heartbeat. */
+  readonly onHeartbeat: () => void;
+}
+
+/** From connecting to READY. */
+const HANDSHAKE_MS = 10_000;
+const LONG_POLL_MS = 15_000;
+
+export class Connection {
+  readonly #options: ConnectionOptions;
+  readonly #base: string;
+  readonly #choice: CarrierChoice;
+  readonly #liveness: Liveness;
+  #state: ConnectionState = { kind: "idle" };
+  #socket: WebSocketLike | undefined;
+  #candidate: WebSocketLike | undefined;
+  #token: string | undefined;
+  #isHidden = false;
+  #retry: Cancel | undefined;
+  #climb: Cancel | undefined;
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+    const { config, clock } = options;
+    this.#base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
+    this.#choice = new CarrierChoice(config.carriers, config.attemptsMax);
+    this.#liveness = new Liveness({
+      clock,
+      sendHeartbeat: (clientTimeMs) => this.#sendHeartbeat(clientTimeMs),
+      onHeartbeat: options.onHeartbeat,
+      onSilent: () => this.#on({ kind: "silent" }),
+      isWatched: () => isConnected(this.#state) && !(this.isPolling && this.#isHidden),
+    });
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  get carrier(): CarrierName {
+    return this.#choice.current;
+  }
+
+  /** Each request names all subscriptions; there is no talking in between. */
+  get isPolling(): boolean {
+    return this.#socket instanceof PollSocket;
+  }
+
+  /** Server time minus ours, from the heartbeat with half its round trip taken off. */
+  get clockOffsetMs(): number {
+    return this.#liveness.clockOffsetMs;
+  }
+
+  get roundTripMs(): number | undefined {
+    return this.#liveness.roundTripMs;
+  }
+
+  start(): void {
+    this.#on({ kind: "start" });
+  }
+
+  stop(): void {
+    this.#on({ kind: "stop" });
+  }
+
+  /** The network may have changed: try now instead of waiting, and find out soon whether what is open still works. */
+  networkChanged(isBack: boolean): void {
+    if (isBack) this.#on({ kind: "online" });
+    if (this.#state.kind === "open") this.#liveness.beat();
+  }
+
+  setHidden(isHidden: boolean): void {
+    this.#isHidden = isHidden;
+    if (this.#socket instanceof PollSocket) this.#socket.setHidden(isHidden);
+    if (this.isPolling) this.#liveness.watch();
+    else if (!isHidden) this.networkChanged(false);
+  }
+
+  /** Sends when open; otherwise nothing, since a new connection starts with a fresh IDENTIFY. */
+  send(message: UpMessage): void {
+    if (this.#state.kind === "open") this.#say(message);
+  }
+
+  #say(message: UpMessage): void {
+    const text = encode(message);
+    this.#options.onFrame("up", text);
+    this.#socket?.send(text);
+  }
+
+  /** A poll does not wait for news any longer: there may be some that no view has. */
+  catchUp(): void {
+    if (this.#socket instanceof PollSocket) this.#socket.pollNow();
+  }
+
+  #on(event: ConnectionEvent): void {
+    const { clock, random, config, onState } = this.#options;
+    const before = this.#state;
+    const after = transition(before, event, { nowMs: clock.now(), chance: random.next(), backoff: config.backoff });
+    if (after === before) return;
+    if (after.kind === "waiting" && before.kind !== "waiting") this.#noteLoss(before, event);
+    this.#state = after;
+    this.#enter(after);
+    onState(after);
+  }
+
+  #enter(state: ConnectionState): void {
+    const { clock, random } = this.#options;
+    switch (state.kind) {
+      case "connecting":
+        this.#retry?.();
+        this.#liveness.watch(HANDSHAKE_MS);
+        this.#adopt(this.#open(this.carrier));
+        return;
+      case "identifying":
+        this.#liveness.watch(HANDSHAKE_MS);
+        void this.#identify();
+        return;
+      case "waiting":
+        this.#dropSocket();
+        this.#retry = clock.after(state.retryAtMs - clock.now(), () => this.#on({ kind: "retry" }));
+        return;
+      case "refused":
+      case "stopped":
+        this.#retry?.();
+        this.#dropSocket();
+        return;
+      case "open":
+        this.#liveness.watch();
+        this.#liveness.beginHeartbeats(random.next());
+        this.#scheduleClimb();
+        return;
+      case "idle":
+      case "greeting":
+        return;
+    }
+  }
+
+  #noteLoss(before: ConnectionState, event: ConnectionEvent): void {
+    if (event.kind === "reconnect") return;
+    const wasOpen = before.kind === "open";
+    const hasLasted = wasOpen && this.#options.clock.now() - before.sinceMs >= LASTING_MS;
+    if (this.#choice.lost({ wasOpen, hasLasted })) void this.#askWhetherReachable(this.carrier);
+  }
+
+  async #askWhetherReachable(carrier: CarrierName): Promise<void> {
+    const { fetch } = this.#options;
+    try {
+      const response = await fetch?.(`${this.#base}/changes`, { cache: "no-store" });
+      // Without channels this is Tidemark's own complaint, and no proxy's.
+      const isTidemark = response !== undefined && ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
+      if (!isTidemark || this.carrier !== carrier || this.#state.kind !== "waiting") return;
+      this.#choice.next();
+      // Once around, it is the server's trouble, and the next attempt waits as it should.
+      if (!this.#choice.isFirst) this.#on({ kind: "retry" });
+    } catch {
+      // Not reachable at all: the retries go on.
+    }
+  }
+
+  #open(carrier: CarrierName): WebSocketLike | undefined {
+    const { WebSocket, fetch, http, clock, config } = this.#options;
+    if (carrier === "websocket") return WebSocket && new WebSocket(config.url);
+    if (fetch === undefined) return undefined;
+    const shared = { base: this.#base, fetch, http };
+    if (carrier === "sse") return new SseSocket(shared);
+    const identify = async (): Promise<string> => encode(this.#identification(await this.#options.credentials()));
+    const onPoll = (): void => this.#liveness.watch(HANDSHAKE_MS + 2 * LONG_POLL_MS);
+    const poll = new PollSocket({ ...shared, clock, identify, onPoll, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
+    if (this.#isHidden) poll.setHidden(true);
+    return poll;
+  }
+
+  #adopt(socket: WebSocketLike | undefined): void {
+    this.#socket = socket;
+    if (socket === undefined) return this.#on({ kind: "closed", code: 1006, reason: "this platform can't open one" });
+    // Events of a socket that was given up must not reach its successor's state.
+    const current = (handle: () => void) => (): void => {
+      if (this.#socket === socket) handle();
+    };
+    socket.onopen = current(() => this.#on({ kind: "opened" }));
+    socket.onmessage = ({ data }) => {
+      if (this.#socket === socket) this.#receive(String(data));
+    };
+    socket.onclose = ({ code, reason }) => current(() => this.#on({ kind: "closed", code, reason }))();
+    // A close event follows every error.
+    socket.onerror = () => {};
+  }
+
+  async #identify(): Promise<void> {
+    const socket = this.#socket;
+    try {
+      const credentials = await this.#options.credentials();
+      if (this.#socket === socket && this.#state.kind === "identifying") this.#say(this.#identification(credentials));
+    } catch (error) {
+      // The carrier is not to blame.
+      this.#choice.forgive();
+      if (this.#socket === socket) this.#on({ kind: "closed", code: 1000, reason: `no credentials: ${messageOf(error)}` });
+    }
+  }
+
+  #identification(credentials: unknown): UpMessage {
+    const subscriptions = this.#options.subscriptions();
+    const auth = credentials === undefined ? {} : { auth: credentials };
+    if (this.#token === undefined) return { op: "IDENTIFY", ...auth, subscriptions };
+    // Without `last_seq`: it would speak for views that have been opened since, too.
+    return { op: "RESUME", session_id: this.#token, ...auth, subscriptions };
+  }
+
+  #receive(text: string): void {
+    this.#options.onFrame("down", text);
+    if (this.#state.kind === "open") this.#liveness.watch();
+    const message = decode(text);
+    if (message === undefined) return this.#on({ kind: "closed", code: CLOSE.badMessage, reason: "a frame could not be understood" });
+    switch (message.op) {
+      case "HELLO":
+        this.#liveness.greeted(message);
+        return this.#on({ kind: "hello" });
+      case "HEARTBEAT_ACK":
+        this.#token = message.session_id ?? this.#token;
+        return this.#liveness.answered(message);
+      case "RECONNECT":
+        return this.#on({ kind: "reconnect", retryAfterMs: message.retry_after_ms });
+      case "INVALID_SESSION":
+        this.#token = undefined;
+        this.#options.onInvalid(message.reason);
+        return this.#on({ kind: "invalid" });
+      case "DISPATCH":
+        if (message.type === "READY" || message.type === "RESUMED") {
+          this.#token = message.session_id;
+          this.#on({ kind: "ready" });
+        }
+        // Without READY it is not known of which history the rest speaks.
+        if (this.#state.kind === "open") this.#options.onMessage(message, text.length);
+        return;
+      case "ERROR":
+        // Over HTTP there is no close code to say so.
+        if (message.code === "UNAUTHENTICATED") return this.#on({ kind: "closed", code: CLOSE.unauthenticated, reason: message.message });
+        return this.#options.onMessage(message, text.length);
+    }
+  }
+
+  #sendHeartbeat(clientTimeMs: number): boolean {
+    if (this.isPolling) return false;
+    this.send({ op: "HEARTBEAT", client_time_unix_ms: clientTimeMs });
+    return true;
+  }
+
+  /** From a fallback, tries the best carrier now and then beside it, and changes over when it says HELLO. */
+  #scheduleClimb(): void {
+    const { clock, config } = this.#options;
+    this.#climb?.();
+    if (!this.#choice.canClimb) return;
+    this.#climb = clock.after(config.climbMs, () => this.#tryClimb());
+  }
+
+  #tryClimb(): void {
+    if (this.#state.kind !== "open" || this.#isHidden) return this.#scheduleClimb();
+    const candidate = this.#open("websocket");
+    if (candidate === undefined) return;
+    this.#candidate = candidate;
+    const giveUp = (): void => {
+      if (this.#candidate !== candidate) return;
+      this.#candidate = undefined;
+      cancel();
+      candidate.close();
+      this.#scheduleClimb();
+    };
+    const cancel = this.#options.clock.after(HANDSHAKE_MS, giveUp);
+    candidate.onclose = giveUp;
+    candidate.onerror = () => {};
+    candidate.onmessage = () => {
+      if (this.#candidate !== candidate || this.#state.kind !== "open") return giveUp();
+      this.#candidate = undefined;
+      cancel();
+      this.#dropSocket();
+      this.#choice.climb();
+      this.#adopt(candidate);
+      this.#on({ kind: "climbed" });
+    };
+  }
+
+  #dropSocket(): void {
+    this.#liveness.stop();
+    this.#climb?.();
+    const sockets = [this.#socket, this.#candidate];
+    this.#socket = undefined;
+    this.#candidate = undefined;
+    for (const socket of sockets) socket?.close();
+  }
+}

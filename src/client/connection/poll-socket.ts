@@ -1,0 +1,138 @@
+/**
+ * Polls as a socket. Each poll is one request that names all views with their cursors and is answered
+ * with one turn; a long poll's answer waits until there is something to say. None goes while the page
+ * is hidden.
+ */
+import type { Cancel, Clock } from "../../std/clock.ts";
+import { encode, opOf, typeOf } from "../../protocol/codec.ts";
+import type { HttpSocketOptions } from "./sse-socket.ts";
+import type { WebSocketLike } from "./websocket-like.ts";
+
+export interface PollOptions extends HttpSocketOptions {
+  readonly clock: Clock;
+  /** How long an answer may wait for news; 0 for plain polls. */
+  readonly waitMs: number;
+  /** Between a plain poll's answer and the next poll. */
+  readonly pollMs: number;
+  /** What IDENTIFY or RESUME says now. */
+  readonly identify: () => Promise<string>;
+  /** A request goes out. */
+  readonly onPoll: () => void;
+}
+
+/** Polls that fail in a row before the socket counts as closed. */
+const FAILURES_MAX = 2;
+/** What changes what is subscribed to. */
+const ASKS = new Set(["IDENTIFY", "RESUME", "SUBSCRIBE", "RESYNC"]);
+
+export class PollSocket implements WebSocketLike {
+  onopen: WebSocketLike["onopen"] = null;
+  onmessage: WebSocketLike["onmessage"] = null;
+  onclose: WebSocketLike["onclose"] = null;
+  onerror: WebSocketLike["onerror"] = null;
+  readonly #options: PollOptions;
+  #next: Cancel | undefined;
+  #isPolling = false;
+  #isWanted = false;
+  #isHidden = false;
+  #isOver = false;
+  #failures = 0;
+  /** The HELLO of the first answer has been handed on; the state machine wants one before it identifies. */
+  #hasGreeted = false;
+  #hasAnswered = false;
+  /** Of the poll under way. */
+  #request: AbortController | undefined;
+  #isInHaste = false;
+
+  constructor(options: PollOptions) {
+    this.#options = options;
+    this.#next = options.clock.after(0, () => this.#greet());
+  }
+
+  /** Everything that changes what is subscribed to asks for a poll now; the rest has no meaning here. */
+  send(text: string): void {
+    if (ASKS.has(opOf(text) ?? "")) this.pollSoon();
+  }
+
+  pollSoon(): void {
+    this.#isWanted = true;
+    if (!this.#isPolling) this.#schedule(0);
+  }
+
+  /** Asks anew for where the server stands, without waiting for something to happen. */
+  pollNow(): void {
+    this.#isInHaste = true;
+    this.#request?.abort();
+    this.pollSoon();
+  }
+
+  setHidden(isHidden: boolean): void {
+    this.#isHidden = isHidden;
+    if (!isHidden && this.#hasGreeted) this.pollSoon();
+  }
+
+  close(): void {
+    this.#isOver = true;
+    this.#next?.();
+    this.#request?.abort();
+  }
+
+  #schedule(delayMs: number): void {
+    this.#next?.();
+    this.#next = this.#options.clock.after(delayMs, () => void this.#poll());
+  }
+
+  /** Opens: there is nothing to connect, so the first poll finds out whether the server is there. */
+  #greet(): void {
+    this.onopen?.(undefined as never);
+    this.#hasGreeted = true;
+    this.onmessage?.({ data: encode({ op: "HELLO", protocol: 0, session_id: "", heartbeat_interval_ms: 15_000, identify_timeout_ms: 10_000, server_time_unix_ms: this.#options.clock.now() }) });
+  }
+
+  async #poll(): Promise<void> {
+    if (this.#isOver || this.#isHidden || this.#isPolling) return;
+    const { base, http, waitMs, pollMs, identify } = this.#options;
+    this.#isPolling = true;
+    this.#isWanted = false;
+    const isInHaste = this.#isInHaste;
+    const request = new AbortController();
+    this.#request = request;
+    try {
+      const body = await identify();
+      this.#options.onPoll();
+      // The first answer does not wait: it says whether there is a session.
+      const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`, { method: "POST", body }, request.signal);
+      if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      this.#hasAnswered = true;
+      if (isInHaste) this.#isInHaste = false;
+      const text = await response.text();
+      // An answer that does not say whose it is has lost more than that.
+      const lines = text.split("\n").filter((line) => line !== "");
+      const types = new Set(lines.map(typeOf));
+      if (types.has("WATERMARK") && !types.has("READY") && !types.has("RESUMED")) throw new Error("an answer was not whole");
+      this.#deliver(lines);
+      this.#failures = 0;
+    } catch (error) {
+      // Given up for another one.
+      const isOvertaken = request.signal.aborted && this.#isInHaste && !this.#isOver;
+      if (!isOvertaken && ++this.#failures >= FAILURES_MAX) return this.#end(error instanceof Error ? error.message : "");
+    } finally {
+      this.#isPolling = false;
+    }
+    if (!this.#isOver) this.#schedule(this.#isWanted || (waitMs > 0 && this.#failures === 0) ? 0 : pollMs);
+  }
+
+  #deliver(lines: readonly string[]): void {
+    for (const line of lines) {
+      // The time in the HELLO of an answer that waited is an old one.
+      const isOld = this.#options.waitMs > 0 && opOf(line) === "HELLO";
+      if (!isOld && !this.#isOver) this.onmessage?.({ data: line });
+    }
+  }
+
+  #end(reason: string): void {
+    if (this.#isOver) return;
+    this.close();
+    this.onclose?.({ code: 1006, reason });
+  }
+}

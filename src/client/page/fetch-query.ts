@@ -1,0 +1,44 @@
+/** One answer to a query over HTTP, for where nothing follows: a poll that is not repeated. */
+import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
+import { decode, encode } from "../../protocol/codec.ts";
+import type { Subscribed } from "../../protocol/messages/subscribed.ts";
+import { compileOrder } from "../../protocol/order.ts";
+import type { Query } from "../../protocol/query.ts";
+import { keyOf, type Row } from "../../protocol/row.ts";
+
+/** The rows of a query as of one position. */
+export interface QueryAnswer<R = Row> {
+  readonly rows: readonly R[];
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+/** What to POST to the route for polls. */
+export function askFor(query: Query, auth: unknown): string {
+  return encode({ op: "IDENTIFY", ...(auth !== undefined && { auth }), subscriptions: [query] });
+}
+
+/** @throws TidemarkError as the server says; `STOPPED` when no whole answer came */
+export function answerIn({ status, body }: { readonly status: number; readonly body: string }, { order_by, limit }: Query): QueryAnswer {
+  if (status === 0) throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
+  const rows: Row[] = [];
+  let told: Subscribed | undefined;
+  for (const line of body.split("\n")) {
+    const message = decode(line);
+    if (message === undefined) continue;
+    if ("code" in message && "message" in message) throw new TidemarkError(message.code as ErrorCode, message.message);
+    if (message.op !== "DISPATCH") continue;
+    if (message.type === "SUBSCRIBED") told = message;
+    if (message.type === "SNAPSHOT") for (const row of message.rows) rows.push(row);
+    if (message.type !== "WATERMARK" || told === undefined || message.behind !== undefined) continue;
+    const { columns, key, epoch } = told;
+    const types = new Map(columns.map(({ name, type }) => [name, type]));
+    if (order_by !== undefined || limit !== undefined) {
+      const order = compileOrder(order_by ?? [], { typeOf: (name) => types.get(name) ?? "any", columnNames: [] });
+      const ranked = rows.map((row) => ({ key: keyOf(row, key) ?? "", row }));
+      return { rows: ranked.sort(order).map(({ row }) => row), epoch, seq: message.seq };
+    }
+    return { rows, epoch, seq: message.seq };
+  }
+  throw new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
+}

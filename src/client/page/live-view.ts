@@ -1,0 +1,198 @@
+/** One query as the page shows it: its rows in order, how far they can be trusted, what is pinned, and who listens. */
+import type { Column } from "../../protocol/column.ts";
+import type { Query } from "../../protocol/query.ts";
+import type { Row } from "../../protocol/row.ts";
+import { OrderedRows } from "./ordered-rows.ts";
+import type { Layer, Overlay } from "../writes/overlay.ts";
+import type { Position, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
+import type { RowPatch } from "../writes/row-patch.ts";
+
+/**
+ * A reading of a view; a new object whenever something in it changed. `rows` and `row` read the view's
+ * present rows, so read them from the newest snapshot, as React does.
+ */
+export interface ViewSnapshot<R = Row> extends ViewState {
+  readonly rows: readonly R[];
+  /** Keys of the rows, in order; together with `row(key)` this avoids a copy of all rows. */
+  readonly keys: readonly string[];
+  readonly row: (key: string) => R | undefined;
+  /** A write of this page that speaks of the row has not come through yet. */
+  readonly isPending: (key: string) => boolean;
+  /** Known once the server has answered; empty for a channel that declares none. */
+  readonly columns: readonly Column[];
+  readonly key: readonly string[];
+}
+
+/** A row that stays although it may have left the view. */
+export interface PinnedRow<R = Row> {
+  /** Its newest value that was part of the view. */
+  readonly row: R;
+  readonly isInView: boolean;
+}
+
+/** Pins of one view. Full: the oldest is let go. */
+const PINS_MAX = 100;
+
+const NOT_STARTED: ViewState = {
+  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isBehind: true, isPartial: false, channelRows: undefined, total: undefined,
+};
+
+export class ViewCore {
+  readonly id: string;
+  readonly query: Query;
+  readonly listeners = new Set<() => void>();
+  /** Told of the server's own rows as they change. */
+  readonly followers = new Set<(changes: RowChanges) => void>();
+  readonly #rows = new OrderedRows();
+  #overlay: Overlay | undefined;
+  #shape: ViewShape | undefined;
+  #layer: Layer | undefined;
+  #patches: readonly RowPatch[] = [];
+  #isLayerOld = false;
+  readonly #pins = new Map<string, Row | undefined>();
+  #columns: readonly Column[] = [];
+  #key: readonly string[] = [];
+  #state = NOT_STARTED;
+  /** Why nothing that is shown can be trusted, whatever the engine said last. */
+  #doubt: string | undefined;
+  #snapshot: ViewSnapshot | undefined;
+
+  constructor(id: string, query: Query) {
+    this.id = id;
+    this.query = query;
+  }
+
+  /** As it is shown: with pending writes. */
+  row(key: string): Row | undefined {
+    return (this.#layer ?? this.#rows).row(key);
+  }
+
+  /** As the server has it. */
+  baseRow(key: string): Row | undefined {
+    return this.#rows.row(key);
+  }
+
+  get state(): ViewState {
+    return this.#state;
+  }
+
+  get keys(): readonly string[] {
+    return this.#rows.keys;
+  }
+
+  /** All rows as the server has them. */
+  get baseRows(): readonly Row[] {
+    return this.#rows.keys.map((key) => this.#rows.row(key)).filter((row) => row !== undefined);
+  }
+
+  /** Where the rows stand, on a page that stands at `page`; undefined before there are any. */
+  at(page: Position | undefined): Position | undefined {
+    const { epoch, seq, isBehind } = this.#state;
+    if (epoch === undefined || seq < 0) return undefined;
+    return isBehind ? { epoch, seq } : page;
+  }
+
+  /** Lays pending writes over the rows. Returns whether that changes what is shown. */
+  layOver(patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined, createOverlay: (query: Query) => Overlay): boolean {
+    const isSame = patches.length === this.#patches.length && patches.every((patch, index) => patch === this.#patches[index]);
+    if (isSame && (patches.length === 0 || !this.#isLayerOld)) return false;
+    this.#patches = patches;
+    this.#isLayerOld = false;
+    this.#layer = patches.length === 0 ? undefined : this.#overlayBy(createOverlay).over(this.#rows, patches, elsewhere);
+    this.#snapshot = undefined;
+    return true;
+  }
+
+  snapshot(): ViewSnapshot {
+    this.#snapshot ??= this.#read();
+    return this.#snapshot;
+  }
+
+  /** Applies a commit's part without telling anyone yet. */
+  apply({ shape, rows, isForgotten, state }: ViewNews): void {
+    if (isForgotten === true) this.#pins.clear();
+    if (shape !== undefined) {
+      this.#columns = shape.columns;
+      this.#key = shape.key;
+      this.#rows.configure(shape);
+      this.#shape = shape;
+      this.#overlay?.configure(shape);
+    }
+    if (rows !== undefined) {
+      this.#rows.apply(rows);
+      for (const key of this.#pins.keys()) this.#pins.set(key, this.#rows.row(key) ?? this.#pins.get(key));
+    }
+    this.#state = state;
+    this.#isLayerOld = true;
+    this.#snapshot = undefined;
+  }
+
+  #overlayBy(create: (query: Query) => Overlay): Overlay {
+    if (this.#overlay === undefined) {
+      this.#overlay = create(this.query);
+      if (this.#shape !== undefined) this.#overlay.configure(this.#shape);
+    }
+    return this.#overlay;
+  }
+
+  pin(key: string): void {
+    const oldest = this.#pins.keys().next().value;
+    if (this.#pins.size >= PINS_MAX && oldest !== undefined) this.#pins.delete(oldest);
+    this.#pins.set(key, this.#rows.row(key));
+  }
+
+  unpin(key: string): void {
+    this.#pins.delete(key);
+  }
+
+  pinned(key: string): PinnedRow | undefined {
+    const shown = this.row(key);
+    const row = shown ?? this.#pins.get(key);
+    return row && this.#pins.has(key) ? { row, isInView: shown !== undefined } : undefined;
+  }
+
+  /** Nothing more comes, for good or until the doubt is lifted again. */
+  setDoubt(reason: string | undefined): void {
+    if (this.#doubt === reason) return;
+    this.#doubt = reason;
+    this.#snapshot = undefined;
+    this.notify();
+  }
+
+  notify(): void {
+    callAll(this.listeners);
+  }
+
+  #read(): ViewSnapshot {
+    const source = this.#layer ?? this.#rows;
+    const layer = this.#layer;
+    const { keys } = source;
+    let rows: readonly Row[] | undefined;
+    return {
+      // Built when first asked for: a grid that reads by key never pays for it.
+      get rows(): readonly Row[] {
+        return (rows ??= keys.map((key) => source.row(key)).filter((row) => row !== undefined));
+      },
+      keys,
+      row: (key) => source.row(key),
+      isPending: (key) => layer?.isPending(key) === true,
+      ...this.#state,
+      ...(this.#doubt !== undefined && { status: this.#state.status === "loading" ? "loading" : "stale", reason: this.#doubt }),
+      columns: this.#columns,
+      key: this.#key,
+    };
+  }
+}
+
+/** A listener that throws must not keep the others from hearing. */
+export function callAll(listeners: Iterable<() => void>): void {
+  for (const listener of listeners) {
+    try {
+      listener();
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

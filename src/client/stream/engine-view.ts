@@ -1,0 +1,236 @@
+/** One query as the engine follows it: its rows, where it stands with the server, and what the page has not been told. */
+import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
+import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
+import type { Subscribed } from "../../protocol/messages/subscribed.ts";
+import type { Query } from "../../protocol/query.ts";
+import type { ConnectionState } from "../connection-state.ts";
+import type { ViewError, ViewNews, ViewShape, ViewState, ViewStatus } from "../port.ts";
+import { StagedRows, type CommitResult } from "./staged-rows.ts";
+
+/** How the connection stands, as far as a view cares. */
+export interface Reachability {
+  readonly isOpen: boolean;
+  readonly reason: string | undefined;
+}
+
+/** How little `asOf` may move without being told. */
+const AS_OF_STEP_MS = 1_000;
+
+export class EngineView {
+  readonly id: string;
+  readonly query: Query;
+  readonly rows = new StagedRows();
+  /** Characters of frames that were for it, and how often it was asked for again. */
+  bytes = 0;
+  resyncs = 0;
+  /** The server's name for the view, once told. */
+  viewId: string | undefined;
+  /** Set when the view was larger than the client's bound and is now asked for with this limit. */
+  narrowedTo: number | undefined;
+  /** There is something that the page has not been told. */
+  hasNews = true;
+  /** The history and view that the rows belong to: where a cursor is valid. Set when rows are, not before. */
+  #origin: { readonly epoch: string; readonly view: string } | undefined;
+  /** Those of the subscription under way. */
+  #nextOrigin: { readonly epoch: string; readonly view: string } | undefined;
+  #shape: ViewShape | undefined;
+  #isBehind = true;
+  #error: ViewError | undefined;
+  #channel: ChannelStatus | undefined;
+  #stagedChannel: ChannelStatus | undefined;
+  #asOf: number | undefined;
+  #seq = -1;
+  #isForgotten = false;
+  #reachability: Reachability = { isOpen: false, reason: "not connected yet" };
+
+  constructor(id: string, query: Query) {
+    this.id = id;
+    this.query = query;
+  }
+
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get status(): ViewStatus {
+    return this.#status().status;
+  }
+
+  /** What the server is asked for. */
+  get request(): SubscriptionRequest {
+    const limit = this.narrowedTo;
+    const query = limit === undefined ? this.query : { ...this.query, limit: Math.min(limit, this.query.limit ?? limit) };
+    const { cursor } = this;
+    if (cursor !== undefined) return { ...query, cursor };
+    return Object.keys(query).length === 1 ? query.channel : query;
+  }
+
+  /** Where to continue from, if anywhere. */
+  get cursor(): Cursor | undefined {
+    return this.#origin === undefined || !this.rows.isLoaded ? undefined : { ...this.#origin, seq: this.rows.seq };
+  }
+
+  /** What was not told yet, and marks it as told. */
+  takeNews(): ViewNews {
+    const shape = this.#shape;
+    this.#shape = undefined;
+    this.hasNews = false;
+    const rows = this.rows.pending > 0 ? this.rows.take() : undefined;
+    const forgotten = this.#isForgotten ? { isForgotten: true as const } : {};
+    this.#isForgotten = false;
+    return { id: this.id, ...(shape && { shape }), ...(rows && { rows }), ...forgotten, state: this.#state() };
+  }
+
+  seated({ columns, key, order_by, epoch, view, mode }: Subscribed): void {
+    this.viewId = view;
+    this.#nextOrigin = { epoch, view };
+    this.#shape = { key, columns, order_by, isLimited: this.query.limit !== undefined || this.narrowedTo !== undefined };
+    this.#error = undefined;
+    this.#isBehind = true;
+    this.hasNews = true;
+    this.rows.begin(key, mode);
+  }
+
+  /** Its channel may come yet, so it is asked for again. */
+  get isWithoutChannel(): boolean {
+    return this.#error?.code === "UNKNOWN_CHANNEL";
+  }
+
+  /** The server does not answer: what is shown may not be shown any longer. */
+  failed(error: ViewError): void {
+    if (this.isWithoutChannel && error.code === this.#error?.code) return;
+    this.#error = error;
+    this.forget();
+  }
+
+  /** The rows can't be trusted, or may not be shown: the next request starts from nothing. */
+  distrust(): void {
+    this.fellBehind();
+    this.#origin = undefined;
+    this.#seq = -1;
+  }
+
+  forget(): void {
+    this.#origin = undefined;
+    this.#isForgotten = true;
+    this.rows.clear();
+    this.hasNews = true;
+  }
+
+  setReachability(reachability: Reachability): void {
+    this.#reachability = reachability;
+    if (!reachability.isOpen) this.#isBehind = true;
+    this.hasNews = true;
+  }
+
+  /** Counts from the end of its turn on, like the rows that it speaks of. */
+  setChannelStatus(status: ChannelStatus): void {
+    this.#stagedChannel = status;
+  }
+
+  /** What was told in a turn that never came whole. */
+  discardStaged(): void {
+    this.#stagedChannel = undefined;
+    this.rows.discardStaged();
+  }
+
+  /** Applies the turn. */
+  commit(seq: number, asOf: Readonly<Record<string, number>>, serverTimeMs: number): CommitResult {
+    this.#applyChannelStatus();
+    const result = this.rows.commit();
+    if (result.fault !== undefined) return result;
+    this.#origin = this.#nextOrigin;
+    this.#seq = seq;
+    const moment = this.#freshness(asOf, serverTimeMs);
+    // Older than what was told is never kept back: another node may be further behind.
+    const hasMoved = moment !== undefined && (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
+    if (result.changed > 0 || hasMoved || this.#isBehind) {
+      this.#asOf = moment ?? this.#asOf;
+      this.#isBehind = false;
+      this.hasNews = true;
+    }
+    return result;
+  }
+
+  /** The turn left this view behind; a snapshot that has come whole is shown all the same. */
+  commitBehind(): CommitResult | undefined {
+    this.#applyChannelStatus();
+    const result = this.rows.commitSnapshot();
+    if (result !== undefined) {
+      this.#origin = this.#nextOrigin;
+      this.#seq = this.rows.seq;
+    }
+    if (result !== undefined) this.hasNews = true;
+    this.leftBehind();
+    return result;
+  }
+
+  /** The page moves on, and this view stays where it is. */
+  leftBehind(): void {
+    if (!this.#isBehind) this.hasNews = true;
+    this.#isBehind = true;
+  }
+
+  /** Frames are missing: the rows are as of the last that were applied, whatever watermarks have said. */
+  fellBehind(): void {
+    this.rows.discardStaged();
+    this.#seq = this.rows.seq;
+    this.leftBehind();
+  }
+
+  /** Up to when its rows are complete; not known while it is not known who feeds the channel. */
+  #freshness(asOf: Readonly<Record<string, number>>, serverTimeMs: number): number | undefined {
+    if (this.#channel === undefined) return undefined;
+    const { source } = this.#channel;
+    return source === undefined ? serverTimeMs : asOf[source];
+  }
+
+  #applyChannelStatus(): void {
+    if (this.#stagedChannel === undefined) return;
+    this.#channel = this.#stagedChannel;
+    this.#stagedChannel = undefined;
+    this.hasNews = true;
+  }
+
+  #state(): ViewState {
+    return {
+      ...this.#status(),
+      error: this.#error,
+      asOf: this.#asOf,
+      seq: this.#seq,
+      epoch: this.#origin?.epoch,
+      isBehind: this.#isBehind,
+      isPartial: this.#channel?.partial === true || this.narrowedTo !== undefined,
+      channelRows: this.#channel?.rows,
+      total: this.#channel?.total,
+    };
+  }
+
+  #status(): { status: ViewStatus; reason: string | undefined } {
+    if (this.#error !== undefined) return { status: "refused", reason: this.#error.message };
+    if (!this.rows.isLoaded) return { status: "loading", reason: this.#reachability.reason };
+    if (!this.#reachability.isOpen) return { status: "stale", reason: this.#reachability.reason };
+    if (this.#channel !== undefined && this.#channel.status !== "live") {
+      return { status: this.#channel.status, reason: this.#channel.reason };
+    }
+    return { status: this.#isBehind ? "catching_up" : "live", reason: undefined };
+  }
+}
+
+/** What a state of the connection means to every view. */
+export function reachabilityOf(state: ConnectionState): Reachability {
+  switch (state.kind) {
+    case "open":
+      return { isOpen: true, reason: undefined };
+    case "waiting":
+    case "refused":
+      return { isOpen: false, reason: state.reason };
+    case "stopped":
+      return { isOpen: false, reason: "the client was closed" };
+    case "idle":
+    case "connecting":
+    case "greeting":
+    case "identifying":
+      return { isOpen: false, reason: "connecting" };
+  }
+}

@@ -1,0 +1,65 @@
+/** What the client measures of its own stream: delivery latency, rows and bytes. Bounded in time and samples. */
+import type { StreamRates } from "../port.ts";
+
+const WINDOW_MS = 60_000;
+const SAMPLES_MAX = 4_096;
+
+/** Durations of the last minute, at most `SAMPLES_MAX`. */
+export class Durations {
+  #samples: { readonly atMs: number; readonly ms: number }[] = [];
+
+  note(atMs: number, ms: number): void {
+    this.#samples.push({ atMs, ms: Math.max(0, ms) });
+    if (this.#samples.length > SAMPLES_MAX * 2) this.#samples = this.#samples.slice(-SAMPLES_MAX);
+  }
+
+  /** The value below which this share of them lies; undefined without any. */
+  percentiles(nowMs: number, ...shares: readonly number[]): readonly (number | undefined)[] {
+    this.#samples = this.#samples.slice(-SAMPLES_MAX).filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);
+    const sorted = this.#samples.map(({ ms }) => ms).sort((a, b) => a - b);
+    return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
+  }
+}
+
+export class Meter {
+  readonly #latencies = new Durations();
+  readonly #applies = new Durations();
+  #rows = 0;
+  #bytes = 0;
+  #last = { atMs: 0, rows: 0, bytes: 0 };
+
+  noteLatency(atMs: number, latencyMs: number): void {
+    this.#latencies.note(atMs, latencyMs);
+  }
+
+  noteApply(atMs: number, applyMs: number): void {
+    this.#applies.note(atMs, applyMs);
+  }
+
+  noteBytes(bytes: number): void {
+    this.#bytes += bytes;
+  }
+
+  noteRows(rows: number): void {
+    this.#rows += rows;
+  }
+
+  /** Rates since the previous call, percentiles over the last minute. */
+  read(nowMs: number): StreamRates {
+    const [latencyP50Ms, latencyP99Ms] = this.#latencies.percentiles(nowMs, 0.5, 0.99);
+    const [applyP50Ms, applyP99Ms] = this.#applies.percentiles(nowMs, 0.5, 0.99);
+    const seconds = Math.max(0.001, (nowMs - this.#last.atMs) / 1_000);
+    const rates = {
+      latencyP50Ms,
+      latencyP99Ms,
+      applyP50Ms,
+      applyP99Ms,
+      rowsPerSecond: this.#last.atMs === 0 ? 0 : (this.#rows - this.#last.rows) / seconds,
+      bytesPerSecond: this.#last.atMs === 0 ? 0 : (this.#bytes - this.#last.bytes) / seconds,
+      rows: this.#rows,
+      bytes: this.#bytes,
+    };
+    this.#last = { atMs: nowMs, rows: this.#rows, bytes: this.#bytes };
+    return rates;
+  }
+}

@@ -1,0 +1,77 @@
+/** What the client asks for: subscriptions in frames of bounded size, and which of them have not been answered. */
+import type { Clock } from "../../std/clock.ts";
+import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
+import type { EngineView } from "./engine-view.ts";
+
+/** Subscriptions of one frame, well below what the server takes. */
+const REQUEST_BYTES_MAX = PROTOCOL_LIMITS.clientFrameBytesMax / 4;
+/** An answer that has not come by then was lost. */
+const ANSWER_MS_MAX = 10_000;
+
+export function batchesOf(views: readonly EngineView[]): readonly (readonly EngineView[])[] {
+  const batches: EngineView[][] = [];
+  let bytes = Number.POSITIVE_INFINITY;
+  for (const view of views) {
+    const size = JSON.stringify(view.request).length;
+    if (bytes + size > REQUEST_BYTES_MAX) {
+      batches.push([]);
+      bytes = 0;
+    }
+    batches.at(-1)?.push(view);
+    bytes += size;
+  }
+  return batches;
+}
+
+/** Requests under way. Retains each until it is answered, overdue, or its connection is gone. */
+export class Requests {
+  readonly #clock: Clock;
+  readonly #waiting = new Map<number, { readonly sinceMs: number; readonly views: (EngineView | undefined)[] }>();
+  #nextId = 1;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get size(): number {
+    return this.#waiting.size;
+  }
+
+  /** Whether an answer for this view is still to come. */
+  has(view: EngineView): boolean {
+    for (const { views } of this.#waiting.values()) if (views.includes(view)) return true;
+    return false;
+  }
+
+  /** Returns the id to ask with. */
+  add(views: readonly EngineView[]): number {
+    const id = this.#nextId++;
+    if (views.length === 0) return id;
+    this.#waiting.set(id, { sinceMs: this.#clock.monotonic(), views: [...views] });
+    return id;
+  }
+
+  /** The view that an answer is for, once. */
+  answered(id: number, index: number): EngineView | undefined {
+    const request = this.#waiting.get(id);
+    const view = request?.views[index];
+    if (request === undefined || view === undefined) return undefined;
+    request.views[index] = undefined;
+    if (request.views.every((left) => left === undefined)) this.#waiting.delete(id);
+    return view;
+  }
+
+  takeOverdue(): readonly EngineView[] {
+    const overdue: EngineView[] = [];
+    for (const [id, { sinceMs, views }] of this.#waiting) {
+      if (this.#clock.monotonic() - sinceMs < ANSWER_MS_MAX) continue;
+      this.#waiting.delete(id);
+      overdue.push(...views.filter((view) => view !== undefined));
+    }
+    return overdue;
+  }
+
+  clear(): void {
+    this.#waiting.clear();
+  }
+}

@@ -1,0 +1,220 @@
+/**
+ * The rows of one view as the stream tells them. Frames are staged as they come and applied together
+ * when the turn's watermark arrives; what changed is kept until it is taken to be shown, each key once.
+ * From then on the page has the rows: here a hash of each tells what is new of a snapshot, and whether all
+ * of them add up to the server's digest.
+ *
+ * Retains at most a hash per row of the view, what one turn stages, and the rows that changed since the last take.
+ */
+import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
+import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
+import type { ResyncReason } from "../../protocol/messages/resync.ts";
+import type { Snapshot } from "../../protocol/messages/snapshot.ts";
+import { keyOf, type Row } from "../../protocol/row.ts";
+import type { RowChanges } from "../port.ts";
+
+/** What became of a frame: staged, not needed, or not applicable without what is missing before it. */
+export type StageResult = "staged" | "old" | "gap";
+
+export interface CommitResult {
+  /** Rows that changed. */
+  readonly changed: number;
+  /** What makes it necessary to ask for the view again: frames are missing, or the rows don't add up to the server's digest. */
+  readonly fault: ResyncReason | undefined;
+}
+
+export class StagedRows {
+  /** By the keys of all rows, as far as `#unhashed` does not know better. */
+  readonly #hashes = new Map<string, number>();
+  /** Changed and not taken: the row as it is, or undefined for one that is gone. */
+  readonly #changes = new Map<string, Row | undefined>();
+  /** Those of the changes that `#hashes` does not have yet. */
+  readonly #unhashed = new Set<string>();
+  #hashSum = 0;
+  #size = 0;
+  #key: readonly string[] = [];
+  #staged: (Snapshot | DeltaBatch)[] = [];
+  /** The last change that is applied, and that is staged on top; -1 before the first snapshot. */
+  #seq = -1;
+  #stagedSeq = -1;
+  /**
+   * The seq of the view's last change that is applied. It is what frames are checked against and what a
+   * cursor says: a watermark only tells that the server has sent all, not that all has come.
+   */
+  get seq(): number {
+    return this.#seq;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get isLoaded(): boolean {
+    return this.#seq >= 0;
+  }
+
+  /** Rows that changed and have not been taken. */
+  get pending(): number {
+    return this.#changes.size;
+  }
+
+  *keys(): Iterable<string> {
+    for (const key of this.#hashes.keys()) if (!this.#changes.has(key)) yield key;
+    for (const [key, row] of this.#changes) if (row !== undefined) yield key;
+  }
+
+  /** A subscription begins: after what is applied, or with a snapshot. */
+  begin(key: readonly string[], mode: "delta" | "snapshot"): void {
+    this.#key = key;
+    this.#staged = [];
+    this.#stagedSeq = mode === "delta" ? this.#seq : -1;
+  }
+
+  /** Rows in the parts of a snapshot that have come so far. */
+  get stagedRows(): number {
+    return this.#staged.reduce((rows, frame) => rows + (frame.type === "SNAPSHOT" ? frame.rows.length : 0), 0);
+  }
+
+  stageSnapshot(snapshot: Snapshot): StageResult {
+    if (snapshot.seq < this.#stagedSeq) return "old";
+    if (snapshot.part === 0) this.#staged = [];
+    else if (!this.#isNextPart(snapshot)) return "gap";
+    this.#staged.push(snapshot);
+    if (!snapshot.more) this.#stagedSeq = snapshot.seq;
+    return "staged";
+  }
+
+  /** The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. */
+  stageDelta(delta: DeltaBatch): StageResult {
+    if (delta.prev_seq > this.#stagedSeq) return "gap";
+    if (delta.digest !== undefined && delta.seq === this.#stagedSeq) this.#staged.push(delta);
+    if (delta.seq <= this.#stagedSeq) return "old";
+    if (delta.part !== undefined && !this.#isNextOfSeq(delta)) return "gap";
+    this.#staged.push(delta);
+    if (delta.more !== true) this.#stagedSeq = delta.seq;
+    return "staged";
+  }
+
+  /**
+   * For a view that is behind: applies a snapshot that has come whole, at its own position. Deltas wait
+   * for their turn's end, since a part of one holds newer values than its position. Undefined when there is none.
+   */
+  commitSnapshot(): CommitResult | undefined {
+    const last = this.#staged.at(-1);
+    return last?.type === "SNAPSHOT" && !last.more ? this.commit() : undefined;
+  }
+
+  /** Forgets what was staged: the connection that it came over is gone. */
+  discardStaged(): void {
+    this.#staged = [];
+    this.#stagedSeq = this.#seq;
+  }
+
+  /** Forgets everything: the rows may not be shown any more. */
+  clear(): void {
+    for (const key of this.keys()) this.#set(key, undefined);
+    this.#seq = -1;
+    this.discardStaged();
+  }
+
+  /** Applies what is staged, at the end of a turn that is said to be whole. */
+  commit(): CommitResult {
+    if (this.#staged.at(-1)?.more === true || this.#stagedSeq < 0) {
+      this.discardStaged();
+      return { changed: 0, fault: "gap" };
+    }
+    let changed = 0;
+    let fault: ResyncReason | undefined;
+    for (const frame of this.#foldSnapshots()) {
+      if (frame.type === "SNAPSHOT" || frame.digest === undefined) changed += this.#apply(frame);
+      else if (this.#digest() !== frame.digest) fault = "drift";
+    }
+    this.#staged = [];
+    this.#seq = this.#stagedSeq;
+    return { changed, fault };
+  }
+
+  /** What changed since this was last called, each key once at its present value. */
+  take(): RowChanges {
+    this.#settleHashes();
+    const upserts: Row[] = [];
+    const removes: string[] = [];
+    for (const [key, row] of this.#changes) {
+      if (row === undefined) removes.push(key);
+      else upserts.push(row);
+    }
+    this.#changes.clear();
+    return { upserts, removes };
+  }
+
+  #isNextPart({ part, seq }: Snapshot): boolean {
+    const last = this.#staged.at(-1);
+    return last?.type === "SNAPSHOT" && last.more && last.part === part - 1 && last.seq === seq;
+  }
+
+  #isNextOfSeq({ part, prev_seq }: DeltaBatch): boolean {
+    const last = this.#staged.at(-1);
+    const expected = last?.type === "DELTA_BATCH" && last.more === true && last.prev_seq === prev_seq ? (last.part ?? 0) + 1 : 0;
+    return part === expected;
+  }
+
+  /** Parts of one snapshot as one frame, so that what it does not name can go. */
+  #foldSnapshots(): readonly (Snapshot | DeltaBatch)[] {
+    const parts = this.#staged.filter((frame) => frame.type === "SNAPSHOT");
+    const first = parts[0];
+    if (first === undefined) return this.#staged;
+    const deltas = this.#staged.filter((frame) => frame.type === "DELTA_BATCH");
+    return [{ ...first, rows: parts.flatMap(({ rows }) => rows) }, ...deltas];
+  }
+
+  #apply(frame: Snapshot | DeltaBatch): number {
+    const isSnapshot = frame.type === "SNAPSHOT";
+    const named = new Set<string>();
+    let changed = 0;
+    for (const row of isSnapshot ? frame.rows : frame.patch.upsert) {
+      const key = keyOf(row, this.#key);
+      if (key === undefined) continue;
+      if (isSnapshot) named.add(key);
+      if (isSnapshot && this.#isHeld(key, row)) continue;
+      this.#set(key, row);
+      changed++;
+    }
+    const gone = isSnapshot ? [...this.keys()].filter((key) => !named.has(key)) : frame.patch.remove.filter((key) => this.#has(key));
+    for (const key of gone) this.#set(key, undefined);
+    return changed + gone.length;
+  }
+
+  #has(key: string): boolean {
+    return this.#changes.has(key) ? this.#changes.get(key) !== undefined : this.#hashes.has(key);
+  }
+
+  /** The row that is there is this one: by its hash, where it has been taken. */
+  #isHeld(key: string, row: Row): boolean {
+    if (!this.#changes.has(key)) return this.#hashes.get(key) === rowHash(JSON.stringify(row));
+    const held = this.#changes.get(key);
+    return held !== undefined && JSON.stringify(held) === JSON.stringify(row);
+  }
+
+  #set(key: string, row: Row | undefined): void {
+    this.#size += Number(row !== undefined) - Number(this.#has(key));
+    this.#changes.set(key, row);
+    this.#unhashed.add(key);
+  }
+
+  /** Each changed row is hashed once, however often it changed. */
+  #settleHashes(): void {
+    for (const key of this.#unhashed) {
+      const row = this.#changes.get(key);
+      const hash = row === undefined ? 0 : rowHash(JSON.stringify(row));
+      this.#hashSum = replaceHash(this.#hashSum, this.#hashes.get(key) ?? 0, hash);
+      if (row === undefined) this.#hashes.delete(key);
+      else this.#hashes.set(key, hash);
+    }
+    this.#unhashed.clear();
+  }
+
+  #digest(): string {
+    this.#settleHashes();
+    return digestText(this.#hashSum);
+  }
+}

@@ -1,0 +1,49 @@
+/** The part of a page that writes: there at once where it is built in, else loaded with the first write. */
+import { TidemarkError } from "../../std/errors.ts";
+import type { PageWrites, PageWritesOptions } from "./page-writes.ts";
+
+type CreateWrites = (options: PageWritesOptions) => PageWrites;
+/** Gives what makes writes, at once or when it has been loaded. */
+export type LoadWrites = () => CreateWrites | Promise<CreateWrites>;
+
+export class LazyWrites {
+  readonly #load: LoadWrites;
+  readonly #options: PageWritesOptions;
+  #current: PageWrites | undefined;
+  #loading: Promise<PageWrites> | undefined;
+  #isStopped = false;
+
+  constructor(load: LoadWrites | undefined, options: PageWritesOptions) {
+    this.#load = load ?? (() => import("./page-writes.ts").then(({ PageWrites: Loaded }) => (own) => new Loaded(own)));
+    this.#options = options;
+    // What is to be shown at once must be at hand by then.
+    if (options.optimistic !== undefined) this.use(() => Promise.resolve()).catch(() => {});
+  }
+
+  /** Undefined before the first write. */
+  get current(): PageWrites | undefined {
+    return this.#current;
+  }
+
+  /** @throws TidemarkError `STOPPED` after `stop`, and what loading throws */
+  use<T>(write: (writes: PageWrites) => Promise<T>): Promise<T> {
+    if (this.#isStopped) return Promise.reject(new TidemarkError("STOPPED", "The client was closed. The write was not made."));
+    if (this.#current !== undefined) return write(this.#current);
+    const create = this.#loading === undefined ? this.#load() : undefined;
+    if (typeof create === "function") {
+      this.#current = create(this.#options);
+      return write(this.#current);
+    }
+    if (create !== undefined) {
+      this.#loading = create.then((loaded) => (this.#current = loaded(this.#options)));
+      // What could not be loaded now may be with the next write.
+      this.#loading.catch(() => (this.#loading = undefined));
+    }
+    return (this.#loading ?? Promise.reject(new Error("nothing loads"))).then(() => this.use(write));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#current?.pending.stop();
+  }
+}

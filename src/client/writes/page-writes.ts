@@ -1,0 +1,162 @@
+/**
+ * Writes as a page makes them: calls by name with what they are expected to do to rows, writes by
+ * the application's own endpoints, and what of it is pending. Loaded by pages that write.
+ */
+import type { Clock } from "../../std/clock.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import type { Random } from "../../std/random.ts";
+import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
+import type { Query } from "../../protocol/query.ts";
+import type { JsonValue } from "../../protocol/row.ts";
+import type { MutationTree, TypedMutation } from "../../protocol/typed-mutation.ts";
+import { Overlay } from "./overlay.ts";
+import { PendingWrites, type PendingWrite } from "./pending-writes.ts";
+import type { Position, WriteRequest, WriteResult } from "../port.ts";
+import type { RowPatch } from "./row-patch.ts";
+import { checkSize } from "./write-message.ts";
+
+/** What a write is expected to do, as a pure function of its input. */
+export type OptimisticFunction<I> = (input: I) => RowPatch | readonly RowPatch[];
+
+/** For some of the mutations, by the same names. */
+export type Optimistic<M> = {
+  readonly [N in keyof M]?: M[N] extends TypedMutation<infer I, unknown> ? OptimisticFunction<I> : Optimistic<M[N]>;
+};
+
+export interface MutateOptions {
+  /** In place of the declared function: what this call is expected to do. */
+  readonly optimistic?: RowPatch | readonly RowPatch[];
+  /**
+   * Refuse the write with `STALE_WRITE` if its row has changed after this position: `client.position` as it
+   * was when the row was seen; a number counts in the history that the page is in now.
+   */
+  readonly expectedSeq?: number | Position;
+}
+
+/**
+ * Resolves with what the handler returned, when every live view of the page holds the write. Rejects
+ * with `MutationError` when nothing was written, with `TidemarkError` when it was not sent.
+ */
+export type MutateFunction<I, R> = (input: I, options?: MutateOptions) => Promise<R>;
+
+export type Mutate<M> = {
+  readonly [N in keyof M]: M[N] extends TypedMutation<infer I, infer R> ? MutateFunction<I, R> : Mutate<M[N]>;
+};
+
+export interface WriteOptions<A> {
+  /** Does the write by the application's own endpoint, which answers with where it will land. */
+  readonly run: () => Promise<A>;
+  readonly optimistic?: RowPatch | readonly RowPatch[];
+  /** Finds in the answer what the endpoint got from `tidemark.position(tx)`. Default: its `position`. */
+  readonly position?: (answer: A) => string | undefined;
+  /** For the list of what is pending. */
+  readonly name?: string;
+}
+
+export interface PageWritesOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly optimistic: Optimistic<MutationTree> | undefined;
+  readonly headers: () => Readonly<Record<string, string>>;
+  readonly post: (request: WriteRequest) => void;
+  readonly position: () => Position | undefined;
+  /** What is pending has changed, and so may every view have. */
+  readonly onChange: () => void;
+}
+
+const ID_LENGTH = 24;
+
+export class PageWrites {
+  readonly pending: PendingWrites;
+  readonly #options: PageWritesOptions;
+
+  constructor(options: PageWritesOptions) {
+    this.#options = options;
+    this.pending = new PendingWrites(options.clock);
+  }
+
+  get list(): readonly PendingWrite[] {
+    return this.pending.snapshot;
+  }
+
+  /** Lays pending writes over the rows of a query. */
+  createOverlay(query: Query): Overlay {
+    return new Overlay(query);
+  }
+
+  /** A write by the application's own endpoint. Rejects with what `run` throws, or with `MutationError`. */
+  async write<A>({ run, optimistic, position = positionIn, name = "write" }: WriteOptions<A>): Promise<A> {
+    const { random, post, headers, onChange } = this.#options;
+    const id = random.id(ID_LENGTH);
+    const landed = this.pending.begin({ id, name, input: undefined, patches: listOf(optimistic), phase: "running" });
+    // Refused before it began: then nothing is made either.
+    if (!this.pending.has(id)) await landed;
+    landed.catch(() => {});
+    onChange();
+    let answer: A;
+    try {
+      answer = await run();
+      const where = position(answer);
+      if (where === undefined) this.pending.end(id);
+      else {
+        this.pending.answered(id);
+        post({ id, position: where, headers: headers() });
+      }
+    } catch (error) {
+      this.pending.end(id);
+      onChange();
+      throw error;
+    }
+    const isAwaited = this.pending.has(id);
+    onChange();
+    if (isAwaited) await landed;
+    return answer;
+  }
+
+  /** Takes what the engine has told. */
+  take(position: Position | undefined, results: readonly WriteResult[]): void {
+    // A history that a write landed in, and that was over before the page could show it, came before the present one.
+    for (const { landed } of results) if (landed !== undefined) this.pending.noteHistory(landed.epoch);
+    if (position !== undefined) this.pending.noteHistory(position.epoch);
+    this.pending.take(results);
+  }
+
+  /** Resolves with what the handler returned, when every live view holds the write. */
+  mutate(name: string, input: unknown, { optimistic, expectedSeq }: MutateOptions = {}): Promise<JsonValue | undefined> {
+    const { random, post, headers, position, onChange } = this.#options;
+    const id = random.id(ID_LENGTH);
+    try {
+      const expected = typeof expectedSeq === "number" ? { epoch: position()?.epoch ?? "", seq: expectedSeq } : expectedSeq;
+      if (expected !== undefined && !(expected.seq >= 0)) {
+        throw new TidemarkError("BAD_OPTION", `expectedSeq is ${expected.seq}: a view that has not loaded has shown no row yet. Wait until it has, or leave it out.`);
+      }
+      // What the caller does with its object later must not change what is sent.
+      const own: unknown = input === undefined ? undefined : JSON.parse(JSON.stringify(input));
+      const request: WriteRequest = { id, name, input: own, headers: headers(), ...(expected !== undefined && { expected }) };
+      checkSize(request, PROTOCOL_LIMITS.clientFrameBytesMax);
+      const patches = optimistic === undefined ? listOf(this.#optimisticFor(name)?.(own)) : listOf(optimistic);
+      const landed = this.pending.begin({ id, name, input: own, patches, phase: "sent" });
+      if (this.pending.has(id)) post(request);
+      onChange();
+      return landed;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #optimisticFor(name: string): OptimisticFunction<unknown> | undefined {
+    let found: unknown = this.#options.optimistic;
+    for (const part of name.split(".")) found = typeof found === "object" && found !== null && Object.hasOwn(found, part) ? (found as Record<string, unknown>)[part] : undefined;
+    return typeof found === "function" ? (found as OptimisticFunction<unknown>) : undefined;
+  }
+}
+
+function listOf(patches: RowPatch | readonly RowPatch[] | undefined): readonly RowPatch[] {
+  if (patches === undefined) return [];
+  return "channel" in patches ? [patches] : patches;
+}
+
+function positionIn(answer: unknown): string | undefined {
+  const position = typeof answer === "object" && answer !== null ? (answer as { position?: unknown }).position : undefined;
+  return typeof position === "string" ? position : undefined;
+}

@@ -1,0 +1,62 @@
+/**
+ * The arithmetic of a `pg_snapshot`, which is where a reader of Postgres stands: `xmin:xmax:xip,…`. Visible
+ * are transactions below `xmax` that are not among those in progress (`xip`, at least `xmin`); all ids are
+ * 64 bits wide, so they travel as text and are compared as integers. Pure; of committed transactions only,
+ * since aborted ones are never asked about. Rules: PostgreSQL documentation, "pg_snapshot Components".
+ */
+import { assert } from "../../std/assert.ts";
+
+/** Ordered by nothing but visibility. */
+export interface PgSnapshot {
+  readonly text: string;
+  /** The first transaction that had not begun. */
+  readonly xmax: string;
+  readonly inProgress: readonly string[];
+}
+
+export function parseSnapshot(text: string): PgSnapshot {
+  const [, xmax, inProgress = ""] = text.split(":");
+  assert(xmax !== undefined && /^\d+$/.test(xmax), `"${text}" is a snapshot`);
+  return { text, xmax, inProgress: inProgress === "" ? [] : inProgress.split(",") };
+}
+
+/** Those in progress as an array of SQL, for `= ANY ($1::xid8[])`. */
+export function inProgressArray({ inProgress }: PgSnapshot): string {
+  return `{${inProgress.join(",")}}`;
+}
+
+/** Which transactions are visible. Prepared once, since it is asked for each write that is waited for. */
+export function visibleIn({ xmax, inProgress }: PgSnapshot): (xid: string) => boolean {
+  const end = BigInt(xmax);
+  const open = new Set(inProgress);
+  return (xid) => BigInt(xid) < end && !open.has(xid);
+}
+
+/** Whether everything that is visible in `inner` is visible in `outer`. */
+export function includes(outer: PgSnapshot, inner: PgSnapshot): boolean {
+  const innerEnd = BigInt(inner.xmax);
+  if (BigInt(outer.xmax) < innerEnd) {
+    // What lies between must have been in progress there as well, all of it.
+    const open = new Set(inner.inProgress);
+    for (let xid = BigInt(outer.xmax); xid < innerEnd; xid++) if (!open.has(String(xid))) return false;
+  }
+  return outer.inProgress.every((xid) => BigInt(xid) >= innerEnd || inner.inProgress.includes(xid));
+}
+
+/** Transactions that were in progress in both: they began before the first and had not ended at the second. */
+export function inProgressInBoth(left: PgSnapshot, right: PgSnapshot): ReadonlySet<string> {
+  return new Set(left.inProgress.filter((xid) => right.inProgress.includes(xid)));
+}
+
+/** Whether any of these has ended by then. */
+export function hasEnded(transactions: ReadonlySet<string>, { inProgress }: PgSnapshot): boolean {
+  for (const xid of transactions) if (!inProgress.includes(xid)) return true;
+  return false;
+}
+
+/** The 64 bits of a transaction id that a row's `xmin` tells 32 of, by one (`later`) that is later by less than 2^32. */
+export function widenXid(xmin: string, later: string): string {
+  const end = BigInt(later);
+  const distance = BigInt.asUintN(32, end - BigInt(xmin));
+  return String(end >= distance ? end - distance : 0n);
+}
