@@ -34,7 +34,8 @@ export default defineConfig({
           include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Each starts what it needs on ports and in folders of its own, and waits for it more than it works.
+          maxWorkers: 2,
         },
       },
       {
@@ -45,7 +46,8 @@ export default defineConfig({
           include: ["test/**/*.real.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          fileParallelism: false,
+          // Each starts what it needs on ports and in folders of its own, and waits for it more than it works.
+          maxWorkers: 2,
         },
       },
       {

@@ -120,7 +120,10 @@ export class Carriers {
     const request: ConnectionRequest = { ...REQUEST, url: pathname + search, headers: Object.fromEntries(new Headers(init.headers)) };
     const body = init.method === "POST" ? String(init.body) : undefined;
     if (pathname.endsWith("/sse")) return this.#stream(target, request, init);
-    if (pathname.endsWith("/up")) return answerOf(() => (target.streamRoutes.up(request, body ?? ""), { status: 204, headers: {}, body: null }));
+    if (pathname.endsWith("/up")) return answerOf(async () => {
+      await target.streamRoutes.up(request, async () => body ?? "");
+      return { status: 204, headers: {}, body: null };
+    });
     if (pathname.includes("/mutations/")) return this.#mutate(target, request, decodeURIComponent(pathname.split("/").at(-1) ?? ""), body ?? "");
     return this.#poll(target, request, body, init.signal ?? undefined);
   }
@@ -222,6 +225,7 @@ function sinkOf(link: Link, onEnd: () => void = () => {}): BodySink {
       onEnd();
       link.close(1000, "");
     },
+    fail: () => link.cut(),
   };
 }
 

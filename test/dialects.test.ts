@@ -110,6 +110,60 @@ describe("a dialect", () => {
     }
   });
 
+  it("that fails is its own clients' trouble alone", async () => {
+    const broken = dialect({ path: "/ws/broken", encode: (message) => {
+      if ("upsertTexts" in message && message.upsertTexts.length > 0) throw new Error("no words");
+      return undefined;
+    } });
+    const odd = dialect({ path: "/ws/odd", encode: () => 7 as unknown as string });
+    const { tidemark, url, connect } = await startTrades({ dialects: [broken, odd] });
+    const own = connect();
+    await own.open();
+    own.send({ op: "SUBSCRIBE", subscriptions: ["trades"] });
+    const base = url.replace("http", "ws");
+    const [first, second] = [new PlainSocket(`${base}/ws/broken`), new PlainSocket(`${base}/ws/odd`)];
+    await expect.poll(() => second.closedWith).toEqual({ code: 4400, reason: "INTERNAL" });
+    await own.next({ type: "SNAPSHOT" });
+    await expect.poll(() => tidemark.stats()["subscriptions"]).toBe(2);
+    await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
+    await expect.poll(() => first.closedWith).toEqual({ code: 4400, reason: "INTERNAL" });
+    await own.next({ type: "DELTA_BATCH" });
+    await tidemark.channel("trades").upsert(trade("b", "BTC", 1));
+    await expect.poll(() => own.frames.filter(({ type }) => type === "DELTA_BATCH").length).toBe(2);
+  });
+
+  it("passes on only what the protocol knows, and not without end", async () => {
+    const open = dialect({ path: "/ws/open", connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }) });
+    const { tidemark, url } = await startTrades({ dialects: [open] });
+    for (const said of [[{ op: "SUBSCRIBE", subscriptions: ["trades"] }, { op: "UNSUBSCRIBE" }], [{ op: "CREDIT", turns: "many" }], [null], "IDENTIFY", Array.from({ length: 300 }, () => ({ op: "HEARTBEAT" }))]) {
+      const client = new PlainSocket(`${url.replace("http", "ws")}/ws/open`);
+      client.socket.on("open", () => client.socket.send(JSON.stringify(said)));
+      await expect.poll(() => client.closedWith?.reason).toBe("BAD_MESSAGE");
+    }
+    expect(tidemark.stats()).toMatchObject({ is_ready: true });
+  });
+
+  it("over one HTTP answer says what is refused, and never a part for the whole", async () => {
+    const lines = (fields: Partial<Dialect>): Dialect => dialect({ name: "lines", path: "/rows", carrier: "http", encode: (message) => ("rowTexts" in message ? message.rowTexts.join("\n") : undefined), ...fields });
+    const refused = await startTrades({ dialects: [lines({})], authenticate: () => null });
+    const unauthenticated = await fetch(`${refused.url}/rows`);
+    expect([unauthenticated.status, await unauthenticated.json()]).toEqual([401, { code: "UNAUTHENTICATED", message: expect.any(String), retryable: false }]);
+    const unknown = await startTrades({ dialects: [lines({ connect: () => ({ begins: [{ op: "IDENTIFY", subscriptions: ["nothing"] }] }) })] });
+    expect((await fetch(`${unknown.url}/rows`)).status).toBe(404);
+    expect(unknown.tidemark.stats()).toMatchObject({ sessions: 0 });
+  });
+
+  it("that says nothing over server-sent events still has a head, and shows who is gone", async () => {
+    const silent = dialect({ path: "/quiet", carrier: "sse", encode: () => undefined });
+    const { tidemark, url } = await startTrades({ dialects: [silent], limits: { watermarkIntervalMs: 50 } });
+    const response = await fetch(`${url}/quiet`);
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader();
+    expect(new TextDecoder().decode((await reader.read()).value).slice(0, 3)).toBe(":\n\n");
+    await reader.cancel();
+    await expect.poll(() => tidemark.stats()["sessions"]).toBe(0);
+  });
+
   it("has a path of its own", async () => {
     for (const path of ["ws", "/v2/mine", "/metrics", "/a b"]) {
       await expect(startTrades({ dialects: [dialect({ path })] })).rejects.toThrow(TidemarkError);

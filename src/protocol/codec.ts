@@ -57,16 +57,15 @@ export function typeOf(text: string): string | undefined {
 /** The text without what must not be seen by who looks on: credentials, and what a session could be taken over with. */
 export function redact(text: string): string {
   if (!text.includes('"auth"') && !text.includes('"session_id"')) return text;
-  let message: unknown;
   try {
-    message = JSON.parse(text);
+    return JSON.stringify(JSON.parse(text), (name, value: unknown) => {
+      if (name === "auth") return "…";
+      return name === "session_id" && typeof value === "string" ? `${value.slice(0, 9)}…` : value;
+    });
   } catch {
+    // Not whole, or too deep: what can't be looked through is not shown.
     return "";
   }
-  return JSON.stringify(message, (name, value: unknown) => {
-    if (name === "auth") return "…";
-    return name === "session_id" && typeof value === "string" ? `${value.slice(0, 9)}…` : value;
-  });
 }
 
 function opened(head: object): string {

@@ -8,6 +8,7 @@ import type { Cancel, Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Log } from "../log/log.ts";
+import { CLOSE } from "../protocol/close-codes.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
@@ -118,6 +119,10 @@ export class Engine {
       observer.onReset(reason);
       logger.info({ session: session.id, view, reason }, "view reset");
     };
+    const onFailure = (session: Session, failure: unknown): void => {
+      logger.error({ err: failure, session: session.id, dialect: session.dialect.name }, "a dialect failed");
+      session.transport.close(CLOSE.badMessage, "INTERNAL");
+    };
     const replica = new Replica(options.viewLimits, random.id(8));
     const policies = new Policies(replica);
     const states = new ChannelStates(replica);
@@ -125,9 +130,9 @@ export class Engine {
     const interest = new InterestTracker(clock);
     const subscribers = new Subscribers(interest);
     const cuts = new CutCache({ limits, dialects: 1 + (options.dialects?.length ?? 0), monotonic, onSnapshot });
-    const writer = new TurnWriter({ replica, cuts, states, limits, now, monotonic, onReset });
+    const writer = new TurnWriter({ replica, cuts, states, limits, now, monotonic, onReset, onFailure });
     const turns = new Turns({ clock, follower, replica, writer, limits, subscribers, onFlush: (report) => observer.onFlush(report) });
-    const sender = new Sender(limits.socketBufferBytesMax);
+    const sender = new Sender(limits.socketBufferBytesMax, onFailure);
     const seating = new Seating({ clock, replica, turns, subscribers, policies, limits, logger, sender });
     const definitions = options.mutations?.definitions ?? new Map<string, MutationDefinition>();
     const writers = writersOf(options, replica, follower);

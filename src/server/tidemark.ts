@@ -283,6 +283,7 @@ export class Tidemark<C extends Channels = Channels> {
     const canConnect = (): boolean => this.#isServing && gateway.canConnect;
     const paths = { ...PATHS, ...this.#options.paths };
     const access = new Access({ authenticate, allowedOrigins, host });
+    const onInternalError = (error: Error): void => this.#logger.error({ err: error }, "request failed");
     const app = createHttp({
       access,
       paths,
@@ -294,9 +295,9 @@ export class Tidemark<C extends Channels = Channels> {
       isReady: () => this.#isServing,
       stats: () => this.stats(),
       assets: others === undefined ? assets : undefined,
-      onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
+      onInternalError,
     });
-    mount(server, { app, access, paths, dialects, others, canConnect, door: new WebSocketDoor(gateway, this.#clock) });
+    mount(server, { app, access, paths, dialects, others, canConnect, onInternalError, door: new WebSocketDoor(gateway, this.#clock) });
   }
 
   /** It has what it serves, and may be asked. */

@@ -203,9 +203,13 @@ export class Connection {
     if (fetch === undefined) return undefined;
     const shared = { base: this.#base, fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
-    const identify = async (): Promise<string> => encode(this.#identification(await this.#options.credentials()));
+    // One that was given up while credentials were asked for says nothing in its successor's name.
+    const identify = async (): Promise<string | undefined> => {
+      const credentials = await this.#options.credentials();
+      return this.#socket === poll ? encode(this.#identification(credentials)) : undefined;
+    };
     const onPoll = (): void => this.#liveness.watch(HANDSHAKE_MS + 2 * LONG_POLL_MS);
-    const poll = new PollSocket({ ...shared, clock, identify, onPoll, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
+    const poll: PollSocket = new PollSocket({ ...shared, clock, identify, onPoll, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
     if (this.#isHidden) poll.setHidden(true);
     return poll;
   }

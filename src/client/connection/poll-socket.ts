@@ -14,8 +14,8 @@ export interface PollOptions extends HttpSocketOptions {
   readonly waitMs: number;
   /** Between a plain poll's answer and the next poll. */
   readonly pollMs: number;
-  /** What IDENTIFY or RESUME says now. */
-  readonly identify: () => Promise<string>;
+  /** What IDENTIFY or RESUME says now; undefined when this socket is not wanted any more. */
+  readonly identify: () => Promise<string | undefined>;
   /** A request goes out. */
   readonly onPoll: () => void;
 }
@@ -99,6 +99,7 @@ export class PollSocket implements WebSocketLike {
     this.#request = request;
     try {
       const body = await identify();
+      if (body === undefined || this.#isOver) return;
       this.#options.onPoll();
       // The first answer does not wait: it says whether there is a session.
       const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`, { method: "POST", body }, request.signal);

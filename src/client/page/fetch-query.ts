@@ -21,6 +21,7 @@ export function askFor(query: Query, auth: unknown): string {
 /** @throws TidemarkError as the server says; `STOPPED` when no whole answer came */
 export function answerIn({ status, body }: { readonly status: number; readonly body: string }, { order_by, limit }: Query): QueryAnswer {
   if (status === 0) throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
+  if (status >= 400) throw refusalIn(body);
   const rows: Row[] = [];
   let told: Subscribed | undefined;
   for (const line of body.split("\n")) {
@@ -41,4 +42,15 @@ export function answerIn({ status, body }: { readonly status: number; readonly b
     return { rows, epoch, seq: message.seq };
   }
   throw new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
+}
+
+/** What an answer that is no stream says. */
+function refusalIn(body: string): TidemarkError {
+  try {
+    const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown };
+    if (typeof code === "string" && typeof message === "string") return new TidemarkError(code as ErrorCode, message);
+  } catch {
+    // Said by a proxy.
+  }
+  return new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
 }

@@ -190,7 +190,7 @@ export class StagedRows {
 
   /** The row that is there is this one: by its hash, where it has been taken. */
   #isHeld(key: string, row: Row): boolean {
-    if (!this.#changes.has(key)) return this.#hashes.get(key) === rowHash(JSON.stringify(row));
+    if (!this.#changes.has(key)) return this.#hashes.has(key) && this.#hashes.get(key) === rowHash(JSON.stringify(row));
     const held = this.#changes.get(key);
     return held !== undefined && JSON.stringify(held) === JSON.stringify(row);
   }

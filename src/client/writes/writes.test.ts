@@ -180,6 +180,17 @@ describe("client.write", () => {
 });
 
 describe("client.fetch", () => {
+  it("says what the server says where it does not answer at all", async () => {
+    const { client, tidemark } = await serve();
+    await tidemark.stop();
+    const refusing = createClient({ url: "ws://localhost:1/v2/stream", fetch: () => Promise.resolve(new Response('{"code":"FORBIDDEN_ORIGIN","message":"Not from here.","retryable":false}', { status: 403 })) });
+    const failing = createClient({ url: "ws://localhost:1/v2/stream", fetch: () => Promise.resolve(new Response("<html>bad gateway</html>", { status: 502 })) });
+    for (const other of [refusing, failing]) atEnd(() => other.close());
+    await expect(refusing.fetch({ channel: "trades" })).rejects.toMatchObject({ code: "FORBIDDEN_ORIGIN", retryable: false });
+    await expect(failing.fetch({ channel: "trades" })).rejects.toMatchObject({ code: "STOPPED" });
+    await expect(client.fetch({ channel: "trades" })).rejects.toMatchObject({ code: "STOPPED" });
+  });
+
   it("answers a query once, in its order, or says why not", async () => {
     const { client, tidemark } = await serve();
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "BTC", 3), trade("c", "ETH", 2)]);

@@ -4,6 +4,8 @@
  */
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../std/clock.ts";
+import type { ErrorMessage } from "../../protocol/messages/error.ts";
+import { refusalReply } from "./reply.ts";
 import { viewMark } from "../session/position.ts";
 import type { Frame } from "../turn/frame.ts";
 import type { Session, Transport } from "../turn/session.ts";
@@ -14,13 +16,16 @@ export interface BodySink {
   onceFlushed(callback: () => void): void;
   readonly bufferedBytes: number;
   end(): void;
+  /** Ends so that nobody takes what came for the whole. With nothing sent yet it says why. */
+  fail(refusal: ErrorMessage | undefined): void;
 }
 
 /** - `events`: until the client leaves - `lines`: until a turn is whole, or, waiting, brings something or the time is over */
 export type StreamFormat =
   /** `position`: what an event that ends a turn is called, for the client to resume from, with the marks of its views. */
   | { readonly kind: "events"; readonly position?: () => string }
-  | { readonly kind: "lines"; readonly isOver: () => boolean };
+  /** `isWholeOnly`: who reads it can't tell from its content whether it is whole, nor what is refused. */
+  | { readonly kind: "lines"; readonly isOver: () => boolean; readonly isWholeOnly?: boolean };
 
 /** JSON has none; a dialect's text may. */
 const LINE_BREAK = /\r\n|\r|\n/g;
@@ -49,12 +54,19 @@ export class HttpStreamTransport implements Transport {
     if (this.#isClosed) return;
     let text = "";
     for (const frame of frames) text += this.#encode(frame);
-    if (text !== "") this.#sink.write(text);
-    if (this.#format.kind === "events") return;
+    if (this.#format.kind === "events") {
+      // Of a turn that says nothing something is sent all the same: whether it arrives shows that somebody is there.
+      this.#sink.write(text === "" && frames.some(({ kind }) => kind === "watermark") ? ":\n\n" : text);
+      return;
+    }
+    const refused = this.#format.isWholeOnly === true ? frames.find(({ refusal, isSilent }) => refusal !== undefined && isSilent) : undefined;
+    if (refused !== undefined) return this.#fail(refused.refusal);
+    this.#sink.write(text);
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
     // Who polls can't answer on the same connection.
-    if (last === "farewell" || (last === "watermark" && this.session?.unseated === 0 && (this.#hasNews || this.#format.isOver()))) this.close();
+    const isWhole = last === "watermark" && this.session?.unseated === 0;
+    if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver()))) this.#end(isWhole);
   }
 
   onceFlushed(callback: () => void): void {
@@ -62,9 +74,20 @@ export class HttpStreamTransport implements Transport {
   }
 
   close(): void {
+    this.#end(false);
+  }
+
+  #end(isWhole: boolean): void {
+    if (this.#format.kind === "lines" && this.#format.isWholeOnly === true && !isWhole) return this.#fail(undefined);
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sink.end();
+  }
+
+  #fail(refusal: ErrorMessage | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#sink.fail(refusal);
   }
 
   /** A frame is one line, or one event. Only a whole turn's end is a place to resume from. */
@@ -88,16 +111,27 @@ export class HttpStreamTransport implements Transport {
 const NOTHING = Buffer.alloc(0);
 const END_GRACE_MS = 2_000;
 
-export function responseSink(response: ServerResponse, clock: Clock): BodySink {
+/** `head` goes out with the first text, if it has not yet. */
+export function responseSink(response: ServerResponse, clock: Clock, head: () => void): BodySink {
   return {
-    write: (text) => void response.write(text),
+    write: (text) => {
+      if (text === "") return;
+      head();
+      response.write(text);
+    },
     onceFlushed: (callback) => {
       if (response.socket?.writable === true) response.socket.write(NOTHING, () => callback());
     },
     get bufferedBytes() {
       return response.writableLength;
     },
+    fail: (refusal) => {
+      if (response.headersSent) return void response.destroy();
+      const { status, headers, body } = refusalReply(refusal);
+      response.writeHead(status, { ...headers }).end(body);
+    },
     end: () => {
+      head();
       response.end();
       // Who does not take the end is cut off.
       clock.after(END_GRACE_MS, () => {

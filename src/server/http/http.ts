@@ -63,28 +63,44 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   return app;
 }
 
-function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect }: HttpOptions): void {
+function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect, onInternalError }: HttpOptions): void {
   const { gateway } = engine;
   const routes = new StreamRoutes({ engine, clock });
 
   const stream = (context: Context<Env>, begin: (open: OpenBody) => Session): Response => {
-    if (!canConnect()) throw new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
     const { incoming, outgoing } = context.env;
     const response = outgoing as ServerResponse;
-    const session = begin((type) => {
-      // What has been set for CORS goes out with this head. Proxies must neither keep what comes nor change it.
-      response.writeHead(200, { ...Object.fromEntries(context.res.headers), "Content-Type": type, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" });
-      return responseSink(response, clock);
-    });
-    // A pipelined answer whose turn has not come does not hear that its connection is gone.
     const { socket } = incoming;
+    let session: Session | undefined;
+    let isGone = false;
+    // A pipelined answer whose turn has not come does not hear that its connection is gone.
     const gone = (): void => {
+      isGone = true;
       socket.off("close", gone);
-      gateway.disconnected(session, CLOSE.goingAway);
+      if (session !== undefined) gateway.disconnected(session, CLOSE.goingAway);
     };
-    response.once("close", gone);
-    socket.once("close", gone);
-    if (socket.destroyed) gone();
+    const open: OpenBody = (type, isLazy = false) => {
+      if (!canConnect()) throw new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
+      response.once("close", gone);
+      socket.once("close", gone);
+      const head = (): void => {
+        if (response.headersSent) return;
+        // What has been set for CORS goes out with it. Proxies must neither keep what comes nor change it.
+        response.writeHead(200, { ...Object.fromEntries(context.res.headers), "Content-Type": type, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" });
+        response.flushHeaders();
+      };
+      if (!isLazy) head();
+      return responseSink(response, clock, head);
+    };
+    try {
+      session = begin(open);
+    } catch (error) {
+      if (!response.headersSent) throw error;
+      onInternalError(error as Error);
+      response.destroy();
+      return RESPONSE_ALREADY_SENT;
+    }
+    if (isGone || socket.destroyed) gone();
     return RESPONSE_ALREADY_SENT;
   };
 
@@ -95,7 +111,7 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
     return stream(context, (open) => routes.poll(requestOf(context), body, open));
   });
   app.post(paths.base + paths.up, async (context) => {
-    routes.up(requestOf(context), await bodyOf(context));
+    await routes.up(requestOf(context), () => bodyOf(context));
     return context.body(null, 204);
   });
   for (const dialect of dialects) {

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
 import type { Access } from "../session/access.ts";
-import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { TidemarkError } from "../../std/errors.ts";
 import { JSON_DIALECT } from "../session/json-dialect.ts";
 import type { Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { createHttp } from "./http.ts";
@@ -18,11 +18,12 @@ export interface MountOptions {
   /** Besides our own protocol. */
   readonly dialects: readonly Dialect[];
   readonly canConnect: () => boolean;
+  readonly onInternalError: (error: Error) => void;
   /** What answers requests that are not ours; undefined when the server is ours alone. */
   readonly others: RequestListener | undefined;
 }
 
-export function mount(server: Server, { app, door, access, paths, dialects, canConnect, others }: MountOptions): void {
+export function mount(server: Server, { app, door, access, paths, dialects, canConnect, onInternalError, others }: MountOptions): void {
   const streams = new Map([[paths.base + paths.stream, JSON_DIALECT], ...dialects.filter(({ carrier }) => carrier === "websocket").map((dialect) => [dialect.path, dialect] as const)]);
   const isOurs = (path: string | undefined): boolean => path?.startsWith(`${paths.base}/`) === true || dialects.some((dialect) => dialect.path === path);
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
@@ -50,8 +51,9 @@ export function mount(server: Server, { app, door, access, paths, dialects, canC
     try {
       connection = dialect.connect(connectionRequest(request));
     } catch (error) {
-      const status = error instanceof TidemarkError ? "400 Bad Request" : "500 Internal Server Error";
-      return refuseUpgrade(socket, status, error instanceof TidemarkError ? messageOf(error) : "The server failed to answer; its log has the cause.");
+      if (error instanceof TidemarkError) return refuseUpgrade(socket, "400 Bad Request", error.message);
+      onInternalError(error as Error);
+      return refuseUpgrade(socket, "500 Internal Server Error", "The server failed to answer; its log has the cause.");
     }
     door.upgrade(request, socket, head, dialect, connection);
   };

@@ -1,6 +1,7 @@
 /** What a route is asked and what it answers, without a framework: `http.ts` maps both to HTTP, the simulator takes them as they are. */
 import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
 import { failureOf, MutationError } from "../../protocol/mutation-error.ts";
+import type { ErrorMessage } from "../../protocol/messages/error.ts";
 import type { ConnectionRequest } from "../turn/dialect.ts";
 
 export interface Reply {
@@ -40,11 +41,19 @@ export function errorReply(error: unknown): Reply | undefined {
   return jsonReply({ code, message, retryable }, STATUS[code] ?? 400);
 }
 
+/** What a stream refused before it said anything; undefined for one that ended before it was whole. */
+export function refusalReply(refusal: ErrorMessage | undefined): Reply {
+  if (refusal === undefined) return jsonReply({ code: "NOT_READY", message: "The answer ended before it was whole. Try again.", retryable: true }, 503);
+  const { code, message, retryable } = refusal;
+  return jsonReply({ code, message, retryable }, STATUS[code as ErrorCode] ?? 400);
+}
+
 export const INTERNAL_REPLY: Reply = jsonReply({ code: "INTERNAL", message: "The server failed to answer; its log has the cause.", retryable: false }, 500);
 
 /** A parameter of the address. */
 export function parameter({ url }: ConnectionRequest, name: string): string | undefined {
-  return new URLSearchParams(url.split("?")[1] ?? "").get(name) ?? undefined;
+  const at = url.indexOf("?");
+  return new URLSearchParams(at < 0 ? "" : url.slice(at + 1)).get(name) ?? undefined;
 }
 
 export function header({ headers }: ConnectionRequest, name: string): string | undefined {

@@ -21,8 +21,8 @@ export interface StreamRoutesOptions {
   readonly clock: Clock;
 }
 
-/** Begins the answer: its head goes out. Called when the request is known to be good. */
-export type OpenBody = (contentType: string) => BodySink;
+/** Begins the answer; called when the request is known to be good. Its head goes out at once, or, `isLazy`, with the first text. */
+export type OpenBody = (contentType: string, isLazy?: boolean) => BodySink;
 
 /** A poll waits at most this long for something to happen. */
 const WAIT_MS_MAX = 60_000;
@@ -59,19 +59,19 @@ export class StreamRoutes {
   dialect(request: ConnectionRequest, dialect: Dialect, open: OpenBody): Session {
     const connection = dialect.connect(request);
     const isStream = dialect.carrier === "sse";
-    const format: StreamFormat = isStream ? { kind: "events" } : { kind: "lines", isOver: () => true };
+    const format: StreamFormat = isStream ? { kind: "events" } : { kind: "lines", isOver: () => true, isWholeOnly: true };
     const contentType = isStream ? "text/event-stream; charset=utf-8" : (dialect.contentType ?? "application/x-ndjson; charset=utf-8");
-    const session = this.#connect(request, dialect, connection, format, () => open(contentType));
+    const session = this.#connect(request, dialect, connection, format, () => open(contentType, !isStream));
     this.#options.engine.gateway.begin(session);
     return session;
   }
 
   /** What the client of a one-way stream says, a message per line. */
-  up(request: ConnectionRequest, body: string): void {
+  async up(request: ConnectionRequest, read: () => Promise<string>): Promise<void> {
     const { gateway } = this.#options.engine;
     const session = gateway.oneWaySession(parameter(request, "session") ?? "");
     if (session === undefined) throw new TidemarkError("UNKNOWN_SESSION", "This process has no such session. Connect again.");
-    for (const line of body.split("\n")) if (line !== "") gateway.receive(session, line);
+    for (const line of (await read()).split("\n")) if (line !== "") gateway.receive(session, line);
   }
 
   #eventsFormat(): StreamFormat {

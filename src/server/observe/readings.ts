@@ -17,7 +17,7 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
   const slowConsumers = (): number => {
     let slow = 0;
     const nowMs = engine.monotonic();
-    for (const { state } of subscriptionsOf(engine)) if (state.kind !== "opening" && state.held !== undefined && nowMs - state.held.sinceMs >= limits.slowConsumerMs) slow++;
+    for (const { state } of subscriptionsOf(engine)) if (state.held !== undefined && nowMs - state.held.sinceMs >= limits.slowConsumerMs) slow++;
     return slow;
   };
   metrics.register({

@@ -17,6 +17,7 @@ import type { Resume } from "../../protocol/messages/resume.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { Access } from "./access.ts";
+import { commandsOf } from "./commands.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { LogFollower } from "../log-follower.ts";
 import type { MutationDesk } from "../mutations/mutation-desk.ts";
@@ -125,16 +126,20 @@ export class Gateway {
 
   /** What comes before it is known who speaks waits until then. */
   #hear(session: Session, said: Said): void {
-    if (session.state.kind === "closed") return;
+    const before = session.state.kind;
+    if (before === "closed") return;
     if (session.state.kind === "identifying") {
       if (session.state.early.length < this.#options.limits.earlyFramesMax) session.note({ kind: "spoke early", said });
       else this.#reject(session, new TidemarkError("BAD_MESSAGE", "Too many frames before READY."), CLOSE.badMessage);
       return;
     }
     try {
-      const [command, ...rest] = typeof said === "string" ? commandsOf(session, said) : said;
-      if (command !== undefined) this.#handle(session, command);
-      if (rest.length > 0) this.#hear(session, rest);
+      const commands = commandsOf(session.peer, said);
+      for (const [index, command] of commands.entries()) {
+        // By then it may be identifying, or closed.
+        if (index > 0 && session.state.kind !== before) return this.#hear(session, commands.slice(index));
+        this.#handle(session, command);
+      }
     } catch (error) {
       const known = error instanceof TidemarkError ? error : new TidemarkError("BAD_MESSAGE", messageOf(error));
       this.#reject(session, known, CLOSE.badMessage);
@@ -367,10 +372,4 @@ export class Gateway {
 function baseOf(message: Identify | Resume, epoch: string): Position | undefined {
   if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
   return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
-}
-
-function commandsOf({ peer }: Session, text: string): readonly DialectCommand[] {
-  const { connection, dialect } = peer;
-  if (connection.receive === undefined) throw new TidemarkError("BAD_MESSAGE", `Clients of the dialect "${dialect.name}" have nothing to say.`);
-  return connection.receive(text);
 }

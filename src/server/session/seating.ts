@@ -5,6 +5,7 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
+import { CLOSE } from "../../protocol/close-codes.ts";
 import type { Resync } from "../../protocol/messages/resync.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
@@ -140,8 +141,18 @@ export class Seating {
     this.#isWorking = false;
     for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
       task.session.unseated--;
-      task.run();
+      this.#run(task);
       if (this.#tasks.length > 0 && clock.monotonic() >= endMs) return this.#workSoon();
+    }
+  }
+
+  /** Whatever goes wrong with one is no other session's trouble. */
+  #run({ session, run }: Task): void {
+    try {
+      run();
+    } catch (error) {
+      this.#options.logger.error({ err: error, session: session.id }, "subscription failed");
+      session.transport.close(CLOSE.badMessage, "INTERNAL");
     }
   }
 
@@ -161,7 +172,7 @@ export class Seating {
       const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view) ? { ...base, view: view.id } : undefined));
       session.subscriptions.set(view.id, {
         view,
-        state: { kind: "opening", ...start, sinceMs: clock.monotonic() },
+        state: { kind: "opening", ...start, sinceMs: clock.monotonic(), held: undefined },
         update: undefined,
         requests: [...(existing?.requests ?? []).slice(-OVERTAKEN_MAX), answerTo],
         isRestricted: allowed.where !== undefined,

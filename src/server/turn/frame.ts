@@ -3,6 +3,7 @@
  * a WebSocket are not masked, so the bytes are the same for every client (RFC 6455, section 5.2).
  */
 import type { Outgoing } from "../../protocol/codec.ts";
+import type { ErrorMessage } from "../../protocol/messages/error.ts";
 import type { Dialect, DialectView } from "./dialect.ts";
 
 const FIN_TEXT = 0x81;
@@ -13,14 +14,19 @@ export type FrameKind = "rows" | "watermark" | "farewell" | "other";
 
 export class Frame {
   readonly kind: FrameKind;
+  /** Of a refusal, what is refused; and what the dialect threw in place of a text. */
+  readonly refusal: ErrorMessage | undefined;
+  readonly failure: unknown;
   readonly bytes: Buffer;
   readonly #payloadOffset: number;
   #joinedWith: Frame | undefined;
   #joined: Buffer | undefined;
 
   /** Without a text it is silent: it says nothing, and is of its kind all the same. */
-  constructor(text: string | undefined, kind: FrameKind = "other") {
+  constructor(text: string | undefined, kind: FrameKind = "other", { refusal, failure }: { readonly refusal?: ErrorMessage | undefined; readonly failure?: unknown } = {}) {
     this.kind = kind;
+    this.refusal = refusal;
+    this.failure = failure;
     if (text === undefined) {
       this.bytes = SILENCE;
       this.#payloadOffset = 0;
@@ -65,9 +71,16 @@ export class Frame {
   }
 }
 
-/** The one place where frames are made. Silent where the dialect has no word for it. */
+/** The one place where frames are made. Silent where the dialect has no word for it, or fails: its error must not be everyone's. */
 export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView): Frame {
-  return new Frame(dialect.encode(message, view), kindOf(message));
+  const refusal = message.op === "ERROR" ? message : undefined;
+  try {
+    const text: unknown = dialect.encode(message, view);
+    if (text === undefined || typeof text === "string") return new Frame(text, kindOf(message), { refusal });
+    throw new TypeError(`The dialect "${dialect.name}" encoded a message as ${typeof text}, not as text.`);
+  } catch (failure) {
+    return new Frame(undefined, kindOf(message), { refusal, failure });
+  }
 }
 
 /** A message that many are sent: its frame is made once per dialect, when first asked for. */

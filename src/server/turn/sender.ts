@@ -6,9 +6,12 @@ import type { Session } from "./session.ts";
 
 export class Sender {
   readonly #bufferBytesMax: number;
+  readonly #onFailure: (session: Session, failure: unknown) => void;
 
-  constructor(bufferBytesMax: number) {
+  /** `onFailure`: the session's dialect could not say it. */
+  constructor(bufferBytesMax: number, onFailure: (session: Session, failure: unknown) => void) {
     this.#bufferBytesMax = bufferBytesMax;
+    this.#onFailure = onFailure;
   }
 
   /** Returns whether the client's dialect has words for it. */
@@ -20,6 +23,7 @@ export class Sender {
     }
     const frame = frameOf(message, session.dialect);
     session.transport.write([frame]);
+    if (frame.failure !== undefined) this.#onFailure(session, frame.failure);
     return !frame.isSilent;
   }
 }

@@ -5,8 +5,9 @@ import { isBehind, stepOf, transition, type SubscriptionEvent, type Subscription
 
 const held = { sinceMs: 1, sinceUnixMs: 2, isTold: false };
 const states = {
-  "opening, no cursor": { kind: "opening", cursor: undefined, reason: "no_cursor", sinceMs: 0 },
-  "opening at 5": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0 },
+  "opening, no cursor": { kind: "opening", cursor: undefined, reason: "no_cursor", sinceMs: 0, held: undefined },
+  "opening at 5": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, held: undefined },
+  "opening, held": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, held },
   "sending a snapshot": { kind: "sending", update: "snapshot", seq: 9, nextFrame: 0, frameCount: 2, held: undefined },
   "sending its last frame": { kind: "sending", update: "snapshot", seq: 9, nextFrame: 1, frameCount: 2, held },
   "sending a delta": { kind: "sending", update: "delta", seq: 9, nextFrame: 1, frameCount: 3, held: undefined },
@@ -28,8 +29,24 @@ const now = { sinceMs: 10, sinceUnixMs: 20, isTold: false };
 const told = { ...held, isTold: true };
 /** What a pair leads to; a pair that is not here changes nothing. */
 const table: Record<keyof typeof states, Partial<Record<keyof typeof events, SubscriptionState>>> = {
-  "opening, no cursor": { answered: { kind: "live", cursor: 5, held: undefined }, began: { ...begun, held: undefined } },
-  "opening at 5": { answered: { kind: "live", cursor: 5, held: undefined }, began: { ...begun, held: undefined } },
+  "opening, no cursor": {
+    answered: { kind: "live", cursor: 5, held: undefined },
+    began: { ...begun, held: undefined },
+    paused: { ...states["opening, no cursor"], held: now },
+    "paused at 7": { ...states["opening, no cursor"], held: now },
+  },
+  "opening at 5": {
+    answered: { kind: "live", cursor: 5, held: undefined },
+    began: { ...begun, held: undefined },
+    paused: { ...states["opening at 5"], held: now },
+    "paused at 7": { ...states["opening at 5"], held: now },
+  },
+  "opening, held": {
+    answered: { kind: "live", cursor: 5, held },
+    began: { ...begun, held },
+    "told slow": { ...states["opening, held"], held: told },
+    "caught up": { ...states["opening, held"], held: undefined },
+  },
   "sending a snapshot": {
     began: { ...begun, held: undefined },
     sent: { ...states["sending a snapshot"], nextFrame: 1 },
@@ -86,7 +103,10 @@ describe("a subscription", () => {
     expect(step(states["sending a delta"], { hasRoom: false })).toEqual({ do: "pause" });
     expect(step(states["sending a delta"], { hasRoom: false, isWithinSeq: true })).toEqual({ do: "send a frame", index: 1 });
     expect(step(states["sending a snapshot"], { hasCredit: false })).toEqual({ do: "pause" });
-    expect(step(states["sending a snapshot"], { isAbandoned: true, hasRoom: false })).toEqual({ do: "begin a snapshot", reason: "smaller", isReset: false });
+    expect(step(states["sending a snapshot"], { isAbandoned: true })).toEqual({ do: "begin a snapshot", reason: "smaller", isReset: false });
+    // Nothing is built for who can't take it.
+    expect(step(states["sending a snapshot"], { isAbandoned: true, hasRoom: false })).toEqual({ do: "pause" });
+    expect(step(states["sending a snapshot"], { isAbandoned: true, hasCredit: false })).toEqual({ do: "pause" });
   });
 
   it("that is live rests at the head, and is brought there by a delta, or from below the floor by a snapshot that is told", () => {

@@ -6,7 +6,7 @@
  *      │  └─(ahead of the node: waits)      │  ▲
  *      └────────────began─────────────────▶ sending ──given up──▶ sending anew
  *
- * The cursor is what has been sent whole. Live and sending may be held, for want of credit or room: since when
+ * The cursor is what has been sent whole. It may be held, for want of credit or room: since when
  * is kept until it stands at the head again. Below the view's floor there is no delta, only a snapshot.
  */
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
@@ -28,6 +28,7 @@ export type SubscriptionState =
       readonly reason: SnapshotReason;
       /** When it was asked for; monotonic milliseconds. */
       readonly sinceMs: number;
+      readonly held: Held | undefined;
     }
   | {
       readonly kind: "sending";
@@ -56,27 +57,25 @@ export type SubscriptionEvent =
 export function transition(state: SubscriptionState, event: SubscriptionEvent): SubscriptionState {
   switch (event.kind) {
     case "answered":
-      return state.kind === "opening" ? { kind: "live", cursor: event.cursor, held: undefined } : state;
+      return state.kind === "opening" ? { kind: "live", cursor: event.cursor, held: state.held } : state;
     case "began": {
       const { update, seq, frameCount } = event;
-      return { kind: "sending", update, seq, frameCount, nextFrame: 0, held: state.kind === "opening" ? undefined : state.held };
+      return { kind: "sending", update, seq, frameCount, nextFrame: 0, held: state.held };
     }
     case "sent":
       if (state.kind !== "sending") return state;
       if (state.nextFrame + 1 < state.frameCount) return { ...state, nextFrame: state.nextFrame + 1 };
       return { kind: "live", cursor: state.seq, held: state.held };
     case "paused": {
-      // What is still opening has nothing to be held back.
-      if (state.kind === "opening") return state;
       const held = state.held ?? { sinceMs: event.nowMs, sinceUnixMs: event.nowUnixMs, isTold: false };
       // A delta is given back, and goes on from the seq that it reached: what a slow client holds is a number.
       if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined) return { kind: "live", cursor: event.reached, held };
       return { ...state, held };
     }
     case "told slow":
-      return state.kind === "opening" || state.held === undefined ? state : { ...state, held: { ...state.held, isTold: true } };
+      return state.held === undefined ? state : { ...state, held: { ...state.held, isTold: true } };
     case "caught up":
-      return state.kind === "opening" || state.held === undefined ? state : { ...state, held: undefined };
+      return state.held === undefined ? state : { ...state, held: undefined };
   }
 }
 
@@ -118,8 +117,8 @@ export function stepOf(state: SubscriptionState, facts: SubscriptionFacts): Step
     case "opening":
       return openingStep(state, facts);
     case "sending":
-      if (facts.isAbandoned) return { do: "begin a snapshot", reason: "smaller", isReset: false };
       if (!facts.hasCredit || (!facts.hasRoom && !facts.isWithinSeq)) return { do: "pause" };
+      if (facts.isAbandoned) return { do: "begin a snapshot", reason: "smaller", isReset: false };
       return { do: "send a frame", index: state.nextFrame };
     case "live": {
       if (state.cursor >= facts.lastSeq) return { do: "rest" };

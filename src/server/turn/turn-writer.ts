@@ -37,6 +37,8 @@ export interface TurnWriterOptions {
   readonly now: () => number;
   readonly monotonic: () => number;
   readonly onReset: (session: Session, view: string, reason: string) => void;
+  /** The session's dialect could not say something: its client has missed it. */
+  readonly onFailure: (session: Session, failure: unknown) => void;
 }
 
 /** Frames gathered for one write, and how many more bytes the socket may take. */
@@ -94,7 +96,8 @@ export class TurnWriter {
     session.lastTurnMs = nowMs;
     if (session.credit !== undefined) session.credit--;
     this.stats.turns++;
-    for (const { bytes, isSilent } of turn.frames) {
+    for (const { bytes, isSilent, failure } of turn.frames) {
+      if (failure !== undefined) this.#options.onFailure(session, failure);
       if (!isSilent) this.stats.frames++;
       this.stats.bytes += bytes.length;
     }
@@ -124,7 +127,7 @@ export class TurnWriter {
     if (state.kind === "opening" && !this.#do(turn, subscription, hasCredit)) return;
     this.#sendStatus(turn, subscription);
     if (hasCredit && isBehind(subscription.state, view.rows.lastSeq)) {
-      if (state.kind !== "opening") this.#tellSlow(turn, subscription);
+      this.#tellSlow(turn, subscription);
       if (turn.room > 0 && subscription.credit !== undefined) subscription.credit--;
     }
     while (this.#do(turn, subscription, hasCredit)) {

@@ -1,0 +1,41 @@
+/** What 100,000 rows of about 230 B cost to hold: in the server, and in a browser's page and worker together. */
+import { startChild } from "./support/child.ts";
+import { fixed, machine, table } from "./support/report.ts";
+
+const ROWS = 100_000;
+/** Digests come every 10 s, and what they need is part of the cost. */
+const DIGEST_MS = 12_000;
+
+interface Reading {
+  readonly rssBytes: number;
+  readonly heapBytes: number;
+  readonly cpuMs: number;
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Before and after a child holds the rows. */
+async function measure(kind: string, port: number | undefined, settleMs: number, whileHeld?: (port: number) => Promise<void>): Promise<readonly [Reading, Reading]> {
+  const holder = await startChild("rows-holder", [kind], ["--expose-gc"]);
+  try {
+    const before = await holder.ask<Reading>({ kind: "read" });
+    const held = await holder.ask<number>({ kind: "hold", rows: ROWS, port });
+    await pause(settleMs);
+    const after = await holder.ask<Reading>({ kind: "read" });
+    await whileHeld?.(held);
+    return [before, after];
+  } finally {
+    await holder.stop();
+  }
+}
+
+const results = new Map<string, readonly [Reading, Reading]>();
+results.set("server: tidemark", await measure("server", undefined, 1_000, async (port) => {
+  results.set("browser: page and worker", await measure("browser", port, DIGEST_MS));
+}));
+results.set("a Map of parsed rows", await measure("map", undefined, 1_000));
+console.log(`${ROWS} rows of about 230 B\n${await machine()}\n`);
+const mib = (bytes: number): string => fixed(bytes / 2 ** 20, 0);
+console.log(table(["holder", "heap MiB", "RSS before MiB", "RSS after MiB", "heap B/row", "CPU µs/row"], [...results].map(([name, [before, after]]) => [
+  name, mib(after.heapBytes - before.heapBytes), mib(before.rssBytes), mib(after.rssBytes), fixed((after.heapBytes - before.heapBytes) / ROWS, 0), fixed(((after.cpuMs - before.cpuMs) * 1_000) / ROWS, 1),
+])));

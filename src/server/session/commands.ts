@@ -1,0 +1,23 @@
+/** What a client has said, as checked commands: those of other dialects are held to the shapes of the protocol. */
+import { TidemarkError } from "../../std/errors.ts";
+import { parseUp } from "../../protocol/parse-up.ts";
+import type { DialectCommand } from "../turn/dialect.ts";
+import type { Peer, Said } from "../turn/session.ts";
+import { JSON_DIALECT } from "./json-dialect.ts";
+
+/** Commands of one text. A client that means more says it in several. */
+const COMMANDS_MAX = 256;
+
+/** @throws TidemarkError `BAD_MESSAGE`, and what the dialect throws */
+export function commandsOf({ connection, dialect }: Peer, said: Said): readonly DialectCommand[] {
+  if (typeof said === "string" && connection.receive === undefined) throw new TidemarkError("BAD_MESSAGE", `Clients of the dialect "${dialect.name}" have nothing to say.`);
+  const commands = typeof said === "string" ? (connection.receive?.(said) ?? []) : said;
+  if (dialect === JSON_DIALECT) return commands;
+  if (!Array.isArray(commands) || commands.length > COMMANDS_MAX) throw new TidemarkError("BAD_MESSAGE", `A text means at most ${COMMANDS_MAX} commands.`);
+  return commands.map(checked);
+}
+
+function checked(command: DialectCommand): DialectCommand {
+  if (command?.op === "UNSUBSCRIBE" && "queries" in command && Array.isArray(command.queries)) return { op: "UNSUBSCRIBE", queries: command.queries };
+  return parseUp(JSON.stringify(command));
+}
