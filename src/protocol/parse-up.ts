@@ -13,7 +13,12 @@ const OPS = "IDENTIFY, RESUME, SUBSCRIBE, UNSUBSCRIBE, RESYNC, CREDIT, MUTATE, H
  * @throws TidemarkError `BAD_MESSAGE`
  */
 export function parseUp(text: string): UpMessage {
-  const message = record(parseJson(text), "a frame");
+  return checkUp(parseJson(text));
+}
+
+/** The same for what is no text any more. */
+export function checkUp(value: unknown): UpMessage {
+  const message = record(value, "a frame");
   switch (message["op"]) {
     case "IDENTIFY":
       return {

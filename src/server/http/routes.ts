@@ -1,7 +1,7 @@
 /** What the routes answer that are not streams: snapshots, single rows, mutations, and where writes have landed. */
 import { randomUUID } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
-import { parseUp } from "../../protocol/parse-up.ts";
+import { checkUp } from "../../protocol/parse-up.ts";
 import type { Engine } from "../engine.ts";
 import type { Access } from "../session/access.ts";
 import { parseChannels } from "../session/bootstrap.ts";
@@ -55,7 +55,7 @@ export class Routes {
     const { engine, access } = this.#options;
     const { mutation_id = randomUUID(), input, expected_seq, epoch, auth } = objectOf(body);
     const caller = await access.identify(request, auth);
-    const message = parseUp(JSON.stringify({ op: "MUTATE", mutation_id, name, input, expected_seq, epoch }));
+    const message = checkUp({ op: "MUTATE", mutation_id, name, input, expected_seq, epoch });
     if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
     const { seq, value } = await this.#admitted(() => engine.desk.run(message, caller));
     return jsonReply({ mutation_id: message.mutation_id, epoch: engine.replica.epoch, seq, ...(value !== undefined && { value }) });

@@ -90,7 +90,7 @@ export class WebSocketDoor {
         if (isBinary) webSocket.close(1003, "frames are text");
         else this.#gateway.receive(session, String(data));
       });
-      webSocket.on("pong", () => this.#gateway.isThere(session));
+      if (dialect.hasHeartbeats !== true) webSocket.on("pong", () => this.#gateway.isThere(session));
       webSocket.on("close", (code) => this.#gateway.disconnected(session, code));
       // The close event follows and says what there is to say.
       webSocket.on("error", () => {});

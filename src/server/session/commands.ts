@@ -1,6 +1,6 @@
 /** What a client has said, as checked commands: those of other dialects are held to the shapes of the protocol. */
 import { TidemarkError } from "../../std/errors.ts";
-import { parseUp } from "../../protocol/parse-up.ts";
+import { checkUp } from "../../protocol/parse-up.ts";
 import type { DialectCommand } from "../turn/dialect.ts";
 import type { Peer, Said } from "../turn/session.ts";
 import { JSON_DIALECT } from "./json-dialect.ts";
@@ -19,5 +19,5 @@ export function commandsOf({ connection, dialect }: Peer, said: Said): readonly 
 
 function checked(command: DialectCommand): DialectCommand {
   if (command?.op === "UNSUBSCRIBE" && "queries" in command && Array.isArray(command.queries)) return { op: "UNSUBSCRIBE", queries: command.queries };
-  return parseUp(JSON.stringify(command));
+  return checkUp(command);
 }

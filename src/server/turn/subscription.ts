@@ -95,7 +95,7 @@ export interface SubscriptionFacts {
   readonly isAbandoned: boolean;
   /** Within one seq of a delta, which is never split over two turns. */
   readonly isWithinSeq: boolean;
-  readonly deltaFrom: (cursor: number) => Delta;
+  deltaFrom(cursor: number): Delta;
 }
 
 export type Step =
@@ -111,18 +111,21 @@ export type Step =
   /** There is nothing that the client lacks. */
   | { readonly do: "rest" };
 
+const REST: Step = { do: "rest" };
+const PAUSE: Step = { do: "pause" };
+
 /** The next thing to do for a subscription whose turn it is. */
 export function stepOf(state: SubscriptionState, facts: SubscriptionFacts): Step {
   switch (state.kind) {
     case "opening":
       return openingStep(state, facts);
     case "sending":
-      if (!facts.hasCredit || (!facts.hasRoom && !facts.isWithinSeq)) return { do: "pause" };
+      if (!facts.hasCredit || (!facts.hasRoom && !facts.isWithinSeq)) return PAUSE;
       if (facts.isAbandoned) return { do: "begin a snapshot", reason: "smaller", isReset: false };
       return { do: "send a frame", index: state.nextFrame };
     case "live": {
-      if (state.cursor >= facts.lastSeq) return { do: "rest" };
-      if (!facts.hasCredit || !facts.hasRoom) return { do: "pause" };
+      if (state.cursor >= facts.lastSeq) return REST;
+      if (!facts.hasCredit || !facts.hasRoom) return PAUSE;
       const delta = facts.deltaFrom(state.cursor);
       return delta === "there" ? { do: "begin a delta", cursor: state.cursor } : { do: "begin a snapshot", reason: delta, isReset: true };
     }

@@ -15,7 +15,7 @@ import { dialectViewOf } from "./dialect.ts";
 import { frameOf, SharedMessage, type Frame } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Session, Subscription } from "./session.ts";
-import { isBehind, stepOf, transition, type SubscriptionEvent, type SubscriptionFacts } from "./subscription.ts";
+import { isBehind, stepOf, transition, type Delta, type SubscriptionEvent, type SubscriptionFacts } from "./subscription.ts";
 
 export interface TurnStats {
   turns: number;
@@ -49,21 +49,50 @@ interface Turn {
   room: number;
   /** Something was left out for want of room: there is more as soon as the socket has drained. */
   isCut: boolean;
-  /** The delta that was last looked for, which is the one to begin. */
-  delta: Cut | undefined;
 }
 
+/** One for all: it is filled anew for each step, of which there are some for every session and turn. */
+class Facts implements SubscriptionFacts {
+  headSeq = 0;
+  lastSeq = 0;
+  waitedMs = 0;
+  readonly aheadMsMax: number;
+  hasCredit = true;
+  hasRoom = true;
+  isAbandoned = false;
+  isWithinSeq = false;
+  view: View | undefined;
+  /** The delta that was looked for, which is the one to begin. */
+  delta: Cut | undefined;
+  readonly #cuts: CutCache;
+
+  constructor(cuts: CutCache, aheadMsMax: number) {
+    this.#cuts = cuts;
+    this.aheadMsMax = aheadMsMax;
+  }
+
+  deltaFrom(cursor: number): Delta {
+    assert(this.view !== undefined, "a view to look for a delta in");
+    this.delta = this.#cuts.delta(this.view, cursor);
+    return this.delta === undefined ? whyNoDelta(this.view, cursor) : "there";
+  }
+}
+
+/** Shared, since nearly all subscriptions are. */
+const ANSWERED: Subscription["requests"] = [];
 const SENT: SubscriptionEvent = { kind: "sent" };
 const CAUGHT_UP: SubscriptionEvent = { kind: "caught up" };
 
 export class TurnWriter {
   readonly stats: TurnStats = { turns: 0, frames: 0, bytes: 0, resets: new Map(), creditExhausted: 0, slowConsumers: 0 };
   readonly #options: TurnWriterOptions;
+  readonly #facts: Facts;
   #watermark: SharedMessage | undefined;
   #oldestCommitMs: number | undefined;
 
   constructor(options: TurnWriterOptions) {
     this.#options = options;
+    this.#facts = new Facts(options.cuts, options.limits.aheadMsMax);
   }
 
   /** Begins a new cut: watermarks carry its position from now on. */
@@ -88,7 +117,7 @@ export class TurnWriter {
       this.#holdAll(session);
       return false;
     }
-    const turn: Turn = { session, frames: [], behind: [], room, isCut: false, delta: undefined };
+    const turn: Turn = { session, frames: [], behind: [], room, isCut: false };
     for (const subscription of session.subscriptions.values()) this.#serve(turn, subscription);
     for (const result of session.results.splice(0)) this.#push(turn, result);
     turn.frames.push(this.#watermarkFrame(turn));
@@ -153,8 +182,8 @@ export class TurnWriter {
         this.#begin(subscription, this.#options.cuts.snapshot(subscription.view));
         return true;
       case "begin a delta":
-        assert(turn.delta !== undefined, "a delta that leads to the head");
-        this.#begin(subscription, turn.delta);
+        assert(this.#facts.delta !== undefined, "a delta that leads to the head");
+        this.#begin(subscription, this.#facts.delta);
         return true;
       case "begin a snapshot":
         if (step.isReset) this.#tellReset(turn, subscription, step.reason);
@@ -178,21 +207,18 @@ export class TurnWriter {
   }
 
   #factsOf(turn: Turn, { view, state, update }: Subscription, hasCredit: boolean): SubscriptionFacts {
-    const { replica, limits, monotonic, cuts } = this.#options;
-    return {
-      headSeq: state.kind === "opening" ? replica.headOf(view.channel) : view.rows.lastSeq,
-      lastSeq: view.rows.lastSeq,
-      waitedMs: state.kind === "opening" ? monotonic() - state.sinceMs : 0,
-      aheadMsMax: limits.aheadMsMax,
-      hasCredit,
-      hasRoom: turn.room > 0,
-      isAbandoned: update?.isAbandoned === true,
-      isWithinSeq: state.kind === "sending" && update?.kind === "delta" && update.seqBefore(state.nextFrame) === undefined,
-      deltaFrom: (cursor) => {
-        turn.delta = cuts.delta(view, cursor);
-        return turn.delta === undefined ? whyNoDelta(view, cursor) : "there";
-      },
-    };
+    const facts = this.#facts;
+    const isOpening = state.kind === "opening";
+    facts.view = view;
+    facts.delta = undefined;
+    facts.lastSeq = view.rows.lastSeq;
+    facts.headSeq = isOpening ? this.#options.replica.headOf(view.channel) : facts.lastSeq;
+    facts.waitedMs = isOpening ? this.#options.monotonic() - state.sinceMs : 0;
+    facts.hasCredit = hasCredit;
+    facts.hasRoom = turn.room > 0;
+    facts.isAbandoned = update?.isAbandoned === true;
+    facts.isWithinSeq = !facts.hasRoom && state.kind === "sending" && update?.kind === "delta" && update.seqBefore(state.nextFrame) === undefined;
+    return facts;
   }
 
   #note(subscription: Subscription, event: SubscriptionEvent): void {
@@ -289,7 +315,7 @@ export class TurnWriter {
         key, columns, order_by: view.query.order_by ?? [], ...start,
       }, view);
     }
-    subscription.requests = [];
+    subscription.requests = ANSWERED;
   }
 
   #say(turn: Turn, message: Outgoing, view: View): void {
