@@ -31,6 +31,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "postgres",
+          sequence: { groupOrder: 3 },
           include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
@@ -54,6 +55,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: "browser",
+          sequence: { groupOrder: 4 },
           include: ["test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
