@@ -59,7 +59,8 @@ export default defineConfig({
           include: ["test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Each drives a browser and servers of its own.
+          maxWorkers: 2,
         },
       },
     ],

@@ -35,7 +35,8 @@ export function formatMs(ms: number | undefined): string {
 /** `now`, `12 s ago`, `3 min ago`, `in 4 h`, … */
 export function formatAge(ageMs: number): string {
   const seconds = Math.round(Math.abs(ageMs) / 1_000);
-  if (seconds < 1) return "now";
+  // Pages look at their clock once a second, so that what has just happened may seem to be ahead of them.
+  if (seconds < 1 || (ageMs < 0 && ageMs > -2_000)) return "now";
   const text = formatSpan(seconds);
   return ageMs >= 0 ? `${text} ago` : `in ${text}`;
 }
