@@ -24,9 +24,8 @@ export class FrameWitness implements Witness {
   readonly #taints = new Map<string, Taint>();
   /** The position at which the last taint was over, and the history that it is in. */
   #over = { epoch: "", seq: 0 };
-  /** The furthest position that was told while something was tainted. */
-  #taintedTo = 0;
-  #taintedEpoch = "";
+  /** The positions that were told while something was tainted, and the history that they are in. */
+  #taintedAt = { epoch: "", seqs: new Set<number>() };
   #epoch = "";
   #heardMs = 0;
   #corrupted = 0;
@@ -53,14 +52,13 @@ export class FrameWitness implements Witness {
       const taint = this.#taints.get(told.view ?? told.channel ?? "");
       if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) : isRows(told) || tellsAll(told))) taint.sawLater = true;
       if (told.type !== "WATERMARK") continue;
-      // Set right by a node that is behind the one before, it is over where that one stood as well: the page may still be there.
-      this.#taintedTo = Math.max(this.#epoch === this.#taintedEpoch ? this.#taintedTo : 0, told.seq ?? 0);
-      this.#taintedEpoch = this.#epoch;
+      const seq = told.seq ?? 0;
+      if (this.#taints.size > 0) this.#noteTainted(seq);
       // The turn that holds a later frame of the view must set it right, unless it is not through yet.
       for (const [id, { sawLater }] of this.#taints) {
         if (!sawLater || told.behind?.includes(id) === true) continue;
         this.#taints.delete(id);
-        this.#over = { epoch: this.#epoch, seq: this.#taintedTo };
+        this.#over = { epoch: this.#epoch, seq };
       }
     }
   }
@@ -90,8 +88,15 @@ export class FrameWitness implements Witness {
    * position, which a page that shows frames late may still be at.
    */
   isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }, isPaced: boolean): boolean {
+    // What a node that is behind the one before set right, the page may still show as that one told it.
+    if (isPaced && epoch === this.#taintedAt.epoch && this.#taintedAt.seqs.has(seq)) return true;
     const isEarlier = epoch === this.#over.epoch ? seq < this.#over.seq + (isPaced ? 1 : 0) : epochNumber(epoch) < epochNumber(this.#over.epoch);
     return this.#taints.size > 0 || isEarlier;
+  }
+
+  #noteTainted(seq: number): void {
+    if (this.#taintedAt.epoch !== this.#epoch) this.#taintedAt = { epoch: this.#epoch, seqs: new Set() };
+    this.#taintedAt.seqs.add(seq);
   }
 
   #taint(told: Told, isCorrupt: boolean): void {

@@ -30,6 +30,10 @@ export class StagedRows {
   readonly #changes = new Map<string, Row | undefined>();
   /** Those of the changes that `#hashes` does not have yet. */
   readonly #unhashed = new Set<string>();
+  /** The hashes of the rows that the page has under the changed keys. */
+  readonly #pageHashes = new Map<string, number | undefined>();
+  /** Keys that changed more than once: the last change may have brought back what the page has. */
+  readonly #revised = new Set<string>();
   #hashSum = 0;
   #size = 0;
   #key: readonly string[] = [];
@@ -113,6 +117,8 @@ export class StagedRows {
   /** Forgets everything: the rows may not be shown any more. */
   clear(): void {
     for (const key of this.keys()) this.#set(key, undefined);
+    // The page may have let go of its rows before it takes these changes: whatever comes under a key is news to it.
+    for (const key of this.#changes.keys()) this.#pageHashes.set(key, Number.NaN);
     this.#seq = -1;
     this.discardStaged();
   }
@@ -140,10 +146,11 @@ export class StagedRows {
     const upserts: Row[] = [];
     const removes: string[] = [];
     for (const [key, row] of this.#changes) {
+      if (this.#revised.has(key) && this.#pageHashes.get(key) === this.#hashes.get(key)) continue;
       if (row === undefined) removes.push(key);
       else upserts.push(row);
     }
-    this.#changes.clear();
+    for (const taken of [this.#changes, this.#pageHashes, this.#revised]) taken.clear();
     return { upserts, removes };
   }
 
@@ -197,6 +204,8 @@ export class StagedRows {
 
   #set(key: string, row: Row | undefined): void {
     this.#size += Number(row !== undefined) - Number(this.#has(key));
+    if (this.#changes.has(key)) this.#revised.add(key);
+    else this.#pageHashes.set(key, this.#hashes.get(key));
     this.#changes.set(key, row);
     this.#unhashed.add(key);
   }
