@@ -106,7 +106,7 @@ export class SimDatabase {
       const since = guard.position;
       const writesSince = since === undefined ? undefined : (this.#writesOf.get(guard.key) ?? []).filter((write) => write > Number(since)).map(String);
       const row = this.#rows.get(guard.key);
-      if (!guard.isCurrent({ exists: row !== undefined, lastWrite: row === undefined ? undefined : String(last), writesSince })) return { kind: "stale", row };
+      if (!guard.isCurrent({ row, lastWrite: row === undefined ? undefined : String(last), writesSince })) return { kind: "stale", row };
     }
     try {
       value = await run({ tx: transaction });

@@ -75,7 +75,8 @@ export function compareStrings(left: string, right: string): number {
 export function equalityKey(type: ColumnType, value: Present): string {
   if (isNumeric(type)) return canonicalDecimal(String(value));
   if (type === "timestamp" || type === "date") return canonicalTimestamp(String(value)) ?? String(value);
-  return typeof value === "string" ? value : `${typeof value}:${JSON.stringify(value)}`;
+  // Where kinds may mix, a text that reads like another kind's key is another value.
+  return typeof value === "string" && type !== "any" ? value : `${typeof value}:${JSON.stringify(value)}`;
 }
 
 /**

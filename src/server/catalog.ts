@@ -5,7 +5,7 @@
  */
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
 import type { KeyedRow } from "../log/log.ts";
-
+import type { Where } from "../protocol/query.ts";
 import type { Replica } from "../table/replica.ts";
 import type { ChannelStates } from "./turn/channel-states.ts";
 
@@ -28,6 +28,11 @@ export const CATALOG: ChannelDeclaration = declareChannel({
     { name: "source", type: "text" },
   ],
 });
+
+/** What of the catalog somebody sees who may not see all rows of these channels, and need not know what else the database has. */
+export function catalogRights(restricted: readonly string[]): Where {
+  return { and: [{ not: { column: "channel", in: restricted } }, { column: "status", ne: "refused" }] };
+}
 
 /** A table that a source found and does not serve. */
 export interface RefusedTable {

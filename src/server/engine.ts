@@ -17,7 +17,7 @@ import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
 import type { Access } from "./session/access.ts";
 import { Bootstrap } from "./session/bootstrap.ts";
-import { CATALOG, CATALOG_CHANNEL, Catalog } from "./catalog.ts";
+import { CATALOG, CATALOG_CHANNEL, catalogRights, Catalog } from "./catalog.ts";
 import { ChannelStates } from "./turn/channel-states.ts";
 import { CutCache } from "./turn/cut-cache.ts";
 import { Gateway } from "./session/gateway.ts";
@@ -30,7 +30,7 @@ import type { MutationDefinition } from "./mutations/mutation.ts";
 import { MutationDesk } from "./mutations/mutation-desk.ts";
 import { MutationRunner } from "./mutations/mutation-runner.ts";
 import { JSON_DIALECT } from "./session/json-dialect.ts";
-import { Policies } from "./policies.ts";
+import { Policies, type Identity } from "./policies.ts";
 import { Seating } from "./session/seating.ts";
 import { Sender } from "./turn/sender.ts";
 import { SessionTokens } from "./session/session-tokens.ts";
@@ -64,8 +64,10 @@ export interface EngineOptions {
   readonly logger: Logger;
   readonly access: Pick<Access, "identify">;
   readonly observer: Observer;
-  /** Signs session ids; shared by the nodes of a deployment. Default: this process's own. */
+  /** Signs session ids and keys the ids of views; shared by the nodes of a deployment. Default: this process's own. */
   readonly secret?: string | undefined;
+  /** Who is told everything of the server itself. Default: everyone. */
+  readonly isOperator?: ((identity: Identity) => boolean) | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
   readonly viewLimits?: Partial<ViewLimits> | undefined;
   /** What clients may ask to be written, where, and how the program's own channels are. */
@@ -123,8 +125,10 @@ export class Engine {
       logger.error({ err: failure, session: session.id, dialect: session.dialect.name }, "a dialect failed");
       session.transport.close(CLOSE.badMessage, "INTERNAL");
     };
-    const replica = new Replica(options.viewLimits, random.id(8));
-    const policies = new Policies(replica);
+    const secret = options.secret ?? random.id(32);
+    const replica = new Replica(options.viewLimits, { node: random.id(8), secret });
+    const isOperator = options.isOperator ?? (() => true);
+    const policies = new Policies({ replica, isOperator, onFailed: (channel, err) => logger.error({ err, channel }, "a policy failed; it shows nothing") });
     const states = new ChannelStates(replica);
     const follower = new LogFollower({ log, replica, findCheckpoint: options.findCheckpoint, declares: options.declares });
     const interest = new InterestTracker(clock);
@@ -135,14 +139,17 @@ export class Engine {
     const sender = new Sender(limits.socketBufferBytesMax, onFailure);
     const seating = new Seating({ clock, replica, turns, subscribers, policies, limits, logger, sender });
     const definitions = options.mutations?.definitions ?? new Map<string, MutationDefinition>();
-    const writers = writersOf(options, replica, follower);
+    const writers = writersOf(options, limits, replica, follower);
     const landings = new Landings(replica, writers);
     const runner = new MutationRunner({ definitions, writers, replica, policies, logger });
     const desk = new MutationDesk({ clock, random, replica, landings, writers, turns, limits, logger, runner, sender, onMutation: (outcome, ms) => observer.onMutation(outcome, ms) });
-    const tokens = new SessionTokens({ secret: options.secret ?? random.id(32), epoch: () => replica.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
+    const tokens = new SessionTokens({ secret, epoch: () => replica.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
     const gateway = new Gateway({ clock, random, follower, replica, turns, seating, desk, tokens, access, limits, logger, sender, events: observer });
     const catalog = options.catalog === true ? new Catalog(replica, states) : undefined;
-    if (catalog !== undefined) replica.declareOwn(CATALOG, clock.now());
+    if (catalog !== undefined) {
+      replica.declareOwn(CATALOG, clock.now());
+      policies.set(CATALOG_CHANNEL, (identity) => (isOperator(identity) ? "all" : catalogRights(policies.restricted(identity, CATALOG_CHANNEL))));
+    }
     this.log = log;
     this.limits = limits;
     this.replica = replica;
@@ -249,11 +256,11 @@ export class Engine {
 }
 
 /** Who runs mutations: those of the sources, and the program's own channels where it has any. */
-function writersOf({ mutations, logger }: EngineOptions, replica: Replica, follower: LogFollower): ReadonlyMap<string, Writer> {
+function writersOf({ mutations, logger }: EngineOptions, limits: ServerLimits, replica: Replica, follower: LogFollower): ReadonlyMap<string, Writer> {
   const writers = new Map(mutations?.writers);
   const writeChannels = mutations?.writeChannels;
   if (writeChannels === undefined) return writers;
   const caughtUp = (): Promise<void> => follower.reached(follower.head);
   const onFailed = (id: string, error: unknown): void => logger.error({ mutation: id, err: error }, "mutation failed");
-  return writers.set(MEMORY, new MemoryWriter({ replica, writeChannels, caughtUp, onFailed }));
+  return writers.set(MEMORY, new MemoryWriter({ replica, writeChannels, head: () => follower.head, caughtUp, limits, onFailed }));
 }

@@ -30,8 +30,12 @@ export interface ServerLimits {
   /** Open connections. Full: new ones are answered 503. */
   readonly connectionsMax: number;
   readonly subscriptionsPerSessionMax: number;
+  /** Requests for one view of a session that wait for the turn that answers them together. Full: further ones are refused. */
+  readonly requestsPerViewMax: number;
   /** Subscriptions of all sessions that wait to be seated. Full: further ones are refused. */
   readonly wishesMax: number;
+  /** Of one session. Full: further ones are refused. */
+  readonly wishesPerSessionMax: number;
   /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
   readonly earlyFramesMax: number;
   /** How long after it was issued a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one. */
@@ -48,6 +52,12 @@ export interface ServerLimits {
   readonly drainBatch: number;
   /** Mutations of one connection that have not been answered. Full: further ones are refused. */
   readonly mutationsPerSessionMax: number;
+  /** Mutations of the program's own channels whose outcomes are remembered. Full: the oldest of who has most is forgotten, and would run again. */
+  readonly mutationsRememberedMax: number;
+  /** Of one identity: its own oldest goes, never another's. */
+  readonly mutationsRememberedPerIdentityMax: number;
+  /** Characters of what they returned, of one identity. */
+  readonly mutationsRememberedLengthMax: number;
   /** Mutations under way of all sessions up to which those of one that has ended are still done. */
   readonly mutationsOrphanedMax: number;
   /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. */
@@ -71,7 +81,9 @@ export const SERVER_LIMITS: ServerLimits = {
   identifyTimeoutMs: 10_000,
   connectionsMax: 50_000,
   subscriptionsPerSessionMax: 200,
+  requestsPerViewMax: 256,
   wishesMax: 100_000,
+  wishesPerSessionMax: 512,
   earlyFramesMax: 16,
   resumeTokenTtlMs: 60_000,
   aheadMsMax: 5_000,
@@ -80,6 +92,9 @@ export const SERVER_LIMITS: ServerLimits = {
   drainMsMax: 5_000,
   drainBatch: 100,
   mutationsPerSessionMax: 64,
+  mutationsRememberedMax: 100_000,
+  mutationsRememberedPerIdentityMax: 1_000,
+  mutationsRememberedLengthMax: 4 * 1024 * 1024,
   mutationsOrphanedMax: 1_000,
   revocationsMax: 10_000,
 };

@@ -1,9 +1,9 @@
 /** What each identity may see: a policy per channel, evaluated here alone, becomes part of every view's identity. */
-import { TidemarkError } from "../std/errors.ts";
 import { parseQuery, type Query, type Where } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { whereContextOf } from "../table/channel.ts";
+import { unknownChannel } from "../table/unknown-channel.ts";
 import type { Replica } from "../table/replica.ts";
 import type { View } from "../table/view.ts";
 
@@ -22,44 +22,74 @@ export interface AllowedView {
   acquire(): View;
 }
 
+export interface PoliciesOptions {
+  readonly replica: Replica;
+  /** Who sees everything that the server tells of itself: sizes, refused tables, metrics. */
+  readonly isOperator: (identity: Identity) => boolean;
+  /** Told of a policy that threw; whom it concerned sees nothing. */
+  readonly onFailed: (channel: string, error: unknown) => void;
+}
+
 export class Policies {
+  readonly #options: PoliciesOptions;
   readonly #replica: Replica;
   readonly #policies = new Map<string, Policy>();
 
-  constructor(replica: Replica) {
-    this.#replica = replica;
+  constructor(options: PoliciesOptions) {
+    this.#options = options;
+    this.#replica = options.replica;
   }
 
   set(channel: string, policy: Policy): void {
     this.#policies.set(channel, policy);
   }
 
-  /** @throws TidemarkError `FORBIDDEN`; `UNKNOWN_CHANNEL` */
+  isOperator(identity: Identity): boolean {
+    return this.#options.isOperator(identity);
+  }
+
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, also for who may see nothing of it: nobody learns which there are */
   viewFor(identity: Identity, query: Query): AllowedView {
     const where = this.#whereFor(identity, query.channel);
     return { id: this.#replica.viewIdOf(query, where), where, acquire: () => this.#replica.acquire(query, where) };
   }
 
-  /** @throws TidemarkError `FORBIDDEN` for who sees nothing of the channel; `UNKNOWN_CHANNEL` */
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, as `viewFor` does */
   canSee(identity: Identity, channel: string, row: Row | undefined): boolean {
     const where = this.#whereFor(identity, channel);
     const table = this.#replica.table(channel);
-    if (table === undefined) throw new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${channel}" here.`);
+    if (table === undefined) throw unknownChannel(channel);
     return row !== undefined && (where === undefined || compileWhere(where, whereContextOf(table.channel))(row));
   }
 
-  /** A policy that throws refuses, and one that finds nothing to say shows nothing. */
+  /** Of which rows of a channel an identity may know. How many there are is for who sees all. */
+  extentFor(identity: Identity, channel: string): "all" | "some" | "none" {
+    const rights = this.#rightsOf(identity, channel);
+    return typeof rights === "object" ? "some" : rights;
+  }
+
+  /** The channels with a policy that shows an identity some rows only, or none. */
+  restricted(identity: Identity, except?: string): readonly string[] {
+    return [...this.#policies.keys()].filter((channel) => channel !== except && this.extentFor(identity, channel) !== "all");
+  }
+
   #whereFor(identity: Identity, channel: string): Where | undefined {
-    const policy = this.#policies.get(channel);
-    if (policy === undefined) return undefined;
-    let rights: ReturnType<Policy>;
-    try {
-      rights = policy(identity);
-    } catch (cause) {
-      throw new TidemarkError("FORBIDDEN", `The policy of channel "${channel}" could not be evaluated.`, { cause });
-    }
+    const rights = this.#rightsOf(identity, channel);
     if (rights === "all") return undefined;
-    if (rights === "none" || typeof rights !== "object" || rights === null) throw new TidemarkError("FORBIDDEN", `You may not see channel "${channel}".`);
+    if (rights === "none") throw unknownChannel(channel);
     return parseQuery({ channel, where: rights }).where;
+  }
+
+  /** A policy that throws, or finds nothing to say, shows nothing. */
+  #rightsOf(identity: Identity, channel: string): ReturnType<Policy> {
+    const policy = this.#policies.get(channel);
+    if (policy === undefined) return "all";
+    try {
+      const rights = policy(identity);
+      return rights === "all" || (typeof rights === "object" && rights !== null) ? rights : "none";
+    } catch (error) {
+      this.#options.onFailed(channel, error);
+      return "none";
+    }
   }
 }

@@ -20,11 +20,11 @@ import { Access, type Authenticate } from "./session/access.ts";
 import type { Identity, Policy } from "./policies.ts";
 import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
 import { Engine } from "./engine.ts";
-import { createHttp } from "./http/http.ts";
+import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts";
 import { PATHS, type Paths } from "./http/paths.ts";
 import type { ServerLimits } from "./limits.ts";
 import { Metrics } from "./observe/metrics.ts";
-import { mount } from "./http/mount.ts";
+import { listenerOf, mount } from "./http/mount.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName, type Mutations } from "./mutations/mutation.ts";
 import { registerReadings, statsOf } from "./observe/readings.ts";
@@ -37,13 +37,18 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly sources?: readonly Source[];
   /** Default: everyone may connect, so bind to an address that only you can reach. */
   readonly authenticate?: Authenticate;
-  /** Policies of channels that sources declare, by name. */
+  /** Policies of channels that sources declare, by name. One that names no channel stops the start. */
   readonly policies?: Readonly<Record<string, Policy>>;
+  /**
+   * Who may see `/metrics`, all of `/stats`, and each row of the catalog. Default: everyone where there is no
+   * `authenticate`, else nobody; `operatorPort` of `listen` serves both without asking.
+   */
+  readonly isOperator?: (identity: Identity) => boolean;
   /** What clients may ask to be written, by name; groups may nest. */
   readonly mutations?: Mutations;
   /** Origins of pages that may connect, besides the server's own. */
   readonly allowedOrigins?: readonly string[];
-  /** Signs session ids. Give all nodes of a deployment the same. Default: this process's own. */
+  /** Signs session ids, and keys the ids of views. Give all nodes of a deployment the same. Default: this process's own. */
   readonly sessionSecret?: string;
   readonly paths?: Partial<Paths>;
   /** Further ways to speak to clients, each on a path of its own. */
@@ -72,9 +77,21 @@ export interface ListenOptions {
   readonly port?: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
+  /** Serve `/metrics`, all of `/stats`, `/healthz` and `/readyz` to whoever reaches this port of 127.0.0.1. 0 takes a free one. */
+  readonly operatorPort?: number;
   /** Allow a bind that others can reach although there is no `authenticate`. */
   readonly allowPublic?: boolean;
 }
+
+/** Where the server listens. */
+export interface Listening {
+  readonly url: string;
+  readonly port: number;
+  /** With `operatorPort`. */
+  readonly operatorUrl?: string;
+}
+
+const LOOPBACK = "127.0.0.1";
 
 /** Writes to one channel. Every call is one commit and returns its seq. */
 export interface ChannelHandle<R> {
@@ -127,6 +144,7 @@ export class Tidemark<C extends Channels = Channels> {
       access: new Access({ authenticate: options.authenticate, allowedOrigins: options.allowedOrigins }),
       observer: this.#metrics,
       secret: options.sessionSecret,
+      isOperator: options.isOperator ?? (() => options.authenticate === undefined),
       limits: options.limits,
       viewLimits: options.viewLimits,
       dialects: checkDialects(options.dialects, { ...PATHS, ...options.paths }),
@@ -201,21 +219,17 @@ export class Tidemark<C extends Channels = Channels> {
    * Starts, and serves on a port of its own.
    * @throws TidemarkError `PORT_IN_USE`, `PUBLIC_BIND`, and what a source's start throws
    */
-  async listen({ port = 8080, host = "127.0.0.1", allowPublic = false }: ListenOptions = {}): Promise<{ url: string; port: number }> {
+  async listen({ port = 8080, host = "127.0.0.1", operatorPort, allowPublic = false }: ListenOptions = {}): Promise<Listening> {
     if (!isLoopback(host) && this.#options.authenticate === undefined && !allowPublic) {
       throw new TidemarkError("PUBLIC_BIND", `Binding ${host} shows every channel to whoever can reach it. Pass authenticate, or allow it (allowPublic, --allow-public).`);
     }
     await this.start();
     const server = createServer();
     this.#mount(server, host, undefined);
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
-      server.listen(port, host, resolve);
-    });
-    this.#servers.add(server);
-    const bound = (server.address() as AddressInfo).port;
+    const bound = await this.#bind(server, host, port);
     const shown = host === "0.0.0.0" || host === "::" || isLoopback(host) ? "localhost" : host;
-    return { url: `http://${shown}:${bound}`, port: bound };
+    const operations = operatorPort === undefined ? {} : { operatorUrl: `http://localhost:${await this.#listenForOperators(operatorPort)}` };
+    return { url: `http://${shown}:${bound}`, port: bound, ...operations };
   }
 
   /** Serves on an existing server, beside whatever it does already. Call `start()` too: until it is done, 503 is answered. */
@@ -229,10 +243,11 @@ export class Tidemark<C extends Channels = Channels> {
 
   /**
    * Tell that an identity's rights have changed: its session ids are refused from now on, and its open
-   * sessions identify anew before they are sent anything further. Of this process; tell each node.
+   * sessions identify anew before they are sent anything further. Of this process; tell each node. Returns
+   * how many sessions ended. @throws TidemarkError `BAD_IDENTITY` for what is not plain JSON data
    */
-  invalidate(identity: Identity): void {
-    this.#engine.gateway.invalidate(identity);
+  invalidate(identity: Identity): number {
+    return this.#engine.gateway.invalidate(identity);
   }
 
   /**
@@ -267,7 +282,19 @@ export class Tidemark<C extends Channels = Channels> {
     // What they declared and copied is in the log; it is served when the tables hold it.
     const { follower } = this.#engine;
     await follower.reached(follower.head);
+    this.#checkPolicies();
     this.#isReady = true;
+  }
+
+  /** A misspelt name would leave the table open that was meant. */
+  #checkPolicies(): void {
+    const { replica } = this.#engine;
+    for (const name of Object.keys(this.#options.policies ?? {})) {
+      if (this.#declarations.has(name)) throw new TidemarkError("BAD_OPTION", `Channel "${name}" is declared here: its policy belongs into its declaration.`);
+      if (replica.table(name) !== undefined) continue;
+      const known = Array.from(replica.tables, ({ channel }) => `"${channel.name}"`).slice(0, 20).join(", ");
+      throw new TidemarkError("BAD_OPTION", `policies names a channel "${name}" that no source has declared. There are ${known || "none"}.`);
+    }
   }
 
   #own(name: string): ChannelDeclaration {
@@ -276,28 +303,45 @@ export class Tidemark<C extends Channels = Channels> {
     throw new TidemarkError("UNKNOWN_CHANNEL", `This program declares no channel "${name}".`);
   }
 
-  #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
-    const { authenticate, allowedOrigins, assets, dialects = [] } = this.#options;
-    const { gateway } = this.#engine;
-    // Before its channels are declared it would refuse what it serves a moment later.
-    const canConnect = (): boolean => this.#isServing && gateway.canConnect;
-    const paths = { ...PATHS, ...this.#options.paths };
-    const access = new Access({ authenticate, allowedOrigins, host });
-    const onInternalError = (error: Error): void => this.#logger.error({ err: error }, "request failed");
-    const app = createHttp({
+  #listenForOperators(port: number): Promise<number> {
+    const app = createOperatorHttp({ ...this.#httpOptions(new Access({ host: LOOPBACK })), isOperator: () => true });
+    const server = createServer(listenerOf(app));
+    return this.#bind(server, LOOPBACK, port);
+  }
+
+  async #bind(server: Server, host: string, port: number): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
+      server.listen(port, host, resolve);
+    });
+    this.#servers.add(server);
+    return (server.address() as AddressInfo).port;
+  }
+
+  #httpOptions(access: Access): HttpOptions {
+    const { dialects = [], assets, paths } = this.#options;
+    const { policies } = this.#engine;
+    return {
       access,
-      paths,
+      assets,
       dialects,
+      paths: { ...PATHS, ...paths },
       engine: this.#engine,
       clock: this.#clock,
-      canConnect,
+      // Before its channels are declared it would refuse what it serves a moment later.
+      canConnect: () => this.#isServing && this.#engine.gateway.canConnect,
+      isOperator: (identity) => policies.isOperator(identity),
       metrics: this.#metrics,
       isReady: () => this.#isServing,
-      stats: () => this.stats(),
-      assets: others === undefined ? assets : undefined,
-      onInternalError,
-    });
-    mount(server, { app, access, paths, dialects, others, canConnect, onInternalError, door: new WebSocketDoor(gateway, this.#clock) });
+      onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
+    };
+  }
+
+  #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
+    const { authenticate, allowedOrigins } = this.#options;
+    const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }));
+    const app = createHttp(others === undefined ? options : { ...options, assets: undefined });
+    mount(server, { ...options, app, others, door: new WebSocketDoor(this.#engine.gateway, this.#clock) });
   }
 
   /** It has what it serves, and may be asked. */
@@ -305,7 +349,7 @@ export class Tidemark<C extends Channels = Channels> {
     return this.#isReady && !this.#isStopped && this.#engine.follower.isReady;
   }
 
-  /** What `/stats` shows. */
+  /** What `/stats` shows to operators. */
   stats(): Record<string, unknown> {
     return { ...statsOf(this.#engine), is_ready: this.#isServing };
   }

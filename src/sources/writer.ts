@@ -41,7 +41,8 @@ export interface Guard {
 }
 
 export interface LockedRow {
-  readonly exists: boolean;
+  /** Undefined when it does not exist. */
+  readonly row: Row | undefined;
   /** What wrote it last; undefined when it does not exist. */
   readonly lastWrite: string | undefined;
   /** What wrote it since the guard's position; undefined when that can't be told. */
@@ -53,6 +54,8 @@ export interface WriteCall {
   readonly id: string;
   /** Of what is to be done: another fingerprint under the same id is refused. */
   readonly fingerprint: string;
+  /** Who asks, as text: equal for equal identities. */
+  readonly caller: string;
   readonly guard: Guard | undefined;
   /** Does the work. What it throws rolls everything back. */
   readonly run: (tools: WriteTools) => Promise<JsonValue | undefined>;

@@ -5,12 +5,12 @@
  * its views, and the tables that it declares for itself, are its own.
  */
 import { assert } from "../std/assert.ts";
-import { TidemarkError } from "../std/errors.ts";
 import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
 import type { Commit, KeyedRow } from "../log/log.ts";
 import type { Query, Where } from "../protocol/query.ts";
 import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
+import { unknownChannel } from "./unknown-channel.ts";
 import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
 import { LiveTable, type Moment } from "./live-table.ts";
 import { ViewSet, type ViewPool } from "./view-set.ts";
@@ -24,10 +24,18 @@ interface Channel {
   readonly own: { seq: number; timeMs: number } | undefined;
 }
 
+export interface ReplicaIdentity {
+  /** Tells the node's own tables from those of others. */
+  readonly node?: string;
+  /** Keys the ids of views, so that nobody finds out by guessing what others ask, or may see. Shared by all nodes of a deployment. */
+  readonly secret?: string;
+}
+
 export class Replica {
   readonly #channels = new Map<string, Channel>();
   readonly #pool: ViewPool;
   readonly #node: string;
+  readonly #secret: string;
   /** Where each source stood after its last commit that said so, and up to when what it feeds is complete. */
   readonly #positions = new Map<string, string>();
   readonly #asOf = new Map<string, number>();
@@ -39,9 +47,10 @@ export class Replica {
   /** Channels whose states are news, until they are taken. */
   readonly #told = new Set<string>();
 
-  /** `node` tells the node's own tables from those of others. */
-  constructor(limits: Partial<ViewLimits> = {}, node = "") {
+  /** Of the node whose tables these are. */
+  constructor(limits: Partial<ViewLimits> = {}, { node = "", secret = "" }: ReplicaIdentity = {}) {
     this.#node = node;
+    this.#secret = secret;
     this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0, dropIdle: () => this.sweep(Number.POSITIVE_INFINITY, 0) };
   }
 
@@ -205,6 +214,11 @@ export class Replica {
     return this.#require(query.channel).views.idOf(query, policy);
   }
 
+  /** In what a view that a client knows under the id `former` differs from the one that answers now. */
+  differenceOf(former: string, { id, channel }: View): "view" | "policy" | "declaration" {
+    return this.#require(channel).views.differenceOf(former, id);
+  }
+
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.acquire` throws */
   acquire(query: Query, policy: Where | undefined): View {
     const { views, own } = this.#require(query.channel);
@@ -231,7 +245,7 @@ export class Replica {
 
   #add(table: LiveTable, state: ChannelState, own?: Channel["own"]): void {
     const { name } = table.channel;
-    this.#channels.set(name, { table, views: new ViewSet(table, this.#pool, own && this.#node), state, own });
+    this.#channels.set(name, { table, views: new ViewSet(table, this.#pool, { secret: this.#secret, node: own && this.#node }), state, own });
     this.#told.add(name);
   }
 
@@ -256,6 +270,6 @@ export class Replica {
   #require(name: string): Channel {
     const channel = this.#channels.get(name);
     if (channel !== undefined) return channel;
-    throw new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${name}" here.`);
+    throw unknownChannel(name);
   }
 }

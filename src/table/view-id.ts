@@ -2,21 +2,26 @@
  * A view's identity: hashes of query, channel declaration and policy. Equal questions under
  * equal rights share one view; whatever differs in any can never share a frame.
  */
-import { createHash } from "node:crypto";
+import { createHmac } from "node:crypto";
 import type { Query, Where } from "../protocol/query.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 
-const WHOLE_CHANNEL = queryHash({ channel: "" });
+export interface ViewNaming {
+  /** Shared by all nodes of a deployment, unknown to clients: an id can't be guessed from a query or a policy. */
+  readonly secret: string;
+  /** The node whose own table it is, since its positions mean nothing elsewhere. */
+  readonly node: string | undefined;
+}
 
 /**
  * The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. A table
  * of one node's own never has its bare name: positions in it mean nothing on another node.
  */
-export function viewIdOf(channel: ChannelDeclaration, query: Query, policy: Where | undefined, node?: string): string {
+export function viewIdOf(channel: ChannelDeclaration, query: Query, policy: Where | undefined, { secret, node }: ViewNaming): string {
   if (isBare(query) && policy === undefined && node === undefined) return channel.name;
   const { name, key, columns } = channel;
-  const declaration = hashOf([name, key, columns.map((column) => [column.name, column.type]), ...(node === undefined ? [] : [node])], 8);
-  return `v_${queryHash(query)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, 22)}`}`;
+  const declaration = hashOf([name, key, columns.map((column) => [column.name, column.type]), ...(node === undefined ? [] : [node])], secret, 8);
+  return `v_${queryHash(query, secret)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, secret, 22)}`}`;
 }
 
 export function isBare({ where, order_by, limit, columns }: Query): boolean {
@@ -24,24 +29,24 @@ export function isBare({ where, order_by, limit, columns }: Query): boolean {
 }
 
 /** In what a view that was known under `former` differs from the one that answers now. */
-export function differenceOf(former: string, present: string, channel: string): "view" | "policy" | "declaration" {
-  const [before, after] = [partsOf(former, channel), partsOf(present, channel)];
+export function differenceOf(former: string, present: string, channel: string, { secret }: ViewNaming): "view" | "policy" | "declaration" {
+  const [before, after] = [partsOf(former, channel, secret), partsOf(present, channel, secret)];
   if (before === undefined || before.query !== after?.query) return "view";
   // A bare channel's name says nothing of its declaration.
   if (before.declaration !== undefined && after.declaration !== undefined && before.declaration !== after.declaration) return "declaration";
   return "policy";
 }
 
-function partsOf(id: string, channel: string): { query: string; declaration: string | undefined } | undefined {
-  if (id === channel) return { query: WHOLE_CHANNEL, declaration: undefined };
+function partsOf(id: string, channel: string, secret: string): { query: string; declaration: string | undefined } | undefined {
+  if (id === channel) return { query: queryHash({ channel }, secret), declaration: undefined };
   const [, query, declaration] = /^v_([\w-]+)\.([\w-]+)/.exec(id) ?? [];
   return query === undefined ? undefined : { query, declaration };
 }
 
-function queryHash({ where, order_by, limit, columns }: Query): string {
-  return hashOf([where ?? null, order_by ?? null, limit ?? null, columns ?? null], 22);
+function queryHash({ where, order_by, limit, columns }: Query, secret: string): string {
+  return hashOf([where ?? null, order_by ?? null, limit ?? null, columns ?? null], secret, 22);
 }
 
-function hashOf(value: unknown, length: number): string {
-  return createHash("sha256").update(JSON.stringify(value)).digest("base64url").slice(0, length);
+function hashOf(value: unknown, secret: string, length: number): string {
+  return createHmac("sha256", secret).update(JSON.stringify(value)).digest("base64url").slice(0, length);
 }

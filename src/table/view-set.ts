@@ -14,7 +14,7 @@ import { FilteredView } from "./filtered-view.ts";
 import { Membership } from "./membership.ts";
 import { compileProjection } from "./projection.ts";
 import { routeOf, ViewRouter, type Route } from "./router.ts";
-import { viewIdOf } from "./view-id.ts";
+import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
 import { WindowView } from "./window-view.ts";
 import type { View } from "./view.ts";
 
@@ -38,20 +38,19 @@ interface Held {
 export class ViewSet {
   readonly #table: LiveTable;
   readonly #pool: ViewPool;
-  readonly #node: string | undefined;
+  readonly #naming: ViewNaming;
   readonly #context: WhereContext;
   readonly #router: ViewRouter;
   readonly #bare: ChannelView;
   readonly #held = new Map<string, Held>();
 
-  /** `node` names the node whose own table this is, since its positions mean nothing elsewhere. */
-  constructor(table: LiveTable, pool: ViewPool, node?: string) {
-    this.#node = node;
+  constructor(table: LiveTable, pool: ViewPool, naming: ViewNaming) {
+    this.#naming = naming;
     this.#table = table;
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
     this.#router = new ViewRouter(this.#context);
-    this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, node), table.channel, table.rows);
+    this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming), table.channel, table.rows);
   }
 
   /** Views besides the bare channel. */
@@ -79,7 +78,12 @@ export class ViewSet {
   }
 
   idOf(query: Query, policy: Where | undefined): string {
-    return viewIdOf(this.#table.channel, query, policy, this.#node);
+    return viewIdOf(this.#table.channel, query, policy, this.#naming);
+  }
+
+  /** In what a view of this channel that a client knows by its id differs from the one that answers now. */
+  differenceOf(former: string, present: string): "view" | "policy" | "declaration" {
+    return differenceOf(former, present, this.#table.channel.name, this.#naming);
   }
 
   release(view: View, nowMs: number): void {
@@ -131,8 +135,8 @@ export class ViewSet {
     if (this.#pool.views >= limits.viewsMax) {
       throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${limits.viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
     }
-    const where = bothOf(query.where, policy);
-    const route = this.#router.usable(routeOf(where, this.#context));
+    // By the policy where it has an equality: what is hidden is then not even looked up.
+    const route = this.#router.usable(routeOf(policy, this.#context) ?? routeOf(query.where, this.#context));
     if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) this.#pool.dropIdle();
     if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) {
       throw new TidemarkError(
@@ -140,21 +144,25 @@ export class ViewSet {
         `Channel "${query.channel}" maintains ${limits.unroutedViewsMax} views without an equality term, its limit. Add a column = value term, share queries, or raise unroutedViewsMax.`,
       );
     }
-    const view = this.#create(id, query, where, policy === undefined, moment);
+    const view = this.#create(id, query, policy, moment);
     this.#fill(view, route, moment);
     this.#router.add(view, route);
     return { view, route, users: 0, idleSinceMs: 0 };
   }
 
-  #create(id: string, query: Query, where: Where | undefined, isOpenToAll: boolean, moment: Moment): View {
-    const matches: Predicate = where === undefined ? () => true : compileWhere(where, this.#context);
+  #create(id: string, query: Query, policy: Where | undefined, moment: Moment): View {
+    const all: Predicate = () => true;
+    const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
+    const isWanted = query.where === undefined ? all : compileWhere(query.where, this.#context);
+    // What the client asks is not asked of a row that it may not see, also where that is unknown: its time would tell.
+    const matches: Predicate = policy === undefined ? isWanted : (row) => mayBeSeen(row) && isWanted(row);
     const order = compileOrder(query.order_by ?? [], this.#context);
     const declaration = this.#table.channel;
     const membership = new Membership(matches, compileProjection(declaration, query));
     const options = { id, declaration, query, membership, builtSeq: moment.seq, tombstonesMax: this.#pool.limits.tombstonesMax };
     if (query.limit !== undefined) return new WindowView({ ...options, limit: query.limit, order });
     // Under a policy the channel's removes would tell keys that may not be seen.
-    return new FilteredView({ ...options, base: isOpenToAll ? this.#table.rows : undefined });
+    return new FilteredView({ ...options, base: policy === undefined ? this.#table.rows : undefined });
   }
 
   #fill(view: View, route: Route | undefined, moment: Moment): void {
@@ -171,9 +179,4 @@ export class ViewSet {
     if (route !== undefined) for (const key of this.#router.keysFor(route, rows.values())) add(key);
     else for (const { key } of rows.values()) add(key);
   }
-}
-
-function bothOf(where: Where | undefined, policy: Where | undefined): Where | undefined {
-  if (where === undefined || policy === undefined) return where ?? policy;
-  return { and: [where, policy] };
 }

@@ -10,12 +10,14 @@ import { CLOSE } from "../../protocol/close-codes.ts";
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Engine } from "../engine.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Identity } from "../policies.ts";
 import type { Access } from "../session/access.ts";
 import type { ConnectionRequest, Dialect } from "../turn/dialect.ts";
 import type { Session } from "../turn/session.ts";
 import { responseSink } from "./http-stream.ts";
 import type { Paths } from "./paths.ts";
-import { errorReply, INTERNAL_REPLY, type Reply } from "./reply.ts";
+import { statsFor, statsOf } from "../observe/readings.ts";
+import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
 import { Routes } from "./routes.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
 import { connectionRequest } from "./websocket.ts";
@@ -30,7 +32,7 @@ export interface HttpOptions {
   readonly canConnect: () => boolean;
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
-  readonly stats: () => unknown;
+  readonly isOperator: (identity: Identity) => boolean;
   /** A folder of static files to serve at `/`, with its `index.html`. */
   readonly assets: string | undefined;
   readonly onInternalError: (error: Error) => void;
@@ -39,7 +41,7 @@ export interface HttpOptions {
 type Env = { Bindings: HttpBindings };
 
 export function createHttp(options: HttpOptions): Hono<Env> {
-  const { access, paths, engine, metrics } = options;
+  const { access, paths, engine } = options;
   const app = new Hono<Env>();
   guard(app, options);
   const routes = new Routes({ engine, access });
@@ -52,14 +54,32 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   app.post(`${base}${paths.mutations}/:name`, async (context) => answer(context, await routes.mutation(requestOf(context), context.req.param("name"), await bodyOf(context))));
   app.post(base + paths.landed, async (context) => answer(context, await routes.landed(requestOf(context), await bodyOf(context))));
   addStreams(app, options);
-  app.get("/stats", async (context) => {
-    await access.identify(requestOf(context), undefined);
-    return context.json(options.stats() as object);
-  });
-  app.get("/metrics", async (context) => context.text(await metrics.text(), 200, { "Content-Type": metrics.contentType }));
-  app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", (context) => (options.isReady() ? context.text("ready\n") : context.text("starting\n", 503)));
+  addOperations(app, options);
   if (options.assets !== undefined) addAssets(app, options.assets);
+  return app;
+}
+
+/** Who operates the server may see everything that it tells of itself; others what their rights show. */
+function addOperations(app: Hono<Env>, { access, engine, metrics, isReady, isOperator }: HttpOptions): void {
+  app.get("/stats", async (context) => {
+    const identity = await access.identify(requestOf(context), undefined);
+    const stats = isOperator(identity) ? statsOf(engine) : statsFor(engine, identity);
+    return answer(context, jsonReply({ ...stats, is_ready: isReady() }));
+  });
+  app.get("/metrics", async (context) => {
+    const identity = await access.identify(requestOf(context), undefined);
+    if (!isOperator(identity)) throw new TidemarkError("FORBIDDEN", "Metrics are for operators: isOperator says who is one, operatorPort serves them apart.");
+    return answer(context, { status: 200, headers: { "Content-Type": metrics.contentType }, body: await metrics.text() });
+  });
+  app.get("/healthz", (context) => context.text("ok\n"));
+  app.get("/readyz", (context) => (isReady() ? context.text("ready\n") : context.text("starting\n", 503)));
+}
+
+/** The same on a port of its own, which only operators reach. */
+export function createOperatorHttp(options: HttpOptions): Hono<Env> {
+  const app = new Hono<Env>();
+  guard(app, options);
+  addOperations(app, options);
   return app;
 }
 
@@ -86,7 +106,7 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
       const head = (): void => {
         if (response.headersSent) return;
         // What has been set for CORS goes out with it. Proxies must neither keep what comes nor change it.
-        response.writeHead(200, { ...Object.fromEntries(context.res.headers), "Content-Type": type, "Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no" });
+        response.writeHead(200, { ...Object.fromEntries(context.res.headers), "Content-Type": type, "Cache-Control": "private, no-store, no-transform", Vary: VARY, "X-Accel-Buffering": "no" });
         response.flushHeaders();
       };
       if (!isLazy) head();
@@ -143,7 +163,6 @@ function guard(app: Hono<Env>, { access, paths, dialects, isReady, onInternalErr
       context.header("Access-Control-Allow-Origin", origin);
       context.header("Access-Control-Allow-Headers", "authorization, content-type, if-none-match, last-event-id");
       context.header("Access-Control-Expose-Headers", "etag");
-      context.header("Vary", "Origin");
       if (context.req.method === "OPTIONS") context.header("Access-Control-Allow-Methods", "GET, POST");
       if (context.req.method === "OPTIONS") return context.body(null, 204);
     }
@@ -157,7 +176,13 @@ function guard(app: Hono<Env>, { access, paths, dialects, isReady, onInternalErr
   }
 }
 
+/** What answers depend on: who asks, and from where. */
+const VARY = "Origin, Authorization, Cookie";
+
+/** Nobody else may be given it, unless its route says how it may be kept. */
 function answer(context: Context, { status, headers, body }: Reply): Response {
+  context.header("Cache-Control", "private, no-store");
+  context.header("Vary", VARY);
   for (const [name, value] of Object.entries(headers)) context.header(name, value);
   return context.body(body as Uint8Array<ArrayBuffer>, status as 200);
 }

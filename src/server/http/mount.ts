@@ -23,15 +23,20 @@ export interface MountOptions {
   readonly others: RequestListener | undefined;
 }
 
+export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  return (request, response) => void listener(request, response);
+}
+
 export function mount(server: Server, { app, door, access, paths, dialects, canConnect, onInternalError, others }: MountOptions): void {
   const streams = new Map([[paths.base + paths.stream, JSON_DIALECT], ...dialects.filter(({ carrier }) => carrier === "websocket").map((dialect) => [dialect.path, dialect] as const)]);
   const isOurs = (path: string | undefined): boolean => path?.startsWith(`${paths.base}/`) === true || dialects.some((dialect) => dialect.path === path);
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = listenerOf(app);
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const path = pathOf(request);
     if (others !== undefined && !isOurs(path)) others(request, response);
     else if (path === undefined) response.writeHead(400).end("The address is not a path.\n");
-    else void listener(request, response);
+    else listener(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const dialect = streams.get(pathOf(request) ?? "");

@@ -37,7 +37,7 @@ export class Routes {
       cursor: parameter(request, "cursor"),
       ifNoneMatch: header(request, "if-none-match"),
     });
-    const headers = { ETag: `"${answer.revision}"`, "Cache-Control": "private, no-cache", Vary: "Origin, Authorization, Cookie" };
+    const headers = { ETag: `"${answer.revision}"`, "Cache-Control": "private, no-cache" };
     if (answer.kind === "unchanged") return { status: 304, headers, body: null };
     return { status: 200, headers: { ...headers, "Content-Type": "application/json; charset=utf-8" }, body: answer.body };
   }
@@ -47,7 +47,7 @@ export class Routes {
     const identity = await this.#options.access.identify(request, undefined);
     const node = replica.table(channel)?.rows.get(key);
     if (!policies.canSee(identity, channel, node?.row) || node === undefined) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
-    return jsonReply({ epoch: replica.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row }, 200, { "Cache-Control": "no-cache" });
+    return jsonReply({ epoch: replica.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
   }
 
   /** Answers when the tables hold the write. */
@@ -66,7 +66,8 @@ export class Routes {
     const { engine, access } = this.#options;
     const { position, auth } = objectOf(body);
     await access.identify(request, auth);
-    const seq = await this.#admitted(() => engine.desk.landed(engine.desk.landingOf(String(position))));
+    if (typeof position !== "string") throw new TidemarkError("BAD_MESSAGE", "The body is {position, auth?}, the position a text as tidemark.position() returned it.");
+    const seq = await this.#admitted(() => engine.desk.landed(engine.desk.landingOf(position)));
     return jsonReply({ epoch: engine.replica.epoch, seq });
   }
 

@@ -6,6 +6,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import { MutationError } from "../../protocol/mutation-error.ts";
 import type { ChannelWrites, Guard, Standing, WriteCall, WriteOutcome, Writer } from "../../sources/writer.ts";
 import type { Replica } from "../../table/replica.ts";
+import { RememberedWrites, type RememberedLimits } from "./remembered-writes.ts";
 
 export const MEMORY = "memory";
 
@@ -18,25 +19,26 @@ export type WriteChannels = (fill: (write: ChannelWrites) => void, expect?: { re
 export interface MemoryWriterOptions {
   readonly replica: Replica;
   readonly writeChannels: WriteChannels;
+  /** The newest seq of the log. */
+  readonly head: () => number;
   /** Resolves when the tables hold all that was in the log when it was called. */
   readonly caughtUp: () => Promise<void>;
+  readonly limits: RememberedLimits;
   /** Told of what a handler threw that is not a refusal. */
   readonly onFailed: (id: string, error: unknown) => void;
 }
 
-/** Mutations that are remembered. Full: the oldest is forgotten, and run again if asked for again. */
-const REMEMBERED_MAX = 10_000;
-
 export class MemoryWriter implements Writer {
   readonly #options: MemoryWriterOptions;
-  readonly #remembered = new Map<string, { readonly fingerprint: string; readonly outcome: Promise<WriteOutcome> }>();
+  readonly #remembered: RememberedWrites;
 
   constructor(options: MemoryWriterOptions) {
     this.#options = options;
+    this.#remembered = new RememberedWrites(options.limits);
   }
 
   run(call: WriteCall): Promise<WriteOutcome> {
-    const { id, fingerprint } = call;
+    const { id, fingerprint, caller } = call;
     const known = this.#remembered.get(id);
     if (known !== undefined) {
       if (known.fingerprint === fingerprint) return known.outcome;
@@ -47,9 +49,7 @@ export class MemoryWriter implements Writer {
       this.#remembered.delete(id);
       throw error;
     });
-    this.#remembered.set(id, { fingerprint, outcome });
-    const oldest = this.#remembered.keys().next().value;
-    if (this.#remembered.size > REMEMBERED_MAX && oldest !== undefined) this.#remembered.delete(oldest);
+    this.#remembered.add(id, { fingerprint, caller, outcome });
     return outcome;
   }
 
@@ -62,7 +62,8 @@ export class MemoryWriter implements Writer {
   }
 
   isWrite(text: string): boolean {
-    return /^\w+:\d{1,15}$/.test(text);
+    const [, epoch, seq] = /^(\w+):(\d{1,15})$/.exec(text) ?? [];
+    return epoch === this.#options.replica.epoch && Number(seq) <= this.#options.head();
   }
 
   async #runOnce({ id, guard, run }: WriteCall): Promise<WriteOutcome> {
@@ -108,6 +109,6 @@ export class MemoryWriter implements Writer {
     const { replica } = this.#options;
     const node = replica.table(channel)?.rows.get(key);
     const lastWrite = node && `${replica.epoch}:${node.seq}`;
-    return isCurrent({ exists: node !== undefined, lastWrite, writesSince: [] }) ? undefined : { kind: "stale", row: node?.row };
+    return isCurrent({ row: node?.row, lastWrite, writesSince: [] }) ? undefined : { kind: "stale", row: node?.row };
   }
 }

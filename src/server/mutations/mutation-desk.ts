@@ -40,6 +40,7 @@ const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 5_000;
 /** How long a request over HTTP is held for its write to come through. */
 const LANDING_MS_MAX = 15_000;
+const POSITION_LENGTH_MAX = 512;
 /** Tries of a mutation that came over HTTP, where the caller can ask again itself. */
 const HTTP_ATTEMPTS_MAX = 4;
 
@@ -147,7 +148,7 @@ export class MutationDesk {
   landingOf(position: string): Landing {
     const colon = position.indexOf(":");
     const [source, write] = [position.slice(0, colon), position.slice(colon + 1)];
-    if (this.#options.writers.get(source)?.isWrite(write) === true) return { source, write };
+    if (position.length <= POSITION_LENGTH_MAX && this.#options.writers.get(source)?.isWrite(write) === true) return { source, write };
     throw new TidemarkError("UNKNOWN_POSITION", `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`);
   }
 

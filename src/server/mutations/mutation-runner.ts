@@ -14,6 +14,7 @@ import type { Landing } from "./landings.ts";
 import { MEMORY } from "./memory-writer.ts";
 import type { MutationDefinition } from "./mutation.ts";
 import type { Identity } from "../policies.ts";
+import { identityText } from "../identity.ts";
 
 export interface MutationRequest {
   readonly id: string;
@@ -77,6 +78,8 @@ interface Prepared {
   readonly definition: MutationDefinition;
   readonly input: unknown;
   readonly fingerprint: string;
+  /** The caller's identity as text. */
+  readonly caller: string;
   readonly expected: Expectation | undefined;
 }
 
@@ -109,9 +112,11 @@ export class MutationRunner {
     if (request.expected !== undefined && row === undefined) {
       throw new MutationError("BAD_INPUT", `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`);
     }
-    const fingerprint = createHash("sha256").update(JSON.stringify([request.name, request.input ?? null])).digest("hex").slice(0, 32);
+    // Whoever knows another's id gets nothing by it. Without a secret, so that it is the same after a restart.
+    const caller = identityText(request.caller);
+    const fingerprint = createHash("sha256").update(JSON.stringify([request.name, request.input ?? null, caller])).digest("hex").slice(0, 32);
     const expected = row === undefined || request.expected === undefined ? undefined : { channel: row.channel, key: row.key, ...request.expected };
-    return { request, definition, input: result.value, fingerprint, expected };
+    return { request, definition, input: result.value, fingerprint, caller, expected };
   }
 
   async #runOnSource(prepared: Prepared): Promise<MutationOutcome> {
@@ -119,7 +124,7 @@ export class MutationRunner {
     const { id, caller, ownWrites } = request;
     const [source, writer] = this.#writerOf(definition);
     const outcome = await writer.run({
-      id, fingerprint,
+      id, fingerprint, caller: prepared.caller,
       guard: this.#guard(prepared, source, writer),
       run: async (tools) => jsonOf(await (definition.handler as (call: object) => unknown)({ caller, input, mutationId: id, ...tools })),
     });
@@ -145,19 +150,21 @@ export class MutationRunner {
   }
 
   /** A row is as it was seen when it has not changed here since, and nobody has written it that we have not read. */
-  #guard({ request: { ownWrites }, expected }: Prepared, source: string, writer: Writer): Guard | undefined {
+  #guard({ request: { ownWrites, caller }, expected }: Prepared, source: string, writer: Writer): Guard | undefined {
     if (expected === undefined) return undefined;
     const { replica } = this.#options;
     const { channel, key } = expected;
     const { epoch, seq } = replica;
     const position = source === MEMORY ? `${epoch}:${seq}` : replica.positionOf(source);
     const isOwn = (write: string | undefined): boolean => ownWrites.isExpected(source, write, expected);
-    const isCurrent = ({ exists, lastWrite, writesSince }: LockedRow): boolean => {
+    const isCurrent = ({ row, lastWrite, writesSince }: LockedRow): boolean => {
+      // First of all: whether a row that the caller may not see has changed is nothing that it may find out.
+      if (row !== undefined && !this.#maySee(caller, channel, row)) return false;
       if (isOwn(lastWrite)) return true;
       if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected)) return false;
       if (writesSince.length > 0) return writesSince.every(isOwn);
       const isHeld = replica.table(channel)?.rows.get(key) !== undefined;
-      return exists === isHeld && (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite));
+      return (row !== undefined) === isHeld && (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite));
     };
     return { channel, key, position, isCurrent };
   }

@@ -1,5 +1,6 @@
 /** Connects the metrics to where their values are kept. */
 import type { Engine } from "../engine.ts";
+import type { Identity } from "../policies.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
@@ -51,14 +52,12 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
   });
 }
 
-/** What `/stats` shows of a node. */
+/** What `/stats` shows to operators. */
 export function statsOf(engine: Engine): Record<string, unknown> {
-  const { follower, replica, gateway, subscribers, turns, states, writer } = engine;
+  const { gateway, subscribers, replica, turns, writer } = engine;
   const { turns: turnsSent, frames, bytes, resets } = writer.stats;
   return {
-    epoch: replica.epoch,
-    seq: replica.seq,
-    log_head: follower.head,
+    ...standingOf(engine, () => true, () => true),
     sessions: gateway.sessionCount,
     subscriptions: subscribers.count,
     views: replica.viewCount,
@@ -68,8 +67,23 @@ export function statsOf(engine: Engine): Record<string, unknown> {
     buffered_bytes: bufferedBytes(engine),
     backlog: largestBacklog(engine),
     resets: Object.fromEntries(resets),
+  };
+}
+
+/** What `/stats` shows to an identity: where the server stands, and the channels that it may see. */
+export function statsFor(engine: Engine, identity: Identity): Record<string, unknown> {
+  const { policies } = engine;
+  const extent = (channel: string): string => policies.extentFor(identity, channel);
+  return standingOf(engine, (channel) => extent(channel) !== "none", (channel) => extent(channel) === "all");
+}
+
+function standingOf({ follower, replica, states }: Engine, isVisible: (channel: string) => boolean, hasCounts: (channel: string) => boolean): Record<string, unknown> {
+  return {
+    epoch: replica.epoch,
+    seq: replica.seq,
+    log_head: follower.head,
     as_of: replica.asOf,
-    channels: states.messages.map(({ op: _op, type: _type, ...status }) => status),
+    channels: states.messages(isVisible, hasCounts).map(({ op: _op, type: _type, ...status }) => status),
   };
 }
 

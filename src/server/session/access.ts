@@ -7,10 +7,11 @@ import { hostname } from "node:os";
 import { TidemarkError } from "../../std/errors.ts";
 import type { ConnectionRequest } from "../turn/dialect.ts";
 import type { Identity } from "../policies.ts";
+import { identityText } from "../identity.ts";
 
 /**
- * Returns the identity, or throws (or returns null) to refuse. `auth` is what the client sent in
- * IDENTIFY, undefined over HTTP.
+ * Returns the identity, plain JSON data that tells this caller from all others, or throws (or returns
+ * null) to refuse. `auth` is what the client sent in IDENTIFY, undefined over HTTP.
  */
 export type Authenticate = (request: ConnectionRequest, auth: unknown) => Identity | Promise<Identity>;
 
@@ -57,7 +58,7 @@ export class Access {
     return this.#origins.has("*") || this.#origins.has(origin) ? origin : undefined;
   }
 
-  /** @throws TidemarkError `UNAUTHENTICATED` */
+  /** @throws TidemarkError `UNAUTHENTICATED`; `BAD_IDENTITY` for an identity that can't be told from others */
   async identify(request: ConnectionRequest, auth: unknown): Promise<Identity> {
     if (this.#authenticate === undefined) return undefined;
     let identity: Identity;
@@ -69,12 +70,16 @@ export class Access {
     if (identity === null || identity === undefined || identity === false) {
       throw new TidemarkError("UNAUTHENTICATED", "The server wants credentials that it accepts.");
     }
+    // Sessions, writes and revocations are bound to it: one that looks like another's must not get in.
+    identityText(identity);
     return identity;
   }
 
   #isKnownHost(host: string): boolean {
     if (this.#origins.has("*")) return true;
-    const name = host.startsWith("[") ? host.slice(1, host.indexOf("]")) : host.replace(/:\d+$/, "");
+    const [, v6, plain] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::\d{1,5})?$/.exec(host) ?? [];
+    if (v6 !== undefined) return isIP(v6) === 6;
+    const name = plain ?? "";
     return isIP(name) !== 0 || name.endsWith(".localhost") || this.#hosts.has(name);
   }
 }

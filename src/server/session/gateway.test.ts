@@ -240,7 +240,7 @@ describe("access", () => {
     const nobody = connect();
     await nobody.open("nobody");
     nobody.send({ op: "SUBSCRIBE", subscriptions: ["private"] });
-    expect(await nobody.next({ op: "ERROR" })).toMatchObject({ code: "FORBIDDEN" });
+    expect(await nobody.next({ op: "ERROR" })).toMatchObject({ code: "UNKNOWN_CHANNEL" });
     const get = async (path: string, as?: string) => (await fetch(url + path, as === undefined ? {} : { headers: { authorization: as } })).status;
     expect([await get("/v2/rows/private/2", "ann"), await get("/v2/rows/private/2", "bob"), await get("/v2/rows/private/2")]).toEqual([404, 200, 401]);
     const anonymous = connect();

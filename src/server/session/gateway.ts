@@ -64,11 +64,13 @@ const INVALID_SESSION: Readonly<Record<InvalidSessionReason, string>> = {
 /** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. */
 const CHANNEL_CREDIT_MAX = 200;
 const DRAIN_STEP_MS = 50;
+const TICK_MS = 250;
 
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #sessions = new Map<string, Session>();
   #isDraining = false;
+  #lastTickMs: number | undefined;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
@@ -171,7 +173,11 @@ export class Gateway {
   tick(): void {
     const { clock, limits, turns } = this.#options;
     const nowMs = clock.monotonic();
+    // While the process stood still nobody could be heard.
+    const stalledMs = this.#lastTickMs === undefined ? 0 : nowMs - this.#lastTickMs - 2 * TICK_MS;
+    this.#lastTickMs = nowMs;
     for (const session of this.#sessions.values()) {
+      if (stalledMs > 0) session.lastHeardMs = Math.min(nowMs, session.lastHeardMs + stalledMs);
       const { transport, dialect, state, lastTurnMs } = session;
       // Who can't speak shows by taking what is sent that it is there.
       if (transport.isOneWay === true && transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
@@ -196,15 +202,22 @@ export class Gateway {
     }
   }
 
-  /** The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify anew. */
-  invalidate(identity: Identity): void {
+  /**
+   * The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify
+   * anew. Returns how many ended. @throws TidemarkError `BAD_IDENTITY`
+   */
+  invalidate(identity: Identity): number {
     const { tokens, desk } = this.#options;
     const mark = tokens.markOf(identity);
     tokens.revoke(mark);
     desk.revoke(mark);
+    let ended = 0;
     for (const session of this.#sessions.values()) {
-      if (session.state.kind === "open" && session.state.mark === mark) this.#end(session, "revoked");
+      if (session.state.kind !== "open" || session.state.mark !== mark) continue;
+      this.#end(session, "revoked");
+      ended++;
     }
+    return ended;
   }
 
   /**
@@ -365,6 +378,14 @@ export class Gateway {
     this.#options.logger.warn({ session: session.id, code }, message);
     this.#send(session, { op: "ERROR", code, message, retryable });
     session.transport.close(closeCode, code);
+    this.#part(session);
+  }
+
+  /** Nothing that it says from here on is heard, though its socket may take a while to close. */
+  #part(session: Session): void {
+    this.#options.seating.leave(session);
+    this.#options.desk.leave(session);
+    session.note({ kind: "left" });
   }
 }
 

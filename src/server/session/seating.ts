@@ -11,7 +11,6 @@ import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscr
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 import { parseSubscription } from "../../protocol/parse-up.ts";
 import type { Replica } from "../../table/replica.ts";
-import { differenceOf } from "../../table/view-id.ts";
 import type { View } from "../../table/view.ts";
 import type { Policies } from "../policies.ts";
 import { isPositionOf, type Position } from "./position.ts";
@@ -53,13 +52,11 @@ interface Start {
   readonly reason: SnapshotReason;
 }
 
-/** Requests for one view that are answered together, when they came faster than they could be opened. */
-const OVERTAKEN_MAX = 15;
-
 export class Seating {
   readonly #options: SeatingOptions;
   /** What waits for its turn, in the order in which it was said. */
-  #tasks: Task[] = [];
+  readonly #tasks = new Map<Session, Task[]>();
+  #count = 0;
   #isWorking = false;
 
   constructor(options: SeatingOptions) {
@@ -111,23 +108,27 @@ export class Seating {
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
     session.subscriptions.clear();
     if (session.unseated === 0) return;
-    this.#tasks = this.#tasks.filter((task) => task.session !== session);
+    this.#count -= this.#tasks.get(session)?.length ?? 0;
+    this.#tasks.delete(session);
     session.unseated = 0;
   }
 
   /** Full: said so, and nothing is kept of it. */
   #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
     const { limits, sender } = this.#options;
-    if (this.#tasks.length < limits.wishesMax) return false;
-    const message = `${limits.wishesMax} subscriptions already wait to be seated. Try again.`;
+    if (this.#count < limits.wishesMax && session.unseated < limits.wishesPerSessionMax) return false;
+    const message = `${session.unseated} subscriptions of this connection wait to be seated, ${this.#count} of all. Try again when some have been answered.`;
     sender.send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
     return true;
   }
 
   #enqueue(session: Session, run: () => void): void {
     session.unseated++;
-    this.#tasks.push({ session, run });
-    if (this.#tasks.length === 1 && !this.#isWorking) this.#workSoon();
+    this.#count++;
+    const tasks = this.#tasks.get(session);
+    if (tasks === undefined) this.#tasks.set(session, [{ session, run }]);
+    else tasks.push({ session, run });
+    if (!this.#isWorking) this.#workSoon();
   }
 
   #workSoon(): void {
@@ -139,11 +140,23 @@ export class Seating {
     const { clock, limits } = this.#options;
     const endMs = clock.monotonic() + limits.sliceMs;
     this.#isWorking = false;
-    for (let task = this.#tasks.shift(); task !== undefined; task = this.#tasks.shift()) {
+    for (let task = this.#take(); task !== undefined; task = this.#take()) {
       task.session.unseated--;
       this.#run(task);
-      if (this.#tasks.length > 0 && clock.monotonic() >= endMs) return this.#workSoon();
+      if (this.#count > 0 && clock.monotonic() >= endMs) return this.#workSoon();
     }
+  }
+
+  /** One of the session that waited longest, which then goes to the end. */
+  #take(): Task | undefined {
+    const [first] = this.#tasks;
+    if (first === undefined) return undefined;
+    const [session, tasks] = first;
+    const task = tasks.shift();
+    this.#count--;
+    this.#tasks.delete(session);
+    if (tasks.length > 0) this.#tasks.set(session, tasks);
+    return task;
   }
 
   /** Whatever goes wrong with one is no other session's trouble. */
@@ -167,6 +180,10 @@ export class Seating {
       if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
         throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
       }
+      const requests = [...(existing?.requests ?? []), answerTo];
+      if (requests.length > limits.requestsPerViewMax) {
+        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`);
+      }
       const view = allowed.acquire();
       if (existing !== undefined) this.#release(session, existing);
       const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view) ? { ...base, view: view.id } : undefined));
@@ -174,7 +191,7 @@ export class Seating {
         view,
         state: { kind: "opening", ...start, sinceMs: clock.monotonic(), held: undefined },
         update: undefined,
-        requests: [...(existing?.requests ?? []).slice(-OVERTAKEN_MAX), answerTo],
+        requests,
         isRestricted: allowed.where !== undefined,
         statusVersion: 0,
         credit: existing === undefined ? creditOf(session, view) : existing.credit,
@@ -204,7 +221,7 @@ export class Seating {
   #startOf(view: View, cursor: Cursor | undefined): Start {
     if (cursor === undefined) return { cursor: undefined, reason: "no_cursor" };
     if (cursor.epoch !== this.#options.replica.epoch) return { cursor: undefined, reason: "epoch" };
-    if (cursor.view !== view.id) return { cursor: undefined, reason: differenceOf(cursor.view, view.id, view.channel) };
+    if (cursor.view !== view.id) return { cursor: undefined, reason: this.#options.replica.differenceOf(cursor.view, view) };
     return { cursor: cursor.seq, reason: "floor" };
   }
 

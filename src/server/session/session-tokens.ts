@@ -8,6 +8,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { Identity } from "../policies.ts";
+import { identityText } from "../identity.ts";
 
 export interface SessionTokensOptions {
   /** Shared by all nodes of a deployment. */
@@ -32,7 +33,6 @@ export class SessionTokens {
   readonly #options: SessionTokensOptions;
   /** When each mark was revoked, oldest first. */
   readonly #revoked = new Map<string, Revocation>();
-  #unmarked = 0;
   #moment = 0;
   #allRevoked: Revocation = { atMs: Number.NEGATIVE_INFINITY, moment: 0 };
 
@@ -93,30 +93,14 @@ export class SessionTokens {
     this.#revoked.set(mark, revocation);
   }
 
-  /** A short text that is equal for equal identities and tells nothing of them. */
+  /** A short text that is equal for equal identities and tells nothing of them. @throws TidemarkError `BAD_IDENTITY` */
   markOf(identity: Identity): string {
-    try {
-      return this.#sign(`identity ${canonical(identity)}`).slice(0, 22);
-    } catch {
-      // Not JSON, so never equal to another: such sessions begin anew each time.
-      return `unmarked${this.#unmarked++}`;
-    }
+    return this.#sign(`identity ${identityText(identity)}`).slice(0, 22);
   }
 
   #sign(text: string): string {
     return createHmac("sha256", this.#options.secret).update(text).digest("base64url").slice(0, 27);
   }
-}
-
-/** JSON with sorted fields: equal identities give equal texts however they were put together. */
-function canonical(value: unknown): string {
-  return (
-    JSON.stringify(value, (_name, inner: unknown) =>
-      typeof inner === "object" && inner !== null && !Array.isArray(inner)
-        ? Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)))
-        : inner,
-    ) ?? "undefined"
-  );
 }
 
 function isSame(left: string, right: string): boolean {

@@ -10,7 +10,10 @@ import { SharedMessage, type Frame } from "./frame.ts";
 interface Told {
   rows: number;
   total: number | undefined;
+  /** Of the message with counts. */
   version: number;
+  /** Of the one without: hidden rows that come and go are no news in it. */
+  restrictedVersion: number;
   message: SharedMessage | undefined;
   /** Without counts, for who sees only part of the rows. */
   restricted: SharedMessage | undefined;
@@ -29,7 +32,7 @@ export class ChannelStates {
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
-    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, message: undefined, restricted: undefined });
+    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, restrictedVersion: this.#versions, message: undefined, restricted: undefined });
   }
 
   /** Notes the channels' sizes and returns the names of those whose size is news. */
@@ -38,23 +41,24 @@ export class ChannelStates {
     for (const { channel, rows, total } of this.#replica.tables) {
       const told = this.#told.get(channel.name);
       if (told !== undefined && told.rows === rows.size && told.total === total) continue;
-      this.renew(channel.name);
       changed.push(channel.name);
+      if (told === undefined) this.renew(channel.name);
+      else this.#told.set(channel.name, { ...told, rows: rows.size, total, version: ++this.#versions, message: undefined });
     }
     return changed;
   }
 
   /** 0 for a channel that is not there. */
-  version(channel: string): number {
-    return this.#toldOf(channel)?.version ?? 0;
+  version(channel: string, isRestricted: boolean): number {
+    const told = this.#toldOf(channel);
+    return (isRestricted ? told?.restrictedVersion : told?.version) ?? 0;
   }
 
   frame(channel: string, isRestricted: boolean, dialect: Dialect): Frame | undefined {
     const told = this.#toldOf(channel);
     const status = this.message(channel);
     if (told === undefined || status === undefined) return undefined;
-    const { rows: _rows, total: _total, ...restricted } = status;
-    if (isRestricted) told.restricted ??= new SharedMessage(restricted);
+    if (isRestricted) told.restricted ??= new SharedMessage(withoutCounts(status));
     else told.message ??= new SharedMessage(status);
     return (isRestricted ? told.restricted : told.message)?.frame(dialect);
   }
@@ -80,12 +84,21 @@ export class ChannelStates {
     };
   }
 
-  get messages(): readonly ChannelStatus[] {
-    return Array.from(this.#replica.tables, ({ channel }) => this.message(channel.name)).filter((message) => message !== undefined);
+  /** Of all channels that `isVisible` names; without counts where `hasCounts` says no. */
+  messages(isVisible: (channel: string) => boolean, hasCounts: (channel: string) => boolean): readonly ChannelStatus[] {
+    return Array.from(this.#replica.tables, ({ channel: { name } }) => {
+      const message = isVisible(name) ? this.message(name) : undefined;
+      return message === undefined || hasCounts(name) ? message : withoutCounts(message);
+    }).filter((message) => message !== undefined);
   }
 
   #toldOf(channel: string): Told | undefined {
     if (!this.#told.has(channel)) this.renew(channel);
     return this.#told.get(channel);
   }
+}
+
+/** Whether the channel is partial stays: who sees part of a part has to know. */
+function withoutCounts({ rows: _rows, total: _total, ...status }: ChannelStatus): ChannelStatus {
+  return status;
 }

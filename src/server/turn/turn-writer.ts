@@ -298,7 +298,7 @@ export class TurnWriter {
 
   #sendStatus(turn: Turn, subscription: Subscription): void {
     const { states } = this.#options;
-    const version = states.version(subscription.view.channel);
+    const version = states.version(subscription.view.channel, subscription.isRestricted);
     if (subscription.statusVersion === version) return;
     subscription.statusVersion = version;
     const frame = states.frame(subscription.view.channel, subscription.isRestricted, turn.session.dialect);

@@ -56,6 +56,8 @@ export class Turns {
   #timer: Cancel | undefined;
   #step: Cancel | undefined;
   #isStopped = false;
+  /** The time for a cut has come while sessions were served: it begins with the next step. */
+  #isDue = false;
   #intervalMs: number;
 
   constructor(options: TurnsOptions) {
@@ -86,6 +88,7 @@ export class Turns {
     const begin = (): void => {
       this.#timer = undefined;
       if (this.#state === "resting") this.#beginCut();
+      else this.#isDue = true;
     };
     this.#timer = waitMs > 0 ? clock.after(waitMs, begin) : clock.soon(begin);
   }
@@ -121,6 +124,7 @@ export class Turns {
 
   #beginCut(): void {
     this.#state = "applying";
+    this.#isDue = false;
     this.#targetSeq = this.#options.follower.head;
     this.#oldestCommitMs = undefined;
     this.#apply();
@@ -182,7 +186,7 @@ export class Turns {
       if (session === undefined) break;
       this.#serveOne(session, nowMs);
       nowMs = clock.monotonic();
-      if (nowMs - this.#cutMs > limits.flushIntervalMaxMs && this.#hasNews) {
+      if ((this.#isDue || nowMs - this.#cutMs > limits.flushIntervalMaxMs) && this.#hasNews) {
         return this.#finish(true);
       }
       if (nowMs - startMs >= limits.sliceMs) {
@@ -218,7 +222,8 @@ export class Turns {
       onFlush({ servingMs, dispatchMs: clock.now() - this.#oldestCommitMs, sessions: this.#served, isOverrun });
       this.#oldestCommitMs = undefined;
     }
-    if (this.#hasNews) this.newsArrived();
+    if (this.#isDue && this.#hasNews) this.#beginCut();
+    else if (this.#hasNews) this.newsArrived();
     else if (this.backlog > 0) this.#startServing();
   }
 

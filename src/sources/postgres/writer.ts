@@ -24,6 +24,7 @@ export interface PostgresWriterOptions {
 
 /** Runs of one mutation that Postgres asks to be tried again: deadlocks and serialization failures. */
 const ATTEMPTS_MAX = 4;
+const XID_MAX = 2n ** 64n - 1n;
 const TRY_AGAIN = ["40001", "40P01"];
 
 interface Recorded {
@@ -68,7 +69,7 @@ export class PostgresWriter implements Writer {
   }
 
   isWrite(text: string): boolean {
-    return /^\d{1,20}$/.test(text);
+    return /^\d{1,20}$/.test(text) && BigInt(text) <= XID_MAX;
   }
 
   async mark(transaction: unknown): Promise<string> {
@@ -124,7 +125,7 @@ export class PostgresWriter implements Writer {
     const lastWrite = found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
     const writesSince = position === undefined ? undefined : await this.#writesSince(transaction, table, parts, position);
     await restore();
-    if (!isCurrent({ lastWrite, writesSince, exists: found !== undefined })) throw new Stale(row);
+    if (!isCurrent({ lastWrite, writesSince, row })) throw new Stale(row);
   }
 
   async #writesSince(transaction: SqlTransaction, table: Table, key: readonly string[], since: string): Promise<readonly string[] | undefined> {

@@ -1,0 +1,83 @@
+/**
+ * What became of writes to the program's own channels, by their ids, so that asking again does not write
+ * again. Each identity has room of its own: who writes much forgets its own oldest, never another's.
+ *
+ * Retains at most `mutationsRememberedMax` outcomes; of one identity `mutationsRememberedPerIdentityMax`, whose
+ * values have `mutationsRememberedLengthMax` characters together.
+ */
+import type { WriteOutcome } from "../../sources/writer.ts";
+import type { ServerLimits } from "../limits.ts";
+
+export type RememberedLimits = Pick<ServerLimits, "mutationsRememberedMax" | "mutationsRememberedPerIdentityMax" | "mutationsRememberedLengthMax">;
+
+export interface RememberedWrite {
+  readonly fingerprint: string;
+  readonly caller: string;
+  readonly outcome: Promise<WriteOutcome>;
+}
+
+/** Of one identity: the lengths of its outcomes by id, oldest first. */
+interface Share {
+  readonly lengths: Map<string, number>;
+  length: number;
+}
+
+export class RememberedWrites {
+  readonly #limits: RememberedLimits;
+  readonly #writes = new Map<string, RememberedWrite>();
+  readonly #shares = new Map<string, Share>();
+
+  constructor(limits: RememberedLimits) {
+    this.#limits = limits;
+  }
+
+  get(id: string): RememberedWrite | undefined {
+    return this.#writes.get(id);
+  }
+
+  add(id: string, write: RememberedWrite): void {
+    const { caller, outcome } = write;
+    const share = this.#shares.get(caller) ?? { lengths: new Map<string, number>(), length: 0 };
+    this.#shares.set(caller, share);
+    this.#writes.set(id, write);
+    share.lengths.set(id, 0);
+    if (share.lengths.size > this.#limits.mutationsRememberedPerIdentityMax) this.#forgetOldest(share);
+    if (this.#writes.size > this.#limits.mutationsRememberedMax) this.#forgetOldest(this.#largest());
+    outcome.then((result) => this.#measure(id, share, result), () => {});
+  }
+
+  delete(id: string): void {
+    const caller = this.#writes.get(id)?.caller;
+    const share = caller === undefined ? undefined : this.#shares.get(caller);
+    if (caller === undefined || share === undefined) return;
+    share.length -= share.lengths.get(id) ?? 0;
+    share.lengths.delete(id);
+    this.#writes.delete(id);
+    if (share.lengths.size === 0) this.#shares.delete(caller);
+  }
+
+  #measure(id: string, share: Share, result: WriteOutcome): void {
+    if (!share.lengths.has(id)) return;
+    const length = lengthOf(result);
+    share.lengths.set(id, length);
+    share.length += length;
+    while (share.length > this.#limits.mutationsRememberedLengthMax && share.lengths.size > 1) this.#forgetOldest(share);
+  }
+
+  #forgetOldest({ lengths }: Share): void {
+    const oldest = lengths.keys().next().value;
+    if (oldest !== undefined) this.delete(oldest);
+  }
+
+  #largest(): Share {
+    let largest: Share = { lengths: new Map(), length: 0 };
+    for (const share of this.#shares.values()) if (share.lengths.size > largest.lengths.size) largest = share;
+    return largest;
+  }
+}
+
+/** Characters of what is kept of an outcome besides its id. */
+function lengthOf(result: WriteOutcome): number {
+  if (result.kind === "written") return JSON.stringify(result.value ?? null).length;
+  return result.kind === "rejected" ? JSON.stringify([result.error.message, result.error.data ?? null]).length : JSON.stringify(result.row ?? null).length;
+}
