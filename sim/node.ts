@@ -12,7 +12,7 @@ import type { FaultCounts } from "./faults.ts";
 import { ActorClock, type Scheduler } from "./scheduler.ts";
 import { NodeLog, type SharedLog } from "./shared-log.ts";
 import { WAREHOUSE, WarehouseReader, type Warehouse } from "./warehouse.ts";
-import { OWN_DECLARATIONS, type Rights } from "./workload.ts";
+import { OWN_DECLARATIONS, type Identified, type Rights } from "./workload.ts";
 import { DEFINITIONS } from "./writers.ts";
 
 const SILENT = pino({ level: "silent" });
@@ -57,6 +57,7 @@ export class SimNode {
       logger: SILENT,
       observer: NOBODY,
       secret: "one for all nodes",
+      identityKey: (identity) => (identity as Identified).user,
       access,
       findCheckpoint: (epoch) => {
         const checkpoint = log.checkpointOf(epoch);

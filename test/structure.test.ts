@@ -30,7 +30,7 @@ const MAY_TOUCH_TIME = ["std/clock.ts", "std/random.ts"];
 /** Wings and single files, lowest first: each may import those of its own line and of the lines before it. */
 const WINGS: readonly (readonly (readonly string[])[])[] = [
   [
-    ["server/limits.ts", "server/policies.ts", "server/identity.ts", "server/log-follower.ts", "server/interest-tracker.ts", "server/channel.ts"],
+    ["server/limits.ts", "server/policies.ts", "server/identity.ts", "server/work-queue.ts", "server/log-follower.ts", "server/interest-tracker.ts", "server/channel.ts"],
     ["server/turn/"],
     ["server/mutations/"],
     ["server/session/"],

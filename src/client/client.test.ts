@@ -86,6 +86,31 @@ describe("a session", () => {
     expect(latest().heard("IDENTIFY")).toMatchObject({ subscriptions: [{ channel: "c", cursor: { epoch: "e1" } }] });
   });
 
+  it("is not live on a server that stands before what was shown, until it has passed that (P11)", async () => {
+    const { clock, socket, view } = await opened();
+    const told = (seq: number, asOf: number): Frame => ({ ...watermark(seq), as_of: { db: asOf } });
+    const status = { op: "DISPATCH", type: "CHANNEL_STATUS", channel: "c", status: "live", since_unix_ms: 1, source: "db", partial: false };
+    socket.hear(status, told(8, 50_000));
+    expect([view.getSnapshot().status, view.getSnapshot().asOf]).toEqual(["live", 50_000]);
+    socket.onclose?.({ code: 1006, reason: "" });
+    clock.advance(1_000);
+    latest().onopen?.(undefined as never);
+    latest().hear(HELLO);
+    await settled();
+    latest().hear({ ...READY, type: "RESUMED", epoch: "e2" }, subscribed({ epoch: "e2" }), status, snapshot(3, "a"), told(3, 20_000));
+    expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual(["catching_up", "this server is behind what was shown"]);
+    latest().hear(told(4, 49_000));
+    expect(view.getSnapshot().status).toBe("catching_up");
+    latest().hear(told(5, 50_500));
+    expect(view.getSnapshot().status).toBe("live");
+  });
+
+  it("shows nothing of a view that the server does not keep any more, and why (P9)", async () => {
+    const { socket, view } = await opened();
+    socket.hear({ op: "ERROR", code: "QUERY_TOO_COSTLY", message: "it costs too much", retryable: false, view: "c" });
+    expect([view.getSnapshot().status, view.getSnapshot().reason, view.getSnapshot().keys]).toEqual(["refused", "it costs too much", []]);
+  });
+
   it("is refused where only an ERROR says so, and does not ask again", async () => {
     const { client, clock, socket } = await opened();
     socket.hear({ op: "ERROR", code: "UNAUTHENTICATED", message: "no", retryable: false });

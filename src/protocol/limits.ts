@@ -2,6 +2,8 @@
 export const PROTOCOL_LIMITS = {
   /** Bytes of one client frame or request body. Larger ones close the connection with code 1009. */
   clientFrameBytesMax: 64 * 1024,
+  /** Entries of one list: subscriptions of a frame, views of an UNSUBSCRIBE, names in a channel_credit. */
+  listMax: 256,
   /** Terms in one `where`, groups included. */
   whereNodesMax: 256,
   /** Levels of nesting in one `where`. */

@@ -1,5 +1,6 @@
 /** The edge for client frames: untrusted text in, a checked message out, or `BAD_MESSAGE`. */
 import { TidemarkError } from "../std/errors.ts";
+import { PROTOCOL_LIMITS } from "./limits.ts";
 import type { Cursor, SubscriptionRequest } from "./messages/subscribe.ts";
 import type { Mutate } from "./messages/mutate.ts";
 import { parseQuery, type Query } from "./query.ts";
@@ -132,7 +133,9 @@ function credit(value: unknown): number | null {
 }
 
 function credits(value: unknown): Record<string, number | null> {
-  const entries = Object.entries(record(value, "channel_credit")).map(([name, turns]) => [word(name, "a channel"), credit(turns)] as const);
+  const names = Object.entries(record(value, "channel_credit"));
+  if (names.length > PROTOCOL_LIMITS.listMax) throw bad(`"channel_credit" names at most ${PROTOCOL_LIMITS.listMax}`);
+  const entries = names.map(([name, turns]) => [word(name, "a channel"), credit(turns)] as const);
   return Object.fromEntries(entries);
 }
 
@@ -142,8 +145,8 @@ function word(value: unknown, what: string): string {
 }
 
 function list(value: unknown, what: string): readonly unknown[] {
-  if (Array.isArray(value)) return value;
-  throw bad(`"${what}" is a list`);
+  if (Array.isArray(value) && value.length <= PROTOCOL_LIMITS.listMax) return value;
+  throw bad(`"${what}" is a list of at most ${PROTOCOL_LIMITS.listMax}`);
 }
 
 function record(value: unknown, what: string): Record<string, unknown> {

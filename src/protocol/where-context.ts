@@ -1,8 +1,22 @@
-/** What a query's columns are checked against: their types, and the engine for regexes if there is one. */
+/** What a query's columns are checked against: their types, the engine for regexes if there is one, and what may be spent. */
 import { TidemarkError } from "../std/errors.ts";
 import type { ColumnType } from "./column.ts";
 
-export type RegexEngine = (pattern: string) => (text: string) => boolean;
+export interface RegexMatcher {
+  readonly matches: (text: string) => boolean;
+  /** Steps per character of text, at worst. */
+  readonly steps: number;
+}
+
+export type RegexEngine = (pattern: string) => RegexMatcher;
+
+/** Counts the steps of a where's text terms: those that cost by the length of what they look at. */
+export interface CostMeter {
+  /** A term is compiled that costs so many steps per character. @throws TidemarkError `QUERY_TOO_COSTLY` */
+  declare(stepsPerCharacter: number): void;
+  /** So many steps are about to be taken. @throws TidemarkError `QUERY_TOO_COSTLY` before they are */
+  spend(steps: number): void;
+}
 
 export interface WhereContext {
   /** The column's type, or undefined when the channel has no such column. */
@@ -10,6 +24,8 @@ export interface WhereContext {
   /** Names for the message about an unknown column. */
   readonly columnNames: readonly string[];
   readonly regex?: RegexEngine;
+  /** Without one nothing is counted. */
+  readonly meter?: CostMeter | undefined;
 }
 
 /** @throws TidemarkError `BAD_QUERY` for a column that there is not */

@@ -8,7 +8,7 @@ import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "./col
 import { likeMatcher } from "./like.ts";
 import type { Condition, Where } from "./query.ts";
 import type { JsonValue, Row } from "./row.ts";
-import { columnType, type WhereContext } from "./where-context.ts";
+import { columnType, type CostMeter, type RegexMatcher, type WhereContext } from "./where-context.ts";
 
 /** True, false, or null for unknown. */
 type Truth = boolean | null;
@@ -16,6 +16,9 @@ type Term = (row: Row) => Truth;
 
 export type Predicate = (row: Row) => boolean;
 export type { RegexEngine, WhereContext } from "./where-context.ts";
+
+/** A step is one state of a regex at one character; a character of a like pattern costs a sixteenth of it. */
+const LIKE_CHARACTERS_PER_STEP = 16;
 
 /** @throws TidemarkError `BAD_QUERY` for unknown columns and operands that don't fit, `BAD_REGEX` */
 export function compileWhere(where: Where, context: WhereContext): Predicate {
@@ -70,8 +73,8 @@ function compileCondition(condition: Condition, context: WhereContext): Term {
   if (type === "json") {
     throw bad(`column "${column}" holds JSON and can only be tested with is_null`);
   }
-  if ("like" in condition) return textTerm(column, likeMatcher(condition.like));
-  if ("regex" in condition) return textTerm(column, regexMatcher(condition.regex, context));
+  if ("like" in condition) return textTerm(column, { matches: likeMatcher(condition.like), steps: condition.like.length / LIKE_CHARACTERS_PER_STEP }, context.meter);
+  if ("regex" in condition) return textTerm(column, regexMatcher(condition.regex, context), context.meter);
   if ("in" in condition) return inTerm(column, type, condition.in);
   if ("between" in condition) {
     const [low, high] = condition.between;
@@ -123,15 +126,18 @@ function operandOf(column: string, type: ColumnType, operand: JsonValue): Exclud
   return value;
 }
 
-function textTerm(column: string, matches: (text: string) => boolean): Term {
+function textTerm(column: string, { matches, steps }: RegexMatcher, meter: CostMeter | undefined): Term {
+  meter?.declare(steps);
   return (row) => {
     const value = row[column] ?? null;
     if (value === null) return null;
-    return matches(typeof value === "string" ? value : JSON.stringify(value));
+    const text = typeof value === "string" ? value : JSON.stringify(value);
+    meter?.spend(steps * text.length);
+    return matches(text);
   };
 }
 
-function regexMatcher(pattern: string, context: WhereContext): (text: string) => boolean {
+function regexMatcher(pattern: string, context: WhereContext): RegexMatcher {
   if (context.regex === undefined) throw bad("regex is evaluated by the server only");
   return context.regex(pattern);
 }

@@ -4,8 +4,10 @@ import { messageOf, TidemarkError } from "../std/errors.ts";
 import { declareChannel, type ChannelBounds, type ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
+import { jsonDepth } from "../protocol/json-depth.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
+import type { ServerLimits } from "./limits.ts";
 import type { Policy } from "./policies.ts";
 
 type Name<R> = Extract<keyof R, string>;
@@ -92,8 +94,10 @@ export interface TransactionHandle<C extends Channels> {
   remove(channel: keyof C & string, keys: string | readonly string[]): void;
 }
 
+export type RowLimits = Pick<ServerLimits, "rowLengthMax" | "rowDepthMax">;
+
 /** Checks a row against its channel. @throws TidemarkError `BAD_ROW` */
-export function checkRow(declaration: ChannelDeclaration, schema: StandardSchemaV1 | undefined, input: unknown): KeyedRow {
+export function checkRow(declaration: ChannelDeclaration, schema: StandardSchemaV1 | undefined, limits: RowLimits, input: unknown): KeyedRow {
   let row = input;
   if (schema !== undefined) {
     const result = schema["~standard"].validate(input);
@@ -103,6 +107,8 @@ export function checkRow(declaration: ChannelDeclaration, schema: StandardSchema
   }
   if (typeof row !== "object" || row === null || Array.isArray(row)) throw badRow(declaration, "it is not an object");
   const json = jsonOf(declaration, row);
+  if (json.length > limits.rowLengthMax) throw badRow(declaration, `its JSON has ${json.length} characters, more than the ${limits.rowLengthMax} of rowLengthMax`);
+  if (jsonDepth(json, limits.rowDepthMax) > limits.rowDepthMax) throw badRow(declaration, `it nests more than the ${limits.rowDepthMax} levels of rowDepthMax`);
   const copy = JSON.parse(json) as Row;
   const key = keyOf(copy, declaration.key);
   if (key === undefined) throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);

@@ -35,11 +35,12 @@ import { Seating } from "./session/seating.ts";
 import { Sender } from "./turn/sender.ts";
 import { SessionTokens } from "./session/session-tokens.ts";
 import type { ConnectionRequest, Dialect } from "./turn/dialect.ts";
-import type { Session, Transport } from "./turn/session.ts";
+import { Session, type Transport } from "./turn/session.ts";
 import { SourceHost } from "./source-host.ts";
 import { Subscribers } from "./turn/subscribers.ts";
 import { Turns, type FlushReport } from "./turn/turns.ts";
 import { TurnWriter } from "./turn/turn-writer.ts";
+import { WorkQueue } from "./work-queue.ts";
 
 /** What a node tells of itself, for metrics. */
 export interface Observer {
@@ -66,6 +67,8 @@ export interface EngineOptions {
   readonly observer: Observer;
   /** Signs session ids and keys the ids of views; shared by the nodes of a deployment. Default: this process's own. */
   readonly secret?: string | undefined;
+  /** Who an identity is, apart from what it may do. Default: the identity. */
+  readonly identityKey?: ((identity: Identity) => unknown) | undefined;
   /** Who is told everything of the server itself. Default: everyone. */
   readonly isOperator?: ((identity: Identity) => boolean) | undefined;
   readonly limits?: Partial<ServerLimits> | undefined;
@@ -108,6 +111,7 @@ export class Engine {
   readonly #cuts: CutCache;
   readonly #catalog: Catalog | undefined;
   readonly #host: SourceHost;
+  readonly #seating: Seating;
   #tick: Cancel | undefined;
   #lastSecondMs = Number.NEGATIVE_INFINITY;
 
@@ -126,6 +130,10 @@ export class Engine {
       session.transport.close(CLOSE.badMessage, "INTERNAL");
     };
     const secret = options.secret ?? random.id(32);
+    const onFailed = (owner: object, failure: unknown): void => {
+      logger.error({ err: failure }, "subscription failed");
+      if (owner instanceof Session) owner.transport.close(CLOSE.badMessage, "INTERNAL");
+    };
     const replica = new Replica(options.viewLimits, { node: random.id(8), secret });
     const isOperator = options.isOperator ?? (() => true);
     const policies = new Policies({ replica, isOperator, onFailed: (channel, err) => logger.error({ err, channel }, "a policy failed; it shows nothing") });
@@ -137,11 +145,12 @@ export class Engine {
     const writer = new TurnWriter({ replica, cuts, states, limits, now, monotonic, onReset, onFailure });
     const turns = new Turns({ clock, follower, replica, writer, limits, subscribers, onFlush: (report) => observer.onFlush(report) });
     const sender = new Sender(limits.socketBufferBytesMax, onFailure);
-    const seating = new Seating({ clock, replica, turns, subscribers, policies, limits, logger, sender });
+    const queue = new WorkQueue({ clock, sliceMs: limits.sliceMs, onFailed });
+    const seating = new Seating({ clock, replica, turns, subscribers, policies, limits, logger, sender, queue });
     const definitions = options.mutations?.definitions ?? new Map<string, MutationDefinition>();
     const writers = writersOf(options, limits, replica, follower);
     const landings = new Landings(replica, writers);
-    const runner = new MutationRunner({ definitions, writers, replica, policies, logger });
+    const runner = new MutationRunner({ definitions, writers, replica, policies, logger, identityKey: options.identityKey ?? ((identity) => identity) });
     const desk = new MutationDesk({ clock, random, replica, landings, writers, turns, limits, logger, runner, sender, onMutation: (outcome, ms) => observer.onMutation(outcome, ms) });
     const tokens = new SessionTokens({ secret, epoch: () => replica.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
     const gateway = new Gateway({ clock, random, follower, replica, turns, seating, desk, tokens, access, limits, logger, sender, events: observer });
@@ -156,7 +165,7 @@ export class Engine {
     this.policies = policies;
     this.states = states;
     this.follower = follower;
-    this.bootstrap = new Bootstrap({ replica, states, policies, limits, monotonic, onBuild: onSnapshot });
+    this.bootstrap = new Bootstrap({ replica, states, policies, limits, queue, monotonic, onBuild: onSnapshot });
     this.writer = writer;
     this.turns = turns;
     this.subscribers = subscribers;
@@ -166,6 +175,7 @@ export class Engine {
     this.#clock = clock;
     this.#logger = logger;
     this.#cuts = cuts;
+    this.#seating = seating;
     this.#catalog = catalog;
     this.#host = new SourceHost({ clock, random, logger, log, replica, interest, refuse: (refused) => catalog?.refuse(refused), durable: options.durable });
     follower.onArrival(() => turns.newsArrived());
@@ -208,6 +218,7 @@ export class Engine {
   #onApplied(): void {
     const { replica, states, subscribers, gateway, landings } = this;
     landings.applied();
+    this.#endRefused();
     const cutOff = replica.takeGone().flatMap((view) => [...subscribers.of(view)]);
     if (cutOff.length > 0) gateway.restart(cutOff);
     for (const channel of replica.takeTold()) {
@@ -215,6 +226,13 @@ export class Engine {
       this.#logger.info({ channel, status: state?.status, reason: state?.reason }, "channel status");
       states.renew(channel);
       this.#serveWatchersOf(channel);
+    }
+  }
+
+  #endRefused(): void {
+    for (const refused of this.replica.takeRefused()) {
+      this.#logger.warn({ view: refused.view.id, channel: refused.view.channel, code: refused.error.code }, refused.error.message);
+      this.#seating.end(refused);
     }
   }
 
@@ -238,6 +256,7 @@ export class Engine {
     this.#cuts.sweep();
     this.bootstrap.sweep();
     replica.sweep(nowMs);
+    this.#endRefused();
     for (const channel of this.states.refreshSizes()) this.#serveWatchersOf(channel);
     this.#renewCatalog(nowMs);
     const isIdle = this.#clock.now() - replica.timeMs >= SECOND_MS && follower.isReady && follower.head === replica.seq;

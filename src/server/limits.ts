@@ -27,6 +27,10 @@ export interface ServerLimits {
   readonly silenceMsMax: number;
   /** From connecting to IDENTIFY. */
   readonly identifyTimeoutMs: number;
+  /** Characters of the JSON of one row that the program writes. A larger one is refused with `BAD_ROW`. */
+  readonly rowLengthMax: number;
+  /** Levels of nesting in it. */
+  readonly rowDepthMax: number;
   /** Open connections. Full: new ones are answered 503. */
   readonly connectionsMax: number;
   readonly subscriptionsPerSessionMax: number;
@@ -38,6 +42,12 @@ export interface ServerLimits {
   readonly wishesPerSessionMax: number;
   /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
   readonly earlyFramesMax: number;
+  /** Their characters together. */
+  readonly earlyLengthMax: number;
+  /** Frames per second that one connection may say; a subscription counts as one as well, a RESYNC as eight. Over it its socket is not read for a while… */
+  readonly framesPerSecondMax: number;
+  /** …once it has said as many as this at once; as many again, and it is closed. */
+  readonly framesBurstMax: number;
   /** How long after it was issued a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one. */
   readonly resumeTokenTtlMs: number;
   /** How long a subscription waits whose cursor is ahead of this node, before it gets a snapshot. */
@@ -79,12 +89,17 @@ export const SERVER_LIMITS: ServerLimits = {
   heartbeatIntervalMs: 15_000,
   silenceMsMax: 40_000,
   identifyTimeoutMs: 10_000,
+  rowLengthMax: 4 * 1024 * 1024,
+  rowDepthMax: 200,
   connectionsMax: 50_000,
   subscriptionsPerSessionMax: 200,
   requestsPerViewMax: 256,
   wishesMax: 100_000,
   wishesPerSessionMax: 512,
   earlyFramesMax: 16,
+  earlyLengthMax: 64 * 1024,
+  framesPerSecondMax: 100,
+  framesBurstMax: 400,
   resumeTokenTtlMs: 60_000,
   aheadMsMax: 5_000,
   slowConsumerMs: 1_000,

@@ -18,8 +18,8 @@ export interface AllowedView {
   readonly id: string;
   /** The rows that the identity may see; undefined for all. */
   readonly where: Where | undefined;
-  /** The caller releases it. @throws what `Replica.acquire` throws */
-  acquire(): View;
+  /** To be filled, and released, by the caller; `owner` is whom it counts for. @throws what `Replica.open` throws */
+  open(owner?: string): View;
 }
 
 export interface PoliciesOptions {
@@ -51,7 +51,7 @@ export class Policies {
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, also for who may see nothing of it: nobody learns which there are */
   viewFor(identity: Identity, query: Query): AllowedView {
     const where = this.#whereFor(identity, query.channel);
-    return { id: this.#replica.viewIdOf(query, where), where, acquire: () => this.#replica.acquire(query, where) };
+    return { id: this.#replica.viewIdOf(query, where), where, open: (owner) => this.#replica.open(query, where, owner) };
   }
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, as `viewFor` does */

@@ -20,6 +20,7 @@ import { Access, type Authenticate } from "./session/access.ts";
 import type { Identity, Policy } from "./policies.ts";
 import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
 import { Engine } from "./engine.ts";
+import { Answers } from "./http/answers.ts";
 import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts";
 import { PATHS, type Paths } from "./http/paths.ts";
 import type { ServerLimits } from "./limits.ts";
@@ -39,6 +40,11 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly authenticate?: Authenticate;
   /** Policies of channels that sources declare, by name. One that names no channel stops the start. */
   readonly policies?: Readonly<Record<string, Policy>>;
+  /**
+   * Who an identity is, apart from what it may do, as `({ id }) => id`: the id of a mutation belongs to it, also when
+   * its rights change between a write and its retry. Default: the whole identity.
+   */
+  readonly identityKey?: (identity: Identity) => unknown;
   /**
    * Who may see `/metrics`, all of `/stats`, and each row of the catalog. Default: everyone where there is no
    * `authenticate`, else nobody; `operatorPort` of `listen` serves both without asking.
@@ -115,6 +121,7 @@ export class Tidemark<C extends Channels = Channels> {
   /** The program's channels have been declared. */
   readonly #declared: Promise<unknown>;
   readonly #nodeId: string;
+  readonly #answers: Answers;
   #writes = 0;
   #started: Promise<void> | undefined;
   #isReady = false;
@@ -144,6 +151,7 @@ export class Tidemark<C extends Channels = Channels> {
       access: new Access({ authenticate: options.authenticate, allowedOrigins: options.allowedOrigins }),
       observer: this.#metrics,
       secret: options.sessionSecret,
+      identityKey: options.identityKey,
       isOperator: options.isOperator ?? (() => options.authenticate === undefined),
       limits: options.limits,
       viewLimits: options.viewLimits,
@@ -155,6 +163,7 @@ export class Tidemark<C extends Channels = Channels> {
         writeChannels: (fill, expect) => this.#transact((write) => fill(write as unknown as ChannelWrites), expect && { source: MEMORY, ...expect }),
       },
     });
+    this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
     registerReadings(this.#metrics, this.#engine);
     for (const [name, policy] of Object.entries(options.policies ?? {})) this.#engine.policies.set(name, policy);
     for (const [name, { policy }] of Object.entries(options.channels ?? {})) {
@@ -204,7 +213,7 @@ export class Tidemark<C extends Channels = Channels> {
         const declaration = this.#own(name);
         const schema = this.#options.channels?.[name]?.row;
         for (const input of Array.isArray(rows) ? (rows as readonly unknown[]) : [rows]) {
-          transaction.upsert(name, checkRow(declaration, schema, input));
+          transaction.upsert(name, checkRow(declaration, schema, this.#engine.limits, input));
         }
       },
       remove: (name, keys) => {
@@ -290,7 +299,7 @@ export class Tidemark<C extends Channels = Channels> {
   #checkPolicies(): void {
     const { replica } = this.#engine;
     for (const name of Object.keys(this.#options.policies ?? {})) {
-      if (this.#declarations.has(name)) throw new TidemarkError("BAD_OPTION", `Channel "${name}" is declared here: its policy belongs into its declaration.`);
+      if (this.#options.channels?.[name]?.policy !== undefined) throw new TidemarkError("BAD_OPTION", `Channel "${name}" has a policy in its declaration and another in policies. Keep one.`);
       if (replica.table(name) !== undefined) continue;
       const known = Array.from(replica.tables, ({ channel }) => `"${channel.name}"`).slice(0, 20).join(", ");
       throw new TidemarkError("BAD_OPTION", `policies names a channel "${name}" that no source has declared. There are ${known || "none"}.`);
@@ -329,7 +338,8 @@ export class Tidemark<C extends Channels = Channels> {
       engine: this.#engine,
       clock: this.#clock,
       // Before its channels are declared it would refuse what it serves a moment later.
-      canConnect: () => this.#isServing && this.#engine.gateway.canConnect,
+      canConnect: () => this.#isServing && this.#engine.gateway.sessionCount + this.#answers.size < this.#engine.limits.connectionsMax && this.#engine.gateway.canConnect,
+      answers: this.#answers,
       isOperator: (identity) => policies.isOperator(identity),
       metrics: this.#metrics,
       isReady: () => this.#isServing,

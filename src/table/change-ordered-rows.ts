@@ -117,11 +117,11 @@ export class ChangeOrderedRows {
   #hashSum = 0;
   /** The newest row up to which all hashes are of the rows' present values. */
   #hashedTo: RowNode | null = null;
-  readonly builtSeq: number;
+  #builtSeq: number;
 
   /** `builtSeq` is the position at which the content starts to be followed: cursors below it are not served. */
   constructor(builtSeq: number, tombstonesMax: number) {
-    this.builtSeq = builtSeq;
+    this.#builtSeq = builtSeq;
     this.#floor = builtSeq;
     this.#lastSeq = builtSeq;
     this.#tombstonesMax = tombstonesMax;
@@ -156,7 +156,21 @@ export class ChangeOrderedRows {
     for (let node = this.#order.oldest; node !== null; node = node.newer) order.push(places.get(node) as number);
     const tombstones: { key: string; seq: number }[] = [];
     for (let left = this.#departures.oldest; left !== null; left = left.newer) tombstones.push({ key: left.key, seq: left.seq });
-    return { builtSeq: this.builtSeq, floor: this.#floor, lastSeq: this.#lastSeq, rows, order, tombstones };
+    return { builtSeq: this.#builtSeq, floor: this.#floor, lastSeq: this.#lastSeq, rows, order, tombstones };
+  }
+
+  /** The position at which the content starts to be followed. */
+  get builtSeq(): number {
+    return this.#builtSeq;
+  }
+
+  /** It was filled while changes came: it is whole from here on, and cursors below are not served. */
+  builtAt(seq: number): void {
+    this.#advance(Math.max(seq, this.#lastSeq));
+    this.#builtSeq = seq;
+    this.#floor = Math.max(this.#floor, seq);
+    this.#tombstones.clear();
+    this.#departures.oldest = this.#departures.newest = null;
   }
 
   get size(): number {

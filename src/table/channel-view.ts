@@ -11,6 +11,7 @@ export class ChannelView implements View {
   readonly query: Query;
   readonly rows: ChangeOrderedRows;
   readonly entries = 0;
+  readonly bytes = 0;
 
   constructor(id: string, declaration: ChannelDeclaration, rows: ChangeOrderedRows) {
     this.id = id;

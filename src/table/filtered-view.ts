@@ -4,7 +4,7 @@ import type { Query } from "../protocol/query.ts";
 import { ChangeOrderedRows, type Changes, type RowNode } from "./change-ordered-rows.ts";
 import type { Moment, RowChange } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
-import type { View, ViewOptions } from "./view.ts";
+import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
 export interface FilteredViewOptions extends ViewOptions {
   /** The channel's rows, where a cursor older than the view may be answered from them. */
@@ -34,6 +34,10 @@ export class FilteredView implements View {
     return this.rows.size;
   }
 
+  get bytes(): number {
+    return viewBytes(this.entries, this.#membership.isProjected ? this.rows.bytes : 0);
+  }
+
   /**
    * A cursor from before the view was built, or from below its floor, is answered from its channel:
    * each key that changed there is an upsert if it is in the view, else a remove. All of it counts as
@@ -58,8 +62,9 @@ export class FilteredView implements View {
     const { key } = change;
     const member = this.#membership.memberOf(change);
     if (member === undefined) return this.rows.delete(key, seq);
-    if (this.rows.get(key)?.json === member.json) return false;
-    this.rows.set(key, member.row, member.json, seq, timeMs);
+    const json = this.#membership.jsonOf(member);
+    if (this.rows.get(key)?.json === json) return false;
+    this.rows.set(key, member.row, json, seq, timeMs);
     return true;
   }
 }

@@ -6,7 +6,7 @@
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, KeyedRow } from "../log/log.ts";
-import type { Row } from "../protocol/row.ts";
+import { OMITTED, type Row } from "../protocol/row.ts";
 import { ChangeOrderedRows, type RowNode, type RowsCheckpoint } from "./change-ordered-rows.ts";
 
 /** One key's change by one commit: an insert has no `before`, a departure no `after`. */
@@ -30,11 +30,13 @@ export class LiveTable {
   #total: number | undefined;
   #evictions = 0;
   #changes = 0;
+  #omitted = 0;
 
   constructor(channel: ChannelDeclaration, builtSeq: number, from?: { readonly rows: RowsCheckpoint; readonly total: number | undefined }) {
     this.channel = channel;
     this.rows = from === undefined ? new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax) : ChangeOrderedRows.from(from.rows, channel.bounds.tombstonesMax);
     this.#total = from?.total;
+    for (const { row } of this.rows.values()) this.#omitted += omission(row);
   }
 
   /** Rows of the whole table behind the channel, where its source says. */
@@ -45,6 +47,11 @@ export class LiveTable {
   /** True when the channel holds only part of its table. */
   get isPartial(): boolean {
     return this.#total !== undefined && this.#total > this.rows.size;
+  }
+
+  /** Rows that stand for what was too large or too deep to be carried. */
+  get omitted(): number {
+    return this.#omitted;
   }
 
   /** Rows that left by a bound since the start. */
@@ -87,12 +94,14 @@ export class LiveTable {
     const existing = this.rows.get(key);
     if (existing !== undefined && existing.json === json) return;
     const before = existing?.row;
+    this.#omitted += omission(row) - omission(before);
     changes.push({ key, before, after: this.rows.set(key, row, json, seq, timeMs), evicted: false });
   }
 
   #remove(key: string, seq: number, evicted: boolean, changes: RowChange[]): void {
     const before = this.rows.get(key)?.row;
     if (before === undefined) return;
+    this.#omitted -= omission(before);
     this.rows.delete(key, seq);
     changes.push({ key, before, after: undefined, evicted });
   }
@@ -103,4 +112,8 @@ export class LiveTable {
     for (const { key } of this.rows.values()) if (!kept.has(key)) gone.push(key);
     for (const key of gone) this.#remove(key, seq, false, changes);
   }
+}
+
+function omission(row: Row | undefined): number {
+  return row !== undefined && Object.hasOwn(row, OMITTED) ? 1 : 0;
 }

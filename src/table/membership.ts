@@ -7,24 +7,35 @@ import type { RowChange } from "./live-table.ts";
 export interface Member {
   readonly key: string;
   readonly row: Row;
-  /** As it is sent: the row's own text, or that of the columns that are asked for. */
-  readonly json: string;
+  /** The row's own text; undefined where the view sends some columns only, whose text is made when it is shown. */
+  readonly text: string | undefined;
 }
 
-export type Project = (node: { readonly row: Row; readonly json: string }) => string;
+/** The text of the columns that are asked for. */
+export type Project = (row: Row) => string;
 
 export class Membership {
   readonly #matches: Predicate;
-  readonly #project: Project;
+  readonly #project: Project | undefined;
 
-  constructor(matches: Predicate, project: Project) {
+  constructor(matches: Predicate, project: Project | undefined) {
     this.#matches = matches;
     this.#project = project;
+  }
+
+  /** Its rows' texts are its own, not those of the channel. */
+  get isProjected(): boolean {
+    return this.#project !== undefined;
   }
 
   /** The row after the change, if it is in. */
   memberOf({ key, after }: RowChange): Member | undefined {
     if (after === undefined || !this.#matches(after.row)) return undefined;
-    return { key, row: after.row, json: this.#project(after) };
+    return { key, row: after.row, text: this.#project === undefined ? after.json : undefined };
+  }
+
+  /** As it is sent. */
+  jsonOf({ row, text }: Member): string {
+    return text ?? this.#project?.(row) ?? JSON.stringify(row);
   }
 }

@@ -1,21 +1,18 @@
 /** `columns` as an encoding: the same membership, fewer fields. */
 import { TidemarkError } from "../std/errors.ts";
 import type { Query } from "../protocol/query.ts";
-import type { JsonValue } from "../protocol/row.ts";
+import { OMITTED, type JsonValue } from "../protocol/row.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Project } from "./membership.ts";
 
-/** @throws TidemarkError `BAD_QUERY` for a column that the channel does not have */
-export function compileProjection(channel: ChannelDeclaration, query: Query): Project {
+/** Undefined for a query that sends whole rows. @throws TidemarkError `BAD_QUERY` for a column that the channel does not have */
+export function compileProjection(channel: ChannelDeclaration, query: Query): Project | undefined {
   const names = projectedColumns(channel, query);
-  if (names === undefined) return (node) => node.json;
-  return ({ row }) => {
-    const projected: Record<string, JsonValue> = {};
-    for (const name of names) {
-      if (Object.hasOwn(row, name)) projected[name] = row[name] as JsonValue;
-    }
-    return JSON.stringify(projected);
-  };
+  if (names === undefined) return undefined;
+  // That a row was left out is said whatever columns are asked for.
+  const shown = [...names, OMITTED];
+  // Defined, not assigned: a column may be named `__proto__`.
+  return (row) => JSON.stringify(Object.fromEntries(shown.filter((name) => Object.hasOwn(row, name)).map((name) => [name, row[name] as JsonValue])));
 }
 
 /** The columns sent, key and `order_by` included, or undefined for all. */

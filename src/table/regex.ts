@@ -3,13 +3,14 @@
  * (RE2), so that no filter can stop the event loop. Backreferences and lookaround are not in it.
  */
 import { RE2JS } from "re2js";
+import type { RegexMatcher } from "../protocol/where-context.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 
 /** States of one compiled pattern. Counted repeats multiply; over it the pattern is refused. */
 const PROGRAM_SIZE_MAX = 2_000;
 
 /** @throws TidemarkError `BAD_REGEX` */
-export function linearRegex(pattern: string): (text: string) => boolean {
+export function linearRegex(pattern: string): RegexMatcher {
   let compiled: RE2JS;
   try {
     compiled = RE2JS.compile(pattern);
@@ -19,5 +20,5 @@ export function linearRegex(pattern: string): (text: string) => boolean {
   if (compiled.programSize() > PROGRAM_SIZE_MAX) {
     throw new TidemarkError("BAD_REGEX", "Bad regex: its repeats make it too large. Use fewer or smaller counted repeats.");
   }
-  return (text) => compiled.matcher(text).find();
+  return { matches: (text) => compiled.matcher(text).find(), steps: compiled.programSize() };
 }

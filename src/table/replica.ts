@@ -4,22 +4,27 @@
  * states and the sources' positions are a function of the commits, so every replica of a log is equal;
  * its views, and the tables that it declares for itself, are its own.
  */
-import { assert } from "../std/assert.ts";
+import { assert, InvariantError } from "../std/assert.ts";
+import { messageOf } from "../std/errors.ts";
 import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
-import type { Commit, KeyedRow } from "../log/log.ts";
+import type { ChannelChange, Commit, KeyedRow } from "../log/log.ts";
 import type { Query, Where } from "../protocol/query.ts";
 import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
 import { unknownChannel } from "./unknown-channel.ts";
 import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
 import { LiveTable, type Moment } from "./live-table.ts";
-import { ViewSet, type ViewPool } from "./view-set.ts";
+import { ViewPool, type RefusedView } from "./view-pool.ts";
+import { ViewSet } from "./view-set.ts";
 import type { View } from "./view.ts";
 
 interface Channel {
   readonly table: LiveTable;
-  readonly views: ViewSet;
+  views: ViewSet;
+  /** As its source says. */
   state: ChannelState;
+  /** A commit could not be applied: what comes after it is passed over until the channel is loaded anew. */
+  broken: ChannelState | undefined;
   /** Of a table that is this node's own and not in the log: it counts its changes by itself. */
   readonly own: { seq: number; timeMs: number } | undefined;
 }
@@ -51,7 +56,7 @@ export class Replica {
   constructor(limits: Partial<ViewLimits> = {}, { node = "", secret = "" }: ReplicaIdentity = {}) {
     this.#node = node;
     this.#secret = secret;
-    this.#pool = { limits: { ...VIEW_LIMITS, ...limits }, dirty: new Set(), views: 0, entries: 0, dropIdle: () => this.sweep(Number.POSITIVE_INFINITY, 0) };
+    this.#pool = new ViewPool({ ...VIEW_LIMITS, ...limits });
   }
 
   /** A replica that answers as one that has read everything up to the checkpoint. */
@@ -100,11 +105,17 @@ export class Replica {
   }
 
   stateOf(name: string): ChannelState | undefined {
-    return this.#channels.get(name)?.state;
+    const channel = this.#channels.get(name);
+    return channel?.broken ?? channel?.state;
   }
 
   get viewCount(): number {
     return this.#pool.views;
+  }
+
+  /** Of all views, besides the channels' own rows, roughly; as of the last second. */
+  get viewBytes(): number {
+    return this.#pool.bytes;
   }
 
   get viewEntries(): number {
@@ -162,9 +173,9 @@ export class Replica {
     for (const change of commit.changes) {
       const channel = this.#channels.get(change.channel);
       if (channel === undefined || channel.own !== undefined) continue;
-      channel.views.apply(channel.table.apply(change, commit), commit);
+      this.#applyTo(channel, change, commit);
     }
-    for (const { table, views, own } of this.#channels.values()) if (own === undefined) views.apply(table.evict(commit), commit);
+    for (const channel of this.#channels.values()) if (channel.own === undefined) this.#applyTo(channel, undefined, commit);
     if (commit.status !== undefined) this.#applyStatus(commit);
     if (commit.source === undefined) return;
     if (commit.position !== undefined) this.#positions.set(commit.source, commit.position);
@@ -202,6 +213,13 @@ export class Replica {
     return gone;
   }
 
+  /** The views that are not kept any more since this was last called, because they cost or hold too much. */
+  takeRefused(): readonly RefusedView[] {
+    const { refused } = this.#pool;
+    this.#pool.refused = [];
+    return refused;
+  }
+
   /** The channels whose states are news since this was last called. */
   takeTold(): readonly string[] {
     const told = [...this.#told];
@@ -219,10 +237,26 @@ export class Replica {
     return this.#require(channel).views.differenceOf(former, id);
   }
 
-  /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.acquire` throws */
+  /** A view, whole. @throws what `open` and `fill` throw */
   acquire(query: Query, policy: Where | undefined): View {
-    const { views, own } = this.#require(query.channel);
-    return views.acquire(query, policy, own === undefined ? { seq: this.#seq, timeMs: this.#timeMs } : { ...own });
+    const view = this.open(query, policy);
+    this.fill(view, () => false);
+    return view;
+  }
+
+  /**
+   * A view, to be filled until it is whole; `owner` is whom it counts for. Released by the caller, also when it
+   * could not be filled. @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
+   */
+  open(query: Query, policy: Where | undefined, owner?: string): View {
+    const channel = this.#require(query.channel);
+    return channel.views.open(query, policy, this.#momentOf(channel), owner);
+  }
+
+  /** Goes on until `isOver` or the view is whole, which is returned. @throws what `ViewSet.fill` throws */
+  fill(view: View, isOver: () => boolean): boolean {
+    const channel = this.#require(view.channel);
+    return channel.views.fill(view, this.#momentOf(channel), isOver);
   }
 
   /** A view whose channel is gone is let go with it. */
@@ -230,8 +264,9 @@ export class Replica {
     this.#channels.get(view.channel)?.views.release(view, nowMs);
   }
 
-  sweep(nowMs: number, lingerMs?: number): void {
-    for (const { views } of this.#channels.values()) views.sweep(nowMs, lingerMs);
+  sweep(nowMs: number): void {
+    for (const { views } of this.#channels.values()) views.sweep(nowMs);
+    this.#pool.refuseLargest();
   }
 
   /** As it is already: nothing. Otherwise than before: another table, empty, and who watched the old one begins anew. */
@@ -243,9 +278,27 @@ export class Replica {
     this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
   }
 
+  /** What goes wrong with one channel's rows or views is no other channel's trouble; only a broken invariant stops all. */
+  #applyTo(channel: Channel, change: ChannelChange | undefined, commit: Commit): void {
+    const { table } = channel;
+    if (channel.broken !== undefined && change?.reload !== true) return;
+    try {
+      channel.views.apply(change === undefined ? table.evict(commit) : table.apply(change, commit), commit);
+      if (channel.broken === undefined) return;
+      channel.broken = undefined;
+    } catch (error) {
+      if (error instanceof InvariantError) throw error;
+      channel.broken = { ...channel.state, status: "stale", reason: `a change could not be applied: ${messageOf(error)}`, sinceMs: commit.timeMs };
+    }
+    // Its views may have followed half a commit, or missed some.
+    this.#gone.push(...channel.views.end());
+    channel.views = new ViewSet(table, this.#pool, { secret: this.#secret, node: undefined });
+    this.#told.add(table.channel.name);
+  }
+
   #add(table: LiveTable, state: ChannelState, own?: Channel["own"]): void {
     const { name } = table.channel;
-    this.#channels.set(name, { table, views: new ViewSet(table, this.#pool, { secret: this.#secret, node: own && this.#node }), state, own });
+    this.#channels.set(name, { table, views: new ViewSet(table, this.#pool, { secret: this.#secret, node: own && this.#node }), state, broken: undefined, own });
     this.#told.add(name);
   }
 
@@ -265,6 +318,10 @@ export class Replica {
       channel.state = state;
       this.#told.add(name);
     }
+  }
+
+  #momentOf({ own }: Channel): Moment {
+    return own === undefined ? { seq: this.#seq, timeMs: this.#timeMs } : { ...own };
   }
 
   #require(name: string): Channel {

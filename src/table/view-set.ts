@@ -1,39 +1,39 @@
 /**
- * The views of one channel: shared by equal question and policy, built when first wanted, fed
- * by every change, kept for a while after the last subscriber left.
+ * The views of one channel: shared by equal question and policy, built when first wanted, a slice at a time, fed
+ * by every change, kept for a while after the last subscriber left. One that costs or holds too much is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { compileOrder } from "../protocol/order.ts";
 import type { Query, Where } from "../protocol/query.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
-import type { ViewLimits } from "./limits.ts";
+import { EvaluationBudget, tooCostly } from "./evaluation-budget.ts";
 import type { LiveTable, Moment, RowChange } from "./live-table.ts";
 import { ChannelView } from "./channel-view.ts";
 import { FilteredView } from "./filtered-view.ts";
 import { Membership } from "./membership.ts";
 import { compileProjection } from "./projection.ts";
 import { routeOf, ViewRouter, type Route } from "./router.ts";
+import { unknownChannel } from "./unknown-channel.ts";
 import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
+import type { ViewPool } from "./view-pool.ts";
 import { WindowView } from "./window-view.ts";
 import type { View } from "./view.ts";
-
-/** What all channels share: counts against the limits, and what changed since the last cut. */
-export interface ViewPool {
-  readonly limits: ViewLimits;
-  readonly dirty: Set<View>;
-  views: number;
-  entries: number;
-  /** Lets go of every view that nobody uses, without waiting for its linger time. */
-  dropIdle(): void;
-}
 
 interface Held {
   readonly view: View;
   readonly route: Route | undefined;
+  readonly budget: EvaluationBudget;
+  /** Whose request it was built for; undefined where nobody is told apart. */
+  readonly owner: string | undefined;
+  /** Keys of rows that have not been looked at yet; undefined when it is whole. */
+  fill: { readonly keys: readonly string[]; next: number } | undefined;
   users: number;
   idleSinceMs: number;
 }
+
+/** Refused queries that are remembered. Full: the oldest is forgotten, and would be tried again. */
+const REFUSED_MAX = 1_000;
 
 export class ViewSet {
   readonly #table: LiveTable;
@@ -43,6 +43,10 @@ export class ViewSet {
   readonly #router: ViewRouter;
   readonly #bare: ChannelView;
   readonly #held = new Map<string, Held>();
+  /** Those with terms that cost by the length of what they look at. */
+  readonly #metered = new Set<Held>();
+  /** Queries that proved too costly, or too large, by view id. */
+  readonly #refused = new Map<string, { readonly error: TidemarkError; sinceMs: number | undefined }>();
 
   constructor(table: LiveTable, pool: ViewPool, naming: ViewNaming) {
     this.#naming = naming;
@@ -51,6 +55,7 @@ export class ViewSet {
     this.#context = whereContextOf(table.channel);
     this.#router = new ViewRouter(this.#context);
     this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming), table.channel, table.rows);
+    pool.sets.add(this);
   }
 
   /** Views besides the bare channel. */
@@ -58,23 +63,54 @@ export class ViewSet {
     return this.#held.size;
   }
 
+  /** What is held for each owner; `undefined` for who is not told apart. */
+  *holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined }> {
+    yield* this.#held.values();
+  }
+
   /**
-   * The view for a query under a policy, built at `moment` if there is none yet.
-   * Each call must be matched by a `release`.
-   * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
+   * The view for a query under a policy. One that is not there yet begins to be built at `moment`: `fill` goes on
+   * until it is whole. Each call must be matched by a `release`.
+   * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
    */
-  acquire(query: Query, policy: Where | undefined, moment: Moment): View {
+  open(query: Query, policy: Where | undefined, moment: Moment, owner: string | undefined): View {
     const id = this.idOf(query, policy);
     if (id === this.#bare.id) return this.#bare;
+    const refused = this.#refused.get(id);
+    if (refused !== undefined) throw refused.error;
     let held = this.#held.get(id);
     if (held === undefined) {
-      held = this.#build(id, query, policy, moment);
+      held = this.#build(id, query, policy, moment, owner);
       this.#held.set(id, held);
-      this.#pool.views++;
-      this.#pool.entries += held.view.entries;
+      if (held.budget.isMetered) this.#metered.add(held);
+      this.#pool.count(owner, 1);
     }
     held.users++;
     return held.view;
+  }
+
+  /**
+   * Looks at further rows until `isOver` or the view is whole, which is returned. Changes that come meanwhile
+   * reach it too. What is thrown has ended it.
+   * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`, `UNKNOWN_CHANNEL` for one that is gone
+   */
+  fill(view: View, moment: Moment, isOver: () => boolean): boolean {
+    if (view === this.#bare) return true;
+    const held = this.#held.get(view.id);
+    if (held?.view !== view) throw this.#refused.get(view.id)?.error ?? unknownChannel(view.channel);
+    const { fill } = held;
+    if (fill === undefined) return true;
+    try {
+      if (!this.#fillRows(held, fill, moment, isOver)) return false;
+    } catch (error) {
+      if (error instanceof TidemarkError) this.#refuse(held, error);
+      else this.#letGo(held);
+      throw error;
+    }
+    held.fill = undefined;
+    view.rows.builtAt(moment.seq);
+    this.#pool.noteFilled(view, held.owner);
+    return true;
   }
 
   idOf(query: Query, policy: Where | undefined): string {
@@ -92,68 +128,119 @@ export class ViewSet {
     if (held?.view === view && --held.users === 0) held.idleSinceMs = nowMs;
   }
 
-  /** Lets go of views that nobody has used for the linger time. */
+  /** Lets go of views that nobody has used for the linger time, and tries again what was refused for long enough. */
   sweep(nowMs: number, lingerMs = this.#pool.limits.lingerMs): void {
-    for (const [id, { view, route, users, idleSinceMs }] of this.#held) {
-      if (users > 0 || nowMs - idleSinceMs < lingerMs) continue;
-      this.#held.delete(id);
-      this.#router.remove(view, route);
-      this.#pool.dirty.delete(view);
-      this.#pool.views--;
-      this.#pool.entries -= view.entries;
+    for (const held of this.#held.values()) if (held.users === 0 && nowMs - held.idleSinceMs >= lingerMs) this.#letGo(held);
+    for (const [id, refused] of this.#refused) {
+      refused.sinceMs ??= nowMs;
+      if (nowMs - refused.sinceMs >= this.#pool.limits.refusedMs) this.#refused.delete(id);
     }
   }
 
   /** The channel is gone: lets go of all views at once, used or not, and returns them. */
   end(): readonly View[] {
     const views = [this.#bare, ...Array.from(this.#held.values(), ({ view }) => view)];
-    for (const view of views) {
-      this.#pool.dirty.delete(view);
-      this.#pool.entries -= view.entries;
-    }
-    this.#pool.views -= this.#held.size;
-    this.#held.clear();
+    for (const held of this.#held.values()) this.#letGo(held);
+    this.#pool.dirty.delete(this.#bare);
+    this.#pool.sets.delete(this);
     return views;
+  }
+
+  /** A view is not kept any more although it is used. Whoever watches it is told by `error`. */
+  refuse(view: View, error: TidemarkError): void {
+    const held = this.#held.get(view.id);
+    if (held?.view === view) this.#refuse(held, error);
   }
 
   /** Hands the channel's changes on to the views that they can matter to. */
   apply(changes: readonly RowChange[], moment: Moment): void {
     if (changes.length === 0) return;
-    this.#pool.dirty.add(this.#bare);
+    const { dirty, limits } = this.#pool;
+    dirty.add(this.#bare);
+    for (const { budget } of this.#metered) budget.allow(changes.length);
+    const failed = new Map<View, TidemarkError>();
     for (const change of changes) {
       this.#router.route(change, (view) => {
+        if (failed.size > 0 && failed.has(view)) return;
         const entriesBefore = view.entries;
-        if (view.apply(change, moment)) this.#pool.dirty.add(view);
+        try {
+          if (view.apply(change, moment)) dirty.add(view);
+        } catch (error) {
+          if (!(error instanceof TidemarkError)) throw error;
+          failed.set(view, error);
+        }
         this.#pool.entries += view.entries - entriesBefore;
       });
     }
+    for (const [view, error] of failed) this.refuse(view, error);
+    if (this.#metered.size > 1) this.#refuseCostliest(limits.stepsPerCommitMax);
   }
 
-  #build(id: string, query: Query, policy: Where | undefined, moment: Moment): Held {
-    const { limits } = this.#pool;
-    if (this.#pool.views >= limits.viewsMax) this.#pool.dropIdle();
-    if (this.#pool.views >= limits.viewsMax) {
-      throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${limits.viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
+  /** All together must not take more than their time either: those that took most go first. */
+  #refuseCostliest(stepsMax: number): void {
+    let steps = 0;
+    for (const { budget } of this.#metered) steps += budget.steps;
+    if (steps <= stepsMax) return;
+    for (const held of [...this.#metered].sort((left, right) => right.budget.steps - left.budget.steps)) {
+      if (steps <= stepsMax) return;
+      steps -= held.budget.steps;
+      this.#refuse(held, tooCostly(`it took ${Math.ceil(held.budget.steps)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`));
     }
-    // By the policy where it has an equality: what is hidden is then not even looked up.
-    const route = this.#router.usable(routeOf(policy, this.#context) ?? routeOf(query.where, this.#context));
-    if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) this.#pool.dropIdle();
-    if (route === undefined && this.#router.unroutedCount >= limits.unroutedViewsMax) {
-      throw new TidemarkError(
-        "TOO_MANY_VIEWS",
-        `Channel "${query.channel}" maintains ${limits.unroutedViewsMax} views without an equality term, its limit. Add a column = value term, share queries, or raise unroutedViewsMax.`,
-      );
-    }
-    const view = this.#create(id, query, policy, moment);
-    this.#fill(view, route, moment);
+  }
+
+  #refuse(held: Held, error: TidemarkError): void {
+    const { view } = held;
+    this.#letGo(held);
+    this.#refused.set(view.id, { error, sinceMs: undefined });
+    const oldest = this.#refused.keys().next().value;
+    if (this.#refused.size > REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest);
+    // Nobody was told of it before it was whole.
+    if (held.fill === undefined) this.#pool.refused.push({ view, error });
+  }
+
+  #letGo(held: Held): void {
+    const { view, route, owner } = held;
+    this.#held.delete(view.id);
+    this.#metered.delete(held);
+    this.#router.remove(view, route);
+    this.#pool.dirty.delete(view);
+    this.#pool.count(owner, -1);
+    this.#pool.entries -= view.entries;
+  }
+
+  #build(id: string, query: Query, policy: Where | undefined, moment: Moment, owner: string | undefined): Held {
+    const { rows, channel } = this.#table;
+    // With a policy by its terms alone: what is hidden is not even looked up, whatever the client asks.
+    const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
+    this.#pool.checkRoom(owner);
+    if (route === undefined) this.#checkUnrouted(channel.name, owner);
+    const budget = new EvaluationBudget(this.#pool.limits);
+    const view = this.#create(id, query, policy, moment, budget);
+    const keys = route === undefined ? Array.from(rows.values(), ({ key }) => key) : [...this.#router.keysFor(route, rows.values())];
+    budget.allow(keys.length);
     this.#router.add(view, route);
-    return { view, route, users: 0, idleSinceMs: 0 };
+    return { view, route, budget, owner, fill: { keys, next: 0 }, users: 0, idleSinceMs: 0 };
   }
 
-  #create(id: string, query: Query, policy: Where | undefined, moment: Moment): View {
+  #checkUnrouted(channel: string, owner: string | undefined): void {
+    const { unroutedViewsMax, identityShareMax } = this.#pool.limits;
+    if (this.#router.unroutedCount >= unroutedViewsMax) this.#pool.dropIdle();
+    const help = "Add a column = value term, share queries, or raise unroutedViewsMax.";
+    if (this.#router.unroutedCount >= unroutedViewsMax) {
+      throw new TidemarkError("TOO_MANY_VIEWS", `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality term, its limit. ${help}`);
+    }
+    if (owner === undefined) return;
+    let own = 0;
+    for (const held of this.#held.values()) if (held.route === undefined && held.owner === owner) own++;
+    if (own >= unroutedViewsMax * identityShareMax) {
+      throw new TidemarkError("TOO_MANY_VIEWS", `Channel "${channel}" maintains ${own} views without an equality term for this identity, its share. ${help}`);
+    }
+  }
+
+  #create(id: string, query: Query, policy: Where | undefined, moment: Moment, meter: EvaluationBudget): View {
     const all: Predicate = () => true;
     const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
-    const isWanted = query.where === undefined ? all : compileWhere(query.where, this.#context);
+    const isWanted = query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
     // What the client asks is not asked of a row that it may not see, also where that is unknown: its time would tell.
     const matches: Predicate = policy === undefined ? isWanted : (row) => mayBeSeen(row) && isWanted(row);
     const order = compileOrder(query.order_by ?? [], this.#context);
@@ -165,18 +252,23 @@ export class ViewSet {
     return new FilteredView({ ...options, base: policy === undefined ? this.#table.rows : undefined });
   }
 
-  #fill(view: View, route: Route | undefined, moment: Moment): void {
+  #fillRows({ view, owner }: Held, fill: NonNullable<Held["fill"]>, moment: Moment, isOver: () => boolean): boolean {
     const { rows } = this.#table;
-    // Views that nobody uses make room for one that somebody does.
-    if (this.#pool.entries + rows.size > this.#pool.limits.entriesMax) this.#pool.dropIdle();
-    const room = this.#pool.limits.entriesMax - this.#pool.entries;
-    const add = (key: string): void => {
-      view.apply({ key, before: undefined, after: rows.get(key), evicted: false }, moment);
-      if (view.entries > room) {
-        throw new TidemarkError("VIEW_TOO_LARGE", `All views together may hold ${this.#pool.limits.entriesMax} rows and this one does not fit. Narrow its where, or raise entriesMax.`);
-      }
-    };
-    if (route !== undefined) for (const key of this.#router.keysFor(route, rows.values())) add(key);
-    else for (const { key } of rows.values()) add(key);
+    const { keys } = fill;
+    while (fill.next < keys.length) {
+      const key = keys[fill.next++] ?? "";
+      const after = rows.get(key);
+      const entriesBefore = view.entries;
+      // One that left meanwhile has left the view as well.
+      if (after !== undefined) view.apply({ key, before: undefined, after, evicted: false }, moment);
+      this.#pool.entries += view.entries - entriesBefore;
+      if (this.#pool.entries > this.#pool.limits.entriesMax) this.#pool.dropIdle();
+      this.#pool.checkEntries();
+      if (fill.next % this.#pool.limits.fillStepRows !== 0) continue;
+      this.#pool.checkBytes(view, owner);
+      if (isOver()) return false;
+    }
+    this.#pool.checkBytes(view, owner);
+    return true;
   }
 }

@@ -12,7 +12,7 @@ import { assert } from "../std/assert.ts";
 import { ChangeOrderedRows, type Changes } from "./change-ordered-rows.ts";
 import type { Moment, RowChange } from "./live-table.ts";
 import type { Member, Membership } from "./membership.ts";
-import type { View, ViewOptions } from "./view.ts";
+import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
 // sorted-btree is CommonJS: Node's default import is its exports, the class a property of them.
 const BTree = sortedBTree.default;
@@ -51,6 +51,10 @@ export class WindowView implements View {
 
   get entries(): number {
     return this.#candidates.size;
+  }
+
+  get bytes(): number {
+    return viewBytes(this.entries, this.#membership.isProjected ? this.rows.bytes : 0);
   }
 
   changesSince(cursor: number): Changes | undefined {
@@ -108,7 +112,9 @@ export class WindowView implements View {
     return this.#last === undefined ? this.#index.minKey() : this.#index.nextHigherKey(this.#last);
   }
 
-  #show({ key, row, json }: Member, { seq, timeMs }: Moment): boolean {
+  #show(member: Member, { seq, timeMs }: Moment): boolean {
+    const { key, row } = member;
+    const json = this.#membership.jsonOf(member);
     if (this.rows.get(key)?.json === json) return false;
     this.rows.set(key, row, json, seq, timeMs);
     return true;

@@ -39,6 +39,8 @@ export class EngineView {
   #channel: ChannelStatus | undefined;
   #stagedChannel: ChannelStatus | undefined;
   #asOf: number | undefined;
+  /** What was shown was as fresh as this: another history that stands before it is not live until it has passed it. */
+  #catchUpTo: number | undefined;
   #seq = -1;
   #isForgotten = false;
   #reachability: Reachability = { isOpen: false, reason: "not connected yet" };
@@ -139,9 +141,12 @@ export class EngineView {
     this.#applyChannelStatus();
     const result = this.rows.commit();
     if (result.fault !== undefined) return result;
+    const moment = this.#freshness(asOf, serverTimeMs);
+    const isOther = this.#origin !== undefined && this.#origin.epoch !== this.#nextOrigin?.epoch;
+    if (isOther && this.#channel?.source !== undefined) this.#catchUpTo = Math.max(this.#catchUpTo ?? 0, this.#asOf ?? 0);
+    if (moment === undefined || moment >= (this.#catchUpTo ?? 0)) this.#catchUpTo = undefined;
     this.#origin = this.#nextOrigin;
     this.#seq = seq;
-    const moment = this.#freshness(asOf, serverTimeMs);
     // Older than what was told is never kept back: another node may be further behind.
     const hasMoved = moment !== undefined && (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
     if (result.changed > 0 || hasMoved || this.#isBehind) {
@@ -213,6 +218,7 @@ export class EngineView {
     if (this.#channel !== undefined && this.#channel.status !== "live") {
       return { status: this.#channel.status, reason: this.#channel.reason };
     }
+    if (this.#catchUpTo !== undefined) return { status: "catching_up", reason: "this server is behind what was shown" };
     return { status: this.#isBehind ? "catching_up" : "live", reason: undefined };
   }
 }

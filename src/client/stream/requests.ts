@@ -13,7 +13,7 @@ export function batchesOf(views: readonly EngineView[]): readonly (readonly Engi
   let bytes = Number.POSITIVE_INFINITY;
   for (const view of views) {
     const size = JSON.stringify(view.request).length;
-    if (bytes + size > REQUEST_BYTES_MAX) {
+    if (bytes + size > REQUEST_BYTES_MAX || batches.at(-1)?.length === PROTOCOL_LIMITS.listMax) {
       batches.push([]);
       bytes = 0;
     }

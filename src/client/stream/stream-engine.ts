@@ -249,7 +249,9 @@ export class StreamEngine {
     if ((message.from_seq ?? 0) > Math.max(0, view.rows.seq)) this.#resync(view, "gap");
   }
 
-  #onError({ id, index, code, message }: ErrorMessage): void {
+  #onError({ id, index, view: viewId, code, message }: ErrorMessage): void {
+    for (const view of this.#seated.get(viewId ?? "") ?? []) view.failed({ code, message });
+    this.#seated.delete(viewId ?? "");
     if (index !== undefined) this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
     this.#publish();
   }

@@ -15,5 +15,7 @@ export interface ChannelStatus {
   /** Rows of the whole table, where the channel holds only part of it. */
   readonly total?: number;
   /** True when the channel holds only part of its table. */
+  /** Rows that stand for what was too large or too deep to be carried; each says so in its `$omitted`. Absent where there are none. */
+  readonly omitted?: number;
   readonly partial: boolean;
 }

@@ -9,4 +9,6 @@ export interface ErrorMessage {
   /** Of the SUBSCRIBE that failed, with the position in its `subscriptions`. */
   readonly id?: number;
   readonly index?: number;
+  /** A subscription to this view has ended. */
+  readonly view?: string;
 }

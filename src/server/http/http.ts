@@ -9,6 +9,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Engine } from "../engine.ts";
+import type { Answers } from "./answers.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Identity } from "../policies.ts";
 import type { Access } from "../session/access.ts";
@@ -30,6 +31,7 @@ export interface HttpOptions {
   readonly engine: Engine;
   readonly clock: Clock;
   readonly canConnect: () => boolean;
+  readonly answers: Answers;
   readonly metrics: Metrics;
   readonly isReady: () => boolean;
   readonly isOperator: (identity: Identity) => boolean;
@@ -83,7 +85,7 @@ export function createOperatorHttp(options: HttpOptions): Hono<Env> {
   return app;
 }
 
-function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect, onInternalError }: HttpOptions): void {
+function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect, answers, onInternalError }: HttpOptions): void {
   const { gateway } = engine;
   const routes = new StreamRoutes({ engine, clock });
 
@@ -101,6 +103,7 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
     };
     const open: OpenBody = (type, isLazy = false) => {
       if (!canConnect()) throw new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
+      answers.release(response);
       response.once("close", gone);
       socket.once("close", gone);
       const head = (): void => {

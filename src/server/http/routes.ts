@@ -30,7 +30,7 @@ export class Routes {
   async snapshot(request: ConnectionRequest): Promise<Reply> {
     const { engine, access } = this.#options;
     const identity = await access.identify(request, undefined);
-    const answer = engine.bootstrap.answer({
+    const answer = await engine.bootstrap.answer({
       channels: parseChannels(parameter(request, "channels"), CHANNELS_PER_REQUEST_MAX),
       identity,
       sinceSeq: parseSeq(parameter(request, "since_seq")),

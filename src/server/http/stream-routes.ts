@@ -7,9 +7,11 @@ import { TidemarkError } from "../../std/errors.ts";
 import type { Identify } from "../../protocol/messages/identify.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
 import type { SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
+import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import { parseUp } from "../../protocol/parse-up.ts";
 import type { Engine } from "../engine.ts";
 import { JSON_DIALECT } from "../session/json-dialect.ts";
+import { parseChannels } from "../session/bootstrap.ts";
 import { parseEventId, type Position } from "../session/position.ts";
 import type { ConnectionRequest, Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { Session } from "../turn/session.ts";
@@ -26,7 +28,7 @@ export type OpenBody = (contentType: string, isLazy?: boolean) => BodySink;
 
 /** A poll waits at most this long for something to happen. */
 const WAIT_MS_MAX = 60_000;
-const SUBSCRIPTIONS_SHAPE = "subscriptions is a JSON list of channel names and queries.";
+const SUBSCRIPTIONS_SHAPE = `subscriptions is a JSON list of at most ${PROTOCOL_LIMITS.listMax} channel names and queries.`;
 
 export class StreamRoutes {
   readonly #options: StreamRoutesOptions;
@@ -105,7 +107,7 @@ function identifyOf(request: ConnectionRequest): Identify | undefined {
   const subscriptions = parameter(request, "subscriptions");
   if (subscriptions !== undefined) return { op: "IDENTIFY", subscriptions: subscriptionsOf(subscriptions) };
   if (channels === undefined) return undefined;
-  return { op: "IDENTIFY", subscriptions: channels.split(",").map((name) => name.trim()).filter((name) => name !== "") };
+  return { op: "IDENTIFY", subscriptions: parseChannels(channels, PROTOCOL_LIMITS.listMax) };
 }
 
 function subscriptionsOf(text: string): readonly SubscriptionRequest[] {
@@ -115,7 +117,7 @@ function subscriptionsOf(text: string): readonly SubscriptionRequest[] {
   } catch (cause) {
     throw new TidemarkError("BAD_MESSAGE", SUBSCRIPTIONS_SHAPE, { cause });
   }
-  if (!Array.isArray(list)) throw new TidemarkError("BAD_MESSAGE", SUBSCRIPTIONS_SHAPE);
+  if (!Array.isArray(list) || list.length > PROTOCOL_LIMITS.listMax) throw new TidemarkError("BAD_MESSAGE", SUBSCRIPTIONS_SHAPE);
   return list as readonly SubscriptionRequest[];
 }
 

@@ -54,6 +54,11 @@ class WebSocketTransport implements Transport {
     if (this.#webSocket.readyState === this.#webSocket.OPEN) this.#webSocket.ping();
   }
 
+  pause(ms: number): void {
+    this.#webSocket.pause();
+    this.#clock.after(ms, () => this.#webSocket.resume());
+  }
+
   onceFlushed(callback: () => void): void {
     if (this.#socket.writable) this.#socket.write(NOTHING, () => callback());
   }

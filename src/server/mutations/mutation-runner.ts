@@ -36,6 +36,8 @@ export interface MutationRunnerOptions {
   readonly writers: ReadonlyMap<string, Writer>;
   readonly replica: Replica;
   readonly policies: Policies;
+  /** Who an identity is, apart from what it may do. */
+  readonly identityKey: (identity: Identity) => unknown;
   readonly logger: Logger;
 }
 
@@ -113,7 +115,7 @@ export class MutationRunner {
       throw new MutationError("BAD_INPUT", `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`);
     }
     // Whoever knows another's id gets nothing by it. Without a secret, so that it is the same after a restart.
-    const caller = identityText(request.caller);
+    const caller = identityText(this.#options.identityKey(request.caller));
     const fingerprint = createHash("sha256").update(JSON.stringify([request.name, request.input ?? null, caller])).digest("hex").slice(0, 32);
     const expected = row === undefined || request.expected === undefined ? undefined : { channel: row.channel, key: row.key, ...request.expected };
     return { request, definition, input: result.value, fingerprint, caller, expected };

@@ -6,7 +6,7 @@ import type { Subscription } from "../turn/session.ts";
 
 export function registerReadings(metrics: Metrics, engine: Engine): void {
   const { follower, replica, gateway, subscribers, turns, limits, writer: { stats } } = engine;
-  const perChannel = (read: (table: { rows: { size: number; bytes: number } }) => number) =>
+  const perChannel = (read: (table: { omitted: number; rows: { size: number; bytes: number } }) => number) =>
     function* (): Iterable<readonly [string, number]> {
       for (const table of replica.tables) yield [table.channel.name, read(table)] as const;
     };
@@ -38,6 +38,7 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
     },
     channelGauges: {
       tidemark_channel_rows: { help: "Rows held.", read: perChannel((table) => table.rows.size) },
+      tidemark_channel_rows_omitted: { help: "Rows too large or too deep to be carried.", read: perChannel((table) => table.omitted) },
       tidemark_channel_bytes: { help: "Encoded size of the rows held.", read: perChannel((table) => table.rows.bytes) },
     },
     totals: {

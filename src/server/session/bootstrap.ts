@@ -10,12 +10,15 @@ import type { View } from "../../table/view.ts";
 import type { ChannelStates } from "../turn/channel-states.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Identity, Policies } from "../policies.ts";
+import type { WorkQueue } from "../work-queue.ts";
 
 export interface BootstrapOptions {
   readonly replica: Replica;
   readonly states: ChannelStates;
   readonly policies: Policies;
   readonly limits: ServerLimits;
+  /** Where views are filled. */
+  readonly queue: WorkQueue;
   readonly monotonic: () => number;
   readonly onBuild: (buildMs: number) => void;
 }
@@ -55,14 +58,18 @@ export class Bootstrap {
     this.#options = options;
   }
 
-  /** @throws TidemarkError `UNKNOWN_CHANNEL`, `FORBIDDEN`, and what acquiring a view throws */
-  answer(request: BootstrapRequest): BootstrapAnswer {
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what opening and filling a view throws */
+  async answer(request: BootstrapRequest): Promise<BootstrapAnswer> {
     const { replica, monotonic, policies } = this.#options;
     const views: View[] = [];
     try {
       for (const channel of request.channels) {
-        views.push(policies.viewFor(request.identity, { channel }).acquire());
+        const view = policies.viewFor(request.identity, { channel }).open();
+        views.push(view);
+        await this.#filled(view);
       }
+      // Meanwhile another history may have begun, or a channel been declared anew.
+      if (views.some((view) => !replica.fill(view, isOver))) throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
       // What the node counts by itself stands at no position of the log.
       const isInLog = !views.some(({ channel }) => replica.isOwn(channel));
       const cached = isInLog ? this.#positionOf(request.ifNoneMatch, views, true) : undefined;
@@ -75,6 +82,24 @@ export class Bootstrap {
     } finally {
       for (const view of views) replica.release(view, monotonic());
     }
+  }
+
+  /** In turns with everyone else's views. */
+  #filled(view: View): Promise<void> {
+    const { replica, queue } = this.#options;
+    if (replica.fill(view, isOver)) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const run = (isOver: () => boolean): boolean => {
+        try {
+          if (!replica.fill(view, isOver)) return false;
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+        return true;
+      };
+      queue.add({}, { run });
+    });
   }
 
   sweep(): void {
@@ -147,6 +172,11 @@ export class Bootstrap {
     const remove = JSON.stringify(changes.removes.map(({ key }) => key));
     return `${head},"patch":{"upsert":[${changes.upserts.map(({ json }) => json).join(",")}],"remove":${remove}}}`;
   }
+}
+
+/** Asks without working. */
+function isOver(): boolean {
+  return true;
 }
 
 function fingerprint(views: readonly View[]): string {

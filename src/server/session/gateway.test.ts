@@ -15,7 +15,7 @@ describe("the gateway", () => {
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     const client = connect();
     const hello = await client.next({ op: "HELLO" });
-    expect(hello).toMatchObject({ protocol: 5, heartbeat_interval_ms: 15_000, session_id: expect.stringMatching(/^sess_/) });
+    expect(hello).toMatchObject({ protocol: 6, heartbeat_interval_ms: 15_000, session_id: expect.stringMatching(/^sess_/) });
     client.send({ op: "IDENTIFY", subscriptions: ["trades"] });
     await client.next({ type: "WATERMARK" });
     expect(client.frames.slice(1).map(({ type }) => type)).toEqual(["READY", "SUBSCRIBED", "CHANNEL_STATUS", "SNAPSHOT", "WATERMARK"]);

@@ -17,11 +17,13 @@ import type { Resume } from "../../protocol/messages/resume.ts";
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { Access } from "./access.ts";
+import { invalidSession } from "./invalid-session.ts";
 import { commandsOf } from "./commands.ts";
+import { costOf, FrameBudgets } from "./frame-budget.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { LogFollower } from "../log-follower.ts";
 import type { MutationDesk } from "../mutations/mutation-desk.ts";
-import type { Position } from "./position.ts";
+import { positionIn, type Position } from "./position.ts";
 import type { Seating } from "./seating.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { SessionTokens } from "./session-tokens.ts";
@@ -53,14 +55,6 @@ export interface GatewayOptions {
   readonly events: GatewayEvents;
 }
 
-const INVALID_SESSION: Readonly<Record<InvalidSessionReason, string>> = {
-  token: "This is not a session id of this server.",
-  epoch: "The session belongs to another history, or to channels that have been declared anew.",
-  expired: "The session id is too old.",
-  identity: "The credentials are not those of the session.",
-  revoked: "The rights of this identity have changed.",
-};
-
 /** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. */
 const CHANNEL_CREDIT_MAX = 200;
 const DRAIN_STEP_MS = 50;
@@ -69,11 +63,13 @@ const TICK_MS = 250;
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #sessions = new Map<string, Session>();
+  readonly #budgets: FrameBudgets;
   #isDraining = false;
-  #lastTickMs: number | undefined;
+  #lastTickMs = Number.POSITIVE_INFINITY;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
+    this.#budgets = new FrameBudgets(options.limits, options.clock);
   }
 
   get sessionCount(): number {
@@ -118,7 +114,14 @@ export class Gateway {
   /** A text of the client. */
   receive(session: Session, text: string): void {
     this.isThere(session);
-    this.#hear(session, text);
+    if (session.state.kind !== "closed" && this.#maySay(session, 1)) this.#hear(session, text);
+  }
+
+  /** Who says too much is not heard for a while; who can't stop is closed. */
+  #maySay(session: Session, cost: number): boolean {
+    const refusal = this.#budgets.spend(session, cost);
+    if (refusal !== undefined) this.#reject(session, refusal, CLOSE.badMessage);
+    return refusal === undefined;
   }
 
   /** The client shows that it is there. */
@@ -131,7 +134,10 @@ export class Gateway {
     const before = session.state.kind;
     if (before === "closed") return;
     if (session.state.kind === "identifying") {
-      if (session.state.early.length < this.#options.limits.earlyFramesMax) session.note({ kind: "spoke early", said });
+      const { earlyFramesMax, earlyLengthMax } = this.#options.limits;
+      const { early } = session.state;
+      const length = early.reduce((sum, { length: each }) => sum + each, said.length);
+      if (early.length < earlyFramesMax && length <= earlyLengthMax) session.note({ kind: "spoke early", said });
       else this.#reject(session, new TidemarkError("BAD_MESSAGE", "Too many frames before READY."), CLOSE.badMessage);
       return;
     }
@@ -140,6 +146,8 @@ export class Gateway {
       for (const [index, command] of commands.entries()) {
         // By then it may be identifying, or closed.
         if (index > 0 && session.state.kind !== before) return this.#hear(session, commands.slice(index));
+        const cost = costOf(command);
+        if (cost > 0 && !this.#maySay(session, cost)) return;
         this.#handle(session, command);
       }
     } catch (error) {
@@ -173,21 +181,20 @@ export class Gateway {
   tick(): void {
     const { clock, limits, turns } = this.#options;
     const nowMs = clock.monotonic();
-    // While the process stood still nobody could be heard.
-    const stalledMs = this.#lastTickMs === undefined ? 0 : nowMs - this.#lastTickMs - 2 * TICK_MS;
+    // While the process stood still nobody could be heard: what was said meanwhile is read before anyone is judged.
+    const hasStalled = nowMs - this.#lastTickMs > 2 * TICK_MS;
     this.#lastTickMs = nowMs;
     for (const session of this.#sessions.values()) {
-      if (stalledMs > 0) session.lastHeardMs = Math.min(nowMs, session.lastHeardMs + stalledMs);
       const { transport, dialect, state, lastTurnMs } = session;
       // Who can't speak shows by taking what is sent that it is there.
       if (transport.isOneWay === true && transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
       const lastPingMs = dialect.hasHeartbeats === true || transport.ping === undefined ? undefined : session.lastPingMs;
       switch (dueOf(state, { nowMs, lastHeardMs: session.lastHeardMs, lastTurnMs, lastPingMs }, limits)) {
         case "close: nothing heard":
-          transport.close(CLOSE.timeout, "nothing heard");
+          if (!hasStalled) transport.close(CLOSE.timeout, "nothing heard");
           break;
         case "close: no IDENTIFY":
-          transport.close(CLOSE.timeout, "no IDENTIFY");
+          if (!hasStalled) transport.close(CLOSE.timeout, "no IDENTIFY");
           break;
         case "ping":
           session.lastPingMs = nowMs;
@@ -329,11 +336,12 @@ export class Gateway {
     const { replica, logger, seating, tokens, turns, events } = this.#options;
     session.note({ kind: "accepted", identity, mark });
     const subscriptions = message.subscriptions ?? [];
-    logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
+    if (!session.logged.has("opened")) logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
+    session.logged.add("opened");
     const type = message.op === "RESUME" ? "RESUMED" : "READY";
     this.#send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: replica.epoch, seq: replica.seq });
     if (message.op === "RESUME") events.onResumed("success");
-    const base = at ?? baseOf(message, replica.epoch);
+    const base = at ?? positionIn(message, replica.epoch);
     subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
     // Who asks for nothing is told where we are all the same.
     if (subscriptions.length === 0) turns.serveSoon(session);
@@ -349,8 +357,7 @@ export class Gateway {
 
   /** A client whose dialect has no word for it finds out by connecting again. */
   #sayInvalid(session: Session, reason: InvalidSessionReason): void {
-    const message = `${INVALID_SESSION[reason]} Send IDENTIFY.`;
-    if (!this.#send(session, { op: "INVALID_SESSION", reason, message })) session.transport.close(CLOSE.goingAway, "connect again");
+    if (!this.#send(session, invalidSession(reason))) session.transport.close(CLOSE.goingAway, "connect again");
   }
 
   #credit(session: Session, { turns, channel_credit }: Credit): void {
@@ -375,7 +382,8 @@ export class Gateway {
 
   #reject(session: Session, error: TidemarkError, closeCode: number): void {
     const { code, message, retryable } = error;
-    this.#options.logger.warn({ session: session.id, code }, message);
+    if (!session.logged.has(code)) this.#options.logger.warn({ session: session.id, code }, message);
+    session.logged.add(code);
     this.#send(session, { op: "ERROR", code, message, retryable });
     session.transport.close(closeCode, code);
     this.#part(session);
@@ -387,10 +395,4 @@ export class Gateway {
     this.#options.desk.leave(session);
     session.note({ kind: "left" });
   }
-}
-
-/** The position of whole channels that a client names, if it does. */
-function baseOf(message: Identify | Resume, epoch: string): Position | undefined {
-  if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
-  return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
 }

@@ -1,4 +1,6 @@
 /** A position that a client names for all its views at once, as a carrier's own memory holds it: `epoch:seq:marks`. */
+import type { Identify } from "../../protocol/messages/identify.ts";
+import type { Resume } from "../../protocol/messages/resume.ts";
 import { createHash } from "node:crypto";
 import { isBare } from "../../table/view-id.ts";
 import type { View } from "../../table/view.ts";
@@ -25,4 +27,10 @@ export function parseEventId(text: string | undefined): Position | undefined {
   const [, epoch, seq, marks] = /^(\w+):(\d{1,15}):([\w.-]*)$/.exec(text ?? "") ?? [];
   if (epoch === undefined || seq === undefined) return undefined;
   return { epoch, seq: Number(seq), viewMarks: new Set(marks?.split(".")) };
+}
+
+/** The position of whole channels that a client names, if it does. */
+export function positionIn(message: Identify | Resume, epoch: string): Position | undefined {
+  if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
+  return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
 }

@@ -5,20 +5,21 @@
 import type { Logger } from "pino";
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
-import { CLOSE } from "../../protocol/close-codes.ts";
 import type { Resync } from "../../protocol/messages/resync.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 import { parseSubscription } from "../../protocol/parse-up.ts";
 import type { Replica } from "../../table/replica.ts";
+import type { RefusedView } from "../../table/view-pool.ts";
 import type { View } from "../../table/view.ts";
-import type { Policies } from "../policies.ts";
+import type { AllowedView, Policies } from "../policies.ts";
 import { isPositionOf, type Position } from "./position.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { Session, Subscription } from "../turn/session.ts";
 import type { Subscribers } from "../turn/subscribers.ts";
 import type { Turns } from "../turn/turns.ts";
+import type { Work, WorkQueue } from "../work-queue.ts";
 
 export interface SeatingOptions {
   readonly clock: Clock;
@@ -29,6 +30,8 @@ export interface SeatingOptions {
   readonly limits: ServerLimits;
   readonly logger: Logger;
   readonly sender: Sender;
+  /** Where views are filled and subscriptions seated, in turns between sessions. */
+  readonly queue: WorkQueue;
 }
 
 /** A subscription that a client asked for and that has not been seated yet. */
@@ -41,11 +44,6 @@ export interface Wish {
   readonly base: Position | undefined;
 }
 
-interface Task {
-  readonly session: Session;
-  readonly run: () => void;
-}
-
 /** A subscription's cursor and, where it can't be used, why. */
 interface Start {
   readonly cursor: number | undefined;
@@ -54,10 +52,6 @@ interface Start {
 
 export class Seating {
   readonly #options: SeatingOptions;
-  /** What waits for its turn, in the order in which it was said. */
-  readonly #tasks = new Map<Session, Task[]>();
-  #count = 0;
-  #isWorking = false;
 
   constructor(options: SeatingOptions) {
     this.#options = options;
@@ -69,23 +63,24 @@ export class Seating {
    */
   wish(wish: Wish): void {
     if (this.#isRefused(wish.session, wish.answerTo)) return;
-    this.#enqueue(wish.session, () => this.#seatOne(wish));
+    this.#add(wish.session, this.#workOf(wish));
   }
 
   /** Seats a view again that the session has: from `seq`, or from a fresh snapshot. */
   resync(session: Session, { id, view, seq }: Resync): void {
     const answerTo = { ...(id !== undefined && { id }), index: 0 };
     if (this.#isRefused(session, answerTo)) return;
-    this.#enqueue(session, () => {
+    this.#add(session, { run: () => {
       const subscription = session.subscriptions.get(view);
       if (subscription === undefined) {
         const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
         this.#options.sender.send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
-        return;
+        return true;
       }
       const cursor = seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
-      this.#seatOne({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
-    });
+      // It has the view, so there is nothing to be filled.
+      return this.#workOf({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined }).run(() => false);
+    } });
   }
 
   /** After what was asked for before it, which may not be seated yet. Nothing waits in a session that asked for nothing. */
@@ -100,109 +95,118 @@ export class Seating {
       }
     };
     if (session.unseated === 0) run();
-    else this.#enqueue(session, run);
+    else this.#add(session, { run: () => {
+      run();
+      return true;
+    } });
   }
 
   /** Ends all of a session's subscriptions. Views that only it used begin to linger. */
   leave(session: Session): void {
+    const { queue } = this.#options;
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
     session.subscriptions.clear();
     if (session.unseated === 0) return;
-    this.#count -= this.#tasks.get(session)?.length ?? 0;
-    this.#tasks.delete(session);
+    queue.drop(session);
     session.unseated = 0;
   }
 
   /** Full: said so, and nothing is kept of it. */
   #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
-    const { limits, sender } = this.#options;
-    if (this.#count < limits.wishesMax && session.unseated < limits.wishesPerSessionMax) return false;
-    const message = `${session.unseated} subscriptions of this connection wait to be seated, ${this.#count} of all. Try again when some have been answered.`;
+    const { limits, sender, queue } = this.#options;
+    if (queue.size < limits.wishesMax && session.unseated < limits.wishesPerSessionMax) return false;
+    const message = `${session.unseated} subscriptions of this connection wait to be seated, ${queue.size} of all. Try again when some have been answered.`;
     sender.send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
     return true;
   }
 
-  #enqueue(session: Session, run: () => void): void {
+  #add(session: Session, work: Work): void {
     session.unseated++;
-    this.#count++;
-    const tasks = this.#tasks.get(session);
-    if (tasks === undefined) this.#tasks.set(session, [{ session, run }]);
-    else tasks.push({ session, run });
-    if (!this.#isWorking) this.#workSoon();
+    this.#options.queue.add(session, {
+      ...work,
+      run: (isOver) => {
+        const isDone = work.run(isOver);
+        if (isDone) session.unseated--;
+        return isDone;
+      },
+    });
   }
 
-  #workSoon(): void {
-    this.#isWorking = true;
-    this.#options.clock.soon(() => this.#work());
-  }
-
-  #work(): void {
-    const { clock, limits } = this.#options;
-    const endMs = clock.monotonic() + limits.sliceMs;
-    this.#isWorking = false;
-    for (let task = this.#take(); task !== undefined; task = this.#take()) {
-      task.session.unseated--;
-      this.#run(task);
-      if (this.#count > 0 && clock.monotonic() >= endMs) return this.#workSoon();
-    }
-  }
-
-  /** One of the session that waited longest, which then goes to the end. */
-  #take(): Task | undefined {
-    const [first] = this.#tasks;
-    if (first === undefined) return undefined;
-    const [session, tasks] = first;
-    const task = tasks.shift();
-    this.#count--;
-    this.#tasks.delete(session);
-    if (tasks.length > 0) this.#tasks.set(session, tasks);
-    return task;
-  }
-
-  /** Whatever goes wrong with one is no other session's trouble. */
-  #run({ session, run }: Task): void {
-    try {
-      run();
-    } catch (error) {
-      this.#options.logger.error({ err: error, session: session.id }, "subscription failed");
-      session.transport.close(CLOSE.badMessage, "INTERNAL");
-    }
-  }
-
-  #seatOne({ session, request, answerTo, base }: Wish): void {
-    const { clock, replica, policies, limits, turns, logger, sender } = this.#options;
-    if (session.state.kind === "closed") return;
-    try {
-      if (session.state.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
-      const { query, cursor } = parseSubscription(request);
-      const allowed = policies.viewFor(session.state.identity, query);
-      const existing = session.subscriptions.get(allowed.id);
-      if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
-        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
+  /** Opens the view, fills it in as many turns as that takes, then seats the subscription. */
+  #workOf(wish: Wish): Work {
+    let opened: { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined } | undefined;
+    const drop = (): void => {
+      if (opened !== undefined) this.#options.replica.release(opened.view, this.#options.clock.monotonic());
+      opened = undefined;
+    };
+    const run = (isOver: () => boolean): boolean => {
+      try {
+        opened ??= this.#open(wish);
+        if (opened === undefined) return true;
+        if (!this.#options.replica.fill(opened.view, isOver)) return false;
+        this.#seat(wish, opened.allowed, opened.view, opened.cursor);
+      } catch (error) {
+        drop();
+        this.#refuse(wish, error);
       }
-      const requests = [...(existing?.requests ?? []), answerTo];
-      if (requests.length > limits.requestsPerViewMax) {
-        throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`);
-      }
-      const view = allowed.acquire();
-      if (existing !== undefined) this.#release(session, existing);
-      const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view) ? { ...base, view: view.id } : undefined));
-      session.subscriptions.set(view.id, {
-        view,
-        state: { kind: "opening", ...start, sinceMs: clock.monotonic(), held: undefined },
-        update: undefined,
-        requests,
-        isRestricted: allowed.where !== undefined,
-        statusVersion: 0,
-        credit: existing === undefined ? creditOf(session, view) : existing.credit,
-        digestRound: -1,
-      });
-      this.#options.subscribers.add(view, session, allowed.where);
-      turns.serveSoon(session);
-    } catch (error) {
-      const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
-      if (known.code === "INTERNAL") logger.error({ err: error, session: session.id }, "subscription failed");
-      sender.send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
+      return true;
+    };
+    return { run, drop };
+  }
+
+  #open({ session, request }: Wish): { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined } | undefined {
+    const { policies, limits } = this.#options;
+    if (session.state.kind === "closed") return undefined;
+    if (session.state.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
+    const { query, cursor } = parseSubscription(request);
+    const { identity, mark } = session.state;
+    const allowed = policies.viewFor(identity, query);
+    const existing = session.subscriptions.get(allowed.id);
+    if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
+      throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
+    }
+    if ((existing?.requests.length ?? 0) >= limits.requestsPerViewMax) {
+      throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`);
+    }
+    // Who is not told apart shares with all others.
+    return { allowed, cursor, view: allowed.open(identity === undefined ? undefined : mark) };
+  }
+
+  #seat({ session, answerTo, base }: Wish, allowed: AllowedView, view: View, cursor: Cursor | undefined): void {
+    const { clock, replica, turns } = this.#options;
+    const existing = session.subscriptions.get(view.id);
+    if (existing !== undefined) this.#release(session, existing);
+    const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view) ? { ...base, view: view.id } : undefined));
+    session.subscriptions.set(view.id, {
+      view,
+      state: { kind: "opening", ...start, sinceMs: clock.monotonic(), held: undefined },
+      update: undefined,
+      requests: [...(existing?.requests ?? []), answerTo],
+      isRestricted: allowed.where !== undefined,
+      statusVersion: 0,
+      credit: existing === undefined ? creditOf(session, view) : existing.credit,
+      digestRound: -1,
+    });
+    this.#options.subscribers.add(view, session, allowed.where);
+    turns.serveSoon(session);
+  }
+
+  #refuse({ session, answerTo }: Wish, error: unknown): void {
+    const { logger, sender } = this.#options;
+    const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
+    if (known.code === "INTERNAL" && !session.logged.has("subscription failed")) logger.error({ err: error, session: session.id }, "subscription failed");
+    if (known.code === "INTERNAL") session.logged.add("subscription failed");
+    sender.send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
+  }
+
+  /** A view is not kept any more: whoever watches it is told why, and has no subscription to it. */
+  end({ view, error: { code, message, retryable } }: RefusedView): void {
+    for (const session of this.#options.subscribers.of(view)) {
+      const subscription = session.subscriptions.get(view.id);
+      if (subscription?.view !== view) continue;
+      session.subscriptions.delete(view.id);
+      this.#release(session, subscription);
+      this.#options.sender.send(session, { op: "ERROR", code, message, retryable, view: view.id });
     }
   }
 

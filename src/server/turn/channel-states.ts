@@ -10,6 +10,7 @@ import { SharedMessage, type Frame } from "./frame.ts";
 interface Told {
   rows: number;
   total: number | undefined;
+  omitted: number;
   /** Of the message with counts. */
   version: number;
   /** Of the one without: hidden rows that come and go are no news in it. */
@@ -32,18 +33,18 @@ export class ChannelStates {
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
-    else this.#told.set(channel, { rows: table.rows.size, total: table.total, version: ++this.#versions, restrictedVersion: this.#versions, message: undefined, restricted: undefined });
+    else this.#told.set(channel, { rows: table.rows.size, total: table.total, omitted: table.omitted, version: ++this.#versions, restrictedVersion: this.#versions, message: undefined, restricted: undefined });
   }
 
   /** Notes the channels' sizes and returns the names of those whose size is news. */
   refreshSizes(): readonly string[] {
     const changed: string[] = [];
-    for (const { channel, rows, total } of this.#replica.tables) {
+    for (const { channel, rows, total, omitted } of this.#replica.tables) {
       const told = this.#told.get(channel.name);
-      if (told !== undefined && told.rows === rows.size && told.total === total) continue;
+      if (told !== undefined && told.rows === rows.size && told.total === total && told.omitted === omitted) continue;
       changed.push(channel.name);
       if (told === undefined) this.renew(channel.name);
-      else this.#told.set(channel.name, { ...told, rows: rows.size, total, version: ++this.#versions, message: undefined });
+      else this.#told.set(channel.name, { ...told, rows: rows.size, total, omitted, version: ++this.#versions, message: undefined });
     }
     return changed;
   }
@@ -68,7 +69,7 @@ export class ChannelStates {
     const table = this.#replica.table(channel);
     if (state === undefined || table === undefined) return undefined;
     const { status, reason, sinceMs, source } = state;
-    const { total } = table;
+    const { total, omitted } = table;
     const rows = table.rows.size;
     return {
       op: "DISPATCH",
@@ -80,6 +81,7 @@ export class ChannelStates {
       ...(source !== undefined && { source }),
       rows,
       ...(total !== undefined && { total }),
+      ...(omitted > 0 && { omitted }),
       partial: total !== undefined && total > rows,
     };
   }
@@ -99,6 +101,6 @@ export class ChannelStates {
 }
 
 /** Whether the channel is partial stays: who sees part of a part has to know. */
-function withoutCounts({ rows: _rows, total: _total, ...status }: ChannelStatus): ChannelStatus {
+function withoutCounts({ rows: _rows, total: _total, omitted: _omitted, ...status }: ChannelStatus): ChannelStatus {
   return status;
 }

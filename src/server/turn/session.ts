@@ -19,6 +19,8 @@ export interface Transport {
   ping?(): void;
   /** Calls back when all that was handed over has left the process; not at all when the client is gone. */
   onceFlushed(callback: () => void): void;
+  /** Hears nothing further for so long. Absent where nothing can be said. */
+  pause?(ms: number): void;
   /** Bytes handed over that have not left the process. */
   readonly bufferedBytes: number;
   close(code: number, reason: string): void;
@@ -73,6 +75,8 @@ export class Session {
   results: Frame[] = [];
   /** What it asked of its subscriptions and that waits for its turn. */
   unseated = 0;
+  /** What has been logged of it: each cause once, however often a client brings it about. */
+  readonly logged = new Set<string>();
   /** Was found without credit since it last had some. */
   isExhausted = false;
 

@@ -17,7 +17,7 @@ export async function copyTable(session: SqlQueries, table: Table, bounds: Chann
   const total = await countRows(session, table, limits);
   const upserts: KeyedRow[] = [];
   let bytes = 0;
-  await session.query(copyStatement(table, "tidemark_copy", bounds.rowsMax));
+  await session.query(copyStatement(table, "tidemark_copy", { rowsMax: bounds.rowsMax, rowBytesMax: limits.rowBytesMax }));
   for (;;) {
     await onChunk();
     const chunk = await session.query(`FETCH ${limits.copyChunkRows} FROM tidemark_copy`);
@@ -25,7 +25,7 @@ export async function copyTable(session: SqlQueries, table: Table, bounds: Chann
       const text = asText(json);
       bytes += text.length;
       if (bytes > bounds.bytesMax) break;
-      upserts.push(keyedRow(text, table));
+      upserts.push(keyedRow(text, table, limits.rowDepthMax));
     }
     if (chunk.length < limits.copyChunkRows || bytes > bounds.bytesMax) break;
   }

@@ -3,6 +3,7 @@
  * bounds the outbox when nobody reads. It stands in a sequence, outside of transactions, so every
  * writer sees its newest value whatever its own snapshot. All times are the database's.
  */
+import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import type { PgSnapshot } from "./pg-snapshot.ts";
 
@@ -112,9 +113,10 @@ export class Lease {
     );
   }
 
-  /** Mutations are remembered for a window: who asks again after it runs them again. */
-  async forgetMutations(session: SqlSession, windowMs: number): Promise<void> {
-    await session.query("DELETE FROM tidemark.mutation WHERE at < clock_timestamp() - make_interval(secs => $1)", [windowMs / 1_000]);
+  /** Mutations are remembered for a window, refusals within a bound besides: who asks again after that runs them again. */
+  async forgetMutations(session: SqlSession, { mutationWindowMs, refusalsMax }: Pick<PostgresLimits, "mutationWindowMs" | "refusalsMax">): Promise<void> {
+    await session.query("DELETE FROM tidemark.mutation WHERE at < clock_timestamp() - make_interval(secs => $1)", [mutationWindowMs / 1_000]);
+    await session.query("DELETE FROM tidemark.mutation WHERE error IS NOT NULL AND at < (SELECT at FROM tidemark.mutation WHERE error IS NOT NULL ORDER BY at DESC OFFSET $1 LIMIT 1)", [refusalsMax]);
   }
 
   /** Gives the lease back; without other readers, triggers stop writing at once. */

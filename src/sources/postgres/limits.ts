@@ -4,8 +4,22 @@ export interface PostgresLimits {
   readonly pollMs: number;
   /** The longest pause between reads under load: each read is followed by a rest of several times its own length. */
   readonly pollBusyMsMax: number;
-  /** Without an answer to a read for this long, the connection counts as lost. A copy takes what it takes. */
+  /** Without an answer for this long, the channels are stale and say so; the connection is kept. */
+  readonly answerMsMax: number;
+  /** Without an answer to a statement for this long, the connection counts as lost. */
   readonly readTimeoutMs: number;
+  /** The same while tables are copied, for each of a copy's statements. */
+  readonly copyTimeoutMs: number;
+  /** How long a read may wait for a lock on a table before that table is held back and the others go on. */
+  readonly readLockMs: number;
+  /** The longest pause before a table that was held back is tried again. */
+  readonly retryTableMsMax: number;
+  /** How long, as a lease begins, transactions that wrote before it are waited for, so that one copy has them all. */
+  readonly settleMsMax: number;
+  /** Bytes of one row's JSON. A larger one is replaced by its key and `$omitted`. */
+  readonly rowBytesMax: number;
+  /** Levels of nesting in one row's JSON. A deeper one likewise. */
+  readonly rowDepthMax: number;
   /** The longest pause between reads that found nothing, before sleeping. */
   readonly pollIdleMsMax: number;
   /** Quiet after which the reader sleeps and lets writers ring. */
@@ -24,11 +38,18 @@ export interface PostgresLimits {
   /** Tables estimated larger than this are counted by estimate. */
   readonly exactCountRowsMax: number;
   readonly reconnectBaseMs: number;
+  /** The longest pause between attempts to connect while nobody watches… */
   readonly reconnectCapMs: number;
+  /** …and while somebody does. */
+  readonly reconnectWatchedMsMax: number;
   /** Transactions of mutations that run at once; more wait. */
   readonly writeConnectionsMax: number;
   /** How long a mutation is remembered, so that it is not run again under the same id. */
   readonly mutationWindowMs: number;
+  /** Refused mutations of one caller that are remembered. Full: the oldest is forgotten. */
+  readonly refusalsPerCallerMax: number;
+  /** Of all callers. */
+  readonly refusalsMax: number;
   /** How long installing may wait for a lock on a table before it gives up with a message. */
   readonly lockTimeoutMs: number;
 }
@@ -36,7 +57,14 @@ export interface PostgresLimits {
 export const POSTGRES_LIMITS: PostgresLimits = {
   pollMs: 4,
   pollBusyMsMax: 50,
-  readTimeoutMs: 30_000,
+  answerMsMax: 2_000,
+  readTimeoutMs: 4_000,
+  copyTimeoutMs: 60_000,
+  readLockMs: 300,
+  retryTableMsMax: 5_000,
+  settleMsMax: 1_000,
+  rowBytesMax: 4 * 1024 * 1024,
+  rowDepthMax: 200,
   pollIdleMsMax: 20,
   sleepAfterMs: 1_000,
   pollAsleepMs: 500,
@@ -48,7 +76,10 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   exactCountRowsMax: 5_000_000,
   reconnectBaseMs: 250,
   reconnectCapMs: 5_000,
+  reconnectWatchedMsMax: 500,
   writeConnectionsMax: 10,
   mutationWindowMs: 24 * 3_600_000,
-  lockTimeoutMs: 5_000,
+  refusalsPerCallerMax: 1_000,
+  refusalsMax: 10_000,
+  lockTimeoutMs: 2_000,
 };

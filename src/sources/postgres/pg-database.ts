@@ -41,6 +41,7 @@ async function connect(connectionString: string): Promise<SqlSession> {
   return {
     isShared: false,
     query,
+    prepared: async (name, text, parameters) => (await client.query({ name, text, values: [...parameters] })).rows,
     transaction: async (mode, run) => {
       await query("BEGIN");
       try {

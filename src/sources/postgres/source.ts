@@ -3,16 +3,19 @@
  * reads what became visible, on one connection. A lost connection makes its channels stale at
  * once, is tried again with growing pauses, and continues where it stood.
  */
+import { assert } from "../../std/assert.ts";
 import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { declareChannel, type ChannelBounds, type ChannelDeclaration } from "../../log/channel.ts";
 import type { SourceStatus } from "../../log/log.ts";
 import type { Source, SourceContext } from "../source.ts";
-import { BELL, install, type InstallReport } from "./install.ts";
+import { install, type Installed } from "./install.ts";
 import { Lease } from "./lease.ts";
 import { POSTGRES_LIMITS, type PostgresLimits } from "./limits.ts";
 import { firstPace, nextPace } from "./pacing.ts";
+import { connectSoon, TimedSession } from "./timed-session.ts";
 import { Reader } from "./reader.ts";
+import { BELL, ensureSchema } from "./schema.ts";
 import type { SqlDatabase, SqlSession, SqlWrites } from "./sql.ts";
 import { PostgresWriter } from "./writer.ts";
 import type { Writer } from "../writer.ts";
@@ -24,6 +27,13 @@ export interface PostgresSourceOptions {
   readonly tables?: readonly string[] | undefined;
   /** Default `postgres`. */
   readonly name?: string;
+  /**
+   * Roles whose tables are served although Postgres then runs their functions (in indexes, statistics, partitions)
+   * with the connecting role's rights. Default: none but that role itself, and superusers.
+   */
+  readonly trustedOwners?: readonly string[];
+  /** Roles that may call `tidemark.position()` in their own transactions. Default: the connecting role alone. */
+  readonly positionRoles?: readonly string[];
   /** Bounds of each table's channel. Default: 100,000 rows, 256 MiB. */
   readonly bounds?: Partial<ChannelBounds>;
   readonly limits?: Partial<PostgresLimits>;
@@ -31,11 +41,17 @@ export interface PostgresSourceOptions {
   readonly onInstalled?: (report: PostgresReport) => void;
 }
 
-export interface PostgresReport extends InstallReport {
+export interface PostgresReport extends Omit<Installed, "failed"> {
+  readonly createdSchema: boolean;
   readonly database: string;
+  /** What works, and should not stay as it is. */
+  readonly warnings: readonly string[];
   readonly tables: readonly string[];
   readonly refused: readonly Refused[];
 }
+
+/** Between looks at whether Postgres answers. */
+const WATCH_MS = 250;
 
 export class PostgresSource implements Source {
   readonly name: string;
@@ -46,7 +62,11 @@ export class PostgresSource implements Source {
   #context: SourceContext | undefined;
   #reader: Reader | undefined;
   #lease: Lease | undefined;
-  #session: SqlSession | undefined;
+  #session: TimedSession | undefined;
+  #stopWatch: Cancel = () => {};
+  /** Something else than `live` was said since it last was. */
+  #isUnwell = true;
+  #isCopying = false;
   #isStopped = false;
   /** The status that was said last. */
   #said = "";
@@ -64,6 +84,7 @@ export class PostgresSource implements Source {
     this.#writes = options.database.openWrites(this.#limits.writeConnectionsMax);
     this.writer = new PostgresWriter({
       writes: this.#writes,
+      limits: this.#limits,
       table: (channel) => this.#reader?.table(channel),
       prunedTo: () => this.#lease?.prunedTo?.text,
       onFailed: (id, error) => this.#context?.logger.error({ mutation: id, err: error }, "mutation failed"),
@@ -72,41 +93,52 @@ export class PostgresSource implements Source {
 
   async start(context: SourceContext): Promise<void> {
     this.#context = context;
-    const { database } = this.#options;
-    const session = await database.connect().catch((cause: unknown) => {
+    const { database, trustedOwners = [], positionRoles = [], tables: wanted } = this.#options;
+    const session = this.#timed(await database.connect().catch((cause: unknown) => {
       throw new TidemarkError("SOURCE_DOWN", `Can't connect to ${database.label}: ${messageOf(cause)}.`, { cause });
-    });
+    }));
     try {
-      const { tables, refused } = await findTables(session, this.#options.tables);
+      const { tables, refused } = await findTables(session, { wanted, trustedOwners });
       if (tables.length === 0) {
         const reasons = refused.map(({ table, reason }) => `${table}: ${reason}`).join(" ");
         throw new TidemarkError("TABLE_REFUSED", `No table of ${database.label} can be live. ${reasons || "It has none."}`);
       }
-      const report = await install(session, tables, this.#limits.lockTimeoutMs);
+      const createdSchema = await ensureSchema(session, positionRoles);
+      const { failed, ...installed } = await install(session, tables, this.#limits.lockTimeoutMs);
       const channels = tables.map((table) => declarationOf(table, this.#options.bounds));
       await context.append({ changes: [], declares: channels });
       for (const { table, reason } of refused) context.refuse({ table, reason });
       this.#lease = new Lease({ readerId: context.random.id(16), leaseSeconds: this.#limits.leaseSeconds });
       this.#reader = new Reader({
         tables,
+        failed,
+        trustedOwners,
         bounds: new Map(channels.map(({ name, bounds }) => [name, bounds])),
         limits: this.#limits,
         lease: this.#lease,
         context,
-        withDeadline: (reading) => this.#withDeadline(reading),
+        onCopying: (isCopying) => (this.#isCopying = isCopying),
       });
-      this.#options.onInstalled?.({ ...report, database: database.label, tables: channels.map(({ name }) => name), refused });
+      const warnings = await warningsOf(session, tables);
+      for (const warning of warnings) context.logger.warn({ database: database.label }, warning);
+      this.#options.onInstalled?.({ ...installed, createdSchema, database: database.label, tables: channels.map(({ name }) => name), refused, warnings });
       await this.#attach(session);
     } catch (error) {
       await session.close();
       throw error;
     }
-    this.#loop = this.#run();
+    // Who begins to watch does not wait for the pause that suited nobody.
+    const stopInterest = context.interest.onChange(() => {
+      if (this.#session === undefined) this.#wake();
+    });
+    this.#watch();
+    this.#loop = this.#run().finally(stopInterest);
   }
 
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    this.#stopWatch();
     this.#wake();
     await this.#loop;
     await this.#writes.close();
@@ -119,7 +151,7 @@ export class PostgresSource implements Source {
   }
 
   /** Makes a connection the one that is read from. */
-  async #attach(session: SqlSession): Promise<void> {
+  async #attach(session: TimedSession): Promise<void> {
     this.#session = session;
     session.onLost((reason) => {
       if (this.#session !== session) return;
@@ -151,7 +183,7 @@ export class PostgresSource implements Source {
         this.#stale(this.#explain(error));
         this.#dropSession();
         if (this.#isStopped) return;
-        await this.#wait(Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectBaseMs * 2 ** attempt++));
+        await this.#wait(Math.min(this.#pauseMsMax, this.#limits.reconnectBaseMs * 2 ** attempt++));
       }
     }
   }
@@ -162,8 +194,9 @@ export class PostgresSource implements Source {
     this.#dropSession();
   }
 
-  async #reconnect(): Promise<SqlSession> {
-    const session = await this.#options.database.connect();
+  async #reconnect(): Promise<TimedSession> {
+    const { clock } = this.#need(this.#context);
+    const session = this.#timed(await connectSoon(this.#options.database, clock, this.#limits.reconnectWatchedMsMax));
     try {
       await this.#say({ status: "catching_up", reason: "connected again, reading what was missed" });
       await this.#attach(session);
@@ -175,7 +208,29 @@ export class PostgresSource implements Source {
     }
   }
 
-  async #readUntilLost(session: SqlSession): Promise<void> {
+  get #pauseMsMax(): number {
+    const isWatched = this.#need(this.#context).interest.views.length > 0;
+    return isWatched ? Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectWatchedMsMax) : this.#limits.reconnectCapMs;
+  }
+
+  #timed(session: SqlSession): TimedSession {
+    const { readTimeoutMs, copyTimeoutMs } = this.#limits;
+    return new TimedSession(session, this.#need(this.#context).clock, () => (this.#isCopying ? copyTimeoutMs : readTimeoutMs));
+  }
+
+  /** A database, or a network, that says nothing must not look like one where nothing happens. */
+  #watch(): void {
+    const { clock } = this.#need(this.#context);
+    const { answerMsMax } = this.#limits;
+    const waitedMs = this.#session?.waitedMs ?? 0;
+    if (waitedMs >= answerMsMax) {
+      if (this.#isCopying) this.#report({ status: "catching_up", reason: "tables are being copied" });
+      else this.#stale(`no answer from Postgres for ${answerMsMax / 1_000} s`);
+    }
+    this.#stopWatch = clock.after(WATCH_MS, () => this.#watch());
+  }
+
+  async #readUntilLost(session: TimedSession): Promise<void> {
     const { clock } = this.#need(this.#context);
     const reader = this.#need(this.#reader);
     const lease = this.#need(this.#lease);
@@ -187,14 +242,14 @@ export class PostgresSource implements Source {
     while (this.#session === session && !this.#isStopped) {
       const beganMs = clock.monotonic();
       const changes = await reader.read(session);
+      if (this.#isUnwell) await this.#say({ status: "live" });
       if (changes > 0) pruneRounds = 2;
       const nowMs = clock.monotonic();
       const { position, appended } = reader;
       if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
         renewedMs = nowMs;
-        if (await reader.haveShapesChanged(session)) throw new TidemarkError("SOURCE_DOWN", "a table was altered; looking at all of them again");
         if (!(await lease.renew(session, position))) await reader.copyAll(session);
-        await lease.forgetMutations(session, this.#limits.mutationWindowMs);
+        await lease.forgetMutations(session, this.#limits);
       }
       if (appended !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
         prunedMs = nowMs;
@@ -208,25 +263,6 @@ export class PostgresSource implements Source {
         if (pace.isAsleep) continue;
       }
       await this.#wait(pace.delayMs);
-    }
-  }
-
-  /** A network that says nothing must not look like a database where nothing happens. */
-  async #withDeadline<T>(reading: Promise<T>): Promise<T> {
-    const { readTimeoutMs } = this.#limits;
-    let cancel: Cancel = () => {};
-    const timeout = new Promise<never>((_, reject) => {
-      cancel = this.#need(this.#context).clock.after(readTimeoutMs, () => {
-        reject(new TidemarkError("SOURCE_DOWN", `no answer for ${readTimeoutMs} ms`));
-      });
-    });
-    // Whichever comes second has nobody waiting for it any more.
-    reading.catch(() => {});
-    timeout.catch(() => {});
-    try {
-      return await Promise.race([reading, timeout]);
-    } finally {
-      cancel();
     }
   }
 
@@ -247,14 +283,19 @@ export class PostgresSource implements Source {
   }
 
   #stale(reason: string): void {
-    // Behind the rows that were appended before, in the order of the log; a log that takes nothing has nothing newer to show either.
-    if (!this.#isStopped) this.#say({ status: "stale", reason }).catch((error: unknown) => this.#context?.logger.warn({ err: error }, "status could not be appended"));
+    this.#report({ status: "stale", reason });
+  }
+
+  /** Behind the rows that were appended before, in the order of the log; a log that takes nothing has nothing newer to show either. */
+  #report(status: SourceStatus): void {
+    if (!this.#isStopped) this.#say(status).catch((error: unknown) => this.#context?.logger.warn({ err: error }, "status could not be appended"));
   }
 
   /** Of all channels that are read. Saying the same twice is no news. */
   async #say(status: SourceStatus): Promise<void> {
     const { channels } = this.#need(this.#reader);
     const text = JSON.stringify([status, channels]);
+    this.#isUnwell = status.status !== "live";
     if (this.#said === text) return;
     this.#said = text;
     await this.#need(this.#context).append({ changes: [], status: [{ channels, status }] }).catch((error: unknown) => {
@@ -275,9 +316,23 @@ export class PostgresSource implements Source {
   }
 
   #need<T>(value: T | undefined): T {
-    if (value === undefined) throw new Error("Invariant broken: used before start");
+    assert(value !== undefined, "used after start");
     return value;
   }
+}
+
+/** What a role may do that need not, and writes that can't be seen. */
+async function warningsOf(session: SqlSession, tables: readonly Table[]): Promise<readonly string[]> {
+  const [role] = await session.query("SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user");
+  const notOwned = tables.filter(({ isOwned }) => !isOwned).map(({ channel }) => channel);
+  const warnings: string[] = [];
+  if (role?.["super"] === true && !session.isShared) {
+    warnings.push(`Connected as ${String(role["name"])}, a superuser. Use a role that can read the tables and no more: tidemark doctor prints the SQL that makes one.`);
+  }
+  if (notOwned.length > 0) {
+    warnings.push(`Writes under session_replication_role = replica are not captured on ${notOwned.join(", ")}: only the owner can have triggers fire for them (ALTER TABLE … ENABLE ALWAYS TRIGGER …).`);
+  }
+  return warnings;
 }
 
 function declarationOf({ channel, key, columns }: Table, bounds: Partial<ChannelBounds> | undefined): ChannelDeclaration {

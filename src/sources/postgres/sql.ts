@@ -23,6 +23,12 @@ export const TRANSACTION_SETTINGS: Readonly<Record<TransactionMode, string>> = {
 export interface SqlSession extends SqlQueries {
   /** The application works on this very connection too, so settings must not suit the reader alone. */
   readonly isShared: boolean;
+  /**
+   * Runs a statement that is kept under its name, in the open transaction where there is one. Its snapshot is taken
+   * when its tables are locked, that of SQL's EXECUTE before: through that one a TRUNCATE that it waited for shows.
+   * Absent where only one connection exists, so that nothing is waited for.
+   */
+  readonly prepared?: (name: string, text: string, parameters: readonly unknown[]) => Promise<readonly SqlRow[]>;
   /** Runs `run` in a transaction; rolls back and rethrows when it throws. */
   transaction<T>(mode: TransactionMode, run: (queries: SqlQueries) => Promise<T>): Promise<T>;
   /** Calls back for each NOTIFY on `channel`. */

@@ -1,10 +1,16 @@
-/** The SQL that reads: one prepared statement that answers "what changed since my position", and the copy. */
+/**
+ * The SQL that reads: one prepared statement that answers "what changed since my position", and the copy. Values
+ * become text by their types' output functions alone, and keys are compared with Postgres's own operators: casts
+ * and operators that somebody else made would run with the reader's rights.
+ */
 import { assert } from "../../std/assert.ts";
 import type { KeyedRow } from "../../log/log.ts";
-import { keyOf, type Row } from "../../protocol/row.ts";
+import { jsonDepth } from "../../protocol/json-depth.ts";
+import { keyOf, OMITTED, type Row } from "../../protocol/row.ts";
 import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
 import { asText, ident, literal, type SqlRow } from "./sql.ts";
-import { qualified, type Table, type TableColumn } from "./tables.ts";
+import { relations, stampOfAll, target } from "./stamps.ts";
+import type { Table, TableColumn } from "./tables.ts";
 
 /** What one read says about the server and the moment of reading. */
 export interface ReadHeader {
@@ -14,6 +20,8 @@ export interface ReadHeader {
   readonly startedAt: string;
   /** False after a crash, which empties tables that are not logged. */
   readonly isAlive: boolean;
+  /** What captured changes stand on, as of the same snapshot; null where nothing was committed since the position. */
+  readonly stamp: string | null;
 }
 
 export interface ReadChange {
@@ -30,46 +38,58 @@ export interface ReadChange {
 const MARK = 0;
 const PREPARED = "tidemark_read";
 
-function headerJson(readerId: string): string {
-  return `json_build_object('snapshot', pg_current_snapshot()::text,
+function headerJson(readerId: string, stamp: string): string {
+  return `json_build_object('snapshot', pg_current_snapshot()::text, 'stamp', ${stamp},
     'nowSeconds', extract(epoch FROM clock_timestamp()), 'startedAt', pg_postmaster_start_time()::text,
     'isAlive', EXISTS (SELECT 1 FROM tidemark.alive WHERE id = ${literal(readerId)}))`;
 }
 
+export interface ReadOptions {
+  /** Keys that are read at most. */
+  readonly keysMax: number;
+  readonly readerId: string;
+  readonly rowBytesMax: number;
+}
+
 /**
- * Prepares the read. Keys that are spelled otherwise are other keys, so they are grouped as text. Its snapshot is that of one statement, so changes and rows are as of the same
- * moment. Rows newer than the position and rows of transactions that were then in progress are two
- * index ranges; what lies between is never looked at, however long a transaction stays open.
+ * The read, with the position's xmax, its transactions in progress and its text as parameters. Keys that are
+ * spelled otherwise are other keys, so they are grouped as text. Its snapshot is that of one statement, so changes
+ * and rows are as of the same moment. Rows newer than the position and rows of transactions that were then in
+ * progress are two index ranges; what lies between is never looked at, however long a transaction stays open.
  */
-export function prepareStatement(tables: readonly Table[], limit: number, readerId: string): string {
+export function readStatement(tables: readonly Table[], { keysMax, readerId, rowBytesMax }: ReadOptions): string {
   const branches = tables.map(
     (table) => `
-    SELECT c.tab, ${keyJson(table)} AS key, c.delta, ${rowJson(table, "t")} AS row
-      FROM changed c LEFT JOIN ${from(table)} t ON ${table.key.map((column, index) => `t.${ident(column.name)} = ${keyPart(column, index)}`).join(" AND ")} AND c.key IS NOT NULL
+    SELECT c.tab, ${keyJson(table)} AS key, c.delta, ${rowJson(table, "t", rowBytesMax)} AS row
+      FROM changed c LEFT JOIN ${target(table)} t ON ${table.key.map((column, index) => `t.${ident(column.name)} = ${keyPart(column, index)}`).join(" AND ")} AND c.key IS NOT NULL
      WHERE c.tab = ${table.oid}`,
   );
-  return `PREPARE ${PREPARED} (xid8, xid8[]) AS
-  WITH changed AS MATERIALIZED (
+  return `WITH RECURSIVE ${relations(tables)}, changed AS MATERIALIZED (
     SELECT tab, key::text::jsonb AS key, sum(delta)::int AS delta
-      FROM (SELECT tab, key, delta FROM tidemark.outbox WHERE xid >= $1
+      FROM (SELECT tab, key, delta FROM tidemark.outbox WHERE xid >= $1::xid8
             UNION ALL
             SELECT tab, key, delta FROM tidemark.outbox
-             WHERE xid = ANY (ARRAY(SELECT x FROM unnest($2) AS x WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))) AS outbox
+             WHERE xid = ANY (ARRAY(SELECT x FROM unnest($2::xid8[]) AS x WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))) AS outbox
      WHERE tab = ANY ('{${[MARK, ...tables.map(({ oid }) => oid)].join(",")}}')
-     GROUP BY tab, key::text LIMIT ${limit}
+     GROUP BY tab, key::text LIMIT ${keysMax}
   )
-  SELECT NULL::bigint AS tab, NULL::text AS key, 0 AS delta, ${headerJson(readerId)}::text AS row
+  SELECT NULL::bigint AS tab, NULL::text AS key, 0 AS delta, ${headerJson(readerId, `CASE WHEN pg_current_snapshot()::text <> $3::text THEN ${stampOfAll(tables)} END`)}::text AS row
   UNION ALL SELECT tab, NULL, 0, NULL FROM changed WHERE tab = ${MARK}
   ${branches.map((branch) => `UNION ALL ${branch}`).join("\n  ")}`;
 }
 
-/** A shared connection may carry the statement of an earlier reader, and the application's own, which stay. */
-export const FORMER_STATEMENT = `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`;
-export const DEALLOCATE_STATEMENT = `DEALLOCATE ${PREPARED}`;
-
-export function readStatement(position: PgSnapshot): string {
-  return `EXECUTE ${PREPARED} ('${position.xmax}', '${inProgressArray(position)}')`;
+/** The parameters of the read. */
+export function readParameters(position: PgSnapshot): readonly [string, string, string] {
+  return [position.xmax, inProgressArray(position), position.text];
 }
+
+/** The same by SQL, for a connection that is shared with an application: it may carry the statement of an earlier reader. */
+export const SHARED = {
+  find: `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`,
+  deallocate: `DEALLOCATE ${PREPARED}`,
+  prepare: (statement: string): string => `PREPARE ${PREPARED} (xid8, xid8[], text) AS ${statement}`,
+  execute: (position: PgSnapshot): string => `EXECUTE ${PREPARED} (${readParameters(position).map(literal).join(", ")})`,
+};
 
 export interface Read {
   readonly header: ReadHeader;
@@ -79,7 +99,7 @@ export interface Read {
 }
 
 /** Splits a read's result. Changes of tables that are not ours are passed over. */
-export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, Table>): Read {
+export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, Table>, depthMax: number): Read {
   let isMarked = false;
   let header: ReadHeader | undefined;
   const changes: ReadChange[] = [];
@@ -95,7 +115,7 @@ export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, T
       table,
       key: key === null ? undefined : keyText(JSON.parse(asText(key)) as Row, table),
       delta: Number(delta),
-      row: row === null ? undefined : keyedRow(asText(row), table),
+      row: row === null ? undefined : keyedRow(asText(row), table, depthMax),
     });
   }
   assert(header !== undefined, "a read has a header");
@@ -103,45 +123,40 @@ export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, T
 }
 
 export function headerStatement(readerId: string): string {
-  return `SELECT ${headerJson(readerId)}::text AS header`;
-}
-
-/** What would make captured changes or the prepared read wrong if it changed, per table: storage, columns, partitions, triggers. */
-export function shapesStatement(tables: readonly Table[]): string {
-  return `SELECT c.oid::text AS oid, md5(concat_ws('/', c.relname, c.relnamespace,
-      (SELECT string_agg(a.attname || a.atttypid || a.atttypmod, ',' ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
-      (SELECT string_agg(p.oid || ':' || p.relfilenode, ',' ORDER BY p.oid) FROM pg_class p WHERE p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_partition_tree(c.oid))),
-      (SELECT string_agg(t.tgname || t.tgenabled::text, ',' ORDER BY t.tgname) FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgname LIKE 'tidemark%'))) AS shape
-    FROM pg_class c WHERE c.oid = ANY ('{${tables.map(({ oid }) => oid).join(",")}}')`;
+  return `SELECT ${headerJson(readerId, "NULL")}::text AS header`;
 }
 
 /** The newest rows by key, oldest of them last; fetched in chunks until the channel is full. */
-export function copyStatement(table: Table, cursor: string, rowsMax: number): string {
+export function copyStatement(table: Table, cursor: string, { rowsMax, rowBytesMax }: { readonly rowsMax: number; readonly rowBytesMax: number }): string {
   const order = table.key.map(({ name }) => `t.${ident(name)} DESC`).join(", ");
-  return `DECLARE ${cursor} NO SCROLL CURSOR FOR SELECT ${rowJson(table, "t")} AS row FROM ${from(table)} t ORDER BY ${order} LIMIT ${rowsMax}`;
+  return `DECLARE ${cursor} NO SCROLL CURSOR FOR SELECT ${rowJson(table, "t", rowBytesMax)} AS row FROM ${target(table)} t ORDER BY ${order} LIMIT ${rowsMax}`;
 }
 
 export function countStatement(table: Table): string {
-  return `SELECT count(*)::text AS rows FROM ${from(table)}`;
+  return `SELECT count(*)::text AS rows FROM ${target(table)}`;
 }
 
 /** Takes a row for the transaction and tells what it is, and which transaction wrote it last. */
-export function lockStatement(table: Table): string {
-  return `SELECT ${rowJson(table, "t")} AS row, t.xmin::text AS last, pg_current_xact_id()::text AS xid FROM ${from(table)} t
-    WHERE ${table.key.map(({ name, sqlType }, index) => `t.${ident(name)} = $${index + 1}::text::${sqlType}`).join(" AND ")} FOR UPDATE`;
+export function lockRowStatement(table: Table, rowBytesMax: number): string {
+  return `SELECT ${rowJson(table, "t", rowBytesMax)} AS row, t.xmin::text AS last, pg_current_xact_id()::text AS xid FROM ${target(table)} t
+    WHERE ${table.key.map((column, index) => `t.${ident(column.name)} = ${ofText(column, `$${index + 1}::text`)}`).join(" AND ")} FOR UPDATE`;
 }
 
 /** The transactions that wrote a key after a position: the key's parts, then `xmax` and the transactions in progress then. */
 export function writesSinceStatement({ oid, key }: Table): string {
-  const parts = key.map(({ sqlType }, index) => `$${index + 1}::text::${sqlType}`).join(", ");
+  const parts = key.map((column, index) => `format('%s', ${ofText(column, `$${index + 1}::text`)})`).join(", ");
   const [xmax, inProgress] = [key.length + 1, key.length + 2];
   return `SELECT DISTINCT xid::text AS write FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts}))`;
 }
 
-/** A row from its text, which is kept where it is what would be made of it again. */
-export function keyedRow(text: string, table: Table): KeyedRow {
+/** A row from its text, which is kept where it is what would be made of it again. One that nests too deep is left out, and says so. */
+export function keyedRow(text: string, table: Table, depthMax: number): KeyedRow {
   const row = JSON.parse(text) as Row;
-  return { key: keyText(row, table), row, ...(table.isTextExact && { json: text }) };
+  const key = keyText(row, table);
+  if (table.isTextExact) return { key, row, json: text };
+  if (jsonDepth(text, depthMax) <= depthMax) return { key, row };
+  const shown = table.key.map(({ name }) => [name, row[name] ?? null]);
+  return { key, row: Object.fromEntries([...shown, [OMITTED, `the row nests more than the ${depthMax} levels of rowDepthMax`]]) as Row };
 }
 
 function keyText(row: Row, table: Table): string {
@@ -150,25 +165,40 @@ function keyText(row: Row, table: Table): string {
   return key;
 }
 
-/** Children of an inheriting table have triggers of their own or none, so their rows are not ours. */
-function from(table: Table): string {
-  return `${table.isPartitioned ? "" : "ONLY "}${qualified(table)}`;
-}
-
-/** The row as JSON text; null where the outer join found none. */
-function rowJson(table: Table, alias: string): string {
-  const columns = table.columns.map(({ name, expression }) => `${expression.replaceAll("$", () => `${alias}.${ident(name)}`)} AS ${ident(name)}`);
+/** The row as JSON text; null where the outer join found none. One that is too large is replaced before it is built, where its columns tell. */
+function rowJson(table: Table, alias: string, bytesMax: number): string {
   const first = table.key[0];
   assert(first !== undefined, "a table has a key");
-  return `CASE WHEN ${alias}.${ident(first.name)} IS NOT NULL THEN (SELECT row_to_json(r.*) FROM (SELECT ${columns.join(", ")}) AS r)::text END`;
+  const column = (name: string): string => `${alias}.${ident(name)}`;
+  const built = `(SELECT row_to_json(r.*) FROM (SELECT ${selected(table.columns, column)}) AS r)::text`;
+  const marker = (size: string): string =>
+    `(SELECT row_to_json(r.*) FROM (SELECT ${selected(table.key, column)}, concat('the row has ', ${size}, ' bytes, more than the ${bytesMax} of rowBytesMax') AS ${ident(OMITTED)}) AS r)::text`;
+  const sizes = table.columns.flatMap(({ name, size }) => (size === undefined ? [] : [`coalesce(${size.replaceAll("$", () => column(name))}, 0)::int8`]));
+  const bounded = `(SELECT CASE WHEN octet_length(s.text) > ${bytesMax} THEN ${marker("octet_length(s.text)")} ELSE s.text END FROM (SELECT ${built} AS text OFFSET 0) AS s)`;
+  const row = sizes.length === 0 ? built : `CASE WHEN ${sizes.join(" + ")} > ${bytesMax} THEN ${marker(`${sizes.join(" + ")}`)} ELSE ${bounded} END`;
+  return `CASE WHEN ${column(first.name)} IS NOT NULL THEN ${row} END`;
+}
+
+function selected(columns: readonly TableColumn[], of: (name: string) => string): string {
+  return columns
+    .map(({ name, expression, typeOid }) => `CASE WHEN pg_typeof(${of(name)}) = ${typeOid}::regtype THEN ${expression.replaceAll("$", () => of(name))} END AS ${ident(name)}`)
+    .join(", ");
 }
 
 /** The captured key in the same form as the row's own, so that both give the same text. */
 function keyJson(table: Table): string {
-  const columns = table.key.map((column, index) => `${column.expression.replaceAll("$", () => keyPart(column, index))} AS ${ident(column.name)}`);
+  const columns = table.key.map((column, index) => {
+    // A type of somebody's own is told by its text, which the captured key is.
+    const value = column.ownTypeOid === undefined ? column.expression.replaceAll("$", () => keyPart(column, index)) : `c.key ->> ${index}`;
+    return `${value} AS ${ident(column.name)}`;
+  });
   return `CASE WHEN c.key IS NOT NULL THEN (SELECT row_to_json(k.*) FROM (SELECT ${columns.join(", ")}) AS k)::text END`;
 }
 
-function keyPart({ sqlType }: TableColumn, index: number): string {
-  return `(c.key ->> ${index})::${sqlType}`;
+function keyPart(column: TableColumn, index: number): string {
+  return ofText(column, `c.key ->> ${index}`);
+}
+
+function ofText({ fromText }: TableColumn, text: string): string {
+  return fromText.replaceAll("$", () => text);
 }

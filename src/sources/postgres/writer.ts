@@ -3,6 +3,7 @@
  * runs under one id wait for each other there; what it returned, or why it was refused, is kept with
  * it, in the same transaction or, for a refusal, in the next.
  */
+import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
 import { MutationError, errorOf, failureOf } from "../../protocol/mutation-error.ts";
 import type { MutationFailure } from "../../protocol/messages/mutation-result.ts";
@@ -10,11 +11,13 @@ import type { JsonValue, Row } from "../../protocol/row.ts";
 import type { Guard, SqlTransaction, Standing, WriteCall, WriteOutcome, Writer } from "../writer.ts";
 import { asText, type SqlWrites } from "./sql.ts";
 import { includes, inProgressArray, parseSnapshot, visibleIn, widenXid } from "./pg-snapshot.ts";
-import { lockStatement, writesSinceStatement } from "./statements.ts";
+import { lockRowStatement, writesSinceStatement } from "./statements.ts";
+import type { PostgresLimits } from "./limits.ts";
 import type { Table } from "./tables.ts";
 
 export interface PostgresWriterOptions {
   readonly writes: SqlWrites;
+  readonly limits: PostgresLimits;
   readonly table: (channel: string) => Table | undefined;
   /** Up to where captured changes may have been deleted. */
   readonly prunedTo: () => string | undefined;
@@ -34,6 +37,11 @@ interface Recorded {
   readonly error: MutationFailure | undefined;
 }
 
+/** Refusals after which those of the caller that are too many are forgotten. */
+const FORGET_EVERY = 50;
+const FORGET_REFUSALS = `DELETE FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL
+   AND at < (SELECT at FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL ORDER BY at DESC OFFSET $2 LIMIT 1)`;
+
 /** The guard refused; rolls the transaction back. */
 class Stale extends Error {
   readonly row: Row | undefined;
@@ -46,6 +54,7 @@ class Stale extends Error {
 
 export class PostgresWriter implements Writer {
   readonly #options: PostgresWriterOptions;
+  #refusals = 0;
 
   constructor(options: PostgresWriterOptions) {
     this.#options = options;
@@ -84,9 +93,9 @@ export class PostgresWriter implements Writer {
     throw new TidemarkError("BAD_OPTION", "position() takes the open transaction: something with query(text), or a function that runs a statement in it and returns its rows.");
   }
 
-  async #runIn(transaction: SqlTransaction, { id, fingerprint, guard, run }: WriteCall): Promise<WriteOutcome> {
+  async #runIn(transaction: SqlTransaction, { id, fingerprint, caller, guard, run }: WriteCall): Promise<WriteOutcome> {
     const begun = await transaction
-      .query("INSERT INTO tidemark.mutation (id, fingerprint, xid) VALUES ($1, $2, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING", [id, fingerprint])
+      .query("INSERT INTO tidemark.mutation (id, fingerprint, caller, xid) VALUES ($1, $2, $3, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING", [id, fingerprint, callerMark(caller)])
       .catch(unknown);
     if (begun.rowCount === 0) return outcomeOf(await recorded(transaction, id), fingerprint);
     if (guard !== undefined) await this.#check(transaction, guard);
@@ -99,14 +108,15 @@ export class PostgresWriter implements Writer {
   }
 
   /** Nothing was written, and nothing will be when it is asked for again: that it was refused is written down before anyone is told. */
-  async #reject({ id, fingerprint }: WriteCall, cause: unknown): Promise<WriteOutcome> {
+  async #reject({ id, fingerprint, caller }: WriteCall, cause: unknown): Promise<WriteOutcome> {
     if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
     const error = cause instanceof MutationError ? cause : new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause });
     const recording = this.#options.writes.transaction(async (transaction): Promise<WriteOutcome> => {
       const { rowCount } = await transaction.query(
-        "INSERT INTO tidemark.mutation (id, fingerprint, xid, error) VALUES ($1, $2, pg_current_xact_id(), $3) ON CONFLICT (id) DO NOTHING",
-        [id, fingerprint, JSON.stringify(failureOf(error))],
+        "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid, error) VALUES ($1, $2, $3, pg_current_xact_id(), $4) ON CONFLICT (id) DO NOTHING",
+        [id, fingerprint, callerMark(caller), JSON.stringify(failureOf(error))],
       );
+      if (++this.#refusals % FORGET_EVERY === 0) await transaction.query(FORGET_REFUSALS, [callerMark(caller), this.#options.limits.refusalsPerCallerMax]);
       // Another run under this id came between: what it did counts.
       return rowCount === 0 ? outcomeOf(await recorded(transaction, id), fingerprint) : { kind: "rejected", error };
     });
@@ -119,7 +129,7 @@ export class PostgresWriter implements Writer {
     if (table === undefined) throw new MutationError("UNKNOWN_CHANNEL", `There is no channel "${channel}" to look for the row in.`);
     const parts = table.key.length === 1 ? [key] : (JSON.parse(key) as string[]);
     const restore = await readAsReader(transaction);
-    const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockStatement(table), parts);
+    const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockRowStatement(table, this.#options.limits.rowBytesMax), parts);
     const [found] = rows;
     const row = found === undefined ? undefined : (JSON.parse(asText(found.row)) as Row);
     const lastWrite = found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
@@ -136,6 +146,11 @@ export class PostgresWriter implements Writer {
     const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [...key, position.xmax, inProgressArray(position)]);
     return rows.map(({ write }) => asText(write));
   }
+}
+
+/** Equal for equal callers, and of one length. */
+function callerMark(caller: string): string {
+  return createHash("sha256").update(caller).digest("hex").slice(0, 32);
 }
 
 /** Nobody got to know whether it ran, or will be remembered: it has to be asked for again. */
@@ -166,8 +181,8 @@ function outcomeOf({ fingerprint, write, value, error }: Recorded, asked: string
   return error === undefined ? { kind: "written", write, value } : { kind: "rejected", error: errorOf(error) };
 }
 
-/** Settings under which keys and rows read as the reader reads them. */
-const READ_AS: Readonly<Record<string, string>> = { TimeZone: "UTC", DateStyle: "ISO", IntervalStyle: "postgres", bytea_output: "hex", extra_float_digits: "1" };
+/** Settings under which keys and rows read as the reader reads them, and nobody else's operators and functions are meant. */
+const READ_AS: Readonly<Record<string, string>> = { search_path: "pg_catalog, pg_temp", TimeZone: "UTC", DateStyle: "ISO", IntervalStyle: "postgres", bytea_output: "hex", extra_float_digits: "1" };
 
 /** For the guard's own statements; the handler works under the application's settings again. */
 async function readAsReader(transaction: SqlTransaction): Promise<() => Promise<void>> {

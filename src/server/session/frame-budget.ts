@@ -1,0 +1,76 @@
+/**
+ * How much a connection may say: so many units per second, and as many again that it has saved up. What is said
+ * beyond is still heard while the socket is paused, up to the same amount; then the connection is closed.
+ */
+import type { Clock } from "../../std/clock.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import type { DialectCommand } from "../turn/dialect.ts";
+import type { Session } from "../turn/session.ts";
+
+export interface FrameBudgetLimits {
+  readonly framesPerSecondMax: number;
+  readonly framesBurstMax: number;
+}
+
+export class FrameBudget {
+  readonly #limits: FrameBudgetLimits;
+  #left: number;
+  #asOfMs: number;
+
+  constructor(limits: FrameBudgetLimits, nowMs: number) {
+    this.#limits = limits;
+    this.#left = limits.framesBurstMax;
+    this.#asOfMs = nowMs;
+  }
+
+  /** After `cost` units: how long to hear nothing further, or undefined for too much at once. */
+  spend(cost: number, nowMs: number): number | undefined {
+    const { framesPerSecondMax, framesBurstMax } = this.#limits;
+    const earned = ((nowMs - this.#asOfMs) / 1_000) * framesPerSecondMax;
+    this.#asOfMs = nowMs;
+    this.#left = Math.min(framesBurstMax, this.#left + earned) - cost;
+    if (this.#left >= 0) return 0;
+    return this.#left < -framesBurstMax ? undefined : (-this.#left / framesPerSecondMax) * 1_000;
+  }
+}
+
+/** The budgets of all connections, each kept as long as its session is. */
+export class FrameBudgets {
+  readonly #limits: FrameBudgetLimits;
+  readonly #clock: Clock;
+  readonly #budgets = new WeakMap<Session, FrameBudget>();
+
+  constructor(limits: FrameBudgetLimits, clock: Clock) {
+    this.#limits = limits;
+    this.#clock = clock;
+  }
+
+  /** Over the budget the session's socket is paused; returns why it has to be closed, if it has. */
+  spend(session: Session, cost: number): TidemarkError | undefined {
+    const nowMs = this.#clock.monotonic();
+    let budget = this.#budgets.get(session);
+    if (budget === undefined) this.#budgets.set(session, (budget = new FrameBudget(this.#limits, nowMs)));
+    const pauseMs = budget.spend(cost, nowMs);
+    if (pauseMs !== undefined && pauseMs > 0) session.transport.pause?.(pauseMs);
+    if (pauseMs !== undefined) return undefined;
+    const { framesPerSecondMax, framesBurstMax } = this.#limits;
+    return new TidemarkError("TOO_MANY_FRAMES", `A connection says at most ${framesPerSecondMax} frames per second, and ${framesBurstMax} at once.`);
+  }
+}
+
+/** What is asked for anew makes a whole snapshot. */
+const RESYNC_COST = 8;
+
+/** Units that a command costs besides the one of its frame. */
+export function costOf(command: DialectCommand): number {
+  switch (command.op) {
+    case "RESYNC":
+      return RESYNC_COST;
+    case "SUBSCRIBE":
+    case "IDENTIFY":
+    case "RESUME":
+      return (command.subscriptions ?? []).length;
+    default:
+      return 0;
+  }
+}

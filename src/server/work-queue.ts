@@ -1,0 +1,89 @@
+/**
+ * Work that takes long is done a slice at a time between turns of the event loop, and whoever has work in it takes
+ * turns: one who asks for much waits for itself, not others for it. Retains the work that was added and not done.
+ */
+import type { Clock } from "../std/clock.ts";
+
+export interface Work {
+  /** Returns whether it is done; else it goes on when others have had their turn. Looks at `isOver` while it works. */
+  readonly run: (isOver: () => boolean) => boolean;
+  /** It will not be run any more: lets go of what it holds. */
+  readonly drop?: () => void;
+}
+
+export interface WorkQueueOptions {
+  readonly clock: Clock;
+  readonly sliceMs: number;
+  /** A piece of work threw; it counts as done. */
+  readonly onFailed: (owner: object, error: unknown) => void;
+}
+
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  /** By whose it is, whose turn is next first. */
+  readonly #work = new Map<object, Work[]>();
+  #size = 0;
+  #isScheduled = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Pieces of one owner are done one after another, in order. */
+  add(owner: object, work: Work): void {
+    const waiting = this.#work.get(owner);
+    if (waiting === undefined) this.#work.set(owner, [work]);
+    else waiting.push(work);
+    this.#size++;
+    this.#schedule();
+  }
+
+  /** Forgets what an owner has in it. */
+  drop(owner: object): void {
+    const waiting = this.#work.get(owner) ?? [];
+    this.#work.delete(owner);
+    this.#size -= waiting.length;
+    for (const { drop } of waiting) drop?.();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    this.#options.clock.soon(() => this.#slice());
+  }
+
+  #slice(): void {
+    const { clock, sliceMs } = this.#options;
+    const endMs = clock.monotonic() + sliceMs;
+    const isOver = (): boolean => clock.monotonic() >= endMs;
+    this.#isScheduled = false;
+    while (this.#size > 0) {
+      this.#step(isOver);
+      if (this.#size > 0 && isOver()) return this.#schedule();
+    }
+  }
+
+  #step(isOver: () => boolean): void {
+    const [next] = this.#work;
+    if (next === undefined) return;
+    const [owner, waiting] = next;
+    const [work] = waiting;
+    // To the end, so that each has its turn.
+    this.#work.delete(owner);
+    this.#work.set(owner, waiting);
+    try {
+      if (work?.run(isOver) === false) return;
+    } catch (error) {
+      this.#options.onFailed(owner, error);
+    }
+    // Its owner may have left by what it did.
+    if (this.#work.get(owner) !== waiting || waiting[0] !== work) return;
+    waiting.shift();
+    if (waiting.length === 0) this.#work.delete(owner);
+    this.#size--;
+  }
+}

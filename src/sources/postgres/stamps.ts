@@ -1,0 +1,80 @@
+/**
+ * What captured changes stand on: our triggers, partitions, files, columns, owners, row security, the labels and
+ * casts of types. No trigger tells when these change (TRUNCATE of a partition, DETACH, triggers off for a restore),
+ * so they are read with the rows, as of the same snapshot, and where they differ the table is copied.
+ *
+ * An `xmin` tells that a row of a catalog was written again, even to what it was. VACUUM, ANALYZE, indexes,
+ * comments and grants on tables leave all of it alone; VACUUM FULL and CLUSTER make new files and cost a copy.
+ * Sums of hashes, so that order does not matter and no text is made per column.
+ */
+import { qualified, type Table } from "./tables.ts";
+
+/** The tables' partitions, however deep, as `relation (root, oid)`: two terms of a WITH RECURSIVE. */
+export function relations(tables: readonly Table[]): string {
+  const list = (isPartitioned: boolean): string => {
+    const some = tables.filter((table) => table.isPartitioned === isPartitioned).map(({ oid }) => `(${oid}::oid, ${oid}::oid)`);
+    return `VALUES ${some.join(", ") || "(0::oid, 0::oid)"}`;
+  };
+  return `tree (root, oid) AS (${list(true)} UNION ALL SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid),
+    relation (root, oid) AS MATERIALIZED (SELECT root, oid FROM tree UNION ALL ${list(false)})`;
+}
+
+/** Of all tables at once; stands behind `relations`. */
+export function stampOfAll(tables: readonly Table[]): string {
+  return stampOf("SELECT oid FROM relation", listOf(tables.map(({ oid }) => oid)), typesOf(tables));
+}
+
+export function stampStatement(tables: readonly Table[]): string {
+  return `WITH RECURSIVE ${relations(tables)} SELECT ${stampOfAll(tables)} AS stamp`;
+}
+
+/** Table by table, to tell which it is that differs. */
+export function stampsStatement(tables: readonly Table[]): string {
+  const stamps = tables.map((table) => `SELECT '${table.oid}' AS oid, ${stampOf(`SELECT r.oid FROM relation r WHERE r.root = ${table.oid}`, String(table.oid), typesOf([table]))} AS stamp`);
+  return `WITH RECURSIVE ${relations(tables)} ${stamps.join(" UNION ALL ") || "SELECT NULL AS oid, NULL AS stamp WHERE false"}`;
+}
+
+/** Before the snapshot is taken: what a table is emptied or taken apart for meanwhile shows through an older one. */
+export function lockStatement(tables: readonly Table[]): string {
+  return `LOCK TABLE ${tables.map(target).join(", ")} IN ACCESS SHARE MODE`;
+}
+
+/**
+ * Transactions that have written to these tables and not ended, with the tables: a writer keeps its lock until
+ * it ends, and one without a lock has not written yet. Locks are read once, so that all are of one moment.
+ */
+export function writersStatement(tables: readonly Table[]): string {
+  return `WITH RECURSIVE ${relations(tables)}, lock AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND pid IS DISTINCT FROM pg_backend_pid())
+    SELECT DISTINCT relation.root::text AS oid, own.transactionid::text AS xid FROM lock l
+      JOIN relation ON relation.oid = l.relation
+      JOIN lock own ON own.virtualtransaction = l.virtualtransaction AND own.pid IS NOT DISTINCT FROM l.pid AND own.locktype = 'transactionid' AND own.mode = 'ExclusiveLock'
+     WHERE l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`;
+}
+
+/** Children of an inheriting table have triggers of their own or none, so their rows are not ours. */
+export function target(table: Table): string {
+  return `${table.isPartitioned ? "" : "ONLY "}${qualified(table)}`;
+}
+
+function stampOf(among: string, roots: string, types: string): string {
+  return `concat_ws(' ',
+    (SELECT concat(${sum("g.xmin", "g.oid::int8")}, ':', count(*) FILTER (WHERE g.tgenabled <> 'A')) FROM pg_trigger g WHERE g.tgrelid IN (${among}) AND g.tgname LIKE 'tidemark%'),
+    (SELECT ${sum("i.xmin", "i.inhrelid::int8")} FROM pg_inherits i WHERE i.inhrelid IN (${among}) AND i.inhrelid NOT IN (${roots})),
+    (SELECT ${sum("c.oid, c.relfilenode, c.relnamespace, c.relowner, c.relrowsecurity::int::oid, c.relforcerowsecurity::int::oid", "hashtextextended(c.relname::text, 0)")} FROM pg_class c WHERE c.oid IN (${among})),
+    (SELECT ${sum("a.xmin", "a.attrelid::int8 * 65536 + a.attnum")} FROM pg_attribute a WHERE a.attrelid IN (${roots}) AND a.attnum > 0),
+    (SELECT ${sum("e.xmin", "e.oid::int8")} FROM pg_enum e WHERE e.enumtypid IN (${types})),
+    (SELECT count(*) FROM pg_cast k WHERE k.castsource IN (${types}) OR k.casttarget IN (${types})))`;
+}
+
+function sum(values: string, seed: string): string {
+  return `concat(count(*), ':', sum(hash_array_extended(ARRAY[${values}], ${seed})))`;
+}
+
+function typesOf(tables: readonly Table[]): string {
+  return listOf([...new Set(tables.flatMap(({ columns }) => columns.flatMap(({ ownTypeOid }) => ownTypeOid ?? [])))]);
+}
+
+function listOf(oids: readonly number[]): string {
+  return oids.map((oid) => `${oid}::oid`).join(", ") || "0::oid";
+}

@@ -1,0 +1,119 @@
+/** What the views of all channels share: counts against the limits, what changed since the last cut, and what was refused. */
+import { TidemarkError } from "../std/errors.ts";
+import type { ViewLimits } from "./limits.ts";
+import type { View } from "./view.ts";
+
+/** The views of one channel, as far as the pool is concerned. */
+export interface PooledViews {
+  holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined }>;
+  sweep(nowMs: number, lingerMs?: number): void;
+  refuse(view: View, error: TidemarkError): void;
+}
+
+/** A view that was whole, and is not kept any more. */
+export interface RefusedView {
+  readonly view: View;
+  readonly error: TidemarkError;
+}
+
+export class ViewPool {
+  readonly limits: ViewLimits;
+  readonly dirty = new Set<View>();
+  readonly sets = new Set<PooledViews>();
+  /** Until they are taken. */
+  refused: RefusedView[] = [];
+  entries = 0;
+  #views = 0;
+  readonly #viewsOf = new Map<string, number>();
+  /** Of all views, and of each owner's, as of the last sum, and what was filled since. */
+  #bytes = 0;
+  readonly #bytesOf = new Map<string | undefined, number>();
+
+  constructor(limits: ViewLimits) {
+    this.limits = limits;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  get views(): number {
+    return this.#views;
+  }
+
+  /** A view has come (1) or gone (-1). */
+  count(owner: string | undefined, step: 1 | -1): void {
+    this.#views += step;
+    if (owner === undefined) return;
+    const views = (this.#viewsOf.get(owner) ?? 0) + step;
+    if (views === 0) this.#viewsOf.delete(owner);
+    else this.#viewsOf.set(owner, views);
+  }
+
+  /** A view is whole. */
+  noteFilled({ bytes }: View, owner: string | undefined): void {
+    this.#bytes += bytes;
+    this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + bytes);
+  }
+
+  /** Lets go of every view that nobody uses, without waiting for its linger time. */
+  dropIdle(): void {
+    for (const views of this.sets) views.sweep(Number.POSITIVE_INFINITY, 0);
+  }
+
+  /** Room for one view more. @throws TidemarkError `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE` */
+  checkRoom(owner: string | undefined): void {
+    const { viewsMax, identityShareMax } = this.limits;
+    if (this.#views >= viewsMax) this.dropIdle();
+    if (this.#views >= viewsMax) {
+      throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
+    }
+    const own = owner === undefined ? 0 : (this.#viewsOf.get(owner) ?? 0);
+    if (owner !== undefined && own >= viewsMax * identityShareMax) throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${own} views for this identity, its share. End some, or raise viewsMax or identityShareMax.`);
+  }
+
+  /** @throws TidemarkError `VIEW_TOO_LARGE` */
+  checkEntries(): void {
+    const { entriesMax } = this.limits;
+    if (this.entries <= entriesMax) return;
+    throw new TidemarkError("VIEW_TOO_LARGE", `All views together may hold ${entriesMax} rows and this one does not fit. Narrow its where, or raise entriesMax.`);
+  }
+
+  /** A view that is being filled, on top of the last sum. @throws TidemarkError `VIEW_TOO_LARGE` */
+  checkBytes(view: View, owner: string | undefined): void {
+    const { bytesMax, identityShareMax } = this.limits;
+    if (this.#bytes + view.bytes > bytesMax) {
+      this.dropIdle();
+      this.#sumBytes();
+      if (this.#bytes > bytesMax) throw new TidemarkError("VIEW_TOO_LARGE", `All views together may take ${bytesMax} bytes besides the channels, and this one does not fit. Narrow its where, name fewer columns, or raise bytesMax.`);
+    }
+    const own = (this.#bytesOf.get(owner) ?? 0) + view.bytes;
+    if (owner === undefined || own <= bytesMax * identityShareMax) return;
+    throw new TidemarkError("VIEW_TOO_LARGE", `The views of one identity may take ${bytesMax * identityShareMax} bytes besides the channels, and this one does not fit. End some, narrow its where, or raise bytesMax.`);
+  }
+
+  /** Views grow with their channels: over the bound the largest are not kept any more. */
+  refuseLargest(): void {
+    this.#sumBytes();
+    const { bytesMax } = this.limits;
+    if (this.#bytes <= bytesMax) return;
+    this.dropIdle();
+    const all = [...this.sets].flatMap((views) => Array.from(views.holdings(), ({ view }) => ({ views, view })));
+    for (const { views, view } of all.sort((left, right) => right.view.bytes - left.view.bytes)) {
+      if (this.#bytes <= bytesMax) return;
+      this.#bytes -= view.bytes;
+      views.refuse(view, new TidemarkError("VIEW_TOO_LARGE", `All views together may take ${bytesMax} bytes besides the channels; this one had grown to ${view.bytes} and was the largest. Narrow its where, name fewer columns, or raise bytesMax.`));
+    }
+  }
+
+  #sumBytes(): void {
+    this.#bytes = 0;
+    this.#bytesOf.clear();
+    for (const views of this.sets) {
+      for (const { view, owner } of views.holdings()) {
+        this.#bytes += view.bytes;
+        this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + view.bytes);
+      }
+    }
+  }
+}

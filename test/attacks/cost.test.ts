@@ -1,0 +1,263 @@
+/** Attacks on time and memory: what one client's frames may cost the others. */
+import { createConnection } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+import { Worker } from "node:worker_threads";
+import { pino } from "pino";
+import { afterEach, describe, expect, it } from "vitest";
+import { atEnd, startTrades as start, stopAll } from "../support/trades-server.ts";
+import { Replica } from "../../src/table/replica.ts";
+import { declared, engineOf, longestStepMs, textChannel } from "./harness.ts";
+
+afterEach(stopAll);
+setFlagsFromString("--expose-gc");
+const gc = runInNewContext("gc") as () => void;
+const heapMiB = (): number => { gc(); return process.memoryUsage().heapUsed / 2 ** 20; };
+
+describe("(1) one SUBSCRIBE", () => {
+  it("of many like terms does not stop the loop", async () => {
+    const { tidemark, connect } = await start({ channels: textChannel });
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert(Array.from({ length: 20 }, (_, i) => ({ id: `${i}`, owner: "o", s: "a".repeat(1_000) })));
+    const client = connect();
+    await client.open();
+    const like = `%${"a".repeat(180)}b`;
+    const where = { or: Array.from({ length: 255 }, (_, i) => ({ column: "s", like: `${like}${i}%` })) };
+    const step = await longestStepMs(async () => {
+      client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel: "docs", where }] });
+      await client.next({ id: 1 }, 0, 60_000);
+    });
+    expect(step).toBeLessThan(150);
+  }, 60_000);
+
+  it("of one regex does not stop the loop", async () => {
+    const { tidemark, connect } = await start({ channels: textChannel });
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert(Array.from({ length: 60 }, (_, i) => ({ id: `${i}`, owner: "o", s: "0123456789".repeat(100) })));
+    const client = connect();
+    await client.open();
+    const step = await longestStepMs(async () => {
+      client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel: "docs", where: { column: "s", regex: "[0-9]{1,900}[x-z]" } }] });
+      await client.next({ id: 1 }, 0, 60_000);
+    });
+    expect(step).toBeLessThan(150);
+  }, 60_000);
+
+  it("of many regexes is refused where a single row would cost too much: slices can't help there", async () => {
+    const { tidemark, connect } = await start({ channels: textChannel });
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert([{ id: "1", owner: "o", s: "0123456789".repeat(100) }]);
+    const client = connect();
+    await client.open();
+    const where = { or: Array.from({ length: 100 }, (_, i) => ({ column: "s", regex: `[0-9]{1,9${String(i).padStart(2, "0")}}[x-z]` })) };
+    const step = await longestStepMs(async () => {
+      client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel: "docs", where }] });
+      await client.next({ id: 1 }, 0, 60_000);
+    });
+    expect(step).toBeLessThan(150);
+  }, 60_000);
+
+  it("does not have honest clients closed for silence: what they said lies in their sockets (P4)", async () => {
+    const { stream } = await start({ limits: { silenceMsMax: 400 } });
+    // A thread of its own, since this one is going to be stuck.
+    const worker = new Worker(`
+      const { WebSocket } = require("ws"); const { parentPort, workerData } = require("node:worker_threads");
+      const socket = new WebSocket(workerData.stream);
+      socket.on("open", () => { socket.send('{"op":"IDENTIFY"}'); setInterval(() => socket.readyState === 1 && socket.send('{"op":"HEARTBEAT"}'), 50); });
+      socket.on("message", (data) => { if (String(data).includes('"READY"')) parentPort.postMessage("ready"); });
+      socket.on("close", (code) => parentPort.postMessage({ code }));
+    `, { eval: true, workerData: { stream } });
+    atEnd(() => worker.terminate());
+    const said: unknown[] = [];
+    worker.on("message", (message) => said.push(message));
+    await expect.poll(() => said.includes("ready")).toBe(true);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    expect(said).toEqual(["ready"]);
+  });
+});
+
+const manyRows = (count: number) => ({ changes: [{ channel: "c", upserts: Array.from({ length: count }, (_, i) => ({ key: `${i}`, row: { id: `${i}`, owner: "o", s: `s${i}`, n: i } })), removes: [] }] });
+const windows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ channel: "c", where: { column: "n", gt: i + from }, order_by: [{ column: "s" }], limit: 5 }));
+
+/** An engine on which building a view of channel `c` takes so long, as one over 100,000 rows does. */
+async function slowViews(buildMs: number) {
+  const made = await engineOf([declared("c"), declared("news")]);
+  const { replica } = made.engine;
+  const fill = replica.fill.bind(replica);
+  const filled = new WeakSet<object>();
+  replica.fill = (view, isOver) => {
+    if (view.channel === "c" && !filled.has(view)) made.clock.spend(buildMs);
+    filled.add(view);
+    return fill(view, isOver);
+  };
+  const seats = (who: string): number => made.heard.filter(({ who: other, frame }) => other === who && frame["type"] === "SUBSCRIBED").length;
+  const turn = async (): Promise<void> => { await made.settle(); made.clock.step(); };
+  return { ...made, seats, turn };
+}
+
+describe("(2) while others' subscriptions are seated", () => {
+  it("commits reach their watchers", async () => {
+    const { engine, log, heard, connect, turn, seats } = await slowViews(125);
+    const honest = await connect("honest");
+    honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
+    const greedy = await connect("greedy");
+    while (seats("honest") === 0) await turn();
+    greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
+    await turn();
+    await log.append({ changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }] });
+    const from = heard.length;
+    for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) await turn();
+    const at = heard.slice(from).filter(({ who, frame }) => frame["type"] === "SUBSCRIBED" || (who === "honest" && frame["type"] === "DELTA_BATCH")).findIndex(({ who }) => who === "honest");
+    engine.stop();
+    expect(at).toBeGreaterThanOrEqual(0);
+    expect(at).toBeLessThan(20);
+  });
+
+  it("watermarks come (P11)", async () => {
+    const { engine, log, clock, connect, turn, seats } = await slowViews(125);
+    const honest = await connect("honest");
+    honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
+    const greedy = await connect("greedy");
+    while (seats("honest") === 0) await turn();
+    greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
+    await turn();
+    await log.append({ changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }] });
+    let [heardMs, seen, longestMs] = [clock.monotonic(), honest.transport.frames.length, 0];
+    for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) {
+      await turn();
+      if (honest.transport.frames.slice(seen).some(({ type }) => type === "WATERMARK")) heardMs = clock.monotonic();
+      seen = honest.transport.frames.length;
+      longestMs = Math.max(longestMs, clock.monotonic() - heardMs);
+    }
+    engine.stop();
+    expect(longestMs).toBeLessThan(2_000);
+  });
+});
+
+describe("(3) seating", () => {
+  it("takes turns between sessions", async () => {
+    const { engine, heard, connect, turn, seats } = await slowViews(30);
+    const [greedy, honest] = [await connect("greedy"), await connect("honest")];
+    for (let frame = 0; frame < 6; frame++) greedy.say({ op: "SUBSCRIBE", subscriptions: windows(30, frame * 30) });
+    honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
+    for (let i = 0; i < 5_000 && seats("honest") === 0; i++) await turn();
+    const order = heard.filter(({ frame }) => frame["type"] === "SUBSCRIBED").map(({ who }) => who);
+    engine.stop();
+    expect(order.indexOf("honest")).toBeLessThan(5);
+  });
+
+  it("is not asked for more than a connection may have in one frame", async () => {
+    const { connect } = await start();
+    const client = connect();
+    await client.open();
+    client.send({ op: "SUBSCRIBE", id: 1, subscriptions: Array.from({ length: 12_000 }, () => "x") });
+    expect(await client.next({ op: "ERROR" })).toMatchObject({ code: "BAD_MESSAGE", message: expect.stringContaining("at most 256") });
+    await expect.poll(() => client.closed?.code).toBe(4400);
+  }, 30_000);
+});
+
+describe("(4) views", () => {
+  it("are bounded in bytes: small frames don't fill the heap", () => {
+    const replica = new Replica();
+    replica.apply({ seq: 1, timeMs: 0, declares: [declared("c")], changes: [{ channel: "c", upserts: Array.from({ length: 1_000 }, (_, i) => { const row = { id: `${i}`, owner: "o", s: `${i}`.padEnd(4_000, "é"), n: i }; return { key: `${i}`, row, json: JSON.stringify(row) }; }), removes: [] }] });
+    const before = heapMiB();
+    let refused = 0;
+    const frames: number[] = [];
+    for (let limit = 1; limit <= 40; limit++) {
+      const query = { channel: "c", columns: ["s"], limit };
+      frames.push(JSON.stringify({ op: "SUBSCRIBE", subscriptions: [query] }).length);
+      try { replica.acquire(query, undefined); } catch { refused++; }
+    }
+    const grown = heapMiB() - before;
+    // The rows' own text is 4 to 8 MB. Windows of at most 40 rows have no need of all texts.
+    expect(grown).toBeLessThan(64);
+    expect(replica.viewCount).toBe(40 - refused);
+  });
+
+  it("of one identity leave places for others", async () => {
+    const { connect } = await start({ authenticate: (_request, auth) => auth as string });
+    for (let connection = 0; connection < 6; connection++) {
+      const mallory = connect();
+      await mallory.open("mallory");
+      mallory.send({ op: "SUBSCRIBE", id: 1, subscriptions: Array.from({ length: 200 }, (_, i) => ({ channel: "notes", where: { column: "id", gt: `${connection}-${i}` } })) });
+      await mallory.next({ id: 1, index: 199 });
+    }
+    const honest = connect();
+    await honest.open("honest");
+    honest.send({ op: "SUBSCRIBE", id: 2, subscriptions: [{ channel: "notes", where: { column: "id", gt: "mine" } }] });
+    const answer = await honest.next({ id: 2 });
+    expect(answer).toMatchObject({ type: "SUBSCRIBED" });
+  }, 20_000);
+});
+
+describe("(5) a connection", () => {
+  it("has a budget of frames: heartbeats are not answered as fast as they are sent", async () => {
+    const { engine, connect } = await engineOf([declared("c")]);
+    const flood = await connect("flood");
+    for (let i = 0; i < 20_000; i++) flood.say({ op: "HEARTBEAT" });
+    const acks = flood.transport.frames.filter(({ op }) => op === "HEARTBEAT_ACK").length;
+    engine.stop();
+    expect(acks).toBeLessThan(1_000);
+  });
+
+  it("and of RESYNCs, each of which is a whole snapshot", async () => {
+    const { engine, log, clock, connect, settle } = await engineOf([declared("c")]);
+    await log.append(manyRows(200));
+    const flood = await connect("flood");
+    flood.say({ op: "SUBSCRIBE", subscriptions: ["c"] });
+    for (let i = 0; i < 3; i++) { await settle(); clock.advance(20); }
+    for (let i = 0; i < 500; i++) { flood.say({ op: "RESYNC", view: "c" }); await settle(); clock.advance(2); }
+    const snapshots = flood.transport.frames.filter(({ type, part }) => type === "SNAPSHOT" && part === 0).length;
+    engine.stop();
+    expect(snapshots).toBeLessThan(100);
+  });
+
+  it("that is rejected is heard no more, and fills no log", async () => {
+    let lines = 0;
+    const logger = pino({ level: "info" }, { write: () => { lines++; } });
+    const { stream } = await start({ logger });
+    const socket = createConnection(Number(new URL(stream).port), "127.0.0.1");
+    socket.on("error", () => {});
+    socket.resume();
+    socket.write("GET /v2/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+    await new Promise((resolve) => socket.once("data", resolve));
+    const bad = Buffer.concat([Buffer.from([0x81, 0x81, 0, 0, 0, 0]), Buffer.from("x")]);
+    const before = lines;
+    socket.write(Buffer.concat(Array.from({ length: 20_000 }, () => bad)));
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    socket.destroy();
+    expect(lines - before).toBeLessThan(20);
+  }, 20_000);
+
+  it("holds little before it is known who it is", async () => {
+    const { connect } = await start({ authenticate: () => new Promise(() => {}) });
+    const client = connect();
+    await client.next({ op: "HELLO" });
+    client.send({ op: "IDENTIFY" });
+    const frame = JSON.stringify({ op: "SUBSCRIBE", subscriptions: ["x".repeat(60_000)] });
+    for (let i = 0; i < 16; i++) client.send(frame);
+    await expect.poll(() => client.closed?.code).toBe(4400);
+  });
+
+  it("that does not take its HTTP answer is cut off, and counts meanwhile", async () => {
+    const { tidemark, url, connect } = await start({ channels: textChannel, limits: { silenceMsMax: 300, connectionsMax: 3 } });
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert(Array.from({ length: 200 }, (_, i) => ({ id: `${i}`, owner: "o", s: "x".repeat(100_000) })));
+    const ask = async (path: string): Promise<string> => {
+      const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
+      atEnd(() => socket.destroy());
+      socket.on("error", () => {});
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      return new Promise((resolve) => socket.once("data", (data) => {
+        socket.pause();
+        resolve(String(data).slice(9, 12));
+      }));
+    };
+    const statuses = [];
+    for (let index = 0; index < 6; index++) statuses.push(await ask(`/v2/snapshot?channels=docs&since_seq=0&x=${index}`));
+    expect(statuses).toEqual(["200", "200", "200", "503", "503", "503"]);
+    const client = connect();
+    await expect.poll(() => client.closed).toBeDefined();
+    // Nobody took the first three, so there is room again.
+    await expect.poll(() => ask("/v2/rows/docs/1")).toBe("200");
+    await connect().open();
+  }, 20_000);
+});
