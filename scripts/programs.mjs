@@ -55,6 +55,17 @@ export function ensurePgbench() {
   if (look() === undefined) console.warn("pgbench is not installed: the tests under its load will be skipped. It comes with a system's Postgres package.");
 }
 
+/** The Python with the `websockets` module. The test of the Python example skips, and says so, where it can't be had. */
+export function ensurePython() {
+  const look = () =>
+    find(["python3"], ["/usr/bin/python3"]) !== undefined &&
+    ["/usr/bin/python3", "python3"].find((python) => spawnSync(python, ["-c", "import websockets"], { stdio: "ignore" }).status === 0);
+  if (!look()) aptInstall("python3-websockets");
+  const found = look();
+  if (!found) console.warn("Python's websockets module is not installed: the test of the Python example will be skipped.");
+  return found || undefined;
+}
+
 /** The tests behind a proxy skip, and say so, where it can't be had. */
 export function ensureNginx() {
   const look = () => find(["nginx"], ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]);

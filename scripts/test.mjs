@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureChromium, ensureNginx, ensurePgbench } from "./programs.mjs";
+import { ensureChromium, ensureNginx, ensurePgbench, ensurePython } from "./programs.mjs";
 import { build, install, root, run } from "./setup.mjs";
 
 const bin = (name) => join(root, "node_modules", name);
@@ -15,12 +15,13 @@ run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
 build();
 ensurePgbench();
 ensureNginx();
+const python = ensurePython();
 const chromium = ensureChromium();
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-test-"));
 const report = join(folder, "report.json");
 const args = [bin("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)];
-const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env: { ...process.env, CHROMIUM_PATH: chromium } });
+const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env: { ...process.env, CHROMIUM_PATH: chromium, ...(python !== undefined && { PYTHON_PATH: python }) } });
 try {
   const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
   console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);

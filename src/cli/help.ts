@@ -25,8 +25,15 @@ export const HELP = `Tidemark: live tables for TypeScript.
                              follows that change from its transaction to a client, with each step's time
 
   tidemark conformance ws://localhost:8080/v2/stream
-      Holds a server to the rules of PROTOCOL.md, one test each. Reads only.
+      Holds any server to the rules of PROTOCOL.md, from outside; what can't be checked is said with the reason.
       --channel NAME         the channel to test with; default the first one
+      --mutation NAME        writes rows of the suite's own, and removes them: its input is {upsert: [row], remove: [key]}.
+                             The channel has the key id (text) and kind (text), amount (number or null), note (text or null)
+      --ingest URL           the same by POST, answered {"seq": N}; one of the two, or rules that need writes are not checked
+      --auth TEXT            what the server's authenticate gets
+      --header "NAME: VALUE" sent with requests and upgrades; may be repeated
+      --rule P10             only this rule; may be repeated
+      --slow                 also what takes up to 45 s
       --timeout MS           how long an answer may take; default 5000
 
   For serve and demo:

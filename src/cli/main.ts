@@ -25,6 +25,11 @@ const OPTIONS = {
   channel: { type: "string" },
   change: { type: "string" },
   timeout: { type: "string" },
+  header: { type: "string", multiple: true },
+  mutation: { type: "string" },
+  ingest: { type: "string" },
+  rule: { type: "string", multiple: true },
+  slow: { type: "boolean" },
   help: { type: "boolean", short: "h" },
 } satisfies ParseArgsConfig["options"];
 
@@ -66,7 +71,18 @@ async function main(): Promise<void> {
       return exitWith(await doctor({ server: first ?? "http://localhost:8080", postgres: values.postgres ?? process.env["DATABASE_URL"], change: values.change, channel: values.channel, print }));
     case "conformance":
       if (first === undefined) throw bad("say which server: tidemark conformance ws://localhost:8080/v2/stream");
-      return exitWith(await conformance({ url: streamUrl(first), channel: values.channel, auth: values.auth, timeoutMs: wholeNumber("--timeout", values.timeout, 5_000), print }));
+      return exitWith(await conformance({
+        url: streamUrl(first),
+        channel: values.channel,
+        auth: values.auth,
+        headers: headersOf(values.header ?? []),
+        mutation: values.mutation,
+        ingest: values.ingest,
+        timeoutMs: wholeNumber("--timeout", values.timeout, 5_000),
+        isSlow: values.slow === true,
+        rules: values.rule,
+        print,
+      }));
     case "uninstall":
       return uninstallFrom(databaseUrl(values.postgres), print);
     default:
@@ -88,6 +104,15 @@ function streamUrl(text: string): string {
   const url = new URL(text.replace(/^http/, "ws"));
   if (url.pathname === "/") url.pathname = "/v2/stream";
   return url.href;
+}
+
+/** `Name: value`, as often as there are headers. */
+function headersOf(lines: readonly string[]): Readonly<Record<string, string>> {
+  return Object.fromEntries(lines.map((line) => {
+    const [, name, value] = /^([\w-]+):\s*(.*)$/.exec(line) ?? [];
+    if (name === undefined || value === undefined) throw bad(`--header takes "Name: value", not "${line}"`);
+    return [name.toLowerCase(), value];
+  }));
 }
 
 function exitWith(code: number): void {

@@ -1,0 +1,285 @@
+"""A Tidemark client in Python, written from PROTOCOL.md alone.
+
+It keeps tables of rows up to date over one WebSocket: it applies a turn when its WATERMARK comes,
+resumes after a cut from its own positions, asks again for what it missed, and checks digests.
+Rules of the protocol are named where they are kept, as P10 or S3.
+"""
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from collections.abc import Callable
+from typing import Any
+
+import websockets
+
+from digest import read_frame
+from table import Frame, Patch, Query, Table
+
+PROTOCOL_VERSION = 6
+CREDIT_TURNS = 64  # how many turns the server may send before it hears from us
+CREDIT_RENEWED_AT = 32  # credit is renewed when this much is left
+HEARTBEAT_SHARE = 0.8  # of the server's interval, so that a late timer is not too late
+SILENCE_SECONDS = 5.0  # P4: a heartbeat that nothing follows for this long means a dead connection
+OPEN_SECONDS = 10.0  # for connecting, and again for HELLO
+BACKOFF_FIRST_SECONDS = 0.25
+BACKOFF_MAX_SECONDS = 15.0
+CLOSE_UNAUTHENTICATED = 4401
+
+
+class Refused(Exception):
+    """The server does not accept these credentials, or speaks another version."""
+
+
+class BadFrame(Exception):
+    """A frame that is not what the protocol says; the next connection starts from what we hold."""
+
+
+class TidemarkClient:
+    """Holds the tables of `queries` over connections that come and go. `on_turn` is called after each WATERMARK."""
+
+    def __init__(self, url: str, queries: list[str | Query], auth: Any = None, on_turn: Callable[[Frame], None] | None = None) -> None:
+        self.url, self.auth, self.on_turn = url, auth, on_turn
+        self.tables = [Table({"channel": query} if isinstance(query, str) else query) for query in queries]
+        self.session_id: str | None = None
+        self.seq: int | None = None
+        self.gaps = self.drifts = self.digests = self.resumes = 0
+        self.notices: list[Frame] = []
+        self.clock_offset_ms: float | None = None  # server's clock minus ours (P4)
+        self._socket: Any = None
+        self._views: dict[str, Table] = {}
+        self._asked: dict[int, list[Table]] = {}  # by the id of a SUBSCRIBE or RESYNC; 0 for those of IDENTIFY and RESUME
+        self._next_id = 1
+        self._credit = 0
+        self._heard = 0.0
+
+    async def run(self) -> None:
+        """Connects, and connects again, until cancelled or refused."""
+        backoff = BACKOFF_FIRST_SECONDS
+        while True:
+            wait = backoff * random.uniform(0.5, 1.0)
+            started = time.monotonic()
+            try:
+                wait = await self._connection() or wait
+            except (OSError, BadFrame, asyncio.TimeoutError, websockets.WebSocketException) as error:
+                if getattr(error, "code", None) == CLOSE_UNAUTHENTICATED:
+                    raise Refused(str(error)) from error
+            lasted = time.monotonic() - started > OPEN_SECONDS
+            backoff = BACKOFF_FIRST_SECONDS if lasted else min(backoff * 2, BACKOFF_MAX_SECONDS)
+            for table in self.tables:
+                if table.error is None:
+                    table.status = "stale"
+                table.unstage()  # a turn without its watermark is not applied
+            await asyncio.sleep(wait)
+
+    async def _connection(self) -> float | None:
+        """One connection, until it ends; returns how long to stay away where the server said so (S6)."""
+        async with websockets.connect(self.url, compression=None, max_size=None, ping_interval=None, open_timeout=OPEN_SECONDS) as socket:
+            self._socket = socket
+            text = await asyncio.wait_for(socket.recv(), OPEN_SECONDS)
+            try:
+                hello = read_frame(text)
+                interval, version = hello["heartbeat_interval_ms"] / 1000 * HEARTBEAT_SHARE, hello["protocol"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise BadFrame(f"HELLO expected, not {str(text)[:200]}") from error
+            if version != PROTOCOL_VERSION:
+                raise Refused(f"This client speaks version {PROTOCOL_VERSION}, the server {version}.")
+            await self._begin("RESUME" if self.session_id else "IDENTIFY")
+            beats = asyncio.create_task(self._heartbeats(interval))
+            try:
+                async for text in socket:
+                    self._heard = time.monotonic()
+                    try:
+                        frame = read_frame(text)
+                        retry_after = await self._handle(frame)
+                    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+                        raise BadFrame(f"{error!r} in {str(text)[:200]}") from error
+                    if retry_after is not None:
+                        return retry_after
+                    if frame.get("type") == "WATERMARK" and self.on_turn is not None:
+                        self.on_turn(frame)
+                return None
+            finally:
+                beats.cancel()
+
+    async def _begin(self, op: str) -> None:
+        """Sends IDENTIFY or RESUME with a cursor for each table (P2, S1), and credit (B1)."""
+        for table in self.tables:
+            table.unstage()
+        self._asked = {0: list(self.tables)}
+        frame: Frame = {"op": op, "subscriptions": [table.request() for table in self.tables]}
+        if op == "RESUME":
+            frame["session_id"] = self.session_id
+        if self.auth is not None:
+            frame["auth"] = self.auth
+        await self._send(frame)
+        await self._give_credit()
+
+    async def _send(self, frame: Frame) -> None:
+        await self._socket.send(json.dumps(frame, ensure_ascii=True))
+
+    async def _give_credit(self) -> None:
+        self._credit = CREDIT_TURNS
+        await self._send({"op": "CREDIT", "turns": CREDIT_TURNS})
+
+    async def _heartbeats(self, interval: float) -> None:
+        """Speaks often enough, and closes a connection on which nothing comes back (P4)."""
+        try:
+            while True:
+                sent = time.monotonic()
+                await self._send({"op": "HEARTBEAT", "client_time_unix_ms": round(time.time() * 1000)})
+                await asyncio.sleep(SILENCE_SECONDS)
+                if self._heard < sent:
+                    self._socket.transport.abort()
+                    return
+                await asyncio.sleep(max(0.0, interval - SILENCE_SECONDS))
+        except websockets.ConnectionClosed:
+            return  # the reader hears of it too
+
+    async def _handle(self, frame: Frame) -> float | None:
+        """One frame; unknown ones are passed over. Returns a time to stay away, in seconds, from RECONNECT."""
+        kind = frame.get("type") if frame.get("op") == "DISPATCH" else frame.get("op")
+        if kind in ("READY", "RESUMED"):
+            self.session_id = frame["session_id"]
+            self.resumes += kind == "RESUMED"
+        elif kind == "SUBSCRIBED":
+            self._subscribed(frame)
+        elif kind == "SNAPSHOT":
+            await self._snapshot(frame)
+        elif kind == "DELTA_BATCH":
+            await self._delta(frame)
+        elif kind == "WATERMARK":
+            await self._watermark(frame)
+        elif kind == "CHANNEL_STATUS":
+            for table in self.tables:
+                if table.query["channel"] == frame["channel"] and table.error is None:
+                    table.status, table.reason = frame["status"], frame.get("reason")
+        elif kind == "NOTICE":
+            self.notices.append(frame)
+            if frame["code"] == "RESET" and frame["view"] in self._views:
+                self._views[frame["view"]].partial = None
+        elif kind == "ERROR":
+            self._refused(frame)
+        elif kind == "INVALID_SESSION":
+            self.session_id = None
+            for table in self.tables:
+                table.status = "stale"
+                if frame["reason"] in ("revoked", "identity"):
+                    table.forget()
+            await self._begin("IDENTIFY")
+        elif kind == "HEARTBEAT_ACK":
+            self.session_id = frame.get("session_id", self.session_id)
+            if "client_time_unix_ms" in frame:
+                now = time.time() * 1000
+                self.clock_offset_ms = frame["server_time_unix_ms"] - (now + frame["client_time_unix_ms"]) / 2
+        elif kind == "RECONNECT":
+            return frame["retry_after_ms"] / 1000 * random.uniform(1.0, 2.0)
+        return None
+
+    def _subscribed(self, frame: Frame) -> None:
+        """An answer names its request by `id`, or none for IDENTIFY's, and the place in its list (P5)."""
+        asked = self._asked[frame.get("id", 0)]
+        table = asked[frame["index"]]
+        same = next((other for other in self.tables if other is not table and other.view == frame["view"]), None)
+        if same is not None:  # two ways to say one query are one view, which is seated anew (P7)
+            self.tables[self.tables.index(table)] = asked[frame["index"]] = table = same
+        table.view, table.epoch, table.key = frame["view"], frame["epoch"], frame["key"]
+        table.columns = {column["name"]: column["type"] for column in frame["columns"]}
+        table.order_by, table.error = frame["order_by"], None
+        table.unstage()
+        table.awaited = False
+        self._views[table.view] = table
+        if frame["mode"] == "delta":
+            table.local = frame["from_seq"]
+        else:
+            table.reason = frame["reason"]
+            table.local = None  # the old rows stay, as stale, until the snapshot is through (P8)
+            if table.reason == "policy":
+                table.forget()
+
+    def _refused(self, frame: Frame) -> None:
+        asked = self._asked.get(frame.get("id", 0), [])
+        ended = self._views.pop(frame.get("view", ""), None)
+        if ended is not None:  # the server keeps this view no longer (P9)
+            ended.error, ended.status = frame, "refused"
+            ended.forget()
+        elif "index" in frame and frame["index"] < len(asked):
+            table = asked[frame["index"]]
+            table.error, table.status = frame, "refused"
+        elif frame["code"] == "UNAUTHENTICATED":
+            raise Refused(frame["message"])
+        else:
+            self.notices.append(frame)
+
+    async def _snapshot(self, frame: Frame) -> None:
+        table = self._views.get(frame.get("view", frame["channel"]))
+        if table is None or table.awaited:
+            return
+        if frame["part"] == 0:
+            table.partial = Patch(frame["seq"], fresh=True)
+        await self._take_part(table, frame, frame["rows"], [])
+
+    async def _delta(self, frame: Frame) -> None:
+        """P10: drop what is known, apply what joins, ask again for what does not; B4 where it has a digest."""
+        table = self._views.get(frame.get("view", frame["channel"]))
+        if table is None or table.awaited:
+            return
+        position = table.position()
+        if position is None or frame["prev_seq"] > position:
+            await self._ask_again(table)
+        elif "digest" in frame:
+            if frame["seq"] == position:
+                table.staged.append(Patch(position, digest=frame["digest"]))
+        elif frame["seq"] > position:
+            if frame.get("part", 0) == 0:
+                table.partial = Patch(frame["seq"])
+            await self._take_part(table, frame, frame["patch"]["upsert"], frame["patch"]["remove"])
+
+    async def _take_part(self, table: Table, frame: Frame, rows: list[tuple[Row, str]], remove: list[str]) -> None:
+        """Adds a part to what is partial, and stages it when it is the last; a part that is missing is a gap."""
+        partial = table.partial
+        if partial is None or partial.next_part != frame.get("part", 0) or partial.seq != frame["seq"]:
+            await self._ask_again(table)
+            return
+        partial.next_part += 1
+        partial.remove += remove
+        partial.upsert.update((table.key_of(row), (row, text)) for row, text in rows)
+        if not frame.get("more"):
+            table.staged.append(partial)
+            table.partial = None
+
+    async def _ask_again(self, table: Table, reason: str = "gap") -> None:
+        """S5: from where the table stands, or from the beginning when its rows are wrong."""
+        if reason == "gap":
+            self.gaps += 1
+        frame: Frame = {"op": "RESYNC", "id": self._next_id, "view": table.view, "reason": reason}
+        if reason == "gap" and table.local is not None:
+            frame["seq"] = table.local
+        table.unstage()
+        self._asked[self._next_id] = [table]
+        self._next_id += 1
+        await self._send(frame)
+
+    async def _watermark(self, frame: Frame) -> None:
+        """P11: applies the turn. What is still partial, though the view is not behind, has missed the rest."""
+        behind = frame.get("behind", [])
+        for table in self.tables:
+            drift = False
+            for patch in table.staged:
+                if patch.digest is None:
+                    table.apply(patch)
+                    continue
+                self.digests += 1
+                drift = drift or table.digest() != int(patch.digest, 16)
+            table.staged = []
+            if drift:
+                self.drifts += 1
+                await self._ask_again(table, "drift")
+            elif table.partial is not None and table.view not in behind:
+                await self._ask_again(table)
+        self.seq = frame["seq"]
+        self._credit -= 1
+        if self._credit <= CREDIT_RENEWED_AT:
+            await self._give_credit()

@@ -1,0 +1,104 @@
+/**
+ * A client that says and hears literal frames, and believes nothing: it keeps what it heard, in order,
+ * for the checks to look at.
+ */
+import { WebSocket } from "ws";
+import { delay, systemClock } from "../../std/clock.ts";
+import { must } from "./verdict.ts";
+
+export type Frame = Readonly<Record<string, unknown>>;
+export type Headers = Readonly<Record<string, string>>;
+
+/** Looks until there is something to see. @throws when there is nothing in time */
+export async function eventually<T>(look: () => T | undefined, otherwise: () => string, timeoutMs: number): Promise<T> {
+  const endMs = systemClock.monotonic() + timeoutMs;
+  for (;;) {
+    const found = look();
+    if (found !== undefined) return found;
+    must(systemClock.monotonic() <= endMs, otherwise());
+    await delay(systemClock, 2);
+  }
+}
+
+export class Peer {
+  readonly frames: Frame[] = [];
+  /** What was heard that is no frame: binary, or not one JSON object. */
+  readonly oddities: string[] = [];
+  /** When each frame came, on the monotonic clock. */
+  readonly heardMs: number[] = [];
+  readonly #socket: WebSocket;
+  readonly #timeoutMs: number;
+  closeCode: number | undefined;
+  /** The HTTP status with which the upgrade was refused. */
+  refusedWith: number | undefined;
+
+  constructor(url: string, headers: Headers, timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+    this.#socket = new WebSocket(url, { headers });
+    this.#socket.on("message", (data, isBinary) => this.#take(String(data), isBinary));
+    this.#socket.on("close", (code) => { this.closeCode = code; });
+    this.#socket.on("unexpected-response", (_request, response) => {
+      this.refusedWith = response.statusCode;
+      response.destroy();
+    });
+    this.#socket.on("error", () => {});
+  }
+
+  get extensions(): string {
+    return this.#socket.extensions;
+  }
+
+  /** Frames heard so far: where to look from for what comes next. */
+  get mark(): number {
+    return this.frames.length;
+  }
+
+  say(frame: unknown): void {
+    this.#socket.send(typeof frame === "string" || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame));
+  }
+
+  /** The first frame at or after `from` that has these fields, as soon as it is there. */
+  hear(fields: Frame, from = 0): Promise<Frame> {
+    return this.find((frame) => Object.entries(fields).every(([name, value]) => frame[name] === value), JSON.stringify(fields), from);
+  }
+
+  find(isIt: (frame: Frame) => boolean, what: string, from = 0, timeoutMs = this.#timeoutMs): Promise<Frame> {
+    const heard = (): string => this.frames.slice(from).map(({ op, type, code }) => `${String(type ?? op)}${code === undefined ? "" : ` ${String(code)}`}`).slice(-12).join(", ");
+    const ended = (): string => (this.closeCode === undefined ? "" : `, then it was closed with ${this.closeCode}`);
+    return eventually(() => this.frames.slice(from).find(isIt), () => `no frame ${what}; heard ${heard() || "nothing"}${ended()}`, timeoutMs);
+  }
+
+  /** The end of a turn that leaves nothing behind, at `seq` or after it. */
+  whole(seq = 0, from = 0): Promise<Frame> {
+    return this.find((frame) => frame["type"] === "WATERMARK" && frame["behind"] === undefined && Number(frame["seq"]) >= seq, `WATERMARK without behind at ${seq} or after`, from);
+  }
+
+  closed(): Promise<number> {
+    return eventually(() => this.closeCode, () => "the connection was not closed", this.#timeoutMs);
+  }
+
+  /** Resolves when the server has heard what was said before. */
+  async settled(): Promise<void> {
+    const from = this.mark;
+    this.say({ op: "HEARTBEAT" });
+    await this.hear({ op: "HEARTBEAT_ACK" }, from);
+  }
+
+  end(): void {
+    this.#socket.terminate();
+  }
+
+  #take(text: string, isBinary: boolean): void {
+    let frame: unknown;
+    try {
+      frame = JSON.parse(text);
+    } catch {
+      frame = undefined;
+    }
+    if (isBinary) this.oddities.push("a binary frame");
+    if (typeof frame === "object" && frame !== null && !Array.isArray(frame)) {
+      this.frames.push(frame as Frame);
+      this.heardMs.push(systemClock.monotonic());
+    } else this.oddities.push(text.slice(0, 80));
+  }
+}

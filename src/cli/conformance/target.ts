@@ -1,0 +1,138 @@
+/** The server that is judged, as the checks see it: connections, requests, and the data that they share. */
+import { keyOf, type Row } from "../../protocol/row.ts";
+import type { Frame, Headers } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import { must, skip } from "./verdict.ts";
+import { ingestWrite, mutationWrite, Writer } from "./writer.ts";
+
+export interface TargetOptions {
+  /** Of the stream: `ws://host/v2/stream`. */
+  readonly url: string;
+  /** A channel that may be seen. */
+  readonly channel: string;
+  /** Said in IDENTIFY. */
+  readonly auth: unknown;
+  /** Sent with every request and upgrade, as HTTP has no `auth`. */
+  readonly headers: Headers;
+  /** Takes `{upsert, remove}` and writes to the channel. */
+  readonly mutation: string | undefined;
+  /** An address that does the same by POST, and answers `{"seq": N}`. */
+  readonly ingest: string | undefined;
+  /** How long an answer may take. */
+  readonly timeoutMs: number;
+  /** Also wait for what takes up to 45 s. */
+  readonly isSlow: boolean;
+}
+
+export type Query = Frame & { readonly channel: string };
+
+export class Target {
+  readonly options: TargetOptions;
+  readonly channel: string;
+  readonly auth: unknown;
+  readonly timeoutMs: number;
+  /** `http://host/v2`. */
+  readonly base: string;
+  readonly #peers: Peer[] = [];
+  readonly #lasting: Peer[] = [];
+  readonly #writer: Writer | undefined;
+  #ownColumns: Promise<string | undefined> | undefined;
+
+  constructor(options: TargetOptions) {
+    this.options = options;
+    this.channel = options.channel;
+    this.auth = options.auth;
+    this.timeoutMs = options.timeoutMs;
+    this.base = options.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
+    const { mutation, ingest, headers, timeoutMs } = options;
+    if (mutation !== undefined) this.#writer = new Writer(mutationWrite(mutation, () => this.#lastingPeer()));
+    else if (ingest !== undefined) this.#writer = new Writer(ingestWrite(ingest, headers, timeoutMs));
+  }
+
+  /** A connection that has said nothing yet. Ends with the check. */
+  readonly connect = async (headers: Headers = {}): Promise<Peer> => {
+    const peer = this.open(headers);
+    await peer.hear({ op: "HELLO" });
+    return peer;
+  };
+
+  /** The same, which may be refused. */
+  open(headers: Headers = {}): Peer {
+    const peer = new Peer(this.options.url, { ...this.options.headers, ...headers }, this.timeoutMs);
+    this.#peers.push(peer);
+    return peer;
+  }
+
+  readonly identified = async (subscriptions: readonly unknown[] = [], more: Frame = {}): Promise<Peer> => {
+    const peer = await this.connect();
+    peer.say({ op: "IDENTIFY", auth: this.auth, subscriptions, ...more });
+    await peer.hear({ type: "READY" });
+    return peer;
+  };
+
+  /** Rows of our own: the channel has to have the columns for them. */
+  async writer(): Promise<Writer> {
+    if (this.#writer === undefined) skip("needs writes: give --mutation NAME or --ingest URL");
+    this.#ownColumns ??= this.#whyNoRows();
+    const why = await this.#ownColumns;
+    if (why !== undefined) skip(why);
+    return this.#writer;
+  }
+
+  /** A request under the stream's base. @throws `not checked` where HTTP wants credentials that were not given */
+  async http(path: string, init: RequestInit & { readonly headers?: Headers } = {}): Promise<Response> {
+    const { headers, timeoutMs } = this.options;
+    const response = await fetch(`${this.base}${path}`, { signal: AbortSignal.timeout(timeoutMs), ...init, headers: { ...headers, ...init.headers } });
+    if (response.status === 401) {
+      await response.body?.cancel();
+      if (this.auth !== undefined && Object.keys(headers).length === 0) skip("HTTP answers 401: it has no `auth`; give --header with what the server takes");
+      must(false, `${path} answers 401, although the stream takes the same credentials`);
+    }
+    return response;
+  }
+
+  /** The same for an answer that is JSON. */
+  async json(path: string, init: RequestInit & { readonly headers?: Headers } = {}): Promise<{ readonly status: number; readonly body: Frame; readonly headers: Response["headers"] }> {
+    const response = await this.http(path, init);
+    const text = await response.text();
+    try {
+      return { status: response.status, headers: response.headers, body: JSON.parse(text) as Frame };
+    } catch {
+      must(false, `${path} answers ${response.status} with something that is not JSON`, text);
+    }
+  }
+
+  /** Ends what one check has opened. */
+  endCheck(): void {
+    for (const peer of this.#peers.splice(0)) peer.end();
+  }
+
+  /** Removes what was written, and ends everything. */
+  async end(): Promise<void> {
+    try {
+      await this.#writer?.clear();
+    } finally {
+      for (const peer of [...this.#peers, ...this.#lasting]) peer.end();
+    }
+  }
+
+  async #lastingPeer(): Promise<Peer> {
+    const peer = await this.identified();
+    this.#peers.splice(this.#peers.indexOf(peer), 1);
+    this.#lasting.push(peer);
+    return peer;
+  }
+
+  async #whyNoRows(): Promise<string | undefined> {
+    const peer = await this.identified([this.channel]);
+    const { key, columns } = await peer.hear({ type: "SUBSCRIBED" });
+    const names = (columns as readonly { name: string }[] | undefined)?.map(({ name }) => name) ?? [];
+    const isFit = JSON.stringify(key) === '["id"]' && ["id", "kind", "amount", "note"].every((name) => names.includes(name));
+    return isFit ? undefined : `needs a channel with the key id and the columns kind (text), amount (number or null) and note (text or null); "${this.channel}" has the key ${JSON.stringify(key)} and ${names.join(", ")}`;
+  }
+}
+
+/** Rows by key, as the channel's `key` has it. */
+export function byKey(rows: readonly Row[], keyColumns: readonly string[]): Map<string, Row> {
+  return new Map(rows.map((row) => [keyOf(row, keyColumns) ?? "", row]));
+}

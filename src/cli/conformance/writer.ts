@@ -1,0 +1,85 @@
+/**
+ * Data of the suite's own, through a mutation or an ingest that the server's author provides. Both take
+ * `{upsert: [row…], remove: [key…]}`, write to the channel in one commit, and make its position known.
+ */
+import type { Row } from "../../protocol/row.ts";
+import { systemRandom } from "../../std/random.ts";
+import type { Peer, Headers } from "./peer.ts";
+import { must } from "./verdict.ts";
+
+/** What the channel needs: `id` is its key. It may have more columns that need no value. */
+export interface OwnRow extends Row {
+  readonly id: string;
+  readonly kind: string;
+  readonly amount: number | null;
+  readonly note: string | null;
+}
+
+export interface Change {
+  readonly upsert?: readonly OwnRow[];
+  readonly remove?: readonly string[];
+}
+
+/** Writes one commit, and returns its position. */
+export type Write = (change: Change) => Promise<number>;
+
+/** A frame holds 65,536 bytes; rows of the suite have at most a kilobyte. */
+const KEYS_PER_WRITE = 40;
+
+export class Writer {
+  /** Begins the ids and kinds of this run, so that other rows of the channel are not taken for ours. */
+  readonly run = `conf-${systemRandom.id(8)}`;
+  readonly #write: Write;
+  readonly #held = new Set<string>();
+
+  constructor(write: Write) {
+    this.#write = write;
+  }
+
+  row(name: string, kind: string, amount: number | null, note: string | null = null): OwnRow {
+    return { id: `${this.run}-${name}`, kind: `${this.run}-${kind}`, amount, note };
+  }
+
+  async write({ upsert = [], remove = [] }: Change): Promise<number> {
+    for (const { id } of upsert) this.#held.add(id);
+    const seq = await this.#write({ upsert, remove });
+    for (const key of remove) this.#held.delete(key);
+    return seq;
+  }
+
+  /** Removes every row that is left. */
+  async clear(): Promise<void> {
+    const keys = [...this.#held];
+    for (let from = 0; from < keys.length; from += KEYS_PER_WRITE) await this.write({ remove: keys.slice(from, from + KEYS_PER_WRITE) });
+  }
+}
+
+/** `identified`: a connection to write on, made when it is first needed. */
+export function mutationWrite(name: string, identified: () => Promise<Peer>): Write {
+  let connection: Promise<Peer> | undefined;
+  return async (input) => {
+    if (connection === undefined || (await connection).closeCode !== undefined) connection = identified();
+    const peer = await connection;
+    const mutation_id = newMutationId();
+    const from = peer.mark;
+    peer.say({ op: "MUTATE", mutation_id, name, input });
+    const { seq, error } = await peer.hear({ type: "MUTATION_RESULT", mutation_id }, from);
+    must(typeof seq === "number", `the mutation "${name}" did not write`, error ?? seq);
+    return seq;
+  };
+}
+
+export function ingestWrite(url: string, headers: Headers, timeoutMs: number): Write {
+  return async (change) => {
+    const response = await fetch(url, { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(change), signal: AbortSignal.timeout(timeoutMs) });
+    const text = await response.text();
+    must(response.ok, `the ingest answered ${response.status}`, text);
+    const { seq } = JSON.parse(text) as { seq?: unknown };
+    must(typeof seq === "number", 'the ingest does not answer {"seq": N}, the position of its commit', text);
+    return seq;
+  };
+}
+
+export function newMutationId(): string {
+  return `conf-${systemRandom.id(20)}`;
+}

@@ -1,0 +1,133 @@
+/** `tidemark conformance` against a server that keeps the protocol, and against many that break one rule of it each. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, it } from "vitest";
+import { z } from "zod";
+import { channel, createTidemark, mutation, type TidemarkOptions } from "../src/index.ts";
+import { LIES } from "./support/lies.ts";
+import { startLyingServer, type Lie } from "./support/lying-server.ts";
+import { silent } from "./support/silent.ts";
+import { atEnd, stopAll } from "./support/trades-server.ts";
+import { conformance, type ConformanceOptions } from "../src/cli/conformance.ts";
+import { CHECKS } from "../src/cli/conformance/rules.ts";
+
+afterEach(stopAll);
+
+const row = z.object({ id: z.string(), kind: z.string(), amount: z.number().nullable(), note: z.string().nullable() });
+const things = channel<z.infer<typeof row>>({ key: "id", columns: { id: "text", kind: "text", amount: "float", note: "text" } });
+/** What a server provides for the suite to have data of its own. */
+const writeThings = mutation({
+  source: "memory",
+  input: z.object({ upsert: z.array(row), remove: z.array(z.string()) }),
+  row: ({ upsert, remove }) => ({ channel: "things", key: upsert[0]?.id ?? remove[0] ?? "" }),
+  handler: ({ input: { upsert, remove }, write }) => {
+    if (upsert.length > 0) write.upsert("things", upsert);
+    if (remove.length > 0) write.remove("things", remove);
+  },
+});
+
+const HONEST: TidemarkOptions = { limits: { digestIntervalMs: 50 }, channels: { things }, mutations: { writeThings } };
+
+async function started(options: Partial<TidemarkOptions> = {}) {
+  const tidemark = createTidemark({ logger: silent, ...HONEST, ...options });
+  const { url } = await tidemark.listen({ port: 0 });
+  atEnd(() => tidemark.stop());
+  return { tidemark, url, stream: `${url.replace("http", "ws")}/v2/stream` };
+}
+
+async function judged(url: string, options: Partial<ConformanceOptions> = {}) {
+  const lines: string[] = [];
+  const code = await conformance({ url, channel: "things", auth: undefined, headers: {}, mutation: "writeThings", ingest: undefined, timeoutMs: 2_000, isSlow: false, rules: undefined, print: (line) => lines.push(line), ...options });
+  const text = lines.join("\n");
+  return { code, text, failed: [...new Set([...text.matchAll(/^FAIL (\w+)/gm)].map(([, rule]) => rule))] };
+}
+
+async function judgedLiar(honest: string, lie: Lie, options: Partial<ConformanceOptions>) {
+  const liar = await startLyingServer(honest, lie);
+  atEnd(() => liar.close());
+  return judged(liar.stream, options);
+}
+
+describe("tidemark conformance", () => {
+  it("knows every rule of PROTOCOL.md", () => {
+    const text = readFileSync(fileURLToPath(new URL("../PROTOCOL.md", import.meta.url)), "utf8");
+    const numbers = [...text.matchAll(/^\*\*([A-Z]\d+)\.\*\*/gm)].map(([, number]) => number);
+    expect([...new Set(CHECKS.map(({ rule }) => rule))].sort()).toEqual([...new Set(numbers)].sort());
+  });
+
+  it("finds nothing broken in this server, and removes what it wrote", async () => {
+    const { tidemark, stream } = await started();
+    const { code, text } = await judged(stream);
+    expect(text).not.toMatch(/^FAIL/m);
+    expect(code).toBe(0);
+    expect(text).not.toMatch(/needs writes/);
+    expect(tidemark.channel("things" as never).size).toBe(0);
+  }, 60_000);
+
+  it("finds nothing broken behind the proxy that will lie", async () => {
+    const { url } = await started();
+    const { code, text } = await judgedLiar(url, {}, {});
+    expect(text).not.toMatch(/^FAIL/m);
+    expect(code).toBe(0);
+  }, 60_000);
+
+  it("says that it could not check what needs writes, or credentials over HTTP; 401 is not ok", async () => {
+    const authenticate = (_request: unknown, auth: unknown) => (auth === "secret" ? "ana" : null);
+    const { stream } = await started({ authenticate });
+    const { code, text } = await judged(stream, { auth: "secret", mutation: undefined, rules: ["P2", "P12", "S1", "H1", "H2", "A2"] });
+    expect(text).toMatch(/ok   P2   credentials that are none/);
+    expect(text).toMatch(/ok   S1   the id is no credential/);
+    expect(text).toMatch(/–    P12 .* not checked: needs writes/);
+    expect(text).toMatch(/–    H1 .* not checked: HTTP answers 401/);
+    expect(text).toMatch(/–    A2 .* not checked: HTTP answers 401/);
+    expect(text).not.toMatch(/ok   [HA]/);
+    expect(code).toBe(0);
+  });
+
+  it("takes data through an ingest as well", async () => {
+    const { tidemark, stream } = await started();
+    const { createServer } = await import("node:http");
+    const ingest = createServer((request, response) => {
+      let body = "";
+      request.on("data", (chunk) => (body += String(chunk)));
+      request.on("end", () => {
+        const { upsert, remove } = JSON.parse(body) as { upsert: never[]; remove: string[] };
+        void tidemark.transact((write) => {
+          write.upsert("things" as never, upsert as never);
+          write.remove("things" as never, remove);
+        }).then((seq) => response.end(JSON.stringify({ seq })));
+      });
+    });
+    await new Promise<void>((resolve) => ingest.listen(0, "127.0.0.1", resolve));
+    atEnd(() => ingest.close());
+    const { code, text } = await judged(stream, { mutation: undefined, ingest: `http://127.0.0.1:${(ingest.address() as { port: number }).port}/`, rules: ["P10", "P12", "B4"] });
+    expect(text).toMatch(/ok   P12/);
+    expect(text).toMatch(/ok   B4/);
+    expect(code).toBe(0);
+  });
+
+  it("exits with 1 where a server drops every delta, and says it by the rule", async () => {
+    const { url } = await started();
+    const [, , lie] = LIES.find(([, what]) => what === "every delta is dropped") ?? [];
+    const { code, text } = await judgedLiar(url, lie ?? {}, { rules: ["P8", "P10", "P11", "P12"] });
+    expect(code).toBe(1);
+    expect(text).toMatch(/FAIL P12 .*\n +8 of 8 commits never arrived/);
+    expect(text).toMatch(/ok   P8/);
+  });
+});
+
+describe("a lying server is caught by its rule", () => {
+  // Several at a time wait; each has servers of its own, which it stops itself.
+  it.concurrent.each(LIES)("%s: %s", async (rule, _what, lie) => {
+    const tidemark = createTidemark({ logger: silent, ...HONEST });
+    const liar = await startLyingServer((await tidemark.listen({ port: 0 })).url, lie);
+    try {
+      const { code, text, failed } = await judged(liar.stream, { rules: [rule], timeoutMs: 2_000 });
+      expect(failed, text).toEqual([rule]);
+      expect(code).toBe(1);
+    } finally {
+      await liar.close();
+      await tidemark.stop();
+    }
+  }, 60_000);
+});
