@@ -5,6 +5,8 @@ export const HELP = `Tidemark: live tables for TypeScript.
       Makes the database's tables live and serves the explorer.
       --table a,b            only these tables (name, or schema.name)
       --rows N               rows a channel holds at most; default 100000
+      --trust-owner a,b      serve tables of these roles although their functions then run with our rights
+      --grant-position a,b   let these roles call tidemark.position() in their own transactions
 
   tidemark demo
       The same on an embedded sample database that changes by itself.
@@ -21,6 +23,7 @@ export const HELP = `Tidemark: live tables for TypeScript.
   tidemark doctor [http://localhost:8080]
       Looks at a deployment: each carrier, clocks, freshness; with --postgres also triggers, outbox, reader.
       --postgres URL         the database behind it
+      --role NAME            with --postgres: print the SQL that makes a role which can do this and no more
       --change SQL --channel NAME
                              follows that change from its transaction to a client, with each step's time
 

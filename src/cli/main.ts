@@ -14,6 +14,9 @@ import { uninstallFrom } from "./uninstall.ts";
 const OPTIONS = {
   postgres: { type: "string" },
   table: { type: "string", multiple: true },
+  "trust-owner": { type: "string", multiple: true },
+  "grant-position": { type: "string", multiple: true },
+  role: { type: "string" },
   rows: { type: "string" },
   port: { type: "string" },
   host: { type: "string" },
@@ -59,7 +62,9 @@ async function main(): Promise<void> {
       return serve({
         ...listen,
         url: databaseUrl(values.postgres),
-        tables: values.table?.flatMap((names) => names.split(",")).map((name) => name.trim()).filter((name) => name !== ""),
+        tables: values.table === undefined ? undefined : listOf(values.table),
+        trustedOwners: listOf(values["trust-owner"] ?? []),
+        positionRoles: listOf(values["grant-position"] ?? []),
         rowsMax: wholeNumber("--rows", values.rows, 100_000),
         logLevel: logLevel ?? "info",
         print,
@@ -68,6 +73,7 @@ async function main(): Promise<void> {
       if (first === undefined || second === undefined) throw bad("say what to show: tidemark tail ws://localhost:8080/v2/stream CHANNEL");
       return tail({ url: streamUrl(first), channel: second, where: values.where, limit: wholeNumber("--rows", values.rows, 30), auth: values.auth, output: process.stdout });
     case "doctor":
+      if (values.role !== undefined) return printRole(databaseUrl(values.postgres), values.role);
       return exitWith(await doctor({ server: first ?? "http://localhost:8080", postgres: values.postgres ?? process.env["DATABASE_URL"], change: values.change, channel: values.channel, print }));
     case "conformance":
       if (first === undefined) throw bad("say which server: tidemark conformance ws://localhost:8080/v2/stream");
@@ -88,6 +94,17 @@ async function main(): Promise<void> {
     default:
       throw bad(`there is no command "${command}"`);
   }
+}
+
+/** `a,b`, as often as it is given. */
+function listOf(lists: readonly string[]): readonly string[] {
+  return lists.flatMap((names) => names.split(",")).map((name) => name.trim()).filter((name) => name !== "");
+}
+
+async function printRole(url: string, role: string): Promise<void> {
+  const { roleScript } = await import("../sources/postgres/role-script.ts");
+  process.stdout.write(await roleScript(url, role));
+  exitWith(0);
 }
 
 function parse(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {

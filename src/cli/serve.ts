@@ -10,6 +10,8 @@ export interface ServeOptions {
   /** A postgres:// address, or an embedded database. */
   readonly url: string | PGlite;
   readonly tables?: readonly string[] | undefined;
+  readonly trustedOwners?: readonly string[];
+  readonly positionRoles?: readonly string[];
   readonly rowsMax?: number;
   readonly port: number;
   readonly host: string;
@@ -26,6 +28,8 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { port, host, allowPublic, allowedOrigins, print } = options;
   const source = postgres(options.url, {
     tables: options.tables,
+    trustedOwners: options.trustedOwners ?? [],
+    positionRoles: options.positionRoles ?? [],
     bounds: { rowsMax: options.rowsMax ?? 100_000 },
     onInstalled: (report) => describe(report, print),
   });
@@ -51,11 +55,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-function describe({ database, tables, refused, installed, createdSchema }: PostgresReport, print: (line: string) => void): void {
+function describe({ database, tables, refused, installed, createdSchema, warnings }: PostgresReport, print: (line: string) => void): void {
   print(`Connected to ${database}.`);
   if (createdSchema) print('Created the schema "tidemark" (outbox, lease, capture functions).');
   print(installed.length > 0 ? `Installed triggers on ${installed.join(", ")}.` : "All triggers were in place.");
   print(`${tables.length} live ${tables.length === 1 ? "table" : "tables"}: ${tables.join(", ")}.`);
+  for (const warning of warnings) print(`Warning: ${warning}`);
   for (const { table, reason } of refused) print(`Not live: ${table}: ${reason}`);
 }
 

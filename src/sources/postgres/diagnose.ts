@@ -16,8 +16,9 @@ export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
   const session = await databaseOf(url).connect();
   try {
     const [schema] = await session.query("SELECT to_regnamespace('tidemark') IS NOT NULL AS there");
-    if (schema?.["there"] !== true) return [{ name: "schema", isGood: false, text: 'there is no schema "tidemark": no server has ever been started on this database (tidemark serve)' }];
-    return [await triggers(session), await outbox(session), await reader(session)];
+    const connecting = await role(session);
+    if (schema?.["there"] !== true) return [connecting, { name: "schema", isGood: false, text: 'there is no schema "tidemark": no server has ever been started on this database (tidemark serve)' }];
+    return [connecting, await triggers(session), await outbox(session), await reader(session)];
   } finally {
     await session.close();
   }
@@ -39,9 +40,17 @@ export async function runChange(url: string, statement: string, clock: Clock): P
   }
 }
 
+async function role(session: SqlQueries): Promise<Diagnosis> {
+  const [row] = await session.query("SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user");
+  const name = asText(row?.["name"]);
+  if (row?.["super"] !== true) return { name: "role", isGood: true, text: `${name}, which is no superuser` };
+  // It works, so it is no fault; what it risks is said.
+  return { name: "role", isGood: true, text: `${name} is a superuser: whoever gets through Tidemark has the whole server. Make a role of its own: tidemark doctor --postgres … --role tidemark prints the SQL` };
+}
+
 async function triggers(session: SqlQueries): Promise<Diagnosis> {
   const rows = await session.query(
-    `SELECT c.oid::regclass::text AS name, bool_and(t.tgenabled = 'A') AS enabled
+    `SELECT c.oid::regclass::text AS name, bool_and(t.tgenabled = 'A' OR (t.tgenabled = 'O' AND NOT pg_has_role(c.relowner, 'USAGE'))) AS enabled
        FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_proc p ON p.oid = t.tgfoid
       WHERE p.pronamespace = 'tidemark'::regnamespace AND NOT t.tgisinternal AND NOT c.relispartition GROUP BY 1 ORDER BY 1`,
   );
