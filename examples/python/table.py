@@ -86,7 +86,7 @@ class Table:
 
     def ordered(self) -> list[Row]:
         """The rows in the view's order (P6), ties by key; rows come in no order on the wire."""
-        rows = sorted(self.rows.items(), key=lambda item: code_units(item[0]))
+        rows = sorted(self.rows.items(), key=lambda item: item[0])
         for term in reversed(self.order_by):
             column, last = term["column"], term["nulls"] == "last"
             rank = order_of(self.columns.get(column, "any"))
@@ -103,16 +103,11 @@ def key_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def code_units(text: str) -> bytes:
-    """Compares as the text's UTF-16 code units do, which is not how Python compares."""
-    return text.encode("utf-16-be", "surrogatepass")
-
-
 def order_of(kind: str) -> Callable[[Any], Any]:
     """How values of a column type compare; NaN is taken to be the greatest."""
     if kind in ("integer", "float", "bigint", "numeric"):
         number = Decimal if kind in ("bigint", "numeric") else float
         return lambda value: (True, 0) if value == "NaN" else (False, number(value))
     if kind in ("text", "timestamp", "date"):
-        return code_units
-    return lambda value: code_units(value if isinstance(value, str) else json.dumps(value))
+        return lambda value: value
+    return lambda value: value if isinstance(value, str) else json.dumps(value)

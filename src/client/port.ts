@@ -200,6 +200,8 @@ export interface ViewState {
   /** Rows that the channel holds, and rows of the whole table where the server knows. */
   readonly channelRows: number | undefined;
   readonly total: number | undefined;
+  /** Rows of the channel that stand for what was too large or too deep to be carried: their `$omitted` says why. */
+  readonly omitted: number;
 }
 
 export interface ConnectionReading extends StreamRates {

@@ -1,7 +1,7 @@
 /** Order and equality of wide values agree with an exact slow comparison, and with each other. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { equalityKey } from "./column.ts";
+import { compareTexts, equalityKey } from "./column.ts";
 import { canonicalDecimal, compareDecimals } from "./decimal.ts";
 import { canonicalTimestamp, compareTimestamps } from "./timestamp.ts";
 
@@ -65,5 +65,22 @@ describe("timestamps as JavaScript writes them", () => {
     expect(compareTimestamps("2026-01-31T12:00:00.000Z", canonicalTimestamp("2026-01-31T12:00:00Z") as string)).toBe(0);
     expect(compareTimestamps("2026-01-31T12:00:00Z", "2026-01-31T12:00:00.1Z")).toBeLessThan(0);
     expect(canonicalTimestamp("2026-13-05")).toBeUndefined();
+  });
+});
+
+describe("texts", () => {
+  const text = fc.oneof(fc.string({ unit: "binary", maxLength: 6 }), fc.string({ unit: fc.constantFrom("a", "\ud7ff", "\ue000", "\uffff", "\u{10000}", "\u{10ffff}"), maxLength: 4 }));
+
+  it("compare as the bytes of their UTF-8 do, as databases compare them", () => {
+    fc.assert(fc.property(text, text, (left, right) => expect(Math.sign(compareTexts(left, right))).toBe(Buffer.compare(Buffer.from(left), Buffer.from(right)))), { numRuns: 2_000 });
+  });
+
+  it("have one order, lone surrogates included", () => {
+    const unit = fc.string({ unit: fc.constantFrom("a", "\ud800", "\udfff", "\ue000", "\uffff", "\u{10000}"), maxLength: 3 });
+    fc.assert(fc.property(unit, unit, unit, (a, b, c) => {
+      expect(Math.sign(compareTexts(a, b))).toBe(-Math.sign(compareTexts(b, a)) + 0);
+      if (compareTexts(a, b) <= 0 && compareTexts(b, c) <= 0) expect(compareTexts(a, c)).toBeLessThanOrEqual(0);
+      expect(compareTexts(a, b) === 0).toBe(a === b);
+    }), { numRuns: 2_000 });
   });
 });

@@ -10,7 +10,7 @@ import type { JsonValue } from "./row.ts";
  * - `integer`, `float`: JSON numbers (`float` may be the strings NaN, Infinity, -Infinity)
  * - `bigint`, `numeric`: decimal strings that compare as numbers
  * - `timestamp`, `date`: ISO 8601 strings in UTC, microseconds kept
- * - `text`: strings that compare by code unit; `boolean`: false before true
+ * - `text`: strings that compare by code point, as databases compare bytes of UTF-8; `boolean`: false before true
  * - `json`: anything; can be shown and tested for null, not compared
  * - `any`: undeclared; numbers compare as numbers, strings as strings, kinds never equal
  */
@@ -63,12 +63,28 @@ function compareAny(left: Present, right: Present): number {
   if (kind !== typeof right) {
     return KIND_ORDER[kind] - KIND_ORDER[typeof right as keyof typeof KIND_ORDER];
   }
-  if (kind === "object") return compareStrings(JSON.stringify(left), JSON.stringify(right));
+  if (kind === "object") return compareTexts(JSON.stringify(left), JSON.stringify(right));
+  if (typeof left === "string" && typeof right === "string") return compareTexts(left, right);
   return left < right ? -1 : left > right ? 1 : 0;
 }
 
-export function compareStrings(left: string, right: string): number {
-  return left < right ? -1 : left > right ? 1 : 0;
+const SURROGATES_FROM = 0xd800;
+
+/** By code point. Code units say the same but where one text has a surrogate and the other a unit above them. */
+export function compareTexts(left: string, right: string): number {
+  if (left === right) return 0;
+  const length = Math.min(left.length, right.length);
+  for (let at = 0; at < length; at++) {
+    const [a, b] = [left.charCodeAt(at), right.charCodeAt(at)];
+    if (a === b) continue;
+    return a >= SURROGATES_FROM && b >= SURROGATES_FROM ? aboveSurrogates(a) - aboveSurrogates(b) : a - b;
+  }
+  return left.length - right.length;
+}
+
+/** Surrogates moved above all other units: together they are code points beyond these. */
+function aboveSurrogates(unit: number): number {
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
 /** A string that is the same for two values of a type exactly when they compare as equal. */

@@ -1,6 +1,6 @@
 /** Turns `order_by` into a total order over rows: columns, then nulls, then the key. */
 import { TidemarkError } from "../std/errors.ts";
-import { comparatorOf, compareStrings } from "./column.ts";
+import { comparatorOf, compareTexts } from "./column.ts";
 import type { OrderBy } from "./query.ts";
 import type { Row } from "./row.ts";
 import { columnType, type WhereContext } from "./where-context.ts";
@@ -35,7 +35,7 @@ export function compileOrder(orderBy: readonly OrderBy[], context: Pick<WhereCon
       const order = term(left.row, right.row);
       if (order !== 0) return order;
     }
-    return compareStrings(left.key, right.key);
+    return compareTexts(left.key, right.key);
   };
 }
 

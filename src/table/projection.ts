@@ -15,7 +15,7 @@ export function compileProjection(channel: ChannelDeclaration, query: Query): Pr
   return (row) => JSON.stringify(Object.fromEntries(shown.filter((name) => Object.hasOwn(row, name)).map((name) => [name, row[name] as JsonValue])));
 }
 
-/** The columns sent, key and `order_by` included, or undefined for all. */
+/** The columns sent, key and `order_by` included, or undefined for all: then a view shares the rows' own texts. */
 export function projectedColumns(channel: ChannelDeclaration, query: Query): readonly string[] | undefined {
   if (query.columns === undefined) return undefined;
   const wanted = new Set([...channel.key, ...query.columns, ...(query.order_by ?? []).map(({ column }) => column)]);
@@ -26,5 +26,6 @@ export function projectedColumns(channel: ChannelDeclaration, query: Query): rea
       throw new TidemarkError("BAD_QUERY", `Bad query: there is no column "${name}"; the channel has ${known.join(", ")}.`);
     }
   }
-  return known.filter((name) => wanted.has(name));
+  const names = known.filter((name) => wanted.has(name));
+  return names.length === known.length ? undefined : names;
 }

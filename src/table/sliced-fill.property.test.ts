@@ -79,7 +79,7 @@ describe("a view that is filled in slices", () => {
 });
 
 describe("a view that costs too much", () => {
-  const texts = declareChannel({ name: "t", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "s", type: "text" }] });
+  const texts = declareChannel({ name: "t", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "s", type: "text" }, { name: "more", type: "text" }] });
   const upsert = (id: string, s: string) => ({ channel: "t", upserts: [{ key: id, row: { id, s } }], removes: [] });
   const costly: Query = { channel: "t", where: { column: "s", regex: "[0-9]{1,60}[x-z]" } };
 

@@ -44,6 +44,29 @@ describe("(6) rows that a policy hides", () => {
     expect(figures[0]).toBeGreaterThan(0);
     expect(figures.slice(1)).toEqual([0, 0]);
   });
+
+  it("can't be found by the time that a query takes: a hit among hidden rows takes what a miss does", () => {
+    const replica = new Replica();
+    const secret = (value: string) => ({ id: value, owner: "ann", s: value, n: 1 });
+    const upserts = ["found", ..."abcdefghij"].map((value) => ({ key: value, row: { ...secret(value), s: `${value}${"x".repeat(20_000)}` } }));
+    replica.apply({ seq: 1, timeMs: 0, declares: [declared("c")], changes: [{ channel: "c", upserts, removes: [] }] });
+    // What it costs to look at a row's long text is plain to see; the guess decides whether that is done.
+    const times: Record<string, number[]> = { found: [], missed: [] };
+    for (let round = 0; round < 400; round++) {
+      for (const guess of ["found", "missed"]) {
+        const query = { channel: "c", where: { and: [{ column: "s", like: `${guess}%` }, { column: "s", like: `%${round}y%` }] } } as const;
+        const beganMs = performance.now();
+        const view = replica.acquire(query, { column: "owner", eq: "bob" });
+        times[guess]?.push(performance.now() - beganMs);
+        replica.release(view, 0);
+      }
+      replica.sweep(Number.POSITIVE_INFINITY);
+    }
+    const median = (values: readonly number[] = []): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+    const [hit, miss] = [median(times["found"]), median(times["missed"])];
+    // A like over the hidden text would take some hundred microseconds.
+    expect(Math.abs(hit - miss)).toBeLessThan(0.02);
+  });
 });
 
 describe("(7) a policy for a channel that there is not", () => {

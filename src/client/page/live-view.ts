@@ -34,7 +34,7 @@ export interface PinnedRow<R = Row> {
 const PINS_MAX = 100;
 
 const NOT_STARTED: ViewState = {
-  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isBehind: true, isPartial: false, channelRows: undefined, total: undefined,
+  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isBehind: true, isPartial: false, channelRows: undefined, total: undefined, omitted: 0,
 };
 
 export class ViewCore {

@@ -208,6 +208,7 @@ export class EngineView {
       isPartial: this.#channel?.partial === true || this.narrowedTo !== undefined,
       channelRows: this.#channel?.rows,
       total: this.#channel?.total,
+      omitted: this.#channel?.omitted ?? 0,
     };
   }
 

@@ -14,7 +14,9 @@ import { createClient, MutationError, type LiveView } from "../../client/node.ts
 import { mutation } from "../../index.ts";
 import { createTidemark } from "../../server/tidemark.ts";
 import { databaseOf, postgres, type PostgresReport, type PostgresSourceOptions } from "./index.ts";
+import { diagnose } from "./diagnose.ts";
 import { release, uninstall } from "./install.ts";
+import { roleScript } from "./role-script.ts";
 
 const VERSIONS: readonly PostgresVersion[] = [13, 18];
 const stops: (() => unknown)[] = [];
@@ -326,6 +328,19 @@ describe.each(VERSIONS.filter((version) => hasPostgres(version)))("attacks on Po
     // Stale is fine, live with a row missing is a lie.
     const { status, keys } = items.getSnapshot();
     expect(status === "live" ? keys.length : 2).toBe(2);
+  });
+
+  it("3: the role that doctor prints serves tables of another owner, and is no superuser", async () => {
+    await sql(`CREATE TABLE public.items (id int PRIMARY KEY, v int DEFAULT 0); INSERT INTO public.items VALUES (1); ALTER TABLE public.items OWNER TO app`);
+    await sql(await roleScript(admin, `reader_${version}_${count}`));
+    const found = await serve({ trustedOwners: ["app"] }, undefined, `reader_${version}_${count}`);
+    const items = found.view("items");
+    await isLive(items);
+    await sql("UPDATE public.items SET v = 1", "app");
+    await expect.poll(() => items.row("1")?.["v"]).toBe(1);
+    expect(found.report?.warnings).toEqual([expect.stringContaining("session_replication_role")]);
+    const asked = await diagnose(as(`reader_${version}_${count}`));
+    expect(asked.map(({ isGood }) => isGood)).toEqual([true, true, true, true]);
   });
 
   describe("4: names", () => {
