@@ -20,7 +20,12 @@ export interface DeltaOfTexts extends Omit<DeltaBatch, "patch"> {
 
 export type Outgoing = DownMessage | SnapshotOfTexts | DeltaOfTexts;
 
-export function encode(message: Outgoing | UpMessage): string {
+/** What a client says, and what of a server has no rows. */
+export function encodePlain(message: DownMessage | UpMessage): string {
+  return JSON.stringify(message);
+}
+
+export function encode(message: Outgoing): string {
   if ("rowTexts" in message) {
     const { rowTexts, ...head } = message;
     return `${opened(head)},"rows":[${rowTexts.join(",")}]}`;
@@ -29,7 +34,7 @@ export function encode(message: Outgoing | UpMessage): string {
     const { upsertTexts, removes, ...head } = message;
     return `${opened(head)},"patch":{"upsert":[${upsertTexts.join(",")}],"remove":${JSON.stringify(removes)}}}`;
   }
-  return JSON.stringify(message);
+  return encodePlain(message);
 }
 
 /** What a server said; undefined for what is not whole. Fields that are not known are left in. */

@@ -1,9 +1,13 @@
 /** Bounds on what a peer may say. Each is part of the protocol: both sides hold to it. */
+/** What a client holds to stands apart, so that browsers load no more. */
+export const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
+export const LIST_MAX = 256;
+
 export const PROTOCOL_LIMITS = {
   /** Bytes of one client frame or request body. Larger ones close the connection with code 1009. */
-  clientFrameBytesMax: 64 * 1024,
+  clientFrameBytesMax: CLIENT_FRAME_BYTES_MAX,
   /** Entries of one list: subscriptions of a frame, views of an UNSUBSCRIBE, names in a channel_credit. */
-  listMax: 256,
+  listMax: LIST_MAX,
   /** Terms in one `where`, groups included. */
   whereNodesMax: 256,
   /** Levels of nesting in one `where`. */

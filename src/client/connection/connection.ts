@@ -7,7 +7,7 @@ import type { Cancel, Clock } from "../../std/clock.ts";
 import { messageOf } from "../../std/errors.ts";
 import type { Random } from "../../std/random.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";
-import { decode, encode } from "../../protocol/codec.ts";
+import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { DownMessage } from "../../protocol/down.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
@@ -122,7 +122,7 @@ export class Connection {
   }
 
   #say(message: UpMessage): void {
-    const text = encode(message);
+    const text = encodePlain(message);
     this.#options.onFrame("up", text);
     this.#socket?.send(text);
   }
@@ -206,7 +206,7 @@ export class Connection {
     // One that was given up while credentials were asked for says nothing in its successor's name.
     const identify = async (): Promise<string | undefined> => {
       const credentials = await this.#options.credentials();
-      return this.#socket === poll ? encode(this.#identification(credentials)) : undefined;
+      return this.#socket === poll ? encodePlain(this.#identification(credentials)) : undefined;
     };
     const onPoll = (): void => this.#liveness.watch(HANDSHAKE_MS + 2 * LONG_POLL_MS);
     const poll: PollSocket = new PollSocket({ ...shared, clock, identify, onPoll, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });

@@ -4,7 +4,7 @@
  * is hidden.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
-import { encode, opOf, typeOf } from "../../protocol/codec.ts";
+import { encodePlain, opOf, typeOf } from "../../protocol/codec.ts";
 import type { HttpSocketOptions } from "./sse-socket.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
 
@@ -86,7 +86,7 @@ export class PollSocket implements WebSocketLike {
   #greet(): void {
     this.onopen?.(undefined as never);
     this.#hasGreeted = true;
-    this.onmessage?.({ data: encode({ op: "HELLO", protocol: 0, session_id: "", heartbeat_interval_ms: 15_000, identify_timeout_ms: 10_000, server_time_unix_ms: this.#options.clock.now() }) });
+    this.onmessage?.({ data: encodePlain({ op: "HELLO", protocol: 0, session_id: "", heartbeat_interval_ms: 15_000, identify_timeout_ms: 10_000, server_time_unix_ms: this.#options.clock.now() }) });
   }
 
   async #poll(): Promise<void> {

@@ -1,6 +1,6 @@
 /** One answer to a query over HTTP, for where nothing follows: a poll that is not repeated. */
 import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
-import { decode, encode } from "../../protocol/codec.ts";
+import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { Subscribed } from "../../protocol/messages/subscribed.ts";
 import { compileOrder } from "../../protocol/order.ts";
 import type { Query } from "../../protocol/query.ts";
@@ -15,7 +15,7 @@ export interface QueryAnswer<R = Row> {
 
 /** What to POST to the route for polls. */
 export function askFor(query: Query, auth: unknown): string {
-  return encode({ op: "IDENTIFY", ...(auth !== undefined && { auth }), subscriptions: [query] });
+  return encodePlain({ op: "IDENTIFY", ...(auth !== undefined && { auth }), subscriptions: [query] });
 }
 
 /** @throws TidemarkError as the server says; `STOPPED` when no whole answer came */

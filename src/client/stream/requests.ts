@@ -1,10 +1,10 @@
 /** What the client asks for: subscriptions in frames of bounded size, and which of them have not been answered. */
 import type { Clock } from "../../std/clock.ts";
-import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
+import { CLIENT_FRAME_BYTES_MAX, LIST_MAX } from "../../protocol/limits.ts";
 import type { EngineView } from "./engine-view.ts";
 
 /** Subscriptions of one frame, well below what the server takes. */
-const REQUEST_BYTES_MAX = PROTOCOL_LIMITS.clientFrameBytesMax / 4;
+const REQUEST_BYTES_MAX = CLIENT_FRAME_BYTES_MAX / 4;
 /** An answer that has not come by then was lost. */
 const ANSWER_MS_MAX = 10_000;
 
@@ -13,7 +13,7 @@ export function batchesOf(views: readonly EngineView[]): readonly (readonly Engi
   let bytes = Number.POSITIVE_INFINITY;
   for (const view of views) {
     const size = JSON.stringify(view.request).length;
-    if (bytes + size > REQUEST_BYTES_MAX || batches.at(-1)?.length === PROTOCOL_LIMITS.listMax) {
+    if (bytes + size > REQUEST_BYTES_MAX || batches.at(-1)?.length === LIST_MAX) {
       batches.push([]);
       bytes = 0;
     }

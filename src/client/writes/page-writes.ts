@@ -5,7 +5,7 @@
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { Random } from "../../std/random.ts";
-import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
+import { CLIENT_FRAME_BYTES_MAX } from "../../protocol/limits.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { JsonValue } from "../../protocol/row.ts";
 import type { MutationTree, TypedMutation } from "../../protocol/typed-mutation.ts";
@@ -133,7 +133,7 @@ export class PageWrites {
       // What the caller does with its object later must not change what is sent.
       const own: unknown = input === undefined ? undefined : JSON.parse(JSON.stringify(input));
       const request: WriteRequest = { id, name, input: own, headers: headers(), ...(expected !== undefined && { expected }) };
-      checkSize(request, PROTOCOL_LIMITS.clientFrameBytesMax);
+      checkSize(request, CLIENT_FRAME_BYTES_MAX);
       const patches = optimistic === undefined ? listOf(this.#optimisticFor(name)?.(own)) : listOf(optimistic);
       const landed = this.pending.begin({ id, name, input: own, patches, phase: "sent" });
       if (this.pending.has(id)) post(request);
