@@ -35,9 +35,9 @@ export function captureStatements(table: Table): readonly string[] {
   ];
 }
 
-/** Leaves the writers of a table alone, without a lock on it: its triggers do nothing any more. */
-export function releaseStatement(oid: number): string {
-  return `CREATE OR REPLACE FUNCTION ${captureName({ oid })}() RETURNS trigger LANGUAGE plpgsql AS $released$ BEGIN RETURN NULL; END $released$`;
+/** A capture function that does nothing any more. */
+export function releaseStatement(name: string): string {
+  return `CREATE OR REPLACE FUNCTION tidemark.${ident(name)}() RETURNS trigger LANGUAGE plpgsql AS $released$ BEGIN RETURN NULL; END $released$`;
 }
 
 /** What a key reads like must not depend on the writer's settings. */

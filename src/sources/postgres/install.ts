@@ -25,19 +25,29 @@ export interface Installed {
 
 /** Each table in a transaction of its own, so that no application waits for more than one. */
 export async function install(session: SqlSession, tables: readonly Table[], lockTimeoutMs: number): Promise<Installed> {
+  const inPlace = await tablesInPlace(session, tables);
   const installed: string[] = [];
-  const unchanged: string[] = [];
   const failed: FailedTable[] = [];
   for (const table of tables) {
+    if (inPlace.has(table)) continue;
     try {
-      const list = (await ensureTriggers(session, table, lockTimeoutMs)) ? installed : unchanged;
-      list.push(table.channel);
+      await createTriggers(session, table, lockTimeoutMs);
+      installed.push(table.channel);
     } catch (error) {
       if (!isOfStatement(error)) throw error;
       failed.push({ table, reason: `its triggers could not be installed: ${explain(error, lockTimeoutMs)}` });
     }
   }
-  return { installed, unchanged, failed };
+  return { installed, unchanged: Array.from(inPlace, ({ channel }) => channel), failed };
+}
+
+/**
+ * Makes the capture functions of earlier versions do nothing, where none of ours has taken their place: they used
+ * casts, which their tables' owners can make. Leaves the triggers, which takes no lock on the tables.
+ */
+export async function releaseFormer(session: SqlSession): Promise<void> {
+  const former = await session.query("SELECT proname AS name FROM pg_proc WHERE pronamespace = 'tidemark'::regnamespace AND prorettype = 'trigger'::regtype AND prosrc LIKE '%tidemark.outbox%' AND prosrc NOT LIKE '%WHEN OTHERS%'");
+  for (const { name } of former) await session.query(releaseStatement(asText(name)));
 }
 
 /**
@@ -62,20 +72,10 @@ export async function uninstall(session: SqlSession, lockTimeoutMs: number): Pro
   return functions.flatMap(({ schema, table }) => (table === null ? [] : [schema === "public" ? asText(table) : `${asText(schema)}.${asText(table)}`]));
 }
 
-/** Leaves a table's writers alone that is no longer what it was. */
-export async function release(session: SqlSession, oid: number): Promise<void> {
-  const [found] = await session.query("SELECT FROM pg_proc WHERE pronamespace = 'tidemark'::regnamespace AND proname = $1", [`capture_${oid}`]);
-  if (found === undefined) return;
-  await session.transaction("write", async (queries) => {
-    await queries.query(releaseStatement(oid));
-    await queries.query(`COMMENT ON FUNCTION ${captureName({ oid })}() IS 'released'`);
-  });
-}
-
 /** An error of what was asked, as opposed to one of the connection. Codes: PostgreSQL documentation, appendix A. */
 export function isOfStatement(error: unknown): boolean {
-  const { code } = error as { code?: unknown };
-  return typeof code === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|58)/.test(code);
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  return typeof code === "string" && typeof severity === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|58)/.test(code);
 }
 
 async function withTimeout(session: SqlSession, lockTimeoutMs: number, target: string, statement: string): Promise<void> {
@@ -95,30 +95,33 @@ function explain(error: unknown, lockTimeoutMs: number): string {
   return isLocked ? `a transaction holds a lock on it for longer than ${lockTimeoutMs} ms` : messageOf(error);
 }
 
-/** Returns whether anything had to be changed. */
-async function ensureTriggers(session: SqlSession, table: Table, lockTimeoutMs: number): Promise<boolean> {
-  const statements = captureStatements(table);
-  const fingerprint = createHash("sha256").update(JSON.stringify(statements)).digest("hex").slice(0, 16);
-  if (await areInPlace(session, table, fingerprint)) return false;
-  return session.transaction("write", async (queries) => {
+async function createTriggers(session: SqlSession, table: Table, lockTimeoutMs: number): Promise<void> {
+  await session.transaction("write", async (queries) => {
     await lockForInstalling(queries, lockTimeoutMs);
     // Another server may have been faster.
-    if (await areInPlace(queries, table, fingerprint)) return false;
+    if ((await tablesInPlace(queries, [table])).size > 0) return;
     // Waits for who writes now, so that nobody's triggers are older than what is copied then.
-    for (const statement of statements) await queries.query(statement);
-    await queries.query(`COMMENT ON FUNCTION ${captureName(table)}() IS ${literal(fingerprint)}`);
-    return true;
+    for (const statement of captureStatements(table)) await queries.query(statement);
+    await queries.query(`COMMENT ON FUNCTION ${captureName(table)}() IS ${literal(fingerprintOf(table))}`);
   });
 }
 
-/** Both triggers, as they should be, on the table and, where it is ours to say, firing always, on all its partitions. */
-async function areInPlace(queries: SqlQueries, table: Table, fingerprint: string): Promise<boolean> {
-  const [state] = await queries.query(
-    `SELECT obj_description(p.oid, 'pg_proc') AS fingerprint,
-            (SELECT count(*)::int FROM pg_trigger t WHERE t.tgrelid = $2::oid AND t.tgfoid = p.oid AND t.tgenabled <> 'D') AS triggers,
+/** Those with both triggers as they should be, on the table and, where it is ours to say, firing always, on all its partitions. */
+async function tablesInPlace(queries: SqlQueries, tables: readonly Table[]): Promise<ReadonlySet<Table>> {
+  const rows = await queries.query(
+    `SELECT r.oid::text AS oid, obj_description(p.oid, 'pg_proc') AS fingerprint,
+            (SELECT count(*)::int FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgfoid = p.oid AND t.tgenabled <> 'D') AS triggers,
             (SELECT count(*)::int FROM pg_trigger t WHERE t.tgfoid = p.oid AND t.tgenabled <> 'A') AS lame
-       FROM pg_proc p WHERE p.pronamespace = 'tidemark'::regnamespace AND p.proname = $1`,
-    [`capture_${table.oid}`, table.oid],
+       FROM unnest('{${tables.map(({ oid }) => oid).join(",")}}'::oid[]) AS r (oid)
+       JOIN pg_proc p ON p.proname = 'capture_' || r.oid AND p.pronamespace = 'tidemark'::regnamespace`,
   );
-  return state?.["fingerprint"] === fingerprint && state["triggers"] === 2 && (state["lame"] === 0 || !table.isOwned);
+  const states = new Map(rows.map((row) => [asText(row["oid"]), row]));
+  return new Set(tables.filter((table) => {
+    const state = states.get(String(table.oid));
+    return state?.["fingerprint"] === fingerprintOf(table) && state["triggers"] === 2 && (state["lame"] === 0 || !table.isOwned);
+  }));
+}
+
+function fingerprintOf(table: Table): string {
+  return createHash("sha256").update(JSON.stringify(captureStatements(table))).digest("hex").slice(0, 16);
 }

@@ -6,9 +6,9 @@ export interface PostgresLimits {
   readonly pollBusyMsMax: number;
   /** Without an answer for this long, the channels are stale and say so; the connection is kept. */
   readonly answerMsMax: number;
-  /** Without an answer to a statement for this long, the connection counts as lost. */
+  /** Without any answer for this long, the connection counts as lost. */
   readonly readTimeoutMs: number;
-  /** The same while tables are copied, for each of a copy's statements. */
+  /** The same while tables are copied, or others of our statements run that take long. */
   readonly copyTimeoutMs: number;
   /** How long a read may wait for a lock on a table before that table is held back and the others go on. */
   readonly readLockMs: number;

@@ -4,7 +4,8 @@ import { loadPg } from "./load-pg.ts";
 import { pgWrites } from "./pg-writes.ts";
 import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlSession } from "./sql.ts";
 
-const CONNECT_TIMEOUT_MS = 10_000;
+/** Attempts follow each other sooner; this is when one is given up. */
+const CONNECT_TIMEOUT_MS = 3_000;
 /** Without an answer for this long the connection counts as lost. */
 const KEEP_ALIVE_DELAY_MS = 5_000;
 
@@ -63,6 +64,10 @@ async function connect(connectionString: string): Promise<SqlSession> {
     },
     onLost: (callback) => {
       lost.add(callback);
+    },
+    abandon: () => {
+      reason = "no answer";
+      (client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }).connection.stream.destroy();
     },
     close: async () => {
       lost.clear();

@@ -33,6 +33,7 @@ export function pgliteDatabase(pglite: PGlite): SqlDatabase {
           stops.push(await pglite.listen(channel, onNotify));
         },
         onLost: () => {},
+        abandon: () => {},
         close: async () => {
           await Promise.all(stops.splice(0).map((stop) => stop()));
         },

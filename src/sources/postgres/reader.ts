@@ -1,27 +1,28 @@
 /**
- * Reads one connection's worth: copies the tables as of a snapshot, then again and again asks what
- * became visible since, and appends it as one commit. Where that can't be known (a restart, an
- * ended lease, a TRUNCATE, a huge transaction, a table that was taken apart) it copies instead; equal
- * rows change nothing. A table that fails its read is held back, and the others go on.
+ * Copies the tables as of a snapshot, then again and again asks what became visible since, and appends it as one
+ * commit. Where that can't be known (a restart, an ended lease, a TRUNCATE, a huge transaction, a table that was
+ * taken apart) it copies instead; equal rows change nothing. A table that fails is held back, and the others go on.
  *
  * A commit holds everything that became visible between two reads, rows as of the later one. A
  * transaction is never split, and the last writer of a row wins by construction.
  */
+import { createHash } from "node:crypto";
 import { assert } from "../../std/assert.ts";
-import { messageOf } from "../../std/errors.ts";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
 import type { ChannelBounds } from "../../log/channel.ts";
 import type { ChannelChange } from "../../log/log.ts";
 import type { SourceContext } from "../source.ts";
 import { copyTable } from "./copy.ts";
-import { HeldTables } from "./held-tables.ts";
-import { install, isOfStatement, release, type FailedTable } from "./install.ts";
+import { install, isOfStatement, type FailedTable } from "./install.ts";
 import type { Lease } from "./lease.ts";
 import type { PostgresLimits } from "./limits.ts";
-import { hasEnded, inProgressArray, parseSnapshot, type PgSnapshot } from "./pg-snapshot.ts";
+import { hasEnded, parseSnapshot, type PgSnapshot } from "./pg-snapshot.ts";
 import { prepareSession } from "./session-settings.ts";
-import { asText, type SqlQueries, type SqlRow, type SqlSession } from "./sql.ts";
-import { lockStatement, stampsStatement, stampStatement } from "./stamps.ts";
-import { headerStatement, parseRead, readParameters, readStatement, SHARED, type Read, type ReadHeader } from "./statements.ts";
+import type { SqlQueries, SqlRow, SqlSession } from "./sql.ts";
+import { lockStatement } from "./stamps.ts";
+import { readHeader, readStamps, writtenSince, type Standing } from "./standing.ts";
+import { parseRead, readParameters, readStatement, SHARED, type Read } from "./statements.ts";
+import { TableStates } from "./table-states.ts";
 import { TableTotals } from "./table-totals.ts";
 import { findTables, type Table } from "./tables.ts";
 import { openIn, writersBefore } from "./writers-before.ts";
@@ -35,21 +36,18 @@ export interface ReaderOptions {
   readonly trustedOwners: readonly string[];
   /** Tables whose triggers could not be installed. */
   readonly failed: readonly FailedTable[];
-  /** Called as copying begins and ends: it takes what it takes. */
-  readonly onCopying: (isCopying: boolean) => void;
+  /** As work begins and ends that takes what it takes. */
+  readonly onLongWork: (isBusy: boolean) => void;
 }
 
-/** What is known across connections. */
-interface Standing {
-  readonly position: PgSnapshot;
-  readonly startedAt: string;
-  /** Transactions that may have written before the lease began, and the tables. When one ends, these are copied. */
-  readonly uncaptured: ReadonlyMap<string, ReadonlySet<number>>;
-  /** What the rows in the log stand on: of all tables, and by table. */
-  readonly stamp: string;
-  readonly stamps: ReadonlyMap<number, string>;
+interface Copies {
+  readonly changes: readonly ChannelChange[];
+  /** Channels that are live again by them. */
+  readonly live: readonly string[];
 }
 
+/** Statements that one connection keeps: one for each set of tables that were read together. */
+const STATEMENTS_MAX = 64;
 /** With nothing else to append, that everything has been read is said this often. */
 const AS_OF_STEP_MS = 1_000;
 /** Lock timeouts, deadlocks and serialization failures: gone with the next read. */
@@ -58,22 +56,21 @@ const PASSING = ["55P03", "40P01", "40001"];
 export class Reader {
   readonly #options: ReaderOptions;
   readonly #totals = new TableTotals();
-  readonly #held: HeldTables;
-  /** The tables that are read. */
-  #tables: ReadonlyMap<number, Table>;
+  readonly #states: TableStates;
+  /** Undefined before the first copy, and from the moment at which what was captured has a hole until the next. */
   #standing: Standing | undefined;
-  /** The statement that reads, and its number: another set of tables has another. */
-  #statement = "";
-  #generation = 0;
+  #hasBegun = false;
+  /** The statement that reads, by the name under which a connection keeps it: another set of tables has another. */
+  #statement: { readonly name: string; readonly text: string; readonly tables: ReadonlyMap<number, Table> } = { name: "", text: "", tables: new Map() };
+  /** That the present connection keeps. */
+  readonly #names = new Set<string>();
   /** Where the last commit left the tables: the standing moves on with reads that find nothing. */
   #appended: PgSnapshot | undefined;
-  /** Up to when everything is in the log. */
   #asOfMs = 0;
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    this.#held = new HeldTables(options.limits.retryTableMsMax);
-    this.#tables = new Map(options.tables.map((table) => [table.oid, table]));
+    this.#states = new TableStates(options.tables, options.limits.retryTableMsMax);
   }
 
   get position(): PgSnapshot | undefined {
@@ -87,26 +84,32 @@ export class Reader {
 
   /** The channels that are read. Others have said why not. */
   get channels(): readonly string[] {
-    return [...this.#tables.values()].map(({ channel }) => channel);
+    return this.#states.read.map(({ channel }) => channel);
   }
 
-  /** The table behind a channel, while it is read. */
+  /**
+   * The table behind a channel; undefined for a channel that is none.
+   * @throws TidemarkError `SOURCE_DOWN` while it is held back: what its rows in the log are worth is not known
+   */
   table(channel: string): Table | undefined {
-    return [...this.#tables.values()].find((table) => table.channel === channel);
+    const table = this.#states.all.find((each) => each.channel === channel);
+    if (table === undefined || this.#states.isRead(table.oid)) return table;
+    throw new TidemarkError("SOURCE_DOWN", `The table of channel "${channel}" can't be read at the moment.`);
   }
 
   /** Makes a fresh connection ready, and copies unless reading can continue where it stood. */
   async prepare(session: SqlSession): Promise<void> {
-    const { lease, limits } = this.#options;
+    const { lease, limits, failed } = this.#options;
+    this.#names.clear();
     await prepareSession(session, limits);
-    if (this.#standing === undefined) for (const { table, reason } of this.#options.failed) await this.#hold(table, reason);
-    await this.#examine(session);
+    if (!this.#hasBegun) for (const { table, reason } of failed) await this.#hold(table, reason);
+    this.#hasBegun = true;
+    await this.#examine(session, this.#states.read);
     await this.#prepareRead(session);
     const standing = this.#standing;
-    const header = await this.#header(session);
+    const header = await readHeader(session, lease.readerId);
     const isSameServer = standing !== undefined && standing.startedAt === header.startedAt && header.isAlive;
-    const continues = isSameServer && (await lease.renew(session, standing.position));
-    if (!continues) await this.copyAll(session);
+    if (!isSameServer || !(await lease.renew(session, standing.position))) await this.copyAll(session);
     else await this.#orHoldCulprits(session, () => this.#reload(session, standing, []));
   }
 
@@ -114,19 +117,21 @@ export class Reader {
   async copyAll(session: SqlSession): Promise<void> {
     const { lease, context, limits } = this.#options;
     const { clock } = context;
+    // What was written while no lease lived is in no outbox: until a copy has come through nothing continues.
+    this.#standing = undefined;
     await lease.begin(session);
-    const writers = await writersBefore({ session, tables: [...this.#tables.values()], clock, settleMsMax: limits.settleMsMax });
+    const writers = await writersBefore({ session, tables: this.#states.all, clock, settleMsMax: limits.settleMsMax });
     const asOfMs = clock.now();
     await this.#copying(session, async (queries) => {
       await this.#lock(queries);
-      const header = await this.#header(queries);
+      const header = await readHeader(queries, lease.readerId);
       const position = parseSnapshot(header.snapshot);
-      const changes = await this.#copy(queries, [...this.#tables.values()]);
-      const { stamp, stamps } = await this.#stamps(queries);
-      await this.#append({ changes, position, asOfMs });
-      this.#standing = { position, stamp, stamps, startedAt: header.startedAt, uncaptured: openIn(position, writers) };
+      const copies = await this.#copy(queries, this.#states.read);
+      const stamps = await readStamps(queries, this.#states.read);
+      await this.#append({ ...copies, position, asOfMs });
+      this.#standing = { position, ...stamps, startedAt: header.startedAt, uncaptured: openIn(position, writers) };
     });
-    context.logger.info({ tables: this.#tables.size, position: this.#standing?.position.text }, "tables copied");
+    context.logger.info({ tables: this.#states.read.length, position: this.position?.text }, "tables copied");
   }
 
   /**
@@ -136,8 +141,8 @@ export class Reader {
   async read(session: SqlSession): Promise<number> {
     let changes = 0;
     await this.#orHoldCulprits(session, async () => {
-      const due = this.#held.takeDue(this.#options.context.clock.monotonic());
-      if (due.length > 0) await this.#tryAgain(session, due);
+      const due = this.#states.due(this.#options.context.clock.monotonic());
+      if (due !== undefined) await this.#tryAgain(session, due);
       changes = await this.#readOnce(session);
     });
     return changes;
@@ -156,24 +161,26 @@ export class Reader {
 
   async #readOnce(session: SqlSession): Promise<number> {
     const standing = this.#standing;
-    assert(standing !== undefined, "a copy comes before reads");
+    if (standing === undefined) {
+      await this.copyAll(session);
+      return 0;
+    }
     const { context, lease, limits } = this.#options;
     const beganMs = context.clock.now();
     const { header, changes, isMarked } = await this.#query(session, session, standing.position);
     const position = parseSnapshot(header.snapshot);
     const hasLapsed = header.nowSeconds >= lease.untilSeconds || !header.isAlive;
+    const isAltered = header.stamp !== null && header.stamp !== standing.stamp;
     if (hasLapsed || header.startedAt !== standing.startedAt) {
       await this.copyAll(session);
-    } else if (header.stamp !== null && header.stamp !== standing.stamp) {
+    } else if (isAltered || hasEnded(new Set(standing.uncaptured.keys()), position) || changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
       // Triggers first, so that what is copied then is followed by all that is captured.
-      await this.#examine(session);
+      if (isAltered) await this.#examine(session, this.#states.read);
       await this.#prepareRead(session);
-      await this.#reload(session, standing, []);
-    } else if (hasEnded(new Set(standing.uncaptured.keys()), position) || changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
       await this.#reload(session, standing, []);
     } else {
       const isFresher = Math.abs(beganMs - this.#asOfMs) >= AS_OF_STEP_MS;
-      if (changes.length > 0 || isMarked || isFresher) await this.#append({ changes: this.#totals.changesOf(changes), position, asOfMs: beganMs });
+      if (changes.length > 0 || isMarked || isFresher) await this.#append({ changes: this.#totals.changesOf(changes), live: [], position, asOfMs: beganMs });
       this.#standing = { ...standing, position };
     }
     return changes.length + (isMarked ? 1 : 0);
@@ -187,42 +194,53 @@ export class Reader {
       if (await this.#lock(queries)) await this.#prepareRead(session, queries);
       const { header, changes } = await this.#query(session, queries, standing.position);
       const position = parseSnapshot(header.snapshot);
-      const before = await this.#stamps(queries);
+      const before = await readStamps(queries, this.#states.read);
       const uncaptured = openIn(position, standing.uncaptured);
       const late = new Set([...standing.uncaptured].flatMap(([xid, oids]) => (uncaptured.has(xid) ? [] : [...oids])));
       const isCut = changes.length > limits.commitRowsMax;
-      const touched = isCut ? await this.#touchedTables(queries, standing.position) : [];
-      const altered = [...this.#tables.values()].filter(({ oid }) => late.has(oid) || before.stamps.get(oid) !== standing.stamps.get(oid));
+      const touched = isCut ? await writtenSince(queries, this.#states.read, standing.position) : [];
+      const altered = this.#states.read.filter(({ oid }) => late.has(oid) || before.stamps.get(oid) !== standing.stamps.get(oid));
       const reload = new Set([...others, ...touched, ...altered, ...changes.flatMap(({ table, key }) => (key === undefined ? [table] : []))]);
       const rest = this.#totals.changesOf(changes.filter(({ table }) => !reload.has(table)));
-      const copies = await this.#copy(queries, [...reload].filter(({ oid }) => this.#tables.has(oid)));
+      const copies = await this.#copy(queries, [...reload].filter(({ oid }) => this.#states.isRead(oid)));
       // Without those that could not be copied.
-      const { stamp, stamps } = await this.#stamps(queries);
-      await this.#append({ changes: [...rest, ...copies], position, asOfMs });
-      this.#standing = { ...standing, position, stamp, stamps, uncaptured };
+      const stamps = await readStamps(queries, this.#states.read);
+      await this.#append({ changes: [...rest, ...copies.changes], live: copies.live, position, asOfMs });
+      this.#standing = { ...standing, position, ...stamps, uncaptured };
       if (reload.size > 0) context.logger.info({ tables: [...reload].map(({ channel }) => channel), cut: isCut }, "tables reloaded");
     });
   }
 
   async #copying(session: SqlSession, run: (queries: SqlQueries) => Promise<void>): Promise<void> {
-    const before = this.#tables.size;
-    this.#options.onCopying(true);
+    const before = this.#states.read.length;
+    this.#options.onLongWork(true);
     try {
       await session.transaction("snapshot", run);
     } finally {
-      this.#options.onCopying(false);
+      this.#options.onLongWork(false);
     }
-    if (this.#tables.size !== before) await this.#prepareRead(session);
+    if (this.#states.read.length !== before) await this.#prepareRead(session);
   }
 
-  /** Waits for no table that somebody else holds locked: that one is held back. Returns whether there was one. */
+  /** Waits long for no table that somebody else holds locked: that one is held back. Returns whether there was one. */
   async #lock(queries: SqlQueries): Promise<boolean> {
-    const { size } = this.#tables;
-    for (const table of this.#tables.values()) await this.#orHold(queries, table, () => queries.query(lockStatement([table])));
-    return this.#tables.size < size;
+    const tables = this.#states.read;
+    if (tables.length === 0) return false;
+    await queries.query("SAVEPOINT tidemark_lock");
+    try {
+      await queries.query(lockStatement(tables));
+      await queries.query("RELEASE SAVEPOINT tidemark_lock");
+      return false;
+    } catch (error) {
+      if (!isOfStatement(error)) throw error;
+      await queries.query("ROLLBACK TO SAVEPOINT tidemark_lock");
+    }
+    for (const table of tables) await this.#orHold(queries, table, () => queries.query(`${lockStatement([table])} NOWAIT`));
+    return this.#states.read.length < tables.length;
   }
 
-  async #copy(queries: SqlQueries, tables: readonly Table[]): Promise<readonly ChannelChange[]> {
+  /** Copies, and the channels that are live again by them. */
+  async #copy(queries: SqlQueries, tables: readonly Table[]): Promise<Copies> {
     const { bounds, context, lease, limits } = this.#options;
     let extendedMs = context.clock.monotonic();
     const keepLease = async (): Promise<void> => {
@@ -233,6 +251,7 @@ export class Reader {
     // Here whole tables are read, which is what these plans are for.
     if (tables.length > 0) for (const plan of ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]) await queries.query(`SET LOCAL ${plan} = on`);
     const changes: ChannelChange[] = [];
+    const live: string[] = [];
     for (const table of tables) {
       const channelBounds = bounds.get(table.channel);
       assert(channelBounds !== undefined, `${table.channel} has bounds`);
@@ -240,10 +259,10 @@ export class Reader {
         const { change, total } = await copyTable(queries, table, channelBounds, limits, keepLease);
         this.#totals.set(table, total);
         changes.push(change);
-        this.#held.settled(table);
       });
+      if (this.#states.copied(table)) live.push(table.channel);
     }
-    return changes;
+    return { changes, live };
   }
 
   /** What fails with one table ends its reading, not the transaction. A connection that is gone fails at the savepoint as well. */
@@ -260,80 +279,104 @@ export class Reader {
 
   async #hold(table: Table, reason: string): Promise<void> {
     const { context } = this.#options;
-    this.#held.hold(table, reason, context.clock.monotonic());
-    await this.#leaveOut(table, reason);
-  }
-
-  async #leaveOut(table: Table, reason: string): Promise<void> {
-    const { context } = this.#options;
-    this.#tables = new Map([...this.#tables].filter(([oid]) => oid !== table.oid));
-    context.logger.warn({ table: table.channel, reason }, "table left out");
+    this.#states.hold(table, context.clock.monotonic());
+    context.logger.warn({ table: table.channel, reason }, "table held back");
     await context.append({ changes: [], status: [{ channels: [table.channel], status: { status: "stale", reason } }] });
   }
 
   /** After a read that failed as a whole: which tables fail by themselves. */
   async #holdCulprits(session: SqlSession): Promise<boolean> {
-    const { position } = this.#standing ?? {};
+    const position = this.#standing?.position;
     if (position === undefined) return false;
     let isFound = false;
-    for (const table of this.#tables.values()) {
-      try {
-        await session.query(readStatement([table], this.#readOptions()), readParameters(position));
-      } catch (error) {
-        if (!isOfStatement(error)) throw error;
-        isFound = true;
-        await this.#hold(table, `it can't be read: ${messageOf(error)}`);
-      }
+    for (const table of this.#states.read) {
+      const why = await this.#whyNot(session, table, position);
+      if (why === undefined) continue;
+      isFound = true;
+      await this.#hold(table, why);
     }
     if (isFound) await this.#prepareRead(session);
     return isFound;
   }
 
-  /** Tables that were held back, and may be as they were before. */
-  async #tryAgain(session: SqlSession, due: readonly Table[]): Promise<void> {
-    this.#tables = new Map([...this.#tables, ...due.map((table) => [table.oid, table] as const)]);
-    await this.#examine(session);
-    await this.#prepareRead(session);
-    const back = due.filter(({ oid }) => this.#tables.has(oid));
+  /** Why a table can't be read, alone and without waiting for it. */
+  async #whyNot(session: SqlSession, table: Table, position: PgSnapshot): Promise<string | undefined> {
+    const altered = (await this.#altered(session, [table])).get(table);
+    if (altered !== undefined) return altered;
+    try {
+      await session.transaction("snapshot", async (queries) => {
+        await queries.query(`${lockStatement([table])} NOWAIT`);
+        await queries.query(readStatement([table], this.#readOptions()), readParameters(position));
+      });
+      return undefined;
+    } catch (error) {
+      if (!isOfStatement(error)) throw error;
+      return `it can't be read: ${messageOf(error)}`;
+    }
+  }
+
+  /** A table that was held back, and may be as it was before. */
+  async #tryAgain(session: SqlSession, table: Table): Promise<void> {
     const standing = this.#standing;
-    if (back.length === 0 || standing === undefined) return;
-    await this.#reload(session, standing, back);
-    const channels = back.flatMap(({ oid, channel }) => (this.#tables.has(oid) ? [channel] : []));
-    if (channels.length > 0) await this.#options.context.append({ changes: [], status: [{ channels, status: { status: "live" } }] });
+    // The next copy of all tables brings it back, if it can.
+    if (standing === undefined) return;
+    const why = await this.#whyNot(session, table, standing.position);
+    if (why !== undefined) return this.#hold(table, why);
+    this.#states.bringBack(table);
+    try {
+      await this.#examine(session, [table]);
+      if (!this.#states.isRead(table.oid)) return;
+      await this.#prepareRead(session);
+      await this.#reload(session, standing, [table]);
+    } catch (error) {
+      if (!isOfStatement(error)) throw error;
+      await this.#hold(table, `it can't be read: ${messageOf(error)}`);
+      await this.#prepareRead(session);
+    }
   }
 
   /**
-   * Looks at the tables again, and at their triggers. One that is gone, or has another key or other columns, is let
-   * go: its channel is stale for good and says so, its writers are freed of our triggers.
+   * Looks at tables again, and at their triggers. One that is gone, or has another key or other columns than its
+   * channel was declared with, is held back until it is as it was, or the server is restarted.
    */
-  async #examine(session: SqlSession): Promise<void> {
-    const { context, limits, trustedOwners } = this.#options;
-    const { tables, refused } = await findTables(session, { trustedOwners });
-    for (const table of this.#tables.values()) {
-      const now = tables.find(({ oid }) => oid === table.oid);
-      if (now !== undefined && shapeOf(now) === shapeOf(table)) continue;
-      const why = refused.find((entry) => entry.table === table.channel)?.reason;
-      const reason = now !== undefined ? "its table was altered; restart Tidemark to read its new shape" : `its table is gone or can't be read any more${why === undefined ? "" : `: ${why}`}`;
-      this.#held.letGo(table, reason);
-      await this.#leaveOut(table, reason);
-      await release(session, table.oid).catch((error: unknown) => context.logger.warn({ table: table.channel, err: error }, "triggers could not be released"));
-    }
-    const { failed } = await install(session, [...this.#tables.values()], limits.readLockMs);
+  async #examine(session: SqlSession, tables: readonly Table[]): Promise<void> {
+    const { limits } = this.#options;
+    for (const [table, reason] of await this.#altered(session, tables)) await this.#hold(table, reason);
+    const { failed } = await install(session, tables.filter(({ oid }) => this.#states.isRead(oid)), limits.readLockMs);
     for (const { table, reason } of failed) await this.#hold(table, reason);
+  }
+
+  /** Those that are not what their channels were declared with, and why. */
+  async #altered(session: SqlSession, tables: readonly Table[]): Promise<ReadonlyMap<Table, string>> {
+    const { tables: found, refused } = await findTables(session, { trustedOwners: this.#options.trustedOwners, oids: tables.map(({ oid }) => oid) });
+    const altered = new Map<Table, string>();
+    for (const table of tables) {
+      const now = found.find(({ oid }) => oid === table.oid);
+      const why = refused.find((entry) => entry.table === table.channel)?.reason;
+      if (now === undefined) altered.set(table, `its table is gone or can't be read any more${why === undefined ? "" : `: ${why}`}`);
+      else if (shapeOf(now) !== shapeOf(table)) altered.set(table, "its table was altered; restart Tidemark to read its new shape");
+    }
+    return altered;
   }
 
   /** The statement that reads, anew when the tables are. */
   async #prepareRead(session: SqlSession, queries: SqlQueries = session): Promise<void> {
-    this.#statement = readStatement([...this.#tables.values()], this.#readOptions());
-    this.#generation++;
+    const text = readStatement(this.#states.read, this.#readOptions());
+    if (text === this.#statement.text && (session.prepared !== undefined || this.#names.has(this.#statement.name))) return;
+    // By its text, so that the same tables are the same statement, however often they come and go.
+    const name = `tidemark_read_${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
+    this.#statement = { name, text, tables: new Map(this.#states.read.map((table) => [table.oid, table])) };
+    this.#names.add(name);
+    if (this.#names.size > STATEMENTS_MAX) throw new TidemarkError("SOURCE_DOWN", "the connection keeps too many statements; another begins with none");
     if (session.prepared !== undefined) return;
     if ((await queries.query(SHARED.find)).length > 0) await queries.query(SHARED.deallocate);
-    await queries.query(SHARED.prepare(this.#statement));
+    await queries.query(SHARED.prepare(text));
   }
 
   async #query(session: SqlSession, queries: SqlQueries, position: PgSnapshot): Promise<Read> {
-    const rows: readonly SqlRow[] = await (session.prepared?.(`tidemark_read_${this.#generation}`, this.#statement, readParameters(position)) ?? queries.query(SHARED.execute(position)));
-    return parseRead(rows, this.#tables, this.#options.limits.rowDepthMax);
+    const { name, text, tables } = this.#statement;
+    const rows: readonly SqlRow[] = await (session.prepared?.(name, text, readParameters(position)) ?? queries.query(SHARED.execute(position)));
+    return parseRead(rows, tables, this.#options.limits.rowDepthMax);
   }
 
   #readOptions(): Parameters<typeof readStatement>[1] {
@@ -341,31 +384,12 @@ export class Reader {
     return { keysMax: limits.commitRowsMax + 2, readerId: lease.readerId, rowBytesMax: limits.rowBytesMax };
   }
 
-  async #append({ changes, position, asOfMs }: { readonly changes: readonly ChannelChange[]; readonly position: PgSnapshot; readonly asOfMs: number }): Promise<void> {
-    await this.#options.context.append({ changes, position: position.text, asOfMs });
+  /** That a channel is live again comes with its rows. */
+  async #append({ changes, live, position, asOfMs }: Copies & { readonly position: PgSnapshot; readonly asOfMs: number }): Promise<void> {
+    const status = live.length === 0 ? {} : { status: [{ channels: live, status: { status: "live" as const } }] };
+    await this.#options.context.append({ changes, position: position.text, asOfMs, ...status });
     this.#appended = position;
     this.#asOfMs = asOfMs;
-  }
-
-  /** With more changes than one commit takes, every table among them is copied. */
-  async #touchedTables(queries: SqlQueries, position: PgSnapshot): Promise<readonly Table[]> {
-    const rows = await queries.query(
-      "SELECT DISTINCT tab::text AS tab FROM tidemark.outbox WHERE xid >= $1::xid8 OR xid = ANY ($2::xid8[])",
-      [position.xmax, inProgressArray(position)],
-    );
-    return rows.flatMap(({ tab }) => this.#tables.get(Number(asText(tab))) ?? []);
-  }
-
-  async #header(queries: SqlQueries): Promise<ReadHeader> {
-    const [row] = await queries.query(headerStatement(this.#options.lease.readerId));
-    return JSON.parse(asText(row?.["header"])) as ReadHeader;
-  }
-
-  async #stamps(queries: SqlQueries): Promise<Pick<Standing, "stamp" | "stamps">> {
-    const tables = [...this.#tables.values()];
-    const [all] = await queries.query(stampStatement(tables));
-    const each = await queries.query(stampsStatement(tables));
-    return { stamp: asText(all?.["stamp"]), stamps: new Map(each.map(({ oid, stamp }) => [Number(oid), asText(stamp)])) };
   }
 }
 

@@ -6,14 +6,15 @@
 import { assert } from "../../std/assert.ts";
 import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { connectSoon } from "./connect-soon.ts";
+import { ObservedSession } from "./observed-session.ts";
 import { declareChannel, type ChannelBounds, type ChannelDeclaration } from "../../log/channel.ts";
 import type { SourceStatus } from "../../log/log.ts";
 import type { Source, SourceContext } from "../source.ts";
-import { install, type Installed } from "./install.ts";
+import { install, releaseFormer, type Installed } from "./install.ts";
 import { Lease } from "./lease.ts";
 import { POSTGRES_LIMITS, type PostgresLimits } from "./limits.ts";
 import { firstPace, nextPace } from "./pacing.ts";
-import { connectSoon, TimedSession } from "./timed-session.ts";
 import { Reader } from "./reader.ts";
 import { BELL, ensureSchema } from "./schema.ts";
 import type { SqlDatabase, SqlSession, SqlWrites } from "./sql.ts";
@@ -62,11 +63,12 @@ export class PostgresSource implements Source {
   #context: SourceContext | undefined;
   #reader: Reader | undefined;
   #lease: Lease | undefined;
-  #session: TimedSession | undefined;
+  #session: ObservedSession | undefined;
   #stopWatch: Cancel = () => {};
   /** Something else than `live` was said since it last was. */
   #isUnwell = true;
-  #isCopying = false;
+  /** Work is under way that takes what it takes. */
+  #isBusy = false;
   #isStopped = false;
   /** The status that was said last. */
   #said = "";
@@ -94,7 +96,7 @@ export class PostgresSource implements Source {
   async start(context: SourceContext): Promise<void> {
     this.#context = context;
     const { database, trustedOwners = [], positionRoles = [], tables: wanted } = this.#options;
-    const session = this.#timed(await database.connect().catch((cause: unknown) => {
+    const session = this.#observed(await database.connect().catch((cause: unknown) => {
       throw new TidemarkError("SOURCE_DOWN", `Can't connect to ${database.label}: ${messageOf(cause)}.`, { cause });
     }));
     try {
@@ -105,6 +107,7 @@ export class PostgresSource implements Source {
       }
       const createdSchema = await ensureSchema(session, positionRoles);
       const { failed, ...installed } = await install(session, tables, this.#limits.lockTimeoutMs);
+      await releaseFormer(session);
       const channels = tables.map((table) => declarationOf(table, this.#options.bounds));
       await context.append({ changes: [], declares: channels });
       for (const { table, reason } of refused) context.refuse({ table, reason });
@@ -117,7 +120,7 @@ export class PostgresSource implements Source {
         limits: this.#limits,
         lease: this.#lease,
         context,
-        onCopying: (isCopying) => (this.#isCopying = isCopying),
+        onLongWork: (isBusy) => (this.#isBusy = isBusy),
       });
       const warnings = await warningsOf(session, tables);
       for (const warning of warnings) context.logger.warn({ database: database.label }, warning);
@@ -140,7 +143,11 @@ export class PostgresSource implements Source {
     this.#isStopped = true;
     this.#stopWatch();
     this.#wake();
+    const { clock } = this.#context ?? {};
+    // One that waits for an answer that does not come is not waited for.
+    const cancel = clock?.after(this.#limits.answerMsMax, () => this.#session?.abandon());
     await this.#loop;
+    cancel?.();
     await this.#writes.close();
     const session = this.#session;
     this.#session = undefined;
@@ -151,7 +158,7 @@ export class PostgresSource implements Source {
   }
 
   /** Makes a connection the one that is read from. */
-  async #attach(session: TimedSession): Promise<void> {
+  async #attach(session: ObservedSession): Promise<void> {
     this.#session = session;
     session.onLost((reason) => {
       if (this.#session !== session) return;
@@ -191,12 +198,13 @@ export class PostgresSource implements Source {
   /** Another process reads this database for the same log: it speaks, and this one is silent. */
   #standDown(error: TidemarkError): void {
     this.#context?.logger.error({ err: error }, "another reader speaks for this source; this one has stopped");
+    this.#stopWatch();
     this.#dropSession();
   }
 
-  async #reconnect(): Promise<TimedSession> {
+  async #reconnect(): Promise<ObservedSession> {
     const { clock } = this.#need(this.#context);
-    const session = this.#timed(await connectSoon(this.#options.database, clock, this.#limits.reconnectWatchedMsMax));
+    const session = this.#observed(await connectSoon(this.#options.database, clock, this.#limits.reconnectWatchedMsMax));
     try {
       await this.#say({ status: "catching_up", reason: "connected again, reading what was missed" });
       await this.#attach(session);
@@ -213,24 +221,25 @@ export class PostgresSource implements Source {
     return isWatched ? Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectWatchedMsMax) : this.#limits.reconnectCapMs;
   }
 
-  #timed(session: SqlSession): TimedSession {
-    const { readTimeoutMs, copyTimeoutMs } = this.#limits;
-    return new TimedSession(session, this.#need(this.#context).clock, () => (this.#isCopying ? copyTimeoutMs : readTimeoutMs));
+  #observed(session: SqlSession): ObservedSession {
+    return new ObservedSession(session, this.#need(this.#context).clock);
   }
 
   /** A database, or a network, that says nothing must not look like one where nothing happens. */
   #watch(): void {
+    if (this.#isStopped) return;
     const { clock } = this.#need(this.#context);
-    const { answerMsMax } = this.#limits;
-    const waitedMs = this.#session?.waitedMs ?? 0;
-    if (waitedMs >= answerMsMax) {
-      if (this.#isCopying) this.#report({ status: "catching_up", reason: "tables are being copied" });
+    const { answerMsMax, readTimeoutMs, copyTimeoutMs } = this.#limits;
+    const quietMs = this.#session?.quietMs ?? 0;
+    if (quietMs >= answerMsMax) {
+      if (this.#isBusy) this.#report({ status: "catching_up", reason: "a long statement is under way" });
       else this.#stale(`no answer from Postgres for ${answerMsMax / 1_000} s`);
     }
+    if (quietMs >= (this.#isBusy ? copyTimeoutMs : readTimeoutMs)) this.#session?.abandon();
     this.#stopWatch = clock.after(WATCH_MS, () => this.#watch());
   }
 
-  async #readUntilLost(session: TimedSession): Promise<void> {
+  async #readUntilLost(session: ObservedSession): Promise<void> {
     const { clock } = this.#need(this.#context);
     const reader = this.#need(this.#reader);
     const lease = this.#need(this.#lease);
@@ -249,12 +258,12 @@ export class PostgresSource implements Source {
       if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
         renewedMs = nowMs;
         if (!(await lease.renew(session, position))) await reader.copyAll(session);
-        await lease.forgetMutations(session, this.#limits);
+        await this.#long(() => lease.forgetMutations(session, this.#limits));
       }
       if (appended !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
         prunedMs = nowMs;
         pruneRounds--;
-        await lease.prune(session, appended);
+        await this.#long(() => lease.prune(session, appended));
       }
       pace = nextPace(pace, { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared }, this.#limits);
       if (pace.isAsleep !== lease.isAsleep) {
@@ -263,6 +272,15 @@ export class PostgresSource implements Source {
         if (pace.isAsleep) continue;
       }
       await this.#wait(pace.delayMs);
+    }
+  }
+
+  async #long(run: () => Promise<void>): Promise<void> {
+    this.#isBusy = true;
+    try {
+      await run();
+    } finally {
+      this.#isBusy = false;
     }
   }
 

@@ -35,6 +35,8 @@ export interface SqlSession extends SqlQueries {
   listen(channel: string, onNotify: () => void): Promise<void>;
   /** Calls back once when the connection breaks by itself. */
   onLost(callback: (reason: string) => void): void;
+  /** Gives the connection up: whatever waits for an answer fails. */
+  abandon(): void;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /**
- * What captured changes stand on: our triggers, partitions, files, columns, owners, row security, the labels and
+ * What captured changes stand on: our triggers and their functions, partitions, files, columns, owners, row security, the labels and
  * casts of types. No trigger tells when these change (TRUNCATE of a partition, DETACH, triggers off for a restore),
  * so they are read with the rows, as of the same snapshot, and where they differ the table is copied.
  *
@@ -60,6 +60,7 @@ export function target(table: Table): string {
 function stampOf(among: string, roots: string, types: string): string {
   return `concat_ws(' ',
     (SELECT concat(${sum("g.xmin", "g.oid::int8")}, ':', count(*) FILTER (WHERE g.tgenabled <> 'A')) FROM pg_trigger g WHERE g.tgrelid IN (${among}) AND g.tgname LIKE 'tidemark%'),
+    (SELECT ${sum("p.xmin", "p.oid::int8")} FROM pg_proc p WHERE p.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE g.tgrelid IN (${among}) AND g.tgname LIKE 'tidemark%')),
     (SELECT ${sum("i.xmin", "i.inhrelid::int8")} FROM pg_inherits i WHERE i.inhrelid IN (${among}) AND i.inhrelid NOT IN (${roots})),
     (SELECT ${sum("c.oid, c.relfilenode, c.relnamespace, c.relowner, c.relrowsecurity::int::oid, c.relforcerowsecurity::int::oid", "hashtextextended(c.relname::text, 0)")} FROM pg_class c WHERE c.oid IN (${among})),
     (SELECT ${sum("a.xmin", "a.attrelid::int8 * 65536 + a.attnum")} FROM pg_attribute a WHERE a.attrelid IN (${roots}) AND a.attnum > 0),

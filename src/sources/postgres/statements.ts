@@ -154,7 +154,7 @@ export function keyedRow(text: string, table: Table, depthMax: number): KeyedRow
   const row = JSON.parse(text) as Row;
   const key = keyText(row, table);
   if (table.isTextExact) return { key, row, json: text };
-  if (jsonDepth(text, depthMax) <= depthMax) return { key, row };
+  if (!table.hasJson || jsonDepth(text, depthMax) <= depthMax) return { key, row };
   const shown = table.key.map(({ name }) => [name, row[name] ?? null]);
   return { key, row: Object.fromEntries([...shown, [OMITTED, `the row nests more than the ${depthMax} levels of rowDepthMax`]]) as Row };
 }

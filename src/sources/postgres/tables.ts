@@ -36,6 +36,8 @@ export interface Table {
   readonly isOwned: boolean;
   /** The text that Postgres makes of a row is the very text that `JSON.stringify` makes of what it says. */
   readonly isTextExact: boolean;
+  /** Some column may nest. */
+  readonly hasJson: boolean;
 }
 
 export interface Refused {
@@ -96,14 +98,15 @@ const TABLES = `
                          WHERE NOT a.attnotnull)
        ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, i.indexrelid LIMIT 1) AS k ON true
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
-     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') AND n.nspname NOT LIKE 'pg\\_%'
-   ORDER BY n.nspname, c.relname`;
+     AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') AND n.nspname NOT LIKE 'pg\\_%'`;
 
 const KINDS: Readonly<Record<string, string>> = { v: "a view", m: "a materialized view", f: "a foreign table" };
 
 export interface FindOptions {
   /** `table` or `schema.table`. Default: all. */
   readonly wanted?: readonly string[] | undefined;
+  /** Only these, by their numbers. */
+  readonly oids?: readonly number[];
   /** Roles whose tables are served although their code then runs with our rights. */
   readonly trustedOwners?: readonly string[] | undefined;
 }
@@ -113,8 +116,8 @@ export interface FindOptions {
  * one that can't be is an error.
  * @throws TidemarkError `TABLE_REFUSED`, `MISSING_GRANT`
  */
-export async function findTables(session: SqlSession, { wanted, trustedOwners = [] }: FindOptions): Promise<Found> {
-  const rows = await session.query(TABLES);
+export async function findTables(session: SqlSession, { wanted, oids, trustedOwners = [] }: FindOptions): Promise<Found> {
+  const rows = await session.query(`${TABLES} ${oids === undefined ? "" : `AND c.oid = ANY ('{${oids.join(",")}}')`} ORDER BY n.nspname, c.relname`);
   const chosen = wanted === undefined ? rows.filter(({ kind }) => kind === "r" || kind === "p") : wanted.map((name) => pick(rows, name));
   const tables: Table[] = [];
   const refused: Refused[] = [];
@@ -208,6 +211,7 @@ function examine(row: SqlRow, trustedOwners: readonly string[]): Table | Refused
     key,
     isPartitioned: row["kind"] === "p",
     isOwned: row["is_owned"] === "true",
+    hasJson: columns.some(({ type }) => type === "json"),
     isTextExact: columns.every(({ name: column, type }) => EXACT_TYPES.has(type) && !/^\d/.test(column)),
   };
 }

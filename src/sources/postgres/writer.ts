@@ -11,13 +11,14 @@ import type { JsonValue, Row } from "../../protocol/row.ts";
 import type { Guard, SqlTransaction, Standing, WriteCall, WriteOutcome, Writer } from "../writer.ts";
 import { asText, type SqlWrites } from "./sql.ts";
 import { includes, inProgressArray, parseSnapshot, visibleIn, widenXid } from "./pg-snapshot.ts";
-import { lockRowStatement, writesSinceStatement } from "./statements.ts";
+import { keyedRow, lockRowStatement, writesSinceStatement } from "./statements.ts";
 import type { PostgresLimits } from "./limits.ts";
 import type { Table } from "./tables.ts";
 
 export interface PostgresWriterOptions {
   readonly writes: SqlWrites;
   readonly limits: PostgresLimits;
+  /** Throws `SOURCE_DOWN` for one that can't be read at the moment. */
   readonly table: (channel: string) => Table | undefined;
   /** Up to where captured changes may have been deleted. */
   readonly prunedTo: () => string | undefined;
@@ -131,7 +132,7 @@ export class PostgresWriter implements Writer {
     const restore = await readAsReader(transaction);
     const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockRowStatement(table, this.#options.limits.rowBytesMax), parts);
     const [found] = rows;
-    const row = found === undefined ? undefined : (JSON.parse(asText(found.row)) as Row);
+    const row = found === undefined ? undefined : keyedRow(asText(found.row), table, this.#options.limits.rowDepthMax).row;
     const lastWrite = found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
     const writesSince = position === undefined ? undefined : await this.#writesSince(transaction, table, parts, position);
     await restore();
