@@ -92,7 +92,8 @@ export function equalityKey(type: ColumnType, value: Present): string {
   if (isNumeric(type)) return canonicalDecimal(String(value));
   if (type === "timestamp" || type === "date") return canonicalTimestamp(String(value)) ?? String(value);
   // Where kinds may mix, a text that reads like another kind's key is another value.
-  return typeof value === "string" && type !== "any" ? value : `${typeof value}:${JSON.stringify(value)}`;
+  if (typeof value === "string") return type === "any" ? `"${value}` : value;
+  return `${typeof value}:${JSON.stringify(value)}`;
 }
 
 /**

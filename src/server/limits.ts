@@ -62,7 +62,7 @@ export interface ServerLimits {
   readonly drainBatch: number;
   /** Mutations of one connection that have not been answered. Full: further ones are refused. */
   readonly mutationsPerSessionMax: number;
-  /** Mutations of the program's own channels whose outcomes are remembered. Full: the oldest of who has most is forgotten, and would run again. */
+  /** Mutations of the program's own channels whose outcomes are remembered. Full: the oldest is forgotten, and would run again. */
   readonly mutationsRememberedMax: number;
   /** Of one identity: its own oldest goes, never another's. */
   readonly mutationsRememberedPerIdentityMax: number;

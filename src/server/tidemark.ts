@@ -1,7 +1,4 @@
-/**
- * The composition root: an engine over the memory log, the program's own channels, its sources, and
- * the doors over HTTP. It holds no rules of its own.
- */
+/** The composition root: an engine over a log, the program's own channels, its sources, and the doors over HTTP. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino, type Logger } from "pino";

@@ -9,6 +9,8 @@ import type { ChannelState } from "./channel-state.ts";
 export interface ChannelCheckpoint {
   readonly declaration: ChannelDeclaration;
   readonly state: ChannelState;
+  /** A commit could not be applied to it: what it holds may be half of that. */
+  readonly broken?: ChannelState;
   /** Rows of the whole table behind the channel, where its source says. */
   readonly total: number | undefined;
   readonly rows: RowsCheckpoint;

@@ -1,7 +1,8 @@
 /**
  * What one view's where may cost. Terms over texts (`like`, `regex`) cost steps per character, of some tens of
- * nanoseconds each: how many per character is bounded when the query comes, how many in all by the rows that are
- * looked at. Over it the query is refused, before the step that would be too much is taken.
+ * nanoseconds each: how many per character is bounded when the query comes, how many in all by the rows that were
+ * looked at. Only rows that may be seen count, so that nothing is told of others. Over it the query is refused,
+ * before the step that would be too much is taken.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { CostMeter } from "../protocol/where-context.ts";
@@ -17,7 +18,7 @@ export class EvaluationBudget implements CostMeter {
 
   constructor(limits: EvaluationLimits) {
     this.#limits = limits;
-    this.allow(1);
+    this.begin();
   }
 
   /** Some term costs by the length of its text. */
@@ -25,7 +26,7 @@ export class EvaluationBudget implements CostMeter {
     return this.#perCharacter > 0;
   }
 
-  /** Taken since `allow` was last called. */
+  /** Taken since it last began. */
   get steps(): number {
     return this.#steps;
   }
@@ -37,17 +38,22 @@ export class EvaluationBudget implements CostMeter {
     throw tooCostly(`its like and regex terms take ${Math.ceil(this.#perCharacter)} steps per character of text or more, and a query may take ${stepsPerCharacterMax}. Use fewer terms, shorter patterns, smaller counted repeats`);
   }
 
-  /** So many rows are about to be looked at. */
-  allow(rows: number): void {
-    const { stepsBaseMax, stepsPerRowMax } = this.#limits;
+  /** A commit, or a view, is about to be looked at. */
+  begin(): void {
     this.#steps = 0;
-    this.#stepsMax = stepsBaseMax + rows * stepsPerRowMax;
+    this.#stepsMax = this.#limits.stepsBaseMax;
+  }
+
+  /** A row that may be seen is looked at. */
+  look(): void {
+    this.#stepsMax += this.#limits.stepsPerRowMax;
   }
 
   spend(steps: number): void {
     this.#steps += steps;
     if (this.#steps <= this.#stepsMax) return;
-    throw tooCostly(`its like and regex terms would take ${Math.ceil(this.#steps)} steps for rows that may take ${this.#stepsMax}. Put cheaper terms before them in an \`and\`, or test shorter texts`);
+    const { stepsPerRowMax, stepsBaseMax } = this.#limits;
+    throw tooCostly(`its like and regex terms take more than ${stepsPerRowMax} steps per row on average, and ${stepsBaseMax} besides. Put cheaper terms before them in an \`and\`, or test shorter texts`);
   }
 }
 

@@ -17,8 +17,10 @@ export interface ViewLimits {
   readonly stepsPerRowMax: number;
   /** …and besides, for each commit, however few its rows. */
   readonly stepsBaseMax: number;
-  /** Steps of all views for one commit of one channel. Over it, those that took most are refused. */
+  /** Steps of all views for one commit of one channel, … Over both, those that took most are refused. */
   readonly stepsPerCommitMax: number;
+  /** …and besides for each row that it changes. */
+  readonly stepsPerChangeMax: number;
   /** Rows that are looked at between two looks at the clock, while a view is built. */
   readonly fillStepRows: number;
   /** How long a query that proved too costly is refused without being tried. */
@@ -39,6 +41,7 @@ export const VIEW_LIMITS: ViewLimits = {
   stepsPerRowMax: 4_000,
   stepsBaseMax: 400_000,
   stepsPerCommitMax: 8_000_000,
+  stepsPerChangeMax: 500,
   fillStepRows: 64,
   refusedMs: 60_000,
   lingerMs: 60_000,

@@ -15,7 +15,7 @@ import { unknownChannel } from "./unknown-channel.ts";
 import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
 import { LiveTable, type Moment } from "./live-table.ts";
 import { ViewPool, type RefusedView } from "./view-pool.ts";
-import { ViewSet } from "./view-set.ts";
+import { ViewSet, type FillResult } from "./view-set.ts";
 import type { View } from "./view.ts";
 
 interface Channel {
@@ -75,7 +75,7 @@ export class Replica {
       timeMs: this.#timeMs,
       positions: [...this.#positions],
       asOf: [...this.#asOf],
-      channels: channels.map(({ table, state }): ChannelCheckpoint => ({ declaration: table.channel, state, total: table.total, rows: table.rows.checkpoint() })),
+      channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({ declaration: table.channel, state, ...(broken !== undefined && { broken }), total: table.total, rows: table.rows.checkpoint() })),
     };
   }
 
@@ -160,7 +160,10 @@ export class Replica {
     assert(checkpoint.epoch === epoch, "a checkpoint is of the history that it begins");
     for (const [source, position] of checkpoint.positions) this.#positions.set(source, position);
     for (const [source, unixMs] of checkpoint.asOf) this.#asOf.set(source, unixMs);
-    for (const { declaration, state, ...content } of checkpoint.channels) this.#add(new LiveTable(declaration, this.#seq, content), state);
+    for (const { declaration, state, broken, ...content } of checkpoint.channels) {
+      this.#add(new LiveTable(declaration, this.#seq, content), state);
+      this.#require(declaration.name).broken = broken;
+    }
   }
 
   /** Applies the next commit of the log. Changes to channels that are not declared are passed over. */
@@ -240,7 +243,7 @@ export class Replica {
   /** A view, whole. @throws what `open` and `fill` throw */
   acquire(query: Query, policy: Where | undefined): View {
     const view = this.open(query, policy);
-    this.fill(view, () => false);
+    if (this.fill(view, () => false) !== "whole") throw unknownChannel(query.channel);
     return view;
   }
 
@@ -253,10 +256,10 @@ export class Replica {
     return channel.views.open(query, policy, this.#momentOf(channel), owner);
   }
 
-  /** Goes on until `isOver` or the view is whole, which is returned. @throws what `ViewSet.fill` throws */
-  fill(view: View, isOver: () => boolean): boolean {
-    const channel = this.#require(view.channel);
-    return channel.views.fill(view, this.#momentOf(channel), isOver);
+  /** Goes on until `isOver` or the view is whole. @throws what `ViewSet.fill` throws */
+  fill(view: View, isOver: () => boolean): FillResult {
+    const channel = this.#channels.get(view.channel);
+    return channel === undefined ? "gone" : channel.views.fill(view, this.#momentOf(channel), isOver);
   }
 
   /** A view whose channel is gone is let go with it. */

@@ -5,7 +5,7 @@ import type { View } from "./view.ts";
 
 /** The views of one channel, as far as the pool is concerned. */
 export interface PooledViews {
-  holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined }>;
+  holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined; readonly isFilled: boolean }>;
   sweep(nowMs: number, lingerMs?: number): void;
   refuse(view: View, error: TidemarkError): void;
 }
@@ -68,8 +68,10 @@ export class ViewPool {
     if (this.#views >= viewsMax) {
       throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
     }
-    const own = owner === undefined ? 0 : (this.#viewsOf.get(owner) ?? 0);
-    if (owner !== undefined && own >= viewsMax * identityShareMax) throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${own} views for this identity, its share. End some, or raise viewsMax or identityShareMax.`);
+    if (owner === undefined) return;
+    if ((this.#viewsOf.get(owner) ?? 0) >= viewsMax * identityShareMax) this.dropIdle();
+    const own = this.#viewsOf.get(owner) ?? 0;
+    if (own >= viewsMax * identityShareMax) throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${own} views for this identity, its share. End some, or raise viewsMax or identityShareMax.`);
   }
 
   /** @throws TidemarkError `VIEW_TOO_LARGE` */
@@ -82,13 +84,14 @@ export class ViewPool {
   /** A view that is being filled, on top of the last sum. @throws TidemarkError `VIEW_TOO_LARGE` */
   checkBytes(view: View, owner: string | undefined): void {
     const { bytesMax, identityShareMax } = this.limits;
+    const isOver = (): boolean => this.#bytes + view.bytes > bytesMax || (owner !== undefined && (this.#bytesOf.get(owner) ?? 0) + view.bytes > bytesMax * identityShareMax);
+    if (!isOver()) return;
+    this.dropIdle();
+    this.#sumBytes();
     if (this.#bytes + view.bytes > bytesMax) {
-      this.dropIdle();
-      this.#sumBytes();
-      if (this.#bytes > bytesMax) throw new TidemarkError("VIEW_TOO_LARGE", `All views together may take ${bytesMax} bytes besides the channels, and this one does not fit. Narrow its where, name fewer columns, or raise bytesMax.`);
+      throw new TidemarkError("VIEW_TOO_LARGE", `All views together may take ${bytesMax} bytes besides the channels, and this one does not fit. Narrow its where, name fewer columns, or raise bytesMax.`);
     }
-    const own = (this.#bytesOf.get(owner) ?? 0) + view.bytes;
-    if (owner === undefined || own <= bytesMax * identityShareMax) return;
+    if (!isOver()) return;
     throw new TidemarkError("VIEW_TOO_LARGE", `The views of one identity may take ${bytesMax * identityShareMax} bytes besides the channels, and this one does not fit. End some, narrow its where, or raise bytesMax.`);
   }
 
@@ -110,7 +113,8 @@ export class ViewPool {
     this.#bytes = 0;
     this.#bytesOf.clear();
     for (const views of this.sets) {
-      for (const { view, owner } of views.holdings()) {
+      for (const { view, owner, isFilled } of views.holdings()) {
+        if (!isFilled) continue;
         this.#bytes += view.bytes;
         this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + view.bytes);
       }

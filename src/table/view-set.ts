@@ -5,6 +5,7 @@
 import { TidemarkError } from "../std/errors.ts";
 import { compileOrder } from "../protocol/order.ts";
 import type { Query, Where } from "../protocol/query.ts";
+import type { Row } from "../protocol/row.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
 import { EvaluationBudget, tooCostly } from "./evaluation-budget.ts";
@@ -14,7 +15,6 @@ import { FilteredView } from "./filtered-view.ts";
 import { Membership } from "./membership.ts";
 import { compileProjection } from "./projection.ts";
 import { routeOf, ViewRouter, type Route } from "./router.ts";
-import { unknownChannel } from "./unknown-channel.ts";
 import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
 import type { ViewPool } from "./view-pool.ts";
 import { WindowView } from "./window-view.ts";
@@ -31,6 +31,9 @@ interface Held {
   users: number;
   idleSinceMs: number;
 }
+
+/** Rows are left to be looked at; or it is not kept any more. */
+export type FillResult = "whole" | "more" | "gone";
 
 /** Refused queries that are remembered. Full: the oldest is forgotten, and would be tried again. */
 const REFUSED_MAX = 1_000;
@@ -64,8 +67,8 @@ export class ViewSet {
   }
 
   /** What is held for each owner; `undefined` for who is not told apart. */
-  *holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined }> {
-    yield* this.#held.values();
+  *holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined; readonly isFilled: boolean }> {
+    for (const { view, owner, fill } of this.#held.values()) yield { view, owner, isFilled: fill === undefined };
   }
 
   /**
@@ -90,27 +93,28 @@ export class ViewSet {
   }
 
   /**
-   * Looks at further rows until `isOver` or the view is whole, which is returned. Changes that come meanwhile
-   * reach it too. What is thrown has ended it.
-   * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`, `UNKNOWN_CHANNEL` for one that is gone
+   * Looks at further rows until `isOver` or the view is whole. Changes that come meanwhile reach it too. What is
+   * thrown has ended it; one that is gone, by that or with its channel, may be opened anew.
+   * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`
    */
-  fill(view: View, moment: Moment, isOver: () => boolean): boolean {
-    if (view === this.#bare) return true;
+  fill(view: View, moment: Moment, isOver: () => boolean): FillResult {
+    if (view === this.#bare) return "whole";
     const held = this.#held.get(view.id);
-    if (held?.view !== view) throw this.#refused.get(view.id)?.error ?? unknownChannel(view.channel);
+    if (held?.view !== view) return "gone";
     const { fill } = held;
-    if (fill === undefined) return true;
+    if (fill === undefined) return "whole";
     try {
-      if (!this.#fillRows(held, fill, moment, isOver)) return false;
+      if (!this.#fillRows(held, fill, moment, isOver)) return "more";
     } catch (error) {
-      if (error instanceof TidemarkError) this.#refuse(held, error);
+      // What is too large for one may have room as another's.
+      if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY") this.#refuse(held, error);
       else this.#letGo(held);
       throw error;
     }
     held.fill = undefined;
     view.rows.builtAt(moment.seq);
     this.#pool.noteFilled(view, held.owner);
-    return true;
+    return "whole";
   }
 
   idOf(query: Query, policy: Where | undefined): string {
@@ -125,7 +129,10 @@ export class ViewSet {
   release(view: View, nowMs: number): void {
     const held = this.#held.get(view.id);
     // One of a channel of this name that was declared otherwise before is none of ours.
-    if (held?.view === view && --held.users === 0) held.idleSinceMs = nowMs;
+    if (held?.view !== view || --held.users > 0) return;
+    held.idleSinceMs = nowMs;
+    // Half of a view is of no use to who comes next.
+    if (held.fill !== undefined) this.#letGo(held);
   }
 
   /** Lets go of views that nobody has used for the linger time, and tries again what was refused for long enough. */
@@ -157,7 +164,7 @@ export class ViewSet {
     if (changes.length === 0) return;
     const { dirty, limits } = this.#pool;
     dirty.add(this.#bare);
-    for (const { budget } of this.#metered) budget.allow(changes.length);
+    for (const { budget } of this.#metered) budget.begin();
     const failed = new Map<View, TidemarkError>();
     for (const change of changes) {
       this.#router.route(change, (view) => {
@@ -173,7 +180,7 @@ export class ViewSet {
       });
     }
     for (const [view, error] of failed) this.refuse(view, error);
-    if (this.#metered.size > 1) this.#refuseCostliest(limits.stepsPerCommitMax);
+    if (this.#metered.size > 1) this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
   }
 
   /** All together must not take more than their time either: those that took most go first. */
@@ -217,7 +224,6 @@ export class ViewSet {
     const budget = new EvaluationBudget(this.#pool.limits);
     const view = this.#create(id, query, policy, moment, budget);
     const keys = route === undefined ? Array.from(rows.values(), ({ key }) => key) : [...this.#router.keysFor(route, rows.values())];
-    budget.allow(keys.length);
     this.#router.add(view, route);
     return { view, route, budget, owner, fill: { keys, next: 0 }, users: 0, idleSinceMs: 0 };
   }
@@ -230,8 +236,9 @@ export class ViewSet {
       throw new TidemarkError("TOO_MANY_VIEWS", `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality term, its limit. ${help}`);
     }
     if (owner === undefined) return;
-    let own = 0;
-    for (const held of this.#held.values()) if (held.route === undefined && held.owner === owner) own++;
+    const ofOwner = (): number => [...this.#held.values()].filter((held) => held.route === undefined && held.owner === owner).length;
+    if (ofOwner() >= unroutedViewsMax * identityShareMax) this.#pool.dropIdle();
+    const own = ofOwner();
     if (own >= unroutedViewsMax * identityShareMax) {
       throw new TidemarkError("TOO_MANY_VIEWS", `Channel "${channel}" maintains ${own} views without an equality term for this identity, its share. ${help}`);
     }
@@ -242,7 +249,12 @@ export class ViewSet {
     const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
     const isWanted = query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
     // What the client asks is not asked of a row that it may not see, also where that is unknown: its time would tell.
-    const matches: Predicate = policy === undefined ? isWanted : (row) => mayBeSeen(row) && isWanted(row);
+    const isMatch = (row: Row): boolean => {
+      meter.look();
+      return isWanted(row);
+    };
+    const wanted = meter.isMetered ? isMatch : isWanted;
+    const matches: Predicate = policy === undefined ? wanted : (row) => mayBeSeen(row) && wanted(row);
     const order = compileOrder(query.order_by ?? [], this.#context);
     const declaration = this.#table.channel;
     const membership = new Membership(matches, compileProjection(declaration, query));

@@ -1,20 +1,22 @@
 /**
  * Answers over HTTP that have not left the process: each counts like a connection, and one that its client does not
- * take is dropped, so that nobody holds the server's memory by asking and not reading.
+ * take is dropped with its socket, so that nobody holds the server's memory by asking and not reading.
  */
 import type { ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import type { Clock } from "../../std/clock.ts";
 
 interface Progress {
   /** Bytes that the process still holds of it. */
-  held: number;
-  sinceMs: number;
+  readonly held: number;
+  readonly sinceMs: number;
 }
 
 export class Answers {
   readonly #clock: Clock;
   readonly #silenceMsMax: number;
-  readonly #open = new Map<ServerResponse, Progress>();
+  /** By socket, since a pipelined answer whose turn has not come does not hear that its socket is gone. */
+  readonly #sockets = new Map<Socket, Map<ServerResponse, Progress>>();
   #isLooking = false;
 
   /** `silenceMsMax`: an answer of which nothing was taken for so long is dropped. */
@@ -24,18 +26,26 @@ export class Answers {
   }
 
   get size(): number {
-    return this.#open.size;
+    let size = 0;
+    for (const answers of this.#sockets.values()) size += answers.size;
+    return size;
   }
 
-  watch(response: ServerResponse): void {
-    this.#open.set(response, { held: 0, sinceMs: this.#clock.monotonic() });
-    response.once("close", () => this.#open.delete(response));
+  watch(response: ServerResponse, socket: Socket): void {
+    let answers = this.#sockets.get(socket);
+    if (answers === undefined) {
+      answers = new Map();
+      this.#sockets.set(socket, answers);
+      socket.once("close", () => this.#sockets.delete(socket));
+    }
+    answers.set(response, { held: 0, sinceMs: this.#clock.monotonic() });
+    response.once("close", () => this.release(response, socket));
     if (!this.#isLooking) this.#lookSoon();
   }
 
-  /** It carries a session, which counts by itself. */
-  release(response: ServerResponse): void {
-    this.#open.delete(response);
+  /** It is through, or it carries a session, which counts by itself. */
+  release(response: ServerResponse, socket: Socket): void {
+    this.#sockets.get(socket)?.delete(response);
   }
 
   #lookSoon(): void {
@@ -45,13 +55,15 @@ export class Answers {
 
   #look(): void {
     const nowMs = this.#clock.monotonic();
-    for (const [response, progress] of this.#open) {
-      const held = response.writableLength;
-      // One that waits for something to happen has nothing to be taken.
-      if (held === 0 || held !== progress.held) this.#open.set(response, { held, sinceMs: nowMs });
-      else if (nowMs - progress.sinceMs >= this.#silenceMsMax) response.destroy();
+    for (const [socket, answers] of this.#sockets) {
+      for (const [response, progress] of answers) {
+        const held = response.writableLength;
+        // One that waits for something to happen has nothing to be taken.
+        if (held === 0 || held !== progress.held) answers.set(response, { held, sinceMs: nowMs });
+        else if (nowMs - progress.sinceMs >= this.#silenceMsMax) socket.destroy();
+      }
     }
-    if (this.#open.size > 0) this.#lookSoon();
+    if (this.#sockets.size > 0) this.#lookSoon();
     else this.#isLooking = false;
   }
 }

@@ -48,6 +48,13 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   guard(app, options);
   const routes = new Routes({ engine, access });
   const { base } = paths;
+  // What holds much, or lasts; what continues a session, or writes, is let through.
+  app.use(base + paths.snapshot, (context, next) => {
+    const { incoming, outgoing } = context.env;
+    if (!options.canConnect()) throw full();
+    options.answers.watch(outgoing as ServerResponse, incoming.socket);
+    return next();
+  });
   app.get(base + paths.snapshot, async (context) => answer(context, await routes.snapshot(requestOf(context))));
   app.get(`${base}${paths.rows}/:channel/:key`, async (context) => {
     const { channel, key } = context.req.param();
@@ -65,12 +72,12 @@ export function createHttp(options: HttpOptions): Hono<Env> {
 function addOperations(app: Hono<Env>, { access, engine, metrics, isReady, isOperator }: HttpOptions): void {
   app.get("/stats", async (context) => {
     const identity = await access.identify(requestOf(context), undefined);
-    const stats = isOperator(identity) ? statsOf(engine) : statsFor(engine, identity);
+    const stats = isOperator(identity) === true ? statsOf(engine) : statsFor(engine, identity);
     return answer(context, jsonReply({ ...stats, is_ready: isReady() }));
   });
   app.get("/metrics", async (context) => {
     const identity = await access.identify(requestOf(context), undefined);
-    if (!isOperator(identity)) throw new TidemarkError("FORBIDDEN", "Metrics are for operators: isOperator says who is one, operatorPort serves them apart.");
+    if (isOperator(identity) !== true) throw new TidemarkError("FORBIDDEN", "Metrics are for operators: isOperator says who is one, operatorPort serves them apart.");
     return answer(context, { status: 200, headers: { "Content-Type": metrics.contentType }, body: await metrics.text() });
   });
   app.get("/healthz", (context) => context.text("ok\n"));
@@ -102,8 +109,9 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
       if (session !== undefined) gateway.disconnected(session, CLOSE.goingAway);
     };
     const open: OpenBody = (type, isLazy = false) => {
-      if (!canConnect()) throw new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
-      answers.release(response);
+      // It counts as a session from here on.
+      answers.release(response, socket);
+      if (!canConnect()) throw full();
       response.once("close", gone);
       socket.once("close", gone);
       const head = (): void => {
@@ -177,6 +185,10 @@ function guard(app: Hono<Env>, { access, paths, dialects, isReady, onInternalErr
       return next();
     });
   }
+}
+
+function full(): TidemarkError {
+  return new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
 }
 
 /** What answers depend on: who asks, and from where. */

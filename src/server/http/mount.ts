@@ -2,7 +2,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { getRequestListener } from "@hono/node-server";
-import type { Answers } from "./answers.ts";
 import type { Access } from "../session/access.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import { JSON_DIALECT } from "../session/json-dialect.ts";
@@ -19,20 +18,17 @@ export interface MountOptions {
   /** Besides our own protocol. */
   readonly dialects: readonly Dialect[];
   readonly canConnect: () => boolean;
-  readonly answers: Answers;
   readonly onInternalError: (error: Error) => void;
   /** What answers requests that are not ours; undefined when the server is ours alone. */
   readonly others: RequestListener | undefined;
 }
-
-const FULL = { code: "NOT_READY", message: "The server takes no more connections at the moment.", retryable: true };
 
 export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return (request, response) => void listener(request, response);
 }
 
-export function mount(server: Server, { app, door, access, paths, dialects, canConnect, answers, onInternalError, others }: MountOptions): void {
+export function mount(server: Server, { app, door, access, paths, dialects, canConnect, onInternalError, others }: MountOptions): void {
   const streams = new Map([[paths.base + paths.stream, JSON_DIALECT], ...dialects.filter(({ carrier }) => carrier === "websocket").map((dialect) => [dialect.path, dialect] as const)]);
   const isOurs = (path: string | undefined): boolean => path?.startsWith(`${paths.base}/`) === true || dialects.some((dialect) => dialect.path === path);
   const listener = listenerOf(app);
@@ -40,12 +36,7 @@ export function mount(server: Server, { app, door, access, paths, dialects, canC
     const path = pathOf(request);
     if (others !== undefined && !isOurs(path)) others(request, response);
     else if (path === undefined) response.writeHead(400).end("The address is not a path.\n");
-    else if (isOurs(path) && !canConnect()) {
-      response.writeHead(503, { "Content-Type": "application/json", Connection: "close" }).end(JSON.stringify(FULL));
-    } else {
-      answers.watch(response);
-      listener(request, response);
-    }
+    else listener(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     const dialect = streams.get(pathOf(request) ?? "");
@@ -56,7 +47,7 @@ export function mount(server: Server, { app, door, access, paths, dialects, canC
     }
     const refusal = access.refusal(request.headers);
     if (refusal !== undefined) refuseUpgrade(socket, "403 Forbidden", refusal.message);
-    else if (!canConnect()) refuseUpgrade(socket, "503 Service Unavailable", FULL.message);
+    else if (!canConnect()) refuseUpgrade(socket, "503 Service Unavailable", "The server takes no more connections at the moment.");
     else upgrade(dialect, request, socket, head);
   });
 

@@ -6,7 +6,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
-import type { Clock } from "../../std/clock.ts";
+import type { Cancel, Clock } from "../../std/clock.ts";
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { ConnectionRequest, Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { Frame } from "../turn/frame.ts";
@@ -23,6 +23,7 @@ class WebSocketTransport implements Transport {
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
   readonly #clock: Clock;
+  #resume: Cancel | undefined;
 
   constructor(webSocket: WebSocket, socket: Duplex, clock: Clock) {
     this.#webSocket = webSocket;
@@ -55,8 +56,9 @@ class WebSocketTransport implements Transport {
   }
 
   pause(ms: number): void {
+    this.#resume?.();
     this.#webSocket.pause();
-    this.#clock.after(ms, () => this.#webSocket.resume());
+    this.#resume = this.#clock.after(ms, () => this.#webSocket.resume());
   }
 
   onceFlushed(callback: () => void): void {

@@ -16,6 +16,9 @@ export interface RememberedWrite {
   readonly outcome: Promise<WriteOutcome>;
 }
 
+/** The text of no identity. */
+const NOBODY = "undefined";
+
 /** Of one identity: the lengths of its outcomes by id, oldest first. */
 interface Share {
   readonly lengths: Map<string, number>;
@@ -41,9 +44,10 @@ export class RememberedWrites {
     this.#shares.set(caller, share);
     this.#writes.set(id, write);
     share.lengths.set(id, 0);
-    if (share.lengths.size > this.#limits.mutationsRememberedPerIdentityMax) this.#forgetOldest(share);
-    if (this.#writes.size > this.#limits.mutationsRememberedMax) this.#forgetOldest(this.#largest());
-    outcome.then((result) => this.#measure(id, share, result), () => {});
+    // Who is not told apart from others has no share of its own.
+    if (caller !== NOBODY && share.lengths.size > this.#limits.mutationsRememberedPerIdentityMax) this.#forgetOldest(share.lengths);
+    if (this.#writes.size > this.#limits.mutationsRememberedMax) this.#forgetOldest(this.#writes);
+    outcome.then((result) => this.#measure(write, id, share, result), () => {});
   }
 
   delete(id: string): void {
@@ -56,23 +60,17 @@ export class RememberedWrites {
     if (share.lengths.size === 0) this.#shares.delete(caller);
   }
 
-  #measure(id: string, share: Share, result: WriteOutcome): void {
-    if (!share.lengths.has(id)) return;
+  #measure(write: RememberedWrite, id: string, share: Share, result: WriteOutcome): void {
+    if (this.#writes.get(id) !== write) return;
     const length = lengthOf(result);
     share.lengths.set(id, length);
     share.length += length;
-    while (share.length > this.#limits.mutationsRememberedLengthMax && share.lengths.size > 1) this.#forgetOldest(share);
+    while (share.length > this.#limits.mutationsRememberedLengthMax && share.lengths.size > 1) this.#forgetOldest(share.lengths);
   }
 
-  #forgetOldest({ lengths }: Share): void {
-    const oldest = lengths.keys().next().value;
+  #forgetOldest(ids: ReadonlyMap<string, unknown>): void {
+    const oldest = ids.keys().next().value;
     if (oldest !== undefined) this.delete(oldest);
-  }
-
-  #largest(): Share {
-    let largest: Share = { lengths: new Map(), length: 0 };
-    for (const share of this.#shares.values()) if (share.lengths.size > largest.lengths.size) largest = share;
-    return largest;
   }
 }
 

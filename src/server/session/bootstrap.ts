@@ -69,7 +69,7 @@ export class Bootstrap {
         await this.#filled(view);
       }
       // Meanwhile another history may have begun, or a channel been declared anew.
-      if (views.some((view) => !replica.fill(view, isOver))) throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
+      if (views.some((view) => replica.fill(view, isOver) !== "whole")) throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
       // What the node counts by itself stands at no position of the log.
       const isInLog = !views.some(({ channel }) => replica.isOwn(channel));
       const cached = isInLog ? this.#positionOf(request.ifNoneMatch, views, true) : undefined;
@@ -87,11 +87,11 @@ export class Bootstrap {
   /** In turns with everyone else's views. */
   #filled(view: View): Promise<void> {
     const { replica, queue } = this.#options;
-    if (replica.fill(view, isOver)) return Promise.resolve();
+    if (replica.fill(view, isOver) === "whole") return Promise.resolve();
     return new Promise((resolve, reject) => {
       const run = (isOver: () => boolean): boolean => {
         try {
-          if (!replica.fill(view, isOver)) return false;
+          if (replica.fill(view, isOver) === "more") return false;
           resolve();
         } catch (error) {
           reject(error as Error);

@@ -70,6 +70,9 @@ export function costOf(command: DialectCommand): number {
     case "IDENTIFY":
     case "RESUME":
       return (command.subscriptions ?? []).length;
+    case "MUTATE":
+      // As many as may be unanswered bound these.
+      return -1;
     default:
       return 0;
   }

@@ -147,7 +147,7 @@ export class Gateway {
         // By then it may be identifying, or closed.
         if (index > 0 && session.state.kind !== before) return this.#hear(session, commands.slice(index));
         const cost = costOf(command);
-        if (cost > 0 && !this.#maySay(session, cost)) return;
+        if (cost !== 0 && !this.#maySay(session, cost)) return;
         this.#handle(session, command);
       }
     } catch (error) {

@@ -70,7 +70,9 @@ export class Seating {
   resync(session: Session, { id, view, seq }: Resync): void {
     const answerTo = { ...(id !== undefined && { id }), index: 0 };
     if (this.#isRefused(session, answerTo)) return;
-    this.#add(session, { run: () => {
+    let seating: Work | undefined;
+    this.#add(session, { drop: () => seating?.drop?.(), run: (isOver) => {
+      if (seating !== undefined) return seating.run(isOver);
       const subscription = session.subscriptions.get(view);
       if (subscription === undefined) {
         const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
@@ -78,8 +80,8 @@ export class Seating {
         return true;
       }
       const cursor = seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
-      // It has the view, so there is nothing to be filled.
-      return this.#workOf({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined }).run(() => false);
+      seating = this.#workOf({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
+      return seating.run(isOver);
     } });
   }
 
@@ -126,7 +128,8 @@ export class Seating {
       ...work,
       run: (isOver) => {
         const isDone = work.run(isOver);
-        if (isDone) session.unseated--;
+        // It may have left by what was done.
+        if (isDone) session.unseated = Math.max(0, session.unseated - 1);
         return isDone;
       },
     });
@@ -143,7 +146,10 @@ export class Seating {
       try {
         opened ??= this.#open(wish);
         if (opened === undefined) return true;
-        if (!this.#options.replica.fill(opened.view, isOver)) return false;
+        const filled = this.#options.replica.fill(opened.view, isOver);
+        // With its channel, or because it was too large for who asked for it first: there may be another.
+        if (filled === "gone") drop();
+        if (filled !== "whole") return false;
         this.#seat(wish, opened.allowed, opened.view, opened.cursor);
       } catch (error) {
         drop();

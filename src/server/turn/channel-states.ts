@@ -11,6 +11,7 @@ interface Told {
   rows: number;
   total: number | undefined;
   omitted: number;
+  partial: boolean;
   /** Of the message with counts. */
   version: number;
   /** Of the one without: hidden rows that come and go are no news in it. */
@@ -33,17 +34,17 @@ export class ChannelStates {
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
-    else this.#told.set(channel, { rows: table.rows.size, total: table.total, omitted: table.omitted, version: ++this.#versions, restrictedVersion: this.#versions, message: undefined, restricted: undefined });
+    else this.#told.set(channel, { rows: table.rows.size, total: table.total, omitted: table.omitted, partial: table.isPartial, version: ++this.#versions, restrictedVersion: this.#versions, message: undefined, restricted: undefined });
   }
 
   /** Notes the channels' sizes and returns the names of those whose size is news. */
   refreshSizes(): readonly string[] {
     const changed: string[] = [];
-    for (const { channel, rows, total, omitted } of this.#replica.tables) {
+    for (const { channel, rows, total, omitted, isPartial } of this.#replica.tables) {
       const told = this.#told.get(channel.name);
       if (told !== undefined && told.rows === rows.size && told.total === total && told.omitted === omitted) continue;
       changed.push(channel.name);
-      if (told === undefined) this.renew(channel.name);
+      if (told === undefined || told.partial !== isPartial) this.renew(channel.name);
       else this.#told.set(channel.name, { ...told, rows: rows.size, total, omitted, version: ++this.#versions, message: undefined });
     }
     return changed;

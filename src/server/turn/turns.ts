@@ -186,7 +186,7 @@ export class Turns {
       if (session === undefined) break;
       this.#serveOne(session, nowMs);
       nowMs = clock.monotonic();
-      if ((this.#isDue || nowMs - this.#cutMs > limits.flushIntervalMaxMs) && this.#hasNews) {
+      if (this.#isDue || (nowMs - this.#cutMs > limits.flushIntervalMaxMs && this.#hasNews)) {
         return this.#finish(true);
       }
       if (nowMs - startMs >= limits.sliceMs) {
@@ -222,7 +222,7 @@ export class Turns {
       onFlush({ servingMs, dispatchMs: clock.now() - this.#oldestCommitMs, sessions: this.#served, isOverrun });
       this.#oldestCommitMs = undefined;
     }
-    if (this.#isDue && this.#hasNews) this.#beginCut();
+    if (this.#isDue) this.#beginCut();
     else if (this.#hasNews) this.newsArrived();
     else if (this.backlog > 0) this.#startServing();
   }
