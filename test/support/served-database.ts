@@ -20,13 +20,14 @@ export async function until(what: () => unknown, wanted: unknown, timeoutMs = 10
 
 export interface Served {
   readonly view: (channel: string) => LiveView;
-  readonly copies: { readonly atMs: number }[];
+  /** Copies of all tables, and of single ones. */
+  readonly copies: string[];
   stop(): Promise<void>;
 }
 
 export async function serve(address: string | PGlite, options: Omit<PostgresSourceOptions, "database"> = {}): Promise<Served> {
-  const copies: { atMs: number }[] = [];
-  const logger = { ...silent, info: (_fields: object, message: string) => void (message === "tables copied" && copies.push({ atMs: performance.now() })) } as typeof silent;
+  const copies: string[] = [];
+  const logger = { ...silent, info: (_fields: object, message: string) => void (/^tables (copied|reloaded)$/.test(message) && copies.push(message)) } as typeof silent;
   const tidemark = createTidemark({ sources: [postgres(address, options)], logger });
   const { url } = await tidemark.listen({ port: 0 });
   const client = createClient({ url: `${url}/v2/stream`, backoff: { firstMs: 20, delaysMs: [20, 40, 80] } });

@@ -43,7 +43,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
         await run("SELECT setval('tidemark.lease', 0); DELETE FROM tidemark.reader; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemark'");
       }
       await pause(5_000);
-      expect(served.copies.length).toBeLessThanOrEqual(2);
+      expect(served.copies).toEqual(["tables copied"]);
     } finally {
       end.isOver = true;
       await Promise.all(writers);
@@ -82,7 +82,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
       // A hanging process is given up after readTimeoutMs; a network that is back is back at once.
       expect(performance.now() - thawedMs).toBeLessThan(kind === "SIGSTOP" ? 6_000 : 2_000);
       if (pid !== 0) process.kill(pid, "SIGCONT");
-      expect(wrongLiveMs).toBeLessThan(5_000);
+      expect(wrongLiveMs).toBeLessThan(3_000);
     } finally {
       proxy.close();
       await served.stop();
@@ -108,7 +108,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
       proxy.swallowAt = undefined;
       proxy.isSwallowing = false;
       proxy.cut();
-      expect(liveMs).toBeLessThan(5_000);
+      expect(liveMs).toBeLessThan(4_000);
     } finally {
       proxy.close();
       await served.stop();

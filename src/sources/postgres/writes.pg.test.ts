@@ -7,7 +7,7 @@ import { silent } from "../../../test/support/silent.ts";
 import { createClient, MutationError } from "../../client/node.ts";
 import { mutation } from "../../index.ts";
 import { createTidemark } from "../../server/tidemark.ts";
-import { databaseOf, postgres } from "./index.ts";
+import { databaseOf, postgres, type PostgresSourceOptions } from "./index.ts";
 import { uninstall } from "./install.ts";
 
 const stops: (() => unknown)[] = [];
@@ -40,8 +40,8 @@ const mutations = {
   },
 };
 
-async function serve(address: string | PGlite) {
-  const tidemark = createTidemark({ sources: [postgres(address, { tables: ["items"] })], mutations, logger: silent });
+async function serve(address: string | PGlite, options: Partial<PostgresSourceOptions> = {}) {
+  const tidemark = createTidemark({ sources: [postgres(address, { tables: ["items"], ...options })], mutations, logger: silent });
   stops.push(() => tidemark.stop());
   const { url } = await tidemark.listen({ port: 0 });
   const client = createClient<Record<string, { rowType?: { id: number; value: string } }>, typeof mutations>({ url: `${url}/v2/stream`, backoff: { firstMs: 20, delaysMs: [20, 40, 80] } });
@@ -192,7 +192,7 @@ describe.each(SERVERS.filter((name) => name === "PGlite" || hasPostgres(Number(n
   it("brings an installation of the version before up to date, and uninstalls without a trace", async () => {
     const first = await serve(address);
     await first.tidemark.stop();
-    await sql("DROP FUNCTION tidemark.position(); DROP TABLE tidemark.mutation; COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 1. Remove with: tidemark uninstall'");
+    await sql("DROP FUNCTION tidemark.position(); DROP TABLE tidemark.mutation, tidemark.installing; COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 1. Remove with: tidemark uninstall'");
     const second = await serve(address);
     expect(await second.client.mutate.items.set({ id: 1, value: "newer" })).toEqual({ rowCount: 1 });
     await second.tidemark.stop();
@@ -202,9 +202,9 @@ describe.each(SERVERS.filter((name) => name === "PGlite" || hasPostgres(Number(n
     expect((await sql("SELECT 1 AS one FROM pg_namespace WHERE nspname = 'tidemark'")).rows).toEqual([]);
   });
 
-  it.skipIf(name === "PGlite")("lets the application's own role mark its transaction, and do nothing else there", async () => {
-    const { tidemark, url } = await serve(address);
-    await sql("DROP ROLE IF EXISTS app; CREATE ROLE app LOGIN; GRANT SELECT, UPDATE ON items TO app");
+  it.skipIf(name === "PGlite")("lets a role that is named mark its transaction, and do nothing else there; others not even that", async () => {
+    await sql("CREATE ROLE app LOGIN; CREATE ROLE other LOGIN; GRANT SELECT, UPDATE ON items TO app");
+    const { tidemark, url } = await serve(address, { positionRoles: ["app"] });
     const own = String(address).replace("postgres://postgres@", "postgres://app@");
     const position = await withClient(own, async (app) => {
       await app.query("BEGIN");
@@ -216,6 +216,7 @@ describe.each(SERVERS.filter((name) => name === "PGlite" || hasPostgres(Number(n
       }
       return marked;
     });
+    await withClient(own.replace("app@", "other@"), (other) => expect(tidemark.position(other)).rejects.toMatchObject({ code: "42501" }));
     const response = await fetch(`${url}/v2/landed`, { method: "POST", body: JSON.stringify({ position }) });
     expect(await response.json()).toMatchObject({ seq: expect.any(Number) });
   });
