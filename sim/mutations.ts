@@ -30,9 +30,9 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a view entry's change seq is the view's own",
     file: "src/table/window-view.ts",
-    find: "  #show({ key, row, json }: Member, { seq, timeMs }: Moment): boolean {\n    if (this.rows.get(key)?.json === json) return false;",
+    find: "  #show(member: Member, { seq, timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;",
     // The row's own age instead: what moves up because another left is then no news to anyone.
-    replace: "  #show({ key, row, json }: Member, { timeMs }: Moment): boolean {\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
+    replace: "  #show(member: Member, { timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
   },
   {
     rule: "commits wait between the slices of a flush",
