@@ -1,7 +1,7 @@
 // What every script needs first: the packages of the lock file, and a build that is newer than its
 // sources. Does nothing when all is in place. Plain JavaScript, because it runs before anything is installed.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -26,6 +26,11 @@ export function install(folder = root) {
   const installed = join(folder, "node_modules", ".package-lock.json");
   const lock = join(folder, "package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  // npm would empty the folder that it leads to, which is another project's.
+  if (lstatSync(join(folder, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
+    console.error("node_modules is a link, to packages that are not those of package-lock.json. Remove the link, and start again.");
+    process.exit(1);
+  }
   console.log("Installing packages…");
   run("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: folder });
 }
