@@ -274,7 +274,7 @@ export class Engine {
   }
 }
 
-/** Who runs mutations: those of the sources, and the program's own channels where it has any. */
+/** The writers that run mutations, by source: those of the sources, and one for the program's own channels where there are such mutations. */
 function writersOf({ mutations, logger }: EngineOptions, limits: ServerLimits, replica: Replica, follower: LogFollower): ReadonlyMap<string, Writer> {
   const writers = new Map(mutations?.writers);
   const writeChannels = mutations?.writeChannels;

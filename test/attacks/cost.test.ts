@@ -94,16 +94,23 @@ async function slowViews(buildMs: number) {
   return { ...made, seats, turn };
 }
 
+/** One who watches news, of which some has just come, beside one who has asked for 200 windows. */
+async function newsBesideWindows() {
+  const made = await slowViews(125);
+  const { log, connect, turn, seats } = made;
+  const honest = await connect("honest");
+  honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
+  const greedy = await connect("greedy");
+  while (seats("honest") === 0) await turn();
+  greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
+  await turn();
+  await log.append({ changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }] });
+  return { ...made, honest };
+}
+
 describe("(2) while others' subscriptions are seated", () => {
   it("commits reach their watchers", async () => {
-    const { engine, log, heard, connect, turn, seats } = await slowViews(125);
-    const honest = await connect("honest");
-    honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
-    const greedy = await connect("greedy");
-    while (seats("honest") === 0) await turn();
-    greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
-    await turn();
-    await log.append({ changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }] });
+    const { engine, heard, turn, seats } = await newsBesideWindows();
     const from = heard.length;
     for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) await turn();
     const at = heard.slice(from).filter(({ who, frame }) => frame["type"] === "SUBSCRIBED" || (who === "honest" && frame["type"] === "DELTA_BATCH")).findIndex(({ who }) => who === "honest");
@@ -113,14 +120,7 @@ describe("(2) while others' subscriptions are seated", () => {
   });
 
   it("watermarks come (P11)", async () => {
-    const { engine, log, clock, connect, turn, seats } = await slowViews(125);
-    const honest = await connect("honest");
-    honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
-    const greedy = await connect("greedy");
-    while (seats("honest") === 0) await turn();
-    greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
-    await turn();
-    await log.append({ changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }] });
+    const { engine, clock, honest, turn, seats } = await newsBesideWindows();
     let [heardMs, seen, longestMs] = [clock.monotonic(), honest.transport.frames.length, 0];
     for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) {
       await turn();
