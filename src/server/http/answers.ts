@@ -1,5 +1,5 @@
 /**
- * Answers over HTTP that have not left the process: each counts like a connection, and one that its client does not
+ * Snapshots over HTTP that have not left the process: each counts like a connection, and one that its client does not
  * take is dropped with its socket, so that nobody holds the server's memory by asking and not reading.
  */
 import type { ServerResponse } from "node:http";
