@@ -8,6 +8,11 @@ const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, 
 export default defineConfig({
   root: "examples/review/page",
   plugins: [react()],
-  resolve: { alias: { "tidemark/client": source("client/index.ts"), "tidemark/react": source("react/index.ts") } },
+  resolve: {
+    alias: {
+      "tidemark/client": source("client/index.ts"),
+      "tidemark/react": source("react/index.ts"),
+    },
+  },
   build: { outDir: "../../../dist-examples/review/page", emptyOutDir: true, target: "es2022" },
 });

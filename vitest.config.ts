@@ -13,7 +13,12 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
-          exclude: ["**/*.pg.test.ts", "**/*.browser.test.ts", "**/*.real.test.ts", "**/node_modules/**"],
+          exclude: [
+            "**/*.pg.test.ts",
+            "**/*.browser.test.ts",
+            "**/*.real.test.ts",
+            "**/node_modules/**",
+          ],
         },
       },
       {

@@ -34,47 +34,105 @@ async function measure(dialect: Dialect, perSecond: number): Promise<Result> {
     await pause(SETTLE_MS);
     await Promise.all([server.ask({ kind: "reset" }), swarm.ask({ kind: "reset" })]);
     await pause(WINDOW_MS);
-    const [served, received] = await Promise.all([server.ask<{ cpuMs: number; wallMs: number }>({ kind: "read" }), swarm.ask<Result>({ kind: "read" })]);
+    const [served, received] = await Promise.all([
+      server.ask<{ cpuMs: number; wallMs: number }>({ kind: "read" }),
+      swarm.ask<Result>({ kind: "read" }),
+    ]);
     return { ...received, cpuMs: served.cpuMs, wallMs: served.wallMs };
   } finally {
     await Promise.all([server.stop(), swarm.stop()]);
   }
 }
 
-console.log(`Fan-out to ${CLIENTS} clients, rows of about 230 B, ${ROUNDS} rounds of ${WINDOW_MS / 1_000} s\n${await machine()}\n`);
+console.log(
+  `Fan-out to ${CLIENTS} clients, rows of about 230 B, ${ROUNDS} rounds of ${WINDOW_MS / 1_000} s\n${await machine()}\n`,
+);
 const dialects: readonly Dialect[] = ["tidemark", "ws", "socket.io"];
 for (const perSecond of RATES) {
   const results = new Map<Dialect, Result[]>(dialects.map((dialect) => [dialect, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const dialect of dialects) results.get(dialect)?.push(await measure(dialect, perSecond));
   }
-  const of = (dialect: Dialect, read: (result: Result) => number): number => median((results.get(dialect) ?? []).map(read));
+  const of = (dialect: Dialect, read: (result: Result) => number): number =>
+    median((results.get(dialect) ?? []).map(read));
   console.log(`${perSecond} changes/s`);
   console.log(
     table(
-      ["server", "rows/s delivered", "frames/s", "CPU %", "CPU µs/row", "CPU µs/frame", "p50 ms", "p99 ms"],
+      [
+        "server",
+        "rows/s delivered",
+        "frames/s",
+        "CPU %",
+        "CPU µs/row",
+        "CPU µs/frame",
+        "p50 ms",
+        "p99 ms",
+      ],
       dialects.map((dialect) => [
         dialect,
-        fixed(of(dialect, ({ rows, wallMs }) => rows / (wallMs / 1_000)), 0),
-        fixed(of(dialect, ({ frames, wallMs }) => frames / (wallMs / 1_000)), 0),
-        fixed(of(dialect, ({ cpuMs, wallMs }) => (100 * cpuMs) / wallMs), 0),
-        fixed(of(dialect, ({ cpuMs, rows }) => (1_000 * cpuMs) / rows), 3),
-        fixed(of(dialect, ({ cpuMs, frames }) => (1_000 * cpuMs) / frames), 2),
-        fixed(of(dialect, ({ latencyP50Ms }) => latencyP50Ms), 1),
-        fixed(of(dialect, ({ latencyP99Ms }) => latencyP99Ms), 1),
+        fixed(
+          of(dialect, ({ rows, wallMs }) => rows / (wallMs / 1_000)),
+          0,
+        ),
+        fixed(
+          of(dialect, ({ frames, wallMs }) => frames / (wallMs / 1_000)),
+          0,
+        ),
+        fixed(
+          of(dialect, ({ cpuMs, wallMs }) => (100 * cpuMs) / wallMs),
+          0,
+        ),
+        fixed(
+          of(dialect, ({ cpuMs, rows }) => (1_000 * cpuMs) / rows),
+          3,
+        ),
+        fixed(
+          of(dialect, ({ cpuMs, frames }) => (1_000 * cpuMs) / frames),
+          2,
+        ),
+        fixed(
+          of(dialect, ({ latencyP50Ms }) => latencyP50Ms),
+          1,
+        ),
+        fixed(
+          of(dialect, ({ latencyP99Ms }) => latencyP99Ms),
+          1,
+        ),
       ]),
     ),
   );
   const perRow = (dialect: Dialect): number => of(dialect, ({ cpuMs, rows }) => cpuMs / rows);
   if (perSecond === 2_000) {
-    console.log(verdict(`CPU per row ${fixed(perRow("ws") / perRow("tidemark"), 1)}× less than ws (goal 20×)`, perRow("ws") / perRow("tidemark") >= 20));
-    console.log(verdict(`CPU per row ${fixed(perRow("socket.io") / perRow("tidemark"), 1)}× less than Socket.IO (goal 20×)`, perRow("socket.io") / perRow("tidemark") >= 20));
+    console.log(
+      verdict(
+        `CPU per row ${fixed(perRow("ws") / perRow("tidemark"), 1)}× less than ws (goal 20×)`,
+        perRow("ws") / perRow("tidemark") >= 20,
+      ),
+    );
+    console.log(
+      verdict(
+        `CPU per row ${fixed(perRow("socket.io") / perRow("tidemark"), 1)}× less than Socket.IO (goal 20×)`,
+        perRow("socket.io") / perRow("tidemark") >= 20,
+      ),
+    );
   } else {
     const frame = (dialect: Dialect): number => of(dialect, ({ cpuMs, frames }) => cpuMs / frames);
     const p99 = (dialect: Dialect): number => of(dialect, ({ latencyP99Ms }) => latencyP99Ms);
-    console.log(verdict(`CPU per frame ${fixed(frame("tidemark") / frame("ws"))} of ws's (goal at most 1)`, frame("tidemark") <= frame("ws")));
-    console.log(verdict(`delivery p99 ${fixed(p99("tidemark") / p99("ws"))} of ws's (goal at most 1.5)`, p99("tidemark") <= 1.5 * p99("ws")));
-    console.log(`        CPU per row at this rate: ${fixed(perRow("tidemark") / perRow("ws"))} of ws's`);
+    console.log(
+      verdict(
+        `CPU per frame ${fixed(frame("tidemark") / frame("ws"))} of ws's (goal at most 1)`,
+        frame("tidemark") <= frame("ws"),
+      ),
+    );
+    console.log(
+      verdict(
+        `delivery p99 ${fixed(p99("tidemark") / p99("ws"))} of ws's (goal at most 1.5)`,
+        p99("tidemark") <= 1.5 * p99("ws"),
+      ),
+    );
+    console.log(
+      `        CPU per row at this rate: ${fixed(perRow("tidemark") / perRow("ws"))} of ws's`,
+    );
   }
   console.log();
 }

@@ -22,9 +22,23 @@ for (let round = 0; round < ROUNDS; round++) {
     for (const commit of reader.read(16)) replica.apply(commit);
     reader.ack(replica.seq);
   };
-  void log.append({ changes: [], declares: [declareChannel({ name: "trades", key: ["id"], bounds: { rowsMax: 50_000 } })] });
+  void log.append({
+    changes: [],
+    declares: [declareChannel({ name: "trades", key: ["id"], bounds: { rowsMax: 50_000 } })],
+  });
   catchUp();
-  const view = replica.acquire({ channel: "trades", where: { and: [{ column: "side", eq: "buy" }, { column: "trade_id", gt: 0 }] } }, undefined);
+  const view = replica.acquire(
+    {
+      channel: "trades",
+      where: {
+        and: [
+          { column: "side", eq: "buy" },
+          { column: "trade_id", gt: 0 },
+        ],
+      },
+    },
+    undefined,
+  );
   const commits = Array.from({ length: ROWS / PER_COMMIT }, () =>
     Array.from({ length: PER_COMMIT }, () => {
       const trade = makeTrade(20_000);
@@ -41,6 +55,19 @@ for (let round = 0; round < ROUNDS; round++) {
   results.push({ perSecond: ROWS / (wallMs / 1_000), cpuUs: (cpuMs * 1_000) / ROWS });
 }
 const perSecond = median(results.map((result) => result.perSecond));
-console.log(`Upserts of about 230 B over 20,000 keys, ${PER_COMMIT} per commit, ${ROUNDS} rounds\n${await machine()}\n`);
-console.log(table(["", "upserts/s", "CPU µs/upsert"], [["log + table + filtered view", fixed(perSecond, 0), fixed(median(results.map(({ cpuUs }) => cpuUs)))]]));
+console.log(
+  `Upserts of about 230 B over 20,000 keys, ${PER_COMMIT} per commit, ${ROUNDS} rounds\n${await machine()}\n`,
+);
+console.log(
+  table(
+    ["", "upserts/s", "CPU µs/upsert"],
+    [
+      [
+        "log + table + filtered view",
+        fixed(perSecond, 0),
+        fixed(median(results.map(({ cpuUs }) => cpuUs))),
+      ],
+    ],
+  ),
+);
 console.log(verdict(`${fixed(perSecond, 0)} upserts/s (goal 300,000)`, perSecond >= 300_000));

@@ -24,7 +24,8 @@ async function measure(dialect: Dialect): Promise<{ beforeBytes: number; afterBy
     await pause(2_000);
     await server.ask({ kind: "pause" });
     const beforeBytes = await rss();
-    for (const swarm of swarms) await swarm.ask({ kind: "open", port, dialect, count: CLIENTS / SWARMS });
+    for (const swarm of swarms)
+      await swarm.ask({ kind: "open", port, dialect, count: CLIENTS / SWARMS });
     await pause(SETTLE_MS);
     return { beforeBytes, afterBytes: await rss() };
   } finally {
@@ -34,7 +35,23 @@ async function measure(dialect: Dialect): Promise<{ beforeBytes: number; afterBy
 
 console.log(`${CLIENTS} clients, one subscription each\n${await machine()}\n`);
 const results = { tidemark: await measure("tidemark"), ws: await measure("ws") };
-const perClient = ({ beforeBytes, afterBytes }: { beforeBytes: number; afterBytes: number }): number => (afterBytes - beforeBytes) / CLIENTS / 1_024;
-console.log(table(["server", "RSS before MiB", "RSS after MiB", "KiB per client"], Object.entries(results).map(([name, result]) => [name, fixed(result.beforeBytes / 2 ** 20, 0), fixed(result.afterBytes / 2 ** 20, 0), fixed(perClient(result), 1)])));
+const perClient = ({
+  beforeBytes,
+  afterBytes,
+}: {
+  beforeBytes: number;
+  afterBytes: number;
+}): number => (afterBytes - beforeBytes) / CLIENTS / 1_024;
+console.log(
+  table(
+    ["server", "RSS before MiB", "RSS after MiB", "KiB per client"],
+    Object.entries(results).map(([name, result]) => [
+      name,
+      fixed(result.beforeBytes / 2 ** 20, 0),
+      fixed(result.afterBytes / 2 ** 20, 0),
+      fixed(perClient(result), 1),
+    ]),
+  ),
+);
 const above = perClient(results.tidemark) - perClient(results.ws);
 console.log(verdict(`${fixed(above, 1)} KiB per client above ws (goal under 8)`, above < 8));

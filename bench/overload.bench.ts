@@ -21,7 +21,9 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 function newcomer(port: number, dialect: Dialect): Promise<number> {
   return new Promise((resolve) => {
     const beganMs = performance.now();
-    const socket = new WebSocket(dialect === "tidemark" ? `ws://127.0.0.1:${port}/v2/stream` : `ws://127.0.0.1:${port}/`);
+    const socket = new WebSocket(
+      dialect === "tidemark" ? `ws://127.0.0.1:${port}/v2/stream` : `ws://127.0.0.1:${port}/`,
+    );
     const done = (): void => {
       clearTimeout(timer);
       socket.terminate();
@@ -31,8 +33,13 @@ function newcomer(port: number, dialect: Dialect): Promise<number> {
     socket.on("error", () => {});
     socket.on("message", (data) => {
       const text = String(data);
-      if (text.includes('"HELLO"')) socket.send(JSON.stringify({ op: "IDENTIFY", subscriptions: ["trades"] }));
-      if (text.includes('"snapshot":') || (text.includes('"SNAPSHOT"') && text.includes('"more":false'))) done();
+      if (text.includes('"HELLO"'))
+        socket.send(JSON.stringify({ op: "IDENTIFY", subscriptions: ["trades"] }));
+      if (
+        text.includes('"snapshot":') ||
+        (text.includes('"SNAPSHOT"') && text.includes('"more":false'))
+      )
+        done();
     });
   });
 }
@@ -52,13 +59,28 @@ async function measure(dialect: Dialect): Promise<readonly (string | number)[]> 
       if (waits.at(-1) === undefined || (waits.at(-1) as number) >= NEWCOMER_TIMEOUT_MS) break;
       await pause(700);
     }
-    const read = server.ask<{ loopP99Ms: number; loopMaxMs: number; rssBytes: number; stats: { flush_interval_ms?: number } }>({ kind: "read" });
+    const read = server.ask<{
+      loopP99Ms: number;
+      loopMaxMs: number;
+      rssBytes: number;
+      stats: { flush_interval_ms?: number };
+    }>({ kind: "read" });
     const served = await Promise.race([read, pause(20_000).then(() => undefined)]);
     const worst = Math.max(...waits);
     const isStuck = worst >= NEWCOMER_TIMEOUT_MS;
     if (dialect === "tidemark" && served !== undefined) {
-      console.log(verdict(`a new client has its snapshot within ${fixed(worst, 0)} ms (goal 1,000)`, worst <= 1_000));
-      console.log(verdict(`event loop p99 ${fixed(served.loopP99Ms, 1)} ms (goal under 30)`, served.loopP99Ms < 30));
+      console.log(
+        verdict(
+          `a new client has its snapshot within ${fixed(worst, 0)} ms (goal 1,000)`,
+          worst <= 1_000,
+        ),
+      );
+      console.log(
+        verdict(
+          `event loop p99 ${fixed(served.loopP99Ms, 1)} ms (goal under 30)`,
+          served.loopP99Ms < 30,
+        ),
+      );
     }
     return [
       dialect,
@@ -67,13 +89,19 @@ async function measure(dialect: Dialect): Promise<readonly (string | number)[]> 
       served === undefined || isStuck ? "blocked" : fixed(served.loopP99Ms, 1),
       served === undefined || isStuck ? "blocked" : fixed(served.loopMaxMs, 1),
       served === undefined ? "–" : fixed(served.rssBytes / 2 ** 20, 0),
-      served?.stats.flush_interval_ms === undefined ? "–" : fixed(served.stats.flush_interval_ms, 0),
+      served?.stats.flush_interval_ms === undefined
+        ? "–"
+        : fixed(served.stats.flush_interval_ms, 0),
     ];
   } finally {
     await Promise.all([server.stop(), swarm.stop()]);
   }
 }
 
-console.log(`${CHANGES_PER_SECOND} changes/s over ${KEYS} keys to ${CLIENTS} clients\n${await machine()}\n`);
+console.log(
+  `${CHANGES_PER_SECOND} changes/s over ${KEYS} keys to ${CLIENTS} clients\n${await machine()}\n`,
+);
 const rows = [await measure("tidemark"), await measure("ws")];
-console.log(`\n${table(["server", "newcomer p50 ms", "newcomer max ms", "loop p99 ms", "loop max ms", "RSS MiB", "flush interval ms"], rows)}`);
+console.log(
+  `\n${table(["server", "newcomer p50 ms", "newcomer max ms", "loop p99 ms", "loop max ms", "RSS MiB", "flush interval ms"], rows)}`,
+);

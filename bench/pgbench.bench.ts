@@ -24,19 +24,37 @@ const server = await startPostgres(18, { shared_buffers: "512MB", max_wal_size: 
 await initPgbench(server, SCALE);
 const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 const single = join(folder, "single.sql");
-writeFileSync(single, `\\set aid random(1, 100000 * ${SCALE})\nUPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = :aid;\n`);
+writeFileSync(
+  single,
+  `\\set aid random(1, 100000 * ${SCALE})\nUPDATE pgbench_accounts SET abalance = abalance + 1 WHERE aid = :aid;\n`,
+);
 const WORKLOADS = { "TPC-B": [], "single update": ["-f", single] } as const;
 
-console.log(`pgbench -T ${SECONDS}, scale ${SCALE}, prepared statements, ${ROUNDS} rounds; all on the same cores\n${await machine()}\n`);
+console.log(
+  `pgbench -T ${SECONDS}, scale ${SCALE}, prepared statements, ${ROUNDS} rounds; all on the same cores\n${await machine()}\n`,
+);
 const rows: (readonly (string | number)[])[] = [];
 let worst = 1;
 for (const [workload, flags] of Object.entries(WORKLOADS)) {
   for (const clients of CLIENTS) {
-    const args = ["-c", String(clients), "-j", "1", "-T", String(SECONDS), "-M", "prepared", ...flags];
+    const args = [
+      "-c",
+      String(clients),
+      "-j",
+      "1",
+      "-T",
+      String(SECONDS),
+      "-M",
+      "prepared",
+      ...flags,
+    ];
     const rounds: { without: number; reading: number; cpu: number }[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       const without = (await runPgbench(server, args)).tps;
-      const tidemark = createTidemark({ sources: [postgres(server.url, { tables: TABLES, bounds: { rowsMax: 10_000 } })], logger: pino({ level: "silent" }) });
+      const tidemark = createTidemark({
+        sources: [postgres(server.url, { tables: TABLES, bounds: { rowsMax: 10_000 } })],
+        logger: pino({ level: "silent" }),
+      });
       await tidemark.start();
       const meter = cpuMeter();
       const reading = (await runPgbench(server, args)).tps;
@@ -48,11 +66,22 @@ for (const [workload, flags] of Object.entries(WORKLOADS)) {
     }
     const share = median(rounds.map(({ without, reading }) => reading / without));
     worst = Math.min(worst, share);
-    rows.push([workload, clients, fixed(median(rounds.map(({ without }) => without)), 0), fixed(median(rounds.map(({ reading }) => reading)), 0), `${fixed(100 * share, 0)} %`, fixed(median(rounds.map(({ cpu }) => 100 * cpu)), 0)]);
+    rows.push([
+      workload,
+      clients,
+      fixed(median(rounds.map(({ without }) => without)), 0),
+      fixed(median(rounds.map(({ reading }) => reading)), 0),
+      `${fixed(100 * share, 0)} %`,
+      fixed(median(rounds.map(({ cpu }) => 100 * cpu)), 0),
+    ]);
   }
 }
-console.log(table(["workload", "clients", "tps without", "tps with", "kept", "Tidemark CPU %"], rows));
-console.log(verdict(`at least ${fixed(100 * worst, 0)} % of throughput kept (goal 70 %)`, worst >= 0.7));
+console.log(
+  table(["workload", "clients", "tps without", "tps with", "kept", "Tidemark CPU %"], rows),
+);
+console.log(
+  verdict(`at least ${fixed(100 * worst, 0)} % of throughput kept (goal 70 %)`, worst >= 0.7),
+);
 rmSync(folder, { recursive: true });
 await server.remove();
 process.exit(0);

@@ -15,7 +15,12 @@ interface Reading {
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Before and after a child holds the rows. */
-async function measure(kind: string, port: number | undefined, settleMs: number, whileHeld?: (port: number) => Promise<void>): Promise<readonly [Reading, Reading]> {
+async function measure(
+  kind: string,
+  port: number | undefined,
+  settleMs: number,
+  whileHeld?: (port: number) => Promise<void>,
+): Promise<readonly [Reading, Reading]> {
   const holder = await startChild("rows-holder", [kind], ["--expose-gc"]);
   try {
     const before = await holder.ask<Reading>({ kind: "read" });
@@ -30,12 +35,25 @@ async function measure(kind: string, port: number | undefined, settleMs: number,
 }
 
 const results = new Map<string, readonly [Reading, Reading]>();
-results.set("server: tidemark", await measure("server", undefined, 1_000, async (port) => {
-  results.set("browser: page and worker", await measure("browser", port, DIGEST_MS));
-}));
+results.set(
+  "server: tidemark",
+  await measure("server", undefined, 1_000, async (port) => {
+    results.set("browser: page and worker", await measure("browser", port, DIGEST_MS));
+  }),
+);
 results.set("a Map of parsed rows", await measure("map", undefined, 1_000));
 console.log(`${ROWS} rows of about 230 B\n${await machine()}\n`);
 const mib = (bytes: number): string => fixed(bytes / 2 ** 20, 0);
-console.log(table(["holder", "heap MiB", "RSS before MiB", "RSS after MiB", "heap B/row", "CPU µs/row"], [...results].map(([name, [before, after]]) => [
-  name, mib(after.heapBytes - before.heapBytes), mib(before.rssBytes), mib(after.rssBytes), fixed((after.heapBytes - before.heapBytes) / ROWS, 0), fixed(((after.cpuMs - before.cpuMs) * 1_000) / ROWS, 1),
-])));
+console.log(
+  table(
+    ["holder", "heap MiB", "RSS before MiB", "RSS after MiB", "heap B/row", "CPU µs/row"],
+    [...results].map(([name, [before, after]]) => [
+      name,
+      mib(after.heapBytes - before.heapBytes),
+      mib(before.rssBytes),
+      mib(after.rssBytes),
+      fixed((after.heapBytes - before.heapBytes) / ROWS, 0),
+      fixed(((after.cpuMs - before.cpuMs) * 1_000) / ROWS, 1),
+    ]),
+  ),
+);

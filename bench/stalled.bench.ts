@@ -36,7 +36,10 @@ async function settled(server: Child): Promise<ServerReading> {
 }
 
 /** What so many stalled clients hold after a while, over what as many reading ones do. */
-async function cost(dialect: Dialect, count: number): Promise<{ readonly heapMiB: number; readonly bufferedMiB: number }> {
+async function cost(
+  dialect: Dialect,
+  count: number,
+): Promise<{ readonly heapMiB: number; readonly bufferedMiB: number }> {
   const server = await startChild("feed-server", [dialect], ["--expose-gc"]);
   const stalled = await startChild("swarm");
   try {
@@ -49,7 +52,10 @@ async function cost(dialect: Dialect, count: number): Promise<{ readonly heapMiB
     await stalled.ask({ kind: "stall", isStalled: true });
     await pause(STALL_MS);
     const after = await settled(server);
-    return { heapMiB: (after.heapBytes - before.heapBytes) / 2 ** 20, bufferedMiB: (after.stats.buffered_bytes ?? Number.NaN) / 2 ** 20 };
+    return {
+      heapMiB: (after.heapBytes - before.heapBytes) / 2 ** 20,
+      bufferedMiB: (after.stats.buffered_bytes ?? Number.NaN) / 2 ** 20,
+    };
   } finally {
     await Promise.all([server.stop(), stalled.stop()]);
   }
@@ -80,12 +86,38 @@ async function pairs(): Promise<{ readonly alone: number; readonly beside: numbe
   }
 }
 
-console.log(`${CHANGES_PER_SECOND} changes/s; clients that stop reading for ${STALL_MS / 1_000} s\n${await machine()}\n`);
+console.log(
+  `${CHANGES_PER_SECOND} changes/s; clients that stop reading for ${STALL_MS / 1_000} s\n${await machine()}\n`,
+);
 const { alone, beside } = await pairs();
-console.log(verdict(`p99 of ${CLIENTS} fast clients: ${fixed(alone, 1)} ms alone, ${fixed(beside, 1)} ms beside a stalled one (goal: within 10 %)`, beside <= alone * 1.1));
+console.log(
+  verdict(
+    `p99 of ${CLIENTS} fast clients: ${fixed(alone, 1)} ms alone, ${fixed(beside, 1)} ms beside a stalled one (goal: within 10 %)`,
+    beside <= alone * 1.1,
+  ),
+);
 const one = await cost("tidemark", 1);
 const thousand = await cost("tidemark", 1_000);
-console.log(verdict(`one stalled client buffers ${fixed(one.bufferedMiB * 1_024, 0)} KiB (goal under 256)`, one.bufferedMiB * 1_024 < 256));
-console.log(verdict(`1,000 stalled clients: heap and buffers +${fixed(thousand.heapMiB, 1)} MiB (goal under 64); frames counted once per socket ${fixed(thousand.bufferedMiB, 0)} MiB`, thousand.heapMiB < 64));
+console.log(
+  verdict(
+    `one stalled client buffers ${fixed(one.bufferedMiB * 1_024, 0)} KiB (goal under 256)`,
+    one.bufferedMiB * 1_024 < 256,
+  ),
+);
+console.log(
+  verdict(
+    `1,000 stalled clients: heap and buffers +${fixed(thousand.heapMiB, 1)} MiB (goal under 64); frames counted once per socket ${fixed(thousand.bufferedMiB, 0)} MiB`,
+    thousand.heapMiB < 64,
+  ),
+);
 const ws = await cost("ws", 1);
-console.log(`\n${table(["server", "stalled", "heap and buffers MiB"], [["tidemark", 1, fixed(one.heapMiB, 1)], ["tidemark", 1_000, fixed(thousand.heapMiB, 1)], ["ws", 1, fixed(ws.heapMiB, 1)]])}`);
+console.log(
+  `\n${table(
+    ["server", "stalled", "heap and buffers MiB"],
+    [
+      ["tidemark", 1, fixed(one.heapMiB, 1)],
+      ["tidemark", 1_000, fixed(thousand.heapMiB, 1)],
+      ["ws", 1, fixed(ws.heapMiB, 1)],
+    ],
+  )}`,
+);

@@ -26,20 +26,43 @@ interface Item extends Row {
 }
 
 const random = seededRandom(5);
-const item = (index: number): Item => ({ id: `r${index}`, symbol: `S${index % SYMBOLS}`, price: Math.floor(random.next() * 1e9), size: index % 97 });
+const item = (index: number): Item => ({
+  id: `r${index}`,
+  symbol: `S${index % SYMBOLS}`,
+  price: Math.floor(random.next() * 1e9),
+  size: index % 97,
+});
 
 const QUERIES: Readonly<Record<string, Query>> = {
   filtered: { channel: "items", where: { column: "size", gt: 48 } },
-  sorted: { channel: "items", order_by: [{ column: "price", direction: "desc" }], limit: Number.MAX_SAFE_INTEGER },
+  sorted: {
+    channel: "items",
+    order_by: [{ column: "price", direction: "desc" }],
+    limit: Number.MAX_SAFE_INTEGER,
+  },
   "top 100": { channel: "items", order_by: [{ column: "price", direction: "desc" }], limit: 100 },
 };
 
 function load(size: number): Replica {
   const replica = new Replica({ entriesMax: 20_000_000, viewsMax: 20_000 });
-  replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } })] });
+  replica.apply({
+    seq: 1,
+    timeMs: 0,
+    changes: [],
+    declares: [
+      declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } }),
+    ],
+  });
   for (let from = 0; from < size; from += 10_000) {
-    const upserts = Array.from({ length: Math.min(10_000, size - from) }, (_, index) => ({ key: `r${from + index}`, row: item(from + index) }));
-    replica.apply({ seq: replica.seq + 1, timeMs: 0, changes: [{ channel: "items", upserts, removes: [] }] });
+    const upserts = Array.from({ length: Math.min(10_000, size - from) }, (_, index) => ({
+      key: `r${from + index}`,
+      row: item(from + index),
+    }));
+    replica.apply({
+      seq: replica.seq + 1,
+      timeMs: 0,
+      changes: [{ channel: "items", upserts, removes: [] }],
+    });
   }
   return replica;
 }
@@ -50,7 +73,12 @@ function costOfChange(replica: Replica, size: number): number {
   for (let round = 0; round < ROUNDS; round++) {
     const rows = Array.from({ length: CHANGES }, () => item(Math.floor(random.next() * size)));
     const beganMs = performance.now();
-    for (const row of rows) replica.apply({ seq: replica.seq + 1, timeMs: 0, changes: [{ channel: "items", upserts: [{ key: row.id, row }], removes: [] }] });
+    for (const row of rows)
+      replica.apply({
+        seq: replica.seq + 1,
+        timeMs: 0,
+        changes: [{ channel: "items", upserts: [{ key: row.id, row }], removes: [] }],
+      });
     rounds.push(((performance.now() - beganMs) * 1_000) / CHANGES);
   }
   return median(rounds);
@@ -61,27 +89,55 @@ let reads = 0;
 /** A row that counts how often its price is looked at. */
 function countingItem(index: number): Item {
   const { price, ...rest } = item(index);
-  return Object.defineProperty(rest, "price", { enumerable: true, get: () => (reads++, price) }) as unknown as Item;
+  return Object.defineProperty(rest, "price", {
+    enumerable: true,
+    get: () => (reads++, price),
+  }) as unknown as Item;
 }
 
 /** How often one change of a sorted view looks at a price, the encoding of the row included: what an index costs without caches. */
 function looksPerChange(size: number): number {
   const replica = new Replica({ entriesMax: 20_000_000 });
-  replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } })] });
+  replica.apply({
+    seq: 1,
+    timeMs: 0,
+    changes: [],
+    declares: [
+      declareChannel({ name: "items", key: ["id"], bounds: { rowsMax: size + 1, bytesMax: 4e9 } }),
+    ],
+  });
   const apply = (rows: readonly Item[]): void =>
-    replica.apply({ seq: replica.seq + 1, timeMs: 0, changes: [{ channel: "items", upserts: rows.map((row) => ({ key: row.id, row })), removes: [] }] });
-  for (let from = 0; from < size; from += 10_000) apply(Array.from({ length: Math.min(10_000, size - from) }, (_, index) => countingItem(from + index)));
+    replica.apply({
+      seq: replica.seq + 1,
+      timeMs: 0,
+      changes: [
+        { channel: "items", upserts: rows.map((row) => ({ key: row.id, row })), removes: [] },
+      ],
+    });
+  for (let from = 0; from < size; from += 10_000)
+    apply(
+      Array.from({ length: Math.min(10_000, size - from) }, (_, index) =>
+        countingItem(from + index),
+      ),
+    );
   replica.acquire(QUERIES["sorted"] as Query, undefined);
   reads = 0;
-  for (let change = 0; change < 2_000; change++) apply([countingItem(Math.floor(random.next() * size))]);
+  for (let change = 0; change < 2_000; change++)
+    apply([countingItem(Math.floor(random.next() * size))]);
   return reads / 2_000;
 }
 
 async function costInPerspective(size: number, kind: string): Promise<number> {
   const { default: perspective } = await import("@perspective-dev/client");
-  const data = await perspective.table({ id: "string", symbol: "string", price: "float", size: "integer" }, { index: "id" });
-  for (let from = 0; from < size; from += 10_000) await data.update(Array.from({ length: 10_000 }, (_, index) => item(from + index)));
-  const view = await data.view(kind === "filtered" ? { filter: [["size", ">", 48]] } : { sort: [["price", "desc"]] });
+  const data = await perspective.table(
+    { id: "string", symbol: "string", price: "float", size: "integer" },
+    { index: "id" },
+  );
+  for (let from = 0; from < size; from += 10_000)
+    await data.update(Array.from({ length: 10_000 }, (_, index) => item(from + index)));
+  const view = await data.view(
+    kind === "filtered" ? { filter: [["size", ">", 48]] } : { sort: [["price", "desc"]] },
+  );
   const times: number[] = [];
   for (let change = 0; change < PEER_CHANGES; change++) {
     const beganMs = performance.now();
@@ -96,8 +152,14 @@ async function costInPerspective(size: number, kind: string): Promise<number> {
 }
 
 async function costInTanstack(size: number, kind: string): Promise<number> {
-  const { BTreeIndex, createCollection, createLiveQueryCollection, gt } = await import("@tanstack/db");
-  type Sync = { begin(): void; write(change: { type: "insert" | "update"; value: Item }): void; commit(): void; markReady(): void };
+  const { BTreeIndex, createCollection, createLiveQueryCollection, gt } =
+    await import("@tanstack/db");
+  type Sync = {
+    begin(): void;
+    write(change: { type: "insert" | "update"; value: Item }): void;
+    commit(): void;
+    markReady(): void;
+  };
   let sync: Sync | undefined;
   const source = createCollection<Item, string>({
     id: `items-${kind}-${size}`,
@@ -108,7 +170,8 @@ async function costInTanstack(size: number, kind: string): Promise<number> {
       sync: (parameters) => {
         sync = parameters as unknown as Sync;
         sync.begin();
-        for (let index = 0; index < size; index++) sync.write({ type: "insert", value: item(index) });
+        for (let index = 0; index < size; index++)
+          sync.write({ type: "insert", value: item(index) });
         sync.commit();
         sync.markReady();
       },
@@ -158,7 +221,10 @@ for (const size of SIZES) {
     costs.set(kind, [...(costs.get(kind) ?? []), cost]);
     const isPeerSize = size <= PEER_SIZE_MAX;
     rows.push([
-      kind, size.toLocaleString("en-US"), fixed(without), fixed(cost),
+      kind,
+      size.toLocaleString("en-US"),
+      fixed(without),
+      fixed(cost),
       isPeerSize ? await attempt(() => costInPerspective(size, kind)) : "–",
       isPeerSize ? await attempt(() => costInTanstack(size, kind)) : "–",
     ]);
@@ -166,11 +232,26 @@ for (const size of SIZES) {
 }
 console.log(table(["view", "rows", "table alone", "Tidemark", "Perspective", "TanStack DB"], rows));
 const looks = SIZES.map(looksPerChange);
-console.log(table(["sorted view, looks at a price per change", ...SIZES.map((size) => size.toLocaleString("en-US"))], [["", ...looks.map((count) => fixed(count, 1))]]));
+console.log(
+  table(
+    [
+      "sorted view, looks at a price per change",
+      ...SIZES.map((size) => size.toLocaleString("en-US")),
+    ],
+    [["", ...looks.map((count) => fixed(count, 1))]],
+  ),
+);
 const growth = (looks[2] ?? 0) / (looks[0] ?? 1);
-console.log(verdict(`${fixed(growth)}× the comparisons from 10,000 to 1,000,000 rows (the logarithm grows 1.5×)`, growth <= 1.5));
+console.log(
+  verdict(
+    `${fixed(growth)}× the comparisons from 10,000 to 1,000,000 rows (the logarithm grows 1.5×)`,
+    growth <= 1.5,
+  ),
+);
 for (const [kind, [small = 1, , large = 1]] of costs) {
-  console.log(`        ${kind}: ${fixed(large / small, 1)}× the time from 10,000 to 1,000,000 rows: a million rows do not fit the cache`);
+  console.log(
+    `        ${kind}: ${fixed(large / small, 1)}× the time from 10,000 to 1,000,000 rows: a million rows do not fit the cache`,
+  );
 }
 
 console.log("\nOne row's change under many views symbol = 'S…' of one channel\n");
@@ -178,11 +259,28 @@ const many: (readonly string[])[] = [];
 const routed: number[] = [];
 for (const views of [10, 10_000]) {
   const replica = load(10_000);
-  for (let index = 0; index < views; index++) replica.acquire({ channel: "items", where: { and: [{ column: "symbol", eq: `S${index}` }, { column: "size", gte: 0 }] } }, undefined);
+  for (let index = 0; index < views; index++)
+    replica.acquire(
+      {
+        channel: "items",
+        where: {
+          and: [
+            { column: "symbol", eq: `S${index}` },
+            { column: "size", gte: 0 },
+          ],
+        },
+      },
+      undefined,
+    );
   routed.push(costOfChange(replica, 10_000));
   many.push([views.toLocaleString("en-US"), fixed(routed.at(-1) ?? 0)]);
 }
 console.log(table(["views", "µs/change"], many));
 const ratio = (routed[1] ?? 0) / (routed[0] ?? 1);
-console.log(verdict(`10,000 views cost ${fixed(ratio)}× of what 10 do; of 10, one change in a hundred meets a view, of 10,000, every one`, ratio < 2.5));
+console.log(
+  verdict(
+    `10,000 views cost ${fixed(ratio)}× of what 10 do; of 10, one change in a hundred meets a view, of 10,000, every one`,
+    ratio < 2.5,
+  ),
+);
 process.exit(0);

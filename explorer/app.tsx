@@ -13,13 +13,22 @@ import { usePageState } from "./use-page-state.ts";
 export function App(): ReactElement {
   const [page, update] = usePageState();
   const connection = useConnection(client);
-  const catalog = useLiveQuery(client, { channel: "tidemark.channels", order_by: [{ column: "channel" }] });
+  const catalog = useLiveQuery(client, {
+    channel: "tidemark.channels",
+    order_by: [{ column: "channel" }],
+  });
   const served = catalog.rows.filter((row) => row["status"] !== "refused");
   const channels = [...served, ...catalog.rows.filter((row) => row["status"] === "refused")];
   const selected = page.channel ?? (served.length > 0 ? String(served[0]?.["channel"]) : undefined);
-  const refused = catalog.rows.find((row) => row["channel"] === selected && row["status"] === "refused");
+  const refused = catalog.rows.find(
+    (row) => row["channel"] === selected && row["status"] === "refused",
+  );
 
-  const select = useCallback((channel: string) => update({ channel, filters: {}, sort: [], columns: undefined, row: undefined }), [update]);
+  const select = useCallback(
+    (channel: string) =>
+      update({ channel, filters: {}, sort: [], columns: undefined, row: undefined }),
+    [update],
+  );
   const step = (by: 1 | -1): void => {
     const index = channels.findIndex((row) => row["channel"] === selected);
     const next = channels[(index + by + channels.length) % channels.length];
@@ -61,8 +70,19 @@ function asSentence(reason: string): string {
   return reason.charAt(0).toUpperCase() + reason.slice(1);
 }
 
-function NoChannel({ status, reason }: { readonly status: string; readonly reason: string | undefined }): ReactElement {
-  if (status === "live") return <State title="No tables yet">The server serves no table. It says on its terminal why.</State>;
+function NoChannel({
+  status,
+  reason,
+}: {
+  readonly status: string;
+  readonly reason: string | undefined;
+}): ReactElement {
+  if (status === "live")
+    return (
+      <State title="No tables yet">The server serves no table. It says on its terminal why.</State>
+    );
   if (status === "refused") return <State title="The server refused">{reason}</State>;
-  return <State title="Connecting">{reason === "connecting" ? "Waiting for the server." : reason}</State>;
+  return (
+    <State title="Connecting">{reason === "connecting" ? "Waiting for the server." : reason}</State>
+  );
 }

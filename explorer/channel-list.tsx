@@ -15,21 +15,40 @@ export function ChannelList({ channels, selected, onSelect }: ChannelListProps):
     <nav className="channels" aria-label="Channels">
       <ul>
         {channels.map((channel) => (
-          <ChannelItem key={String(channel["channel"])} channel={channel} isSelected={channel["channel"] === selected} onSelect={onSelect} />
+          <ChannelItem
+            key={String(channel["channel"])}
+            channel={channel}
+            isSelected={channel["channel"] === selected}
+            onSelect={onSelect}
+          />
         ))}
       </ul>
     </nav>
   );
 }
 
-function ChannelItem({ channel, isSelected, onSelect }: { readonly channel: Row; readonly isSelected: boolean; readonly onSelect: (channel: string) => void }): ReactElement {
+function ChannelItem({
+  channel,
+  isSelected,
+  onSelect,
+}: {
+  readonly channel: Row;
+  readonly isSelected: boolean;
+  readonly onSelect: (channel: string) => void;
+}): ReactElement {
   const name = String(channel["channel"]);
   const status = channel["status"] as BadgeStatus;
   const rate = Number(channel["changes_per_second"] ?? 0);
   const reason = typeof channel["reason"] === "string" ? channel["reason"] : undefined;
   return (
     <li>
-      <button type="button" className="plain" aria-current={isSelected ? "page" : undefined} onClick={() => onSelect(name)} title={reason ?? name}>
+      <button
+        type="button"
+        className="plain"
+        aria-current={isSelected ? "page" : undefined}
+        onClick={() => onSelect(name)}
+        title={reason ?? name}
+      >
         <span className="channel-name">{name}</span>
         {status === "live" ? (
           <>
@@ -47,11 +66,19 @@ function ChannelItem({ channel, isSelected, onSelect }: { readonly channel: Row;
 /** The same choice on a phone. */
 export function ChannelSelect({ channels, selected, onSelect }: ChannelListProps): ReactElement {
   return (
-    <select className="channel-select" aria-label="Channel" value={selected ?? ""} onChange={(event) => onSelect(event.target.value)}>
+    <select
+      className="channel-select"
+      aria-label="Channel"
+      value={selected ?? ""}
+      onChange={(event) => onSelect(event.target.value)}
+    >
       {selected === undefined && <option value="">Choose a channel</option>}
       {channels.map((channel) => {
         const name = String(channel["channel"]);
-        const detail = channel["status"] === "live" ? `${formatCompact(Number(channel["rows"]))} rows` : String(channel["status"]).replace("_", " ");
+        const detail =
+          channel["status"] === "live"
+            ? `${formatCompact(Number(channel["rows"]))} rows`
+            : String(channel["status"]).replace("_", " ");
         return (
           <option key={name} value={name}>
             {name} · {detail}

@@ -12,13 +12,20 @@ import { Detail } from "./detail.tsx";
 import { whereOf } from "./filter-text.ts";
 import { nextSort, type PageState } from "./page-state.ts";
 
-export function ChannelView({ channel, page, onChange }: {
+export function ChannelView({
+  channel,
+  page,
+  onChange,
+}: {
   readonly channel: string;
   readonly page: PageState;
   readonly onChange: (change: Partial<PageState>) => void;
 }): ReactElement {
   const shape = useChannelShape(channel);
-  const { where, errors } = useMemo(() => whereOf(shape.columns, page.filters), [shape.columns, page.filters]);
+  const { where, errors } = useMemo(
+    () => whereOf(shape.columns, page.filters),
+    [shape.columns, page.filters],
+  );
   const sort = page.sort.filter(({ column }) => shape.columns.some(({ name }) => name === column));
   const query: Query = {
     channel,
@@ -28,17 +35,42 @@ export function ChannelView({ channel, page, onChange }: {
   };
   const view = useLiveQuery(client, query);
   const isFiltered = Object.keys(page.filters).length > 0;
-  const required = useMemo(() => new Set([...shape.key, ...page.sort.map(({ column }) => column)]), [shape.key, page.sort]);
-  const shown = useMemo(() => new Set(page.columns === undefined ? shape.columns.map(({ name }) => name) : [...required, ...page.columns]), [page.columns, shape.columns, required]);
-  const columns = useMemo(() => keyFirst(shape.columns.filter(({ name }) => shown.has(name)), shape.key), [shape, shown]);
+  const required = useMemo(
+    () => new Set([...shape.key, ...page.sort.map(({ column }) => column)]),
+    [shape.key, page.sort],
+  );
+  const shown = useMemo(
+    () =>
+      new Set(
+        page.columns === undefined
+          ? shape.columns.map(({ name }) => name)
+          : [...required, ...page.columns],
+      ),
+    [page.columns, shape.columns, required],
+  );
+  const columns = useMemo(
+    () =>
+      keyFirst(
+        shape.columns.filter(({ name }) => shown.has(name)),
+        shape.key,
+      ),
+    [shape, shown],
+  );
 
-  const onFilter = useCallback((column: string, text: string) => {
-    const filters = { ...page.filters };
-    if (text.trim() === "") delete filters[column];
-    else filters[column] = text;
-    onChange({ filters });
-  }, [page.filters, onChange]);
-  const onSort = useCallback((column: string, isAdditional: boolean) => onChange({ sort: nextSort(page.sort, column, isAdditional) }), [page.sort, onChange]);
+  const onFilter = useCallback(
+    (column: string, text: string) => {
+      const filters = { ...page.filters };
+      if (text.trim() === "") delete filters[column];
+      else filters[column] = text;
+      onChange({ filters });
+    },
+    [page.filters, onChange],
+  );
+  const onSort = useCallback(
+    (column: string, isAdditional: boolean) =>
+      onChange({ sort: nextSort(page.sort, column, isAdditional) }),
+    [page.sort, onChange],
+  );
   const onSelect = useCallback((row: string) => onChange({ row }), [onChange]);
 
   return (
@@ -48,8 +80,17 @@ export function ChannelView({ channel, page, onChange }: {
         <Badge status={view.status} why={view.reason} />
         <span className="count number">{countText(view, isFiltered)}</span>
         <span className="spacer" />
-        {isFiltered && <button type="button" onClick={() => onChange({ filters: {} })}>Clear filters</button>}
-        <ColumnMenu all={shape.columns} required={required} shown={shown} onChange={(next) => onChange({ columns: next })} />
+        {isFiltered && (
+          <button type="button" onClick={() => onChange({ filters: {} })}>
+            Clear filters
+          </button>
+        )}
+        <ColumnMenu
+          all={shape.columns}
+          required={required}
+          shown={shown}
+          onChange={(next) => onChange({ columns: next })}
+        />
       </header>
       <div className="content">
         <Grid
@@ -66,52 +107,113 @@ export function ChannelView({ channel, page, onChange }: {
           onFilter={onFilter}
           selectedKey={page.row}
           onSelect={onSelect}
-          empty={<Nothing view={view} isFiltered={isFiltered} onClear={() => onChange({ filters: {} })} />}
+          empty={
+            <Nothing
+              view={view}
+              isFiltered={isFiltered}
+              onClear={() => onChange({ filters: {} })}
+            />
+          }
         />
         {page.row !== undefined && shape.key.length > 0 && (
-          <Detail key={`${channel}\n${page.row}`} channel={channel} keyColumns={shape.key} rowKey={page.row} onClose={() => onChange({ row: undefined })} />
+          <Detail
+            key={`${channel}\n${page.row}`}
+            channel={channel}
+            keyColumns={shape.key}
+            rowKey={page.row}
+            onClose={() => onChange({ row: undefined })}
+          />
         )}
       </div>
       {Object.entries(errors).map(([column, message]) => (
-        <p key={column} className="filter-error" role="alert">{column}: {message}</p>
+        <p key={column} className="filter-error" role="alert">
+          {column}: {message}
+        </p>
       ))}
     </main>
   );
 }
 
 /** All columns and the key, whatever the present query selects: from a view of one row. */
-function useChannelShape(channel: string): { readonly columns: readonly Column[]; readonly key: readonly string[] } {
+function useChannelShape(channel: string): {
+  readonly columns: readonly Column[];
+  readonly key: readonly string[];
+} {
   const { columns, key, rows } = useLiveQuery(client, { channel, limit: 1 });
   const names = columns.length > 0 ? "" : Object.keys(rows[0] ?? {}).join("\n");
   return useMemo(
-    () => ({ key, columns: names === "" ? columns : names.split("\n").map((name): Column => ({ name, type: "any" })) }),
+    () => ({
+      key,
+      columns:
+        names === "" ? columns : names.split("\n").map((name): Column => ({ name, type: "any" })),
+    }),
     [columns, key, names],
   );
 }
 
 /** Key columns first: the first one stays in sight when scrolling sideways. */
 function keyFirst(columns: readonly Column[], key: readonly string[]): readonly Column[] {
-  return [...columns.filter(({ name }) => key.includes(name)), ...columns.filter(({ name }) => !key.includes(name))];
+  return [
+    ...columns.filter(({ name }) => key.includes(name)),
+    ...columns.filter(({ name }) => !key.includes(name)),
+  ];
 }
 
-function countText({ keys, isPartial, total, channelRows, status }: ViewSnapshot, isFiltered: boolean): string {
+function countText(
+  { keys, isPartial, total, channelRows, status }: ViewSnapshot,
+  isFiltered: boolean,
+): string {
   if (status === "loading" || status === "refused") return "";
-  const held = channelRows === undefined ? "" : formatCount(Math.max(channelRows, isFiltered ? 0 : keys.length));
-  const scope = isPartial && total !== undefined && total > (channelRows ?? 0) ? `newest ${held} of ${formatCount(total)}` : "";
+  const held =
+    channelRows === undefined
+      ? ""
+      : formatCount(Math.max(channelRows, isFiltered ? 0 : keys.length));
+  const scope =
+    isPartial && total !== undefined && total > (channelRows ?? 0)
+      ? `newest ${held} of ${formatCount(total)}`
+      : "";
   if (isFiltered) return `${formatCount(keys.length)} of ${scope || held} rows`;
   return scope || `${formatCount(keys.length)} ${keys.length === 1 ? "row" : "rows"}`;
 }
 
-function Nothing({ view, isFiltered, onClear }: { readonly view: ViewSnapshot; readonly isFiltered: boolean; readonly onClear: () => void }): ReactElement {
+function Nothing({
+  view,
+  isFiltered,
+  onClear,
+}: {
+  readonly view: ViewSnapshot;
+  readonly isFiltered: boolean;
+  readonly onClear: () => void;
+}): ReactElement {
   if (view.status === "refused") {
     return (
-      <State title="The server refused this query" action={isFiltered ? <button type="button" onClick={onClear}>Clear filters</button> : undefined}>
+      <State
+        title="The server refused this query"
+        action={
+          isFiltered ? (
+            <button type="button" onClick={onClear}>
+              Clear filters
+            </button>
+          ) : undefined
+        }
+      >
         {view.error?.message}
       </State>
     );
   }
   if (isFiltered) {
-    return <State title="No row matches" action={<button type="button" onClick={onClear}>Clear filters</button>}>Rows appear here as soon as one does.</State>;
+    return (
+      <State
+        title="No row matches"
+        action={
+          <button type="button" onClick={onClear}>
+            Clear filters
+          </button>
+        }
+      >
+        Rows appear here as soon as one does.
+      </State>
+    );
   }
   return <State title="No rows yet">Rows appear here as soon as the table has some.</State>;
 }

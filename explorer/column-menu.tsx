@@ -2,7 +2,12 @@
 import { useEffect, useRef, type ReactElement } from "react";
 import type { Column } from "../src/client/index.ts";
 
-export function ColumnMenu({ all, required, shown, onChange }: {
+export function ColumnMenu({
+  all,
+  required,
+  shown,
+  onChange,
+}: {
   readonly all: readonly Column[];
   /** Columns that are always sent: the key, and what is sorted by. */
   readonly required: ReadonlySet<string>;
@@ -14,7 +19,12 @@ export function ColumnMenu({ all, required, shown, onChange }: {
     const close = (event: Event): void => {
       const element = details.current;
       if (element?.open !== true) return;
-      if (event instanceof KeyboardEvent ? event.key === "Escape" : !element.contains(event.target as Node)) element.open = false;
+      if (
+        event instanceof KeyboardEvent
+          ? event.key === "Escape"
+          : !element.contains(event.target as Node)
+      )
+        element.open = false;
     };
     addEventListener("pointerdown", close);
     addEventListener("keydown", close);
@@ -24,7 +34,9 @@ export function ColumnMenu({ all, required, shown, onChange }: {
     };
   }, []);
   const toggle = (name: string, isShown: boolean): void => {
-    const next = all.map((column) => column.name).filter((other) => (other === name ? isShown : shown.has(other)));
+    const next = all
+      .map((column) => column.name)
+      .filter((other) => (other === name ? isShown : shown.has(other)));
     onChange(next.length === all.length ? undefined : next);
   };
   return (
@@ -33,12 +45,19 @@ export function ColumnMenu({ all, required, shown, onChange }: {
       <div className="menu-body">
         {all.map(({ name, type }) => (
           <label key={name}>
-            <input type="checkbox" checked={shown.has(name)} disabled={required.has(name)} onChange={(event) => toggle(name, event.target.checked)} />
+            <input
+              type="checkbox"
+              checked={shown.has(name)}
+              disabled={required.has(name)}
+              onChange={(event) => toggle(name, event.target.checked)}
+            />
             <span>{name}</span>
             <span className="dim">{type}</span>
           </label>
         ))}
-        <button type="button" className="plain" onClick={() => onChange(undefined)}>Show all</button>
+        <button type="button" className="plain" onClick={() => onChange(undefined)}>
+          Show all
+        </button>
       </div>
     </details>
   );

@@ -19,15 +19,31 @@ export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): R
   const view = useLiveQuery(client, { channel, where: whereKey(keyColumns, rowKey) });
   const row = view.row(rowKey);
   const now = useNow();
-  const columns: readonly Column[] = view.columns.length > 0 ? view.columns : Object.keys(row ?? {}).map((name) => ({ name, type: "any" }));
+  const columns: readonly Column[] =
+    view.columns.length > 0
+      ? view.columns
+      : Object.keys(row ?? {}).map((name) => ({ name, type: "any" }));
   return (
     <aside className="detail" aria-label={`Row ${rowKey}`}>
       <header>
         <h2 title={rowKey}>{rowKey}</h2>
-        <button type="button" className="plain" disabled={row === undefined} onClick={() => void navigator.clipboard.writeText(asTsv(columns, [row]))}>Copy</button>
-        <button type="button" className="plain" aria-label="Close details" onClick={onClose}>✕</button>
+        <button
+          type="button"
+          className="plain"
+          disabled={row === undefined}
+          onClick={() => void navigator.clipboard.writeText(asTsv(columns, [row]))}
+        >
+          Copy
+        </button>
+        <button type="button" className="plain" aria-label="Close details" onClick={onClose}>
+          ✕
+        </button>
       </header>
-      {view.status !== "live" && <div className="detail-status"><Badge status={view.status} why={view.reason} /></div>}
+      {view.status !== "live" && (
+        <div className="detail-status">
+          <Badge status={view.status} why={view.reason} />
+        </div>
+      )}
       {row === undefined && view.status === "live" ? (
         <p className="detail-gone">This row is no longer in the channel.</p>
       ) : (
@@ -38,10 +54,15 @@ export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): R
             const isJson = typeof value === "object" && value !== null;
             return (
               <div key={column.name}>
-                <dt>{column.name}<span className="dim">{column.type}</span></dt>
+                <dt>
+                  {column.name}
+                  <span className="dim">{column.type}</span>
+                </dt>
                 <dd className={tone === "normal" ? "" : tone}>
                   {isJson ? <pre>{JSON.stringify(value, null, 2)}</pre> : text}
-                  {column.type === "timestamp" && value !== null && value !== undefined && <span className="dim absolute">{String(value)}</span>}
+                  {column.type === "timestamp" && value !== null && value !== undefined && (
+                    <span className="dim absolute">{String(value)}</span>
+                  )}
                 </dd>
               </div>
             );

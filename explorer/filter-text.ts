@@ -9,7 +9,14 @@ export type ParsedFilter =
   | { readonly kind: "where"; readonly where: Where }
   | { readonly kind: "error"; readonly message: string };
 
-const COMPARISONS = { ">=": "gte", "<=": "lte", "!=": "ne", ">": "gt", "<": "lt", "=": "eq" } as const;
+const COMPARISONS = {
+  ">=": "gte",
+  "<=": "lte",
+  "!=": "ne",
+  ">": "gt",
+  "<": "lt",
+  "=": "eq",
+} as const;
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const TIME = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;
 
@@ -19,28 +26,36 @@ export function parseFilter({ name: column, type }: Column, typed: string): Pars
   if (text === "null" || text === "!null") return where({ column, is_null: text === "null" });
   if (type === "json") return error("This column can be filtered by null and !null.");
   if (type === "boolean") {
-    return text === "true" || text === "false" ? where({ column, eq: text === "true" }) : error("Type true or false.");
+    return text === "true" || text === "false"
+      ? where({ column, eq: text === "true" })
+      : error("Type true or false.");
   }
-  return type === "text" || type === "any" ? textFilter(column, type, text) : orderedFilter(column, type, text);
+  return type === "text" || type === "any"
+    ? textFilter(column, type, text)
+    : orderedFilter(column, type, text);
 }
 
 function textFilter(column: string, type: Column["type"], text: string): ParsedFilter {
   const regex = /^\/(.+)\/$/.exec(text)?.[1];
   if (regex !== undefined) return where({ column, regex });
-  if (type === "any" && (DECIMAL.test(text) || /^[<>]|\.\./.test(text))) return orderedFilter(column, type, text);
+  if (type === "any" && (DECIMAL.test(text) || /^[<>]|\.\./.test(text)))
+    return orderedFilter(column, type, text);
   const operator = operatorOf(text);
   if (operator === undefined) {
     const pattern = /[%_]/.test(text) ? text : `%${text}%`;
     return where({ column, like: pattern });
   }
   const operand = text.slice(operator.length).trim();
-  if (operator === "=" && operand.includes(",")) return where({ column, in: operand.split(",").map((part) => part.trim()) });
+  if (operator === "=" && operand.includes(","))
+    return where({ column, in: operand.split(",").map((part) => part.trim()) });
   return where({ column, [COMPARISONS[operator]]: operand } as Condition);
 }
 
 function orderedFilter(column: string, type: Column["type"], text: string): ParsedFilter {
   const isTime = type === "timestamp" || type === "date";
-  const example = isTime ? "2026-01-31, >2026-01-31 or 2026-01-01..2026-01-31" : "42, >10, 1..9 or 1,2,3";
+  const example = isTime
+    ? "2026-01-31, >2026-01-31 or 2026-01-01..2026-01-31"
+    : "42, >10, 1..9 or 1,2,3";
   // Wide numbers stay text, so that no digit is lost; undeclared columns hold JSON numbers.
   const operand = (part: string): string | number | undefined => {
     const value = part.trim();
@@ -66,7 +81,9 @@ function orderedFilter(column: string, type: Column["type"], text: string): Pars
 }
 
 function operatorOf(text: string): keyof typeof COMPARISONS | undefined {
-  return (Object.keys(COMPARISONS) as (keyof typeof COMPARISONS)[]).find((operator) => text.startsWith(operator));
+  return (Object.keys(COMPARISONS) as (keyof typeof COMPARISONS)[]).find((operator) =>
+    text.startsWith(operator),
+  );
 }
 
 function where(condition: Condition): ParsedFilter {
@@ -78,7 +95,10 @@ function error(message: string): ParsedFilter {
 }
 
 /** All filters as one `where`, and what is wrong with the others. */
-export function whereOf(columns: readonly Column[], filters: Readonly<Record<string, string>>): { where: Where | undefined; errors: Readonly<Record<string, string>> } {
+export function whereOf(
+  columns: readonly Column[],
+  filters: Readonly<Record<string, string>>,
+): { where: Where | undefined; errors: Readonly<Record<string, string>> } {
   const terms: Where[] = [];
   const errors: Record<string, string> = {};
   for (const [name, text] of Object.entries(filters)) {
@@ -88,5 +108,8 @@ export function whereOf(columns: readonly Column[], filters: Readonly<Record<str
     if (parsed.kind === "where") terms.push(parsed.where);
     else if (parsed.kind === "error") errors[name] = parsed.message;
   }
-  return { where: terms.length === 0 ? undefined : terms.length === 1 ? terms[0] : { and: terms }, errors };
+  return {
+    where: terms.length === 0 ? undefined : terms.length === 1 ? terms[0] : { and: terms },
+    errors,
+  };
 }

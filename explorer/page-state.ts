@@ -12,7 +12,13 @@ export interface PageState {
   readonly row: string | undefined;
 }
 
-export const EMPTY_PAGE: PageState = { channel: undefined, sort: [], filters: {}, columns: undefined, row: undefined };
+export const EMPTY_PAGE: PageState = {
+  channel: undefined,
+  sort: [],
+  filters: {},
+  columns: undefined,
+  row: undefined,
+};
 
 const FILTER_PREFIX = "f.";
 
@@ -22,13 +28,16 @@ export function parseHash(hash: string): PageState {
   const parameters = new URLSearchParams(search);
   const filters: Record<string, string> = {};
   for (const [name, text] of parameters) {
-    if (name.startsWith(FILTER_PREFIX) && text !== "") filters[name.slice(FILTER_PREFIX.length)] = text;
+    if (name.startsWith(FILTER_PREFIX) && text !== "")
+      filters[name.slice(FILTER_PREFIX.length)] = text;
   }
   const columns = list(parameters.get("columns"));
   return {
     channel: path === "" ? undefined : decodeURIComponent(path),
     sort: list(parameters.get("sort")).map((term) =>
-      term.startsWith("-") ? { column: term.slice(1), direction: "desc" } : { column: term, direction: "asc" },
+      term.startsWith("-")
+        ? { column: term.slice(1), direction: "desc" }
+        : { column: term, direction: "asc" },
     ),
     filters,
     columns: columns.length === 0 ? undefined : columns,
@@ -38,21 +47,32 @@ export function parseHash(hash: string): PageState {
 
 export function formatHash({ channel, sort, filters, columns, row }: PageState): string {
   const parameters = new URLSearchParams();
-  if (sort.length > 0) parameters.set("sort", sort.map((term) => escape(`${term.direction === "desc" ? "-" : ""}${term.column}`)).join(","));
+  if (sort.length > 0)
+    parameters.set(
+      "sort",
+      sort.map((term) => escape(`${term.direction === "desc" ? "-" : ""}${term.column}`)).join(","),
+    );
   if (columns !== undefined) parameters.set("columns", columns.map(escape).join(","));
-  for (const [name, text] of Object.entries(filters)) if (text !== "") parameters.set(FILTER_PREFIX + name, text);
+  for (const [name, text] of Object.entries(filters))
+    if (text !== "") parameters.set(FILTER_PREFIX + name, text);
   if (row !== undefined) parameters.set("row", row);
   const search = parameters.size === 0 ? "" : `?${parameters.toString()}`;
   return channel === undefined ? "#/" : `#/${encodeURIComponent(channel)}${search}`;
 }
 
 /** What clicking a column's header does: ascending, descending, unsorted; with Shift, beside the others. */
-export function nextSort(sort: readonly OrderBy[], column: string, isAdditional: boolean): readonly OrderBy[] {
+export function nextSort(
+  sort: readonly OrderBy[],
+  column: string,
+  isAdditional: boolean,
+): readonly OrderBy[] {
   const current = sort.find((term) => term.column === column);
   const others = isAdditional ? sort.filter((term) => term.column !== column) : [];
   if (current === undefined) return [...others, { column, direction: "asc" }];
   if (current.direction !== "desc") {
-    return isAdditional ? sort.map((term) => (term === current ? { column, direction: "desc" } : term)) : [{ column, direction: "desc" }];
+    return isAdditional
+      ? sort.map((term) => (term === current ? { column, direction: "desc" } : term))
+      : [{ column, direction: "desc" }];
   }
   return others;
 }

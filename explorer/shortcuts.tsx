@@ -14,7 +14,13 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["?", "this list"],
 ];
 
-export function Shortcuts({ onStep, onEscape }: { readonly onStep: (by: 1 | -1) => void; readonly onEscape: () => void }): ReactElement | null {
+export function Shortcuts({
+  onStep,
+  onEscape,
+}: {
+  readonly onStep: (by: 1 | -1) => void;
+  readonly onEscape: () => void;
+}): ReactElement | null {
   const [isOpen, setIsOpen] = useState(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -23,7 +29,13 @@ export function Shortcuts({ onStep, onEscape }: { readonly onStep: (by: 1 | -1) 
         else onEscape();
         return;
       }
-      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey) return;
+      if (
+        event.target instanceof HTMLInputElement ||
+        event.target instanceof HTMLSelectElement ||
+        event.ctrlKey ||
+        event.metaKey
+      )
+        return;
       if (event.key === "/") document.querySelector<HTMLInputElement>("[data-filter]")?.focus();
       else if (event.key === "?") setIsOpen((open) => !open);
       else if (event.key === "]") onStep(1);

@@ -4,12 +4,79 @@
  */
 import type { Random } from "../src/std/random.ts";
 
-const NAMES = ["trades", "notes", "hidden", "tidemark.channels", "nothing", "", "__proto__", "constructor", "toString", "é\u{1F600}", "\ud800", "a".repeat(250)];
+const NAMES = [
+  "trades",
+  "notes",
+  "hidden",
+  "tidemark.channels",
+  "nothing",
+  "",
+  "__proto__",
+  "constructor",
+  "toString",
+  "é\u{1F600}",
+  "\ud800",
+  "a".repeat(250),
+];
 const COLUMNS = ["id", "symbol", "price", "owner", "nothing", "__proto__", "hasOwnProperty"];
-const OPERATORS = ["eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "like", "regex", "is_null", "nope"];
-const PATTERNS = ["%", "%a%", "a_b", "\\", "\\%", "%".repeat(300), "[0-9]{1,900}[x-z]", "(a|b)*c", "((((", "\\p{L}+", "(?=a)", "a{1000}{1000}", "[", ".*.*.*=.*"];
-const NUMBERS = [0, -0, 1, -1, 0.5, 1e21, 1e-7, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER + 2, 2 ** 53, -(2 ** 31), 1e308];
-const OPS = ["IDENTIFY", "RESUME", "HEARTBEAT", "SUBSCRIBE", "UNSUBSCRIBE", "CREDIT", "RESYNC", "MUTATE", "DISPATCH", "HELLO", "", "constructor"];
+const OPERATORS = [
+  "eq",
+  "ne",
+  "lt",
+  "lte",
+  "gt",
+  "gte",
+  "in",
+  "between",
+  "like",
+  "regex",
+  "is_null",
+  "nope",
+];
+const PATTERNS = [
+  "%",
+  "%a%",
+  "a_b",
+  "\\",
+  "\\%",
+  "%".repeat(300),
+  "[0-9]{1,900}[x-z]",
+  "(a|b)*c",
+  "((((",
+  "\\p{L}+",
+  "(?=a)",
+  "a{1000}{1000}",
+  "[",
+  ".*.*.*=.*",
+];
+const NUMBERS = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  1e21,
+  1e-7,
+  Number.MAX_SAFE_INTEGER,
+  Number.MAX_SAFE_INTEGER + 2,
+  2 ** 53,
+  -(2 ** 31),
+  1e308,
+];
+const OPS = [
+  "IDENTIFY",
+  "RESUME",
+  "HEARTBEAT",
+  "SUBSCRIBE",
+  "UNSUBSCRIBE",
+  "CREDIT",
+  "RESYNC",
+  "MUTATE",
+  "DISPATCH",
+  "HELLO",
+  "",
+  "constructor",
+];
 
 export class Generator {
   readonly random: Random;
@@ -45,10 +112,14 @@ export class Generator {
     if (kind === 2) return this.pick(NUMBERS);
     if (kind <= 5) return this.word();
     if (kind === 6) return Array.from({ length: this.whole(5) }, () => this.value(depth + 1));
-    if (kind === 7) return Object.fromEntries(Array.from({ length: this.whole(4) }, () => [this.word(), this.value(depth + 1)]));
+    if (kind === 7)
+      return Object.fromEntries(
+        Array.from({ length: this.whole(4) }, () => [this.word(), this.value(depth + 1)]),
+      );
     // Deeper than anything needs.
     let nested: unknown = 1;
-    for (let level = this.whole(300); level > 0; level--) nested = this.chance(0.5) ? [nested] : { and: [nested] };
+    for (let level = this.whole(300); level > 0; level--)
+      nested = this.chance(0.5) ? [nested] : { and: [nested] };
     return nested;
   }
 
@@ -59,7 +130,9 @@ export class Generator {
     if (kind === 2) return this.pick(PATTERNS);
     if (kind === 3) return this.pick(OPERATORS);
     if (kind === 4 && this.heard.length > 0) return this.changed(this.pick(this.heard));
-    return String.fromCharCode(...Array.from({ length: this.whole(8) }, () => this.whole(this.chance(0.9) ? 128 : 65_536)));
+    return String.fromCharCode(
+      ...Array.from({ length: this.whole(8) }, () => this.whole(this.chance(0.9) ? 128 : 65_536)),
+    );
   }
 
   /** Right, or one value of it replaced. */
@@ -69,11 +142,22 @@ export class Generator {
 
   where(depth = 0): unknown {
     const kind = this.whole(depth > 3 ? 1 : 4);
-    if (kind === 1) return { and: Array.from({ length: this.whole(5) }, () => this.mostly(this.where(depth + 1))) };
-    if (kind === 2) return { or: Array.from({ length: this.whole(5) }, () => this.mostly(this.where(depth + 1))) };
+    if (kind === 1)
+      return {
+        and: Array.from({ length: this.whole(5) }, () => this.mostly(this.where(depth + 1))),
+      };
+    if (kind === 2)
+      return {
+        or: Array.from({ length: this.whole(5) }, () => this.mostly(this.where(depth + 1))),
+      };
     if (kind === 3) return { not: this.mostly(this.where(depth + 1)) };
     const operator = this.pick(OPERATORS);
-    const operand = operator === "in" || operator === "between" ? Array.from({ length: this.whole(4) }, () => this.value(3)) : operator === "like" || operator === "regex" ? this.pick(PATTERNS) : this.value(3);
+    const operand =
+      operator === "in" || operator === "between"
+        ? Array.from({ length: this.whole(4) }, () => this.value(3))
+        : operator === "like" || operator === "regex"
+          ? this.pick(PATTERNS)
+          : this.value(3);
     return { column: this.mostly(this.pick(COLUMNS)), [operator]: this.mostly(operand) };
   }
 
@@ -81,9 +165,19 @@ export class Generator {
     return {
       channel: this.mostly(this.pick(NAMES)),
       ...(this.chance(0.7) && { where: this.mostly(this.where()) }),
-      ...(this.chance(0.4) && { order_by: this.mostly(Array.from({ length: this.whole(3) }, () => ({ column: this.mostly(this.pick(COLUMNS)), direction: this.mostly(this.pick(["asc", "desc"])), ...(this.chance(0.3) && { nulls: this.mostly("last") }) }))) }),
+      ...(this.chance(0.4) && {
+        order_by: this.mostly(
+          Array.from({ length: this.whole(3) }, () => ({
+            column: this.mostly(this.pick(COLUMNS)),
+            direction: this.mostly(this.pick(["asc", "desc"])),
+            ...(this.chance(0.3) && { nulls: this.mostly("last") }),
+          })),
+        ),
+      }),
       ...(this.chance(0.4) && { limit: this.mostly(1 + this.whole(50)) }),
-      ...(this.chance(0.3) && { columns: this.mostly(Array.from({ length: 1 + this.whole(3) }, () => this.pick(COLUMNS))) }),
+      ...(this.chance(0.3) && {
+        columns: this.mostly(Array.from({ length: 1 + this.whole(3) }, () => this.pick(COLUMNS))),
+      }),
       ...(this.chance(0.05) && { [this.word()]: this.value() }),
     };
   }
@@ -96,16 +190,47 @@ export class Generator {
 
   message(): Record<string, unknown> {
     const op = this.pick(OPS);
-    const cursor = { epoch: this.mostly(this.word()), view: this.mostly(this.word()), seq: this.mostly(this.whole(40)) };
-    const subscriptions = Array.from({ length: this.whole(4) }, () => this.mostly(this.chance(0.3) ? this.pick(NAMES) : { ...(this.query() as object), ...(this.chance(0.3) && { cursor: this.mostly(cursor) }) }));
+    const cursor = {
+      epoch: this.mostly(this.word()),
+      view: this.mostly(this.word()),
+      seq: this.mostly(this.whole(40)),
+    };
+    const subscriptions = Array.from({ length: this.whole(4) }, () =>
+      this.mostly(
+        this.chance(0.3)
+          ? this.pick(NAMES)
+          : {
+              ...(this.query() as object),
+              ...(this.chance(0.3) && { cursor: this.mostly(cursor) }),
+            },
+      ),
+    );
     return {
       op: this.mostly(op),
       ...(this.chance(0.7) && { subscriptions: this.mostly(subscriptions) }),
       ...(this.chance(0.3) && { id: this.mostly(this.whole(100)) }),
-      ...(this.chance(0.4) && { session_id: this.mostly(this.word()), last_seq: this.mostly(this.whole(40)) }),
-      ...(this.chance(0.3) && { view: this.mostly(this.word()), seq: this.mostly(this.whole(40)), views: this.mostly([this.word()]) }),
-      ...(this.chance(0.4) && { turns: this.mostly(this.chance(0.2) ? null : this.whole(5)), channel_credit: this.mostly({ [this.word()]: this.whole(3) }) }),
-      ...(this.chance(0.3) && { mutation_id: this.mostly(`mutation-${this.whole(50)}`), name: this.mostly("set"), input: this.mostly({ id: this.word() }), ...(this.chance(0.3) && { expected_seq: this.mostly(this.whole(40)), epoch: this.mostly(this.word()) }) }),
+      ...(this.chance(0.4) && {
+        session_id: this.mostly(this.word()),
+        last_seq: this.mostly(this.whole(40)),
+      }),
+      ...(this.chance(0.3) && {
+        view: this.mostly(this.word()),
+        seq: this.mostly(this.whole(40)),
+        views: this.mostly([this.word()]),
+      }),
+      ...(this.chance(0.4) && {
+        turns: this.mostly(this.chance(0.2) ? null : this.whole(5)),
+        channel_credit: this.mostly({ [this.word()]: this.whole(3) }),
+      }),
+      ...(this.chance(0.3) && {
+        mutation_id: this.mostly(`mutation-${this.whole(50)}`),
+        name: this.mostly("set"),
+        input: this.mostly({ id: this.word() }),
+        ...(this.chance(0.3) && {
+          expected_seq: this.mostly(this.whole(40)),
+          epoch: this.mostly(this.word()),
+        }),
+      }),
       ...(this.chance(0.1) && { auth: this.value(), position: this.word() }),
     };
   }
@@ -116,7 +241,8 @@ export class Generator {
     const at = this.whole(text.length);
     const kind = this.whole(3);
     if (kind === 0) return text.slice(0, at) + text.slice(at + 1);
-    if (kind === 1) return text.slice(0, at) + String.fromCharCode(33 + this.whole(94)) + text.slice(at + 1);
+    if (kind === 1)
+      return text.slice(0, at) + String.fromCharCode(33 + this.whole(94)) + text.slice(at + 1);
     return text.slice(0, at) + text.slice(at, at + 1 + this.whole(8)) + text.slice(at);
   }
 

@@ -14,20 +14,36 @@ export interface FuzzResult {
 const INPUTS_PER_SEED = 4_000;
 
 /** @throws what did not hold, with the seed in the message */
-export async function fuzz(make: MakeTarget, options: { readonly seed: number; readonly inputsMax: number; readonly msMax: number }): Promise<FuzzResult> {
+export async function fuzz(
+  make: MakeTarget,
+  options: { readonly seed: number; readonly inputsMax: number; readonly msMax: number },
+): Promise<FuzzResult> {
   const beganMs = performance.now();
   let inputs = 0;
   let name = "";
-  for (let seed = options.seed; inputs < options.inputsMax && performance.now() - beganMs < options.msMax; seed++) {
+  for (
+    let seed = options.seed;
+    inputs < options.inputsMax && performance.now() - beganMs < options.msMax;
+    seed++
+  ) {
     const target = await make(new Generator(seededRandom(seed)));
     name = target.name;
     try {
-      for (let done = 0; done < INPUTS_PER_SEED && inputs < options.inputsMax && performance.now() - beganMs < options.msMax; done += target.batch) {
+      for (
+        let done = 0;
+        done < INPUTS_PER_SEED &&
+        inputs < options.inputsMax &&
+        performance.now() - beganMs < options.msMax;
+        done += target.batch
+      ) {
         await target.run(target.batch);
         inputs += target.batch;
       }
     } catch (error) {
-      throw new Error(`${target.name} failed. Replay: npm run fuzz -- --target ${target.name} --seed ${seed}`, { cause: error });
+      throw new Error(
+        `${target.name} failed. Replay: npm run fuzz -- --target ${target.name} --seed ${seed}`,
+        { cause: error },
+      );
     } finally {
       await target.stop?.();
     }

@@ -31,13 +31,31 @@ export interface Target {
 export type MakeTarget = (generator: Generator) => Target | Promise<Target>;
 
 const SECRET = "nobody-may-see-this";
-const trades = declareChannel({ name: "trades", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "symbol", type: "text" }, { name: "price", type: "float" }, { name: "owner", type: "any" }] });
+const trades = declareChannel({
+  name: "trades",
+  key: ["id"],
+  columns: [
+    { name: "id", type: "text" },
+    { name: "symbol", type: "text" },
+    { name: "price", type: "float" },
+    { name: "owner", type: "any" },
+  ],
+});
 const notes = declareChannel({ name: "notes", key: ["id"] });
 const hidden = declareChannel({ name: "hidden", key: ["id"] });
-const rows = (generator: Generator, count: number) => Array.from({ length: count }, () => {
-  const id = `k${generator.whole(30)}`;
-  return { key: id, row: { id, symbol: generator.pick(["BTC", "ETH", null]), price: generator.pick([1, 2.5, null]), owner: generator.pick(["ann", 1, true, { a: 1 }]) } };
-});
+const rows = (generator: Generator, count: number) =>
+  Array.from({ length: count }, () => {
+    const id = `k${generator.whole(30)}`;
+    return {
+      key: id,
+      row: {
+        id,
+        symbol: generator.pick(["BTC", "ETH", null]),
+        price: generator.pick([1, 2.5, null]),
+        owner: generator.pick(["ann", 1, true, { a: 1 }]),
+      },
+    };
+  });
 
 function must(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);
@@ -47,20 +65,34 @@ function must(condition: boolean, what: string): asserts condition {
 export const queries: MakeTarget = (generator) => {
   const replica = new Replica({ viewsMax: 50 });
   let seq = 1;
-  replica.apply({ seq, timeMs: 1, declares: [trades, notes], changes: [{ channel: "trades", upserts: rows(generator, 30), removes: [] }] });
+  replica.apply({
+    seq,
+    timeMs: 1,
+    declares: [trades, notes],
+    changes: [{ channel: "trades", upserts: rows(generator, 30), removes: [] }],
+  });
   return {
     name: "queries",
     batch: 200,
     run(count) {
       for (let index = 0; index < count; index++) {
         try {
-          const view = replica.acquire(parseQuery(generator.query()), generator.chance(0.3) ? { column: "symbol", eq: "ETH" } : undefined);
-          if (view.query.limit !== undefined) must(view.rows.size <= view.query.limit, "a window holds its limit");
+          const view = replica.acquire(
+            parseQuery(generator.query()),
+            generator.chance(0.3) ? { column: "symbol", eq: "ETH" } : undefined,
+          );
+          if (view.query.limit !== undefined)
+            must(view.rows.size <= view.query.limit, "a window holds its limit");
           replica.release(view, 0);
         } catch (error) {
           if (!(error instanceof TidemarkError) || error.code === "INTERNAL") throw error;
         }
-        if (index % 10 === 0) replica.apply({ seq: ++seq, timeMs: seq, changes: [{ channel: "trades", upserts: rows(generator, 3), removes: [] }] });
+        if (index % 10 === 0)
+          replica.apply({
+            seq: ++seq,
+            timeMs: seq,
+            changes: [{ channel: "trades", upserts: rows(generator, 3), removes: [] }],
+          });
       }
       replica.sweep(Number.POSITIVE_INFINITY);
     },
@@ -94,13 +126,44 @@ export const frames: MakeTarget = async (generator) => {
   const clock = new ManualClock();
   const { random } = generator;
   const log = new MemoryLog({ clock, random });
-  const definitions = mutationsByName({ set: mutation({ source: "memory", input: z.object({ id: z.string() }), handler: ({ input: { id }, write }: { input: { id: string }; write: { upsert(channel: string, rows: object): void } }) => write.upsert("notes", { id }) }) });
+  const definitions = mutationsByName({
+    set: mutation({
+      source: "memory",
+      input: z.object({ id: z.string() }),
+      handler: ({
+        input: { id },
+        write,
+      }: {
+        input: { id: string };
+        write: { upsert(channel: string, rows: object): void };
+      }) => write.upsert("notes", { id }),
+    }),
+  });
   const engine = new Engine({
-    log, clock, random, logger: silent, declares: [trades, notes, hidden],
-    observer: { onSnapshot: () => {}, onFlush: () => {}, onReset: () => {}, onResumed: () => {}, onResync: () => {}, onMutation: () => {} },
+    log,
+    clock,
+    random,
+    logger: silent,
+    declares: [trades, notes, hidden],
+    observer: {
+      onSnapshot: () => {},
+      onFlush: () => {},
+      onReset: () => {},
+      onResumed: () => {},
+      onResync: () => {},
+      onMutation: () => {},
+    },
     access: { identify: () => Promise.resolve("eve") },
-    mutations: { definitions, writers: new Map(), writeChannels: (fill) => { fill({ upsert: () => {}, remove: () => {} }); return log.append({ changes: [] }); } },
-    catalog: true, isOperator: () => false,
+    mutations: {
+      definitions,
+      writers: new Map(),
+      writeChannels: (fill) => {
+        fill({ upsert: () => {}, remove: () => {} });
+        return log.append({ changes: [] });
+      },
+    },
+    catalog: true,
+    isOperator: () => false,
     viewLimits: { viewsMax: 200 },
   });
   engine.policies.set("hidden", () => "none");
@@ -112,9 +175,19 @@ export const frames: MakeTarget = async (generator) => {
   const started = engine.start();
   for (let round = 0; round < 5; round++) await settle();
   await started;
-  await log.append({ changes: [{ channel: "hidden", upserts: [{ key: "1", row: { id: "1", text: SECRET } }], removes: [] }, { channel: "trades", upserts: rows(generator, 30), removes: [] }] });
+  await log.append({
+    changes: [
+      { channel: "hidden", upserts: [{ key: "1", row: { id: "1", text: SECRET } }], removes: [] },
+      { channel: "trades", upserts: rows(generator, 30), removes: [] },
+    ],
+  });
 
-  const connect = (onFrame: (text: string) => void): Session => engine.connect(new Listener(onFrame), { url: "/v2/stream", headers: {}, remoteAddress: undefined });
+  const connect = (onFrame: (text: string) => void): Session =>
+    engine.connect(new Listener(onFrame), {
+      url: "/v2/stream",
+      headers: {},
+      remoteAddress: undefined,
+    });
   let honestSeq = 0;
   const honest = connect((text) => {
     const { type, seq } = JSON.parse(text) as { type?: string; seq?: number };
@@ -125,7 +198,8 @@ export const frames: MakeTarget = async (generator) => {
     must(!text.includes(SECRET), `a hidden row was sent: ${text.slice(0, 300)}`);
     must(!text.includes('"symbol":"BTC"'), `a row of another was sent: ${text.slice(0, 300)}`);
     const { session_id, view, epoch } = JSON.parse(text) as Record<string, unknown>;
-    for (const told of [session_id, view, epoch]) if (typeof told === "string") generator.note(told);
+    for (const told of [session_id, view, epoch])
+      if (typeof told === "string") generator.note(told);
   };
   let sessions: Session[] = [];
   return {
@@ -138,12 +212,16 @@ export const frames: MakeTarget = async (generator) => {
         sessions = sessions.filter((session) => !left.includes(session));
         if (sessions.length < 8 || generator.chance(0.05)) {
           sessions.push(connect(listen));
-          if (generator.chance(0.8)) engine.gateway.receive(sessions.at(-1) as Session, JSON.stringify({ op: "IDENTIFY" }));
+          if (generator.chance(0.8))
+            engine.gateway.receive(sessions.at(-1) as Session, JSON.stringify({ op: "IDENTIFY" }));
           await settle();
         }
         const session = generator.pick(sessions);
         engine.gateway.receive(session, generator.frame());
-        if (index % 20 === 0) await log.append({ changes: [{ channel: "trades", upserts: rows(generator, 2), removes: [] }] });
+        if (index % 20 === 0)
+          await log.append({
+            changes: [{ channel: "trades", upserts: rows(generator, 2), removes: [] }],
+          });
         if (index % 5 === 0) await settle();
         if (sessions.length > 20) {
           for (const gone of sessions) engine.gateway.disconnected(gone, 1006);
@@ -153,7 +231,10 @@ export const frames: MakeTarget = async (generator) => {
       engine.gateway.receive(honest, JSON.stringify({ op: "HEARTBEAT" }));
       for (let round = 0; round < 80 && honestSeq < engine.follower.head; round++) await settle();
       must(honest.state.kind === "open", "the honest client is connected");
-      must(honestSeq === engine.follower.head, `the honest client stands at ${honestSeq} of ${engine.follower.head}`);
+      must(
+        honestSeq === engine.follower.head,
+        `the honest client stands at ${honestSeq} of ${engine.follower.head}`,
+      );
     },
     stop: () => engine.stop(),
   };
@@ -162,7 +243,10 @@ export const frames: MakeTarget = async (generator) => {
 /** Session ids: only those that were given are taken. */
 export const tokens: MakeTarget = (generator) => {
   const options = { epoch: () => "epoch1", ttlMs: 60_000, revocationsMax: 10, now: () => 1_000 };
-  const [ours, theirs] = [new SessionTokens({ secret: "ours", ...options }), new SessionTokens({ secret: "theirs", ...options })];
+  const [ours, theirs] = [
+    new SessionTokens({ secret: "ours", ...options }),
+    new SessionTokens({ secret: "theirs", ...options }),
+  ];
   const mark = ours.markOf({ id: "ann" });
   return {
     name: "tokens",
@@ -170,10 +254,18 @@ export const tokens: MakeTarget = (generator) => {
     run(count) {
       for (let index = 0; index < count; index++) {
         const given = ours.issue(`sess_${generator.random.id(20)}`, mark);
-        const forged = generator.chance(0.2) ? theirs.issue("sess_x", mark) : generator.noise(given);
+        const forged = generator.chance(0.2)
+          ? theirs.issue("sess_x", mark)
+          : generator.noise(given);
         must(ours.refusal(given, mark) === undefined, `refused its own: ${given}`);
-        must(ours.refusal(given, ours.markOf({ id: "bob" })) === "identity", `took another's: ${given}`);
-        must(forged === given || ours.refusal(forged, mark) !== undefined, `took a forged one: ${forged}`);
+        must(
+          ours.refusal(given, ours.markOf({ id: "bob" })) === "identity",
+          `took another's: ${given}`,
+        );
+        must(
+          forged === given || ours.refusal(forged, mark) !== undefined,
+          `took a forged one: ${forged}`,
+        );
       }
     },
   };
@@ -182,43 +274,95 @@ export const tokens: MakeTarget = (generator) => {
 /** Requests over real sockets, of which the server must survive each and tell no secret. */
 export const http: MakeTarget = async (generator) => {
   const tidemark = createTidemark({
-    logger: silent, catalog: true,
-    channels: { trades: channel({ key: "id", columns: { id: "text", symbol: "text" } }), hidden: channel({ key: "id", policy: () => "none" }) },
-    mutations: { set: mutation({ source: "memory", input: z.object({ id: z.string() }), handler: ({ input: { id }, write }: { input: { id: string }; write: { upsert(channel: string, rows: object): void } }) => write.upsert("trades", { id, symbol: "BTC" }) }) },
+    logger: silent,
+    catalog: true,
+    channels: {
+      trades: channel({ key: "id", columns: { id: "text", symbol: "text" } }),
+      hidden: channel({ key: "id", policy: () => "none" }),
+    },
+    mutations: {
+      set: mutation({
+        source: "memory",
+        input: z.object({ id: z.string() }),
+        handler: ({
+          input: { id },
+          write,
+        }: {
+          input: { id: string };
+          write: { upsert(channel: string, rows: object): void };
+        }) => write.upsert("trades", { id, symbol: "BTC" }),
+      }),
+    },
   });
   const { port, url } = await tidemark.listen({ port: 0 });
-  await (tidemark as never as { channel(name: string): { upsert(row: object): Promise<number> } }).channel("hidden").upsert({ id: "1", text: SECRET });
-  const paths = ["/v2/snapshot?channels=", "/v2/rows/trades/", "/v2/rows/hidden/1", "/v2/changes?channels=", "/v2/changes?subscriptions=", "/v2/sse?channels=", "/v2/mutations/", "/v2/landed", "/v2/up?session=", "/v2/stream", "/stats", "/metrics", "/healthz", "/", "//", "*", "/v2/%00", "/../etc/passwd"];
+  await (tidemark as never as { channel(name: string): { upsert(row: object): Promise<number> } })
+    .channel("hidden")
+    .upsert({ id: "1", text: SECRET });
+  const paths = [
+    "/v2/snapshot?channels=",
+    "/v2/rows/trades/",
+    "/v2/rows/hidden/1",
+    "/v2/changes?channels=",
+    "/v2/changes?subscriptions=",
+    "/v2/sse?channels=",
+    "/v2/mutations/",
+    "/v2/landed",
+    "/v2/up?session=",
+    "/v2/stream",
+    "/stats",
+    "/metrics",
+    "/healthz",
+    "/",
+    "//",
+    "*",
+    "/v2/%00",
+    "/../etc/passwd",
+  ];
   const request = (): string => {
     const body = generator.chance(0.4) ? generator.frame() : "";
     const line = `${generator.chance(0.95) ? generator.pick(["GET", "POST", "OPTIONS", "HEAD"]) : generator.word()} ${generator.pick(paths)}${encodeURIComponent(toWellFormed(generator.chance(0.5) ? JSON.stringify([generator.query()]) : generator.word()))} HTTP/1.1`;
     const headers = [
       `Host: ${generator.chance(0.9) ? "localhost" : generator.word().replaceAll(/[\r\n]/g, "")}`,
       ...(generator.chance(0.2) ? [`Origin: ${generator.word().replaceAll(/[\r\n]/g, "")}`] : []),
-      ...(generator.chance(0.3) ? [`If-None-Match: "${generator.word().replaceAll(/[\r\n]/g, "")}"`, `Last-Event-ID: ${generator.word().replaceAll(/[\r\n]/g, "")}`] : []),
-      ...(generator.chance(0.2) ? ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="] : ["Connection: close"]),
+      ...(generator.chance(0.3)
+        ? [
+            `If-None-Match: "${generator.word().replaceAll(/[\r\n]/g, "")}"`,
+            `Last-Event-ID: ${generator.word().replaceAll(/[\r\n]/g, "")}`,
+          ]
+        : []),
+      ...(generator.chance(0.2)
+        ? [
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+          ]
+        : ["Connection: close"]),
       `Content-Length: ${generator.chance(0.95) ? Buffer.byteLength(body) : generator.whole(1e6)}`,
     ];
     const text = `${line}\r\n${headers.join("\r\n")}\r\n\r\n${body}`;
     return generator.chance(0.9) ? text : generator.noise(text);
   };
-  const ask = (text: string): Promise<void> => new Promise((resolve, reject) => {
-    const socket = createConnection(port, "127.0.0.1", () => socket.end(text));
-    let heard = "";
-    socket.on("data", (data) => {
-      heard += data.toString("latin1");
-      // A stream that was opened says enough.
-      if (heard.length > 20_000) socket.destroy();
+  const ask = (text: string): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const socket = createConnection(port, "127.0.0.1", () => socket.end(text));
+      let heard = "";
+      socket.on("data", (data) => {
+        heard += data.toString("latin1");
+        // A stream that was opened says enough.
+        if (heard.length > 20_000) socket.destroy();
+      });
+      socket.on("error", () => {});
+      const cut = setTimeout(() => socket.destroy(), 300);
+      socket.on("close", () => {
+        clearTimeout(cut);
+        if (heard.includes(SECRET))
+          reject(new Error(`a hidden row was sent for ${text.slice(0, 500)}`));
+        else if (heard.startsWith("HTTP/1.1 500"))
+          reject(new Error(`500 for ${text.slice(0, 500)}`));
+        else resolve();
+      });
     });
-    socket.on("error", () => {});
-    const cut = setTimeout(() => socket.destroy(), 300);
-    socket.on("close", () => {
-      clearTimeout(cut);
-      if (heard.includes(SECRET)) reject(new Error(`a hidden row was sent for ${text.slice(0, 500)}`));
-      else if (heard.startsWith("HTTP/1.1 500")) reject(new Error(`500 for ${text.slice(0, 500)}`));
-      else resolve();
-    });
-  });
   return {
     name: "http",
     batch: 100,

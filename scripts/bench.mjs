@@ -5,7 +5,9 @@ import { join } from "node:path";
 import { install, root, run } from "./setup.mjs";
 
 const folder = join(root, "bench");
-const names = readdirSync(folder).filter((name) => name.endsWith(".bench.ts")).map((name) => name.replace(".bench.ts", ""));
+const names = readdirSync(folder)
+  .filter((name) => name.endsWith(".bench.ts"))
+  .map((name) => name.replace(".bench.ts", ""));
 const [name, ...args] = process.argv.slice(2);
 const script = join(folder, `${name}.bench.ts`);
 if (name === undefined || !existsSync(script)) {
@@ -17,5 +19,8 @@ install(folder);
 install(join(root, "test"));
 run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", folder]);
 const tsx = join(root, "node_modules/tsx/dist/cli.mjs");
-const { status } = spawnSync(process.execPath, [tsx, script, ...args], { cwd: root, stdio: "inherit" });
+const { status } = spawnSync(process.execPath, [tsx, script, ...args], {
+  cwd: root,
+  stdio: "inherit",
+});
 process.exit(status ?? 1);

@@ -8,7 +8,10 @@ import { join } from "node:path";
 const pathFolders = (process.env.PATH ?? "").split(process.platform === "win32" ? ";" : ":");
 
 function find(names, places = []) {
-  return [...places, ...pathFolders.flatMap((folder) => names.map((name) => join(folder, name)))].find((path) => existsSync(path));
+  return [
+    ...places,
+    ...pathFolders.flatMap((folder) => names.map((name) => join(folder, name))),
+  ].find((path) => existsSync(path));
 }
 
 function aptInstall(name) {
@@ -23,7 +26,10 @@ function aptInstall(name) {
 export function ensureChromium() {
   const look = () =>
     process.env.CHROMIUM_PATH ??
-    find(["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"], ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"]) ??
+    find(
+      ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+      ["/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"],
+    ) ??
     playwrightChromium();
   let found = look();
   if (found === undefined) {
@@ -32,11 +38,21 @@ export function ensureChromium() {
   }
   if (found === undefined) {
     const require = createRequire(import.meta.url);
-    spawnSync(process.execPath, [join(require.resolve("playwright-core"), "..", "cli.js"), "install", "chromium-headless-shell"], { stdio: "inherit" });
+    spawnSync(
+      process.execPath,
+      [
+        join(require.resolve("playwright-core"), "..", "cli.js"),
+        "install",
+        "chromium-headless-shell",
+      ],
+      { stdio: "inherit" },
+    );
     found = look();
   }
   if (found === undefined) {
-    console.error("The browser tests need Chromium or Chrome. Install one, or name it: CHROMIUM_PATH=/path/to/chromium npm test");
+    console.error(
+      "The browser tests need Chromium or Chrome. Install one, or name it: CHROMIUM_PATH=/path/to/chromium npm test",
+    );
     process.exit(1);
   }
   return found;
@@ -50,25 +66,39 @@ function playwrightChromium() {
 
 /** The tests under pgbench skip, and say so, where it can't be had. */
 export function ensurePgbench() {
-  const look = () => find(["pgbench"], [18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`));
+  const look = () =>
+    find(
+      ["pgbench"],
+      [18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`),
+    );
   if (look() === undefined) aptInstall("postgresql-contrib");
-  if (look() === undefined) console.warn("pgbench is not installed: the tests under its load will be skipped. It comes with a system's Postgres package.");
+  if (look() === undefined)
+    console.warn(
+      "pgbench is not installed: the tests under its load will be skipped. It comes with a system's Postgres package.",
+    );
 }
 
 /** The Python with the `websockets` module. The test of the Python example skips, and says so, where it can't be had. */
 export function ensurePython() {
   const look = () =>
     find(["python3"], ["/usr/bin/python3"]) !== undefined &&
-    ["/usr/bin/python3", "python3"].find((python) => spawnSync(python, ["-c", "import websockets"], { stdio: "ignore" }).status === 0);
+    ["/usr/bin/python3", "python3"].find(
+      (python) => spawnSync(python, ["-c", "import websockets"], { stdio: "ignore" }).status === 0,
+    );
   if (!look()) aptInstall("python3-websockets");
   const found = look();
-  if (!found) console.warn("Python's websockets module is not installed: the test of the Python example will be skipped.");
+  if (!found)
+    console.warn(
+      "Python's websockets module is not installed: the test of the Python example will be skipped.",
+    );
   return found || undefined;
 }
 
 /** The tests behind a proxy skip, and say so, where it can't be had. */
 export function ensureNginx() {
-  const look = () => find(["nginx"], ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]);
+  const look = () =>
+    find(["nginx"], ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]);
   if (look() === undefined) aptInstall("nginx-light");
-  if (look() === undefined) console.warn("nginx is not installed: the tests behind a proxy will be skipped.");
+  if (look() === undefined)
+    console.warn("nginx is not installed: the tests behind a proxy will be skipped.");
 }

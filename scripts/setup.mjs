@@ -9,7 +9,12 @@ export const root = fileURLToPath(new URL("..", import.meta.url));
 
 /** Runs a command in the project, or ends the process with its exit code. */
 export function run(command, args, options = {}) {
-  const { status, error } = spawnSync(command, args, { cwd: root, stdio: "inherit", shell: process.platform === "win32", ...options });
+  const { status, error } = spawnSync(command, args, {
+    cwd: root,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+    ...options,
+  });
   if (error) {
     console.error(`${command} could not be started: ${error.message}`);
     process.exit(1);
@@ -28,7 +33,9 @@ export function install(folder = root) {
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
   // npm would empty the folder that it leads to, which is another project's.
   if (lstatSync(join(folder, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
-    console.error("node_modules is a link, to packages that are not those of package-lock.json. Remove the link, and start again.");
+    console.error(
+      "node_modules is a link, to packages that are not those of package-lock.json. Remove the link, and start again.",
+    );
     process.exit(1);
   }
   console.log("Installing packages…");
@@ -38,8 +45,22 @@ export function install(folder = root) {
 export function build() {
   // What is built last.
   const marker = join(root, "dist-examples", "review", "page", "index.html");
-  const built = existsSync(marker) && existsSync(join(root, "dist", "cli", "main.js")) ? statSync(marker).mtimeMs : 0;
-  const sources = ["src", "ui", "explorer", "examples", "package-lock.json", "tsconfig.json", "tsconfig.build.json", "tsconfig.examples.json", "vite.config.ts", "vite.review.config.ts"];
+  const built =
+    existsSync(marker) && existsSync(join(root, "dist", "cli", "main.js"))
+      ? statSync(marker).mtimeMs
+      : 0;
+  const sources = [
+    "src",
+    "ui",
+    "explorer",
+    "examples",
+    "package-lock.json",
+    "tsconfig.json",
+    "tsconfig.build.json",
+    "tsconfig.examples.json",
+    "vite.config.ts",
+    "vite.review.config.ts",
+  ];
   if (built > Math.max(...sources.map((name) => newest(join(root, name))))) return;
   console.log("Building…");
   const tsc = join(root, "node_modules/typescript/bin/tsc");
@@ -48,7 +69,14 @@ export function build() {
   run(process.execPath, [vite, "build", "--logLevel", "error"]);
   // The examples are compiled against the package that has just been built.
   run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
-  run(process.execPath, [vite, "build", "--config", "vite.review.config.ts", "--logLevel", "error"]);
+  run(process.execPath, [
+    vite,
+    "build",
+    "--config",
+    "vite.review.config.ts",
+    "--logLevel",
+    "error",
+  ]);
 }
 
 /** The latest change below a path. */

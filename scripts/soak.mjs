@@ -7,5 +7,9 @@ import { install, root } from "./setup.mjs";
 install();
 install(join(root, "bench"));
 const env = { ...process.env, CHROMIUM_PATH: ensureChromium() };
-const { status } = spawnSync(process.execPath, ["--import", "tsx", "bench/soak/main.ts", ...process.argv.slice(2)], { cwd: root, stdio: "inherit", env });
+const { status } = spawnSync(
+  process.execPath,
+  ["--import", "tsx", "bench/soak/main.ts", ...process.argv.slice(2)],
+  { cwd: root, stdio: "inherit", env },
+);
 process.exit(status ?? 1);

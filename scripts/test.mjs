@@ -10,6 +10,7 @@ const bin = (name) => join(root, "node_modules", name);
 
 install();
 install(join(root, "test"));
+run(process.execPath, [bin("oxfmt/bin/oxfmt"), "--check"]);
 run(process.execPath, [bin("oxlint/bin/oxlint"), "--deny-warnings"]);
 run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
 build();
@@ -20,10 +21,27 @@ const chromium = ensureChromium();
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-test-"));
 const report = join(folder, "report.json");
-const args = [bin("vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...process.argv.slice(2)];
-const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: "inherit", env: { ...process.env, CHROMIUM_PATH: chromium, ...(python !== undefined && { PYTHON_PATH: python }) } });
+const args = [
+  bin("vitest/vitest.mjs"),
+  "run",
+  "--reporter=default",
+  "--reporter=json",
+  `--outputFile.json=${report}`,
+  ...process.argv.slice(2),
+];
+const { status } = spawnSync(process.execPath, args, {
+  cwd: root,
+  stdio: "inherit",
+  env: {
+    ...process.env,
+    CHROMIUM_PATH: chromium,
+    ...(python !== undefined && { PYTHON_PATH: python }),
+  },
+});
 try {
-  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, "utf8"));
+  const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(
+    readFileSync(report, "utf8"),
+  );
   console.log(`${numPassedTests} passed, ${numFailedTests} failed, ${numPendingTests} skipped`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

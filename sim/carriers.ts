@@ -66,9 +66,26 @@ export class Carriers {
     return (url, init) => this.#fetch(url, init);
   }
 
-  #link(node: SimNode, onFrame: (text: string) => void, onClosed: (code: number, reason: string) => void, witness = this.#options.witness): Link {
+  #link(
+    node: SimNode,
+    onFrame: (text: string) => void,
+    onClosed: (code: number, reason: string) => void,
+    witness = this.#options.witness,
+  ): Link {
     const { scheduler, random, faults, clock, reading, trace, faultRate } = this.#options;
-    const link = new Link({ scheduler, random, faults, clientClock: clock, reading, node, witness, trace, onFrame, onClosed, faultRate: faultRate() });
+    const link = new Link({
+      scheduler,
+      random,
+      faults,
+      clientClock: clock,
+      reading,
+      node,
+      witness,
+      trace,
+      onFrame,
+      onClosed,
+      faultRate: faultRate(),
+    });
     node.links.add(link);
     for (const former of this.#links) if (former.isClosed) this.#links.delete(former);
     this.#links.add(link);
@@ -86,11 +103,19 @@ export class Carriers {
     const { random, faults, clock, node } = this.#options;
     const target = node();
     const isRefused = this.refusesUpgrades && faults.happens("proxy refuses upgrades");
-    if (target === undefined || isRefused || (random.next() < 0.03 && faults.happens("cut while connecting"))) {
+    if (
+      target === undefined ||
+      isRefused ||
+      (random.next() < 0.03 && faults.happens("cut while connecting"))
+    ) {
       clock.after(5 + random.next() * 30, () => socket.onclose?.({ code: 1006, reason: "" }));
       return undefined;
     }
-    const link = this.#link(target, (text) => socket.onmessage?.({ data: text }), (code, reason) => socket.onclose?.({ code, reason }));
+    const link = this.#link(
+      target,
+      (text) => socket.onmessage?.({ data: text }),
+      (code, reason) => socket.onclose?.({ code, reason }),
+    );
     this.current = link;
     clock.after(link.latencyMs, () => {
       if (link.isClosed) return;
@@ -108,32 +133,52 @@ export class Carriers {
     const { random, faults, scheduler } = this.#options;
     const choice = random.next();
     if (choice < 0.03 && faults.happens("cut while greeting")) link.cut();
-    else if (choice < 0.06 && faults.happens("cut while identifying")) scheduler.at(scheduler.nowMs + link.latencyMs * 2.2, () => link.cut());
+    else if (choice < 0.06 && faults.happens("cut while identifying"))
+      scheduler.at(scheduler.nowMs + link.latencyMs * 2.2, () => link.cut());
   }
 
   async #fetch(url: string, init: RequestInit): Promise<Response> {
     const { clock, node, random } = this.#options;
     const target = node();
     await new Promise<void>((resolve) => clock.after(2 + random.next() * 20, resolve));
-    if (target === undefined || !target.isAlive || init.signal?.aborted === true) throw new TypeError("fetch failed");
+    if (target === undefined || !target.isAlive || init.signal?.aborted === true)
+      throw new TypeError("fetch failed");
     const { pathname, search } = new URL(url);
-    const request: ConnectionRequest = { ...REQUEST, url: pathname + search, headers: Object.fromEntries(new Headers(init.headers)) };
+    const request: ConnectionRequest = {
+      ...REQUEST,
+      url: pathname + search,
+      headers: Object.fromEntries(new Headers(init.headers)),
+    };
     const body = init.method === "POST" ? String(init.body) : undefined;
     if (pathname.endsWith("/sse")) return this.#stream(target, request, init);
-    if (pathname.endsWith("/up")) return answerOf(async () => {
-      await target.streamRoutes.up(request, async () => body ?? "");
-      return { status: 204, headers: {}, body: null };
-    });
-    if (pathname.includes("/mutations/")) return this.#mutate(target, request, decodeURIComponent(pathname.split("/").at(-1) ?? ""), body ?? "");
+    if (pathname.endsWith("/up"))
+      return answerOf(async () => {
+        await target.streamRoutes.up(request, async () => body ?? "");
+        return { status: 204, headers: {}, body: null };
+      });
+    if (pathname.includes("/mutations/"))
+      return this.#mutate(
+        target,
+        request,
+        decodeURIComponent(pathname.split("/").at(-1) ?? ""),
+        body ?? "",
+      );
     return this.#poll(target, request, body, init.signal ?? undefined);
   }
 
   /** A node that dies takes the answer with it. */
-  async #mutate(node: SimNode, request: ConnectionRequest, name: string, body: string): Promise<Response> {
+  async #mutate(
+    node: SimNode,
+    request: ConnectionRequest,
+    name: string,
+    body: string,
+  ): Promise<Response> {
     const running = answerOf(() => node.routes.mutation(request, name, body));
     const { clock, faults } = this.#options;
     let isDone = false;
-    void running.then(() => { isDone = true; });
+    void running.then(() => {
+      isDone = true;
+    });
     const died = new Promise<never>((_, reject) => {
       const look = (): void => {
         if (isDone) return;
@@ -170,7 +215,12 @@ export class Carriers {
     return new Response(body, { status: 200 });
   }
 
-  #poll(node: SimNode, request: ConnectionRequest, body: string | undefined, signal: AbortSignal | undefined): Promise<Response> {
+  #poll(
+    node: SimNode,
+    request: ConnectionRequest,
+    body: string | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
       let text = "";
       let isWhole = false;
@@ -199,13 +249,24 @@ export class Carriers {
           for (const note of come) note();
         });
       };
-      const link: Link = this.#link(node, (chunk) => { text += chunk; }, fail, atEnd);
+      const link: Link = this.#link(
+        node,
+        (chunk) => {
+          text += chunk;
+        },
+        fail,
+        atEnd,
+      );
       signal?.addEventListener("abort", () => {
         link.cut();
         reject(new TypeError("aborted"));
       });
       try {
-        link.session = node.streamRoutes.poll(request, body, () => sinkOf(link, () => { isWhole = true; }));
+        link.session = node.streamRoutes.poll(request, body, () =>
+          sinkOf(link, () => {
+            isWhole = true;
+          }),
+        );
       } catch (error) {
         resolve(responseOf(errorReply(error) ?? INTERNAL_REPLY));
       }

@@ -1,5 +1,13 @@
 /** Clients of the simulation: the real one, checked at each commit, and ones that don't play by the rules. */
-import { createClient, type CarrierName, type LiveView, type MutationTree, type Optimistic, type Pacing, type TidemarkClient } from "../src/client/index.ts";
+import {
+  createClient,
+  type CarrierName,
+  type LiveView,
+  type MutationTree,
+  type Optimistic,
+  type Pacing,
+  type TidemarkClient,
+} from "../src/client/index.ts";
 import { PageWrites } from "../src/client/writes/page-writes.ts";
 import { StreamEngine } from "../src/client/stream/stream-engine.ts";
 import type { Query } from "../src/protocol/query.ts";
@@ -110,20 +118,32 @@ export class SimClient {
       writes: () => (own) => new PageWrites(own),
       ...(this.pacing && { pacing: this.pacing }),
     });
-    this.user = random.next() < 0.6 ? new User({ client: this.client, name, random, trace: options.trace, isExcused: () => this.#witness.isTainted }) : undefined;
+    this.user =
+      random.next() < 0.6
+        ? new User({
+            client: this.client,
+            name,
+            random,
+            trace: options.trace,
+            isExcused: () => this.#witness.isTainted,
+          })
+        : undefined;
     const count = 1 + Math.floor(random.next() * 4);
     for (let index = 0; index < count; index++) this.watch(randomQuery(random));
   }
 
   watch(query: Query): void {
     const view = this.client.live(query as Query & { channel: string });
-    this.#views.set(view, view.subscribe(() => {
-      try {
-        this.check();
-      } catch (error) {
-        this.#options.onViolation(error);
-      }
-    }));
+    this.#views.set(
+      view,
+      view.subscribe(() => {
+        try {
+          this.check();
+        } catch (error) {
+          this.#options.onViolation(error);
+        }
+      }),
+    );
   }
 
   /** Lets one view go and asks another question. */
@@ -140,7 +160,10 @@ export class SimClient {
   check(): void {
     this.checks++;
     const { drifts } = this.client.connection.getSnapshot();
-    if (drifts > this.#witness.corrupted * VIEWS_MAX) throw new Violation(`${this.name} found ${drifts} views that did not add up, and ${this.#witness.corrupted} frames were changed on the way`);
+    if (drifts > this.#witness.corrupted * VIEWS_MAX)
+      throw new Violation(
+        `${this.name} found ${drifts} views that did not add up, and ${this.#witness.corrupted} frames were changed on the way`,
+      );
     for (const view of this.#views.keys()) this.#checkView(view);
   }
 
@@ -153,12 +176,23 @@ export class SimClient {
   isConverged(epoch: string, seq: number): boolean {
     const { position } = this.client;
     if (position?.epoch !== epoch || position.seq < seq) return false;
-    if (this.user !== undefined && (this.user.unanswered > 0 || this.user.pending > 0 || this.user.hasStrayMark)) return false;
-    return [...this.#views.keys()].every((view) => view.getSnapshot().status === "live" && this.#wrong(view, position, this.#options.now()) === undefined);
+    if (
+      this.user !== undefined &&
+      (this.user.unanswered > 0 || this.user.pending > 0 || this.user.hasStrayMark)
+    )
+      return false;
+    return [...this.#views.keys()].every(
+      (view) =>
+        view.getSnapshot().status === "live" &&
+        this.#wrong(view, position, this.#options.now()) === undefined,
+    );
   }
 
   describe(): string {
-    const views = [...this.#views.keys()].map((view) => `${JSON.stringify(view.query)} ${view.getSnapshot().status} ${view.getSnapshot().reason ?? ""} @${view.getSnapshot().seq}`);
+    const views = [...this.#views.keys()].map(
+      (view) =>
+        `${JSON.stringify(view.query)} ${view.getSnapshot().status} ${view.getSnapshot().reason ?? ""} @${view.getSnapshot().seq}`,
+    );
     return `${this.name}${this.user === undefined ? "" : ` ${this.user.unanswered} writes unanswered`} ${JSON.stringify(this.client.connection.getSnapshot().state)} ${this.client.connection.getSnapshot().transport} position ${JSON.stringify(this.client.position)}\n    ${views.join("\n    ")}`;
   }
 
@@ -173,34 +207,52 @@ export class SimClient {
     const isLive = status === "live";
     const position = isLive ? this.client.position : { epoch, seq };
     const last = this.#checked.get(view);
-    if (position === undefined || (last?.snapshot === snapshot && last.position === position)) return;
+    if (position === undefined || (last?.snapshot === snapshot && last.position === position))
+      return;
     this.#checked.set(view, { snapshot, position });
     const wrong = this.#wrong(view, position, isLive ? this.#witness.heardMs - RIGHTS_MS : 0);
     if (wrong !== undefined && !this.#witness.isExcused(position, this.pacing !== undefined)) {
-      throw new Violation(`${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${wrong}`);
+      throw new Violation(
+        `${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${wrong}`,
+      );
     }
     if (isLive) this.#checkFreshness(view, position);
   }
 
   /** What is shown as live is live as of its position, and is no fresher than the rows there. */
-  #checkFreshness(view: LiveView, { epoch, seq }: { readonly epoch: string; readonly seq: number }): void {
+  #checkFreshness(
+    view: LiveView,
+    { epoch, seq }: { readonly epoch: string; readonly seq: number },
+  ): void {
     const { oracle } = this.#options;
     const { channel } = view.query;
     const { asOf } = view.getSnapshot();
     const said = oracle.statusAt(epoch, seq, channel);
-    if (said !== "live" && !this.#witness.isStatusLost(channel) && !this.#witness.isTainted) throw new Violation(`${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${said}`);
+    if (said !== "live" && !this.#witness.isStatusLost(channel) && !this.#witness.isTainted)
+      throw new Violation(
+        `${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${said}`,
+      );
     const freshest = channel === STOCK ? oracle.asOfAt(epoch, seq, WAREHOUSE) : undefined;
     // A history that was lost may have been fresher than the one that took its place.
-    if (asOf !== undefined && freshest !== undefined && asOf > freshest && epoch === "epoch1") throw new Violation(`${this.name} shows ${channel} as of ${asOf} at ${epoch}:${seq}, where its source had read up to ${freshest}`);
+    if (asOf !== undefined && freshest !== undefined && asOf > freshest && epoch === "epoch1")
+      throw new Violation(
+        `${this.name} shows ${channel} as of ${asOf} at ${epoch}:${seq}, where its source had read up to ${freshest}`,
+      );
   }
 
   /** How what is shown differs from what it should be at a position, by any rights in force after `rightsSinceMs`. */
-  #wrong(view: LiveView, { epoch, seq }: { readonly epoch: string; readonly seq: number }, rightsSinceMs: number): string | undefined {
+  #wrong(
+    view: LiveView,
+    { epoch, seq }: { readonly epoch: string; readonly seq: number },
+    rightsSinceMs: number,
+  ): string | undefined {
     const { oracle, rights } = this.#options;
     const { keys, row } = view.getSnapshot();
     const shown = keys.map((key) => [key, row(key) ?? {}] as const);
     let expected: Shown = [];
-    for (const allowed of view.query.channel === "orders" ? rights.views(this.name, rightsSinceMs) : [() => true]) {
+    for (const allowed of view.query.channel === "orders"
+      ? rights.views(this.name, rightsSinceMs)
+      : [() => true]) {
       const rows = oracle.rows(epoch, seq, view.query, allowed);
       if (rows === undefined) return `  ${epoch}:${seq} does not exist`;
       if (isSame(shown, rows, view.query)) return undefined;
@@ -218,7 +270,9 @@ const texts = new WeakMap<object, string>();
 function textOf(row: object, { columns, order_by }: Query): string {
   if (columns !== undefined) {
     const kept = new Set(["id", ...columns, ...(order_by ?? []).map(({ column }) => column)]);
-    return JSON.stringify(Object.fromEntries(Object.entries(row).filter(([name]) => kept.has(name))));
+    return JSON.stringify(
+      Object.fromEntries(Object.entries(row).filter(([name]) => kept.has(name))),
+    );
   }
   const text = texts.get(row) ?? JSON.stringify(row);
   texts.set(row, text);
@@ -228,7 +282,10 @@ function textOf(row: object, { columns, order_by }: Query): string {
 function isSame(shown: Shown, expected: Shown, query: Query): boolean {
   if (shown.length !== expected.length) return false;
   if (query.order_by !== undefined || query.limit !== undefined) {
-    return shown.every(([key, row], index) => expected[index]?.[0] === key && textOf(row, query) === textOf(expected[index][1], query));
+    return shown.every(
+      ([key, row], index) =>
+        expected[index]?.[0] === key && textOf(row, query) === textOf(expected[index][1], query),
+    );
   }
   const byKey = new Map(expected);
   return shown.every(([key, row]) => {
@@ -239,13 +296,17 @@ function isSame(shown: Shown, expected: Shown, query: Query): boolean {
 
 function differences(shown: Shown, expected: Shown, query: Query): string {
   const [left, right] = [new Map(shown), new Map(expected)];
-  const show = (row: object | undefined): string => (row === undefined ? "nothing" : textOf(row, query));
+  const show = (row: object | undefined): string =>
+    row === undefined ? "nothing" : textOf(row, query);
   const lines = [...new Set([...left.keys(), ...right.keys()])].flatMap((key) => {
     const [a, b] = [show(left.get(key)), show(right.get(key))];
     return a === b ? [] : [`  ${key}: shown ${a}, should be ${b}`];
   });
-  if (lines.length > 6) lines.splice(6, Number.POSITIVE_INFINITY, `  … and ${lines.length - 6} more`);
-  return lines.length > 0 ? lines.join("\n") : `  the same rows in another order: ${[...left.keys()].join(" ")}, should be ${[...right.keys()].join(" ")}`;
+  if (lines.length > 6)
+    lines.splice(6, Number.POSITIVE_INFINITY, `  … and ${lines.length - 6} more`);
+  return lines.length > 0
+    ? lines.join("\n")
+    : `  the same rows in another order: ${[...left.keys()].join(" ")}, should be ${[...right.keys()].join(" ")}`;
 }
 
 /** Speaks the wire and lies: foreign, old and future cursors, endless wishes, games with credit. */
@@ -262,7 +323,11 @@ export class WireLiar {
     this.#faults = options.faults;
     this.#clock = options.clock;
     const witness = { onLost: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
-    this.#carriers = new Carriers({ ...options, witness, reading: { frameMs: 0, isStalled: options.random.next() < 0.3 } });
+    this.#carriers = new Carriers({
+      ...options,
+      witness,
+      reading: { frameMs: 0, isStalled: options.random.next() < 0.3 },
+    });
     this.#connect();
   }
 
@@ -273,12 +338,16 @@ export class WireLiar {
   #connect(): void {
     if (this.#isOver) return;
     const socket = new this.#carriers.WebSocket("");
-    const again = (): void => void this.#clock.after(200 + this.#random.next() * 800, () => this.#connect());
+    const again = (): void =>
+      void this.#clock.after(200 + this.#random.next() * 800, () => this.#connect());
     socket.onclose = again;
     socket.onmessage = ({ data }) => {
       const text = String(data);
       this.#epoch = /"epoch":"(\w+)"/.exec(text)?.[1] ?? this.#epoch;
-      if (text.startsWith('{"op":"HELLO"')) socket.send(JSON.stringify({ op: "IDENTIFY", auth: { user: "liar" }, subscriptions: [this.#lie()] }));
+      if (text.startsWith('{"op":"HELLO"'))
+        socket.send(
+          JSON.stringify({ op: "IDENTIFY", auth: { user: "liar" }, subscriptions: [this.#lie()] }),
+        );
       else if (this.#random.next() < 0.05) socket.send(JSON.stringify(this.#word()));
     };
   }
@@ -286,19 +355,32 @@ export class WireLiar {
   #lie(): unknown {
     const query = randomQuery(this.#random);
     const choice = this.#random.next();
-    const cursor = (epoch: string, seq: number, view = query.channel): unknown => ({ ...query, cursor: { epoch, view, seq } });
-    if (choice < 0.3 && this.#faults.happens("liar: old cursor")) return cursor(this.#epoch, Math.floor(this.#random.next() * 5));
-    if (choice < 0.6 && this.#faults.happens("liar: future cursor")) return cursor(this.#epoch, 1e6);
-    if (choice < 0.8 && this.#faults.happens("liar: foreign epoch")) return cursor("elsewhere", 3, "v_none.x");
+    const cursor = (epoch: string, seq: number, view = query.channel): unknown => ({
+      ...query,
+      cursor: { epoch, view, seq },
+    });
+    if (choice < 0.3 && this.#faults.happens("liar: old cursor"))
+      return cursor(this.#epoch, Math.floor(this.#random.next() * 5));
+    if (choice < 0.6 && this.#faults.happens("liar: future cursor"))
+      return cursor(this.#epoch, 1e6);
+    if (choice < 0.8 && this.#faults.happens("liar: foreign epoch"))
+      return cursor("elsewhere", 3, "v_none.x");
     return query;
   }
 
   #word(): unknown {
     const choice = this.#random.next();
-    if (choice < 0.3 && this.#faults.happens("greedy client")) return { op: "SUBSCRIBE", subscriptions: Array.from({ length: 20 }, () => this.#lie()) };
-    if (choice < 0.55 && this.#faults.happens("credit games")) return { op: "CREDIT", turns: Math.floor(this.#random.next() * 3) };
-    if (choice < 0.7 && this.#faults.happens("channel held")) return { op: "CREDIT", channel_credit: { trades: Math.floor(this.#random.next() * 2), nothing: 7 } };
-    if (choice < 0.9) return { op: "RESYNC", view: "trades", seq: Math.floor(this.#random.next() * 50) };
+    if (choice < 0.3 && this.#faults.happens("greedy client"))
+      return { op: "SUBSCRIBE", subscriptions: Array.from({ length: 20 }, () => this.#lie()) };
+    if (choice < 0.55 && this.#faults.happens("credit games"))
+      return { op: "CREDIT", turns: Math.floor(this.#random.next() * 3) };
+    if (choice < 0.7 && this.#faults.happens("channel held"))
+      return {
+        op: "CREDIT",
+        channel_credit: { trades: Math.floor(this.#random.next() * 2), nothing: 7 },
+      };
+    if (choice < 0.9)
+      return { op: "RESYNC", view: "trades", seq: Math.floor(this.#random.next() * 50) };
     return { op: "HEARTBEAT" };
   }
 }

@@ -67,15 +67,26 @@ export class SimDatabase {
     }
     this.#unread.clear();
     this.#isMarked = false;
-    const changes = keys.length === 0 && !isWhole ? [] : [{ channel: REVIEWS, upserts, removes, ...(isWhole && { reload: true as const }) }];
-    return { changes, position: String(this.#write), source: DATABASE, status: [{ status: { status: "live" } }] };
+    const changes =
+      keys.length === 0 && !isWhole
+        ? []
+        : [{ channel: REVIEWS, upserts, removes, ...(isWhole && { reload: true as const }) }];
+    return {
+      changes,
+      position: String(this.#write),
+      source: DATABASE,
+      status: [{ status: { status: "live" } }],
+    };
   }
 
   /** As one node reaches it. */
   writer(clock: ActorClock): Writer {
     return {
       run: (call) => this.#run(call, clock),
-      covers: ({ position }) => (write) => position !== undefined && Number(write) <= Number(position),
+      covers:
+        ({ position }) =>
+        (write) =>
+          position !== undefined && Number(write) <= Number(position),
       isWrite: (text) => /^\d+$/.test(text),
       mark: () => {
         this.#isMarked = true;
@@ -85,7 +96,8 @@ export class SimDatabase {
   }
 
   async #run(call: WriteCall, clock: ActorClock): Promise<WriteOutcome> {
-    const pause = (maxMs: number): Promise<void> => new Promise((resolve) => clock.after(this.#random.next() * maxMs, resolve));
+    const pause = (maxMs: number): Promise<void> =>
+      new Promise((resolve) => clock.after(this.#random.next() * maxMs, resolve));
     await pause(15);
     this.#perhapsGone();
     const outcome = await this.#transact(call);
@@ -97,16 +109,33 @@ export class SimDatabase {
   /** One transaction at a time and without waiting in it, so nobody has to be kept out. */
   async #transact({ id, fingerprint, guard, run }: WriteCall): Promise<WriteOutcome> {
     const known = this.#mutations.get(id);
-    if (known !== undefined) return known.fingerprint === fingerprint ? known.outcome : { kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "another write") };
+    if (known !== undefined)
+      return known.fingerprint === fingerprint
+        ? known.outcome
+        : { kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "another write") };
     const changes = new Map<string, Row | undefined>();
     let value: JsonValue | undefined;
-    const transaction = transactionOn(changes, (key) => (changes.has(key) ? changes.get(key) : this.#rows.get(key)));
+    const transaction = transactionOn(changes, (key) =>
+      changes.has(key) ? changes.get(key) : this.#rows.get(key),
+    );
     if (guard !== undefined) {
       const last = this.#writes.get(guard.key);
       const since = guard.position;
-      const writesSince = since === undefined ? undefined : (this.#writesOf.get(guard.key) ?? []).filter((write) => write > Number(since)).map(String);
+      const writesSince =
+        since === undefined
+          ? undefined
+          : (this.#writesOf.get(guard.key) ?? [])
+              .filter((write) => write > Number(since))
+              .map(String);
       const row = this.#rows.get(guard.key);
-      if (!guard.isCurrent({ row, lastWrite: row === undefined ? undefined : String(last), writesSince })) return { kind: "stale", row };
+      if (
+        !guard.isCurrent({
+          row,
+          lastWrite: row === undefined ? undefined : String(last),
+          writesSince,
+        })
+      )
+        return { kind: "stale", row };
     }
     try {
       value = await run({ tx: transaction });
@@ -146,13 +175,17 @@ export class SimDatabase {
 }
 
 /** `set`, `insert` and `remove` in place of SQL. */
-function transactionOn(changes: Map<string, Row | undefined>, row: (key: string) => Row | undefined): SqlTransaction {
+function transactionOn(
+  changes: Map<string, Row | undefined>,
+  row: (key: string) => Row | undefined,
+): SqlTransaction {
   return {
     query: (text, values = []) => {
       const [key, second] = values as [string, unknown];
       const present = row(key);
       if (text === "remove" && present !== undefined) changes.set(key, undefined);
-      if (text === "set" && present !== undefined) changes.set(key, { ...present, ...(second as Row) });
+      if (text === "set" && present !== undefined)
+        changes.set(key, { ...present, ...(second as Row) });
       if (text === "insert") changes.set(key, second as Row);
       return Promise.resolve({ rows: [], rowCount: changes.size });
     },

@@ -44,11 +44,23 @@ class OrderedPage implements Page {
   }
 
   write(id: string, value: string): void {
-    this.#writes.begin({ id, name: "set", input: undefined, patches: [{ channel: CHANNEL, key: KEY, set: { value } }], phase: "sent" }).catch(() => {});
+    this.#writes
+      .begin({
+        id,
+        name: "set",
+        input: undefined,
+        patches: [{ channel: CHANNEL, key: KEY, set: { value } }],
+        phase: "sent",
+      })
+      .catch(() => {});
   }
 
   answer(id: string, seq: number | undefined): void {
-    this.#writes.take([seq === undefined ? { id, error: { code: "REFUSED", message: "no" } } : { id, landed: { epoch: "e", seq } }]);
+    this.#writes.take([
+      seq === undefined
+        ? { id, error: { code: "REFUSED", message: "no" } }
+        : { id, landed: { epoch: "e", seq } },
+    ]);
     this.#settle();
   }
 
@@ -59,7 +71,9 @@ class OrderedPage implements Page {
 
   get shown(): Shown {
     const at = { epoch: "e", seq: this.#base.seq };
-    return String(patched({ value: this.#base.value }, this.#writes.patchesFor(CHANNEL, at))?.["value"]);
+    return String(
+      patched({ value: this.#base.value }, this.#writes.patchesFor(CHANNEL, at))?.["value"],
+    );
   }
 
   #settle(): void {
@@ -97,13 +111,20 @@ class IgnoringPage implements Page {
 }
 
 const step = fc.record({
-  atMs: fc.integer({ min: 0, max: 4_000 }), isOwn: fc.boolean(), isRefused: fc.boolean(),
-  upMs: fc.integer({ min: 0, max: 300 }), answerMs: fc.integer({ min: 0, max: 2_000 }), streamMs: fc.integer({ min: 0, max: 2_000 }),
+  atMs: fc.integer({ min: 0, max: 4_000 }),
+  isOwn: fc.boolean(),
+  isRefused: fc.boolean(),
+  upMs: fc.integer({ min: 0, max: 300 }),
+  answerMs: fc.integer({ min: 0, max: 2_000 }),
+  streamMs: fc.integer({ min: 0, max: 2_000 }),
 });
 const steps = fc.array(step, { minLength: 1, maxLength: 10 });
 
 /** Runs a history and tells what was wrong with what the user saw, if anything. */
-function live(history: readonly Step[], createPage: (now: () => number) => Page): string | undefined {
+function live(
+  history: readonly Step[],
+  createPage: (now: () => number) => Page,
+): string | undefined {
   let nowMs = 0;
   const events: { readonly atMs: number; readonly run: () => void }[] = [];
   const at = (atMs: number, run: () => void): void => void events.push({ atMs, run });
@@ -124,7 +145,8 @@ function live(history: readonly Step[], createPage: (now: () => number) => Page)
       // One's own writes arrive in the order in which they were made.
       const reachMs = isOwn ? (arrivedMs = Math.max(arrivedMs, nowMs + upMs)) : nowMs + upMs;
       at(reachMs, () => {
-        if (isOwn && isRefused) return at(nowMs + answerMs, () => page.answer(id, undefined, value));
+        if (isOwn && isRefused)
+          return at(nowMs + answerMs, () => page.answer(id, undefined, value));
         const seq = committed.push({ value }) - 1;
         if (isOwn) at(nowMs + answerMs, () => page.answer(id, seq, value));
         streamedMs = Math.max(streamedMs, nowMs + streamMs);
@@ -139,20 +161,32 @@ function live(history: readonly Step[], createPage: (now: () => number) => Page)
     next.run();
     if (seen.at(-1) !== page.shown) seen.push(page.shown);
   }
-  const wrong = judge(seen, { history: committed, isOwn: (value) => own.has(value), wasWishedAway: false });
+  const wrong = judge(seen, {
+    history: committed,
+    isOwn: (value) => own.has(value),
+    wasWishedAway: false,
+  });
   if (wrong !== undefined) return `${wrong}: ${seen.join(" → ")}`;
-  return page.shown === committed.at(-1)?.value ? undefined : `it ended on ${page.shown}, and the database on ${committed.at(-1)?.value}`;
+  return page.shown === committed.at(-1)?.value
+    ? undefined
+    : `it ended on ${page.shown}, and the database on ${committed.at(-1)?.value}`;
 }
 
 describe("what a user sees of a row that several write", () => {
   it("never goes back and ends equal to the database, whatever comes first", () => {
-    fc.assert(fc.property(steps, (history) => {
-      expect(live(history, () => new OrderedPage())).toBeUndefined();
-    }), { numRuns: 3_000 });
+    fc.assert(
+      fc.property(steps, (history) => {
+        expect(live(history, () => new OrderedPage())).toBeUndefined();
+      }),
+      { numRuns: 3_000 },
+    );
   });
 
   it("goes back, or ends wrong, under a window in which pushes are ignored", () => {
-    const result = fc.check(fc.property(steps, (history) => live(history, (now) => new IgnoringPage(now)) === undefined), { numRuns: 3_000, seed: 1 });
+    const result = fc.check(
+      fc.property(steps, (history) => live(history, (now) => new IgnoringPage(now)) === undefined),
+      { numRuns: 3_000, seed: 1 },
+    );
     expect(result.failed).toBe(true);
     // The smallest history that shows it: one write and one answer, or one push, too late.
     expect(result.counterexample?.[0].length).toBeLessThanOrEqual(2);

@@ -21,13 +21,18 @@ export interface Evidence {
 }
 
 /** What is wrong with it, or undefined. */
-export function judge(values: readonly Shown[], { history, isOwn, wasWishedAway }: Evidence): string | undefined {
+export function judge(
+  values: readonly Shown[],
+  { history, isOwn, wasWishedAway }: Evidence,
+): string | undefined {
   let rank = -1;
   for (const value of values) {
     if (value === undefined) {
       // Not there yet; or gone, at some time from here on.
       if (rank < 0 || history[rank]?.value === undefined || wasWishedAway) continue;
-      const gone = history.findIndex((version, index) => index > rank && version.value === undefined);
+      const gone = history.findIndex(
+        (version, index) => index > rank && version.value === undefined,
+      );
       if (gone < 0) return `it was not gone after ${history[rank]?.value}`;
       rank = gone;
       continue;

@@ -20,20 +20,34 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Runs the simulator on a copy of the source. */
-function simulate(name: string, mutation: Mutation | undefined): Promise<{ readonly code: number | null; readonly output: string }> {
+function simulate(
+  name: string,
+  mutation: Mutation | undefined,
+): Promise<{ readonly code: number | null; readonly output: string }> {
   const copy = join(folder, name);
-  for (const part of ["src", "sim", "package.json", "tsconfig.json"]) cpSync(join(root, part), join(copy, part), { recursive: true });
+  for (const part of ["src", "sim", "package.json", "tsconfig.json"])
+    cpSync(join(root, part), join(copy, part), { recursive: true });
   symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
   if (mutation !== undefined) {
     const file = join(copy, mutation.file);
     const source = readFileSync(file, "utf8");
-    expect(source.split(mutation.find).length - 1, `"${mutation.find}" in ${mutation.file}`).toBe(1);
-    writeFileSync(file, source.replace(mutation.find, () => mutation.replace));
+    expect(source.split(mutation.find).length - 1, `"${mutation.find}" in ${mutation.file}`).toBe(
+      1,
+    );
+    writeFileSync(
+      file,
+      source.replace(mutation.find, () => mutation.replace),
+    );
   }
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ["--import", "tsx", "sim/main.ts", "--runs", String(RUNS), "--no-shrink"], { cwd: copy });
+    const child = spawn(
+      process.execPath,
+      ["--import", "tsx", "sim/main.ts", "--runs", String(RUNS), "--no-shrink"],
+      { cwd: copy },
+    );
     let output = "";
-    for (const stream of [child.stdout, child.stderr]) stream.on("data", (chunk) => (output += String(chunk)));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on("data", (chunk) => (output += String(chunk)));
     child.on("exit", (code) => resolve({ code, output }));
   });
 }
@@ -45,9 +59,13 @@ describe.concurrent("the simulator", () => {
     expect(code).toBe(0);
   });
 
-  it.each(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))("fails when a rule is taken away: %s", { timeout: 120_000 }, async (_rule, mutation, index) => {
-    const { code, output } = await simulate(`mutation-${index}`, mutation);
-    expect(output).toContain("FAILED at step");
-    expect(code).toBe(1);
-  });
+  it.each(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))(
+    "fails when a rule is taken away: %s",
+    { timeout: 120_000 },
+    async (_rule, mutation, index) => {
+      const { code, output } = await simulate(`mutation-${index}`, mutation);
+      expect(output).toContain("FAILED at step");
+      expect(code).toBe(1);
+    },
+  );
 });

@@ -32,13 +32,15 @@ export const MUTATIONS: readonly Mutation[] = [
     file: "src/table/window-view.ts",
     find: "  #show(member: Member, { seq, timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;",
     // The row's own age instead: what moves up because another left is then no news to anyone.
-    replace: "  #show(member: Member, { timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
+    replace:
+      "  #show(member: Member, { timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
   },
   {
     rule: "commits wait between the slices of a flush",
     file: "src/server/turn/turns.ts",
     find: "      if (nowMs - startMs >= limits.sliceMs) {",
-    replace: "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n        this.#options.follower.applied();",
+    replace:
+      "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n        this.#options.follower.applied();",
   },
   {
     rule: "a position moves with the watermark, not with the deltas before it",
@@ -57,7 +59,7 @@ export const MUTATIONS: readonly Mutation[] = [
     rule: "a result waits for the turn that holds the write",
     file: "src/server/mutations/landings.ts",
     find: "    if (this.isCovered(landing)) {",
-    replace: "    if (this.isCovered(landing) || landing.source !== \"\") {",
+    replace: '    if (this.isCovered(landing) || landing.source !== "") {',
   },
   {
     rule: "a patch stays until its very view stands where the write landed",
@@ -68,20 +70,20 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a mutation runs once, however often it is asked for",
     file: "src/server/mutations/mutation-runner.ts",
-    find: "      id, fingerprint,",
-    replace: "      id: `${id}${Math.random()}`, fingerprint,",
+    find: "      id,\n      fingerprint,",
+    replace: "      id: `${id}${Math.random()}`,\n      fingerprint,",
   },
   {
     rule: "a cursor of another view, policy or declaration is refused",
     file: "src/server/session/seating.ts",
-    find: "    if (cursor.view !== view.id) return",
-    replace: "    if (cursor.view === \"\") return",
+    find: "    if (cursor.view !== view.id)\n",
+    replace: '    if (cursor.view === "")\n',
   },
   {
     rule: "rights that are revoked while they are looked up are not granted",
     file: "src/server/session/session-tokens.ts",
     find: "return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;",
-    replace: "return mark === \"\" && moment < 0;",
+    replace: 'return mark === "" && moment < 0;',
   },
   {
     rule: "a source speaks on the condition that nobody else has",
@@ -110,8 +112,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a checkpoint remembers what has left",
     file: "src/table/change-ordered-rows.ts",
-    find: "rows, order, tombstones };",
-    replace: "rows, order, tombstones: [] };",
+    find: "      order,\n      tombstones,\n",
+    replace: "      order,\n      tombstones: [],\n",
   },
   {
     rule: "a checkpoint remembers how far it has forgotten",
@@ -123,7 +125,8 @@ export const MUTATIONS: readonly Mutation[] = [
     rule: "a checkpoint keeps the order of change, which decides what is evicted",
     file: "src/table/change-ordered-rows.ts",
     find: "    for (const place of order) made.#order.push(nodes[place] as RowNode);",
-    replace: "    for (const place of order.toSorted((a, b) => a - b)) made.#order.push(nodes[place] as RowNode);",
+    replace:
+      "    for (const place of order.toSorted((a, b) => a - b)) made.#order.push(nodes[place] as RowNode);",
   },
   {
     rule: "what is said of a channel counts from the end of its turn on",
@@ -135,6 +138,6 @@ export const MUTATIONS: readonly Mutation[] = [
     rule: "what a source says of its channels is part of the tables' state",
     file: "src/table/replica.ts",
     find: "    if (commit.status !== undefined) this.#applyStatus(commit);",
-    replace: "    if (commit.status?.[0]?.status.status === \"live\") this.#applyStatus(commit);",
+    replace: '    if (commit.status?.[0]?.status.status === "live") this.#applyStatus(commit);',
   },
 ];

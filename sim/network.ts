@@ -86,7 +86,8 @@ export class Link implements Transport {
 
   push(text: string): void {
     if (this.isClosed) return;
-    if (isTurnEnd(text) && this.#credit !== undefined && --this.#credit < 0) throw new Error("a turn was sent without credit");
+    if (isTurnEnd(text) && this.#credit !== undefined && --this.#credit < 0)
+      throw new Error("a turn was sent without credit");
     this.#queue.push({ text, sentMs: this.#options.scheduler.nowMs });
     this.#pump();
   }
@@ -107,7 +108,12 @@ export class Link implements Transport {
     const { scheduler, random, faults, node, faultRate, trace } = this.#options;
     if (this.isClosed || this.isHalfOpen) return;
     // One write of several can't be lost on a connection that goes on: they are in order, or it is cut.
-    if (random.next() < faultRate && !text.includes('"MUTATE"') && faults.happens("word of the client dropped")) return;
+    if (
+      random.next() < faultRate &&
+      !text.includes('"MUTATE"') &&
+      faults.happens("word of the client dropped")
+    )
+      return;
     this.#upMs = Math.max(this.#upMs, scheduler.nowMs + this.latencyMs);
     scheduler.at(this.#upMs, () => {
       node.clock.after(0, () => {
@@ -145,17 +151,30 @@ export class Link implements Transport {
 
   #pump(): void {
     const { scheduler, reading, clientClock } = this.#options;
-    if (this.#isPumping || this.#queue.length === 0 || reading.isStalled || this.isHalfOpen || this.isClosed) return;
+    if (
+      this.#isPumping ||
+      this.#queue.length === 0 ||
+      reading.isStalled ||
+      this.isHalfOpen ||
+      this.isClosed
+    )
+      return;
     this.#isPumping = true;
-    const readyMs = Math.max(scheduler.nowMs + this.latencyMs / WINDOW, this.#downMs + reading.frameMs, this.#keptUntilMs);
+    const readyMs = Math.max(
+      scheduler.nowMs + this.latencyMs / WINDOW,
+      this.#downMs + reading.frameMs,
+      this.#keptUntilMs,
+    );
     this.#downMs = readyMs;
     scheduler.at(readyMs, () => {
       clientClock.after(0, () => {
         this.#isPumping = false;
         if (reading.isStalled) return;
         const sent = this.#queue.shift();
-        if (sent !== undefined && !this.isHalfOpen && !this.isClosed) this.#deliver(sent.text, sent.sentMs);
-        if (this.#queue.length === 0) for (const callback of this.#flushed.splice(0)) this.#options.node.clock.soon(callback);
+        if (sent !== undefined && !this.isHalfOpen && !this.isClosed)
+          this.#deliver(sent.text, sent.sentMs);
+        if (this.#queue.length === 0)
+          for (const callback of this.#flushed.splice(0)) this.#options.node.clock.soon(callback);
         this.#pump();
       });
     });
@@ -219,30 +238,37 @@ export class Link implements Transport {
 
   #end(code: number, reason: string, delayMs: number): void {
     if (this.isClosed) return;
-    const { scheduler, random, faults, onFrame, onClosed, node, clientClock, trace } = this.#options;
+    const { scheduler, random, faults, onFrame, onClosed, node, clientClock, trace } =
+      this.#options;
     const left = this.#queue.splice(0);
     this.isClosed = true;
     const { session } = this;
-    scheduler.at(scheduler.nowMs + delayMs, () => node.clock.after(0, () => session && node.engine.gateway.disconnected(session, code)));
+    scheduler.at(scheduler.nowMs + delayMs, () =>
+      node.clock.after(0, () => session && node.engine.gateway.disconnected(session, code)),
+    );
     // Nothing gets through to the client any more, not even that.
     if (this.isHalfOpen) return;
-    scheduler.at(scheduler.nowMs + delayMs, () => clientClock.after(0, () => {
-      // A graceful close is told after the frames before it.
-      if (code !== 1006) {
-        for (const { text, sentMs } of left) {
-          this.#hand(text);
-          this.#noteDelivered(text, sentMs);
+    scheduler.at(scheduler.nowMs + delayMs, () =>
+      clientClock.after(0, () => {
+        // A graceful close is told after the frames before it.
+        if (code !== 1006) {
+          for (const { text, sentMs } of left) {
+            this.#hand(text);
+            this.#noteDelivered(text, sentMs);
+          }
         }
-      }
-      trace(`closed ${code}`);
-      onClosed(code, reason);
-      // What the network still held may come after a new connection has been made.
-      const stray = code === 1006 ? left[0]?.text : undefined;
-      if (stray === undefined || random.next() > 0.5) return;
-      scheduler.at(scheduler.nowMs + 1_500 * random.next(), () => clientClock.after(0, () => {
-        if (faults.happens("frame of an old connection after the new one's")) onFrame(stray);
-      }));
-    }));
+        trace(`closed ${code}`);
+        onClosed(code, reason);
+        // What the network still held may come after a new connection has been made.
+        const stray = code === 1006 ? left[0]?.text : undefined;
+        if (stray === undefined || random.next() > 0.5) return;
+        scheduler.at(scheduler.nowMs + 1_500 * random.next(), () =>
+          clientClock.after(0, () => {
+            if (faults.happens("frame of an old connection after the new one's")) onFrame(stray);
+          }),
+        );
+      }),
+    );
   }
 }
 
@@ -253,5 +279,7 @@ function isTurnEnd(text: string): boolean {
 /** The same frame with one number in its rows changed, as no check of a connection would find. */
 function corrupt(text: string): string | undefined {
   const match = /"price":(\d+)/.exec(text);
-  return match === null ? undefined : `${text.slice(0, match.index)}"price":${Number(match[1]) + 1_000}${text.slice(match.index + match[0].length)}`;
+  return match === null
+    ? undefined
+    : `${text.slice(0, match.index)}"price":${Number(match[1]) + 1_000}${text.slice(match.index + match[0].length)}`;
 }

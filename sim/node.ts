@@ -16,7 +16,14 @@ import { OWN_DECLARATIONS, type Identified, type Rights } from "./workload.ts";
 import { DEFINITIONS } from "./writers.ts";
 
 const SILENT = pino({ level: "silent" });
-const NOBODY: Observer = { onSnapshot: () => {}, onFlush: () => {}, onReset: () => {}, onResumed: () => {}, onResync: () => {}, onMutation: () => {} };
+const NOBODY: Observer = {
+  onSnapshot: () => {},
+  onFlush: () => {},
+  onReset: () => {},
+  onResumed: () => {},
+  onResync: () => {},
+  onMutation: () => {},
+};
 
 export interface SimNodeOptions {
   readonly scheduler: Scheduler;
@@ -48,7 +55,10 @@ export class SimNode {
     const { scheduler, random, faults, log, delayMs, skewMs, rights, database } = options;
     this.#options = options;
     this.clock = new ActorClock(scheduler, { skewMs, costMs: 0.2 });
-    const access = { identify: (_request: ConnectionRequest, auth: unknown) => this.#identify((auth as { user: string }).user) };
+    const access = {
+      identify: (_request: ConnectionRequest, auth: unknown) =>
+        this.#identify((auth as { user: string }).user),
+    };
     this.engine = new Engine({
       log: new NodeLog(log, this.clock, delayMs),
       clock: this.clock,
@@ -65,11 +75,25 @@ export class SimNode {
         if (isWanted) faults.happens("node begins with a checkpoint");
         return isWanted ? checkpoint : undefined;
       },
-      mutations: { definitions: DEFINITIONS, writers: new Map([[DATABASE, database.writer(this.clock)]]) },
+      mutations: {
+        definitions: DEFINITIONS,
+        writers: new Map([[DATABASE, database.writer(this.clock)]]),
+      },
       // Small bounds, so that everything has parts and every buffer fills.
       limits: {
-        frameBytesMax: 600, deltaBytesMax: 6_000, socketBufferBytesMax: 1_500, sliceMs: 2, digestIntervalMs: 2_000, slowConsumerMs: 1_000,
-        heartbeatIntervalMs: 3_000, silenceMsMax: 9_000, identifyTimeoutMs: 4_000, aheadMsMax: 2_000, resumeTokenTtlMs: 20_000, drainMsMax: 200, flushIntervalMaxMs: 300,
+        frameBytesMax: 600,
+        deltaBytesMax: 6_000,
+        socketBufferBytesMax: 1_500,
+        sliceMs: 2,
+        digestIntervalMs: 2_000,
+        slowConsumerMs: 1_000,
+        heartbeatIntervalMs: 3_000,
+        silenceMsMax: 9_000,
+        identifyTimeoutMs: 4_000,
+        aheadMsMax: 2_000,
+        resumeTokenTtlMs: 20_000,
+        drainMsMax: 200,
+        flushIntervalMaxMs: 300,
       },
       viewLimits: { lingerMs: 3_000, tombstonesMax: 12 },
     });
@@ -84,7 +108,14 @@ export class SimNode {
   lead(): void {
     const { warehouse, random, faults, nowMs } = this.#options;
     this.reader?.stop();
-    this.reader = new WarehouseReader({ warehouse, clock: this.clock, random, faults, nowMs, context: this.engine.contextFor({ name: WAREHOUSE }) });
+    this.reader = new WarehouseReader({
+      warehouse,
+      clock: this.clock,
+      random,
+      faults,
+      nowMs,
+      context: this.engine.contextFor({ name: WAREHOUSE }),
+    });
   }
 
   kill(): void {

@@ -52,8 +52,18 @@ export class Oracle {
     for (const name of commit.drops ?? []) tables.delete(name);
     for (const declaration of commit.declares ?? []) {
       const known = tables.get(declaration.name);
-      if (known !== undefined && known.source === commit.source && JSON.stringify(known.declaration) === JSON.stringify(declaration)) continue;
-      tables.set(declaration.name, { declaration, source: commit.source, status: commit.source === undefined ? "live" : "catching_up", rows: new Map() });
+      if (
+        known !== undefined &&
+        known.source === commit.source &&
+        JSON.stringify(known.declaration) === JSON.stringify(declaration)
+      )
+        continue;
+      tables.set(declaration.name, {
+        declaration,
+        source: commit.source,
+        status: commit.source === undefined ? "live" : "catching_up",
+        rows: new Map(),
+      });
     }
     for (const { channel, upserts, removes, reload } of commit.changes) {
       const table = tables.get(channel);
@@ -73,21 +83,45 @@ export class Oracle {
     }
     for (const [name, table] of tables) {
       let { status } = table;
-      for (const said of commit.status ?? []) if (said.channels === undefined ? table.source === commit.source : said.channels.includes(name)) status = said.status.status;
-      tables.set(name, { ...table, status, rows: bounded(table.rows, commit.timeMs, table.declaration.bounds) });
+      for (const said of commit.status ?? [])
+        if (
+          said.channels === undefined
+            ? table.source === commit.source
+            : said.channels.includes(name)
+        )
+          status = said.status.status;
+      tables.set(name, {
+        ...table,
+        status,
+        rows: bounded(table.rows, commit.timeMs, table.declaration.bounds),
+      });
     }
-    const asOf = commit.asOfMs === undefined || commit.source === undefined ? before.asOf : new Map([...before.asOf, [commit.source, Math.max(commit.asOfMs, before.asOf.get(commit.source) ?? 0)]]);
+    const asOf =
+      commit.asOfMs === undefined || commit.source === undefined
+        ? before.asOf
+        : new Map([
+            ...before.asOf,
+            [commit.source, Math.max(commit.asOfMs, before.asOf.get(commit.source) ?? 0)],
+          ]);
     history.push({ tables, asOf });
   }
 
   /** The rows of a query as of a seq, by key; sorted if the query says how. Undefined for a position that does not exist. */
-  rows(epoch: string, seq: number, query: Query, allowed: (row: Row) => boolean): readonly (readonly [string, Row])[] | undefined {
+  rows(
+    epoch: string,
+    seq: number,
+    query: Query,
+    allowed: (row: Row) => boolean,
+  ): readonly (readonly [string, Row])[] | undefined {
     const table = this.#tableAt(epoch, seq, query.channel);
     if (table === undefined) return undefined;
     const context = whereContextOf(table.declaration);
     const matches = query.where === undefined ? () => true : compileWhere(query.where, context);
-    const found = [...table.rows].flatMap(([key, { row }]) => (matches(row) && allowed(row) ? [{ key, row }] : []));
-    if (query.order_by !== undefined || query.limit !== undefined) found.sort(compileOrder(query.order_by ?? [], context));
+    const found = [...table.rows].flatMap(([key, { row }]) =>
+      matches(row) && allowed(row) ? [{ key, row }] : [],
+    );
+    if (query.order_by !== undefined || query.limit !== undefined)
+      found.sort(compileOrder(query.order_by ?? [], context));
     return found.slice(0, query.limit).map(({ key, row }) => [key, row] as const);
   }
 
@@ -107,10 +141,23 @@ export class Oracle {
 }
 
 /** Rows that changed longest ago go first; age counts from the commit's time. */
-function bounded(table: Rows, timeMs: number, { rowsMax, ageMsMax }: ChannelDeclaration["bounds"]): Rows {
+function bounded(
+  table: Rows,
+  timeMs: number,
+  { rowsMax, ageMsMax }: ChannelDeclaration["bounds"],
+): Rows {
   const oldestFirst = [...table].sort(([, a], [, b]) => a.seq - b.seq || a.order - b.order);
-  const isOver = (count: number, entry: Entry): boolean => count > rowsMax || timeMs - entry.timeMs > ageMsMax;
+  const isOver = (count: number, entry: Entry): boolean =>
+    count > rowsMax || timeMs - entry.timeMs > ageMsMax;
   let first = 0;
-  while (first < oldestFirst.length && isOver(oldestFirst.length - first, (oldestFirst[first] as [string, Entry])[1])) first++;
-  return first === 0 ? table : new Map([...table].filter(([key]) => !oldestFirst.slice(0, first).some(([gone]) => gone === key)));
+  while (
+    first < oldestFirst.length &&
+    isOver(oldestFirst.length - first, (oldestFirst[first] as [string, Entry])[1])
+  )
+    first++;
+  return first === 0
+    ? table
+    : new Map(
+        [...table].filter(([key]) => !oldestFirst.slice(0, first).some(([gone]) => gone === key)),
+      );
 }

@@ -52,8 +52,15 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const world = new World(options);
   const failure = await world.live();
   return {
-    seed: options.seed, failure, step: world.scheduler.steps, atMs: Math.round(world.scheduler.nowMs),
-    checks: world.checks, traceHash: world.traceHash, faults: world.faults.counts, clients: world.clientCount, chaosMs: world.chaosMs,
+    seed: options.seed,
+    failure,
+    step: world.scheduler.steps,
+    atMs: Math.round(world.scheduler.nowMs),
+    checks: world.checks,
+    traceHash: world.traceHash,
+    faults: world.faults.counts,
+    clients: world.clientCount,
+    chaosMs: world.chaosMs,
   };
 }
 
@@ -86,10 +93,12 @@ class World implements TroubledWorld {
     this.#seed = seed;
     this.chaosMs = chaosMs;
     this.faults = new FaultCounts(new Set(faults));
-    this.clientCount = clients ?? (seed % 50 === 0 ? 200 : 10 + Math.floor(this.fork("size").next() * 8));
+    this.clientCount =
+      clients ?? (seed % 50 === 0 ? 200 : 10 + Math.floor(this.fork("size").next() * 8));
     this.#faultRate = this.fork("rate").next() * 0.02;
     this.database = new SimDatabase(this.fork("database"), this.faults);
-    for (let number = 0; number < 6; number++) this.database.set(`r${number}`, rowOf({ key: `r${number}`, value: `first-${number}` }));
+    for (let number = 0; number < 6; number++)
+      this.database.set(`r${number}`, rowOf({ key: `r${number}`, value: `first-${number}` }));
     this.warehouse = new Warehouse(this.fork("warehouse"));
     this.log = new SharedLog({
       nextEpoch: () => `epoch${++this.#epochs}`,
@@ -136,12 +145,18 @@ class World implements TroubledWorld {
   }
 
   #fail(error: unknown): void {
-    this.#failure ??= error instanceof Violation ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#failure ??=
+      error instanceof Violation
+        ? error.message
+        : error instanceof Error
+          ? (error.stack ?? error.message)
+          : String(error);
   }
 
   fork(name: string): Random {
     let hash = this.#seed;
-    for (let index = 0; index < name.length; index++) hash = Math.imul(hash ^ name.charCodeAt(index), 2_654_435_761);
+    for (let index = 0; index < name.length; index++)
+      hash = Math.imul(hash ^ name.charCodeAt(index), 2_654_435_761);
     return seededRandom(hash);
   }
 
@@ -149,14 +164,26 @@ class World implements TroubledWorld {
   begin(): void {
     this.#append({ changes: [], declares: OWN_DECLARATIONS });
     this.readWholeDatabase();
-    this.#append({ changes: [this.warehouse.changesAfter(undefined)], source: WAREHOUSE, position: String(this.warehouse.version), declares: [stockDeclaration(this.warehouse.isLarge)], status: [{ status: { status: "live" } }] });
+    this.#append({
+      changes: [this.warehouse.changesAfter(undefined)],
+      source: WAREHOUSE,
+      position: String(this.warehouse.version),
+      declares: [stockDeclaration(this.warehouse.isLarge)],
+      status: [{ status: { status: "live" } }],
+    });
   }
 
   readWholeDatabase(): void {
-    this.#append({ ...(this.database.read(true) ?? { changes: [] }), declares: DECLARATIONS.filter(({ name }) => name === REVIEWS) });
+    this.#append({
+      ...(this.database.read(true) ?? { changes: [] }),
+      declares: DECLARATIONS.filter(({ name }) => name === REVIEWS),
+    });
   }
 
-  #append(draft: Parameters<SharedLog["append"]>[0], expect?: Parameters<SharedLog["append"]>[2]): void {
+  #append(
+    draft: Parameters<SharedLog["append"]>[0],
+    expect?: Parameters<SharedLog["append"]>[2],
+  ): void {
     const seq = this.log.append(draft, this.#unixMs, expect);
     this.#written = { epoch: this.log.epoch, seq };
   }
@@ -171,8 +198,15 @@ class World implements TroubledWorld {
     if (commit.source !== WAREHOUSE || commit.position === undefined) return;
     const truth = this.warehouse.rowsAt(Number(commit.position));
     const rows = new Map(this.#oracle.rows(epoch, commit.seq, { channel: STOCK }, () => true));
-    const wrong = [...new Set([...rows.keys(), ...(truth?.keys() ?? [])])].filter((key) => JSON.stringify(rows.get(key)) !== JSON.stringify(truth?.get(key)));
-    if (wrong.length > 0) this.#fail(new Violation(`at ${epoch}:${commit.seq} the log's ${STOCK} is not the warehouse's at version ${commit.position}: ${wrong.join(" ")}`));
+    const wrong = [...new Set([...rows.keys(), ...(truth?.keys() ?? [])])].filter(
+      (key) => JSON.stringify(rows.get(key)) !== JSON.stringify(truth?.get(key)),
+    );
+    if (wrong.length > 0)
+      this.#fail(
+        new Violation(
+          `at ${epoch}:${commit.seq} the log's ${STOCK} is not the warehouse's at version ${commit.position}: ${wrong.join(" ")}`,
+        ),
+      );
   }
 
   #note(client: number, line: string): void {
@@ -183,18 +217,34 @@ class World implements TroubledWorld {
   startNode(index: number): void {
     const random = this.fork(`node ${index} ${this.scheduler.steps}`);
     this.nodes[index] = new SimNode({
-      scheduler: this.scheduler, random, faults: this.faults, log: this.log, skewMs: Math.floor(random.next() * 400) - 200,
-      delayMs: () => random.next() * 10 + (random.next() < 0.02 && this.isTrouble && this.faults.happens("node behind the others") ? 1_500 : 0),
-      rights: this.rights, database: this.database, warehouse: this.warehouse, nowMs: () => this.#unixMs,
+      scheduler: this.scheduler,
+      random,
+      faults: this.faults,
+      log: this.log,
+      skewMs: Math.floor(random.next() * 400) - 200,
+      delayMs: () =>
+        random.next() * 10 +
+        (random.next() < 0.02 && this.isTrouble && this.faults.happens("node behind the others")
+          ? 1_500
+          : 0),
+      rights: this.rights,
+      database: this.database,
+      warehouse: this.warehouse,
+      nowMs: () => this.#unixMs,
       onLookUp: (user, lookUpMs) => this.#troubles.lookedUp(user, lookUpMs),
     });
   }
 
   #startClient(index: number): void {
     const random = this.fork(`client ${index}`);
-    const clock = new ActorClock(this.scheduler, { skewMs: Math.floor(random.next() * 60_000) - 30_000 });
+    const clock = new ActorClock(this.scheduler, {
+      skewMs: Math.floor(random.next() * 60_000) - 30_000,
+    });
     const shared = {
-      scheduler: this.scheduler, random, faults: this.faults, clock,
+      scheduler: this.scheduler,
+      random,
+      faults: this.faults,
+      clock,
       trace: (line: string) => this.#note(index, line),
       node: () => pickAlive(random, this.nodes),
       faultRate: () => (this.isTrouble ? this.#faultRate : 0),
@@ -206,7 +256,11 @@ class World implements TroubledWorld {
     const all: readonly CarrierName[] = ["websocket", "sse", "long-poll", "poll"];
     const first = random.next() < 0.6 ? 0 : Math.floor(random.next() * 4);
     const client = new SimClient({
-      ...shared, name: `c${index}`, oracle: this.#oracle, rights: this.rights, now: () => this.scheduler.nowMs,
+      ...shared,
+      name: `c${index}`,
+      oracle: this.#oracle,
+      rights: this.rights,
+      now: () => this.scheduler.nowMs,
       onViolation: (error) => this.#fail(error),
       // Each begins with another carrier; those that begin with a WebSocket can also fall back and climb.
       carriers: first === 0 ? all : all.slice(first),
@@ -224,7 +278,11 @@ class World implements TroubledWorld {
     const next = (): void => {
       this.#append(randomDraft(random, this.faults));
       // It goes on a while after the trouble, so that what is left of it shows.
-      if (this.scheduler.nowMs < this.chaosMs + 1_500) this.scheduler.at(this.scheduler.nowMs + (random.next() < 0.2 ? random.next() * 400 : random.next() * 60), next);
+      if (this.scheduler.nowMs < this.chaosMs + 1_500)
+        this.scheduler.at(
+          this.scheduler.nowMs + (random.next() < 0.2 ? random.next() * 400 : random.next() * 60),
+          next,
+        );
     };
     next();
   }
@@ -234,8 +292,12 @@ class World implements TroubledWorld {
     const random = this.fork("reader");
     const next = (): void => {
       const draft = this.database.read(false);
-      if (draft !== undefined) this.#append(draft, { source: DATABASE, position: this.log.positionOf(DATABASE) });
-      this.scheduler.at(this.scheduler.nowMs + 4 + random.next() * (random.next() < 0.1 ? 400 : 30), next);
+      if (draft !== undefined)
+        this.#append(draft, { source: DATABASE, position: this.log.positionOf(DATABASE) });
+      this.scheduler.at(
+        this.scheduler.nowMs + 4 + random.next() * (random.next() < 0.1 ? 400 : 30),
+        next,
+      );
     };
     next();
   }
@@ -244,13 +306,28 @@ class World implements TroubledWorld {
   #runWarehouse(): void {
     const random = this.fork("stock");
     const next = (): void => {
-      if (this.scheduler.nowMs < this.chaosMs + 1_500 && random.next() < 0.7) this.warehouse.change();
-      const ready = this.nodes.filter(({ isAlive, engine, clock }) => isAlive && engine.follower.isReady && !clock.isPaused);
+      if (this.scheduler.nowMs < this.chaosMs + 1_500 && random.next() < 0.7)
+        this.warehouse.change();
+      const ready = this.nodes.filter(
+        ({ isAlive, engine, clock }) => isAlive && engine.follower.isReady && !clock.isPaused,
+      );
       const leaders = this.nodes.filter(({ reader }) => reader?.isLeading === true);
       const idle = ready.filter(({ reader }) => reader?.isLeading !== true);
       if (idle.length > 0 && leaders.length === 0) pick(random, idle).lead();
-      else if (idle.length > 0 && this.isTrouble && random.next() < 0.05 && this.faults.happens("two leaders")) pick(random, idle).lead();
-      if (this.isTrouble && random.next() < 0.01 && leaders[0] !== undefined && this.faults.happens("channel declared anew")) leaders[0].reader?.declareAnew();
+      else if (
+        idle.length > 0 &&
+        this.isTrouble &&
+        random.next() < 0.05 &&
+        this.faults.happens("two leaders")
+      )
+        pick(random, idle).lead();
+      if (
+        this.isTrouble &&
+        random.next() < 0.01 &&
+        leaders[0] !== undefined &&
+        this.faults.happens("channel declared anew")
+      )
+        leaders[0].reader?.declareAnew();
       this.scheduler.at(this.scheduler.nowMs + random.next() * 80, next);
     };
     this.scheduler.at(50, next);
@@ -262,7 +339,8 @@ class World implements TroubledWorld {
     const next = (): void => {
       const trimmedTo = this.log.trimmedTo;
       const ready = this.nodes.filter(({ isAlive, engine }) => isAlive && engine.follower.isReady);
-      if (ready.length > 0 && random.next() < 0.7) this.log.keep(pick(random, ready).engine.replica.checkpoint());
+      if (ready.length > 0 && random.next() < 0.7)
+        this.log.keep(pick(random, ready).engine.replica.checkpoint());
       if (this.log.trimmedTo > trimmedTo) this.faults.happens("log trimmed");
       this.scheduler.at(this.scheduler.nowMs + 200 + random.next() * 900, next);
     };
@@ -272,7 +350,13 @@ class World implements TroubledWorld {
   #readSlowly(): void {
     const random = this.fork("slow reader");
     const clock = new ActorClock(this.scheduler);
-    const reader = new SlowReader({ log: new NodeLog(this.log, clock, () => random.next() * 30), clock, random, faults: this.faults, onWrong: (error) => this.#fail(error) });
+    const reader = new SlowReader({
+      log: new NodeLog(this.log, clock, () => random.next() * 30),
+      clock,
+      random,
+      faults: this.faults,
+      onWrong: (error) => this.#fail(error),
+    });
     this.#slowReader = reader;
   }
 
@@ -285,7 +369,10 @@ class World implements TroubledWorld {
       if (!this.isTrouble) return;
       if (random.next() < 0.2 || users.length === 0) {
         const key = `r${Math.floor(random.next() * 8)}`;
-        this.database.set(key, random.next() < 0.1 ? undefined : rowOf({ key, value: `other-${++count}` }));
+        this.database.set(
+          key,
+          random.next() < 0.1 ? undefined : rowOf({ key, value: `other-${++count}` }),
+        );
       } else {
         const { user, clock } = pick(random, users);
         // Nobody edits on a machine that sleeps.
@@ -323,9 +410,12 @@ class World implements TroubledWorld {
       if (wrong !== undefined) throw new Violation(wrong);
     }
     const late = this.clients.filter((client) => !this.#hasConverged(client));
-    if (this.#slowReader?.seen === 0) throw new Violation("the slow reader of the log has seen nothing");
+    if (this.#slowReader?.seen === 0)
+      throw new Violation("the slow reader of the log has seen nothing");
     if (late.length > 0) {
-      throw new Violation(`not everyone came to ${this.#written.epoch}:${this.#written.seq}:\n  ${late.map((client) => client.describe()).join("\n  ")}`);
+      throw new Violation(
+        `not everyone came to ${this.#written.epoch}:${this.#written.seq}:\n  ${late.map((client) => client.describe()).join("\n  ")}`,
+      );
     }
   }
 

@@ -19,7 +19,12 @@ export class Scheduler {
   #order = 0;
 
   at(dueMs: number, run: () => void): Cancel {
-    const event: Event = { dueMs: Math.max(dueMs, this.nowMs), order: this.#order++, run, isCancelled: false };
+    const event: Event = {
+      dueMs: Math.max(dueMs, this.nowMs),
+      order: this.#order++,
+      run,
+      isCancelled: false,
+    };
     this.#push(event);
     return () => {
       event.isCancelled = true;
@@ -28,7 +33,11 @@ export class Scheduler {
 
   /** Runs what falls due up to `untilMs`, or until `isDone` says so. */
   async run(untilMs: number, isDone: () => boolean = () => false): Promise<void> {
-    for (let next = this.#heap[0]; next !== undefined && next.dueMs <= untilMs && !isDone(); next = this.#heap[0]) {
+    for (
+      let next = this.#heap[0];
+      next !== undefined && next.dueMs <= untilMs && !isDone();
+      next = this.#heap[0]
+    ) {
       this.#pop();
       if (next.isCancelled) continue;
       this.nowMs = next.dueMs;
@@ -59,7 +68,8 @@ export class Scheduler {
     for (;;) {
       let child = index * 2 + 1;
       if (child >= heap.length) break;
-      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event)) child++;
+      if (child + 1 < heap.length && isBefore(heap[child + 1] as Event, heap[child] as Event))
+        child++;
       if (isBefore(last, heap[child] as Event)) break;
       heap[index] = heap[child] as Event;
       index = child;
@@ -110,7 +120,8 @@ export class ActorClock implements Clock {
     const run = (): void => {
       if (!this.#isAlive) return;
       // Asleep: what fell due meanwhile runs on waking.
-      if (this.#pausedUntilMs > this.#scheduler.nowMs) cancel = this.#scheduler.at(this.#pausedUntilMs, run);
+      if (this.#pausedUntilMs > this.#scheduler.nowMs)
+        cancel = this.#scheduler.at(this.#pausedUntilMs, run);
       else callback();
     };
     const startMs = Math.max(this.#scheduler.nowMs, this.#busyMs);

@@ -44,11 +44,16 @@ export class SharedLog {
 
   /** @throws TidemarkError `SUPERSEDED` */
   append(draft: CommitDraft, nowMs: number, expect?: Expectation): number {
-    if (expect !== undefined && this.#positions.get(expect.source) !== expect.position) throw new TidemarkError("SUPERSEDED", `"${expect.source}" does not stand at ${expect.position}`);
+    if (expect !== undefined && this.#positions.get(expect.source) !== expect.position)
+      throw new TidemarkError(
+        "SUPERSEDED",
+        `"${expect.source}" does not stand at ${expect.position}`,
+      );
     this.#timeMs = Math.max(this.#timeMs, nowMs);
     const commit: Commit = { ...draft, seq: this.head + 1, timeMs: this.#timeMs };
     this.#commits.push(commit);
-    if (draft.source !== undefined && draft.position !== undefined) this.#positions.set(draft.source, draft.position);
+    if (draft.source !== undefined && draft.position !== undefined)
+      this.#positions.set(draft.source, draft.position);
     this.#options.onCommit?.(this.#epoch, commit);
     for (const reader of this.#readers) reader.notice();
     return commit.seq;
@@ -109,10 +114,13 @@ export class SharedLog {
   #begin(seq: number): void {
     const before = this.#epoch;
     this.#epoch = this.#options.nextEpoch();
-    if (this.#checkpoint !== undefined) this.#checkpoint = { ...this.#checkpoint, epoch: this.#epoch };
+    if (this.#checkpoint !== undefined)
+      this.#checkpoint = { ...this.#checkpoint, epoch: this.#epoch };
     this.#positions.clear();
-    for (const [source, position] of this.#checkpoint?.positions ?? []) this.#positions.set(source, position);
-    for (const { source, position } of this.#commits) if (source !== undefined && position !== undefined) this.#positions.set(source, position);
+    for (const [source, position] of this.#checkpoint?.positions ?? [])
+      this.#positions.set(source, position);
+    for (const { source, position } of this.#commits)
+      if (source !== undefined && position !== undefined) this.#positions.set(source, position);
     this.#options.onEpoch?.(before, this.#epoch, seq);
     for (const reader of this.#readers) {
       this.#readers.delete(reader);
@@ -149,7 +157,10 @@ export class NodeLog implements Log {
 
   open(after: number): Promise<LogReader> {
     if (this.#isClosed) return Promise.reject(stopped());
-    if (after < this.shared.trimmedTo) return Promise.reject(new TidemarkError("LOG_TRIMMED", `commits after ${this.shared.trimmedTo} only`));
+    if (after < this.shared.trimmedTo)
+      return Promise.reject(
+        new TidemarkError("LOG_TRIMMED", `commits after ${this.shared.trimmedTo} only`),
+      );
     const reader = new NodeReader(this.shared, this.#clock, this.#delayMs, after);
     return new Promise((resolve) => {
       this.#clock.after(this.#delayMs(), () => resolve(reader));
@@ -188,7 +199,9 @@ class NodeReader implements LogReader {
   }
 
   read(countMax: number): readonly Commit[] {
-    return this.#isOver ? [] : this.#shared.commitsAfter(this.acked, Math.min(this.#head, this.acked + countMax));
+    return this.#isOver
+      ? []
+      : this.#shared.commitsAfter(this.acked, Math.min(this.#head, this.acked + countMax));
   }
 
   ack(seq: number): void {

@@ -38,7 +38,8 @@ export class SlowReader {
       this.#read(reader);
     } catch {
       const { trimmedTo } = (log as unknown as { shared: { trimmedTo: number } }).shared;
-      if (trimmedTo === after) onWrong(new Error(`the log refuses a reader at ${after}, which it holds`));
+      if (trimmedTo === after)
+        onWrong(new Error(`the log refuses a reader at ${after}, which it holds`));
       else void this.#open(trimmedTo);
     }
   }
@@ -47,7 +48,8 @@ export class SlowReader {
     const { clock, random, faults, onWrong } = this.#options;
     if (this.#reader !== reader) return;
     for (const { seq } of reader.read(1 + Math.floor(random.next() * 60))) {
-      if (seq !== this.#seq + 1) onWrong(new Error(`a reader of the log was given ${seq} after ${this.#seq}`));
+      if (seq !== this.#seq + 1)
+        onWrong(new Error(`a reader of the log was given ${seq} after ${this.#seq}`));
       this.#seq = seq;
       this.seen++;
     }

@@ -50,8 +50,16 @@ export class Troubles {
   lookedUp(user: string, lookUpMs: number): void {
     const { scheduler, faults, isTrouble, clients } = this.#world;
     const client = clients.find(({ name }) => name === user);
-    if (client === undefined || !isTrouble || this.#lookUps.next() > 0.2 || !faults.happens("rights revoked while looked up")) return;
-    scheduler.at(scheduler.nowMs + lookUpMs * this.#lookUps.next(), () => this.#revokeFrom(this.#lookUps, client));
+    if (
+      client === undefined ||
+      !isTrouble ||
+      this.#lookUps.next() > 0.2 ||
+      !faults.happens("rights revoked while looked up")
+    )
+      return;
+    scheduler.at(scheduler.nowMs + lookUpMs * this.#lookUps.next(), () =>
+      this.#revokeFrom(this.#lookUps, client),
+    );
   }
 
   #strike(random: Random): void {
@@ -64,7 +72,8 @@ export class Troubles {
     const node = this.#world.nodes[index] as SimNode;
     const happens = (fault: Fault): boolean => this.#world.faults.happens(fault);
     const choice = random.next();
-    if (choice < 0.3 && happens("node killed and restarted")) this.#restart(index, random.next() * 800);
+    if (choice < 0.3 && happens("node killed and restarted"))
+      this.#restart(index, random.next() * 800);
     else if (choice < 0.34 && happens("log lost")) {
       this.#world.log.loseAll();
       this.#world.begin();
@@ -74,19 +83,24 @@ export class Troubles {
       // What was lost is not said again by itself: the reader of the database looks at everything.
       this.#world.readWholeDatabase();
     } else if (choice < 0.5 && happens("node paused")) node.clock.pause(random.next() * 2_000);
-    else if (choice < 0.6 && happens("node's clock set wrong")) node.clock.jump((random.next() - 0.5) * 20_000);
-    else if (choice < 0.75 && happens("source gone and back")) this.#loseSource(random.next() * 3_000);
+    else if (choice < 0.6 && happens("node's clock set wrong"))
+      node.clock.jump((random.next() - 0.5) * 20_000);
+    else if (choice < 0.75 && happens("source gone and back"))
+      this.#loseSource(random.next() * 3_000);
     else if (choice < 0.85) this.#revoke(random);
     else if (choice < 0.95) {
       this.#world.database.isReachable = false;
-      this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * 2_000, () => { this.#world.database.isReachable = true; });
+      this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * 2_000, () => {
+        this.#world.database.isReachable = true;
+      });
     }
   }
 
   #strikeClient(random: Random, client: SimClient): void {
     const happens = (fault: Fault): boolean => this.#world.faults.happens(fault);
     const { current } = client.network;
-    const later = (maxMs: number, undo: () => void): void => void this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * maxMs, undo);
+    const later = (maxMs: number, undo: () => void): void =>
+      void this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * maxMs, undo);
     switch (Math.floor(random.next() * 13)) {
       case 0:
         if (current !== undefined && happens("cut while open")) current.cut();
@@ -95,12 +109,15 @@ export class Troubles {
         if (current !== undefined && happens("half-open connection")) current.isHalfOpen = true;
         return;
       case 2:
-        if (current !== undefined && happens("proxy keeps frames back")) current.keepBack(random.next() * 3_000);
+        if (current !== undefined && happens("proxy keeps frames back"))
+          current.keepBack(random.next() * 3_000);
         return;
       case 3:
         if (!happens("slow client")) return;
         client.reading.frameMs = random.next() * 200;
-        return later(4_000, () => { client.reading.frameMs = 0; });
+        return later(4_000, () => {
+          client.reading.frameMs = 0;
+        });
       case 4:
         if (!happens("stalled client")) return;
         client.reading.isStalled = true;
@@ -126,7 +143,8 @@ export class Troubles {
         return;
       case 11:
         // Nobody is told: what it may see is looked up when it is back.
-        if (happens("rights changed while away")) client.cutOffAndChangeRights(() => this.#changeRights(random, client));
+        if (happens("rights changed while away"))
+          client.cutOffAndChangeRights(() => this.#changeRights(random, client));
         return;
       default:
         client.network.refusesUpgrades = !client.network.refusesUpgrades;
@@ -142,7 +160,9 @@ export class Troubles {
 
   #loseSource(forMs: number): void {
     this.#world.warehouse.isReachable = false;
-    this.#world.scheduler.at(this.#world.scheduler.nowMs + forMs, () => { this.#world.warehouse.isReachable = true; });
+    this.#world.scheduler.at(this.#world.scheduler.nowMs + forMs, () => {
+      this.#world.warehouse.isReachable = true;
+    });
   }
 
   #revoke(random: Random): void {
@@ -157,7 +177,11 @@ export class Troubles {
   }
 
   #changeRights(random: Random, client: SimClient): void {
-    this.#world.rights.set(client.name, random.next() < 0.3 ? undefined : pick(random, SYMBOLS), this.#world.scheduler.nowMs);
+    this.#world.rights.set(
+      client.name,
+      random.next() < 0.3 ? undefined : pick(random, SYMBOLS),
+      this.#world.scheduler.nowMs,
+    );
   }
 
   /** The faults have stopped: everyone comes to the head of the log, and everything is right there. */

@@ -18,7 +18,12 @@ export const STOCK = "stock";
 
 /** Declared with one bound or the other, so that it can be declared anew. */
 export function stockDeclaration(isLarge: boolean): ChannelDeclaration {
-  return declareChannel({ name: STOCK, key: ["id"], columns, bounds: { tombstonesMax: isLarge ? 20 : 15 } });
+  return declareChannel({
+    name: STOCK,
+    key: ["id"],
+    columns,
+    bounds: { tombstonesMax: isLarge ? 20 : 15 },
+  });
 }
 
 interface Version {
@@ -63,9 +68,19 @@ export class Warehouse {
   /** What changed after a version; everything where there is none. */
   changesAfter(version: number | undefined): ChannelChange {
     const { rows } = this.#versions[this.version] as Version;
-    if (version === undefined) return { channel: STOCK, upserts: Array.from(rows, ([key, row]) => ({ key, row })), removes: [], reload: true };
+    if (version === undefined)
+      return {
+        channel: STOCK,
+        upserts: Array.from(rows, ([key, row]) => ({ key, row })),
+        removes: [],
+        reload: true,
+      };
     const keys = [...new Set(this.#versions.slice(version + 1).flatMap(({ changed }) => changed))];
-    return { channel: STOCK, upserts: keys.flatMap((key) => (rows.has(key) ? [{ key, row: rows.get(key) as Row }] : [])), removes: keys.filter((key) => !rows.has(key)) };
+    return {
+      channel: STOCK,
+      upserts: keys.flatMap((key) => (rows.has(key) ? [{ key, row: rows.get(key) as Row }] : [])),
+      removes: keys.filter((key) => !rows.has(key)),
+    };
   }
 }
 
@@ -120,21 +135,31 @@ export class WarehouseReader {
     if (!warehouse.isReachable) {
       if (this.#isStale) return;
       this.#isStale = true;
-      await context.append({ changes: [], status: [{ status: { status: "stale", reason: "the warehouse does not answer" } }] });
+      await context.append({
+        changes: [],
+        status: [{ status: { status: "stale", reason: "the warehouse does not answer" } }],
+      });
       return;
     }
     const status: SourceStatus = { status: "live" };
     const isNew = !this.#isDeclared;
     // Read before it is waited for anything, so that all of it is as of one moment.
-    const change = warehouse.changesAfter(isNew || position === undefined ? undefined : Number(position));
+    const change = warehouse.changesAfter(
+      isNew || position === undefined ? undefined : Number(position),
+    );
     const version = String(warehouse.version);
     const asOfMs = nowMs();
     this.#isDeclared = true;
     this.#isStale = false;
     // On its way to the log, in which another leader may be faster.
-    await new Promise<void>((resolve) => this.#options.clock.after(this.#options.random.next() * 25, resolve));
+    await new Promise<void>((resolve) =>
+      this.#options.clock.after(this.#options.random.next() * 25, resolve),
+    );
     await context.append({
-      changes: [change], position: version, asOfMs, status: [{ status }],
+      changes: [change],
+      position: version,
+      asOfMs,
+      status: [{ status }],
       ...(isNew && { declares: [stockDeclaration(warehouse.isLarge)] }),
     });
   }

@@ -50,7 +50,11 @@ export class FrameWitness implements Witness {
     for (const told of framesIn(text)) {
       if (told.type === "CHANNEL_STATUS") this.#lostStatuses.delete(told.channel ?? "");
       const taint = this.#taints.get(told.view ?? told.channel ?? "");
-      if (taint !== undefined && (taint.isCorrupt ? tellsAll(told) : isRows(told) || tellsAll(told))) taint.sawLater = true;
+      if (
+        taint !== undefined &&
+        (taint.isCorrupt ? tellsAll(told) : isRows(told) || tellsAll(told))
+      )
+        taint.sawLater = true;
       if (told.type !== "WATERMARK") continue;
       const seq = told.seq ?? 0;
       if (this.#taints.size > 0) this.#noteTainted(seq);
@@ -87,15 +91,22 @@ export class FrameWitness implements Witness {
    * Something is wrong with the client's rows that it can't have found yet, or could not at this
    * position, which a page that shows frames late may still be at.
    */
-  isExcused({ epoch, seq }: { readonly epoch: string; readonly seq: number }, isPaced: boolean): boolean {
+  isExcused(
+    { epoch, seq }: { readonly epoch: string; readonly seq: number },
+    isPaced: boolean,
+  ): boolean {
     // What a node that is behind the one before set right, the page may still show as that one told it.
     if (isPaced && epoch === this.#taintedAt.epoch && this.#taintedAt.seqs.has(seq)) return true;
-    const isEarlier = epoch === this.#over.epoch ? seq < this.#over.seq + (isPaced ? 1 : 0) : epochNumber(epoch) < epochNumber(this.#over.epoch);
+    const isEarlier =
+      epoch === this.#over.epoch
+        ? seq < this.#over.seq + (isPaced ? 1 : 0)
+        : epochNumber(epoch) < epochNumber(this.#over.epoch);
     return this.#taints.size > 0 || isEarlier;
   }
 
   #noteTainted(seq: number): void {
-    if (this.#taintedAt.epoch !== this.#epoch) this.#taintedAt = { epoch: this.#epoch, seqs: new Set() };
+    if (this.#taintedAt.epoch !== this.#epoch)
+      this.#taintedAt = { epoch: this.#epoch, seqs: new Set() };
     this.#taintedAt.seqs.add(seq);
   }
 

@@ -7,14 +7,34 @@ import type { Random } from "../src/std/random.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import type { FaultCounts } from "./faults.ts";
 
-export const columns = [{ name: "id", type: "text" }, { name: "symbol", type: "text" }, { name: "price", type: "integer" }, { name: "note", type: "text" }] as const;
+export const columns = [
+  { name: "id", type: "text" },
+  { name: "symbol", type: "text" },
+  { name: "price", type: "integer" },
+  { name: "note", type: "text" },
+] as const;
 
 /** The program's own, and the database's. */
 export const DECLARATIONS = [
-  declareChannel({ name: "trades", key: ["id"], columns, bounds: { rowsMax: 40, tombstonesMax: 10 } }),
+  declareChannel({
+    name: "trades",
+    key: ["id"],
+    columns,
+    bounds: { rowsMax: 40, tombstonesMax: 10 },
+  }),
   declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
-  declareChannel({ name: "events", key: ["id"], columns, bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 } }),
-  declareChannel({ name: "reviews", key: ["id"], columns: [...columns.slice(0, 3), { name: "value", type: "text" }], bounds: { tombstonesMax: 20 } }),
+  declareChannel({
+    name: "events",
+    key: ["id"],
+    columns,
+    bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 },
+  }),
+  declareChannel({
+    name: "reviews",
+    key: ["id"],
+    columns: [...columns.slice(0, 3), { name: "value", type: "text" }],
+    bounds: { tombstonesMax: 20 },
+  }),
 ];
 export const OWN_DECLARATIONS = DECLARATIONS.filter(({ name }) => name !== "reviews");
 export const SYMBOLS = ["BTC", "ETH", "SOL", "XRP"];
@@ -28,10 +48,16 @@ export interface Identified {
 /** Who may see which symbol of `orders`; undefined for all. */
 export class Rights {
   /** Newest last, with when each came into force. */
-  readonly #history = new Map<string, { readonly symbol: string | undefined; readonly sinceMs: number }[]>();
+  readonly #history = new Map<
+    string,
+    { readonly symbol: string | undefined; readonly sinceMs: number }[]
+  >();
 
   set(user: string, symbol: string | undefined, nowMs: number): void {
-    this.#history.set(user, [...(this.#history.get(user) ?? [{ symbol: undefined, sinceMs: 0 }]), { symbol, sinceMs: nowMs }]);
+    this.#history.set(user, [
+      ...(this.#history.get(user) ?? [{ symbol: undefined, sinceMs: 0 }]),
+      { symbol, sinceMs: nowMs },
+    ]);
   }
 
   /** Who a user is, rights included, as it is looked up when a client identifies. */
@@ -70,7 +96,12 @@ export function randomQuery(random: Random): Query {
   if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };
   if (choice < 0.7) return { channel, where: { column: "price", gt: 50 }, columns: ["price"] };
   const where = random.next() < 0.5 ? { where: { column: "symbol", in: ["BTC", "ETH"] } } : {};
-  return { channel, ...where, order_by: [{ column: "price", direction: random.next() < 0.5 ? "desc" : "asc" }], limit: 1 + Math.floor(random.next() * 8) };
+  return {
+    channel,
+    ...where,
+    order_by: [{ column: "price", direction: random.next() < 0.5 ? "desc" : "asc" }],
+    limit: 1 + Math.floor(random.next() * 8),
+  };
 }
 
 export function randomDraft(random: Random, faults: FaultCounts): CommitDraft {
@@ -85,11 +116,19 @@ export function randomDraft(random: Random, faults: FaultCounts): CommitDraft {
 
 function randomChange(random: Random, faults: FaultCounts, channel: string): ChannelChange {
   const choice = random.next();
-  if (choice < 0.02 && faults.happens("eviction storm")) return { channel, upserts: rowsOf(random, 90, 400), removes: [] };
-  if (choice < 0.04 && faults.happens("reload")) return { channel, upserts: rowsOf(random, 25, 60), removes: [], reload: true };
+  if (choice < 0.02 && faults.happens("eviction storm"))
+    return { channel, upserts: rowsOf(random, 90, 400), removes: [] };
+  if (choice < 0.04 && faults.happens("reload"))
+    return { channel, upserts: rowsOf(random, 25, 60), removes: [], reload: true };
   const upserts = rowsOf(random, 1 + Math.floor(random.next() * 5), 60);
   const written = new Set(upserts.map(({ key }) => key));
-  const removes = random.next() < 0.5 ? [] : Array.from({ length: Math.ceil(random.next() * 4) }, () => `k${Math.floor(random.next() * 60)}`);
+  const removes =
+    random.next() < 0.5
+      ? []
+      : Array.from(
+          { length: Math.ceil(random.next() * 4) },
+          () => `k${Math.floor(random.next() * 60)}`,
+        );
   return { channel, upserts, removes: [...new Set(removes)].filter((key) => !written.has(key)) };
 }
 
@@ -97,7 +136,12 @@ export function rowsOf(random: Random, count: number, keys: number): readonly Ke
   const rows = new Map<string, Row>();
   for (let index = 0; index < count; index++) {
     const key = `k${Math.floor(random.next() * keys)}`;
-    rows.set(key, { id: key, symbol: pick(random, SYMBOLS), price: Math.floor(random.next() * 100), note: "x".repeat(Math.floor(random.next() * 30)) });
+    rows.set(key, {
+      id: key,
+      symbol: pick(random, SYMBOLS),
+      price: Math.floor(random.next() * 100),
+      note: "x".repeat(Math.floor(random.next() * 30)),
+    });
   }
   return [...rows].map(([key, row]) => ({ key, row }));
 }

@@ -21,7 +21,13 @@ interface Edit {
 }
 
 /** What a client sends is checked by the handler alone; the schema lets everything pass. */
-const input = { "~standard": { version: 1, vendor: "sim", validate: (value: unknown) => ({ value: value as Edit }) } } as const;
+const input = {
+  "~standard": {
+    version: 1,
+    vendor: "sim",
+    validate: (value: unknown) => ({ value: value as Edit }),
+  },
+} as const;
 const row = ({ key }: Edit): { channel: string; key: string } => ({ channel: REVIEWS, key });
 
 function refuse({ value }: Edit): void {
@@ -29,18 +35,28 @@ function refuse({ value }: Edit): void {
 }
 
 const reviews = {
-  set: mutation({ input, row, handler: async ({ input: edit, tx }) => {
-    refuse(edit);
-    await tx.query("set", [edit.key, { value: edit.value }]);
-  } }),
-  insert: mutation({ input, handler: async ({ input: edit, tx }) => {
-    refuse(edit);
-    await tx.query("insert", [edit.key, rowOf(edit)]);
-  } }),
-  remove: mutation({ input, handler: async ({ input: edit, tx }) => {
-    refuse(edit);
-    await tx.query("remove", [edit.key]);
-  } }),
+  set: mutation({
+    input,
+    row,
+    handler: async ({ input: edit, tx }) => {
+      refuse(edit);
+      await tx.query("set", [edit.key, { value: edit.value }]);
+    },
+  }),
+  insert: mutation({
+    input,
+    handler: async ({ input: edit, tx }) => {
+      refuse(edit);
+      await tx.query("insert", [edit.key, rowOf(edit)]);
+    },
+  }),
+  remove: mutation({
+    input,
+    handler: async ({ input: edit, tx }) => {
+      refuse(edit);
+      await tx.query("remove", [edit.key]);
+    },
+  }),
   /** A write that changes nothing resolves too. */
   nothing: mutation({ input, handler: ({ input: edit }) => refuse(edit) }),
 };
@@ -94,13 +110,21 @@ export class User {
   #edits = 0;
   unanswered = 0;
 
-  constructor(options: { readonly client: TidemarkClient; readonly name: string; readonly random: Random; readonly isExcused: () => boolean; readonly trace: (line: string) => void }) {
+  constructor(options: {
+    readonly client: TidemarkClient;
+    readonly name: string;
+    readonly random: Random;
+    readonly isExcused: () => boolean;
+    readonly trace: (line: string) => void;
+  }) {
     this.#client = options.client as unknown as UserClient;
     this.#name = options.name;
     this.#random = options.random;
     this.#isExcused = options.isExcused;
     this.#trace = options.trace;
-    this.#views = QUERIES.filter(() => this.#random.next() < 0.7).map((query) => this.#client.live(query as Query & { channel: string }));
+    this.#views = QUERIES.filter(() => this.#random.next() < 0.7).map((query) =>
+      this.#client.live(query as Query & { channel: string }),
+    );
     for (const view of this.#views) this.#stops.push(view.subscribe(() => this.#look(view)));
   }
 
@@ -110,7 +134,9 @@ export class User {
 
   /** Something is marked as pending although nothing is. */
   get hasStrayMark(): boolean {
-    return this.#views.some((view) => view.getSnapshot().keys.some((key) => view.getSnapshot().isPending(key)));
+    return this.#views.some((view) =>
+      view.getSnapshot().keys.some((key) => view.getSnapshot().isPending(key)),
+    );
   }
 
   edit(): void {
@@ -124,18 +150,20 @@ export class User {
     if (kind === "remove") this.#wishedAway.add(key);
     this.unanswered++;
     this.#trace(`writes ${kind} ${key} ${value}`);
-    this.#client.mutate.reviews[kind]({ key, value }, isGuarded ? { expectedSeq: seq } : {}).then(
-      () => this.#writes.set(value, "written"),
-      (error: unknown) => {
-        this.#writes.set(value, "refused");
-        // Closed in the end, or refused: nothing else is said of a write.
-        const { code } = error as { code?: string };
-        if (code !== "REFUSED" && code !== "STALE_WRITE" && code !== "STOPPED") throw error;
-      },
-    ).finally(() => {
-      this.unanswered--;
-      this.#trace(`wrote ${value}: ${this.#writes.get(value) ?? "nothing"}`);
-    });
+    this.#client.mutate.reviews[kind]({ key, value }, isGuarded ? { expectedSeq: seq } : {})
+      .then(
+        () => this.#writes.set(value, "written"),
+        (error: unknown) => {
+          this.#writes.set(value, "refused");
+          // Closed in the end, or refused: nothing else is said of a write.
+          const { code } = error as { code?: string };
+          if (code !== "REFUSED" && code !== "STALE_WRITE" && code !== "STOPPED") throw error;
+        },
+      )
+      .finally(() => {
+        this.unanswered--;
+        this.#trace(`wrote ${value}: ${this.#writes.get(value) ?? "nothing"}`);
+      });
   }
 
   stop(): void {
@@ -145,8 +173,13 @@ export class User {
   /** What it saw that it should not have seen, if anything. */
   judge(database: SimDatabase): string | undefined {
     for (const { key, values } of this.#sights) {
-      const wrong = judge(values, { history: database.historyOf(key), isOwn: (value) => this.#writes.has(value), wasWishedAway: this.#wishedAway.has(key) });
-      if (wrong !== undefined) return `${this.#name} saw of ${key}: ${values.map((value) => value ?? "nothing").join(" → ")}\n  ${wrong}`;
+      const wrong = judge(values, {
+        history: database.historyOf(key),
+        isOwn: (value) => this.#writes.has(value),
+        wasWishedAway: this.#wishedAway.has(key),
+      });
+      if (wrong !== undefined)
+        return `${this.#name} saw of ${key}: ${values.map((value) => value ?? "nothing").join(" → ")}\n  ${wrong}`;
     }
     return undefined;
   }
@@ -154,16 +187,28 @@ export class User {
   #look(view: LiveView): void {
     const snapshot = view.getSnapshot();
     if (snapshot.status === "loading" || snapshot.epoch === undefined) return;
-    const at = snapshot.isBehind ? { epoch: snapshot.epoch, seq: snapshot.seq } : (this.#client.position ?? { epoch: snapshot.epoch, seq: snapshot.seq });
+    const at = snapshot.isBehind
+      ? { epoch: snapshot.epoch, seq: snapshot.seq }
+      : (this.#client.position ?? { epoch: snapshot.epoch, seq: snapshot.seq });
     const before = this.#positions.get(view);
     // A node that is further behind than it may be, or has not heard that a history has ended, answers with an older snapshot, and says so.
-    const wentBack = before !== undefined && (before.epoch === at.epoch ? at.seq < before.seq : epochNumber(at.epoch) < epochNumber(before.epoch));
+    const wentBack =
+      before !== undefined &&
+      (before.epoch === at.epoch
+        ? at.seq < before.seq
+        : epochNumber(at.epoch) < epochNumber(before.epoch));
     if (this.#isExcused() || wentBack) this.#now.delete(view);
     this.#positions.set(view, at);
     if (this.#isExcused()) return;
     const sights = this.#now.get(view) ?? new Map<string, Sight>();
     this.#now.set(view, sights);
-    for (let number = 0; number < KEYS; number++) this.#note(sights, `r${number}`, snapshot.row(`r${number}`), snapshot.isPending(`r${number}`));
+    for (let number = 0; number < KEYS; number++)
+      this.#note(
+        sights,
+        `r${number}`,
+        snapshot.row(`r${number}`),
+        snapshot.isPending(`r${number}`),
+      );
   }
 
   #note(sights: Map<string, Sight>, key: string, row: Row | undefined, isPending: boolean): void {
@@ -177,7 +222,9 @@ export class User {
       this.#sights.push(begun);
     } else if (sight.values.at(-1) !== value) {
       sight.values.push(value);
-      this.#trace(`sees ${key}: ${value ?? "nothing"} at ${this.#client.position?.epoch}:${this.#client.position?.seq}`);
+      this.#trace(
+        `sees ${key}: ${value ?? "nothing"} at ${this.#client.position?.epoch}:${this.#client.position?.seq}`,
+      );
     }
   }
 }

@@ -1,13 +1,35 @@
 /** The door `tidemark`: declare channels, add sources, serve. */
 export { channel } from "./server/channel.ts";
-export type { ChannelDefinition, ChannelOptions, Channels, TransactionHandle } from "./server/channel.ts";
+export type {
+  ChannelDefinition,
+  ChannelOptions,
+  Channels,
+  TransactionHandle,
+} from "./server/channel.ts";
 export { mutation } from "./server/mutations/mutation.ts";
-export type { MemoryMutationOptions, MutationCall, MutationDefinition, MutationOptions, Mutations } from "./server/mutations/mutation.ts";
+export type {
+  MemoryMutationOptions,
+  MutationCall,
+  MutationDefinition,
+  MutationOptions,
+  Mutations,
+} from "./server/mutations/mutation.ts";
 export { createTidemark, Tidemark } from "./server/tidemark.ts";
-export type { ChannelHandle, ListenOptions, OpenTransaction, TidemarkOptions } from "./server/tidemark.ts";
+export type {
+  ChannelHandle,
+  ListenOptions,
+  OpenTransaction,
+  TidemarkOptions,
+} from "./server/tidemark.ts";
 export type { Authenticate } from "./server/session/access.ts";
 export type { Policy } from "./server/policies.ts";
-export type { ConnectionRequest, Dialect, DialectCommand, DialectConnection, DialectView } from "./server/turn/dialect.ts";
+export type {
+  ConnectionRequest,
+  Dialect,
+  DialectCommand,
+  DialectConnection,
+  DialectView,
+} from "./server/turn/dialect.ts";
 export type { DeltaOfTexts, Outgoing, SnapshotOfTexts } from "./protocol/codec.ts";
 export type { ServerLimits } from "./server/limits.ts";
 export type { Interest, WatchedView } from "./sources/interest.ts";
@@ -15,7 +37,16 @@ export type { Source, SourceContext, SourceDraft, SourceLogger } from "./sources
 export type { ChannelWrites, SqlTransaction, Writer } from "./sources/writer.ts";
 export type { ViewLimits } from "./table/limits.ts";
 export type { ChannelBounds, ChannelDeclaration } from "./log/channel.ts";
-export type { ChannelChange, Commit, CommitDraft, KeyedRow, Log, LogReader, SourceStatus, StatusChange } from "./log/log.ts";
+export type {
+  ChannelChange,
+  Commit,
+  CommitDraft,
+  KeyedRow,
+  Log,
+  LogReader,
+  SourceStatus,
+  StatusChange,
+} from "./log/log.ts";
 export type { LogLimits } from "./log/limits.ts";
 export { MemoryLog } from "./log/memory.ts";
 export type { Column, ColumnType } from "./protocol/column.ts";

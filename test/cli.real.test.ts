@@ -12,12 +12,23 @@ afterEach(stopAll);
 
 const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
 
-function cli(...args: readonly string[]): { readonly child: ChildProcess; readonly ended: Promise<{ code: number | null; output: string }>; readonly output: () => string } {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+function cli(...args: readonly string[]): {
+  readonly child: ChildProcess;
+  readonly ended: Promise<{ code: number | null; output: string }>;
+  readonly output: () => string;
+} {
+  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) stream?.on("data", (chunk) => (output += String(chunk)));
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on("data", (chunk) => (output += String(chunk)));
   atEnd(() => child.kill("SIGKILL"));
-  return { child, output: () => output, ended: new Promise((resolve) => child.once("exit", (code) => resolve({ code, output }))) };
+  return {
+    child,
+    output: () => output,
+    ended: new Promise((resolve) => child.once("exit", (code) => resolve({ code, output }))),
+  };
 }
 
 describe("tidemark conformance", () => {
@@ -28,7 +39,10 @@ describe("tidemark conformance", () => {
     expect(whole.output).toMatch(/\d+ checks hold, 0 do not, \d+ could not be made\./);
     expect(whole.code).toBe(0);
     // A server whose channel nobody may see breaks the rules that need one.
-    const closed = createTidemark({ channels: { secret: channel({ key: "id", policy: () => "none" }) }, logger: silent });
+    const closed = createTidemark({
+      channels: { secret: channel({ key: "id", policy: () => "none" }) },
+      logger: silent,
+    });
     const { url } = await closed.listen({ port: 0 });
     atEnd(() => closed.stop());
     const broken = await cli("conformance", url, "--channel", "secret", "--timeout", "400").ended;
@@ -44,7 +58,9 @@ describe("tidemark tail", () => {
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     const { output } = cli("tail", url, "trades", "--where", '{"column":"symbol","eq":"BTC"}');
-    await expect.poll(output, { timeout: 10_000 }).toContain('+ {"id":"a","symbol":"BTC","price":1}');
+    await expect
+      .poll(output, { timeout: 10_000 })
+      .toContain('+ {"id":"a","symbol":"BTC","price":1}');
     await trades.upsert(trade("a", "BTC", 5));
     await expect.poll(output).toContain('~ {"id":"a","symbol":"BTC","price":5}');
     await trades.upsert(trade("a", "ETH", 5));
@@ -60,20 +76,39 @@ describe("tidemark tail", () => {
 });
 
 describe("tidemark doctor", () => {
-  it("finds a whole deployment well, and follows one change through it", { timeout: 120_000 }, async () => {
-    const server = await startPostgres();
-    atEnd(() => server.remove());
-    const address = await server.createDatabase("doctor");
-    await withClient(address, (client) => client.query("CREATE TABLE probe (id int PRIMARY KEY, at timestamptz); INSERT INTO probe VALUES (1, now())"));
-    const tidemark = createTidemark({ sources: [postgres(address)], logger: silent });
-    atEnd(() => tidemark.stop());
-    const { url } = await tidemark.listen({ port: 0 });
-    const { code, output } = await cli("doctor", url, "--postgres", address, "--change", "UPDATE probe SET at = clock_timestamp() WHERE id = 1", "--channel", "probe").ended;
-    expect(output).toMatch(/ok {3}triggers {5}on 1 table: public\.probe/);
-    expect(output).toMatch(/ok {3}one change {3}transaction [\d.]+ ms, seq \d+ after [\d.]+ ms, frame after [\d.]+ ms, client commit after [\d.]+ ms/);
-    expect(output).toContain("Everything is well.");
-    expect(code).toBe(0);
-  });
+  it(
+    "finds a whole deployment well, and follows one change through it",
+    { timeout: 120_000 },
+    async () => {
+      const server = await startPostgres();
+      atEnd(() => server.remove());
+      const address = await server.createDatabase("doctor");
+      await withClient(address, (client) =>
+        client.query(
+          "CREATE TABLE probe (id int PRIMARY KEY, at timestamptz); INSERT INTO probe VALUES (1, now())",
+        ),
+      );
+      const tidemark = createTidemark({ sources: [postgres(address)], logger: silent });
+      atEnd(() => tidemark.stop());
+      const { url } = await tidemark.listen({ port: 0 });
+      const { code, output } = await cli(
+        "doctor",
+        url,
+        "--postgres",
+        address,
+        "--change",
+        "UPDATE probe SET at = clock_timestamp() WHERE id = 1",
+        "--channel",
+        "probe",
+      ).ended;
+      expect(output).toMatch(/ok {3}triggers {5}on 1 table: public\.probe/);
+      expect(output).toMatch(
+        /ok {3}one change {3}transaction [\d.]+ ms, seq \d+ after [\d.]+ ms, frame after [\d.]+ ms, client commit after [\d.]+ ms/,
+      );
+      expect(output).toContain("Everything is well.");
+      expect(code).toBe(0);
+    },
+  );
 
   it("says what is not: no server, nobody who reads", { timeout: 120_000 }, async () => {
     const server = await startPostgres();

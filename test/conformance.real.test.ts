@@ -13,8 +13,16 @@ import { CHECKS } from "../src/cli/conformance/rules.ts";
 
 afterEach(stopAll);
 
-const row = z.object({ id: z.string(), kind: z.string(), amount: z.number().nullable(), note: z.string().nullable() });
-const things = channel<z.infer<typeof row>>({ key: "id", columns: { id: "text", kind: "text", amount: "float", note: "text" } });
+const row = z.object({
+  id: z.string(),
+  kind: z.string(),
+  amount: z.number().nullable(),
+  note: z.string().nullable(),
+});
+const things = channel<z.infer<typeof row>>({
+  key: "id",
+  columns: { id: "text", kind: "text", amount: "float", note: "text" },
+});
 /** What a server provides for the suite to have data of its own. */
 const writeThings = mutation({
   source: "memory",
@@ -26,7 +34,11 @@ const writeThings = mutation({
   },
 });
 
-const HONEST: TidemarkOptions = { limits: { digestIntervalMs: 50 }, channels: { things }, mutations: { writeThings } };
+const HONEST: TidemarkOptions = {
+  limits: { digestIntervalMs: 50 },
+  channels: { things },
+  mutations: { writeThings },
+};
 
 async function started(options: Partial<TidemarkOptions> = {}) {
   const tidemark = createTidemark({ logger: silent, ...HONEST, ...options });
@@ -37,9 +49,25 @@ async function started(options: Partial<TidemarkOptions> = {}) {
 
 async function judged(url: string, options: Partial<ConformanceOptions> = {}) {
   const lines: string[] = [];
-  const code = await conformance({ url, channel: "things", auth: undefined, headers: {}, mutation: "writeThings", ingest: undefined, timeoutMs: 2_000, isSlow: false, rules: undefined, print: (line) => lines.push(line), ...options });
+  const code = await conformance({
+    url,
+    channel: "things",
+    auth: undefined,
+    headers: {},
+    mutation: "writeThings",
+    ingest: undefined,
+    timeoutMs: 2_000,
+    isSlow: false,
+    rules: undefined,
+    print: (line) => lines.push(line),
+    ...options,
+  });
   const text = lines.join("\n");
-  return { code, text, failed: [...new Set([...text.matchAll(/^FAIL (\w+)/gm)].map(([, rule]) => rule))] };
+  return {
+    code,
+    text,
+    failed: [...new Set([...text.matchAll(/^FAIL (\w+)/gm)].map(([, rule]) => rule))],
+  };
 }
 
 async function judgedLiar(honest: string, lie: Lie, options: Partial<ConformanceOptions>) {
@@ -52,7 +80,9 @@ describe("tidemark conformance", () => {
   it("knows every rule of PROTOCOL.md", () => {
     const text = readFileSync(fileURLToPath(new URL("../PROTOCOL.md", import.meta.url)), "utf8");
     const numbers = [...text.matchAll(/^\*\*([A-Z]\d+)\.\*\*/gm)].map(([, number]) => number);
-    expect([...new Set(CHECKS.map(({ rule }) => rule))].sort()).toEqual([...new Set(numbers)].sort());
+    expect([...new Set(CHECKS.map(({ rule }) => rule))].sort()).toEqual(
+      [...new Set(numbers)].sort(),
+    );
   });
 
   it("finds nothing broken in this server, and removes what it wrote", async () => {
@@ -74,7 +104,11 @@ describe("tidemark conformance", () => {
   it("says that it could not check what needs writes, or credentials over HTTP; 401 is not ok", async () => {
     const authenticate = (_request: unknown, auth: unknown) => (auth === "secret" ? "ana" : null);
     const { stream } = await started({ authenticate });
-    const { code, text } = await judged(stream, { auth: "secret", mutation: undefined, rules: ["P2", "P12", "S1", "H1", "H2", "A2"] });
+    const { code, text } = await judged(stream, {
+      auth: "secret",
+      mutation: undefined,
+      rules: ["P2", "P12", "S1", "H1", "H2", "A2"],
+    });
     expect(text).toMatch(/ok   P2   credentials that are none/);
     expect(text).toMatch(/ok   S1   the id is no credential/);
     expect(text).toMatch(/–    P12 .* not checked: needs writes/);
@@ -92,15 +126,21 @@ describe("tidemark conformance", () => {
       request.on("data", (chunk) => (body += String(chunk)));
       request.on("end", () => {
         const { upsert, remove } = JSON.parse(body) as { upsert: never[]; remove: string[] };
-        void tidemark.transact((write) => {
-          write.upsert("things" as never, upsert as never);
-          write.remove("things" as never, remove);
-        }).then((seq) => response.end(JSON.stringify({ seq })));
+        void tidemark
+          .transact((write) => {
+            write.upsert("things" as never, upsert as never);
+            write.remove("things" as never, remove);
+          })
+          .then((seq) => response.end(JSON.stringify({ seq })));
       });
     });
     await new Promise<void>((resolve) => ingest.listen(0, "127.0.0.1", resolve));
     atEnd(() => ingest.close());
-    const { code, text } = await judged(stream, { mutation: undefined, ingest: `http://127.0.0.1:${(ingest.address() as { port: number }).port}/`, rules: ["P10", "P12", "B4"] });
+    const { code, text } = await judged(stream, {
+      mutation: undefined,
+      ingest: `http://127.0.0.1:${(ingest.address() as { port: number }).port}/`,
+      rules: ["P10", "P12", "B4"],
+    });
     expect(text).toMatch(/ok   P12/);
     expect(text).toMatch(/ok   B4/);
     expect(code).toBe(0);
@@ -118,16 +158,23 @@ describe("tidemark conformance", () => {
 
 describe("a lying server is caught by its rule", () => {
   // Several at a time wait; each has servers of its own, which it stops itself.
-  it.concurrent.each(LIES)("%s: %s", async (rule, _what, lie) => {
-    const tidemark = createTidemark({ logger: silent, ...HONEST });
-    const liar = await startLyingServer((await tidemark.listen({ port: 0 })).url, lie);
-    try {
-      const { code, text, failed } = await judged(liar.stream, { rules: [rule], timeoutMs: 2_000 });
-      expect(failed, text).toEqual([rule]);
-      expect(code).toBe(1);
-    } finally {
-      await liar.close();
-      await tidemark.stop();
-    }
-  }, 60_000);
+  it.concurrent.each(LIES)(
+    "%s: %s",
+    async (rule, _what, lie) => {
+      const tidemark = createTidemark({ logger: silent, ...HONEST });
+      const liar = await startLyingServer((await tidemark.listen({ port: 0 })).url, lie);
+      try {
+        const { code, text, failed } = await judged(liar.stream, {
+          rules: [rule],
+          timeoutMs: 2_000,
+        });
+        expect(failed, text).toEqual([rule]);
+        expect(code).toBe(1);
+      } finally {
+        await liar.close();
+        await tidemark.stop();
+      }
+    },
+    60_000,
+  );
 });

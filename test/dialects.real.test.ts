@@ -13,7 +13,10 @@ const page = readFileSync(new URL("../docs/dialects.md", import.meta.url), "utf8
 const program = /```ts\n\/\/ dialects\.ts\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
 
 interface Program {
-  channel(name: string): { upsert(row: object): Promise<number>; remove(key: string): Promise<number> };
+  channel(name: string): {
+    upsert(row: object): Promise<number>;
+    remove(key: string): Promise<number>;
+  };
   stop(): Promise<void>;
 }
 
@@ -27,9 +30,25 @@ describe("docs/dialects.md", () => {
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(join(here, ".."), join(folder, "node_modules", "tidemark"));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions: { target: "es2023", module: "nodenext", strict: true, skipLibCheck: true, types: ["node"], typeRoots: [join(here, "../node_modules/@types")] } }));
+    writeFileSync(
+      join(folder, "tsconfig.json"),
+      JSON.stringify({
+        compilerOptions: {
+          target: "es2023",
+          module: "nodenext",
+          strict: true,
+          skipLibCheck: true,
+          types: ["node"],
+          typeRoots: [join(here, "../node_modules/@types")],
+        },
+      }),
+    );
     writeFileSync(join(folder, "dialects.ts"), program);
-    execFileSync(process.execPath, [join(here, "../node_modules/typescript/bin/tsc"), "--noEmit", "-p", folder], { stdio: "pipe" });
+    execFileSync(
+      process.execPath,
+      [join(here, "../node_modules/typescript/bin/tsc"), "--noEmit", "-p", folder],
+      { stdio: "pipe" },
+    );
     // The server at hand, to write to and to stop.
     writeFileSync(join(folder, "dialects.ts"), `${program}\nexport { tidemark };\n`);
     const port = await freePort();
@@ -41,25 +60,48 @@ describe("docs/dialects.md", () => {
     const grid = new PlainSocket(`ws://127.0.0.1:${port}/ws/tables`);
     grid.socket.on("open", () => grid.socket.send('{"subscribe":"quotes"}'));
     const heat = new PlainSocket(`ws://127.0.0.1:${port}/ws/heatmap?symbol=BTC`);
-    await expect.poll(() => grid.said).toEqual([{ type: "table_rows", table: "quotes", reset: true, rows: [{ symbol: "BTC", venue: "a", price: 1 }, { symbol: "ETH", venue: "a", price: 2 }] }]);
-    await expect.poll(() => heat.said.slice(0, 2)).toEqual([{ cells: [["a", 1]] }, { whole: expect.any(Number) }]);
+    await expect
+      .poll(() => grid.said)
+      .toEqual([
+        {
+          type: "table_rows",
+          table: "quotes",
+          reset: true,
+          rows: [
+            { symbol: "BTC", venue: "a", price: 1 },
+            { symbol: "ETH", venue: "a", price: 2 },
+          ],
+        },
+      ]);
+    await expect
+      .poll(() => heat.said.slice(0, 2))
+      .toEqual([{ cells: [["a", 1]] }, { whole: expect.any(Number) }]);
 
     await quotes.upsert({ symbol: "BTC", venue: "b", price: 3 });
     await quotes.remove('["ETH","a"]');
-    await expect.poll(() => grid.said.slice(1).flatMap((frame) => (frame as { rows: unknown[] }).rows)).toEqual([{ symbol: "BTC", venue: "b", price: 3 }]);
-    await expect.poll(() => grid.said.flatMap((frame) => (frame as { removed?: string[] }).removed ?? [])).toEqual(['["ETH","a"]']);
-    await expect.poll(() => heat.said.filter((frame) => "cells" in (frame as object))).toEqual([{ cells: [["a", 1]] }, { cells: [["b", 3]] }]);
+    await expect
+      .poll(() => grid.said.slice(1).flatMap((frame) => (frame as { rows: unknown[] }).rows))
+      .toEqual([{ symbol: "BTC", venue: "b", price: 3 }]);
+    await expect
+      .poll(() => grid.said.flatMap((frame) => (frame as { removed?: string[] }).removed ?? []))
+      .toEqual(['["ETH","a"]']);
+    await expect
+      .poll(() => heat.said.filter((frame) => "cells" in (frame as object)))
+      .toEqual([{ cells: [["a", 1]] }, { cells: [["b", 3]] }]);
 
     grid.socket.send('{"unsubscribe":"quotes"}');
     grid.socket.send('{"subscribe":"nothing"}');
-    await expect.poll(() => grid.said.at(-1)).toEqual({ type: "error", code: "UNKNOWN_CHANNEL", message: expect.any(String) });
+    await expect
+      .poll(() => grid.said.at(-1))
+      .toEqual({ type: "error", code: "UNKNOWN_CHANNEL", message: expect.any(String) });
     const before = grid.said.length;
     await quotes.upsert({ symbol: "BTC", venue: "b", price: 4 });
-    await expect.poll(() => heat.said.filter((frame) => "cells" in (frame as object)).at(-1)).toEqual({ cells: [["b", 4]] });
+    await expect
+      .poll(() => heat.said.filter((frame) => "cells" in (frame as object)).at(-1))
+      .toEqual({ cells: [["b", 4]] });
     expect(grid.said.length).toBe(before);
 
     const refused = new PlainSocket(`ws://127.0.0.1:${port}/ws/heatmap`);
     await expect.poll(() => refused.closedWith?.code).toBe(1006);
   });
 });
-

@@ -9,7 +9,9 @@ import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
 afterEach(stopAll);
 
 /** Rows as `{rows}` and `{removed}`, and everything else not at all; counts what it is asked to encode. */
-function dialect(fields: Partial<Dialect> & Pick<Dialect, "path">): Dialect & { readonly encoded: Outgoing[] } {
+function dialect(
+  fields: Partial<Dialect> & Pick<Dialect, "path">,
+): Dialect & { readonly encoded: Outgoing[] } {
   const encoded: Outgoing[] = [];
   return {
     name: "plain",
@@ -18,7 +20,8 @@ function dialect(fields: Partial<Dialect> & Pick<Dialect, "path">): Dialect & { 
     encode: (message) => {
       encoded.push(message);
       if ("rowTexts" in message) return `{"rows":[${message.rowTexts.join(",")}]}`;
-      if ("upsertTexts" in message) return `{"rows":[${message.upsertTexts.join(",")}],"removed":${JSON.stringify(message.removes)}}`;
+      if ("upsertTexts" in message)
+        return `{"rows":[${message.upsertTexts.join(",")}],"removed":${JSON.stringify(message.removes)}}`;
       return message.op === "ERROR" ? JSON.stringify({ error: message.code }) : undefined;
     },
     ...fields,
@@ -35,22 +38,48 @@ describe("a dialect", () => {
     await own.open();
     own.send({ op: "SUBSCRIBE", subscriptions: ["trades"] });
     const clients = [1, 2, 3].map(() => new PlainSocket(`${url.replace("http", "ws")}/ws/plain`));
-    await expect.poll(() => clients.map(({ said }) => said)).toEqual(clients.map(() => [{ rows: [trade("a", "BTC", 1)] }]));
+    await expect
+      .poll(() => clients.map(({ said }) => said))
+      .toEqual(clients.map(() => [{ rows: [trade("a", "BTC", 1)] }]));
     await tidemark.channel("trades").upsert(trade("b", "ETH", 2));
-    await expect.poll(() => clients.map(({ said }) => said[1])).toEqual(clients.map(() => ({ rows: [trade("b", "ETH", 2)], removed: [] })));
-    const deltas = plain.encoded.filter((message) => "upsertTexts" in message && message.upsertTexts.length > 0);
+    await expect
+      .poll(() => clients.map(({ said }) => said[1]))
+      .toEqual(clients.map(() => ({ rows: [trade("b", "ETH", 2)], removed: [] })));
+    const deltas = plain.encoded.filter(
+      (message) => "upsertTexts" in message && message.upsertTexts.length > 0,
+    );
     expect(deltas.length).toBe(1);
     expect(tidemark.stats()).toMatchObject({ views: 0, subscriptions: 4 });
   });
 
   it("is held to rights, and told of them by a closed connection", async () => {
-    const plain = dialect({ path: "/ws/plain", connect: ({ url }) => ({ begins: [{ op: "IDENTIFY", auth: url.split("=")[1] }, { op: "SUBSCRIBE", subscriptions: ["trades"] }] }) });
-    const { tidemark, url } = await startTrades({ dialects: [plain], authenticate: (_request, auth) => auth as string, policies: { trades: (who) => (who === "all" ? "all" : { column: "symbol", eq: String(who) }) } });
+    const plain = dialect({
+      path: "/ws/plain",
+      connect: ({ url }) => ({
+        begins: [
+          { op: "IDENTIFY", auth: url.split("=")[1] },
+          { op: "SUBSCRIBE", subscriptions: ["trades"] },
+        ],
+      }),
+    });
+    const { tidemark, url } = await startTrades({
+      dialects: [plain],
+      authenticate: (_request, auth) => auth as string,
+      policies: {
+        trades: (who) => (who === "all" ? "all" : { column: "symbol", eq: String(who) }),
+      },
+    });
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     const base = `${url.replace("http", "ws")}/ws/plain`;
-    const [eth, all, nobody] = [new PlainSocket(`${base}?who=ETH`), new PlainSocket(`${base}?who=all`), new PlainSocket(base)];
+    const [eth, all, nobody] = [
+      new PlainSocket(`${base}?who=ETH`),
+      new PlainSocket(`${base}?who=all`),
+      new PlainSocket(base),
+    ];
     await expect.poll(() => eth.said).toEqual([{ rows: [trade("b", "ETH", 2)] }]);
-    await expect.poll(() => all.said).toEqual([{ rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] }]);
+    await expect
+      .poll(() => all.said)
+      .toEqual([{ rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] }]);
     await expect.poll(() => nobody.closedWith?.reason).toBe("UNAUTHENTICATED");
     tidemark.invalidate("ETH");
     await expect.poll(() => eth.closedWith).toEqual({ code: 1001, reason: "connect again" });
@@ -59,20 +88,47 @@ describe("a dialect", () => {
 
   it("needs no heartbeats: who answers pings is alive, who does not is closed", async () => {
     const plain = dialect({ path: "/ws/plain" });
-    const { url } = await startTrades({ dialects: [plain], limits: { heartbeatIntervalMs: 100, silenceMsMax: 600 } });
+    const { url } = await startTrades({
+      dialects: [plain],
+      limits: { heartbeatIntervalMs: 100, silenceMsMax: 600 },
+    });
     const base = `${url.replace("http", "ws")}/ws/plain`;
     const [alive, dead] = [new PlainSocket(base), new PlainSocket(base, { autoPong: false })];
     let pings = 0;
     alive.socket.on("ping", () => pings++);
-    await expect.poll(() => dead.closedWith, { timeout: 5_000 }).toEqual({ code: 4408, reason: "nothing heard" });
+    await expect
+      .poll(() => dead.closedWith, { timeout: 5_000 })
+      .toEqual({ code: 4408, reason: "nothing heard" });
     const seen = pings;
     await expect.poll(() => pings, { timeout: 5_000 }).toBeGreaterThan(seen + 3);
     expect(alive.closedWith).toBeUndefined();
   });
 
   it("comes over server-sent events and as one answer, beside another program's routes", async () => {
-    const sse = dialect({ name: "events", path: "/feed", carrier: "sse", encode: (message) => ("rowTexts" in message ? `rows\n${message.rowTexts.join("\n")}` : "upsertTexts" in message ? message.upsertTexts.join("\n") : undefined) });
-    const http = dialect({ name: "lines", path: "/rows.csv", carrier: "http", contentType: "text/csv", encode: (message, view) => ("rowTexts" in message ? [view?.columns.map(({ name }) => name), ...message.rowTexts.map((text) => Object.values(JSON.parse(text) as object))].join("\n") : undefined) });
+    const sse = dialect({
+      name: "events",
+      path: "/feed",
+      carrier: "sse",
+      encode: (message) =>
+        "rowTexts" in message
+          ? `rows\n${message.rowTexts.join("\n")}`
+          : "upsertTexts" in message
+            ? message.upsertTexts.join("\n")
+            : undefined,
+    });
+    const http = dialect({
+      name: "lines",
+      path: "/rows.csv",
+      carrier: "http",
+      contentType: "text/csv",
+      encode: (message, view) =>
+        "rowTexts" in message
+          ? [
+              view?.columns.map(({ name }) => name),
+              ...message.rowTexts.map((text) => Object.values(JSON.parse(text) as object)),
+            ].join("\n")
+          : undefined,
+    });
     const { tidemark } = await startTrades({ dialects: [sse, http] });
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     const server = createServer((_request, response) => void response.end("another's"));
@@ -84,15 +140,22 @@ describe("a dialect", () => {
     const base = `http://127.0.0.1:${port}`;
     expect(await (await fetch(`${base}/else`)).text()).toBe("another's");
     const csv = await fetch(`${base}/rows.csv`);
-    expect([csv.headers.get("content-type"), await csv.text()]).toEqual(["text/csv", "id,symbol,price\na,BTC,1\nb,ETH,2\n"]);
+    expect([csv.headers.get("content-type"), await csv.text()]).toEqual([
+      "text/csv",
+      "id,symbol,price\na,BTC,1\nb,ETH,2\n",
+    ]);
     const feed = await fetch(`${base}/feed`);
-    const reader = (feed.body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>).getReader();
+    const reader = (feed.body as ReadableStream<Uint8Array>)
+      .pipeThrough(new TextDecoderStream() as unknown as ReadableWritablePair<string, Uint8Array>)
+      .getReader();
     let text = "";
     const until = async (end: string): Promise<void> => {
       while (!text.endsWith(end)) text += (await reader.read()).value ?? "";
     };
     await until('"price":2}\n\n');
-    expect(text).toBe('data: rows\ndata: {"id":"a","symbol":"BTC","price":1}\ndata: {"id":"b","symbol":"ETH","price":2}\n\n');
+    expect(text).toBe(
+      'data: rows\ndata: {"id":"a","symbol":"BTC","price":1}\ndata: {"id":"b","symbol":"ETH","price":2}\n\n',
+    );
     await tidemark.channel("trades").upsert(trade("c", "SOL", 3));
     await until('"price":3}\n\n');
     await reader.cancel();
@@ -100,7 +163,10 @@ describe("a dialect", () => {
 
   it("that has nothing to hear closes who speaks, and garbage is told as what it is", async () => {
     const mute = dialect({ path: "/ws/mute" });
-    const strict = dialect({ path: "/ws/strict", connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }) });
+    const strict = dialect({
+      path: "/ws/strict",
+      connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }),
+    });
     const { url } = await startTrades({ dialects: [mute, strict] });
     for (const path of ["/ws/mute", "/ws/strict"]) {
       const client = new PlainSocket(`${url.replace("http", "ws")}${path}`);
@@ -111,17 +177,23 @@ describe("a dialect", () => {
   });
 
   it("that fails is its own clients' trouble alone", async () => {
-    const broken = dialect({ path: "/ws/broken", encode: (message) => {
-      if ("upsertTexts" in message && message.upsertTexts.length > 0) throw new Error("no words");
-      return undefined;
-    } });
+    const broken = dialect({
+      path: "/ws/broken",
+      encode: (message) => {
+        if ("upsertTexts" in message && message.upsertTexts.length > 0) throw new Error("no words");
+        return undefined;
+      },
+    });
     const odd = dialect({ path: "/ws/odd", encode: () => 7 as unknown as string });
     const { tidemark, url, connect } = await startTrades({ dialects: [broken, odd] });
     const own = connect();
     await own.open();
     own.send({ op: "SUBSCRIBE", subscriptions: ["trades"] });
     const base = url.replace("http", "ws");
-    const [first, second] = [new PlainSocket(`${base}/ws/broken`), new PlainSocket(`${base}/ws/odd`)];
+    const [first, second] = [
+      new PlainSocket(`${base}/ws/broken`),
+      new PlainSocket(`${base}/ws/odd`),
+    ];
     await expect.poll(() => second.closedWith).toEqual({ code: 4400, reason: "INTERNAL" });
     await own.next({ type: "SNAPSHOT" });
     await expect.poll(() => tidemark.stats()["subscriptions"]).toBe(2);
@@ -133,9 +205,18 @@ describe("a dialect", () => {
   });
 
   it("passes on only what the protocol knows, and not without end", async () => {
-    const open = dialect({ path: "/ws/open", connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }) });
+    const open = dialect({
+      path: "/ws/open",
+      connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }),
+    });
     const { tidemark, url } = await startTrades({ dialects: [open] });
-    for (const said of [[{ op: "SUBSCRIBE", subscriptions: ["trades"] }, { op: "UNSUBSCRIBE" }], [{ op: "CREDIT", turns: "many" }], [null], "IDENTIFY", Array.from({ length: 300 }, () => ({ op: "HEARTBEAT" }))]) {
+    for (const said of [
+      [{ op: "SUBSCRIBE", subscriptions: ["trades"] }, { op: "UNSUBSCRIBE" }],
+      [{ op: "CREDIT", turns: "many" }],
+      [null],
+      "IDENTIFY",
+      Array.from({ length: 300 }, () => ({ op: "HEARTBEAT" })),
+    ]) {
       const client = new PlainSocket(`${url.replace("http", "ws")}/ws/open`);
       client.socket.on("open", () => client.socket.send(JSON.stringify(said)));
       await expect.poll(() => client.closedWith?.reason).toBe("BAD_MESSAGE");
@@ -144,18 +225,35 @@ describe("a dialect", () => {
   });
 
   it("over one HTTP answer says what is refused, and never a part for the whole", async () => {
-    const lines = (fields: Partial<Dialect>): Dialect => dialect({ name: "lines", path: "/rows", carrier: "http", encode: (message) => ("rowTexts" in message ? message.rowTexts.join("\n") : undefined), ...fields });
+    const lines = (fields: Partial<Dialect>): Dialect =>
+      dialect({
+        name: "lines",
+        path: "/rows",
+        carrier: "http",
+        encode: (message) => ("rowTexts" in message ? message.rowTexts.join("\n") : undefined),
+        ...fields,
+      });
     const refused = await startTrades({ dialects: [lines({})], authenticate: () => null });
     const unauthenticated = await fetch(`${refused.url}/rows`);
-    expect([unauthenticated.status, await unauthenticated.json()]).toEqual([401, { code: "UNAUTHENTICATED", message: expect.any(String), retryable: false }]);
-    const unknown = await startTrades({ dialects: [lines({ connect: () => ({ begins: [{ op: "IDENTIFY", subscriptions: ["nothing"] }] }) })] });
+    expect([unauthenticated.status, await unauthenticated.json()]).toEqual([
+      401,
+      { code: "UNAUTHENTICATED", message: expect.any(String), retryable: false },
+    ]);
+    const unknown = await startTrades({
+      dialects: [
+        lines({ connect: () => ({ begins: [{ op: "IDENTIFY", subscriptions: ["nothing"] }] }) }),
+      ],
+    });
     expect((await fetch(`${unknown.url}/rows`)).status).toBe(404);
     expect(unknown.tidemark.stats()).toMatchObject({ sessions: 0 });
   });
 
   it("that says nothing over server-sent events still has a head, and shows who is gone", async () => {
     const silent = dialect({ path: "/quiet", carrier: "sse", encode: () => undefined });
-    const { tidemark, url } = await startTrades({ dialects: [silent], limits: { watermarkIntervalMs: 50 } });
+    const { tidemark, url } = await startTrades({
+      dialects: [silent],
+      limits: { watermarkIntervalMs: 50 },
+    });
     const response = await fetch(`${url}/quiet`);
     expect(response.headers.get("content-type")).toContain("text/event-stream");
     const reader = (response.body as ReadableStream<Uint8Array>).getReader();
@@ -168,6 +266,8 @@ describe("a dialect", () => {
     for (const path of ["ws", "/v2/mine", "/metrics", "/a b"]) {
       await expect(startTrades({ dialects: [dialect({ path })] })).rejects.toThrow(TidemarkError);
     }
-    await expect(startTrades({ dialects: [dialect({ path: "/x" }), dialect({ path: "/x" })] })).rejects.toThrow("taken");
+    await expect(
+      startTrades({ dialects: [dialect({ path: "/x" }), dialect({ path: "/x" })] }),
+    ).rejects.toThrow("taken");
   });
 });

@@ -9,7 +9,14 @@ import { postgres } from "../src/sources/postgres/index.ts";
 import { silent } from "./support/silent.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 
 describe("the explorer", () => {
   let browser: Browser;
@@ -19,10 +26,16 @@ describe("the explorer", () => {
   let page: Page;
 
   const startServer = async (): Promise<void> => {
-    tidemark = createTidemark({ sources: [postgres(database)], catalog: true, assets, logger: silent });
+    tidemark = createTidemark({
+      sources: [postgres(database)],
+      catalog: true,
+      assets,
+      logger: silent,
+    });
     ({ port } = await tidemark.listen({ port }));
   };
-  const cells = (column: number): Promise<string[]> => page.locator(`.grid-row .cell:nth-child(${column})`).allInnerTexts();
+  const cells = (column: number): Promise<string[]> =>
+    page.locator(`.grid-row .cell:nth-child(${column})`).allInnerTexts();
   const open = async (hash: string): Promise<void> => {
     await page.goto(`http://localhost:${port}/${hash}`);
     await page.locator(".grid-row[data-key]").first().waitFor();
@@ -30,7 +43,12 @@ describe("the explorer", () => {
 
   beforeAll(async () => {
     if (!existsSync(assets)) throw new Error("The explorer is not built: npm run build");
-    browser = await chromium.launch({ args: FLAGS, ...(process.env["CHROMIUM_PATH"] !== undefined && { executablePath: process.env["CHROMIUM_PATH"] }) });
+    browser = await chromium.launch({
+      args: FLAGS,
+      ...(process.env["CHROMIUM_PATH"] !== undefined && {
+        executablePath: process.env["CHROMIUM_PATH"],
+      }),
+    });
     database = await PGlite.create();
     await database.exec(`
       CREATE TABLE fruit (id int PRIMARY KEY, name text NOT NULL, price numeric(8,2), stock int);
@@ -52,7 +70,13 @@ describe("the explorer", () => {
 
   it("lists channels with sizes, and refused tables with the reason", async () => {
     await open("#/fruit");
-    await expect.poll(() => page.locator(".channels button").allInnerTexts()).toEqual([expect.stringMatching(/^big\s+([\d,.]+\/s\s+)?100K$/), expect.stringMatching(/^fruit\s+([\d,.]+\/s\s+)?3$/), expect.stringMatching(/^logbook\s+refused$/)]);
+    await expect
+      .poll(() => page.locator(".channels button").allInnerTexts())
+      .toEqual([
+        expect.stringMatching(/^big\s+([\d,.]+\/s\s+)?100K$/),
+        expect.stringMatching(/^fruit\s+([\d,.]+\/s\s+)?3$/),
+        expect.stringMatching(/^logbook\s+refused$/),
+      ]);
     await page.getByRole("button", { name: /logbook/ }).click();
     await expect.poll(() => page.locator(".state").innerText()).toContain("no primary key");
   });
@@ -60,9 +84,13 @@ describe("the explorer", () => {
   it("shows rows that appear, change and leave", async () => {
     await open("#/fruit?sort=id");
     expect(await cells(2)).toEqual(["apple", "banana", "cherry"]);
-    await database.exec("INSERT INTO fruit VALUES (4, 'date', 3, 7); UPDATE fruit SET name = 'apricot' WHERE id = 1; DELETE FROM fruit WHERE id = 2");
+    await database.exec(
+      "INSERT INTO fruit VALUES (4, 'date', 3, 7); UPDATE fruit SET name = 'apricot' WHERE id = 1; DELETE FROM fruit WHERE id = 2",
+    );
     await expect.poll(() => cells(2)).toEqual(["apricot", "cherry", "date"]);
-    await database.exec("DELETE FROM fruit WHERE id = 4; UPDATE fruit SET name = 'apple' WHERE id = 1; INSERT INTO fruit VALUES (2, 'banana', 0.25, 200)");
+    await database.exec(
+      "DELETE FROM fruit WHERE id = 4; UPDATE fruit SET name = 'apple' WHERE id = 1; INSERT INTO fruit VALUES (2, 'banana', 0.25, 200)",
+    );
     await expect.poll(() => cells(2)).toEqual(["apple", "banana", "cherry"]);
   });
 
@@ -86,7 +114,9 @@ describe("the explorer", () => {
   it("says what is wrong with a filter, in words, where it is", async () => {
     await open("#/fruit");
     await page.locator('[data-filter="price"]').fill("cheap");
-    await expect.poll(() => page.getByRole("alert").innerText()).toContain("price: Type something like 42");
+    await expect
+      .poll(() => page.getByRole("alert").innerText())
+      .toContain("price: Type something like 42");
     await page.locator('[data-filter="price"]').fill("");
     await page.locator('[data-filter="name"]').fill("/(/");
     await expect.poll(() => page.locator(".state").innerText()).toContain("Bad regex");
@@ -109,7 +139,9 @@ describe("the explorer", () => {
 
   it("scrolls through 100,000 rows with few of them in the page", async () => {
     await open("#/big?sort=id");
-    await expect.poll(() => page.locator(".count").innerText(), { timeout: 20_000 }).toBe("100,000 rows");
+    await expect
+      .poll(() => page.locator(".count").innerText(), { timeout: 20_000 })
+      .toBe("100,000 rows");
     await page.locator(".grid").focus();
     await page.keyboard.press("End");
     await expect.poll(() => page.locator('.grid-row[data-key="100000"]').count()).toBe(1);
@@ -123,7 +155,9 @@ describe("the explorer", () => {
     expect(await cells(2)).toEqual(["apple", "banana", "cherry"]);
     await database.exec("UPDATE fruit SET name = 'blueberry' WHERE id = 2");
     await startServer();
-    await expect.poll(() => cells(2), { timeout: 30_000 }).toEqual(["apple", "blueberry", "cherry"]);
+    await expect
+      .poll(() => cells(2), { timeout: 30_000 })
+      .toEqual(["apple", "blueberry", "cherry"]);
     await expect.poll(() => page.locator(".title .badge").innerText()).toBe("live");
   });
 });

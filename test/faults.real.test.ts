@@ -6,7 +6,12 @@ import { fileURLToPath } from "node:url";
 import { chromium, type Browser } from "playwright-core";
 import { WebSocket } from "ws";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createClient, type LiveView, type TidemarkClient, type WebSocketConstructor } from "../src/client/node.ts";
+import {
+  createClient,
+  type LiveView,
+  type TidemarkClient,
+  type WebSocketConstructor,
+} from "../src/client/node.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
 const stops: (() => unknown)[] = [];
@@ -15,7 +20,11 @@ afterEach(async () => {
 });
 
 interface Reading {
-  readonly stats: { readonly buffered_bytes: number; readonly sessions: number; readonly backlog: number };
+  readonly stats: {
+    readonly buffered_bytes: number;
+    readonly sessions: number;
+    readonly backlog: number;
+  };
   readonly rss: number;
 }
 
@@ -24,7 +33,11 @@ class ServerProcess {
   #nextId = 1;
 
   constructor() {
-    this.#child = fork(fileURLToPath(new URL("./support/fault-server.ts", import.meta.url)), [assets], { execArgv: ["--import", "tsx", "--expose-gc"] });
+    this.#child = fork(
+      fileURLToPath(new URL("./support/fault-server.ts", import.meta.url)),
+      [assets],
+      { execArgv: ["--import", "tsx", "--expose-gc"] },
+    );
     stops.push(() => this.kill());
   }
 
@@ -61,8 +74,15 @@ class ServerProcess {
   }
 }
 
-function clientOf(port: number, options: { WebSocket?: WebSocketConstructor } = {}): { client: TidemarkClient; view: LiveView } {
-  const client = createClient({ url: `ws://localhost:${port}/v2/stream`, backoff: { firstMs: 50, delaysMs: [100, 200, 400, 800] }, ...options });
+function clientOf(
+  port: number,
+  options: { WebSocket?: WebSocketConstructor } = {},
+): { client: TidemarkClient; view: LiveView } {
+  const client = createClient({
+    url: `ws://localhost:${port}/v2/stream`,
+    backoff: { firstMs: 50, delaysMs: [100, 200, 400, 800] },
+    ...options,
+  });
   stops.push(() => client.close());
   const view = client.live({ channel: "trades" });
   view.subscribe(() => {});
@@ -71,34 +91,60 @@ function clientOf(port: number, options: { WebSocket?: WebSocketConstructor } = 
 
 /** What the server holds, by HTTP. */
 async function truth(port: number): Promise<readonly (readonly [string, unknown])[]> {
-  const { channels } = (await (await fetch(`http://localhost:${port}/v2/snapshot?channels=trades`)).json()) as { channels: { trades: { rows: { id: string; price: number }[] } } };
-  return channels.trades.rows.map(({ id, price }) => [id, price] as const).sort(([a], [b]) => (a < b ? -1 : 1));
+  const { channels } = (await (
+    await fetch(`http://localhost:${port}/v2/snapshot?channels=trades`)
+  ).json()) as { channels: { trades: { rows: { id: string; price: number }[] } } };
+  return channels.trades.rows
+    .map(({ id, price }) => [id, price] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
 const shown = (view: LiveView): readonly (readonly [string, unknown])[] =>
-  view.getSnapshot().rows.map((row) => [String(row["id"]), row["price"]] as const).sort(([a], [b]) => (a < b ? -1 : 1));
+  view
+    .getSnapshot()
+    .rows.map((row) => [String(row["id"]), row["price"]] as const)
+    .sort(([a], [b]) => (a < b ? -1 : 1));
 
 async function isExact(view: LiveView, port: number): Promise<void> {
-  await expect.poll(async () => {
-    const rows = await truth(port);
-    return rows.length > 0 && view.getSnapshot().status === "live" && JSON.stringify(shown(view)) === JSON.stringify(rows);
-  }, { timeout: 20_000 }).toBe(true);
+  await expect
+    .poll(
+      async () => {
+        const rows = await truth(port);
+        return (
+          rows.length > 0 &&
+          view.getSnapshot().status === "live" &&
+          JSON.stringify(shown(view)) === JSON.stringify(rows)
+        );
+      },
+      { timeout: 20_000 },
+    )
+    .toBe(true);
 }
 
 describe.skipIf(process.platform === "win32")("real faults", () => {
   let browser: Browser;
   beforeAll(async () => {
     if (!existsSync(assets)) throw new Error("The explorer is not built: npm run build");
-    browser = await chromium.launch({ args: ["--no-sandbox", "--disable-gpu"], ...(process.env["CHROMIUM_PATH"] !== undefined && { executablePath: process.env["CHROMIUM_PATH"] }) });
+    browser = await chromium.launch({
+      args: ["--no-sandbox", "--disable-gpu"],
+      ...(process.env["CHROMIUM_PATH"] !== undefined && {
+        executablePath: process.env["CHROMIUM_PATH"],
+      }),
+    });
   });
   afterAll(() => browser.close());
 
-  const openPage = async (port: number): Promise<{ prices: () => Promise<readonly string[]>; status: () => Promise<string> }> => {
+  const openPage = async (
+    port: number,
+  ): Promise<{ prices: () => Promise<readonly string[]>; status: () => Promise<string> }> => {
     const page = await browser.newPage();
     stops.push(() => page.close());
     await page.goto(`http://localhost:${port}/#/trades`);
     await page.locator(".grid-row[data-key]").first().waitFor();
-    return { prices: () => page.locator(".grid-row[data-key] .cell:nth-child(2)").allInnerTexts(), status: () => page.locator("body").innerText() };
+    return {
+      prices: () => page.locator(".grid-row[data-key] .cell:nth-child(2)").allInnerTexts(),
+      status: () => page.locator("body").innerText(),
+    };
   };
 
   it("kill -9 and a restart: Node and Chromium show the new history, exactly", async () => {
@@ -115,7 +161,12 @@ describe.skipIf(process.platform === "win32")("real faults", () => {
     await second.listen(port);
     await second.write(5_000, 10, 10);
     await isExact(view, port);
-    await expect.poll(async () => (await page.prices()).map((text) => Number(text.replaceAll(/\D/g, ""))).sort(), { timeout: 20_000 }).toEqual((await truth(port)).map(([, price]) => price).sort());
+    await expect
+      .poll(
+        async () => (await page.prices()).map((text) => Number(text.replaceAll(/\D/g, ""))).sort(),
+        { timeout: 20_000 },
+      )
+      .toEqual((await truth(port)).map(([, price]) => price).sort());
   });
 
   it("SIGSTOP for 30 s: stale meanwhile, exact afterwards", { timeout: 90_000 }, async () => {
@@ -134,34 +185,40 @@ describe.skipIf(process.platform === "win32")("real faults", () => {
     expect(client.connection.getSnapshot().drifts).toBe(0);
   });
 
-  it("a client that stops reading: under 256 KiB in the server, then one step to the present, never disconnected", { timeout: 60_000 }, async () => {
-    const server = new ServerProcess();
-    const port = await server.listen();
-    await server.write(0, 2_000, 2_000);
-    let socket: Socket | undefined;
-    class Pausable extends WebSocket {
-      constructor(url: string) {
-        super(url);
-        this.once("upgrade", (response) => { ({ socket } = response); });
+  it(
+    "a client that stops reading: under 256 KiB in the server, then one step to the present, never disconnected",
+    { timeout: 60_000 },
+    async () => {
+      const server = new ServerProcess();
+      const port = await server.listen();
+      await server.write(0, 2_000, 2_000);
+      let socket: Socket | undefined;
+      class Pausable extends WebSocket {
+        constructor(url: string) {
+          super(url);
+          this.once("upgrade", (response) => {
+            ({ socket } = response);
+          });
+        }
       }
-    }
-    const slow = clientOf(port, { WebSocket: Pausable as unknown as WebSocketConstructor });
-    const fast = clientOf(port);
-    await isExact(slow.view, port);
-    await isExact(fast.view, port);
-    const connectedAs = JSON.stringify(slow.client.connection.getSnapshot().state);
-    socket?.pause();
-    let most = 0;
-    for (let round = 1; round <= 150; round++) {
-      await server.write(round * 10_000, 1_000, 2_000);
-      most = Math.max(most, (await server.ask<Reading>({ kind: "read" })).stats.buffered_bytes);
-    }
-    expect(most).toBeLessThan(256 * 1_024);
-    await isExact(fast.view, port);
-    const before = slow.client.connection.getSnapshot().turns;
-    socket?.resume();
-    await isExact(slow.view, port);
-    expect(JSON.stringify(slow.client.connection.getSnapshot().state)).toBe(connectedAs);
-    expect(slow.client.connection.getSnapshot().turns - before).toBeLessThan(80);
-  });
+      const slow = clientOf(port, { WebSocket: Pausable as unknown as WebSocketConstructor });
+      const fast = clientOf(port);
+      await isExact(slow.view, port);
+      await isExact(fast.view, port);
+      const connectedAs = JSON.stringify(slow.client.connection.getSnapshot().state);
+      socket?.pause();
+      let most = 0;
+      for (let round = 1; round <= 150; round++) {
+        await server.write(round * 10_000, 1_000, 2_000);
+        most = Math.max(most, (await server.ask<Reading>({ kind: "read" })).stats.buffered_bytes);
+      }
+      expect(most).toBeLessThan(256 * 1_024);
+      await isExact(fast.view, port);
+      const before = slow.client.connection.getSnapshot().turns;
+      socket?.resume();
+      await isExact(slow.view, port);
+      expect(JSON.stringify(slow.client.connection.getSnapshot().state)).toBe(connectedAs);
+      expect(slow.client.connection.getSnapshot().turns - before).toBeLessThan(80);
+    },
+  );
 });

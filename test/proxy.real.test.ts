@@ -6,24 +6,39 @@ import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
 
 afterEach(stopAll);
 
-async function throughProxy(behaviour: ProxyBehaviour, options: { readonly climbMs?: number } = {}) {
+async function throughProxy(
+  behaviour: ProxyBehaviour,
+  options: { readonly climbMs?: number } = {},
+) {
   const { tidemark, url } = await startTrades();
   const trades = tidemark.channel("trades");
   await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
   const nginx = await startNginx(Number(new URL(url).port), behaviour);
   atEnd(() => nginx.stop());
-  const client = createClient({ url: `ws://localhost:${nginx.port}/v2/stream`, backoff: { firstMs: 20, delaysMs: [50, 100, 200, 400, 800] }, pollMs: 100, ...options });
+  const client = createClient({
+    url: `ws://localhost:${nginx.port}/v2/stream`,
+    backoff: { firstMs: 20, delaysMs: [50, 100, 200, 400, 800] },
+    pollMs: 100,
+    ...options,
+  });
   atEnd(() => client.close());
   const view = client.live({ channel: "trades" });
   view.subscribe(() => {});
   const transport = (): CarrierName => client.connection.getSnapshot().transport;
-  const shows = (price: number): Promise<unknown> => expect.poll(() => [view.row("a")?.["price"], view.getSnapshot().status], { timeout: 30_000 }).toEqual([price, "live"]);
+  const shows = (price: number): Promise<unknown> =>
+    expect
+      .poll(() => [view.row("a")?.["price"], view.getSnapshot().status], { timeout: 30_000 })
+      .toEqual([price, "live"]);
   return { nginx, trades, client, view: view as LiveView, transport, shows };
 }
 
 describe.skipIf(nginxPath === undefined)("behind nginx", () => {
   it("takes a WebSocket where upgrades pass", async () => {
-    const { trades, transport, shows } = await throughProxy({ passesUpgrades: true, buffers: false, idleMs: 5_000 });
+    const { trades, transport, shows } = await throughProxy({
+      passesUpgrades: true,
+      buffers: false,
+      idleMs: 5_000,
+    });
     await shows(1);
     await trades.upsert(trade("a", "BTC", 7));
     await shows(7);
@@ -31,11 +46,16 @@ describe.skipIf(nginxPath === undefined)("behind nginx", () => {
   });
 
   it("takes server-sent events where they don't, keeps them through idle times, and climbs back without a gap", async () => {
-    const { nginx, trades, view, transport, shows } = await throughProxy({ passesUpgrades: false, buffers: false, idleMs: 2_000 }, { climbMs: 200 });
+    const { nginx, trades, view, transport, shows } = await throughProxy(
+      { passesUpgrades: false, buffers: false, idleMs: 2_000 },
+      { climbMs: 200 },
+    );
     await shows(1);
     expect(transport()).toBe("sse");
     // Longer than nginx waits for a silent answer; the server says something each second.
-    await expect.poll(() => view.getSnapshot().asOf ?? 0, { timeout: 8_000 }).toBeGreaterThan((view.getSnapshot().asOf ?? 0) + 2_500);
+    await expect
+      .poll(() => view.getSnapshot().asOf ?? 0, { timeout: 8_000 })
+      .toBeGreaterThan((view.getSnapshot().asOf ?? 0) + 2_500);
     expect(transport()).toBe("sse");
     nginx.reload({ passesUpgrades: true, buffers: false, idleMs: 5_000 });
     const seen = new Set<string>();
@@ -53,16 +73,28 @@ describe.skipIf(nginxPath === undefined)("behind nginx", () => {
     expect(seen.has("stale")).toBe(false);
   });
 
-  it("takes long polls where answers are kept until they are whole", { timeout: 60_000 }, async () => {
-    const { trades, transport, shows } = await throughProxy({ passesUpgrades: false, buffers: true, idleMs: 30_000 });
-    await shows(1);
-    await trades.upsert(trade("a", "BTC", 3));
-    await shows(3);
-    expect(transport()).toBe("long-poll");
-  });
+  it(
+    "takes long polls where answers are kept until they are whole",
+    { timeout: 60_000 },
+    async () => {
+      const { trades, transport, shows } = await throughProxy({
+        passesUpgrades: false,
+        buffers: true,
+        idleMs: 30_000,
+      });
+      await shows(1);
+      await trades.upsert(trade("a", "BTC", 3));
+      await shows(3);
+      expect(transport()).toBe("long-poll");
+    },
+  );
 
   it("takes plain polls where even waiting is cut off", { timeout: 60_000 }, async () => {
-    const { trades, transport, shows } = await throughProxy({ passesUpgrades: false, buffers: true, idleMs: 500 });
+    const { trades, transport, shows } = await throughProxy({
+      passesUpgrades: false,
+      buffers: true,
+      idleMs: 500,
+    });
     await shows(1);
     await expect.poll(transport, { timeout: 40_000 }).toBe("poll");
     await trades.upsert(trade("a", "BTC", 4));

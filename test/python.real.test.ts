@@ -11,7 +11,12 @@ const python = process.env["PYTHON_PATH"];
 
 interface Told {
   readonly seq: number;
-  readonly views: readonly { readonly rows: readonly { readonly id: string }[]; readonly status: string; readonly behind: boolean; readonly error?: string }[];
+  readonly views: readonly {
+    readonly rows: readonly { readonly id: string }[];
+    readonly status: string;
+    readonly behind: boolean;
+    readonly error?: string;
+  }[];
   readonly digests: number;
   readonly drifts: number;
   readonly gaps: number;
@@ -21,20 +26,44 @@ interface Told {
 /** What it prints at each watermark; the newest last. */
 function watch(url: string, ...queries: readonly (string | object)[]): readonly Told[] {
   const told: Told[] = [];
-  const child = spawn(python ?? "", ["watch.py", url, ...queries.map((query) => (typeof query === "string" ? query : JSON.stringify(query))), "--json", "--rows"], { cwd: fileURLToPath(new URL("../examples/python", import.meta.url)), stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(
+    python ?? "",
+    [
+      "watch.py",
+      url,
+      ...queries.map((query) => (typeof query === "string" ? query : JSON.stringify(query))),
+      "--json",
+      "--rows",
+    ],
+    {
+      cwd: fileURLToPath(new URL("../examples/python", import.meta.url)),
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   atEnd(() => child.kill());
-  createInterface({ input: child.stdout }).on("line", (line) => told.push(JSON.parse(line) as Told));
+  createInterface({ input: child.stdout }).on("line", (line) =>
+    told.push(JSON.parse(line) as Told),
+  );
   return told;
 }
 
-const idsOf = (told: readonly Told[], view: number): (() => readonly string[] | undefined) => () => told.at(-1)?.views[view]?.rows.map(({ id }) => id);
+const idsOf =
+  (told: readonly Told[], view: number): (() => readonly string[] | undefined) =>
+  () =>
+    told.at(-1)?.views[view]?.rows.map(({ id }) => id);
 
 describe.skipIf(python === undefined)("the Python client", () => {
   it("follows filters and top rows as rows enter and leave, and its digests add up (P6, P10, P12, B4)", async () => {
     const { tidemark, stream } = await startTrades({ limits: { digestIntervalMs: 300 } });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2), trade("c", "BTC", 0.000001)]);
-    const told = watch(stream, "trades", { channel: "trades", where: { column: "symbol", eq: "BTC" } }, { channel: "trades", order_by: [{ column: "price", direction: "desc" }], limit: 2 }, "nothing-here");
+    const told = watch(
+      stream,
+      "trades",
+      { channel: "trades", where: { column: "symbol", eq: "BTC" } },
+      { channel: "trades", order_by: [{ column: "price", direction: "desc" }], limit: 2 },
+      "nothing-here",
+    );
     await expect.poll(() => told.length).toBeGreaterThan(0);
     await expect.poll(idsOf(told, 2)).toEqual(["b", "a"]);
     expect(told.at(-1)?.views[3]?.error).toBe("UNKNOWN_CHANNEL");
@@ -53,7 +82,10 @@ describe.skipIf(python === undefined)("the Python client", () => {
     atEnd(() => proxy.close());
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1)]);
-    const told = watch(`ws://${proxy.address}/v2/stream`, "trades", { channel: "trades", where: { column: "symbol", eq: "BTC" } });
+    const told = watch(`ws://${proxy.address}/v2/stream`, "trades", {
+      channel: "trades",
+      where: { column: "symbol", eq: "BTC" },
+    });
     await expect.poll(idsOf(told, 1)).toEqual(["a"]);
     for (let round = 1; round <= 3; round++) {
       proxy.cut();

@@ -7,9 +7,21 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startDelayProxy, type DelayProxy } from "./support/delay-proxy.ts";
 import { startReview, type ReviewServer } from "./support/review-server.ts";
 
-const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
 /** The four orders in which the answer of an endpoint and the stream can come. */
-const DELAYS: readonly (readonly [answerMs: number, streamMs: number])[] = [[0, 0], [2_000, 0], [0, 2_000], [1_400, 1_900]];
+const DELAYS: readonly (readonly [answerMs: number, streamMs: number])[] = [
+  [0, 0],
+  [2_000, 0],
+  [0, 2_000],
+  [1_400, 1_900],
+];
 
 interface Seen {
   readonly value: string;
@@ -31,7 +43,12 @@ describe("the review dashboard", () => {
   const contexts: BrowserContext[] = [];
 
   beforeAll(async () => {
-    browser = await chromium.launch({ args: FLAGS, ...(process.env["CHROMIUM_PATH"] !== undefined && { executablePath: process.env["CHROMIUM_PATH"] }) });
+    browser = await chromium.launch({
+      args: FLAGS,
+      ...(process.env["CHROMIUM_PATH"] !== undefined && {
+        executablePath: process.env["CHROMIUM_PATH"],
+      }),
+    });
     server = await startReview();
     proxy = await startDelayProxy(server.url);
   });
@@ -54,80 +71,132 @@ describe("the review dashboard", () => {
     return page;
   };
   /** All results, so that rows stay where they are whatever their status is. */
-  const openAll = async (name: string, options: { through?: string; query?: string } = {}): Promise<Page> => {
+  const openAll = async (
+    name: string,
+    options: { through?: string; query?: string } = {},
+  ): Promise<Page> => {
     const page = await open(name, options);
     await page.getByRole("tab", { name: "all" }).click();
-    await page.locator(".title .count").filter({ hasText: /^[3-9],/ }).waitFor();
+    await page
+      .locator(".title .count")
+      .filter({ hasText: /^[3-9],/ })
+      .waitFor();
     return page;
   };
   const row = (page: Page, key: string) => page.locator(`.grid-row[data-key="${key}"]`);
   /** A result that is still to be reviewed, near the top of the list of all. */
   const pendingKey = async (page: Page, nth = 0): Promise<string> => {
-    const key = await page.locator('.grid-row:has(.c-status[data-status="pending"])').nth(nth).getAttribute("data-key");
+    const key = await page
+      .locator('.grid-row:has(.c-status[data-status="pending"])')
+      .nth(nth)
+      .getAttribute("data-key");
     if (key === null) throw new Error("no row to review in sight");
     return key;
   };
   /** Records every value that the row shows from here on, in the very order in which the page shows them. */
   const record = (page: Page, key: string, cell: string): Promise<void> =>
-    page.evaluate(([wanted, selector]) => {
-      window.seen = [];
-      const read = (): void => {
-        const value = document.querySelector(`.grid-row[data-key="${wanted}"] ${selector}`)?.textContent ?? "no row";
-        if (window.seen.at(-1)?.value !== value) window.seen.push({ value, atMs: performance.now() });
-      };
-      read();
-      new MutationObserver(read).observe(document.body, { subtree: true, childList: true, characterData: true, attributes: true });
-    }, [key, cell] as const);
-  const seen = async (page: Page): Promise<readonly string[]> => (await page.evaluate(() => window.seen)).map(({ value }) => value);
+    page.evaluate(
+      ([wanted, selector]) => {
+        window.seen = [];
+        const read = (): void => {
+          const value =
+            document.querySelector(`.grid-row[data-key="${wanted}"] ${selector}`)?.textContent ??
+            "no row";
+          if (window.seen.at(-1)?.value !== value)
+            window.seen.push({ value, atMs: performance.now() });
+        };
+        read();
+        new MutationObserver(read).observe(document.body, {
+          subtree: true,
+          childList: true,
+          characterData: true,
+          attributes: true,
+        });
+      },
+      [key, cell] as const,
+    );
+  const seen = async (page: Page): Promise<readonly string[]> =>
+    (await page.evaluate(() => window.seen)).map(({ value }) => value);
   /** Presses a button of the detail panel and notes what the row shows in the next frame. */
   const press = (page: Page, key: string, cell: string, button: RegExp): Promise<void> =>
-    page.evaluate(([wanted, selector, text]) => {
-      const found = [...document.querySelectorAll<HTMLButtonElement>(".buttons button")].find(({ textContent }) => new RegExp(text).test(textContent));
-      requestAnimationFrame(() => {
-        found?.click();
+    page.evaluate(
+      ([wanted, selector, text]) => {
+        const found = [...document.querySelectorAll<HTMLButtonElement>(".buttons button")].find(
+          ({ textContent }) => new RegExp(text).test(textContent),
+        );
         requestAnimationFrame(() => {
-          window.firstFrame = document.querySelector(`.grid-row[data-key="${wanted}"] ${selector}`)?.textContent ?? "no row";
+          found?.click();
+          requestAnimationFrame(() => {
+            window.firstFrame =
+              document.querySelector(`.grid-row[data-key="${wanted}"] ${selector}`)?.textContent ??
+              "no row";
+          });
         });
-      });
-    }, [key, cell, button.source] as const);
-  const settled = (page: Page) => expect.poll(() => page.locator(".others").innerText(), { timeout: 15_000 }).toContain("all saved");
+      },
+      [key, cell, button.source] as const,
+    );
+  const settled = (page: Page) =>
+    expect
+      .poll(() => page.locator(".others").innerText(), { timeout: 15_000 })
+      .toContain("all saved");
 
-  describe.each([["with optimistic rows", ""], ["waiting for the server", "&wait"]] as const)("%s", (_mode, query) => {
+  describe.each([
+    ["with optimistic rows", ""],
+    ["waiting for the server", "&wait"],
+  ] as const)("%s", (_mode, query) => {
     const isOptimistic = query === "";
 
-    it.each(DELAYS)("a write by an endpoint, its answer %i ms late and the stream %i ms, never goes back", async (answerMs, streamMs) => {
-      const page = await openAll("Ana", { through: proxy.url, query });
-      const key = await pendingKey(page);
-      await row(page, key).click();
-      await page.getByRole("button", { name: /Flag/ }).waitFor();
-      Object.assign(proxy, { answerMs, streamMs });
-      await record(page, key, ".c-who");
-      await press(page, key, ".c-who", /^(⚑ )?Flag/);
-      if (!isOptimistic && answerMs > 0) await expect.poll(() => row(page, key).getAttribute("data-pending")).toBe("true");
-      await expect.poll(() => row(page, key).locator(".flag").count(), { timeout: 10_000 }).toBe(1);
-      await settled(page);
-      expect(await seen(page)).toEqual(["", "⚑"]);
-      if (isOptimistic) expect(await page.evaluate(() => window.firstFrame)).toBe("⚑");
-      // Taken back, so that the next finds it as it was.
-      await press(page, key, ".c-who", /Flag/);
-      await expect.poll(() => row(page, key).locator(".flag").count(), { timeout: 10_000 }).toBe(0);
-      await settled(page);
-      expect(await seen(page)).toEqual(["", "⚑", ""]);
-    });
+    it.each(DELAYS)(
+      "a write by an endpoint, its answer %i ms late and the stream %i ms, never goes back",
+      async (answerMs, streamMs) => {
+        const page = await openAll("Ana", { through: proxy.url, query });
+        const key = await pendingKey(page);
+        await row(page, key).click();
+        await page.getByRole("button", { name: /Flag/ }).waitFor();
+        Object.assign(proxy, { answerMs, streamMs });
+        await record(page, key, ".c-who");
+        await press(page, key, ".c-who", /^(⚑ )?Flag/);
+        if (!isOptimistic && answerMs > 0)
+          await expect.poll(() => row(page, key).getAttribute("data-pending")).toBe("true");
+        await expect
+          .poll(() => row(page, key).locator(".flag").count(), { timeout: 10_000 })
+          .toBe(1);
+        await settled(page);
+        expect(await seen(page)).toEqual(["", "⚑"]);
+        if (isOptimistic) expect(await page.evaluate(() => window.firstFrame)).toBe("⚑");
+        // Taken back, so that the next finds it as it was.
+        await press(page, key, ".c-who", /Flag/);
+        await expect
+          .poll(() => row(page, key).locator(".flag").count(), { timeout: 10_000 })
+          .toBe(0);
+        await settled(page);
+        expect(await seen(page)).toEqual(["", "⚑", ""]);
+      },
+    );
 
-    it.each([[0, 0], [1_500, 0], [0, 1_500], [1_000, 1_800]] as const)("a mutation, its way up %i ms and down %i ms long, never goes back", async (upMs, streamMs) => {
-      const page = await openAll("Ana", { through: proxy.url, query });
-      const key = await pendingKey(page);
-      await row(page, key).click();
-      await page.getByRole("button", { name: /Accept/ }).waitFor();
-      Object.assign(proxy, { upMs, streamMs });
-      await record(page, key, ".c-status");
-      await press(page, key, ".c-status", /^Accept/);
-      await expect.poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 10_000 }).toContain("accepted");
-      await settled(page);
-      expect(await seen(page)).toEqual(["· to review", "✓ accepted"]);
-      if (isOptimistic) expect(await page.evaluate(() => window.firstFrame)).toBe("✓ accepted");
-    });
+    it.each([
+      [0, 0],
+      [1_500, 0],
+      [0, 1_500],
+      [1_000, 1_800],
+    ] as const)(
+      "a mutation, its way up %i ms and down %i ms long, never goes back",
+      async (upMs, streamMs) => {
+        const page = await openAll("Ana", { through: proxy.url, query });
+        const key = await pendingKey(page);
+        await row(page, key).click();
+        await page.getByRole("button", { name: /Accept/ }).waitFor();
+        Object.assign(proxy, { upMs, streamMs });
+        await record(page, key, ".c-status");
+        await press(page, key, ".c-status", /^Accept/);
+        await expect
+          .poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 10_000 })
+          .toContain("accepted");
+        await settled(page);
+        expect(await seen(page)).toEqual(["· to review", "✓ accepted"]);
+        if (isOptimistic) expect(await page.evaluate(() => window.firstFrame)).toBe("✓ accepted");
+      },
+    );
   });
 
   it("freezes nothing: while a write waits for its answer, others' changes to the same row and to others arrive", async () => {
@@ -143,7 +212,10 @@ describe("the review dashboard", () => {
       await row(other, key).click();
       await other.getByRole("button", { name: /^Reject/ }).click();
     }
-    for (const key of [mine, theirs]) await expect.poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 3_000 }).toContain("rejected");
+    for (const key of [mine, theirs])
+      await expect
+        .poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 3_000 })
+        .toContain("rejected");
     // The answer has still not come.
     expect(await row(page, mine).getAttribute("data-pending")).toBe("true");
     expect(await seen(page)).toEqual(["· to review", "✕ rejected"]);
@@ -162,7 +234,10 @@ describe("the review dashboard", () => {
     await expect.poll(() => row(rita, key).count()).toBe(0);
     expect(await row(ana, key).count()).toBe(0);
     const after = Number(before.replaceAll(",", "")) - 1;
-    for (const page of [ana, rita]) await expect.poll(() => page.locator('.project[aria-current="page"] .pending').innerText()).toBe(after.toLocaleString("en-US"));
+    for (const page of [ana, rita])
+      await expect
+        .poll(() => page.locator('.project[aria-current="page"] .pending').innerText())
+        .toBe(after.toLocaleString("en-US"));
   });
 
   it("takes back by key, and refuses in words what someone else has changed since", async () => {
@@ -187,8 +262,12 @@ describe("the review dashboard", () => {
     await rita.getByRole("button", { name: /^Reject/ }).click();
     await settled(rita);
     await slow.keyboard.press("u");
-    await expect.poll(() => slow.locator(".toast").innerText(), { timeout: 10_000 }).toContain("Rita has changed");
-    await expect.poll(() => row(slow, key).locator(".c-status").innerText(), { timeout: 10_000 }).toContain("rejected");
+    await expect
+      .poll(() => slow.locator(".toast").innerText(), { timeout: 10_000 })
+      .toContain("Rita has changed");
+    await expect
+      .poll(() => row(slow, key).locator(".c-status").innerText(), { timeout: 10_000 })
+      .toContain("rejected");
   });
 
   it("keeps what is typed, and says that others have changed the value meanwhile", async () => {
@@ -200,7 +279,9 @@ describe("the review dashboard", () => {
     await rita.keyboard.press("e");
     await rita.keyboard.type("theirs");
     await rita.keyboard.press("Enter");
-    await expect.poll(() => ana.locator(".value .note").innerText()).toContain("Rita has changed it to “theirs”");
+    await expect
+      .poll(() => ana.locator(".value .note").innerText())
+      .toContain("Rita has changed it to “theirs”");
     expect(await ana.locator("#value").inputValue()).toBe("mine");
     await ana.keyboard.press("Enter");
     await expect.poll(() => row(rita, key).locator(".c-value").innerText()).toBe("mine");
@@ -220,7 +301,11 @@ describe("the review dashboard", () => {
     await expect.poll(() => job.innerText()).toMatch(/upload-\w{4}\.zip/);
     await expect.poll(() => job.innerText(), { timeout: 15_000 }).toContain("12 read");
     expect(await page.locator(".job").filter({ hasText: "upload-" }).count()).toBe(1);
-    await expect.poll(async () => Number((await page.locator(".title .count").innerText()).replaceAll(",", ""))).toBe(before + 96);
+    await expect
+      .poll(async () =>
+        Number((await page.locator(".title .count").innerText()).replaceAll(",", "")),
+      )
+      .toBe(before + 96);
   });
 
   it("shows frames, subscriptions and pending writes to who looks on", async () => {
@@ -235,7 +320,9 @@ describe("the review dashboard", () => {
     const texts = await panel.locator("ol li").allInnerTexts();
     expect(texts.every((text) => text.includes("MUTATE"))).toBe(true);
     await panel.getByRole("searchbox").fill("auth");
-    expect((await panel.locator("ol li").allInnerTexts()).every((text) => !text.includes("Ana"))).toBe(true);
+    expect(
+      (await panel.locator("ol li").allInnerTexts()).every((text) => !text.includes("Ana")),
+    ).toBe(true);
     await panel.getByRole("button", { name: "Close" }).click();
     expect(await panel.count()).toBe(0);
   });

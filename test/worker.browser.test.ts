@@ -41,8 +41,13 @@ describe("the client in a browser", () => {
     const source = join(folder, "source");
     const out = join(folder, "out");
     mkdirSync(source);
-    writeFileSync(join(source, "page.html"), '<!doctype html><meta charset="utf-8"><title>probe</title><script type="module" src="./page.ts"></script>');
-    writeFileSync(join(source, "page.ts"), `
+    writeFileSync(
+      join(source, "page.html"),
+      '<!doctype html><meta charset="utf-8"><title>probe</title><script type="module" src="./page.ts"></script>',
+    );
+    writeFileSync(
+      join(source, "page.ts"),
+      `
       import { createClient } from ${JSON.stringify(client)};
       const url = new URL(location.href).searchParams.get("stream");
       const client = createClient({ url });
@@ -57,20 +62,43 @@ describe("the client in a browser", () => {
         turns: client.connection.getSnapshot().turns, metrics: client.metrics.getSnapshot(),
       });
       globalThis.detail = (key) => client.detail("trades", key);
-    `);
-    await build({ root: source, configFile: false, logLevel: "error", build: { outDir: out, emptyOutDir: true, target: "es2022", modulePreload: false, rollupOptions: { input: join(source, "page.html") } }, worker: { format: "es" } });
+    `,
+    );
+    await build({
+      root: source,
+      configFile: false,
+      logLevel: "error",
+      build: {
+        outDir: out,
+        emptyOutDir: true,
+        target: "es2022",
+        modulePreload: false,
+        rollupOptions: { input: join(source, "page.html") },
+      },
+      worker: { format: "es" },
+    });
     pages = createServer((request, response) => {
       const path = (request.url ?? "/").split("?", 1)[0] ?? "/";
       try {
         const body = readFileSync(join(out, path));
-        response.writeHead(200, { "content-type": TYPES[extname(path)] ?? "application/octet-stream", ...(policy !== "" && { "content-security-policy": policy }) }).end(body);
+        response
+          .writeHead(200, {
+            "content-type": TYPES[extname(path)] ?? "application/octet-stream",
+            ...(policy !== "" && { "content-security-policy": policy }),
+          })
+          .end(body);
       } catch {
         response.writeHead(404).end();
       }
     });
     await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
     origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
-    browser = await chromium.launch({ args: ["--no-sandbox", "--disable-gpu"], ...(process.env["CHROMIUM_PATH"] !== undefined && { executablePath: process.env["CHROMIUM_PATH"] }) });
+    browser = await chromium.launch({
+      args: ["--no-sandbox", "--disable-gpu"],
+      ...(process.env["CHROMIUM_PATH"] !== undefined && {
+        executablePath: process.env["CHROMIUM_PATH"],
+      }),
+    });
   });
   afterAll(async () => {
     await browser.close();
@@ -87,7 +115,8 @@ describe("the client in a browser", () => {
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     const page = await browser.newPage();
     await page.goto(`${origin}/page.html?stream=${encodeURIComponent(server.stream)}`);
-    const probe = (of: Page = page): Promise<Probe> => of.evaluate(() => (globalThis as unknown as { probe(): Probe }).probe());
+    const probe = (of: Page = page): Promise<Probe> =>
+      of.evaluate(() => (globalThis as unknown as { probe(): Probe }).probe());
     await expect.poll(async () => (await probe()).status, { timeout: 10_000 }).toBe("live");
     return { ...server, trades: server.tidemark.channel("trades"), page, probe };
   };
@@ -98,11 +127,24 @@ describe("the client in a browser", () => {
     expect(page.workers()).toHaveLength(1);
     await trades.upsert(trade("a", "BTC", 2));
     await expect.poll(async () => (await probe()).price).toBe(2);
-    const detail = await page.evaluate(() => (globalThis as unknown as { detail(key: string): Promise<{ row: { price: number } }> }).detail("a"));
+    const detail = await page.evaluate(() =>
+      (
+        globalThis as unknown as { detail(key: string): Promise<{ row: { price: number } }> }
+      ).detail("a"),
+    );
     expect(detail.row.price).toBe(2);
-    await expect.poll(async () => Object.keys((await probe()).metrics).sort()).toEqual([
-      "ui_delta_apply_ms", "ui_delta_queue_depth", "ui_detail_open_latency_ms", "ui_heap_used_mb", "ui_render_commit_ms", "ui_render_drop_ratio", "ui_requests_pending", "ui_stream_gap_count",
-    ]);
+    await expect
+      .poll(async () => Object.keys((await probe()).metrics).sort())
+      .toEqual([
+        "ui_delta_apply_ms",
+        "ui_delta_queue_depth",
+        "ui_detail_open_latency_ms",
+        "ui_heap_used_mb",
+        "ui_render_commit_ms",
+        "ui_render_drop_ratio",
+        "ui_requests_pending",
+        "ui_stream_gap_count",
+      ]);
     await page.close();
   });
 
@@ -131,12 +173,23 @@ describe("the client in a browser", () => {
 
   it("keeps within its budget of bytes", () => {
     const assets = join(folder, "out", "assets");
-    const sizes = readdirSync(assets).map((name) => ({ name, bytes: gzipSync(readFileSync(join(assets, name)), { level: 9 }).length }));
+    const sizes = readdirSync(assets).map((name) => ({
+      name,
+      bytes: gzipSync(readFileSync(join(assets, name)), { level: 9 }).length,
+    }));
     const worker = sizes.find(({ name }) => name.startsWith("worker"));
-    const isLater = ({ name }: { name: string }): boolean => name.startsWith("worker") || name.startsWith("stream-engine") || name.startsWith("page-writes") || name.startsWith("fetch-query");
-    const page = sizes.filter((asset) => !isLater(asset)).reduce((sum, { bytes }) => sum + bytes, 0);
+    const isLater = ({ name }: { name: string }): boolean =>
+      name.startsWith("worker") ||
+      name.startsWith("stream-engine") ||
+      name.startsWith("page-writes") ||
+      name.startsWith("fetch-query");
+    const page = sizes
+      .filter((asset) => !isLater(asset))
+      .reduce((sum, { bytes }) => sum + bytes, 0);
     // Only pages that write load it.
-    expect(sizes.find(({ name }) => name.startsWith("page-writes"))?.bytes).toBeLessThanOrEqual(WRITES_BYTES_MAX);
+    expect(sizes.find(({ name }) => name.startsWith("page-writes"))?.bytes).toBeLessThanOrEqual(
+      WRITES_BYTES_MAX,
+    );
     expect(worker?.bytes).toBeLessThanOrEqual(WORKER_BYTES_MAX);
     expect(page).toBeLessThanOrEqual(PAGE_BYTES_MAX);
   });

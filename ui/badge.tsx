@@ -12,7 +12,13 @@ const WORDS: Readonly<Record<BadgeStatus, string>> = {
   partial: "partial",
 };
 
-export function Badge({ status, why }: { readonly status: BadgeStatus; readonly why?: string | undefined }): ReactElement {
+export function Badge({
+  status,
+  why,
+}: {
+  readonly status: BadgeStatus;
+  readonly why?: string | undefined;
+}): ReactElement {
   return (
     <span className="badge" data-status={status} role="status" title={why}>
       <span className="dot" aria-hidden="true" />

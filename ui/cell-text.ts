@@ -28,7 +28,11 @@ export function cellText(column: Column, value: JsonValue | undefined, nowMs: nu
   if (column.type === "timestamp" && typeof value === "string") return timeText(value, nowMs);
   const text = String(value);
   if (isNumericColumn(column, value)) {
-    return { text: isIdentifier(column.name) ? text : groupDigits(text), title: undefined, tone: "normal" };
+    return {
+      text: isIdentifier(column.name) ? text : groupDigits(text),
+      title: undefined,
+      tone: "normal",
+    };
   }
   const isHash = /^(0x|\\x)?[0-9a-f-]{20,}$/i.test(text);
   return { text, title: text.length > 24 ? text : undefined, tone: isHash ? "mono" : "normal" };
@@ -37,7 +41,11 @@ export function cellText(column: Column, value: JsonValue | undefined, nowMs: nu
 function timeText(value: string, nowMs: number): CellText {
   const time = Date.parse(value);
   if (Number.isNaN(time)) return { text: value, title: undefined, tone: "normal" };
-  return { text: formatAge(nowMs - time), title: `${new Date(time).toLocaleString()} (${value})`, tone: "normal" };
+  return {
+    text: formatAge(nowMs - time),
+    title: `${new Date(time).toLocaleString()} (${value})`,
+    tone: "normal",
+  };
 }
 
 /** Of the text face at 13 px; capitals and digits are wider. */
@@ -50,9 +58,15 @@ const WIDTH_MIN = 64;
 const WIDTH_MAX = 300;
 
 /** A width for each column from its name and a sample of rows, settled once so that nothing jumps. */
-export function columnWidths(columns: readonly Column[], rows: readonly (Readonly<Record<string, JsonValue>> | undefined)[]): readonly number[] {
+export function columnWidths(
+  columns: readonly Column[],
+  rows: readonly (Readonly<Record<string, JsonValue>> | undefined)[],
+): readonly number[] {
   return columns.map((column) => {
-    const sampled = column.type === "timestamp" ? ["59 min ago"] : rows.map((row) => cellText(column, row?.[column.name], 0).text);
+    const sampled =
+      column.type === "timestamp"
+        ? ["59 min ago"]
+        : rows.map((row) => cellText(column, row?.[column.name], 0).text);
     const widest = Math.max(textWidth(column.name) + ARROW_PX, ...sampled.map(textWidth));
     return Math.round(Math.min(WIDTH_MAX, Math.max(WIDTH_MIN, widest + PADDING)));
   });

@@ -29,7 +29,11 @@ export function formatBytes(bytes: number): string {
 export function formatMs(ms: number | undefined): string {
   if (ms === undefined) return "–";
   if (ms < 1) return "< 1 ms";
-  return ms < 10 ? `${ms.toFixed(1)} ms` : ms < 10_000 ? `${Math.round(ms)} ms` : `${(ms / 1_000).toFixed(1)} s`;
+  return ms < 10
+    ? `${ms.toFixed(1)} ms`
+    : ms < 10_000
+      ? `${Math.round(ms)} ms`
+      : `${(ms / 1_000).toFixed(1)} s`;
 }
 
 /** `now`, `12 s ago`, `3 min ago`, `in 4 h`, … */

@@ -17,7 +17,15 @@ export interface GridHeadProps {
   readonly onFilter: (column: string, text: string) => void;
 }
 
-export function GridHead({ columns, widths, sort, filters, filterErrors, onSort, onFilter }: GridHeadProps): ReactElement {
+export function GridHead({
+  columns,
+  widths,
+  sort,
+  filters,
+  filterErrors,
+  onSort,
+  onFilter,
+}: GridHeadProps): ReactElement {
   return (
     <div className="grid-head" role="row" aria-rowindex={1}>
       {columns.map((column, position) => {
@@ -31,11 +39,24 @@ export function GridHead({ columns, widths, sort, filters, filterErrors, onSort,
             style={{ width: widths[position] }}
             aria-sort={place < 0 ? "none" : direction === "desc" ? "descending" : "ascending"}
           >
-            <button type="button" title={`${column.name} (${column.type}): sort; with Shift, sort by it as well`} onClick={(event) => onSort(column.name, event.shiftKey)}>
+            <button
+              type="button"
+              title={`${column.name} (${column.type}): sort; with Shift, sort by it as well`}
+              onClick={(event) => onSort(column.name, event.shiftKey)}
+            >
               <span className="name">{column.name}</span>
-              <span className="arrow" aria-hidden="true">{place < 0 ? "" : `${direction === "desc" ? "▼" : "▲"}${sort.length > 1 ? place + 1 : ""}`}</span>
+              <span className="arrow" aria-hidden="true">
+                {place < 0
+                  ? ""
+                  : `${direction === "desc" ? "▼" : "▲"}${sort.length > 1 ? place + 1 : ""}`}
+              </span>
             </button>
-            <FilterInput column={column} text={filters[column.name] ?? ""} error={filterErrors[column.name]} onFilter={onFilter} />
+            <FilterInput
+              column={column}
+              text={filters[column.name] ?? ""}
+              error={filterErrors[column.name]}
+              onFilter={onFilter}
+            />
           </div>
         );
       })}
@@ -43,7 +64,12 @@ export function GridHead({ columns, widths, sort, filters, filterErrors, onSort,
   );
 }
 
-function FilterInput({ column, text, error, onFilter }: {
+function FilterInput({
+  column,
+  text,
+  error,
+  onFilter,
+}: {
   readonly column: Column;
   readonly text: string;
   readonly error: string | undefined;
@@ -84,6 +110,7 @@ function FilterInput({ column, text, error, onFilter }: {
 function filterHelp({ type }: Column): string {
   if (type === "json") return "null, !null";
   if (type === "boolean") return "true, false, null, !null";
-  if (type === "text" || type === "any") return "text contains; =exact; =one,two; !=not; /regex/; null, !null";
+  if (type === "text" || type === "any")
+    return "text contains; =exact; =one,two; !=not; /regex/; null, !null";
   return "42, >10, <=5, 1..9, 1,2,3, !=0, null, !null";
 }

@@ -18,9 +18,26 @@ export interface GridRowProps {
   readonly onPress: (index: number, column: number) => void;
 }
 
-export const GridRow = memo(function GridRow({ index, rowKey, row, columns, widths, top, isSelected, activeColumn, onPress }: GridRowProps): ReactElement {
+export const GridRow = memo(function GridRow({
+  index,
+  rowKey,
+  row,
+  columns,
+  widths,
+  top,
+  isSelected,
+  activeColumn,
+  onPress,
+}: GridRowProps): ReactElement {
   return (
-    <div className="grid-row" role="row" aria-rowindex={index + 2} aria-selected={isSelected} style={{ transform: `translateY(${top}px)` }} data-key={rowKey}>
+    <div
+      className="grid-row"
+      role="row"
+      aria-rowindex={index + 2}
+      aria-selected={isSelected}
+      style={{ transform: `translateY(${top}px)` }}
+      data-key={rowKey}
+    >
       {columns.map((column, position) => (
         <Cell
           key={column.name}
@@ -45,14 +62,25 @@ interface CellProps {
 
 function Cell(props: CellProps): ReactElement {
   // Only times grow old by themselves; other cells need no clock.
-  return props.column.type === "timestamp" ? <TimeCell {...props} /> : <PlainCell {...props} nowMs={0} />;
+  return props.column.type === "timestamp" ? (
+    <TimeCell {...props} />
+  ) : (
+    <PlainCell {...props} nowMs={0} />
+  );
 }
 
 function TimeCell(props: CellProps): ReactElement {
   return <PlainCell {...props} nowMs={useNow()} />;
 }
 
-function PlainCell({ column, value, width, isActive, onPress, nowMs }: CellProps & { readonly nowMs: number }): ReactElement {
+function PlainCell({
+  column,
+  value,
+  width,
+  isActive,
+  onPress,
+  nowMs,
+}: CellProps & { readonly nowMs: number }): ReactElement {
   const element = useRef<HTMLDivElement>(null);
   const before = useRef(value);
   const { text, title, tone } = cellText(column, value, nowMs);
@@ -61,14 +89,33 @@ function PlainCell({ column, value, width, isActive, onPress, nowMs }: CellProps
     before.current = value;
     if (hasChanged && element.current !== null) hint(element.current);
   }, [value]);
-  const className = ["cell", isNumericColumn(column, value) && "number", tone !== "normal" && tone, isActive && "active"].filter(Boolean).join(" ");
+  const className = [
+    "cell",
+    isNumericColumn(column, value) && "number",
+    tone !== "normal" && tone,
+    isActive && "active",
+  ]
+    .filter(Boolean)
+    .join(" ");
   return (
-    <div ref={element} role="gridcell" className={className} style={{ width }} title={title} onClick={onPress}>
+    <div
+      ref={element}
+      role="gridcell"
+      className={className}
+      style={{ width }}
+      title={title}
+      onClick={onPress}
+    >
       {text}
     </div>
   );
 }
 
 function isSame(left: JsonValue | undefined, right: JsonValue | undefined): boolean {
-  return left === right || (typeof left === "object" && typeof right === "object" && JSON.stringify(left) === JSON.stringify(right));
+  return (
+    left === right ||
+    (typeof left === "object" &&
+      typeof right === "object" &&
+      JSON.stringify(left) === JSON.stringify(right))
+  );
 }

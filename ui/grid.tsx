@@ -2,7 +2,16 @@
  * The virtualised live grid: it renders the rows in sight and reads them by key, so a hundred
  * thousand rows cost what fifty do. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
  */
-import { useCallback, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent, type ReactElement, type ReactNode } from "react";
+import {
+  useCallback,
+  useLayoutEffect,
+  useMemo,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactElement,
+  type ReactNode,
+} from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import type { Column, Row } from "../src/client/index.ts";
 import { columnWidths } from "./cell-text.ts";
@@ -36,7 +45,18 @@ interface Place {
   readonly column: number;
 }
 
-export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSelect, empty, columns, ...head }: GridProps): ReactElement {
+export function Grid({
+  label,
+  keys,
+  row,
+  isStale,
+  isLoading,
+  selectedKey,
+  onSelect,
+  empty,
+  columns,
+  ...head
+}: GridProps): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
   const [active, setActive] = useState<Active>({ key: undefined, column: 0 });
   const widths = useSettledWidths(columns, keys, row);
@@ -71,7 +91,13 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== scroller.current) return;
     const page = Math.max(1, Math.floor((scroller.current.clientHeight - 60) / ROW_HEIGHT));
-    const step = keyStep(event.key, { index: activeIndex, column: active.column }, page, keys.length, columns.length);
+    const step = keyStep(
+      event.key,
+      { index: activeIndex, column: active.column },
+      page,
+      keys.length,
+      columns.length,
+    );
     const key = keys[activeIndex];
     if (step !== undefined) move(step);
     else if (event.key === "Enter" && key !== undefined) onSelect(key);
@@ -82,9 +108,24 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
   };
 
   return (
-    <div className="grid" ref={scroller} role="grid" aria-label={label} aria-rowcount={keys.length + 1} tabIndex={0} data-stale={isStale} onKeyDown={onKeyDown}>
+    <div
+      className="grid"
+      ref={scroller}
+      role="grid"
+      aria-label={label}
+      aria-rowcount={keys.length + 1}
+      tabIndex={0}
+      data-stale={isStale}
+      onKeyDown={onKeyDown}
+    >
       <GridHead columns={columns} widths={widths} {...head} />
-      <div className="grid-body" style={{ height: isLoading ? 20 * ROW_HEIGHT : virtual.getTotalSize(), minWidth: `max(100%, ${widths.reduce((sum, width) => sum + width, 0)}px)` }}>
+      <div
+        className="grid-body"
+        style={{
+          height: isLoading ? 20 * ROW_HEIGHT : virtual.getTotalSize(),
+          minWidth: `max(100%, ${widths.reduce((sum, width) => sum + width, 0)}px)`,
+        }}
+      >
         {isLoading && <Skeleton widths={widths} />}
         {virtual.getVirtualItems().map(({ index, start }) => {
           const key = keys[index];
@@ -110,30 +151,53 @@ export function Grid({ label, keys, row, isStale, isLoading, selectedKey, onSele
   );
 }
 
-function keyStep(key: string, { index, column }: Place, page: number, rows: number, columns: number): Place | undefined {
+function keyStep(
+  key: string,
+  { index, column }: Place,
+  page: number,
+  rows: number,
+  columns: number,
+): Place | undefined {
   switch (key) {
-    case "ArrowDown": return { index: index + 1, column };
-    case "ArrowUp": return { index: index - 1, column };
-    case "ArrowRight": return { index: Math.max(0, index), column: column + 1 };
-    case "ArrowLeft": return { index: Math.max(0, index), column: column - 1 };
-    case "PageDown": return { index: index + page, column };
-    case "PageUp": return { index: index - page, column };
-    case "Home": return { index: 0, column };
-    case "End": return { index: rows - 1, column: Math.min(column, columns - 1) };
-    default: return undefined;
+    case "ArrowDown":
+      return { index: index + 1, column };
+    case "ArrowUp":
+      return { index: index - 1, column };
+    case "ArrowRight":
+      return { index: Math.max(0, index), column: column + 1 };
+    case "ArrowLeft":
+      return { index: Math.max(0, index), column: column - 1 };
+    case "PageDown":
+      return { index: index + page, column };
+    case "PageUp":
+      return { index: index - page, column };
+    case "Home":
+      return { index: 0, column };
+    case "End":
+      return { index: rows - 1, column: Math.min(column, columns - 1) };
+    default:
+      return undefined;
   }
 }
 
 /** Column widths are measured from the first rows and then stay, so that data never moves them. */
-function useSettledWidths(columns: readonly Column[], keys: readonly string[], row: (key: string) => Row | undefined): readonly number[] {
+function useSettledWidths(
+  columns: readonly Column[],
+  keys: readonly string[],
+  row: (key: string) => Row | undefined,
+): readonly number[] {
   const names = columns.map(({ name }) => name).join("\n");
   const isEmpty = keys.length === 0;
+  const measure = () => columnWidths(columns, keys.slice(0, SAMPLE_ROWS).map(row));
   // oxlint-disable-next-line react-hooks/exhaustive-deps
-  return useMemo(() => columnWidths(columns, keys.slice(0, SAMPLE_ROWS).map(row)), [names, isEmpty]);
+  return useMemo(measure, [names, isEmpty]);
 }
 
 /** Keeps the first row in sight where it is when rows come or go above it. At the very top, the top stays. */
-function useAnchoredScroll(scroller: React.RefObject<HTMLDivElement | null>, keys: readonly string[]): void {
+function useAnchoredScroll(
+  scroller: React.RefObject<HTMLDivElement | null>,
+  keys: readonly string[],
+): void {
   const before = useRef(keys);
   useLayoutEffect(() => {
     const former = before.current;
@@ -152,10 +216,18 @@ function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElem
   return (
     <>
       {Array.from({ length: 20 }, (_, index) => (
-        <div key={index} className="grid-row" style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }} aria-hidden="true">
+        <div
+          key={index}
+          className="grid-row"
+          style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+          aria-hidden="true"
+        >
           {widths.map((width, position) => (
             <div key={position} className="cell" style={{ width }}>
-              <span className="skeleton" style={{ width: `${45 + ((index * 7 + position * 13) % 45)}%` }} />
+              <span
+                className="skeleton"
+                style={{ width: `${45 + ((index * 7 + position * 13) % 45)}%` }}
+              />
             </div>
           ))}
         </div>
@@ -167,6 +239,16 @@ function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElem
 /** Rows as tab-separated text with a header, as spreadsheets take it. */
 export function asTsv(columns: readonly Column[], rows: readonly (Row | undefined)[]): string {
   const clean = (value: unknown): string =>
-    (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value)).replace(/[\t\r\n]+/g, " ");
-  return [columns.map(({ name }) => clean(name)), ...rows.map((row) => columns.map(({ name }) => clean(row?.[name])))].map((cells) => cells.join("\t")).join("\n");
+    (value === null || value === undefined
+      ? ""
+      : typeof value === "object"
+        ? JSON.stringify(value)
+        : String(value)
+    ).replace(/[\t\r\n]+/g, " ");
+  return [
+    columns.map(({ name }) => clean(name)),
+    ...rows.map((row) => columns.map(({ name }) => clean(row?.[name]))),
+  ]
+    .map((cells) => cells.join("\t"))
+    .join("\n");
 }

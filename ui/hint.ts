@@ -11,7 +11,10 @@ export function hint(element: HTMLElement): void {
   if (running >= RUNNING_MAX || reduced?.matches === true || document.hidden) return;
   for (const animation of element.getAnimations()) animation.cancel();
   running++;
-  const animation = element.animate([{ backgroundColor: "var(--hint)" }, { backgroundColor: "transparent" }], { duration: DURATION_MS, easing: "ease-out" });
+  const animation = element.animate(
+    [{ backgroundColor: "var(--hint)" }, { backgroundColor: "transparent" }],
+    { duration: DURATION_MS, easing: "ease-out" },
+  );
   // A cancelled animation rejects; either way it is over.
   animation.finished.catch(() => {}).finally(() => running--);
 }

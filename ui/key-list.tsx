@@ -1,7 +1,11 @@
 /** The list of a page's keys, which `?` opens. */
 import type { ReactElement } from "react";
 
-export function KeyList({ keys }: { readonly keys: readonly (readonly [keys: string, meaning: string])[] }): ReactElement {
+export function KeyList({
+  keys,
+}: {
+  readonly keys: readonly (readonly [keys: string, meaning: string])[];
+}): ReactElement {
   return (
     <div className="shortcuts" role="dialog" aria-label="Keyboard shortcuts">
       <dl>

@@ -12,7 +12,12 @@ import { build } from "vite";
 import { startChild } from "../support/child.ts";
 import { writeReport, type Sample } from "./report.ts";
 
-const { values } = parseArgs({ options: { minutes: { type: "string", default: "30" }, out: { type: "string", default: "soak-report" } } });
+const { values } = parseArgs({
+  options: {
+    minutes: { type: "string", default: "30" },
+    out: { type: "string", default: "soak-report" },
+  },
+});
 const minutes = Number(values.minutes);
 const SAMPLE_MS = 10_000;
 const MB = 1_048_576;
@@ -35,21 +40,42 @@ interface PageReading {
   readonly gaps: number;
   readonly drifts: number;
   readonly detailErrors: number;
-  readonly metrics: { readonly ui_detail_open_latency_ms: { readonly p50?: number; readonly p99?: number }; readonly ui_render_drop_ratio: number };
+  readonly metrics: {
+    readonly ui_detail_open_latency_ms: { readonly p50?: number; readonly p99?: number };
+    readonly ui_render_drop_ratio: number;
+  };
 }
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-soak-"));
 const source = fileURLToPath(new URL(".", import.meta.url));
-await build({ root: source, configFile: false, logLevel: "error", build: { outDir: folder, emptyOutDir: true, target: "es2022", rollupOptions: { input: join(source, "page.html") } }, worker: { format: "es" } });
+await build({
+  root: source,
+  configFile: false,
+  logLevel: "error",
+  build: {
+    outDir: folder,
+    emptyOutDir: true,
+    target: "es2022",
+    rollupOptions: { input: join(source, "page.html") },
+  },
+  worker: { format: "es" },
+});
 const server = await startChild("../soak/server", [folder], ["--expose-gc"]);
-const browser = await chromium.launch({ args: ["--no-sandbox", "--disable-gpu"], ...(process.env["CHROMIUM_PATH"] !== undefined && { executablePath: process.env["CHROMIUM_PATH"] }) });
+const browser = await chromium.launch({
+  args: ["--no-sandbox", "--disable-gpu"],
+  ...(process.env["CHROMIUM_PATH"] !== undefined && {
+    executablePath: process.env["CHROMIUM_PATH"],
+  }),
+});
 try {
   const port = await server.ask<number>({ kind: "port" });
   const page = await browser.newPage({ viewport: { width: 1_440, height: 900 } });
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(`http://localhost:${port}/page.html`);
-  await page.waitForFunction(() => (globalThis as unknown as { reading(): PageReading }).reading().state === "open");
+  await page.waitForFunction(
+    () => (globalThis as unknown as { reading(): PageReading }).reading().state === "open",
+  );
   const devtools = await page.context().newCDPSession(page);
   const samples: Sample[] = [];
   let reading: PageReading | undefined;
@@ -60,14 +86,24 @@ try {
     const heard = await server.ask<ServerReading>({ kind: "read" });
     await devtools.send("HeapProfiler.collectGarbage");
     const { usedSize } = await devtools.send("Runtime.getHeapUsage");
-    reading = await page.evaluate(() => (globalThis as unknown as { reading(): PageReading }).reading());
-    if (reading.state !== "open") errors.push(`the page is ${reading.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`);
+    reading = await page.evaluate(() =>
+      (globalThis as unknown as { reading(): PageReading }).reading(),
+    );
+    if (reading.state !== "open")
+      errors.push(
+        `the page is ${reading.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
+      );
     written = heard.written;
     const { p50 = 0, p99 = 0 } = reading.metrics.ui_detail_open_latency_ms;
     samples.push({
       minute: (performance.now() - startMs) / 60_000,
-      serverHeapMb: heard.heapUsed / MB, serverRssMb: heard.rss / MB, pageHeapMb: usedSize / MB,
-      latencyP50Ms: reading.latencyP50Ms ?? 0, latencyP99Ms: reading.latencyP99Ms ?? 0, detailP50Ms: p50, detailP99Ms: p99,
+      serverHeapMb: heard.heapUsed / MB,
+      serverRssMb: heard.rss / MB,
+      pageHeapMb: usedSize / MB,
+      latencyP50Ms: reading.latencyP50Ms ?? 0,
+      latencyP99Ms: reading.latencyP99Ms ?? 0,
+      detailP50Ms: p50,
+      detailP99Ms: p99,
       cpuPercent: (heard.cpu.cpuMs / heard.cpu.wallMs) * 100,
     });
   }
@@ -75,7 +111,11 @@ try {
     `${minutes} minutes, ${written} rows written, a page over ${reading?.transport}${reading?.isInWorker === true ? " in a worker" : ""} holding ${reading?.rows} rows.`,
     `Gaps ${reading?.gaps}, drifts ${reading?.drifts}, failed details ${reading?.detailErrors}, turns shown together with a later one ${((reading?.metrics.ui_render_drop_ratio ?? 0) * 100).toFixed(1)} %.`,
   ];
-  const failures = [...writeReport(values.out, samples, notes), ...errors, ...((reading?.gaps ?? 0) + (reading?.drifts ?? 0) > 0 ? ["frames were missing"] : [])];
+  const failures = [
+    ...writeReport(values.out, samples, notes),
+    ...errors,
+    ...((reading?.gaps ?? 0) + (reading?.drifts ?? 0) > 0 ? ["frames were missing"] : []),
+  ];
   console.log(`${notes.join("\n")}\nThe report is in ${values.out}/.`);
   if (failures.length > 0) console.log(`FAILED: ${failures.join("; ")}`);
   process.exitCode = failures.length > 0 ? 1 : 0;

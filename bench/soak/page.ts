@@ -15,8 +15,15 @@ interface Reading {
   readonly detailErrors: number;
 }
 
-const client = createClient({ url: new URL("/v2/stream", location.href).href, details: { ttlMs: 0 } });
-const top = client.live({ channel: "orders", order_by: [{ column: "amount", direction: "desc" }], limit: 50 });
+const client = createClient({
+  url: new URL("/v2/stream", location.href).href,
+  details: { ttlMs: 0 },
+});
+const top = client.live({
+  channel: "orders",
+  order_by: [{ column: "amount", direction: "desc" }],
+  limit: 50,
+});
 const quotes = client.live({ channel: "quotes" });
 const table = document.querySelector("#top") as HTMLTableElement;
 const state = document.querySelector("#state") as HTMLElement;
@@ -25,11 +32,13 @@ let detailErrors = 0;
 top.subscribe(() => {
   const { rows, status, asOf } = top.getSnapshot();
   state.textContent = `${status}, as of ${new Date(asOf ?? 0).toISOString()}`;
-  table.replaceChildren(...rows.map((row) => {
-    const line = document.createElement("tr");
-    for (const value of Object.values(row)) line.insertCell().textContent = String(value);
-    return line;
-  }));
+  table.replaceChildren(
+    ...rows.map((row) => {
+      const line = document.createElement("tr");
+      for (const value of Object.values(row)) line.insertCell().textContent = String(value);
+      return line;
+    }),
+  );
 });
 quotes.subscribe(() => {});
 
@@ -43,7 +52,16 @@ setInterval(() => {
   const connection = client.connection.getSnapshot();
   const { latencyP50Ms, latencyP99Ms, lagMs, gaps, drifts, transport } = connection;
   return {
-    state: connection.state.kind, transport, isInWorker: client.isInWorker, rows: top.getSnapshot().keys.length + quotes.getSnapshot().keys.length,
-    lagMs, latencyP50Ms, latencyP99Ms, gaps, drifts, metrics: client.metrics.getSnapshot(), detailErrors,
+    state: connection.state.kind,
+    transport,
+    isInWorker: client.isInWorker,
+    rows: top.getSnapshot().keys.length + quotes.getSnapshot().keys.length,
+    lagMs,
+    latencyP50Ms,
+    latencyP99Ms,
+    gaps,
+    drifts,
+    metrics: client.metrics.getSnapshot(),
+    detailErrors,
   };
 };

@@ -18,8 +18,14 @@ export interface Sample {
 type Series = Exclude<keyof Sample, "minute">;
 
 const TITLES: Readonly<Record<Series, string>> = {
-  serverHeapMb: "server heap after collection, MB", serverRssMb: "server RSS, MB", pageHeapMb: "page heap after collection, MB",
-  latencyP50Ms: "commit to page, p50, ms", latencyP99Ms: "commit to page, p99, ms", detailP50Ms: "detail, p50, ms", detailP99Ms: "detail, p99, ms", cpuPercent: "server CPU, % of a core",
+  serverHeapMb: "server heap after collection, MB",
+  serverRssMb: "server RSS, MB",
+  pageHeapMb: "page heap after collection, MB",
+  latencyP50Ms: "commit to page, p50, ms",
+  latencyP99Ms: "commit to page, p99, ms",
+  detailP50Ms: "detail, p50, ms",
+  detailP99Ms: "detail, p99, ms",
+  cpuPercent: "server CPU, % of a core",
 };
 
 /** MB per hour that a heap may grow over the second half of the run before it counts as a leak. */
@@ -29,7 +35,10 @@ const HELD: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
 /** Least squares over the second half, when everything has warmed up; per hour. */
 export function slopePerHour(samples: readonly Sample[], name: Series): number {
   const late = samples.slice(Math.floor(samples.length / 2));
-  const [meanX, meanY] = [mean(late.map(({ minute }) => minute)), mean(late.map((sample) => sample[name]))];
+  const [meanX, meanY] = [
+    mean(late.map(({ minute }) => minute)),
+    mean(late.map((sample) => sample[name])),
+  ];
   let above = 0;
   let below = 0;
   for (const sample of late) {
@@ -40,34 +49,73 @@ export function slopePerHour(samples: readonly Sample[], name: Series): number {
 }
 
 /** Writes pictures and figures; returns what failed. */
-export function writeReport(folder: string, samples: readonly Sample[], notes: readonly string[]): readonly string[] {
+export function writeReport(
+  folder: string,
+  samples: readonly Sample[],
+  notes: readonly string[],
+): readonly string[] {
   mkdirSync(folder, { recursive: true });
   const failures = HELD.flatMap((name) => {
     const slope = slopePerHour(samples, name);
-    return slope > SLOPE_MB_PER_HOUR_MAX ? [`${TITLES[name]} grows by ${slope.toFixed(1)} MB an hour`] : [];
+    return slope > SLOPE_MB_PER_HOUR_MAX
+      ? [`${TITLES[name]} grows by ${slope.toFixed(1)} MB an hour`]
+      : [];
   });
   const lines = (Object.keys(TITLES) as Series[]).map((name) => {
     const values = samples.map((sample) => sample[name]);
     return `| ${TITLES[name]} | ${mean(values).toFixed(1)} | ${Math.min(...values).toFixed(1)} | ${Math.max(...values).toFixed(1)} | ${slopePerHour(samples, name).toFixed(2)} |`;
   });
-  const text = ["| series | mean | least | most | slope per hour, second half |", "| --- | --- | --- | --- | --- |", ...lines, "", ...notes, "", failures.length === 0 ? "No slope." : failures.join("\n")].join("\n");
+  const text = [
+    "| series | mean | least | most | slope per hour, second half |",
+    "| --- | --- | --- | --- | --- |",
+    ...lines,
+    "",
+    ...notes,
+    "",
+    failures.length === 0 ? "No slope." : failures.join("\n"),
+  ].join("\n");
   writeFileSync(join(folder, "report.md"), `${text}\n`);
   writeFileSync(join(folder, "samples.json"), JSON.stringify(samples));
-  picture(join(folder, "memory.svg"), "Memory", samples, ["serverHeapMb", "serverRssMb", "pageHeapMb"]);
-  picture(join(folder, "latency.svg"), "Latency", samples, ["latencyP50Ms", "latencyP99Ms", "detailP50Ms", "detailP99Ms"]);
+  picture(join(folder, "memory.svg"), "Memory", samples, [
+    "serverHeapMb",
+    "serverRssMb",
+    "pageHeapMb",
+  ]);
+  picture(join(folder, "latency.svg"), "Latency", samples, [
+    "latencyP50Ms",
+    "latencyP99Ms",
+    "detailP50Ms",
+    "detailP99Ms",
+  ]);
   return failures;
 }
 
-function picture(path: string, title: string, samples: readonly Sample[], names: readonly Series[]): void {
+function picture(
+  path: string,
+  title: string,
+  samples: readonly Sample[],
+  names: readonly Series[],
+): void {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 900, height: 360 });
   chart.setOption({
     animation: false,
     title: { text: title, left: 16, top: 10, textStyle: { fontSize: 15 } },
     legend: { top: 12, right: 16 },
     grid: { left: 56, right: 24, top: 56, bottom: 48 },
-    xAxis: { type: "value", name: "minutes", nameLocation: "middle", nameGap: 28, max: Math.ceil(samples.at(-1)?.minute ?? 1) },
+    xAxis: {
+      type: "value",
+      name: "minutes",
+      nameLocation: "middle",
+      nameGap: 28,
+      max: Math.ceil(samples.at(-1)?.minute ?? 1),
+    },
     yAxis: { type: "value", min: 0 },
-    series: names.map((name) => ({ type: "line", name: TITLES[name], showSymbol: false, data: samples.map((sample) => [sample.minute, sample[name]]) })),
+    series: names.map((name) => ({
+      type: "line",
+      name: TITLES[name],
+      showSymbol: false,
+      data: samples.map((sample) => [sample.minute, sample[name]]),
+    })),
   });
   writeFileSync(path, chart.renderToSVGString());
   chart.dispose();

@@ -16,7 +16,10 @@ const tidemark = createTidemark({
   // Bounds that are reached within minutes, so that what still grows after them is a leak.
   channels: {
     orders: channel<Order>({ key: "id", bounds: { rowsMax: ROWS, tombstonesMax: 2_000 } }),
-    quotes: channel<Order>({ key: "id", bounds: { rowsMax: ROWS, tombstonesMax: 2_000, ageMsMax: 600_000 } }),
+    quotes: channel<Order>({
+      key: "id",
+      bounds: { rowsMax: ROWS, tombstonesMax: 2_000, ageMsMax: 600_000 },
+    }),
   },
   logger: pino({ level: "silent" }),
   assets,
@@ -25,15 +28,25 @@ const { port } = await tidemark.listen({ port: 0 });
 const meter = cpuMeter();
 let written = 0;
 
-const row = (id: number): Order => ({ id: `o${id}`, amount: Math.round(Math.random() * 1e6) / 100, note: "x".repeat(Math.floor(Math.random() * 120)), at: Date.now() });
+const row = (id: number): Order => ({
+  id: `o${id}`,
+  amount: Math.round(Math.random() * 1e6) / 100,
+  note: "x".repeat(Math.floor(Math.random() * 120)),
+  at: Date.now(),
+});
 /** New keys come and old ones leave, so that tables, views and tombstones all turn over. */
 function writeEvery(intervalMs: number, name: "orders" | "quotes", count: number): void {
   let next = 0;
   setInterval(() => {
-    const rows = Array.from({ length: count }, () => row(Math.random() < 0.3 ? next++ : Math.max(0, next - Math.floor(Math.random() * ROWS))));
+    const rows = Array.from({ length: count }, () =>
+      row(Math.random() < 0.3 ? next++ : Math.max(0, next - Math.floor(Math.random() * ROWS))),
+    );
     written += count;
     void tidemark.channel(name).upsert(rows);
-    if (Math.random() < 0.05) void tidemark.channel(name).remove(`o${Math.max(0, next - Math.floor(Math.random() * ROWS))}`);
+    if (Math.random() < 0.05)
+      void tidemark
+        .channel(name)
+        .remove(`o${Math.max(0, next - Math.floor(Math.random() * ROWS))}`);
   }, intervalMs);
 }
 await tidemark.channel("orders").upsert(Array.from({ length: ROWS }, (_, index) => row(index)));
@@ -45,6 +58,13 @@ answer({
   read: () => {
     (globalThis as { gc?: () => void }).gc?.();
     const { heapUsed, rss, external, arrayBuffers } = process.memoryUsage();
-    return { heapUsed, rss, external: external + arrayBuffers, written, cpu: meter(), stats: tidemark.stats() };
+    return {
+      heapUsed,
+      rss,
+      external: external + arrayBuffers,
+      written,
+      cpu: meter(),
+      stats: tidemark.stats(),
+    };
   },
 });

@@ -6,15 +6,58 @@ import { answer } from "./child.ts";
 type Say = (socket: WebSocket, index: number) => void;
 
 const frame = (message: object): string => JSON.stringify(message);
-const subscribe = (subscriptions: readonly object[]): Say => (socket) => socket.send(frame({ op: "SUBSCRIBE", subscriptions }));
-const many = (make: (index: number) => object): Say => (socket, index) => socket.send(frame({ op: "SUBSCRIBE", subscriptions: Array.from({ length: 20 }, (_, place) => make(index * 20 + place)) }));
+const subscribe =
+  (subscriptions: readonly object[]): Say =>
+  (socket) =>
+    socket.send(frame({ op: "SUBSCRIBE", subscriptions }));
+const many =
+  (make: (index: number) => object): Say =>
+  (socket, index) =>
+    socket.send(
+      frame({
+        op: "SUBSCRIBE",
+        subscriptions: Array.from({ length: 20 }, (_, place) => make(index * 20 + place)),
+      }),
+    );
 
 /** What is said, and how often per second; undefined for as fast as it goes. */
-const SAYINGS: Readonly<Record<string, { readonly say: Say; readonly perSecond?: number; readonly connections?: number }>> = {
-  "255 like terms": { say: subscribe([{ channel: "trades", where: { or: Array.from({ length: 255 }, (_, index) => ({ column: "note", like: `%${"0".repeat(180)}${index}%` })) } }]), perSecond: 20 },
-  "one large regex": { say: subscribe([{ channel: "trades", where: { column: "note", regex: "[0-9]{1,900}[x-z]" } }]), perSecond: 20 },
-  "regexes within the bounds": { say: many((index) => ({ channel: "trades", where: { column: "note", regex: `[0-9]{1,${60 + (index % 60)}}[x-z]${index}` } })), perSecond: 2 },
-  "sorted views": { say: many((index) => ({ channel: "trades", where: { column: "trade_id", gt: index }, order_by: [{ column: "price" }], limit: 50 })), perSecond: 2 },
+const SAYINGS: Readonly<
+  Record<string, { readonly say: Say; readonly perSecond?: number; readonly connections?: number }>
+> = {
+  "255 like terms": {
+    say: subscribe([
+      {
+        channel: "trades",
+        where: {
+          or: Array.from({ length: 255 }, (_, index) => ({
+            column: "note",
+            like: `%${"0".repeat(180)}${index}%`,
+          })),
+        },
+      },
+    ]),
+    perSecond: 20,
+  },
+  "one large regex": {
+    say: subscribe([{ channel: "trades", where: { column: "note", regex: "[0-9]{1,900}[x-z]" } }]),
+    perSecond: 20,
+  },
+  "regexes within the bounds": {
+    say: many((index) => ({
+      channel: "trades",
+      where: { column: "note", regex: `[0-9]{1,${60 + (index % 60)}}[x-z]${index}` },
+    })),
+    perSecond: 2,
+  },
+  "sorted views": {
+    say: many((index) => ({
+      channel: "trades",
+      where: { column: "trade_id", gt: index },
+      order_by: [{ column: "price" }],
+      limit: 50,
+    })),
+    perSecond: 2,
+  },
   heartbeats: { say: (socket) => socket.send(frame({ op: "HEARTBEAT" })) },
   "RESYNC of all rows": { say: (socket) => socket.send(frame({ op: "RESYNC", view: "trades" })) },
   "bad frames": { say: (socket) => socket.send("no JSON") },
@@ -38,9 +81,17 @@ function keepSaying(url: string, say: Say, perSecond: number | undefined): void 
     });
     socket.on("open", () => {
       socket.send(frame({ op: "IDENTIFY", subscriptions: ["trades"] }));
-      timer = setInterval(() => {
-        for (let count = perSecond === undefined ? BATCH : 1; count > 0 && socket.readyState === 1 && socket.bufferedAmount < 1e6; count--) say(socket, index++);
-      }, perSecond === undefined ? 1 : 1_000 / perSecond);
+      timer = setInterval(
+        () => {
+          for (
+            let count = perSecond === undefined ? BATCH : 1;
+            count > 0 && socket.readyState === 1 && socket.bufferedAmount < 1e6;
+            count--
+          )
+            say(socket, index++);
+        },
+        perSecond === undefined ? 1 : 1_000 / perSecond,
+      );
     });
     stops.push(() => {
       isOver = true;
@@ -55,7 +106,11 @@ function keepSaying(url: string, say: Say, perSecond: number | undefined): void 
 function unread(port: number, count: number): void {
   const sockets = new Set<Socket>();
   const begin = (index: number): void => {
-    const socket = connect(port, "127.0.0.1", () => socket.write(`GET /v2/snapshot?channels=trades&since_seq=0&x=${index} HTTP/1.1\r\nHost: localhost\r\n\r\n`));
+    const socket = connect(port, "127.0.0.1", () =>
+      socket.write(
+        `GET /v2/snapshot?channels=trades&since_seq=0&x=${index} HTTP/1.1\r\nHost: localhost\r\n\r\n`,
+      ),
+    );
     sockets.add(socket);
     socket.on("error", () => {});
     socket.once("data", () => socket.pause());

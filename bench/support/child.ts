@@ -9,10 +9,19 @@ export interface Child {
 }
 
 /** Starts `bench/support/<name>.ts`. */
-export async function startChild(name: string, args: readonly string[] = [], nodeFlags: readonly string[] = []): Promise<Child> {
+export async function startChild(
+  name: string,
+  args: readonly string[] = [],
+  nodeFlags: readonly string[] = [],
+): Promise<Child> {
   const script = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  const child: ChildProcess = fork(script, [...args], { execArgv: ["--import", "tsx", ...nodeFlags] });
-  const answers = new Map<number, { resolve: (value: never) => void; reject: (error: Error) => void }>();
+  const child: ChildProcess = fork(script, [...args], {
+    execArgv: ["--import", "tsx", ...nodeFlags],
+  });
+  const answers = new Map<
+    number,
+    { resolve: (value: never) => void; reject: (error: Error) => void }
+  >();
   let nextId = 1;
   child.on("message", ({ id, value }: { id: number; value: never }) => {
     answers.get(id)?.resolve(value);
@@ -38,7 +47,9 @@ export async function startChild(name: string, args: readonly string[] = [], nod
 }
 
 /** In a child: answers requests by kind. */
-export function answer(handlers: Readonly<Record<string, (request: Record<string, unknown>) => unknown>>): void {
+export function answer(
+  handlers: Readonly<Record<string, (request: Record<string, unknown>) => unknown>>,
+): void {
   process.on("message", async (request: Record<string, unknown>) => {
     const handler = handlers[String(request["kind"])];
     if (handler === undefined) throw new Error(`No handler for ${String(request["kind"])}`);

@@ -21,7 +21,10 @@ async function listen(server: Server): Promise<number> {
 }
 
 async function startTidemark(): Promise<Feed> {
-  const tidemark = createTidemark({ channels: { trades: channel<Trade>({ key: "id" }) }, logger: pino({ level: "silent" }) });
+  const tidemark = createTidemark({
+    channels: { trades: channel<Trade>({ key: "id" }) },
+    logger: pino({ level: "silent" }),
+  });
   const trades = tidemark.channel("trades");
   const { port } = await tidemark.listen({ port: 0 });
   return { port, send: (rows) => void trades.upsert(rows), stats: () => tidemark.stats() };
@@ -32,7 +35,9 @@ async function startWs(): Promise<Feed> {
   const server = createServer();
   const sockets = new WebSocketServer({ server });
   const rows = new Map<string, Trade>();
-  sockets.on("connection", (socket) => socket.send(JSON.stringify({ snapshot: [...rows.values()] })));
+  sockets.on("connection", (socket) =>
+    socket.send(JSON.stringify({ snapshot: [...rows.values()] })),
+  );
   return {
     port: await listen(server),
     stats: () => ({}),
@@ -63,7 +68,11 @@ async function startSocketIo(): Promise<Feed> {
   };
 }
 
-const STARTS: Readonly<Record<string, () => Promise<Feed>>> = { tidemark: startTidemark, ws: startWs, "socket.io": startSocketIo };
+const STARTS: Readonly<Record<string, () => Promise<Feed>>> = {
+  tidemark: startTidemark,
+  ws: startWs,
+  "socket.io": startSocketIo,
+};
 const start = STARTS[process.argv[2] ?? ""];
 if (start === undefined) throw new Error("feed-server tidemark|ws|socket.io");
 const feed = await start();
@@ -83,7 +92,10 @@ answer({
     let made = 0;
     timer = setInterval(() => {
       // A server that can't keep up is not also made to catch up: at most a tenth of a second at once.
-      const due = Math.min(Math.floor(((performance.now() - beganMs) / 1_000) * rate), made + Math.ceil(rate / 10));
+      const due = Math.min(
+        Math.floor(((performance.now() - beganMs) / 1_000) * rate),
+        made + Math.ceil(rate / 10),
+      );
       const trades: Trade[] = [];
       while (made < due) {
         trades.push(makeTrade(Number(keys)));
@@ -101,5 +113,13 @@ answer({
     loop.reset();
     meter();
   },
-  read: () => ({ sent, loopP99Ms: loop.percentile(99) / 1e6, loopMaxMs: loop.max / 1e6, rssBytes: process.memoryUsage().rss, heapBytes: process.memoryUsage().heapUsed + process.memoryUsage().external, stats: feed.stats(), ...meter() }),
+  read: () => ({
+    sent,
+    loopP99Ms: loop.percentile(99) / 1e6,
+    loopMaxMs: loop.max / 1e6,
+    rssBytes: process.memoryUsage().rss,
+    heapBytes: process.memoryUsage().heapUsed + process.memoryUsage().external,
+    stats: feed.stats(),
+    ...meter(),
+  }),
 });

@@ -11,16 +11,26 @@ const BATCH = 1_000;
 const held: unknown[] = [];
 
 async function holdInServer(rows: number): Promise<number> {
-  const tidemark = createTidemark({ channels: { trades: channel<Trade>({ key: "id" }) }, logger: pino({ level: "silent" }), limits: { deltaBytesMax: 64 * 2 ** 20 } });
+  const tidemark = createTidemark({
+    channels: { trades: channel<Trade>({ key: "id" }) },
+    logger: pino({ level: "silent" }),
+    limits: { deltaBytesMax: 64 * 2 ** 20 },
+  });
   const { port } = await tidemark.listen({ port: 0 });
-  for (let made = 0; made < rows; made += BATCH) await tidemark.channel("trades").upsert(Array.from({ length: BATCH }, () => makeTrade(rows)));
+  for (let made = 0; made < rows; made += BATCH)
+    await tidemark.channel("trades").upsert(Array.from({ length: BATCH }, () => makeTrade(rows)));
   held.push(tidemark);
   return port;
 }
 
 /** The engine beside the page as in a browser: what they say to each other is copied. */
 function workerInThisThread(): WorkerLike {
-  const worker: WorkerLike = { onmessage: null, onerror: null, postMessage: (message) => engine.handle(structuredClone(message) as never), terminate: () => {} };
+  const worker: WorkerLike = {
+    onmessage: null,
+    onerror: null,
+    postMessage: (message) => engine.handle(structuredClone(message) as never),
+    terminate: () => {},
+  };
   const engine = new StreamEngine({
     WebSocket: WebSocket as never,
     fetch: (url, init) => fetch(url, init),
@@ -30,7 +40,10 @@ function workerInThisThread(): WorkerLike {
 }
 
 async function holdInBrowser(rows: number, port: number): Promise<number> {
-  const client = createClient({ url: `ws://127.0.0.1:${port}/v2/stream`, worker: workerInThisThread });
+  const client = createClient({
+    url: `ws://127.0.0.1:${port}/v2/stream`,
+    worker: workerInThisThread,
+  });
   const view = client.live({ channel: "trades" });
   await new Promise<void>((resolve) => {
     const look = (): void => void (view.getSnapshot().keys.length === rows && resolve());
@@ -48,7 +61,14 @@ answer({
       case "browser":
         return holdInBrowser(Number(rows), Number(port));
       default:
-        held.push(new Map(Array.from({ length: Number(rows) }, () => JSON.parse(JSON.stringify(makeTrade(Number(rows)))) as Trade).map((trade) => [trade.id, trade])));
+        held.push(
+          new Map(
+            Array.from(
+              { length: Number(rows) },
+              () => JSON.parse(JSON.stringify(makeTrade(Number(rows)))) as Trade,
+            ).map((trade) => [trade.id, trade]),
+          ),
+        );
         return 0;
     }
   },

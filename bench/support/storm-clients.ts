@@ -16,7 +16,10 @@ interface Frame {
   readonly more?: boolean;
   readonly mode?: string;
   readonly rows?: readonly { readonly id: string; readonly trade_id: number }[];
-  readonly patch?: { readonly upsert: readonly { readonly id: string; readonly trade_id: number }[]; readonly remove: readonly string[] };
+  readonly patch?: {
+    readonly upsert: readonly { readonly id: string; readonly trade_id: number }[];
+    readonly remove: readonly string[];
+  };
 }
 
 const RETURN_MS = 1_000;
@@ -56,8 +59,14 @@ class SmallClient {
     const { epoch, seq } = this.#cursor ?? { epoch: "", seq: -1 };
     if (frame.op === "HELLO") {
       const cursor = this.#cursor && { epoch, view: "trades", seq };
-      const hello = this.#token === "" ? { op: "IDENTIFY" } : { op: "RESUME", session_id: this.#token };
-      socket.send(JSON.stringify({ ...hello, subscriptions: [{ channel: "trades", ...(cursor && { cursor }) }] }));
+      const hello =
+        this.#token === "" ? { op: "IDENTIFY" } : { op: "RESUME", session_id: this.#token };
+      socket.send(
+        JSON.stringify({
+          ...hello,
+          subscriptions: [{ channel: "trades", ...(cursor && { cursor }) }],
+        }),
+      );
     } else if (frame.type === "READY" || frame.type === "RESUMED") {
       this.#token = frame.session_id ?? "";
       this.#epoch = frame.epoch ?? "";
@@ -95,12 +104,18 @@ answer({
   /** Resolves when every client holds exactly these rows; tells when the last one was back, and how many snapshots came. */
   exact: async ({ rows }) => {
     const expected = new Map(rows as [string, number][]);
-    const isExact = ({ isWhole, rows: held }: SmallClient): boolean => isWhole && held.size === expected.size && [...held].every(([id, value]) => expected.get(id) === value);
+    const isExact = ({ isWhole, rows: held }: SmallClient): boolean =>
+      isWhole &&
+      held.size === expected.size &&
+      [...held].every(([id, value]) => expected.get(id) === value);
     let left: readonly SmallClient[] = clients;
     while (left.length > 0) {
       left = left.filter((client) => !isExact(client));
       if (left.length > 0) await pause(20);
     }
-    return { atMs: performance.timeOrigin + performance.now(), snapshots: clients.reduce((sum, { snapshots }) => sum + snapshots, 0) };
+    return {
+      atMs: performance.timeOrigin + performance.now(),
+      snapshots: clients.reduce((sum, { snapshots }) => sum + snapshots, 0),
+    };
   },
 });

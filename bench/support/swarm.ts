@@ -25,12 +25,20 @@ let latencies: number[] = [];
 function maskedFrame(text: string): Buffer {
   const payload = Buffer.from(text);
   const mask = randomBytes(4);
-  const header = payload.length < 126 ? Buffer.from([0x81, 0x80 | payload.length]) : Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]);
-  for (let index = 0; index < payload.length; index++) payload[index] = (payload[index] as number) ^ (mask[index % 4] as number);
+  const header =
+    payload.length < 126
+      ? Buffer.from([0x81, 0x80 | payload.length])
+      : Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]);
+  for (let index = 0; index < payload.length; index++)
+    payload[index] = (payload[index] as number) ^ (mask[index % 4] as number);
   return Buffer.concat([header, mask, payload]);
 }
 
-const PATHS: Readonly<Record<Dialect, string>> = { tidemark: "/v2/stream", ws: "/", "socket.io": "/socket.io/?EIO=4&transport=websocket" };
+const PATHS: Readonly<Record<Dialect, string>> = {
+  tidemark: "/v2/stream",
+  ws: "/",
+  "socket.io": "/socket.io/?EIO=4&transport=websocket",
+};
 
 function rowsIn(dialect: Dialect, text: string): { rows: number; sentMs: readonly number[] } {
   if (dialect === "tidemark") {
@@ -49,7 +57,10 @@ function onText(client: Client, dialect: Dialect, text: string, isDecoding: bool
     else if (text === "2") client.socket.write(maskedFrame("3"));
     else if (text.startsWith("40")) client.isReady = true;
   } else if (!client.isReady) {
-    if (dialect === "tidemark" && text.includes('"HELLO"')) client.socket.write(maskedFrame(JSON.stringify({ op: "IDENTIFY", subscriptions: ["trades"] })));
+    if (dialect === "tidemark" && text.includes('"HELLO"'))
+      client.socket.write(
+        maskedFrame(JSON.stringify({ op: "IDENTIFY", subscriptions: ["trades"] })),
+      );
     if (dialect === "tidemark" && text.includes('"WATERMARK"')) client.isReady = true;
   }
   if (!isDecoding) return;
@@ -70,7 +81,9 @@ function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Clie
     socket.setNoDelay(true);
     socket.on("error", reject);
     socket.on("connect", () => {
-      socket.write(`GET ${PATHS[dialect]} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`);
+      socket.write(
+        `GET ${PATHS[dialect]} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
+      );
     });
     socket.on("data", (chunk: Buffer) => {
       let data = chunk;
@@ -95,7 +108,12 @@ function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Clie
         const short = (pending[1] as number) & 127;
         const headerLength = short < 126 ? 2 : short === 126 ? 4 : 10;
         if (pending.length < headerLength) return;
-        const length = short < 126 ? short : short === 126 ? pending.readUInt16BE(2) : Number(pending.readBigUInt64BE(2));
+        const length =
+          short < 126
+            ? short
+            : short === 126
+              ? pending.readUInt16BE(2)
+              : Number(pending.readBigUInt64BE(2));
         const reads = isDecoding || !client.isReady || (dialect === "socket.io" && length < 8);
         if (!reads && pending.length < headerLength + length) {
           skip = headerLength + length - pending.length;
@@ -104,7 +122,13 @@ function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Clie
           return;
         }
         if (pending.length < headerLength + length) return;
-        if (reads) onText(client, dialect, pending.toString("utf8", headerLength, headerLength + length), isDecoding);
+        if (reads)
+          onText(
+            client,
+            dialect,
+            pending.toString("utf8", headerLength, headerLength + length),
+            isDecoding,
+          );
         client.frames++;
         pending = pending.subarray(headerLength + length);
       }
@@ -118,10 +142,13 @@ answer({
   open: async ({ port, dialect, count }) => {
     const total = Number(count);
     for (let from = 0; from < total; from += 100) {
-      const batch = Array.from({ length: Math.min(100, total - from) }, (_, index) => open(Number(port), dialect as Dialect, from + index < DECODING_CLIENTS));
+      const batch = Array.from({ length: Math.min(100, total - from) }, (_, index) =>
+        open(Number(port), dialect as Dialect, from + index < DECODING_CLIENTS),
+      );
       clients.push(...(await Promise.all(batch)));
     }
-    while (clients.some(({ isReady }) => !isReady)) await new Promise((resolve) => setTimeout(resolve, 20));
+    while (clients.some(({ isReady }) => !isReady))
+      await new Promise((resolve) => setTimeout(resolve, 20));
     return clients.length;
   },
   reset: () => {
@@ -135,7 +162,8 @@ answer({
     const sampleRows = decoding.reduce((sum, { rows }) => sum + rows, 0);
     const bytes = clients.reduce((sum, client) => sum + client.bytes, 0);
     const sorted = Float64Array.from(latencies).sort();
-    const at = (share: number): number => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+    const at = (share: number): number =>
+      sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
     return {
       rows: sampleBytes === 0 ? 0 : (sampleRows * bytes) / sampleBytes,
       frames: clients.reduce((sum, { frames }) => sum + frames, 0),

@@ -13,7 +13,12 @@ const [kind, databaseUrl = ""] = process.argv.slice(2);
 const EDIT = "UPDATE results SET value = $2, edited_at = now() WHERE id = $1";
 
 export const mutations = {
-  results: { edit: mutation({ input: z.object({ id: z.string(), value: z.string() }), handler: async ({ input, tx }) => void (await tx.query(EDIT, [input.id, input.value])) }) },
+  results: {
+    edit: mutation({
+      input: z.object({ id: z.string(), value: z.string() }),
+      handler: async ({ input, tx }) => void (await tx.query(EDIT, [input.id, input.value])),
+    }),
+  },
 };
 
 let sentBytes = 0;
@@ -43,7 +48,11 @@ let tally = (): void => {};
 async function startTidemark(): Promise<Server> {
   const server = createServer();
   meter(server);
-  const tidemark = createTidemark({ mutations, sources: [postgres(databaseUrl, { tables: ["results"] })], logger: pino({ level: "silent" }) });
+  const tidemark = createTidemark({
+    mutations,
+    sources: [postgres(databaseUrl, { tables: ["results"] })],
+    logger: pino({ level: "silent" }),
+  });
   await tidemark.start();
   tidemark.attach(server);
   return server;
@@ -60,8 +69,12 @@ async function startUsual(): Promise<Server> {
     LISTEN results;`);
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://x");
-    const json = (body: unknown): void => void response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify(body));
-    if (request.method === "GET") return json((await pool.query("SELECT * FROM results ORDER BY id")).rows);
+    const json = (body: unknown): void =>
+      void response
+        .writeHead(200, { "content-type": "application/json" })
+        .end(JSON.stringify(body));
+    if (request.method === "GET")
+      return json((await pool.query("SELECT * FROM results ORDER BY id")).rows);
     const { value } = JSON.parse(await bodyOf(request)) as { value: string };
     await pool.query(EDIT, [pathname.split("/").at(-1), value]);
     json({});

@@ -3,7 +3,10 @@ import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 
 export interface Queries {
-  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<{ rows: R[] }>;
+  query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ rows: R[] }>;
 }
 
 export interface Database extends Queries {
@@ -21,7 +24,10 @@ function embedded(pglite: PGlite): Database {
   return {
     source: pglite,
     query: (text, values) => pglite.query(text, values as unknown[] | undefined),
-    transaction: (run) => pglite.transaction((tx) => run({ query: (text, values) => tx.query(text, values as unknown[] | undefined) })),
+    transaction: (run) =>
+      pglite.transaction((tx) =>
+        run({ query: (text, values) => tx.query(text, values as unknown[] | undefined) }),
+      ),
     close: () => pglite.close(),
   };
 }
@@ -31,7 +37,9 @@ function server(url: string): Database {
   // A connection that breaks while idle is replaced by the next.
   pool.on("error", () => {});
   const on = (queries: pg.Pool | pg.PoolClient): Queries => ({
-    query: async <R>(text: string, values?: readonly unknown[]) => ({ rows: (await queries.query(text, values as unknown[] | undefined)).rows as R[] }),
+    query: async <R>(text: string, values?: readonly unknown[]) => ({
+      rows: (await queries.query(text, values as unknown[] | undefined)).rows as R[],
+    }),
   });
   return {
     source: url,

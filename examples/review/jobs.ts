@@ -5,14 +5,19 @@ import { insertResults } from "./schema.ts";
 const STEP_MS = 350;
 
 /** Returns how to stop it; resolves when the step under way has ended. */
-export function runJobs(database: Database, onError: (error: unknown) => void): () => Promise<void> {
+export function runJobs(
+  database: Database,
+  onError: (error: unknown) => void,
+): () => Promise<void> {
   let isStopped = false;
   let timer: NodeJS.Timeout | undefined;
   let step: Promise<void> = Promise.resolve();
   const tick = (): void => {
-    step = advance(database).catch(onError).then(() => {
-      if (!isStopped) timer = setTimeout(tick, STEP_MS);
-    });
+    step = advance(database)
+      .catch(onError)
+      .then(() => {
+        if (!isStopped) timer = setTimeout(tick, STEP_MS);
+      });
   };
   tick();
   return async () => {
@@ -31,13 +36,18 @@ interface Job {
 
 /** One document of each job under way: its results and the job's progress are one commit. */
 async function advance(database: Database): Promise<void> {
-  const { rows } = await database.query<Job>("SELECT id, project_id, pages, pages_done FROM extraction_jobs WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT 4");
+  const { rows } = await database.query<Job>(
+    "SELECT id, project_id, pages, pages_done FROM extraction_jobs WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT 4",
+  );
   for (const { id, project_id, pages, pages_done } of rows) {
     await database.transaction(async (tx) => {
       const seed = 20_000 + hash(id) + pages_done;
       await insertResults(tx, { project: project_id, job: id, seed });
       const isLast = pages_done + 1 >= pages;
-      await tx.query("UPDATE extraction_jobs SET pages_done = pages_done + 1, status = $2 WHERE id = $1", [id, isLast ? "done" : "running"]);
+      await tx.query(
+        "UPDATE extraction_jobs SET pages_done = pages_done + 1, status = $2 WHERE id = $1",
+        [id, isLast ? "done" : "running"],
+      );
     });
   }
 }

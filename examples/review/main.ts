@@ -18,17 +18,27 @@ async function freePort(port: number, left = PORTS_TRIED): Promise<number> {
 
 try {
   const port = await freePort(Number(process.env["PORT"] ?? 8_081));
-  const review = await createReview({ port, assets, databaseUrl: process.env["DATABASE_URL"], logLevel: process.env["LOG_LEVEL"] ?? "warn" });
+  const review = await createReview({
+    port,
+    assets,
+    databaseUrl: process.env["DATABASE_URL"],
+    logLevel: process.env["LOG_LEVEL"] ?? "warn",
+  });
   console.log(`\n  Review dashboard: ${review.url}\n`);
   let isStopping = false;
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     process.on(signal, () => {
       if (isStopping) process.exit(130);
       isStopping = true;
-      review.stop().then(() => process.exit(0), () => process.exit(1));
+      review.stop().then(
+        () => process.exit(0),
+        () => process.exit(1),
+      );
     });
   }
 } catch (error) {
-  console.error(`The review dashboard could not start: ${error instanceof Error ? error.message : String(error)}`);
+  console.error(
+    `The review dashboard could not start: ${error instanceof Error ? error.message : String(error)}`,
+  );
   process.exit(1);
 }

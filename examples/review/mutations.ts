@@ -9,13 +9,22 @@ export interface Reviewer {
 }
 
 const STATUSES = ["pending", "accepted", "rejected"] as const;
-const resultRow = ({ id }: { readonly id: string }): { channel: string; key: string } => ({ channel: "extraction_results", key: id });
+const resultRow = ({ id }: { readonly id: string }): { channel: string; key: string } => ({
+  channel: "extraction_results",
+  key: id,
+});
 
 /** Who is looking at what. Rows that are not renewed go by age. */
 export const channels = {
   presence: channel({
     key: "id",
-    row: z.object({ id: z.string(), name: z.string(), project_id: z.number(), result_id: z.string().nullable(), renewals: z.number() }),
+    row: z.object({
+      id: z.string(),
+      name: z.string(),
+      project_id: z.number(),
+      result_id: z.string().nullable(),
+      renewals: z.number(),
+    }),
     bounds: { rowsMax: 1_000, ageMsMax: 30_000 },
   }),
 };
@@ -36,15 +45,25 @@ const edit = mutation({
   input: z.object({ id: z.string(), value: z.string().max(500) }),
   row: resultRow,
   handler: async ({ input: { id, value }, caller, tx }) => {
-    if (value.trim() === "") throw new MutationError("EMPTY_VALUE", "A value can't be empty. Reject the result instead.");
-    const { rowCount } = await tx.query("UPDATE extraction_results SET value = $2, status = 'accepted', reviewed_by = $3, reviewed_at = now() WHERE id = $1", [id, value.trim(), nameOf(caller)]);
+    if (value.trim() === "")
+      throw new MutationError("EMPTY_VALUE", "A value can't be empty. Reject the result instead.");
+    const { rowCount } = await tx.query(
+      "UPDATE extraction_results SET value = $2, status = 'accepted', reviewed_by = $3, reviewed_at = now() WHERE id = $1",
+      [id, value.trim(), nameOf(caller)],
+    );
     if (rowCount === 0) throw new MutationError("GONE", "This result does not exist any more.");
   },
 });
 
 /** Takes back what was done to one row, unless someone has changed it since (`expectedSeq`). */
 const restore = mutation({
-  input: z.object({ id: z.string(), value: z.string(), status: z.enum(STATUSES), supplier: z.string().nullable(), reviewed_by: z.string().nullable() }),
+  input: z.object({
+    id: z.string(),
+    value: z.string(),
+    status: z.enum(STATUSES),
+    supplier: z.string().nullable(),
+    reviewed_by: z.string().nullable(),
+  }),
   row: resultRow,
   handler: async ({ input: { id, value, status, supplier, reviewed_by }, tx }) => {
     await tx.query(
@@ -63,20 +82,33 @@ const chooseMatch = mutation({
          FROM supplier_matches m WHERE r.id = $1 AND m.id = $2 AND m.result_id = r.id`,
       [id, match_id, nameOf(caller)],
     );
-    if (rowCount === 0) throw new MutationError("NO_SUCH_MATCH", "This supplier is not among the result's matches.");
+    if (rowCount === 0)
+      throw new MutationError("NO_SUCH_MATCH", "This supplier is not among the result's matches.");
   },
 });
 
 const start = mutation({
-  input: z.object({ id: z.string().min(8), project_id: z.number().int(), file_name: z.string(), pages: z.number().int().min(1).max(200) }),
+  input: z.object({
+    id: z.string().min(8),
+    project_id: z.number().int(),
+    file_name: z.string(),
+    pages: z.number().int().min(1).max(200),
+  }),
   handler: async ({ input: { id, project_id, file_name, pages }, caller, tx }) => {
-    await tx.query("INSERT INTO extraction_jobs (id, project_id, file_name, pages, started_by) VALUES ($1, $2, $3, $4, $5)", [id, project_id, file_name, pages, nameOf(caller)]);
+    await tx.query(
+      "INSERT INTO extraction_jobs (id, project_id, file_name, pages, started_by) VALUES ($1, $2, $3, $4, $5)",
+      [id, project_id, file_name, pages, nameOf(caller)],
+    );
   },
 });
 
 const look = mutation({
   source: "memory",
-  input: z.object({ project_id: z.number(), result_id: z.string().nullable(), renewals: z.number() }),
+  input: z.object({
+    project_id: z.number(),
+    result_id: z.string().nullable(),
+    renewals: z.number(),
+  }),
   handler: ({ input, caller, write }) => {
     const { id, name } = caller as Reviewer;
     write.upsert("presence", { id, name, ...input });
@@ -89,7 +121,11 @@ const leave = mutation({
   handler: ({ caller, write }) => write.remove("presence", (caller as Reviewer).id),
 });
 
-export const mutations = { results: { setStatus, edit, restore, chooseMatch }, jobs: { start }, presence: { look, leave } };
+export const mutations = {
+  results: { setStatus, edit, restore, chooseMatch },
+  jobs: { start },
+  presence: { look, leave },
+};
 
 function nameOf(caller: unknown): string {
   return (caller as Reviewer).name;

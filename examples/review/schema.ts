@@ -1,7 +1,12 @@
 /** The tables of the example and what is in them at first: invoices that a model has read, field by field. Seeded, so every start looks alike. */
 import type { Queries } from "./database.ts";
 
-export const TABLES = ["projects", "extraction_jobs", "extraction_results", "supplier_matches"] as const;
+export const TABLES = [
+  "projects",
+  "extraction_jobs",
+  "extraction_results",
+  "supplier_matches",
+] as const;
 
 const SCHEMA = [
   "CREATE TABLE IF NOT EXISTS projects (id int PRIMARY KEY, name text NOT NULL, client text NOT NULL, due date NOT NULL)",
@@ -19,15 +24,34 @@ const SCHEMA = [
 ];
 
 const PROJECTS = [
-  ["Harbour logistics Q3", "Maersk Iberia"], ["Utilities 2026", "Câmara de Setúbal"], ["Clinic suppliers", "Luz Saúde"],
-  ["Construction claims", "Mota & Filhos"], ["Retail energy audit", "Jerónimo Group"],
+  ["Harbour logistics Q3", "Maersk Iberia"],
+  ["Utilities 2026", "Câmara de Setúbal"],
+  ["Clinic suppliers", "Luz Saúde"],
+  ["Construction claims", "Mota & Filhos"],
+  ["Retail energy audit", "Jerónimo Group"],
 ] as const;
 const SUPPLIERS = [
-  ["Nordwind Energie GmbH", "DE812345678"], ["Atlântico Papel Lda", "PT503218846"], ["Galvão & Reis SA", "PT500912374"], ["Lumen Optics BV", "NL004412398B01"],
-  ["Ferraz Transportes", "PT507734120"], ["Brightwater Utilities", "GB284713362"], ["Ostrava Steel a.s.", "CZ27384910"], ["Clara Medical SL", "ESB8712345"],
-  ["Tejo Instalações", "PT509341187"], ["Hansa Packaging AG", "DE298114503"],
+  ["Nordwind Energie GmbH", "DE812345678"],
+  ["Atlântico Papel Lda", "PT503218846"],
+  ["Galvão & Reis SA", "PT500912374"],
+  ["Lumen Optics BV", "NL004412398B01"],
+  ["Ferraz Transportes", "PT507734120"],
+  ["Brightwater Utilities", "GB284713362"],
+  ["Ostrava Steel a.s.", "CZ27384910"],
+  ["Clara Medical SL", "ESB8712345"],
+  ["Tejo Instalações", "PT509341187"],
+  ["Hansa Packaging AG", "DE298114503"],
 ] as const;
-export const FIELDS = ["invoice number", "invoice date", "supplier", "net amount", "VAT", "total", "due date", "IBAN"] as const;
+export const FIELDS = [
+  "invoice number",
+  "invoice date",
+  "supplier",
+  "net amount",
+  "VAT",
+  "total",
+  "due date",
+  "IBAN",
+] as const;
 const JOBS_PER_PROJECT = 5;
 const DOCUMENTS_PER_JOB = 15;
 
@@ -44,7 +68,11 @@ export interface Extracted {
   readonly field: string;
   readonly value: string;
   readonly confidence: number;
-  readonly matches: readonly { readonly supplier: string; readonly vatId: string; readonly score: number }[];
+  readonly matches: readonly {
+    readonly supplier: string;
+    readonly vatId: string;
+    readonly score: number;
+  }[];
 }
 
 /** What the model reads from one document: one result per field. */
@@ -58,29 +86,44 @@ export function extract(seed: number): readonly Extracted[] {
     "invoice number": `F${2_026_000 + (seed % 971)}/${1 + (seed % 89)}`,
     "invoice date": `2026-${two(1 + (seed % 10))}-${two(day)}`,
     supplier: SUPPLIERS[supplier]?.[0] ?? "",
-    "net amount": money(net), VAT: money(net * 0.23), total: money(net * 1.23),
+    "net amount": money(net),
+    VAT: money(net * 0.23),
+    total: money(net * 1.23),
     "due date": `2026-${two(2 + (seed % 10))}-${two(day)}`,
     IBAN: `PT50 00${two(seed % 90)} ${String(1_000 + (seed % 8_999))} ${String(10_000_000 + (seed % 89_999_999))} ${two(seed % 97)}`,
   };
   return FIELDS.map((field, index) => ({
-    document: `INV-${String(10_000 + seed)}.pdf`, page: 1 + (index > 5 ? 1 : 0), field, value: values[field],
+    document: `INV-${String(10_000 + seed)}.pdf`,
+    page: 1 + (index > 5 ? 1 : 0),
+    field,
+    value: values[field],
     confidence: Math.round((0.42 + chance(seed * 31 + index) ** 0.5 * 0.57) * 1_000) / 1_000,
-    matches: field === "supplier"
-      ? [0, 1, 2].map((step) => {
-          const [name, vatId] = SUPPLIERS[(supplier + step * 3) % SUPPLIERS.length] ?? ["", ""];
-          return { supplier: name, vatId, score: Math.round((0.97 - step * 0.21 - chance(seed + step) * 0.1) * 1_000) / 1_000 };
-        })
-      : [],
+    matches:
+      field === "supplier"
+        ? [0, 1, 2].map((step) => {
+            const [name, vatId] = SUPPLIERS[(supplier + step * 3) % SUPPLIERS.length] ?? ["", ""];
+            return {
+              supplier: name,
+              vatId,
+              score: Math.round((0.97 - step * 0.21 - chance(seed + step) * 0.1) * 1_000) / 1_000,
+            };
+          })
+        : [],
   }));
 }
 
 /** Creates what is missing. A database that has projects already is left as it is. */
 export async function prepare(database: Queries): Promise<void> {
   for (const statement of SCHEMA) await database.query(statement);
-  const { rows } = await database.query<{ any: boolean }>("SELECT EXISTS (SELECT 1 FROM projects) AS any");
+  const { rows } = await database.query<{ any: boolean }>(
+    "SELECT EXISTS (SELECT 1 FROM projects) AS any",
+  );
   if (rows[0]?.any === true) return;
   for (const [index, [name, client]] of PROJECTS.entries()) {
-    await database.query("INSERT INTO projects (id, name, client, due) VALUES ($1, $2, $3, current_date + $4::int)", [index + 1, name, client, 6 + index * 9]);
+    await database.query(
+      "INSERT INTO projects (id, name, client, due) VALUES ($1, $2, $3, current_date + $4::int)",
+      [index + 1, name, client, 6 + index * 9],
+    );
     for (let job = 0; job < JOBS_PER_PROJECT; job++) await seedJob(database, index + 1, job);
   }
 }
@@ -95,16 +138,49 @@ async function seedJob(database: Queries, project: number, job: number): Promise
     const seed = project * 1_000 + job * 100 + document;
     // Earlier batches have been reviewed, for the most part.
     const reviewed = job < 2 ? 0.94 : job === 2 ? 0.5 : 0;
-    await insertResults(database, { project, job: id, seed, statusOf: (index) => (chance(seed * 17 + index) < reviewed ? (chance(seed * 19 + index) < 0.08 ? "rejected" : "accepted") : "pending") });
+    await insertResults(database, {
+      project,
+      job: id,
+      seed,
+      statusOf: (index) =>
+        chance(seed * 17 + index) < reviewed
+          ? chance(seed * 19 + index) < 0.08
+            ? "rejected"
+            : "accepted"
+          : "pending",
+    });
   }
 }
 
 /** Writes what the model has read from one document. */
-export async function insertResults(database: Queries, { project, job, seed, statusOf = () => "pending" }: { readonly project: number; readonly job: string; readonly seed: number; readonly statusOf?: (index: number) => string }): Promise<void> {
+export async function insertResults(
+  database: Queries,
+  {
+    project,
+    job,
+    seed,
+    statusOf = () => "pending",
+  }: {
+    readonly project: number;
+    readonly job: string;
+    readonly seed: number;
+    readonly statusOf?: (index: number) => string;
+  },
+): Promise<void> {
   const results = extract(seed);
   const rows = results.map(({ document, page, field, value, confidence }, index) => ({
-    id: `${job}-${seed}-${index}`, project_id: project, job_id: job, document, page, field, value, extracted: value, confidence, status: statusOf(index),
-    reviewed_by: statusOf(index) === "pending" ? null : "import", reviewed_at: null,
+    id: `${job}-${seed}-${index}`,
+    project_id: project,
+    job_id: job,
+    document,
+    page,
+    field,
+    value,
+    extracted: value,
+    confidence,
+    status: statusOf(index),
+    reviewed_by: statusOf(index) === "pending" ? null : "import",
+    reviewed_at: null,
   }));
   await database.query(
     `INSERT INTO extraction_results (id, project_id, job_id, document, page, field, value, extracted, confidence, status, reviewed_by)
@@ -112,7 +188,15 @@ export async function insertResults(database: Queries, { project, job, seed, sta
        FROM json_to_recordset($1::json) AS r(id text, project_id int, job_id text, document text, page int, field text, value text, extracted text, confidence float8, status text, reviewed_by text)`,
     [JSON.stringify(rows)],
   );
-  const matches = results.flatMap(({ matches: found }, index) => found.map((match, place) => ({ id: `${job}-${seed}-${index}-${place}`, result_id: `${job}-${seed}-${index}`, supplier: match.supplier, vat_id: match.vatId, score: match.score })));
+  const matches = results.flatMap(({ matches: found }, index) =>
+    found.map((match, place) => ({
+      id: `${job}-${seed}-${index}-${place}`,
+      result_id: `${job}-${seed}-${index}`,
+      supplier: match.supplier,
+      vat_id: match.vatId,
+      score: match.score,
+    })),
+  );
   await database.query(
     "INSERT INTO supplier_matches (id, result_id, supplier, vat_id, score) SELECT * FROM json_to_recordset($1::json) AS m(id text, result_id text, supplier text, vat_id text, score float8)",
     [JSON.stringify(matches)],

@@ -32,7 +32,12 @@ export interface Review {
   stop(): Promise<void>;
 }
 
-export async function createReview({ databaseUrl, port, assets, logLevel = "warn" }: ReviewOptions): Promise<Review> {
+export async function createReview({
+  databaseUrl,
+  port,
+  assets,
+  logLevel = "warn",
+}: ReviewOptions): Promise<Review> {
   const logger = pino({ name: "review", level: logLevel }, pino.destination(2));
   const database = await openDatabase(databaseUrl);
   await prepare(database);
@@ -48,7 +53,10 @@ export async function createReview({ databaseUrl, port, assets, logLevel = "warn
   app.post("/api/results/:id/flag", async (context) => {
     const { isFlagged } = await context.req.json<{ isFlagged: boolean }>();
     const position = await database.transaction(async (tx) => {
-      await tx.query("UPDATE extraction_results SET is_flagged = $2 WHERE id = $1", [context.req.param("id"), isFlagged === true]);
+      await tx.query("UPDATE extraction_results SET is_flagged = $2 WHERE id = $1", [
+        context.req.param("id"),
+        isFlagged === true,
+      ]);
       return tidemark.position(tx);
     });
     return context.json({ position });
@@ -75,7 +83,9 @@ export async function createReview({ databaseUrl, port, assets, logLevel = "warn
 /** Names are taken on trust here; a real application looks at a cookie or a token. */
 function reviewerIn(auth: unknown): Reviewer | null {
   const { id, name } = (auth ?? {}) as Partial<Reviewer>;
-  return typeof id === "string" && typeof name === "string" && id.length <= 40 && name.length <= 40 ? { id, name } : null;
+  return typeof id === "string" && typeof name === "string" && id.length <= 40 && name.length <= 40
+    ? { id, name }
+    : null;
 }
 
 function listening(app: Hono, port: number): Promise<Server> {

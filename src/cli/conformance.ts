@@ -15,10 +15,19 @@ export interface ConformanceOptions extends Omit<TargetOptions, "channel"> {
   readonly print: (line: string) => void;
 }
 
-const SIGNS: Readonly<Record<Verdict["kind"], string>> = { passed: "ok  ", failed: "FAIL", "not checked": "–   " };
+const SIGNS: Readonly<Record<Verdict["kind"], string>> = {
+  passed: "ok  ",
+  failed: "FAIL",
+  "not checked": "–   ",
+};
 
 /** Returns the process's exit code: 0 when no rule was found broken. */
-export async function conformance({ channel, rules, print, ...options }: ConformanceOptions): Promise<number> {
+export async function conformance({
+  channel,
+  rules,
+  print,
+  ...options
+}: ConformanceOptions): Promise<number> {
   const target = new Target({ ...options, channel: channel ?? (await firstChannel(options)) });
   print(`${options.url}, with channel "${target.channel}"`);
   const counts: Record<Verdict["kind"], number> = { passed: 0, failed: 0, "not checked": 0 };
@@ -30,9 +39,15 @@ export async function conformance({ channel, rules, print, ...options }: Conform
       print(`${SIGNS[verdict.kind]} ${rule.padEnd(4)} ${title}${explained(verdict)}`);
     }
   } finally {
-    await target.end().catch((error: unknown) => print(`     what was written could not be removed: ${messageOf(error)}`));
+    await target
+      .end()
+      .catch((error: unknown) =>
+        print(`     what was written could not be removed: ${messageOf(error)}`),
+      );
   }
-  print(`${counts.passed} checks hold, ${counts.failed} do not, ${counts["not checked"]} could not be made.`);
+  print(
+    `${counts.passed} checks hold, ${counts.failed} do not, ${counts["not checked"]} could not be made.`,
+  );
   return counts.failed === 0 ? 0 : 1;
 }
 
@@ -47,10 +62,20 @@ function explained(verdict: Verdict): string {
   }
 }
 
-async function firstChannel({ url, headers, timeoutMs }: Pick<TargetOptions, "url" | "headers" | "timeoutMs">): Promise<string> {
-  const response = await fetch(new URL("/stats", url.replace(/^ws/, "http")), { headers, signal: AbortSignal.timeout(timeoutMs) });
-  const { channels } = (response.ok ? await response.json() : {}) as { channels?: readonly { channel: string }[] };
+async function firstChannel({
+  url,
+  headers,
+  timeoutMs,
+}: Pick<TargetOptions, "url" | "headers" | "timeoutMs">): Promise<string> {
+  const response = await fetch(new URL("/stats", url.replace(/^ws/, "http")), {
+    headers,
+    signal: AbortSignal.timeout(timeoutMs),
+  });
+  const { channels } = (response.ok ? await response.json() : {}) as {
+    channels?: readonly { channel: string }[];
+  };
   const found = channels?.find(({ channel }) => channel !== "tidemark.channels")?.channel;
-  if (found === undefined) throw new TidemarkError("BAD_OPTION", "Name a channel to test with: --channel NAME.");
+  if (found === undefined)
+    throw new TidemarkError("BAD_OPTION", "Name a channel to test with: --channel NAME.");
   return found;
 }

@@ -8,7 +8,11 @@ import { serve, type ServeOptions } from "./serve.ts";
 export async function demo(options: Omit<ServeOptions, "url">): Promise<void> {
   options.print("Starting an embedded Postgres with a sample database…");
   const { PGlite } = await import("@electric-sql/pglite").catch((cause: unknown) => {
-    throw new TidemarkError("BAD_OPTION", "The demo needs the package @electric-sql/pglite: npm install @electric-sql/pglite.", { cause });
+    throw new TidemarkError(
+      "BAD_OPTION",
+      "The demo needs the package @electric-sql/pglite: npm install @electric-sql/pglite.",
+      { cause },
+    );
   });
   const database = await PGlite.create();
   await createSample(database);

@@ -32,7 +32,13 @@ const STEP_MS_MAX = 10_000;
 const OFFSET_MS_MAX = 500;
 
 /** Returns the process's exit code: 0 when everything is well. */
-export async function doctor({ server, postgres, change, channel, print }: DoctorOptions): Promise<number> {
+export async function doctor({
+  server,
+  postgres,
+  change,
+  channel,
+  print,
+}: DoctorOptions): Promise<number> {
   const stream = streamOf(server);
   const base = stream.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
   let bad = 0;
@@ -43,16 +49,25 @@ export async function doctor({ server, postgres, change, channel, print }: Docto
   const reach = await found(() => reachability(base));
   tell("server", reach);
   if (reach.isGood) {
-    for (const carrier of ["websocket", "sse", "long-poll", "poll"] as const) tell(carrier, await found(() => carries(stream, carrier)));
+    for (const carrier of ["websocket", "sse", "long-poll", "poll"] as const)
+      tell(carrier, await found(() => carries(stream, carrier)));
     tell("clocks", await found(() => clocks(stream)));
     tell("freshness", await found(() => freshness(new URL(base).origin)));
   }
   if (postgres !== undefined) {
     const { diagnose, runChange } = await import("../sources/postgres/diagnose.ts");
     for (const { name, isGood, text } of await diagnose(postgres)) tell(name, { isGood, text });
-    if (change !== undefined && channel !== undefined) tell("one change", await found(() => trace(stream, channel, () => runChange(postgres, change, systemClock))));
+    if (change !== undefined && channel !== undefined)
+      tell(
+        "one change",
+        await found(() => trace(stream, channel, () => runChange(postgres, change, systemClock))),
+      );
   }
-  print(bad === 0 ? "Everything is well." : `${bad} ${bad === 1 ? "thing is" : "things are"} not well. docs/websocket-troubleshooting.md has what helps, by symptom.`);
+  print(
+    bad === 0
+      ? "Everything is well."
+      : `${bad} ${bad === 1 ? "thing is" : "things are"} not well. docs/websocket-troubleshooting.md has what helps, by symptom.`,
+  );
   return bad === 0 ? 0 : 1;
 }
 
@@ -69,7 +84,11 @@ async function reachability(base: string): Promise<Finding> {
   const response = await fetch(`${base}/changes`, { signal: AbortSignal.timeout(STEP_MS_MAX) });
   const { code } = (await response.json()) as { code?: string };
   const tookMs = Math.round(systemClock.monotonic() - startMs);
-  if (code !== "BAD_MESSAGE") return { isGood: false, text: `something answers at ${base}, but it is not Tidemark (HTTP ${response.status})` };
+  if (code !== "BAD_MESSAGE")
+    return {
+      isGood: false,
+      text: `something answers at ${base}, but it is not Tidemark (HTTP ${response.status})`,
+    };
   return { isGood: true, text: `answers in ${tookMs} ms` };
 }
 
@@ -78,8 +97,14 @@ async function carries(url: string, carrier: CarrierName): Promise<Finding> {
   const startMs = systemClock.monotonic();
   try {
     client.connect();
-    await until(() => client.connection.getSnapshot().state.kind === "open", `no session within ${STEP_MS_MAX / 1_000} s: ${carrier === "websocket" ? "does the proxy pass Upgrade and Connection?" : "does the proxy keep answers back?"}`);
-    return { isGood: true, text: `a session within ${Math.round(systemClock.monotonic() - startMs)} ms` };
+    await until(
+      () => client.connection.getSnapshot().state.kind === "open",
+      `no session within ${STEP_MS_MAX / 1_000} s: ${carrier === "websocket" ? "does the proxy pass Upgrade and Connection?" : "does the proxy keep answers back?"}`,
+    );
+    return {
+      isGood: true,
+      text: `a session within ${Math.round(systemClock.monotonic() - startMs)} ms`,
+    };
   } finally {
     client.close();
   }
@@ -89,10 +114,16 @@ async function clocks(url: string): Promise<Finding> {
   const client = createClient({ url });
   try {
     client.connect();
-    await until(() => client.connection.getSnapshot().roundTripMs !== undefined, "no heartbeat was answered");
+    await until(
+      () => client.connection.getSnapshot().roundTripMs !== undefined,
+      "no heartbeat was answered",
+    );
     const { clockOffsetMs, roundTripMs } = client.connection.getSnapshot();
     const offset = Math.round(clockOffsetMs);
-    return { isGood: Math.abs(offset) <= OFFSET_MS_MAX, text: `the server's is ${Math.abs(offset)} ms ${offset < 0 ? "behind" : "ahead"}, round trip ${Math.round(roundTripMs ?? 0)} ms` };
+    return {
+      isGood: Math.abs(offset) <= OFFSET_MS_MAX,
+      text: `the server's is ${Math.abs(offset)} ms ${offset < 0 ? "behind" : "ahead"}, round trip ${Math.round(roundTripMs ?? 0)} ms`,
+    };
   } finally {
     client.close();
   }
@@ -100,11 +131,28 @@ async function clocks(url: string): Promise<Finding> {
 
 async function freshness(origin: string): Promise<Finding> {
   const response = await fetch(`${origin}/stats`, { signal: AbortSignal.timeout(STEP_MS_MAX) });
-  if (!response.ok) return { isGood: true, text: `not told to who has no identity (HTTP ${response.status})` };
-  const { channels, log_head, seq } = (await response.json()) as { channels: { channel: string; status: string; reason?: string }[]; log_head: number; seq: number };
+  if (!response.ok)
+    return { isGood: true, text: `not told to who has no identity (HTTP ${response.status})` };
+  const { channels, log_head, seq } = (await response.json()) as {
+    channels: { channel: string; status: string; reason?: string }[];
+    log_head: number;
+    seq: number;
+  };
   const stale = channels.filter(({ status }) => status !== "live");
-  if (stale.length > 0) return { isGood: false, text: stale.map(({ channel, status, reason }) => `${channel} is ${status}${reason === undefined ? "" : `: ${reason}`}`).join("; ") };
-  return { isGood: true, text: `${channels.length} channels live, ${log_head - seq} commits waiting` };
+  if (stale.length > 0)
+    return {
+      isGood: false,
+      text: stale
+        .map(
+          ({ channel, status, reason }) =>
+            `${channel} is ${status}${reason === undefined ? "" : `: ${reason}`}`,
+        )
+        .join("; "),
+    };
+  return {
+    isGood: true,
+    text: `${channels.length} channels live, ${log_head - seq} commits waiting`,
+  };
 }
 
 interface WatchedFrame {
@@ -116,7 +164,11 @@ interface WatchedFrame {
 }
 
 /** Follows one change through the whole path: transaction, seq, frame, the client's commit. On a busy channel another's change may be taken for it. */
-async function trace(url: string, channel: string, change: () => Promise<{ readonly committedAtMs: number; readonly tookMs: number }>): Promise<Finding> {
+async function trace(
+  url: string,
+  channel: string,
+  change: () => Promise<{ readonly committedAtMs: number; readonly tookMs: number }>,
+): Promise<Finding> {
   const nowMs = (): number => ORIGIN_MS + systemClock.monotonic();
   let delta: { readonly seq: number; readonly atMs: number } | undefined;
   let loggedMs: number | undefined;
@@ -125,8 +177,10 @@ async function trace(url: string, channel: string, change: () => Promise<{ reado
       super(address);
       this.on("message", (data) => {
         const frame = JSON.parse(String(data)) as WatchedFrame;
-        if (frame.type === "DELTA_BATCH" && frame.channel === channel && frame.digest === undefined) delta = { seq: frame.seq ?? 0, atMs: nowMs() };
-        if (frame.type === "WATERMARK" && delta !== undefined) loggedMs ??= frame.oldest_commit_unix_ms;
+        if (frame.type === "DELTA_BATCH" && frame.channel === channel && frame.digest === undefined)
+          delta = { seq: frame.seq ?? 0, atMs: nowMs() };
+        if (frame.type === "WATERMARK" && delta !== undefined)
+          loggedMs ??= frame.oldest_commit_unix_ms;
       });
     }
   }
@@ -137,13 +191,20 @@ async function trace(url: string, channel: string, change: () => Promise<{ reado
     view.subscribe(() => {
       if (delta !== undefined && view.getSnapshot().seq >= delta.seq) appliedMs ??= nowMs();
     });
-    await until(() => view.getSnapshot().status === "live", `channel "${channel}" did not become live: is its name right?`);
+    await until(
+      () => view.getSnapshot().status === "live",
+      `channel "${channel}" did not become live: is its name right?`,
+    );
     [delta, loggedMs, appliedMs] = [undefined, undefined, undefined];
     const { committedAtMs, tookMs } = await change();
-    await until(() => appliedMs !== undefined, "the change did not arrive: does the statement change a row that the channel holds?");
+    await until(
+      () => appliedMs !== undefined,
+      "the change did not arrive: does the statement change a row that the channel holds?",
+    );
     const { clockOffsetMs } = client.connection.getSnapshot();
     const arrived = delta as { readonly seq: number; readonly atMs: number } | undefined;
-    const step = (fromMs: number, toMs: number | undefined): string => `${Math.max(0, (toMs ?? fromMs) - fromMs).toFixed(1)} ms`;
+    const step = (fromMs: number, toMs: number | undefined): string =>
+      `${Math.max(0, (toMs ?? fromMs) - fromMs).toFixed(1)} ms`;
     const inLogMs = (loggedMs ?? committedAtMs) - clockOffsetMs;
     const text = [
       `transaction ${tookMs.toFixed(1)} ms`,

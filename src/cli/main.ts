@@ -44,7 +44,8 @@ async function main(): Promise<void> {
   if (values.help === true || command === "help") return print(HELP);
   const [first, second, ...more] = rest;
   const taken = { tail: 2, doctor: 1, conformance: 1 }[command] ?? 0;
-  if (more.length > 0 || rest.length > taken) throw bad(`"${rest[taken]}" is not understood after ${command}`);
+  if (more.length > 0 || rest.length > taken)
+    throw bad(`"${rest[taken]}" is not understood after ${command}`);
   const listen = {
     port: portNumber(values.port ?? process.env["PORT"]),
     host: values.host ?? "127.0.0.1",
@@ -52,7 +53,8 @@ async function main(): Promise<void> {
     allowedOrigins: values["allow-origin"] ?? [],
   };
   const logLevel = values["log-level"];
-  if (logLevel !== undefined && !LOG_LEVELS.includes(logLevel)) throw bad(`--log-level is one of ${LOG_LEVELS.join(", ")}`);
+  if (logLevel !== undefined && !LOG_LEVELS.includes(logLevel))
+    throw bad(`--log-level is one of ${LOG_LEVELS.join(", ")}`);
   // What waits here waits on the clock, which holds nothing open by itself.
   if (taken > 0) holdOpen();
   switch (command) {
@@ -70,25 +72,44 @@ async function main(): Promise<void> {
         print,
       });
     case "tail":
-      if (first === undefined || second === undefined) throw bad("say what to show: tidemark tail ws://localhost:8080/v2/stream CHANNEL");
-      return tail({ url: streamUrl(first), channel: second, where: values.where, limit: wholeNumber("--rows", values.rows, 30), auth: values.auth, output: process.stdout });
+      if (first === undefined || second === undefined)
+        throw bad("say what to show: tidemark tail ws://localhost:8080/v2/stream CHANNEL");
+      return tail({
+        url: streamUrl(first),
+        channel: second,
+        where: values.where,
+        limit: wholeNumber("--rows", values.rows, 30),
+        auth: values.auth,
+        output: process.stdout,
+      });
     case "doctor":
       if (values.role !== undefined) return printRole(databaseUrl(values.postgres), values.role);
-      return exitWith(await doctor({ server: first ?? "http://localhost:8080", postgres: values.postgres ?? process.env["DATABASE_URL"], change: values.change, channel: values.channel, print }));
+      return exitWith(
+        await doctor({
+          server: first ?? "http://localhost:8080",
+          postgres: values.postgres ?? process.env["DATABASE_URL"],
+          change: values.change,
+          channel: values.channel,
+          print,
+        }),
+      );
     case "conformance":
-      if (first === undefined) throw bad("say which server: tidemark conformance ws://localhost:8080/v2/stream");
-      return exitWith(await conformance({
-        url: streamUrl(first),
-        channel: values.channel,
-        auth: values.auth,
-        headers: headersOf(values.header ?? []),
-        mutation: values.mutation,
-        ingest: values.ingest,
-        timeoutMs: wholeNumber("--timeout", values.timeout, 5_000),
-        isSlow: values.slow === true,
-        rules: values.rule,
-        print,
-      }));
+      if (first === undefined)
+        throw bad("say which server: tidemark conformance ws://localhost:8080/v2/stream");
+      return exitWith(
+        await conformance({
+          url: streamUrl(first),
+          channel: values.channel,
+          auth: values.auth,
+          headers: headersOf(values.header ?? []),
+          mutation: values.mutation,
+          ingest: values.ingest,
+          timeoutMs: wholeNumber("--timeout", values.timeout, 5_000),
+          isSlow: values.slow === true,
+          rules: values.rule,
+          print,
+        }),
+      );
     case "uninstall":
       return uninstallFrom(databaseUrl(values.postgres), print);
     default:
@@ -98,7 +119,10 @@ async function main(): Promise<void> {
 
 /** `a,b`, as often as it is given. */
 function listOf(lists: readonly string[]): readonly string[] {
-  return lists.flatMap((names) => names.split(",")).map((name) => name.trim()).filter((name) => name !== "");
+  return lists
+    .flatMap((names) => names.split(","))
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
 }
 
 async function printRole(url: string, role: string): Promise<void> {
@@ -107,7 +131,9 @@ async function printRole(url: string, role: string): Promise<void> {
   exitWith(0);
 }
 
-function parse(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>> {
+function parse(): ReturnType<
+  typeof parseArgs<{ options: typeof OPTIONS; allowPositionals: true }>
+> {
   try {
     return parseArgs({ options: OPTIONS, allowPositionals: true });
   } catch (error) {
@@ -117,7 +143,8 @@ function parse(): ReturnType<typeof parseArgs<{ options: typeof OPTIONS; allowPo
 
 /** `http` is taken as `ws`, and an address without a path gets the stream's usual one. */
 function streamUrl(text: string): string {
-  if (!/^(ws|http)s?:\/\//.test(text) || !URL.canParse(text)) throw bad(`"${text}" is not an address as ws://localhost:8080/v2/stream`);
+  if (!/^(ws|http)s?:\/\//.test(text) || !URL.canParse(text))
+    throw bad(`"${text}" is not an address as ws://localhost:8080/v2/stream`);
   const url = new URL(text.replace(/^http/, "ws"));
   if (url.pathname === "/") url.pathname = "/v2/stream";
   return url.href;
@@ -125,11 +152,14 @@ function streamUrl(text: string): string {
 
 /** `Name: value`, as often as there are headers. */
 function headersOf(lines: readonly string[]): Readonly<Record<string, string>> {
-  return Object.fromEntries(lines.map((line) => {
-    const [, name, value] = /^([\w-]+):\s*(.*)$/.exec(line) ?? [];
-    if (name === undefined || value === undefined) throw bad(`--header takes "Name: value", not "${line}"`);
-    return [name.toLowerCase(), value];
-  }));
+  return Object.fromEntries(
+    lines.map((line) => {
+      const [, name, value] = /^([\w-]+):\s*(.*)$/.exec(line) ?? [];
+      if (name === undefined || value === undefined)
+        throw bad(`--header takes "Name: value", not "${line}"`);
+      return [name.toLowerCase(), value];
+    }),
+  );
 }
 
 function exitWith(code: number): void {
@@ -141,7 +171,11 @@ function exitWith(code: number): void {
 function databaseUrl(option: string | undefined): string {
   const url = option ?? process.env["DATABASE_URL"];
   if (url !== undefined && /^postgres(ql)?:\/\//.test(url)) return url;
-  throw bad(url === undefined ? "say which database: --postgres postgres://user@host/database, or DATABASE_URL" : "the address of the database does not start with postgres://");
+  throw bad(
+    url === undefined
+      ? "say which database: --postgres postgres://user@host/database, or DATABASE_URL"
+      : "the address of the database does not start with postgres://",
+  );
 }
 
 function wholeNumber(name: string, text: string | undefined, fallback: number): number {
@@ -166,6 +200,10 @@ function print(line: string): void {
 
 main().catch((error: unknown) => {
   const isExpected = error instanceof TidemarkError;
-  process.stderr.write(isExpected ? `tidemark: ${error.message} [${error.code}]\n` : `tidemark failed: ${error instanceof Error ? error.stack : String(error)}\n`);
+  process.stderr.write(
+    isExpected
+      ? `tidemark: ${error.message} [${error.code}]\n`
+      : `tidemark failed: ${error instanceof Error ? error.stack : String(error)}\n`,
+  );
   process.exit(isExpected ? 2 : 1);
 });

@@ -48,17 +48,28 @@ export async function serve(options: ServeOptions): Promise<void> {
   stopOnSignal(stop, print);
   try {
     const { url } = await tidemark.listen({ port, host, allowPublic });
-    print(assets === undefined ? `Serving the API at ${url}/v2 (the explorer is not built: npm run build)` : `\n  Explorer: ${url}\n`);
+    print(
+      assets === undefined
+        ? `Serving the API at ${url}/v2 (the explorer is not built: npm run build)`
+        : `\n  Explorer: ${url}\n`,
+    );
   } catch (error) {
     await stop();
     throw error;
   }
 }
 
-function describe({ database, tables, refused, installed, createdSchema, warnings }: PostgresReport, print: (line: string) => void): void {
+function describe(
+  { database, tables, refused, installed, createdSchema, warnings }: PostgresReport,
+  print: (line: string) => void,
+): void {
   print(`Connected to ${database}.`);
   if (createdSchema) print('Created the schema "tidemark" (outbox, lease, capture functions).');
-  print(installed.length > 0 ? `Installed triggers on ${installed.join(", ")}.` : "All triggers were in place.");
+  print(
+    installed.length > 0
+      ? `Installed triggers on ${installed.join(", ")}.`
+      : "All triggers were in place.",
+  );
   print(`${tables.length} live ${tables.length === 1 ? "table" : "tables"}: ${tables.join(", ")}.`);
   for (const warning of warnings) print(`Warning: ${warning}`);
   for (const { table, reason } of refused) print(`Not live: ${table}: ${reason}`);
@@ -77,7 +88,10 @@ function stopOnSignal(stop: () => Promise<void>, print: (line: string) => void):
     if (isStopping) process.exit(130);
     isStopping = true;
     print("Stopping.");
-    stop().then(() => process.exit(0), () => process.exit(1));
+    stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);

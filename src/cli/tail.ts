@@ -54,13 +54,22 @@ function queryOf(channel: string, where: string | undefined): Query {
   try {
     condition = JSON.parse(where);
   } catch (cause) {
-    throw new TidemarkError("BAD_OPTION", `--where is JSON, as {"column": "symbol", "eq": "BTC"}.`, { cause });
+    throw new TidemarkError(
+      "BAD_OPTION",
+      `--where is JSON, as {"column": "symbol", "eq": "BTC"}.`,
+      { cause },
+    );
   }
   return parseQuery({ channel, where: condition });
 }
 
 /** One line per row that came, changed or left. */
-function lines(keys: readonly string[], row: (key: string) => Row | undefined, known: Map<string, string>, output: NodeJS.WriteStream): void {
+function lines(
+  keys: readonly string[],
+  row: (key: string) => Row | undefined,
+  known: Map<string, string>,
+  output: NodeJS.WriteStream,
+): void {
   const present = new Set(keys);
   for (const key of keys) {
     const text = JSON.stringify(row(key));
@@ -78,12 +87,25 @@ function lines(keys: readonly string[], row: (key: string) => Row | undefined, k
 function table(rows: readonly Row[], width: number): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const cells = [names, ...rows.map((row) => names.map((name) => cellText(row[name])))];
-  const widths = names.map((_, column) => Math.min(40, Math.max(...cells.map((line) => (line[column] ?? "").length))));
-  return cells.map((line) => line.map((cell, column) => cell.slice(0, 40).padEnd(widths[column] ?? 0)).join("  ").slice(0, width)).join("\n");
+  const widths = names.map((_, column) =>
+    Math.min(40, Math.max(...cells.map((line) => (line[column] ?? "").length))),
+  );
+  return cells
+    .map((line) =>
+      line
+        .map((cell, column) => cell.slice(0, 40).padEnd(widths[column] ?? 0))
+        .join("  ")
+        .slice(0, width),
+    )
+    .join("\n");
 }
 
 function cellText(value: unknown): string {
-  return typeof value === "string" ? value : value === undefined || value === null ? "" : JSON.stringify(value);
+  return typeof value === "string"
+    ? value
+    : value === undefined || value === null
+      ? ""
+      : JSON.stringify(value);
 }
 
 function jsonOrText(text: string): unknown {

@@ -11,7 +11,6 @@ import type { Optimistic } from "./writes/page-writes.ts";
 import type { CarrierName } from "./port.ts";
 import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 
-
 /** What mutations of these types are expected to do to rows, shown until the server's rows hold it. */
 export interface OptimisticOption<M> {
   readonly optimistic?: Optimistic<M>;

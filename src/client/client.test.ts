@@ -3,7 +3,13 @@ import { afterEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../std/manual-clock.ts";
 import { seededRandom } from "../std/random.ts";
 import type { TidemarkClient } from "./client.ts";
-import { createClient, type ClientOptions, type Pacing, type WebSocketLike, type WorkerLike } from "./node.ts";
+import {
+  createClient,
+  type ClientOptions,
+  type Pacing,
+  type WebSocketLike,
+  type WorkerLike,
+} from "./node.ts";
 
 type Frame = Readonly<Record<string, unknown>>;
 
@@ -35,7 +41,8 @@ class FakeSocket implements WebSocketLike {
   }
 
   hear(...frames: readonly (Frame | string)[]): void {
-    for (const frame of frames) this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
+    for (const frame of frames)
+      this.onmessage?.({ data: typeof frame === "string" ? frame : JSON.stringify(frame) });
   }
 
   heard(op: string): Frame | undefined {
@@ -43,19 +50,71 @@ class FakeSocket implements WebSocketLike {
   }
 }
 
-const HELLO = { op: "HELLO", protocol: 4, session_id: "sess_h", heartbeat_interval_ms: 15_000, identify_timeout_ms: 10_000, server_time_unix_ms: 1_700_000_000_000 };
+const HELLO = {
+  op: "HELLO",
+  protocol: 4,
+  session_id: "sess_h",
+  heartbeat_interval_ms: 15_000,
+  identify_timeout_ms: 10_000,
+  server_time_unix_ms: 1_700_000_000_000,
+};
 const READY = { op: "DISPATCH", type: "READY", session_id: "sess_token", epoch: "e1", seq: 0 };
-const subscribed = (fields: Frame = {}): Frame => ({ op: "DISPATCH", type: "SUBSCRIBED", index: 0, channel: "c", view: "c", epoch: "e1", key: ["id"], columns: [], order_by: [], mode: "snapshot", reason: "no_cursor", ...fields });
-const snapshot = (seq: number, ...ids: readonly string[]): Frame => ({ op: "DISPATCH", type: "SNAPSHOT", channel: "c", seq, part: 0, more: false, rows: ids.map((id) => ({ id })) });
-const delta = (prev_seq: number, seq: number, ...ids: readonly string[]): Frame => ({ op: "DISPATCH", type: "DELTA_BATCH", channel: "c", prev_seq, seq, patch: { upsert: ids.map((id) => ({ id })), remove: [] }, watermark: { latest_ingest_seq: seq } });
-const watermark = (seq: number): Frame => ({ op: "DISPATCH", type: "WATERMARK", seq, server_time_unix_ms: 1_700_000_000_000, as_of: {} });
+const subscribed = (fields: Frame = {}): Frame => ({
+  op: "DISPATCH",
+  type: "SUBSCRIBED",
+  index: 0,
+  channel: "c",
+  view: "c",
+  epoch: "e1",
+  key: ["id"],
+  columns: [],
+  order_by: [],
+  mode: "snapshot",
+  reason: "no_cursor",
+  ...fields,
+});
+const snapshot = (seq: number, ...ids: readonly string[]): Frame => ({
+  op: "DISPATCH",
+  type: "SNAPSHOT",
+  channel: "c",
+  seq,
+  part: 0,
+  more: false,
+  rows: ids.map((id) => ({ id })),
+});
+const delta = (prev_seq: number, seq: number, ...ids: readonly string[]): Frame => ({
+  op: "DISPATCH",
+  type: "DELTA_BATCH",
+  channel: "c",
+  prev_seq,
+  seq,
+  patch: { upsert: ids.map((id) => ({ id })), remove: [] },
+  watermark: { latest_ingest_seq: seq },
+});
+const watermark = (seq: number): Frame => ({
+  op: "DISPATCH",
+  type: "WATERMARK",
+  seq,
+  server_time_unix_ms: 1_700_000_000_000,
+  as_of: {},
+});
 
-const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settled = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 async function opened(options: Partial<ClientOptions> = {}) {
   FakeSocket.all = [];
   const clock = new ManualClock();
-  const client = createClient({ url: "ws://x/v2/stream", WebSocket: FakeSocket, fetch: () => Promise.reject(new Error("no network")), clock, random: seededRandom(1), ...options });
+  const client = createClient({
+    url: "ws://x/v2/stream",
+    WebSocket: FakeSocket,
+    fetch: () => Promise.reject(new Error("no network")),
+    clock,
+    random: seededRandom(1),
+    ...options,
+  });
   clients.push(client);
   const view = client.live({ channel: "c" });
   view.subscribe(() => {});
@@ -72,24 +131,46 @@ const latest = (): FakeSocket => FakeSocket.all.at(-1) as FakeSocket;
 describe("a session", () => {
   it("resumes with its token and with each view's last applied change as its cursor (S1)", async () => {
     const { clock, socket, view } = await opened();
-    expect([view.getSnapshot().status, view.getSnapshot().seq, view.getSnapshot().epoch]).toEqual(["live", 7, "e1"]);
-    socket.hear({ op: "HEARTBEAT_ACK", server_time_unix_ms: 1_700_000_000_000, session_id: "sess_fresh" });
+    expect([view.getSnapshot().status, view.getSnapshot().seq, view.getSnapshot().epoch]).toEqual([
+      "live",
+      7,
+      "e1",
+    ]);
+    socket.hear({
+      op: "HEARTBEAT_ACK",
+      server_time_unix_ms: 1_700_000_000_000,
+      session_id: "sess_fresh",
+    });
     socket.onclose?.({ code: 1006, reason: "" });
     expect(view.getSnapshot().status).toBe("stale");
     clock.advance(1_000);
     latest().onopen?.(undefined as never);
     latest().hear(HELLO);
     await settled();
-    expect(latest().said[0]).toEqual({ op: "RESUME", session_id: "sess_fresh", subscriptions: [{ channel: "c", cursor: { epoch: "e1", view: "c", seq: 5 } }] });
+    expect(latest().said[0]).toEqual({
+      op: "RESUME",
+      session_id: "sess_fresh",
+      subscriptions: [{ channel: "c", cursor: { epoch: "e1", view: "c", seq: 5 } }],
+    });
     latest().hear({ op: "INVALID_SESSION", reason: "expired", message: "" });
     await settled();
-    expect(latest().heard("IDENTIFY")).toMatchObject({ subscriptions: [{ channel: "c", cursor: { epoch: "e1" } }] });
+    expect(latest().heard("IDENTIFY")).toMatchObject({
+      subscriptions: [{ channel: "c", cursor: { epoch: "e1" } }],
+    });
   });
 
   it("is not live on a server that stands before what was shown, until it has passed that (P11)", async () => {
     const { clock, socket, view } = await opened();
     const told = (seq: number, asOf: number): Frame => ({ ...watermark(seq), as_of: { db: asOf } });
-    const status = { op: "DISPATCH", type: "CHANNEL_STATUS", channel: "c", status: "live", since_unix_ms: 1, source: "db", partial: false };
+    const status = {
+      op: "DISPATCH",
+      type: "CHANNEL_STATUS",
+      channel: "c",
+      status: "live",
+      since_unix_ms: 1,
+      source: "db",
+      partial: false,
+    };
     socket.hear(status, told(8, 50_000));
     expect([view.getSnapshot().status, view.getSnapshot().asOf]).toEqual(["live", 50_000]);
     socket.onclose?.({ code: 1006, reason: "" });
@@ -97,8 +178,17 @@ describe("a session", () => {
     latest().onopen?.(undefined as never);
     latest().hear(HELLO);
     await settled();
-    latest().hear({ ...READY, type: "RESUMED", epoch: "e2" }, subscribed({ epoch: "e2" }), status, snapshot(3, "a"), told(3, 20_000));
-    expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual(["catching_up", "this server is behind what was shown"]);
+    latest().hear(
+      { ...READY, type: "RESUMED", epoch: "e2" },
+      subscribed({ epoch: "e2" }),
+      status,
+      snapshot(3, "a"),
+      told(3, 20_000),
+    );
+    expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual([
+      "catching_up",
+      "this server is behind what was shown",
+    ]);
     latest().hear(told(4, 49_000));
     expect(view.getSnapshot().status).toBe("catching_up");
     latest().hear(told(5, 50_500));
@@ -107,8 +197,16 @@ describe("a session", () => {
 
   it("shows nothing of a view that the server does not keep any more, and why (P9)", async () => {
     const { socket, view } = await opened();
-    socket.hear({ op: "ERROR", code: "QUERY_TOO_COSTLY", message: "it costs too much", retryable: false, view: "c" });
-    expect([view.getSnapshot().status, view.getSnapshot().reason, view.getSnapshot().keys]).toEqual(["refused", "it costs too much", []]);
+    socket.hear({
+      op: "ERROR",
+      code: "QUERY_TOO_COSTLY",
+      message: "it costs too much",
+      retryable: false,
+      view: "c",
+    });
+    expect([view.getSnapshot().status, view.getSnapshot().reason, view.getSnapshot().keys]).toEqual(
+      ["refused", "it costs too much", []],
+    );
   });
 
   it("is refused where only an ERROR says so, and does not ask again", async () => {
@@ -123,7 +221,11 @@ describe("a session", () => {
     const { socket, view } = await opened();
     view.pin("a");
     socket.hear({ op: "INVALID_SESSION", reason: "revoked", message: "" });
-    expect([view.getSnapshot().status, view.getSnapshot().keys, view.pinned("a")]).toEqual(["loading", [], undefined]);
+    expect([view.getSnapshot().status, view.getSnapshot().keys, view.pinned("a")]).toEqual([
+      "loading",
+      [],
+      undefined,
+    ]);
   });
 
   it("stays away for as long as a stopping server asks, and not as one (S6)", async () => {
@@ -138,7 +240,10 @@ describe("a session", () => {
   it("begins anew after a frame that is not whole", async () => {
     const { socket, view } = await opened();
     socket.hear('{"op":"DISP');
-    expect([socket.isClosed, view.getSnapshot().reason]).toEqual([true, "a frame could not be understood"]);
+    expect([socket.isClosed, view.getSnapshot().reason]).toEqual([
+      true,
+      "a frame could not be understood",
+    ]);
   });
 });
 
@@ -146,7 +251,10 @@ describe("liveness", () => {
   it("says that what it shows is old as soon as nothing is heard for 3 s, and is live again with the next turn", async () => {
     const { clock, socket, view } = await opened();
     clock.advance(4_500);
-    expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual(["stale", "nothing is heard from the server"]);
+    expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual([
+      "stale",
+      "nothing is heard from the server",
+    ]);
     socket.hear(watermark(9));
     expect(view.getSnapshot().status).toBe("live");
   });
@@ -161,7 +269,15 @@ describe("liveness", () => {
 
   it("finds out within 5 s whether a connection still works when the page is seen again", async () => {
     let tell: (isHidden: boolean) => void = () => {};
-    const { clock, socket } = await opened({ pacing: { next: (take) => take(), watchHidden: (listener) => { tell = listener; return () => {}; } } });
+    const { clock, socket } = await opened({
+      pacing: {
+        next: (take) => take(),
+        watchHidden: (listener) => {
+          tell = listener;
+          return () => {};
+        },
+      },
+    });
     tell(true);
     tell(false);
     clock.advance(5_001);
@@ -181,7 +297,11 @@ describe("liveness", () => {
     const { client, clock, socket } = await opened();
     client.online();
     const sentMs = socket.heard("HEARTBEAT")?.["client_time_unix_ms"] as number;
-    socket.hear({ op: "HEARTBEAT_ACK", client_time_unix_ms: sentMs + 3_600_000, server_time_unix_ms: 1_700_000_000_000 });
+    socket.hear({
+      op: "HEARTBEAT_ACK",
+      client_time_unix_ms: sentMs + 3_600_000,
+      server_time_unix_ms: 1_700_000_000_000,
+    });
     clock.advance(1_000);
     expect(client.connection.getSnapshot().roundTripMs).toBeUndefined();
   });
@@ -191,10 +311,26 @@ describe("gaps", () => {
   it("are asked for again from the last applied change, and only in the view concerned (S5)", async () => {
     const { client, clock, socket, view } = await opened();
     socket.hear(delta(6, 8, "z"), watermark(8));
-    expect(socket.heard("RESYNC")).toEqual({ op: "RESYNC", id: expect.any(Number), view: "c", reason: "gap", seq: 5 });
-    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual(["catching_up", ["a", "b"]]);
-    socket.hear(subscribed({ id: socket.heard("RESYNC")?.["id"], mode: "delta" }), delta(5, 8, "y", "z"), watermark(8));
-    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual(["live", ["a", "b", "y", "z"]]);
+    expect(socket.heard("RESYNC")).toEqual({
+      op: "RESYNC",
+      id: expect.any(Number),
+      view: "c",
+      reason: "gap",
+      seq: 5,
+    });
+    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual([
+      "catching_up",
+      ["a", "b"],
+    ]);
+    socket.hear(
+      subscribed({ id: socket.heard("RESYNC")?.["id"], mode: "delta" }),
+      delta(5, 8, "y", "z"),
+      watermark(8),
+    );
+    expect([view.getSnapshot().status, view.getSnapshot().keys]).toEqual([
+      "live",
+      ["a", "b", "y", "z"],
+    ]);
     clock.advance(1_000);
     expect(client.connection.getSnapshot().gaps).toBe(1);
   });
@@ -202,7 +338,12 @@ describe("gaps", () => {
   it("that only the digest shows are healed from a fresh snapshot, and counted (B4)", async () => {
     const { client, clock, socket, view } = await opened();
     socket.hear({ ...delta(5, 5), digest: "0" }, watermark(9));
-    expect(socket.heard("RESYNC")).toEqual({ op: "RESYNC", id: expect.any(Number), view: "c", reason: "drift" });
+    expect(socket.heard("RESYNC")).toEqual({
+      op: "RESYNC",
+      id: expect.any(Number),
+      view: "c",
+      reason: "drift",
+    });
     socket.hear(subscribed({ id: socket.heard("RESYNC")?.["id"] }), snapshot(9, "a"), watermark(9));
     expect(view.getSnapshot().keys).toEqual(["a"]);
     clock.advance(1_000);
@@ -225,7 +366,11 @@ describe("gaps", () => {
 describe("two queries that are one view on the server", () => {
   it("share it: the one that stays is not ended with the other, nor by an answer that comes late", async () => {
     const { client, clock, socket, view } = await opened({ lingerMs: 0 });
-    const other = client.live({ channel: "c", where: undefined as never, limit: undefined as never });
+    const other = client.live({
+      channel: "c",
+      where: undefined as never,
+      limit: undefined as never,
+    });
     const same = client.live({ where: { column: "id", ne: "none" }, channel: "c" });
     const stop = same.subscribe(() => {});
     const { id } = socket.heard("SUBSCRIBE") as { id: number };
@@ -261,7 +406,15 @@ describe("the page's pace", () => {
     let take: (() => void) | undefined;
     let tell: (isHidden: boolean) => void = () => {};
     return {
-      pace: { next: (given) => { take = given; }, watchHidden: (listener) => { tell = listener; return () => {}; } },
+      pace: {
+        next: (given) => {
+          take = given;
+        },
+        watchHidden: (listener) => {
+          tell = listener;
+          return () => {};
+        },
+      },
       frame: () => {
         const given = take;
         take = undefined;
@@ -279,11 +432,15 @@ describe("the page's pace", () => {
     frame();
     frame();
     told = 0;
-    for (let seq = 8; seq <= 12; seq++) socket.hear(delta(seq === 8 ? 5 : seq - 1, seq, "a"), watermark(seq));
+    for (let seq = 8; seq <= 12; seq++)
+      socket.hear(delta(seq === 8 ? 5 : seq - 1, seq, "a"), watermark(seq));
     frame();
     frame();
     expect(told).toBeLessThanOrEqual(2);
-    expect([view.getSnapshot().status, client.position]).toEqual(["live", { epoch: "e1", seq: 12 }]);
+    expect([view.getSnapshot().status, client.position]).toEqual([
+      "live",
+      { epoch: "e1", seq: 12 },
+    ]);
   });
 
   it("takes nothing while hidden, and the server is given no credit for more", async () => {
@@ -295,7 +452,8 @@ describe("the page's pace", () => {
     const credits = (): number => socket.said.filter(({ op }) => op === "CREDIT").length;
     const before = credits();
     const shown = view.getSnapshot();
-    for (let seq = 8; seq <= 40; seq++) socket.hear(delta(seq === 8 ? 5 : seq - 1, seq, `k${seq}`), watermark(seq));
+    for (let seq = 8; seq <= 40; seq++)
+      socket.hear(delta(seq === 8 ? 5 : seq - 1, seq, `k${seq}`), watermark(seq));
     expect([credits(), view.getSnapshot()]).toEqual([before, shown]);
     hide(false);
     frame();
@@ -310,7 +468,9 @@ describe("what is bounded", () => {
     const { socket, view } = await opened({ rowsMax: 3 });
     socket.hear(delta(5, 8, "c", "d", "e"), watermark(8));
     expect(socket.heard("UNSUBSCRIBE")).toEqual({ op: "UNSUBSCRIBE", views: ["c"] });
-    expect(socket.heard("SUBSCRIBE")).toMatchObject({ subscriptions: [{ channel: "c", limit: 3 }] });
+    expect(socket.heard("SUBSCRIBE")).toMatchObject({
+      subscriptions: [{ channel: "c", limit: 3 }],
+    });
     expect(view.getSnapshot().isPartial).toBe(true);
   });
 
@@ -328,7 +488,15 @@ describe("what is bounded", () => {
     const asked: string[] = [];
     const fetch = (url: string): Promise<Response> => {
       asked.push(url.split("/").at(-1) ?? "");
-      return Promise.resolve(Response.json({ row: { id: "x" }, seq: 1, epoch: "e1", as_of_seq: 1, committed_unix_ms: 1 }));
+      return Promise.resolve(
+        Response.json({
+          row: { id: "x" },
+          seq: 1,
+          epoch: "e1",
+          as_of_seq: 1,
+          committed_unix_ms: 1,
+        }),
+      );
     };
     const { client, clock } = await opened({ fetch, details: { rowsMax: 2, ttlMs: 1_000 } });
     for (const key of ["a", "a", "b", "c", "a"]) await client.detail("c", key);
@@ -345,7 +513,17 @@ describe("a worker", () => {
     FakeSocket.all = [];
     let worker: WorkerLike | undefined;
     const said: unknown[] = [];
-    const client = createClient({ url: "ws://x/v2/stream", WebSocket: FakeSocket, worker: () => (worker = { onmessage: null, onerror: null, postMessage: (message) => said.push(message), terminate: () => {} }) });
+    const client = createClient({
+      url: "ws://x/v2/stream",
+      WebSocket: FakeSocket,
+      worker: () =>
+        (worker = {
+          onmessage: null,
+          onerror: null,
+          postMessage: (message) => said.push(message),
+          terminate: () => {},
+        }),
+    });
     clients.push(client);
     client.live({ channel: "c" }).subscribe(() => {});
     expect([client.isInWorker, said.length, FakeSocket.all.length]).toEqual([true, 2, 0]);

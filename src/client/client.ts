@@ -44,13 +44,34 @@ const ENGINE_SILENT_MS = 10_000;
 
 const NONE_PENDING: readonly PendingWrite[] = [];
 const NOTHING_READ: ConnectionReading = {
-  state: { kind: "idle" }, transport: "websocket", seq: 0, epoch: undefined, asOf: undefined, serverTimeMs: undefined, lagMs: undefined,
-  roundTripMs: undefined, clockOffsetMs: 0, gaps: 0, drifts: 0, queueDepth: 0, turns: 0, latencyP50Ms: undefined, latencyP99Ms: undefined,
-  applyP50Ms: undefined, applyP99Ms: undefined, rowsPerSecond: 0, bytesPerSecond: 0, rows: 0, bytes: 0,
+  state: { kind: "idle" },
+  transport: "websocket",
+  seq: 0,
+  epoch: undefined,
+  asOf: undefined,
+  serverTimeMs: undefined,
+  lagMs: undefined,
+  roundTripMs: undefined,
+  clockOffsetMs: 0,
+  gaps: 0,
+  drifts: 0,
+  queueDepth: 0,
+  turns: 0,
+  latencyP50Ms: undefined,
+  latencyP99Ms: undefined,
+  applyP50Ms: undefined,
+  applyP99Ms: undefined,
+  rowsPerSecond: 0,
+  bytesPerSecond: 0,
+  rows: 0,
+  bytes: 0,
   requestsPending: { detail: 0, snapshot: 0, poll: 0, up: 0 },
 };
 
-export class TidemarkClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree> {
+export class TidemarkClient<
+  C extends ClientChannels = Record<string, TypedChannel<Row>>,
+  M extends MutationTree = MutationTree,
+> {
   /** Mutations by name: `client.mutate.reviews.setStatus({ … })`. */
   readonly mutate: Mutate<M>;
   readonly #writes: LazyWrites;
@@ -79,11 +100,24 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#pacing = options.pacing ?? platformPacing();
     const url = options.url.replace(/^http/, "ws");
     this.#base = url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
-    const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
-    const fetch = options.fetch ?? (typeof globalThis.fetch === "function" ? (input: string, init: RequestInit) => globalThis.fetch(input, init) : undefined);
-    const carriers = options.carriers ?? (WebSocket === undefined ? ["sse", "long-poll", "poll"] : ["websocket", "sse", "long-poll", "poll"]);
+    const WebSocket =
+      options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket;
+    const fetch =
+      options.fetch ??
+      (typeof globalThis.fetch === "function"
+        ? (input: string, init: RequestInit) => globalThis.fetch(input, init)
+        : undefined);
+    const carriers =
+      options.carriers ??
+      (WebSocket === undefined
+        ? ["sse", "long-poll", "poll"]
+        : ["websocket", "sse", "long-poll", "poll"]);
     this.#ui = new UiMeter(this.#clock);
-    this.#details = new Details({ clock: this.#clock, limits: options.details, fetch: (target, signal) => this.#fetch(target, "detail", signal) });
+    this.#details = new Details({
+      clock: this.#clock,
+      limits: options.details,
+      fetch: (target, signal) => this.#fetch(target, "detail", signal),
+    });
     this.#writes = new LazyWrites(options.writes, {
       clock: this.#clock,
       random: options.random ?? systemRandom,
@@ -93,21 +127,51 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
       position: () => this.#views.position,
       onChange: () => this.#pump.showWrites(),
     });
-    this.#views = new PageViews({ clock: this.#clock, lingerMs: options.lingerMs ?? 5_000, writes: () => this.#writes.current, post: (message) => this.#host.post(message) });
+    this.#views = new PageViews({
+      clock: this.#clock,
+      lingerMs: options.lingerMs ?? 5_000,
+      writes: () => this.#writes.current,
+      post: (message) => this.#host.post(message),
+    });
     this.#pump = new CommitPump({
-      clock: this.#clock, pacing: this.#pacing, views: this.#views, writes: this.#writes, details: this.#details, ui: this.#ui,
+      clock: this.#clock,
+      pacing: this.#pacing,
+      views: this.#views,
+      writes: this.#writes,
+      details: this.#details,
+      ui: this.#ui,
       onShown: () => this.#host.post({ kind: "ack" }),
       onWrites: () => this.#notify(),
     });
-    this.mutate = callsOf((name, input, callOptions) => this.#writes.use((writes) => writes.mutate(name, input, callOptions))) as Mutate<M>;
+    this.mutate = callsOf((name, input, callOptions) =>
+      this.#writes.use((writes) => writes.mutate(name, input, callOptions)),
+    ) as Mutate<M>;
     this.#host = new EngineHost({
       createWorker: workerOf(options),
-      load: options.engine ?? (() => import("./stream/stream-engine.ts").then(({ StreamEngine }) => (parts) => new StreamEngine(parts))),
+      load:
+        options.engine ??
+        (() =>
+          import("./stream/stream-engine.ts").then(
+            ({ StreamEngine }) =>
+              (parts) =>
+                new StreamEngine(parts),
+          )),
       parts: { WebSocket, fetch, clock: options.clock, random: options.random },
       onMessage: (message) => this.#receive(message),
     });
     const { rowsMax = 200_000, attemptsMax = 5, climbMs = 60_000, pollMs = 2_000 } = options;
-    this.#host.post({ kind: "configure", config: { url, rowsMax, carriers, attemptsMax, climbMs, pollMs, backoff: { ...BACKOFF, ...options.backoff } } });
+    this.#host.post({
+      kind: "configure",
+      config: {
+        url,
+        rowsMax,
+        carriers,
+        attemptsMax,
+        climbMs,
+        pollMs,
+        backoff: { ...BACKOFF, ...options.backoff },
+      },
+    });
     this.#stopWatching = this.#watch();
   }
 
@@ -115,7 +179,9 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    * A view of a query. Handles of equal queries share one view and its rows. A query that the server
    * does not take is a view that says `refused`, with the error.
    */
-  live<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }): LiveView<RowOf<C[N]>> {
+  live<N extends keyof C & string>(
+    query: Query<RowOf<C[N]>> & { readonly channel: N },
+  ): LiveView<RowOf<C[N]>> {
     return this.#views.live(query as unknown as Query) as unknown as LiveView<RowOf<C[N]>>;
   }
 
@@ -123,9 +189,16 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    * One row, by HTTP, with when it last changed. It waits for nothing else that the client fetches.
    * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no answer came
    */
-  async detail<N extends keyof C & string>(channel: N, key: string, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Detail<RowOf<C[N]>>> {
+  async detail<N extends keyof C & string>(
+    channel: N,
+    key: string,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<Detail<RowOf<C[N]>>> {
     const startMs = this.#clock.monotonic();
-    const detail = await this.#details.get(`${this.#base}/rows/${encodeURIComponent(channel)}/${encodeURIComponent(key)}`, signal);
+    const detail = await this.#details.get(
+      `${this.#base}/rows/${encodeURIComponent(channel)}/${encodeURIComponent(key)}`,
+      signal,
+    );
     this.#ui.noteDetail(this.#clock.monotonic() - startMs);
     return detail as Detail<RowOf<C[N]>>;
   }
@@ -134,10 +207,18 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
    * One answer to a query, by HTTP, for where nothing is to follow. It waits for other requests of low priority.
    * @throws TidemarkError as the server says; `STOPPED` when no answer came
    */
-  async fetch<N extends keyof C & string>(query: Query<RowOf<C[N]>> & { readonly channel: N }, { signal }: { readonly signal?: AbortSignal } = {}): Promise<QueryAnswer<RowOf<C[N]>>> {
+  async fetch<N extends keyof C & string>(
+    query: Query<RowOf<C[N]>> & { readonly channel: N },
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<QueryAnswer<RowOf<C[N]>>> {
     const own = query as unknown as Query;
     const { answerIn, askFor } = await import("./page/fetch-query.ts");
-    const answer = await this.#fetch(`${this.#base}/changes`, "snapshot", signal, askFor(own, await this.#credentials()));
+    const answer = await this.#fetch(
+      `${this.#base}/changes`,
+      "snapshot",
+      signal,
+      askFor(own, await this.#credentials()),
+    );
     return answerIn(answer, own) as QueryAnswer<RowOf<C[N]>>;
   }
 
@@ -161,7 +242,8 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     this.#lookers.add(entry);
     if (this.#lookers.size === 1) this.#host.post({ kind: "tap", isOn: true });
     return () => {
-      if (this.#lookers.delete(entry) && this.#lookers.size === 0) this.#host.post({ kind: "tap", isOn: false });
+      if (this.#lookers.delete(entry) && this.#lookers.size === 0)
+        this.#host.post({ kind: "tap", isOn: false });
     };
   }
 
@@ -268,22 +350,41 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
     }
   }
 
-  #fetch(url: string, purpose: RequestKind, signal: AbortSignal | undefined, body?: string): Promise<{ status: number; body: string }> {
-    if (this.#isStopped || signal?.aborted === true) return Promise.reject(new TidemarkError("STOPPED", "The client was closed, or the request given up."));
+  #fetch(
+    url: string,
+    purpose: RequestKind,
+    signal: AbortSignal | undefined,
+    body?: string,
+  ): Promise<{ status: number; body: string }> {
+    if (this.#isStopped || signal?.aborted === true)
+      return Promise.reject(
+        new TidemarkError("STOPPED", "The client was closed, or the request given up."),
+      );
     const id = this.#nextId++;
     return new Promise((resolve) => {
       this.#fetches.set(id, (answer) => {
         this.#fetches.delete(id);
         resolve(answer);
       });
-      signal?.addEventListener("abort", () => this.#host.post({ kind: "abort", id }), { once: true });
-      this.#host.post({ kind: "fetch", id, url, purpose, headers: this.#options.headers?.() ?? {}, ...(body !== undefined && { body }) });
+      signal?.addEventListener("abort", () => this.#host.post({ kind: "abort", id }), {
+        once: true,
+      });
+      this.#host.post({
+        kind: "fetch",
+        id,
+        url,
+        purpose,
+        headers: this.#options.headers?.() ?? {},
+        ...(body !== undefined && { body }),
+      });
     });
   }
 
   /** Follows what the platform says of the page and the network. */
   #watch(): () => void {
-    const stopHidden = this.#pacing.watchHidden((isHidden) => this.#host.post({ kind: "hidden", isHidden }));
+    const stopHidden = this.#pacing.watchHidden((isHidden) =>
+      this.#host.post({ kind: "hidden", isHidden }),
+    );
     if (typeof document === "undefined") return stopHidden;
     const online = (): void => this.#host.post({ kind: "network", isBack: true });
     const offline = (): void => this.#host.post({ kind: "network", isBack: false });
@@ -303,14 +404,28 @@ export class TidemarkClient<C extends ClientChannels = Record<string, TypedChann
 }
 
 /** What is handed in for this thread would not reach a worker. */
-function workerOf({ worker, WebSocket, fetch, clock, random }: ClientOptions): (() => WorkerLike) | undefined {
+function workerOf({
+  worker,
+  WebSocket,
+  fetch,
+  clock,
+  random,
+}: ClientOptions): (() => WorkerLike) | undefined {
   if (typeof worker === "function") return worker;
-  const isOwn = WebSocket !== undefined || fetch !== undefined || clock !== undefined || random !== undefined;
+  const isOwn =
+    WebSocket !== undefined || fetch !== undefined || clock !== undefined || random !== undefined;
   if (worker === false || isOwn || typeof Worker === "undefined") return undefined;
-  return () => new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "tidemark" }) as unknown as WorkerLike;
+  return () =>
+    new Worker(new URL("./worker.js", import.meta.url), {
+      type: "module",
+      name: "tidemark",
+    }) as unknown as WorkerLike;
 }
 
 /** Creates a client. `createClient<typeof channels, typeof mutations>({ url })` types its queries, rows and mutations. */
-export function createClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree>(options: ClientOptions & OptimisticOption<NoInfer<M>>): TidemarkClient<C, M> {
+export function createClient<
+  C extends ClientChannels = Record<string, TypedChannel<Row>>,
+  M extends MutationTree = MutationTree,
+>(options: ClientOptions & OptimisticOption<NoInfer<M>>): TidemarkClient<C, M> {
   return new TidemarkClient<C, M>(options);
 }

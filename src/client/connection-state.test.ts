@@ -1,6 +1,11 @@
 /** Every state under every event: the table's type demands each cell. */
 import { describe, expect, it } from "vitest";
-import { BACKOFF, transition, type ConnectionEvent, type ConnectionState } from "./connection-state.ts";
+import {
+  BACKOFF,
+  transition,
+  type ConnectionEvent,
+  type ConnectionState,
+} from "./connection-state.ts";
 
 type Kind = ConnectionState["kind"];
 
@@ -32,7 +37,18 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent & { kin
 
 type Row = { readonly [E in ConnectionEvent["kind"]]: Kind };
 const stay = (kind: Kind): Row => ({
-  start: kind, opened: kind, hello: kind, ready: kind, invalid: kind, closed: kind, silent: kind, reconnect: kind, climbed: kind, retry: kind, online: kind, stop: "stopped",
+  start: kind,
+  opened: kind,
+  hello: kind,
+  ready: kind,
+  invalid: kind,
+  closed: kind,
+  silent: kind,
+  reconnect: kind,
+  climbed: kind,
+  retry: kind,
+  online: kind,
+  stop: "stopped",
 });
 const lost = { closed: "waiting", silent: "waiting", reconnect: "waiting" } as const;
 
@@ -53,7 +69,9 @@ describe("the connection", () => {
   for (const state of Object.keys(TABLE) as Kind[]) {
     for (const event of Object.keys(EVENTS) as ConnectionEvent["kind"][]) {
       it(`${state} on ${event} is ${TABLE[state][event]}`, () => {
-        expect(transition(STATES[state], EVENTS[event], circumstances).kind).toBe(TABLE[state][event]);
+        expect(transition(STATES[state], EVENTS[event], circumstances).kind).toBe(
+          TABLE[state][event],
+        );
       });
     }
   }
@@ -64,8 +82,12 @@ describe("the connection", () => {
       return next.kind === "waiting" ? next.retryAtMs - circumstances.nowMs : Number.NaN;
     };
     const failed = (attempt: number): ConnectionState => ({ kind: "connecting", attempt });
-    expect([wait(STATES.open, 0), wait(STATES.open, 0.5), wait(failed(0), 0.5)]).toEqual([0, 500, 500]);
-    expect([1, 2, 3, 4, 5, 50].map((attempt) => wait(failed(attempt), 1))).toEqual([2_000, 4_000, 8_000, 16_000, 32_000, 32_000]);
+    expect([wait(STATES.open, 0), wait(STATES.open, 0.5), wait(failed(0), 0.5)]).toEqual([
+      0, 500, 500,
+    ]);
+    expect([1, 2, 3, 4, 5, 50].map((attempt) => wait(failed(attempt), 1))).toEqual([
+      2_000, 4_000, 8_000, 16_000, 32_000, 32_000,
+    ]);
     expect(wait(failed(1), 0)).toBe(1_000);
     // One that was cut at once each time is no success.
     expect(wait({ kind: "open", sinceMs: 19_000, attempt: 2 }, 1)).toBe(4_000);
@@ -78,10 +100,15 @@ describe("the connection", () => {
 
   it("identifies anew when its session is not valid any more", () => {
     // A new object: entering the state again is what makes the shell send IDENTIFY.
-    expect(transition(STATES.identifying, EVENTS.invalid, circumstances)).not.toBe(STATES.identifying);
+    expect(transition(STATES.identifying, EVENTS.invalid, circumstances)).not.toBe(
+      STATES.identifying,
+    );
   });
 
   it("does not come back by itself when its credentials were refused", () => {
-    expect(transition(STATES.identifying, { kind: "closed", code: 4401, reason: "" }, circumstances).kind).toBe("refused");
+    expect(
+      transition(STATES.identifying, { kind: "closed", code: 4401, reason: "" }, circumstances)
+        .kind,
+    ).toBe("refused");
   });
 });

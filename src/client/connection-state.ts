@@ -21,7 +21,12 @@ export type ConnectionState =
   | { readonly kind: "identifying"; readonly attempt: number; readonly isSeamless: boolean }
   /** `attempt` counts until the connection has lasted. */
   | { readonly kind: "open"; readonly sinceMs: number; readonly attempt: number }
-  | { readonly kind: "waiting"; readonly attempt: number; readonly retryAtMs: number; readonly reason: string }
+  | {
+      readonly kind: "waiting";
+      readonly attempt: number;
+      readonly retryAtMs: number;
+      readonly reason: string;
+    }
   | { readonly kind: "refused"; readonly reason: string }
   | { readonly kind: "stopped" };
 
@@ -65,30 +70,64 @@ export interface Circumstances {
 }
 
 /** There is a socket, open or opening. */
-export type Connected = ConnectionState & { kind: "connecting" | "greeting" | "identifying" | "open" };
+export type Connected = ConnectionState & {
+  kind: "connecting" | "greeting" | "identifying" | "open";
+};
 
-export function transition(state: ConnectionState, event: ConnectionEvent, circumstances: Circumstances): ConnectionState {
+export function transition(
+  state: ConnectionState,
+  event: ConnectionEvent,
+  circumstances: Circumstances,
+): ConnectionState {
   if (state.kind === "stopped" || event.kind === "stop") return { kind: "stopped" };
   switch (event.kind) {
     case "start":
-      return state.kind === "idle" || state.kind === "refused" ? { kind: "connecting", attempt: 0 } : state;
+      return state.kind === "idle" || state.kind === "refused"
+        ? { kind: "connecting", attempt: 0 }
+        : state;
     case "opened":
       return state.kind === "connecting" ? { kind: "greeting", attempt: state.attempt } : state;
     case "hello":
-      return state.kind === "greeting" ? { kind: "identifying", attempt: state.attempt, isSeamless: false } : state;
+      return state.kind === "greeting"
+        ? { kind: "identifying", attempt: state.attempt, isSeamless: false }
+        : state;
     case "ready":
-      return state.kind === "identifying" ? { kind: "open", sinceMs: circumstances.nowMs, attempt: state.attempt } : state;
+      return state.kind === "identifying"
+        ? { kind: "open", sinceMs: circumstances.nowMs, attempt: state.attempt }
+        : state;
     case "invalid":
       if (state.kind === "identifying") return { ...state };
-      return state.kind === "open" ? { kind: "identifying", attempt: state.attempt, isSeamless: true } : state;
+      return state.kind === "open"
+        ? { kind: "identifying", attempt: state.attempt, isSeamless: true }
+        : state;
     case "closed":
       if (!isConnected(state)) return state;
-      if (event.code === CLOSE.unauthenticated) return { kind: "refused", reason: "The server did not accept the credentials." };
-      return waiting(state, closeReason(event), backoffMs(attemptAfter(state, circumstances), circumstances), circumstances);
+      if (event.code === CLOSE.unauthenticated)
+        return { kind: "refused", reason: "The server did not accept the credentials." };
+      return waiting(
+        state,
+        closeReason(event),
+        backoffMs(attemptAfter(state, circumstances), circumstances),
+        circumstances,
+      );
     case "silent":
-      return isConnected(state) ? waiting(state, "nothing was heard from the server", backoffMs(attemptAfter(state, circumstances), circumstances), circumstances) : state;
+      return isConnected(state)
+        ? waiting(
+            state,
+            "nothing was heard from the server",
+            backoffMs(attemptAfter(state, circumstances), circumstances),
+            circumstances,
+          )
+        : state;
     case "reconnect":
-      return isConnected(state) ? waiting(state, "the server is stopping", event.retryAfterMs * (1 + circumstances.chance), circumstances) : state;
+      return isConnected(state)
+        ? waiting(
+            state,
+            "the server is stopping",
+            event.retryAfterMs * (1 + circumstances.chance),
+            circumstances,
+          )
+        : state;
     case "climbed":
       return state.kind === "open" ? { kind: "identifying", attempt: 0, isSeamless: true } : state;
     case "retry":
@@ -98,11 +137,26 @@ export function transition(state: ConnectionState, event: ConnectionEvent, circu
 }
 
 export function isConnected(state: ConnectionState): state is Connected {
-  return state.kind === "connecting" || state.kind === "greeting" || state.kind === "identifying" || state.kind === "open";
+  return (
+    state.kind === "connecting" ||
+    state.kind === "greeting" ||
+    state.kind === "identifying" ||
+    state.kind === "open"
+  );
 }
 
-function waiting(state: Connected, reason: string, delayMs: number, circumstances: Circumstances): ConnectionState {
-  return { kind: "waiting", attempt: attemptAfter(state, circumstances), reason, retryAtMs: circumstances.nowMs + delayMs };
+function waiting(
+  state: Connected,
+  reason: string,
+  delayMs: number,
+  circumstances: Circumstances,
+): ConnectionState {
+  return {
+    kind: "waiting",
+    attempt: attemptAfter(state, circumstances),
+    reason,
+    retryAtMs: circumstances.nowMs + delayMs,
+  };
 }
 
 function attemptAfter(state: Connected, { nowMs }: Circumstances): number {
@@ -111,7 +165,10 @@ function attemptAfter(state: Connected, { nowMs }: Circumstances): number {
 }
 
 /** Chance in each, so that many clients do not return at the same moment. */
-function backoffMs(attempt: number, { chance, backoff: { firstMs, delaysMs } }: Circumstances): number {
+function backoffMs(
+  attempt: number,
+  { chance, backoff: { firstMs, delaysMs } }: Circumstances,
+): number {
   if (attempt <= 1) return firstMs * chance;
   const fullMs = delaysMs[Math.min(attempt - 2, delaysMs.length - 1)] ?? firstMs;
   return fullMs / 2 + (fullMs / 2) * chance;

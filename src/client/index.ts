@@ -4,7 +4,14 @@ export type { ClientChannels, ConnectionSnapshot, Readable } from "./client.ts";
 export type { ClientOptions, OptimisticOption } from "./client-options.ts";
 export type { QueryAnswer } from "./page/fetch-query.ts";
 export type { LiveView } from "./page/page-views.ts";
-export type { Mutate, MutateFunction, MutateOptions, Optimistic, OptimisticFunction, WriteOptions } from "./writes/page-writes.ts";
+export type {
+  Mutate,
+  MutateFunction,
+  MutateOptions,
+  Optimistic,
+  OptimisticFunction,
+  WriteOptions,
+} from "./writes/page-writes.ts";
 export type { PendingWrite } from "./writes/pending-writes.ts";
 export type { RowPatch } from "./writes/row-patch.ts";
 export type { RowChanges } from "./port.ts";
@@ -14,7 +21,17 @@ export type { WorkerLike } from "./page/host.ts";
 export type { PinnedRow, ViewSnapshot } from "./page/live-view.ts";
 export { immediately } from "./page/pacing.ts";
 export type { Pacing } from "./page/pacing.ts";
-export type { CarrierName, Position, RequestKind, SubscriptionReading, Tapped, TappedFrame, ViewError, ViewState, ViewStatus } from "./port.ts";
+export type {
+  CarrierName,
+  Position,
+  RequestKind,
+  SubscriptionReading,
+  Tapped,
+  TappedFrame,
+  ViewError,
+  ViewState,
+  ViewStatus,
+} from "./port.ts";
 export type { Percentiles, UiMetrics } from "./page/ui-metrics.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./connection/websocket-like.ts";
 export type { Column, ColumnType } from "../protocol/column.ts";

@@ -12,6 +12,14 @@ import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 export * from "./index.ts";
 
 /** As in browsers; see `tidemark/client`. */
-export function createClient<C extends ClientChannels = Record<string, TypedChannel<Row>>, M extends MutationTree = MutationTree>(options: ClientOptions & OptimisticOption<NoInfer<M>>): TidemarkClient<C, M> {
-  return new TidemarkClient<C, M>({ WebSocket: WebSocket as unknown as WebSocketConstructor, engine: () => (parts) => new StreamEngine(parts), writes: () => (own) => new PageWrites(own), ...options });
+export function createClient<
+  C extends ClientChannels = Record<string, TypedChannel<Row>>,
+  M extends MutationTree = MutationTree,
+>(options: ClientOptions & OptimisticOption<NoInfer<M>>): TidemarkClient<C, M> {
+  return new TidemarkClient<C, M>({
+    WebSocket: WebSocket as unknown as WebSocketConstructor,
+    engine: () => (parts) => new StreamEngine(parts),
+    writes: () => (own) => new PageWrites(own),
+    ...options,
+  });
 }

@@ -67,8 +67,20 @@ export type ToEngine =
   | { readonly kind: "hidden"; readonly isHidden: boolean }
   /** The network may have changed: `isBack` when it is said to be back. */
   | { readonly kind: "network"; readonly isBack: boolean }
-  | { readonly kind: "credentials"; readonly id: number; readonly value?: unknown; readonly error?: string }
-  | { readonly kind: "fetch"; readonly id: number; readonly url: string; readonly purpose: RequestKind; readonly headers: Readonly<Record<string, string>>; readonly body?: string }
+  | {
+      readonly kind: "credentials";
+      readonly id: number;
+      readonly value?: unknown;
+      readonly error?: string;
+    }
+  | {
+      readonly kind: "fetch";
+      readonly id: number;
+      readonly url: string;
+      readonly purpose: RequestKind;
+      readonly headers: Readonly<Record<string, string>>;
+      readonly body?: string;
+    }
   | { readonly kind: "abort"; readonly id: number }
   | { readonly kind: "write"; readonly request: WriteRequest }
   /** Someone looks on, or does not any more. */
@@ -104,7 +116,12 @@ export type ToPage =
   | { readonly kind: "connection"; readonly reading: ConnectionReading }
   | Tapped
   | { readonly kind: "credentials"; readonly id: number }
-  | { readonly kind: "fetched"; readonly id: number; readonly status: number; readonly body: string };
+  | {
+      readonly kind: "fetched";
+      readonly id: number;
+      readonly status: number;
+      readonly body: string;
+    };
 
 /** What passed since the last of these, for who looks on. */
 export interface Tapped {

@@ -58,9 +58,19 @@ export function isSameDeclaration(left: ChannelDeclaration, right: ChannelDeclar
   return textOf(left) === textOf(right);
 }
 
-function textOf({ name, key, columns, bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax } }: ChannelDeclaration): string {
+function textOf({
+  name,
+  key,
+  columns,
+  bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax },
+}: ChannelDeclaration): string {
   // JSON has no Infinity, and null would do for any.
-  return JSON.stringify([name, key, columns.map((column) => [column.name, column.type]), [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String)]);
+  return JSON.stringify([
+    name,
+    key,
+    columns.map((column) => [column.name, column.type]),
+    [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String),
+  ]);
 }
 
 function bad(name: string, what: string): TidemarkError {

@@ -14,12 +14,25 @@ export interface LogUnderTest {
   readonly boundsPendingRows?: boolean;
 }
 
-export function logConformance(name: string, { create, loseTail, settle = () => Promise.resolve(), boundsPendingRows = true }: LogUnderTest): void {
+export function logConformance(
+  name: string,
+  { create, loseTail, settle = () => Promise.resolve(), boundsPendingRows = true }: LogUnderTest,
+): void {
   const draft = (rows = 1, fields: Partial<CommitDraft> = {}): CommitDraft => ({
-    changes: [{ channel: "c", upserts: Array.from({ length: rows }, (_, index) => ({ key: `k${index}`, row: { id: `k${index}` } })), removes: [] }],
+    changes: [
+      {
+        channel: "c",
+        upserts: Array.from({ length: rows }, (_, index) => ({
+          key: `k${index}`,
+          row: { id: `k${index}` },
+        })),
+        removes: [],
+      },
+    ],
     ...fields,
   });
-  const seqs = (reader: LogReader, countMax = 10): readonly number[] => reader.read(countMax).map(({ seq }) => seq);
+  const seqs = (reader: LogReader, countMax = 10): readonly number[] =>
+    reader.read(countMax).map(({ seq }) => seq);
   const begin = async (options: { limits?: Partial<LogLimits> } = {}) => {
     const clock = new ManualClock(1_000);
     const log = create({ clock, ...options });
@@ -41,16 +54,26 @@ export function logConformance(name: string, { create, loseTail, settle = () => 
     it("gives seqs from 1 without a hole and hands commits out in that order", async () => {
       const { log, open, clock } = await begin();
       const reader = await open(0);
-      expect(await Promise.all([log.append(draft()), log.append(draft()), log.append(draft())])).toEqual([1, 2, 3]);
+      expect(
+        await Promise.all([log.append(draft()), log.append(draft()), log.append(draft())]),
+      ).toEqual([1, 2, 3]);
       await settle(clock);
-      expect([reader.head, reader.epoch, seqs(reader), seqs(reader, 1)]).toEqual([3, log.epoch, [1, 2, 3], [1]]);
+      expect([reader.head, reader.epoch, seqs(reader), seqs(reader, 1)]).toEqual([
+        3,
+        log.epoch,
+        [1, 2, 3],
+        [1],
+      ]);
     });
 
     it("hands out the same commits until they are acknowledged, then those after them", async () => {
       const { append, open } = await begin();
       const reader = await open(0);
       for (let index = 0; index < 3; index++) await append(draft());
-      expect([seqs(reader, 2), seqs(reader, 2)]).toEqual([[1, 2], [1, 2]]);
+      expect([seqs(reader, 2), seqs(reader, 2)]).toEqual([
+        [1, 2],
+        [1, 2],
+      ]);
       reader.ack(2);
       expect(seqs(reader)).toEqual([3]);
       reader.ack(1);
@@ -83,8 +106,19 @@ export function logConformance(name: string, { create, loseTail, settle = () => 
       const { append, open } = await begin();
       const reader = await open(0);
       const said: CommitDraft = draft(1, {
-        source: "s", position: "p1", asOfMs: 5, drops: ["old"], status: [{ channels: ["c"], status: { status: "stale", reason: "why" } }],
-        declares: [{ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }], bounds: { rowsMax: 1, bytesMax: 2, ageMsMax: 3, tombstonesMax: 4 } }],
+        source: "s",
+        position: "p1",
+        asOfMs: 5,
+        drops: ["old"],
+        status: [{ channels: ["c"], status: { status: "stale", reason: "why" } }],
+        declares: [
+          {
+            name: "c",
+            key: ["id"],
+            columns: [{ name: "id", type: "text" }],
+            bounds: { rowsMax: 1, bytesMax: 2, ageMsMax: 3, tombstonesMax: 4 },
+          },
+        ],
       });
       await append(said);
       expect(reader.read(1)).toMatchObject([{ ...said, seq: 1 }]);
@@ -112,9 +146,16 @@ export function logConformance(name: string, { create, loseTail, settle = () => 
       const { append, open, log } = await begin();
       const reader = await open(0);
       await append(draft(1, { source: "s", position: "p1" }), { source: "s", position: undefined });
-      await expect(log.append(draft(1, { source: "s", position: "p1b" }), { source: "s", position: undefined })).rejects.toMatchObject({ code: "SUPERSEDED", retryable: false });
+      await expect(
+        log.append(draft(1, { source: "s", position: "p1b" }), {
+          source: "s",
+          position: undefined,
+        }),
+      ).rejects.toMatchObject({ code: "SUPERSEDED", retryable: false });
       await append(draft(1, { source: "s", position: "p2" }), { source: "s", position: "p1" });
-      await expect(log.append(draft(), { source: "s", position: "p1" })).rejects.toMatchObject({ code: "SUPERSEDED" });
+      await expect(log.append(draft(), { source: "s", position: "p1" })).rejects.toMatchObject({
+        code: "SUPERSEDED",
+      });
       // What says nothing of the position leaves it, and another source has one of its own.
       await append(draft(1, { source: "s" }), { source: "s", position: "p2" });
       await append(draft(1, { source: "t", position: "q1" }), { source: "t", position: undefined });
@@ -175,8 +216,14 @@ export function logConformance(name: string, { create, loseTail, settle = () => 
       const { log, open } = await begin({ limits: { pendingRowsMax: 20 } });
       const reader = await open(0);
       await log.append(draft(15));
-      const first = log.append(draft(10, { source: "s", position: "p1" }), { source: "s", position: undefined });
-      const second = log.append(draft(1, { source: "s", position: "p2" }), { source: "s", position: undefined });
+      const first = log.append(draft(10, { source: "s", position: "p1" }), {
+        source: "s",
+        position: undefined,
+      });
+      const second = log.append(draft(1, { source: "s", position: "p2" }), {
+        source: "s",
+        position: undefined,
+      });
       const refused = expect(second).rejects.toMatchObject({ code: "SUPERSEDED" });
       reader.ack(1);
       expect(await first).toBe(2);
@@ -192,7 +239,10 @@ export function logConformance(name: string, { create, loseTail, settle = () => 
       const { log } = await begin({ limits: { pendingRowsMax: 5, waitersMax: 1 } });
       await log.append(draft(5));
       const waiting = log.append(draft(5));
-      await expect(log.append(draft(5))).rejects.toMatchObject({ code: "LOG_FULL", retryable: true });
+      await expect(log.append(draft(5))).rejects.toMatchObject({
+        code: "LOG_FULL",
+        retryable: true,
+      });
       log.close();
       await expect(waiting).rejects.toMatchObject({ code: "STOPPED" });
     });

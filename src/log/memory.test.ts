@@ -5,7 +5,9 @@ import { logConformance } from "./conformance.ts";
 import { MemoryLog } from "./memory.ts";
 
 const random = seededRandom(1);
-logConformance("memory", { create: ({ clock, limits }) => new MemoryLog({ clock, random, ...(limits && { limits }) }) });
+logConformance("memory", {
+  create: ({ clock, limits }) => new MemoryLog({ clock, random, ...(limits && { limits }) }),
+});
 
 it("starts each time in an epoch of its own", () => {
   const clock = new ManualClock();

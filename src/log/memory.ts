@@ -49,7 +49,9 @@ export class MemoryLog implements Log {
   append(draft: CommitDraft, expect?: Expectation): Promise<number> {
     if (this.#closed) return Promise.reject(stopped());
     if (this.#hasRoom(draft) && this.#waiters.length === 0) {
-      return this.#isAsExpected(expect) ? Promise.resolve(this.#place(draft)) : Promise.reject(superseded(expect));
+      return this.#isAsExpected(expect)
+        ? Promise.resolve(this.#place(draft))
+        : Promise.reject(superseded(expect));
     }
     if (this.#waiters.length >= this.#limits.waitersMax) {
       return Promise.reject(
@@ -65,7 +67,12 @@ export class MemoryLog implements Log {
   open(after: number): Promise<LogReader> {
     if (this.#closed) return Promise.reject(stopped());
     if (after < this.#trimmedTo) {
-      return Promise.reject(new TidemarkError("LOG_TRIMMED", `The log holds commits after ${this.#trimmedTo} only. Begin with a checkpoint at that seq or a later one.`));
+      return Promise.reject(
+        new TidemarkError(
+          "LOG_TRIMMED",
+          `The log holds commits after ${this.#trimmedTo} only. Begin with a checkpoint at that seq or a later one.`,
+        ),
+      );
     }
     const place: Place = { acked: after, listeners: new Set() };
     this.#readers.add(place);
@@ -115,13 +122,16 @@ export class MemoryLog implements Log {
   }
 
   #hasRoom(draft: CommitDraft): boolean {
-    return this.#pendingRows === 0 || this.#pendingRows + rowsOf(draft) <= this.#limits.pendingRowsMax;
+    return (
+      this.#pendingRows === 0 || this.#pendingRows + rowsOf(draft) <= this.#limits.pendingRowsMax
+    );
   }
 
   #place(draft: CommitDraft): number {
     this.#timeMs = Math.max(this.#timeMs, this.#clock.now());
     const commit: Commit = { ...draft, seq: ++this.#head, timeMs: this.#timeMs };
-    if (draft.source !== undefined && draft.position !== undefined) this.#positions.set(draft.source, draft.position);
+    if (draft.source !== undefined && draft.position !== undefined)
+      this.#positions.set(draft.source, draft.position);
     this.#commits.push(commit);
     this.#pendingRows += rowsOf(commit);
     for (const { listeners } of this.#readers) for (const listener of listeners) listener();
@@ -140,7 +150,11 @@ export class MemoryLog implements Log {
   }
 
   #admitWaiters(): void {
-    for (let waiter = this.#waiters[0]; waiter !== undefined && this.#hasRoom(waiter.draft); waiter = this.#waiters[0]) {
+    for (
+      let waiter = this.#waiters[0];
+      waiter !== undefined && this.#hasRoom(waiter.draft);
+      waiter = this.#waiters[0]
+    ) {
       this.#waiters.shift();
       if (this.#isAsExpected(waiter.expect)) waiter.resolve(this.#place(waiter.draft));
       else waiter.reject(superseded(waiter.expect));
@@ -159,5 +173,8 @@ function stopped(): TidemarkError {
 }
 
 function superseded(expect: Expectation | undefined): TidemarkError {
-  return new TidemarkError("SUPERSEDED", `Source "${expect?.source ?? ""}" does not stand where this appender left it: another one speaks for it now. Nothing was appended.`);
+  return new TidemarkError(
+    "SUPERSEDED",
+    `Source "${expect?.source ?? ""}" does not stand where this appender left it: another one speaks for it now. Nothing was appended.`,
+  );
 }

@@ -45,7 +45,10 @@ export function decode(text: string): DownMessage | undefined {
   } catch {
     return undefined;
   }
-  const isMessage = typeof message === "object" && message !== null && typeof (message as { op?: unknown }).op === "string";
+  const isMessage =
+    typeof message === "object" &&
+    message !== null &&
+    typeof (message as { op?: unknown }).op === "string";
   return isMessage ? (message as DownMessage) : undefined;
 }
 

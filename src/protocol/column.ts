@@ -15,7 +15,16 @@ import type { JsonValue } from "./row.ts";
  * - `any`: undeclared; numbers compare as numbers, strings as strings, kinds never equal
  */
 export const COLUMN_TYPES = [
-  "any", "boolean", "integer", "float", "bigint", "numeric", "text", "timestamp", "date", "json",
+  "any",
+  "boolean",
+  "integer",
+  "float",
+  "bigint",
+  "numeric",
+  "text",
+  "timestamp",
+  "date",
+  "json",
 ] as const;
 
 export type ColumnType = (typeof COLUMN_TYPES)[number];
@@ -77,7 +86,9 @@ export function compareTexts(left: string, right: string): number {
   for (let at = 0; at < length; at++) {
     const [a, b] = [left.charCodeAt(at), right.charCodeAt(at)];
     if (a === b) continue;
-    return a >= SURROGATES_FROM && b >= SURROGATES_FROM ? aboveSurrogates(a) - aboveSurrogates(b) : a - b;
+    return a >= SURROGATES_FROM && b >= SURROGATES_FROM
+      ? aboveSurrogates(a) - aboveSurrogates(b)
+      : a - b;
   }
   return left.length - right.length;
 }
@@ -90,7 +101,8 @@ function aboveSurrogates(unit: number): number {
 /** A string that is the same for two values of a type exactly when they compare as equal. */
 export function equalityKey(type: ColumnType, value: Present): string {
   if (isNumeric(type)) return canonicalDecimal(String(value));
-  if (type === "timestamp" || type === "date") return canonicalTimestamp(String(value)) ?? String(value);
+  if (type === "timestamp" || type === "date")
+    return canonicalTimestamp(String(value)) ?? String(value);
   // Where kinds may mix, a text that reads like another kind's key is another value.
   if (typeof value === "string") return type === "any" ? `"${value}` : value;
   return `${typeof value}:${JSON.stringify(value)}`;

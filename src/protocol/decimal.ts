@@ -70,7 +70,9 @@ function compareParts(left: Parts, right: Parts): number {
   if (left.sign !== right.sign) return left.sign - right.sign;
   const magnitude =
     left.whole.length - right.whole.length ||
-    (left.whole === right.whole ? compareDigits(left.fraction, right.fraction) : compareDigits(left.whole, right.whole));
+    (left.whole === right.whole
+      ? compareDigits(left.fraction, right.fraction)
+      : compareDigits(left.whole, right.whole));
   return left.sign * magnitude;
 }
 

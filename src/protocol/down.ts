@@ -14,5 +14,20 @@ import type { Snapshot } from "./messages/snapshot.ts";
 import type { Subscribed } from "./messages/subscribed.ts";
 import type { Watermark } from "./messages/watermark.ts";
 
-export type Dispatch = Ready | Resumed | Subscribed | Snapshot | DeltaBatch | Watermark | ChannelStatus | Notice | MutationResult;
-export type DownMessage = Hello | Dispatch | HeartbeatAck | InvalidSession | Reconnect | ErrorMessage;
+export type Dispatch =
+  | Ready
+  | Resumed
+  | Subscribed
+  | Snapshot
+  | DeltaBatch
+  | Watermark
+  | ChannelStatus
+  | Notice
+  | MutationResult;
+export type DownMessage =
+  | Hello
+  | Dispatch
+  | HeartbeatAck
+  | InvalidSession
+  | Reconnect
+  | ErrorMessage;

@@ -1,6 +1,8 @@
 /** How deep a JSON text nests, told without building what it says: what is too deep overflows whoever walks through it. */
 
-const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d];
+const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [
+  0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d,
+];
 
 /** Counted to one above `most`; 0 where the text is too short to nest that deep. */
 export function jsonDepth(text: string, most: number): number {
@@ -15,7 +17,8 @@ export function jsonDepth(text: string, most: number): number {
       if (character === BACKSLASH) at++;
       else if (character === QUOTE) isInText = false;
     } else if (character === QUOTE) isInText = true;
-    else if (character === OPEN_BRACE || character === OPEN_BRACKET) deepest = Math.max(deepest, ++depth);
+    else if (character === OPEN_BRACE || character === OPEN_BRACKET)
+      deepest = Math.max(deepest, ++depth);
     else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) depth--;
   }
   return deepest;

@@ -18,7 +18,8 @@ function tokensOf(pattern: string): readonly number[] {
     if (code === 37 /* % */) {
       if (tokens.at(-1) !== ANY_RUN) tokens.push(ANY_RUN);
     } else if (code === 95 /* _ */) tokens.push(ANY_ONE);
-    else if (code === 92 /* \ */ && index + 1 < pattern.length) tokens.push(pattern.charCodeAt(++index));
+    else if (code === 92 /* \ */ && index + 1 < pattern.length)
+      tokens.push(pattern.charCodeAt(++index));
     else tokens.push(code);
   }
   return tokens;

@@ -14,22 +14,30 @@ export interface Ranked {
 export type RankOrder = (left: Ranked, right: Ranked) => number;
 
 /** @throws TidemarkError `BAD_QUERY` for unknown columns and columns that hold JSON */
-export function compileOrder(orderBy: readonly OrderBy[], context: Pick<WhereContext, "typeOf" | "columnNames">): RankOrder {
-  const terms = orderBy.map(({ column, direction = "asc", nulls = direction === "asc" ? "last" : "first" }) => {
-    const type = columnType(column, context);
-    if (type === "json") {
-      throw new TidemarkError("BAD_QUERY", `Bad query: column "${column}" holds JSON and has no order.`);
-    }
-    const compare = comparatorOf(type);
-    const sign = direction === "asc" ? 1 : -1;
-    const nullRank = nulls === "first" ? -1 : 1;
-    return (left: Row, right: Row): number => {
-      const a = left[column] ?? null;
-      const b = right[column] ?? null;
-      if (a === null || b === null) return a === b ? 0 : a === null ? nullRank : -nullRank;
-      return sign * compare(a, b);
-    };
-  });
+export function compileOrder(
+  orderBy: readonly OrderBy[],
+  context: Pick<WhereContext, "typeOf" | "columnNames">,
+): RankOrder {
+  const terms = orderBy.map(
+    ({ column, direction = "asc", nulls = direction === "asc" ? "last" : "first" }) => {
+      const type = columnType(column, context);
+      if (type === "json") {
+        throw new TidemarkError(
+          "BAD_QUERY",
+          `Bad query: column "${column}" holds JSON and has no order.`,
+        );
+      }
+      const compare = comparatorOf(type);
+      const sign = direction === "asc" ? 1 : -1;
+      const nullRank = nulls === "first" ? -1 : 1;
+      return (left: Row, right: Row): number => {
+        const a = left[column] ?? null;
+        const b = right[column] ?? null;
+        if (a === null || b === null) return a === b ? 0 : a === null ? nullRank : -nullRank;
+        return sign * compare(a, b);
+      };
+    },
+  );
   return (left, right) => {
     for (const term of terms) {
       const order = term(left.row, right.row);

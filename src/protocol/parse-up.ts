@@ -43,18 +43,29 @@ export function checkUp(value: unknown): UpMessage {
         ...optionalId(message["id"]),
         view: word(message["view"], "view"),
         ...(message["seq"] != null && { seq: position(message["seq"]) }),
-        ...((message["reason"] === "gap" || message["reason"] === "drift") && { reason: message["reason"] }),
+        ...((message["reason"] === "gap" || message["reason"] === "drift") && {
+          reason: message["reason"],
+        }),
       };
     case "CREDIT":
       return {
         op: "CREDIT",
         ...(message["turns"] !== undefined && { turns: credit(message["turns"]) }),
-        ...(message["channel_credit"] !== undefined && { channel_credit: credits(message["channel_credit"]) }),
+        ...(message["channel_credit"] !== undefined && {
+          channel_credit: credits(message["channel_credit"]),
+        }),
       };
     case "SUBSCRIBE":
-      return { op: "SUBSCRIBE", ...optionalId(message["id"]), subscriptions: requests(message["subscriptions"]) };
+      return {
+        op: "SUBSCRIBE",
+        ...optionalId(message["id"]),
+        subscriptions: requests(message["subscriptions"]),
+      };
     case "UNSUBSCRIBE":
-      return { op: "UNSUBSCRIBE", views: list(message["views"], "views").map((view) => word(view, "a view")) };
+      return {
+        op: "UNSUBSCRIBE",
+        views: list(message["views"], "views").map((view) => word(view, "a view")),
+      };
     case "MUTATE":
       return mutate(message);
     case "HEARTBEAT":
@@ -70,7 +81,10 @@ export function checkUp(value: unknown): UpMessage {
 }
 
 /** Splits one subscription into its query and its cursor. @throws TidemarkError `BAD_QUERY`, `BAD_MESSAGE` */
-export function parseSubscription(request: SubscriptionRequest): { query: Query; cursor: Cursor | undefined } {
+export function parseSubscription(request: SubscriptionRequest): {
+  query: Query;
+  cursor: Cursor | undefined;
+} {
   if (typeof request === "string") return { query: parseQuery(request), cursor: undefined };
   const { cursor, ...query } = record(request, "a subscription");
   return { query: parseQuery(query), cursor: cursor == null ? undefined : parseCursor(cursor) };
@@ -89,7 +103,9 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new TidemarkError("BAD_MESSAGE", "Bad message: a frame is one JSON object as text.", { cause });
+    throw new TidemarkError("BAD_MESSAGE", "Bad message: a frame is one JSON object as text.", {
+      cause,
+    });
   }
 }
 
@@ -99,7 +115,8 @@ function requests(input: unknown): readonly SubscriptionRequest[] {
 
 function mutate(message: Record<string, unknown>): Mutate {
   const { name, position: landed, expected_seq, epoch } = message;
-  if ((name === undefined) === (landed === undefined)) throw bad("MUTATE has either a name or a position");
+  if ((name === undefined) === (landed === undefined))
+    throw bad("MUTATE has either a name or a position");
   return {
     op: "MUTATE",
     mutation_id: parseMutationId(message["mutation_id"]),
@@ -118,7 +135,8 @@ export function parseMutationId(value: unknown): string {
 
 function optionalId(value: unknown): { id?: number } {
   if (value === undefined) return {};
-  if (typeof value !== "number" || !Number.isSafeInteger(value)) throw bad('"id" is a whole number');
+  if (typeof value !== "number" || !Number.isSafeInteger(value))
+    throw bad('"id" is a whole number');
   return { id: value };
 }
 
@@ -128,13 +146,15 @@ function position(value: unknown): number {
 }
 
 function credit(value: unknown): number | null {
-  if (value === null || (typeof value === "number" && Number.isSafeInteger(value) && value >= 0)) return value;
+  if (value === null || (typeof value === "number" && Number.isSafeInteger(value) && value >= 0))
+    return value;
   throw bad("credit is a whole number of at least 0, or null for no limit");
 }
 
 function credits(value: unknown): Record<string, number | null> {
   const names = Object.entries(record(value, "channel_credit"));
-  if (names.length > PROTOCOL_LIMITS.listMax) throw bad(`"channel_credit" names at most ${PROTOCOL_LIMITS.listMax}`);
+  if (names.length > PROTOCOL_LIMITS.listMax)
+    throw bad(`"channel_credit" names at most ${PROTOCOL_LIMITS.listMax}`);
   const entries = names.map(([name, turns]) => [word(name, "a channel"), credit(turns)] as const);
   return Object.fromEntries(entries);
 }
@@ -150,7 +170,8 @@ function list(value: unknown, what: string): readonly unknown[] {
 }
 
 function record(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw bad(`${what} is a JSON object`);
 }
 

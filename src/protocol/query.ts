@@ -51,7 +51,17 @@ export interface Query<R = Row> {
 }
 
 export const OPERATORS = [
-  "eq", "ne", "lt", "lte", "gt", "gte", "in", "between", "like", "regex", "is_null",
+  "eq",
+  "ne",
+  "lt",
+  "lte",
+  "gt",
+  "gte",
+  "in",
+  "between",
+  "like",
+  "regex",
+  "is_null",
 ] as const;
 export type Operator = (typeof OPERATORS)[number];
 
@@ -84,7 +94,11 @@ function nonEmpty(name: "order_by", list: readonly OrderBy[]): { order_by?: read
 }
 
 function channelName(value: unknown): string {
-  if (typeof value === "string" && value.length > 0 && value.length <= PROTOCOL_LIMITS.channelNameLengthMax) {
+  if (
+    typeof value === "string" &&
+    value.length > 0 &&
+    value.length <= PROTOCOL_LIMITS.channelNameLengthMax
+  ) {
     return value;
   }
   throw bad(`"channel" must be a name of 1 to ${PROTOCOL_LIMITS.channelNameLengthMax} characters`);
@@ -99,7 +113,9 @@ function parseWhere(input: unknown, budget: { nodes: number }, depth: number): W
   const fields = Object.keys(record);
   if (fields.length === 1 && (fields[0] === "and" || fields[0] === "or")) {
     const group = fields[0];
-    const terms = asArray(record[group], `"${group}"`).map((term) => parseWhere(term, budget, depth + 1));
+    const terms = asArray(record[group], `"${group}"`).map((term) =>
+      parseWhere(term, budget, depth + 1),
+    );
     return group === "and" ? { and: terms } : { or: terms };
   }
   if (fields.length === 1 && fields[0] === "not") {
@@ -111,7 +127,12 @@ function parseWhere(input: unknown, budget: { nodes: number }, depth: number): W
 function parseCondition(record: Record<string, unknown>, fields: readonly string[]): Condition {
   const { column } = record;
   const operator = fields.find((field) => field !== "column") as Operator | undefined;
-  if (typeof column !== "string" || fields.length !== 2 || operator === undefined || !OPERATORS.includes(operator)) {
+  if (
+    typeof column !== "string" ||
+    fields.length !== 2 ||
+    operator === undefined ||
+    !OPERATORS.includes(operator)
+  ) {
     throw bad(
       `a where term is {"column": name, "<operator>": value} with one of ${OPERATORS.join(", ")}, ` +
         `or {"and": [...]}, {"or": [...]}, {"not": ...}; got ${JSON.stringify(record).slice(0, 120)}`,
@@ -134,7 +155,9 @@ function parseCondition(record: Record<string, unknown>, fields: readonly string
     case "like":
     case "regex":
       if (typeof operand !== "string" || operand.length > PROTOCOL_LIMITS.patternLengthMax) {
-        throw bad(`"${operator}" takes a text of at most ${PROTOCOL_LIMITS.patternLengthMax} characters`);
+        throw bad(
+          `"${operator}" takes a text of at most ${PROTOCOL_LIMITS.patternLengthMax} characters`,
+        );
       }
       return { column, [operator]: operand } as Condition;
     case "is_null":
@@ -161,9 +184,11 @@ function parseOrderBy(input: unknown): readonly OrderBy[] {
   }
   return list.map((item) => {
     const { column, direction = "asc", nulls } = asRecord(item, "an order_by term");
-    if (typeof column !== "string") throw bad('an order_by term is {"column": name, "direction"?: "asc" | "desc"}');
+    if (typeof column !== "string")
+      throw bad('an order_by term is {"column": name, "direction"?: "asc" | "desc"}');
     if (direction !== "asc" && direction !== "desc") throw bad('"direction" is "asc" or "desc"');
-    if (nulls !== undefined && nulls !== "first" && nulls !== "last") throw bad('"nulls" is "first" or "last"');
+    if (nulls !== undefined && nulls !== "first" && nulls !== "last")
+      throw bad('"nulls" is "first" or "last"');
     return { column, direction, nulls: nulls ?? (direction === "asc" ? "last" : "first") };
   });
 }
@@ -183,7 +208,8 @@ function parseColumns(input: unknown): readonly string[] {
 }
 
 function asRecord(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  if (typeof value === "object" && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>;
   throw bad(`${what} is a JSON object`);
 }
 

@@ -25,12 +25,34 @@ export function canonicalTimestamp(text: string): string | undefined {
   if (text === "infinity" || text === "-infinity") return text;
   const match = ISO.exec(text);
   if (match === null) return undefined;
-  const [, year = "", month = "", day = "", hour = "00", minute = "00", second = "00", fraction = "", zone, era = ""] = match;
-  const moment = Date.UTC(2000, Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second));
+  const [
+    ,
+    year = "",
+    month = "",
+    day = "",
+    hour = "00",
+    minute = "00",
+    second = "00",
+    fraction = "",
+    zone,
+    era = "",
+  ] = match;
+  const moment = Date.UTC(
+    2000,
+    Number(month) - 1,
+    Number(day),
+    Number(hour),
+    Number(minute),
+    Number(second),
+  );
   const date = new Date(moment);
   // 400 years repeat the calendar, so any year shifts into the range that Date keeps exactly.
   date.setUTCFullYear(2000 + (Number(year) % 400), Number(month) - 1, Number(day));
-  const isReal = date.getUTCDate() === Number(day) && date.getUTCMonth() === Number(month) - 1 && Number(hour) < 24 && Number(minute) < 60;
+  const isReal =
+    date.getUTCDate() === Number(day) &&
+    date.getUTCMonth() === Number(month) - 1 &&
+    Number(hour) < 24 &&
+    Number(minute) < 60;
   if (!isReal) return undefined;
   const baseYear = date.getUTCFullYear();
   date.setTime(date.getTime() - zoneMinutes(zone) * 60_000);
@@ -49,12 +71,20 @@ function zoneMinutes(zone: string | undefined): number {
 /** Four-digit year, and ends in a digit or Z: such strings are in order as text once the zone is off. */
 function isPlain(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
-  return text.charCodeAt(4) === 45 && text.charCodeAt(0) !== 45 && ((last >= 48 && last <= 57) || last === 90);
+  return (
+    text.charCodeAt(4) === 45 &&
+    text.charCodeAt(0) !== 45 &&
+    ((last >= 48 && last <= 57) || last === 90)
+  );
 }
 
 /** Cuts the zone and a fraction's last zeros; a bare date becomes its midnight, to compare with full timestamps. */
 function withoutZone(text: string): string {
-  let plain = text.endsWith("+00:00") ? text.slice(0, -6) : text.endsWith("Z") ? text.slice(0, -1) : text;
+  let plain = text.endsWith("+00:00")
+    ? text.slice(0, -6)
+    : text.endsWith("Z")
+      ? text.slice(0, -1)
+      : text;
   if (plain.length > 19 && plain.endsWith("0")) plain = plain.replace(/\.?0+$/, "");
   return plain.length === 10 ? `${plain}T00:00:00` : plain;
 }

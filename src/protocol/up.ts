@@ -8,4 +8,12 @@ import type { Resync } from "./messages/resync.ts";
 import type { Subscribe } from "./messages/subscribe.ts";
 import type { Unsubscribe } from "./messages/unsubscribe.ts";
 
-export type UpMessage = Identify | Resume | Heartbeat | Subscribe | Unsubscribe | Resync | Credit | Mutate;
+export type UpMessage =
+  | Identify
+  | Resume
+  | Heartbeat
+  | Subscribe
+  | Unsubscribe
+  | Resync
+  | Credit
+  | Mutate;

@@ -29,8 +29,14 @@ export interface WhereContext {
 }
 
 /** @throws TidemarkError `BAD_QUERY` for a column that there is not */
-export function columnType(column: string, context: Pick<WhereContext, "typeOf" | "columnNames">): ColumnType {
+export function columnType(
+  column: string,
+  context: Pick<WhereContext, "typeOf" | "columnNames">,
+): ColumnType {
   const type = context.typeOf(column);
   if (type !== undefined) return type;
-  throw new TidemarkError("BAD_QUERY", `Bad query: there is no column "${column}"; the channel has ${context.columnNames.join(", ")}.`);
+  throw new TidemarkError(
+    "BAD_QUERY",
+    `Bad query: there is no column "${column}"; the channel has ${context.columnNames.join(", ")}.`,
+  );
 }

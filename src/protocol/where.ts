@@ -8,7 +8,12 @@ import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "./col
 import { likeMatcher } from "./like.ts";
 import type { Condition, Where } from "./query.ts";
 import type { JsonValue, Row } from "./row.ts";
-import { columnType, type CostMeter, type RegexMatcher, type WhereContext } from "./where-context.ts";
+import {
+  columnType,
+  type CostMeter,
+  type RegexMatcher,
+  type WhereContext,
+} from "./where-context.ts";
 
 /** True, false, or null for unknown. */
 type Truth = boolean | null;
@@ -73,8 +78,17 @@ function compileCondition(condition: Condition, context: WhereContext): Term {
   if (type === "json") {
     throw bad(`column "${column}" holds JSON and can only be tested with is_null`);
   }
-  if ("like" in condition) return textTerm(column, { matches: likeMatcher(condition.like), steps: condition.like.length / LIKE_CHARACTERS_PER_STEP }, context.meter);
-  if ("regex" in condition) return textTerm(column, regexMatcher(condition.regex, context), context.meter);
+  if ("like" in condition)
+    return textTerm(
+      column,
+      {
+        matches: likeMatcher(condition.like),
+        steps: condition.like.length / LIKE_CHARACTERS_PER_STEP,
+      },
+      context.meter,
+    );
+  if ("regex" in condition)
+    return textTerm(column, regexMatcher(condition.regex, context), context.meter);
   if ("in" in condition) return inTerm(column, type, condition.in);
   if ("between" in condition) {
     const [low, high] = condition.between;
@@ -91,7 +105,12 @@ function compileCondition(condition: Condition, context: WhereContext): Term {
   return comparison(column, type, condition.gte, (order) => order >= 0);
 }
 
-function comparison(column: string, type: ColumnType, operand: JsonValue, accept: (order: number) => boolean): Term {
+function comparison(
+  column: string,
+  type: ColumnType,
+  operand: JsonValue,
+  accept: (order: number) => boolean,
+): Term {
   if (operand === null) return () => null;
   const right = operandOf(column, type, operand);
   const compare = comparatorOf(type);
@@ -122,11 +141,16 @@ function inTerm(column: string, type: ColumnType, operands: readonly JsonValue[]
 
 function operandOf(column: string, type: ColumnType, operand: JsonValue): Exclude<JsonValue, null> {
   const value = coerceOperand(type, operand);
-  if (value === undefined) throw bad(`${JSON.stringify(operand)} can't be compared with column "${column}" (${type})`);
+  if (value === undefined)
+    throw bad(`${JSON.stringify(operand)} can't be compared with column "${column}" (${type})`);
   return value;
 }
 
-function textTerm(column: string, { matches, steps }: RegexMatcher, meter: CostMeter | undefined): Term {
+function textTerm(
+  column: string,
+  { matches, steps }: RegexMatcher,
+  meter: CostMeter | undefined,
+): Term {
   meter?.declare(steps);
   return (row) => {
     const value = row[column] ?? null;

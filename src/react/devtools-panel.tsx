@@ -34,7 +34,9 @@ function useLooked(client: TidemarkClient, isPaused: boolean): Looked {
     return client.inspect(({ frames, left, credit, subscriptions }) => {
       const numbered = frames.map((frame) => ({ ...frame, number: number++ }));
       setLooked((before) => ({
-        credit, subscriptions, left: before.left + left,
+        credit,
+        subscriptions,
+        left: before.left + left,
         frames: paused.current ? before.frames : [...before.frames, ...numbered].slice(-FRAMES_MAX),
       }));
     });
@@ -43,14 +45,29 @@ function useLooked(client: TidemarkClient, isPaused: boolean): Looked {
 }
 
 /** The states that the connection went through while the panel was open, newest first. */
-function useStates({ state, transport }: ConnectionSnapshot): readonly { readonly atMs: number; readonly text: string }[] {
-  const [states, setStates] = useState<readonly { readonly atMs: number; readonly text: string }[]>([]);
+function useStates({
+  state,
+  transport,
+}: ConnectionSnapshot): readonly { readonly atMs: number; readonly text: string }[] {
+  const [states, setStates] = useState<readonly { readonly atMs: number; readonly text: string }[]>(
+    [],
+  );
   const text = `${state.kind} over ${transport}${"reason" in state ? `: ${state.reason}` : ""}`;
-  useEffect(() => setStates((before) => [{ atMs: systemClock.now(), text }, ...before].slice(0, STATES_MAX)), [text]);
+  useEffect(
+    () =>
+      setStates((before) => [{ atMs: systemClock.now(), text }, ...before].slice(0, STATES_MAX)),
+    [text],
+  );
   return states;
 }
 
-export default function DevtoolsPanel({ client, onClose }: { readonly client: TidemarkClient; readonly onClose: () => void }): ReactElement {
+export default function DevtoolsPanel({
+  client,
+  onClose,
+}: {
+  readonly client: TidemarkClient;
+  readonly onClose: () => void;
+}): ReactElement {
   const [tab, setTab] = useState<Tab>("Subscriptions");
   const [isPaused, setPaused] = useState(false);
   const connection = useConnection(client);
@@ -59,22 +76,43 @@ export default function DevtoolsPanel({ client, onClose }: { readonly client: Ti
   const writes = usePendingWrites(client);
   const { gaps, drifts, seq, transport, state } = connection;
   return (
-    <section className="tidemark-devtools" aria-label="Tidemark devtools" onKeyDown={({ key }) => key === "Escape" && onClose()}>
+    <section
+      className="tidemark-devtools"
+      aria-label="Tidemark devtools"
+      onKeyDown={({ key }) => key === "Escape" && onClose()}
+    >
       <style>{PANEL_CSS}</style>
       <header>
         <strong>Tidemark</strong>
-        <span>{state.kind}, {transport}</span>
+        <span>
+          {state.kind}, {transport}
+        </span>
         <span>position {seq}</span>
-        <span>lag {connection.lagMs === undefined ? "–" : `${Math.round(connection.lagMs)} ms`}</span>
+        <span>
+          lag {connection.lagMs === undefined ? "–" : `${Math.round(connection.lagMs)} ms`}
+        </span>
         <span>credit {looked.credit}</span>
         <span data-bad={gaps > 0}>gaps {gaps}</span>
         <span data-bad={drifts > 0}>drift {drifts}</span>
-        <button type="button" onClick={onClose} aria-label="Close">×</button>
+        <button type="button" onClick={onClose} aria-label="Close">
+          ×
+        </button>
       </header>
       <nav role="tablist">
         {TABS.map((name) => (
-          <button key={name} type="button" role="tab" aria-selected={name === tab} onClick={() => setTab(name)}>
-            {name} {name === "Subscriptions" ? looked.subscriptions.length : name === "Writes" ? writes.length : ""}
+          <button
+            key={name}
+            type="button"
+            role="tab"
+            aria-selected={name === tab}
+            onClick={() => setTab(name)}
+          >
+            {name}{" "}
+            {name === "Subscriptions"
+              ? looked.subscriptions.length
+              : name === "Writes"
+                ? writes.length
+                : ""}
           </button>
         ))}
       </nav>
@@ -83,49 +121,102 @@ export default function DevtoolsPanel({ client, onClose }: { readonly client: Ti
       {tab === "Writes" && <Writes writes={writes} />}
       {tab === "Connection" && (
         <ol className="body">
-          {states.map(({ atMs, text }) => <li key={`${atMs} ${text}`}><time>{timeText(atMs)}</time> {text}</li>)}
+          {states.map(({ atMs, text }) => (
+            <li key={`${atMs} ${text}`}>
+              <time>{timeText(atMs)}</time> {text}
+            </li>
+          ))}
         </ol>
       )}
     </section>
   );
 }
 
-function Subscriptions({ subscriptions }: { readonly subscriptions: readonly SubscriptionReading[] }): ReactElement {
+function Subscriptions({
+  subscriptions,
+}: {
+  readonly subscriptions: readonly SubscriptionReading[];
+}): ReactElement {
   if (subscriptions.length === 0) return <p className="body">No view is listened to.</p>;
   return (
     <div className="body">
       <table>
         <thead>
-          <tr><th>query</th><th>status</th><th>seq</th><th>lag</th><th>rows</th><th>queued</th><th>bytes</th><th>resyncs</th></tr>
+          <tr>
+            <th>query</th>
+            <th>status</th>
+            <th>seq</th>
+            <th>lag</th>
+            <th>rows</th>
+            <th>queued</th>
+            <th>bytes</th>
+            <th>resyncs</th>
+          </tr>
         </thead>
         <tbody>
-          {subscriptions.map(({ id, query, viewId, status, seq, lag, rows, queued, bytes, resyncs }) => (
-            <tr key={id}>
-              <td title={viewId}>{queryText(query)}</td><td>{status}</td><td>{seq}</td><td>{lag ?? "–"}</td><td>{rows}</td><td>{queued}</td><td>{bytes}</td><td>{resyncs}</td>
-            </tr>
-          ))}
+          {subscriptions.map(
+            ({ id, query, viewId, status, seq, lag, rows, queued, bytes, resyncs }) => (
+              <tr key={id}>
+                <td title={viewId}>{queryText(query)}</td>
+                <td>{status}</td>
+                <td>{seq}</td>
+                <td>{lag ?? "–"}</td>
+                <td>{rows}</td>
+                <td>{queued}</td>
+                <td>{bytes}</td>
+                <td>{resyncs}</td>
+              </tr>
+            ),
+          )}
         </tbody>
       </table>
     </div>
   );
 }
 
-function Frames({ looked, isPaused, onPause }: { readonly looked: Looked; readonly isPaused: boolean; readonly onPause: (isPaused: boolean) => void }): ReactElement {
+function Frames({
+  looked,
+  isPaused,
+  onPause,
+}: {
+  readonly looked: Looked;
+  readonly isPaused: boolean;
+  readonly onPause: (isPaused: boolean) => void;
+}): ReactElement {
   const [search, setSearch] = useState("");
   const [opened, setOpened] = useState<number>();
-  const shown = looked.frames.filter(({ text }) => text.toLowerCase().includes(search.toLowerCase()));
+  const shown = looked.frames.filter(({ text }) =>
+    text.toLowerCase().includes(search.toLowerCase()),
+  );
   return (
     <>
       <div className="tools">
-        <button type="button" aria-pressed={isPaused} onClick={() => onPause(!isPaused)}>{isPaused ? "Resume" : "Pause"}</button>
-        <input type="search" placeholder="Search frames" aria-label="Search frames" value={search} onChange={({ target }) => setSearch(target.value)} />
-        <span>{shown.length} of {looked.frames.length}{looked.left > 0 && `, ${looked.left} left out`}</span>
+        <button type="button" aria-pressed={isPaused} onClick={() => onPause(!isPaused)}>
+          {isPaused ? "Resume" : "Pause"}
+        </button>
+        <input
+          type="search"
+          placeholder="Search frames"
+          aria-label="Search frames"
+          value={search}
+          onChange={({ target }) => setSearch(target.value)}
+        />
+        <span>
+          {shown.length} of {looked.frames.length}
+          {looked.left > 0 && `, ${looked.left} left out`}
+        </span>
       </div>
       <ol className="body">
         {shown.toReversed().map(({ number, direction, atMs, bytes, text }) => (
           <li key={number}>
-            <button type="button" className="frame" onClick={() => setOpened(opened === number ? undefined : number)} aria-expanded={opened === number}>
-              <time>{timeText(atMs)}</time> {direction === "up" ? "↑" : "↓"} <b>{nameOf(text)}</b> <span>{bytes} B</span> <code>{opened === number ? "" : text}</code>
+            <button
+              type="button"
+              className="frame"
+              onClick={() => setOpened(opened === number ? undefined : number)}
+              aria-expanded={opened === number}
+            >
+              <time>{timeText(atMs)}</time> {direction === "up" ? "↑" : "↓"} <b>{nameOf(text)}</b>{" "}
+              <span>{bytes} B</span> <code>{opened === number ? "" : text}</code>
             </button>
             {opened === number && <pre>{text}</pre>}
           </li>
@@ -142,7 +233,9 @@ function Writes({ writes }: { readonly writes: readonly PendingWrite[] }): React
     <ol className="body">
       {writes.map(({ id, name, input, phase, sinceMs, patches }) => (
         <li key={id}>
-          <b>{name}</b> {phase}, {Math.max(0, Math.round((now - sinceMs) / 1_000))} s, {patches.map(({ channel, key }) => `${channel} ${key}`).join(", ")} <code>{JSON.stringify(input)}</code>
+          <b>{name}</b> {phase}, {Math.max(0, Math.round((now - sinceMs) / 1_000))} s,{" "}
+          {patches.map(({ channel, key }) => `${channel} ${key}`).join(", ")}{" "}
+          <code>{JSON.stringify(input)}</code>
         </li>
       ))}
     </ol>

@@ -7,8 +7,18 @@ import { usePendingWrites } from "./use-live-mutation.ts";
 const Panel = lazy(() => import("./devtools-panel.tsx"));
 
 const BUTTON: CSSProperties = {
-  position: "fixed", insetBlockEnd: 40, insetInlineEnd: 12, zIndex: 9_998, height: 28, padding: "0 10px", borderRadius: 14, border: "1px solid #5b6b7a",
-  background: "#10202c", color: "#e6eef4", font: "600 12px/26px system-ui, sans-serif", cursor: "pointer",
+  position: "fixed",
+  insetBlockEnd: 40,
+  insetInlineEnd: 12,
+  zIndex: 9_998,
+  height: 28,
+  padding: "0 10px",
+  borderRadius: 14,
+  border: "1px solid #5b6b7a",
+  background: "#10202c",
+  color: "#e6eef4",
+  font: "600 12px/26px system-ui, sans-serif",
+  cursor: "pointer",
 };
 
 export interface DevtoolsProps<C extends ClientChannels, M extends MutationTree> {
@@ -18,12 +28,20 @@ export interface DevtoolsProps<C extends ClientChannels, M extends MutationTree>
 }
 
 /** `<TidemarkDevtools client={client} />`, anywhere on the page. */
-export function TidemarkDevtools<C extends ClientChannels, M extends MutationTree>({ client, initialIsOpen = false }: DevtoolsProps<C, M>): ReactElement {
+export function TidemarkDevtools<C extends ClientChannels, M extends MutationTree>({
+  client,
+  initialIsOpen = false,
+}: DevtoolsProps<C, M>): ReactElement {
   const [isOpen, setOpen] = useState(initialIsOpen);
   const pending = usePendingWrites(client).length;
   if (!isOpen) {
     return (
-      <button type="button" style={BUTTON} onClick={() => setOpen(true)} aria-label="Open Tidemark devtools">
+      <button
+        type="button"
+        style={BUTTON}
+        onClick={() => setOpen(true)}
+        aria-label="Open Tidemark devtools"
+      >
         Tidemark{pending > 0 && ` · ${pending} pending`}
       </button>
     );

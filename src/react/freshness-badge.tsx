@@ -3,8 +3,20 @@ import type { ReactElement } from "react";
 import type { ViewState, ViewStatus } from "../client/port.ts";
 import { useNow } from "./use-now.ts";
 
-const WORDS: Readonly<Record<ViewStatus, string>> = { live: "live", loading: "loading", catching_up: "catching up", stale: "stale", refused: "refused" };
-const SHAPES: Readonly<Record<ViewStatus, string>> = { live: "●", loading: "○", catching_up: "◔", stale: "◆", refused: "■" };
+const WORDS: Readonly<Record<ViewStatus, string>> = {
+  live: "live",
+  loading: "loading",
+  catching_up: "catching up",
+  stale: "stale",
+  refused: "refused",
+};
+const SHAPES: Readonly<Record<ViewStatus, string>> = {
+  live: "●",
+  loading: "○",
+  catching_up: "◔",
+  stale: "◆",
+  refused: "■",
+};
 
 export interface FreshnessBadgeProps {
   /** A view's snapshot, as `useLiveQuery` returns it. */
@@ -18,16 +30,27 @@ export interface FreshnessBadgeProps {
  * Unstyled but for its layout: style it by `data-status`, `.tidemark-age` and `.tidemark-reason`. Live
  * rows say so and no age; others say since when they are known to be complete, and why.
  */
-export function FreshnessBadge({ view, clockOffsetMs = 0, className = "tidemark-badge" }: FreshnessBadgeProps): ReactElement {
+export function FreshnessBadge({
+  view,
+  clockOffsetMs = 0,
+  className = "tidemark-badge",
+}: FreshnessBadgeProps): ReactElement {
   const { status, asOf, reason, isPartial } = view;
   const now = useNow() + clockOffsetMs;
   const isOld = status === "stale" || status === "catching_up";
   return (
-    <span className={className} data-status={status} role="status" title={asOf === undefined ? reason : `as of ${new Date(asOf).toLocaleString()}`}>
+    <span
+      className={className}
+      data-status={status}
+      role="status"
+      title={asOf === undefined ? reason : `as of ${new Date(asOf).toLocaleString()}`}
+    >
       <span aria-hidden="true">{SHAPES[status]}</span> {WORDS[status]}
       {isPartial && status === "live" && " (partial)"}
       {isOld && asOf !== undefined && <span className="tidemark-age"> {ageText(now - asOf)}</span>}
-      {reason !== undefined && status !== "live" && <span className="tidemark-reason"> {reason}</span>}
+      {reason !== undefined && status !== "live" && (
+        <span className="tidemark-reason"> {reason}</span>
+      )}
     </span>
   );
 }
@@ -35,5 +58,7 @@ export function FreshnessBadge({ view, clockOffsetMs = 0, className = "tidemark-
 function ageText(ageMs: number): string {
   const seconds = Math.max(0, Math.round(ageMs / 1_000));
   if (seconds < 60) return `${seconds} s old`;
-  return seconds < 3_600 ? `${Math.floor(seconds / 60)} min old` : `${Math.floor(seconds / 3_600)} h old`;
+  return seconds < 3_600
+    ? `${Math.floor(seconds / 60)} min old`
+    : `${Math.floor(seconds / 3_600)} h old`;
 }

@@ -2,7 +2,13 @@
  * The door `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The server's rows are
  * written as the stream brings them; a handler's write is over when the page's own rows hold it.
  */
-import type { CollectionConfig, DeleteMutationFnParams, InsertMutationFnParams, SyncConfig, UpdateMutationFnParams } from "@tanstack/db";
+import type {
+  CollectionConfig,
+  DeleteMutationFnParams,
+  InsertMutationFnParams,
+  SyncConfig,
+  UpdateMutationFnParams,
+} from "@tanstack/db";
 import type { ClientChannels, TidemarkClient } from "../client/client.ts";
 import type { RowChanges } from "../client/port.ts";
 import type { Query } from "../protocol/query.ts";
@@ -10,16 +16,26 @@ import { keyOf, type Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 
-export interface TidemarkCollectionOptions<C extends ClientChannels, M extends MutationTree, N extends keyof C & string> {
+export interface TidemarkCollectionOptions<
+  C extends ClientChannels,
+  M extends MutationTree,
+  N extends keyof C & string,
+> {
   readonly client: TidemarkClient<C, M>;
   /** `order_by` and `limit` choose rows; the collection itself keeps no order. */
   readonly query: Query<RowOf<C[N]>> & { readonly channel: N };
   readonly getKey: (row: RowOf<C[N]>) => string;
   readonly id?: string;
   /** Await the write in each: `onUpdate: ({ transaction }) => client.mutate.…`, or `client.write` for an endpoint of yours. */
-  readonly onInsert?: (params: InsertMutationFnParams<RowOf<C[N]> & object, string>) => Promise<unknown>;
-  readonly onUpdate?: (params: UpdateMutationFnParams<RowOf<C[N]> & object, string>) => Promise<unknown>;
-  readonly onDelete?: (params: DeleteMutationFnParams<RowOf<C[N]> & object, string>) => Promise<unknown>;
+  readonly onInsert?: (
+    params: InsertMutationFnParams<RowOf<C[N]> & object, string>,
+  ) => Promise<unknown>;
+  readonly onUpdate?: (
+    params: UpdateMutationFnParams<RowOf<C[N]> & object, string>,
+  ) => Promise<unknown>;
+  readonly onDelete?: (
+    params: DeleteMutationFnParams<RowOf<C[N]> & object, string>,
+  ) => Promise<unknown>;
 }
 
 /**
@@ -27,27 +43,56 @@ export interface TidemarkCollectionOptions<C extends ClientChannels, M extends M
  * writes: the library shows its own. While one of its transactions persists, the library itself holds
  * back what the stream brings to the collection; views by `client.live` go on.
  */
-export function tidemarkCollectionOptions<C extends ClientChannels, M extends MutationTree, N extends keyof C & string>({
-  client, query, getKey, id, ...handlers
+export function tidemarkCollectionOptions<
+  C extends ClientChannels,
+  M extends MutationTree,
+  N extends keyof C & string,
+>({
+  client,
+  query,
+  getKey,
+  id,
+  ...handlers
 }: TidemarkCollectionOptions<C, M, N>): CollectionConfig<RowOf<C[N]> & object, string> {
   type R = RowOf<C[N]> & object;
   return {
     id: id ?? `tidemark ${JSON.stringify(query)}`,
     getKey: getKey as (row: R) => string,
     ...(handlers as object),
-    sync: { rowUpdateMode: "full", sync: (params) => follow(client as unknown as TidemarkClient, query as unknown as Query & { channel: string }, params as never) } satisfies SyncConfig<R, string>,
+    sync: {
+      rowUpdateMode: "full",
+      sync: (params) =>
+        follow(
+          client as unknown as TidemarkClient,
+          query as unknown as Query & { channel: string },
+          params as never,
+        ),
+    } satisfies SyncConfig<R, string>,
   };
 }
 
 interface Sync {
   begin(): void;
-  write(message: { type: "insert" | "update"; value: object } | { type: "delete"; key: string }): void;
+  write(
+    message: { type: "insert" | "update"; value: object } | { type: "delete"; key: string },
+  ): void;
   commit(): unknown;
   markReady(): void;
   markError(error?: unknown): void;
 }
 
-function follow(client: TidemarkClient, query: Query & { channel: string }, { collection, begin, write, commit, markReady, markError }: Sync & { collection: { getKeyFromItem(row: object): string } }): () => void {
+function follow(
+  client: TidemarkClient,
+  query: Query & { channel: string },
+  {
+    collection,
+    begin,
+    write,
+    commit,
+    markReady,
+    markError,
+  }: Sync & { collection: { getKeyFromItem(row: object): string } },
+): () => void {
   const view = client.live(query);
   /** By the channel's key: the collection's may be another. */
   const keys = new Map<string, string>();

@@ -3,7 +3,14 @@ import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { WebSocket } from "ws";
 import { afterEach, describe, expect, it } from "vitest";
 import { silent } from "../../test/support/silent.ts";
-import { atEnd, startTrades, stopAll, trade, tradeChannels, type Trade } from "../../test/support/trades-server.ts";
+import {
+  atEnd,
+  startTrades,
+  stopAll,
+  trade,
+  tradeChannels,
+  type Trade,
+} from "../../test/support/trades-server.ts";
 import { createTidemark } from "../index.ts";
 import { createClient, type TypedChannel } from "../client/node.ts";
 import { liveQueryOptions } from "./tanstack-query.ts";
@@ -14,7 +21,9 @@ async function serve() {
   const server = await startTrades();
   const requests: string[] = [];
   const client = createClient<{ trades: TypedChannel<Trade> }>({
-    url: server.stream, lingerMs: 10, backoff: { firstMs: 20, delaysMs: [20, 40] },
+    url: server.stream,
+    lingerMs: 10,
+    backoff: { firstMs: 20, delaysMs: [20, 40] },
     fetch: (url, init) => {
       requests.push(url);
       return fetch(url, init);
@@ -38,15 +47,24 @@ describe("liveQueryOptions", () => {
     await trades.upsert([trade("a", "BTC", 1), trade("b", "BTC", 2)]);
     const observer = new QueryObserver(cache, liveQueryOptions(client, BTC));
     const seen: [number[] | undefined, boolean][] = [];
-    atEnd(observer.subscribe(({ data, isFetching }) => void seen.push([data?.map(({ price }) => price), isFetching])));
-    await expect.poll(() => observer.getCurrentResult().data).toEqual([trade("a", "BTC", 1), trade("b", "BTC", 2)]);
+    atEnd(
+      observer.subscribe(
+        ({ data, isFetching }) => void seen.push([data?.map(({ price }) => price), isFetching]),
+      ),
+    );
+    await expect
+      .poll(() => observer.getCurrentResult().data)
+      .toEqual([trade("a", "BTC", 1), trade("b", "BTC", 2)]);
     const before = observer.getCurrentResult().data;
     await trades.upsert(trade("b", "BTC", 3));
     await expect.poll(() => observer.getCurrentResult().data?.[1]).toEqual(trade("b", "BTC", 3));
     expect(observer.getCurrentResult().data?.[0]).toBe(before?.[0]);
     expect([observer.getCurrentResult().isStale, requests]).toEqual([false, []]);
     // Nothing went back to loading, and no state between was shown.
-    expect(seen.filter(([data]) => data !== undefined)).toEqual([[[1, 2], false], [[1, 3], false]]);
+    expect(seen.filter(([data]) => data !== undefined)).toEqual([
+      [[1, 2], false],
+      [[1, 3], false],
+    ]);
   });
 
   it("leaves the entry's structure as it is", async () => {
@@ -54,17 +72,23 @@ describe("liveQueryOptions", () => {
     await trades.upsert(trade("a", "BTC", 1));
     const options = liveQueryOptions(client, BTC, {
       queryKey: ["prices"],
-      into: (rows, entry: { readonly results: readonly Trade[]; readonly schema: string } | undefined) => ({ schema: "v1", ...entry, results: rows }),
+      into: (
+        rows,
+        entry: { readonly results: readonly Trade[]; readonly schema: string } | undefined,
+      ) => ({ schema: "v1", ...entry, results: rows }),
     });
     cache.setQueryData(["prices"], { results: [], schema: "v7" });
     const observer = new QueryObserver(cache, options);
     atEnd(observer.subscribe(() => {}));
-    await expect.poll(() => observer.getCurrentResult().data).toEqual({ results: [trade("a", "BTC", 1)], schema: "v7" });
+    await expect
+      .poll(() => observer.getCurrentResult().data)
+      .toEqual({ results: [trade("a", "BTC", 1)], schema: "v7" });
   });
 
   it("ends the subscription when the entry is collected, and not before", async () => {
     const { client, cache, tidemark } = await serve();
-    const subscriptions = (): unknown => (tidemark.stats() as { subscriptions?: number }).subscriptions;
+    const subscriptions = (): unknown =>
+      (tidemark.stats() as { subscriptions?: number }).subscriptions;
     const observer = new QueryObserver(cache, liveQueryOptions(client, BTC, { gcTime: 60 }));
     const stop = observer.subscribe(() => {});
     await expect.poll(subscriptions).toBe(1);
@@ -82,7 +106,8 @@ describe("liveQueryOptions", () => {
     const statuses = new Set<string>();
     atEnd(observer.subscribe(({ status }) => void statuses.add(status)));
     await expect.poll(() => observer.getCurrentResult().data).toHaveLength(1);
-    const isStale = (): boolean => observer.getOptimisticResult(cache.defaultQueryOptions(options) as never).isStale;
+    const isStale = (): boolean =>
+      observer.getOptimisticResult(cache.defaultQueryOptions(options) as never).isStale;
     expect(isStale()).toBe(false);
     await tidemark.stop();
     await expect.poll(isStale).toBe(true);
@@ -101,11 +126,20 @@ describe("liveQueryOptions", () => {
     const trades = server.tidemark.channel("trades");
     await trades.upsert(trade("a", "BTC", 1));
     let answer = (): void => {};
-    const held = new Promise<void>((resolve) => { answer = resolve; });
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
     const sockets: { fail(): void }[] = [];
     const client = createClient<{ trades: TypedChannel<Trade> }>({
-      url: server.stream, carriers: ["websocket"], backoff: { firstMs: 200, delaysMs: [200] },
-      WebSocket: class extends WebSocket { constructor(url: string) { super(url); sockets.push({ fail: () => this.terminate() }); } } as never,
+      url: server.stream,
+      carriers: ["websocket"],
+      backoff: { firstMs: 200, delaysMs: [200] },
+      WebSocket: class extends WebSocket {
+        constructor(url: string) {
+          super(url);
+          sockets.push({ fail: () => this.terminate() });
+        }
+      } as never,
       fetch: async (url, init) => {
         const response = await fetch(url, init);
         const body = await response.text();
@@ -121,9 +155,11 @@ describe("liveQueryOptions", () => {
     });
     let refetched: Promise<unknown> | undefined;
     // The stream may be back in a moment: what is fetched is fetched while it is down.
-    atEnd(observer.subscribe(({ data, isStale }) => {
-      if (data !== undefined && isStale) refetched ??= observer.refetch();
-    }));
+    atEnd(
+      observer.subscribe(({ data, isStale }) => {
+        if (data !== undefined && isStale) refetched ??= observer.refetch();
+      }),
+    );
     await expect.poll(() => observer.getCurrentResult().data).toHaveLength(1);
     sockets.at(-1)?.fail();
     await expect.poll(() => refetched !== undefined).toBe(true);
@@ -142,7 +178,12 @@ describe("liveQueryOptions", () => {
     await expect.poll(() => observer.getCurrentResult().data).toHaveLength(1);
     await tidemark.stop();
     await expect.poll(() => client.connection.getSnapshot().state.kind).toBe("waiting");
-    void client.write({ run: () => new Promise(() => {}), optimistic: { channel: "trades", key: "a", set: { price: 9 } } }).catch(() => {});
+    void client
+      .write({
+        run: () => new Promise(() => {}),
+        optimistic: { channel: "trades", key: "a", set: { price: 9 } },
+      })
+      .catch(() => {});
     expect(observer.getCurrentResult().data).toEqual([trade("a", "BTC", 9)]);
   });
 
@@ -150,19 +191,34 @@ describe("liveQueryOptions", () => {
     const server = await startTrades();
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     // Nothing that carries a stream works; requests do.
-    const client = createClient<{ trades: TypedChannel<Trade> }>({ url: server.stream, carriers: ["websocket"], backoff: { firstMs: 10, delaysMs: [60_000] }, WebSocket: Failing as never, fetch: (url, init) => fetch(url, init) });
+    const client = createClient<{ trades: TypedChannel<Trade> }>({
+      url: server.stream,
+      carriers: ["websocket"],
+      backoff: { firstMs: 10, delaysMs: [60_000] },
+      WebSocket: Failing as never,
+      fetch: (url, init) => fetch(url, init),
+    });
     const cache = new QueryClient();
     atEnd(() => {
       cache.clear();
       client.close();
     });
-    expect(await cache.fetchQuery(liveQueryOptions(client, BTC) as never)).toEqual([trade("a", "BTC", 1)]);
+    expect(await cache.fetchQuery(liveQueryOptions(client, BTC) as never)).toEqual([
+      trade("a", "BTC", 1),
+    ]);
   });
 
   it("is an error for a query that the server refuses", async () => {
     const { client, cache } = await serve();
     cache.setDefaultOptions({ queries: { retry: false } });
-    await expect(cache.fetchQuery(liveQueryOptions(client, { channel: "trades", where: { column: "nope", eq: 1 } } as never) as never)).rejects.toMatchObject({ code: "BAD_QUERY" });
+    await expect(
+      cache.fetchQuery(
+        liveQueryOptions(client, {
+          channel: "trades",
+          where: { column: "nope", eq: 1 },
+        } as never) as never,
+      ),
+    ).rejects.toMatchObject({ code: "BAD_QUERY" });
   });
 });
 

@@ -2,7 +2,16 @@
  * The door `tidemark/tanstack-query`: live views as entries of the query cache. An entry is filled
  * once, then follows the stream; it is fetched again only while the stream is not live.
  */
-import { keepPreviousData, useMutation, type QueryCacheNotifyEvent, type QueryClient, type QueryKey, type UseMutationOptions, type UseMutationResult, type UseQueryOptions } from "@tanstack/react-query";
+import {
+  keepPreviousData,
+  useMutation,
+  type QueryCacheNotifyEvent,
+  type QueryClient,
+  type QueryKey,
+  type UseMutationOptions,
+  type UseMutationResult,
+  type UseQueryOptions,
+} from "@tanstack/react-query";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
 import type { ClientChannels, TidemarkClient } from "../client/client.ts";
 import type { LiveView } from "../client/page/page-views.ts";
@@ -43,12 +52,20 @@ interface Followed {
  * Options for `useQuery`, `prefetchQuery` and the like. While live the entry is never stale, and focus or
  * reconnect fetch nothing; pending writes are part of the rows.
  */
-export function liveQueryOptions<C extends ClientChannels, M extends MutationTree, N extends keyof C & string, D = readonly RowOf<C[N]>[]>(
+export function liveQueryOptions<
+  C extends ClientChannels,
+  M extends MutationTree,
+  N extends keyof C & string,
+  D = readonly RowOf<C[N]>[],
+>(
   client: TidemarkClient<C, M>,
   query: Query<RowOf<C[N]>> & { readonly channel: N },
   { into, queryKey = ["tidemark", query], gcTime = GC_MS }: LiveQueryExtras<RowOf<C[N]>, D> = {},
 ): UseQueryOptions<D, Error, D, QueryKey> & { queryKey: QueryKey } {
-  const shape = (rows: readonly Row[], entry: D | undefined): D => (into === undefined ? (rows as unknown as D) : into(rows as unknown as readonly RowOf<C[N]>[], entry));
+  const shape = (rows: readonly Row[], entry: D | undefined): D =>
+    into === undefined
+      ? (rows as unknown as D)
+      : into(rows as unknown as readonly RowOf<C[N]>[], entry);
   const isLive = (entry: unknown): boolean => followed.get(entry as AnyQuery)?.isLive() === true;
   return {
     queryKey,
@@ -56,16 +73,31 @@ export function liveQueryOptions<C extends ClientChannels, M extends MutationTre
     staleTime: (entry) => (isLive(entry) ? Number.POSITIVE_INFINITY : 0),
     refetchOnWindowFocus: (entry) => !isLive(entry),
     refetchOnReconnect: (entry) => !isLive(entry),
-    refetchInterval: (entry) => (followed.has(entry as unknown as AnyQuery) && !isLive(entry) ? REFETCH_MS : false),
+    refetchInterval: (entry) =>
+      followed.has(entry as unknown as AnyQuery) && !isLive(entry) ? REFETCH_MS : false,
     structuralSharing: false,
     placeholderData: keepPreviousData as never,
     queryFn: async ({ client: cache, signal }) => {
       const entry = cache.getQueryCache().find({ queryKey, exact: true }) as AnyQuery | undefined;
-      if (entry === undefined) throw new TidemarkError("INTERNAL", "The cache has no entry for its own query.");
-      const own = follow(client as unknown as TidemarkClient, cache, entry, query as unknown as Query & { channel: string }, shape as (rows: readonly Row[], entry: unknown) => unknown);
+      if (entry === undefined)
+        throw new TidemarkError("INTERNAL", "The cache has no entry for its own query.");
+      const own = follow(
+        client as unknown as TidemarkClient,
+        cache,
+        entry,
+        query as unknown as Query & { channel: string },
+        shape as (rows: readonly Row[], entry: unknown) => unknown,
+      );
       const snapshot = await firstOf(client as unknown as TidemarkClient, own.view, signal);
-      if (snapshot?.status === "refused") throw new TidemarkError((snapshot.error?.code ?? "INTERNAL") as ErrorCode, snapshot.error?.message ?? "The server refused the query.");
-      const fetched = snapshot === undefined ? ((await client.fetch<N>(query, { signal })).rows as unknown as readonly Row[]) : snapshot.rows;
+      if (snapshot?.status === "refused")
+        throw new TidemarkError(
+          (snapshot.error?.code ?? "INTERNAL") as ErrorCode,
+          snapshot.error?.message ?? "The server refused the query.",
+        );
+      const fetched =
+        snapshot === undefined
+          ? ((await client.fetch<N>(query, { signal })).rows as unknown as readonly Row[])
+          : snapshot.rows;
       // The stream may have come back while the answer was on its way: then it knows better.
       own.told = own.isLive() ? own.view.getSnapshot().rows : fetched;
       return shape(own.told, cache.getQueryData<D>(queryKey));
@@ -74,7 +106,13 @@ export function liveQueryOptions<C extends ClientChannels, M extends MutationTre
 }
 
 /** Subscribes once per entry; the entry's removal ends it. */
-function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, query: Query & { channel: string }, shape: (rows: readonly Row[], entry: unknown) => unknown): Followed {
+function follow(
+  client: TidemarkClient,
+  cache: QueryClient,
+  entry: AnyQuery,
+  query: Query & { channel: string },
+  shape: (rows: readonly Row[], entry: unknown) => unknown,
+): Followed {
   const known = followed.get(entry);
   if (known !== undefined) return known;
   const view = client.live(query);
@@ -95,13 +133,21 @@ function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, que
     }
     if (status === "loading" || status === "refused") return;
     // While cut off, what was fetched may be newer: only what this page itself writes is news then.
-    const isNews = shown === undefined || shown.length !== rows.length || rows.some((row, index) => row !== shown?.[index]);
+    const isNews =
+      shown === undefined ||
+      shown.length !== rows.length ||
+      rows.some((row, index) => row !== shown?.[index]);
     shown = rows;
     if (status === "stale" && !isNews) return;
     // The first rows come as the answer to the fetch that began it.
     if (entry.state.data === undefined && entry.state.fetchStatus === "fetching") return;
     const { told } = own;
-    if (told !== undefined && told.length === rows.length && rows.every((row, index) => row === told[index])) return;
+    if (
+      told !== undefined &&
+      told.length === rows.length &&
+      rows.every((row, index) => row === told[index])
+    )
+      return;
     own.told = rows;
     cache.setQueryData(entry.queryKey, shape(rows, entry.state.data));
   };
@@ -116,7 +162,11 @@ function follow(client: TidemarkClient, cache: QueryClient, entry: AnyQuery, que
 }
 
 /** The view as soon as it can be told, or undefined when the stream does not get through and HTTP has to do. */
-function firstOf(client: TidemarkClient, view: LiveView<Row>, signal: AbortSignal): Promise<ViewSnapshot<Row> | undefined> {
+function firstOf(
+  client: TidemarkClient,
+  view: LiveView<Row>,
+  signal: AbortSignal,
+): Promise<ViewSnapshot<Row> | undefined> {
   return new Promise((resolve, reject) => {
     const stops: (() => void)[] = [];
     const end = (settle: () => void): void => {
@@ -126,16 +176,32 @@ function firstOf(client: TidemarkClient, view: LiveView<Row>, signal: AbortSigna
     const look = (): void => {
       const snapshot = view.getSnapshot();
       const { kind } = client.connection.getSnapshot().state;
-      if (snapshot.status === "live" || snapshot.status === "catching_up" || snapshot.status === "refused") end(() => resolve(snapshot));
-      else if (snapshot.status === "stale" || kind === "waiting" || kind === "refused" || kind === "stopped") end(() => resolve(undefined));
+      if (
+        snapshot.status === "live" ||
+        snapshot.status === "catching_up" ||
+        snapshot.status === "refused"
+      )
+        end(() => resolve(snapshot));
+      else if (
+        snapshot.status === "stale" ||
+        kind === "waiting" ||
+        kind === "refused" ||
+        kind === "stopped"
+      )
+        end(() => resolve(undefined));
     };
     stops.push(view.subscribe(look), client.connection.subscribe(look));
-    signal.addEventListener("abort", () => end(() => reject(signal.reason as Error)), { once: true });
+    signal.addEventListener("abort", () => end(() => reject(signal.reason as Error)), {
+      once: true,
+    });
     look();
   });
 }
 
-export interface LiveMutationOptions<A, V, X = unknown> extends Omit<UseMutationOptions<A, Error, V, X>, "mutationFn"> {
+export interface LiveMutationOptions<A, V, X = unknown> extends Omit<
+  UseMutationOptions<A, Error, V, X>,
+  "mutationFn"
+> {
   /** The application's own endpoint; its answer carries what `tidemark.position(tx)` returned. Or one of `client.mutate`, which needs no `position`. */
   readonly mutationFn: (variables: V) => Promise<A>;
   /** What to show until the page's rows hold the write. */
@@ -145,7 +211,13 @@ export interface LiveMutationOptions<A, V, X = unknown> extends Omit<UseMutation
 }
 
 /** `useMutation` whose optimistic rows go in the very commit in which the page's own rows hold the write. */
-export function useLiveMutation<C extends ClientChannels, M extends MutationTree, A, V, X = unknown>(
+export function useLiveMutation<
+  C extends ClientChannels,
+  M extends MutationTree,
+  A,
+  V,
+  X = unknown,
+>(
   client: TidemarkClient<C, M>,
   { mutationFn, optimistic, position, ...options }: LiveMutationOptions<A, V, X>,
 ): UseMutationResult<A, Error, V, X> {
@@ -154,6 +226,10 @@ export function useLiveMutation<C extends ClientChannels, M extends MutationTree
     networkMode: "always",
     ...options,
     mutationFn: (variables) =>
-      client.write({ run: () => mutationFn(variables), ...(optimistic && { optimistic: optimistic(variables) }), ...(position && { position }) }),
+      client.write({
+        run: () => mutationFn(variables),
+        ...(optimistic && { optimistic: optimistic(variables) }),
+        ...(position && { position }),
+      }),
   });
 }

@@ -35,20 +35,34 @@ export function useLiveMutation<I, R>(write: MutateFunction<I, R>): LiveMutation
   const latest = useRef(write);
   latest.current = write;
   const mutateAsync = useCallback((input: I, options?: MutateOptions): Promise<R> => {
-    setState((before) => ({ ...before, pending: before.pending + 1, error: undefined, variables: input }));
-    const end = (result: Partial<State<I, R>>): void => setState((before) => ({ ...before, pending: Math.max(0, before.pending - 1), ...result }));
+    setState((before) => ({
+      ...before,
+      pending: before.pending + 1,
+      error: undefined,
+      variables: input,
+    }));
+    const end = (result: Partial<State<I, R>>): void =>
+      setState((before) => ({ ...before, pending: Math.max(0, before.pending - 1), ...result }));
     const written = latest.current(input, options);
-    written.then((data) => end({ data }), (error: Error) => end({ error }));
+    written.then(
+      (data) => end({ data }),
+      (error: Error) => end({ error }),
+    );
     return written;
   }, []);
-  const mutate = useCallback((input: I, options?: MutateOptions): void => void mutateAsync(input, options).catch(() => {}), [mutateAsync]);
+  const mutate = useCallback(
+    (input: I, options?: MutateOptions): void => void mutateAsync(input, options).catch(() => {}),
+    [mutateAsync],
+  );
   const reset = useCallback(() => setState((before) => ({ ...IDLE, pending: before.pending })), []);
   const { pending, data, error, variables } = state;
   return { mutate, mutateAsync, isPending: pending > 0, data, error, variables, reset };
 }
 
 /** Every write of the page that has not come through. */
-export function usePendingWrites<C extends ClientChannels, M extends MutationTree>(client: TidemarkClient<C, M>): readonly PendingWrite[] {
+export function usePendingWrites<C extends ClientChannels, M extends MutationTree>(
+  client: TidemarkClient<C, M>,
+): readonly PendingWrite[] {
   const { subscribe, getSnapshot } = client.pendingWrites;
   return useSyncExternalStore(subscribe, getSnapshot, getSnapshot);
 }

@@ -12,7 +12,11 @@ import type { RowOf } from "../protocol/typed-channel.ts";
  * status changed, and about once a second as `asOf` moves. Equal queries share one subscription,
  * so the query may be written inline.
  */
-export function useLiveQuery<C extends ClientChannels, N extends keyof C & string, M extends MutationTree = MutationTree>(
+export function useLiveQuery<
+  C extends ClientChannels,
+  N extends keyof C & string,
+  M extends MutationTree = MutationTree,
+>(
   client: TidemarkClient<C, M>,
   query: Query<RowOf<C[N]>> & { readonly channel: N },
 ): ViewSnapshot<RowOf<C[N]>> {
@@ -24,7 +28,9 @@ export function useLiveQuery<C extends ClientChannels, N extends keyof C & strin
 }
 
 /** The connection: state, position, latency and rates; renders about once a second. */
-export function useConnection<C extends ClientChannels, M extends MutationTree>(client: TidemarkClient<C, M>): ConnectionSnapshot {
+export function useConnection<C extends ClientChannels, M extends MutationTree>(
+  client: TidemarkClient<C, M>,
+): ConnectionSnapshot {
   const { subscribe, getSnapshot } = client.connection;
   return useSyncExternalStore(subscribe, getSnapshot, getSnapshot);
 }

@@ -35,7 +35,8 @@ const NAMES_PER_TERM = 1_000;
 /** What of the catalog somebody sees who may not see all rows of these channels, and need not know what else the database has. */
 export function catalogRights(restricted: readonly string[]): Where {
   const hidden: Where[] = [];
-  for (let from = 0; from < restricted.length; from += NAMES_PER_TERM) hidden.push({ not: { column: "channel", in: restricted.slice(from, from + NAMES_PER_TERM) } });
+  for (let from = 0; from < restricted.length; from += NAMES_PER_TERM)
+    hidden.push({ not: { column: "channel", in: restricted.slice(from, from + NAMES_PER_TERM) } });
   return { and: [...hidden, { column: "status", ne: "refused" }] };
 }
 
@@ -63,7 +64,10 @@ export class Catalog {
   }
 
   /** What changed since the last call. */
-  changes(nowMs: number): { readonly upserts: readonly KeyedRow[]; readonly removes: readonly string[] } {
+  changes(nowMs: number): {
+    readonly upserts: readonly KeyedRow[];
+    readonly removes: readonly string[];
+  } {
     const seconds = this.#lastMs === undefined ? 0 : (nowMs - this.#lastMs) / 1_000;
     this.#lastMs = nowMs;
     const upserts: KeyedRow[] = [];
@@ -110,8 +114,17 @@ export class Catalog {
       yield {
         key: table,
         row: {
-          channel: table, status: "refused", reason, since_unix_ms: null, rows: null, total: null,
-          partial: false, bytes: null, changes_per_second: null, views: null, source: null,
+          channel: table,
+          status: "refused",
+          reason,
+          since_unix_ms: null,
+          rows: null,
+          total: null,
+          partial: false,
+          bytes: null,
+          changes_per_second: null,
+          views: null,
+          source: null,
         },
       };
     }

@@ -40,18 +40,28 @@ export interface ChannelDefinition<R = Row> extends TypedChannel<R> {
  * Declares a channel. The row's type comes from the schema, or is given as `channel<Trade>(…)`.
  * @throws TidemarkError `BAD_OPTION` for a column type that does not exist
  */
-export function channel<R extends object = Row>(options: ChannelOptions<R>): ChannelDefinition<NoInfer<R>> {
+export function channel<R extends object = Row>(
+  options: ChannelOptions<R>,
+): ChannelDefinition<NoInfer<R>> {
   const { key, row, bounds = {}, policy } = options;
-  const columns = Object.entries<ColumnType | undefined>(options.columns ?? {}).map(([name, type = "any"]) => {
-    if (!COLUMN_TYPES.includes(type)) {
-      throw new TidemarkError("BAD_OPTION", `Column "${name}": a column's type is one of ${COLUMN_TYPES.join(", ")}.`);
-    }
-    return { name, type };
-  });
+  const columns = Object.entries<ColumnType | undefined>(options.columns ?? {}).map(
+    ([name, type = "any"]) => {
+      if (!COLUMN_TYPES.includes(type)) {
+        throw new TidemarkError(
+          "BAD_OPTION",
+          `Column "${name}": a column's type is one of ${COLUMN_TYPES.join(", ")}.`,
+        );
+      }
+      return { name, type };
+    },
+  );
   return { key: typeof key === "string" ? [key] : key, row, columns, bounds, policy };
 }
 
-export function declarationOf(name: string, { key, columns, bounds }: ChannelDefinition<unknown>): ChannelDeclaration {
+export function declarationOf(
+  name: string,
+  { key, columns, bounds }: ChannelDefinition<unknown>,
+): ChannelDeclaration {
   return declareChannel({ name, key, columns, bounds });
 }
 
@@ -97,21 +107,35 @@ export interface TransactionHandle<C extends Channels> {
 export type RowLimits = Pick<ServerLimits, "rowLengthMax" | "rowDepthMax">;
 
 /** Checks a row against its channel. @throws TidemarkError `BAD_ROW` */
-export function checkRow(declaration: ChannelDeclaration, schema: StandardSchemaV1 | undefined, limits: RowLimits, input: unknown): KeyedRow {
+export function checkRow(
+  declaration: ChannelDeclaration,
+  schema: StandardSchemaV1 | undefined,
+  limits: RowLimits,
+  input: unknown,
+): KeyedRow {
   let row = input;
   if (schema !== undefined) {
     const result = schema["~standard"].validate(input);
-    if (result instanceof Promise) throw badRow(declaration, "its schema is asynchronous, which rows can't wait for");
-    if (result.issues !== undefined) throw badRow(declaration, result.issues.map(issueText).join("; "));
+    if (result instanceof Promise)
+      throw badRow(declaration, "its schema is asynchronous, which rows can't wait for");
+    if (result.issues !== undefined)
+      throw badRow(declaration, result.issues.map(issueText).join("; "));
     row = result.value;
   }
-  if (typeof row !== "object" || row === null || Array.isArray(row)) throw badRow(declaration, "it is not an object");
+  if (typeof row !== "object" || row === null || Array.isArray(row))
+    throw badRow(declaration, "it is not an object");
   const json = jsonOf(declaration, row);
-  if (json.length > limits.rowLengthMax) throw badRow(declaration, `its JSON has ${json.length} characters, more than the ${limits.rowLengthMax} of rowLengthMax`);
-  if (jsonDepth(json, limits.rowDepthMax) > limits.rowDepthMax) throw badRow(declaration, `it nests more than the ${limits.rowDepthMax} levels of rowDepthMax`);
+  if (json.length > limits.rowLengthMax)
+    throw badRow(
+      declaration,
+      `its JSON has ${json.length} characters, more than the ${limits.rowLengthMax} of rowLengthMax`,
+    );
+  if (jsonDepth(json, limits.rowDepthMax) > limits.rowDepthMax)
+    throw badRow(declaration, `it nests more than the ${limits.rowDepthMax} levels of rowDepthMax`);
   const copy = JSON.parse(json) as Row;
   const key = keyOf(copy, declaration.key);
-  if (key === undefined) throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
+  if (key === undefined)
+    throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
   return { key, row: copy, json };
 }
 
@@ -130,5 +154,8 @@ function issueText({ path, message }: StandardSchemaV1.Issue): string {
 }
 
 function badRow({ name }: ChannelDeclaration, what: string): TidemarkError {
-  return new TidemarkError("BAD_ROW", `A row of channel "${name}" was refused: ${what}. Nothing of its commit was written.`);
+  return new TidemarkError(
+    "BAD_ROW",
+    `A row of channel "${name}" was refused: ${what}. Nothing of its commit was written.`,
+  );
 }

@@ -126,7 +126,10 @@ export class Engine {
       logger.info({ session: session.id, view, reason }, "view reset");
     };
     const onFailure = (session: Session, failure: unknown): void => {
-      logger.error({ err: failure, session: session.id, dialect: session.dialect.name }, "a dialect failed");
+      logger.error(
+        { err: failure, session: session.id, dialect: session.dialect.name },
+        "a dialect failed",
+      );
       session.transport.close(CLOSE.badMessage, "INTERNAL");
     };
     const secret = options.secret ?? random.id(32);
@@ -136,28 +139,113 @@ export class Engine {
     };
     const replica = new Replica(options.viewLimits, { node: random.id(8), secret });
     const isOperator = options.isOperator ?? (() => true);
-    const policies = new Policies({ replica, isOperator, onFailed: (channel, err) => logger.error({ err, channel }, "a policy failed; it shows nothing") });
+    const policies = new Policies({
+      replica,
+      isOperator,
+      onFailed: (channel, err) =>
+        logger.error({ err, channel }, "a policy failed; it shows nothing"),
+    });
     const states = new ChannelStates(replica);
-    const follower = new LogFollower({ log, replica, findCheckpoint: options.findCheckpoint, declares: options.declares });
+    const follower = new LogFollower({
+      log,
+      replica,
+      findCheckpoint: options.findCheckpoint,
+      declares: options.declares,
+    });
     const interest = new InterestTracker(clock);
     const subscribers = new Subscribers(interest);
-    const cuts = new CutCache({ limits, dialects: 1 + (options.dialects?.length ?? 0), monotonic, onSnapshot });
-    const writer = new TurnWriter({ replica, cuts, states, limits, now, monotonic, onReset, onFailure });
-    const turns = new Turns({ clock, follower, replica, writer, limits, subscribers, onFlush: (report) => observer.onFlush(report) });
+    const cuts = new CutCache({
+      limits,
+      dialects: 1 + (options.dialects?.length ?? 0),
+      monotonic,
+      onSnapshot,
+    });
+    const writer = new TurnWriter({
+      replica,
+      cuts,
+      states,
+      limits,
+      now,
+      monotonic,
+      onReset,
+      onFailure,
+    });
+    const turns = new Turns({
+      clock,
+      follower,
+      replica,
+      writer,
+      limits,
+      subscribers,
+      onFlush: (report) => observer.onFlush(report),
+    });
     const sender = new Sender(limits.socketBufferBytesMax, onFailure);
     const queue = new WorkQueue({ clock, sliceMs: limits.sliceMs, onFailed });
-    const seating = new Seating({ clock, replica, turns, subscribers, policies, limits, logger, sender, queue });
+    const seating = new Seating({
+      clock,
+      replica,
+      turns,
+      subscribers,
+      policies,
+      limits,
+      logger,
+      sender,
+      queue,
+    });
     const definitions = options.mutations?.definitions ?? new Map<string, MutationDefinition>();
     const writers = writersOf(options, limits, replica, follower);
     const landings = new Landings(replica, writers);
-    const runner = new MutationRunner({ definitions, writers, replica, policies, logger, identityKey: options.identityKey ?? ((identity) => identity) });
-    const desk = new MutationDesk({ clock, random, replica, landings, writers, turns, limits, logger, runner, sender, onMutation: (outcome, ms) => observer.onMutation(outcome, ms) });
-    const tokens = new SessionTokens({ secret, epoch: () => replica.epoch, ttlMs: limits.resumeTokenTtlMs, revocationsMax: limits.revocationsMax, now });
-    const gateway = new Gateway({ clock, random, follower, replica, turns, seating, desk, tokens, access, limits, logger, sender, events: observer });
+    const runner = new MutationRunner({
+      definitions,
+      writers,
+      replica,
+      policies,
+      logger,
+      identityKey: options.identityKey ?? ((identity) => identity),
+    });
+    const desk = new MutationDesk({
+      clock,
+      random,
+      replica,
+      landings,
+      writers,
+      turns,
+      limits,
+      logger,
+      runner,
+      sender,
+      onMutation: (outcome, ms) => observer.onMutation(outcome, ms),
+    });
+    const tokens = new SessionTokens({
+      secret,
+      epoch: () => replica.epoch,
+      ttlMs: limits.resumeTokenTtlMs,
+      revocationsMax: limits.revocationsMax,
+      now,
+    });
+    const gateway = new Gateway({
+      clock,
+      random,
+      follower,
+      replica,
+      turns,
+      seating,
+      desk,
+      tokens,
+      access,
+      limits,
+      logger,
+      sender,
+      events: observer,
+    });
     const catalog = options.catalog === true ? new Catalog(replica, states) : undefined;
     if (catalog !== undefined) {
       replica.declareOwn(CATALOG, clock.now());
-      policies.set(CATALOG_CHANNEL, (identity) => (isOperator(identity) ? "all" : catalogRights(policies.restricted(identity, CATALOG_CHANNEL))));
+      policies.set(CATALOG_CHANNEL, (identity) =>
+        isOperator(identity)
+          ? "all"
+          : catalogRights(policies.restricted(identity, CATALOG_CHANNEL)),
+      );
     }
     this.log = log;
     this.limits = limits;
@@ -165,7 +253,15 @@ export class Engine {
     this.policies = policies;
     this.states = states;
     this.follower = follower;
-    this.bootstrap = new Bootstrap({ replica, states, policies, limits, queue, monotonic, onBuild: onSnapshot });
+    this.bootstrap = new Bootstrap({
+      replica,
+      states,
+      policies,
+      limits,
+      queue,
+      monotonic,
+      onBuild: onSnapshot,
+    });
     this.writer = writer;
     this.turns = turns;
     this.subscribers = subscribers;
@@ -177,7 +273,16 @@ export class Engine {
     this.#cuts = cuts;
     this.#seating = seating;
     this.#catalog = catalog;
-    this.#host = new SourceHost({ clock, random, logger, log, replica, interest, refuse: (refused) => catalog?.refuse(refused), durable: options.durable });
+    this.#host = new SourceHost({
+      clock,
+      random,
+      logger,
+      log,
+      replica,
+      interest,
+      refuse: (refused) => catalog?.refuse(refused),
+      durable: options.durable,
+    });
     follower.onArrival(() => turns.newsArrived());
     follower.onEnding(() => gateway.restart(gateway.sessions));
     turns.onApplied(() => this.#onApplied());
@@ -199,7 +304,11 @@ export class Engine {
 
   /** A client of our own protocol. */
   connect(transport: Transport, request: ConnectionRequest): Session {
-    return this.gateway.connect(transport, { request, dialect: JSON_DIALECT, connection: JSON_DIALECT.connect(request) });
+    return this.gateway.connect(transport, {
+      request,
+      dialect: JSON_DIALECT,
+      connection: JSON_DIALECT.connect(request),
+    });
   }
 
   /** Starts the periodic work, and resolves when the tables have caught up with the log. @throws what opening the log throws */
@@ -223,7 +332,10 @@ export class Engine {
     if (cutOff.length > 0) gateway.restart(cutOff);
     for (const channel of replica.takeTold()) {
       const state = replica.stateOf(channel);
-      this.#logger.info({ channel, status: state?.status, reason: state?.reason }, "channel status");
+      this.#logger.info(
+        { channel, status: state?.status, reason: state?.reason },
+        "channel status",
+      );
       states.renew(channel);
       this.#serveWatchersOf(channel);
     }
@@ -231,7 +343,10 @@ export class Engine {
 
   #endRefused(): void {
     for (const refused of this.replica.takeRefused()) {
-      this.#logger.warn({ view: refused.view.id, channel: refused.view.channel, code: refused.error.code }, refused.error.message);
+      this.#logger.warn(
+        { view: refused.view.id, channel: refused.view.channel, code: refused.error.code },
+        refused.error.message,
+      );
       this.#seating.end(refused);
     }
   }
@@ -259,8 +374,13 @@ export class Engine {
     this.#endRefused();
     for (const channel of this.states.refreshSizes()) this.#serveWatchersOf(channel);
     this.#renewCatalog(nowMs);
-    const isIdle = this.#clock.now() - replica.timeMs >= SECOND_MS && follower.isReady && follower.head === replica.seq;
-    const hasAge = [...replica.tables].some(({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY);
+    const isIdle =
+      this.#clock.now() - replica.timeMs >= SECOND_MS &&
+      follower.isReady &&
+      follower.head === replica.seq;
+    const hasAge = [...replica.tables].some(
+      ({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY,
+    );
     // A log that is full or closed has no need of a tick, and the next second tries again.
     if (isIdle && hasAge) this.log.append({ changes: [] }).catch(() => {});
   }
@@ -275,11 +395,27 @@ export class Engine {
 }
 
 /** The writers that run mutations, by source: those of the sources, and one for the program's own channels where there are such mutations. */
-function writersOf({ mutations, logger }: EngineOptions, limits: ServerLimits, replica: Replica, follower: LogFollower): ReadonlyMap<string, Writer> {
+function writersOf(
+  { mutations, logger }: EngineOptions,
+  limits: ServerLimits,
+  replica: Replica,
+  follower: LogFollower,
+): ReadonlyMap<string, Writer> {
   const writers = new Map(mutations?.writers);
   const writeChannels = mutations?.writeChannels;
   if (writeChannels === undefined) return writers;
   const caughtUp = (): Promise<void> => follower.reached(follower.head);
-  const onFailed = (id: string, error: unknown): void => logger.error({ mutation: id, err: error }, "mutation failed");
-  return writers.set(MEMORY, new MemoryWriter({ replica, writeChannels, head: () => follower.head, caughtUp, limits, onFailed }));
+  const onFailed = (id: string, error: unknown): void =>
+    logger.error({ mutation: id, err: error }, "mutation failed");
+  return writers.set(
+    MEMORY,
+    new MemoryWriter({
+      replica,
+      writeChannels,
+      head: () => follower.head,
+      caughtUp,
+      limits,
+      onFailed,
+    }),
+  );
 }

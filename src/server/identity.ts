@@ -17,29 +17,49 @@ export function identityText(identity: Identity): string {
 }
 
 function plain(value: unknown, depth: number): unknown {
-  if (value === null || value === undefined || typeof value === "boolean" || typeof value === "string") return value;
+  if (
+    value === null ||
+    value === undefined ||
+    typeof value === "boolean" ||
+    typeof value === "string"
+  )
+    return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (depth >= DEPTH_MAX) throw unmarkable(`nests more than ${DEPTH_MAX} levels, or contains itself`);
+  if (depth >= DEPTH_MAX)
+    throw unmarkable(`nests more than ${DEPTH_MAX} levels, or contains itself`);
   if (Array.isArray(value)) {
     if (value.includes(undefined)) throw unmarkable("contains undefined in a list");
     return value.map((item) => plain(item, depth + 1));
   }
   if (!isPlainObject(value)) throw unmarkable(`contains ${nameOf(value)}`);
   const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return Object.fromEntries(fields.sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, inner]) => [name, plain(inner, depth + 1)]));
+  return Object.fromEntries(
+    fields
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, inner]) => [name, plain(inner, depth + 1)]),
+  );
 }
 
 function isPlainObject(value: unknown): value is object {
-  if (typeof value !== "object" || value === null || Object.getOwnPropertySymbols(value).length > 0) return false;
+  if (typeof value !== "object" || value === null || Object.getOwnPropertySymbols(value).length > 0)
+    return false;
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+  return (
+    prototype === null ||
+    prototype === Object.prototype ||
+    Object.getPrototypeOf(prototype) === null
+  );
 }
 
 function nameOf(value: unknown): string {
-  if (typeof value === "object" && value !== null) return `an object of class ${value.constructor?.name ?? "?"}`;
+  if (typeof value === "object" && value !== null)
+    return `an object of class ${value.constructor?.name ?? "?"}`;
   return typeof value === "number" ? String(value) : `a ${typeof value}`;
 }
 
 function unmarkable(what: string): TidemarkError {
-  return new TidemarkError("BAD_IDENTITY", `An identity is plain JSON data, so that it can be told from others, and this one ${what}. Return { id, … } from authenticate.`);
+  return new TidemarkError(
+    "BAD_IDENTITY",
+    `An identity is plain JSON data, so that it can be told from others, and this one ${what}. Return { id, … } from authenticate.`,
+  );
 }

@@ -7,7 +7,11 @@ import type { View } from "../table/view.ts";
 export class InterestTracker {
   readonly #clock: Clock;
   readonly #watched = new Map<View, WatchedView>();
-  readonly #listeners = new Set<{ readonly isOurs: (channel: string) => boolean; readonly tell: () => void; isTold: boolean }>();
+  readonly #listeners = new Set<{
+    readonly isOurs: (channel: string) => boolean;
+    readonly tell: () => void;
+    isTold: boolean;
+  }>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -16,7 +20,10 @@ export class InterestTracker {
   /** The first subscriber of a view has come. */
   watch(view: View, policy: Where | undefined): void {
     const { channel, query } = view;
-    const where = query.where === undefined || policy === undefined ? (query.where ?? policy) : { and: [query.where, policy] };
+    const where =
+      query.where === undefined || policy === undefined
+        ? (query.where ?? policy)
+        : { and: [query.where, policy] };
     this.#watched.set(view, { channel, query, equals: equalityTerms(where) });
     this.#tell(channel);
   }
@@ -28,7 +35,8 @@ export class InterestTracker {
 
   /** What one source is told: of its own channels alone. */
   of(isOurs: (channel: string) => boolean): Interest {
-    const watched = (): readonly WatchedView[] => [...this.#watched.values()].filter(({ channel }) => isOurs(channel));
+    const watched = (): readonly WatchedView[] =>
+      [...this.#watched.values()].filter(({ channel }) => isOurs(channel));
     return {
       get views() {
         return watched();

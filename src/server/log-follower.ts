@@ -10,7 +10,9 @@ import type { Checkpoint } from "../table/checkpoint.ts";
 import type { Replica } from "../table/replica.ts";
 
 /** The newest checkpoint of a history, if there is one. */
-export type FindCheckpoint = (epoch: string) => Checkpoint | undefined | Promise<Checkpoint | undefined>;
+export type FindCheckpoint = (
+  epoch: string,
+) => Checkpoint | undefined | Promise<Checkpoint | undefined>;
 
 export interface LogFollowerOptions {
   readonly log: Log;
@@ -129,7 +131,8 @@ export class LogFollower {
       if (head > replica.seq) arrived();
       await this.reached(head);
       const missing = this.#missing();
-      if (missing.length > 0) await this.reached(await log.append({ changes: [], declares: missing }));
+      if (missing.length > 0)
+        await this.reached(await log.append({ changes: [], declares: missing }));
       this.#isReady = true;
       return;
     }

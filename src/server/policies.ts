@@ -51,7 +51,11 @@ export class Policies {
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, also for who may see nothing of it: nobody learns which there are */
   viewFor(identity: Identity, query: Query): AllowedView {
     const where = this.#whereFor(identity, query.channel);
-    return { id: this.#replica.viewIdOf(query, where), where, open: (owner) => this.#replica.open(query, where, owner) };
+    return {
+      id: this.#replica.viewIdOf(query, where),
+      where,
+      open: (owner) => this.#replica.open(query, where, owner),
+    };
   }
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, as `viewFor` does */
@@ -59,7 +63,10 @@ export class Policies {
     const where = this.#whereFor(identity, channel);
     const table = this.#replica.table(channel);
     if (table === undefined) throw unknownChannel(channel);
-    return row !== undefined && (where === undefined || compileWhere(where, whereContextOf(table.channel))(row));
+    return (
+      row !== undefined &&
+      (where === undefined || compileWhere(where, whereContextOf(table.channel))(row))
+    );
   }
 
   /** Of which rows of a channel an identity may know. How many there are is for who sees all. */
@@ -70,7 +77,9 @@ export class Policies {
 
   /** The channels with a policy that shows an identity some rows only, or none. */
   restricted(identity: Identity, except?: string): readonly string[] {
-    return [...this.#policies.keys()].filter((channel) => channel !== except && this.extentFor(identity, channel) !== "all");
+    return [...this.#policies.keys()].filter(
+      (channel) => channel !== except && this.extentFor(identity, channel) !== "all",
+    );
   }
 
   #whereFor(identity: Identity, channel: string): Where | undefined {

@@ -34,13 +34,23 @@ export class SourceHost {
 
   /** @throws TidemarkError `BAD_OPTION` for a name that another declares */
   claim(channel: string, owner: string | undefined): void {
-    if (this.#owners.has(channel) && this.#owners.get(channel) !== owner) throw new TidemarkError("BAD_OPTION", `Channel "${channel}" is declared twice.`);
+    if (this.#owners.has(channel) && this.#owners.get(channel) !== owner)
+      throw new TidemarkError("BAD_OPTION", `Channel "${channel}" is declared twice.`);
     this.#owners.set(channel, owner);
   }
 
   /** What a source works with from where the log knows it to stand. */
   contextFor({ name }: Pick<Source, "name">): SourceContext {
-    const { clock, random, logger, log, replica, interest, refuse, durable = () => Promise.resolve() } = this.#options;
+    const {
+      clock,
+      random,
+      logger,
+      log,
+      replica,
+      interest,
+      refuse,
+      durable = () => Promise.resolve(),
+    } = this.#options;
     let position = replica.positionOf(name);
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {

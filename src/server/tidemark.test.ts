@@ -16,15 +16,22 @@ interface Account {
 
 describe("the server", () => {
   it("moves all views of a page in one step: two accounts never disagree", async () => {
-    const channels = { left: channel<Account>({ key: "id" }), right: channel<Account>({ key: "id" }) };
+    const channels = {
+      left: channel<Account>({ key: "id" }),
+      right: channel<Account>({ key: "id" }),
+    };
     const tidemark = createTidemark({ channels, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });
     const client = createClient<typeof channels>({ url: `${url}/v2/stream` });
-    stops.push(() => tidemark.stop(), () => client.close());
-    const move = (amount: number): Promise<number> => tidemark.transact((tx) => {
-      tx.upsert("left", { id: "a", balance: 100 - amount });
-      tx.upsert("right", { id: "a", balance: amount });
-    });
+    stops.push(
+      () => tidemark.stop(),
+      () => client.close(),
+    );
+    const move = (amount: number): Promise<number> =>
+      tidemark.transact((tx) => {
+        tx.upsert("left", { id: "a", balance: 100 - amount });
+        tx.upsert("right", { id: "a", balance: amount });
+      });
     await move(0);
     const left = client.live({ channel: "left" });
     const right = client.live({ channel: "right", where: { column: "balance", gte: 0 } });
@@ -45,7 +52,10 @@ describe("the server", () => {
     const tidemark = createTidemark({ channels, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });
     const client = createClient<typeof channels>({ url: `${url}/v2/stream` });
-    stops.push(() => tidemark.stop(), () => client.close());
+    stops.push(
+      () => tidemark.stop(),
+      () => client.close(),
+    );
     const recent = client.live({ channel: "recent" });
     recent.subscribe(() => {});
     await tidemark.channel("recent").upsert({ id: "a" });
@@ -57,13 +67,20 @@ describe("the server", () => {
     const channels = { big: channel<{ id: string; n: number }>({ key: "id" }) };
     const tidemark = createTidemark({ channels, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });
-    await tidemark.channel("big").upsert(Array.from({ length: 500 }, (_, n) => ({ id: `k${n}`, n })));
+    await tidemark
+      .channel("big")
+      .upsert(Array.from({ length: 500 }, (_, n) => ({ id: `k${n}`, n })));
     const client = createClient<typeof channels>({ url: `${url}/v2/stream`, rowsMax: 100 });
-    stops.push(() => tidemark.stop(), () => client.close());
+    stops.push(
+      () => tidemark.stop(),
+      () => client.close(),
+    );
     const view = client.live({ channel: "big", order_by: [{ column: "n", direction: "desc" }] });
     view.subscribe(() => {});
     await expect.poll(() => view.getSnapshot()).toMatchObject({ status: "live", isPartial: true });
-    expect(view.getSnapshot().rows.map(({ n }) => n)).toEqual(Array.from({ length: 100 }, (_, index) => 499 - index));
+    expect(view.getSnapshot().rows.map(({ n }) => n)).toEqual(
+      Array.from({ length: 100 }, (_, index) => 499 - index),
+    );
   });
 
   it("leaves no timer or socket behind when it stops", async () => {
@@ -72,6 +89,8 @@ describe("the server", () => {
     await tidemark.stop();
     await tidemark.stop();
     await expect(fetch(url)).rejects.toThrow();
-    await expect(tidemark.channel("c").upsert({ id: "late" })).rejects.toMatchObject({ code: "STOPPED" });
+    await expect(tidemark.channel("c").upsert({ id: "late" })).rejects.toMatchObject({
+      code: "STOPPED",
+    });
   });
 });

@@ -15,7 +15,13 @@ import type { ChannelWrites, Writer } from "../sources/writer.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Access, type Authenticate } from "./session/access.ts";
 import type { Identity, Policy } from "./policies.ts";
-import { checkRow, declarationOf, Transaction, type Channels, type TransactionHandle } from "./channel.ts";
+import {
+  checkRow,
+  declarationOf,
+  Transaction,
+  type Channels,
+  type TransactionHandle,
+} from "./channel.ts";
 import { Engine } from "./engine.ts";
 import { Answers } from "./http/answers.ts";
 import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts";
@@ -73,7 +79,9 @@ export interface TidemarkOptions<C extends Channels = Channels> {
 }
 
 /** What runs a statement in a transaction: `pg`'s client, PGlite's transaction, or a function around your library's. */
-export type OpenTransaction = { query(text: string): Promise<unknown> } | ((text: string) => Promise<unknown>);
+export type OpenTransaction =
+  | { query(text: string): Promise<unknown> }
+  | ((text: string) => Promise<unknown>);
 
 export interface ListenOptions {
   /** Default 8080; 0 takes a free one. */
@@ -127,17 +135,29 @@ export class Tidemark<C extends Channels = Channels> {
   constructor(options: TidemarkOptions<C> = {}) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#writers = new Map((options.sources ?? []).flatMap(({ name, writer }) => (writer === undefined ? [] : [[name, writer] as const])));
+    this.#writers = new Map(
+      (options.sources ?? []).flatMap(({ name, writer }) =>
+        writer === undefined ? [] : [[name, writer] as const],
+      ),
+    );
     const random = options.random ?? systemRandom;
     this.#logger = options.logger ?? pino({ name: "tidemark" }, pino.destination(2));
-    const log = options.log ?? new MemoryLog({ clock: this.#clock, random, ...(options.logLimits && { limits: options.logLimits }) });
+    const log =
+      options.log ??
+      new MemoryLog({
+        clock: this.#clock,
+        random,
+        ...(options.logLimits && { limits: options.logLimits }),
+      });
     this.#log = log;
     this.#nodeId = random.id(8);
     this.#metrics = new Metrics();
-    for (const [name, definition] of Object.entries(options.channels ?? {})) this.#declarations.set(name, declarationOf(name, definition));
+    for (const [name, definition] of Object.entries(options.channels ?? {}))
+      this.#declarations.set(name, declarationOf(name, definition));
     const declares = [...this.#declarations.values()];
     // Before anything is written to them; `start` tells whether that has worked.
-    this.#declared = declares.length === 0 ? Promise.resolve() : log.append({ changes: [], declares });
+    this.#declared =
+      declares.length === 0 ? Promise.resolve() : log.append({ changes: [], declares });
     this.#declared.catch(() => {});
     this.#engine = new Engine({
       log,
@@ -145,7 +165,10 @@ export class Tidemark<C extends Channels = Channels> {
       clock: this.#clock,
       random,
       logger: this.#logger,
-      access: new Access({ authenticate: options.authenticate, allowedOrigins: options.allowedOrigins }),
+      access: new Access({
+        authenticate: options.authenticate,
+        allowedOrigins: options.allowedOrigins,
+      }),
       observer: this.#metrics,
       secret: options.sessionSecret,
       identityKey: options.identityKey,
@@ -157,12 +180,17 @@ export class Tidemark<C extends Channels = Channels> {
       mutations: {
         definitions: mutationsByName(options.mutations ?? {}),
         writers: this.#writers,
-        writeChannels: (fill, expect) => this.#transact((write) => fill(write as unknown as ChannelWrites), expect && { source: MEMORY, ...expect }),
+        writeChannels: (fill, expect) =>
+          this.#transact(
+            (write) => fill(write as unknown as ChannelWrites),
+            expect && { source: MEMORY, ...expect },
+          ),
       },
     });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
     registerReadings(this.#metrics, this.#engine);
-    for (const [name, policy] of Object.entries(options.policies ?? {})) this.#engine.policies.set(name, policy);
+    for (const [name, policy] of Object.entries(options.policies ?? {}))
+      this.#engine.policies.set(name, policy);
     for (const [name, { policy }] of Object.entries(options.channels ?? {})) {
       this.#engine.claim(name);
       if (policy !== undefined) this.#engine.policies.set(name, policy);
@@ -203,7 +231,10 @@ export class Tidemark<C extends Channels = Channels> {
   }
 
   /** Each commit of the program's channels has a position of its own, so that one may depend on no other having come between. */
-  async #transact(fill: (transaction: TransactionHandle<C>) => void, expect: Expectation | undefined): Promise<number> {
+  async #transact(
+    fill: (transaction: TransactionHandle<C>) => void,
+    expect: Expectation | undefined,
+  ): Promise<number> {
     const transaction = new Transaction();
     fill({
       upsert: (name, rows) => {
@@ -218,23 +249,37 @@ export class Tidemark<C extends Channels = Channels> {
         for (const key of typeof keys === "string" ? [keys] : keys) transaction.remove(name, key);
       },
     });
-    return this.#log.append({ ...transaction.draft(), source: MEMORY, position: `${this.#nodeId}${++this.#writes}` }, expect);
+    return this.#log.append(
+      { ...transaction.draft(), source: MEMORY, position: `${this.#nodeId}${++this.#writes}` },
+      expect,
+    );
   }
 
   /**
    * Starts, and serves on a port of its own.
    * @throws TidemarkError `PORT_IN_USE`, `PUBLIC_BIND`, and what a source's start throws
    */
-  async listen({ port = 8080, host = "127.0.0.1", operatorPort, allowPublic = false }: ListenOptions = {}): Promise<Listening> {
+  async listen({
+    port = 8080,
+    host = "127.0.0.1",
+    operatorPort,
+    allowPublic = false,
+  }: ListenOptions = {}): Promise<Listening> {
     if (!isLoopback(host) && this.#options.authenticate === undefined && !allowPublic) {
-      throw new TidemarkError("PUBLIC_BIND", `Binding ${host} shows every channel to whoever can reach it. Pass authenticate, or allow it (allowPublic, --allow-public).`);
+      throw new TidemarkError(
+        "PUBLIC_BIND",
+        `Binding ${host} shows every channel to whoever can reach it. Pass authenticate, or allow it (allowPublic, --allow-public).`,
+      );
     }
     await this.start();
     const server = createServer();
     this.#mount(server, host, undefined);
     const bound = await this.#bind(server, host, port);
     const shown = host === "0.0.0.0" || host === "::" || isLoopback(host) ? "localhost" : host;
-    const operations = operatorPort === undefined ? {} : { operatorUrl: `http://localhost:${await this.#listenForOperators(operatorPort)}` };
+    const operations =
+      operatorPort === undefined
+        ? {}
+        : { operatorUrl: `http://localhost:${await this.#listenForOperators(operatorPort)}` };
     return { url: `http://${shown}:${bound}`, port: bound, ...operations };
   }
 
@@ -262,10 +307,20 @@ export class Tidemark<C extends Channels = Channels> {
    * `query(text)`, or a function that takes the text and returns the rows.
    * @throws TidemarkError `BAD_OPTION` when no source, or several, take writes and none is named
    */
-  async position(transaction: OpenTransaction, { source }: { readonly source?: string } = {}): Promise<string> {
-    const [found, ...others] = [...this.#writers].filter(([name, { mark }]) => mark !== undefined && (source === undefined || name === source));
+  async position(
+    transaction: OpenTransaction,
+    { source }: { readonly source?: string } = {},
+  ): Promise<string> {
+    const [found, ...others] = [...this.#writers].filter(
+      ([name, { mark }]) => mark !== undefined && (source === undefined || name === source),
+    );
     if (found?.[1].mark === undefined || others.length > 0) {
-      throw new TidemarkError("BAD_OPTION", found === undefined ? "No such source takes writes." : `Several sources take writes; name one of ${[...this.#writers.keys()].join(", ")}.`);
+      throw new TidemarkError(
+        "BAD_OPTION",
+        found === undefined
+          ? "No such source takes writes."
+          : `Several sources take writes; name one of ${[...this.#writers.keys()].join(", ")}.`,
+      );
     }
     return `${found[0]}:${await found[1].mark(transaction)}`;
   }
@@ -284,7 +339,9 @@ export class Tidemark<C extends Channels = Channels> {
 
   async #start(): Promise<void> {
     await Promise.all([this.#declared, this.#engine.start()]);
-    await Promise.all((this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))));
+    await Promise.all(
+      (this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))),
+    );
     // What they declared and copied is in the log; it is served when the tables hold it.
     const { follower } = this.#engine;
     await follower.reached(follower.head);
@@ -296,10 +353,19 @@ export class Tidemark<C extends Channels = Channels> {
   #checkPolicies(): void {
     const { replica } = this.#engine;
     for (const name of Object.keys(this.#options.policies ?? {})) {
-      if (this.#options.channels?.[name]?.policy !== undefined) throw new TidemarkError("BAD_OPTION", `Channel "${name}" has a policy in its declaration and another in policies. Keep one.`);
+      if (this.#options.channels?.[name]?.policy !== undefined)
+        throw new TidemarkError(
+          "BAD_OPTION",
+          `Channel "${name}" has a policy in its declaration and another in policies. Keep one.`,
+        );
       if (replica.table(name) !== undefined) continue;
-      const known = Array.from(replica.tables, ({ channel }) => `"${channel.name}"`).slice(0, 20).join(", ");
-      throw new TidemarkError("BAD_OPTION", `policies names a channel "${name}" that no source has declared. There are ${known || "none"}.`);
+      const known = Array.from(replica.tables, ({ channel }) => `"${channel.name}"`)
+        .slice(0, 20)
+        .join(", ");
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `policies names a channel "${name}" that no source has declared. There are ${known || "none"}.`,
+      );
     }
   }
 
@@ -310,14 +376,19 @@ export class Tidemark<C extends Channels = Channels> {
   }
 
   #listenForOperators(port: number): Promise<number> {
-    const app = createOperatorHttp({ ...this.#httpOptions(new Access({ host: LOOPBACK })), isOperator: () => true });
+    const app = createOperatorHttp({
+      ...this.#httpOptions(new Access({ host: LOOPBACK })),
+      isOperator: () => true,
+    });
     const server = createServer(listenerOf(app));
     return this.#bind(server, LOOPBACK, port);
   }
 
   async #bind(server: Server, host: string, port: number): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) => reject(listenError(cause, host, port)));
+      server.once("error", (cause: NodeJS.ErrnoException) =>
+        reject(listenError(cause, host, port)),
+      );
       server.listen(port, host, resolve);
     });
     this.#servers.add(server);
@@ -335,7 +406,11 @@ export class Tidemark<C extends Channels = Channels> {
       engine: this.#engine,
       clock: this.#clock,
       // Before its channels are declared it would refuse what it serves a moment later.
-      canConnect: () => this.#isServing && this.#engine.gateway.sessionCount + this.#answers.size < this.#engine.limits.connectionsMax && this.#engine.gateway.canConnect,
+      canConnect: () =>
+        this.#isServing &&
+        this.#engine.gateway.sessionCount + this.#answers.size <
+          this.#engine.limits.connectionsMax &&
+        this.#engine.gateway.canConnect,
       answers: this.#answers,
       isOperator: (identity) => policies.isOperator(identity),
       metrics: this.#metrics,
@@ -348,7 +423,12 @@ export class Tidemark<C extends Channels = Channels> {
     const { authenticate, allowedOrigins } = this.#options;
     const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }));
     const app = createHttp(others === undefined ? options : { ...options, assets: undefined });
-    mount(server, { ...options, app, others, door: new WebSocketDoor(this.#engine.gateway, this.#clock) });
+    mount(server, {
+      ...options,
+      app,
+      others,
+      door: new WebSocketDoor(this.#engine.gateway, this.#clock),
+    });
   }
 
   /** It has what it serves, and may be asked. */
@@ -363,7 +443,9 @@ export class Tidemark<C extends Channels = Channels> {
 }
 
 /** Creates a server: declare channels, add sources, then `listen` or `attach`. */
-export function createTidemark<C extends Channels = Channels>(options: TidemarkOptions<C> = {}): Tidemark<C> {
+export function createTidemark<C extends Channels = Channels>(
+  options: TidemarkOptions<C> = {},
+): Tidemark<C> {
   return new Tidemark(options);
 }
 
@@ -371,8 +453,13 @@ export function createTidemark<C extends Channels = Channels>(options: TidemarkO
 function checkDialects(dialects: readonly Dialect[] = [], { base }: Paths): readonly Dialect[] {
   const taken = new Set<string>(["/stats", "/metrics", "/healthz", "/readyz"]);
   for (const { name, path } of dialects) {
-    if (!/^\/[^?#\s]+$/.test(path)) throw new TidemarkError("BAD_OPTION", `The path of dialect "${name}" begins with "/", as "/ws/heatmap".`);
-    if (taken.has(path) || path.startsWith(`${base}/`)) throw new TidemarkError("BAD_OPTION", `The path ${path} of dialect "${name}" is taken.`);
+    if (!/^\/[^?#\s]+$/.test(path))
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `The path of dialect "${name}" begins with "/", as "/ws/heatmap".`,
+      );
+    if (taken.has(path) || path.startsWith(`${base}/`))
+      throw new TidemarkError("BAD_OPTION", `The path ${path} of dialect "${name}" is taken.`);
     taken.add(path);
   }
   return dialects;
@@ -384,9 +471,15 @@ function isLoopback(host: string): boolean {
 
 function listenError(cause: NodeJS.ErrnoException, host: string, port: number): TidemarkError {
   if (cause.code === "EADDRINUSE") {
-    return new TidemarkError("PORT_IN_USE", `Port ${port} on ${host} is taken. Choose another (--port, or PORT), or stop what listens there.`, { cause });
+    return new TidemarkError(
+      "PORT_IN_USE",
+      `Port ${port} on ${host} is taken. Choose another (--port, or PORT), or stop what listens there.`,
+      { cause },
+    );
   }
-  return new TidemarkError("BAD_OPTION", `Can't listen on ${host}:${port}: ${cause.message}.`, { cause });
+  return new TidemarkError("BAD_OPTION", `Can't listen on ${host}:${port}: ${cause.message}.`, {
+    cause,
+  });
 }
 
 function closeServer(server: Server): Promise<void> {

@@ -75,14 +75,17 @@ class Host {
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {
       this.appends++;
-      if (this.fault?.at === this.appends) throw new TidemarkError(this.fault.code, "said by the suite");
-      if (this.appendMs > 0) await new Promise<void>((resolve) => systemClock.after(this.appendMs, resolve));
+      if (this.fault?.at === this.appends)
+        throw new TidemarkError(this.fault.code, "said by the suite");
+      if (this.appendMs > 0)
+        await new Promise<void>((resolve) => systemClock.after(this.appendMs, resolve));
       const seq = await this.log.append({ ...draft, source: name }, { source: name, position });
       position = draft.position ?? position;
       return seq;
     };
     return {
-      clock: systemClock, random: systemRandom,
+      clock: systemClock,
+      random: systemRandom,
       logger: { info: () => {}, warn: () => {}, error: () => {} },
       get position() {
         return position;
@@ -105,7 +108,12 @@ class Host {
   }
 
   #rows(channel: string): ReadonlyMap<string, string> {
-    return new Map(Array.from(this.replica.table(channel)?.rows.values() ?? [], ({ key, row }) => [key, String(row["value"])]));
+    return new Map(
+      Array.from(this.replica.table(channel)?.rows.values() ?? [], ({ key, row }) => [
+        key,
+        String(row["value"]),
+      ]),
+    );
   }
 }
 
@@ -132,7 +140,8 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
     const set = async (...ids: readonly string[]): Promise<void> => {
       const rows = Object.fromEntries(ids.map((id) => [id, String(++version)]));
       await world.set(rows);
-      for (const [id, value] of Object.entries(rows)) writes.push({ id, version: Number(value), atMs: systemClock.now() });
+      for (const [id, value] of Object.entries(rows))
+        writes.push({ id, version: Number(value), atMs: systemClock.now() });
     };
     const remove = async (id: string): Promise<void> => {
       await world.remove(id);
@@ -148,7 +157,10 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
   };
 
   /** Some life: rows come, change and go, some together. */
-  const live = async ({ set, remove }: Awaited<ReturnType<typeof begin>>, steps: number): Promise<void> => {
+  const live = async (
+    { set, remove }: Awaited<ReturnType<typeof begin>>,
+    steps: number,
+  ): Promise<void> => {
     for (let step = 0; step < steps; step++) {
       const id = `k${step % 7}`;
       if (step % 5 === 4) await remove(id);
@@ -162,11 +174,14 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
     let declaredAt: number | undefined;
     const newest = new Map<string, number>();
     host.commits.forEach(({ seq, declares, changes, source, asOfMs }, index) => {
-      if (declares?.some((declared) => declared.name === world.channel) === true) declaredAt ??= seq;
+      if (declares?.some((declared) => declared.name === world.channel) === true)
+        declaredAt ??= seq;
       expect(source).toBeDefined();
       for (const { channel, upserts } of changes) {
         if (channel !== world.channel) continue;
-        expect(declaredAt, `rows of ${channel} at ${seq}, declared before`).toBeLessThanOrEqual(seq);
+        expect(declaredAt, `rows of ${channel} at ${seq}, declared before`).toBeLessThanOrEqual(
+          seq,
+        );
         for (const { key, row, json } of upserts) {
           expect(key).toBe(keyOf(row, host.replica.table(channel)?.channel.key ?? []));
           if (json !== undefined) expect(json).toBe(JSON.stringify(row));
@@ -178,11 +193,23 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       // As of a time: what had been written, and acknowledged, before that is in the tables.
       if (asOfMs === undefined) return;
       const rows = host.rowsAt[index] as ReadonlyMap<string, string>;
-      const before = new Map(writes.filter(({ atMs }) => atMs < asOfMs).map(({ id, version }) => [id, version]));
+      const before = new Map(
+        writes.filter(({ atMs }) => atMs < asOfMs).map(({ id, version }) => [id, version]),
+      );
       for (const [id, version] of before) {
-        if (version !== undefined && rows.has(id)) expect(Number(rows.get(id)), `${id} as of ${asOfMs}, at ${seq}`).toBeGreaterThanOrEqual(version);
-        const last = Math.max(0, ...writes.filter((write) => write.id === id).map((write) => write.version ?? 0));
-        if (version === undefined && rows.has(id)) expect(Number(rows.get(id)), `${id} was removed before ${asOfMs}, and is there at ${seq}`).toBeLessThanOrEqual(last);
+        if (version !== undefined && rows.has(id))
+          expect(Number(rows.get(id)), `${id} as of ${asOfMs}, at ${seq}`).toBeGreaterThanOrEqual(
+            version,
+          );
+        const last = Math.max(
+          0,
+          ...writes.filter((write) => write.id === id).map((write) => write.version ?? 0),
+        );
+        if (version === undefined && rows.has(id))
+          expect(
+            Number(rows.get(id)),
+            `${id} was removed before ${asOfMs}, and is there at ${seq}`,
+          ).toBeLessThanOrEqual(last);
       }
     });
   };
@@ -194,7 +221,10 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       const beganMs = systemClock.now();
       await test.start();
       expect(test.shown()).toEqual(await test.world.rows());
-      expect(test.host.replica.table(test.world.channel)?.channel).toMatchObject({ name: test.world.channel, key: ["id"] });
+      expect(test.host.replica.table(test.world.channel)?.channel).toMatchObject({
+        name: test.world.channel,
+        key: ["id"],
+      });
       expect(test.state()).toMatchObject({ status: "live" });
       expect(Object.values(test.host.replica.asOf)[0]).toBeGreaterThanOrEqual(beganMs - 1_000);
       judge(test);
@@ -214,7 +244,9 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       for (let step = 0; step < 30; step++) await test.set("left", "right");
       await test.settles();
       // Both were numbered together, so the second of a step is one above the first.
-      for (const rows of test.host.rowsAt) if (rows.has("left") || rows.has("right")) expect(Number(rows.get("right"))).toBe(Number(rows.get("left")) + 1);
+      for (const rows of test.host.rowsAt)
+        if (rows.has("left") || rows.has("right"))
+          expect(Number(rows.get("right"))).toBe(Number(rows.get("left")) + 1);
     });
 
     it("says that it is fresh also when nothing changes", async () => {
@@ -222,7 +254,9 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await test.set("a");
       await test.start();
       const [before = 0] = Object.values(test.host.replica.asOf);
-      await expect.poll(() => Object.values(test.host.replica.asOf)[0], WAIT).toBeGreaterThan(before);
+      await expect
+        .poll(() => Object.values(test.host.replica.asOf)[0], WAIT)
+        .toBeGreaterThan(before);
       judge(test);
     });
 
@@ -279,16 +313,22 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       judge(test);
     });
 
-    it.each([1, 2, 3, 4, 5, 6])("survives that append %i fails: it fails to start, or tries again, and loses nothing", async (at) => {
-      const test = await begin();
-      await test.set("a", "b");
-      test.host.fault = { at, code: "LOG_FULL" };
-      const isStarted = await test.start().then(() => true, () => false);
-      if (!isStarted) await test.start();
-      await live(test, 12);
-      await test.settles();
-      judge(test);
-    });
+    it.each([1, 2, 3, 4, 5, 6])(
+      "survives that append %i fails: it fails to start, or tries again, and loses nothing",
+      async (at) => {
+        const test = await begin();
+        await test.set("a", "b");
+        test.host.fault = { at, code: "LOG_FULL" };
+        const isStarted = await test.start().then(
+          () => true,
+          () => false,
+        );
+        if (!isStarted) await test.start();
+        await live(test, 12);
+        await test.settles();
+        judge(test);
+      },
+    );
 
     it("stands down when another speaks for it", async () => {
       const test = await begin();
@@ -308,7 +348,9 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await test.set("a", "b");
       await test.start();
       const mend = await test.world.cut();
-      await expect.poll(() => test.state(), WAIT).toMatchObject({ status: "stale", reason: expect.stringMatching(/./) });
+      await expect
+        .poll(() => test.state(), WAIT)
+        .toMatchObject({ status: "stale", reason: expect.stringMatching(/./) });
       await mend();
       await test.set("a", "c");
       await test.remove("b");

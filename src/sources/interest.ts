@@ -21,7 +21,9 @@ export interface Interest {
 }
 
 /** What `where` demands to be equal, column by column. Terms of one column that exclude each other leave it no value. */
-export function equalityTerms(where: Where | undefined): Readonly<Record<string, readonly JsonValue[]>> {
+export function equalityTerms(
+  where: Where | undefined,
+): Readonly<Record<string, readonly JsonValue[]>> {
   const found = new Map<string, readonly JsonValue[]>();
   collect(where, found);
   return Object.fromEntries(found);
@@ -37,5 +39,8 @@ function collect(where: Where | undefined, found: Map<string, readonly JsonValue
   const values = "eq" in where ? [where.eq] : "in" in where ? where.in : undefined;
   if (values === undefined) return;
   const known = found.get(where.column);
-  found.set(where.column, known === undefined ? [...new Set(values)] : known.filter((value) => values.includes(value)));
+  found.set(
+    where.column,
+    known === undefined ? [...new Set(values)] : known.filter((value) => values.includes(value)),
+  );
 }

@@ -11,7 +11,10 @@ export interface SqlTransaction {
    * Runs one statement; `$1`, `$2`, … stand for the values.
    * @throws what the driver throws; the transaction is rolled back unless the handler catches and the database allows to go on
    */
-  query<R = Record<string, unknown>>(text: string, values?: readonly unknown[]): Promise<{ readonly rows: R[]; readonly rowCount: number }>;
+  query<R = Record<string, unknown>>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<{ readonly rows: R[]; readonly rowCount: number }>;
 }
 
 /** Writes to channels that the program itself declares, gathered for one commit. */

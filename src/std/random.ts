@@ -29,7 +29,6 @@ export function seededRandom(seed: number): Random {
   };
   return {
     next,
-    id: (length) =>
-      Array.from({ length }, () => ALPHABET.charAt(Math.floor(next() * 32))).join(""),
+    id: (length) => Array.from({ length }, () => ALPHABET.charAt(Math.floor(next() * 32))).join(""),
   };
 }

@@ -58,7 +58,12 @@ export interface RowsCheckpoint {
   readonly floor: number;
   readonly lastSeq: number;
   /** In the order in which their keys came, which is the order of snapshots. */
-  readonly rows: readonly { readonly key: string; readonly json: string; readonly seq: number; readonly timeMs: number }[];
+  readonly rows: readonly {
+    readonly key: string;
+    readonly json: string;
+    readonly seq: number;
+    readonly timeMs: number;
+  }[];
   /** Places in `rows`, oldest change first: within one seq that is not told by the seqs. */
   readonly order: readonly number[];
   /** Oldest departure first. */
@@ -93,7 +98,8 @@ class ChangeList<Node extends Link<Node>> {
 
   since(cursor: number): Node[] {
     const found: Node[] = [];
-    for (let node = this.newest; node !== null && node.seq > cursor; node = node.older) found.push(node);
+    for (let node = this.newest; node !== null && node.seq > cursor; node = node.older)
+      found.push(node);
     return found.reverse();
   }
 
@@ -128,9 +134,14 @@ export class ChangeOrderedRows {
   }
 
   /** The same rows, tombstones and floor: every cursor is answered alike. */
-  static from({ builtSeq, floor, lastSeq, rows, order, tombstones }: RowsCheckpoint, tombstonesMax: number): ChangeOrderedRows {
+  static from(
+    { builtSeq, floor, lastSeq, rows, order, tombstones }: RowsCheckpoint,
+    tombstonesMax: number,
+  ): ChangeOrderedRows {
     const made = new ChangeOrderedRows(builtSeq, tombstonesMax);
-    const nodes = rows.map(({ key, json, seq, timeMs }) => new RowNode(key, JSON.parse(json) as Row, json, seq, timeMs));
+    const nodes = rows.map(
+      ({ key, json, seq, timeMs }) => new RowNode(key, JSON.parse(json) as Row, json, seq, timeMs),
+    );
     for (const node of nodes) {
       made.#rows.set(node.key, node);
       made.#bytes += node.json.length;
@@ -153,10 +164,19 @@ export class ChangeOrderedRows {
       return { key: node.key, json: node.json, seq: node.seq, timeMs: node.timeMs };
     });
     const order: number[] = [];
-    for (let node = this.#order.oldest; node !== null; node = node.newer) order.push(places.get(node) as number);
+    for (let node = this.#order.oldest; node !== null; node = node.newer)
+      order.push(places.get(node) as number);
     const tombstones: { key: string; seq: number }[] = [];
-    for (let left = this.#departures.oldest; left !== null; left = left.newer) tombstones.push({ key: left.key, seq: left.seq });
-    return { builtSeq: this.#builtSeq, floor: this.#floor, lastSeq: this.#lastSeq, rows, order, tombstones };
+    for (let left = this.#departures.oldest; left !== null; left = left.newer)
+      tombstones.push({ key: left.key, seq: left.seq });
+    return {
+      builtSeq: this.#builtSeq,
+      floor: this.#floor,
+      lastSeq: this.#lastSeq,
+      rows,
+      order,
+      tombstones,
+    };
   }
 
   /** The position at which the content starts to be followed. */

@@ -15,7 +15,12 @@ export interface ChannelState {
 
 /** A program's own channel is live from the start; a source says when. */
 export function firstState(source: string | undefined, timeMs: number): ChannelState {
-  return { status: source === undefined ? "live" : "catching_up", reason: undefined, sinceMs: timeMs, source };
+  return {
+    status: source === undefined ? "live" : "catching_up",
+    reason: undefined,
+    sinceMs: timeMs,
+    source,
+  };
 }
 
 /** The same object when that is no news. */
@@ -27,6 +32,12 @@ export function nextState(state: ChannelState, said: SourceStatus, timeMs: numbe
 }
 
 /** What a commit says of one channel's status; the last word counts. */
-export function statusIn({ status = [], source }: Pick<Commit, "status" | "source">, channel: string, owner: string | undefined): SourceStatus | undefined {
-  return status.findLast(({ channels }) => (channels === undefined ? source === owner : channels.includes(channel)))?.status;
+export function statusIn(
+  { status = [], source }: Pick<Commit, "status" | "source">,
+  channel: string,
+  owner: string | undefined,
+): SourceStatus | undefined {
+  return status.findLast(({ channels }) =>
+    channels === undefined ? source === owner : channels.includes(channel),
+  )?.status;
 }

@@ -8,7 +8,8 @@ export function whereContextOf(channel: Pick<ChannelDeclaration, "columns">): Wh
   const types = new Map<string, ColumnType>(channel.columns.map(({ name, type }) => [name, type]));
   return {
     // Where nothing is declared, a name that every object inherits is not a column.
-    typeOf: (column) => (types.size > 0 ? types.get(column) : column in Object.prototype ? undefined : "any"),
+    typeOf: (column) =>
+      types.size > 0 ? types.get(column) : column in Object.prototype ? undefined : "any",
     columnNames: channel.columns.map(({ name }) => name),
     regex: linearRegex,
   };

@@ -8,7 +8,10 @@ import { TidemarkError } from "../std/errors.ts";
 import type { CostMeter } from "../protocol/where-context.ts";
 import type { ViewLimits } from "./limits.ts";
 
-export type EvaluationLimits = Pick<ViewLimits, "stepsPerCharacterMax" | "stepsPerRowMax" | "stepsBaseMax">;
+export type EvaluationLimits = Pick<
+  ViewLimits,
+  "stepsPerCharacterMax" | "stepsPerRowMax" | "stepsBaseMax"
+>;
 
 export class EvaluationBudget implements CostMeter {
   readonly #limits: EvaluationLimits;
@@ -35,7 +38,9 @@ export class EvaluationBudget implements CostMeter {
     this.#perCharacter += stepsPerCharacter;
     const { stepsPerCharacterMax } = this.#limits;
     if (this.#perCharacter <= stepsPerCharacterMax) return;
-    throw tooCostly(`its like and regex terms take ${Math.ceil(this.#perCharacter)} steps per character of text or more, and a query may take ${stepsPerCharacterMax}. Use fewer terms, shorter patterns, smaller counted repeats`);
+    throw tooCostly(
+      `its like and regex terms take ${Math.ceil(this.#perCharacter)} steps per character of text or more, and a query may take ${stepsPerCharacterMax}. Use fewer terms, shorter patterns, smaller counted repeats`,
+    );
   }
 
   /** A commit, or a view, is about to be looked at. */
@@ -53,7 +58,9 @@ export class EvaluationBudget implements CostMeter {
     this.#steps += steps;
     if (this.#steps <= this.#stepsMax) return;
     const { stepsPerRowMax, stepsBaseMax } = this.#limits;
-    throw tooCostly(`its like and regex terms take more than ${stepsPerRowMax} steps per row on average, and ${stepsBaseMax} besides. Put cheaper terms before them in an \`and\`, or test shorter texts`);
+    throw tooCostly(
+      `its like and regex terms take more than ${stepsPerRowMax} steps per row on average, and ${stepsBaseMax} besides. Put cheaper terms before them in an \`and\`, or test shorter texts`,
+    );
   }
 }
 

@@ -20,7 +20,15 @@ export class FilteredView implements View {
   readonly #membership: Membership;
   readonly #base: ChangeOrderedRows | undefined;
 
-  constructor({ id, declaration, query, membership, builtSeq, tombstonesMax, base }: FilteredViewOptions) {
+  constructor({
+    id,
+    declaration,
+    query,
+    membership,
+    builtSeq,
+    tombstonesMax,
+    base,
+  }: FilteredViewOptions) {
     this.id = id;
     this.channel = declaration.name;
     this.declaration = declaration;
@@ -47,7 +55,11 @@ export class FilteredView implements View {
     const own = this.rows.changesSince(cursor);
     const channel = own === undefined ? this.#base?.changesSince(cursor) : undefined;
     if (channel === undefined) return own;
-    const seq = Math.max(this.rows.lastSeq, channel.upserts.at(-1)?.seq ?? 0, channel.removes.at(-1)?.seq ?? 0);
+    const seq = Math.max(
+      this.rows.lastSeq,
+      channel.upserts.at(-1)?.seq ?? 0,
+      channel.removes.at(-1)?.seq ?? 0,
+    );
     const upserts: Pick<RowNode, "key" | "json" | "seq">[] = [];
     const removes = channel.removes.map(({ key }) => ({ key, seq }));
     for (const { key } of channel.upserts) {

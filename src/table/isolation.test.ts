@@ -4,8 +4,15 @@ import { declareChannel } from "../log/channel.ts";
 import type { Row } from "../protocol/row.ts";
 import { Replica } from "./replica.ts";
 
-const [good, bad] = ["good", "bad"].map((name) => declareChannel({ name, key: ["id"] })) as [ReturnType<typeof declareChannel>, ReturnType<typeof declareChannel>];
-const upsert = (channel: string, row: Row) => ({ channel, upserts: [{ key: String(row["id"]), row }], removes: [] });
+const [good, bad] = ["good", "bad"].map((name) => declareChannel({ name, key: ["id"] })) as [
+  ReturnType<typeof declareChannel>,
+  ReturnType<typeof declareChannel>,
+];
+const upsert = (channel: string, row: Row) => ({
+  channel,
+  upserts: [{ key: String(row["id"]), row }],
+  removes: [],
+});
 /** Deeper than the stack is. */
 function deep(): Row {
   let value: Row = { id: "x" };
@@ -16,25 +23,51 @@ function deep(): Row {
 describe("a commit that can't be applied to a channel", () => {
   it("makes that channel stale with the reason, and leaves the others alone", () => {
     const replica = new Replica();
-    replica.apply({ seq: 1, timeMs: 1, declares: [good, bad], changes: [upsert("bad", { id: "1" })] });
-    const watched = replica.acquire({ channel: "bad", where: { column: "id", ne: "9" } }, undefined);
+    replica.apply({
+      seq: 1,
+      timeMs: 1,
+      declares: [good, bad],
+      changes: [upsert("bad", { id: "1" })],
+    });
+    const watched = replica.acquire(
+      { channel: "bad", where: { column: "id", ne: "9" } },
+      undefined,
+    );
     replica.takeGone();
-    replica.apply({ seq: 2, timeMs: 2, changes: [upsert("bad", deep()), upsert("good", { id: "1" })] });
-    expect([...replica.table("good")?.rows.values() ?? []].map(({ key }) => key)).toEqual(["1"]);
+    replica.apply({
+      seq: 2,
+      timeMs: 2,
+      changes: [upsert("bad", deep()), upsert("good", { id: "1" })],
+    });
+    expect([...(replica.table("good")?.rows.values() ?? [])].map(({ key }) => key)).toEqual(["1"]);
     expect(replica.stateOf("good")?.status).toBe("live");
-    expect(replica.stateOf("bad")).toMatchObject({ status: "stale", reason: expect.stringContaining("could not be applied"), sinceMs: 2 });
+    expect(replica.stateOf("bad")).toMatchObject({
+      status: "stale",
+      reason: expect.stringContaining("could not be applied"),
+      sinceMs: 2,
+    });
     // Who watches it begins anew, over what it held.
     expect(replica.takeGone()).toContain(watched);
     replica.apply({ seq: 3, timeMs: 3, changes: [upsert("bad", { id: "2" })] });
-    expect([...replica.table("bad")?.rows.values() ?? []].map(({ key }) => key)).toEqual(["1"]);
+    expect([...(replica.table("bad")?.rows.values() ?? [])].map(({ key }) => key)).toEqual(["1"]);
   });
 
   it("is mended when the channel is loaded anew", () => {
     const replica = new Replica();
     replica.apply({ seq: 1, timeMs: 1, declares: [bad], changes: [] });
     replica.apply({ seq: 2, timeMs: 2, changes: [upsert("bad", deep())] });
-    replica.apply({ seq: 3, timeMs: 3, changes: [{ ...upsert("bad", { id: "2" }), reload: true }] });
+    replica.apply({
+      seq: 3,
+      timeMs: 3,
+      changes: [{ ...upsert("bad", { id: "2" }), reload: true }],
+    });
     expect(replica.stateOf("bad")?.status).toBe("live");
-    expect([...replica.acquire({ channel: "bad", where: { column: "id", ne: "9" } }, undefined).rows.values()].map(({ key }) => key)).toEqual(["2"]);
+    expect(
+      [
+        ...replica
+          .acquire({ channel: "bad", where: { column: "id", ne: "9" } }, undefined)
+          .rows.values(),
+      ].map(({ key }) => key),
+    ).toEqual(["2"]);
   });
 });

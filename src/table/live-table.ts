@@ -32,9 +32,16 @@ export class LiveTable {
   #changes = 0;
   #omitted = 0;
 
-  constructor(channel: ChannelDeclaration, builtSeq: number, from?: { readonly rows: RowsCheckpoint; readonly total: number | undefined }) {
+  constructor(
+    channel: ChannelDeclaration,
+    builtSeq: number,
+    from?: { readonly rows: RowsCheckpoint; readonly total: number | undefined },
+  ) {
     this.channel = channel;
-    this.rows = from === undefined ? new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax) : ChangeOrderedRows.from(from.rows, channel.bounds.tombstonesMax);
+    this.rows =
+      from === undefined
+        ? new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax)
+        : ChangeOrderedRows.from(from.rows, channel.bounds.tombstonesMax);
     this.#total = from?.total;
     for (const { row } of this.rows.values()) this.#omitted += omission(row);
   }
@@ -81,7 +88,9 @@ export class LiveTable {
     const changes: RowChange[] = [];
     for (let oldest = this.rows.oldest; oldest !== null; oldest = this.rows.oldest) {
       const over =
-        this.rows.size > rowsMax || this.rows.bytes > bytesMax || moment.timeMs - oldest.timeMs > ageMsMax;
+        this.rows.size > rowsMax ||
+        this.rows.bytes > bytesMax ||
+        moment.timeMs - oldest.timeMs > ageMsMax;
       if (!over) break;
       this.#evictions++;
       this.#remove(oldest.key, moment.seq, true, changes);
@@ -90,12 +99,21 @@ export class LiveTable {
     return changes;
   }
 
-  #upsert({ key, row, json = JSON.stringify(row) }: KeyedRow, { seq, timeMs }: Moment, changes: RowChange[]): void {
+  #upsert(
+    { key, row, json = JSON.stringify(row) }: KeyedRow,
+    { seq, timeMs }: Moment,
+    changes: RowChange[],
+  ): void {
     const existing = this.rows.get(key);
     if (existing !== undefined && existing.json === json) return;
     const before = existing?.row;
     this.#omitted += omission(row) - omission(before);
-    changes.push({ key, before, after: this.rows.set(key, row, json, seq, timeMs), evicted: false });
+    changes.push({
+      key,
+      before,
+      after: this.rows.set(key, row, json, seq, timeMs),
+      evicted: false,
+    });
   }
 
   #remove(key: string, seq: number, evicted: boolean, changes: RowChange[]): void {

@@ -33,11 +33,23 @@ const context = whereContextOf(channel);
 const QUERIES: readonly Query[] = [
   { channel: "trades" },
   { channel: "trades", where: { column: "symbol", eq: "A" } },
-  { channel: "trades", where: { and: [{ column: "symbol", in: ["A", "B"] }, { column: "size", gt: 2 }] } },
+  {
+    channel: "trades",
+    where: {
+      and: [
+        { column: "symbol", in: ["A", "B"] },
+        { column: "size", gt: 2 },
+      ],
+    },
+  },
   { channel: "trades", where: { column: "price", between: ["1.5", "3"] } },
   { channel: "trades", where: { not: { column: "size", lt: 3 } }, columns: ["size"] },
   { channel: "trades", limit: 3, order_by: [{ column: "price", direction: "desc" }] },
-  { channel: "trades", limit: 1, order_by: [{ column: "size" }, { column: "symbol", direction: "desc", nulls: "last" }] },
+  {
+    channel: "trades",
+    limit: 1,
+    order_by: [{ column: "size" }, { column: "symbol", direction: "desc", nulls: "last" }],
+  },
   { channel: "trades", limit: 2, where: { column: "symbol", eq: "B" } },
   { channel: "trades", limit: 5, columns: ["symbol"], where: { column: "symbol", is_null: false } },
 ].map((query) => parseQuery(query));
@@ -49,8 +61,23 @@ const row = fc.record({
   size: fc.constantFrom(1, 2, 3, 4, null),
 });
 const step = fc.oneof(
-  { weight: 8, arbitrary: fc.record({ kind: fc.constant("write" as const), upserts: fc.array(row, { maxLength: 4 }), removes: fc.array(fc.constantFrom(..."abcdefghijklmnop"), { maxLength: 3 }), waitMs: fc.nat(15) }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant("reload" as const), upserts: fc.array(row, { maxLength: 14 }), waitMs: fc.nat(15) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant("write" as const),
+      upserts: fc.array(row, { maxLength: 4 }),
+      removes: fc.array(fc.constantFrom(..."abcdefghijklmnop"), { maxLength: 3 }),
+      waitMs: fc.nat(15),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      kind: fc.constant("reload" as const),
+      upserts: fc.array(row, { maxLength: 14 }),
+      waitMs: fc.nat(15),
+    }),
+  },
 );
 
 /** The channel as a plain list of versions, oldest change first: the slow, obvious truth. */
@@ -61,13 +88,22 @@ class SlowTable {
     for (const change of changes) {
       for (const { key, row: value } of change.upserts) {
         const existing = this.rows.find((entry) => entry.key === key);
-        if (existing !== undefined && JSON.stringify(existing.row) === JSON.stringify(value)) continue;
-        this.rows = [...this.rows.filter((entry) => entry.key !== key), { key, row: value, timeMs }];
+        if (existing !== undefined && JSON.stringify(existing.row) === JSON.stringify(value))
+          continue;
+        this.rows = [
+          ...this.rows.filter((entry) => entry.key !== key),
+          { key, row: value, timeMs },
+        ];
       }
       const kept = new Set(change.upserts.map(({ key }) => key));
-      this.rows = this.rows.filter(({ key }) => !change.removes.includes(key) && (change.reload !== true || kept.has(key)));
+      this.rows = this.rows.filter(
+        ({ key }) => !change.removes.includes(key) && (change.reload !== true || kept.has(key)),
+      );
     }
-    while (this.rows.length > BOUNDS.rowsMax || (this.rows[0] !== undefined && timeMs - this.rows[0].timeMs > BOUNDS.ageMsMax)) {
+    while (
+      this.rows.length > BOUNDS.rowsMax ||
+      (this.rows[0] !== undefined && timeMs - this.rows[0].timeMs > BOUNDS.ageMsMax)
+    ) {
       this.rows.shift();
     }
   }
@@ -81,7 +117,9 @@ class SlowTable {
     return new Map(
       found.map(({ key, row: value }) => [
         key,
-        shown === undefined ? value : Object.fromEntries(Object.entries(value).filter(([name]) => shown.has(name))),
+        shown === undefined
+          ? value
+          : Object.fromEntries(Object.entries(value).filter(([name]) => shown.has(name))),
       ]),
     );
   }
@@ -101,7 +139,9 @@ class Reader {
   }
 
   snapshot(): void {
-    this.store = new Map([...this.view.rows.values()].map(({ key, json }) => [key, JSON.parse(json)]));
+    this.store = new Map(
+      [...this.view.rows.values()].map(({ key, json }) => [key, JSON.parse(json)]),
+    );
     this.cursor = this.view.rows.lastSeq;
   }
 
@@ -119,76 +159,145 @@ class Reader {
   }
 }
 
-function draftOf(generated: { kind: "write" | "reload"; upserts: readonly Row[]; removes?: readonly string[] }): CommitDraft {
-  const upserts = [...new Map(generated.upserts.map((value) => [keyOf(value, ["id"]) as string, value]))].map(([key, value]) => ({ key, row: value }));
+function draftOf(generated: {
+  kind: "write" | "reload";
+  upserts: readonly Row[];
+  removes?: readonly string[];
+}): CommitDraft {
+  const upserts = [
+    ...new Map(generated.upserts.map((value) => [keyOf(value, ["id"]) as string, value])),
+  ].map(([key, value]) => ({ key, row: value }));
   const written = new Set(upserts.map(({ key }) => key));
   const removes = [...new Set(generated.removes)].filter((key) => !written.has(key));
-  return { changes: [{ channel: "trades", upserts, removes, ...(generated.kind === "reload" && { reload: true as const }) }] };
+  return {
+    changes: [
+      {
+        channel: "trades",
+        upserts,
+        removes,
+        ...(generated.kind === "reload" && { reload: true as const }),
+      },
+    ],
+  };
 }
 
 describe("tables and views", () => {
   it("equal a recomputation from the log after every commit, for readers at every cursor", () => {
     fc.assert(
-      fc.property(fc.array(step, { minLength: 1, maxLength: 40 }), fc.nat(20), (steps, buildLate) => {
-        const replica = new Replica();
-        replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [channel] });
-        const slow = new SlowTable();
-        const readers: Reader[] = [];
-        let timeMs = 1_000;
-        steps.forEach((generated, index) => {
-          if (index === 0 || index === buildLate) {
-            for (const query of QUERIES) {
-              const view = replica.acquire(query, undefined);
-              readers.push(new Reader(view, 1), new Reader(view, 3), new Reader(view, 11));
+      fc.property(
+        fc.array(step, { minLength: 1, maxLength: 40 }),
+        fc.nat(20),
+        (steps, buildLate) => {
+          const replica = new Replica();
+          replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [channel] });
+          const slow = new SlowTable();
+          const readers: Reader[] = [];
+          let timeMs = 1_000;
+          steps.forEach((generated, index) => {
+            if (index === 0 || index === buildLate) {
+              for (const query of QUERIES) {
+                const view = replica.acquire(query, undefined);
+                readers.push(new Reader(view, 1), new Reader(view, 3), new Reader(view, 11));
+              }
             }
-          }
-          timeMs += generated.waitMs;
-          const commit: Commit = { ...draftOf(generated), seq: index + 2, timeMs };
-          replica.apply(commit);
-          slow.apply(commit);
-          for (const reader of readers) {
-            const truth = slow.answer(reader.view.query);
-            const held = new Map([...reader.view.rows.values()].map(({ key, json }) => [key, JSON.parse(json) as Row]));
-            expect(held).toEqual(truth);
-            if ((index + 1) % reader.everySteps === 0) {
-              reader.read();
-              expect(reader.store).toEqual(truth);
+            timeMs += generated.waitMs;
+            const commit: Commit = { ...draftOf(generated), seq: index + 2, timeMs };
+            replica.apply(commit);
+            slow.apply(commit);
+            for (const reader of readers) {
+              const truth = slow.answer(reader.view.query);
+              const held = new Map(
+                [...reader.view.rows.values()].map(({ key, json }) => [
+                  key,
+                  JSON.parse(json) as Row,
+                ]),
+              );
+              expect(held).toEqual(truth);
+              if ((index + 1) % reader.everySteps === 0) {
+                reader.read();
+                expect(reader.store).toEqual(truth);
+              }
             }
-          }
-        });
-      }),
+          });
+        },
+      ),
       { numRuns: 400 },
     );
   });
 });
 
-const STATUSES: readonly SourceStatus[] = [{ status: "live" }, { status: "catching_up" }, { status: "catching_up", reason: "copying" }, { status: "stale", reason: "gone" }, { status: "stale", reason: "locked" }];
+const STATUSES: readonly SourceStatus[] = [
+  { status: "live" },
+  { status: "catching_up" },
+  { status: "catching_up", reason: "copying" },
+  { status: "stale", reason: "gone" },
+  { status: "stale", reason: "locked" },
+];
 const CHANNELS = ["a", "b", "c"] as const;
-const declared = (name: string, rowsMax: number) => declareChannel({ name, key: ["id"], bounds: { rowsMax } });
+const declared = (name: string, rowsMax: number) =>
+  declareChannel({ name, key: ["id"], bounds: { rowsMax } });
 /** What sources `s` and `t`, and the program itself, may say in one commit. */
 const word = fc.record({
   source: fc.constantFrom("s", "t", undefined),
-  declares: fc.array(fc.record({ name: fc.constantFrom(...CHANNELS), rowsMax: fc.constantFrom(5, 6) }), { maxLength: 2 }),
+  declares: fc.array(
+    fc.record({ name: fc.constantFrom(...CHANNELS), rowsMax: fc.constantFrom(5, 6) }),
+    { maxLength: 2 },
+  ),
   drops: fc.array(fc.constantFrom(...CHANNELS), { maxLength: 1 }),
-  status: fc.array(fc.record({ channels: fc.option(fc.array(fc.constantFrom(...CHANNELS), { maxLength: 2 }), { nil: undefined }), status: fc.constantFrom(...STATUSES) }), { maxLength: 2 }),
+  status: fc.array(
+    fc.record({
+      channels: fc.option(fc.array(fc.constantFrom(...CHANNELS), { maxLength: 2 }), {
+        nil: undefined,
+      }),
+      status: fc.constantFrom(...STATUSES),
+    }),
+    { maxLength: 2 },
+  ),
   asOfMs: fc.option(fc.nat(1_000), { nil: undefined }),
   position: fc.option(fc.string({ maxLength: 3 }), { nil: undefined }),
   waitMs: fc.nat(20),
 });
 
-function commitOf({ source, declares, status, drops, asOfMs, position, waitMs }: typeof word extends fc.Arbitrary<infer W> ? W : never, seq: number, beforeMs: number): Commit {
+function commitOf(
+  {
+    source,
+    declares,
+    status,
+    drops,
+    asOfMs,
+    position,
+    waitMs,
+  }: typeof word extends fc.Arbitrary<infer W> ? W : never,
+  seq: number,
+  beforeMs: number,
+): Commit {
   return {
-    seq, timeMs: beforeMs + waitMs, drops,
-    changes: CHANNELS.map((name) => ({ channel: name, upserts: [{ key: `${seq}`, row: { id: `${seq}` } }], removes: [] })),
-    declares: [...new Map(declares.map(({ name, rowsMax }) => [name, declared(name, rowsMax)])).values()],
-    status: status.map((said) => ({ status: said.status, ...(said.channels && { channels: said.channels }) })),
-    ...(source !== undefined && { source }), ...(asOfMs !== undefined && { asOfMs }), ...(position !== undefined && { position }),
+    seq,
+    timeMs: beforeMs + waitMs,
+    drops,
+    changes: CHANNELS.map((name) => ({
+      channel: name,
+      upserts: [{ key: `${seq}`, row: { id: `${seq}` } }],
+      removes: [],
+    })),
+    declares: [
+      ...new Map(declares.map(({ name, rowsMax }) => [name, declared(name, rowsMax)])).values(),
+    ],
+    status: status.map((said) => ({
+      status: said.status,
+      ...(said.channels && { channels: said.channels }),
+    })),
+    ...(source !== undefined && { source }),
+    ...(asOfMs !== undefined && { asOfMs }),
+    ...(position !== undefined && { position }),
   };
 }
 
 /** The whole history read again: what one channel is at its end. */
 function slowState(history: readonly Commit[], name: string) {
-  let state: { status: string; reason: string | undefined; sinceMs: number; source: string | undefined } | undefined;
+  let state:
+    | { status: string; reason: string | undefined; sinceMs: number; source: string | undefined }
+    | undefined;
   let declaration: string | undefined;
   let keys: string[] = [];
   for (const commit of history) {
@@ -198,15 +307,24 @@ function slowState(history: readonly Commit[], name: string) {
       if (each.name !== name || declaration === text) continue;
       declaration = text;
       keys = [];
-      state = { status: commit.source === undefined ? "live" : "catching_up", reason: undefined, sinceMs: commit.timeMs, source: commit.source };
+      state = {
+        status: commit.source === undefined ? "live" : "catching_up",
+        reason: undefined,
+        sinceMs: commit.timeMs,
+        source: commit.source,
+      };
     }
     if (state === undefined) continue;
-    const rowsMax = (JSON.parse(declaration as string) as [{ bounds: { rowsMax: number } }])[0].bounds.rowsMax;
+    const rowsMax = (JSON.parse(declaration as string) as [{ bounds: { rowsMax: number } }])[0]
+      .bounds.rowsMax;
     keys = [...keys, `${commit.seq}`].slice(-rowsMax);
     let said: SourceStatus | undefined;
-    for (const { channels, status } of commit.status ?? []) if (channels === undefined ? commit.source === state.source : channels.includes(name)) said = status;
+    for (const { channels, status } of commit.status ?? [])
+      if (channels === undefined ? commit.source === state.source : channels.includes(name))
+        said = status;
     const reason = said !== undefined && "reason" in said ? said.reason : undefined;
-    if (said !== undefined && said.status !== state.status) state = { ...state, status: said.status, reason, sinceMs: commit.timeMs };
+    if (said !== undefined && said.status !== state.status)
+      state = { ...state, status: said.status, reason, sinceMs: commit.timeMs };
     else if (said !== undefined) state = { ...state, reason };
   }
   return state && { state, keys };
@@ -225,11 +343,25 @@ describe("what sources say", () => {
           for (const name of CHANNELS) {
             const truth = slowState(history, name);
             expect(replica.stateOf(name)).toEqual(truth?.state);
-            expect(replica.table(name) && [...replica.table(name)?.rows.values() ?? []].map(({ key }) => key)).toEqual(truth?.keys);
+            expect(
+              replica.table(name) &&
+                [...(replica.table(name)?.rows.values() ?? [])].map(({ key }) => key),
+            ).toEqual(truth?.keys);
           }
-          const lastOf = (read: (of: Commit) => unknown): object => Object.fromEntries(history.flatMap((each) => (each.source === undefined || read(each) === undefined ? [] : [[each.source, read(each)]])));
+          const lastOf = (read: (of: Commit) => unknown): object =>
+            Object.fromEntries(
+              history.flatMap((each) =>
+                each.source === undefined || read(each) === undefined
+                  ? []
+                  : [[each.source, read(each)]],
+              ),
+            );
           expect(replica.asOf).toEqual(lastOf(({ asOfMs }) => asOfMs));
-          expect({ s: replica.positionOf("s"), t: replica.positionOf("t") }).toEqual({ s: undefined, t: undefined, ...lastOf(({ position }) => position) });
+          expect({ s: replica.positionOf("s"), t: replica.positionOf("t") }).toEqual({
+            s: undefined,
+            t: undefined,
+            ...lastOf(({ position }) => position),
+          });
         }
       }),
       { numRuns: 300 },
@@ -238,15 +370,31 @@ describe("what sources say", () => {
 
   it("ends the views of a channel that is dropped or declared otherwise, and no others", () => {
     const replica = new Replica();
-    replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [declared("a", 5), declared("b", 5)] });
-    const views = [replica.acquire({ channel: "a" }, undefined), replica.acquire({ channel: "a", where: { column: "id", ne: "x" } }, undefined), replica.acquire({ channel: "b" }, undefined)];
+    replica.apply({
+      seq: 1,
+      timeMs: 0,
+      changes: [],
+      declares: [declared("a", 5), declared("b", 5)],
+    });
+    const views = [
+      replica.acquire({ channel: "a" }, undefined),
+      replica.acquire({ channel: "a", where: { column: "id", ne: "x" } }, undefined),
+      replica.acquire({ channel: "b" }, undefined),
+    ];
     replica.apply({ seq: 2, timeMs: 0, changes: [], declares: [declared("a", 5)] });
     expect(replica.takeGone()).toEqual([]);
     replica.apply({ seq: 3, timeMs: 0, changes: [], declares: [declared("a", 6)] });
     expect(replica.takeGone()).toEqual(views.slice(0, 2));
     for (const view of views) replica.release(view, 0);
     replica.apply({ seq: 4, timeMs: 0, changes: [], drops: ["b", "none"] });
-    expect([replica.takeGone().map(({ id }) => id), replica.viewCount, replica.viewEntries, replica.takeDirty()]).toEqual([["b"], 0, 0, []]);
-    expect(() => replica.acquire({ channel: "b" }, undefined)).toThrow(expect.objectContaining({ code: "UNKNOWN_CHANNEL" }));
+    expect([
+      replica.takeGone().map(({ id }) => id),
+      replica.viewCount,
+      replica.viewEntries,
+      replica.takeDirty(),
+    ]).toEqual([["b"], 0, 0, []]);
+    expect(() => replica.acquire({ channel: "b" }, undefined)).toThrow(
+      expect.objectContaining({ code: "UNKNOWN_CHANNEL" }),
+    );
   });
 });

@@ -12,18 +12,35 @@ export function compileProjection(channel: ChannelDeclaration, query: Query): Pr
   // That a row was left out is said whatever columns are asked for.
   const shown = [...names, OMITTED];
   // Defined, not assigned: a column may be named `__proto__`.
-  return (row) => JSON.stringify(Object.fromEntries(shown.filter((name) => Object.hasOwn(row, name)).map((name) => [name, row[name] as JsonValue])));
+  return (row) =>
+    JSON.stringify(
+      Object.fromEntries(
+        shown
+          .filter((name) => Object.hasOwn(row, name))
+          .map((name) => [name, row[name] as JsonValue]),
+      ),
+    );
 }
 
 /** The columns sent, key and `order_by` included, or undefined for all: then a view shares the rows' own texts. */
-export function projectedColumns(channel: ChannelDeclaration, query: Query): readonly string[] | undefined {
+export function projectedColumns(
+  channel: ChannelDeclaration,
+  query: Query,
+): readonly string[] | undefined {
   if (query.columns === undefined) return undefined;
-  const wanted = new Set([...channel.key, ...query.columns, ...(query.order_by ?? []).map(({ column }) => column)]);
+  const wanted = new Set([
+    ...channel.key,
+    ...query.columns,
+    ...(query.order_by ?? []).map(({ column }) => column),
+  ]);
   if (channel.columns.length === 0) return [...wanted];
   const known = channel.columns.map(({ name }) => name);
   for (const name of wanted) {
     if (!known.includes(name)) {
-      throw new TidemarkError("BAD_QUERY", `Bad query: there is no column "${name}"; the channel has ${known.join(", ")}.`);
+      throw new TidemarkError(
+        "BAD_QUERY",
+        `Bad query: there is no column "${name}"; the channel has ${known.join(", ")}.`,
+      );
     }
   }
   const names = known.filter((name) => wanted.has(name));

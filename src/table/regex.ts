@@ -15,10 +15,17 @@ export function linearRegex(pattern: string): RegexMatcher {
   try {
     compiled = RE2JS.compile(pattern);
   } catch (cause) {
-    throw new TidemarkError("BAD_REGEX", `Bad regex: ${messageOf(cause)}. It is RE2 syntax, without backreferences and lookaround.`, { cause });
+    throw new TidemarkError(
+      "BAD_REGEX",
+      `Bad regex: ${messageOf(cause)}. It is RE2 syntax, without backreferences and lookaround.`,
+      { cause },
+    );
   }
   if (compiled.programSize() > PROGRAM_SIZE_MAX) {
-    throw new TidemarkError("BAD_REGEX", "Bad regex: its repeats make it too large. Use fewer or smaller counted repeats.");
+    throw new TidemarkError(
+      "BAD_REGEX",
+      "Bad regex: its repeats make it too large. Use fewer or smaller counted repeats.",
+    );
   }
   return { matches: (text) => compiled.matcher(text).find(), steps: compiled.programSize() };
 }

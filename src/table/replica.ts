@@ -75,7 +75,13 @@ export class Replica {
       timeMs: this.#timeMs,
       positions: [...this.#positions],
       asOf: [...this.#asOf],
-      channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({ declaration: table.channel, state, ...(broken !== undefined && { broken }), total: table.total, rows: table.rows.checkpoint() })),
+      channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({
+        declaration: table.channel,
+        state,
+        ...(broken !== undefined && { broken }),
+        total: table.total,
+        rows: table.rows.checkpoint(),
+      })),
     };
   }
 
@@ -178,7 +184,8 @@ export class Replica {
       if (channel === undefined || channel.own !== undefined) continue;
       this.#applyTo(channel, change, commit);
     }
-    for (const channel of this.#channels.values()) if (channel.own === undefined) this.#applyTo(channel, undefined, commit);
+    for (const channel of this.#channels.values())
+      if (channel.own === undefined) this.#applyTo(channel, undefined, commit);
     if (commit.status !== undefined) this.#applyStatus(commit);
     if (commit.source === undefined) return;
     if (commit.position !== undefined) this.#positions.set(commit.source, commit.position);
@@ -192,7 +199,12 @@ export class Replica {
   }
 
   /** Changes a table of this node's own. */
-  changeOwn(name: string, upserts: readonly KeyedRow[], removes: readonly string[], timeMs: number): void {
+  changeOwn(
+    name: string,
+    upserts: readonly KeyedRow[],
+    removes: readonly string[],
+    timeMs: number,
+  ): void {
     const channel = this.#require(name);
     assert(channel.own !== undefined, `"${name}" is this node's own`);
     channel.own.seq++;
@@ -259,7 +271,9 @@ export class Replica {
   /** Goes on until `isOver` or the view is whole. @throws what `ViewSet.fill` throws */
   fill(view: View, isOver: () => boolean): FillResult {
     const channel = this.#channels.get(view.channel);
-    return channel === undefined ? "gone" : channel.views.fill(view, this.#momentOf(channel), isOver);
+    return channel === undefined
+      ? "gone"
+      : channel.views.fill(view, this.#momentOf(channel), isOver);
   }
 
   /** A view whose channel is gone is let go with it. */
@@ -276,7 +290,12 @@ export class Replica {
   #declare(declaration: ChannelDeclaration, { source, timeMs }: Commit): void {
     const known = this.#channels.get(declaration.name);
     if (known?.own !== undefined) return;
-    if (known !== undefined && known.state.source === source && isSameDeclaration(known.table.channel, declaration)) return;
+    if (
+      known !== undefined &&
+      known.state.source === source &&
+      isSameDeclaration(known.table.channel, declaration)
+    )
+      return;
     this.#drop(declaration.name);
     this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
   }
@@ -286,12 +305,20 @@ export class Replica {
     const { table } = channel;
     if (channel.broken !== undefined && change?.reload !== true) return;
     try {
-      channel.views.apply(change === undefined ? table.evict(commit) : table.apply(change, commit), commit);
+      channel.views.apply(
+        change === undefined ? table.evict(commit) : table.apply(change, commit),
+        commit,
+      );
       if (channel.broken === undefined) return;
       channel.broken = undefined;
     } catch (error) {
       if (error instanceof InvariantError) throw error;
-      channel.broken = { ...channel.state, status: "stale", reason: `a change could not be applied: ${messageOf(error)}`, sinceMs: commit.timeMs };
+      channel.broken = {
+        ...channel.state,
+        status: "stale",
+        reason: `a change could not be applied: ${messageOf(error)}`,
+        sinceMs: commit.timeMs,
+      };
     }
     // Its views may have followed half a commit, or missed some.
     this.#gone.push(...channel.views.end());
@@ -301,7 +328,13 @@ export class Replica {
 
   #add(table: LiveTable, state: ChannelState, own?: Channel["own"]): void {
     const { name } = table.channel;
-    this.#channels.set(name, { table, views: new ViewSet(table, this.#pool, { secret: this.#secret, node: own && this.#node }), state, broken: undefined, own });
+    this.#channels.set(name, {
+      table,
+      views: new ViewSet(table, this.#pool, { secret: this.#secret, node: own && this.#node }),
+      state,
+      broken: undefined,
+      own,
+    });
     this.#told.add(name);
   }
 
@@ -314,7 +347,8 @@ export class Replica {
 
   #applyStatus(commit: Commit): void {
     for (const [name, channel] of this.#channels) {
-      const said = channel.own === undefined ? statusIn(commit, name, channel.state.source) : undefined;
+      const said =
+        channel.own === undefined ? statusIn(commit, name, channel.state.source) : undefined;
       if (said === undefined) continue;
       const state = nextState(channel.state, said, commit.timeMs);
       if (state === channel.state) continue;

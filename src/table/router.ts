@@ -30,7 +30,8 @@ export function routeOf(where: Where | undefined, context: WhereContext): Route 
     let best: Route | undefined;
     for (const part of where.and) {
       const route = routeOf(part, context);
-      if (route !== undefined && (best === undefined || route.values.length < best.values.length)) best = route;
+      if (route !== undefined && (best === undefined || route.values.length < best.values.length))
+        best = route;
     }
     return best;
   }
@@ -39,7 +40,9 @@ export function routeOf(where: Where | undefined, context: WhereContext): Route 
   const operands = "eq" in where ? [where.eq] : "in" in where ? where.in : undefined;
   if (operands === undefined) return undefined;
   // An operand of null matches nothing, so it needs no place in the index.
-  const values = operands.flatMap((operand) => (operand === null ? [] : [equalityKey(type, operand)]));
+  const values = operands.flatMap((operand) =>
+    operand === null ? [] : [equalityKey(type, operand)],
+  );
   return { column: where.column, values: [...new Set(values)] };
 }
 
@@ -116,7 +119,8 @@ export class ViewRouter {
       const to = index.valueOf(change.after?.row);
       index.follow(change.key, from, to);
       if (from !== undefined) for (const view of index.views.get(from) ?? []) visit(view);
-      if (to !== undefined && to !== from) for (const view of index.views.get(to) ?? []) visit(view);
+      if (to !== undefined && to !== from)
+        for (const view of index.views.get(to) ?? []) visit(view);
     }
   }
 

@@ -5,73 +5,161 @@ import { declareChannel } from "../log/channel.ts";
 import type { Query } from "../protocol/query.ts";
 import { Replica } from "./replica.ts";
 
-const channel = declareChannel({ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "n", type: "integer" }, { name: "s", type: "text" }] });
+const channel = declareChannel({
+  name: "c",
+  key: ["id"],
+  columns: [
+    { name: "id", type: "text" },
+    { name: "n", type: "integer" },
+    { name: "s", type: "text" },
+  ],
+});
 const QUERIES: readonly Query[] = [
   { channel: "c", where: { column: "n", gt: 2 } },
   { channel: "c", where: { column: "s", eq: "x" } },
   { channel: "c", order_by: [{ column: "n", direction: "desc", nulls: "first" }], limit: 3 },
-  { channel: "c", where: { column: "s", like: "%x%" }, order_by: [{ column: "n" }], limit: 4, columns: ["n"] },
+  {
+    channel: "c",
+    where: { column: "s", like: "%x%" },
+    order_by: [{ column: "n" }],
+    limit: 4,
+    columns: ["n"],
+  },
 ];
-const row = fc.record({ id: fc.constantFrom(..."abcdefghijkl"), n: fc.nat({ max: 5 }), s: fc.constantFrom("x", "y", "xy") });
-const commit = fc.record({ upserts: fc.uniqueArray(row, { selector: ({ id }) => id, maxLength: 5 }), removes: fc.uniqueArray(fc.constantFrom(..."abcdefghijkl"), { maxLength: 2 }) });
+const row = fc.record({
+  id: fc.constantFrom(..."abcdefghijkl"),
+  n: fc.nat({ max: 5 }),
+  s: fc.constantFrom("x", "y", "xy"),
+});
+const commit = fc.record({
+  upserts: fc.uniqueArray(row, { selector: ({ id }) => id, maxLength: 5 }),
+  removes: fc.uniqueArray(fc.constantFrom(..."abcdefghijkl"), { maxLength: 2 }),
+});
 /** A commit, or some rows more of the view. */
-const step = fc.oneof({ weight: 1, arbitrary: commit }, { weight: 2, arbitrary: fc.constant("fill" as const) });
+const step = fc.oneof(
+  { weight: 1, arbitrary: commit },
+  { weight: 2, arbitrary: fc.constant("fill" as const) },
+);
 
 describe("a view that is filled in slices", () => {
   it("equals one built at once, and both tell the same from then on", () => {
     fc.assert(
-      fc.property(fc.constantFrom(...QUERIES), fc.array(row, { maxLength: 12 }), fc.array(step, { maxLength: 25 }), (query, rows, steps) => {
-        const replica = new Replica({ fillStepRows: 1 });
-        let seq = 0;
-        const apply = ({ upserts, removes }: { readonly upserts: typeof rows; readonly removes: readonly string[] }): void => {
-          const written = new Set(upserts.map(({ id }) => id));
-          replica.apply({ seq: ++seq, timeMs: seq, declares: [channel], changes: [{ channel: "c", upserts: upserts.map((each) => ({ key: each.id, row: each })), removes: removes.filter((id) => !written.has(id)) }] });
-        };
-        apply({ upserts: [...new Map(rows.map((each) => [each.id, each])).values()], removes: [] });
-        const view = replica.open(query, undefined);
-        let wholeAt = replica.fill(view, () => true) === "whole" ? seq : undefined;
-        const check = (): void => {
-          if (wholeAt === undefined) return;
-          const twin = new Replica();
-          twin.begin("twin", { ...replica.checkpoint(), epoch: "twin" });
-          const want = [...twin.acquire(query, undefined).rows.values()].map(({ key, json }) => `${key} ${json}`).toSorted();
-          expect([...view.rows.values()].map(({ key, json }) => `${key} ${json}`).toSorted()).toEqual(want);
-        };
-        check();
-        for (const each of steps) {
-          if (each === "fill") {
-            if (wholeAt === undefined && replica.fill(view, () => true) === "whole") wholeAt = seq;
-          } else {
-            const shown = new Map([...view.rows.values()].map(({ key, json }) => [key, json]));
-            apply(each);
-            if (wholeAt !== undefined) {
-              // What changed since is told from any cursor at which it was whole.
-              const changes = view.changesSince(seq - 1);
-              for (const { key, json } of changes?.upserts ?? []) shown.set(key, json);
-              for (const { key } of changes?.removes ?? []) shown.delete(key);
-              expect([...shown].toSorted()).toEqual([...view.rows.values()].map(({ key, json }) => [key, json]).toSorted());
-            }
-          }
+      fc.property(
+        fc.constantFrom(...QUERIES),
+        fc.array(row, { maxLength: 12 }),
+        fc.array(step, { maxLength: 25 }),
+        (query, rows, steps) => {
+          const replica = new Replica({ fillStepRows: 1 });
+          let seq = 0;
+          const apply = ({
+            upserts,
+            removes,
+          }: {
+            readonly upserts: typeof rows;
+            readonly removes: readonly string[];
+          }): void => {
+            const written = new Set(upserts.map(({ id }) => id));
+            replica.apply({
+              seq: ++seq,
+              timeMs: seq,
+              declares: [channel],
+              changes: [
+                {
+                  channel: "c",
+                  upserts: upserts.map((each) => ({ key: each.id, row: each })),
+                  removes: removes.filter((id) => !written.has(id)),
+                },
+              ],
+            });
+          };
+          apply({
+            upserts: [...new Map(rows.map((each) => [each.id, each])).values()],
+            removes: [],
+          });
+          const view = replica.open(query, undefined);
+          let wholeAt = replica.fill(view, () => true) === "whole" ? seq : undefined;
+          const check = (): void => {
+            if (wholeAt === undefined) return;
+            const twin = new Replica();
+            twin.begin("twin", { ...replica.checkpoint(), epoch: "twin" });
+            const want = [...twin.acquire(query, undefined).rows.values()]
+              .map(({ key, json }) => `${key} ${json}`)
+              .toSorted();
+            expect(
+              [...view.rows.values()].map(({ key, json }) => `${key} ${json}`).toSorted(),
+            ).toEqual(want);
+          };
           check();
-        }
-      }),
+          for (const each of steps) {
+            if (each === "fill") {
+              if (wholeAt === undefined && replica.fill(view, () => true) === "whole")
+                wholeAt = seq;
+            } else {
+              const shown = new Map([...view.rows.values()].map(({ key, json }) => [key, json]));
+              apply(each);
+              if (wholeAt !== undefined) {
+                // What changed since is told from any cursor at which it was whole.
+                const changes = view.changesSince(seq - 1);
+                for (const { key, json } of changes?.upserts ?? []) shown.set(key, json);
+                for (const { key } of changes?.removes ?? []) shown.delete(key);
+                expect([...shown].toSorted()).toEqual(
+                  [...view.rows.values()].map(({ key, json }) => [key, json]).toSorted(),
+                );
+              }
+            }
+            check();
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   it("serves no cursor from before it was whole", () => {
     const replica = new Replica({ fillStepRows: 1 });
-    replica.apply({ seq: 1, timeMs: 1, declares: [channel], changes: [{ channel: "c", upserts: ["a", "b"].map((id) => ({ key: id, row: { id, n: 1, s: "x" } })), removes: [] }] });
+    replica.apply({
+      seq: 1,
+      timeMs: 1,
+      declares: [channel],
+      changes: [
+        {
+          channel: "c",
+          upserts: ["a", "b"].map((id) => ({ key: id, row: { id, n: 1, s: "x" } })),
+          removes: [],
+        },
+      ],
+    });
     const view = replica.open(QUERIES[2] as Query, undefined);
     expect(replica.fill(view, () => true)).toBe("more");
-    replica.apply({ seq: 2, timeMs: 2, changes: [{ channel: "c", upserts: [{ key: "c", row: { id: "c", n: 2, s: "x" } }], removes: ["b"] }] });
+    replica.apply({
+      seq: 2,
+      timeMs: 2,
+      changes: [
+        { channel: "c", upserts: [{ key: "c", row: { id: "c", n: 2, s: "x" } }], removes: ["b"] },
+      ],
+    });
     while (replica.fill(view, () => true) === "more") continue;
-    expect([view.rows.floor, view.rows.changesSince(1), view.rows.changesSince(2)]).toEqual([2, undefined, { upserts: [], removes: [] }]);
+    expect([view.rows.floor, view.rows.changesSince(1), view.rows.changesSince(2)]).toEqual([
+      2,
+      undefined,
+      { upserts: [], removes: [] },
+    ]);
   });
 
   it("that nobody wants any more, or whose channel is gone, is not filled on", () => {
     const replica = new Replica({ fillStepRows: 1 });
-    replica.apply({ seq: 1, timeMs: 1, declares: [channel], changes: [{ channel: "c", upserts: ["a", "b"].map((id) => ({ key: id, row: { id, n: 9, s: "x" } })), removes: [] }] });
+    replica.apply({
+      seq: 1,
+      timeMs: 1,
+      declares: [channel],
+      changes: [
+        {
+          channel: "c",
+          upserts: ["a", "b"].map((id) => ({ key: id, row: { id, n: 9, s: "x" } })),
+          removes: [],
+        },
+      ],
+    });
     const view = replica.open(QUERIES[0] as Query, undefined);
     replica.apply({ seq: 2, timeMs: 2, drops: ["c"], declares: [channel], changes: [] });
     expect(replica.fill(view, () => true)).toBe("gone");
@@ -79,27 +167,61 @@ describe("a view that is filled in slices", () => {
 });
 
 describe("a view that costs too much", () => {
-  const texts = declareChannel({ name: "t", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "s", type: "text" }, { name: "more", type: "text" }] });
-  const upsert = (id: string, s: string) => ({ channel: "t", upserts: [{ key: id, row: { id, s } }], removes: [] });
+  const texts = declareChannel({
+    name: "t",
+    key: ["id"],
+    columns: [
+      { name: "id", type: "text" },
+      { name: "s", type: "text" },
+      { name: "more", type: "text" },
+    ],
+  });
+  const upsert = (id: string, s: string) => ({
+    channel: "t",
+    upserts: [{ key: id, row: { id, s } }],
+    removes: [],
+  });
   const costly: Query = { channel: "t", where: { column: "s", regex: "[0-9]{1,60}[x-z]" } };
 
   it("is refused when it comes, with the numbers", () => {
     const replica = new Replica();
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [] });
     const message = /take 1802 steps per character of text or more, and a query may take 256/;
-    expect(() => replica.acquire({ channel: "t", where: { column: "s", regex: "[0-9]{1,900}[x-z]" } }, undefined)).toThrow(message);
-    expect(() => replica.acquire({ channel: "t", where: { or: Array.from({ length: 255 }, () => ({ column: "s", like: `%${"a".repeat(180)}%` })) } }, undefined)).toThrow(expect.objectContaining({ code: "QUERY_TOO_COSTLY" }));
+    expect(() =>
+      replica.acquire(
+        { channel: "t", where: { column: "s", regex: "[0-9]{1,900}[x-z]" } },
+        undefined,
+      ),
+    ).toThrow(message);
+    expect(() =>
+      replica.acquire(
+        {
+          channel: "t",
+          where: {
+            or: Array.from({ length: 255 }, () => ({ column: "s", like: `%${"a".repeat(180)}%` })),
+          },
+        },
+        undefined,
+      ),
+    ).toThrow(expect.objectContaining({ code: "QUERY_TOO_COSTLY" }));
     expect(replica.viewCount).toBe(0);
   });
 
   it("ends with the commit that shows it, before the step that would be too much, and is not tried again for a while", () => {
     const replica = new Replica({ refusedMs: 1_000 });
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [upsert("a", "1")] });
-    const [view, cheap] = [replica.acquire(costly, undefined), replica.acquire({ channel: "t", where: { column: "s", like: "%9%" } }, undefined)];
+    const [view, cheap] = [
+      replica.acquire(costly, undefined),
+      replica.acquire({ channel: "t", where: { column: "s", like: "%9%" } }, undefined),
+    ];
     replica.apply({ seq: 2, timeMs: 2, changes: [upsert("b", "9".repeat(1_000_000))] });
-    expect(replica.takeRefused()).toEqual([{ view, error: expect.objectContaining({ code: "QUERY_TOO_COSTLY" }) }]);
+    expect(replica.takeRefused()).toEqual([
+      { view, error: expect.objectContaining({ code: "QUERY_TOO_COSTLY" }) },
+    ]);
     expect(cheap.rows.size).toBe(1);
-    expect(() => replica.acquire(costly, undefined)).toThrow(expect.objectContaining({ code: "QUERY_TOO_COSTLY" }));
+    expect(() => replica.acquire(costly, undefined)).toThrow(
+      expect.objectContaining({ code: "QUERY_TOO_COSTLY" }),
+    );
     replica.apply({ seq: 3, timeMs: 3, changes: [{ channel: "t", upserts: [], removes: ["b"] }] });
     replica.sweep(10_000);
     replica.sweep(11_000);
@@ -109,7 +231,10 @@ describe("a view that costs too much", () => {
   it("goes first where all together cost too much", () => {
     const replica = new Replica({ stepsPerCommitMax: 100_000, stepsPerChangeMax: 0 });
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [] });
-    const [dear, cheap] = [replica.acquire(costly, undefined), replica.acquire({ channel: "t", where: { column: "s", regex: "9" } }, undefined)];
+    const [dear, cheap] = [
+      replica.acquire(costly, undefined),
+      replica.acquire({ channel: "t", where: { column: "s", regex: "9" } }, undefined),
+    ];
     replica.apply({ seq: 2, timeMs: 2, changes: [upsert("b", "9".repeat(2_000))] });
     expect(replica.takeRefused().map(({ view }) => view)).toEqual([dear]);
     expect(cheap.rows.size).toBe(1);
@@ -118,10 +243,15 @@ describe("a view that costs too much", () => {
   it("and one that holds too much, as its channel grows", () => {
     const replica = new Replica({ bytesMax: 100_000 });
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [] });
-    const [wide, narrow] = [replica.acquire({ channel: "t", columns: ["s"] }, undefined), replica.acquire({ channel: "t", where: { column: "s", ne: "" } }, undefined)];
+    const [wide, narrow] = [
+      replica.acquire({ channel: "t", columns: ["s"] }, undefined),
+      replica.acquire({ channel: "t", where: { column: "s", ne: "" } }, undefined),
+    ];
     replica.apply({ seq: 2, timeMs: 2, changes: [upsert("b", "9".repeat(60_000))] });
     replica.sweep(1);
-    expect(replica.takeRefused()).toEqual([{ view: wide, error: expect.objectContaining({ code: "VIEW_TOO_LARGE" }) }]);
+    expect(replica.takeRefused()).toEqual([
+      { view: wide, error: expect.objectContaining({ code: "VIEW_TOO_LARGE" }) },
+    ]);
     expect([narrow.rows.size, replica.viewCount]).toEqual([1, 1]);
   });
 });

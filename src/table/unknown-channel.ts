@@ -2,5 +2,8 @@
 import { TidemarkError } from "../std/errors.ts";
 
 export function unknownChannel(name: string): TidemarkError {
-  return new TidemarkError("UNKNOWN_CHANNEL", `There is no channel "${name}" that you may see here.`);
+  return new TidemarkError(
+    "UNKNOWN_CHANNEL",
+    `There is no channel "${name}" that you may see here.`,
+  );
 }

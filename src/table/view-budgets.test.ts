@@ -5,16 +5,39 @@ import type { Query } from "../protocol/query.ts";
 import type { ViewLimits } from "./limits.ts";
 import { Replica } from "./replica.ts";
 
-const channel = declareChannel({ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "owner", type: "text" }, { name: "s", type: "text" }, { name: "n", type: "integer" }] });
-const rowsOf = (count: number) => Array.from({ length: count }, (_, index) => ({ key: `${index}`, row: { id: `${index}`, owner: "o", s: `s${index}`.padEnd(100, "x"), n: index } }));
+const channel = declareChannel({
+  name: "c",
+  key: ["id"],
+  columns: [
+    { name: "id", type: "text" },
+    { name: "owner", type: "text" },
+    { name: "s", type: "text" },
+    { name: "n", type: "integer" },
+  ],
+});
+const rowsOf = (count: number) =>
+  Array.from({ length: count }, (_, index) => ({
+    key: `${index}`,
+    row: { id: `${index}`, owner: "o", s: `s${index}`.padEnd(100, "x"), n: index },
+  }));
 type Upserts = ReturnType<typeof rowsOf>;
 
 function replicaOf(count: number, limits: Partial<ViewLimits> = {}): Replica {
   const replica = new Replica(limits);
-  replica.apply({ seq: 1, timeMs: 0, declares: [channel], changes: [{ channel: "c", upserts: rowsOf(count), removes: [] }] });
+  replica.apply({
+    seq: 1,
+    timeMs: 0,
+    declares: [channel],
+    changes: [{ channel: "c", upserts: rowsOf(count), removes: [] }],
+  });
   return replica;
 }
-const commit = (replica: Replica, upserts: Upserts): void => void replica.apply({ seq: replica.seq + 1, timeMs: 0, changes: [{ channel: "c", upserts, removes: [] }] });
+const commit = (replica: Replica, upserts: Upserts): void =>
+  void replica.apply({
+    seq: replica.seq + 1,
+    timeMs: 0,
+    changes: [{ channel: "c", upserts, removes: [] }],
+  });
 const afterSteps = (count: number) => {
   let step = 0;
   return () => ++step >= count;
@@ -36,7 +59,10 @@ function open(replica: Replica, query: Query, identity: string): string {
 describe("a query's budget", () => {
   it("is not made smaller by a commit while its view is filled", () => {
     const replica = replicaOf(100_000);
-    const view = replica.open({ channel: "c", where: { column: "s", like: "%abc%def%" } }, undefined);
+    const view = replica.open(
+      { channel: "c", where: { column: "s", like: "%abc%def%" } },
+      undefined,
+    );
     expect(replica.fill(view, afterSteps(3))).toBe("more");
     commit(replica, [{ key: "0", row: { id: "0", owner: "o", s: "changed", n: 0 } }]);
     expect(replica.fill(view, () => false)).toBe("whole");
@@ -44,18 +70,29 @@ describe("a query's budget", () => {
 
   it("is as large as the commit that it looks at", () => {
     const replica = replicaOf(10);
-    for (const like of ["%abc%def%", "%ghi%jkl%", "%mno%pqr%"]) replica.acquire({ channel: "c", where: { column: "s", like } }, undefined);
+    for (const like of ["%abc%def%", "%ghi%jkl%", "%mno%pqr%"])
+      replica.acquire({ channel: "c", where: { column: "s", like } }, undefined);
     commit(replica, rowsOf(60_000));
     expect(replica.takeRefused()).toEqual([]);
   });
 
   it("tells in its refusal nothing of rows that a policy hides", () => {
-    const policy = { or: [{ column: "owner", eq: "me" }, { column: "owner", eq: "me2" }] };
+    const policy = {
+      or: [
+        { column: "owner", eq: "me" },
+        { column: "owner", eq: "me2" },
+      ],
+    };
     const refusals = [1_000, 1_234].map((hidden) => {
       const replica = replicaOf(hidden);
-      commit(replica, [{ key: "mine", row: { id: "mine", owner: "me", s: "a".repeat(2_000_000), n: 0 } }]);
+      commit(replica, [
+        { key: "mine", row: { id: "mine", owner: "me", s: "a".repeat(2_000_000), n: 0 } },
+      ]);
       try {
-        return replica.acquire({ channel: "c", where: { column: "s", regex: "[a-y]{1,40}z" } }, policy).id;
+        return replica.acquire(
+          { channel: "c", where: { column: "s", regex: "[a-y]{1,40}z" } },
+          policy,
+        ).id;
       } catch (error) {
         return String(error);
       }
@@ -77,12 +114,18 @@ describe("an identity's share of memory", () => {
 
   it("is not filled by views that it left: sorting by one column after the other", () => {
     const replica = replicaOf(1_000, { bytesMax: 2_000_000 });
-    expect(Array.from({ length: 20 }, (_, index) => open(replica, sorted(index + 1), "user"))).toEqual(Array.from({ length: 20 }, () => "whole"));
+    expect(
+      Array.from({ length: 20 }, (_, index) => open(replica, sorted(index + 1), "user")),
+    ).toEqual(Array.from({ length: 20 }, () => "whole"));
   });
 
   it("of places for views that no equality routes neither", () => {
     const replica = replicaOf(10, { unroutedViewsMax: 40 });
-    const said = new Set(Array.from({ length: 60 }, (_, index) => open(replica, { channel: "c", where: { column: "s", like: `%${index}%` } }, "user")));
+    const said = new Set(
+      Array.from({ length: 60 }, (_, index) =>
+        open(replica, { channel: "c", where: { column: "s", like: `%${index}%` } }, "user"),
+      ),
+    );
     expect([...said]).toEqual(["whole"]);
   });
 

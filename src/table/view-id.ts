@@ -17,27 +17,57 @@ export interface ViewNaming {
  * The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. A table
  * of one node's own never has its bare name: positions in it mean nothing on another node.
  */
-export function viewIdOf(channel: ChannelDeclaration, query: Query, policy: Where | undefined, { secret, node }: ViewNaming): string {
+export function viewIdOf(
+  channel: ChannelDeclaration,
+  query: Query,
+  policy: Where | undefined,
+  { secret, node }: ViewNaming,
+): string {
   if (isBare(query) && policy === undefined && node === undefined) return channel.name;
   const { name, key, columns } = channel;
-  const declaration = hashOf([name, key, columns.map((column) => [column.name, column.type]), ...(node === undefined ? [] : [node])], secret, 8);
+  const declaration = hashOf(
+    [
+      name,
+      key,
+      columns.map((column) => [column.name, column.type]),
+      ...(node === undefined ? [] : [node]),
+    ],
+    secret,
+    8,
+  );
   return `v_${queryHash(query, secret)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, secret, 22)}`}`;
 }
 
 export function isBare({ where, order_by, limit, columns }: Query): boolean {
-  return where === undefined && order_by === undefined && limit === undefined && columns === undefined;
+  return (
+    where === undefined && order_by === undefined && limit === undefined && columns === undefined
+  );
 }
 
 /** In what a view that was known under `former` differs from the one that answers now. */
-export function differenceOf(former: string, present: string, channel: string, { secret }: ViewNaming): "view" | "policy" | "declaration" {
+export function differenceOf(
+  former: string,
+  present: string,
+  channel: string,
+  { secret }: ViewNaming,
+): "view" | "policy" | "declaration" {
   const [before, after] = [partsOf(former, channel, secret), partsOf(present, channel, secret)];
   if (before === undefined || before.query !== after?.query) return "view";
   // A bare channel's name says nothing of its declaration.
-  if (before.declaration !== undefined && after.declaration !== undefined && before.declaration !== after.declaration) return "declaration";
+  if (
+    before.declaration !== undefined &&
+    after.declaration !== undefined &&
+    before.declaration !== after.declaration
+  )
+    return "declaration";
   return "policy";
 }
 
-function partsOf(id: string, channel: string, secret: string): { query: string; declaration: string | undefined } | undefined {
+function partsOf(
+  id: string,
+  channel: string,
+  secret: string,
+): { query: string; declaration: string | undefined } | undefined {
   if (id === channel) return { query: queryHash({ channel }, secret), declaration: undefined };
   const [, query, declaration] = /^v_([\w-]+)\.([\w-]+)/.exec(id) ?? [];
   return query === undefined ? undefined : { query, declaration };
@@ -48,5 +78,8 @@ function queryHash({ where, order_by, limit, columns }: Query, secret: string): 
 }
 
 function hashOf(value: unknown, secret: string, length: number): string {
-  return createHmac("sha256", secret).update(JSON.stringify(value)).digest("base64url").slice(0, length);
+  return createHmac("sha256", secret)
+    .update(JSON.stringify(value))
+    .digest("base64url")
+    .slice(0, length);
 }

@@ -5,7 +5,11 @@ import type { View } from "./view.ts";
 
 /** The views of one channel, as far as the pool is concerned. */
 export interface PooledViews {
-  holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined; readonly isFilled: boolean }>;
+  holdings(): Iterable<{
+    readonly view: View;
+    readonly owner: string | undefined;
+    readonly isFilled: boolean;
+  }>;
   sweep(nowMs: number, lingerMs?: number): void;
   refuse(view: View, error: TidemarkError): void;
 }
@@ -66,33 +70,52 @@ export class ViewPool {
     const { viewsMax, identityShareMax } = this.limits;
     if (this.#views >= viewsMax) this.dropIdle();
     if (this.#views >= viewsMax) {
-      throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`);
+      throw new TidemarkError(
+        "TOO_MANY_VIEWS",
+        `The server maintains ${viewsMax} different views, its limit. Share queries between clients, or raise viewsMax.`,
+      );
     }
     if (owner === undefined) return;
     if ((this.#viewsOf.get(owner) ?? 0) >= viewsMax * identityShareMax) this.dropIdle();
     const own = this.#viewsOf.get(owner) ?? 0;
-    if (own >= viewsMax * identityShareMax) throw new TidemarkError("TOO_MANY_VIEWS", `The server maintains ${own} views for this identity, its share. End some, or raise viewsMax or identityShareMax.`);
+    if (own >= viewsMax * identityShareMax)
+      throw new TidemarkError(
+        "TOO_MANY_VIEWS",
+        `The server maintains ${own} views for this identity, its share. End some, or raise viewsMax or identityShareMax.`,
+      );
   }
 
   /** @throws TidemarkError `VIEW_TOO_LARGE` */
   checkEntries(): void {
     const { entriesMax } = this.limits;
     if (this.entries <= entriesMax) return;
-    throw new TidemarkError("VIEW_TOO_LARGE", `All views together may hold ${entriesMax} rows and this one does not fit. Narrow its where, or raise entriesMax.`);
+    throw new TidemarkError(
+      "VIEW_TOO_LARGE",
+      `All views together may hold ${entriesMax} rows and this one does not fit. Narrow its where, or raise entriesMax.`,
+    );
   }
 
   /** A view that is being filled, on top of the last sum. @throws TidemarkError `VIEW_TOO_LARGE` */
   checkBytes(view: View, owner: string | undefined): void {
     const { bytesMax, identityShareMax } = this.limits;
-    const isOver = (): boolean => this.#bytes + view.bytes > bytesMax || (owner !== undefined && (this.#bytesOf.get(owner) ?? 0) + view.bytes > bytesMax * identityShareMax);
+    const isOver = (): boolean =>
+      this.#bytes + view.bytes > bytesMax ||
+      (owner !== undefined &&
+        (this.#bytesOf.get(owner) ?? 0) + view.bytes > bytesMax * identityShareMax);
     if (!isOver()) return;
     this.dropIdle();
     this.#sumBytes();
     if (this.#bytes + view.bytes > bytesMax) {
-      throw new TidemarkError("VIEW_TOO_LARGE", `All views together may take ${bytesMax} bytes besides the channels, and this one does not fit. Narrow its where, name fewer columns, or raise bytesMax.`);
+      throw new TidemarkError(
+        "VIEW_TOO_LARGE",
+        `All views together may take ${bytesMax} bytes besides the channels, and this one does not fit. Narrow its where, name fewer columns, or raise bytesMax.`,
+      );
     }
     if (!isOver()) return;
-    throw new TidemarkError("VIEW_TOO_LARGE", `The views of one identity may take ${bytesMax * identityShareMax} bytes besides the channels, and this one does not fit. End some, narrow its where, or raise bytesMax.`);
+    throw new TidemarkError(
+      "VIEW_TOO_LARGE",
+      `The views of one identity may take ${bytesMax * identityShareMax} bytes besides the channels, and this one does not fit. End some, narrow its where, or raise bytesMax.`,
+    );
   }
 
   /** Views grow with their channels: over the bound the largest are not kept any more. */
@@ -101,11 +124,19 @@ export class ViewPool {
     const { bytesMax } = this.limits;
     if (this.#bytes <= bytesMax) return;
     this.dropIdle();
-    const all = [...this.sets].flatMap((views) => Array.from(views.holdings(), ({ view }) => ({ views, view })));
+    const all = [...this.sets].flatMap((views) =>
+      Array.from(views.holdings(), ({ view }) => ({ views, view })),
+    );
     for (const { views, view } of all.sort((left, right) => right.view.bytes - left.view.bytes)) {
       if (this.#bytes <= bytesMax) return;
       this.#bytes -= view.bytes;
-      views.refuse(view, new TidemarkError("VIEW_TOO_LARGE", `All views together may take ${bytesMax} bytes besides the channels; this one had grown to ${view.bytes} and was the largest. Narrow its where, name fewer columns, or raise bytesMax.`));
+      views.refuse(
+        view,
+        new TidemarkError(
+          "VIEW_TOO_LARGE",
+          `All views together may take ${bytesMax} bytes besides the channels; this one had grown to ${view.bytes} and was the largest. Narrow its where, name fewer columns, or raise bytesMax.`,
+        ),
+      );
     }
   }
 

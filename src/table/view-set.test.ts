@@ -7,8 +7,21 @@ import { Replica } from "./replica.ts";
 
 function replicaOf(limits: Partial<ViewLimits> = {}): Replica {
   const replica = new Replica(limits);
-  const declares = [declareChannel({ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "s", type: "text" }, { name: "n", type: "integer" }] })];
-  const upserts = Array.from({ length: 10 }, (_, n) => ({ key: `k${n}`, row: { id: `k${n}`, s: n % 2 === 0 ? "even" : "odd", n } }));
+  const declares = [
+    declareChannel({
+      name: "c",
+      key: ["id"],
+      columns: [
+        { name: "id", type: "text" },
+        { name: "s", type: "text" },
+        { name: "n", type: "integer" },
+      ],
+    }),
+  ];
+  const upserts = Array.from({ length: 10 }, (_, n) => ({
+    key: `k${n}`,
+    row: { id: `k${n}`, s: n % 2 === 0 ? "even" : "odd", n },
+  }));
   replica.apply({ seq: 1, timeMs: 0, declares, changes: [{ channel: "c", upserts, removes: [] }] });
   return replica;
 }
@@ -21,9 +34,19 @@ describe("views", () => {
     const even = { column: "s", eq: "even" } as const;
     const odd = { column: "s", eq: "odd" } as const;
     expect(replica.acquire(above(3), even)).toBe(replica.acquire(above(3), even));
-    const others = [replica.acquire(above(3), odd), replica.acquire(above(3), undefined), replica.acquire({ channel: "c" }, even)];
-    expect(new Set([...others.map(({ id }) => id), replica.acquire(above(3), even).id]).size).toBe(4);
-    expect([...replica.acquire({ channel: "c" }, odd).rows.values()].every(({ row }) => row["s"] === "odd")).toBe(true);
+    const others = [
+      replica.acquire(above(3), odd),
+      replica.acquire(above(3), undefined),
+      replica.acquire({ channel: "c" }, even),
+    ];
+    expect(new Set([...others.map(({ id }) => id), replica.acquire(above(3), even).id]).size).toBe(
+      4,
+    );
+    expect(
+      [...replica.acquire({ channel: "c" }, odd).rows.values()].every(
+        ({ row }) => row["s"] === "odd",
+      ),
+    ).toBe(true);
   });
 
   it("start their floor where they were built: earlier cursors get a snapshot", () => {
@@ -47,7 +70,9 @@ describe("views", () => {
     const replica = replicaOf({ viewsMax: 2 });
     const idle = replica.acquire(above(1), undefined);
     replica.acquire(above(2), undefined);
-    expect(() => replica.acquire(above(3), undefined)).toThrow(expect.objectContaining({ code: "TOO_MANY_VIEWS", retryable: true }));
+    expect(() => replica.acquire(above(3), undefined)).toThrow(
+      expect.objectContaining({ code: "TOO_MANY_VIEWS", retryable: true }),
+    );
     replica.release(idle, 0);
     expect(replica.acquire(above(3), undefined).rows.size).toBe(6);
   });
@@ -56,12 +81,27 @@ describe("views", () => {
     const replica = replicaOf({ unroutedViewsMax: 1 });
     replica.acquire(above(1), undefined);
     expect(() => replica.acquire(above(2), undefined)).toThrow(/equality term/);
-    expect(replica.acquire({ channel: "c", where: { and: [{ column: "s", eq: "odd" }, { column: "n", gt: 2 }] } }, undefined).rows.size).toBe(4);
+    expect(
+      replica.acquire(
+        {
+          channel: "c",
+          where: {
+            and: [
+              { column: "s", eq: "odd" },
+              { column: "n", gt: 2 },
+            ],
+          },
+        },
+        undefined,
+      ).rows.size,
+    ).toBe(4);
   });
 
   it("are refused when they would hold more rows than all views may, and leave nothing behind", () => {
     const replica = replicaOf({ entriesMax: 8 });
-    expect(() => replica.acquire(above(-1), undefined)).toThrow(expect.objectContaining({ code: "VIEW_TOO_LARGE" }));
+    expect(() => replica.acquire(above(-1), undefined)).toThrow(
+      expect.objectContaining({ code: "VIEW_TOO_LARGE" }),
+    );
     expect([replica.viewCount, replica.viewEntries]).toEqual([0, 0]);
     expect(replica.acquire(above(3), undefined).rows.size).toBe(6);
   });

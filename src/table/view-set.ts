@@ -49,7 +49,10 @@ export class ViewSet {
   /** Those with terms that cost by the length of what they look at. */
   readonly #metered = new Set<Held>();
   /** Queries that proved too costly, or too large, by view id. */
-  readonly #refused = new Map<string, { readonly error: TidemarkError; sinceMs: number | undefined }>();
+  readonly #refused = new Map<
+    string,
+    { readonly error: TidemarkError; sinceMs: number | undefined }
+  >();
 
   constructor(table: LiveTable, pool: ViewPool, naming: ViewNaming) {
     this.#naming = naming;
@@ -57,7 +60,11 @@ export class ViewSet {
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
     this.#router = new ViewRouter(this.#context);
-    this.#bare = new ChannelView(viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming), table.channel, table.rows);
+    this.#bare = new ChannelView(
+      viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming),
+      table.channel,
+      table.rows,
+    );
     pool.sets.add(this);
   }
 
@@ -67,8 +74,13 @@ export class ViewSet {
   }
 
   /** What is held for each owner; `undefined` for who is not told apart. */
-  *holdings(): Iterable<{ readonly view: View; readonly owner: string | undefined; readonly isFilled: boolean }> {
-    for (const { view, owner, fill } of this.#held.values()) yield { view, owner, isFilled: fill === undefined };
+  *holdings(): Iterable<{
+    readonly view: View;
+    readonly owner: string | undefined;
+    readonly isFilled: boolean;
+  }> {
+    for (const { view, owner, fill } of this.#held.values())
+      yield { view, owner, isFilled: fill === undefined };
   }
 
   /**
@@ -107,7 +119,8 @@ export class ViewSet {
       if (!this.#fillRows(held, fill, moment, isOver)) return "more";
     } catch (error) {
       // What is too large for one may have room as another's.
-      if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY") this.#refuse(held, error);
+      if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY")
+        this.#refuse(held, error);
       else this.#letGo(held);
       throw error;
     }
@@ -137,7 +150,8 @@ export class ViewSet {
 
   /** Lets go of views that nobody has used for the linger time, and tries again what was refused for long enough. */
   sweep(nowMs: number, lingerMs = this.#pool.limits.lingerMs): void {
-    for (const held of this.#held.values()) if (held.users === 0 && nowMs - held.idleSinceMs >= lingerMs) this.#letGo(held);
+    for (const held of this.#held.values())
+      if (held.users === 0 && nowMs - held.idleSinceMs >= lingerMs) this.#letGo(held);
     for (const [id, refused] of this.#refused) {
       refused.sinceMs ??= nowMs;
       if (nowMs - refused.sinceMs >= this.#pool.limits.refusedMs) this.#refused.delete(id);
@@ -180,7 +194,8 @@ export class ViewSet {
       });
     }
     for (const [view, error] of failed) this.refuse(view, error);
-    if (this.#metered.size > 1) this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
+    if (this.#metered.size > 1)
+      this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
   }
 
   /** All together must not take more than their time either: those that took most go first. */
@@ -188,10 +203,17 @@ export class ViewSet {
     let steps = 0;
     for (const { budget } of this.#metered) steps += budget.steps;
     if (steps <= stepsMax) return;
-    for (const held of [...this.#metered].sort((left, right) => right.budget.steps - left.budget.steps)) {
+    for (const held of [...this.#metered].sort(
+      (left, right) => right.budget.steps - left.budget.steps,
+    )) {
       if (steps <= stepsMax) return;
       steps -= held.budget.steps;
-      this.#refuse(held, tooCostly(`it took ${Math.ceil(held.budget.steps)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`));
+      this.#refuse(
+        held,
+        tooCostly(
+          `it took ${Math.ceil(held.budget.steps)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`,
+        ),
+      );
     }
   }
 
@@ -215,7 +237,13 @@ export class ViewSet {
     this.#pool.entries -= view.entries;
   }
 
-  #build(id: string, query: Query, policy: Where | undefined, moment: Moment, owner: string | undefined): Held {
+  #build(
+    id: string,
+    query: Query,
+    policy: Where | undefined,
+    moment: Moment,
+    owner: string | undefined,
+  ): Held {
     const { rows, channel } = this.#table;
     // With a policy by its terms alone: what is hidden is not even looked up, whatever the client asks.
     const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
@@ -223,7 +251,10 @@ export class ViewSet {
     if (route === undefined) this.#checkUnrouted(channel.name, owner);
     const budget = new EvaluationBudget(this.#pool.limits);
     const view = this.#create(id, query, policy, moment, budget);
-    const keys = route === undefined ? Array.from(rows.values(), ({ key }) => key) : [...this.#router.keysFor(route, rows.values())];
+    const keys =
+      route === undefined
+        ? Array.from(rows.values(), ({ key }) => key)
+        : [...this.#router.keysFor(route, rows.values())];
     this.#router.add(view, route);
     return { view, route, budget, owner, fill: { keys, next: 0 }, users: 0, idleSinceMs: 0 };
   }
@@ -233,38 +264,69 @@ export class ViewSet {
     if (this.#router.unroutedCount >= unroutedViewsMax) this.#pool.dropIdle();
     const help = "Add a column = value term, share queries, or raise unroutedViewsMax.";
     if (this.#router.unroutedCount >= unroutedViewsMax) {
-      throw new TidemarkError("TOO_MANY_VIEWS", `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality term, its limit. ${help}`);
+      throw new TidemarkError(
+        "TOO_MANY_VIEWS",
+        `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality term, its limit. ${help}`,
+      );
     }
     if (owner === undefined) return;
-    const ofOwner = (): number => [...this.#held.values()].filter((held) => held.route === undefined && held.owner === owner).length;
+    const ofOwner = (): number =>
+      [...this.#held.values()].filter((held) => held.route === undefined && held.owner === owner)
+        .length;
     if (ofOwner() >= unroutedViewsMax * identityShareMax) this.#pool.dropIdle();
     const own = ofOwner();
     if (own >= unroutedViewsMax * identityShareMax) {
-      throw new TidemarkError("TOO_MANY_VIEWS", `Channel "${channel}" maintains ${own} views without an equality term for this identity, its share. ${help}`);
+      throw new TidemarkError(
+        "TOO_MANY_VIEWS",
+        `Channel "${channel}" maintains ${own} views without an equality term for this identity, its share. ${help}`,
+      );
     }
   }
 
-  #create(id: string, query: Query, policy: Where | undefined, moment: Moment, meter: EvaluationBudget): View {
+  #create(
+    id: string,
+    query: Query,
+    policy: Where | undefined,
+    moment: Moment,
+    meter: EvaluationBudget,
+  ): View {
     const all: Predicate = () => true;
     const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
-    const isWanted = query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
+    const isWanted =
+      query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
     // What the client asks is not asked of a row that it may not see, also where that is unknown: its time would tell.
     const isMatch = (row: Row): boolean => {
       meter.look();
       return isWanted(row);
     };
     const wanted = meter.isMetered ? isMatch : isWanted;
-    const matches: Predicate = policy === undefined ? wanted : (row) => mayBeSeen(row) && wanted(row);
+    const matches: Predicate =
+      policy === undefined ? wanted : (row) => mayBeSeen(row) && wanted(row);
     const order = compileOrder(query.order_by ?? [], this.#context);
     const declaration = this.#table.channel;
     const membership = new Membership(matches, compileProjection(declaration, query));
-    const options = { id, declaration, query, membership, builtSeq: moment.seq, tombstonesMax: this.#pool.limits.tombstonesMax };
+    const options = {
+      id,
+      declaration,
+      query,
+      membership,
+      builtSeq: moment.seq,
+      tombstonesMax: this.#pool.limits.tombstonesMax,
+    };
     if (query.limit !== undefined) return new WindowView({ ...options, limit: query.limit, order });
     // Under a policy the channel's removes would tell keys that may not be seen.
-    return new FilteredView({ ...options, base: policy === undefined ? this.#table.rows : undefined });
+    return new FilteredView({
+      ...options,
+      base: policy === undefined ? this.#table.rows : undefined,
+    });
   }
 
-  #fillRows({ view, owner }: Held, fill: NonNullable<Held["fill"]>, moment: Moment, isOver: () => boolean): boolean {
+  #fillRows(
+    { view, owner }: Held,
+    fill: NonNullable<Held["fill"]>,
+    moment: Moment,
+    isOver: () => boolean,
+  ): boolean {
     const { rows } = this.#table;
     const { keys } = fill;
     while (fill.next < keys.length) {
@@ -272,7 +334,8 @@ export class ViewSet {
       const after = rows.get(key);
       const entriesBefore = view.entries;
       // One that left meanwhile has left the view as well.
-      if (after !== undefined) view.apply({ key, before: undefined, after, evicted: false }, moment);
+      if (after !== undefined)
+        view.apply({ key, before: undefined, after, evicted: false }, moment);
       this.#pool.entries += view.entries - entriesBefore;
       if (this.#pool.entries > this.#pool.limits.entriesMax) this.#pool.dropIdle();
       this.#pool.checkEntries();

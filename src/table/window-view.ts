@@ -37,7 +37,16 @@ export class WindowView implements View {
   /** The last row inside the window. */
   #last: Member | undefined;
 
-  constructor({ id, declaration, query, membership, builtSeq, tombstonesMax, limit, order }: WindowViewOptions) {
+  constructor({
+    id,
+    declaration,
+    query,
+    membership,
+    builtSeq,
+    tombstonesMax,
+    limit,
+    order,
+  }: WindowViewOptions) {
     this.id = id;
     this.channel = declaration.name;
     this.declaration = declaration;
@@ -63,7 +72,10 @@ export class WindowView implements View {
 
   apply(change: RowChange, moment: Moment): boolean {
     const hasChanged = this.#follow(change, moment);
-    assert(this.rows.size <= this.#limit && this.rows.size <= this.#candidates.size, "a window holds its limit of its candidates at most");
+    assert(
+      this.rows.size <= this.#limit && this.rows.size <= this.#candidates.size,
+      "a window holds its limit of its candidates at most",
+    );
     return hasChanged;
   }
 
@@ -72,9 +84,11 @@ export class WindowView implements View {
     const wasInside = this.#withdraw(key);
     const member = this.#membership.memberOf(change);
     if (member !== undefined) this.#enroll(member);
-    if (member !== undefined && this.#last !== undefined && this.#order(member, this.#last) < 0) return this.#enter(member, moment);
+    if (member !== undefined && this.#last !== undefined && this.#order(member, this.#last) < 0)
+      return this.#enter(member, moment);
     // Nothing moved in above the boundary, so a place that came free goes to the next in order.
-    const next = this.rows.size - (wasInside ? 1 : 0) < this.#limit ? this.#firstOutside() : undefined;
+    const next =
+      this.rows.size - (wasInside ? 1 : 0) < this.#limit ? this.#firstOutside() : undefined;
     let changed = false;
     if (wasInside && next?.key !== key) changed = this.rows.delete(key, moment.seq);
     if (next !== undefined) {

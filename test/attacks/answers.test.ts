@@ -16,9 +16,12 @@ it("pipelined answers whose connection is gone take nobody's place", async () =>
   const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
   socket.on("error", () => {});
   // A stream that does not end, and behind it answers whose turn never comes.
-  socket.write(`GET /v2/sse?channels=notes HTTP/1.1\r\nHost: localhost\r\n\r\n${"GET /v2/snapshot?channels=notes&since_seq=0 HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(60)}`);
+  socket.write(
+    `GET /v2/sse?channels=notes HTTP/1.1\r\nHost: localhost\r\n\r\n${"GET /v2/snapshot?channels=notes&since_seq=0 HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(60)}`,
+  );
   await once(socket, "data");
-  const snapshotStatus = async (): Promise<number> => (await fetch(`${url}/v2/snapshot?channels=notes&since_seq=0`)).status;
+  const snapshotStatus = async (): Promise<number> =>
+    (await fetch(`${url}/v2/snapshot?channels=notes&since_seq=0`)).status;
   await expect.poll(snapshotStatus).toBe(503);
   socket.destroy();
   await expect.poll(snapshotStatus, { timeout: 5_000 }).toBe(200);
@@ -30,10 +33,15 @@ it("a session over HTTP can speak while all places are taken, its own among them
   expect(response.status).toBe(200);
   const reader = response.body?.getReader();
   atEnd(() => reader?.cancel());
-  const id = String(/"session_id":"([^"]+)"/.exec(Buffer.from((await reader?.read())?.value ?? []).toString())?.[1]);
+  const id = String(
+    /"session_id":"([^"]+)"/.exec(Buffer.from((await reader?.read())?.value ?? []).toString())?.[1],
+  );
   await connect().open();
   expect((await fetch(`${url}/v2/sse?channels=notes`)).status).toBe(503);
-  const up = await fetch(`${url}/v2/up?session=${encodeURIComponent(id)}`, { method: "POST", body: JSON.stringify({ op: "HEARTBEAT" }) });
+  const up = await fetch(`${url}/v2/up?session=${encodeURIComponent(id)}`, {
+    method: "POST",
+    body: JSON.stringify({ op: "HEARTBEAT" }),
+  });
   expect(up.status).toBeLessThan(300);
 }, 20_000);
 
@@ -66,21 +74,36 @@ it("a pause over what was said too fast is as long as all of it: waiting is no s
 }, 20_000);
 
 it("remembered writes that are full cost no scan of all per write", () => {
-  const writes = new RememberedWrites({ mutationsRememberedMax: 100_000, mutationsRememberedPerIdentityMax: 1_000, mutationsRememberedLengthMax: 1e6 });
+  const writes = new RememberedWrites({
+    mutationsRememberedMax: 100_000,
+    mutationsRememberedPerIdentityMax: 1_000,
+    mutationsRememberedLengthMax: 1e6,
+  });
   const outcome = new Promise<never>(() => {});
-  for (let index = 0; index < 100_000; index++) writes.add(`${index}`, { fingerprint: "", caller: `u${index}`, outcome });
+  for (let index = 0; index < 100_000; index++)
+    writes.add(`${index}`, { fingerprint: "", caller: `u${index}`, outcome });
   const before = process.cpuUsage();
-  for (let index = 0; index < 200; index++) writes.add(`x${index}`, { fingerprint: "", caller: `v${index}`, outcome });
+  for (let index = 0; index < 200; index++)
+    writes.add(`x${index}`, { fingerprint: "", caller: `v${index}`, outcome });
   expect(process.cpuUsage(before).user / 200).toBeLessThan(100);
 });
 
 it("who may see a part of the rows is told that the channel has become partial", () => {
   const replica = new Replica();
-  replica.apply({ seq: 1, timeMs: 0, declares: [declared("c")], changes: [{ channel: "c", upserts: [{ key: "1", row: { id: "1" } }], removes: [], total: 1 }] });
+  replica.apply({
+    seq: 1,
+    timeMs: 0,
+    declares: [declared("c")],
+    changes: [{ channel: "c", upserts: [{ key: "1", row: { id: "1" } }], removes: [], total: 1 }],
+  });
   const states = new ChannelStates(replica);
   states.refreshSizes();
   const [version, partial] = [states.version("c", true), states.message("c")?.partial];
-  replica.apply({ seq: 2, timeMs: 0, changes: [{ channel: "c", upserts: [], removes: [], total: 50 }] });
+  replica.apply({
+    seq: 2,
+    timeMs: 0,
+    changes: [{ channel: "c", upserts: [], removes: [], total: 50 }],
+  });
   states.refreshSizes();
   expect([partial, states.message("c")?.partial]).toEqual([false, true]);
   expect(states.version("c", true)).not.toBe(version);

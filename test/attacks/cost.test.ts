@@ -12,16 +12,25 @@ import { declared, engineOf, longestStepMs, textChannel } from "./harness.ts";
 afterEach(stopAll);
 setFlagsFromString("--expose-gc");
 const gc = runInNewContext("gc") as () => void;
-const heapMiB = (): number => { gc(); return process.memoryUsage().heapUsed / 2 ** 20; };
+const heapMiB = (): number => {
+  gc();
+  return process.memoryUsage().heapUsed / 2 ** 20;
+};
 
 describe("(1) one SUBSCRIBE", () => {
   it("of many like terms does not stop the loop", async () => {
     const { tidemark, connect } = await start({ channels: textChannel });
-    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert(Array.from({ length: 20 }, (_, i) => ({ id: `${i}`, owner: "o", s: "a".repeat(1_000) })));
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
+      .channel("docs")
+      .upsert(
+        Array.from({ length: 20 }, (_, i) => ({ id: `${i}`, owner: "o", s: "a".repeat(1_000) })),
+      );
     const client = connect();
     await client.open();
     const like = `%${"a".repeat(180)}b`;
-    const where = { or: Array.from({ length: 255 }, (_, i) => ({ column: "s", like: `${like}${i}%` })) };
+    const where = {
+      or: Array.from({ length: 255 }, (_, i) => ({ column: "s", like: `${like}${i}%` })),
+    };
     const step = await longestStepMs(async () => {
       client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel: "docs", where }] });
       await client.next({ id: 1 }, 0, 60_000);
@@ -31,11 +40,23 @@ describe("(1) one SUBSCRIBE", () => {
 
   it("of one regex does not stop the loop", async () => {
     const { tidemark, connect } = await start({ channels: textChannel });
-    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert(Array.from({ length: 60 }, (_, i) => ({ id: `${i}`, owner: "o", s: "0123456789".repeat(100) })));
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
+      .channel("docs")
+      .upsert(
+        Array.from({ length: 60 }, (_, i) => ({
+          id: `${i}`,
+          owner: "o",
+          s: "0123456789".repeat(100),
+        })),
+      );
     const client = connect();
     await client.open();
     const step = await longestStepMs(async () => {
-      client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel: "docs", where: { column: "s", regex: "[0-9]{1,900}[x-z]" } }] });
+      client.send({
+        op: "SUBSCRIBE",
+        id: 1,
+        subscriptions: [{ channel: "docs", where: { column: "s", regex: "[0-9]{1,900}[x-z]" } }],
+      });
       await client.next({ id: 1 }, 0, 60_000);
     });
     expect(step).toBeLessThan(150);
@@ -43,10 +64,17 @@ describe("(1) one SUBSCRIBE", () => {
 
   it("of many regexes is refused where a single row would cost too much: slices can't help there", async () => {
     const { tidemark, connect } = await start({ channels: textChannel });
-    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert([{ id: "1", owner: "o", s: "0123456789".repeat(100) }]);
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
+      .channel("docs")
+      .upsert([{ id: "1", owner: "o", s: "0123456789".repeat(100) }]);
     const client = connect();
     await client.open();
-    const where = { or: Array.from({ length: 100 }, (_, i) => ({ column: "s", regex: `[0-9]{1,9${String(i).padStart(2, "0")}}[x-z]` })) };
+    const where = {
+      or: Array.from({ length: 100 }, (_, i) => ({
+        column: "s",
+        regex: `[0-9]{1,9${String(i).padStart(2, "0")}}[x-z]`,
+      })),
+    };
     const step = await longestStepMs(async () => {
       client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel: "docs", where }] });
       await client.next({ id: 1 }, 0, 60_000);
@@ -57,13 +85,16 @@ describe("(1) one SUBSCRIBE", () => {
   it("does not have honest clients closed for silence: what they said lies in their sockets (P4)", async () => {
     const { stream } = await start({ limits: { silenceMsMax: 400 } });
     // A thread of its own, since this one is going to be stuck.
-    const worker = new Worker(`
+    const worker = new Worker(
+      `
       const { WebSocket } = require("ws"); const { parentPort, workerData } = require("node:worker_threads");
       const socket = new WebSocket(workerData.stream);
       socket.on("open", () => { socket.send('{"op":"IDENTIFY"}'); setInterval(() => socket.readyState === 1 && socket.send('{"op":"HEARTBEAT"}'), 50); });
       socket.on("message", (data) => { if (String(data).includes('"READY"')) parentPort.postMessage("ready"); });
       socket.on("close", (code) => parentPort.postMessage({ code }));
-    `, { eval: true, workerData: { stream } });
+    `,
+      { eval: true, workerData: { stream } },
+    );
     atEnd(() => worker.terminate());
     const said: unknown[] = [];
     worker.on("message", (message) => said.push(message));
@@ -75,8 +106,25 @@ describe("(1) one SUBSCRIBE", () => {
   });
 });
 
-const manyRows = (count: number) => ({ changes: [{ channel: "c", upserts: Array.from({ length: count }, (_, i) => ({ key: `${i}`, row: { id: `${i}`, owner: "o", s: `s${i}`, n: i } })), removes: [] }] });
-const windows = (count: number, from = 0) => Array.from({ length: count }, (_, i) => ({ channel: "c", where: { column: "n", gt: i + from }, order_by: [{ column: "s" }], limit: 5 }));
+const manyRows = (count: number) => ({
+  changes: [
+    {
+      channel: "c",
+      upserts: Array.from({ length: count }, (_, i) => ({
+        key: `${i}`,
+        row: { id: `${i}`, owner: "o", s: `s${i}`, n: i },
+      })),
+      removes: [],
+    },
+  ],
+});
+const windows = (count: number, from = 0) =>
+  Array.from({ length: count }, (_, i) => ({
+    channel: "c",
+    where: { column: "n", gt: i + from },
+    order_by: [{ column: "s" }],
+    limit: 5,
+  }));
 
 /** An engine on which building a view of channel `c` takes so long, as one over 100,000 rows does. */
 async function slowViews(buildMs: number) {
@@ -89,8 +137,13 @@ async function slowViews(buildMs: number) {
     filled.add(view);
     return fill(view, isOver);
   };
-  const seats = (who: string): number => made.heard.filter(({ who: other, frame }) => other === who && frame["type"] === "SUBSCRIBED").length;
-  const turn = async (): Promise<void> => { await made.settle(); made.clock.step(); };
+  const seats = (who: string): number =>
+    made.heard.filter(({ who: other, frame }) => other === who && frame["type"] === "SUBSCRIBED")
+      .length;
+  const turn = async (): Promise<void> => {
+    await made.settle();
+    made.clock.step();
+  };
   return { ...made, seats, turn };
 }
 
@@ -104,7 +157,9 @@ async function newsBesideWindows() {
   while (seats("honest") === 0) await turn();
   greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
   await turn();
-  await log.append({ changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }] });
+  await log.append({
+    changes: [{ channel: "news", upserts: [{ key: "1", row: { id: "1" } }], removes: [] }],
+  });
   return { ...made, honest };
 }
 
@@ -113,7 +168,13 @@ describe("(2) while others' subscriptions are seated", () => {
     const { engine, heard, turn, seats } = await newsBesideWindows();
     const from = heard.length;
     for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) await turn();
-    const at = heard.slice(from).filter(({ who, frame }) => frame["type"] === "SUBSCRIBED" || (who === "honest" && frame["type"] === "DELTA_BATCH")).findIndex(({ who }) => who === "honest");
+    const at = heard
+      .slice(from)
+      .filter(
+        ({ who, frame }) =>
+          frame["type"] === "SUBSCRIBED" || (who === "honest" && frame["type"] === "DELTA_BATCH"),
+      )
+      .findIndex(({ who }) => who === "honest");
     engine.stop();
     expect(at).toBeGreaterThanOrEqual(0);
     expect(at).toBeLessThan(20);
@@ -124,7 +185,8 @@ describe("(2) while others' subscriptions are seated", () => {
     let [heardMs, seen, longestMs] = [clock.monotonic(), honest.transport.frames.length, 0];
     for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) {
       await turn();
-      if (honest.transport.frames.slice(seen).some(({ type }) => type === "WATERMARK")) heardMs = clock.monotonic();
+      if (honest.transport.frames.slice(seen).some(({ type }) => type === "WATERMARK"))
+        heardMs = clock.monotonic();
       seen = honest.transport.frames.length;
       longestMs = Math.max(longestMs, clock.monotonic() - heardMs);
     }
@@ -137,7 +199,8 @@ describe("(3) seating", () => {
   it("takes turns between sessions", async () => {
     const { engine, heard, connect, turn, seats } = await slowViews(30);
     const [greedy, honest] = [await connect("greedy"), await connect("honest")];
-    for (let frame = 0; frame < 6; frame++) greedy.say({ op: "SUBSCRIBE", subscriptions: windows(30, frame * 30) });
+    for (let frame = 0; frame < 6; frame++)
+      greedy.say({ op: "SUBSCRIBE", subscriptions: windows(30, frame * 30) });
     honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
     for (let i = 0; i < 5_000 && seats("honest") === 0; i++) await turn();
     const order = heard.filter(({ frame }) => frame["type"] === "SUBSCRIBED").map(({ who }) => who);
@@ -149,8 +212,15 @@ describe("(3) seating", () => {
     const { connect } = await start();
     const client = connect();
     await client.open();
-    client.send({ op: "SUBSCRIBE", id: 1, subscriptions: Array.from({ length: 12_000 }, () => "x") });
-    expect(await client.next({ op: "ERROR" })).toMatchObject({ code: "BAD_MESSAGE", message: expect.stringContaining("at most 256") });
+    client.send({
+      op: "SUBSCRIBE",
+      id: 1,
+      subscriptions: Array.from({ length: 12_000 }, () => "x"),
+    });
+    expect(await client.next({ op: "ERROR" })).toMatchObject({
+      code: "BAD_MESSAGE",
+      message: expect.stringContaining("at most 256"),
+    });
     await expect.poll(() => client.closed?.code).toBe(4400);
   }, 30_000);
 });
@@ -158,14 +228,32 @@ describe("(3) seating", () => {
 describe("(4) views", () => {
   it("are bounded in bytes: small frames don't fill the heap", () => {
     const replica = new Replica();
-    replica.apply({ seq: 1, timeMs: 0, declares: [declared("c")], changes: [{ channel: "c", upserts: Array.from({ length: 1_000 }, (_, i) => { const row = { id: `${i}`, owner: "o", s: `${i}`.padEnd(4_000, "é"), n: i }; return { key: `${i}`, row, json: JSON.stringify(row) }; }), removes: [] }] });
+    replica.apply({
+      seq: 1,
+      timeMs: 0,
+      declares: [declared("c")],
+      changes: [
+        {
+          channel: "c",
+          upserts: Array.from({ length: 1_000 }, (_, i) => {
+            const row = { id: `${i}`, owner: "o", s: `${i}`.padEnd(4_000, "é"), n: i };
+            return { key: `${i}`, row, json: JSON.stringify(row) };
+          }),
+          removes: [],
+        },
+      ],
+    });
     const before = heapMiB();
     let refused = 0;
     const frames: number[] = [];
     for (let limit = 1; limit <= 40; limit++) {
       const query = { channel: "c", columns: ["s"], limit };
       frames.push(JSON.stringify({ op: "SUBSCRIBE", subscriptions: [query] }).length);
-      try { replica.acquire(query, undefined); } catch { refused++; }
+      try {
+        replica.acquire(query, undefined);
+      } catch {
+        refused++;
+      }
     }
     const grown = heapMiB() - before;
     // The rows' own text is 4 to 8 MB. Windows of at most 40 rows have no need of all texts.
@@ -178,12 +266,23 @@ describe("(4) views", () => {
     for (let connection = 0; connection < 6; connection++) {
       const mallory = connect();
       await mallory.open("mallory");
-      mallory.send({ op: "SUBSCRIBE", id: 1, subscriptions: Array.from({ length: 200 }, (_, i) => ({ channel: "notes", where: { column: "id", gt: `${connection}-${i}` } })) });
+      mallory.send({
+        op: "SUBSCRIBE",
+        id: 1,
+        subscriptions: Array.from({ length: 200 }, (_, i) => ({
+          channel: "notes",
+          where: { column: "id", gt: `${connection}-${i}` },
+        })),
+      });
       await mallory.next({ id: 1, index: 199 });
     }
     const honest = connect();
     await honest.open("honest");
-    honest.send({ op: "SUBSCRIBE", id: 2, subscriptions: [{ channel: "notes", where: { column: "id", gt: "mine" } }] });
+    honest.send({
+      op: "SUBSCRIBE",
+      id: 2,
+      subscriptions: [{ channel: "notes", where: { column: "id", gt: "mine" } }],
+    });
     const answer = await honest.next({ id: 2 });
     expect(answer).toMatchObject({ type: "SUBSCRIBED" });
   }, 20_000);
@@ -204,21 +303,39 @@ describe("(5) a connection", () => {
     await log.append(manyRows(200));
     const flood = await connect("flood");
     flood.say({ op: "SUBSCRIBE", subscriptions: ["c"] });
-    for (let i = 0; i < 3; i++) { await settle(); clock.advance(20); }
-    for (let i = 0; i < 500; i++) { flood.say({ op: "RESYNC", view: "c" }); await settle(); clock.advance(2); }
-    const snapshots = flood.transport.frames.filter(({ type, part }) => type === "SNAPSHOT" && part === 0).length;
+    for (let i = 0; i < 3; i++) {
+      await settle();
+      clock.advance(20);
+    }
+    for (let i = 0; i < 500; i++) {
+      flood.say({ op: "RESYNC", view: "c" });
+      await settle();
+      clock.advance(2);
+    }
+    const snapshots = flood.transport.frames.filter(
+      ({ type, part }) => type === "SNAPSHOT" && part === 0,
+    ).length;
     engine.stop();
     expect(snapshots).toBeLessThan(100);
   });
 
   it("that is rejected is heard no more, and fills no log", async () => {
     let lines = 0;
-    const logger = pino({ level: "info" }, { write: () => { lines++; } });
+    const logger = pino(
+      { level: "info" },
+      {
+        write: () => {
+          lines++;
+        },
+      },
+    );
     const { stream } = await start({ logger });
     const socket = createConnection(Number(new URL(stream).port), "127.0.0.1");
     socket.on("error", () => {});
     socket.resume();
-    socket.write("GET /v2/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n");
+    socket.write(
+      "GET /v2/stream HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+    );
     await new Promise((resolve) => socket.once("data", resolve));
     const bad = Buffer.concat([Buffer.from([0x81, 0x81, 0, 0, 0, 0]), Buffer.from("x")]);
     const before = lines;
@@ -239,27 +356,50 @@ describe("(5) a connection", () => {
   });
 
   it("that does not take its HTTP answer is cut off, and counts meanwhile", async () => {
-    const { tidemark, url, connect } = await start({ channels: textChannel, limits: { silenceMsMax: 300, connectionsMax: 3 } });
-    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("docs").upsert(Array.from({ length: 200 }, (_, i) => ({ id: `${i}`, owner: "o", s: "x".repeat(100_000) })));
+    const { tidemark, url, connect } = await start({
+      channels: textChannel,
+      limits: { silenceMsMax: 300, connectionsMax: 3 },
+    });
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
+      .channel("docs")
+      .upsert(
+        Array.from({ length: 200 }, (_, i) => ({ id: `${i}`, owner: "o", s: "x".repeat(100_000) })),
+      );
     const ask = async (path: string): Promise<string> => {
       const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
       atEnd(() => socket.destroy());
       socket.on("error", () => {});
       socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
-      return new Promise((resolve) => socket.once("data", (data) => {
-        socket.pause();
-        resolve(String(data).slice(9, 12));
-      }));
+      return new Promise((resolve) =>
+        socket.once("data", (data) => {
+          socket.pause();
+          resolve(String(data).slice(9, 12));
+        }),
+      );
     };
     const statuses = [];
-    for (let index = 0; index < 6; index++) statuses.push(await ask(`/v2/snapshot?channels=docs&since_seq=0&x=${index}`));
+    for (let index = 0; index < 6; index++)
+      statuses.push(await ask(`/v2/snapshot?channels=docs&since_seq=0&x=${index}`));
     expect(statuses).toEqual(["200", "200", "200", "503", "503", "503"]);
     const client = connect();
     await expect.poll(() => client.closed).toBeDefined();
     // What is small and answered at once is not refused for it.
     expect(await ask("/v2/rows/docs/1")).toBe("200");
     // Nobody took the first three, so there is room again.
-    await expect.poll(() => ask("/v2/snapshot?channels=docs&since_seq=0"), { timeout: 5_000 }).toBe("200");
-    await expect.poll(() => connect().open().then(() => "open", () => "refused"), { timeout: 10_000 }).toBe("open");
+    await expect
+      .poll(() => ask("/v2/snapshot?channels=docs&since_seq=0"), { timeout: 5_000 })
+      .toBe("200");
+    await expect
+      .poll(
+        () =>
+          connect()
+            .open()
+            .then(
+              () => "open",
+              () => "refused",
+            ),
+        { timeout: 10_000 },
+      )
+      .toBe("open");
   }, 20_000);
 });

@@ -17,16 +17,24 @@ export class FakeTransport implements Transport {
   closed: { code: number; reason: string } | undefined;
   readonly #log: { who: string; frame: Frame }[];
   readonly #who: string;
-  constructor(who: string, log: { who: string; frame: Frame }[]) { this.#who = who; this.#log = log; }
-  write(frames: readonly ServerFrame[]): void {
-    for (const frame of frames) if (!frame.isSilent) {
-      const parsed = JSON.parse(String(frame.payload)) as Frame;
-      this.frames.push(parsed);
-      this.#log.push({ who: this.#who, frame: parsed });
-    }
+  constructor(who: string, log: { who: string; frame: Frame }[]) {
+    this.#who = who;
+    this.#log = log;
   }
-  onceFlushed(callback: () => void): void { queueMicrotask(callback); }
-  close(code: number, reason: string): void { this.closed ??= { code, reason }; }
+  write(frames: readonly ServerFrame[]): void {
+    for (const frame of frames)
+      if (!frame.isSilent) {
+        const parsed = JSON.parse(String(frame.payload)) as Frame;
+        this.frames.push(parsed);
+        this.#log.push({ who: this.#who, frame: parsed });
+      }
+  }
+  onceFlushed(callback: () => void): void {
+    queueMicrotask(callback);
+  }
+  close(code: number, reason: string): void {
+    this.closed ??= { code, reason };
+  }
 }
 
 /** An event loop by hand: timers that are due, then what was to run soon, as Node does. Work costs what it is said to cost. */
@@ -34,22 +42,34 @@ export class StepClock implements Clock {
   #nowMs = 0;
   #timers: { readonly dueMs: number; readonly callback: () => void }[] = [];
   #soon: { callback: (() => void) | undefined }[] = [];
-  now(): number { return 1_700_000_000_000 + this.#nowMs; }
-  monotonic(): number { return this.#nowMs; }
+  now(): number {
+    return 1_700_000_000_000 + this.#nowMs;
+  }
+  monotonic(): number {
+    return this.#nowMs;
+  }
   after(delayMs: number, callback: () => void): Cancel {
     const timer = { dueMs: this.#nowMs + delayMs, callback };
     this.#timers.push(timer);
-    return () => { this.#timers = this.#timers.filter((other) => other !== timer); };
+    return () => {
+      this.#timers = this.#timers.filter((other) => other !== timer);
+    };
   }
   soon(callback: () => void): Cancel {
     const entry: { callback: (() => void) | undefined } = { callback };
     this.#soon.push(entry);
-    return () => { entry.callback = undefined; };
+    return () => {
+      entry.callback = undefined;
+    };
   }
-  spend(ms: number): void { this.#nowMs += ms; }
+  spend(ms: number): void {
+    this.#nowMs += ms;
+  }
   /** One turn of the loop. */
   step(idleMs = 1): void {
-    const due = this.#timers.filter(({ dueMs }) => dueMs <= this.#nowMs).sort((a, b) => a.dueMs - b.dueMs);
+    const due = this.#timers
+      .filter(({ dueMs }) => dueMs <= this.#nowMs)
+      .sort((a, b) => a.dueMs - b.dueMs);
     this.#timers = this.#timers.filter((timer) => !due.includes(timer));
     for (const { callback } of due) callback();
     const soon = this.#soon;
@@ -57,36 +77,79 @@ export class StepClock implements Clock {
     for (const { callback } of soon) callback?.();
     if (soon.length === 0) this.#nowMs += idleMs;
   }
-  advance(ms: number): void { for (let at = this.#nowMs + ms; this.#nowMs < at;) this.step(); }
+  advance(ms: number): void {
+    for (let at = this.#nowMs + ms; this.#nowMs < at;) this.step();
+  }
 }
 
-export interface Peer { readonly session: Session; readonly transport: FakeTransport; say(message: object): void }
+export interface Peer {
+  readonly session: Session;
+  readonly transport: FakeTransport;
+  say(message: object): void;
+}
 
-export async function engineOf(declares: readonly ChannelDeclaration[], options: Partial<EngineOptions> = {}, clock: StepClock = new StepClock()) {
+export async function engineOf(
+  declares: readonly ChannelDeclaration[],
+  options: Partial<EngineOptions> = {},
+  clock: StepClock = new StepClock(),
+) {
   const log = new MemoryLog({ clock, random: seededRandom(1) });
   const heard: { who: string; frame: Frame }[] = [];
   const engine = new Engine({
-    log, clock, declares, random: seededRandom(2), logger: silent,
-    observer: { onSnapshot: () => {}, onFlush: () => {}, onReset: () => {}, onResumed: () => {}, onResync: () => {}, onMutation: () => {} },
+    log,
+    clock,
+    declares,
+    random: seededRandom(2),
+    logger: silent,
+    observer: {
+      onSnapshot: () => {},
+      onFlush: () => {},
+      onReset: () => {},
+      onResumed: () => {},
+      onResync: () => {},
+      onMutation: () => {},
+    },
     access: { identify: (_request, auth) => Promise.resolve(auth) },
     ...options,
   });
-  const settle = async (): Promise<void> => { for (let i = 0; i < 20; i++) await Promise.resolve(); };
+  const settle = async (): Promise<void> => {
+    for (let i = 0; i < 20; i++) await Promise.resolve();
+  };
   const started = engine.start();
-  for (let i = 0; i < 10; i++) { await settle(); clock.advance(1); }
+  for (let i = 0; i < 10; i++) {
+    await settle();
+    clock.advance(1);
+  }
   await started;
   const connect = async (who: string, auth: unknown = who): Promise<Peer> => {
     const transport = new FakeTransport(who, heard);
-    const session = engine.connect(transport, { url: "/v2/stream", headers: {}, remoteAddress: undefined });
+    const session = engine.connect(transport, {
+      url: "/v2/stream",
+      headers: {},
+      remoteAddress: undefined,
+    });
     const say = (message: object): void => engine.gateway.receive(session, JSON.stringify(message));
     say({ op: "IDENTIFY", auth });
-    for (let i = 0; i < 3; i++) { await settle(); clock.advance(20); }
+    for (let i = 0; i < 3; i++) {
+      await settle();
+      clock.advance(20);
+    }
     return { session, transport, say };
   };
   return { engine, log, clock, heard, connect, settle };
 }
 
-export const declared = (name: string) => declareChannel({ name, key: ["id"], columns: [{ name: "id", type: "text" }, { name: "owner", type: "text" }, { name: "s", type: "text" }, { name: "n", type: "integer" }] });
+export const declared = (name: string) =>
+  declareChannel({
+    name,
+    key: ["id"],
+    columns: [
+      { name: "id", type: "text" },
+      { name: "owner", type: "text" },
+      { name: "s", type: "text" },
+      { name: "n", type: "integer" },
+    ],
+  });
 
 /** The most processor time, in milliseconds, between two turns of the event loop while `during` runs. */
 export async function longestStepMs(during: () => Promise<unknown>): Promise<number> {
@@ -100,9 +163,18 @@ export async function longestStepMs(during: () => Promise<unknown>): Promise<num
     if (!isOver) setImmediate(look);
   };
   setImmediate(look);
-  try { await during(); } finally { isOver = true; }
+  try {
+    await during();
+  } finally {
+    isOver = true;
+  }
   await new Promise((resolve) => setImmediate(resolve));
   return longest;
 }
 
-export const textChannel: NonNullable<TidemarkOptions["channels"]> = { docs: channel({ key: "id", columns: { id: "text" as never, owner: "text" as never, s: "text" as never } }) };
+export const textChannel: NonNullable<TidemarkOptions["channels"]> = {
+  docs: channel({
+    key: "id",
+    columns: { id: "text" as never, owner: "text" as never, s: "text" as never },
+  }),
+};

@@ -23,12 +23,41 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 describe("(6) rows that a policy hides", () => {
   /** How often the client's column of a row was read, with this owner, for one who may see bob's alone. */
-  const reads = (owner: string | null, query: object = { where: { and: [{ column: "id", eq: "1" }, { column: "secret", like: "%x%" }] } }, policy: Where = { column: "owner", eq: "bob" }): number => {
+  const reads = (
+    owner: string | null,
+    query: object = {
+      where: {
+        and: [
+          { column: "id", eq: "1" },
+          { column: "secret", like: "%x%" },
+        ],
+      },
+    },
+    policy: Where = { column: "owner", eq: "bob" },
+  ): number => {
     let count = 0;
-    const row = { id: "1", owner, get secret() { count++; return "x"; } };
+    const row = {
+      id: "1",
+      owner,
+      get secret() {
+        count++;
+        return "x";
+      },
+    };
     const replica = new Replica();
     const { name, key, bounds } = declared("c");
-    replica.apply({ seq: 1, timeMs: 0, declares: [{ name, key, bounds, columns: [] }], changes: [{ channel: "c", upserts: [{ key: "1", row: row as never, json: JSON.stringify({ id: "1", owner }) }], removes: [] }] });
+    replica.apply({
+      seq: 1,
+      timeMs: 0,
+      declares: [{ name, key, bounds, columns: [] }],
+      changes: [
+        {
+          channel: "c",
+          upserts: [{ key: "1", row: row as never, json: JSON.stringify({ id: "1", owner }) }],
+          removes: [],
+        },
+      ],
+    });
     replica.acquire({ channel: "c", ...query } as never, policy);
     return count;
   };
@@ -40,7 +69,11 @@ describe("(6) rows that a policy hides", () => {
 
   it("nor where the policy comes out as unknown, or has no equality", () => {
     const policy: Where = { not: { column: "owner", eq: "ann" } };
-    const figures = [reads("bob", undefined, policy), reads("ann", undefined, policy), reads(null, undefined, policy)];
+    const figures = [
+      reads("bob", undefined, policy),
+      reads("ann", undefined, policy),
+      reads(null, undefined, policy),
+    ];
     expect(figures[0]).toBeGreaterThan(0);
     expect(figures.slice(1)).toEqual([0, 0]);
   });
@@ -48,13 +81,29 @@ describe("(6) rows that a policy hides", () => {
   it("can't be found by the time that a query takes: a hit among hidden rows takes what a miss does", () => {
     const replica = new Replica();
     const secret = (value: string) => ({ id: value, owner: "ann", s: value, n: 1 });
-    const upserts = ["found", ..."abcdefghij"].map((value) => ({ key: value, row: { ...secret(value), s: `${value}${"x".repeat(20_000)}` } }));
-    replica.apply({ seq: 1, timeMs: 0, declares: [declared("c")], changes: [{ channel: "c", upserts, removes: [] }] });
+    const upserts = ["found", ..."abcdefghij"].map((value) => ({
+      key: value,
+      row: { ...secret(value), s: `${value}${"x".repeat(20_000)}` },
+    }));
+    replica.apply({
+      seq: 1,
+      timeMs: 0,
+      declares: [declared("c")],
+      changes: [{ channel: "c", upserts, removes: [] }],
+    });
     // What it costs to look at a row's long text is plain to see; the guess decides whether that is done.
     const times: Record<string, number[]> = { found: [], missed: [] };
     for (let round = 0; round < 400; round++) {
       for (const guess of ["found", "missed"]) {
-        const query = { channel: "c", where: { and: [{ column: "s", like: `${guess}%` }, { column: "s", like: `%${round}y%` }] } } as const;
+        const query = {
+          channel: "c",
+          where: {
+            and: [
+              { column: "s", like: `${guess}%` },
+              { column: "s", like: `%${round}y%` },
+            ],
+          },
+        } as const;
         const beganMs = performance.now();
         const view = replica.acquire(query, { column: "owner", ne: "ann" });
         times[guess]?.push(performance.now() - beganMs);
@@ -62,7 +111,8 @@ describe("(6) rows that a policy hides", () => {
       }
       replica.sweep(Number.POSITIVE_INFINITY);
     }
-    const median = (values: readonly number[] = []): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
+    const median = (values: readonly number[] = []): number =>
+      values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
     const [hit, miss] = [median(times["found"]), median(times["missed"])];
     // A like over the hidden text would take some hundred microseconds.
     expect(Math.abs(hit - miss)).toBeLessThan(0.02);
@@ -71,8 +121,15 @@ describe("(6) rows that a policy hides", () => {
 
 describe("(7) a policy for a channel that there is not", () => {
   it("is refused at the start: else the table that was meant is open", async () => {
-    const tidemark = createTidemark({ logger: silent, channels: { trades: channel({ key: "id" }) }, policies: { trade: () => "none" } });
-    const outcome = await tidemark.start().then(() => "started", (error: { code: string }) => error.code);
+    const tidemark = createTidemark({
+      logger: silent,
+      channels: { trades: channel({ key: "id" }) },
+      policies: { trade: () => "none" },
+    });
+    const outcome = await tidemark.start().then(
+      () => "started",
+      (error: { code: string }) => error.code,
+    );
     await tidemark.stop();
     expect(outcome).toBe("BAD_OPTION");
   });
@@ -80,39 +137,74 @@ describe("(7) a policy for a channel that there is not", () => {
 
 class User {
   readonly #name: string;
-  constructor(name: string) { this.#name = name; }
-  get name(): string { return this.#name; }
+  constructor(name: string) {
+    this.#name = name;
+  }
+  get name(): string {
+    return this.#name;
+  }
 }
 
 describe("(8) invalidate", () => {
-  const cyclic = (name: string): object => { const self: Record<string, unknown> = { name }; self["self"] = self; return self; };
+  const cyclic = (name: string): object => {
+    const self: Record<string, unknown> = { name };
+    self["self"] = self;
+    return self;
+  };
   const kinds: Record<string, (name: string) => unknown> = {
-    "a BigInt": (name) => ({ name, id: 1n }), "a cycle": cyclic, "a Set": (name) => new Set([name]), "a Map": (name) => new Map([["name", name]]),
-    "private fields": (name) => new User(name), "a symbol": (name) => Symbol(name),
+    "a BigInt": (name) => ({ name, id: 1n }),
+    "a cycle": cyclic,
+    "a Set": (name) => new Set([name]),
+    "a Map": (name) => new Map([["name", name]]),
+    "private fields": (name) => new User(name),
+    "a symbol": (name) => Symbol(name),
     "NaN and null": (name) => ({ level: name === "ann" ? Number.NaN : null }),
   };
-  it.each(Object.keys(kinds))("refuses an identity with %s when its session opens: it could not be told from others", async (kind) => {
-    const users = new Map(["ann", "bob"].map((name) => [name, kinds[kind]?.(name)]));
-    const { tidemark, connect, url } = await start({ authenticate: (request, auth) => users.get((auth ?? request.headers["authorization"]) as string) });
-    const ann = connect();
-    await ann.next({ op: "HELLO" });
-    ann.send({ op: "IDENTIFY", auth: "ann" });
-    expect(await ann.next({ op: "ERROR" })).toMatchObject({ code: "BAD_IDENTITY", message: expect.stringContaining("plain JSON") });
-    await expect.poll(() => ann.closed?.code).toBe(4401);
-    expect((await fetch(`${url}/v2/snapshot?channels=trades`, { headers: { authorization: "ann" } })).status).toBe(500);
-    expect(() => tidemark.invalidate(users.get("ann"))).toThrow(expect.objectContaining({ code: "BAD_IDENTITY" }));
-  });
+  it.each(Object.keys(kinds))(
+    "refuses an identity with %s when its session opens: it could not be told from others",
+    async (kind) => {
+      const users = new Map(["ann", "bob"].map((name) => [name, kinds[kind]?.(name)]));
+      const { tidemark, connect, url } = await start({
+        authenticate: (request, auth) =>
+          users.get((auth ?? request.headers["authorization"]) as string),
+      });
+      const ann = connect();
+      await ann.next({ op: "HELLO" });
+      ann.send({ op: "IDENTIFY", auth: "ann" });
+      expect(await ann.next({ op: "ERROR" })).toMatchObject({
+        code: "BAD_IDENTITY",
+        message: expect.stringContaining("plain JSON"),
+      });
+      await expect.poll(() => ann.closed?.code).toBe(4401);
+      expect(
+        (await fetch(`${url}/v2/snapshot?channels=trades`, { headers: { authorization: "ann" } }))
+          .status,
+      ).toBe(500);
+      expect(() => tidemark.invalidate(users.get("ann"))).toThrow(
+        expect.objectContaining({ code: "BAD_IDENTITY" }),
+      );
+    },
+  );
 
   it("ends the sessions of this identity alone, however it was put together, and says how many", async () => {
-    const identities: Record<string, unknown> = { ann: { id: 1, roles: ["a"] }, "ann again": { roles: ["a"], id: 1 }, bob: { id: 1, roles: ["b"] } };
-    const { tidemark, connect } = await start({ authenticate: (_request, auth) => identities[auth as string] });
-    const clients = await Promise.all(Object.keys(identities).map(async (name) => {
-      const client = connect();
-      await client.open(name);
-      return client;
-    }));
+    const identities: Record<string, unknown> = {
+      ann: { id: 1, roles: ["a"] },
+      "ann again": { roles: ["a"], id: 1 },
+      bob: { id: 1, roles: ["b"] },
+    };
+    const { tidemark, connect } = await start({
+      authenticate: (_request, auth) => identities[auth as string],
+    });
+    const clients = await Promise.all(
+      Object.keys(identities).map(async (name) => {
+        const client = connect();
+        await client.open(name);
+        return client;
+      }),
+    );
     expect(tidemark.invalidate({ roles: ["a"], id: 1 })).toBe(2);
-    for (const client of clients.slice(0, 2)) await client.next({ op: "INVALID_SESSION", reason: "revoked" });
+    for (const client of clients.slice(0, 2))
+      await client.next({ op: "INVALID_SESSION", reason: "revoked" });
     clients[2]?.send({ op: "HEARTBEAT" });
     await clients[2]?.next({ op: "HEARTBEAT_ACK" });
     expect(clients[2]?.frames.some(({ op }) => op === "INVALID_SESSION")).toBe(false);
@@ -120,18 +212,48 @@ describe("(8) invalidate", () => {
 });
 
 const writing = {
-  authenticate: (request: { headers: Readonly<Record<string, unknown>> }, auth: unknown) => (auth ?? request.headers["authorization"] ?? null) as string | null,
-  channels: { trades: channel<{ id: string; symbol: string; price: number }>({ key: "id", columns: { id: "text", symbol: "text", price: "float" }, policy: (identity) => (identity === "eve" ? { column: "symbol", eq: "ETH" } : "all") }) },
+  authenticate: (request: { headers: Readonly<Record<string, unknown>> }, auth: unknown) =>
+    (auth ?? request.headers["authorization"] ?? null) as string | null,
+  channels: {
+    trades: channel<{ id: string; symbol: string; price: number }>({
+      key: "id",
+      columns: { id: "text", symbol: "text", price: "float" },
+      policy: (identity) => (identity === "eve" ? { column: "symbol", eq: "ETH" } : "all"),
+    }),
+  },
 };
 
 describe("(9) a mutation's id", () => {
   const input = z.object({ id: z.string() });
   const ran: string[] = [];
-  const mutations = { make: mutation({ source: "memory", input, handler: ({ input: { id }, caller, write }: { input: { id: string }; caller: unknown; write: ChannelWrites }) => { ran.push(String(caller)); write.upsert("trades", trade(id, "BTC", 1)); return { secret: `of ${String(caller)}` }; } }) };
+  const mutations = {
+    make: mutation({
+      source: "memory",
+      input,
+      handler: ({
+        input: { id },
+        caller,
+        write,
+      }: {
+        input: { id: string };
+        caller: unknown;
+        write: ChannelWrites;
+      }) => {
+        ran.push(String(caller));
+        write.upsert("trades", trade(id, "BTC", 1));
+        return { secret: `of ${String(caller)}` };
+      },
+    }),
+  };
 
   it("is the caller's own: another's answer is not given to who knows it", async () => {
     const server = await start({ ...writing, mutations });
-    const run = (authorization: string) => fetch(`${server.url}/v2/mutations/make`, { method: "POST", headers: { authorization }, body: JSON.stringify({ mutation_id: "the-same-id", input: { id: "1" } }) }).then((reply) => reply.json());
+    const run = (authorization: string) =>
+      fetch(`${server.url}/v2/mutations/make`, {
+        method: "POST",
+        headers: { authorization },
+        body: JSON.stringify({ mutation_id: "the-same-id", input: { id: "1" } }),
+      }).then((reply) => reply.json());
     const [ann, eve] = [await run("ann"), await run("eve")];
     expect(ann.value).toEqual({ secret: "of ann" });
     expect(eve).toMatchObject({ code: "MUTATION_CONFLICT" });
@@ -140,10 +262,33 @@ describe("(9) a mutation's id", () => {
 
   const engineWith = async (value: unknown) => {
     const counts = new Map<string, number>();
-    const definitions = mutationsByName({ make: mutation({ source: "memory", input: z.any(), handler: ({ mutationId, write }: { mutationId: string; write: ChannelWrites }) => { counts.set(mutationId, (counts.get(mutationId) ?? 0) + 1); write.upsert("c", { id: "1" }); return value as never; } }) });
+    const definitions = mutationsByName({
+      make: mutation({
+        source: "memory",
+        input: z.any(),
+        handler: ({ mutationId, write }: { mutationId: string; write: ChannelWrites }) => {
+          counts.set(mutationId, (counts.get(mutationId) ?? 0) + 1);
+          write.upsert("c", { id: "1" });
+          return value as never;
+        },
+      }),
+    });
     let seq = 1;
-    const made = await engineOf([declared("c")], { mutations: { definitions, writers: new Map(), writeChannels: (fill) => { fill({ upsert: () => {}, remove: () => {} }); return Promise.resolve(seq++ && 0); } } });
-    const run = (caller: string, id: string) => made.engine.desk.run({ op: "MUTATE", mutation_id: id, name: "make", input: {} } as never, caller);
+    const made = await engineOf([declared("c")], {
+      mutations: {
+        definitions,
+        writers: new Map(),
+        writeChannels: (fill) => {
+          fill({ upsert: () => {}, remove: () => {} });
+          return Promise.resolve(seq++ && 0);
+        },
+      },
+    });
+    const run = (caller: string, id: string) =>
+      made.engine.desk.run(
+        { op: "MUTATE", mutation_id: id, name: "make", input: {} } as never,
+        caller,
+      );
     return { ...made, run, counts };
   };
 
@@ -169,8 +314,18 @@ describe("(9) a mutation's id", () => {
 });
 
 describe("(10) nobody is told of what he may not see:", () => {
-  const hidden = { ...writing, channels: { ...writing.channels, payroll: channel({ key: "id", policy: (identity) => (identity === "ann" ? "all" : "none") }) } };
-  const as = (url: string, path: string, authorization?: string, init: RequestInit = {}) => fetch(url + path, { ...init, headers: { ...(authorization !== undefined && { authorization }) } });
+  const hidden = {
+    ...writing,
+    channels: {
+      ...writing.channels,
+      payroll: channel({ key: "id", policy: (identity) => (identity === "ann" ? "all" : "none") }),
+    },
+  };
+  const as = (url: string, path: string, authorization?: string, init: RequestInit = {}) =>
+    fetch(url + path, {
+      ...init,
+      headers: { ...(authorization !== undefined && { authorization }) },
+    });
 
   it("/stats", async () => {
     const { url } = await start(hidden);
@@ -187,12 +342,17 @@ describe("(10) nobody is told of what he may not see:", () => {
   });
 
   it("the catalog", async () => {
-    const { connect } = await start({ ...hidden, catalog: true, isOperator: (identity) => identity === "ann" });
+    const { connect } = await start({
+      ...hidden,
+      catalog: true,
+      isOperator: (identity) => identity === "ann",
+    });
     const client = connect();
     const operator = connect();
     await operator.open("ann");
     await client.open("eve");
-    for (const each of [operator, client]) each.send({ op: "SUBSCRIBE", id: 1, subscriptions: ["tidemark.channels"] });
+    for (const each of [operator, client])
+      each.send({ op: "SUBSCRIBE", id: 1, subscriptions: ["tidemark.channels"] });
     const text = (each: WireClient): string => JSON.stringify(each.frames);
     await expect.poll(() => text(operator)).toContain("payroll");
     await expect.poll(() => text(client)).toContain("notes");
@@ -205,20 +365,33 @@ describe("(10) nobody is told of what he may not see:", () => {
     const client = connect();
     await client.open("eve");
     client.send({ op: "SUBSCRIBE", id: 1, subscriptions: ["payroll", "nothere1"] });
-    const [forbidden, unknown] = [await client.next({ id: 1, index: 0 }), await client.next({ id: 1, index: 1 })];
-    const [row, noRow] = [await as(url, "/v2/rows/payroll/1", "eve"), await as(url, "/v2/rows/nothere1/1", "eve")];
+    const [forbidden, unknown] = [
+      await client.next({ id: 1, index: 0 }),
+      await client.next({ id: 1, index: 1 }),
+    ];
+    const [row, noRow] = [
+      await as(url, "/v2/rows/payroll/1", "eve"),
+      await as(url, "/v2/rows/nothere1/1", "eve"),
+    ];
     expect([forbidden["code"], row.status]).toEqual([unknown["code"], noRow.status]);
   });
 
   it("CHANNEL_STATUS: hidden rows that come and go are not heard of", async () => {
     const { engine, log, clock, connect, settle } = await engineOf([declared("c")]);
-    engine.policies.set("c", (identity) => (identity === "eve" ? { column: "owner", eq: "eve" } : "all"));
+    engine.policies.set("c", (identity) =>
+      identity === "eve" ? { column: "owner", eq: "eve" } : "all",
+    );
     const [ann, eve] = [await connect("ann"), await connect("eve")];
     for (const each of [ann, eve]) each.say({ op: "SUBSCRIBE", subscriptions: ["c"] });
     clock.advance(2_000);
-    const statuses = ({ transport }: typeof ann): number => transport.frames.filter(({ type }) => type === "CHANNEL_STATUS").length;
+    const statuses = ({ transport }: typeof ann): number =>
+      transport.frames.filter(({ type }) => type === "CHANNEL_STATUS").length;
     const before = [statuses(ann), statuses(eve)];
-    await log.append({ changes: [{ channel: "c", upserts: [{ key: "1", row: { id: "1", owner: "ann" } }], removes: [] }] });
+    await log.append({
+      changes: [
+        { channel: "c", upserts: [{ key: "1", row: { id: "1", owner: "ann" } }], removes: [] },
+      ],
+    });
     await settle();
     clock.advance(3_000);
     engine.stop();
@@ -231,20 +404,38 @@ describe("(10) nobody is told of what he may not see:", () => {
     await client.next({ op: "HELLO" });
     client.send({ op: "IDENTIFY", auth: "eve", subscriptions: ["trades"] });
     const { view } = await client.next({ type: "SUBSCRIBED" });
-    const guess = createHash("sha256").update(JSON.stringify({ column: "symbol", eq: "ETH" })).digest("base64url").slice(0, 22);
+    const guess = createHash("sha256")
+      .update(JSON.stringify({ column: "symbol", eq: "ETH" }))
+      .digest("base64url")
+      .slice(0, 22);
     expect(view).not.toContain(guess);
   });
 
   it("guarded writes: when a hidden row changed is not told by whether the guard lets through", async () => {
     const { tidemark, url } = await start({
       ...hidden,
-      mutations: { set: mutation({ source: "memory", input: z.object({ id: z.string() }), row: ({ id }) => ({ channel: "trades", key: id }), handler: ({ input: { id }, write }: { input: { id: string }; write: ChannelWrites }) => { write.upsert("trades", trade(id, "ETH", 2)); } }) },
+      mutations: {
+        set: mutation({
+          source: "memory",
+          input: z.object({ id: z.string() }),
+          row: ({ id }) => ({ channel: "trades", key: id }),
+          handler: ({ input: { id }, write }: { input: { id: string }; write: ChannelWrites }) => {
+            write.upsert("trades", trade(id, "ETH", 2));
+          },
+        }),
+      },
     });
-    const trades = (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("trades");
+    const trades = (
+      tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }
+    ).channel("trades");
     const other = await trades.upsert(trade("other", "BTC", 1));
     const seq = await trades.upsert(trade("hidden", "BTC", 1));
     const ask = async (expected_seq: number) => {
-      const reply = await fetch(`${url}/v2/mutations/set`, { method: "POST", headers: { authorization: "eve" }, body: JSON.stringify({ input: { id: "hidden" }, expected_seq }) });
+      const reply = await fetch(`${url}/v2/mutations/set`, {
+        method: "POST",
+        headers: { authorization: "eve" },
+        body: JSON.stringify({ input: { id: "hidden" }, expected_seq }),
+      });
       return (await reply.json()).code ?? "written";
     };
     const answers = [await ask(other), await ask(seq)];
@@ -256,11 +447,26 @@ describe("(10) nobody is told of what he may not see:", () => {
 describe("(11) the protocol:", () => {
   it("nothing behind a bad frame is run (P3)", async () => {
     const ran: string[] = [];
-    const { connect } = await start({ mutations: { note: mutation({ source: "memory", input: z.object({ id: z.string() }), handler: ({ input: { id } }) => { ran.push(id); } }) } });
+    const { connect } = await start({
+      mutations: {
+        note: mutation({
+          source: "memory",
+          input: z.object({ id: z.string() }),
+          handler: ({ input: { id } }) => {
+            ran.push(id);
+          },
+        }),
+      },
+    });
     const client = connect();
     await client.open();
     client.send("this is no JSON");
-    client.send({ op: "MUTATE", mutation_id: "behind-the-bad", name: "note", input: { id: "behind" } });
+    client.send({
+      op: "MUTATE",
+      mutation_id: "behind-the-bad",
+      name: "note",
+      input: { id: "behind" },
+    });
     await expect.poll(() => client.closed?.code).toBe(4400);
     expect(ran).toEqual([]);
   });
@@ -269,21 +475,56 @@ describe("(11) the protocol:", () => {
     const { connect } = await start();
     const client = connect();
     await client.open();
-    client.send({ op: "SUBSCRIBE", id: 1, subscriptions: Array.from({ length: 40 }, () => "trades") });
-    await expect.poll(() => new Set(client.frames.filter(({ id }) => id === 1).map(({ index }) => index)).size).toBe(40);
+    client.send({
+      op: "SUBSCRIBE",
+      id: 1,
+      subscriptions: Array.from({ length: 40 }, () => "trades"),
+    });
+    await expect
+      .poll(
+        () => new Set(client.frames.filter(({ id }) => id === 1).map(({ index }) => index)).size,
+      )
+      .toBe(40);
   });
 
   it("answers that depend on the caller say so", async () => {
-    const { url, tidemark } = await start({ ...writing, mutations: { nothing: mutation({ source: "memory", input: z.object({}), handler: () => {} }) } });
-    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } }).channel("trades").upsert(trade("1", "BTC", 1));
-    const post = (path: string, body: object, authorization?: string) => fetch(url + path, { method: "POST", headers: authorization === undefined ? {} : { authorization }, body: JSON.stringify(body) });
-    const get = (path: string, authorization?: string) => fetch(url + path, { headers: authorization === undefined ? {} : { authorization } });
+    const { url, tidemark } = await start({
+      ...writing,
+      mutations: {
+        nothing: mutation({ source: "memory", input: z.object({}), handler: () => {} }),
+      },
+    });
+    await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
+      .channel("trades")
+      .upsert(trade("1", "BTC", 1));
+    const post = (path: string, body: object, authorization?: string) =>
+      fetch(url + path, {
+        method: "POST",
+        headers: authorization === undefined ? {} : { authorization },
+        body: JSON.stringify(body),
+      });
+    const get = (path: string, authorization?: string) =>
+      fetch(url + path, { headers: authorization === undefined ? {} : { authorization } });
     const replies: Record<string, Response> = {
-      row: await get("/v2/rows/trades/1", "ann"), noRow: await get("/v2/rows/trades/2", "ann"), stats: await get("/stats", "ann"), unauthenticated: await get("/v2/snapshot?channels=trades"), unknown: await get("/v2/snapshot?channels=none", "ann"),
-      mutation: await post("/v2/mutations/nothing", { input: {} }, "ann"), landed: await post("/v2/landed", { position: "x" }, "ann"), poll: await get("/v2/changes?channels=trades", "ann"),
+      row: await get("/v2/rows/trades/1", "ann"),
+      noRow: await get("/v2/rows/trades/2", "ann"),
+      stats: await get("/stats", "ann"),
+      unauthenticated: await get("/v2/snapshot?channels=trades"),
+      unknown: await get("/v2/snapshot?channels=none", "ann"),
+      mutation: await post("/v2/mutations/nothing", { input: {} }, "ann"),
+      landed: await post("/v2/landed", { position: "x" }, "ann"),
+      poll: await get("/v2/changes?channels=trades", "ann"),
     };
-    const wrong = Object.entries(replies).filter(([, { headers }]) => !/private|no-store/.test(headers.get("cache-control") ?? "") || !/authorization/i.test(headers.get("vary") ?? ""))
-      .map(([name, { status, headers }]) => `${name} ${status}: ${headers.get("cache-control")} / ${headers.get("vary")}`);
+    const wrong = Object.entries(replies)
+      .filter(
+        ([, { headers }]) =>
+          !/private|no-store/.test(headers.get("cache-control") ?? "") ||
+          !/authorization/i.test(headers.get("vary") ?? ""),
+      )
+      .map(
+        ([name, { status, headers }]) =>
+          `${name} ${status}: ${headers.get("cache-control")} / ${headers.get("vary")}`,
+      );
     expect(wrong).toEqual([]);
   });
 
@@ -291,10 +532,18 @@ describe("(11) the protocol:", () => {
     const { url } = await start();
     const { port } = new URL(url);
     // The upgrade: for plain requests the framework happens to refuse what is no URL, with 400.
-    const statusFor = (host: string): Promise<string> => new Promise((resolve, reject) => {
-      const socket = createConnection(Number(port), "127.0.0.1", () => socket.write(`GET /v2/stream HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`));
-      socket.on("error", reject).once("data", (data) => { socket.destroy(); resolve(String(data).slice(9, 12)); });
-    });
+    const statusFor = (host: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const socket = createConnection(Number(port), "127.0.0.1", () =>
+          socket.write(
+            `GET /v2/stream HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n`,
+          ),
+        );
+        socket.on("error", reject).once("data", (data) => {
+          socket.destroy();
+          resolve(String(data).slice(9, 12));
+        });
+      });
     const hosts = ["[::1].evil.example", "[::1]evil.example:80", "[::1", "[127.0.0.1]x"];
     const statuses = await Promise.all(hosts.map(statusFor));
     expect(await statusFor(`[::1]:${port}`)).toBe("101");
@@ -305,11 +554,31 @@ describe("(11) the protocol:", () => {
     const { url, tidemark } = await start({ mutations: {} });
     const ask = (position: unknown): Promise<number | "hangs"> => {
       const body = JSON.stringify({ position });
-      const answer = new Promise<number>((resolve, reject) => { httpRequest(`${url}/v2/landed`, { method: "POST", headers: { "content-length": Buffer.byteLength(body) } }, (reply) => { reply.resume(); resolve(reply.statusCode ?? 0); }).on("error", reject).end(body); });
+      const answer = new Promise<number>((resolve, reject) => {
+        httpRequest(
+          `${url}/v2/landed`,
+          { method: "POST", headers: { "content-length": Buffer.byteLength(body) } },
+          (reply) => {
+            reply.resume();
+            resolve(reply.statusCode ?? 0);
+          },
+        )
+          .on("error", reject)
+          .end(body);
+      });
       answer.catch(() => {});
       return Promise.race([answer, pause(800).then(() => "hangs" as const)]);
     };
-    const positions: unknown[] = [{ toString: 1, valueOf: 1 }, null, ["memory:x:1"], "memory:otherepoch:1", `memory:${tidemark.epoch}:999999999`, "memory:__proto__:1", "", 7];
+    const positions: unknown[] = [
+      { toString: 1, valueOf: 1 },
+      null,
+      ["memory:x:1"],
+      "memory:otherepoch:1",
+      `memory:${tidemark.epoch}:999999999`,
+      "memory:__proto__:1",
+      "",
+      7,
+    ];
     const answers = await Promise.all(positions.map(ask));
     expect(answers).toEqual(positions.map(() => 400));
   });

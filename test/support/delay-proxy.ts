@@ -21,15 +21,18 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Duplex>();
   const server = createServer((incoming, outgoing) => {
-    const onward = request({ hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (answer) => {
-      const pass = (): void => {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.pipe(outgoing);
-      };
-      const isDelayed = incoming.url?.startsWith("/api") === true && proxy.answerMs > 0;
-      if (isDelayed) setTimeout(pass, proxy.answerMs);
-      else pass();
-    });
+    const onward = request(
+      { hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers },
+      (answer) => {
+        const pass = (): void => {
+          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(outgoing);
+        };
+        const isDelayed = incoming.url?.startsWith("/api") === true && proxy.answerMs > 0;
+        if (isDelayed) setTimeout(pass, proxy.answerMs);
+        else pass();
+      },
+    );
     onward.on("error", () => outgoing.destroy());
     incoming.pipe(onward);
   });
@@ -44,7 +47,9 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
         upstream.destroy();
       });
     }
-    const lines = Object.entries(incoming.headers).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${String(value)}`]));
+    const lines = Object.entries(incoming.headers).flatMap(([name, value]) =>
+      value === undefined ? [] : [`${name}: ${String(value)}`],
+    );
     upstream.write(`GET ${incoming.url} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
     upstream.write(head);
     late(client, upstream, () => proxy.upMs);
@@ -53,7 +58,9 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const proxy: DelayProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    answerMs: 0, streamMs: 0, upMs: 0,
+    answerMs: 0,
+    streamMs: 0,
+    upMs: 0,
     close: () => {
       for (const socket of sockets) socket.destroy();
       server.closeAllConnections();

@@ -10,11 +10,23 @@ interface Trade {
 
 type Request = { readonly id: number } & (
   | { readonly kind: "listen"; readonly port: number; readonly assets?: string }
-  | { readonly kind: "write"; readonly count: number; readonly keys: number; readonly price: number }
+  | {
+      readonly kind: "write";
+      readonly count: number;
+      readonly keys: number;
+      readonly price: number;
+    }
   | { readonly kind: "read" }
 );
 
-const tidemark = createTidemark({ catalog: true, channels: { trades: channel<Trade>({ key: "id", columns: { id: "text", price: "integer", note: "text" } }) }, logger: pino({ level: "silent" }), ...(process.argv[2] && { assets: process.argv[2] }) });
+const tidemark = createTidemark({
+  catalog: true,
+  channels: {
+    trades: channel<Trade>({ key: "id", columns: { id: "text", price: "integer", note: "text" } }),
+  },
+  logger: pino({ level: "silent" }),
+  ...(process.argv[2] && { assets: process.argv[2] }),
+});
 
 async function handle(request: Request): Promise<unknown> {
   switch (request.kind) {
@@ -22,7 +34,13 @@ async function handle(request: Request): Promise<unknown> {
       return tidemark.listen({ port: request.port });
     case "write": {
       const { count, keys, price } = request;
-      return tidemark.channel("trades").upsert(Array.from({ length: count }, (_, index) => ({ id: `t${(price * 7 + index) % keys}`, price: price + index, note: "x".repeat(60) })));
+      return tidemark.channel("trades").upsert(
+        Array.from({ length: count }, (_, index) => ({
+          id: `t${(price * 7 + index) % keys}`,
+          price: price + index,
+          note: "x".repeat(60),
+        })),
+      );
     }
     case "read": {
       (globalThis as { gc?: () => void }).gc?.();

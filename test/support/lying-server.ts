@@ -45,25 +45,46 @@ export interface LyingServer {
 export async function startLyingServer(honest: string, lie: Lie = {}): Promise<LyingServer> {
   const target = new URL(honest);
   const open = new Set<WebSocket>();
-  const headersOf = (incoming: IncomingMessage): IncomingHttpHeaders => ({ ...Object.fromEntries(Object.entries(incoming.headers).filter(([name]) => lie.hides?.includes(name) !== true)), ...(lie.hides?.includes("host") === true && { host: target.host }) });
+  const headersOf = (incoming: IncomingMessage): IncomingHttpHeaders => ({
+    ...Object.fromEntries(
+      Object.entries(incoming.headers).filter(([name]) => lie.hides?.includes(name) !== true),
+    ),
+    ...(lie.hides?.includes("host") === true && { host: target.host }),
+  });
   const server = createServer((incoming, outgoing) => {
-    const onward = request({ hostname: target.hostname, port: target.port, path: incoming.url, method: incoming.method, headers: headersOf(incoming) }, (answer) => {
-      const isEvents = answer.headers["content-type"]?.startsWith("text/event-stream") === true;
-      if (isEvents) {
-        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-        answer.on("data", (chunk: Buffer) => outgoing.write(lie.events?.(String(chunk)) ?? chunk));
-        answer.on("end", () => outgoing.end());
-        return;
-      }
-      const chunks: Buffer[] = [];
-      answer.on("data", (chunk: Buffer) => chunks.push(chunk));
-      answer.on("end", () => {
-        const told: Answer = { path: incoming.url ?? "", status: answer.statusCode ?? 502, headers: answer.headers, body: String(Buffer.concat(chunks)) };
-        const { status, headers, body } = { ...told, ...lie.http?.(told) };
-        const { "transfer-encoding": _encoding, "content-length": _length, ...kept } = headers;
-        outgoing.writeHead(status, kept).end(body);
-      });
-    });
+    const onward = request(
+      {
+        hostname: target.hostname,
+        port: target.port,
+        path: incoming.url,
+        method: incoming.method,
+        headers: headersOf(incoming),
+      },
+      (answer) => {
+        const isEvents = answer.headers["content-type"]?.startsWith("text/event-stream") === true;
+        if (isEvents) {
+          outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.on("data", (chunk: Buffer) =>
+            outgoing.write(lie.events?.(String(chunk)) ?? chunk),
+          );
+          answer.on("end", () => outgoing.end());
+          return;
+        }
+        const chunks: Buffer[] = [];
+        answer.on("data", (chunk: Buffer) => chunks.push(chunk));
+        answer.on("end", () => {
+          const told: Answer = {
+            path: incoming.url ?? "",
+            status: answer.statusCode ?? 502,
+            headers: answer.headers,
+            body: String(Buffer.concat(chunks)),
+          };
+          const { status, headers, body } = { ...told, ...lie.http?.(told) };
+          const { "transfer-encoding": _encoding, "content-length": _length, ...kept } = headers;
+          outgoing.writeHead(status, kept).end(body);
+        });
+      },
+    );
     outgoing.on("close", () => onward.destroy());
     onward.on("error", () => outgoing.destroy());
     incoming.pipe(onward);
@@ -72,17 +93,26 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
   server.on("upgrade", (incoming, socket, head) => {
     socket.on("error", () => {});
     const { host = "", origin } = headersOf(incoming);
-    const upstream = new WebSocket(`ws://${target.host}${incoming.url}`, { perMessageDeflate: false, headers: { host, ...(origin !== undefined && { origin }) } });
+    const upstream = new WebSocket(`ws://${target.host}${incoming.url}`, {
+      perMessageDeflate: false,
+      headers: { host, ...(origin !== undefined && { origin }) },
+    });
     upstream.on("error", () => socket.destroy());
-    upstream.on("unexpected-response", (_request, response) => socket.end(`HTTP/1.1 ${response.statusCode} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`));
+    upstream.on("unexpected-response", (_request, response) =>
+      socket.end(
+        `HTTP/1.1 ${response.statusCode} No\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+      ),
+    );
     const early: string[] = [];
     const keep = (data: unknown): void => void early.push(String(data));
     upstream.on("message", keep);
-    upstream.once("open", () => door.handleUpgrade(incoming, socket, head, (client) => {
-      upstream.off("message", keep);
-      open.add(client);
-      join(client, upstream, lie, early);
-    }));
+    upstream.once("open", () =>
+      door.handleUpgrade(incoming, socket, head, (client) => {
+        upstream.off("message", keep);
+        open.add(client);
+        join(client, upstream, lie, early);
+      }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
@@ -98,7 +128,11 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
 function join(client: WebSocket, upstream: WebSocket, lie: Lie, early: readonly string[]): void {
   const { down, up } = lie.connection?.() ?? {};
   const say = (socket: WebSocket, changed: Changed): void => {
-    for (const frame of changed === undefined ? [] : [changed].flat()) if (socket.readyState === socket.OPEN) socket.send(JSON.stringify(frame), { binary: lie.sendsBinary === true && socket === client });
+    for (const frame of changed === undefined ? [] : [changed].flat())
+      if (socket.readyState === socket.OPEN)
+        socket.send(JSON.stringify(frame), {
+          binary: lie.sendsBinary === true && socket === client,
+        });
   };
   const tell = (frame: Frame): void => say(client, frame);
   const hear = (data: unknown): void => {
@@ -116,7 +150,8 @@ function join(client: WebSocket, upstream: WebSocket, lie: Lie, early: readonly 
   client.on("close", () => upstream.terminate());
   client.on("error", () => {});
   upstream.on("close", (code, reason) => {
-    if (lie.keepsOpen !== true) client.close(code === 1_005 || code === 1_006 ? 1_001 : code, reason);
+    if (lie.keepsOpen !== true)
+      client.close(code === 1_005 || code === 1_006 ? 1_001 : code, reason);
   });
 }
 
@@ -124,7 +159,9 @@ function join(client: WebSocket, upstream: WebSocket, lie: Lie, early: readonly 
 function parsed(text: string): Frame | undefined {
   try {
     const frame: unknown = JSON.parse(text);
-    return typeof frame === "object" && frame !== null && !Array.isArray(frame) ? (frame as Frame) : undefined;
+    return typeof frame === "object" && frame !== null && !Array.isArray(frame)
+      ? (frame as Frame)
+      : undefined;
   } catch {
     return undefined;
   }

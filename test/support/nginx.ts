@@ -5,7 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "./free-port.ts";
 
-const PLACES = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx", "/usr/bin/nginx"];
+const PLACES = [
+  "/usr/sbin/nginx",
+  "/usr/local/sbin/nginx",
+  "/opt/homebrew/bin/nginx",
+  "/usr/bin/nginx",
+];
 export const nginxPath = process.env["NGINX_PATH"] ?? PLACES.find((path) => existsSync(path));
 
 /** What stands between client and server. */
@@ -28,7 +33,11 @@ export async function startNginx(upstreamPort: number, behaviour: ProxyBehaviour
   const port = await freePort();
   const config = join(folder, "nginx.conf");
   writeFileSync(config, configOf(folder, port, upstreamPort, behaviour));
-  const child = spawn(String(nginxPath), ["-c", config, "-p", folder, "-e", join(folder, "error.log")], { stdio: "ignore" });
+  const child = spawn(
+    String(nginxPath),
+    ["-c", config, "-p", folder, "-e", join(folder, "error.log")],
+    { stdio: "ignore" },
+  );
   await answers(port);
   return {
     port,
@@ -44,9 +53,18 @@ export async function startNginx(upstreamPort: number, behaviour: ProxyBehaviour
   };
 }
 
-function configOf(folder: string, port: number, upstreamPort: number, { passesUpgrades, buffers, idleMs }: ProxyBehaviour): string {
-  const upgrade = passesUpgrades ? 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";' : "";
-  const buffering = buffers ? "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering; proxy_buffers 16 256k; proxy_buffer_size 256k; proxy_busy_buffers_size 512k; postpone_output 1m; gzip on; gzip_proxied any; gzip_min_length 0; gzip_types text/event-stream application/x-ndjson;" : "";
+function configOf(
+  folder: string,
+  port: number,
+  upstreamPort: number,
+  { passesUpgrades, buffers, idleMs }: ProxyBehaviour,
+): string {
+  const upgrade = passesUpgrades
+    ? 'proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection "upgrade";'
+    : "";
+  const buffering = buffers
+    ? "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering; proxy_buffers 16 256k; proxy_buffer_size 256k; proxy_busy_buffers_size 512k; postpone_output 1m; gzip on; gzip_proxied any; gzip_min_length 0; gzip_types text/event-stream application/x-ndjson;"
+    : "";
   return `daemon off; worker_processes 1; pid ${folder}/nginx.pid;
 events { worker_connections 512; }
 http {

@@ -11,11 +11,16 @@ function connection({ port }: PostgresServer): string[] {
 
 function program(): string {
   const found = findPgbench();
-  if (found === undefined) throw new Error("pgbench is not installed; it comes with a system's Postgres package.");
+  if (found === undefined)
+    throw new Error("pgbench is not installed; it comes with a system's Postgres package.");
   return found;
 }
 
-export async function initPgbench(server: PostgresServer, scale = 1, database = "postgres"): Promise<void> {
+export async function initPgbench(
+  server: PostgresServer,
+  scale = 1,
+  database = "postgres",
+): Promise<void> {
   await exec(program(), [...connection(server), "-i", "-q", "-s", String(scale), database]);
 }
 
@@ -24,12 +29,20 @@ export interface PgbenchResult {
 }
 
 /** Runs to its end, with `flags` as pgbench takes them. */
-export async function runPgbench(server: PostgresServer, flags: readonly string[], database = "postgres"): Promise<PgbenchResult> {
+export async function runPgbench(
+  server: PostgresServer,
+  flags: readonly string[],
+  database = "postgres",
+): Promise<PgbenchResult> {
   const { stdout } = await exec(program(), [...connection(server), "-n", ...flags, database]);
   return { tps: Number(/tps = ([\d.]+)/.exec(stdout)?.[1]) };
 }
 
 /** Starts and leaves it running. */
-export function spawnPgbench(server: PostgresServer, flags: readonly string[], database = "postgres"): ChildProcess {
+export function spawnPgbench(
+  server: PostgresServer,
+  flags: readonly string[],
+  database = "postgres",
+): ChildProcess {
   return spawn(program(), [...connection(server), "-n", ...flags, database], { stdio: "ignore" });
 }

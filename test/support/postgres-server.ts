@@ -3,7 +3,17 @@
  * temporary folder on a free port, gone afterwards. Two versions: the oldest supported, the newest.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { chmodSync, chownSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,23 +41,42 @@ export interface PostgresServer {
   remove(): Promise<void>;
 }
 
-export async function startPostgres(version: PostgresVersion = 18, settings: Readonly<Record<string, string>> = {}): Promise<PostgresServer> {
+export async function startPostgres(
+  version: PostgresVersion = 18,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<PostgresServer> {
   const folder = mkdtempSync(join(tmpdir(), "tidemark-postgres-"));
   chmodSync(folder, 0o755);
   const native = copyBinaries(version, folder);
   const data = join(folder, "data");
   mkdirSync(data, { mode: 0o700 });
   if (isRoot) chownSync(data, NOBODY, NOBODY);
-  const run = { ...identity, env: { ...process.env, LC_ALL: "C", LD_LIBRARY_PATH: join(native, "lib") }, cwd: folder };
-  execFileSync(join(native, "bin", "initdb"), ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"], { ...run, stdio: "ignore" });
+  const run = {
+    ...identity,
+    env: { ...process.env, LC_ALL: "C", LD_LIBRARY_PATH: join(native, "lib") },
+    cwd: folder,
+  };
+  execFileSync(
+    join(native, "bin", "initdb"),
+    ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+    { ...run, stdio: "ignore" },
+  );
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
-  const options = { listen_addresses: "127.0.0.1", unix_socket_directories: data, max_connections: "100", ...settings };
+  const options = {
+    listen_addresses: "127.0.0.1",
+    unix_socket_directories: data,
+    max_connections: "100",
+    ...settings,
+  };
   let child: ChildProcess | undefined;
 
   const startServer = async (): Promise<void> => {
     const flags = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
-    child = spawn(join(native, "bin", "postgres"), ["-D", data, "-p", String(port), ...flags], { ...run, stdio: "ignore" });
+    child = spawn(join(native, "bin", "postgres"), ["-D", data, "-p", String(port), ...flags], {
+      ...run,
+      stdio: "ignore",
+    });
     await untilReady(url);
   };
   const stopServer = async (mode: "fast" | "immediate" = "fast"): Promise<void> => {
@@ -58,7 +87,8 @@ export async function startPostgres(version: PostgresVersion = 18, settings: Rea
     running.kill(mode === "fast" ? "SIGINT" : "SIGQUIT");
     await ended;
   };
-  const sql = (text: string): Promise<pg.QueryResult> => withClient(url, (client) => client.query(text));
+  const sql = (text: string): Promise<pg.QueryResult> =>
+    withClient(url, (client) => client.query(text));
   await startServer();
   return {
     url,
@@ -81,7 +111,10 @@ export async function startPostgres(version: PostgresVersion = 18, settings: Rea
   };
 }
 
-export async function withClient<T>(url: string, run: (client: pg.Client) => Promise<T>): Promise<T> {
+export async function withClient<T>(
+  url: string,
+  run: (client: pg.Client) => Promise<T>,
+): Promise<T> {
   const client = new pg.Client({ connectionString: url });
   // A server that is stopped under a client says so here; the query in flight rejects as well.
   client.on("error", () => {});
@@ -95,7 +128,10 @@ export async function withClient<T>(url: string, run: (client: pg.Client) => Pro
 
 /** Where pgbench is, or undefined: it comes with a system's Postgres, not with the registry's. */
 export function findPgbench(): string | undefined {
-  const candidates = [...(process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "pgbench")), ...[18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`)];
+  const candidates = [
+    ...(process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "pgbench")),
+    ...[18, 17, 16, 15, 14, 13].map((version) => `/usr/lib/postgresql/${version}/bin/pgbench`),
+  ];
   return candidates.find((path) => existsSync(path));
 }
 
@@ -112,17 +148,23 @@ function packageOf(version: PostgresVersion): string {
 
 /** A copy that any user may read, with the links that the package's install step would make. */
 function copyBinaries(version: PostgresVersion, folder: string): string {
-  if (!hasPostgres(version)) throw new Error(`No Postgres ${version} for this platform in test/node_modules; npm test installs it where there is one.`);
+  if (!hasPostgres(version))
+    throw new Error(
+      `No Postgres ${version} for this platform in test/node_modules; npm test installs it where there is one.`,
+    );
   const source = join(packageOf(version), "native");
   const native = join(folder, "native");
   cpSync(source, native, { recursive: true, verbatimSymlinks: true });
   const links = join(native, "pg-symlinks.json");
-  const wanted = existsSync(links) ? (JSON.parse(readFileSync(links, "utf8")) as { source: string; target: string }[]) : [];
+  const wanted = existsSync(links)
+    ? (JSON.parse(readFileSync(links, "utf8")) as { source: string; target: string }[])
+    : [];
   for (const { source: from, target } of wanted) {
     const path = join(folder, target);
     if (!existsSync(path)) symlinkSync(relative(dirname(path), join(folder, from)), path);
   }
-  for (const program of ["postgres", "initdb", "pg_ctl"]) chmodSync(join(native, "bin", program), 0o755);
+  for (const program of ["postgres", "initdb", "pg_ctl"])
+    chmodSync(join(native, "bin", program), 0o755);
   return native;
 }
 
@@ -133,7 +175,8 @@ async function untilReady(url: string): Promise<void> {
       await withClient(url, (client) => client.query("SELECT 1"));
       return;
     } catch (error) {
-      if (performance.now() > deadline) throw new Error("Postgres did not start within 30 s", { cause: error });
+      if (performance.now() > deadline)
+        throw new Error("Postgres did not start within 30 s", { cause: error });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }

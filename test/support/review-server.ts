@@ -12,10 +12,19 @@ export interface ReviewServer {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-export async function startReview(options: { readonly databaseUrl?: string; readonly port?: number } = {}): Promise<ReviewServer> {
+export async function startReview(
+  options: { readonly databaseUrl?: string; readonly port?: number } = {},
+): Promise<ReviewServer> {
   if (!existsSync(main)) throw new Error("The review dashboard is not built: npm run build");
   const { DATABASE_URL: _, ...env } = process.env;
-  const child = spawn(process.execPath, [main], { stdio: ["ignore", "pipe", "pipe"], env: { ...env, PORT: String(options.port ?? 18_000 + (process.pid % 2_000)), ...(options.databaseUrl !== undefined && { DATABASE_URL: options.databaseUrl }) } });
+  const child = spawn(process.execPath, [main], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: {
+      ...env,
+      PORT: String(options.port ?? 18_000 + (process.pid % 2_000)),
+      ...(options.databaseUrl !== undefined && { DATABASE_URL: options.databaseUrl }),
+    },
+  });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
     let said = "";
@@ -29,7 +38,9 @@ export async function startReview(options: { readonly databaseUrl?: string; read
     child.once("exit", (code) => reject(new Error(`The dashboard ended with ${code}: ${said}`)));
   });
   return {
-    url, port: Number(new URL(url).port), child,
+    url,
+    port: Number(new URL(url).port),
+    child,
     stop: async (signal = "SIGTERM") => {
       child.kill(signal);
       await ended;

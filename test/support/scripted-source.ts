@@ -50,7 +50,10 @@ export class ScriptedSource implements Source {
   #isStopped = false;
   looks = 0;
 
-  constructor(table: ScriptedTable, { name = "scripted", isPausing = false }: ScriptedOptions = {}) {
+  constructor(
+    table: ScriptedTable,
+    { name = "scripted", isPausing = false }: ScriptedOptions = {},
+  ) {
     this.name = name;
     this.#table = table;
     this.#isPausing = isPausing;
@@ -58,7 +61,19 @@ export class ScriptedSource implements Source {
 
   async start(context: SourceContext): Promise<void> {
     this.#context = context;
-    await context.append({ changes: [], declares: [declareChannel({ name: "items", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "value", type: "text" }] })] });
+    await context.append({
+      changes: [],
+      declares: [
+        declareChannel({
+          name: "items",
+          key: ["id"],
+          columns: [
+            { name: "id", type: "text" },
+            { name: "value", type: "text" },
+          ],
+        }),
+      ],
+    });
     await this.#look();
     this.#stopWatching = context.interest.onChange(() => this.#schedule());
     this.#schedule();
@@ -74,12 +89,19 @@ export class ScriptedSource implements Source {
   #schedule(): void {
     const context = this.#context;
     this.#next?.();
-    if (context === undefined || this.#isStopped || (this.#isPausing && context.interest.views.length === 0)) return;
+    if (
+      context === undefined ||
+      this.#isStopped ||
+      (this.#isPausing && context.interest.views.length === 0)
+    )
+      return;
     this.#next = context.clock.after(LOOK_MS, () => {
-      this.#looking = this.#look().catch((error: unknown) => {
-        // Another speaks for this source; anything else is tried again with the next look.
-        if (error instanceof TidemarkError && error.code === "SUPERSEDED") this.#isStopped = true;
-      }).finally(() => this.#schedule());
+      this.#looking = this.#look()
+        .catch((error: unknown) => {
+          // Another speaks for this source; anything else is tried again with the next look.
+          if (error instanceof TidemarkError && error.code === "SUPERSEDED") this.#isStopped = true;
+        })
+        .finally(() => this.#schedule());
     });
   }
 
@@ -88,18 +110,39 @@ export class ScriptedSource implements Source {
     if (context === undefined || this.#isStopped) return;
     this.looks++;
     if (!this.#table.isReachable) {
-      if (!this.#isStale) await context.append({ changes: [], status: [{ status: { status: "stale", reason: "the table can't be reached" } }] });
+      if (!this.#isStale)
+        await context.append({
+          changes: [],
+          status: [{ status: { status: "stale", reason: "the table can't be reached" } }],
+        });
       this.#isStale = true;
       return;
     }
     const asOfMs = context.clock.now();
     const { version, rows } = this.#table;
     const isFirst = context.position === undefined;
-    const keys = isFirst ? [...rows.keys()] : [...this.#table.changedSince(Number(context.position))];
-    if (keys.length === 0 && !isFirst && !this.#isStale && asOfMs - this.#asOfMs < AS_OF_STEP_MS) return;
-    const upserts = keys.flatMap((id) => (rows.has(id) ? [{ key: id, row: { id, value: rows.get(id) ?? "" } }] : []));
-    const changes = [{ channel: "items", upserts, removes: keys.filter((id) => !rows.has(id)), ...(isFirst && { reload: true as const }) }];
-    await context.append({ changes, position: String(version), asOfMs, ...(this.#isStale && { status: [{ status: { status: "live" as const } }] }) });
+    const keys = isFirst
+      ? [...rows.keys()]
+      : [...this.#table.changedSince(Number(context.position))];
+    if (keys.length === 0 && !isFirst && !this.#isStale && asOfMs - this.#asOfMs < AS_OF_STEP_MS)
+      return;
+    const upserts = keys.flatMap((id) =>
+      rows.has(id) ? [{ key: id, row: { id, value: rows.get(id) ?? "" } }] : [],
+    );
+    const changes = [
+      {
+        channel: "items",
+        upserts,
+        removes: keys.filter((id) => !rows.has(id)),
+        ...(isFirst && { reload: true as const }),
+      },
+    ];
+    await context.append({
+      changes,
+      position: String(version),
+      asOfMs,
+      ...(this.#isStale && { status: [{ status: { status: "live" as const } }] }),
+    });
     this.#isStale = false;
     this.#asOfMs = asOfMs;
   }

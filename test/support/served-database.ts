@@ -6,14 +6,21 @@ import { postgres, type PostgresSourceOptions } from "../../src/sources/postgres
 import { silent } from "./silent.ts";
 
 /** Thirty rows. */
-export const PLAIN = "CREATE TABLE p (id int PRIMARY KEY, v int); INSERT INTO p SELECT n, 0 FROM generate_series(0, 29) n";
+export const PLAIN =
+  "CREATE TABLE p (id int PRIMARY KEY, v int); INSERT INTO p SELECT n, 0 FROM generate_series(0, 29) n";
 
-export const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+export const pause = (ms: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, ms));
 /** Tests run side by side, so this polls by itself. */
-export async function until(what: () => unknown, wanted: unknown, timeoutMs = 10_000): Promise<void> {
+export async function until(
+  what: () => unknown,
+  wanted: unknown,
+  timeoutMs = 10_000,
+): Promise<void> {
   const endMs = performance.now() + timeoutMs;
   while (what() !== wanted) {
-    if (performance.now() > endMs) throw new Error(`${String(what())} is not ${String(wanted)} after ${timeoutMs} ms`);
+    if (performance.now() > endMs)
+      throw new Error(`${String(what())} is not ${String(wanted)} after ${timeoutMs} ms`);
     await pause(10);
   }
 }
@@ -25,12 +32,22 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-export async function serve(address: string | PGlite, options: Omit<PostgresSourceOptions, "database"> = {}): Promise<Served> {
+export async function serve(
+  address: string | PGlite,
+  options: Omit<PostgresSourceOptions, "database"> = {},
+): Promise<Served> {
   const copies: string[] = [];
-  const logger = { ...silent, info: (_fields: object, message: string) => void (/^tables (copied|reloaded)$/.test(message) && copies.push(message)) } as typeof silent;
+  const logger = {
+    ...silent,
+    info: (_fields: object, message: string) =>
+      void (/^tables (copied|reloaded)$/.test(message) && copies.push(message)),
+  } as typeof silent;
   const tidemark = createTidemark({ sources: [postgres(address, options)], logger });
   const { url } = await tidemark.listen({ port: 0 });
-  const client = createClient({ url: `${url}/v2/stream`, backoff: { firstMs: 20, delaysMs: [20, 40, 80] } });
+  const client = createClient({
+    url: `${url}/v2/stream`,
+    backoff: { firstMs: 20, delaysMs: [20, 40, 80] },
+  });
   return {
     copies,
     view: (channel) => {
@@ -45,4 +62,5 @@ export async function serve(address: string | PGlite, options: Omit<PostgresSour
   };
 }
 
-export const textOf = (rows: readonly object[]): string => JSON.stringify(rows.map((row) => JSON.stringify(Object.entries(row).toSorted())).toSorted());
+export const textOf = (rows: readonly object[]): string =>
+  JSON.stringify(rows.map((row) => JSON.stringify(Object.entries(row).toSorted())).toSorted());

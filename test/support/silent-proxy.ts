@@ -3,10 +3,20 @@ import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 /** A network in front of a port: it passes bytes on, swallows them, from a text on if need be, or cuts every connection. */
 export async function startSilentProxy(port: number) {
   const sockets = new Set<Socket>();
-  const proxy = { address: "", port, isSwallowing: false, swallowAt: undefined as string | undefined, close: () => {}, cut: () => {} };
+  const proxy = {
+    address: "",
+    port,
+    isSwallowing: false,
+    swallowAt: undefined as string | undefined,
+    close: () => {},
+    cut: () => {},
+  };
   const server = createServer((client) => {
     const upstream = connect(proxy.port, "127.0.0.1");
-    for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+    for (const [from, to] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
       sockets.add(from);
       from.on("error", () => {});
       from.on("close", () => {
@@ -14,7 +24,8 @@ export async function startSilentProxy(port: number) {
         if (!proxy.isSwallowing) to.destroy();
       });
       from.on("data", (chunk: Buffer) => {
-        if (proxy.swallowAt !== undefined && chunk.includes(proxy.swallowAt)) proxy.isSwallowing = true;
+        if (proxy.swallowAt !== undefined && chunk.includes(proxy.swallowAt))
+          proxy.isSwallowing = true;
       });
       from.on("data", (chunk: Buffer) => void (proxy.isSwallowing || to.write(chunk)));
     }

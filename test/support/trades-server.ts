@@ -20,10 +20,17 @@ export async function stopAll(): Promise<void> {
   for (const stop of stops.splice(0).reverse()) await stop();
 }
 
-export const tradeChannels = { trades: channel<Trade>({ key: "id", columns: { id: "text", symbol: "text", price: "float" } }), notes: channel({ key: "id" }) };
+export const tradeChannels = {
+  trades: channel<Trade>({ key: "id", columns: { id: "text", symbol: "text", price: "float" } }),
+  notes: channel({ key: "id" }),
+};
 
 export async function startTrades(options: Partial<TidemarkOptions> = {}) {
-  const tidemark = createTidemark({ logger: silent, ...options, channels: { ...tradeChannels, ...options.channels } });
+  const tidemark = createTidemark({
+    logger: silent,
+    ...options,
+    channels: { ...tradeChannels, ...options.channels },
+  });
   const { url } = await tidemark.listen({ port: 0 });
   stops.push(() => tidemark.stop());
   const stream = `${url.replace("http", "ws")}/v2/stream`;

@@ -23,12 +23,18 @@ export class WireClient {
 
   /** The first frame at or after `from` that has these fields, as soon as it is there. */
   async next(fields: Frame, from = 0, timeoutMs = 5_000): Promise<Frame> {
-    const matches = (frame: Frame): boolean => Object.entries(fields).every(([name, value]) => JSON.stringify(frame[name]) === JSON.stringify(value));
+    const matches = (frame: Frame): boolean =>
+      Object.entries(fields).every(
+        ([name, value]) => JSON.stringify(frame[name]) === JSON.stringify(value),
+      );
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const found = this.frames.slice(from).find(matches);
       if (found !== undefined) return found;
-      if (performance.now() > deadline) throw new Error(`No frame with ${JSON.stringify(fields)} in ${JSON.stringify(this.frames.slice(from)).slice(0, 2_000)}`);
+      if (performance.now() > deadline)
+        throw new Error(
+          `No frame with ${JSON.stringify(fields)} in ${JSON.stringify(this.frames.slice(from)).slice(0, 2_000)}`,
+        );
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }

@@ -1,6 +1,13 @@
 /** The dashboard's layout and keys: projects, worklist, one result, the strip. */
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
-import { FreshnessBadge, TidemarkDevtools, useConnection, useLiveQuery, usePendingWrites, type ViewSnapshot } from "tidemark/react";
+import {
+  FreshnessBadge,
+  TidemarkDevtools,
+  useConnection,
+  useLiveQuery,
+  usePendingWrites,
+  type ViewSnapshot,
+} from "tidemark/react";
 import type { Where } from "tidemark/client";
 import { formatCount } from "../../../ui/format.ts";
 import { KeyList } from "../../../ui/key-list.tsx";
@@ -19,8 +26,17 @@ const FILTERS = ["pending", "accepted", "rejected", "all"] as const;
 type Filter = (typeof FILTERS)[number];
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ["↓ ↑ or J K", "next, previous result"], ["A", "accept"], ["X", "reject"], ["U", "undo"], ["E or Enter", "edit the value"], ["1 2 3", "choose a supplier match"],
-  ["F", "flag"], ["/", "find in values"], ["[ ]", "previous, next project"], ["Esc", "out"], ["?", "this list"],
+  ["↓ ↑ or J K", "next, previous result"],
+  ["A", "accept"],
+  ["X", "reject"],
+  ["U", "undo"],
+  ["E or Enter", "edit the value"],
+  ["1 2 3", "choose a supplier match"],
+  ["F", "flag"],
+  ["/", "find in values"],
+  ["[ ]", "previous, next project"],
+  ["Esc", "out"],
+  ["?", "this list"],
 ];
 
 export function App(): ReactElement {
@@ -34,18 +50,33 @@ export function App(): ReactElement {
   const projects = useLiveQuery(client, { channel: "projects", order_by: [{ column: "id" }] });
   const tallies = useTallies();
   const where = useMemo(() => whereOf(project, filter, find), [project, filter, find]);
-  const list = useLiveQuery(client, { channel: "extraction_results", ...(where && { where }), order_by: [{ column: "confidence" }, { column: "id" }] });
+  const list = useLiveQuery(client, {
+    channel: "extraction_results",
+    ...(where && { where }),
+    order_by: [{ column: "confidence" }, { column: "id" }],
+  });
   // The chosen result stays at hand when it leaves the list.
-  const one = useLiveQuery(client, { channel: "extraction_results", where: { column: "id", eq: selected ?? "" } });
+  const one = useLiveQuery(client, {
+    channel: "extraction_results",
+    where: { column: "id", eq: selected ?? "" },
+  });
   const result = selected === undefined ? undefined : (list.row(selected) ?? one.rows[0]);
   const actions = useActions();
   const presence = usePresence(project, selected);
 
-  const step = useCallback((by: number) => {
-    const index = selected === undefined ? -1 : list.keys.indexOf(selected);
-    const next = list.keys[index < 0 ? Math.max(0, lastIndex.current + Math.min(0, by)) : Math.max(0, Math.min(list.keys.length - 1, index + by))];
-    if (next !== undefined) setSelected(next);
-  }, [list.keys, selected]);
+  const step = useCallback(
+    (by: number) => {
+      const index = selected === undefined ? -1 : list.keys.indexOf(selected);
+      const next =
+        list.keys[
+          index < 0
+            ? Math.max(0, lastIndex.current + Math.min(0, by))
+            : Math.max(0, Math.min(list.keys.length - 1, index + by))
+        ];
+      if (next !== undefined) setSelected(next);
+    },
+    [list.keys, selected],
+  );
   const lastIndex = useRef(0);
   const index = selected === undefined ? -1 : list.keys.indexOf(selected);
   if (index >= 0) lastIndex.current = index;
@@ -65,26 +96,66 @@ export function App(): ReactElement {
           <span className="me dim">{me.name}</span>
           <ThemeButton />
         </div>
-        <Projects projects={projects.rows} tallies={tallies} selected={project} onSelect={setProject} onStart={actions.startJob} />
+        <Projects
+          projects={projects.rows}
+          tallies={tallies}
+          selected={project}
+          onSelect={setProject}
+          onStart={actions.startJob}
+        />
       </div>
       <main className="work">
         <Toolbar
-          projects={projects.rows} project={project} onProject={setProject} filter={filter} onFilter={setFilter} find={find} onFind={setFind}
-          list={list} clockOffsetMs={connection.clockOffsetMs}
+          projects={projects.rows}
+          project={project}
+          onProject={setProject}
+          filter={filter}
+          onFilter={setFilter}
+          find={find}
+          onFind={setFind}
+          list={list}
+          clockOffsetMs={connection.clockOffsetMs}
         />
         <div className="content">
           <Worklist
-            keys={list.keys} row={list.row} isPending={list.isPending} selected={selected} onSelect={setSelected} present={presence.byResult}
-            isStale={list.status === "stale"} isLoading={list.status === "loading" && list.keys.length === 0}
-            empty={<Empty filter={filter} find={find} onAll={() => { setFilter("all"); setFind(""); }} />}
+            keys={list.keys}
+            row={list.row}
+            isPending={list.isPending}
+            selected={selected}
+            onSelect={setSelected}
+            present={presence.byResult}
+            isStale={list.status === "stale"}
+            isLoading={list.status === "loading" && list.keys.length === 0}
+            empty={
+              <Empty
+                filter={filter}
+                find={find}
+                onAll={() => {
+                  setFilter("all");
+                  setFind("");
+                }}
+              />
+            }
           />
-          <Detail result={result} isPending={selected !== undefined && (list.isPending(selected) || one.isPending(selected))} who={(selected && presence.byResult.get(selected)) || []} actions={actions} onClose={() => setSelected(undefined)} />
+          <Detail
+            result={result}
+            isPending={
+              selected !== undefined && (list.isPending(selected) || one.isPending(selected))
+            }
+            who={(selected && presence.byResult.get(selected)) || []}
+            actions={actions}
+            onClose={() => setSelected(undefined)}
+          />
         </div>
       </main>
       <StatusStrip connection={connection}>
         <span className="dim others">
-          {presence.others.length > 0 && <span>{presence.others.map(({ name }) => name).join(", ")} also here</span>}
-          <span className="number">{pending.length > 0 ? `${pending.length} saving` : "all saved"}</span>
+          {presence.others.length > 0 && (
+            <span>{presence.others.map(({ name }) => name).join(", ")} also here</span>
+          )}
+          <span className="number">
+            {pending.length > 0 ? `${pending.length} saving` : "all saved"}
+          </span>
           <span className="keys-hint">? for keys</span>
         </span>
       </StatusStrip>
@@ -111,37 +182,106 @@ interface ToolbarProps {
   readonly clockOffsetMs: number;
 }
 
-function Toolbar({ projects, project, onProject, filter, onFilter, find, onFind, list, clockOffsetMs }: ToolbarProps): ReactElement {
+function Toolbar({
+  projects,
+  project,
+  onProject,
+  filter,
+  onFilter,
+  find,
+  onFind,
+  list,
+  clockOffsetMs,
+}: ToolbarProps): ReactElement {
   return (
     <div className="title">
-      <select className="project-select" aria-label="Project" value={project ?? ""} onChange={({ target }) => onProject(target.value === "" ? undefined : Number(target.value))}>
+      <select
+        className="project-select"
+        aria-label="Project"
+        value={project ?? ""}
+        onChange={({ target }) => onProject(target.value === "" ? undefined : Number(target.value))}
+      >
         <option value="">All projects</option>
-        {projects.map(({ id, name }) => <option key={id} value={id}>{name}</option>)}
+        {projects.map(({ id, name }) => (
+          <option key={id} value={id}>
+            {name}
+          </option>
+        ))}
       </select>
       <div className="tabs" role="tablist" aria-label="Status">
-        {FILTERS.map((name) => <button key={name} type="button" role="tab" aria-selected={name === filter} onClick={() => onFilter(name)}>{wordFor(name)}</button>)}
+        {FILTERS.map((name) => (
+          <button
+            key={name}
+            type="button"
+            role="tab"
+            aria-selected={name === filter}
+            onClick={() => onFilter(name)}
+          >
+            {wordFor(name)}
+          </button>
+        ))}
       </div>
       <span className="count number">{formatCount(list.keys.length)}</span>
       <FreshnessBadge view={list} clockOffsetMs={clockOffsetMs} className="freshness" />
       <span className="spacer" />
-      <input className="find" data-find type="search" placeholder="Find in values" aria-label="Find in values" value={find} onChange={({ target }) => onFind(target.value)} onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()} />
+      <input
+        className="find"
+        data-find
+        type="search"
+        placeholder="Find in values"
+        aria-label="Find in values"
+        value={find}
+        onChange={({ target }) => onFind(target.value)}
+        onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
+      />
     </div>
   );
 }
 
-function whereOf(project: number | undefined, filter: Filter, find: string): Where<Result> | undefined {
+function whereOf(
+  project: number | undefined,
+  filter: Filter,
+  find: string,
+): Where<Result> | undefined {
   const terms: Where<Result>[] = [];
   if (project !== undefined) terms.push({ column: "project_id", eq: project });
   if (filter !== "all") terms.push({ column: "status", eq: filter satisfies Status });
-  if (find.trim() !== "") terms.push({ column: "value", like: `%${find.trim().replace(/[\\%_]/g, "\\$&")}%` });
+  if (find.trim() !== "")
+    terms.push({ column: "value", like: `%${find.trim().replace(/[\\%_]/g, "\\$&")}%` });
   return terms.length === 0 ? undefined : { and: terms };
 }
 
-function Empty({ filter, find, onAll }: { readonly filter: Filter; readonly find: string; readonly onAll: () => void }): ReactElement {
-  const action = <button type="button" onClick={onAll}>Show all results</button>;
-  if (find !== "") return <State title="Nothing found" action={action}>No such value contains “{find}”.</State>;
-  if (filter === "pending") return <State title="All reviewed" action={action}>New results come here as jobs read them. Start one at the left.</State>;
-  return <State title={`Nothing ${filter}`} action={action}>No result of this project is {filter}.</State>;
+function Empty({
+  filter,
+  find,
+  onAll,
+}: {
+  readonly filter: Filter;
+  readonly find: string;
+  readonly onAll: () => void;
+}): ReactElement {
+  const action = (
+    <button type="button" onClick={onAll}>
+      Show all results
+    </button>
+  );
+  if (find !== "")
+    return (
+      <State title="Nothing found" action={action}>
+        No such value contains “{find}”.
+      </State>
+    );
+  if (filter === "pending")
+    return (
+      <State title="All reviewed" action={action}>
+        New results come here as jobs read them. Start one at the left.
+      </State>
+    );
+  return (
+    <State title={`Nothing ${filter}`} action={action}>
+      No result of this project is {filter}.
+    </State>
+  );
 }
 
 interface Keys {
@@ -159,7 +299,14 @@ function useKeys(keys: Keys): void {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       const { target, key } = event;
-      if (target instanceof HTMLInputElement || target instanceof HTMLSelectElement || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (
+        target instanceof HTMLInputElement ||
+        target instanceof HTMLSelectElement ||
+        event.ctrlKey ||
+        event.metaKey ||
+        event.altKey
+      )
+        return;
       if (press(key, latest.current)) event.preventDefault();
     };
     addEventListener("keydown", onKey);
@@ -168,7 +315,10 @@ function useKeys(keys: Keys): void {
 }
 
 /** Returns whether the key meant something. */
-function press(key: string, { result, actions, step, stepProject, setHasKeys, close }: Keys): boolean {
+function press(
+  key: string,
+  { result, actions, step, stepProject, setHasKeys, close }: Keys,
+): boolean {
   const decide = (status: Status): void => {
     if (result === undefined || result.status === status) return;
     // Before the row leaves the list under the cursor.
@@ -176,22 +326,52 @@ function press(key: string, { result, actions, step, stepProject, setHasKeys, cl
     actions.setStatus(result, status);
   };
   switch (key.length === 1 ? key.toLowerCase() : key) {
-    case "ArrowDown": case "j": step(1); return true;
-    case "ArrowUp": case "k": step(-1); return true;
-    case "a": decide("accepted"); return true;
-    case "x": decide("rejected"); return true;
-    case "u": actions.undo(); return true;
-    case "f": if (result !== undefined) actions.flag(result); return true;
-    case "e": case "Enter": document.querySelector<HTMLInputElement>("[data-edit]")?.select(); return true;
-    case "1": case "2": case "3": document.querySelector<HTMLButtonElement>(`[data-match="${key}"]`)?.click(); return true;
-    case "/": document.querySelector<HTMLInputElement>("[data-find]")?.focus(); return true;
-    case "[": stepProject(-1); return true;
-    case "]": stepProject(1); return true;
-    case "?": setHasKeys((before) => !before); return true;
+    case "ArrowDown":
+    case "j":
+      step(1);
+      return true;
+    case "ArrowUp":
+    case "k":
+      step(-1);
+      return true;
+    case "a":
+      decide("accepted");
+      return true;
+    case "x":
+      decide("rejected");
+      return true;
+    case "u":
+      actions.undo();
+      return true;
+    case "f":
+      if (result !== undefined) actions.flag(result);
+      return true;
+    case "e":
+    case "Enter":
+      document.querySelector<HTMLInputElement>("[data-edit]")?.select();
+      return true;
+    case "1":
+    case "2":
+    case "3":
+      document.querySelector<HTMLButtonElement>(`[data-match="${key}"]`)?.click();
+      return true;
+    case "/":
+      document.querySelector<HTMLInputElement>("[data-find]")?.focus();
+      return true;
+    case "[":
+      stepProject(-1);
+      return true;
+    case "]":
+      stepProject(1);
+      return true;
+    case "?":
+      setHasKeys((before) => !before);
+      return true;
     case "Escape":
       setHasKeys(() => false);
       close();
       return true;
-    default: return false;
+    default:
+      return false;
   }
 }

@@ -2,26 +2,74 @@
 import { createClient, type TypedChannel } from "tidemark/client";
 import type { channels, mutations, Reviewer } from "../mutations.ts";
 
-export interface Project { readonly id: number; readonly name: string; readonly client: string; readonly due: string }
-export interface Job { readonly id: string; readonly project_id: number; readonly file_name: string; readonly status: string; readonly pages: number; readonly pages_done: number; readonly started_by: string | null; readonly created_at: string }
+export interface Project {
+  readonly id: number;
+  readonly name: string;
+  readonly client: string;
+  readonly due: string;
+}
+export interface Job {
+  readonly id: string;
+  readonly project_id: number;
+  readonly file_name: string;
+  readonly status: string;
+  readonly pages: number;
+  readonly pages_done: number;
+  readonly started_by: string | null;
+  readonly created_at: string;
+}
 export type Status = "pending" | "accepted" | "rejected";
 export interface Result {
-  readonly id: string; readonly project_id: number; readonly job_id: string; readonly document: string; readonly page: number; readonly field: string;
-  readonly value: string; readonly extracted: string; readonly confidence: number; readonly status: Status; readonly supplier: string | null;
-  readonly is_flagged: boolean; readonly reviewed_by: string | null; readonly reviewed_at: string | null;
+  readonly id: string;
+  readonly project_id: number;
+  readonly job_id: string;
+  readonly document: string;
+  readonly page: number;
+  readonly field: string;
+  readonly value: string;
+  readonly extracted: string;
+  readonly confidence: number;
+  readonly status: Status;
+  readonly supplier: string | null;
+  readonly is_flagged: boolean;
+  readonly reviewed_by: string | null;
+  readonly reviewed_at: string | null;
 }
-export interface Match { readonly id: string; readonly result_id: string; readonly supplier: string; readonly vat_id: string; readonly score: number }
+export interface Match {
+  readonly id: string;
+  readonly result_id: string;
+  readonly supplier: string;
+  readonly vat_id: string;
+  readonly score: number;
+}
 
 type Channels = typeof channels & {
-  projects: TypedChannel<Project>; extraction_jobs: TypedChannel<Job>; extraction_results: TypedChannel<Result>; supplier_matches: TypedChannel<Match>;
+  projects: TypedChannel<Project>;
+  extraction_jobs: TypedChannel<Job>;
+  extraction_results: TypedChannel<Result>;
+  supplier_matches: TypedChannel<Match>;
 };
 
-const NAMES = ["Ana", "Bruno", "Carla", "Diogo", "Elisa", "Filipe", "Inês", "Joana", "Miguel", "Rita"];
+const NAMES = [
+  "Ana",
+  "Bruno",
+  "Carla",
+  "Diogo",
+  "Elisa",
+  "Filipe",
+  "Inês",
+  "Joana",
+  "Miguel",
+  "Rita",
+];
 
 /** `?as=Rita`, or a name that this tab keeps. */
 function whoAmI(): Reviewer {
   const wanted = new URLSearchParams(location.search).get("as");
-  const name = wanted ?? sessionStorage.getItem("reviewer") ?? (NAMES[Math.floor(Math.random() * NAMES.length)] as string);
+  const name =
+    wanted ??
+    sessionStorage.getItem("reviewer") ??
+    (NAMES[Math.floor(Math.random() * NAMES.length)] as string);
   const id = sessionStorage.getItem("reviewer-id") ?? crypto.randomUUID();
   sessionStorage.setItem("reviewer", name);
   sessionStorage.setItem("reviewer-id", id);
@@ -47,14 +95,36 @@ export const client = createClient<Channels, typeof mutations>({
       }
     : {
         results: {
-          setStatus: ({ id, status }) => ({ channel: RESULTS, key: id, set: { status, reviewed_by: status === "pending" ? null : me.name } }),
-          edit: ({ id, value }) => ({ channel: RESULTS, key: id, set: { value: value.trim(), status: "accepted", reviewed_by: me.name } }),
-          restore: ({ id, value, status, supplier, reviewed_by }) => ({ channel: RESULTS, key: id, set: { value, status, supplier, reviewed_by } }),
+          setStatus: ({ id, status }) => ({
+            channel: RESULTS,
+            key: id,
+            set: { status, reviewed_by: status === "pending" ? null : me.name },
+          }),
+          edit: ({ id, value }) => ({
+            channel: RESULTS,
+            key: id,
+            set: { value: value.trim(), status: "accepted", reviewed_by: me.name },
+          }),
+          restore: ({ id, value, status, supplier, reviewed_by }) => ({
+            channel: RESULTS,
+            key: id,
+            set: { value, status, supplier, reviewed_by },
+          }),
         },
         jobs: {
           start: ({ id, project_id, file_name, pages }) => ({
-            channel: "extraction_jobs", key: id,
-            insert: { id, project_id, file_name, status: "queued", pages, pages_done: 0, started_by: me.name, created_at: new Date().toISOString() },
+            channel: "extraction_jobs",
+            key: id,
+            insert: {
+              id,
+              project_id,
+              file_name,
+              status: "queued",
+              pages,
+              pages_done: 0,
+              started_by: me.name,
+              created_at: new Date().toISOString(),
+            },
           }),
         },
       },
@@ -64,9 +134,17 @@ export const client = createClient<Channels, typeof mutations>({
 export async function setFlag(id: string, isFlagged: boolean): Promise<void> {
   await client.write({
     name: "flag",
-    optimistic: { channel: RESULTS, key: id, ...(!isWaiting && { set: { is_flagged: isFlagged } }) },
+    optimistic: {
+      channel: RESULTS,
+      key: id,
+      ...(!isWaiting && { set: { is_flagged: isFlagged } }),
+    },
     run: async () => {
-      const response = await fetch(`/api/results/${encodeURIComponent(id)}/flag`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify({ isFlagged }) });
+      const response = await fetch(`/api/results/${encodeURIComponent(id)}/flag`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ isFlagged }),
+      });
       if (!response.ok) throw new Error(`The server answered ${response.status}.`);
       return (await response.json()) as { position: string };
     },

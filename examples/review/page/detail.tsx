@@ -24,30 +24,95 @@ export function Detail({ result, isPending, who, actions, onClose }: DetailProps
       </aside>
     );
   }
-  const { id, document: file, page, field, status, extracted, value, confidence, reviewed_by: reviewer, is_flagged: isFlagged } = result;
+  const {
+    id,
+    document: file,
+    page,
+    field,
+    status,
+    extracted,
+    value,
+    confidence,
+    reviewed_by: reviewer,
+    is_flagged: isFlagged,
+  } = result;
   return (
     <aside className="detail" aria-label="Result" data-pending={isPending}>
       <header>
         <h2>{field}</h2>
-        <span className="saving dim" aria-live="polite">{isPending ? "saving" : ""}</span>
-        <button type="button" className="plain close" aria-label="Close" onClick={onClose}>×</button>
+        <span className="saving dim" aria-live="polite">
+          {isPending ? "saving" : ""}
+        </span>
+        <button type="button" className="plain close" aria-label="Close" onClick={onClose}>
+          ×
+        </button>
       </header>
       <div className="detail-body">
-        <p className="status" data-status={status}>{status === "pending" ? "to review" : status}{reviewer !== null && <span className="dim"> by {reviewer}<ReviewedAt at={result.reviewed_at} /></span>}</p>
+        <p className="status" data-status={status}>
+          {status === "pending" ? "to review" : status}
+          {reviewer !== null && (
+            <span className="dim">
+              {" "}
+              by {reviewer}
+              <ReviewedAt at={result.reviewed_at} />
+            </span>
+          )}
+        </p>
         <ValueEditor key={id} result={result} onSave={(text) => actions.edit(result, text)} />
         <div className="buttons">
-          <button type="button" onClick={() => actions.setStatus(result, "accepted")} disabled={status === "accepted"}>Accept <kbd>A</kbd></button>
-          <button type="button" onClick={() => actions.setStatus(result, "rejected")} disabled={status === "rejected"}>Reject <kbd>X</kbd></button>
-          <button type="button" onClick={() => actions.flag(result)} aria-pressed={isFlagged}>{isFlagged ? "⚑ Flagged" : "Flag"} <kbd>F</kbd></button>
-          <button type="button" onClick={actions.undo} disabled={actions.undoable === 0}>Undo <kbd>U</kbd></button>
+          <button
+            type="button"
+            onClick={() => actions.setStatus(result, "accepted")}
+            disabled={status === "accepted"}
+          >
+            Accept <kbd>A</kbd>
+          </button>
+          <button
+            type="button"
+            onClick={() => actions.setStatus(result, "rejected")}
+            disabled={status === "rejected"}
+          >
+            Reject <kbd>X</kbd>
+          </button>
+          <button type="button" onClick={() => actions.flag(result)} aria-pressed={isFlagged}>
+            {isFlagged ? "⚑ Flagged" : "Flag"} <kbd>F</kbd>
+          </button>
+          <button type="button" onClick={actions.undo} disabled={actions.undoable === 0}>
+            Undo <kbd>U</kbd>
+          </button>
         </div>
         <dl>
-          <div><dt>extracted</dt><dd className="mono">{extracted}{extracted !== value && <span className="dim"> (changed)</span>}</dd></div>
-          <div><dt>document</dt><dd className="mono">{file}, page {page}</dd></div>
-          <div><dt>confidence</dt><dd>{(confidence * 100).toFixed(1)} %</dd></div>
-          <div><dt>also here</dt><dd>{who.length === 0 ? <span className="dim">nobody</span> : who.map(({ name }) => name).join(", ")}</dd></div>
+          <div>
+            <dt>extracted</dt>
+            <dd className="mono">
+              {extracted}
+              {extracted !== value && <span className="dim"> (changed)</span>}
+            </dd>
+          </div>
+          <div>
+            <dt>document</dt>
+            <dd className="mono">
+              {file}, page {page}
+            </dd>
+          </div>
+          <div>
+            <dt>confidence</dt>
+            <dd>{(confidence * 100).toFixed(1)} %</dd>
+          </div>
+          <div>
+            <dt>also here</dt>
+            <dd>
+              {who.length === 0 ? (
+                <span className="dim">nobody</span>
+              ) : (
+                who.map(({ name }) => name).join(", ")
+              )}
+            </dd>
+          </div>
         </dl>
-        {field === "supplier" && <Matches result={result} onChoose={(match) => actions.choose(result, match)} />}
+        {field === "supplier" && (
+          <Matches result={result} onChoose={(match) => actions.choose(result, match)} />
+        )}
       </div>
     </aside>
   );
@@ -55,11 +120,21 @@ export function Detail({ result, isPending, who, actions, onClose }: DetailProps
 
 function ReviewedAt({ at }: { readonly at: string | null }): ReactElement | null {
   const now = useNow();
-  return at === null ? null : <span title={new Date(at).toLocaleString()}>, {formatAge(Math.max(0, now - Date.parse(at)))}</span>;
+  return at === null ? null : (
+    <span title={new Date(at).toLocaleString()}>
+      , {formatAge(Math.max(0, now - Date.parse(at)))}
+    </span>
+  );
 }
 
 /** What is typed stays until it is saved or left, whatever others do to the row below it; that they did is said. */
-function ValueEditor({ result, onSave }: { readonly result: Result; readonly onSave: (text: string) => void }): ReactElement {
+function ValueEditor({
+  result,
+  onSave,
+}: {
+  readonly result: Result;
+  readonly onSave: (text: string) => void;
+}): ReactElement {
   const [draft, setDraft] = useState<string>();
   const base = useRef(result.value);
   useEffect(() => {
@@ -78,27 +153,54 @@ function ValueEditor({ result, onSave }: { readonly result: Result; readonly onS
     >
       <label htmlFor="value">value</label>
       <input
-        id="value" data-edit value={draft ?? result.value} autoComplete="off" spellCheck={false}
+        id="value"
+        data-edit
+        value={draft ?? result.value}
+        autoComplete="off"
+        spellCheck={false}
         onFocus={() => setDraft(result.value)}
         onChange={({ target }) => setDraft(target.value)}
         onBlur={() => setDraft(undefined)}
         onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
       />
-      <p className="note dim">{hasMoved ? `${result.reviewed_by ?? "Someone"} has changed it to “${result.value}” meanwhile.` : draft === undefined ? "" : "Enter saves and accepts, Esc leaves it."}</p>
+      <p className="note dim">
+        {hasMoved
+          ? `${result.reviewed_by ?? "Someone"} has changed it to “${result.value}” meanwhile.`
+          : draft === undefined
+            ? ""
+            : "Enter saves and accepts, Esc leaves it."}
+      </p>
     </form>
   );
 }
 
-function Matches({ result, onChoose }: { readonly result: Result; readonly onChoose: (match: Match) => void }): ReactElement {
-  const { rows } = useLiveQuery(client, { channel: "supplier_matches", where: { column: "result_id", eq: result.id }, order_by: [{ column: "score", direction: "desc" }] });
+function Matches({
+  result,
+  onChoose,
+}: {
+  readonly result: Result;
+  readonly onChoose: (match: Match) => void;
+}): ReactElement {
+  const { rows } = useLiveQuery(client, {
+    channel: "supplier_matches",
+    where: { column: "result_id", eq: result.id },
+    order_by: [{ column: "score", direction: "desc" }],
+  });
   return (
     <section className="matches" aria-label="Supplier matches">
       <h3>Supplier matches</h3>
       <ol>
         {rows.map((match, index) => (
           <li key={match.id}>
-            <button type="button" data-match={index + 1} aria-pressed={result.supplier === match.supplier} onClick={() => onChoose(match)}>
-              <kbd>{index + 1}</kbd> <span className="name">{match.supplier}</span> <span className="mono dim">{match.vat_id}</span> <span className="number">{(match.score * 100).toFixed(0)} %</span>
+            <button
+              type="button"
+              data-match={index + 1}
+              aria-pressed={result.supplier === match.supplier}
+              onClick={() => onChoose(match)}
+            >
+              <kbd>{index + 1}</kbd> <span className="name">{match.supplier}</span>{" "}
+              <span className="mono dim">{match.vat_id}</span>{" "}
+              <span className="number">{(match.score * 100).toFixed(0)} %</span>
             </button>
           </li>
         ))}

@@ -10,7 +10,10 @@ const NONE: Tally = { pending: 0, accepted: 0, rejected: 0 };
 
 /** How many results of each project stand where: counted from two columns of all of them, so pending writes count at once. */
 export function useTallies(): ReadonlyMap<number, Tally> {
-  const { rows } = useLiveQuery(client, { channel: "extraction_results", columns: ["project_id", "status"] });
+  const { rows } = useLiveQuery(client, {
+    channel: "extraction_results",
+    columns: ["project_id", "status"],
+  });
   return useMemo(() => {
     const tallies = new Map<number, Record<Status, number>>();
     for (const { project_id, status } of rows) {
@@ -30,31 +33,85 @@ export interface ProjectsProps {
   readonly onStart: (projectId: number) => void;
 }
 
-export function Projects({ projects, tallies, selected, onSelect, onStart }: ProjectsProps): ReactElement {
-  const all = [...tallies.values()].reduce((sum, tally) => ({ pending: sum.pending + tally.pending, accepted: sum.accepted + tally.accepted, rejected: sum.rejected + tally.rejected }), NONE);
+export function Projects({
+  projects,
+  tallies,
+  selected,
+  onSelect,
+  onStart,
+}: ProjectsProps): ReactElement {
+  const all = [...tallies.values()].reduce(
+    (sum, tally) => ({
+      pending: sum.pending + tally.pending,
+      accepted: sum.accepted + tally.accepted,
+      rejected: sum.rejected + tally.rejected,
+    }),
+    NONE,
+  );
   return (
     <nav className="projects" aria-label="Projects">
       <ul>
-        <li><ProjectButton name="All projects" detail={`${projects.length} projects`} tally={all} isCurrent={selected === undefined} onPress={() => onSelect(undefined)} /></li>
+        <li>
+          <ProjectButton
+            name="All projects"
+            detail={`${projects.length} projects`}
+            tally={all}
+            isCurrent={selected === undefined}
+            onPress={() => onSelect(undefined)}
+          />
+        </li>
         {projects.map(({ id, name, client: owner, due }) => (
           <li key={id}>
-            <ProjectButton name={name} detail={`${owner}, due ${due}`} tally={tallies.get(id) ?? NONE} isCurrent={id === selected} onPress={() => onSelect(id)} />
+            <ProjectButton
+              name={name}
+              detail={`${owner}, due ${due}`}
+              tally={tallies.get(id) ?? NONE}
+              isCurrent={id === selected}
+              onPress={() => onSelect(id)}
+            />
           </li>
         ))}
       </ul>
-      <Jobs project={selected ?? projects[0]?.id} name={projects.find(({ id }) => id === (selected ?? projects[0]?.id))?.name} onStart={onStart} />
+      <Jobs
+        project={selected ?? projects[0]?.id}
+        name={projects.find(({ id }) => id === (selected ?? projects[0]?.id))?.name}
+        onStart={onStart}
+      />
     </nav>
   );
 }
 
-function ProjectButton({ name, detail, tally, isCurrent, onPress }: { readonly name: string; readonly detail: string; readonly tally: Tally; readonly isCurrent: boolean; readonly onPress: () => void }): ReactElement {
+function ProjectButton({
+  name,
+  detail,
+  tally,
+  isCurrent,
+  onPress,
+}: {
+  readonly name: string;
+  readonly detail: string;
+  readonly tally: Tally;
+  readonly isCurrent: boolean;
+  readonly onPress: () => void;
+}): ReactElement {
   const total = Math.max(1, tally.pending + tally.accepted + tally.rejected);
   return (
-    <button type="button" className="project" aria-current={isCurrent ? "page" : undefined} onClick={onPress}>
+    <button
+      type="button"
+      className="project"
+      aria-current={isCurrent ? "page" : undefined}
+      onClick={onPress}
+    >
       <span className="name">{name}</span>
-      <span className="number pending" title="to review">{formatCount(tally.pending)}</span>
+      <span className="number pending" title="to review">
+        {formatCount(tally.pending)}
+      </span>
       <span className="dim about">{detail}</span>
-      <span className="bar" role="img" aria-label={`${tally.accepted} accepted, ${tally.rejected} rejected, ${tally.pending} to review`}>
+      <span
+        className="bar"
+        role="img"
+        aria-label={`${tally.accepted} accepted, ${tally.rejected} rejected, ${tally.pending} to review`}
+      >
         <span data-status="accepted" style={{ width: `${(tally.accepted / total) * 100}%` }} />
         <span data-status="rejected" style={{ width: `${(tally.rejected / total) * 100}%` }} />
       </span>
@@ -62,30 +119,65 @@ function ProjectButton({ name, detail, tally, isCurrent, onPress }: { readonly n
   );
 }
 
-function Jobs({ project, name, onStart }: { readonly project: number | undefined; readonly name: string | undefined; readonly onStart: (projectId: number) => void }): ReactElement {
-  const { rows, isPending } = useLiveQuery(client, { channel: "extraction_jobs", order_by: [{ column: "created_at", direction: "desc" }], limit: 40 });
+function Jobs({
+  project,
+  name,
+  onStart,
+}: {
+  readonly project: number | undefined;
+  readonly name: string | undefined;
+  readonly onStart: (projectId: number) => void;
+}): ReactElement {
+  const { rows, isPending } = useLiveQuery(client, {
+    channel: "extraction_jobs",
+    order_by: [{ column: "created_at", direction: "desc" }],
+    limit: 40,
+  });
   const own = rows.filter(({ project_id }) => project_id === project);
   return (
     <section className="jobs" aria-label="Extraction jobs">
       <header>
         <h2>Jobs{name !== undefined && <span className="dim"> {name}</span>}</h2>
-        <button type="button" disabled={project === undefined} onClick={() => project !== undefined && onStart(project)}>Start one</button>
+        <button
+          type="button"
+          disabled={project === undefined}
+          onClick={() => project !== undefined && onStart(project)}
+        >
+          Start one
+        </button>
       </header>
       <ul>
-        {own.map((job) => <JobRow key={job.id} job={job} isPending={isPending(job.id)} />)}
+        {own.map((job) => (
+          <JobRow key={job.id} job={job} isPending={isPending(job.id)} />
+        ))}
       </ul>
     </section>
   );
 }
 
-function JobRow({ job: { file_name, status, pages, pages_done }, isPending }: { readonly job: Job; readonly isPending: boolean }): ReactElement {
+function JobRow({
+  job: { file_name, status, pages, pages_done },
+  isPending,
+}: {
+  readonly job: Job;
+  readonly isPending: boolean;
+}): ReactElement {
   const isUnderWay = status !== "done";
   return (
     <li className="job" data-pending={isPending}>
       <span className="mono name">{file_name}</span>
-      <span className="number dim">{isUnderWay ? `${pages_done} of ${pages}` : `${pages} read`}</span>
-      <span className="bar" role="img" aria-label={`${status}, ${pages_done} of ${pages} documents`}>
-        <span data-status={isUnderWay ? "running" : "accepted"} style={{ width: `${(pages_done / pages) * 100}%` }} />
+      <span className="number dim">
+        {isUnderWay ? `${pages_done} of ${pages}` : `${pages} read`}
+      </span>
+      <span
+        className="bar"
+        role="img"
+        aria-label={`${status}, ${pages_done} of ${pages} documents`}
+      >
+        <span
+          data-status={isUnderWay ? "running" : "accepted"}
+          style={{ width: `${(pages_done / pages) * 100}%` }}
+        />
       </span>
     </li>
   );

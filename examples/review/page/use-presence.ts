@@ -12,11 +12,20 @@ const RENEW_MS = 10_000;
 const NOBODY: readonly Present[] = [];
 
 /** Others by the result that they look at. Says where this tab is, too. */
-export function usePresence(project: number | undefined, result: string | undefined): { readonly byResult: ReadonlyMap<string, readonly Present[]>; readonly others: readonly Present[] } {
+export function usePresence(
+  project: number | undefined,
+  result: string | undefined,
+): {
+  readonly byResult: ReadonlyMap<string, readonly Present[]>;
+  readonly others: readonly Present[];
+} {
   const renewals = useRef(0);
   useEffect(() => {
     // What is lost of this is renewed.
-    const look = (): void => void client.mutate.presence.look({ project_id: project ?? 0, result_id: result ?? null, renewals: renewals.current++ }).catch(() => {});
+    const look = (): void =>
+      void client.mutate.presence
+        .look({ project_id: project ?? 0, result_id: result ?? null, renewals: renewals.current++ })
+        .catch(() => {});
     look();
     const timer = setInterval(look, RENEW_MS);
     return () => clearInterval(timer);

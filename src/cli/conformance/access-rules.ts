@@ -9,39 +9,68 @@ import { must, skip } from "./verdict.ts";
 const STRANGER = "conformance.invalid";
 
 export const ACCESS_RULES: readonly Check[] = [
-  check("A1", "a page of a foreign origin is refused with 403, over HTTP and on the stream", async (target) => {
-    const headers = { origin: `https://${STRANGER}` };
-    const { status, allowed } = await ask(target, headers);
-    if (status < 400 && (allowed === "*" || allowed === headers.origin)) skip("this server allows every origin");
-    must(status === 403, "a request is refused with 403", status);
-    must((await upgrade(target, headers)) === 403, "an upgrade is refused with 403");
-  }),
+  check(
+    "A1",
+    "a page of a foreign origin is refused with 403, over HTTP and on the stream",
+    async (target) => {
+      const headers = { origin: `https://${STRANGER}` };
+      const { status, allowed } = await ask(target, headers);
+      if (status < 400 && (allowed === "*" || allowed === headers.origin))
+        skip("this server allows every origin");
+      must(status === 403, "a request is refused with 403", status);
+      must((await upgrade(target, headers)) === 403, "an upgrade is refused with 403");
+    },
+  ),
   check("A1", "a foreign Host is refused where no identity is asked for", async (target) => {
-    if (target.auth !== undefined || Object.keys(target.options.headers).length > 0) skip("this server asks for an identity");
+    if (target.auth !== undefined || Object.keys(target.options.headers).length > 0)
+      skip("this server asks for an identity");
     const { status, allowed } = await ask(target, { origin: `https://${STRANGER}` });
-    if (status < 400 && allowed !== undefined) skip("this server allows every origin, and so every host");
+    if (status < 400 && allowed !== undefined)
+      skip("this server allows every origin, and so every host");
     const { status: ofHost } = await ask(target, { host: STRANGER });
-    must(ofHost >= 400 && ofHost < 500, "a request to a host that is not the server's is refused", ofHost);
+    must(
+      ofHost >= 400 && ofHost < 500,
+      "a request to a host that is not the server's is refused",
+      ofHost,
+    );
     must(((await upgrade(target, { host: STRANGER })) ?? 200) >= 400, "and so is an upgrade");
   }),
   check("A2", "who may have the stream may have HTTP", async (target) => {
     await target.identified();
     const response = await target.http(`/snapshot?channels=${encodeURIComponent(target.channel)}`);
     await response.body?.cancel();
-    must(response.status === 200, "the snapshot is answered to who may have the stream", response.status);
+    must(
+      response.status === 200,
+      "the snapshot is answered to who may have the stream",
+      response.status,
+    );
   }),
-  unseen("A3", "a policy gives all rows, some, or none", "needs a second identity with other rights"),
+  unseen(
+    "A3",
+    "a policy gives all rows, some, or none",
+    "needs a second identity with other rights",
+  ),
 ];
 
 /** `fetch` does not let Origin and Host be set. */
-function ask({ base, channel, options }: Target, headers: Headers): Promise<{ readonly status: number; readonly allowed: string | undefined }> {
+function ask(
+  { base, channel, options }: Target,
+  headers: Headers,
+): Promise<{ readonly status: number; readonly allowed: string | undefined }> {
   const url = new URL(`${base}/snapshot?channels=${encodeURIComponent(channel)}`);
   const send = url.protocol === "https:" ? secureRequest : request;
   return new Promise((resolve, reject) => {
-    const asked = send(url, { headers: { ...options.headers, ...headers }, timeout: options.timeoutMs }, (response) => {
-      response.resume();
-      resolve({ status: response.statusCode ?? 0, allowed: response.headers["access-control-allow-origin"] });
-    });
+    const asked = send(
+      url,
+      { headers: { ...options.headers, ...headers }, timeout: options.timeoutMs },
+      (response) => {
+        response.resume();
+        resolve({
+          status: response.statusCode ?? 0,
+          allowed: response.headers["access-control-allow-origin"],
+        });
+      },
+    );
     asked.on("timeout", () => asked.destroy(new Error("no answer")));
     asked.on("error", reject);
     asked.end();
@@ -51,7 +80,12 @@ function ask({ base, channel, options }: Target, headers: Headers): Promise<{ re
 /** With what it was refused; undefined where it was not. */
 async function upgrade(target: Target, headers: Headers): Promise<number | undefined> {
   const peer = target.open(headers);
-  const came = (): number | "HELLO" | undefined => peer.refusedWith ?? (peer.frames.length > 0 ? "HELLO" : peer.closeCode);
-  const outcome = await eventually(came, () => "the upgrade was neither refused nor accepted", target.timeoutMs);
+  const came = (): number | "HELLO" | undefined =>
+    peer.refusedWith ?? (peer.frames.length > 0 ? "HELLO" : peer.closeCode);
+  const outcome = await eventually(
+    came,
+    () => "the upgrade was neither refused nor accepted",
+    target.timeoutMs,
+  );
   return outcome === "HELLO" ? undefined : outcome;
 }

@@ -14,32 +14,56 @@ export const CARRIER_RULES: readonly Check[] = [
     try {
       await events.hear("WATERMARK");
       const types = events.frames.map(({ op, type }) => type ?? op);
-      const order = ["HELLO", "READY", "SUBSCRIBED", "SNAPSHOT", "WATERMARK"].map((type) => types.indexOf(type));
-      must(order.every((at, index) => at >= 0 && at > (order[index - 1] ?? -1)), "HELLO, READY, SUBSCRIBED, SNAPSHOT and WATERMARK come in this order", types);
+      const order = ["HELLO", "READY", "SUBSCRIBED", "SNAPSHOT", "WATERMARK"].map((type) =>
+        types.indexOf(type),
+      );
+      must(
+        order.every((at, index) => at >= 0 && at > (order[index - 1] ?? -1)),
+        "HELLO, READY, SUBSCRIBED, SNAPSHOT and WATERMARK come in this order",
+        types,
+      );
     } finally {
       events.end();
     }
   }),
-  check("T2", "a whole turn's WATERMARK has an id, nothing else has, and Last-Event-ID continues there", async (target) => {
-    const path = `/sse?channels=${encodeURIComponent(target.channel)}`;
-    const first = await Events.open(target, path);
-    await first.hear("WATERMARK");
-    first.end();
-    const named = first.events.filter(({ id }) => id !== undefined);
-    must(named.length > 0 && named.every(({ frame }) => frame["type"] === "WATERMARK" && frame["behind"] === undefined), "WATERMARK without behind has an id, and nothing else", first.events.map(({ id, frame }) => [frame["type"] ?? frame["op"], id]));
-    const second = await Events.open(target, path, { "last-event-id": String(named.at(-1)?.id) });
-    try {
-      const answer = await second.hear("SUBSCRIBED");
-      must(answer["mode"] === "delta" && answer["from_seq"] === named.at(-1)?.frame["seq"], "it continues as a delta from the position of the id", answer);
-    } finally {
-      second.end();
-    }
-  }),
+  check(
+    "T2",
+    "a whole turn's WATERMARK has an id, nothing else has, and Last-Event-ID continues there",
+    async (target) => {
+      const path = `/sse?channels=${encodeURIComponent(target.channel)}`;
+      const first = await Events.open(target, path);
+      await first.hear("WATERMARK");
+      first.end();
+      const named = first.events.filter(({ id }) => id !== undefined);
+      must(
+        named.length > 0 &&
+          named.every(
+            ({ frame }) => frame["type"] === "WATERMARK" && frame["behind"] === undefined,
+          ),
+        "WATERMARK without behind has an id, and nothing else",
+        first.events.map(({ id, frame }) => [frame["type"] ?? frame["op"], id]),
+      );
+      const second = await Events.open(target, path, { "last-event-id": String(named.at(-1)?.id) });
+      try {
+        const answer = await second.hear("SUBSCRIBED");
+        must(
+          answer["mode"] === "delta" && answer["from_seq"] === named.at(-1)?.frame["seq"],
+          "it continues as a delta from the position of the id",
+          answer,
+        );
+      } finally {
+        second.end();
+      }
+    },
+  ),
   check("T3", "a client of events speaks by POST, as the session of its HELLO", async (target) => {
     const events = await Events.open(target, "/sse");
     try {
       const { session_id } = await events.hear("HELLO");
-      const lines = [{ op: "IDENTIFY", auth: target.auth }, { op: "SUBSCRIBE", id: 4, subscriptions: [target.channel] }];
+      const lines = [
+        { op: "IDENTIFY", auth: target.auth },
+        { op: "SUBSCRIBE", id: 4, subscriptions: [target.channel] },
+      ];
       const posted = await up(target, String(session_id), lines);
       must(posted.status === 204, "it is answered 204", posted);
       must((await events.hear("SUBSCRIBED"))["id"] === 4, "each line is a frame");
@@ -47,28 +71,59 @@ export const CARRIER_RULES: readonly Check[] = [
       events.end();
     }
   }),
-  check("T3", "a session that is none, or is over a WebSocket, is 404 UNKNOWN_SESSION", async (target) => {
-    const peer = await target.connect();
-    for (const id of ["none", String(peer.frames[0]?.["session_id"])]) {
-      const { status, code } = await up(target, id, [{ op: "HEARTBEAT" }]);
-      must(status === 404 && code === "UNKNOWN_SESSION", "it is 404 UNKNOWN_SESSION", { status, code });
-    }
-    await delay(systemClock, 50);
-    must(!peer.frames.some(({ op }) => op === "HEARTBEAT_ACK"), "nobody speaks for it");
-  }),
-  check("T4", "a poll is one turn, from HELLO to a WATERMARK that leaves nothing behind", async (target) => {
-    const { channel, auth } = target;
-    const posted = await poll(target, "/changes", { op: "IDENTIFY", auth, subscriptions: [channel] });
-    isWhole(posted);
-    const { session_id, epoch } = posted.find(({ type }) => type === "READY") ?? {};
-    const resumed = await poll(target, "/changes", { op: "RESUME", auth, session_id, last_seq: posted.at(-1)?.["seq"], subscriptions: [channel] });
-    isWhole(resumed);
-    must(resumed.some(({ type }) => type === "RESUMED"), "RESUME polls too");
-    if (auth !== undefined) return;
-    const got = await poll(target, `/changes?channels=${encodeURIComponent(channel)}&cursor=${String(epoch)}:${String(posted.at(-1)?.["seq"])}`);
-    isWhole(got);
-    must(got.find(({ type }) => type === "SUBSCRIBED")?.["mode"] === "delta", "with a cursor it is a delta", got);
-  }),
+  check(
+    "T3",
+    "a session that is none, or is over a WebSocket, is 404 UNKNOWN_SESSION",
+    async (target) => {
+      const peer = await target.connect();
+      for (const id of ["none", String(peer.frames[0]?.["session_id"])]) {
+        const { status, code } = await up(target, id, [{ op: "HEARTBEAT" }]);
+        must(status === 404 && code === "UNKNOWN_SESSION", "it is 404 UNKNOWN_SESSION", {
+          status,
+          code,
+        });
+      }
+      await delay(systemClock, 50);
+      must(!peer.frames.some(({ op }) => op === "HEARTBEAT_ACK"), "nobody speaks for it");
+    },
+  ),
+  check(
+    "T4",
+    "a poll is one turn, from HELLO to a WATERMARK that leaves nothing behind",
+    async (target) => {
+      const { channel, auth } = target;
+      const posted = await poll(target, "/changes", {
+        op: "IDENTIFY",
+        auth,
+        subscriptions: [channel],
+      });
+      isWhole(posted);
+      const { session_id, epoch } = posted.find(({ type }) => type === "READY") ?? {};
+      const resumed = await poll(target, "/changes", {
+        op: "RESUME",
+        auth,
+        session_id,
+        last_seq: posted.at(-1)?.["seq"],
+        subscriptions: [channel],
+      });
+      isWhole(resumed);
+      must(
+        resumed.some(({ type }) => type === "RESUMED"),
+        "RESUME polls too",
+      );
+      if (auth !== undefined) return;
+      const got = await poll(
+        target,
+        `/changes?channels=${encodeURIComponent(channel)}&cursor=${String(epoch)}:${String(posted.at(-1)?.["seq"])}`,
+      );
+      isWhole(got);
+      must(
+        got.find(({ type }) => type === "SUBSCRIBED")?.["mode"] === "delta",
+        "with a cursor it is a delta",
+        got,
+      );
+    },
+  ),
   check("T4", "with wait_ms a poll waits for a turn that brings something", async (target) => {
     const writer = await target.writer();
     const { channel, auth } = target;
@@ -77,31 +132,61 @@ export const CARRIER_RULES: readonly Check[] = [
     const first = await poll(target, "/changes", { op: "IDENTIFY", auth, subscriptions: [query] });
     const { view, epoch } = first.find(({ type }) => type === "SUBSCRIBED") ?? {};
     const cursor = { epoch, view, seq: first.find(({ type }) => type === "SNAPSHOT")?.["seq"] };
-    const waiting = poll(target, `/changes?wait_ms=${WAIT_MS}`, { op: "IDENTIFY", auth, subscriptions: [{ ...query, cursor }] });
+    const waiting = poll(target, `/changes?wait_ms=${WAIT_MS}`, {
+      op: "IDENTIFY",
+      auth,
+      subscriptions: [{ ...query, cursor }],
+    });
     await delay(systemClock, NEWS_AFTER_MS);
     await writer.write({ upsert: [row] });
     const frames = await waiting;
     isWhole(frames);
-    must(JSON.stringify(frames.filter(({ type }) => type === "DELTA_BATCH").map(({ patch }) => patch)).includes(row.id), "it ends with the turn that brings what was written meanwhile", frames.map(({ type, op }) => type ?? op));
+    must(
+      JSON.stringify(
+        frames.filter(({ type }) => type === "DELTA_BATCH").map(({ patch }) => patch),
+      ).includes(row.id),
+      "it ends with the turn that brings what was written meanwhile",
+      frames.map(({ type, op }) => type ?? op),
+    );
   }),
 ];
 
 function isWhole(frames: readonly Frame[]): void {
   const last = frames.at(-1);
-  must(frames[0]?.["op"] === "HELLO" && last?.["type"] === "WATERMARK" && last["behind"] === undefined, "it goes from HELLO to a WATERMARK without behind", frames.map(({ type, op }) => type ?? op));
+  must(
+    frames[0]?.["op"] === "HELLO" && last?.["type"] === "WATERMARK" && last["behind"] === undefined,
+    "it goes from HELLO to a WATERMARK without behind",
+    frames.map(({ type, op }) => type ?? op),
+  );
 }
 
 async function poll(target: Target, path: string, body?: object): Promise<readonly Frame[]> {
-  const response = await target.http(path, { ...(body && { method: "POST", body: JSON.stringify(body) }), signal: AbortSignal.timeout(target.timeoutMs + WAIT_MS) });
+  const response = await target.http(path, {
+    ...(body && { method: "POST", body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(target.timeoutMs + WAIT_MS),
+  });
   const text = await response.text();
   must(response.ok, `a poll is answered ${response.status}`, text);
-  return text.trim().split("\n").map((line) => JSON.parse(line) as Frame);
+  return text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Frame);
 }
 
-async function up(target: Target, session: string, lines: readonly object[]): Promise<{ readonly status: number; readonly code: unknown }> {
-  const response = await target.http(`/up?session=${encodeURIComponent(session)}`, { method: "POST", body: lines.map((line) => JSON.stringify(line)).join("\n") });
+async function up(
+  target: Target,
+  session: string,
+  lines: readonly object[],
+): Promise<{ readonly status: number; readonly code: unknown }> {
+  const response = await target.http(`/up?session=${encodeURIComponent(session)}`, {
+    method: "POST",
+    body: lines.map((line) => JSON.stringify(line)).join("\n"),
+  });
   const text = await response.text();
-  return { status: response.status, code: text === "" ? undefined : (JSON.parse(text) as Frame)["code"] };
+  return {
+    status: response.status,
+    code: text === "" ? undefined : (JSON.parse(text) as Frame)["code"],
+  };
 }
 
 /** Server-sent events as they come. */
@@ -133,7 +218,11 @@ class Events {
   }
 
   hear(type: string): Promise<Frame> {
-    return eventually(() => this.frames.find((frame) => (frame["type"] ?? frame["op"]) === type), () => `no event ${type}`, this.#timeoutMs);
+    return eventually(
+      () => this.frames.find((frame) => (frame["type"] ?? frame["op"]) === type),
+      () => `no event ${type}`,
+      this.#timeoutMs,
+    );
   }
 
   end(): void {
@@ -152,7 +241,8 @@ class Events {
   }
 
   #take(lines: readonly string[]): void {
-    const field = (name: string): string | undefined => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+    const field = (name: string): string | undefined =>
+      lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
     const data = field("data");
     if (data !== undefined) this.events.push({ id: field("id"), frame: JSON.parse(data) as Frame });
   }

@@ -10,100 +10,201 @@ export const NOBODY = { conformance: "nobody" };
 const EARLY_MS = 150;
 
 export const CONNECTION_RULES: readonly Check[] = [
-  check("P1", "frames are text, one JSON object each, in snake_case, without compression", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    await peer.whole();
-    must(peer.extensions === "", "no extension is negotiated", peer.extensions);
-    must(peer.oddities.length === 0, "each frame is a text with one JSON object", peer.oddities);
-    const isNamed = (frame: Frame): boolean => typeof frame["op"] === "string" && /^[A-Z_]+$/.test(frame["op"]) && Object.keys(frame).every((name) => /^[a-z0-9_]+$/.test(name));
-    must(peer.frames.every(isNamed), "`op` is in capitals, fields are in snake_case", peer.frames.find((frame) => !isNamed(frame)));
-  }),
-  check("P2", "the server speaks first, and tells no position before READY", async ({ connect, auth }) => {
-    const peer = await connect();
-    await delay(systemClock, EARLY_MS);
-    const [hello, ...more] = peer.frames;
-    must(hello?.["op"] === "HELLO" && more.length === 0, "HELLO comes first, and nothing after it before IDENTIFY", peer.frames);
-    must(typeof hello["session_id"] === "string", "HELLO has a session_id", hello);
-    must(hello["protocol"] === PROTOCOL_VERSION, `HELLO.protocol is ${PROTOCOL_VERSION}`, hello);
-    for (const name of ["heartbeat_interval_ms", "identify_timeout_ms", "server_time_unix_ms"]) must(typeof hello[name] === "number", `HELLO.${name} is a number`, hello);
-    must(hello["seq"] === undefined && hello["epoch"] === undefined, "HELLO says nothing of a position", hello);
-    peer.say({ op: "IDENTIFY", auth });
-    isGreeting(await peer.hear({ type: "READY" }));
-    must(peer.frames[1]?.["type"] === "READY", "nothing comes between HELLO and READY", peer.frames[1]);
-  }),
+  check(
+    "P1",
+    "frames are text, one JSON object each, in snake_case, without compression",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      await peer.whole();
+      must(peer.extensions === "", "no extension is negotiated", peer.extensions);
+      must(peer.oddities.length === 0, "each frame is a text with one JSON object", peer.oddities);
+      const isNamed = (frame: Frame): boolean =>
+        typeof frame["op"] === "string" &&
+        /^[A-Z_]+$/.test(frame["op"]) &&
+        Object.keys(frame).every((name) => /^[a-z0-9_]+$/.test(name));
+      must(
+        peer.frames.every(isNamed),
+        "`op` is in capitals, fields are in snake_case",
+        peer.frames.find((frame) => !isNamed(frame)),
+      );
+    },
+  ),
+  check(
+    "P2",
+    "the server speaks first, and tells no position before READY",
+    async ({ connect, auth }) => {
+      const peer = await connect();
+      await delay(systemClock, EARLY_MS);
+      const [hello, ...more] = peer.frames;
+      must(
+        hello?.["op"] === "HELLO" && more.length === 0,
+        "HELLO comes first, and nothing after it before IDENTIFY",
+        peer.frames,
+      );
+      must(typeof hello["session_id"] === "string", "HELLO has a session_id", hello);
+      must(hello["protocol"] === PROTOCOL_VERSION, `HELLO.protocol is ${PROTOCOL_VERSION}`, hello);
+      for (const name of ["heartbeat_interval_ms", "identify_timeout_ms", "server_time_unix_ms"])
+        must(typeof hello[name] === "number", `HELLO.${name} is a number`, hello);
+      must(
+        hello["seq"] === undefined && hello["epoch"] === undefined,
+        "HELLO says nothing of a position",
+        hello,
+      );
+      peer.say({ op: "IDENTIFY", auth });
+      isGreeting(await peer.hear({ type: "READY" }));
+      must(
+        peer.frames[1]?.["type"] === "READY",
+        "nothing comes between HELLO and READY",
+        peer.frames[1],
+      );
+    },
+  ),
   check("P2", "IDENTIFY is said once", async ({ identified }) => {
     const peer = await identified();
     const from = peer.mark;
     peer.say({ op: "IDENTIFY" });
     await isBadMessage(peer, "a second IDENTIFY", from);
   }),
-  check("P2", "what is said between IDENTIFY and READY is handled after it", async ({ connect, auth, channel }) => {
-    const peer = await connect();
-    peer.say({ op: "IDENTIFY", auth });
-    peer.say({ op: "SUBSCRIBE", id: 3, subscriptions: [channel] });
-    const answer = await peer.hear({ type: "SUBSCRIBED", id: 3 });
-    must(peer.frames.findIndex(({ type }) => type === "READY") < peer.frames.indexOf(answer), "READY comes before SUBSCRIBED");
-  }),
-  check("P2", "credentials that are none are UNAUTHENTICATED and close with 4401", async ({ connect }) => {
-    const peer = await connect();
-    peer.say({ op: "IDENTIFY", auth: NOBODY });
-    const answer = await peer.find(({ type, op }) => type === "READY" || op === "ERROR", "READY or ERROR");
-    if (answer["type"] === "READY") skip("this server takes everyone");
-    must(answer["code"] === "UNAUTHENTICATED", "the code is UNAUTHENTICATED", answer);
-    must((await peer.closed()) === 4_401, "it closes with 4401", peer.closeCode);
-  }),
-  check("P3", "what can't be understood is BAD_MESSAGE and closes with 4400", async ({ identified }) => {
-    const texts = ["nonsense", "[]", '{"op":"NOTHING"}', '{"op":"SUBSCRIBE"}', '{"op":"CREDIT","turns":-1}', '{"op":"RESYNC"}'];
-    await Promise.all(texts.map(async (text) => {
+  check(
+    "P2",
+    "what is said between IDENTIFY and READY is handled after it",
+    async ({ connect, auth, channel }) => {
+      const peer = await connect();
+      peer.say({ op: "IDENTIFY", auth });
+      peer.say({ op: "SUBSCRIBE", id: 3, subscriptions: [channel] });
+      const answer = await peer.hear({ type: "SUBSCRIBED", id: 3 });
+      must(
+        peer.frames.findIndex(({ type }) => type === "READY") < peer.frames.indexOf(answer),
+        "READY comes before SUBSCRIBED",
+      );
+    },
+  ),
+  check(
+    "P2",
+    "credentials that are none are UNAUTHENTICATED and close with 4401",
+    async ({ connect }) => {
+      const peer = await connect();
+      peer.say({ op: "IDENTIFY", auth: NOBODY });
+      const answer = await peer.find(
+        ({ type, op }) => type === "READY" || op === "ERROR",
+        "READY or ERROR",
+      );
+      if (answer["type"] === "READY") skip("this server takes everyone");
+      must(answer["code"] === "UNAUTHENTICATED", "the code is UNAUTHENTICATED", answer);
+      must((await peer.closed()) === 4_401, "it closes with 4401", peer.closeCode);
+    },
+  ),
+  check(
+    "P3",
+    "what can't be understood is BAD_MESSAGE and closes with 4400",
+    async ({ identified }) => {
+      const texts = [
+        "nonsense",
+        "[]",
+        '{"op":"NOTHING"}',
+        '{"op":"SUBSCRIBE"}',
+        '{"op":"CREDIT","turns":-1}',
+        '{"op":"RESYNC"}',
+      ];
+      await Promise.all(
+        texts.map(async (text) => {
+          const peer = await identified();
+          const from = peer.mark;
+          peer.say(text);
+          await isBadMessage(peer, text, from);
+        }),
+      );
+    },
+  ),
+  check(
+    "P3",
+    "a frame above 65,536 bytes closes with 1009, a binary one with 1003",
+    async ({ identified }) => {
+      const [large, binary] = [await identified(), await identified()];
+      large.say(`{"op":"HEARTBEAT","x":"${"x".repeat(65_536)}"}`);
+      must((await large.closed()) === 1_009, "a large one closes with 1009", large.closeCode);
+      binary.say(Buffer.from('{"op":"HEARTBEAT"}'));
+      must((await binary.closed()) === 1_003, "a binary one closes with 1003", binary.closeCode);
+      // One that just fits is none of these.
+      const fitting = await identified();
+      fitting.say(
+        JSON.stringify({ op: "HEARTBEAT", x: "" }).replace('""', `"${"x".repeat(65_000)}"`),
+      );
+      await fitting.hear({ op: "HEARTBEAT_ACK" });
+    },
+  ),
+  unseen(
+    "P3",
+    "a client that asks and does not read its answers is closed with 4400",
+    "takes megabytes of answers to fill the buffers between",
+  ),
+  check(
+    "P4",
+    "HEARTBEAT is answered with both clocks, and with an id that RESUME takes",
+    async ({ identified, connect, auth }) => {
       const peer = await identified();
+      peer.say({ op: "HEARTBEAT", client_time_unix_ms: 17.5 });
+      const ack = await peer.hear({ op: "HEARTBEAT_ACK" });
+      must(
+        ack["client_time_unix_ms"] === 17.5 && typeof ack["server_time_unix_ms"] === "number",
+        "the acknowledgement has the client's time and the server's",
+        ack,
+      );
       const from = peer.mark;
-      peer.say(text);
-      await isBadMessage(peer, text, from);
-    }));
-  }),
-  check("P3", "a frame above 65,536 bytes closes with 1009, a binary one with 1003", async ({ identified }) => {
-    const [large, binary] = [await identified(), await identified()];
-    large.say(`{"op":"HEARTBEAT","x":"${"x".repeat(65_536)}"}`);
-    must((await large.closed()) === 1_009, "a large one closes with 1009", large.closeCode);
-    binary.say(Buffer.from('{"op":"HEARTBEAT"}'));
-    must((await binary.closed()) === 1_003, "a binary one closes with 1003", binary.closeCode);
-    // One that just fits is none of these.
-    const fitting = await identified();
-    fitting.say(JSON.stringify({ op: "HEARTBEAT", x: "" }).replace('""', `"${"x".repeat(65_000)}"`));
-    await fitting.hear({ op: "HEARTBEAT_ACK" });
-  }),
-  unseen("P3", "a client that asks and does not read its answers is closed with 4400", "takes megabytes of answers to fill the buffers between"),
-  check("P4", "HEARTBEAT is answered with both clocks, and with an id that RESUME takes", async ({ identified, connect, auth }) => {
-    const peer = await identified();
-    peer.say({ op: "HEARTBEAT", client_time_unix_ms: 17.5 });
-    const ack = await peer.hear({ op: "HEARTBEAT_ACK" });
-    must(ack["client_time_unix_ms"] === 17.5 && typeof ack["server_time_unix_ms"] === "number", "the acknowledgement has the client's time and the server's", ack);
-    const from = peer.mark;
-    peer.say({ op: "HEARTBEAT" });
-    must((await peer.hear({ op: "HEARTBEAT_ACK" }, from))["client_time_unix_ms"] === undefined, "without the client's time none comes back");
-    if (ack["session_id"] === undefined) skip("the acknowledgement brings no session id, which it need not");
-    const second = await connect();
-    second.say({ op: "RESUME", session_id: ack["session_id"], auth });
-    await second.hear({ type: "RESUMED" });
-  }),
-  check("P4", "who never identifies, or says nothing for 40 s, is closed with 4408", async ({ connect, identified, options }) => {
-    if (!options.isSlow) skip("takes 45 s: --slow");
-    const [anonymous, silent] = [await connect(), await identified()];
-    const identifyMs = Number(anonymous.frames[0]?.["identify_timeout_ms"]);
-    await delay(systemClock, Math.min(identifyMs + 2_500, 44_000));
-    must(anonymous.closeCode === 4_408, "who never identifies is closed with 4408 after identify_timeout_ms", anonymous.closeCode);
-    await delay(systemClock, Math.max(0, 44_000 - identifyMs - 2_500));
-    must(silent.closeCode === 4_408, "who says nothing is closed with 4408 after 40 s", silent.closeCode);
-  }),
+      peer.say({ op: "HEARTBEAT" });
+      must(
+        (await peer.hear({ op: "HEARTBEAT_ACK" }, from))["client_time_unix_ms"] === undefined,
+        "without the client's time none comes back",
+      );
+      if (ack["session_id"] === undefined)
+        skip("the acknowledgement brings no session id, which it need not");
+      const second = await connect();
+      second.say({ op: "RESUME", session_id: ack["session_id"], auth });
+      await second.hear({ type: "RESUMED" });
+    },
+  ),
+  check(
+    "P4",
+    "who never identifies, or says nothing for 40 s, is closed with 4408",
+    async ({ connect, identified, options }) => {
+      if (!options.isSlow) skip("takes 45 s: --slow");
+      const [anonymous, silent] = [await connect(), await identified()];
+      const identifyMs = Number(anonymous.frames[0]?.["identify_timeout_ms"]);
+      await delay(systemClock, Math.min(identifyMs + 2_500, 44_000));
+      must(
+        anonymous.closeCode === 4_408,
+        "who never identifies is closed with 4408 after identify_timeout_ms",
+        anonymous.closeCode,
+      );
+      await delay(systemClock, Math.max(0, 44_000 - identifyMs - 2_500));
+      must(
+        silent.closeCode === 4_408,
+        "who says nothing is closed with 4408 after 40 s",
+        silent.closeCode,
+      );
+    },
+  ),
 ];
 
 /** Of READY and RESUMED. */
 export function isGreeting(frame: Frame): void {
-  must(typeof frame["session_id"] === "string" && typeof frame["epoch"] === "string" && Number.isSafeInteger(frame["seq"]), `${String(frame["type"])} has session_id, epoch and seq`, frame);
+  must(
+    typeof frame["session_id"] === "string" &&
+      typeof frame["epoch"] === "string" &&
+      Number.isSafeInteger(frame["seq"]),
+    `${String(frame["type"])} has session_id, epoch and seq`,
+    frame,
+  );
 }
 
 export async function isBadMessage(peer: Peer, what: string, from: number): Promise<void> {
   const error = await peer.hear({ op: "ERROR" }, from);
-  must(error["code"] === "BAD_MESSAGE" && error["retryable"] === false && typeof error["message"] === "string", `${what} is answered BAD_MESSAGE, not retryable, with a message`, error);
+  must(
+    error["code"] === "BAD_MESSAGE" &&
+      error["retryable"] === false &&
+      typeof error["message"] === "string",
+    `${what} is answered BAD_MESSAGE, not retryable, with a message`,
+    error,
+  );
   must((await peer.closed()) === 4_400, `${what} closes with 4400`, peer.closeCode);
 }

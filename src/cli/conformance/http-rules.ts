@@ -17,14 +17,47 @@ interface Part {
 }
 
 export const HTTP_RULES: readonly Check[] = [
-  check("H1", "a snapshot has its position, its revision as ETag, and is not kept by others", async (target) => {
-    const { body, headers, part } = await snapshot(target);
-    must(typeof body["epoch"] === "string" && Number.isSafeInteger(body["snapshot_seq"]) && typeof body["resume_token_ttl_ms"] === "number", "it has epoch, snapshot_seq and resume_token_ttl_ms", { ...body, channels: undefined });
-    must(String(body["revision"]).startsWith(`${String(body["epoch"])}:${String(body["snapshot_seq"])}`), "revision begins with epoch:seq", body["revision"]);
-    must(headers.get("etag")?.replace(/^W\//, "") === `"${String(body["revision"])}"`, "ETag is the revision", headers.get("etag"));
-    must(headers.get("cache-control") === "private, no-cache", "Cache-Control is private, no-cache", headers.get("cache-control"));
-    must(part.mode === "snapshot" && typeof part["view"] === "string" && Array.isArray(part.key) && Array.isArray(part["columns"]) && typeof part["status"] === "string" && Array.isArray(part.rows), "the channel has mode, view, key, columns, status and rows", { ...part, rows: undefined });
-  }),
+  check(
+    "H1",
+    "a snapshot has its position, its revision as ETag, and is not kept by others",
+    async (target) => {
+      const { body, headers, part } = await snapshot(target);
+      must(
+        typeof body["epoch"] === "string" &&
+          Number.isSafeInteger(body["snapshot_seq"]) &&
+          typeof body["resume_token_ttl_ms"] === "number",
+        "it has epoch, snapshot_seq and resume_token_ttl_ms",
+        { ...body, channels: undefined },
+      );
+      must(
+        String(body["revision"]).startsWith(
+          `${String(body["epoch"])}:${String(body["snapshot_seq"])}`,
+        ),
+        "revision begins with epoch:seq",
+        body["revision"],
+      );
+      must(
+        headers.get("etag")?.replace(/^W\//, "") === `"${String(body["revision"])}"`,
+        "ETag is the revision",
+        headers.get("etag"),
+      );
+      must(
+        headers.get("cache-control") === "private, no-cache",
+        "Cache-Control is private, no-cache",
+        headers.get("cache-control"),
+      );
+      must(
+        part.mode === "snapshot" &&
+          typeof part["view"] === "string" &&
+          Array.isArray(part.key) &&
+          Array.isArray(part["columns"]) &&
+          typeof part["status"] === "string" &&
+          Array.isArray(part.rows),
+        "the channel has mode, view, key, columns, status and rows",
+        { ...part, rows: undefined },
+      );
+    },
+  ),
   check("H1", "If-None-Match is 304 while nothing has changed, and not after", async (target) => {
     const writer = await target.writer();
     const row = writer.row("h1", "h1", 1);
@@ -32,7 +65,9 @@ export const HTTP_RULES: readonly Check[] = [
     for (let attempt = 0; attempt < 3; attempt++) {
       const { headers } = await snapshot(target);
       const ask = async (): Promise<number> => {
-        const response = await target.http(pathOf(target), { headers: { "if-none-match": headers.get("etag") ?? "" } });
+        const response = await target.http(pathOf(target), {
+          headers: { "if-none-match": headers.get("etag") ?? "" },
+        });
         await response.body?.cancel();
         return response.status;
       };
@@ -46,79 +81,147 @@ export const HTTP_RULES: readonly Check[] = [
     }
     skip("the channel changes too fast");
   }),
-  check("H2", "the snapshot over HTTP and the stream meet: nothing is left out, nothing is sent twice", async (target) => {
-    const writer = target.options.mutation === undefined && target.options.ingest === undefined ? undefined : await target.writer();
-    const [held, row] = [writer?.row("h2a", "h2", 1), writer?.row("h2b", "h2", 1)];
-    if (held !== undefined) await snapshotReaches(target, (await writer?.write({ upsert: [held] })) ?? 0);
-    const { body, part } = await snapshot(target);
-    const seq = row === undefined ? Number(body["snapshot_seq"]) : await writer?.write({ upsert: [row] });
-    const peer = await target.identified([target.channel], { snapshot_seq: body["snapshot_seq"], epoch: body["epoch"] });
-    const answer = await peer.hear({ type: "SUBSCRIBED" });
-    must(answer["mode"] === "delta" && answer["from_seq"] === body["snapshot_seq"], `the stream continues from ${String(body["snapshot_seq"])}`, answer);
-    await peer.whole(seq);
-    const ledger = new Ledger();
-    ledger.takeThrough(peer.frames, answer);
-    const view = ledger.views.get(String(answer["view"]));
-    must(view !== undefined, "the view is seated");
-    view.rows = byKey(part.rows ?? [], view.key);
-    const last = peer.frames.at(-1) ?? answer;
-    ledger.takeThrough(peer.frames, last);
-    const fresh = await target.identified([target.channel]);
-    await fresh.whole(seq);
-    const whole = new Ledger();
-    whole.takeAll(fresh.frames);
-    const other = whole.views.get(String(answer["view"]));
-    if (other?.local !== view.local && (other?.local ?? 0) > ledger.seq) skip("the channel changes too fast");
-    const wrong = differences([...view.rows.values()], [...(other?.rows.values() ?? [])]);
-    must(wrong.length === 0, `HTTP's snapshot with what the stream brought is not the stream's own snapshot: it ${wrong[0]} (${wrong.length} in all)`);
-  }),
-  check("H3", "with since_seq, or a cursor, a channel is answered by what came after", async (target) => {
-    const writer = await target.writer();
-    const [kept, gone] = [writer.row("h3a", "h3", 1), writer.row("h3b", "h3", 1)];
-    await writer.write({ upsert: [kept, gone] });
-    const { body } = await snapshot(target);
-    await writer.write({ upsert: [{ ...kept, amount: 2 }], remove: [gone.id] });
-    for (const ask of [`since_seq=${String(body["snapshot_seq"])}`, `cursor=${encodeURIComponent(String(body["revision"]))}`]) {
-      const { part } = await snapshot(target, `&${ask}`);
-      must(part.mode === "delta" && part.patch !== undefined, `${ask} is answered by a delta`, { ...part, rows: undefined });
-      must(part.patch.remove.includes(gone.id), "a removed row is in remove", part.patch.remove);
-      must(part.patch.upsert.some(({ id, amount }) => id === kept.id && amount === 2), "a changed row is in upsert, as it is now", part.patch.upsert);
-    }
-  }),
+  check(
+    "H2",
+    "the snapshot over HTTP and the stream meet: nothing is left out, nothing is sent twice",
+    async (target) => {
+      const writer =
+        target.options.mutation === undefined && target.options.ingest === undefined
+          ? undefined
+          : await target.writer();
+      const [held, row] = [writer?.row("h2a", "h2", 1), writer?.row("h2b", "h2", 1)];
+      if (held !== undefined)
+        await snapshotReaches(target, (await writer?.write({ upsert: [held] })) ?? 0);
+      const { body, part } = await snapshot(target);
+      const seq =
+        row === undefined ? Number(body["snapshot_seq"]) : await writer?.write({ upsert: [row] });
+      const peer = await target.identified([target.channel], {
+        snapshot_seq: body["snapshot_seq"],
+        epoch: body["epoch"],
+      });
+      const answer = await peer.hear({ type: "SUBSCRIBED" });
+      must(
+        answer["mode"] === "delta" && answer["from_seq"] === body["snapshot_seq"],
+        `the stream continues from ${String(body["snapshot_seq"])}`,
+        answer,
+      );
+      await peer.whole(seq);
+      const ledger = new Ledger();
+      ledger.takeThrough(peer.frames, answer);
+      const view = ledger.views.get(String(answer["view"]));
+      must(view !== undefined, "the view is seated");
+      view.rows = byKey(part.rows ?? [], view.key);
+      const last = peer.frames.at(-1) ?? answer;
+      ledger.takeThrough(peer.frames, last);
+      const fresh = await target.identified([target.channel]);
+      await fresh.whole(seq);
+      const whole = new Ledger();
+      whole.takeAll(fresh.frames);
+      const other = whole.views.get(String(answer["view"]));
+      if (other?.local !== view.local && (other?.local ?? 0) > ledger.seq)
+        skip("the channel changes too fast");
+      const wrong = differences([...view.rows.values()], [...(other?.rows.values() ?? [])]);
+      must(
+        wrong.length === 0,
+        `HTTP's snapshot with what the stream brought is not the stream's own snapshot: it ${wrong[0]} (${wrong.length} in all)`,
+      );
+    },
+  ),
+  check(
+    "H3",
+    "with since_seq, or a cursor, a channel is answered by what came after",
+    async (target) => {
+      const writer = await target.writer();
+      const [kept, gone] = [writer.row("h3a", "h3", 1), writer.row("h3b", "h3", 1)];
+      await writer.write({ upsert: [kept, gone] });
+      const { body } = await snapshot(target);
+      await writer.write({ upsert: [{ ...kept, amount: 2 }], remove: [gone.id] });
+      for (const ask of [
+        `since_seq=${String(body["snapshot_seq"])}`,
+        `cursor=${encodeURIComponent(String(body["revision"]))}`,
+      ]) {
+        const { part } = await snapshot(target, `&${ask}`);
+        must(part.mode === "delta" && part.patch !== undefined, `${ask} is answered by a delta`, {
+          ...part,
+          rows: undefined,
+        });
+        must(part.patch.remove.includes(gone.id), "a removed row is in remove", part.patch.remove);
+        must(
+          part.patch.upsert.some(({ id, amount }) => id === kept.id && amount === 2),
+          "a changed row is in upsert, as it is now",
+          part.patch.upsert,
+        );
+      }
+    },
+  ),
   check("H4", "a single row has its position, and one that is not held is 404", async (target) => {
     const writer = await target.writer();
     const row = writer.row("h4", "h4", 1);
     const seq = await writer.write({ upsert: [row] });
     const path = `/rows/${encodeURIComponent(target.channel)}/${encodeURIComponent(row.id)}`;
     const { status, body } = await target.json(path);
-    must(status === 200 && body["seq"] === seq && Number(body["as_of_seq"]) >= seq && typeof body["committed_unix_ms"] === "number" && typeof body["epoch"] === "string", `it has epoch, as_of_seq, committed_unix_ms and seq ${seq}`, body);
-    must(differences([body["row"] as Row], [row]).length === 0, "it is the row that was written", body);
+    must(
+      status === 200 &&
+        body["seq"] === seq &&
+        Number(body["as_of_seq"]) >= seq &&
+        typeof body["committed_unix_ms"] === "number" &&
+        typeof body["epoch"] === "string",
+      `it has epoch, as_of_seq, committed_unix_ms and seq ${seq}`,
+      body,
+    );
+    must(
+      differences([body["row"] as Row], [row]).length === 0,
+      "it is the row that was written",
+      body,
+    );
     const missing = await target.json(`${path}-none`);
-    must(missing.status === 404 && missing.body["code"] === "UNKNOWN_ROW", "one that is not held is 404 UNKNOWN_ROW", missing.body);
+    must(
+      missing.status === 404 && missing.body["code"] === "UNKNOWN_ROW",
+      "one that is not held is 404 UNKNOWN_ROW",
+      missing.body,
+    );
   }),
   check("H5", "errors are {code, message, retryable} with a status that fits", async (target) => {
-    const asked: readonly (readonly [string, number, string])[] = [["/snapshot?channels=no-such-channel", 404, "UNKNOWN_CHANNEL"], ["/snapshot", 400, "BAD_MESSAGE"], ["/snapshot?channels=x&since_seq=-1", 400, "BAD_MESSAGE"]];
+    const asked: readonly (readonly [string, number, string])[] = [
+      ["/snapshot?channels=no-such-channel", 404, "UNKNOWN_CHANNEL"],
+      ["/snapshot", 400, "BAD_MESSAGE"],
+      ["/snapshot?channels=x&since_seq=-1", 400, "BAD_MESSAGE"],
+    ];
     for (const [path, status, code] of asked) {
       const answer = await target.json(path);
       isError(answer.body);
-      must(answer.status === status && answer.body["code"] === code, `${path} is ${status} ${code}`, { status: answer.status, ...answer.body });
+      must(
+        answer.status === status && answer.body["code"] === code,
+        `${path} is ${status} ${code}`,
+        { status: answer.status, ...answer.body },
+      );
     }
   }),
-  check("H5", "/healthz, /readyz and /metrics serve operators", async ({ base, options: { timeoutMs } }) => {
-    for (const path of ["/healthz", "/readyz", "/metrics"]) {
-      const response = await fetch(new URL(path, base), { signal: AbortSignal.timeout(timeoutMs) });
-      const text = await response.text();
-      must(response.status === 200, `${path} is 200, whoever asks`, response.status);
-      if (path === "/metrics") must(/^# (HELP|TYPE) /m.test(text), "/metrics is Prometheus text", text.slice(0, 80));
-    }
-  }),
+  check(
+    "H5",
+    "/healthz, /readyz and /metrics serve operators",
+    async ({ base, options: { timeoutMs } }) => {
+      for (const path of ["/healthz", "/readyz", "/metrics"]) {
+        const response = await fetch(new URL(path, base), {
+          signal: AbortSignal.timeout(timeoutMs),
+        });
+        const text = await response.text();
+        must(response.status === 200, `${path} is 200, whoever asks`, response.status);
+        if (path === "/metrics")
+          must(/^# (HELP|TYPE) /m.test(text), "/metrics is Prometheus text", text.slice(0, 80));
+      }
+    },
+  ),
 ];
 
 function pathOf({ channel }: Target): string {
   return `/snapshot?channels=${encodeURIComponent(channel)}`;
 }
 
-async function snapshot(target: Target, more = ""): Promise<{ readonly body: Frame; readonly headers: Response["headers"]; readonly part: Part }> {
+async function snapshot(
+  target: Target,
+  more = "",
+): Promise<{ readonly body: Frame; readonly headers: Response["headers"]; readonly part: Part }> {
   const { status, body, headers } = await target.json(pathOf(target) + more);
   must(status === 200, `${pathOf(target)}${more} is answered ${status}`, body);
   const part = (body["channels"] as Readonly<Record<string, Part>> | undefined)?.[target.channel];
@@ -136,5 +239,11 @@ async function snapshotReaches(target: Target, seq: number): Promise<void> {
 }
 
 function isError(body: Frame): void {
-  must(typeof body["code"] === "string" && typeof body["message"] === "string" && typeof body["retryable"] === "boolean", "an error has code, message and retryable", body);
+  must(
+    typeof body["code"] === "string" &&
+      typeof body["message"] === "string" &&
+      typeof body["retryable"] === "boolean",
+    "an error has code, message and retryable",
+    body,
+  );
 }

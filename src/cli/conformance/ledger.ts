@@ -19,7 +19,14 @@ export class HeldView {
   /** The seq of the last snapshot or delta that was applied whole; undefined before the first. */
   local: number | undefined;
   /** Parts of a snapshot, or of one seq, that have come. */
-  arriving: { readonly kind: "SNAPSHOT" | "DELTA_BATCH"; readonly seq: number; parts: number; readonly frames: Frame[] } | undefined;
+  arriving:
+    | {
+        readonly kind: "SNAPSHOT" | "DELTA_BATCH";
+        readonly seq: number;
+        parts: number;
+        readonly frames: Frame[];
+      }
+    | undefined;
 
   constructor(id: string, key: readonly string[]) {
     this.id = id;
@@ -58,7 +65,8 @@ export class Ledger {
     else if (frame["type"] === "SNAPSHOT" || frame["type"] === "DELTA_BATCH") {
       const id = String(frame["view"] ?? frame["channel"]);
       const view = this.views.get(id);
-      if (view === undefined) return this.#breach("P5", `${frame["type"]} of "${id}" before its SUBSCRIBED`);
+      if (view === undefined)
+        return this.#breach("P5", `${frame["type"]} of "${id}" before its SUBSCRIBED`);
       this.#turnSeq = Math.max(this.#turnSeq, Number(frame["seq"]));
       if (frame["type"] === "SNAPSHOT") this.#snapshot(view, frame);
       else if (frame["digest"] !== undefined) this.#digest(view, frame);
@@ -78,31 +86,57 @@ export class Ledger {
   }
 
   #snapshot(view: HeldView, frame: Frame): void {
-    const [seq, part, rows] = [Number(frame["seq"]), Number(frame["part"]), frame["rows"] as readonly Row[]];
+    const [seq, part, rows] = [
+      Number(frame["seq"]),
+      Number(frame["part"]),
+      frame["rows"] as readonly Row[],
+    ];
     if (part === 0) view.arriving = { kind: "SNAPSHOT", seq, parts: 0, frames: [] };
     const { arriving } = view;
-    if (arriving?.kind !== "SNAPSHOT" || arriving.parts !== part || arriving.seq !== seq) return this.#breach("P8", `part ${part} of the snapshot of "${view.id}" at ${seq} does not follow what came before it`);
+    if (arriving?.kind !== "SNAPSHOT" || arriving.parts !== part || arriving.seq !== seq)
+      return this.#breach(
+        "P8",
+        `part ${part} of the snapshot of "${view.id}" at ${seq} does not follow what came before it`,
+      );
     arriving.parts++;
     arriving.frames.push(frame);
-    if (typeof frame["more"] !== "boolean" || !Array.isArray(rows)) return this.#breach("P8", `a SNAPSHOT of "${view.id}" lacks \`more\` or \`rows\``);
+    if (typeof frame["more"] !== "boolean" || !Array.isArray(rows))
+      return this.#breach("P8", `a SNAPSHOT of "${view.id}" lacks \`more\` or \`rows\``);
     if (frame["more"]) return;
     const all = arriving.frames.flatMap((each) => each["rows"] as readonly Row[]);
     view.rows = new Map(all.map((row) => [keyOf(row, view.key) ?? "", row]));
-    if (view.rows.size !== all.length) this.#breach("P8", `the snapshot of "${view.id}" holds a key twice, or none`);
+    if (view.rows.size !== all.length)
+      this.#breach("P8", `the snapshot of "${view.id}" holds a key twice, or none`);
     view.local = seq;
     view.arriving = undefined;
   }
 
   #delta(view: HeldView, frame: Frame): void {
     const [prev, seq] = [Number(frame["prev_seq"]), Number(frame["seq"])];
-    if (typeof frame["prev_seq"] !== "number" || typeof frame["seq"] !== "number" || prev >= seq) return this.#breach("P10", `a delta of "${view.id}" covers (${String(frame["prev_seq"])}, ${String(frame["seq"])}]`);
-    if (view.local === undefined || prev > view.local) return this.#breach("P10", `a delta of "${view.id}" begins after ${prev}, while the client stands at ${view.local ?? "nothing"}: a gap`);
-    if (seq <= view.local) return this.#breach("P10", `a delta of "${view.id}" ends at ${seq}, where the client stands at ${view.local} already`);
+    if (typeof frame["prev_seq"] !== "number" || typeof frame["seq"] !== "number" || prev >= seq)
+      return this.#breach(
+        "P10",
+        `a delta of "${view.id}" covers (${String(frame["prev_seq"])}, ${String(frame["seq"])}]`,
+      );
+    if (view.local === undefined || prev > view.local)
+      return this.#breach(
+        "P10",
+        `a delta of "${view.id}" begins after ${prev}, while the client stands at ${view.local ?? "nothing"}: a gap`,
+      );
+    if (seq <= view.local)
+      return this.#breach(
+        "P10",
+        `a delta of "${view.id}" ends at ${seq}, where the client stands at ${view.local} already`,
+      );
     this.deltas++;
     const part = Number(frame["part"] ?? 0);
     if (part === 0) view.arriving = { kind: "DELTA_BATCH", seq, parts: 0, frames: [] };
     const { arriving } = view;
-    if (arriving?.kind !== "DELTA_BATCH" || arriving.parts !== part || arriving.seq !== seq) return this.#breach("P10", `part ${part} of a delta of "${view.id}" does not follow what came before it`);
+    if (arriving?.kind !== "DELTA_BATCH" || arriving.parts !== part || arriving.seq !== seq)
+      return this.#breach(
+        "P10",
+        `part ${part} of a delta of "${view.id}" does not follow what came before it`,
+      );
     arriving.parts++;
     arriving.frames.push(frame);
     if (frame["more"] === true) return;
@@ -113,15 +147,20 @@ export class Ledger {
   #apply(view: HeldView, frames: readonly Frame[], seq: number): void {
     const seen = new Set<string>();
     const once = (key: string): void => {
-      if (seen.has(key)) this.#breach("P10", `a delta of "${view.id}" names the key "${key}" twice`);
+      if (seen.has(key))
+        this.#breach("P10", `a delta of "${view.id}" names the key "${key}" twice`);
       seen.add(key);
     };
     for (const { patch } of frames) {
-      const { upsert, remove } = patch as { readonly upsert: readonly Row[]; readonly remove: readonly string[] };
+      const { upsert, remove } = patch as {
+        readonly upsert: readonly Row[];
+        readonly remove: readonly string[];
+      };
       for (const row of upsert) {
         const key = keyOf(row, view.key) ?? "";
         once(key);
-        if (JSON.stringify(view.rows.get(key)) === JSON.stringify(row)) this.#breach("P12", `a delta of "${view.id}" sends "${key}", which had not changed`);
+        if (JSON.stringify(view.rows.get(key)) === JSON.stringify(row))
+          this.#breach("P12", `a delta of "${view.id}" sends "${key}", which had not changed`);
         view.rows.set(key, row);
       }
       for (const key of remove) {
@@ -134,26 +173,57 @@ export class Ledger {
 
   #digest(view: HeldView, frame: Frame): void {
     this.digests++;
-    const { upsert, remove } = frame["patch"] as { readonly upsert: readonly unknown[]; readonly remove: readonly unknown[] };
-    if (frame["prev_seq"] !== frame["seq"] || upsert.length + remove.length > 0) return this.#breach("B4", `the digest of "${view.id}" is not on an empty delta with prev_seq equal to seq`);
+    const { upsert, remove } = frame["patch"] as {
+      readonly upsert: readonly unknown[];
+      readonly remove: readonly unknown[];
+    };
+    if (frame["prev_seq"] !== frame["seq"] || upsert.length + remove.length > 0)
+      return this.#breach(
+        "B4",
+        `the digest of "${view.id}" is not on an empty delta with prev_seq equal to seq`,
+      );
     const seq = Number(frame["seq"]);
-    if (view.local === undefined || view.local < seq) return this.#breach("P10", `the digest of "${view.id}" is of ${seq}, while the client was only brought to ${view.local ?? "nothing"}: a gap`);
+    if (view.local === undefined || view.local < seq)
+      return this.#breach(
+        "P10",
+        `the digest of "${view.id}" is of ${seq}, while the client was only brought to ${view.local ?? "nothing"}: a gap`,
+      );
     if (view.local > seq) return;
     let sum = 0;
-    for (const row of view.rows.values()) sum = (sum + rowHash(JSON.stringify(row))) % DIGEST_MODULUS;
-    if (digestText(sum) !== frame["digest"]) this.#breach("B4", `the digest of "${view.id}" at ${seq} is ${String(frame["digest"])}, but the ${view.rows.size} rows that were sent add up to ${digestText(sum)}`);
+    for (const row of view.rows.values())
+      sum = (sum + rowHash(JSON.stringify(row))) % DIGEST_MODULUS;
+    if (digestText(sum) !== frame["digest"])
+      this.#breach(
+        "B4",
+        `the digest of "${view.id}" at ${seq} is ${String(frame["digest"])}, but the ${view.rows.size} rows that were sent add up to ${digestText(sum)}`,
+      );
   }
 
   #watermark(frame: Frame): void {
     const seq = Number(frame["seq"]);
     this.behind = (frame["behind"] as readonly string[] | undefined) ?? [];
     if (seq < this.seq) this.#breach("P11", `the watermark went back from ${this.seq} to ${seq}`);
-    if (this.#turnSeq > seq) this.#breach("P10", `what came in the turn goes up to ${this.#turnSeq}, its WATERMARK only to ${seq}`);
-    for (const name of ["seq", "server_time_unix_ms"]) if (typeof frame[name] !== "number") this.#breach("P11", `WATERMARK has no number \`${name}\``);
-    if (typeof frame["as_of"] !== "object" || frame["as_of"] === null) this.#breach("P11", "WATERMARK has no `as_of`");
+    if (this.#turnSeq > seq)
+      this.#breach(
+        "P10",
+        `what came in the turn goes up to ${this.#turnSeq}, its WATERMARK only to ${seq}`,
+      );
+    for (const name of ["seq", "server_time_unix_ms"])
+      if (typeof frame[name] !== "number")
+        this.#breach("P11", `WATERMARK has no number \`${name}\``);
+    if (typeof frame["as_of"] !== "object" || frame["as_of"] === null)
+      this.#breach("P11", "WATERMARK has no `as_of`");
     for (const view of this.views.values()) {
-      if (view.arriving !== undefined && !this.behind.includes(view.id)) this.#breach("P8", `a watermark says that "${view.id}" is not behind, while only a part of its ${view.arriving.kind} has come`);
-      if (view.local === undefined && view.arriving === undefined && !this.behind.includes(view.id)) this.#breach("P11", `a watermark says that "${view.id}" is not behind, while nothing of it has come`);
+      if (view.arriving !== undefined && !this.behind.includes(view.id))
+        this.#breach(
+          "P8",
+          `a watermark says that "${view.id}" is not behind, while only a part of its ${view.arriving.kind} has come`,
+        );
+      if (view.local === undefined && view.arriving === undefined && !this.behind.includes(view.id))
+        this.#breach(
+          "P11",
+          `a watermark says that "${view.id}" is not behind, while nothing of it has come`,
+        );
     }
     this.seq = seq;
     this.#turnSeq = 0;

@@ -10,7 +10,11 @@ export type Frame = Readonly<Record<string, unknown>>;
 export type Headers = Readonly<Record<string, string>>;
 
 /** Looks until there is something to see. @throws when there is nothing in time */
-export async function eventually<T>(look: () => T | undefined, otherwise: () => string, timeoutMs: number): Promise<T> {
+export async function eventually<T>(
+  look: () => T | undefined,
+  otherwise: () => string,
+  timeoutMs: number,
+): Promise<T> {
   const endMs = systemClock.monotonic() + timeoutMs;
   for (;;) {
     const found = look();
@@ -36,7 +40,9 @@ export class Peer {
     this.#timeoutMs = timeoutMs;
     this.#socket = new WebSocket(url, { headers });
     this.#socket.on("message", (data, isBinary) => this.#take(String(data), isBinary));
-    this.#socket.on("close", (code) => { this.closeCode = code; });
+    this.#socket.on("close", (code) => {
+      this.closeCode = code;
+    });
     this.#socket.on("unexpected-response", (_request, response) => {
       this.refusedWith = response.statusCode;
       response.destroy();
@@ -54,27 +60,62 @@ export class Peer {
   }
 
   say(frame: unknown): void {
-    this.#socket.send(typeof frame === "string" || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame));
+    this.#socket.send(
+      typeof frame === "string" || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame),
+    );
   }
 
   /** The first frame at or after `from` that has these fields, as soon as it is there. */
   hear(fields: Frame, from = 0): Promise<Frame> {
-    return this.find((frame) => Object.entries(fields).every(([name, value]) => frame[name] === value), JSON.stringify(fields), from);
+    return this.find(
+      (frame) => Object.entries(fields).every(([name, value]) => frame[name] === value),
+      JSON.stringify(fields),
+      from,
+    );
   }
 
-  find(isIt: (frame: Frame) => boolean, what: string, from = 0, timeoutMs = this.#timeoutMs): Promise<Frame> {
-    const heard = (): string => this.frames.slice(from).map(({ op, type, code }) => `${String(type ?? op)}${code === undefined ? "" : ` ${String(code)}`}`).slice(-12).join(", ");
-    const ended = (): string => (this.closeCode === undefined ? "" : `, then it was closed with ${this.closeCode}`);
-    return eventually(() => this.frames.slice(from).find(isIt), () => `no frame ${what}; heard ${heard() || "nothing"}${ended()}`, timeoutMs);
+  find(
+    isIt: (frame: Frame) => boolean,
+    what: string,
+    from = 0,
+    timeoutMs = this.#timeoutMs,
+  ): Promise<Frame> {
+    const heard = (): string =>
+      this.frames
+        .slice(from)
+        .map(
+          ({ op, type, code }) =>
+            `${String(type ?? op)}${code === undefined ? "" : ` ${String(code)}`}`,
+        )
+        .slice(-12)
+        .join(", ");
+    const ended = (): string =>
+      this.closeCode === undefined ? "" : `, then it was closed with ${this.closeCode}`;
+    return eventually(
+      () => this.frames.slice(from).find(isIt),
+      () => `no frame ${what}; heard ${heard() || "nothing"}${ended()}`,
+      timeoutMs,
+    );
   }
 
   /** The end of a turn that leaves nothing behind, at `seq` or after it. */
   whole(seq = 0, from = 0): Promise<Frame> {
-    return this.find((frame) => frame["type"] === "WATERMARK" && frame["behind"] === undefined && Number(frame["seq"]) >= seq, `WATERMARK without behind at ${seq} or after`, from);
+    return this.find(
+      (frame) =>
+        frame["type"] === "WATERMARK" &&
+        frame["behind"] === undefined &&
+        Number(frame["seq"]) >= seq,
+      `WATERMARK without behind at ${seq} or after`,
+      from,
+    );
   }
 
   closed(): Promise<number> {
-    return eventually(() => this.closeCode, () => "the connection was not closed", this.#timeoutMs);
+    return eventually(
+      () => this.closeCode,
+      () => "the connection was not closed",
+      this.#timeoutMs,
+    );
   }
 
   /** Resolves when the server has heard what was said before. */

@@ -27,8 +27,24 @@ const WHERES: readonly (readonly [where: unknown, names: string])[] = [
   // A comparison with null is unknown, and so is its opposite.
   [{ not: { column: "amount", eq: 2 } }, "ad"],
   [{ not: { column: "amount", in: [1, null] } }, ""],
-  [{ or: [{ column: "amount", gt: 5 }, { column: "note", is_null: true }] }, "cd"],
-  [{ and: [{ column: "amount", gte: 2 }, { column: "note", is_null: false }] }, "bd"],
+  [
+    {
+      or: [
+        { column: "amount", gt: 5 },
+        { column: "note", is_null: true },
+      ],
+    },
+    "cd",
+  ],
+  [
+    {
+      and: [
+        { column: "amount", gte: 2 },
+        { column: "note", is_null: false },
+      ],
+    },
+    "bd",
+  ],
   [{ column: "note", like: "a%" }, "ae"],
   [{ column: "note", like: "a_b" }, "e"],
   [{ column: "note", like: "100\\%" }, "d"],
@@ -38,67 +54,128 @@ const WHERES: readonly (readonly [where: unknown, names: string])[] = [
 ];
 
 /** An order with a limit, and the names of the rows that come first. Ties go by key. */
-const WINDOWS: readonly (readonly [order_by: readonly unknown[], limit: number, names: string])[] = [
-  [[{ column: "amount" }], 2, "ab"],
-  [[{ column: "amount", direction: "asc" }], 3, "abc"],
-  [[{ column: "amount", direction: "desc" }], 2, "de"],
-  [[{ column: "amount", direction: "desc", nulls: "last" }], 2, "bd"],
-  [[{ column: "amount", nulls: "first" }], 1, "e"],
-  [[{ column: "amount" }], 5, "abcde"],
-  // By code unit: capitals come first, digits before them.
-  [[{ column: "note" }], 2, "bd"],
-];
+const WINDOWS: readonly (readonly [order_by: readonly unknown[], limit: number, names: string])[] =
+  [
+    [[{ column: "amount" }], 2, "ab"],
+    [[{ column: "amount", direction: "asc" }], 3, "abc"],
+    [[{ column: "amount", direction: "desc" }], 2, "de"],
+    [[{ column: "amount", direction: "desc", nulls: "last" }], 2, "bd"],
+    [[{ column: "amount", nulls: "first" }], 1, "e"],
+    [[{ column: "amount" }], 5, "abcde"],
+    // By code unit: capitals come first, digits before them.
+    [[{ column: "note" }], 2, "bd"],
+  ];
 
 export const QUERY_RULES: readonly Check[] = [
   check("P6", "where takes what is true, by SQL's logic", async (target) => {
     const rows = await ownRows(target);
-    const queries = WHERES.map(([where]) => ({ where: { and: [{ column: "kind", eq: rows.kind }, where] } }));
+    const queries = WHERES.map(([where]) => ({
+      where: { and: [{ column: "kind", eq: rows.kind }, where] },
+    }));
     const found = await select(target, rows, queries);
-    const wrong = WHERES.flatMap(([where, names], index) => (found[index] === names ? [] : [`${JSON.stringify(where)} takes "${found[index] ?? "?"}", not "${names}"`]));
+    const wrong = WHERES.flatMap(([where, names], index) =>
+      found[index] === names
+        ? []
+        : [`${JSON.stringify(where)} takes "${found[index] ?? "?"}", not "${names}"`],
+    );
     must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
   }),
   check("P6", "order_by and limit take the first rows, nulls and ties as said", async (target) => {
     const rows = await ownRows(target);
-    const found = await select(target, rows, WINDOWS.map(([order_by, limit]) => ({ where: { column: "kind", eq: rows.kind }, order_by, limit })));
-    const wrong = WINDOWS.flatMap(([order_by, limit, names], index) => (found[index] === names ? [] : [`the first ${limit} by ${JSON.stringify(order_by)} are "${found[index] ?? "?"}", not "${names}"`]));
+    const found = await select(
+      target,
+      rows,
+      WINDOWS.map(([order_by, limit]) => ({
+        where: { column: "kind", eq: rows.kind },
+        order_by,
+        limit,
+      })),
+    );
+    const wrong = WINDOWS.flatMap(([order_by, limit, names], index) =>
+      found[index] === names
+        ? []
+        : [
+            `the first ${limit} by ${JSON.stringify(order_by)} are "${found[index] ?? "?"}", not "${names}"`,
+          ],
+    );
     must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
   }),
   check("P6", "a window has its limit at every moment, and refills", async (target) => {
     const { steps, ids } = await storyOf(target);
     if (steps.length === 0) skip("no view of the story came");
-    const wrong = steps.flatMap(({ later }) => later.filter((what) => what.startsWith('the view "window"')));
+    const wrong = steps.flatMap(({ later }) =>
+      later.filter((what) => what.startsWith('the view "window"')),
+    );
     must(wrong.length === 0, `with limit ${WINDOW} ${wrong[0]} (${ids.window})`);
   }),
   check("P6", "only the columns asked for are sent, with key and order_by", async (target) => {
     const { channel, identified } = target;
     const rows = await ownRows(target);
     const where = { column: "kind", eq: rows.kind };
-    const peer = await identified([{ channel, where, columns: ["note"] }, { channel, where, columns: ["id"], order_by: [{ column: "amount" }], limit: 2 }]);
+    const peer = await identified([
+      { channel, where, columns: ["note"] },
+      { channel, where, columns: ["id"], order_by: [{ column: "amount" }], limit: 2 },
+    ]);
     await peer.whole(rows.seq);
-    for (const [index, names] of [[0, "id,note"], [1, "amount,id"]] as const) {
+    for (const [index, names] of [
+      [0, "id,note"],
+      [1, "amount,id"],
+    ] as const) {
       const { view, columns } = await peer.hear({ type: "SUBSCRIBED", index });
       const sent = (await peer.hear({ type: "SNAPSHOT", view }))["rows"] as readonly Row[];
-      must(sent.length > 0 && sent.every((row) => Object.keys(row).sort().join() === names), `rows have ${names} and nothing else`, sent);
-      must((columns as readonly { readonly name: string }[]).length > 0, "SUBSCRIBED names columns");
+      must(
+        sent.length > 0 && sent.every((row) => Object.keys(row).sort().join() === names),
+        `rows have ${names} and nothing else`,
+        sent,
+      );
+      must(
+        (columns as readonly { readonly name: string }[]).length > 0,
+        "SUBSCRIBED names columns",
+      );
     }
   }),
-  check("P6", "a query has at most 256 terms, 12 levels, and 1,000 values in one `in`", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    const column = String(((await peer.hear({ type: "SUBSCRIBED" }))["key"] as readonly string[])[0]);
-    const term = { column, is_null: false };
-    const nested = (levels: number): unknown => (levels === 0 ? term : { not: nested(levels - 1) });
-    const { whereNodesMax, whereDepthMax, inValuesMax } = PROTOCOL_LIMITS;
-    const terms = (count: number): unknown => ({ or: Array.from({ length: count }, () => term) });
-    const values = (count: number): unknown => ({ column, in: Array.from({ length: count }, (_, index) => `${index}`) });
-    const wheres = [terms(whereNodesMax), nested(whereDepthMax + 1), values(inValuesMax + 1)];
-    for (const [index, where] of wheres.entries()) {
-      peer.say({ op: "SUBSCRIBE", id: index, subscriptions: [{ channel, where }] });
-      must((await peer.hear({ op: "ERROR", id: index }))["code"] === "BAD_QUERY", "more is BAD_QUERY", peer.frames.at(-1));
-    }
-    peer.say({ op: "SUBSCRIBE", id: 10, subscriptions: [{ channel, where: terms(whereNodesMax - 1) }, { channel, where: nested(whereDepthMax) }] });
-    for (const index of [0, 1]) await peer.hear({ type: "SUBSCRIBED", id: 10, index });
-  }),
-  unseen("P6", "how bigint, numeric, timestamp, date, boolean and json compare", "the channel for tests has text and numbers only"),
+  check(
+    "P6",
+    "a query has at most 256 terms, 12 levels, and 1,000 values in one `in`",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      const column = String(
+        ((await peer.hear({ type: "SUBSCRIBED" }))["key"] as readonly string[])[0],
+      );
+      const term = { column, is_null: false };
+      const nested = (levels: number): unknown =>
+        levels === 0 ? term : { not: nested(levels - 1) };
+      const { whereNodesMax, whereDepthMax, inValuesMax } = PROTOCOL_LIMITS;
+      const terms = (count: number): unknown => ({ or: Array.from({ length: count }, () => term) });
+      const values = (count: number): unknown => ({
+        column,
+        in: Array.from({ length: count }, (_, index) => `${index}`),
+      });
+      const wheres = [terms(whereNodesMax), nested(whereDepthMax + 1), values(inValuesMax + 1)];
+      for (const [index, where] of wheres.entries()) {
+        peer.say({ op: "SUBSCRIBE", id: index, subscriptions: [{ channel, where }] });
+        must(
+          (await peer.hear({ op: "ERROR", id: index }))["code"] === "BAD_QUERY",
+          "more is BAD_QUERY",
+          peer.frames.at(-1),
+        );
+      }
+      peer.say({
+        op: "SUBSCRIBE",
+        id: 10,
+        subscriptions: [
+          { channel, where: terms(whereNodesMax - 1) },
+          { channel, where: nested(whereDepthMax) },
+        ],
+      });
+      for (const index of [0, 1]) await peer.hear({ type: "SUBSCRIBED", id: 10, index });
+    },
+  ),
+  unseen(
+    "P6",
+    "how bigint, numeric, timestamp, date, boolean and json compare",
+    "the channel for tests has text and numbers only",
+  ),
 ];
 
 interface Rows {
@@ -109,21 +186,48 @@ interface Rows {
 
 async function ownRows(target: Target): Promise<Rows> {
   const writer = await target.writer();
-  const rows = [["a", 1], ["b", 2], ["c", 2], ["d", 10], ["e", null]].map(([name, amount]) => writer.row(`q${name}`, "query", amount as number | null, NOTES[name as keyof typeof NOTES]));
+  const rows = [
+    ["a", 1],
+    ["b", 2],
+    ["c", 2],
+    ["d", 10],
+    ["e", null],
+  ].map(([name, amount]) =>
+    writer.row(`q${name}`, "query", amount as number | null, NOTES[name as keyof typeof NOTES]),
+  );
   const seq = await writer.write({ upsert: rows });
   return { kind: String(rows[0]?.kind), seq, rows };
 }
 
 /** For each query the names of the rows that its snapshot holds. */
-async function select({ identified, channel }: Target, { seq, rows }: Rows, queries: readonly object[]): Promise<readonly string[]> {
+async function select(
+  { identified, channel }: Target,
+  { seq, rows }: Rows,
+  queries: readonly object[],
+): Promise<readonly string[]> {
   const peer = await identified();
-  peer.say({ op: "SUBSCRIBE", id: 1, subscriptions: queries.map((query) => ({ channel, ...query })) });
-  const views = await Promise.all(queries.map((_, index) => peer.find((frame) => frame["id"] === 1 && frame["index"] === index, `an answer to ${JSON.stringify(queries[index])}`)));
+  peer.say({
+    op: "SUBSCRIBE",
+    id: 1,
+    subscriptions: queries.map((query) => ({ channel, ...query })),
+  });
+  const views = await Promise.all(
+    queries.map((_, index) =>
+      peer.find(
+        (frame) => frame["id"] === 1 && frame["index"] === index,
+        `an answer to ${JSON.stringify(queries[index])}`,
+      ),
+    ),
+  );
   await peer.whole(seq, peer.frames.indexOf(views.at(-1) ?? {}));
   return views.map(({ view, code }) => {
     if (code !== undefined) return String(code);
-    const sent = peer.frames.filter((frame) => frame["type"] === "SNAPSHOT" && frame["view"] === view).flatMap((frame) => frame["rows"] as readonly Row[]);
-    const names = sent.map(({ id }) => (rows.some((row) => row.id === id) ? String(id).slice(-1) : "?"));
+    const sent = peer.frames
+      .filter((frame) => frame["type"] === "SNAPSHOT" && frame["view"] === view)
+      .flatMap((frame) => frame["rows"] as readonly Row[]);
+    const names = sent.map(({ id }) =>
+      rows.some((row) => row.id === id) ? String(id).slice(-1) : "?",
+    );
     return names.sort().join("");
   });
 }

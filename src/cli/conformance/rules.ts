@@ -12,6 +12,19 @@ import { TURN_RULES } from "./turn-rules.ts";
 import { WRITE_RULES } from "./write-rules.ts";
 
 const numberOf = ({ rule }: Check): number => Number(rule.slice(1));
-const PUBLISHED: readonly Check[] = [...CONNECTION_RULES, ...SUBSCRIPTION_RULES, ...QUERY_RULES, ...TURN_RULES].toSorted((left, right) => numberOf(left) - numberOf(right));
+const PUBLISHED: readonly Check[] = [
+  ...CONNECTION_RULES,
+  ...SUBSCRIPTION_RULES,
+  ...QUERY_RULES,
+  ...TURN_RULES,
+].toSorted((left, right) => numberOf(left) - numberOf(right));
 
-export const CHECKS: readonly Check[] = [...PUBLISHED, ...SESSION_RULES, ...CREDIT_RULES, ...WRITE_RULES, ...CARRIER_RULES, ...HTTP_RULES, ...ACCESS_RULES];
+export const CHECKS: readonly Check[] = [
+  ...PUBLISHED,
+  ...SESSION_RULES,
+  ...CREDIT_RULES,
+  ...WRITE_RULES,
+  ...CARRIER_RULES,
+  ...HTTP_RULES,
+  ...ACCESS_RULES,
+];

@@ -7,87 +7,166 @@ import { differences } from "./story.ts";
 import { must, skip } from "./verdict.ts";
 
 export const SESSION_RULES: readonly Check[] = [
-  check("S1", "RESUME continues a session on another connection", async ({ connect, identified, auth, channel }) => {
-    const first = await identified([channel]);
-    const { session_id, epoch } = await first.hear({ type: "READY" });
-    first.end();
-    const second = await connect();
-    second.say({ op: "RESUME", session_id, auth, subscriptions: [channel] });
-    const resumed = await second.hear({ type: "RESUMED" });
-    isGreeting(resumed);
-    must(resumed["epoch"] === epoch, "RESUMED has the session's epoch", resumed);
-    await second.hear({ type: "SUBSCRIBED", index: 0 });
-  }),
-  check("S1", "the id is no credential: `auth` is checked as in IDENTIFY", async ({ connect, identified }) => {
-    const first = await identified();
-    const { session_id } = await first.hear({ type: "READY" });
-    const second = await connect();
-    second.say({ op: "RESUME", session_id, auth: NOBODY });
-    const answer = await second.find(({ type, op }) => type === "RESUMED" || op === "INVALID_SESSION", "RESUMED or INVALID_SESSION");
-    if (answer["type"] === "RESUMED") {
-      const third = await connect();
-      third.say({ op: "IDENTIFY", auth: NOBODY });
-      const greeting = await third.find(({ type, op }) => type === "READY" || op === "ERROR", "READY or ERROR");
-      must(greeting["type"] === "READY", "what IDENTIFY refuses RESUME refuses");
-      skip("this server takes everyone");
-    }
-    must(answer["reason"] === "identity", "the reason is identity (S3)", answer);
-  }),
-  check("S2", "with last_seq a bare channel continues from there: all that came after, and only that", async (target) => {
-    const { connect, identified, auth, channel } = target;
-    const writer = await target.writer();
-    const [kept, changed, gone, fresh] = [writer.row("s2a", "s2", 1), writer.row("s2b", "s2", 2), writer.row("s2c", "s2", 3), writer.row("s2d", "s2", 4)];
-    const first = await identified([channel]);
-    const watermark = await first.whole(await writer.write({ upsert: [kept, changed, gone] }));
-    const { session_id } = await first.hear({ type: "READY" });
-    first.end();
-    const after = await writer.write({ upsert: [{ ...changed, amount: 20 }, fresh], remove: [gone.id] });
-    const second = await connect();
-    second.say({ op: "RESUME", session_id, auth, last_seq: watermark["seq"], subscriptions: [channel] });
-    const answer = await second.hear({ type: "SUBSCRIBED", index: 0 });
-    if (answer["mode"] === "snapshot" && ["smaller", "floor"].includes(String(answer["reason"]))) skip(`the server gave a snapshot: ${String(answer["reason"])}`);
-    must(answer["mode"] === "delta" && answer["from_seq"] === watermark["seq"], `it is a delta from ${String(watermark["seq"])}`, answer);
-    await second.whole(after);
-    const patches = second.frames.filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined).map(({ patch }) => patch as { readonly upsert: readonly Row[]; readonly remove: readonly string[] });
-    const own = patches.flatMap(({ upsert }) => upsert).filter(({ id }) => String(id).startsWith(`${writer.run}-s2`));
-    const wrong = differences(own, [{ ...changed, amount: 20 }, fresh]);
-    must(wrong.length === 0, `what is sent ${wrong.join("; ")}`);
-    must(patches.some(({ remove }) => remove.includes(gone.id)), "the row that was removed meanwhile is a remove");
-  }),
-  check("S3", "an id that is none is INVALID_SESSION token, and IDENTIFY works on the same connection", async ({ connect, identified, auth }) => {
-    const { session_id } = await (await identified()).hear({ type: "READY" });
-    const forged = String(session_id).replace(/.$/, (last) => (last === "A" ? "B" : "A"));
-    for (const id of ["sess_abc123", forged]) {
-      const peer = await connect();
-      peer.say({ op: "RESUME", session_id: id, auth });
-      const answer = await peer.find(({ op, type }) => op === "INVALID_SESSION" || type === "RESUMED", "INVALID_SESSION");
-      must(answer["op"] === "INVALID_SESSION" && answer["reason"] === "token" && typeof answer["message"] === "string", `"${id}" is INVALID_SESSION with the reason token and a message`, answer);
-      const from = peer.mark;
-      peer.say({ op: "IDENTIFY", auth });
-      await peer.hear({ type: "READY" }, from);
-    }
-  }),
-  unseen("S3", "the reasons epoch, expired and revoked", "need another history, a minute, or the application"),
+  check(
+    "S1",
+    "RESUME continues a session on another connection",
+    async ({ connect, identified, auth, channel }) => {
+      const first = await identified([channel]);
+      const { session_id, epoch } = await first.hear({ type: "READY" });
+      first.end();
+      const second = await connect();
+      second.say({ op: "RESUME", session_id, auth, subscriptions: [channel] });
+      const resumed = await second.hear({ type: "RESUMED" });
+      isGreeting(resumed);
+      must(resumed["epoch"] === epoch, "RESUMED has the session's epoch", resumed);
+      await second.hear({ type: "SUBSCRIBED", index: 0 });
+    },
+  ),
+  check(
+    "S1",
+    "the id is no credential: `auth` is checked as in IDENTIFY",
+    async ({ connect, identified }) => {
+      const first = await identified();
+      const { session_id } = await first.hear({ type: "READY" });
+      const second = await connect();
+      second.say({ op: "RESUME", session_id, auth: NOBODY });
+      const answer = await second.find(
+        ({ type, op }) => type === "RESUMED" || op === "INVALID_SESSION",
+        "RESUMED or INVALID_SESSION",
+      );
+      if (answer["type"] === "RESUMED") {
+        const third = await connect();
+        third.say({ op: "IDENTIFY", auth: NOBODY });
+        const greeting = await third.find(
+          ({ type, op }) => type === "READY" || op === "ERROR",
+          "READY or ERROR",
+        );
+        must(greeting["type"] === "READY", "what IDENTIFY refuses RESUME refuses");
+        skip("this server takes everyone");
+      }
+      must(answer["reason"] === "identity", "the reason is identity (S3)", answer);
+    },
+  ),
+  check(
+    "S2",
+    "with last_seq a bare channel continues from there: all that came after, and only that",
+    async (target) => {
+      const { connect, identified, auth, channel } = target;
+      const writer = await target.writer();
+      const [kept, changed, gone, fresh] = [
+        writer.row("s2a", "s2", 1),
+        writer.row("s2b", "s2", 2),
+        writer.row("s2c", "s2", 3),
+        writer.row("s2d", "s2", 4),
+      ];
+      const first = await identified([channel]);
+      const watermark = await first.whole(await writer.write({ upsert: [kept, changed, gone] }));
+      const { session_id } = await first.hear({ type: "READY" });
+      first.end();
+      const after = await writer.write({
+        upsert: [{ ...changed, amount: 20 }, fresh],
+        remove: [gone.id],
+      });
+      const second = await connect();
+      second.say({
+        op: "RESUME",
+        session_id,
+        auth,
+        last_seq: watermark["seq"],
+        subscriptions: [channel],
+      });
+      const answer = await second.hear({ type: "SUBSCRIBED", index: 0 });
+      if (answer["mode"] === "snapshot" && ["smaller", "floor"].includes(String(answer["reason"])))
+        skip(`the server gave a snapshot: ${String(answer["reason"])}`);
+      must(
+        answer["mode"] === "delta" && answer["from_seq"] === watermark["seq"],
+        `it is a delta from ${String(watermark["seq"])}`,
+        answer,
+      );
+      await second.whole(after);
+      const patches = second.frames
+        .filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)
+        .map(
+          ({ patch }) =>
+            patch as { readonly upsert: readonly Row[]; readonly remove: readonly string[] },
+        );
+      const own = patches
+        .flatMap(({ upsert }) => upsert)
+        .filter(({ id }) => String(id).startsWith(`${writer.run}-s2`));
+      const wrong = differences(own, [{ ...changed, amount: 20 }, fresh]);
+      must(wrong.length === 0, `what is sent ${wrong.join("; ")}`);
+      must(
+        patches.some(({ remove }) => remove.includes(gone.id)),
+        "the row that was removed meanwhile is a remove",
+      );
+    },
+  ),
+  check(
+    "S3",
+    "an id that is none is INVALID_SESSION token, and IDENTIFY works on the same connection",
+    async ({ connect, identified, auth }) => {
+      const { session_id } = await (await identified()).hear({ type: "READY" });
+      const forged = String(session_id).replace(/.$/, (last) => (last === "A" ? "B" : "A"));
+      for (const id of ["sess_abc123", forged]) {
+        const peer = await connect();
+        peer.say({ op: "RESUME", session_id: id, auth });
+        const answer = await peer.find(
+          ({ op, type }) => op === "INVALID_SESSION" || type === "RESUMED",
+          "INVALID_SESSION",
+        );
+        must(
+          answer["op"] === "INVALID_SESSION" &&
+            answer["reason"] === "token" &&
+            typeof answer["message"] === "string",
+          `"${id}" is INVALID_SESSION with the reason token and a message`,
+          answer,
+        );
+        const from = peer.mark;
+        peer.say({ op: "IDENTIFY", auth });
+        await peer.hear({ type: "READY" }, from);
+      }
+    },
+  ),
+  unseen(
+    "S3",
+    "the reasons epoch, expired and revoked",
+    "need another history, a minute, or the application",
+  ),
   unseen("S4", "who loses rights is sent away", "needs the application to take them back"),
-  check("S5", "RESYNC seats a view again: from a fresh snapshot, or from `seq`", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    const { view } = await peer.hear({ type: "SUBSCRIBED" });
-    await peer.whole();
-    let from = peer.mark;
-    peer.say({ op: "RESYNC", id: 8, view, reason: "drift" });
-    must((await peer.hear({ type: "SUBSCRIBED", id: 8 }, from))["mode"] === "snapshot", "without seq it is a snapshot");
-    const { seq } = await peer.hear({ type: "SNAPSHOT", channel, more: false }, from);
-    from = peer.mark;
-    peer.say({ op: "RESYNC", id: 9, view, seq, reason: "gap" });
-    const again = await peer.hear({ type: "SUBSCRIBED", id: 9 }, from);
-    must(again["mode"] === "delta" && again["from_seq"] === seq, `with seq ${String(seq)} it is a delta from there`, again);
-  }),
-  check("S5", "RESYNC of a view that the session does not have is UNKNOWN_VIEW", async ({ identified }) => {
-    const peer = await identified();
-    peer.say({ op: "RESYNC", id: 9, view: "v_none" });
-    const error: Frame = await peer.hear({ op: "ERROR", id: 9 });
-    must(error["code"] === "UNKNOWN_VIEW", "the code is UNKNOWN_VIEW", error);
-    await peer.settled();
-  }),
+  check(
+    "S5",
+    "RESYNC seats a view again: from a fresh snapshot, or from `seq`",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      const { view } = await peer.hear({ type: "SUBSCRIBED" });
+      await peer.whole();
+      let from = peer.mark;
+      peer.say({ op: "RESYNC", id: 8, view, reason: "drift" });
+      must(
+        (await peer.hear({ type: "SUBSCRIBED", id: 8 }, from))["mode"] === "snapshot",
+        "without seq it is a snapshot",
+      );
+      const { seq } = await peer.hear({ type: "SNAPSHOT", channel, more: false }, from);
+      from = peer.mark;
+      peer.say({ op: "RESYNC", id: 9, view, seq, reason: "gap" });
+      const again = await peer.hear({ type: "SUBSCRIBED", id: 9 }, from);
+      must(
+        again["mode"] === "delta" && again["from_seq"] === seq,
+        `with seq ${String(seq)} it is a delta from there`,
+        again,
+      );
+    },
+  ),
+  check(
+    "S5",
+    "RESYNC of a view that the session does not have is UNKNOWN_VIEW",
+    async ({ identified }) => {
+      const peer = await identified();
+      peer.say({ op: "RESYNC", id: 9, view: "v_none" });
+      const error: Frame = await peer.hear({ op: "ERROR", id: 9 });
+      must(error["code"] === "UNKNOWN_VIEW", "the code is UNKNOWN_VIEW", error);
+      await peer.settled();
+    },
+  ),
   unseen("S6", "RECONNECT before the server stops", "needs the server to stop"),
 ];

@@ -11,41 +11,85 @@ import { must, skip } from "./verdict.ts";
 const AHEAD = 1_000_000_000;
 
 export const SUBSCRIPTION_RULES: readonly Check[] = [
-  check("P5", "each subscription is answered by its own SUBSCRIBED, with id and index", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    const first = await peer.hear({ type: "SUBSCRIBED", index: 0, channel });
-    must(first["id"] === undefined, "the answer to IDENTIFY has no id", first);
-    isSubscribed(first);
-    must(first["mode"] === "snapshot" && first["reason"] === "no_cursor", "without a cursor it is a snapshot, because of no_cursor", first);
-    const key = first["key"] as readonly string[];
-    const from = peer.mark;
-    peer.say({ op: "SUBSCRIBE", id: 5, subscriptions: ["no such channel", { channel, columns: key }, channel] });
-    must((await peer.hear({ op: "ERROR", id: 5 }, from))["index"] === 0, "the refused one is answered at its index");
-    for (const index of [1, 2]) isSubscribed(await peer.hear({ type: "SUBSCRIBED", id: 5, index, channel }, from));
-    const part = await peer.hear({ type: "SNAPSHOT", channel });
-    must(peer.frames.indexOf(part) > peer.frames.indexOf(first), "SUBSCRIBED comes before the view's frames");
-  }),
-  check("P5", "one view that is named many times is answered as often", async ({ identified, channel }) => {
-    const peer = await identified();
-    peer.say({ op: "SUBSCRIBE", id: 40, subscriptions: Array.from({ length: 40 }, () => channel) });
-    for (let index = 0; index < 40; index++) await peer.hear({ type: "SUBSCRIBED", id: 40, index });
-  }),
-  check("P7", "a cursor continues without a snapshot, and says from where", async ({ identified, channel }) => {
-    const first = await identified([channel]);
-    const { epoch, view } = await first.hear({ type: "SUBSCRIBED" });
-    const { seq } = await first.hear({ type: "SNAPSHOT", channel, more: false });
-    const second = await identified();
-    const from = second.mark;
-    second.say({ op: "SUBSCRIBE", id: 1, subscriptions: [{ channel, cursor: { epoch, view, seq } }] });
-    const answer = await second.hear({ type: "SUBSCRIBED", id: 1 });
-    must(answer["mode"] === "delta" && answer["from_seq"] === seq, `it is a delta from ${String(seq)}`, answer);
-    await second.whole(0, from);
-    must(!second.frames.some(({ type }) => type === "SNAPSHOT"), "no snapshot is sent");
-  }),
+  check(
+    "P5",
+    "each subscription is answered by its own SUBSCRIBED, with id and index",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      const first = await peer.hear({ type: "SUBSCRIBED", index: 0, channel });
+      must(first["id"] === undefined, "the answer to IDENTIFY has no id", first);
+      isSubscribed(first);
+      must(
+        first["mode"] === "snapshot" && first["reason"] === "no_cursor",
+        "without a cursor it is a snapshot, because of no_cursor",
+        first,
+      );
+      const key = first["key"] as readonly string[];
+      const from = peer.mark;
+      peer.say({
+        op: "SUBSCRIBE",
+        id: 5,
+        subscriptions: ["no such channel", { channel, columns: key }, channel],
+      });
+      must(
+        (await peer.hear({ op: "ERROR", id: 5 }, from))["index"] === 0,
+        "the refused one is answered at its index",
+      );
+      for (const index of [1, 2])
+        isSubscribed(await peer.hear({ type: "SUBSCRIBED", id: 5, index, channel }, from));
+      const part = await peer.hear({ type: "SNAPSHOT", channel });
+      must(
+        peer.frames.indexOf(part) > peer.frames.indexOf(first),
+        "SUBSCRIBED comes before the view's frames",
+      );
+    },
+  ),
+  check(
+    "P5",
+    "one view that is named many times is answered as often",
+    async ({ identified, channel }) => {
+      const peer = await identified();
+      peer.say({
+        op: "SUBSCRIBE",
+        id: 40,
+        subscriptions: Array.from({ length: 40 }, () => channel),
+      });
+      for (let index = 0; index < 40; index++)
+        await peer.hear({ type: "SUBSCRIBED", id: 40, index });
+    },
+  ),
+  check(
+    "P7",
+    "a cursor continues without a snapshot, and says from where",
+    async ({ identified, channel }) => {
+      const first = await identified([channel]);
+      const { epoch, view } = await first.hear({ type: "SUBSCRIBED" });
+      const { seq } = await first.hear({ type: "SNAPSHOT", channel, more: false });
+      const second = await identified();
+      const from = second.mark;
+      second.say({
+        op: "SUBSCRIBE",
+        id: 1,
+        subscriptions: [{ channel, cursor: { epoch, view, seq } }],
+      });
+      const answer = await second.hear({ type: "SUBSCRIBED", id: 1 });
+      must(
+        answer["mode"] === "delta" && answer["from_seq"] === seq,
+        `it is a delta from ${String(seq)}`,
+        answer,
+      );
+      await second.whole(0, from);
+      must(!second.frames.some(({ type }) => type === "SNAPSHOT"), "no snapshot is sent");
+    },
+  ),
   check("P7", "what came after a cursor is sent, and nothing is left out", async (target) => {
     const { identified, channel } = target;
     const writer = await target.writer();
-    const [a, b, c] = [writer.row("p7a", "p7", 1), writer.row("p7b", "p7", 2), writer.row("p7c", "p7", 3)];
+    const [a, b, c] = [
+      writer.row("p7a", "p7", 1),
+      writer.row("p7b", "p7", 2),
+      writer.row("p7c", "p7", 3),
+    ];
     const query = { channel, where: { column: "kind", eq: a.kind } };
     const first = await identified();
     const before = await writer.write({ upsert: [a, b] });
@@ -61,95 +105,205 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     const from = second.mark;
     second.say({ op: "SUBSCRIBE", subscriptions: [{ ...query, cursor }] });
     const answer = await second.hear({ type: "SUBSCRIBED" });
-    if (answer["mode"] === "snapshot") must(["smaller", "view_gone", "floor"].includes(String(answer["reason"])), "a good cursor gives way to a snapshot only as smaller, view_gone or floor", answer);
+    if (answer["mode"] === "snapshot")
+      must(
+        ["smaller", "view_gone", "floor"].includes(String(answer["reason"])),
+        "a good cursor gives way to a snapshot only as smaller, view_gone or floor",
+        answer,
+      );
     await second.whole(after, from);
     ledger.takeAll([...first.frames, ...second.frames.slice(from)]);
-    const wrong = differences([...(ledger.views.get(String(view))?.rows.values() ?? [])], [{ ...a, amount: 10 }, c]);
+    const wrong = differences(
+      [...(ledger.views.get(String(view))?.rows.values() ?? [])],
+      [{ ...a, amount: 10 }, c],
+    );
     must(wrong.length === 0, `the view ${wrong.join("; ")}`);
   }),
-  check("P7", "a cursor of another history, or another view, is a snapshot and says why", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    const { epoch, view } = await peer.hear({ type: "SUBSCRIBED" });
-    const { seq } = await peer.hear({ type: "SNAPSHOT", channel, more: false });
-    for (const [cursor, reason] of [[{ epoch: "elsewhere", view, seq }, "epoch"], [{ epoch, view: "v_other.x", seq }, "view"]] as const) {
+  check(
+    "P7",
+    "a cursor of another history, or another view, is a snapshot and says why",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      const { epoch, view } = await peer.hear({ type: "SUBSCRIBED" });
+      const { seq } = await peer.hear({ type: "SNAPSHOT", channel, more: false });
+      for (const [cursor, reason] of [
+        [{ epoch: "elsewhere", view, seq }, "epoch"],
+        [{ epoch, view: "v_other.x", seq }, "view"],
+      ] as const) {
+        const from = peer.mark;
+        peer.say({ op: "SUBSCRIBE", subscriptions: [{ channel, cursor }] });
+        const answer = await peer.hear({ type: "SUBSCRIBED" }, from);
+        must(
+          answer["mode"] === "snapshot" && answer["reason"] === reason,
+          `it is a snapshot because of "${reason}"`,
+          answer,
+        );
+        await peer.hear({ type: "SNAPSHOT", channel, part: 0 }, from);
+      }
+    },
+  ),
+  check(
+    "P7",
+    "subscribing again to a view that the session has seats it again",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      await peer.whole();
       const from = peer.mark;
-      peer.say({ op: "SUBSCRIBE", subscriptions: [{ channel, cursor }] });
-      const answer = await peer.hear({ type: "SUBSCRIBED" }, from);
-      must(answer["mode"] === "snapshot" && answer["reason"] === reason, `it is a snapshot because of "${reason}"`, answer);
+      peer.say({ op: "SUBSCRIBE", id: 2, subscriptions: [channel] });
+      must(
+        (await peer.hear({ type: "SUBSCRIBED", id: 2 }, from))["mode"] === "snapshot",
+        "without a cursor it is a snapshot",
+      );
       await peer.hear({ type: "SNAPSHOT", channel, part: 0 }, from);
-    }
-  }),
-  check("P7", "subscribing again to a view that the session has seats it again", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    await peer.whole();
-    const from = peer.mark;
-    peer.say({ op: "SUBSCRIBE", id: 2, subscriptions: [channel] });
-    must((await peer.hear({ type: "SUBSCRIBED", id: 2 }, from))["mode"] === "snapshot", "without a cursor it is a snapshot");
-    await peer.hear({ type: "SNAPSHOT", channel, part: 0 }, from);
-  }),
-  check("P7", "a cursor ahead of the server waits in behind for 5 s, then it is a snapshot", async ({ identified, channel, options }) => {
-    if (!options.isSlow) skip("takes 6 s: --slow");
-    const peer = await identified([channel]);
-    const { epoch, view } = await peer.hear({ type: "SUBSCRIBED" });
-    const from = peer.mark;
-    peer.say({ op: "SUBSCRIBE", id: 7, subscriptions: [{ channel, cursor: { epoch, view, seq: AHEAD } }] });
-    await peer.find(({ type, behind }) => type === "WATERMARK" && Array.isArray(behind) && behind.includes(view), "WATERMARK with the view in behind", from);
-    await delay(systemClock, 5_500);
-    const answer = await peer.hear({ type: "SUBSCRIBED", id: 7 }, from);
-    must(answer["mode"] === "snapshot" && answer["reason"] === "ahead", "it is a snapshot because of ahead", answer);
-  }),
-  unseen("P7", "the reasons policy, declaration, view_gone, floor and smaller", "need other rights, a new declaration, or more removals than the server remembers"),
-  check("P9", "a refused subscription says why, and does not touch the others", async ({ identified, channel }) => {
-    const peer = await identified();
-    const key = await keyOfChannel(peer.say.bind(peer), () => peer.hear({ type: "SUBSCRIBED", id: 1 }), channel);
-    const refused: readonly (readonly [unknown, string])[] = [
-      ["no such channel", "UNKNOWN_CHANNEL"],
-      [{ channel, where: { column: "no such column", eq: 1 } }, "BAD_QUERY"],
-      [{ channel, where: { column: key, nonsense: 1 } }, "BAD_QUERY"],
-      [{ channel, limit: 0 }, "BAD_QUERY"],
-      [{ channel, where: { column: key, regex: "(" } }, "BAD_REGEX"],
-    ];
-    const from = peer.mark;
-    peer.say({ op: "SUBSCRIBE", id: 6, subscriptions: [...refused.map(([query]) => query), channel] });
-    for (const [index, [query, code]] of refused.entries()) {
-      const error = await peer.hear({ op: "ERROR", id: 6, index }, from);
-      must(error["code"] === code && typeof error["message"] === "string" && typeof error["retryable"] === "boolean", `${JSON.stringify(query)} is ${code}, with message and retryable`, error);
-    }
-    await peer.hear({ type: "SUBSCRIBED", id: 6, index: refused.length }, from);
-  }),
+    },
+  ),
+  check(
+    "P7",
+    "a cursor ahead of the server waits in behind for 5 s, then it is a snapshot",
+    async ({ identified, channel, options }) => {
+      if (!options.isSlow) skip("takes 6 s: --slow");
+      const peer = await identified([channel]);
+      const { epoch, view } = await peer.hear({ type: "SUBSCRIBED" });
+      const from = peer.mark;
+      peer.say({
+        op: "SUBSCRIBE",
+        id: 7,
+        subscriptions: [{ channel, cursor: { epoch, view, seq: AHEAD } }],
+      });
+      await peer.find(
+        ({ type, behind }) =>
+          type === "WATERMARK" && Array.isArray(behind) && behind.includes(view),
+        "WATERMARK with the view in behind",
+        from,
+      );
+      await delay(systemClock, 5_500);
+      const answer = await peer.hear({ type: "SUBSCRIBED", id: 7 }, from);
+      must(
+        answer["mode"] === "snapshot" && answer["reason"] === "ahead",
+        "it is a snapshot because of ahead",
+        answer,
+      );
+    },
+  ),
+  unseen(
+    "P7",
+    "the reasons policy, declaration, view_gone, floor and smaller",
+    "need other rights, a new declaration, or more removals than the server remembers",
+  ),
+  check(
+    "P9",
+    "a refused subscription says why, and does not touch the others",
+    async ({ identified, channel }) => {
+      const peer = await identified();
+      const key = await keyOfChannel(
+        peer.say.bind(peer),
+        () => peer.hear({ type: "SUBSCRIBED", id: 1 }),
+        channel,
+      );
+      const refused: readonly (readonly [unknown, string])[] = [
+        ["no such channel", "UNKNOWN_CHANNEL"],
+        [{ channel, where: { column: "no such column", eq: 1 } }, "BAD_QUERY"],
+        [{ channel, where: { column: key, nonsense: 1 } }, "BAD_QUERY"],
+        [{ channel, limit: 0 }, "BAD_QUERY"],
+        [{ channel, where: { column: key, regex: "(" } }, "BAD_REGEX"],
+      ];
+      const from = peer.mark;
+      peer.say({
+        op: "SUBSCRIBE",
+        id: 6,
+        subscriptions: [...refused.map(([query]) => query), channel],
+      });
+      for (const [index, [query, code]] of refused.entries()) {
+        const error = await peer.hear({ op: "ERROR", id: 6, index }, from);
+        must(
+          error["code"] === code &&
+            typeof error["message"] === "string" &&
+            typeof error["retryable"] === "boolean",
+          `${JSON.stringify(query)} is ${code}, with message and retryable`,
+          error,
+        );
+      }
+      await peer.hear({ type: "SUBSCRIBED", id: 6, index: refused.length }, from);
+    },
+  ),
   check("P9", "SUBSCRIBE before IDENTIFY is NOT_IDENTIFIED", async ({ connect, auth, channel }) => {
     const peer = await connect();
     peer.say({ op: "SUBSCRIBE", id: 1, subscriptions: [channel] });
-    must((await peer.hear({ op: "ERROR", id: 1 }))["code"] === "NOT_IDENTIFIED", "the code is NOT_IDENTIFIED", peer.frames.at(-1));
+    must(
+      (await peer.hear({ op: "ERROR", id: 1 }))["code"] === "NOT_IDENTIFIED",
+      "the code is NOT_IDENTIFIED",
+      peer.frames.at(-1),
+    );
     peer.say({ op: "IDENTIFY", auth });
     await peer.hear({ type: "READY" });
   }),
-  check("P9", "UNSUBSCRIBE ends what it names, and passes over what it does not know", async (target) => {
-    const { identified, channel } = target;
-    const writer = await target.writer();
-    const row = writer.row("p9", "p9", 1);
-    const peer = await identified([channel, { channel, where: { column: "kind", eq: row.kind } }]);
-    await peer.whole();
-    const kept = (await peer.hear({ type: "SUBSCRIBED", index: 1 }))["view"];
-    peer.say({ op: "UNSUBSCRIBE", views: ["v_none", (await peer.hear({ type: "SUBSCRIBED", index: 0 }))["view"]] });
-    await peer.settled();
-    const from = peer.mark;
-    await peer.whole(await writer.write({ upsert: [row] }), from);
-    const heard = peer.frames.slice(from).filter(({ type }) => type === "DELTA_BATCH").map((frame) => frame["view"] ?? frame["channel"]);
-    must(heard.includes(kept) && !heard.includes(channel), "only the view that is left is told of the next commit", heard);
-  }),
-  unseen("P9", "TOO_MANY_VIEWS, VIEW_TOO_LARGE, TOO_MANY_SUBSCRIPTIONS, QUERY_TOO_COSTLY", "would use up what the server has"),
+  check(
+    "P9",
+    "UNSUBSCRIBE ends what it names, and passes over what it does not know",
+    async (target) => {
+      const { identified, channel } = target;
+      const writer = await target.writer();
+      const row = writer.row("p9", "p9", 1);
+      const peer = await identified([
+        channel,
+        { channel, where: { column: "kind", eq: row.kind } },
+      ]);
+      await peer.whole();
+      const kept = (await peer.hear({ type: "SUBSCRIBED", index: 1 }))["view"];
+      peer.say({
+        op: "UNSUBSCRIBE",
+        views: ["v_none", (await peer.hear({ type: "SUBSCRIBED", index: 0 }))["view"]],
+      });
+      await peer.settled();
+      const from = peer.mark;
+      await peer.whole(await writer.write({ upsert: [row] }), from);
+      const heard = peer.frames
+        .slice(from)
+        .filter(({ type }) => type === "DELTA_BATCH")
+        .map((frame) => frame["view"] ?? frame["channel"]);
+      must(
+        heard.includes(kept) && !heard.includes(channel),
+        "only the view that is left is told of the next commit",
+        heard,
+      );
+    },
+  ),
+  unseen(
+    "P9",
+    "TOO_MANY_VIEWS, VIEW_TOO_LARGE, TOO_MANY_SUBSCRIPTIONS, QUERY_TOO_COSTLY",
+    "would use up what the server has",
+  ),
 ];
 
-async function keyOfChannel(say: (frame: unknown) => void, hear: () => Promise<Frame>, channel: string): Promise<string> {
+async function keyOfChannel(
+  say: (frame: unknown) => void,
+  hear: () => Promise<Frame>,
+  channel: string,
+): Promise<string> {
   say({ op: "SUBSCRIBE", id: 1, subscriptions: [channel] });
   return String(((await hear())["key"] as readonly string[])[0]);
 }
 
 function isSubscribed(frame: Frame): void {
   const { view, epoch, key, columns, order_by, mode } = frame;
-  must(typeof view === "string" && typeof epoch === "string" && Array.isArray(order_by) && (mode === "snapshot" || mode === "delta"), "SUBSCRIBED has view, epoch, order_by and mode", frame);
-  must(Array.isArray(key) && key.length > 0 && key.every((name) => typeof name === "string"), "SUBSCRIBED has the key's columns", frame);
-  const isTyped = Array.isArray(columns) && (columns as readonly Frame[]).every(({ name, type }) => typeof name === "string" && (COLUMN_TYPES as readonly unknown[]).includes(type));
+  must(
+    typeof view === "string" &&
+      typeof epoch === "string" &&
+      Array.isArray(order_by) &&
+      (mode === "snapshot" || mode === "delta"),
+    "SUBSCRIBED has view, epoch, order_by and mode",
+    frame,
+  );
+  must(
+    Array.isArray(key) && key.length > 0 && key.every((name) => typeof name === "string"),
+    "SUBSCRIBED has the key's columns",
+    frame,
+  );
+  const isTyped =
+    Array.isArray(columns) &&
+    (columns as readonly Frame[]).every(
+      ({ name, type }) =>
+        typeof name === "string" && (COLUMN_TYPES as readonly unknown[]).includes(type),
+    );
   must(isTyped, "SUBSCRIBED has the columns with their types", frame);
 }

@@ -45,8 +45,10 @@ export class Target {
     this.timeoutMs = options.timeoutMs;
     this.base = options.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     const { mutation, ingest, headers, timeoutMs } = options;
-    if (mutation !== undefined) this.#writer = new Writer(mutationWrite(mutation, () => this.#lastingPeer()));
-    else if (ingest !== undefined) this.#writer = new Writer(ingestWrite(ingest, headers, timeoutMs));
+    if (mutation !== undefined)
+      this.#writer = new Writer(mutationWrite(mutation, () => this.#lastingPeer()));
+    else if (ingest !== undefined)
+      this.#writer = new Writer(ingestWrite(ingest, headers, timeoutMs));
   }
 
   /** A connection that has said nothing yet. Ends with the check. */
@@ -58,12 +60,19 @@ export class Target {
 
   /** The same, which may be refused. */
   open(headers: Headers = {}): Peer {
-    const peer = new Peer(this.options.url, { ...this.options.headers, ...headers }, this.timeoutMs);
+    const peer = new Peer(
+      this.options.url,
+      { ...this.options.headers, ...headers },
+      this.timeoutMs,
+    );
     this.#peers.push(peer);
     return peer;
   }
 
-  readonly identified = async (subscriptions: readonly unknown[] = [], more: Frame = {}): Promise<Peer> => {
+  readonly identified = async (
+    subscriptions: readonly unknown[] = [],
+    more: Frame = {},
+  ): Promise<Peer> => {
     const peer = await this.connect();
     peer.say({ op: "IDENTIFY", auth: this.auth, subscriptions, ...more });
     await peer.hear({ type: "READY" });
@@ -80,23 +89,42 @@ export class Target {
   }
 
   /** A request under the stream's base. @throws `not checked` where HTTP wants credentials that were not given */
-  async http(path: string, init: RequestInit & { readonly headers?: Headers } = {}): Promise<Response> {
+  async http(
+    path: string,
+    init: RequestInit & { readonly headers?: Headers } = {},
+  ): Promise<Response> {
     const { headers, timeoutMs } = this.options;
-    const response = await fetch(`${this.base}${path}`, { signal: AbortSignal.timeout(timeoutMs), ...init, headers: { ...headers, ...init.headers } });
+    const response = await fetch(`${this.base}${path}`, {
+      signal: AbortSignal.timeout(timeoutMs),
+      ...init,
+      headers: { ...headers, ...init.headers },
+    });
     if (response.status === 401) {
       await response.body?.cancel();
-      if (this.auth !== undefined && Object.keys(headers).length === 0) skip("HTTP answers 401: it has no `auth`; give --header with what the server takes");
+      if (this.auth !== undefined && Object.keys(headers).length === 0)
+        skip("HTTP answers 401: it has no `auth`; give --header with what the server takes");
       must(false, `${path} answers 401, although the stream takes the same credentials`);
     }
     return response;
   }
 
   /** The same for an answer that is JSON. */
-  async json(path: string, init: RequestInit & { readonly headers?: Headers } = {}): Promise<{ readonly status: number; readonly body: Frame; readonly headers: Response["headers"] }> {
+  async json(
+    path: string,
+    init: RequestInit & { readonly headers?: Headers } = {},
+  ): Promise<{
+    readonly status: number;
+    readonly body: Frame;
+    readonly headers: Response["headers"];
+  }> {
     const response = await this.http(path, init);
     const text = await response.text();
     try {
-      return { status: response.status, headers: response.headers, body: JSON.parse(text) as Frame };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: JSON.parse(text) as Frame,
+      };
     } catch {
       must(false, `${path} answers ${response.status} with something that is not JSON`, text);
     }
@@ -126,9 +154,14 @@ export class Target {
   async #whyNoRows(): Promise<string | undefined> {
     const peer = await this.identified([this.channel]);
     const { key, columns } = await peer.hear({ type: "SUBSCRIBED" });
-    const names = (columns as readonly { name: string }[] | undefined)?.map(({ name }) => name) ?? [];
-    const isFit = JSON.stringify(key) === '["id"]' && ["id", "kind", "amount", "note"].every((name) => names.includes(name));
-    return isFit ? undefined : `needs a channel with the key id and the columns kind (text), amount (number or null) and note (text or null); "${this.channel}" has the key ${JSON.stringify(key)} and ${names.join(", ")}`;
+    const names =
+      (columns as readonly { name: string }[] | undefined)?.map(({ name }) => name) ?? [];
+    const isFit =
+      JSON.stringify(key) === '["id"]' &&
+      ["id", "kind", "amount", "note"].every((name) => names.includes(name));
+    return isFit
+      ? undefined
+      : `needs a channel with the key id and the columns kind (text), amount (number or null) and note (text or null); "${this.channel}" has the key ${JSON.stringify(key)} and ${names.join(", ")}`;
   }
 }
 

@@ -24,97 +24,202 @@ export const TURN_RULES: readonly Check[] = [
     const { frames, ids } = await storyOf(target);
     const sent = frames.filter(({ type }) => type === "SNAPSHOT" || type === "DELTA_BATCH");
     if (sent.length === 0) skip("no snapshot and no delta came");
-    const isNamed = (frame: Frame): boolean => frame["channel"] === target.channel && (frame["view"] === undefined || Object.values(ids).includes(String(frame["view"])));
-    must(sent.every(isNamed), "frames name channel and view", sent.find((frame) => !isNamed(frame)));
-    must(sent.some(({ view }) => view === undefined) && sent.every(({ view }) => view !== ids.channel), "those of the bare channel name no view");
+    const isNamed = (frame: Frame): boolean =>
+      frame["channel"] === target.channel &&
+      (frame["view"] === undefined || Object.values(ids).includes(String(frame["view"])));
+    must(
+      sent.every(isNamed),
+      "frames name channel and view",
+      sent.find((frame) => !isNamed(frame)),
+    );
+    must(
+      sent.some(({ view }) => view === undefined) && sent.every(({ view }) => view !== ids.channel),
+      "those of the bare channel name no view",
+    );
   }),
-  check("P8", "a snapshot in parts is whole, in order, and in `behind` until it is through", async (target) => {
-    const writer = await target.writer();
-    const rows = Array.from({ length: LARGE_ROWS }, (_, index) => writer.row(`large${index}`, "large", index, "x".repeat(1_000)));
-    let seq = 0;
-    for (let from = 0; from < LARGE_ROWS; from += ROWS_PER_WRITE) seq = await writer.write({ upsert: rows.slice(from, from + ROWS_PER_WRITE) });
-    const peer = await target.identified([{ channel: target.channel, where: { column: "kind", eq: String(rows[0]?.kind) } }]);
-    await peer.whole(seq);
-    const ledger = new Ledger();
-    ledger.takeAll(peer.frames);
-    holds(ledger, "P8");
-    const wrong = differences([...([...ledger.views.values()][0]?.rows.values() ?? [])], rows);
-    must(wrong.length === 0, `of ${LARGE_ROWS} rows ${wrong.length} are wrong: the view ${wrong[0]?.slice(0, 80)}`);
-    for (let from = 0; from < LARGE_ROWS; from += ROWS_PER_WRITE) await writer.write({ remove: rows.slice(from, from + ROWS_PER_WRITE).map(({ id }) => id) });
-  }),
-  check("P10", "deltas join on where the view stands, and end by their watermark", async (target) => {
-    const story = await storyOf(target);
-    holds(story.ledger, "P10");
-    if (story.ledger.deltas === 0) skip("no delta came (P12)");
-  }),
+  check(
+    "P8",
+    "a snapshot in parts is whole, in order, and in `behind` until it is through",
+    async (target) => {
+      const writer = await target.writer();
+      const rows = Array.from({ length: LARGE_ROWS }, (_, index) =>
+        writer.row(`large${index}`, "large", index, "x".repeat(1_000)),
+      );
+      let seq = 0;
+      for (let from = 0; from < LARGE_ROWS; from += ROWS_PER_WRITE)
+        seq = await writer.write({ upsert: rows.slice(from, from + ROWS_PER_WRITE) });
+      const peer = await target.identified([
+        { channel: target.channel, where: { column: "kind", eq: String(rows[0]?.kind) } },
+      ]);
+      await peer.whole(seq);
+      const ledger = new Ledger();
+      ledger.takeAll(peer.frames);
+      holds(ledger, "P8");
+      const wrong = differences([...([...ledger.views.values()][0]?.rows.values() ?? [])], rows);
+      must(
+        wrong.length === 0,
+        `of ${LARGE_ROWS} rows ${wrong.length} are wrong: the view ${wrong[0]?.slice(0, 80)}`,
+      );
+      for (let from = 0; from < LARGE_ROWS; from += ROWS_PER_WRITE)
+        await writer.write({ remove: rows.slice(from, from + ROWS_PER_WRITE).map(({ id }) => id) });
+    },
+  ),
+  check(
+    "P10",
+    "deltas join on where the view stands, and end by their watermark",
+    async (target) => {
+      const story = await storyOf(target);
+      holds(story.ledger, "P10");
+      if (story.ledger.deltas === 0) skip("no delta came (P12)");
+    },
+  ),
   check("P10", "the change of a commit comes in the delta whose range it is in", async (target) => {
     const { steps, ids } = await storyOf(target);
-    const deltas = steps.slice(1).flatMap(({ seq, what, frames }) => deltasOf(frames, ids.filter).map((frame) => ({ seq, what, frame })));
+    const deltas = steps
+      .slice(1)
+      .flatMap(({ seq, what, frames }) =>
+        deltasOf(frames, ids.filter).map((frame) => ({ seq, what, frame })),
+      );
     if (deltas.length === 0) skip("no delta came (P12)");
     for (const { seq, what, frame } of deltas) {
-      must(Number(frame["prev_seq"]) < seq && seq <= Number(frame["seq"]), `${what}, written at ${seq}, comes in (${String(frame["prev_seq"])}, ${String(frame["seq"])}]`);
-      const { upsert, remove } = (frame["patch"] ?? {}) as { readonly upsert?: unknown; readonly remove?: unknown };
-      must(Array.isArray(upsert) && Array.isArray(remove), "a delta has patch.upsert and patch.remove", frame);
-      must(typeof (frame["watermark"] as Frame | undefined)?.["latest_ingest_seq"] === "number", "a delta has watermark.latest_ingest_seq", frame);
+      must(
+        Number(frame["prev_seq"]) < seq && seq <= Number(frame["seq"]),
+        `${what}, written at ${seq}, comes in (${String(frame["prev_seq"])}, ${String(frame["seq"])}]`,
+      );
+      const { upsert, remove } = (frame["patch"] ?? {}) as {
+        readonly upsert?: unknown;
+        readonly remove?: unknown;
+      };
+      must(
+        Array.isArray(upsert) && Array.isArray(remove),
+        "a delta has patch.upsert and patch.remove",
+        frame,
+      );
+      must(
+        typeof (frame["watermark"] as Frame | undefined)?.["latest_ingest_seq"] === "number",
+        "a delta has watermark.latest_ingest_seq",
+        frame,
+      );
     }
   }),
   check("P11", "watermarks have their fields, and never go back", async (target) => {
-    const ledger = target.options.mutation === undefined && target.options.ingest === undefined ? await quietLedger(target) : (await storyOf(target)).ledger;
+    const ledger =
+      target.options.mutation === undefined && target.options.ingest === undefined
+        ? await quietLedger(target)
+        : (await storyOf(target)).ledger;
     must(ledger.seq >= 0, "a WATERMARK comes");
     holds(ledger, "P11");
   }),
-  check("P11", "when a watermark covers a commit, all views that are not behind hold it", async (target) => {
-    const { steps, cutShort } = await storyOf(target);
-    must(cutShort === undefined, `no watermark covers a commit: ${cutShort}`);
-    const wrong = steps.slice(1).filter(({ atWatermark }) => atWatermark.length > 0);
-    must(wrong.length === 0, `at the watermark that covers ${wrong[0]?.what} ${wrong[0]?.atWatermark[0]}`);
-  }),
-  check("P11", "a watermark comes at least every second, also when nothing changes", async ({ identified, channel, timeoutMs }) => {
-    const peer = await identified([channel]);
-    await peer.hear({ type: "WATERMARK" });
-    const waitMs = Math.max(timeoutMs, 2 * WATERMARK_MS_MAX);
-    for (let count = 0; count < WATERMARKS; count++) {
-      const from = peer.mark;
-      const startMs = systemClock.monotonic();
-      await peer.find(({ type }) => type === "WATERMARK", "WATERMARK", from, waitMs);
-      const tookMs = Math.round(systemClock.monotonic() - startMs);
-      must(tookMs <= WATERMARK_MS_MAX, `it took ${tookMs} ms`);
-    }
-  }),
-  check("P12", "what a commit changes in a view is sent: values, rows that come, leave, or move the window", async (target) => {
-    const { steps, cutShort } = await storyOf(target);
-    const wrong = steps.slice(1).filter(({ later }) => later.length > 0);
-    must(wrong.length === 0, `${wrong.length} of ${steps.length - 1} commits never arrived as they are; a second after ${wrong[0]?.what} ${wrong[0]?.later[0]}`);
-    must(cutShort === undefined, cutShort ?? "");
-  }),
-  check("P12", "a row that leaves is a remove, and what does not change in a view is not sent", async (target) => {
-    const story = await storyOf(target);
-    const writer = await target.writer();
-    const own = story.ledger.breaches.find(({ rule, what }) => rule === "P12" && what.includes(writer.run));
-    must(own === undefined, own?.what ?? "");
-    const left = stepOf(story, "a row that leaves the filter");
-    const removed = deltasOf(left.frames, story.ids.filter).flatMap(({ patch }) => (patch as { readonly remove: readonly string[] }).remove);
-    must(removed.join() === writer.row("story-b", "", 0).id, "the row that leaves the filter is a remove", removed);
-    nothing(story, "a row of no filtered view", ["filter", "window", "columns"]);
-    nothing(story, "a change in a column that one view does not ask for", ["columns"]);
-  }),
-  check("P13", "CHANNEL_STATUS comes with the first turn, and says how the channel is", async ({ identified, channel }) => {
-    const peer = await identified([channel]);
-    const answer = await peer.hear({ type: "SUBSCRIBED" });
-    const watermark = await peer.hear({ type: "WATERMARK" }, peer.frames.indexOf(answer));
-    const status = peer.frames.slice(0, peer.frames.indexOf(watermark)).find(({ type }) => type === "CHANNEL_STATUS");
-    must(status !== undefined, "it comes before the first WATERMARK");
-    must(status["channel"] === channel && ["live", "catching_up", "stale"].includes(String(status["status"])) && typeof status["since_unix_ms"] === "number" && typeof status["partial"] === "boolean", "it has channel, status, since_unix_ms and partial", status);
-    must(status["status"] !== "stale" || typeof status["reason"] === "string", "a stale channel has a reason", status);
-  }),
+  check(
+    "P11",
+    "when a watermark covers a commit, all views that are not behind hold it",
+    async (target) => {
+      const { steps, cutShort } = await storyOf(target);
+      must(cutShort === undefined, `no watermark covers a commit: ${cutShort}`);
+      const wrong = steps.slice(1).filter(({ atWatermark }) => atWatermark.length > 0);
+      must(
+        wrong.length === 0,
+        `at the watermark that covers ${wrong[0]?.what} ${wrong[0]?.atWatermark[0]}`,
+      );
+    },
+  ),
+  check(
+    "P11",
+    "a watermark comes at least every second, also when nothing changes",
+    async ({ identified, channel, timeoutMs }) => {
+      const peer = await identified([channel]);
+      await peer.hear({ type: "WATERMARK" });
+      const waitMs = Math.max(timeoutMs, 2 * WATERMARK_MS_MAX);
+      for (let count = 0; count < WATERMARKS; count++) {
+        const from = peer.mark;
+        const startMs = systemClock.monotonic();
+        await peer.find(({ type }) => type === "WATERMARK", "WATERMARK", from, waitMs);
+        const tookMs = Math.round(systemClock.monotonic() - startMs);
+        must(tookMs <= WATERMARK_MS_MAX, `it took ${tookMs} ms`);
+      }
+    },
+  ),
+  check(
+    "P12",
+    "what a commit changes in a view is sent: values, rows that come, leave, or move the window",
+    async (target) => {
+      const { steps, cutShort } = await storyOf(target);
+      const wrong = steps.slice(1).filter(({ later }) => later.length > 0);
+      must(
+        wrong.length === 0,
+        `${wrong.length} of ${steps.length - 1} commits never arrived as they are; a second after ${wrong[0]?.what} ${wrong[0]?.later[0]}`,
+      );
+      must(cutShort === undefined, cutShort ?? "");
+    },
+  ),
+  check(
+    "P12",
+    "a row that leaves is a remove, and what does not change in a view is not sent",
+    async (target) => {
+      const story = await storyOf(target);
+      const writer = await target.writer();
+      const own = story.ledger.breaches.find(
+        ({ rule, what }) => rule === "P12" && what.includes(writer.run),
+      );
+      must(own === undefined, own?.what ?? "");
+      const left = stepOf(story, "a row that leaves the filter");
+      const removed = deltasOf(left.frames, story.ids.filter).flatMap(
+        ({ patch }) => (patch as { readonly remove: readonly string[] }).remove,
+      );
+      must(
+        removed.join() === writer.row("story-b", "", 0).id,
+        "the row that leaves the filter is a remove",
+        removed,
+      );
+      nothing(story, "a row of no filtered view", ["filter", "window", "columns"]);
+      nothing(story, "a change in a column that one view does not ask for", ["columns"]);
+    },
+  ),
+  check(
+    "P13",
+    "CHANNEL_STATUS comes with the first turn, and says how the channel is",
+    async ({ identified, channel }) => {
+      const peer = await identified([channel]);
+      const answer = await peer.hear({ type: "SUBSCRIBED" });
+      const watermark = await peer.hear({ type: "WATERMARK" }, peer.frames.indexOf(answer));
+      const status = peer.frames
+        .slice(0, peer.frames.indexOf(watermark))
+        .find(({ type }) => type === "CHANNEL_STATUS");
+      must(status !== undefined, "it comes before the first WATERMARK");
+      must(
+        status["channel"] === channel &&
+          ["live", "catching_up", "stale"].includes(String(status["status"])) &&
+          typeof status["since_unix_ms"] === "number" &&
+          typeof status["partial"] === "boolean",
+        "it has channel, status, since_unix_ms and partial",
+        status,
+      );
+      must(
+        status["status"] !== "stale" || typeof status["reason"] === "string",
+        "a stale channel has a reason",
+        status,
+      );
+    },
+  ),
   unseen("P13", "a channel that becomes stale says so", "needs a source that fails"),
-  unseen("P14", "NOTICE RESET", "needs a client that is slower than the server's memory of removals; SLOW_CONSUMER is looked for under B3"),
-  unseen("P15", "nothing is queued beyond the socket's buffer", "it is the server's memory; what the network's buffers hold is not told from it"),
+  unseen(
+    "P14",
+    "NOTICE RESET",
+    "needs a client that is slower than the server's memory of removals; SLOW_CONSUMER is looked for under B3",
+  ),
+  unseen(
+    "P15",
+    "nothing is queued beyond the socket's buffer",
+    "it is the server's memory; what the network's buffers hold is not told from it",
+  ),
 ];
 
 function holds({ breaches }: Ledger, rule: string): void {
   const [breach, ...more] = breaches.filter((each) => each.rule === rule);
-  must(breach === undefined, `${breach?.what}${more.length > 0 ? ` (and ${more.length} more)` : ""}`);
+  must(
+    breach === undefined,
+    `${breach?.what}${more.length > 0 ? ` (and ${more.length} more)` : ""}`,
+  );
 }
 
 function stepOf({ steps, cutShort }: Story, what: string): Step {
@@ -125,7 +230,12 @@ function stepOf({ steps, cutShort }: Story, what: string): Step {
 
 /** Without digests. */
 function deltasOf(frames: readonly Frame[], view: string): readonly Frame[] {
-  return frames.filter((frame) => frame["type"] === "DELTA_BATCH" && frame["digest"] === undefined && (frame["view"] ?? frame["channel"]) === view);
+  return frames.filter(
+    (frame) =>
+      frame["type"] === "DELTA_BATCH" &&
+      frame["digest"] === undefined &&
+      (frame["view"] ?? frame["channel"]) === view,
+  );
 }
 
 function nothing(story: Story, what: string, views: readonly ViewName[]): void {

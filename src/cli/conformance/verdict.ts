@@ -14,7 +14,10 @@ class Skipped extends Error {}
 
 /** The rule asks for it. `heard` is shown with a failure. */
 export function must(condition: boolean, what: string, heard?: unknown): asserts condition {
-  if (!condition) throw new Unmet(heard === undefined ? what : `${what}; heard ${JSON.stringify(heard).slice(0, 300)}`);
+  if (!condition)
+    throw new Unmet(
+      heard === undefined ? what : `${what}; heard ${JSON.stringify(heard).slice(0, 300)}`,
+    );
 }
 
 /** The check can't be made here. */
@@ -27,6 +30,8 @@ export async function verdictOf(run: () => Promise<void>): Promise<Verdict> {
     await run();
     return { kind: "passed" };
   } catch (error) {
-    return error instanceof Skipped ? { kind: "not checked", reason: error.message } : { kind: "failed", why: messageOf(error) };
+    return error instanceof Skipped
+      ? { kind: "not checked", reason: error.message }
+      : { kind: "failed", why: messageOf(error) };
   }
 }

@@ -10,94 +10,219 @@ import { newMutationId, type Change } from "./writer.ts";
 const UNANSWERED_MAX = 64;
 
 export const WRITE_RULES: readonly Check[] = [
-  check("M1", "a MUTATE without a proper id, or with neither name nor position, closes with 4400", async ({ identified }) => {
-    for (const fields of [{ mutation_id: "a b", name: "x" }, { mutation_id: "short", name: "x" }, { mutation_id: "long-enough-id" }, { mutation_id: "long-enough-id", name: "x", position: "y" }]) {
-      const peer = await identified();
-      const from = peer.mark;
-      peer.say({ op: "MUTATE", input: {}, ...fields });
-      await isBadMessage(peer, JSON.stringify(fields), from);
-    }
-  }),
+  check(
+    "M1",
+    "a MUTATE without a proper id, or with neither name nor position, closes with 4400",
+    async ({ identified }) => {
+      for (const fields of [
+        { mutation_id: "a b", name: "x" },
+        { mutation_id: "short", name: "x" },
+        { mutation_id: "long-enough-id" },
+        { mutation_id: "long-enough-id", name: "x", position: "y" },
+      ]) {
+        const peer = await identified();
+        const from = peer.mark;
+        peer.say({ op: "MUTATE", input: {}, ...fields });
+        await isBadMessage(peer, JSON.stringify(fields), from);
+      }
+    },
+  ),
   check("M1", "what one session sends runs in its order", async (target) => {
     const { peer, name, row } = await opened(target, "m1");
     const ids = [1, 2, 3, 4, 5].map((amount) => {
       const mutation_id = newMutationId();
-      peer.say({ op: "MUTATE", mutation_id, name, input: { upsert: [{ ...row, amount }], remove: [] } });
+      peer.say({
+        op: "MUTATE",
+        mutation_id,
+        name,
+        input: { upsert: [{ ...row, amount }], remove: [] },
+      });
       return mutation_id;
     });
     const seqs: number[] = [];
-    for (const mutation_id of ids) seqs.push(Number((await peer.hear({ type: "MUTATION_RESULT", mutation_id }))["seq"]));
-    must(seqs.every((seq, index) => seq >= (seqs[index - 1] ?? 0)), "positions rise in the order in which they were sent", seqs);
-    const told = peer.frames.filter(({ type }) => type === "MUTATION_RESULT").map(({ mutation_id }) => mutation_id);
-    must(JSON.stringify(told) === JSON.stringify(ids), "results come in the order in which they were sent", told);
+    for (const mutation_id of ids)
+      seqs.push(Number((await peer.hear({ type: "MUTATION_RESULT", mutation_id }))["seq"]));
+    must(
+      seqs.every((seq, index) => seq >= (seqs[index - 1] ?? 0)),
+      "positions rise in the order in which they were sent",
+      seqs,
+    );
+    const told = peer.frames
+      .filter(({ type }) => type === "MUTATION_RESULT")
+      .map(({ mutation_id }) => mutation_id);
+    must(
+      JSON.stringify(told) === JSON.stringify(ids),
+      "results come in the order in which they were sent",
+      told,
+    );
   }),
-  check("M1", `at most ${UNANSWERED_MAX} of a session may be unanswered, those that wait for a turn included`, async (target) => {
-    const { peer, name } = await opened(target, "m1b");
-    peer.say({ op: "CREDIT", turns: 0 });
-    await peer.settled();
-    const ids = Array.from({ length: UNANSWERED_MAX + 1 }, newMutationId);
-    for (const mutation_id of ids) peer.say({ op: "MUTATE", mutation_id, name, input: { upsert: [], remove: [] } });
-    const refused = await peer.hear({ type: "MUTATION_RESULT", mutation_id: ids[UNANSWERED_MAX] });
-    must((refused["error"] as Frame | undefined)?.["code"] === "TOO_MANY_MUTATIONS", "one more is TOO_MANY_MUTATIONS", refused);
-    peer.say({ op: "CREDIT", turns: null });
-    for (const mutation_id of ids.slice(0, UNANSWERED_MAX)) await peer.hear({ type: "MUTATION_RESULT", mutation_id });
-  }),
-  check("M2", "the same id again is the same write again, and runs once, on any connection", async (target) => {
-    const { peer, name, row } = await opened(target, "m2");
-    const first = await mutate(peer, name, { upsert: [{ ...row, amount: 1 }], remove: [] });
-    await mutate(peer, name, { upsert: [{ ...row, amount: 2 }], remove: [] });
-    for (const where of [peer, await target.identified()]) {
-      const again = await mutate(where, name, first.input, first.mutation_id);
-      // A position after the first is as true: a view that stands there holds the write too.
-      must(Number(again.result["seq"]) >= Number(first.result["seq"]) && JSON.stringify(again.result["value"]) === JSON.stringify(first.result["value"]), "its answer is the same", { first: first.result, again: again.result });
-    }
-    const view = await target.identified([{ channel: target.channel, where: { column: "kind", eq: row.kind } }]);
-    await view.whole();
-    const ledger = new Ledger();
-    ledger.takeAll(view.frames);
-    const rows = [...ledger.views.values()].flatMap((held) => [...held.rows.values()]);
-    must(rows[0]?.["amount"] === 2, "it has not run again over what was written since", rows);
-    const other = await mutate(peer, name, { upsert: [{ ...row, amount: 3 }], remove: [] }, first.mutation_id);
-    must(codeOf(other.result) === "MUTATION_CONFLICT", "another input under the id is MUTATION_CONFLICT", other.result);
-  }),
-  unseen("M2", "an id is remembered for a day, on any node, after a restart", "takes a day, two nodes and a restart"),
-  check("M3", "the result comes in a turn whose WATERMARK covers the write, when the rows have come", async (target) => {
-    const { peer, name, row } = await opened(target, "m3");
-    const from = peer.mark;
-    const { result } = await mutate(peer, name, { upsert: [row], remove: [] });
-    const at = peer.frames.indexOf(result);
-    const watermark = await peer.hear({ type: "WATERMARK" }, at);
-    must(Number.isSafeInteger(result["seq"]) && Number(watermark["seq"]) >= Number(result["seq"]), "the turn's WATERMARK is at `seq` or after it", { result, watermark });
-    const delta = peer.frames.slice(from, peer.frames.indexOf(watermark)).find(({ type }) => type === "DELTA_BATCH");
-    must(delta !== undefined && Number(delta["seq"]) >= Number(result["seq"]), "the row has come by then, at `seq` or after it", { delta, result });
-    const empty = await mutate(peer, name, { upsert: [], remove: [] });
-    must(Number(empty.result["seq"]) > Number(result["seq"]), "a mutation that changes nothing is a commit too", empty.result);
-  }),
-  check("M4", "what can't be written is answered at once, with a code, and the connection stays", async ({ identified }) => {
-    const peer = await identified();
-    peer.say({ op: "CREDIT", turns: 0 });
-    const { result } = await mutate(peer, "no such mutation", {});
-    must(codeOf(result) === "UNKNOWN_MUTATION" && typeof (result["error"] as Frame)["message"] === "string" && result["seq"] === undefined, "the code is UNKNOWN_MUTATION, with a message and no seq", result);
-    await peer.settled();
-  }),
+  check(
+    "M1",
+    `at most ${UNANSWERED_MAX} of a session may be unanswered, those that wait for a turn included`,
+    async (target) => {
+      const { peer, name } = await opened(target, "m1b");
+      peer.say({ op: "CREDIT", turns: 0 });
+      await peer.settled();
+      const ids = Array.from({ length: UNANSWERED_MAX + 1 }, newMutationId);
+      for (const mutation_id of ids)
+        peer.say({ op: "MUTATE", mutation_id, name, input: { upsert: [], remove: [] } });
+      const refused = await peer.hear({
+        type: "MUTATION_RESULT",
+        mutation_id: ids[UNANSWERED_MAX],
+      });
+      must(
+        (refused["error"] as Frame | undefined)?.["code"] === "TOO_MANY_MUTATIONS",
+        "one more is TOO_MANY_MUTATIONS",
+        refused,
+      );
+      peer.say({ op: "CREDIT", turns: null });
+      for (const mutation_id of ids.slice(0, UNANSWERED_MAX))
+        await peer.hear({ type: "MUTATION_RESULT", mutation_id });
+    },
+  ),
+  check(
+    "M2",
+    "the same id again is the same write again, and runs once, on any connection",
+    async (target) => {
+      const { peer, name, row } = await opened(target, "m2");
+      const first = await mutate(peer, name, { upsert: [{ ...row, amount: 1 }], remove: [] });
+      await mutate(peer, name, { upsert: [{ ...row, amount: 2 }], remove: [] });
+      for (const where of [peer, await target.identified()]) {
+        const again = await mutate(where, name, first.input, first.mutation_id);
+        // A position after the first is as true: a view that stands there holds the write too.
+        must(
+          Number(again.result["seq"]) >= Number(first.result["seq"]) &&
+            JSON.stringify(again.result["value"]) === JSON.stringify(first.result["value"]),
+          "its answer is the same",
+          { first: first.result, again: again.result },
+        );
+      }
+      const view = await target.identified([
+        { channel: target.channel, where: { column: "kind", eq: row.kind } },
+      ]);
+      await view.whole();
+      const ledger = new Ledger();
+      ledger.takeAll(view.frames);
+      const rows = [...ledger.views.values()].flatMap((held) => [...held.rows.values()]);
+      must(rows[0]?.["amount"] === 2, "it has not run again over what was written since", rows);
+      const other = await mutate(
+        peer,
+        name,
+        { upsert: [{ ...row, amount: 3 }], remove: [] },
+        first.mutation_id,
+      );
+      must(
+        codeOf(other.result) === "MUTATION_CONFLICT",
+        "another input under the id is MUTATION_CONFLICT",
+        other.result,
+      );
+    },
+  ),
+  unseen(
+    "M2",
+    "an id is remembered for a day, on any node, after a restart",
+    "takes a day, two nodes and a restart",
+  ),
+  check(
+    "M3",
+    "the result comes in a turn whose WATERMARK covers the write, when the rows have come",
+    async (target) => {
+      const { peer, name, row } = await opened(target, "m3");
+      const from = peer.mark;
+      const { result } = await mutate(peer, name, { upsert: [row], remove: [] });
+      const at = peer.frames.indexOf(result);
+      const watermark = await peer.hear({ type: "WATERMARK" }, at);
+      must(
+        Number.isSafeInteger(result["seq"]) && Number(watermark["seq"]) >= Number(result["seq"]),
+        "the turn's WATERMARK is at `seq` or after it",
+        { result, watermark },
+      );
+      const delta = peer.frames
+        .slice(from, peer.frames.indexOf(watermark))
+        .find(({ type }) => type === "DELTA_BATCH");
+      must(
+        delta !== undefined && Number(delta["seq"]) >= Number(result["seq"]),
+        "the row has come by then, at `seq` or after it",
+        { delta, result },
+      );
+      const empty = await mutate(peer, name, { upsert: [], remove: [] });
+      must(
+        Number(empty.result["seq"]) > Number(result["seq"]),
+        "a mutation that changes nothing is a commit too",
+        empty.result,
+      );
+    },
+  ),
+  check(
+    "M4",
+    "what can't be written is answered at once, with a code, and the connection stays",
+    async ({ identified }) => {
+      const peer = await identified();
+      peer.say({ op: "CREDIT", turns: 0 });
+      const { result } = await mutate(peer, "no such mutation", {});
+      must(
+        codeOf(result) === "UNKNOWN_MUTATION" &&
+          typeof (result["error"] as Frame)["message"] === "string" &&
+          result["seq"] === undefined,
+        "the code is UNKNOWN_MUTATION, with a message and no seq",
+        result,
+      );
+      await peer.settled();
+    },
+  ),
   check("M4", "input that does not fit is BAD_INPUT", async (target) => {
     const { peer, name } = await opened(target, "m4");
     const { result } = await mutate(peer, name, { upsert: "nonsense" });
     must(codeOf(result) === "BAD_INPUT", "the code is BAD_INPUT", result);
   }),
-  check("M5", "a write that expects an older position than its row has is STALE_WRITE, with the row as it is", async (target) => {
-    const { peer, name, row, written } = await opened(target, "m5");
-    const now = { ...row, amount: 5 };
-    const { seq } = (await mutate(await target.identified(), name, { upsert: [now], remove: [] })).result;
-    const stale = await mutate(peer, name, { upsert: [{ ...row, amount: 6 }], remove: [] }, undefined, { expected_seq: written });
-    if (codeOf(stale.result) === "BAD_INPUT") skip(`"${name}" does not say which row it changes`);
-    must(codeOf(stale.result) === "STALE_WRITE", "the code is STALE_WRITE", stale.result);
-    must(((stale.result["error"] as Frame)["row"] as Frame | null)?.["amount"] === 5, "it has the row as it is now", stale.result);
-    const good = await mutate(peer, name, { upsert: [{ ...row, amount: 7 }], remove: [] }, undefined, { expected_seq: seq });
-    must(typeof good.result["seq"] === "number", "with the row's position it is written", good.result);
-    const own = await mutate(peer, name, { upsert: [{ ...row, amount: 8 }], remove: [] }, undefined, { expected_seq: seq });
-    must(typeof own.result["seq"] === "number", "the session's own write does not count", own.result);
-  }),
+  check(
+    "M5",
+    "a write that expects an older position than its row has is STALE_WRITE, with the row as it is",
+    async (target) => {
+      const { peer, name, row, written } = await opened(target, "m5");
+      const now = { ...row, amount: 5 };
+      const { seq } = (await mutate(await target.identified(), name, { upsert: [now], remove: [] }))
+        .result;
+      const stale = await mutate(
+        peer,
+        name,
+        { upsert: [{ ...row, amount: 6 }], remove: [] },
+        undefined,
+        { expected_seq: written },
+      );
+      if (codeOf(stale.result) === "BAD_INPUT") skip(`"${name}" does not say which row it changes`);
+      must(codeOf(stale.result) === "STALE_WRITE", "the code is STALE_WRITE", stale.result);
+      must(
+        ((stale.result["error"] as Frame)["row"] as Frame | null)?.["amount"] === 5,
+        "it has the row as it is now",
+        stale.result,
+      );
+      const good = await mutate(
+        peer,
+        name,
+        { upsert: [{ ...row, amount: 7 }], remove: [] },
+        undefined,
+        { expected_seq: seq },
+      );
+      must(
+        typeof good.result["seq"] === "number",
+        "with the row's position it is written",
+        good.result,
+      );
+      const own = await mutate(
+        peer,
+        name,
+        { upsert: [{ ...row, amount: 8 }], remove: [] },
+        undefined,
+        { expected_seq: seq },
+      );
+      must(
+        typeof own.result["seq"] === "number",
+        "the session's own write does not count",
+        own.result,
+      );
+    },
+  ),
   check("M6", "a position of no source here is UNKNOWN_POSITION", async ({ identified }) => {
     const peer = await identified();
     const mutation_id = newMutationId();
@@ -105,25 +230,64 @@ export const WRITE_RULES: readonly Check[] = [
     const result = await peer.hear({ type: "MUTATION_RESULT", mutation_id });
     must(codeOf(result) === "UNKNOWN_POSITION", "the code is UNKNOWN_POSITION", result);
   }),
-  unseen("M6", "a write made elsewhere is told when it has landed", "needs an endpoint of the application"),
-  check("M7", "a mutation over HTTP answers with its position; the same id is the same write", async (target) => {
-    const { name, row } = await opened(target, "m7");
-    const mutation_id = newMutationId();
-    const post = (body: object) => target.json(`/mutations/${name}`, { method: "POST", body: JSON.stringify({ mutation_id, auth: target.auth, ...body }) });
-    const input = { upsert: [row], remove: [] };
-    const { status, body } = await post({ input });
-    must(status === 200 && body["mutation_id"] === mutation_id && typeof body["epoch"] === "string" && Number.isSafeInteger(body["seq"]), "it is answered with mutation_id, epoch and seq", body);
-    must(Number((await post({ input })).body["seq"]) >= Number(body["seq"]), "the same id has the same answer");
-    const conflict = await post({ input: { upsert: [{ ...row, amount: 9 }], remove: [] } });
-    must(conflict.status === 409 && conflict.body["code"] === "MUTATION_CONFLICT", "another input is MUTATION_CONFLICT with 409", conflict.body);
-  }),
-  check("M7", "what is not known over HTTP is UNKNOWN_MUTATION, and UNKNOWN_POSITION", async (target) => {
-    const post = (path: string, body: object) => target.json(path, { method: "POST", body: JSON.stringify({ auth: target.auth, ...body }) });
-    const unknown = await post("/mutations/none", { input: {} });
-    must(unknown.status === 404 && unknown.body["code"] === "UNKNOWN_MUTATION", "a mutation that there is not is UNKNOWN_MUTATION with 404", unknown.body);
-    const position = await post("/landed", { position: "no such source:1" });
-    must(position.status >= 400 && position.body["code"] === "UNKNOWN_POSITION", "a position of no source is UNKNOWN_POSITION", position.body);
-  }),
+  unseen(
+    "M6",
+    "a write made elsewhere is told when it has landed",
+    "needs an endpoint of the application",
+  ),
+  check(
+    "M7",
+    "a mutation over HTTP answers with its position; the same id is the same write",
+    async (target) => {
+      const { name, row } = await opened(target, "m7");
+      const mutation_id = newMutationId();
+      const post = (body: object) =>
+        target.json(`/mutations/${name}`, {
+          method: "POST",
+          body: JSON.stringify({ mutation_id, auth: target.auth, ...body }),
+        });
+      const input = { upsert: [row], remove: [] };
+      const { status, body } = await post({ input });
+      must(
+        status === 200 &&
+          body["mutation_id"] === mutation_id &&
+          typeof body["epoch"] === "string" &&
+          Number.isSafeInteger(body["seq"]),
+        "it is answered with mutation_id, epoch and seq",
+        body,
+      );
+      must(
+        Number((await post({ input })).body["seq"]) >= Number(body["seq"]),
+        "the same id has the same answer",
+      );
+      const conflict = await post({ input: { upsert: [{ ...row, amount: 9 }], remove: [] } });
+      must(
+        conflict.status === 409 && conflict.body["code"] === "MUTATION_CONFLICT",
+        "another input is MUTATION_CONFLICT with 409",
+        conflict.body,
+      );
+    },
+  ),
+  check(
+    "M7",
+    "what is not known over HTTP is UNKNOWN_MUTATION, and UNKNOWN_POSITION",
+    async (target) => {
+      const post = (path: string, body: object) =>
+        target.json(path, { method: "POST", body: JSON.stringify({ auth: target.auth, ...body }) });
+      const unknown = await post("/mutations/none", { input: {} });
+      must(
+        unknown.status === 404 && unknown.body["code"] === "UNKNOWN_MUTATION",
+        "a mutation that there is not is UNKNOWN_MUTATION with 404",
+        unknown.body,
+      );
+      const position = await post("/landed", { position: "no such source:1" });
+      must(
+        position.status >= 400 && position.body["code"] === "UNKNOWN_POSITION",
+        "a position of no source is UNKNOWN_POSITION",
+        position.body,
+      );
+    },
+  ),
 ];
 
 interface Mutated {
@@ -132,10 +296,20 @@ interface Mutated {
   readonly result: Frame;
 }
 
-async function mutate(peer: Peer, name: string, input: unknown, mutation_id = newMutationId(), fields: Frame = {}): Promise<Mutated> {
+async function mutate(
+  peer: Peer,
+  name: string,
+  input: unknown,
+  mutation_id = newMutationId(),
+  fields: Frame = {},
+): Promise<Mutated> {
   const from = peer.mark;
   peer.say({ op: "MUTATE", mutation_id, name, input, ...fields });
-  return { mutation_id, input, result: await peer.hear({ type: "MUTATION_RESULT", mutation_id }, from) };
+  return {
+    mutation_id,
+    input,
+    result: await peer.hear({ type: "MUTATION_RESULT", mutation_id }, from),
+  };
 }
 
 function codeOf(result: Frame): unknown {
@@ -150,7 +324,9 @@ async function opened(target: Target, kind: string) {
   const row = writer.row(kind, kind, 0);
   const change: Change = { upsert: [row] };
   const written = await writer.write(change);
-  const peer = await target.identified([{ channel: target.channel, where: { column: "kind", eq: row.kind } }]);
+  const peer = await target.identified([
+    { channel: target.channel, where: { column: "kind", eq: row.kind } },
+  ]);
   await peer.whole(written);
   return { peer, name: mutation, row: { ...row, amount: 1 }, written };
 }

@@ -50,7 +50,8 @@ export class Writer {
   /** Removes every row that is left. */
   async clear(): Promise<void> {
     const keys = [...this.#held];
-    for (let from = 0; from < keys.length; from += KEYS_PER_WRITE) await this.write({ remove: keys.slice(from, from + KEYS_PER_WRITE) });
+    for (let from = 0; from < keys.length; from += KEYS_PER_WRITE)
+      await this.write({ remove: keys.slice(from, from + KEYS_PER_WRITE) });
   }
 }
 
@@ -58,7 +59,8 @@ export class Writer {
 export function mutationWrite(name: string, identified: () => Promise<Peer>): Write {
   let connection: Promise<Peer> | undefined;
   return async (input) => {
-    if (connection === undefined || (await connection).closeCode !== undefined) connection = identified();
+    if (connection === undefined || (await connection).closeCode !== undefined)
+      connection = identified();
     const peer = await connection;
     const mutation_id = newMutationId();
     const from = peer.mark;
@@ -71,11 +73,20 @@ export function mutationWrite(name: string, identified: () => Promise<Peer>): Wr
 
 export function ingestWrite(url: string, headers: Headers, timeoutMs: number): Write {
   return async (change) => {
-    const response = await fetch(url, { method: "POST", headers: { ...headers, "content-type": "application/json" }, body: JSON.stringify(change), signal: AbortSignal.timeout(timeoutMs) });
+    const response = await fetch(url, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json" },
+      body: JSON.stringify(change),
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     const text = await response.text();
     must(response.ok, `the ingest answered ${response.status}`, text);
     const { seq } = JSON.parse(text) as { seq?: unknown };
-    must(typeof seq === "number", 'the ingest does not answer {"seq": N}, the position of its commit', text);
+    must(
+      typeof seq === "number",
+      'the ingest does not answer {"seq": N}, the position of its commit',
+      text,
+    );
     return seq;
   };
 }

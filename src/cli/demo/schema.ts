@@ -29,18 +29,90 @@ const SCHEMA = `
 `;
 
 const AISLES: Readonly<Record<string, readonly string[]>> = {
-  bakery: ["Sourdough loaf", "Rye bread", "Butter croissant", "Custard tart", "Corn bread", "Seeded rolls"],
+  bakery: [
+    "Sourdough loaf",
+    "Rye bread",
+    "Butter croissant",
+    "Custard tart",
+    "Corn bread",
+    "Seeded rolls",
+  ],
   dairy: ["Whole milk", "Greek yoghurt", "Aged gouda", "Sheep cheese", "Salted butter", "Kefir"],
-  fruit: ["Rocha pears", "Gala apples", "Blood oranges", "Blueberries", "Bananas", "Madeira passion fruit"],
+  fruit: [
+    "Rocha pears",
+    "Gala apples",
+    "Blood oranges",
+    "Blueberries",
+    "Bananas",
+    "Madeira passion fruit",
+  ],
   vegetables: ["Vine tomatoes", "Kale", "Sweet potatoes", "Spinach", "Courgettes", "Red peppers"],
   pantry: ["Olive oil", "Basmati rice", "Tinned sardines", "Chickpeas", "Penne", "Sea salt"],
-  drinks: ["Sparkling water", "Vinho verde", "Oat drink", "Cold brew", "Ginger beer", "Orange juice"],
+  drinks: [
+    "Sparkling water",
+    "Vinho verde",
+    "Oat drink",
+    "Cold brew",
+    "Ginger beer",
+    "Orange juice",
+  ],
   household: ["Dish soap", "Paper towels", "Laundry powder", "Bin bags", "Sponges", "Candles"],
 };
 const SIZES = ["small", "regular", "large", "family"];
-const FIRST_NAMES = ["Ana", "Bruno", "Carla", "Diogo", "Elisa", "Filipe", "Graça", "Hugo", "Inês", "João", "Lara", "Miguel", "Nuno", "Olga", "Pedro", "Rita", "Sara", "Tiago", "Vera", "Xavier"];
-const LAST_NAMES = ["Almeida", "Barros", "Costa", "Duarte", "Esteves", "Fonseca", "Gomes", "Henriques", "Lopes", "Matos", "Nunes", "Oliveira", "Pereira", "Ramos", "Silva", "Teixeira"];
-const DISTRICTS = ["Alfama", "Alvalade", "Arroios", "Belém", "Benfica", "Campo de Ourique", "Chiado", "Estrela", "Graça", "Lumiar", "Marvila", "Parque das Nações"];
+const FIRST_NAMES = [
+  "Ana",
+  "Bruno",
+  "Carla",
+  "Diogo",
+  "Elisa",
+  "Filipe",
+  "Graça",
+  "Hugo",
+  "Inês",
+  "João",
+  "Lara",
+  "Miguel",
+  "Nuno",
+  "Olga",
+  "Pedro",
+  "Rita",
+  "Sara",
+  "Tiago",
+  "Vera",
+  "Xavier",
+];
+const LAST_NAMES = [
+  "Almeida",
+  "Barros",
+  "Costa",
+  "Duarte",
+  "Esteves",
+  "Fonseca",
+  "Gomes",
+  "Henriques",
+  "Lopes",
+  "Matos",
+  "Nunes",
+  "Oliveira",
+  "Pereira",
+  "Ramos",
+  "Silva",
+  "Teixeira",
+];
+const DISTRICTS = [
+  "Alfama",
+  "Alvalade",
+  "Arroios",
+  "Belém",
+  "Benfica",
+  "Campo de Ourique",
+  "Chiado",
+  "Estrela",
+  "Graça",
+  "Lumiar",
+  "Marvila",
+  "Parque das Nações",
+];
 const CUSTOMERS = 1_200;
 const COURIERS = 36;
 const ORDERS = 2_400;
@@ -54,9 +126,21 @@ export function pick<T>(random: Random, items: readonly T[]): T {
 export async function createSample(database: PGlite): Promise<void> {
   const random = seededRandom(20_260);
   await database.exec(SCHEMA);
-  await insert(database, "products (id, sku, name, category, price, stock, tags)", products(random));
-  await insert(database, "customers (id, name, district, loyalty_points, since)", customers(random));
-  await insert(database, "couriers (id, name, vehicle, state, lat, lon, battery)", couriers(random));
+  await insert(
+    database,
+    "products (id, sku, name, category, price, stock, tags)",
+    products(random),
+  );
+  await insert(
+    database,
+    "customers (id, name, district, loyalty_points, since)",
+    customers(random),
+  );
+  await insert(
+    database,
+    "couriers (id, name, vehicle, state, lat, lon, battery)",
+    couriers(random),
+  );
   await database.exec(`
     INSERT INTO orders (customer_id, status, items, total, placed_at, updated_at)
     SELECT 1 + (n * 7919) % ${CUSTOMERS}, CASE WHEN n % 17 = 0 THEN 'cancelled' ELSE 'delivered' END::order_status, 2, 0,
@@ -74,12 +158,19 @@ export async function createSample(database: PGlite): Promise<void> {
 
 type Value = string | number | null;
 
-async function insert(database: PGlite, target: string, rows: readonly (readonly Value[])[]): Promise<void> {
+async function insert(
+  database: PGlite,
+  target: string,
+  rows: readonly (readonly Value[])[],
+): Promise<void> {
   const width = rows[0]?.length ?? 0;
   const perStatement = Math.floor(30_000 / width);
   for (let from = 0; from < rows.length; from += perStatement) {
     const chunk = rows.slice(from, from + perStatement);
-    const places = chunk.map((_, row) => `(${Array.from({ length: width }, (_value, column) => `$${row * width + column + 1}`).join(", ")})`);
+    const places = chunk.map(
+      (_, row) =>
+        `(${Array.from({ length: width }, (_value, column) => `$${row * width + column + 1}`).join(", ")})`,
+    );
     await database.query(`INSERT INTO ${target} VALUES ${places.join(", ")}`, chunk.flat());
   }
 }
@@ -91,8 +182,20 @@ function products(random: Random): Value[][] {
       for (const size of SIZES) {
         const id = rows.length + 1;
         const price = (0.8 + random.next() * 14).toFixed(2);
-        const tags = [size, ...(random.next() < 0.3 ? ["organic"] : []), ...(random.next() < 0.2 ? ["local"] : [])];
-        rows.push([id, `${category.slice(0, 3).toUpperCase()}-${String(id).padStart(4, "0")}`, `${name}, ${size}`, category, price, 20 + Math.floor(random.next() * 180), `{${tags.join(",")}}`]);
+        const tags = [
+          size,
+          ...(random.next() < 0.3 ? ["organic"] : []),
+          ...(random.next() < 0.2 ? ["local"] : []),
+        ];
+        rows.push([
+          id,
+          `${category.slice(0, 3).toUpperCase()}-${String(id).padStart(4, "0")}`,
+          `${name}, ${size}`,
+          category,
+          price,
+          20 + Math.floor(random.next() * 180),
+          `{${tags.join(",")}}`,
+        ]);
       }
     }
   }
@@ -105,13 +208,22 @@ function person(random: Random): string {
 
 function customers(random: Random): Value[][] {
   return Array.from({ length: CUSTOMERS }, (_, index) => [
-    index + 1, person(random), pick(random, DISTRICTS), Math.floor(random.next() ** 3 * 50_000), `${2019 + (index % 7)}-${String(1 + (index % 12)).padStart(2, "0")}-${String(1 + (index % 28)).padStart(2, "0")}`,
+    index + 1,
+    person(random),
+    pick(random, DISTRICTS),
+    Math.floor(random.next() ** 3 * 50_000),
+    `${2019 + (index % 7)}-${String(1 + (index % 12)).padStart(2, "0")}-${String(1 + (index % 28)).padStart(2, "0")}`,
   ]);
 }
 
 function couriers(random: Random): Value[][] {
   return Array.from({ length: COURIERS }, (_, index) => [
-    index + 1, person(random), pick(random, ["bicycle", "e-bike", "scooter", "van"]), "idle",
-    Number((CENTER.lat + (random.next() - 0.5) * 0.06).toFixed(5)), Number((CENTER.lon + (random.next() - 0.5) * 0.09).toFixed(5)), 40 + Math.floor(random.next() * 60),
+    index + 1,
+    person(random),
+    pick(random, ["bicycle", "e-bike", "scooter", "van"]),
+    "idle",
+    Number((CENTER.lat + (random.next() - 0.5) * 0.06).toFixed(5)),
+    Number((CENTER.lon + (random.next() - 0.5) * 0.09).toFixed(5)),
+    40 + Math.floor(random.next() * 60),
   ]);
 }

@@ -11,7 +11,16 @@ import { CENTER, pick } from "./schema.ts";
 
 const STEP_MS = 70;
 const ORDERS_KEPT = 3_000;
-const NOTES = ["leave at the door", "ring twice", "no substitutions", "call on arrival", null, null, null, null];
+const NOTES = [
+  "leave at the door",
+  "ring twice",
+  "no substitutions",
+  "call on arrival",
+  null,
+  null,
+  null,
+  null,
+];
 
 export interface WorkloadOptions {
   readonly database: PGlite;
@@ -31,11 +40,39 @@ export function startWorkload({ database, clock, onError }: WorkloadOptions): ()
     { weight: 3, run: () => placeOrder(desk) },
     { weight: 12, run: () => advanceOrder(desk) },
     { weight: 14, run: () => moveCouriers(desk) },
-    { weight: 2, run: () => database.query("UPDATE products SET price = greatest(0.3, round(price * (0.97 + random()::numeric * 0.06), 2)), updated_at = now() WHERE id = $1", [1 + Math.floor(random.next() * 168)]) },
-    { weight: 2, run: () => database.query("UPDATE products SET stock = stock + 60, updated_at = now() WHERE id = (SELECT id FROM products ORDER BY stock LIMIT 1)") },
-    { weight: 1, run: () => database.query("INSERT INTO access_log (line) VALUES ('GET /basket 200')") },
-    { weight: 1, run: () => database.query("UPDATE orders SET status = 'cancelled', updated_at = now() WHERE id = (SELECT id FROM orders WHERE status = 'placed' ORDER BY id LIMIT 1) AND random() < 0.4") },
-    { weight: 1, run: () => database.query("DELETE FROM orders WHERE id <= (SELECT max(id) - $1 FROM orders)", [ORDERS_KEPT]) },
+    {
+      weight: 2,
+      run: () =>
+        database.query(
+          "UPDATE products SET price = greatest(0.3, round(price * (0.97 + random()::numeric * 0.06), 2)), updated_at = now() WHERE id = $1",
+          [1 + Math.floor(random.next() * 168)],
+        ),
+    },
+    {
+      weight: 2,
+      run: () =>
+        database.query(
+          "UPDATE products SET stock = stock + 60, updated_at = now() WHERE id = (SELECT id FROM products ORDER BY stock LIMIT 1)",
+        ),
+    },
+    {
+      weight: 1,
+      run: () => database.query("INSERT INTO access_log (line) VALUES ('GET /basket 200')"),
+    },
+    {
+      weight: 1,
+      run: () =>
+        database.query(
+          "UPDATE orders SET status = 'cancelled', updated_at = now() WHERE id = (SELECT id FROM orders WHERE status = 'placed' ORDER BY id LIMIT 1) AND random() < 0.4",
+        ),
+    },
+    {
+      weight: 1,
+      run: () =>
+        database.query("DELETE FROM orders WHERE id <= (SELECT max(id) - $1 FROM orders)", [
+          ORDERS_KEPT,
+        ]),
+    },
   ];
   const total = steps.reduce((sum, { weight }) => sum + weight, 0);
 
@@ -76,20 +113,36 @@ async function placeOrder({ database, random }: Desk): Promise<void> {
     for (let line = 1; line <= lines; line++) {
       const product = 1 + Math.floor(random.next() * 168);
       const quantity = 1 + Math.floor(random.next() * 3);
-      await tx.query("INSERT INTO order_items (order_id, line, product_id, quantity, price) SELECT $1, $2, id, $3, price FROM products WHERE id = $4", [id, line, quantity, product]);
-      await tx.query("UPDATE products SET stock = greatest(0, stock - $1), updated_at = now() WHERE id = $2", [quantity, product]);
+      await tx.query(
+        "INSERT INTO order_items (order_id, line, product_id, quantity, price) SELECT $1, $2, id, $3, price FROM products WHERE id = $4",
+        [id, line, quantity, product],
+      );
+      await tx.query(
+        "UPDATE products SET stock = greatest(0, stock - $1), updated_at = now() WHERE id = $2",
+        [quantity, product],
+      );
     }
-    await tx.query("UPDATE orders SET total = (SELECT sum(amount) FROM order_items WHERE order_id = $1) WHERE id = $1", [id]);
-    await tx.query("INSERT INTO payments (order_id, method, amount, details) SELECT id, $2, total, $3 FROM orders WHERE id = $1", [
-      id, pick(random, ["card", "mbway", "voucher"]), JSON.stringify({ attempts: random.next() < 0.9 ? 1 : 2 }),
-    ]);
+    await tx.query(
+      "UPDATE orders SET total = (SELECT sum(amount) FROM order_items WHERE order_id = $1) WHERE id = $1",
+      [id],
+    );
+    await tx.query(
+      "INSERT INTO payments (order_id, method, amount, details) SELECT id, $2, total, $3 FROM orders WHERE id = $1",
+      [
+        id,
+        pick(random, ["card", "mbway", "voucher"]),
+        JSON.stringify({ attempts: random.next() < 0.9 ? 1 : 2 }),
+      ],
+    );
   });
 }
 
 async function advanceOrder({ database, random }: Desk): Promise<void> {
   const roll = random.next();
   if (roll < 0.34) {
-    await database.query("UPDATE orders SET status = 'picking', updated_at = now() WHERE id = (SELECT id FROM orders WHERE status = 'placed' ORDER BY id LIMIT 1)");
+    await database.query(
+      "UPDATE orders SET status = 'picking', updated_at = now() WHERE id = (SELECT id FROM orders WHERE status = 'placed' ORDER BY id LIMIT 1)",
+    );
   } else if (roll < 0.67) {
     await database.query(
       `WITH courier AS (UPDATE couriers SET state = 'to store', updated_at = now() WHERE id = (SELECT id FROM couriers WHERE state = 'idle' ORDER BY updated_at LIMIT 1) RETURNING id)

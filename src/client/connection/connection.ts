@@ -12,7 +12,13 @@ import type { DownMessage } from "../../protocol/down.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { UpMessage } from "../../protocol/up.ts";
-import { isConnected, LASTING_MS, transition, type ConnectionEvent, type ConnectionState } from "../connection-state.ts";
+import {
+  isConnected,
+  LASTING_MS,
+  transition,
+  type ConnectionEvent,
+  type ConnectionState,
+} from "../connection-state.ts";
 import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
 import { PollSocket } from "./poll-socket.ts";
 import { CarrierChoice } from "./carrier-choice.ts";
@@ -135,7 +141,11 @@ export class Connection {
   #on(event: ConnectionEvent): void {
     const { clock, random, config, onState } = this.#options;
     const before = this.#state;
-    const after = transition(before, event, { nowMs: clock.now(), chance: random.next(), backoff: config.backoff });
+    const after = transition(before, event, {
+      nowMs: clock.now(),
+      chance: random.next(),
+      backoff: config.backoff,
+    });
     if (after === before) return;
     if (after.kind === "waiting" && before.kind !== "waiting") this.#noteLoss(before, event);
     this.#state = after;
@@ -187,7 +197,9 @@ export class Connection {
     try {
       const response = await fetch?.(`${this.#base}/changes`, { cache: "no-store" });
       // Without channels this is Tidemark's own complaint, and no proxy's.
-      const isTidemark = response !== undefined && ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
+      const isTidemark =
+        response !== undefined &&
+        ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
       if (!isTidemark || this.carrier !== carrier || this.#state.kind !== "waiting") return;
       this.#choice.next();
       // Once around, it is the server's trouble, and the next attempt waits as it should.
@@ -209,14 +221,22 @@ export class Connection {
       return this.#socket === poll ? encodePlain(this.#identification(credentials)) : undefined;
     };
     const onPoll = (): void => this.#liveness.watch(HANDSHAKE_MS + 2 * LONG_POLL_MS);
-    const poll: PollSocket = new PollSocket({ ...shared, clock, identify, onPoll, pollMs: config.pollMs, waitMs: carrier === "poll" ? 0 : LONG_POLL_MS });
+    const poll: PollSocket = new PollSocket({
+      ...shared,
+      clock,
+      identify,
+      onPoll,
+      pollMs: config.pollMs,
+      waitMs: carrier === "poll" ? 0 : LONG_POLL_MS,
+    });
     if (this.#isHidden) poll.setHidden(true);
     return poll;
   }
 
   #adopt(socket: WebSocketLike | undefined): void {
     this.#socket = socket;
-    if (socket === undefined) return this.#on({ kind: "closed", code: 1006, reason: "this platform can't open one" });
+    if (socket === undefined)
+      return this.#on({ kind: "closed", code: 1006, reason: "this platform can't open one" });
     // Events of a socket that was given up must not reach its successor's state.
     const current = (handle: () => void) => (): void => {
       if (this.#socket === socket) handle();
@@ -225,7 +245,8 @@ export class Connection {
     socket.onmessage = ({ data }) => {
       if (this.#socket === socket) this.#receive(String(data));
     };
-    socket.onclose = ({ code, reason }) => current(() => this.#on({ kind: "closed", code, reason }))();
+    socket.onclose = ({ code, reason }) =>
+      current(() => this.#on({ kind: "closed", code, reason }))();
     // A close event follows every error.
     socket.onerror = () => {};
   }
@@ -234,11 +255,13 @@ export class Connection {
     const socket = this.#socket;
     try {
       const credentials = await this.#options.credentials();
-      if (this.#socket === socket && this.#state.kind === "identifying") this.#say(this.#identification(credentials));
+      if (this.#socket === socket && this.#state.kind === "identifying")
+        this.#say(this.#identification(credentials));
     } catch (error) {
       // The carrier is not to blame.
       this.#choice.forgive();
-      if (this.#socket === socket) this.#on({ kind: "closed", code: 1000, reason: `no credentials: ${messageOf(error)}` });
+      if (this.#socket === socket)
+        this.#on({ kind: "closed", code: 1000, reason: `no credentials: ${messageOf(error)}` });
     }
   }
 
@@ -254,7 +277,12 @@ export class Connection {
     this.#options.onFrame("down", text);
     if (this.#state.kind === "open") this.#liveness.watch();
     const message = decode(text);
-    if (message === undefined) return this.#on({ kind: "closed", code: CLOSE.badMessage, reason: "a frame could not be understood" });
+    if (message === undefined)
+      return this.#on({
+        kind: "closed",
+        code: CLOSE.badMessage,
+        reason: "a frame could not be understood",
+      });
     switch (message.op) {
       case "HELLO":
         this.#liveness.greeted(message);
@@ -278,7 +306,8 @@ export class Connection {
         return;
       case "ERROR":
         // Over HTTP there is no close code to say so.
-        if (message.code === "UNAUTHENTICATED") return this.#on({ kind: "closed", code: CLOSE.unauthenticated, reason: message.message });
+        if (message.code === "UNAUTHENTICATED")
+          return this.#on({ kind: "closed", code: CLOSE.unauthenticated, reason: message.message });
         return this.#options.onMessage(message, text.length);
     }
   }

@@ -3,7 +3,10 @@ import type { ToEngine, ToPage } from "../port.ts";
 
 export class Credentials {
   readonly #post: (message: ToPage) => void;
-  readonly #waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
+  readonly #waiting = new Map<
+    number,
+    { resolve: (value: unknown) => void; reject: (error: Error) => void }
+  >();
   #nextId = 1;
 
   constructor(post: (message: ToPage) => void) {

@@ -15,12 +15,19 @@ function scheduler(): { readonly http: HttpScheduler; readonly calls: Call[] } {
   const fetch: Fetch = (url, { signal }) =>
     new Promise((resolve, reject) => {
       signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
-      calls.push({ url, answer: () => resolve(new Response(url)), isAborted: () => signal?.aborted === true });
+      calls.push({
+        url,
+        answer: () => resolve(new Response(url)),
+        isAborted: () => signal?.aborted === true,
+      });
     });
   return { http: new HttpScheduler(fetch, systemClock), calls };
 }
 
-const settled = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve); });
+const settled = (): Promise<void> =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 describe("the client's HTTP", () => {
   it("has one request of low priority in flight, in order", async () => {
@@ -42,7 +49,10 @@ describe("the client's HTTP", () => {
     const { http, calls } = scheduler();
     const snapshot = http.request("snapshot", "slow");
     const detail = http.request("detail", "row");
-    expect(calls.map(({ url, isAborted }) => [url, isAborted()])).toEqual([["slow", true], ["row", false]]);
+    expect(calls.map(({ url, isAborted }) => [url, isAborted()])).toEqual([
+      ["slow", true],
+      ["row", false],
+    ]);
     calls[1]?.answer();
     expect(await (await detail).text()).toBe("row");
     await settled();
@@ -58,15 +68,23 @@ describe("the client's HTTP", () => {
   it("keeps a detail's p99 while a snapshot hangs for 5 s", async () => {
     const latency = async (hasHanging: boolean): Promise<number> => {
       const clock = new ManualClock();
-      const http = new HttpScheduler((url, { signal }) => new Promise((resolve, reject) => {
-        signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError")));
-        clock.after(url === "hanging" ? 5_000 : 3, () => resolve(new Response(url)));
-      }), clock);
+      const http = new HttpScheduler(
+        (url, { signal }) =>
+          new Promise((resolve, reject) => {
+            signal?.addEventListener("abort", () =>
+              reject(new DOMException("aborted", "AbortError")),
+            );
+            clock.after(url === "hanging" ? 5_000 : 3, () => resolve(new Response(url)));
+          }),
+        clock,
+      );
       if (hasHanging) void http.request("snapshot", "hanging");
       const times: number[] = [];
       for (let index = 0; index < 100; index++) {
         const startMs = clock.monotonic();
-        const detail = http.request("detail", `row ${index}`).then(() => times.push(clock.monotonic() - startMs));
+        const detail = http
+          .request("detail", `row ${index}`)
+          .then(() => times.push(clock.monotonic() - startMs));
         while (times.length <= index) {
           clock.advance(1);
           await settled();
@@ -83,7 +101,9 @@ describe("the client's HTTP", () => {
     const asked: string[] = [];
     const http = new HttpScheduler((url, { signal }) => {
       asked.push(url);
-      return new Promise((_resolve, reject) => signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))));
+      return new Promise((_resolve, reject) =>
+        signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))),
+      );
     }, clock);
     const detail = http.request("detail", "row");
     void http.request("poll", "poll").catch(() => {});

@@ -9,7 +9,12 @@ import type { RequestKind } from "../port.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
-const IS_LOW: Readonly<Record<RequestKind, boolean>> = { detail: false, up: false, snapshot: true, poll: true };
+const IS_LOW: Readonly<Record<RequestKind, boolean>> = {
+  detail: false,
+  up: false,
+  snapshot: true,
+  poll: true,
+};
 
 /** A detail that has not been answered by then is given up: others wait behind it. */
 const DETAIL_MS_MAX = 10_000;
@@ -50,9 +55,24 @@ export class HttpScheduler {
   }
 
   /** As `fetch`, but resolves when the body has come too, since a body that is coming holds its place. */
-  request(kind: RequestKind, url: string, init: RequestInit = {}, signal?: AbortSignal): Promise<Response> {
+  request(
+    kind: RequestKind,
+    url: string,
+    init: RequestInit = {},
+    signal?: AbortSignal,
+  ): Promise<Response> {
     return new Promise((resolve, reject) => {
-      const entry: Entry = { kind, url, init, resolve, reject, signal, abort: new AbortController(), wasOvertaken: false, onAbort: () => this.#drop(entry) };
+      const entry: Entry = {
+        kind,
+        url,
+        init,
+        resolve,
+        reject,
+        signal,
+        abort: new AbortController(),
+        wasOvertaken: false,
+        onAbort: () => this.#drop(entry),
+      };
       signal?.addEventListener("abort", entry.onAbort, { once: true });
       this.#pending[kind]++;
       if (!IS_LOW[kind]) {
@@ -61,7 +81,12 @@ export class HttpScheduler {
         return;
       }
       this.#waiting.push(entry);
-      if (this.#waiting.length > WAITING_MAX) this.#waiting.shift()?.reject(new TidemarkError("STOPPED", "Too many requests wait; the oldest was given up."));
+      if (this.#waiting.length > WAITING_MAX)
+        this.#waiting
+          .shift()
+          ?.reject(
+            new TidemarkError("STOPPED", "Too many requests wait; the oldest was given up."),
+          );
       this.#next();
     });
   }
@@ -85,14 +110,21 @@ export class HttpScheduler {
 
   async #run(entry: Entry): Promise<void> {
     const { abort, kind } = entry;
-    const cancel = IS_LOW[kind] ? undefined : this.#clock.after(kind === "detail" ? DETAIL_MS_MAX : UP_MS_MAX, () => abort.abort());
+    const cancel = IS_LOW[kind]
+      ? undefined
+      : this.#clock.after(kind === "detail" ? DETAIL_MS_MAX : UP_MS_MAX, () => abort.abort());
     try {
       const response = await this.#fetch(entry.url, { ...entry.init, signal: abort.signal });
       // A body that is still coming holds its place: it is read here, whole.
       const body = await response.text();
       if (entry.abort !== abort) return;
       this.#settle(entry);
-      entry.resolve(new Response(response.status === 204 ? null : body, { status: response.status, headers: response.headers }));
+      entry.resolve(
+        new Response(response.status === 204 ? null : body, {
+          status: response.status,
+          headers: response.headers,
+        }),
+      );
     } catch (error) {
       if (entry.abort !== abort) return;
       this.#settle(entry);

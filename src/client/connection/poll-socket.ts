@@ -86,7 +86,16 @@ export class PollSocket implements WebSocketLike {
   #greet(): void {
     this.onopen?.(undefined as never);
     this.#hasGreeted = true;
-    this.onmessage?.({ data: encodePlain({ op: "HELLO", protocol: 0, session_id: "", heartbeat_interval_ms: 15_000, identify_timeout_ms: 10_000, server_time_unix_ms: this.#options.clock.now() }) });
+    this.onmessage?.({
+      data: encodePlain({
+        op: "HELLO",
+        protocol: 0,
+        session_id: "",
+        heartbeat_interval_ms: 15_000,
+        identify_timeout_ms: 10_000,
+        server_time_unix_ms: this.#options.clock.now(),
+      }),
+    });
   }
 
   async #poll(): Promise<void> {
@@ -102,7 +111,12 @@ export class PollSocket implements WebSocketLike {
       if (body === undefined || this.#isOver) return;
       this.#options.onPoll();
       // The first answer does not wait: it says whether there is a session.
-      const response = await http.request("poll", `${base}/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`, { method: "POST", body }, request.signal);
+      const response = await http.request(
+        "poll",
+        `${base}/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`,
+        { method: "POST", body },
+        request.signal,
+      );
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
       this.#hasAnswered = true;
       if (isInHaste) this.#isInHaste = false;
@@ -110,17 +124,20 @@ export class PollSocket implements WebSocketLike {
       // An answer that does not say whose it is has lost more than that.
       const lines = text.split("\n").filter((line) => line !== "");
       const types = new Set(lines.map(typeOf));
-      if (types.has("WATERMARK") && !types.has("READY") && !types.has("RESUMED")) throw new Error("an answer was not whole");
+      if (types.has("WATERMARK") && !types.has("READY") && !types.has("RESUMED"))
+        throw new Error("an answer was not whole");
       this.#deliver(lines);
       this.#failures = 0;
     } catch (error) {
       // Given up for another one.
       const isOvertaken = request.signal.aborted && this.#isInHaste && !this.#isOver;
-      if (!isOvertaken && ++this.#failures >= FAILURES_MAX) return this.#end(error instanceof Error ? error.message : "");
+      if (!isOvertaken && ++this.#failures >= FAILURES_MAX)
+        return this.#end(error instanceof Error ? error.message : "");
     } finally {
       this.#isPolling = false;
     }
-    if (!this.#isOver) this.#schedule(this.#isWanted || (waitMs > 0 && this.#failures === 0) ? 0 : pollMs);
+    if (!this.#isOver)
+      this.#schedule(this.#isWanted || (waitMs > 0 && this.#failures === 0) ? 0 : pollMs);
   }
 
   #deliver(lines: readonly string[]): void {

@@ -37,11 +37,16 @@ export class SseSocket implements WebSocketLike {
 
   send(text: string): void {
     const url = `${this.#options.base}/up?session=${encodeURIComponent(this.#sessionId)}`;
-    this.#lastSaid = this.#lastSaid.then(async () => {
-      if (this.#isOver) return;
-      const response = await this.#options.http.request("up", url, { method: "POST", body: text });
-      if (!response.ok) this.#end(`HTTP ${response.status}`);
-    }).catch(() => this.#end("what was said did not arrive"));
+    this.#lastSaid = this.#lastSaid
+      .then(async () => {
+        if (this.#isOver) return;
+        const response = await this.#options.http.request("up", url, {
+          method: "POST",
+          body: text,
+        });
+        if (!response.ok) this.#end(`HTTP ${response.status}`);
+      })
+      .catch(() => this.#end("what was said did not arrive"));
   }
 
   close(): void {
@@ -51,7 +56,11 @@ export class SseSocket implements WebSocketLike {
 
   async #read(): Promise<void> {
     try {
-      const response = await this.#options.fetch(`${this.#options.base}/sse`, { headers: { accept: "text/event-stream" }, cache: "no-store", signal: this.#abort.signal });
+      const response = await this.#options.fetch(`${this.#options.base}/sse`, {
+        headers: { accept: "text/event-stream" },
+        cache: "no-store",
+        signal: this.#abort.signal,
+      });
       if (!response.ok || response.body === null) return this.#end(`HTTP ${response.status}`);
       this.onopen?.(undefined as never);
       const decoder = new TextDecoder();

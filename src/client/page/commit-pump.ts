@@ -48,9 +48,21 @@ export class CommitPump {
   revoke(): void {
     const { views, details } = this.#options;
     const waiting = this.#waiting;
-    this.#waiting = waiting && { ...waiting, views: waiting.views.map(({ id, shape, state }) => ({ id, ...(shape && { shape }), state: unseen(state) })) };
+    this.#waiting = waiting && {
+      ...waiting,
+      views: waiting.views.map(({ id, shape, state }) => ({
+        id,
+        ...(shape && { shape }),
+        state: unseen(state),
+      })),
+    };
     details.forget();
-    const news = [...views.all].map((core) => ({ id: core.id, isForgotten: true as const, rows: { upserts: [], removes: core.keys }, state: unseen(core.state) }));
+    const news = [...views.all].map((core) => ({
+      id: core.id,
+      isForgotten: true as const,
+      rows: { upserts: [], removes: core.keys },
+      state: unseen(core.state),
+    }));
     const changed = views.apply(views.position, news);
     views.tellFollowers(news);
     this.showWrites();
@@ -84,7 +96,9 @@ export class CommitPump {
   /** News that had to wait says nothing of now, nor do the views that it does not speak of. */
   #late(views: readonly ViewNews[]): readonly ViewNews[] {
     const named = new Set(views.map(({ id }) => id));
-    const others = [...this.#options.views.all].filter(({ id }) => !named.has(id)).map(({ id, state }) => ({ id, state }));
+    const others = [...this.#options.views.all]
+      .filter(({ id }) => !named.has(id))
+      .map(({ id, state }) => ({ id, state }));
     return [...views, ...others].map((news) => ({ ...news, state: late(news.state) }));
   }
 
@@ -118,5 +132,7 @@ function unseen(state: ViewState): ViewState {
 
 /** The next watermark, within a second, says that it is live again. */
 function late(state: ViewState): ViewState {
-  return state.status === "live" ? { ...state, status: "catching_up", reason: "the page was not shown for a while" } : state;
+  return state.status === "live"
+    ? { ...state, status: "catching_up", reason: "the page was not shown for a while" }
+    : state;
 }

@@ -23,7 +23,10 @@ export interface DetailLimits {
 export const DETAIL_LIMITS: DetailLimits = { rowsMax: 200, ttlMs: 5_000 };
 
 /** Answers a request with its status and body; status 0 for none. */
-export type FetchText = (url: string, signal: AbortSignal | undefined) => Promise<{ readonly status: number; readonly body: string }>;
+export type FetchText = (
+  url: string,
+  signal: AbortSignal | undefined,
+) => Promise<{ readonly status: number; readonly body: string }>;
 
 export class Details {
   readonly #fetch: FetchText;
@@ -31,7 +34,11 @@ export class Details {
   readonly #limits: DetailLimits;
   readonly #kept = new Map<string, { readonly detail: Detail; readonly atMs: number }>();
 
-  constructor(options: { readonly fetch: FetchText; readonly clock: Clock; readonly limits: Partial<DetailLimits> | undefined }) {
+  constructor(options: {
+    readonly fetch: FetchText;
+    readonly clock: Clock;
+    readonly limits: Partial<DetailLimits> | undefined;
+  }) {
     this.#fetch = options.fetch;
     this.#clock = options.clock;
     this.#limits = { ...DETAIL_LIMITS, ...options.limits };
@@ -51,10 +58,19 @@ export class Details {
       return known.detail;
     }
     const { status, body } = await this.#fetch(url, signal);
-    if (status === 0) throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
-    if (!body.startsWith("{")) throw new TidemarkError("INTERNAL", `Something else than the server answered, with HTTP ${status}.`);
-    const answer = JSON.parse(body) as Detail & { readonly code?: ErrorCode; readonly message?: string };
-    if (status !== 200) throw new TidemarkError(answer.code ?? "INTERNAL", answer.message ?? `HTTP ${status}`);
+    if (status === 0)
+      throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
+    if (!body.startsWith("{"))
+      throw new TidemarkError(
+        "INTERNAL",
+        `Something else than the server answered, with HTTP ${status}.`,
+      );
+    const answer = JSON.parse(body) as Detail & {
+      readonly code?: ErrorCode;
+      readonly message?: string;
+    };
+    if (status !== 200)
+      throw new TidemarkError(answer.code ?? "INTERNAL", answer.message ?? `HTTP ${status}`);
     this.#kept.set(url, { detail: answer, atMs: this.#clock.monotonic() });
     const oldest = this.#kept.keys().next().value;
     if (this.#kept.size > this.#limits.rowsMax && oldest !== undefined) this.#kept.delete(oldest);

@@ -15,27 +15,40 @@ export interface QueryAnswer<R = Row> {
 
 /** What to POST to the route for polls. */
 export function askFor(query: Query, auth: unknown): string {
-  return encodePlain({ op: "IDENTIFY", ...(auth !== undefined && { auth }), subscriptions: [query] });
+  return encodePlain({
+    op: "IDENTIFY",
+    ...(auth !== undefined && { auth }),
+    subscriptions: [query],
+  });
 }
 
 /** @throws TidemarkError as the server says; `STOPPED` when no whole answer came */
-export function answerIn({ status, body }: { readonly status: number; readonly body: string }, { order_by, limit }: Query): QueryAnswer {
-  if (status === 0) throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
+export function answerIn(
+  { status, body }: { readonly status: number; readonly body: string },
+  { order_by, limit }: Query,
+): QueryAnswer {
+  if (status === 0)
+    throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
   if (status >= 400) throw refusalIn(body);
   const rows: Row[] = [];
   let told: Subscribed | undefined;
   for (const line of body.split("\n")) {
     const message = decode(line);
     if (message === undefined) continue;
-    if ("code" in message && "message" in message) throw new TidemarkError(message.code as ErrorCode, message.message);
+    if ("code" in message && "message" in message)
+      throw new TidemarkError(message.code as ErrorCode, message.message);
     if (message.op !== "DISPATCH") continue;
     if (message.type === "SUBSCRIBED") told = message;
     if (message.type === "SNAPSHOT") for (const row of message.rows) rows.push(row);
-    if (message.type !== "WATERMARK" || told === undefined || message.behind !== undefined) continue;
+    if (message.type !== "WATERMARK" || told === undefined || message.behind !== undefined)
+      continue;
     const { columns, key, epoch } = told;
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     if (order_by !== undefined || limit !== undefined) {
-      const order = compileOrder(order_by ?? [], { typeOf: (name) => types.get(name) ?? "any", columnNames: [] });
+      const order = compileOrder(order_by ?? [], {
+        typeOf: (name) => types.get(name) ?? "any",
+        columnNames: [],
+      });
       const ranked = rows.map((row) => ({ key: keyOf(row, key) ?? "", row }));
       return { rows: ranked.sort(order).map(({ row }) => row), epoch, seq: message.seq };
     }
@@ -48,7 +61,8 @@ export function answerIn({ status, body }: { readonly status: number; readonly b
 function refusalIn(body: string): TidemarkError {
   try {
     const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown };
-    if (typeof code === "string" && typeof message === "string") return new TidemarkError(code as ErrorCode, message);
+    if (typeof code === "string" && typeof message === "string")
+      return new TidemarkError(code as ErrorCode, message);
   } catch {
     // Said by a proxy.
   }

@@ -34,7 +34,17 @@ export interface PinnedRow<R = Row> {
 const PINS_MAX = 100;
 
 const NOT_STARTED: ViewState = {
-  status: "loading", reason: "not connected yet", error: undefined, asOf: undefined, seq: -1, epoch: undefined, isBehind: true, isPartial: false, channelRows: undefined, total: undefined, omitted: 0,
+  status: "loading",
+  reason: "not connected yet",
+  error: undefined,
+  asOf: undefined,
+  seq: -1,
+  epoch: undefined,
+  isBehind: true,
+  isPartial: false,
+  channelRows: undefined,
+  total: undefined,
+  omitted: 0,
 };
 
 export class ViewCore {
@@ -93,12 +103,21 @@ export class ViewCore {
   }
 
   /** Lays pending writes over the rows. Returns whether that changes what is shown. */
-  layOver(patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined, createOverlay: (query: Query) => Overlay): boolean {
-    const isSame = patches.length === this.#patches.length && patches.every((patch, index) => patch === this.#patches[index]);
+  layOver(
+    patches: readonly RowPatch[],
+    elsewhere: (key: string) => Row | undefined,
+    createOverlay: (query: Query) => Overlay,
+  ): boolean {
+    const isSame =
+      patches.length === this.#patches.length &&
+      patches.every((patch, index) => patch === this.#patches[index]);
     if (isSame && (patches.length === 0 || !this.#isLayerOld)) return false;
     this.#patches = patches;
     this.#isLayerOld = false;
-    this.#layer = patches.length === 0 ? undefined : this.#overlayBy(createOverlay).over(this.#rows, patches, elsewhere);
+    this.#layer =
+      patches.length === 0
+        ? undefined
+        : this.#overlayBy(createOverlay).over(this.#rows, patches, elsewhere);
     this.#snapshot = undefined;
     return true;
   }
@@ -120,7 +139,8 @@ export class ViewCore {
     }
     if (rows !== undefined) {
       this.#rows.apply(rows);
-      for (const key of this.#pins.keys()) this.#pins.set(key, this.#rows.row(key) ?? this.#pins.get(key));
+      for (const key of this.#pins.keys())
+        this.#pins.set(key, this.#rows.row(key) ?? this.#pins.get(key));
     }
     this.#state = state;
     this.#isLayerOld = true;
@@ -177,7 +197,10 @@ export class ViewCore {
       row: (key) => source.row(key),
       isPending: (key) => layer?.isPending(key) === true,
       ...this.#state,
-      ...(this.#doubt !== undefined && { status: this.#state.status === "loading" ? "loading" : "stale", reason: this.#doubt }),
+      ...(this.#doubt !== undefined && {
+        status: this.#state.status === "loading" ? "loading" : "stale",
+        reason: this.#doubt,
+      }),
       columns: this.#columns,
       key: this.#key,
     };

@@ -38,7 +38,10 @@ export class OrderedRows {
   configure({ key, columns, order_by, isLimited }: ViewShape): void {
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     this.#key = key;
-    const context = { typeOf: (name: string) => types.get(name) ?? ("any" as const), columnNames: [] };
+    const context = {
+      typeOf: (name: string) => types.get(name) ?? ("any" as const),
+      columnNames: [],
+    };
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, context) : undefined;
     this.#reorderAll();
   }
@@ -86,11 +89,18 @@ export class OrderedRows {
       return { key, row: departed.get(key) ?? (this.#rows.get(key) as Row) };
     };
     for (const place of removed) {
-      keys.splice(lowerBound(keys.length, (index) => order(rankedAt(index), place) < 0), 1);
+      keys.splice(
+        lowerBound(keys.length, (index) => order(rankedAt(index), place) < 0),
+        1,
+      );
       departed.delete(place.key);
     }
     for (const place of moved) {
-      keys.splice(lowerBound(keys.length, (index) => order(rankedAt(index), place) < 0), 0, place.key);
+      keys.splice(
+        lowerBound(keys.length, (index) => order(rankedAt(index), place) < 0),
+        0,
+        place.key,
+      );
     }
     this.#keys = keys;
   }

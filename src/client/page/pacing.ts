@@ -29,5 +29,7 @@ export function withFrames(page: Document, requestFrame: (take: () => void) => v
 
 /** What fits the platform. */
 export function platformPacing(): Pacing {
-  return typeof document === "undefined" || typeof requestAnimationFrame === "undefined" ? immediately : withFrames(document, (take) => requestAnimationFrame(take));
+  return typeof document === "undefined" || typeof requestAnimationFrame === "undefined"
+    ? immediately
+    : withFrames(document, (take) => requestAnimationFrame(take));
 }

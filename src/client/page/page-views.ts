@@ -107,7 +107,11 @@ export class PageViews {
     if (writes === undefined) return [];
     return [...this.#opened.values()].filter((core) => {
       const patches = writes.pending.patchesFor(core.query.channel, core.at(this.#position));
-      return core.layOver(patches, (key) => this.#rowElsewhere(core.query, key), writes.createOverlay);
+      return core.layOver(
+        patches,
+        (key) => this.#rowElsewhere(core.query, key),
+        writes.createOverlay,
+      );
     });
   }
 
@@ -135,7 +139,10 @@ export class PageViews {
     return () => {
       if (!core.listeners.delete(entry)) return;
       if (core.listeners.size > 0 || this.#lingering.has(core) || this.#isStopped) return;
-      this.#lingering.set(core, this.#options.clock.after(this.#options.lingerMs, () => this.#drop(id, core)));
+      this.#lingering.set(
+        core,
+        this.#options.clock.after(this.#options.lingerMs, () => this.#drop(id, core)),
+      );
     };
   }
 
@@ -175,7 +182,10 @@ export class PageViews {
   #rowElsewhere({ channel, where, limit }: Query, key: string): Row | undefined {
     if (where === undefined && limit === undefined) return undefined;
     for (const core of this.#opened.values()) {
-      const isSource = core.query.channel === channel && core.query.columns === undefined && core.at(this.#position) === this.#position;
+      const isSource =
+        core.query.channel === channel &&
+        core.query.columns === undefined &&
+        core.at(this.#position) === this.#position;
       const row = isSource ? core.baseRow(key) : undefined;
       if (row !== undefined) return row;
     }

@@ -54,7 +54,8 @@ export class UiMeter {
       const [p50, p99] = durations.percentiles(nowMs, 0.5, 0.99);
       return { p50, p99 };
     };
-    const memory = (globalThis.performance as { memory?: { usedJSHeapSize: number } } | undefined)?.memory;
+    const memory = (globalThis.performance as { memory?: { usedJSHeapSize: number } } | undefined)
+      ?.memory;
     return {
       ui_delta_apply_ms: { p50: reading.applyP50Ms, p99: reading.applyP99Ms },
       ui_render_commit_ms: percentiles(this.#renders),

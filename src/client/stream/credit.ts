@@ -32,7 +32,10 @@ export class CreditPolicy {
 
   /** What to grant now that the page has shown everything; undefined while enough is left. */
   replenish(): number | undefined {
-    const target = Math.min(CREDIT_MAX, Math.max(CREDIT_MIN, Math.ceil((this.#turnsPerSecond * AHEAD_MS) / 1_000)));
+    const target = Math.min(
+      CREDIT_MAX,
+      Math.max(CREDIT_MIN, Math.ceil((this.#turnsPerSecond * AHEAD_MS) / 1_000)),
+    );
     return this.#left > target / 2 ? undefined : this.grant(target);
   }
 

@@ -61,7 +61,10 @@ export class EngineView {
   /** What the server is asked for. */
   get request(): SubscriptionRequest {
     const limit = this.narrowedTo;
-    const query = limit === undefined ? this.query : { ...this.query, limit: Math.min(limit, this.query.limit ?? limit) };
+    const query =
+      limit === undefined
+        ? this.query
+        : { ...this.query, limit: Math.min(limit, this.query.limit ?? limit) };
     const { cursor } = this;
     if (cursor !== undefined) return { ...query, cursor };
     return Object.keys(query).length === 1 ? query.channel : query;
@@ -69,7 +72,9 @@ export class EngineView {
 
   /** Where to continue from, if anywhere. */
   get cursor(): Cursor | undefined {
-    return this.#origin === undefined || !this.rows.isLoaded ? undefined : { ...this.#origin, seq: this.rows.seq };
+    return this.#origin === undefined || !this.rows.isLoaded
+      ? undefined
+      : { ...this.#origin, seq: this.rows.seq };
   }
 
   /** What was not told yet, and marks it as told. */
@@ -80,13 +85,24 @@ export class EngineView {
     const rows = this.rows.pending > 0 ? this.rows.take() : undefined;
     const forgotten = this.#isForgotten ? { isForgotten: true as const } : {};
     this.#isForgotten = false;
-    return { id: this.id, ...(shape && { shape }), ...(rows && { rows }), ...forgotten, state: this.#state() };
+    return {
+      id: this.id,
+      ...(shape && { shape }),
+      ...(rows && { rows }),
+      ...forgotten,
+      state: this.#state(),
+    };
   }
 
   seated({ columns, key, order_by, epoch, view, mode }: Subscribed): void {
     this.viewId = view;
     this.#nextOrigin = { epoch, view };
-    this.#shape = { key, columns, order_by, isLimited: this.query.limit !== undefined || this.narrowedTo !== undefined };
+    this.#shape = {
+      key,
+      columns,
+      order_by,
+      isLimited: this.query.limit !== undefined || this.narrowedTo !== undefined,
+    };
     this.#error = undefined;
     this.#isBehind = true;
     this.hasNews = true;
@@ -143,12 +159,15 @@ export class EngineView {
     if (result.fault !== undefined) return result;
     const moment = this.#freshness(asOf, serverTimeMs);
     const isOther = this.#origin !== undefined && this.#origin.epoch !== this.#nextOrigin?.epoch;
-    if (isOther && this.#channel?.source !== undefined) this.#catchUpTo = Math.max(this.#catchUpTo ?? 0, this.#asOf ?? 0);
+    if (isOther && this.#channel?.source !== undefined)
+      this.#catchUpTo = Math.max(this.#catchUpTo ?? 0, this.#asOf ?? 0);
     if (moment === undefined || moment >= (this.#catchUpTo ?? 0)) this.#catchUpTo = undefined;
     this.#origin = this.#nextOrigin;
     this.#seq = seq;
     // Older than what was told is never kept back: another node may be further behind.
-    const hasMoved = moment !== undefined && (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
+    const hasMoved =
+      moment !== undefined &&
+      (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
     if (result.changed > 0 || hasMoved || this.#isBehind) {
       this.#asOf = moment ?? this.#asOf;
       this.#isBehind = false;
@@ -219,7 +238,8 @@ export class EngineView {
     if (this.#channel !== undefined && this.#channel.status !== "live") {
       return { status: this.#channel.status, reason: this.#channel.reason };
     }
-    if (this.#catchUpTo !== undefined) return { status: "catching_up", reason: "this server is behind what was shown" };
+    if (this.#catchUpTo !== undefined)
+      return { status: "catching_up", reason: "this server is behind what was shown" };
     return { status: this.#isBehind ? "catching_up" : "live", reason: undefined };
   }
 }

@@ -15,9 +15,13 @@ export class Durations {
 
   /** The value below which this share of them lies; undefined without any. */
   percentiles(nowMs: number, ...shares: readonly number[]): readonly (number | undefined)[] {
-    this.#samples = this.#samples.slice(-SAMPLES_MAX).filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);
+    this.#samples = this.#samples
+      .slice(-SAMPLES_MAX)
+      .filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);
     const sorted = this.#samples.map(({ ms }) => ms).sort((a, b) => a - b);
-    return shares.map((share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]);
+    return shares.map(
+      (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))],
+    );
   }
 }
 

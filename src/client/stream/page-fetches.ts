@@ -16,7 +16,12 @@ export class PageFetches {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     try {
-      const response = await this.#http.request(purpose, url, body === undefined ? { headers } : { headers, method: "POST", body }, abort.signal);
+      const response = await this.#http.request(
+        purpose,
+        url,
+        body === undefined ? { headers } : { headers, method: "POST", body },
+        abort.signal,
+      );
       this.#post({ kind: "fetched", id, status: response.status, body: await response.text() });
     } catch {
       this.#post({ kind: "fetched", id, status: 0, body: "" });

@@ -31,18 +31,31 @@ export class Readings {
     this.#asOf = Math.min(server_time_unix_ms, ...Object.values(as_of));
   }
 
-  read(connection: Connection, views: Iterable<EngineView>, { position, epoch, requestsPending }: Standing): ConnectionReading {
+  read(
+    connection: Connection,
+    views: Iterable<EngineView>,
+    { position, epoch, requestsPending }: Standing,
+  ): ConnectionReading {
     const { state, carrier, roundTripMs, clockOffsetMs } = connection;
     const nowMs = this.#clock.now();
     let queueDepth = 0;
     for (const { rows } of views) queueDepth += rows.pending;
     return {
       ...this.meter.read(nowMs),
-      state, transport: carrier, roundTripMs, clockOffsetMs, queueDepth, epoch, requestsPending,
+      state,
+      transport: carrier,
+      roundTripMs,
+      clockOffsetMs,
+      queueDepth,
+      epoch,
+      requestsPending,
       seq: position?.seq ?? 0,
       asOf: this.#asOf,
       serverTimeMs: this.#serverTimeMs,
-      lagMs: this.#serverTimeMs === undefined ? undefined : Math.max(0, nowMs + clockOffsetMs - this.#serverTimeMs),
+      lagMs:
+        this.#serverTimeMs === undefined
+          ? undefined
+          : Math.max(0, nowMs + clockOffsetMs - this.#serverTimeMs),
       gaps: this.gaps,
       drifts: this.drifts,
       turns: this.#turns,

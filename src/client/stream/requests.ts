@@ -26,7 +26,10 @@ export function batchesOf(views: readonly EngineView[]): readonly (readonly Engi
 /** Requests under way. Retains each until it is answered, overdue, or its connection is gone. */
 export class Requests {
   readonly #clock: Clock;
-  readonly #waiting = new Map<number, { readonly sinceMs: number; readonly views: (EngineView | undefined)[] }>();
+  readonly #waiting = new Map<
+    number,
+    { readonly sinceMs: number; readonly views: (EngineView | undefined)[] }
+  >();
   #nextId = 1;
 
   constructor(clock: Clock) {

@@ -18,13 +18,28 @@ import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
 import { OrderedRows } from "../page/ordered-rows.ts";
 import { StagedRows } from "./staged-rows.ts";
 
-const channel = declareChannel({ name: "c", key: ["id"], columns: [{ name: "id", type: "text" }, { name: "n", type: "integer" }, { name: "t", type: "text" }], bounds: { tombstonesMax: 4 } });
-const ORDER: readonly OrderBy[] = [{ column: "n", direction: "desc", nulls: "first" }, { column: "t", direction: "asc", nulls: "last" }];
+const channel = declareChannel({
+  name: "c",
+  key: ["id"],
+  columns: [
+    { name: "id", type: "text" },
+    { name: "n", type: "integer" },
+    { name: "t", type: "text" },
+  ],
+  bounds: { tombstonesMax: 4 },
+});
+const ORDER: readonly OrderBy[] = [
+  { column: "n", direction: "desc", nulls: "first" },
+  { column: "t", direction: "asc", nulls: "last" },
+];
 const order = compileOrder(ORDER, whereContextOf(channel));
 
 const key = fc.constantFrom(..."abcdefghij");
 const step = fc.record({
-  upserts: fc.uniqueArray(fc.record({ id: key, n: fc.constantFrom(1, 2, 3, null), t: fc.constantFrom("x", "y") }), { selector: ({ id }) => id, maxLength: 6 }),
+  upserts: fc.uniqueArray(
+    fc.record({ id: key, n: fc.constantFrom(1, 2, 3, null), t: fc.constantFrom("x", "y") }),
+    { selector: ({ id }) => id, maxLength: 6 },
+  ),
   removes: fc.uniqueArray(key, { maxLength: 3 }),
   /** What becomes of the delta to this position. */
   fate: fc.constantFrom("sent", "sent", "sent", "sent twice", "lost", "split"),
@@ -33,11 +48,16 @@ const step = fc.record({
 });
 
 function framesOf(cut: Cut): readonly ReturnType<typeof JSON.parse>[] {
-  return Array.from({ length: cut.frameCount }, (_, index) => JSON.parse(cut.frame(index, JSON_DIALECT).payload.toString()));
+  return Array.from({ length: cut.frameCount }, (_, index) =>
+    JSON.parse(cut.frame(index, JSON_DIALECT).payload.toString()),
+  );
 }
 
 describe("the rows", () => {
-  it.each([["in order", ORDER], ["unordered", []]] as const)("equal the server's after every commit, %s", (_title, orderBy) => {
+  it.each([
+    ["in order", ORDER],
+    ["unordered", []],
+  ] as const)("equal the server's after every commit, %s", (_title, orderBy) => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
         const replica = new Replica();
@@ -45,28 +65,62 @@ describe("the rows", () => {
         const view = replica.acquire({ channel: "c" }, undefined);
         const store = new StagedRows();
         const shown = new OrderedRows();
-        shown.configure({ key: ["id"], columns: channel.columns, order_by: orderBy, isLimited: false });
+        shown.configure({
+          key: ["id"],
+          columns: channel.columns,
+          order_by: orderBy,
+          isLimited: false,
+        });
         store.begin(["id"], "snapshot");
-        for (const frame of framesOf(Cut.snapshot(view, { frameBytesMax: 40, dialects: 1 }))) store.stageSnapshot(frame);
+        for (const frame of framesOf(Cut.snapshot(view, { frameBytesMax: 40, dialects: 1 })))
+          store.stageSnapshot(frame);
         store.commit();
         shown.apply(store.take());
         let cursor = 1;
         steps.forEach(({ upserts, removes, fate, isPageBusy }, index) => {
           const written = new Set(upserts.map(({ id }) => id));
-          const commit: Commit = { seq: index + 2, timeMs: index, changes: [{ channel: "c", upserts: upserts.map((row) => ({ key: row.id, row })), removes: removes.filter((id) => !written.has(id)) }] };
+          const commit: Commit = {
+            seq: index + 2,
+            timeMs: index,
+            changes: [
+              {
+                channel: "c",
+                upserts: upserts.map((row) => ({ key: row.id, row })),
+                removes: removes.filter((id) => !written.has(id)),
+              },
+            ],
+          };
           replica.apply(commit);
           if (fate === "lost") return;
           const before = new Map(shown.keys.map((id) => [id, shown.row(id)]));
           const changes = view.rows.changesSince(view.rows.normalise(cursor));
           if (changes === undefined) {
             store.begin(["id"], "snapshot");
-            for (const frame of framesOf(Cut.snapshot(view, { frameBytesMax: fate === "split" ? 40 : 10_000, dialects: 1 }))) store.stageSnapshot(frame);
+            for (const frame of framesOf(
+              Cut.snapshot(view, { frameBytesMax: fate === "split" ? 40 : 10_000, dialects: 1 }),
+            ))
+              store.stageSnapshot(frame);
           } else if (view.rows.lastSeq > cursor) {
-            const frames = framesOf(Cut.delta(view, changes, view.rows.normalise(cursor), { frameBytesMax: fate === "split" ? 40 : 10_000, dialects: 1 }));
+            const frames = framesOf(
+              Cut.delta(view, changes, view.rows.normalise(cursor), {
+                frameBytesMax: fate === "split" ? 40 : 10_000,
+                dialects: 1,
+              }),
+            );
             for (const frame of frames) expect(store.stageDelta(frame)).toBe("staged");
-            if (fate === "sent twice") for (const frame of frames) expect(store.stageDelta(frame)).toBe("old");
+            if (fate === "sent twice")
+              for (const frame of frames) expect(store.stageDelta(frame)).toBe("old");
           }
-          store.stageDelta({ op: "DISPATCH", type: "DELTA_BATCH", channel: "c", prev_seq: view.rows.lastSeq, seq: view.rows.lastSeq, patch: { upsert: [], remove: [] }, digest: view.rows.digest(1_000) ?? "", watermark: { latest_ingest_seq: 0 } });
+          store.stageDelta({
+            op: "DISPATCH",
+            type: "DELTA_BATCH",
+            channel: "c",
+            prev_seq: view.rows.lastSeq,
+            seq: view.rows.lastSeq,
+            patch: { upsert: [], remove: [] },
+            digest: view.rows.digest(1_000) ?? "",
+            watermark: { latest_ingest_seq: 0 },
+          });
           expect(store.commit().fault).toBeUndefined();
           cursor = replica.seq;
           // A page that is slow takes several turns at once.
@@ -75,10 +129,18 @@ describe("the rows", () => {
           const truth = Array.from(view.rows.values(), ({ key: id, row }) => ({ key: id, row }));
           const held = shown.keys.map((id) => ({ key: id, row: shown.row(id) as Row }));
           if (orderBy.length > 0) expect(held).toEqual(truth.toSorted(order));
-          else expect(held.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(truth.toSorted((a, b) => (a.key < b.key ? -1 : 1)));
+          else
+            expect(held.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(
+              truth.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
+            );
           for (const { key: id, row } of held) {
             const former = before.get(id);
-            if (former !== undefined && JSON.stringify(former) === JSON.stringify(row) && changes === undefined) expect(row).toBe(former);
+            if (
+              former !== undefined &&
+              JSON.stringify(former) === JSON.stringify(row) &&
+              changes === undefined
+            )
+              expect(row).toBe(former);
           }
         });
       }),
@@ -87,7 +149,16 @@ describe("the rows", () => {
   });
 
   const delta = (prev_seq: number, seq: number, fields: object = {}) =>
-    ({ op: "DISPATCH", type: "DELTA_BATCH", channel: "c", prev_seq, seq, patch: { upsert: [{ id: "b" }], remove: [] }, watermark: { latest_ingest_seq: seq }, ...fields }) as const;
+    ({
+      op: "DISPATCH",
+      type: "DELTA_BATCH",
+      channel: "c",
+      prev_seq,
+      seq,
+      patch: { upsert: [{ id: "b" }], remove: [] },
+      watermark: { latest_ingest_seq: seq },
+      ...fields,
+    }) as const;
   const snapshot = (seq: number, part: number, more: boolean, id: string) =>
     ({ op: "DISPATCH", type: "SNAPSHOT", channel: "c", seq, part, more, rows: [{ id }] }) as const;
   const begun = (): StagedRows => {
@@ -161,7 +232,9 @@ describe("the rows", () => {
     expect(store.commit().fault).toBe("drift");
     store.stageDelta(delta(5, 6));
     // Of an older position: it says nothing of this one.
-    expect(store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: "1" }))).toBe("old");
+    expect(store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: "1" }))).toBe(
+      "old",
+    );
     expect(store.commit().fault).toBeUndefined();
   });
 });

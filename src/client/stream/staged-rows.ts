@@ -76,7 +76,10 @@ export class StagedRows {
 
   /** Rows in the parts of a snapshot that have come so far. */
   get stagedRows(): number {
-    return this.#staged.reduce((rows, frame) => rows + (frame.type === "SNAPSHOT" ? frame.rows.length : 0), 0);
+    return this.#staged.reduce(
+      (rows, frame) => rows + (frame.type === "SNAPSHOT" ? frame.rows.length : 0),
+      0,
+    );
   }
 
   stageSnapshot(snapshot: Snapshot): StageResult {
@@ -161,7 +164,10 @@ export class StagedRows {
 
   #isNextOfSeq({ part, prev_seq }: DeltaBatch): boolean {
     const last = this.#staged.at(-1);
-    const expected = last?.type === "DELTA_BATCH" && last.more === true && last.prev_seq === prev_seq ? (last.part ?? 0) + 1 : 0;
+    const expected =
+      last?.type === "DELTA_BATCH" && last.more === true && last.prev_seq === prev_seq
+        ? (last.part ?? 0) + 1
+        : 0;
     return part === expected;
   }
 
@@ -186,7 +192,9 @@ export class StagedRows {
       this.#set(key, row);
       changed++;
     }
-    const gone = isSnapshot ? [...this.keys()].filter((key) => !named.has(key)) : frame.patch.remove.filter((key) => this.#has(key));
+    const gone = isSnapshot
+      ? [...this.keys()].filter((key) => !named.has(key))
+      : frame.patch.remove.filter((key) => this.#has(key));
     for (const key of gone) this.#set(key, undefined);
     return changed + gone.length;
   }
@@ -197,7 +205,8 @@ export class StagedRows {
 
   /** The row that is there is this one: by its hash, where it has been taken. */
   #isHeld(key: string, row: Row): boolean {
-    if (!this.#changes.has(key)) return this.#hashes.has(key) && this.#hashes.get(key) === rowHash(JSON.stringify(row));
+    if (!this.#changes.has(key))
+      return this.#hashes.has(key) && this.#hashes.get(key) === rowHash(JSON.stringify(row));
     const held = this.#changes.get(key);
     return held !== undefined && JSON.stringify(held) === JSON.stringify(row);
   }

@@ -75,13 +75,22 @@ export class StreamEngine {
     this.#clock = parts.clock ?? systemClock;
     this.#requests = new Requests(this.#clock);
     this.#readings = new Readings(this.#clock);
-    const talk = { send: (message: UpMessage) => this.#connection?.send(message), requests: this.#requests, credit: this.#credit };
+    const talk = {
+      send: (message: UpMessage) => this.#connection?.send(message),
+      requests: this.#requests,
+      credit: this.#credit,
+    };
     this.#streamTalk = new StreamTalk(talk);
     this.#pollTalk = new PollTalk(talk);
     const { fetch = () => Promise.reject(new Error("this platform has no fetch")) } = parts;
     this.#http = new HttpScheduler(fetch, this.#clock);
     this.#credentials = new Credentials(parts.post);
-    this.#tap = new Tap({ clock: this.#clock, post: parts.post, views: () => this.#views.values(), standing: () => ({ position: this.#position, credit: this.#credit.left }) });
+    this.#tap = new Tap({
+      clock: this.#clock,
+      post: parts.post,
+      views: () => this.#views.values(),
+      standing: () => ({ position: this.#position, credit: this.#credit.left }),
+    });
     this.#fetches = new PageFetches(this.#http, parts.post);
   }
 
@@ -131,7 +140,12 @@ export class StreamEngine {
     const { WebSocket, fetch, random = systemRandom } = this.#parts;
     this.#config = config;
     this.#connection = new Connection({
-      config, WebSocket, fetch, random, clock: this.#clock, http: this.#http,
+      config,
+      WebSocket,
+      fetch,
+      random,
+      clock: this.#clock,
+      http: this.#http,
       credentials: () => this.#credentials.ask(),
       onFrame: (direction, text) => this.#tap.note(direction, text),
       subscriptions: () => this.#subscriptions(),
@@ -141,7 +155,8 @@ export class StreamEngine {
       onHeartbeat: () => this.#onHeartbeat(),
     });
     this.#writes = new WriteSender({
-      clock: this.#clock, http: this.#http,
+      clock: this.#clock,
+      http: this.#http,
       base: config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
       credentials: () => this.#credentials.ask(),
       way: () => (this.#connection?.state.kind === "open" ? this.#talk.way : undefined),
@@ -182,7 +197,8 @@ export class StreamEngine {
 
   /** While answers are to come, one of them may be for this very view: then the next of its frames asks again. */
   #endUnwanted(viewId: string): void {
-    if (this.#requests.size === 0 && (this.#seated.get(viewId)?.size ?? 0) === 0) this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
+    if (this.#requests.size === 0 && (this.#seated.get(viewId)?.size ?? 0) === 0)
+      this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
   }
 
   #subscriptions(): readonly SubscriptionRequest[] {
@@ -209,10 +225,12 @@ export class StreamEngine {
         }
         return;
       case "DELTA_BATCH":
-        for (const view of this.#addressed(message.view ?? message.channel, bytes)) if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
+        for (const view of this.#addressed(message.view ?? message.channel, bytes))
+          if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
         return;
       case "CHANNEL_STATUS":
-        for (const view of this.#views.values()) if (view.query.channel === message.channel) view.setChannelStatus(message);
+        for (const view of this.#views.values())
+          if (view.query.channel === message.channel) view.setChannelStatus(message);
         return;
       case "MUTATION_RESULT":
         return this.#writes?.receive(message);
@@ -241,7 +259,8 @@ export class StreamEngine {
 
   #onSubscribed(message: Subscribed): void {
     const view = this.#requests.answered(message.id ?? this.#identified, message.index);
-    if (view === undefined || this.#views.get(view.id) !== view) return this.#endUnwanted(message.view);
+    if (view === undefined || this.#views.get(view.id) !== view)
+      return this.#endUnwanted(message.view);
     const sharers = this.#seated.get(message.view);
     if (sharers === undefined) this.#seated.set(message.view, new Set([view]));
     else sharers.add(view);
@@ -252,7 +271,8 @@ export class StreamEngine {
   #onError({ id, index, view: viewId, code, message }: ErrorMessage): void {
     for (const view of this.#seated.get(viewId ?? "") ?? []) view.failed({ code, message });
     this.#seated.delete(viewId ?? "");
-    if (index !== undefined) this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
+    if (index !== undefined)
+      this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
     this.#publish();
   }
 
@@ -269,19 +289,26 @@ export class StreamEngine {
     for (const [viewId, views] of this.#seated) {
       const isBehind = behind?.includes(viewId) === true;
       for (const view of views) {
-        const result = isBehind ? view.commitBehind() : view.commit(seq, as_of, server_time_unix_ms);
+        const result = isBehind
+          ? view.commitBehind()
+          : view.commit(seq, as_of, server_time_unix_ms);
         rows += result?.changed ?? 0;
         if (result?.fault !== undefined) this.#resync(view, result.fault);
         if (view.rows.size > this.#rowsMax) this.#narrow(view);
       }
     }
     this.#writes?.endTurn(this.#epoch ?? "");
-    for (const view of this.#views.values()) if (view.viewId === undefined || this.#seated.get(view.viewId)?.has(view) !== true) view.leftBehind();
+    for (const view of this.#views.values())
+      if (view.viewId === undefined || this.#seated.get(view.viewId)?.has(view) !== true)
+        view.leftBehind();
     const nowMs = this.#clock.now();
     this.#readings.meter.noteRows(rows);
     this.#readings.meter.noteApply(nowMs, this.#clock.monotonic() - startMs);
     if (watermark.oldest_commit_unix_ms !== undefined && rows > 0) {
-      this.#readings.meter.noteLatency(nowMs, nowMs + (this.#connection?.clockOffsetMs ?? 0) - watermark.oldest_commit_unix_ms);
+      this.#readings.meter.noteLatency(
+        nowMs,
+        nowMs + (this.#connection?.clockOffsetMs ?? 0) - watermark.oldest_commit_unix_ms,
+      );
     }
     this.#publish();
   }
@@ -317,7 +344,8 @@ export class StreamEngine {
     if (reason === "revoked") {
       this.#parts.post({ kind: "revoked" });
       for (const view of this.#views.values()) view.forget();
-    } else if (reason === "epoch" || reason === "identity") for (const view of this.#views.values()) view.leftBehind();
+    } else if (reason === "epoch" || reason === "identity")
+      for (const view of this.#views.values()) view.leftBehind();
     this.#publish();
   }
 
@@ -344,15 +372,20 @@ export class StreamEngine {
     if (!this.#talk.asksAgain) return;
     if (!this.#isPageBusy) this.#talk.renewCredit();
     this.#writes?.beat();
-    const overdue = new Set(this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view));
-    for (const view of this.#views.values()) if (view.isWithoutChannel && !this.#requests.has(view)) overdue.add(view);
+    const overdue = new Set(
+      this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view),
+    );
+    for (const view of this.#views.values())
+      if (view.isWithoutChannel && !this.#requests.has(view)) overdue.add(view);
     if (overdue.size > 0) this.#talk.subscribe([...overdue]);
   }
 
   /** Tells the page everything that it has not been told, if it has shown the last of it. */
   #publish(): void {
     if (this.#isPageBusy) return;
-    const views = [...this.#views.values()].filter(({ hasNews }) => hasNews).map((view) => view.takeNews());
+    const views = [...this.#views.values()]
+      .filter(({ hasNews }) => hasNews)
+      .map((view) => view.takeNews());
     if (views.length > 0 || this.#writes?.hasNews(this.#position) === true) {
       this.#isPageBusy = true;
       const turns = this.#turnsSinceCommit;
@@ -366,7 +399,12 @@ export class StreamEngine {
   #tick(): void {
     this.#reading = this.#clock.after(READING_INTERVAL_MS, () => this.#tick());
     const kind = this.#connection?.state.kind;
-    if ((kind === "open" || kind === "identifying") && this.#clock.monotonic() - this.#heardMs > QUIET_MS && this.#talk.isHeardOften) this.#hush(true);
+    if (
+      (kind === "open" || kind === "identifying") &&
+      this.#clock.monotonic() - this.#heardMs > QUIET_MS &&
+      this.#talk.isHeardOften
+    )
+      this.#hush(true);
     this.#publish();
     this.#postReading();
   }
@@ -374,13 +412,23 @@ export class StreamEngine {
   #hush(isQuiet: boolean): void {
     if (this.#isQuiet === isQuiet) return;
     this.#isQuiet = isQuiet;
-    const reachability = { isOpen: !isQuiet, reason: isQuiet ? "nothing is heard from the server" : undefined };
+    const reachability = {
+      isOpen: !isQuiet,
+      reason: isQuiet ? "nothing is heard from the server" : undefined,
+    };
     for (const view of this.#views.values()) view.setReachability(reachability);
   }
 
   #postReading(): void {
     if (this.#connection === undefined) return;
-    this.#parts.post({ kind: "connection", reading: this.#readings.read(this.#connection, this.#views.values(), { position: this.#position, epoch: this.#epoch, requestsPending: this.#http.pending }) });
+    this.#parts.post({
+      kind: "connection",
+      reading: this.#readings.read(this.#connection, this.#views.values(), {
+        position: this.#position,
+        epoch: this.#epoch,
+        requestsPending: this.#http.pending,
+      }),
+    });
   }
 
   get #rowsMax(): number {

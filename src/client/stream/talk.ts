@@ -69,7 +69,13 @@ export class StreamTalk implements Talk {
   resync(view: EngineView, reason: ResyncReason, seq: number | undefined): void {
     const { send, requests } = this.#options;
     if (view.viewId === undefined) return this.subscribe([view]);
-    send({ op: "RESYNC", id: requests.add([view]), view: view.viewId, reason, ...(seq !== undefined && { seq }) });
+    send({
+      op: "RESYNC",
+      id: requests.add([view]),
+      view: view.viewId,
+      reason,
+      ...(seq !== undefined && { seq }),
+    });
   }
 
   renewCredit(): void {

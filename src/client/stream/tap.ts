@@ -43,13 +43,24 @@ export class Tap {
       this.#left++;
       return;
     }
-    this.#frames.push({ direction, atMs: this.#options.clock.now(), bytes: text.length, text: redact(text).slice(0, TEXT_MAX) });
+    this.#frames.push({
+      direction,
+      atMs: this.#options.clock.now(),
+      bytes: text.length,
+      text: redact(text).slice(0, TEXT_MAX),
+    });
   }
 
   #tell(): void {
     const { clock, post, views, standing } = this.#options;
     const { position, credit } = standing();
-    post({ kind: "tapped", frames: this.#frames, left: this.#left, credit, subscriptions: [...views()].map((view) => readingOf(view, position)) });
+    post({
+      kind: "tapped",
+      frames: this.#frames,
+      left: this.#left,
+      credit,
+      subscriptions: [...views()].map((view) => readingOf(view, position)),
+    });
     this.#frames = [];
     this.#left = 0;
     this.#next = clock.after(BATCH_MS, () => this.#tell());
@@ -58,5 +69,16 @@ export class Tap {
 
 function readingOf(view: EngineView, position: Position | undefined): SubscriptionReading {
   const { id, query, viewId, rows, bytes, resyncs, seq, status } = view;
-  return { id, query, viewId, status, seq, lag: position === undefined || seq < 0 ? undefined : Math.max(0, position.seq - seq), rows: rows.size, queued: rows.pending, bytes, resyncs };
+  return {
+    id,
+    query,
+    viewId,
+    status,
+    seq,
+    lag: position === undefined || seq < 0 ? undefined : Math.max(0, position.seq - seq),
+    rows: rows.size,
+    queued: rows.pending,
+    bytes,
+    resyncs,
+  };
 }

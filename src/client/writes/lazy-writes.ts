@@ -14,7 +14,14 @@ export class LazyWrites {
   #isStopped = false;
 
   constructor(load: LoadWrites | undefined, options: PageWritesOptions) {
-    this.#load = load ?? (() => import("./page-writes.ts").then(({ PageWrites: Loaded }) => (own) => new Loaded(own)));
+    this.#load =
+      load ??
+      (() =>
+        import("./page-writes.ts").then(
+          ({ PageWrites: Loaded }) =>
+            (own) =>
+              new Loaded(own),
+        ));
     this.#options = options;
     // What is to be shown at once must be at hand by then.
     if (options.optimistic !== undefined) this.use(() => Promise.resolve()).catch(() => {});
@@ -27,7 +34,10 @@ export class LazyWrites {
 
   /** @throws TidemarkError `STOPPED` after `stop`, and what loading throws */
   use<T>(write: (writes: PageWrites) => Promise<T>): Promise<T> {
-    if (this.#isStopped) return Promise.reject(new TidemarkError("STOPPED", "The client was closed. The write was not made."));
+    if (this.#isStopped)
+      return Promise.reject(
+        new TidemarkError("STOPPED", "The client was closed. The write was not made."),
+      );
     if (this.#current !== undefined) return write(this.#current);
     const create = this.#loading === undefined ? this.#load() : undefined;
     if (typeof create === "function") {
@@ -39,7 +49,9 @@ export class LazyWrites {
       // What could not be loaded now may be with the next write.
       this.#loading.catch(() => (this.#loading = undefined));
     }
-    return (this.#loading ?? Promise.reject(new Error("nothing loads"))).then(() => this.use(write));
+    return (this.#loading ?? Promise.reject(new Error("nothing loads"))).then(() =>
+      this.use(write),
+    );
   }
 
   stop(): void {

@@ -7,18 +7,37 @@ import { OrderedRows } from "../page/ordered-rows.ts";
 import { Overlay, type Layer } from "./overlay.ts";
 import type { RowPatch } from "./row-patch.ts";
 
-const COLUMNS = [{ name: "id", type: "text" }, { name: "status", type: "text" }, { name: "price", type: "numeric" }] as const;
+const COLUMNS = [
+  { name: "id", type: "text" },
+  { name: "status", type: "text" },
+  { name: "price", type: "numeric" },
+] as const;
 const row = (id: string, status: string, price: string): Row => ({ id, status, price });
-const patch = (key: string, fields: Partial<RowPatch>): RowPatch => ({ channel: "c", key, ...fields });
+const patch = (key: string, fields: Partial<RowPatch>): RowPatch => ({
+  channel: "c",
+  key,
+  ...fields,
+});
 
 function view(query: Omit<Query, "channel">, rows: readonly Row[]) {
-  const shape: ViewShape = { key: ["id"], columns: COLUMNS, order_by: query.order_by ?? [], isLimited: query.limit !== undefined };
+  const shape: ViewShape = {
+    key: ["id"],
+    columns: COLUMNS,
+    order_by: query.order_by ?? [],
+    isLimited: query.limit !== undefined,
+  };
   const base = new OrderedRows();
   base.configure(shape);
   base.apply({ upserts: rows, removes: [] });
   const overlay = new Overlay({ channel: "c", ...query });
   overlay.configure(shape);
-  return { base, over: (patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined = () => undefined): Layer => overlay.over(base, patches, elsewhere) };
+  return {
+    base,
+    over: (
+      patches: readonly RowPatch[],
+      elsewhere: (key: string) => Row | undefined = () => undefined,
+    ): Layer => overlay.over(base, patches, elsewhere),
+  };
 }
 
 const ROWS = [row("a", "new", "1.50"), row("b", "new", "2"), row("c", "done", "10")];
@@ -54,7 +73,11 @@ describe("an overlay", () => {
     const { over } = view({ where: { column: "status", regex: "^n" } }, ROWS.slice(0, 2));
     expect(over([patch("a", { set: { status: "done" } })]).keys).toEqual(["a", "b"]);
     const projected = view({ columns: ["price"], where: { column: "secret", eq: 1 } }, ROWS);
-    expect(projected.over([patch("a", { set: { price: "9" } })]).row("a")).toEqual({ id: "a", status: "new", price: "9" });
+    expect(projected.over([patch("a", { set: { price: "9" } })]).row("a")).toEqual({
+      id: "a",
+      status: "new",
+      price: "9",
+    });
   });
 
   it("moves a row in the order, by the column's type, and cuts at the limit", () => {
@@ -68,9 +91,19 @@ describe("an overlay", () => {
 
   it("applies several patches of one row in order, and says which rows are pending", () => {
     const { over } = view({}, ROWS);
-    const layer = over([patch("n", { insert: row("n", "new", "5") }), patch("n", { set: { price: "6" } }), patch("a", { remove: true }), patch("b", {})]);
+    const layer = over([
+      patch("n", { insert: row("n", "new", "5") }),
+      patch("n", { set: { price: "6" } }),
+      patch("a", { remove: true }),
+      patch("b", {}),
+    ]);
     expect([layer.keys, layer.row("n")]).toEqual([["b", "c", "n"], row("n", "new", "6")]);
-    expect(["a", "b", "c", "n"].map((key) => layer.isPending(key))).toEqual([true, true, false, true]);
+    expect(["a", "b", "c", "n"].map((key) => layer.isPending(key))).toEqual([
+      true,
+      true,
+      false,
+      true,
+    ]);
     expect(layer.row("b")).toBe(over([]).row("b"));
   });
 
@@ -81,7 +114,11 @@ describe("an overlay", () => {
     base.configure(shape);
     base.apply({ upserts: [{ id: "n", text: "old" }], removes: [] });
     overlay.configure(shape);
-    expect(overlay.over(base, [patch("n", { set: { text: "new", secret: 1 } })], () => undefined).row("n")).toEqual({ id: "n", text: "new" });
+    expect(
+      overlay
+        .over(base, [patch("n", { set: { text: "new", secret: 1 } })], () => undefined)
+        .row("n"),
+    ).toEqual({ id: "n", text: "new" });
   });
 
   it("sets nothing on a row that others have removed", () => {

@@ -45,10 +45,19 @@ export class Overlay {
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     const isProjected = this.#query.columns !== undefined;
     // A channel that declares no columns tells none of those that it sends.
-    const sent = types.size > 0 ? [...types.keys()] : [...(this.#query.columns ?? []), ...order_by.map(({ column }) => column)];
+    const sent =
+      types.size > 0
+        ? [...types.keys()]
+        : [...(this.#query.columns ?? []), ...order_by.map(({ column }) => column)];
     this.#columns = isProjected ? new Set([...sent, ...key]) : undefined;
-    const context: WhereContext = { typeOf: (name) => types.get(name) ?? (this.#columns?.has(name) === false ? undefined : "any"), columnNames: [] };
-    this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, { ...context, typeOf: (name) => types.get(name) ?? "any" }) : undefined;
+    const context: WhereContext = {
+      typeOf: (name) => types.get(name) ?? (this.#columns?.has(name) === false ? undefined : "any"),
+      columnNames: [],
+    };
+    this.#order =
+      order_by.length > 0 || isLimited
+        ? compileOrder(order_by, { ...context, typeOf: (name) => types.get(name) ?? "any" })
+        : undefined;
     this.#matches = matcherOf(this.#query, context);
     this.#merged = new Map();
   }
@@ -57,7 +66,11 @@ export class Overlay {
    * @param patches of this view's channel, in the order in which they were made
    * @param elsewhere the row as another view of the page has it
    */
-  over(base: BaseRows, patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined): Layer {
+  over(
+    base: BaseRows,
+    patches: readonly RowPatch[],
+    elsewhere: (key: string) => Row | undefined,
+  ): Layer {
     const byKey = new Map<string, RowPatch[]>();
     for (const patch of patches) {
       const known = byKey.get(patch.key);
@@ -65,7 +78,8 @@ export class Overlay {
       else known.push(patch);
     }
     const merged = new Map<string, Merged>();
-    for (const [key, own] of byKey) merged.set(key, this.#merge(key, base.row(key), own, elsewhere));
+    for (const [key, own] of byKey)
+      merged.set(key, this.#merge(key, base.row(key), own, elsewhere));
     this.#merged = merged;
     const { limit } = this.#query;
     const keys = this.#place(base, merged);
@@ -77,12 +91,26 @@ export class Overlay {
   }
 
   /** The same object as before while neither the row below nor its patches have changed. */
-  #merge(key: string, base: Row | undefined, patches: readonly RowPatch[], elsewhere: (key: string) => Row | undefined): Merged {
+  #merge(
+    key: string,
+    base: Row | undefined,
+    patches: readonly RowPatch[],
+    elsewhere: (key: string) => Row | undefined,
+  ): Merged {
     const below = base ?? elsewhere(key);
     const before = this.#merged.get(key);
-    if (before !== undefined && before.base === below && before.patches.length === patches.length && patches.every((patch, index) => patch === before.patches[index])) return before;
+    if (
+      before !== undefined &&
+      before.base === below &&
+      before.patches.length === patches.length &&
+      patches.every((patch, index) => patch === before.patches[index])
+    )
+      return before;
     const row = this.#project(patched(below, patches));
-    const isIn = row !== undefined && (this.#matches?.(row) ?? (base !== undefined || patches.some(({ insert }) => insert !== undefined)));
+    const isIn =
+      row !== undefined &&
+      (this.#matches?.(row) ??
+        (base !== undefined || patches.some(({ insert }) => insert !== undefined)));
     return { base: below, patches, row: isIn ? row : undefined };
   }
 
@@ -114,7 +142,11 @@ export class Overlay {
         const key = keys[index] as string;
         return { key, row: (merged.get(key)?.row ?? base.row(key)) as Row };
       };
-      keys.splice(lowerBound(keys.length, (index) => order(ranked(index), place) < 0), 0, place.key);
+      keys.splice(
+        lowerBound(keys.length, (index) => order(ranked(index), place) < 0),
+        0,
+        place.key,
+      );
     }
     return keys;
   }

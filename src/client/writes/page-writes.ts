@@ -20,7 +20,9 @@ export type OptimisticFunction<I> = (input: I) => RowPatch | readonly RowPatch[]
 
 /** For some of the mutations, by the same names. */
 export type Optimistic<M> = {
-  readonly [N in keyof M]?: M[N] extends TypedMutation<infer I, unknown> ? OptimisticFunction<I> : Optimistic<M[N]>;
+  readonly [N in keyof M]?: M[N] extends TypedMutation<infer I, unknown>
+    ? OptimisticFunction<I>
+    : Optimistic<M[N]>;
 };
 
 export interface MutateOptions {
@@ -40,7 +42,9 @@ export interface MutateOptions {
 export type MutateFunction<I, R> = (input: I, options?: MutateOptions) => Promise<R>;
 
 export type Mutate<M> = {
-  readonly [N in keyof M]: M[N] extends TypedMutation<infer I, infer R> ? MutateFunction<I, R> : Mutate<M[N]>;
+  readonly [N in keyof M]: M[N] extends TypedMutation<infer I, infer R>
+    ? MutateFunction<I, R>
+    : Mutate<M[N]>;
 };
 
 export interface WriteOptions<A> {
@@ -85,10 +89,21 @@ export class PageWrites {
   }
 
   /** A write by the application's own endpoint. Rejects with what `run` throws, or with `MutationError`. */
-  async write<A>({ run, optimistic, position = positionIn, name = "write" }: WriteOptions<A>): Promise<A> {
+  async write<A>({
+    run,
+    optimistic,
+    position = positionIn,
+    name = "write",
+  }: WriteOptions<A>): Promise<A> {
     const { random, post, headers, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
-    const landed = this.pending.begin({ id, name, input: undefined, patches: listOf(optimistic), phase: "running" });
+    const landed = this.pending.begin({
+      id,
+      name,
+      input: undefined,
+      patches: listOf(optimistic),
+      phase: "running",
+    });
     // Refused before it began: then nothing is made either.
     if (!this.pending.has(id)) await landed;
     landed.catch(() => {});
@@ -116,25 +131,43 @@ export class PageWrites {
   /** Takes what the engine has told. */
   take(position: Position | undefined, results: readonly WriteResult[]): void {
     // A history that a write landed in, and that was over before the page could show it, came before the present one.
-    for (const { landed } of results) if (landed !== undefined) this.pending.noteHistory(landed.epoch);
+    for (const { landed } of results)
+      if (landed !== undefined) this.pending.noteHistory(landed.epoch);
     if (position !== undefined) this.pending.noteHistory(position.epoch);
     this.pending.take(results);
   }
 
   /** Resolves with what the handler returned, when every live view holds the write. */
-  mutate(name: string, input: unknown, { optimistic, expectedSeq }: MutateOptions = {}): Promise<JsonValue | undefined> {
+  mutate(
+    name: string,
+    input: unknown,
+    { optimistic, expectedSeq }: MutateOptions = {},
+  ): Promise<JsonValue | undefined> {
     const { random, post, headers, position, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
     try {
-      const expected = typeof expectedSeq === "number" ? { epoch: position()?.epoch ?? "", seq: expectedSeq } : expectedSeq;
+      const expected =
+        typeof expectedSeq === "number"
+          ? { epoch: position()?.epoch ?? "", seq: expectedSeq }
+          : expectedSeq;
       if (expected !== undefined && !(expected.seq >= 0)) {
-        throw new TidemarkError("BAD_OPTION", `expectedSeq is ${expected.seq}: a view that has not loaded has shown no row yet. Wait until it has, or leave it out.`);
+        throw new TidemarkError(
+          "BAD_OPTION",
+          `expectedSeq is ${expected.seq}: a view that has not loaded has shown no row yet. Wait until it has, or leave it out.`,
+        );
       }
       // What the caller does with its object later must not change what is sent.
       const own: unknown = input === undefined ? undefined : JSON.parse(JSON.stringify(input));
-      const request: WriteRequest = { id, name, input: own, headers: headers(), ...(expected !== undefined && { expected }) };
+      const request: WriteRequest = {
+        id,
+        name,
+        input: own,
+        headers: headers(),
+        ...(expected !== undefined && { expected }),
+      };
       checkSize(request, CLIENT_FRAME_BYTES_MAX);
-      const patches = optimistic === undefined ? listOf(this.#optimisticFor(name)?.(own)) : listOf(optimistic);
+      const patches =
+        optimistic === undefined ? listOf(this.#optimisticFor(name)?.(own)) : listOf(optimistic);
       const landed = this.pending.begin({ id, name, input: own, patches, phase: "sent" });
       if (this.pending.has(id)) post(request);
       onChange();
@@ -146,7 +179,11 @@ export class PageWrites {
 
   #optimisticFor(name: string): OptimisticFunction<unknown> | undefined {
     let found: unknown = this.#options.optimistic;
-    for (const part of name.split(".")) found = typeof found === "object" && found !== null && Object.hasOwn(found, part) ? (found as Record<string, unknown>)[part] : undefined;
+    for (const part of name.split("."))
+      found =
+        typeof found === "object" && found !== null && Object.hasOwn(found, part)
+          ? (found as Record<string, unknown>)[part]
+          : undefined;
     return typeof found === "function" ? (found as OptimisticFunction<unknown>) : undefined;
   }
 }
@@ -157,6 +194,9 @@ function listOf(patches: RowPatch | readonly RowPatch[] | undefined): readonly R
 }
 
 function positionIn(answer: unknown): string | undefined {
-  const position = typeof answer === "object" && answer !== null ? (answer as { position?: unknown }).position : undefined;
+  const position =
+    typeof answer === "object" && answer !== null
+      ? (answer as { position?: unknown }).position
+      : undefined;
   return typeof position === "string" ? position : undefined;
 }

@@ -78,12 +78,30 @@ export class PendingWrites {
 
   /** Resolves with what the server returned, in the commit that holds the write. */
   begin({ id, name, input, patches, phase }: Begin): Promise<JsonValue | undefined> {
-    if (this.#isStopped) return Promise.reject(new TidemarkError("STOPPED", "The client was closed. The write was not made."));
+    if (this.#isStopped)
+      return Promise.reject(
+        new TidemarkError("STOPPED", "The client was closed. The write was not made."),
+      );
     if (this.#entries.size >= PENDING_MAX) {
-      return Promise.reject(new TidemarkError("TOO_MANY_MUTATIONS", `${PENDING_MAX} writes are pending already. This one was not made; try again when some have landed.`));
+      return Promise.reject(
+        new TidemarkError(
+          "TOO_MANY_MUTATIONS",
+          `${PENDING_MAX} writes are pending already. This one was not made; try again when some have landed.`,
+        ),
+      );
     }
     return new Promise((resolve, reject) => {
-      this.#entries.set(id, { id, name, input, patches, phase, sinceMs: this.#clock.now(), landed: undefined, resolve, reject });
+      this.#entries.set(id, {
+        id,
+        name,
+        input,
+        patches,
+        phase,
+        sinceMs: this.#clock.now(),
+        landed: undefined,
+        resolve,
+        reject,
+      });
       this.#snapshot = undefined;
     });
   }
@@ -122,7 +140,10 @@ export class PendingWrites {
         const index = this.#histories.indexOf(landed.epoch);
         const histories = this.#forgotten + (index < 0 ? this.#histories.length : index + 1);
         const entry = this.#entries.get(id);
-        this.#replace(id, { landed: { position: landed, histories }, resolve: () => entry?.resolve(value) });
+        this.#replace(id, {
+          landed: { position: landed, histories },
+          resolve: () => entry?.resolve(value),
+        });
       }
     }
   }
@@ -132,7 +153,8 @@ export class PendingWrites {
     const found: RowPatch[] = [];
     const held = new Set<string>();
     for (const { patches, landed } of this.#entries.values()) {
-      const isOver = landed !== undefined && (at === undefined || this.#isBehind(at, landed) === false);
+      const isOver =
+        landed !== undefined && (at === undefined || this.#isBehind(at, landed) === false);
       for (const patch of patches) {
         if (patch.channel !== channel || (isOver && !held.has(patch.key))) continue;
         found.push(patch);
@@ -147,7 +169,11 @@ export class PendingWrites {
     const held = new Set<string>();
     for (const [id, entry] of this.#entries) {
       const { landed, patches } = entry;
-      const isOver = landed !== undefined && page !== undefined && !this.#isBehind(page, landed) && !views.some((at) => at !== undefined && this.#isBehind(at, landed));
+      const isOver =
+        landed !== undefined &&
+        page !== undefined &&
+        !this.#isBehind(page, landed) &&
+        !views.some((at) => at !== undefined && this.#isBehind(at, landed));
       if (isOver) entry.resolve(undefined);
       if (isOver && !patches.some((patch) => held.has(rowName(patch)))) this.end(id);
       else for (const patch of patches) held.add(rowName(patch));
@@ -157,12 +183,18 @@ export class PendingWrites {
   /** Nothing more comes. */
   stop(): void {
     this.#isStopped = true;
-    const error = new TidemarkError("STOPPED", "The client was closed before the write came through. It may have been made.");
+    const error = new TidemarkError(
+      "STOPPED",
+      "The client was closed before the write came through. It may have been made.",
+    );
     for (const id of this.#entries.keys()) this.fail(id, error);
   }
 
   /** Whether a position is before the place where a write landed. */
-  #isBehind(at: Position, { position, histories }: { readonly position: Position; readonly histories: number }): boolean {
+  #isBehind(
+    at: Position,
+    { position, histories }: { readonly position: Position; readonly histories: number },
+  ): boolean {
     if (at.epoch === position.epoch) return at.seq < position.seq;
     const index = this.#histories.indexOf(at.epoch);
     // A history that came after the one it landed in began with everything that was written before.

@@ -15,6 +15,13 @@ export function messageOf({ id, name, input, expected, position }: WriteRequest)
 /** A frame that is larger than the server takes would close the connection, again and again. @throws TidemarkError `BAD_OPTION` */
 export function checkSize(request: WriteRequest, bytesMax: number): void {
   const bytes = JSON.stringify(messageOf(request)).length * 3;
-  if (bytes <= bytesMax || new TextEncoder().encode(JSON.stringify(messageOf(request))).length <= bytesMax) return;
-  throw new TidemarkError("BAD_OPTION", `The mutation's input is larger than ${bytesMax} bytes, which is as much as one frame takes.`);
+  if (
+    bytes <= bytesMax ||
+    new TextEncoder().encode(JSON.stringify(messageOf(request))).length <= bytesMax
+  )
+    return;
+  throw new TidemarkError(
+    "BAD_OPTION",
+    `The mutation's input is larger than ${bytesMax} bytes, which is as much as one frame takes.`,
+  );
 }

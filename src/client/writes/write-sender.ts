@@ -64,7 +64,12 @@ export class WriteSender {
   }
 
   add(request: WriteRequest): void {
-    this.#entries.set(request.id, { request, firstSentMs: undefined, sentMs: undefined, isAskedAgain: false });
+    this.#entries.set(request.id, {
+      request,
+      firstSentMs: undefined,
+      sentMs: undefined,
+      isAskedAgain: false,
+    });
     this.#sendNext();
   }
 
@@ -80,7 +85,8 @@ export class WriteSender {
   /** With each heartbeat: what was lost without the connection being lost is said again, and what is too old is given up. */
   beat(): void {
     const nowMs = this.#options.clock.monotonic();
-    for (const { sentMs } of this.#entries.values()) if (sentMs !== undefined && nowMs - sentMs > ANSWER_MS_MAX) return this.opened();
+    for (const { sentMs } of this.#entries.values())
+      if (sentMs !== undefined && nowMs - sentMs > ANSWER_MS_MAX) return this.opened();
     this.#sendNext();
   }
 
@@ -89,7 +95,14 @@ export class WriteSender {
     const nowMs = this.#options.clock.now();
     for (const [id, { firstSentMs }] of this.#entries) {
       if (firstSentMs === undefined || nowMs - firstSentMs <= RESEND_MS_MAX) continue;
-      this.#answer({ id, error: { code: "OUTCOME_UNKNOWN", message: "No answer has come for half a day. Look whether the write was made before making it again." } });
+      this.#answer({
+        id,
+        error: {
+          code: "OUTCOME_UNKNOWN",
+          message:
+            "No answer has come for half a day. Look whether the write was made before making it again.",
+        },
+      });
     }
   }
 
@@ -136,7 +149,10 @@ export class WriteSender {
   /** There is something to tell, or the stream has come to where a write landed that HTTP told of. */
   hasNews(position: Position | undefined): boolean {
     const awaited = this.#awaited;
-    const hasReached = awaited !== undefined && position !== undefined && (position.epoch !== awaited.epoch || position.seq >= awaited.seq);
+    const hasReached =
+      awaited !== undefined &&
+      position !== undefined &&
+      (position.epoch !== awaited.epoch || position.seq >= awaited.seq);
     if (hasReached) this.#awaited = undefined;
     return hasReached || this.#results.length > 0;
   }
@@ -174,7 +190,11 @@ export class WriteSender {
   async #post(): Promise<void> {
     if (this.#isPosting) return;
     this.#isPosting = true;
-    for (let entry = this.#first(); entry !== undefined && this.#options.way() === "poll"; entry = this.#first()) {
+    for (
+      let entry = this.#first();
+      entry !== undefined && this.#options.way() === "poll";
+      entry = this.#first()
+    ) {
       this.#note(entry);
       const result = await this.#request(entry.request);
       if (result === undefined) {
@@ -199,18 +219,50 @@ export class WriteSender {
   }
 
   /** Undefined when it has to be asked for again. */
-  async #request({ id, name = "", input, expected, position, headers = {} }: WriteRequest): Promise<WriteResult | undefined> {
+  async #request({
+    id,
+    name = "",
+    input,
+    expected,
+    position,
+    headers = {},
+  }: WriteRequest): Promise<WriteResult | undefined> {
     const { http, base, credentials } = this.#options;
     try {
       const auth = await credentials();
       const path = position === undefined ? `mutations/${encodeURIComponent(name)}` : "landed";
-      const said = position === undefined ? { mutation_id: id, input, ...(expected && { expected_seq: expected.seq, epoch: expected.epoch }) } : { position };
-      const response = await http.request("up", `${base}/${path}`, { method: "POST", headers, body: JSON.stringify({ ...said, auth }) });
-      const answer = (await response.json()) as Position & { value?: JsonValue; code?: string; message?: string; retryable?: boolean; data?: JsonValue };
-      if (response.ok) return { id, landed: { epoch: answer.epoch, seq: answer.seq }, ...(answer.value !== undefined && { value: answer.value }) };
+      const said =
+        position === undefined
+          ? {
+              mutation_id: id,
+              input,
+              ...(expected && { expected_seq: expected.seq, epoch: expected.epoch }),
+            }
+          : { position };
+      const response = await http.request("up", `${base}/${path}`, {
+        method: "POST",
+        headers,
+        body: JSON.stringify({ ...said, auth }),
+      });
+      const answer = (await response.json()) as Position & {
+        value?: JsonValue;
+        code?: string;
+        message?: string;
+        retryable?: boolean;
+        data?: JsonValue;
+      };
+      if (response.ok)
+        return {
+          id,
+          landed: { epoch: answer.epoch, seq: answer.seq },
+          ...(answer.value !== undefined && { value: answer.value }),
+        };
       if (answer.retryable !== false || answer.code === undefined) return undefined;
       const { retryable: _, epoch: _epoch, seq: _seq, value: _value, ...failure } = answer;
-      return { id, error: { ...failure, code: answer.code, message: answer.message ?? answer.code } };
+      return {
+        id,
+        error: { ...failure, code: answer.code, message: answer.message ?? answer.code },
+      };
     } catch {
       return undefined;
     }

@@ -12,7 +12,16 @@ import type { OrderBy } from "../query.ts";
  * - `floor`: so long ago that removed keys have been forgotten
  * - `smaller`: a snapshot is smaller than the delta would be
  */
-export type SnapshotReason = "no_cursor" | "epoch" | "ahead" | "view" | "policy" | "declaration" | "view_gone" | "floor" | "smaller";
+export type SnapshotReason =
+  | "no_cursor"
+  | "epoch"
+  | "ahead"
+  | "view"
+  | "policy"
+  | "declaration"
+  | "view_gone"
+  | "floor"
+  | "smaller";
 
 /** The answer to one subscription. Frames that follow name the view by `view`. */
 export interface Subscribed {

@@ -56,17 +56,23 @@ export class HttpStreamTransport implements Transport {
     for (const frame of frames) text += this.#encode(frame);
     if (this.#format.kind === "events") {
       // Of a turn that says nothing something is sent all the same: whether it arrives shows that somebody is there.
-      this.#sink.write(text === "" && frames.some(({ kind }) => kind === "watermark") ? ":\n\n" : text);
+      this.#sink.write(
+        text === "" && frames.some(({ kind }) => kind === "watermark") ? ":\n\n" : text,
+      );
       return;
     }
-    const refused = this.#format.isWholeOnly === true ? frames.find(({ refusal, isSilent }) => refusal !== undefined && isSilent) : undefined;
+    const refused =
+      this.#format.isWholeOnly === true
+        ? frames.find(({ refusal, isSilent }) => refusal !== undefined && isSilent)
+        : undefined;
     if (refused !== undefined) return this.#fail(refused.refusal);
     this.#sink.write(text);
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
     // Who polls can't answer on the same connection.
     const isWhole = last === "watermark" && this.session?.unseated === 0;
-    if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver()))) this.#end(isWhole);
+    if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver())))
+      this.#end(isWhole);
   }
 
   onceFlushed(callback: () => void): void {
@@ -78,7 +84,8 @@ export class HttpStreamTransport implements Transport {
   }
 
   #end(isWhole: boolean): void {
-    if (this.#format.kind === "lines" && this.#format.isWholeOnly === true && !isWhole) return this.#fail(undefined);
+    if (this.#format.kind === "lines" && this.#format.isWholeOnly === true && !isWhole)
+      return this.#fail(undefined);
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#sink.end();
@@ -96,7 +103,10 @@ export class HttpStreamTransport implements Transport {
     const text = frame.payload.toString();
     if (this.#format.kind === "lines") return `${text}\n`;
     const { position } = this.#format;
-    const id = frame.kind === "watermark" && position !== undefined ? `id: ${position()}:${this.#viewMarks()}\n` : "";
+    const id =
+      frame.kind === "watermark" && position !== undefined
+        ? `id: ${position()}:${this.#viewMarks()}\n`
+        : "";
     return `${id}data: ${text.replaceAll(LINE_BREAK, "\ndata: ")}\n\n`;
   }
 

@@ -55,13 +55,22 @@ export function createHttp(options: HttpOptions): Hono<Env> {
     options.answers.watch(outgoing as ServerResponse, incoming.socket);
     return next();
   });
-  app.get(base + paths.snapshot, async (context) => answer(context, await routes.snapshot(requestOf(context))));
+  app.get(base + paths.snapshot, async (context) =>
+    answer(context, await routes.snapshot(requestOf(context))),
+  );
   app.get(`${base}${paths.rows}/:channel/:key`, async (context) => {
     const { channel, key } = context.req.param();
     return answer(context, await routes.row(requestOf(context), channel, key));
   });
-  app.post(`${base}${paths.mutations}/:name`, async (context) => answer(context, await routes.mutation(requestOf(context), context.req.param("name"), await bodyOf(context))));
-  app.post(base + paths.landed, async (context) => answer(context, await routes.landed(requestOf(context), await bodyOf(context))));
+  app.post(`${base}${paths.mutations}/:name`, async (context) =>
+    answer(
+      context,
+      await routes.mutation(requestOf(context), context.req.param("name"), await bodyOf(context)),
+    ),
+  );
+  app.post(base + paths.landed, async (context) =>
+    answer(context, await routes.landed(requestOf(context), await bodyOf(context))),
+  );
   addStreams(app, options);
   addOperations(app, options);
   if (options.assets !== undefined) addAssets(app, options.assets);
@@ -69,7 +78,10 @@ export function createHttp(options: HttpOptions): Hono<Env> {
 }
 
 /** Who operates the server may see everything that it tells of itself; others what their rights show. */
-function addOperations(app: Hono<Env>, { access, engine, metrics, isReady, isOperator }: HttpOptions): void {
+function addOperations(
+  app: Hono<Env>,
+  { access, engine, metrics, isReady, isOperator }: HttpOptions,
+): void {
   app.get("/stats", async (context) => {
     const identity = await access.identify(requestOf(context), undefined);
     const stats = isOperator(identity) === true ? statsOf(engine) : statsFor(engine, identity);
@@ -77,11 +89,21 @@ function addOperations(app: Hono<Env>, { access, engine, metrics, isReady, isOpe
   });
   app.get("/metrics", async (context) => {
     const identity = await access.identify(requestOf(context), undefined);
-    if (isOperator(identity) !== true) throw new TidemarkError("FORBIDDEN", "Metrics are for operators: isOperator says who is one, operatorPort serves them apart.");
-    return answer(context, { status: 200, headers: { "Content-Type": metrics.contentType }, body: await metrics.text() });
+    if (isOperator(identity) !== true)
+      throw new TidemarkError(
+        "FORBIDDEN",
+        "Metrics are for operators: isOperator says who is one, operatorPort serves them apart.",
+      );
+    return answer(context, {
+      status: 200,
+      headers: { "Content-Type": metrics.contentType },
+      body: await metrics.text(),
+    });
   });
   app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", (context) => (isReady() ? context.text("ready\n") : context.text("starting\n", 503)));
+  app.get("/readyz", (context) =>
+    isReady() ? context.text("ready\n") : context.text("starting\n", 503),
+  );
 }
 
 /** The same on a port of its own, which only operators reach. */
@@ -92,7 +114,10 @@ export function createOperatorHttp(options: HttpOptions): Hono<Env> {
   return app;
 }
 
-function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect, answers, onInternalError }: HttpOptions): void {
+function addStreams(
+  app: Hono<Env>,
+  { engine, clock, paths, dialects, canConnect, answers, onInternalError }: HttpOptions,
+): void {
   const { gateway } = engine;
   const routes = new StreamRoutes({ engine, clock });
 
@@ -117,7 +142,13 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
       const head = (): void => {
         if (response.headersSent) return;
         // What has been set for CORS goes out with it. Proxies must neither keep what comes nor change it.
-        response.writeHead(200, { ...Object.fromEntries(context.res.headers), "Content-Type": type, "Cache-Control": "private, no-store, no-transform", Vary: VARY, "X-Accel-Buffering": "no" });
+        response.writeHead(200, {
+          ...Object.fromEntries(context.res.headers),
+          "Content-Type": type,
+          "Cache-Control": "private, no-store, no-transform",
+          Vary: VARY,
+          "X-Accel-Buffering": "no",
+        });
         response.flushHeaders();
       };
       if (!isLazy) head();
@@ -135,8 +166,12 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
     return RESPONSE_ALREADY_SENT;
   };
 
-  app.get(paths.base + paths.sse, (context) => stream(context, (open) => routes.events(requestOf(context), open)));
-  app.get(paths.base + paths.changes, (context) => stream(context, (open) => routes.poll(requestOf(context), undefined, open)));
+  app.get(paths.base + paths.sse, (context) =>
+    stream(context, (open) => routes.events(requestOf(context), open)),
+  );
+  app.get(paths.base + paths.changes, (context) =>
+    stream(context, (open) => routes.poll(requestOf(context), undefined, open)),
+  );
   app.post(paths.base + paths.changes, async (context) => {
     const body = await bodyOf(context);
     return stream(context, (open) => routes.poll(requestOf(context), body, open));
@@ -146,7 +181,10 @@ function addStreams(app: Hono<Env>, { engine, clock, paths, dialects, canConnect
     return context.body(null, 204);
   });
   for (const dialect of dialects) {
-    if (dialect.carrier !== "websocket") app.get(dialect.path, (context) => stream(context, (open) => routes.dialect(requestOf(context), dialect, open)));
+    if (dialect.carrier !== "websocket")
+      app.get(dialect.path, (context) =>
+        stream(context, (open) => routes.dialect(requestOf(context), dialect, open)),
+      );
   }
 }
 
@@ -160,7 +198,10 @@ function addAssets(app: Hono<Env>, root: string): void {
 }
 
 /** What comes before every route: who may ask at all, CORS, whether there is anything to answer yet. */
-function guard(app: Hono<Env>, { access, paths, dialects, isReady, onInternalError }: HttpOptions): void {
+function guard(
+  app: Hono<Env>,
+  { access, paths, dialects, isReady, onInternalError }: HttpOptions,
+): void {
   app.onError((error, context) => {
     const reply = errorReply(error);
     if (reply === undefined) onInternalError(error);
@@ -172,16 +213,21 @@ function guard(app: Hono<Env>, { access, paths, dialects, isReady, onInternalErr
     const origin = access.corsOrigin(context.req.header("origin"));
     if (origin !== undefined) {
       context.header("Access-Control-Allow-Origin", origin);
-      context.header("Access-Control-Allow-Headers", "authorization, content-type, if-none-match, last-event-id");
+      context.header(
+        "Access-Control-Allow-Headers",
+        "authorization, content-type, if-none-match, last-event-id",
+      );
       context.header("Access-Control-Expose-Headers", "etag");
-      if (context.req.method === "OPTIONS") context.header("Access-Control-Allow-Methods", "GET, POST");
+      if (context.req.method === "OPTIONS")
+        context.header("Access-Control-Allow-Methods", "GET, POST");
       if (context.req.method === "OPTIONS") return context.body(null, 204);
     }
     return next();
   });
   for (const path of [`${paths.base}/*`, ...dialects.map((dialect) => dialect.path)]) {
     app.use(path, (_context, next) => {
-      if (!isReady()) throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
+      if (!isReady())
+        throw new TidemarkError("NOT_READY", "The server is starting, or stopping. Try again.");
       return next();
     });
   }
@@ -210,7 +256,10 @@ function requestOf(context: Context<Env>): ConnectionRequest {
 async function bodyOf(context: Context<Env>): Promise<string> {
   const declared = Number(context.req.header("content-length") ?? Number.NaN);
   if (!(declared <= PROTOCOL_LIMITS.clientFrameBytesMax)) {
-    throw new TidemarkError("BAD_MESSAGE", `A body names its length and has at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`);
+    throw new TidemarkError(
+      "BAD_MESSAGE",
+      `A body names its length and has at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`,
+    );
   }
   return context.req.text();
 }

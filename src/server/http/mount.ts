@@ -28,9 +28,19 @@ export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener 
   return (request, response) => void listener(request, response);
 }
 
-export function mount(server: Server, { app, door, access, paths, dialects, canConnect, onInternalError, others }: MountOptions): void {
-  const streams = new Map([[paths.base + paths.stream, JSON_DIALECT], ...dialects.filter(({ carrier }) => carrier === "websocket").map((dialect) => [dialect.path, dialect] as const)]);
-  const isOurs = (path: string | undefined): boolean => path?.startsWith(`${paths.base}/`) === true || dialects.some((dialect) => dialect.path === path);
+export function mount(
+  server: Server,
+  { app, door, access, paths, dialects, canConnect, onInternalError, others }: MountOptions,
+): void {
+  const streams = new Map([
+    [paths.base + paths.stream, JSON_DIALECT],
+    ...dialects
+      .filter(({ carrier }) => carrier === "websocket")
+      .map((dialect) => [dialect.path, dialect] as const),
+  ]);
+  const isOurs = (path: string | undefined): boolean =>
+    path?.startsWith(`${paths.base}/`) === true ||
+    dialects.some((dialect) => dialect.path === path);
   const listener = listenerOf(app);
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     const path = pathOf(request);
@@ -42,23 +52,39 @@ export function mount(server: Server, { app, door, access, paths, dialects, canC
     const dialect = streams.get(pathOf(request) ?? "");
     if (dialect === undefined) {
       // With nobody else to answer, what only mentions an upgrade would hang.
-      if (others === undefined || server.listenerCount("upgrade") === 1) refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
+      if (others === undefined || server.listenerCount("upgrade") === 1)
+        refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
       return;
     }
     const refusal = access.refusal(request.headers);
     if (refusal !== undefined) refuseUpgrade(socket, "403 Forbidden", refusal.message);
-    else if (!canConnect()) refuseUpgrade(socket, "503 Service Unavailable", "The server takes no more connections at the moment.");
+    else if (!canConnect())
+      refuseUpgrade(
+        socket,
+        "503 Service Unavailable",
+        "The server takes no more connections at the moment.",
+      );
     else upgrade(dialect, request, socket, head);
   });
 
-  const upgrade = (dialect: Dialect, request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  const upgrade = (
+    dialect: Dialect,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): void => {
     let connection: DialectConnection;
     try {
       connection = dialect.connect(connectionRequest(request));
     } catch (error) {
-      if (error instanceof TidemarkError) return refuseUpgrade(socket, "400 Bad Request", error.message);
+      if (error instanceof TidemarkError)
+        return refuseUpgrade(socket, "400 Bad Request", error.message);
       onInternalError(error as Error);
-      return refuseUpgrade(socket, "500 Internal Server Error", "The server failed to answer; its log has the cause.");
+      return refuseUpgrade(
+        socket,
+        "500 Internal Server Error",
+        "The server failed to answer; its log has the cause.",
+      );
     }
     door.upgrade(request, socket, head, dialect, connection);
   };

@@ -16,4 +16,14 @@ export interface Paths {
   readonly landed: string;
 }
 
-export const PATHS: Paths = { base: "/v2", snapshot: "/snapshot", rows: "/rows", stream: "/stream", sse: "/sse", up: "/up", changes: "/changes", mutations: "/mutations", landed: "/landed" };
+export const PATHS: Paths = {
+  base: "/v2",
+  snapshot: "/snapshot",
+  rows: "/rows",
+  stream: "/stream",
+  sse: "/sse",
+  up: "/up",
+  changes: "/changes",
+  mutations: "/mutations",
+  landed: "/landed",
+};

@@ -30,13 +30,25 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   INTERNAL: 500,
 };
 
-export function jsonReply(body: object, status = 200, headers: Readonly<Record<string, string>> = {}): Reply {
-  return { status, headers: { ...headers, "Content-Type": "application/json" }, body: JSON.stringify(body) };
+export function jsonReply(
+  body: object,
+  status = 200,
+  headers: Readonly<Record<string, string>> = {},
+): Reply {
+  return {
+    status,
+    headers: { ...headers, "Content-Type": "application/json" },
+    body: JSON.stringify(body),
+  };
 }
 
 /** Undefined for what is no error of ours: the caller logs it, and says `INTERNAL`. */
 export function errorReply(error: unknown): Reply | undefined {
-  if (error instanceof MutationError) return jsonReply({ ...failureOf(error), retryable: false }, STATUS[error.code as ErrorCode] ?? 400);
+  if (error instanceof MutationError)
+    return jsonReply(
+      { ...failureOf(error), retryable: false },
+      STATUS[error.code as ErrorCode] ?? 400,
+    );
   if (!(error instanceof TidemarkError)) return undefined;
   const { code, message, retryable } = error;
   return jsonReply({ code, message, retryable }, STATUS[code] ?? 400);
@@ -44,12 +56,27 @@ export function errorReply(error: unknown): Reply | undefined {
 
 /** What a stream refused before it said anything; undefined for one that ended before it was whole. */
 export function refusalReply(refusal: ErrorMessage | undefined): Reply {
-  if (refusal === undefined) return jsonReply({ code: "NOT_READY", message: "The answer ended before it was whole. Try again.", retryable: true }, 503);
+  if (refusal === undefined)
+    return jsonReply(
+      {
+        code: "NOT_READY",
+        message: "The answer ended before it was whole. Try again.",
+        retryable: true,
+      },
+      503,
+    );
   const { code, message, retryable } = refusal;
   return jsonReply({ code, message, retryable }, STATUS[code as ErrorCode] ?? 400);
 }
 
-export const INTERNAL_REPLY: Reply = jsonReply({ code: "INTERNAL", message: "The server failed to answer; its log has the cause.", retryable: false }, 500);
+export const INTERNAL_REPLY: Reply = jsonReply(
+  {
+    code: "INTERNAL",
+    message: "The server failed to answer; its log has the cause.",
+    retryable: false,
+  },
+  500,
+);
 
 /** A parameter of the address. */
 export function parameter({ url }: ConnectionRequest, name: string): string | undefined {

@@ -16,7 +16,8 @@ export interface RoutesOptions {
 const CHANNELS_PER_REQUEST_MAX = 100;
 /** Requests that wait for their write to come through. Full: answered 503. */
 const WAITING_MAX = 10_000;
-const BODY_SHAPE = "The body is a JSON object: {mutation_id?, input, expected_seq?, epoch?, auth?}.";
+const BODY_SHAPE =
+  "The body is a JSON object: {mutation_id?, input, expected_seq?, epoch?, auth?}.";
 
 export class Routes {
   readonly #options: RoutesOptions;
@@ -39,15 +40,26 @@ export class Routes {
     });
     const headers = { ETag: `"${answer.revision}"`, "Cache-Control": "private, no-cache" };
     if (answer.kind === "unchanged") return { status: 304, headers, body: null };
-    return { status: 200, headers: { ...headers, "Content-Type": "application/json; charset=utf-8" }, body: answer.body };
+    return {
+      status: 200,
+      headers: { ...headers, "Content-Type": "application/json; charset=utf-8" },
+      body: answer.body,
+    };
   }
 
   async row(request: ConnectionRequest, channel: string, key: string): Promise<Reply> {
     const { replica, policies } = this.#options.engine;
     const identity = await this.#options.access.identify(request, undefined);
     const node = replica.table(channel)?.rows.get(key);
-    if (!policies.canSee(identity, channel, node?.row) || node === undefined) throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
-    return jsonReply({ epoch: replica.epoch, as_of_seq: replica.seq, seq: node.seq, committed_unix_ms: node.timeMs, row: node.row });
+    if (!policies.canSee(identity, channel, node?.row) || node === undefined)
+      throw new TidemarkError("UNKNOWN_ROW", `Channel "${channel}" holds no row "${key}".`);
+    return jsonReply({
+      epoch: replica.epoch,
+      as_of_seq: replica.seq,
+      seq: node.seq,
+      committed_unix_ms: node.timeMs,
+      row: node.row,
+    });
   }
 
   /** Answers when the tables hold the write. */
@@ -58,7 +70,12 @@ export class Routes {
     const message = checkUp({ op: "MUTATE", mutation_id, name, input, expected_seq, epoch });
     if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
     const { seq, value } = await this.#admitted(() => engine.desk.run(message, caller));
-    return jsonReply({ mutation_id: message.mutation_id, epoch: engine.replica.epoch, seq, ...(value !== undefined && { value }) });
+    return jsonReply({
+      mutation_id: message.mutation_id,
+      epoch: engine.replica.epoch,
+      seq,
+      ...(value !== undefined && { value }),
+    });
   }
 
   /** Answers when the tables hold what another endpoint wrote. */
@@ -66,13 +83,18 @@ export class Routes {
     const { engine, access } = this.#options;
     const { position, auth } = objectOf(body);
     await access.identify(request, auth);
-    if (typeof position !== "string") throw new TidemarkError("BAD_MESSAGE", "The body is {position, auth?}, the position a text as tidemark.position() returned it.");
+    if (typeof position !== "string")
+      throw new TidemarkError(
+        "BAD_MESSAGE",
+        "The body is {position, auth?}, the position a text as tidemark.position() returned it.",
+      );
     const seq = await this.#admitted(() => engine.desk.landed(engine.desk.landingOf(position)));
     return jsonReply({ epoch: engine.replica.epoch, seq });
   }
 
   async #admitted<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= WAITING_MAX) throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
+    if (this.#waiting >= WAITING_MAX)
+      throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
     this.#waiting++;
     try {
       return await run();
@@ -95,6 +117,7 @@ function objectOf(text: string): Readonly<Record<string, unknown>> {
   } catch (cause) {
     throw new TidemarkError("BAD_MESSAGE", BODY_SHAPE, { cause });
   }
-  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body as Readonly<Record<string, unknown>>;
+  if (typeof body === "object" && body !== null && !Array.isArray(body))
+    return body as Readonly<Record<string, unknown>>;
   throw new TidemarkError("BAD_MESSAGE", BODY_SHAPE);
 }

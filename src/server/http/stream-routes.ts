@@ -41,7 +41,13 @@ export class StreamRoutes {
   events(request: ConnectionRequest, open: OpenBody): Session {
     const identify = identifyOf(request);
     const at = parseEventId(header(request, "last-event-id"));
-    const session = this.#connect(request, JSON_DIALECT, JSON_DIALECT.connect(request), this.#eventsFormat(), () => open("text/event-stream; charset=utf-8"));
+    const session = this.#connect(
+      request,
+      JSON_DIALECT,
+      JSON_DIALECT.connect(request),
+      this.#eventsFormat(),
+      () => open("text/event-stream; charset=utf-8"),
+    );
     if (identify !== undefined) this.#options.engine.gateway.identify(session, identify, at);
     return session;
   }
@@ -49,10 +55,19 @@ export class StreamRoutes {
   /** `body`: of a POST, an IDENTIFY or a RESUME; without one the address says what to subscribe to. */
   poll(request: ConnectionRequest, body: string | undefined, open: OpenBody): Session {
     const { clock, engine } = this.#options;
-    const [message, at] = body === undefined ? [addressedIdentify(request), positionOf(request)] : [greetingOf(body), undefined];
+    const [message, at] =
+      body === undefined
+        ? [addressedIdentify(request), positionOf(request)]
+        : [greetingOf(body), undefined];
     const endMs = clock.monotonic() + waitMs(parameter(request, "wait_ms"));
     const format: StreamFormat = { kind: "lines", isOver: () => clock.monotonic() >= endMs };
-    const session = this.#connect(request, JSON_DIALECT, JSON_DIALECT.connect(request), format, () => open("application/x-ndjson; charset=utf-8"));
+    const session = this.#connect(
+      request,
+      JSON_DIALECT,
+      JSON_DIALECT.connect(request),
+      format,
+      () => open("application/x-ndjson; charset=utf-8"),
+    );
     engine.gateway.identify(session, message, at);
     return session;
   }
@@ -61,9 +76,15 @@ export class StreamRoutes {
   dialect(request: ConnectionRequest, dialect: Dialect, open: OpenBody): Session {
     const connection = dialect.connect(request);
     const isStream = dialect.carrier === "sse";
-    const format: StreamFormat = isStream ? { kind: "events" } : { kind: "lines", isOver: () => true, isWholeOnly: true };
-    const contentType = isStream ? "text/event-stream; charset=utf-8" : (dialect.contentType ?? "application/x-ndjson; charset=utf-8");
-    const session = this.#connect(request, dialect, connection, format, () => open(contentType, !isStream));
+    const format: StreamFormat = isStream
+      ? { kind: "events" }
+      : { kind: "lines", isOver: () => true, isWholeOnly: true };
+    const contentType = isStream
+      ? "text/event-stream; charset=utf-8"
+      : (dialect.contentType ?? "application/x-ndjson; charset=utf-8");
+    const session = this.#connect(request, dialect, connection, format, () =>
+      open(contentType, !isStream),
+    );
     this.#options.engine.gateway.begin(session);
     return session;
   }
@@ -72,7 +93,11 @@ export class StreamRoutes {
   async up(request: ConnectionRequest, read: () => Promise<string>): Promise<void> {
     const { gateway } = this.#options.engine;
     const session = gateway.oneWaySession(parameter(request, "session") ?? "");
-    if (session === undefined) throw new TidemarkError("UNKNOWN_SESSION", "This process has no such session. Connect again.");
+    if (session === undefined)
+      throw new TidemarkError(
+        "UNKNOWN_SESSION",
+        "This process has no such session. Connect again.",
+      );
     for (const line of (await read()).split("\n")) if (line !== "") gateway.receive(session, line);
   }
 
@@ -81,9 +106,19 @@ export class StreamRoutes {
     return { kind: "events", position: () => `${replica.epoch}:${replica.seq}` };
   }
 
-  #connect(request: ConnectionRequest, dialect: Dialect, connection: DialectConnection, format: StreamFormat, open: () => BodySink): Session {
+  #connect(
+    request: ConnectionRequest,
+    dialect: Dialect,
+    connection: DialectConnection,
+    format: StreamFormat,
+    open: () => BodySink,
+  ): Session {
     const transport = new HttpStreamTransport(open(), format);
-    const session = this.#options.engine.gateway.connect(transport, { request, dialect, connection });
+    const session = this.#options.engine.gateway.connect(transport, {
+      request,
+      dialect,
+      connection,
+    });
     transport.session = session;
     return session;
   }
@@ -98,14 +133,18 @@ function greetingOf(body: string): Identify | Resume {
 function addressedIdentify(request: ConnectionRequest): Identify {
   const identify = identifyOf(request);
   if (identify !== undefined) return identify;
-  throw new TidemarkError("BAD_MESSAGE", "Name what to subscribe to: ?channels=a,b or ?subscriptions=[…].");
+  throw new TidemarkError(
+    "BAD_MESSAGE",
+    "Name what to subscribe to: ?channels=a,b or ?subscriptions=[…].",
+  );
 }
 
 /** `channels=a,b` or `subscriptions=[…]` as an IDENTIFY; undefined where there is neither. */
 function identifyOf(request: ConnectionRequest): Identify | undefined {
   const channels = parameter(request, "channels");
   const subscriptions = parameter(request, "subscriptions");
-  if (subscriptions !== undefined) return { op: "IDENTIFY", subscriptions: subscriptionsOf(subscriptions) };
+  if (subscriptions !== undefined)
+    return { op: "IDENTIFY", subscriptions: subscriptionsOf(subscriptions) };
   if (channels === undefined) return undefined;
   return { op: "IDENTIFY", subscriptions: parseChannels(channels, PROTOCOL_LIMITS.listMax) };
 }
@@ -117,7 +156,8 @@ function subscriptionsOf(text: string): readonly SubscriptionRequest[] {
   } catch (cause) {
     throw new TidemarkError("BAD_MESSAGE", SUBSCRIPTIONS_SHAPE, { cause });
   }
-  if (!Array.isArray(list) || list.length > PROTOCOL_LIMITS.listMax) throw new TidemarkError("BAD_MESSAGE", SUBSCRIPTIONS_SHAPE);
+  if (!Array.isArray(list) || list.length > PROTOCOL_LIMITS.listMax)
+    throw new TidemarkError("BAD_MESSAGE", SUBSCRIPTIONS_SHAPE);
   return list as readonly SubscriptionRequest[];
 }
 
@@ -128,7 +168,8 @@ function positionOf(request: ConnectionRequest): Position | undefined {
   const marked = parseEventId(text);
   if (marked !== undefined) return marked;
   const [, epoch, seq] = /^(\w+):(\d{1,15})$/.exec(text) ?? [];
-  if (epoch === undefined) throw new TidemarkError("BAD_MESSAGE", "cursor is epoch:seq, as told by an earlier answer.");
+  if (epoch === undefined)
+    throw new TidemarkError("BAD_MESSAGE", "cursor is epoch:seq, as told by an earlier answer.");
   return { epoch, seq: Number(seq) };
 }
 

@@ -89,15 +89,25 @@ export class WebSocketDoor {
   }
 
   /** Completes a handshake that has already been allowed. */
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer, dialect: Dialect, connection: DialectConnection): void {
+  upgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    dialect: Dialect,
+    connection: DialectConnection,
+  ): void {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const peer = { request: connectionRequest(request), dialect, connection };
-      const session = this.#gateway.connect(new WebSocketTransport(webSocket, socket, this.#clock), peer);
+      const session = this.#gateway.connect(
+        new WebSocketTransport(webSocket, socket, this.#clock),
+        peer,
+      );
       webSocket.on("message", (data, isBinary) => {
         if (isBinary) webSocket.close(1003, "frames are text");
         else this.#gateway.receive(session, String(data));
       });
-      if (dialect.hasHeartbeats !== true) webSocket.on("pong", () => this.#gateway.isThere(session));
+      if (dialect.hasHeartbeats !== true)
+        webSocket.on("pong", () => this.#gateway.isThere(session));
       webSocket.on("close", (code) => this.#gateway.disconnected(session, code));
       // The close event follows and says what there is to say.
       webSocket.on("error", () => {});
@@ -107,7 +117,11 @@ export class WebSocketDoor {
 }
 
 export function connectionRequest(request: IncomingMessage): ConnectionRequest {
-  return { url: request.url ?? "/", headers: request.headers, remoteAddress: request.socket.remoteAddress };
+  return {
+    url: request.url ?? "/",
+    headers: request.headers,
+    remoteAddress: request.socket.remoteAddress,
+  };
 }
 
 /** Answers an upgrade with a plain HTTP error. */

@@ -41,7 +41,11 @@ export class Landings {
 
   #coversOf(source: string): (write: string) => boolean {
     const { epoch, seq } = this.#replica;
-    return this.#writers.get(source)?.covers({ epoch, seq, position: this.#replica.positionOf(source) }) ?? (() => false);
+    return (
+      this.#writers
+        .get(source)
+        ?.covers({ epoch, seq, position: this.#replica.positionOf(source) }) ?? (() => false)
+    );
   }
 
   /** Calls back with the position of the tables as soon as they hold the write, which may be at once. */
@@ -58,7 +62,9 @@ export class Landings {
   /** The tables have moved, and nobody has been served yet. */
   applied(): void {
     if (this.#waiting.size === 0) return;
-    const covers = new Map([...this.#writers.keys()].map((source) => [source, this.#coversOf(source)]));
+    const covers = new Map(
+      [...this.#writers.keys()].map((source) => [source, this.#coversOf(source)]),
+    );
     for (const waiting of this.#waiting) {
       const { source, write } = waiting.landing;
       if (covers.get(source)?.(write) !== true) continue;

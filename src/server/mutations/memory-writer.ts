@@ -4,7 +4,14 @@
  */
 import { TidemarkError } from "../../std/errors.ts";
 import { MutationError } from "../../protocol/mutation-error.ts";
-import type { ChannelWrites, Guard, Standing, WriteCall, WriteOutcome, Writer } from "../../sources/writer.ts";
+import type {
+  ChannelWrites,
+  Guard,
+  Standing,
+  WriteCall,
+  WriteOutcome,
+  Writer,
+} from "../../sources/writer.ts";
 import type { Replica } from "../../table/replica.ts";
 import { RememberedWrites, type RememberedLimits } from "./remembered-writes.ts";
 
@@ -14,7 +21,10 @@ export const MEMORY = "memory";
  * Fills and appends one commit of the program's own channels. With `expect`, only if nothing was written to
  * them since the position: `SUPERSEDED` otherwise.
  */
-export type WriteChannels = (fill: (write: ChannelWrites) => void, expect?: { readonly position: string | undefined }) => Promise<number>;
+export type WriteChannels = (
+  fill: (write: ChannelWrites) => void,
+  expect?: { readonly position: string | undefined },
+) => Promise<number>;
 
 export interface MemoryWriterOptions {
   readonly replica: Replica;
@@ -42,7 +52,13 @@ export class MemoryWriter implements Writer {
     const known = this.#remembered.get(id);
     if (known !== undefined) {
       if (known.fingerprint === fingerprint) return known.outcome;
-      return Promise.resolve({ kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "This mutation_id was used for another write. Make a new one for each.") });
+      return Promise.resolve({
+        kind: "rejected",
+        error: new MutationError(
+          "MUTATION_CONFLICT",
+          "This mutation_id was used for another write. Make a new one for each.",
+        ),
+      });
     }
     const outcome = this.#runOnce(call).catch((error: unknown) => {
       // A failure that may pass is no outcome.
@@ -86,9 +102,12 @@ export class MemoryWriter implements Writer {
       if (stale !== undefined) return stale;
       const { epoch } = replica;
       try {
-        const seq = await writeChannels((target) => {
-          for (const change of writes) change(target);
-        }, guard && { position: replica.positionOf(MEMORY) });
+        const seq = await writeChannels(
+          (target) => {
+            for (const change of writes) change(target);
+          },
+          guard && { position: replica.positionOf(MEMORY) },
+        );
         return { kind: "written", write: `${epoch}:${seq}`, value };
       } catch (error) {
         // Somebody wrote between the look and the append: look again.
@@ -101,7 +120,14 @@ export class MemoryWriter implements Writer {
 
   #failed(id: string, cause: unknown): WriteOutcome {
     this.#options.onFailed(id, cause);
-    return { kind: "rejected", error: new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause }) };
+    return {
+      kind: "rejected",
+      error: new MutationError(
+        "MUTATION_FAILED",
+        "The server could not do this. Nothing was written.",
+        { cause },
+      ),
+    };
   }
 
   /** The tables hold everything that was written, so they alone tell who wrote the row last. */
@@ -109,6 +135,8 @@ export class MemoryWriter implements Writer {
     const { replica } = this.#options;
     const node = replica.table(channel)?.rows.get(key);
     const lastWrite = node && `${replica.epoch}:${node.seq}`;
-    return isCurrent({ row: node?.row, lastWrite, writesSince: [] }) ? undefined : { kind: "stale", row: node?.row };
+    return isCurrent({ row: node?.row, lastWrite, writesSince: [] })
+      ? undefined
+      : { kind: "stale", row: node?.row };
   }
 }

@@ -16,7 +16,12 @@ import type { Replica } from "../../table/replica.ts";
 import { frameOf } from "../turn/frame.ts";
 import type { Landing, Landings } from "./landings.ts";
 import type { ServerLimits } from "../limits.ts";
-import { OwnWrites, type MutationOutcome, type MutationRequest, type MutationRunner } from "./mutation-runner.ts";
+import {
+  OwnWrites,
+  type MutationOutcome,
+  type MutationRequest,
+  type MutationRunner,
+} from "./mutation-runner.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { Identity } from "../policies.ts";
 import type { Session } from "../turn/session.ts";
@@ -82,17 +87,26 @@ export class MutationDesk {
     if (queue.pending.has(id)) return;
     const unanswered = queue.pending.size + session.results.length;
     if (unanswered >= this.#options.limits.mutationsPerSessionMax) {
-      return this.#fail(session, queue, id, { code: "TOO_MANY_MUTATIONS", message: `${unanswered} mutations of this connection are unanswered. Send more when some have landed.` });
+      return this.#fail(session, queue, id, {
+        code: "TOO_MANY_MUTATIONS",
+        message: `${unanswered} mutations of this connection are unanswered. Send more when some have landed.`,
+      });
     }
     if (message.position !== undefined) return this.#await(session, queue, id, message.position);
     queue.pending.add(id);
     const { identity } = session.state;
-    const request = { ...requestOf(message, this.#options.replica.epoch), caller: identity, ownWrites: queue.ownWrites };
+    const request = {
+      ...requestOf(message, this.#options.replica.epoch),
+      caller: identity,
+      ownWrites: queue.ownWrites,
+    };
     queue.running++;
     this.#active.add(queue);
-    queue.last = queue.last.then(() => this.#runFor(session, queue, request)).finally(() => {
-      if (--queue.running === 0) this.#active.delete(queue);
-    });
+    queue.last = queue.last
+      .then(() => this.#runFor(session, queue, request))
+      .finally(() => {
+        if (--queue.running === 0) this.#active.delete(queue);
+      });
   }
 
   /**
@@ -106,7 +120,8 @@ export class MutationDesk {
     session.results = [];
     let waiting = 0;
     for (const { running } of this.#active) waiting += running;
-    if (queue !== undefined && waiting > this.#options.limits.mutationsOrphanedMax) queue.isOver = true;
+    if (queue !== undefined && waiting > this.#options.limits.mutationsOrphanedMax)
+      queue.isOver = true;
   }
 
   /** The rights of an identity have changed: nothing that it asked for under the old ones is run or told any more. */
@@ -118,8 +133,15 @@ export class MutationDesk {
    * Runs a mutation and waits until the tables hold it. For HTTP.
    * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: ask again with the same id
    */
-  async run(message: Mutate, caller: Identity): Promise<{ seq: number; value: JsonValue | undefined }> {
-    const request = { ...requestOf(message, this.#options.replica.epoch), caller, ownWrites: new OwnWrites() };
+  async run(
+    message: Mutate,
+    caller: Identity,
+  ): Promise<{ seq: number; value: JsonValue | undefined }> {
+    const request = {
+      ...requestOf(message, this.#options.replica.epoch),
+      caller,
+      ownWrites: new OwnWrites(),
+    };
     const outcome = await this.#runTimed(request, (attempt) => attempt < HTTP_ATTEMPTS_MAX);
     if (outcome.kind === "rejected") throw outcome.error;
     return { seq: await this.landed(outcome.landing), value: outcome.value };
@@ -135,7 +157,12 @@ export class MutationDesk {
       let stop: Cancel = () => {};
       const giveUp = clock.after(LANDING_MS_MAX, () => {
         stop();
-        reject(new TidemarkError("NOT_READY", "The write has not come through yet. Ask again, with the same mutation_id."));
+        reject(
+          new TidemarkError(
+            "NOT_READY",
+            "The write has not come through yet. Ask again, with the same mutation_id.",
+          ),
+        );
       });
       stop = landings.wait(landing, (seq) => {
         giveUp();
@@ -148,8 +175,15 @@ export class MutationDesk {
   landingOf(position: string): Landing {
     const colon = position.indexOf(":");
     const [source, write] = [position.slice(0, colon), position.slice(colon + 1)];
-    if (position.length <= POSITION_LENGTH_MAX && this.#options.writers.get(source)?.isWrite(write) === true) return { source, write };
-    throw new TidemarkError("UNKNOWN_POSITION", `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`);
+    if (
+      position.length <= POSITION_LENGTH_MAX &&
+      this.#options.writers.get(source)?.isWrite(write) === true
+    )
+      return { source, write };
+    throw new TidemarkError(
+      "UNKNOWN_POSITION",
+      `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`,
+    );
   }
 
   #queueOf(session: Session, mark: string): Queue {
@@ -175,8 +209,12 @@ export class MutationDesk {
     const { id } = request;
     if (queue.isOver) return;
     try {
-      const outcome = await this.#runTimed(request, () => !queue.isOver && session.state.kind === "open");
-      if (outcome.kind === "written") return this.#settle(session, queue, id, outcome.landing, outcome.value);
+      const outcome = await this.#runTimed(
+        request,
+        () => !queue.isOver && session.state.kind === "open",
+      );
+      if (outcome.kind === "written")
+        return this.#settle(session, queue, id, outcome.landing, outcome.value);
       this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
       // Its client is gone and asks again elsewhere; what comes after it in this queue must not overtake it.
@@ -186,7 +224,10 @@ export class MutationDesk {
     queue.pending.delete(id);
   }
 
-  async #runTimed(request: MutationRequest, mayTryAgain: (attempt: number) => boolean): Promise<MutationOutcome> {
+  async #runTimed(
+    request: MutationRequest,
+    mayTryAgain: (attempt: number) => boolean,
+  ): Promise<MutationOutcome> {
     const { clock, random, runner, onMutation } = this.#options;
     const startMs = clock.monotonic();
     for (let attempt = 1; ; attempt++) {
@@ -195,14 +236,21 @@ export class MutationDesk {
         onMutation(outcome.kind, clock.monotonic() - startMs);
         return outcome;
       } catch (error) {
-        if (!(error instanceof TidemarkError) || !error.retryable || !mayTryAgain(attempt)) throw error;
+        if (!(error instanceof TidemarkError) || !error.retryable || !mayTryAgain(attempt))
+          throw error;
         const waitMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt);
         await delay(clock, waitMs / 2 + (waitMs / 2) * random.next());
       }
     }
   }
 
-  #settle(session: Session, queue: Queue, id: string, landing: Landing, value: JsonValue | undefined): void {
+  #settle(
+    session: Session,
+    queue: Queue,
+    id: string,
+    landing: Landing,
+    value: JsonValue | undefined,
+  ): void {
     const { landings, turns } = this.#options;
     if (queue.isOver || this.#queues.get(session) !== queue) return;
     let cancel: Cancel | undefined;
@@ -210,7 +258,13 @@ export class MutationDesk {
       queue.pending.delete(id);
       if (cancel !== undefined) queue.waits.delete(cancel);
       if (session.state.kind === "closed") return;
-      const result: MutationResult = { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, seq, ...(value !== undefined && { value }) };
+      const result: MutationResult = {
+        op: "DISPATCH",
+        type: "MUTATION_RESULT",
+        mutation_id: id,
+        seq,
+        ...(value !== undefined && { value }),
+      };
       session.results.push(frameOf(result, session.dialect));
       turns.serve(session);
     });
@@ -227,10 +281,23 @@ export class MutationDesk {
 
   #fail(session: Session, queue: Queue, id: string, error: MutationFailure): void {
     if (queue.isOver || this.#queues.get(session) !== queue) return;
-    this.#options.sender.send(session, { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id: id, error });
+    this.#options.sender.send(session, {
+      op: "DISPATCH",
+      type: "MUTATION_RESULT",
+      mutation_id: id,
+      error,
+    });
   }
 }
 
-function requestOf({ mutation_id: id, name = "", input, expected_seq: seq, epoch }: Mutate, present: string): Omit<MutationRequest, "caller" | "ownWrites"> {
-  return { id, name, input, expected: seq === undefined ? undefined : { epoch: epoch ?? present, seq } };
+function requestOf(
+  { mutation_id: id, name = "", input, expected_seq: seq, epoch }: Mutate,
+  present: string,
+): Omit<MutationRequest, "caller" | "ownWrites"> {
+  return {
+    id,
+    name,
+    input,
+    expected: seq === undefined ? undefined : { epoch: epoch ?? present, seq },
+  };
 }

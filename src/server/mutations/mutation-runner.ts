@@ -71,7 +71,13 @@ export class OwnWrites {
   /** Nobody else wrote the row between `expected` and this write. */
   isExpected(source: string, write: string | number | undefined, expected: Expectation): boolean {
     const own = write === undefined ? undefined : this.#writes.get(`${source}:${write}`);
-    return own !== undefined && own.channel === expected.channel && own.key === expected.key && own.epoch === expected.epoch && own.seq <= expected.seq;
+    return (
+      own !== undefined &&
+      own.channel === expected.channel &&
+      own.key === expected.key &&
+      own.epoch === expected.epoch &&
+      own.seq <= expected.seq
+    );
   }
 }
 
@@ -104,20 +110,42 @@ export class MutationRunner {
 
   async #prepare(request: MutationRequest): Promise<Prepared> {
     const definition = this.#options.definitions.get(request.name);
-    if (definition === undefined) throw new MutationError("UNKNOWN_MUTATION", `There is no mutation "${request.name}" here.`);
+    if (definition === undefined)
+      throw new MutationError("UNKNOWN_MUTATION", `There is no mutation "${request.name}" here.`);
     const result = await definition.input["~standard"].validate(request.input);
     if (result.issues !== undefined) {
-      const issues = result.issues.map(({ path, message }) => ({ path: (path ?? []).map((part) => String(typeof part === "object" ? part.key : part)).join("."), message }));
-      throw new MutationError("BAD_INPUT", issues.map(({ path, message }) => (path === "" ? message : `${path}: ${message}`)).join("; "), { data: issues });
+      const issues = result.issues.map(({ path, message }) => ({
+        path: (path ?? [])
+          .map((part) => String(typeof part === "object" ? part.key : part))
+          .join("."),
+        message,
+      }));
+      throw new MutationError(
+        "BAD_INPUT",
+        issues
+          .map(({ path, message }) => (path === "" ? message : `${path}: ${message}`))
+          .join("; "),
+        { data: issues },
+      );
     }
-    const row = request.expected === undefined ? undefined : definition.row?.(result.value as never);
+    const row =
+      request.expected === undefined ? undefined : definition.row?.(result.value as never);
     if (request.expected !== undefined && row === undefined) {
-      throw new MutationError("BAD_INPUT", `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`);
+      throw new MutationError(
+        "BAD_INPUT",
+        `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`,
+      );
     }
     // Whoever knows another's id gets nothing by it. Without a secret, so that it is the same after a restart.
     const caller = identityText(this.#options.identityKey(request.caller));
-    const fingerprint = createHash("sha256").update(JSON.stringify([request.name, request.input ?? null, caller])).digest("hex").slice(0, 32);
-    const expected = row === undefined || request.expected === undefined ? undefined : { channel: row.channel, key: row.key, ...request.expected };
+    const fingerprint = createHash("sha256")
+      .update(JSON.stringify([request.name, request.input ?? null, caller]))
+      .digest("hex")
+      .slice(0, 32);
+    const expected =
+      row === undefined || request.expected === undefined
+        ? undefined
+        : { channel: row.channel, key: row.key, ...request.expected };
     return { request, definition, input: result.value, fingerprint, caller, expected };
   }
 
@@ -126,9 +154,19 @@ export class MutationRunner {
     const { id, caller, ownWrites } = request;
     const [source, writer] = this.#writerOf(definition);
     const outcome = await writer.run({
-      id, fingerprint, caller: prepared.caller,
+      id,
+      fingerprint,
+      caller: prepared.caller,
       guard: this.#guard(prepared, source, writer),
-      run: async (tools) => jsonOf(await (definition.handler as (call: object) => unknown)({ caller, input, mutationId: id, ...tools })),
+      run: async (tools) =>
+        jsonOf(
+          await (definition.handler as (call: object) => unknown)({
+            caller,
+            input,
+            mutationId: id,
+            ...tools,
+          }),
+        ),
     });
     switch (outcome.kind) {
       case "rejected":
@@ -144,42 +182,67 @@ export class MutationRunner {
   #writerOf({ source }: MutationDefinition): readonly [string, Writer] {
     const { writers } = this.#options;
     // A database is meant where there is one; else the program's own channels.
-    const named = [...writers].filter(([name]) => (source === undefined ? name !== MEMORY : name === source));
+    const named = [...writers].filter(([name]) =>
+      source === undefined ? name !== MEMORY : name === source,
+    );
     const found = named.length > 0 || source !== undefined ? named : [...writers];
     const [only] = found;
     if (only !== undefined && found.length === 1) return only;
-    throw new TidemarkError("BAD_OPTION", source === undefined ? `Several sources take writes (${[...writers.keys()].join(", ")}); the mutation has to name one.` : `No source "${source}" takes writes.`);
+    throw new TidemarkError(
+      "BAD_OPTION",
+      source === undefined
+        ? `Several sources take writes (${[...writers.keys()].join(", ")}); the mutation has to name one.`
+        : `No source "${source}" takes writes.`,
+    );
   }
 
   /** A row is as it was seen when it has not changed here since, and nobody has written it that we have not read. */
-  #guard({ request: { ownWrites, caller }, expected }: Prepared, source: string, writer: Writer): Guard | undefined {
+  #guard(
+    { request: { ownWrites, caller }, expected }: Prepared,
+    source: string,
+    writer: Writer,
+  ): Guard | undefined {
     if (expected === undefined) return undefined;
     const { replica } = this.#options;
     const { channel, key } = expected;
     const { epoch, seq } = replica;
     const position = source === MEMORY ? `${epoch}:${seq}` : replica.positionOf(source);
-    const isOwn = (write: string | undefined): boolean => ownWrites.isExpected(source, write, expected);
+    const isOwn = (write: string | undefined): boolean =>
+      ownWrites.isExpected(source, write, expected);
     const isCurrent = ({ row, lastWrite, writesSince }: LockedRow): boolean => {
       // First of all: whether a row that the caller may not see has changed is nothing that it may find out.
       if (row !== undefined && !this.#maySee(caller, channel, row)) return false;
       if (isOwn(lastWrite)) return true;
-      if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected)) return false;
+      if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected))
+        return false;
       if (writesSince.length > 0) return writesSince.every(isOwn);
       const isHeld = replica.table(channel)?.rows.get(key) !== undefined;
-      return (row !== undefined) === isHeld && (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite));
+      return (
+        (row !== undefined) === isHeld &&
+        (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite))
+      );
     };
     return { channel, key, position, isCurrent };
   }
 
   #isAsSeen({ epoch, seq, channel, key }: Expectation): boolean {
     const { replica } = this.#options;
-    return epoch === replica.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false;
+    return (
+      epoch === replica.epoch && replica.table(channel)?.rows.hasChangedSince(key, seq) === false
+    );
   }
 
   /** The caller gets the row as it is now, if it may see it. */
   #stale({ request, expected }: Prepared, present: Row | undefined): MutationError {
-    const row = present !== undefined && expected !== undefined && this.#maySee(request.caller, expected.channel, present) ? present : null;
-    return new MutationError("STALE_WRITE", "Someone else has changed the row since you saw it.", { row });
+    const row =
+      present !== undefined &&
+      expected !== undefined &&
+      this.#maySee(request.caller, expected.channel, present)
+        ? present
+        : null;
+    return new MutationError("STALE_WRITE", "Someone else has changed the row since you saw it.", {
+      row,
+    });
   }
 
   #maySee(caller: Identity, channel: string, row: Row): boolean {
@@ -197,10 +260,17 @@ function jsonOf(value: unknown): JsonValue | undefined {
   try {
     text = JSON.stringify(value) as string | undefined;
   } catch (cause) {
-    throw new MutationError("MUTATION_FAILED", "The mutation returned something that is not JSON.", { cause });
+    throw new MutationError(
+      "MUTATION_FAILED",
+      "The mutation returned something that is not JSON.",
+      { cause },
+    );
   }
   if (text !== undefined && text.length > VALUE_LENGTH_MAX) {
-    throw new MutationError("MUTATION_FAILED", `The mutation returned more than ${VALUE_LENGTH_MAX} characters of JSON. What is large belongs into rows.`);
+    throw new MutationError(
+      "MUTATION_FAILED",
+      `The mutation returned more than ${VALUE_LENGTH_MAX} characters of JSON. What is large belongs into rows.`,
+    );
   }
   return text === undefined ? undefined : (JSON.parse(text) as JsonValue);
 }

@@ -49,9 +49,18 @@ export interface Mutations {
 }
 
 /** Declares a mutation on a database, or, with `source: "memory"`, on the program's own channels. */
-export function mutation<I, R extends JsonValue | void>(options: MemoryMutationOptions<I, R>): MutationDefinition<I, R>;
-export function mutation<I, R extends JsonValue | void>(options: MutationOptions<I, R>): MutationDefinition<I, R>;
-export function mutation<I, R>({ input, source, row, handler }: MutationOptions<I, R> | MemoryMutationOptions<I, R>): MutationDefinition<I, R> {
+export function mutation<I, R extends JsonValue | void>(
+  options: MemoryMutationOptions<I, R>,
+): MutationDefinition<I, R>;
+export function mutation<I, R extends JsonValue | void>(
+  options: MutationOptions<I, R>,
+): MutationDefinition<I, R>;
+export function mutation<I, R>({
+  input,
+  source,
+  row,
+  handler,
+}: MutationOptions<I, R> | MemoryMutationOptions<I, R>): MutationDefinition<I, R> {
   return { isMutation: true, input, source, row, handler };
 }
 
@@ -64,9 +73,15 @@ export function mutationsByName(tree: Mutations, prefix = ""): Map<string, Mutat
   for (const [name, entry] of Object.entries(tree)) {
     // What every function has (`call`, `name`, …), and what promises and JSON are known by, can't be told from it in `client.mutate`.
     const isTaken = name in Function.prototype || name === "then" || name === "toJSON";
-    if (isTaken || !/^[\w-]{1,64}$/.test(name)) throw new TidemarkError("BAD_OPTION", `A mutation can't be called "${name}": a name is of letters, digits, _ and -, and not a member of functions.`);
+    if (isTaken || !/^[\w-]{1,64}$/.test(name))
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `A mutation can't be called "${name}": a name is of letters, digits, _ and -, and not a member of functions.`,
+      );
     if (entry.isMutation === true) found.set(prefix + name, entry as unknown as MutationDefinition);
-    else for (const [inner, definition] of mutationsByName(entry as Mutations, `${prefix}${name}.`)) found.set(inner, definition);
+    else
+      for (const [inner, definition] of mutationsByName(entry as Mutations, `${prefix}${name}.`))
+        found.set(inner, definition);
   }
   return found;
 }

@@ -3,7 +3,15 @@ import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";
 import type { WireClient } from "../../../test/support/wire-client.ts";
-import { channel, createTidemark, mutation, MutationError, TidemarkError, type Source, type Writer } from "../../index.ts";
+import {
+  channel,
+  createTidemark,
+  mutation,
+  MutationError,
+  TidemarkError,
+  type Source,
+  type Writer,
+} from "../../index.ts";
 
 afterEach(stopAll);
 
@@ -17,22 +25,31 @@ function options() {
   const input = z.object({ id: z.string(), price: z.number() });
   const row = ({ id }: { id: string }) => ({ channel: "trades", key: id });
   return {
-    ran, gate,
+    ran,
+    gate,
     channels: {
       trades: channel<{ id: string; symbol: string; price: number }>({
-        key: "id", columns: { id: "text", symbol: "text", price: "float" },
-        policy: (identity) => ((identity as Caller).user === "eve" ? { column: "symbol", eq: "ETH" } : "all"),
+        key: "id",
+        columns: { id: "text", symbol: "text", price: "float" },
+        policy: (identity) =>
+          (identity as Caller).user === "eve" ? { column: "symbol", eq: "ETH" } : "all",
       }),
     },
-    authenticate: (_request: unknown, auth: unknown) => (typeof (auth as Caller | undefined)?.user === "string" ? (auth as Caller) : null),
+    authenticate: (_request: unknown, auth: unknown) =>
+      typeof (auth as Caller | undefined)?.user === "string" ? (auth as Caller) : null,
     mutations: {
       trades: {
         reprice: mutation({
-          source: "memory", input, row,
+          source: "memory",
+          input,
+          row,
           handler: async ({ input: { id, price }, caller, write }) => {
             ran.push(`${(caller as Caller).user} ${id} ${price}`);
             await gate.open;
-            if (price < 0) throw new MutationError("NEGATIVE", "A price is not below 0.", { data: { least: 0 } });
+            if (price < 0)
+              throw new MutationError("NEGATIVE", "A price is not below 0.", {
+                data: { least: 0 },
+              });
             if (price === 13) throw new Error("secret detail of the server");
             write.upsert("trades", trade(id, "BTC", price));
             return price === 64 ? "x".repeat(70_000) : { id, at: price };
@@ -44,7 +61,11 @@ function options() {
   };
 }
 
-async function opened(server: Awaited<ReturnType<typeof start>>, subscriptions: readonly unknown[] = ["trades"], user = "ana"): Promise<WireClient> {
+async function opened(
+  server: Awaited<ReturnType<typeof start>>,
+  subscriptions: readonly unknown[] = ["trades"],
+  user = "ana",
+): Promise<WireClient> {
   const client = server.connect();
   await client.next({ op: "HELLO" });
   client.send({ op: "IDENTIFY", auth: { user }, subscriptions });
@@ -52,8 +73,15 @@ async function opened(server: Awaited<ReturnType<typeof start>>, subscriptions: 
   return client;
 }
 
-const mutate = (id: string, input: unknown, fields: object = {}) => ({ op: "MUTATE", mutation_id: `mutation-${id}`, name: "trades.reprice", input, ...fields });
-const resultOf = (client: WireClient, id: string, from = 0) => client.next({ type: "MUTATION_RESULT", mutation_id: `mutation-${id}` }, from);
+const mutate = (id: string, input: unknown, fields: object = {}) => ({
+  op: "MUTATE",
+  mutation_id: `mutation-${id}`,
+  name: "trades.reprice",
+  input,
+  ...fields,
+});
+const resultOf = (client: WireClient, id: string, from = 0) =>
+  client.next({ type: "MUTATION_RESULT", mutation_id: `mutation-${id}` }, from);
 
 describe("MUTATE", () => {
   it("answers in the turn that holds the write: after its rows, before its watermark (M1, M3)", async () => {
@@ -64,7 +92,11 @@ describe("MUTATE", () => {
     const result = await resultOf(client, "1");
     await client.next({ type: "WATERMARK", seq: result["seq"] }, from);
     expect(result).toMatchObject({ seq: 2, value: { id: "a", at: 5 } });
-    expect(client.frames.slice(from).map(({ type }) => type)).toEqual(["DELTA_BATCH", "MUTATION_RESULT", "WATERMARK"]);
+    expect(client.frames.slice(from).map(({ type }) => type)).toEqual([
+      "DELTA_BATCH",
+      "MUTATION_RESULT",
+      "WATERMARK",
+    ]);
   });
 
   it("resolves a write that changes nothing, and one whose rows the caller may not see (M3)", async () => {
@@ -82,13 +114,19 @@ describe("MUTATE", () => {
     const server = await start(own);
     const client = await opened(server);
     let open = (): void => {};
-    own.gate.open = new Promise<void>((resolve) => { open = resolve; });
+    own.gate.open = new Promise<void>((resolve) => {
+      open = resolve;
+    });
     for (const index of [1, 2, 3]) client.send(mutate(String(index), { id: "a", price: index }));
     await expect.poll(() => own.ran).toEqual(["ana a 1"]);
     open();
     await resultOf(client, "3");
     expect(own.ran).toEqual(["ana a 1", "ana a 2", "ana a 3"]);
-    expect(client.frames.filter(({ type }) => type === "MUTATION_RESULT").map(({ mutation_id }) => mutation_id)).toEqual(["mutation-1", "mutation-2", "mutation-3"]);
+    expect(
+      client.frames
+        .filter(({ type }) => type === "MUTATION_RESULT")
+        .map(({ mutation_id }) => mutation_id),
+    ).toEqual(["mutation-1", "mutation-2", "mutation-3"]);
   });
 
   it("runs one id once, on any connection, and gives the same answer; another input under it is refused (M2)", async () => {
@@ -104,7 +142,9 @@ describe("MUTATE", () => {
     }
     const from = second.mark;
     second.send(mutate("1", { id: "a", price: 6 }));
-    expect(await resultOf(second, "1", from)).toMatchObject({ error: { code: "MUTATION_CONFLICT" } });
+    expect(await resultOf(second, "1", from)).toMatchObject({
+      error: { code: "MUTATION_CONFLICT" },
+    });
     expect(own.ran).toEqual(["ana a 5"]);
   });
 
@@ -113,11 +153,19 @@ describe("MUTATE", () => {
     const server = await start(own);
     const client = await opened(server);
     const failures: readonly (readonly [string, unknown, object])[] = [
-      ["1", { id: "a", price: -1 }, { code: "NEGATIVE", message: "A price is not below 0.", data: { least: 0 } }],
+      [
+        "1",
+        { id: "a", price: -1 },
+        { code: "NEGATIVE", message: "A price is not below 0.", data: { least: 0 } },
+      ],
       ["2", { id: "a", price: "5" }, { code: "BAD_INPUT" }],
       // What the server says to itself stays with it.
       ["5", { id: "a", price: 64 }, { code: "MUTATION_FAILED" }],
-      ["3", { id: "a", price: 13 }, { code: "MUTATION_FAILED", message: "The server could not do this. Nothing was written." }],
+      [
+        "3",
+        { id: "a", price: 13 },
+        { code: "MUTATION_FAILED", message: "The server could not do this. Nothing was written." },
+      ],
     ];
     for (const [id, input, error] of failures) {
       client.send(mutate(id, input));
@@ -138,7 +186,10 @@ describe("MUTATE", () => {
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
     await trades.upsert(trade("a", "BTC", 1));
     await trades.upsert(trade("a", "BTC", 2));
-    for (const [client, id, row] of [[ana, "1", trade("a", "BTC", 2)], [eve, "2", null]] as const) {
+    for (const [client, id, row] of [
+      [ana, "1", trade("a", "BTC", 2)],
+      [eve, "2", null],
+    ] as const) {
       client.send(mutate(id, { id: "a", price: 9 }, { expected_seq: 2 }));
       expect((await resultOf(client, id))["error"]).toMatchObject({ code: "STALE_WRITE", row });
     }
@@ -161,7 +212,9 @@ describe("MUTATE", () => {
     const server = await start({ ...own, limits: { mutationsPerSessionMax: 2 } });
     const client = await opened(server);
     let open = (): void => {};
-    own.gate.open = new Promise<void>((resolve) => { open = resolve; });
+    own.gate.open = new Promise<void>((resolve) => {
+      open = resolve;
+    });
     for (const id of ["1", "2", "3"]) client.send(mutate(id, { id: "a", price: Number(id) }));
     expect((await resultOf(client, "3"))["error"]).toMatchObject({ code: "TOO_MANY_MUTATIONS" });
     open();
@@ -173,7 +226,9 @@ describe("MUTATE", () => {
     const server = await start(own);
     const client = await opened(server);
     let open = (): void => {};
-    own.gate.open = new Promise<void>((resolve) => { open = resolve; });
+    own.gate.open = new Promise<void>((resolve) => {
+      open = resolve;
+    });
     for (const id of ["1", "2"]) client.send(mutate(id, { id: "a", price: Number(id) }));
     await expect.poll(() => own.ran).toHaveLength(1);
     server.tidemark.invalidate({ user: "ana" });
@@ -190,7 +245,12 @@ describe("MUTATE", () => {
   it("runs nothing after one that failed when its client had gone: it asks again, in order (M1)", async () => {
     const own = options();
     const down = { is: true };
-    const mutations = { put: mutation({ input: z.object({ n: z.number() }), handler: ({ input }) => void own.ran.push(String(input.n)) }) };
+    const mutations = {
+      put: mutation({
+        input: z.object({ n: z.number() }),
+        handler: ({ input }) => void own.ran.push(String(input.n)),
+      }),
+    };
     // A database that is away at first.
     const writer: Writer = {
       run: async ({ run }) => {
@@ -198,15 +258,33 @@ describe("MUTATE", () => {
         await run({ tx: { query: () => Promise.reject(new Error("no SQL here")) } });
         return { kind: "written", write: "1", value: undefined };
       },
-      covers: () => () => true, isWrite: () => true, mark: () => Promise.resolve("1"),
+      covers: () => () => true,
+      isWrite: () => true,
+      mark: () => Promise.resolve("1"),
     };
-    const source: Source = { name: "database", writer, start: async (context) => void (await context.append({ changes: [], position: "1" })), stop: () => Promise.resolve() };
-    const server = await start({ ...own, mutations: { ...own.mutations, ...mutations }, sources: [source] });
-    const put = (n: number) => ({ op: "MUTATE", mutation_id: `mutation-${n}`, name: "put", input: { n } });
+    const source: Source = {
+      name: "database",
+      writer,
+      start: async (context) => void (await context.append({ changes: [], position: "1" })),
+      stop: () => Promise.resolve(),
+    };
+    const server = await start({
+      ...own,
+      mutations: { ...own.mutations, ...mutations },
+      sources: [source],
+    });
+    const put = (n: number) => ({
+      op: "MUTATE",
+      mutation_id: `mutation-${n}`,
+      name: "put",
+      input: { n },
+    });
     const first = await opened(server);
     for (const n of [1, 2]) first.send(put(n));
     first.close();
-    await expect.poll(() => first.closed !== undefined && server.tidemark.stats()["sessions"]).toBe(0);
+    await expect
+      .poll(() => first.closed !== undefined && server.tidemark.stats()["sessions"])
+      .toBe(0);
     down.is = false;
     const second = await opened(server);
     for (const n of [1, 2, 3]) second.send(put(n));
@@ -219,7 +297,9 @@ describe("MUTATE", () => {
     const server = await start(own);
     const client = await opened(server);
     let open = (): void => {};
-    own.gate.open = new Promise<void>((resolve) => { open = resolve; });
+    own.gate.open = new Promise<void>((resolve) => {
+      open = resolve;
+    });
     client.send(mutate("1", { id: "a", price: -1 }));
     client.send(mutate("2", { id: "a", price: 2 }));
     await expect.poll(() => own.ran).toHaveLength(1);
@@ -230,7 +310,12 @@ describe("MUTATE", () => {
     open();
     client.send({ op: "MUTATE", mutation_id: "mutation-3", name: "trades.nothing", input: {} });
     await resultOf(client, "3");
-    expect(client.frames.slice(from).filter(({ type }) => type === "MUTATION_RESULT").map(({ mutation_id }) => mutation_id)).toEqual(["mutation-3"]);
+    expect(
+      client.frames
+        .slice(from)
+        .filter(({ type }) => type === "MUTATION_RESULT")
+        .map(({ mutation_id }) => mutation_id),
+    ).toEqual(["mutation-3"]);
     expect(own.ran).toEqual(["ana a -1"]);
   });
 
@@ -242,7 +327,9 @@ describe("MUTATE", () => {
     void server.tidemark.channel("trades").upsert(trade("z", "BTC", 1));
     ana.send(mutate("1", { id: "a", price: 2 }, { expected_seq: 2 }));
     eve.send(mutate("2", { id: "a", price: 3 }, { expected_seq: 2 }));
-    const codes = [(await resultOf(ana, "1"))["error"], (await resultOf(eve, "2"))["error"]].map((error) => (error as { code?: string } | undefined)?.code);
+    const codes = [(await resultOf(ana, "1"))["error"], (await resultOf(eve, "2"))["error"]].map(
+      (error) => (error as { code?: string } | undefined)?.code,
+    );
     expect(codes.filter((code) => code === "STALE_WRITE")).toHaveLength(1);
     expect(codes.filter((code) => code === undefined)).toHaveLength(1);
   });
@@ -262,11 +349,19 @@ describe("MUTATE", () => {
     const server = await start({ ...options(), limits: { mutationsPerSessionMax: 3 } });
     const client = await opened(server);
     client.send({ op: "CREDIT", turns: 0 });
-    for (const id of ["1", "2", "3"]) client.send({ op: "MUTATE", mutation_id: `mutation-${id}`, name: "trades.nothing", input: {} });
-    await expect.poll(async () => {
-      client.send({ op: "MUTATE", mutation_id: "mutation-4", name: "trades.nothing", input: {} });
-      return ((await resultOf(client, "4"))["error"] as { code: string } | undefined)?.code;
-    }).toBe("TOO_MANY_MUTATIONS");
+    for (const id of ["1", "2", "3"])
+      client.send({
+        op: "MUTATE",
+        mutation_id: `mutation-${id}`,
+        name: "trades.nothing",
+        input: {},
+      });
+    await expect
+      .poll(async () => {
+        client.send({ op: "MUTATE", mutation_id: "mutation-4", name: "trades.nothing", input: {} });
+        return ((await resultOf(client, "4"))["error"] as { code: string } | undefined)?.code;
+      })
+      .toBe("TOO_MANY_MUTATIONS");
     client.send({ op: "CREDIT", turns: 5 });
     expect(await resultOf(client, "3")).toMatchObject({ mutation_id: "mutation-3" });
   });
@@ -274,9 +369,15 @@ describe("MUTATE", () => {
   it.each([
     ["no id", { op: "MUTATE", name: "trades.reprice", input: {} }],
     ["an id that is none", { op: "MUTATE", mutation_id: "a b", name: "x", input: {} }],
-    ["a name and a position", { op: "MUTATE", mutation_id: "mutation-1", name: "x", position: "y:1" }],
+    [
+      "a name and a position",
+      { op: "MUTATE", mutation_id: "mutation-1", name: "x", position: "y:1" },
+    ],
     ["neither", { op: "MUTATE", mutation_id: "mutation-1" }],
-    ["a position to expect that is none", { op: "MUTATE", mutation_id: "mutation-1", name: "x", expected_seq: -1 }],
+    [
+      "a position to expect that is none",
+      { op: "MUTATE", mutation_id: "mutation-1", name: "x", expected_seq: -1 },
+    ],
   ])("closes on %s (P3)", async (_what, frame) => {
     const server = await start(options());
     const client = await opened(server);
@@ -290,14 +391,18 @@ describe("MUTATE", () => {
     const client = await opened(server);
     client.send({ op: "MUTATE", mutation_id: "mutation-1", position: "postgres:700" });
     expect((await resultOf(client, "1"))["error"]).toMatchObject({ code: "UNKNOWN_POSITION" });
-    await expect(server.tidemark.position(() => Promise.resolve([]))).rejects.toMatchObject({ code: "BAD_OPTION" });
+    await expect(server.tidemark.position(() => Promise.resolve([]))).rejects.toMatchObject({
+      code: "BAD_OPTION",
+    });
   });
 });
 
 describe("mutation()", () => {
   it.each(["a b", "then", "call", "name", ""])("takes no name like %j", (name) => {
     const nothing = mutation({ source: "memory", input: z.object({}), handler: () => {} });
-    expect(() => createTidemark({ mutations: { group: { [name]: nothing } } })).toThrow("can't be called");
+    expect(() => createTidemark({ mutations: { group: { [name]: nothing } } })).toThrow(
+      "can't be called",
+    );
   });
 });
 
@@ -305,18 +410,46 @@ describe("POST /v2/mutations", () => {
   it("answers when the tables hold the write, and refuses with a status and a code (M7)", async () => {
     const server = await start(options());
     const post = async (name: string, body: unknown) => {
-      const response = await fetch(`${server.url}/v2/mutations/${name}`, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body) });
+      const response = await fetch(`${server.url}/v2/mutations/${name}`, {
+        method: "POST",
+        body: typeof body === "string" ? body : JSON.stringify(body),
+      });
       return { status: response.status, ...((await response.json()) as object) };
     };
     const auth = { user: "ana" };
     const write = { mutation_id: "mutation-1", input: { id: "a", price: 5 }, auth };
-    expect(await post("trades.reprice", write)).toMatchObject({ status: 200, mutation_id: "mutation-1", seq: 2, value: { id: "a", at: 5 } });
+    expect(await post("trades.reprice", write)).toMatchObject({
+      status: 200,
+      mutation_id: "mutation-1",
+      seq: 2,
+      value: { id: "a", at: 5 },
+    });
     expect(await post("trades.reprice", write)).toMatchObject({ status: 200, seq: 2 });
-    expect(await post("trades.reprice", { ...write, input: { id: "a", price: 6 } })).toMatchObject({ status: 409, code: "MUTATION_CONFLICT", retryable: false });
-    expect(await post("trades.reprice", { input: { id: "a", price: -1 }, auth })).toMatchObject({ status: 400, code: "NEGATIVE", data: { least: 0 } });
-    expect(await post("trades.reprice", { input: { id: "a", price: 7 }, expected_seq: 1, auth })).toMatchObject({ status: 409, code: "STALE_WRITE", row: trade("a", "BTC", 5) });
-    expect(await post("nothing", { input: {}, auth })).toMatchObject({ status: 404, code: "UNKNOWN_MUTATION" });
-    expect(await post("trades.reprice", { input: { id: "a", price: 5 } })).toMatchObject({ status: 401, code: "UNAUTHENTICATED" });
-    for (const body of ["", "[]", "{", "null"]) expect(await post("trades.reprice", body)).toMatchObject({ status: 400, code: "BAD_MESSAGE" });
+    expect(await post("trades.reprice", { ...write, input: { id: "a", price: 6 } })).toMatchObject({
+      status: 409,
+      code: "MUTATION_CONFLICT",
+      retryable: false,
+    });
+    expect(await post("trades.reprice", { input: { id: "a", price: -1 }, auth })).toMatchObject({
+      status: 400,
+      code: "NEGATIVE",
+      data: { least: 0 },
+    });
+    expect(
+      await post("trades.reprice", { input: { id: "a", price: 7 }, expected_seq: 1, auth }),
+    ).toMatchObject({ status: 409, code: "STALE_WRITE", row: trade("a", "BTC", 5) });
+    expect(await post("nothing", { input: {}, auth })).toMatchObject({
+      status: 404,
+      code: "UNKNOWN_MUTATION",
+    });
+    expect(await post("trades.reprice", { input: { id: "a", price: 5 } })).toMatchObject({
+      status: 401,
+      code: "UNAUTHENTICATED",
+    });
+    for (const body of ["", "[]", "{", "null"])
+      expect(await post("trades.reprice", body)).toMatchObject({
+        status: 400,
+        code: "BAD_MESSAGE",
+      });
   });
 });

@@ -8,7 +8,10 @@
 import type { WriteOutcome } from "../../sources/writer.ts";
 import type { ServerLimits } from "../limits.ts";
 
-export type RememberedLimits = Pick<ServerLimits, "mutationsRememberedMax" | "mutationsRememberedPerIdentityMax" | "mutationsRememberedLengthMax">;
+export type RememberedLimits = Pick<
+  ServerLimits,
+  "mutationsRememberedMax" | "mutationsRememberedPerIdentityMax" | "mutationsRememberedLengthMax"
+>;
 
 export interface RememberedWrite {
   readonly fingerprint: string;
@@ -45,9 +48,13 @@ export class RememberedWrites {
     this.#writes.set(id, write);
     share.lengths.set(id, 0);
     // Who is not told apart from others has no share of its own.
-    if (caller !== NOBODY && share.lengths.size > this.#limits.mutationsRememberedPerIdentityMax) this.#forgetOldest(share.lengths);
+    if (caller !== NOBODY && share.lengths.size > this.#limits.mutationsRememberedPerIdentityMax)
+      this.#forgetOldest(share.lengths);
     if (this.#writes.size > this.#limits.mutationsRememberedMax) this.#forgetOldest(this.#writes);
-    outcome.then((result) => this.#measure(write, id, share, result), () => {});
+    outcome.then(
+      (result) => this.#measure(write, id, share, result),
+      () => {},
+    );
   }
 
   delete(id: string): void {
@@ -65,7 +72,8 @@ export class RememberedWrites {
     const length = lengthOf(result);
     share.lengths.set(id, length);
     share.length += length;
-    while (share.length > this.#limits.mutationsRememberedLengthMax && share.lengths.size > 1) this.#forgetOldest(share.lengths);
+    while (share.length > this.#limits.mutationsRememberedLengthMax && share.lengths.size > 1)
+      this.#forgetOldest(share.lengths);
   }
 
   #forgetOldest(ids: ReadonlyMap<string, unknown>): void {
@@ -77,5 +85,7 @@ export class RememberedWrites {
 /** Characters of what is kept of an outcome besides its id. */
 function lengthOf(result: WriteOutcome): number {
   if (result.kind === "written") return JSON.stringify(result.value ?? null).length;
-  return result.kind === "rejected" ? JSON.stringify([result.error.message, result.error.data ?? null]).length : JSON.stringify(result.row ?? null).length;
+  return result.kind === "rejected"
+    ? JSON.stringify([result.error.message, result.error.data ?? null]).length
+    : JSON.stringify(result.row ?? null).length;
 }

@@ -11,7 +11,15 @@ const LATENCY_BUCKETS_MS = [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4
 export interface Readings {
   readonly gauges: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
   /** Per channel; the number of channels bounds the label. */
-  readonly channelGauges: Readonly<Record<string, { readonly help: string; readonly read: () => Iterable<readonly [channel: string, value: number]> }>>;
+  readonly channelGauges: Readonly<
+    Record<
+      string,
+      {
+        readonly help: string;
+        readonly read: () => Iterable<readonly [channel: string, value: number]>;
+      }
+    >
+  >;
   /** Totals that only grow. */
   readonly totals: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
 }
@@ -38,52 +46,88 @@ export class Metrics implements Observer {
     const registers = [this.#registry];
     collectDefaultMetrics({ register: this.#registry });
     this.#dispatchLatencyMs = new Histogram({
-      name: "stream_v2_dispatch_latency_ms", registers, buckets: LATENCY_BUCKETS_MS,
+      name: "stream_v2_dispatch_latency_ms",
+      registers,
+      buckets: LATENCY_BUCKETS_MS,
       help: "From the oldest commit of a cut to the last session served with it.",
     });
     this.#flushServingMs = new Histogram({
-      name: "tidemark_flush_serving_ms", registers, buckets: LATENCY_BUCKETS_MS,
+      name: "tidemark_flush_serving_ms",
+      registers,
+      buckets: LATENCY_BUCKETS_MS,
       help: "From a cut to the last session served with it.",
     });
     this.#snapshotBuildMs = new Histogram({
-      name: "snapshot_v2_build_ms", registers, buckets: LATENCY_BUCKETS_MS,
+      name: "snapshot_v2_build_ms",
+      registers,
+      buckets: LATENCY_BUCKETS_MS,
       help: "Building one snapshot, for a socket or for HTTP.",
     });
     this.#flushOverruns = new Counter({
-      name: "tidemark_flush_overruns_total", registers,
+      name: "tidemark_flush_overruns_total",
+      registers,
       help: "Cuts that could not be served within flushIntervalMaxMs.",
     });
     this.#resets = new Counter({
-      name: "tidemark_resets_total", registers, labelNames: ["reason"],
+      name: "tidemark_resets_total",
+      registers,
+      labelNames: ["reason"],
       help: "Subscriptions that had to start anew with a snapshot.",
     });
     this.#boardBuildMs = new Histogram({
-      name: "dashboard_snapshot_build_ms", registers, buckets: LATENCY_BUCKETS_MS,
+      name: "dashboard_snapshot_build_ms",
+      registers,
+      buckets: LATENCY_BUCKETS_MS,
       help: "The same as snapshot_v2_build_ms, by the name that older boards know.",
     });
     for (const share of [50, 95, 99]) {
       const read = (): number => percentile(this.#recentBuildsMs, share / 100);
       const help = `Percentile ${share} of the last ${RECENT_BUILDS_MAX} snapshot builds.`;
-      new Gauge({ name: `dashboard_snapshot_build_ms_p${share}`, help, registers, collect() { this.set(read()); } });
+      new Gauge({
+        name: `dashboard_snapshot_build_ms_p${share}`,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
     }
-    this.#resumes = new Counter({ name: "stream_v2_resume_success_total", registers, help: "Sessions continued by RESUME." });
+    this.#resumes = new Counter({
+      name: "stream_v2_resume_success_total",
+      registers,
+      help: "Sessions continued by RESUME.",
+    });
     this.#resumesRefused = new Counter({
-      name: "tidemark_invalid_sessions_total", registers, labelNames: ["reason"],
+      name: "tidemark_invalid_sessions_total",
+      registers,
+      labelNames: ["reason"],
       help: "RESUMEs answered by INVALID_SESSION.",
     });
-    this.#gaps = new Counter({ name: "stream_v2_gap_events_total", registers, help: "Views that a client asked for again because frames were missing." });
+    this.#gaps = new Counter({
+      name: "stream_v2_gap_events_total",
+      registers,
+      help: "Views that a client asked for again because frames were missing.",
+    });
     this.#mutations = new Histogram({
-      name: "tidemark_mutation_ms", registers, labelNames: ["outcome"], buckets: LATENCY_BUCKETS_MS,
+      name: "tidemark_mutation_ms",
+      registers,
+      labelNames: ["outcome"],
+      buckets: LATENCY_BUCKETS_MS,
       help: "Running one mutation, retries included, until it was written or refused.",
     });
-    this.#drift = new Counter({ name: "tidemark_drift_total", registers, help: "Views that a client asked for again because its rows did not add up to the digest." });
+    this.#drift = new Counter({
+      name: "tidemark_drift_total",
+      registers,
+      help: "Views that a client asked for again because its rows did not add up to the digest.",
+    });
   }
 
   onSnapshot(buildMs: number): void {
     this.#snapshotBuildMs.observe(buildMs);
     this.#boardBuildMs.observe(buildMs);
     this.#recentBuildsMs.push(buildMs);
-    if (this.#recentBuildsMs.length >= RECENT_BUILDS_MAX * 2) this.#recentBuildsMs = this.#recentBuildsMs.slice(-RECENT_BUILDS_MAX);
+    if (this.#recentBuildsMs.length >= RECENT_BUILDS_MAX * 2)
+      this.#recentBuildsMs = this.#recentBuildsMs.slice(-RECENT_BUILDS_MAX);
   }
 
   onFlush({ servingMs, dispatchMs, isOverrun }: FlushReport): void {
@@ -113,11 +157,21 @@ export class Metrics implements Observer {
   register(readings: Readings): void {
     const registers = [this.#registry];
     for (const [name, { help, read }] of Object.entries(readings.gauges)) {
-      new Gauge({ name, help, registers, collect() { this.set(read()); } });
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
     }
     for (const [name, { help, read }] of Object.entries(readings.channelGauges)) {
       new Gauge({
-        name, help, registers, labelNames: ["channel"],
+        name,
+        help,
+        registers,
+        labelNames: ["channel"],
         collect() {
           this.reset();
           for (const [channel, value] of read()) this.set({ channel }, value);
@@ -125,7 +179,15 @@ export class Metrics implements Observer {
       });
     }
     for (const [name, { help, read }] of Object.entries(readings.totals)) {
-      new Counter({ name, help, registers, collect() { this.reset(); this.inc(read()); } });
+      new Counter({
+        name,
+        help,
+        registers,
+        collect() {
+          this.reset();
+          this.inc(read());
+        },
+      });
     }
   }
 

@@ -5,47 +5,105 @@ import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
 export function registerReadings(metrics: Metrics, engine: Engine): void {
-  const { follower, replica, gateway, subscribers, turns, limits, writer: { stats } } = engine;
-  const perChannel = (read: (table: { omitted: number; rows: { size: number; bytes: number } }) => number) =>
+  const {
+    follower,
+    replica,
+    gateway,
+    subscribers,
+    turns,
+    limits,
+    writer: { stats },
+  } = engine;
+  const perChannel = (
+    read: (table: { omitted: number; rows: { size: number; bytes: number } }) => number,
+  ) =>
     function* (): Iterable<readonly [string, number]> {
       for (const table of replica.tables) yield [table.channel.name, read(table)] as const;
     };
-  const sum = (read: (table: { evictions: number; changes: number; rows: { bytes: number } }) => number) => (): number => {
-    let total = 0;
-    for (const table of replica.tables) total += read(table);
-    return total;
-  };
+  const sum =
+    (read: (table: { evictions: number; changes: number; rows: { bytes: number } }) => number) =>
+    (): number => {
+      let total = 0;
+      for (const table of replica.tables) total += read(table);
+      return total;
+    };
   const slowConsumers = (): number => {
     let slow = 0;
     const nowMs = engine.monotonic();
-    for (const { state } of subscriptionsOf(engine)) if (state.held !== undefined && nowMs - state.held.sinceMs >= limits.slowConsumerMs) slow++;
+    for (const { state } of subscriptionsOf(engine))
+      if (state.held !== undefined && nowMs - state.held.sinceMs >= limits.slowConsumerMs) slow++;
     return slow;
   };
   metrics.register({
     gauges: {
       tidemark_sessions: { help: "Open connections.", read: () => gateway.sessionCount },
-      tidemark_subscriptions: { help: "Subscriptions of all sessions.", read: () => subscribers.count },
-      tidemark_views: { help: "Views maintained, bare channels not counted.", read: () => replica.viewCount },
+      tidemark_subscriptions: {
+        help: "Subscriptions of all sessions.",
+        read: () => subscribers.count,
+      },
+      tidemark_views: {
+        help: "Views maintained, bare channels not counted.",
+        read: () => replica.viewCount,
+      },
       tidemark_view_entries: { help: "Rows held by all views.", read: () => replica.viewEntries },
       tidemark_seq: { help: "Position of the tables.", read: () => replica.seq },
-      tidemark_log_pending_commits: { help: "Commits appended and not yet applied.", read: () => follower.head - replica.seq },
-      tidemark_turn_backlog_sessions: { help: "Sessions that wait to be served.", read: () => turns.backlog },
-      tidemark_flush_interval_ms: { help: "Present time between cuts, stretched under load.", read: () => turns.intervalMs },
-      dashboard_stream_backlog: { help: "Largest distance of a subscription's cursor from the head of the log, in commits.", read: () => largestBacklog(engine) },
-      stream_v2_slow_consumers: { help: "Subscriptions that could not be served for slowConsumerMs, now.", read: slowConsumers },
-      tidemark_socket_buffered_bytes: { help: "Unsent bytes of all sockets; shared frames count once per socket.", read: () => bufferedBytes(engine) },
-      dashboard_read_model_bytes: { help: "Encoded size of all channels' rows.", read: sum((table) => table.rows.bytes) },
+      tidemark_log_pending_commits: {
+        help: "Commits appended and not yet applied.",
+        read: () => follower.head - replica.seq,
+      },
+      tidemark_turn_backlog_sessions: {
+        help: "Sessions that wait to be served.",
+        read: () => turns.backlog,
+      },
+      tidemark_flush_interval_ms: {
+        help: "Present time between cuts, stretched under load.",
+        read: () => turns.intervalMs,
+      },
+      dashboard_stream_backlog: {
+        help: "Largest distance of a subscription's cursor from the head of the log, in commits.",
+        read: () => largestBacklog(engine),
+      },
+      stream_v2_slow_consumers: {
+        help: "Subscriptions that could not be served for slowConsumerMs, now.",
+        read: slowConsumers,
+      },
+      tidemark_socket_buffered_bytes: {
+        help: "Unsent bytes of all sockets; shared frames count once per socket.",
+        read: () => bufferedBytes(engine),
+      },
+      dashboard_read_model_bytes: {
+        help: "Encoded size of all channels' rows.",
+        read: sum((table) => table.rows.bytes),
+      },
     },
     channelGauges: {
       tidemark_channel_rows: { help: "Rows held.", read: perChannel((table) => table.rows.size) },
-      tidemark_channel_rows_omitted: { help: "Rows too large or too deep to be carried.", read: perChannel((table) => table.omitted) },
-      tidemark_channel_bytes: { help: "Encoded size of the rows held.", read: perChannel((table) => table.rows.bytes) },
+      tidemark_channel_rows_omitted: {
+        help: "Rows too large or too deep to be carried.",
+        read: perChannel((table) => table.omitted),
+      },
+      tidemark_channel_bytes: {
+        help: "Encoded size of the rows held.",
+        read: perChannel((table) => table.rows.bytes),
+      },
     },
     totals: {
-      tidemark_row_changes_total: { help: "Row changes applied.", read: sum((table) => table.changes) },
-      dashboard_evictions_total: { help: "Rows that left a channel by its bounds.", read: sum((table) => table.evictions) },
-      stream_v2_credit_exhausted_total: { help: "Times a session came to be without credit while there was something to send.", read: () => stats.creditExhausted },
-      tidemark_slow_consumers_total: { help: "Subscriptions told that they are slow consumers.", read: () => stats.slowConsumers },
+      tidemark_row_changes_total: {
+        help: "Row changes applied.",
+        read: sum((table) => table.changes),
+      },
+      dashboard_evictions_total: {
+        help: "Rows that left a channel by its bounds.",
+        read: sum((table) => table.evictions),
+      },
+      stream_v2_credit_exhausted_total: {
+        help: "Times a session came to be without credit while there was something to send.",
+        read: () => stats.creditExhausted,
+      },
+      tidemark_slow_consumers_total: {
+        help: "Subscriptions told that they are slow consumers.",
+        read: () => stats.slowConsumers,
+      },
       tidemark_turns_total: { help: "Turns written.", read: () => stats.turns },
       tidemark_frames_total: { help: "Frames written in turns.", read: () => stats.frames },
       tidemark_bytes_out_total: { help: "Bytes written in turns.", read: () => stats.bytes },
@@ -58,7 +116,11 @@ export function statsOf(engine: Engine): Record<string, unknown> {
   const { gateway, subscribers, replica, turns, writer } = engine;
   const { turns: turnsSent, frames, bytes, resets } = writer.stats;
   return {
-    ...standingOf(engine, () => true, () => true),
+    ...standingOf(
+      engine,
+      () => true,
+      () => true,
+    ),
     sessions: gateway.sessionCount,
     subscriptions: subscribers.count,
     views: replica.viewCount,
@@ -75,16 +137,26 @@ export function statsOf(engine: Engine): Record<string, unknown> {
 export function statsFor(engine: Engine, identity: Identity): Record<string, unknown> {
   const { policies } = engine;
   const extent = (channel: string): string => policies.extentFor(identity, channel);
-  return standingOf(engine, (channel) => extent(channel) !== "none", (channel) => extent(channel) === "all");
+  return standingOf(
+    engine,
+    (channel) => extent(channel) !== "none",
+    (channel) => extent(channel) === "all",
+  );
 }
 
-function standingOf({ follower, replica, states }: Engine, isVisible: (channel: string) => boolean, hasCounts: (channel: string) => boolean): Record<string, unknown> {
+function standingOf(
+  { follower, replica, states }: Engine,
+  isVisible: (channel: string) => boolean,
+  hasCounts: (channel: string) => boolean,
+): Record<string, unknown> {
   return {
     epoch: replica.epoch,
     seq: replica.seq,
     log_head: follower.head,
     as_of: replica.asOf,
-    channels: states.messages(isVisible, hasCounts).map(({ op: _op, type: _type, ...status }) => status),
+    channels: states
+      .messages(isVisible, hasCounts)
+      .map(({ op: _op, type: _type, ...status }) => status),
   };
 }
 
@@ -98,7 +170,8 @@ function largestBacklog(engine: Engine): number {
   let largest = unapplied;
   for (const { state, view } of subscriptionsOf(engine)) {
     const head = unapplied + replica.headOf(view.channel);
-    if (state.kind === "live" && state.cursor < view.rows.lastSeq) largest = Math.max(largest, head - state.cursor);
+    if (state.kind === "live" && state.cursor < view.rows.lastSeq)
+      largest = Math.max(largest, head - state.cursor);
     if (state.kind === "sending") largest = Math.max(largest, head - state.seq);
   }
   return largest;

@@ -13,7 +13,10 @@ import { identityText } from "../identity.ts";
  * Returns the identity, plain JSON data that tells this caller from all others, or throws (or returns
  * null) to refuse. `auth` is what the client sent in IDENTIFY, undefined over HTTP.
  */
-export type Authenticate = (request: ConnectionRequest, auth: unknown) => Identity | Promise<Identity>;
+export type Authenticate = (
+  request: ConnectionRequest,
+  auth: unknown,
+) => Identity | Promise<Identity>;
 
 export interface AccessOptions {
   readonly authenticate?: Authenticate | undefined;
@@ -32,7 +35,9 @@ export class Access {
     this.#authenticate = authenticate;
     this.#origins = new Set(allowedOrigins.map((origin) => origin.replace(/\/$/, "")));
     this.#hosts = new Set(
-      ["localhost", hostname(), host, ...allowedOrigins.map(hostOfOrigin)].flatMap((name) => (name ? [name.toLowerCase()] : [])),
+      ["localhost", hostname(), host, ...allowedOrigins.map(hostOfOrigin)].flatMap((name) =>
+        name ? [name.toLowerCase()] : [],
+      ),
     );
   }
 
@@ -45,11 +50,18 @@ export class Access {
     const host = String(headers["host"] ?? "").toLowerCase();
     const origin = headers["origin"];
     if (this.#authenticate === undefined && !this.#isKnownHost(host)) {
-      return new TidemarkError("FORBIDDEN_ORIGIN", `The Host "${host}" is not this server's. Allow it with allowedOrigins (--allow-origin http://${host}).`);
+      return new TidemarkError(
+        "FORBIDDEN_ORIGIN",
+        `The Host "${host}" is not this server's. Allow it with allowedOrigins (--allow-origin http://${host}).`,
+      );
     }
-    if (typeof origin !== "string" || this.#origins.has("*") || this.#origins.has(origin)) return undefined;
+    if (typeof origin !== "string" || this.#origins.has("*") || this.#origins.has(origin))
+      return undefined;
     if (hostAndPortOfOrigin(origin) === host) return undefined;
-    return new TidemarkError("FORBIDDEN_ORIGIN", `Pages from ${origin} may not connect. Allow them with allowedOrigins (--allow-origin ${origin}).`);
+    return new TidemarkError(
+      "FORBIDDEN_ORIGIN",
+      `Pages from ${origin} may not connect. Allow them with allowedOrigins (--allow-origin ${origin}).`,
+    );
   }
 
   /** The CORS answer for an allowed cross-origin page, or undefined. */

@@ -69,15 +69,22 @@ export class Bootstrap {
         await this.#filled(view);
       }
       // Meanwhile another history may have begun, or a channel been declared anew.
-      if (views.some((view) => replica.fill(view, isOver) !== "whole")) throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
+      if (views.some((view) => replica.fill(view, isOver) !== "whole"))
+        throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
       // What the node counts by itself stands at no position of the log.
       const isInLog = !views.some(({ channel }) => replica.isOwn(channel));
       const cached = isInLog ? this.#positionOf(request.ifNoneMatch, views, true) : undefined;
-      if (cached !== undefined && views.every(({ rows }) => rows.lastSeq <= cached && cached >= rows.floor)) {
+      if (
+        cached !== undefined &&
+        views.every(({ rows }) => rows.lastSeq <= cached && cached >= rows.floor)
+      ) {
         return { kind: "unchanged", revision: this.#revision(cached, views) };
       }
       const since = request.sinceSeq ?? this.#positionOf(request.cursor, views, false);
-      const { revision, body } = this.#body(views, isInLog && since !== undefined && since <= replica.seq ? since : undefined);
+      const { revision, body } = this.#body(
+        views,
+        isInLog && since !== undefined && since <= replica.seq ? since : undefined,
+      );
       return { kind: "body", revision, body };
     } finally {
       for (const view of views) replica.release(view, monotonic());
@@ -110,7 +117,11 @@ export class Bootstrap {
   }
 
   /** The position in a revision of these very views: another identity's, or another list's, says nothing. */
-  #positionOf(revision: string | undefined, views: readonly View[], needsViews: boolean): number | undefined {
+  #positionOf(
+    revision: string | undefined,
+    views: readonly View[],
+    needsViews: boolean,
+  ): number | undefined {
     const match = /^(?:W\/)?"?([^":]+):(\d{1,15})(?::(\w+))?"?$/.exec(revision ?? "");
     if (match === null || match[1] !== this.#options.replica.epoch) return undefined;
     const isOfOthers = match[3] === undefined ? needsViews : match[3] !== fingerprint(views);
@@ -125,13 +136,28 @@ export class Bootstrap {
 
   #body(views: readonly View[], sinceSeq: number | undefined): Built {
     const { limits, monotonic, replica, onBuild } = this.#options;
-    const key = JSON.stringify([replica.epoch, ...views.map(({ id, rows }) => [id, sinceSeq === undefined ? null : sinceSeq < rows.floor ? sinceSeq : rows.normalise(sinceSeq)])]);
+    const key = JSON.stringify([
+      replica.epoch,
+      ...views.map(({ id, rows }) => [
+        id,
+        sinceSeq === undefined ? null : sinceSeq < rows.floor ? sinceSeq : rows.normalise(sinceSeq),
+      ]),
+    ]);
     const lastSeqs = views.map(({ rows }) => rows.lastSeq).join();
     const startMs = monotonic();
     const known = this.#bodies.get(key);
-    if (known !== undefined && (known.lastSeqs === lastSeqs || startMs - known.builtMs < limits.snapshotReuseMs)) return known;
+    if (
+      known !== undefined &&
+      (known.lastSeqs === lastSeqs || startMs - known.builtMs < limits.snapshotReuseMs)
+    )
+      return known;
     const body = Buffer.from(this.#text(views, sinceSeq));
-    const built = { revision: this.#revision(replica.seq, views), body, builtMs: startMs, lastSeqs };
+    const built = {
+      revision: this.#revision(replica.seq, views),
+      body,
+      builtMs: startMs,
+      lastSeqs,
+    };
     onBuild(monotonic() - startMs);
     this.#bodies.delete(key);
     this.#bodies.set(key, built);
@@ -154,18 +180,36 @@ export class Bootstrap {
       snapshot_seq: replica.seq,
       resume_token_ttl_ms: limits.resumeTokenTtlMs,
     };
-    const channels = views.map((view) => `${JSON.stringify(view.channel)}:${this.#channelText(view, sinceSeq)}`);
+    const channels = views.map(
+      (view) => `${JSON.stringify(view.channel)}:${this.#channelText(view, sinceSeq)}`,
+    );
     return `${JSON.stringify(head).slice(0, -1)},"channels":{${channels.join(",")}}}`;
   }
 
   #channelText(view: View, sinceSeq: number | undefined): string {
     const declaration = this.#options.replica.table(view.channel)?.channel;
-    const { op: _op, type: _type, channel: _channel, rows, total, ...status } = this.#options.states.message(view.channel) ?? {};
+    const {
+      op: _op,
+      type: _type,
+      channel: _channel,
+      rows,
+      total,
+      ...status
+    } = this.#options.states.message(view.channel) ?? {};
     // Who sees part of the rows is not told how many there are.
     const size = view.id === view.channel ? { channel_rows: rows, total } : {};
-    const about = { view: view.id, key: declaration?.key, columns: declaration?.columns, ...status, ...size };
+    const about = {
+      view: view.id,
+      key: declaration?.key,
+      columns: declaration?.columns,
+      ...status,
+      ...size,
+    };
     const changes = sinceSeq === undefined ? undefined : view.changesSince(sinceSeq);
-    const head = JSON.stringify({ mode: changes === undefined ? "snapshot" : "delta", ...about }).slice(0, -1);
+    const head = JSON.stringify({
+      mode: changes === undefined ? "snapshot" : "delta",
+      ...about,
+    }).slice(0, -1);
     if (changes === undefined) {
       return `${head},"rows_at_seq":${view.rows.lastSeq},"rows":[${Array.from(view.rows.values(), ({ json }) => json).join(",")}]}`;
     }
@@ -180,13 +224,25 @@ function isOver(): boolean {
 }
 
 function fingerprint(views: readonly View[]): string {
-  return createHash("sha256").update(JSON.stringify(views.map(({ id }) => id))).digest("hex").slice(0, 12);
+  return createHash("sha256")
+    .update(JSON.stringify(views.map(({ id }) => id)))
+    .digest("hex")
+    .slice(0, 12);
 }
 
 /** `a,b` as a list of names, empty names left out. @throws TidemarkError `BAD_MESSAGE` */
 export function parseChannels(text: string | undefined, channelsMax: number): readonly string[] {
-  const names = [...new Set((text ?? "").split(",").map((name) => name.trim()).filter((name) => name !== ""))];
-  if (names.length === 0) throw new TidemarkError("BAD_MESSAGE", "Name the channels: ?channels=a,b.");
-  if (names.length > channelsMax) throw new TidemarkError("BAD_MESSAGE", `At most ${channelsMax} channels per request.`);
+  const names = [
+    ...new Set(
+      (text ?? "")
+        .split(",")
+        .map((name) => name.trim())
+        .filter((name) => name !== ""),
+    ),
+  ];
+  if (names.length === 0)
+    throw new TidemarkError("BAD_MESSAGE", "Name the channels: ?channels=a,b.");
+  if (names.length > channelsMax)
+    throw new TidemarkError("BAD_MESSAGE", `At most ${channelsMax} channels per request.`);
   return names;
 }

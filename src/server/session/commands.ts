@@ -10,14 +10,20 @@ const COMMANDS_MAX = 256;
 
 /** @throws TidemarkError `BAD_MESSAGE`, and what the dialect throws */
 export function commandsOf({ connection, dialect }: Peer, said: Said): readonly DialectCommand[] {
-  if (typeof said === "string" && connection.receive === undefined) throw new TidemarkError("BAD_MESSAGE", `Clients of the dialect "${dialect.name}" have nothing to say.`);
+  if (typeof said === "string" && connection.receive === undefined)
+    throw new TidemarkError(
+      "BAD_MESSAGE",
+      `Clients of the dialect "${dialect.name}" have nothing to say.`,
+    );
   const commands = typeof said === "string" ? (connection.receive?.(said) ?? []) : said;
   if (dialect === JSON_DIALECT) return commands;
-  if (!Array.isArray(commands) || commands.length > COMMANDS_MAX) throw new TidemarkError("BAD_MESSAGE", `A text means at most ${COMMANDS_MAX} commands.`);
+  if (!Array.isArray(commands) || commands.length > COMMANDS_MAX)
+    throw new TidemarkError("BAD_MESSAGE", `A text means at most ${COMMANDS_MAX} commands.`);
   return commands.map(checked);
 }
 
 function checked(command: DialectCommand): DialectCommand {
-  if (command?.op === "UNSUBSCRIBE" && "queries" in command && Array.isArray(command.queries)) return { op: "UNSUBSCRIBE", queries: command.queries };
+  if (command?.op === "UNSUBSCRIBE" && "queries" in command && Array.isArray(command.queries))
+    return { op: "UNSUBSCRIBE", queries: command.queries };
   return checkUp(command);
 }

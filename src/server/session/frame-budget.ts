@@ -49,12 +49,16 @@ export class FrameBudgets {
   spend(session: Session, cost: number): TidemarkError | undefined {
     const nowMs = this.#clock.monotonic();
     let budget = this.#budgets.get(session);
-    if (budget === undefined) this.#budgets.set(session, (budget = new FrameBudget(this.#limits, nowMs)));
+    if (budget === undefined)
+      this.#budgets.set(session, (budget = new FrameBudget(this.#limits, nowMs)));
     const pauseMs = budget.spend(cost, nowMs);
     if (pauseMs !== undefined && pauseMs > 0) session.transport.pause?.(pauseMs);
     if (pauseMs !== undefined) return undefined;
     const { framesPerSecondMax, framesBurstMax } = this.#limits;
-    return new TidemarkError("TOO_MANY_FRAMES", `A connection says at most ${framesPerSecondMax} frames per second, and ${framesBurstMax} at once.`);
+    return new TidemarkError(
+      "TOO_MANY_FRAMES",
+      `A connection says at most ${framesPerSecondMax} frames per second, and ${framesBurstMax} at once.`,
+    );
   }
 }
 

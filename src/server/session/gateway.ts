@@ -86,7 +86,9 @@ export class Gateway {
 
   /** A session that can't speak on its own stream, by the id in its HELLO, whose signature is what speaks for the sender. */
   oneWaySession(token: string): Session | undefined {
-    const session = this.#options.tokens.isSigned(token) ? this.#sessions.get(token.split(".", 1)[0] ?? "") : undefined;
+    const session = this.#options.tokens.isSigned(token)
+      ? this.#sessions.get(token.split(".", 1)[0] ?? "")
+      : undefined;
     return session?.transport.isOneWay === true ? session : undefined;
   }
 
@@ -137,21 +139,29 @@ export class Gateway {
       const { earlyFramesMax, earlyLengthMax } = this.#options.limits;
       const { early } = session.state;
       const length = early.reduce((sum, { length: each }) => sum + each, said.length);
-      if (early.length < earlyFramesMax && length <= earlyLengthMax) session.note({ kind: "spoke early", said });
-      else this.#reject(session, new TidemarkError("BAD_MESSAGE", "Too many frames before READY."), CLOSE.badMessage);
+      if (early.length < earlyFramesMax && length <= earlyLengthMax)
+        session.note({ kind: "spoke early", said });
+      else
+        this.#reject(
+          session,
+          new TidemarkError("BAD_MESSAGE", "Too many frames before READY."),
+          CLOSE.badMessage,
+        );
       return;
     }
     try {
       const commands = commandsOf(session.peer, said);
       for (const [index, command] of commands.entries()) {
         // By then it may be identifying, or closed.
-        if (index > 0 && session.state.kind !== before) return this.#hear(session, commands.slice(index));
+        if (index > 0 && session.state.kind !== before)
+          return this.#hear(session, commands.slice(index));
         const cost = costOf(command);
         if (cost !== 0 && !this.#maySay(session, cost)) return;
         this.#handle(session, command);
       }
     } catch (error) {
-      const known = error instanceof TidemarkError ? error : new TidemarkError("BAD_MESSAGE", messageOf(error));
+      const known =
+        error instanceof TidemarkError ? error : new TidemarkError("BAD_MESSAGE", messageOf(error));
       this.#reject(session, known, CLOSE.badMessage);
     }
   }
@@ -161,7 +171,8 @@ export class Gateway {
    * @throws TidemarkError `BAD_MESSAGE` for a second one on a connection
    */
   identify(session: Session, message: Identify | Resume, at?: Position): void {
-    if (session.state.kind !== "greeting") throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
+    if (session.state.kind !== "greeting")
+      throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
     this.#identify(session, message, at).catch((error: unknown) => {
       this.#options.logger.error({ err: error, session: session.id }, "identify failed");
       session.transport.close(CLOSE.badMessage, "INTERNAL");
@@ -171,7 +182,10 @@ export class Gateway {
   /** The transport is gone. */
   disconnected(session: Session, code: number): void {
     if (!this.#sessions.delete(session.id)) return;
-    this.#options.logger.info({ session: session.id, code, subscriptions: session.subscriptions.size }, "session closed");
+    this.#options.logger.info(
+      { session: session.id, code, subscriptions: session.subscriptions.size },
+      "session closed",
+    );
     this.#options.seating.leave(session);
     this.#options.desk.leave(session);
     session.note({ kind: "left" });
@@ -188,8 +202,13 @@ export class Gateway {
       const { transport, dialect, state, lastTurnMs } = session;
       // Who can't speak shows by taking what is sent that it is there.
       if (transport.isOneWay === true && transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
-      const lastPingMs = dialect.hasHeartbeats === true || transport.ping === undefined ? undefined : session.lastPingMs;
-      switch (dueOf(state, { nowMs, lastHeardMs: session.lastHeardMs, lastTurnMs, lastPingMs }, limits)) {
+      const lastPingMs =
+        dialect.hasHeartbeats === true || transport.ping === undefined
+          ? undefined
+          : session.lastPingMs;
+      switch (
+        dueOf(state, { nowMs, lastHeardMs: session.lastHeardMs, lastTurnMs, lastPingMs }, limits)
+      ) {
         case "close: nothing heard":
           if (!hasStalled) transport.close(CLOSE.timeout, "nothing heard");
           break;
@@ -257,7 +276,10 @@ export class Gateway {
     for (let from = 0; from < sessions.length; from += batch) {
       if (from > 0) await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve));
       for (const session of sessions.slice(from, from + batch)) {
-        this.#send(session, { op: "RECONNECT", retry_after_ms: Math.round(100 + random.next() * 900) });
+        this.#send(session, {
+          op: "RECONNECT",
+          retry_after_ms: Math.round(100 + random.next() * 900),
+        });
         session.transport.close(CLOSE.goingAway, "the server is stopping");
       }
     }
@@ -278,13 +300,22 @@ export class Gateway {
         this.#send(session, {
           op: "HEARTBEAT_ACK",
           server_time_unix_ms: clock.now(),
-          ...(message.client_time_unix_ms !== undefined && { client_time_unix_ms: message.client_time_unix_ms }),
-          ...(session.state.kind === "open" && { session_id: tokens.issue(session.id, session.state.mark) }),
+          ...(message.client_time_unix_ms !== undefined && {
+            client_time_unix_ms: message.client_time_unix_ms,
+          }),
+          ...(session.state.kind === "open" && {
+            session_id: tokens.issue(session.id, session.state.mark),
+          }),
         });
         return;
       case "SUBSCRIBE":
         message.subscriptions.forEach((request, index) => {
-          seating.wish({ session, request, answerTo: { ...(message.id !== undefined && { id: message.id }), index }, base: undefined });
+          seating.wish({
+            session,
+            request,
+            answerTo: { ...(message.id !== undefined && { id: message.id }), index },
+            base: undefined,
+          });
         });
         return;
       case "UNSUBSCRIBE":
@@ -305,7 +336,11 @@ export class Gateway {
     }
   }
 
-  async #identify(session: Session, message: Identify | Resume, at: Position | undefined): Promise<void> {
+  async #identify(
+    session: Session,
+    message: Identify | Resume,
+    at: Position | undefined,
+  ): Promise<void> {
     const { access, tokens, follower } = this.#options;
     session.note({ kind: "identify", nowMs: this.#options.clock.monotonic() });
     const { moment } = tokens;
@@ -326,23 +361,45 @@ export class Gateway {
     const mark = tokens.markOf(identity);
     // Rights that were taken back while they were being looked up are not granted.
     const isRevoked = tokens.isRevokedSince(mark, moment);
-    const refusal = isRevoked ? "revoked" : message.op === "RESUME" ? tokens.refusal(message.session_id, mark) : undefined;
+    const refusal = isRevoked
+      ? "revoked"
+      : message.op === "RESUME"
+        ? tokens.refusal(message.session_id, mark)
+        : undefined;
     if (refusal !== undefined) this.#invalid(session, refusal);
     else this.#open(session, identity, mark, message, at);
     for (const said of early) this.#hear(session, said);
   }
 
-  #open(session: Session, identity: Identity, mark: string, message: Identify | Resume, at: Position | undefined): void {
+  #open(
+    session: Session,
+    identity: Identity,
+    mark: string,
+    message: Identify | Resume,
+    at: Position | undefined,
+  ): void {
     const { replica, logger, seating, tokens, turns, events } = this.#options;
     session.note({ kind: "accepted", identity, mark });
     const subscriptions = message.subscriptions ?? [];
-    if (!session.logged.has("opened")) logger.info({ session: session.id, op: message.op, subscriptions: subscriptions.length }, "session opened");
+    if (!session.logged.has("opened"))
+      logger.info(
+        { session: session.id, op: message.op, subscriptions: subscriptions.length },
+        "session opened",
+      );
     session.logged.add("opened");
     const type = message.op === "RESUME" ? "RESUMED" : "READY";
-    this.#send(session, { op: "DISPATCH", type, session_id: tokens.issue(session.id, mark), epoch: replica.epoch, seq: replica.seq });
+    this.#send(session, {
+      op: "DISPATCH",
+      type,
+      session_id: tokens.issue(session.id, mark),
+      epoch: replica.epoch,
+      seq: replica.seq,
+    });
     if (message.op === "RESUME") events.onResumed("success");
     const base = at ?? positionIn(message, replica.epoch);
-    subscriptions.forEach((request, index) => seating.wish({ session, request, answerTo: { index }, base }));
+    subscriptions.forEach((request, index) =>
+      seating.wish({ session, request, answerTo: { index }, base }),
+    );
     // Who asks for nothing is told where we are all the same.
     if (subscriptions.length === 0) turns.serveSoon(session);
   }
@@ -357,7 +414,8 @@ export class Gateway {
 
   /** A client whose dialect has no word for it finds out by connecting again. */
   #sayInvalid(session: Session, reason: InvalidSessionReason): void {
-    if (!this.#send(session, invalidSession(reason))) session.transport.close(CLOSE.goingAway, "connect again");
+    if (!this.#send(session, invalidSession(reason)))
+      session.transport.close(CLOSE.goingAway, "connect again");
   }
 
   #credit(session: Session, { turns, channel_credit }: Credit): void {
@@ -368,7 +426,9 @@ export class Gateway {
       session.isExhausted = false;
     }
     if (channel_credit !== undefined) {
-      const kept = [...session.channelCredit, ...Object.entries(channel_credit)].slice(-CHANNEL_CREDIT_MAX);
+      const kept = [...session.channelCredit, ...Object.entries(channel_credit)].slice(
+        -CHANNEL_CREDIT_MAX,
+      );
       session.channelCredit = new Map(kept);
       for (const subscription of session.subscriptions.values()) {
         const { id, channel } = subscription.view;
@@ -382,7 +442,8 @@ export class Gateway {
 
   #reject(session: Session, error: TidemarkError, closeCode: number): void {
     const { code, message, retryable } = error;
-    if (!session.logged.has(code)) this.#options.logger.warn({ session: session.id, code }, message);
+    if (!session.logged.has(code))
+      this.#options.logger.warn({ session: session.id, code }, message);
     session.logged.add(code);
     this.#send(session, { op: "ERROR", code, message, retryable });
     session.transport.close(closeCode, code);

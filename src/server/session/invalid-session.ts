@@ -1,5 +1,8 @@
 /** Why a session can't go on, in words. */
-import type { InvalidSession, InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
+import type {
+  InvalidSession,
+  InvalidSessionReason,
+} from "../../protocol/messages/invalid-session.ts";
 
 const REASONS: Readonly<Record<InvalidSessionReason, string>> = {
   token: "This is not a session id of this server.",

@@ -13,7 +13,10 @@ export interface Position {
 }
 
 /** Whether it speaks of this view. */
-export function isPositionOf({ viewMarks }: Position, { id, query }: Pick<View, "id" | "query">): boolean {
+export function isPositionOf(
+  { viewMarks }: Position,
+  { id, query }: Pick<View, "id" | "query">,
+): boolean {
   return viewMarks === undefined ? isBare(query) : viewMarks.has(viewMark(id));
 }
 
@@ -31,6 +34,9 @@ export function parseEventId(text: string | undefined): Position | undefined {
 
 /** The position of whole channels that a client names, if it does. */
 export function positionIn(message: Identify | Resume, epoch: string): Position | undefined {
-  if (message.op === "RESUME") return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
-  return message.snapshot_seq === undefined ? undefined : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
+  if (message.op === "RESUME")
+    return message.last_seq === undefined ? undefined : { epoch, seq: message.last_seq };
+  return message.snapshot_seq === undefined
+    ? undefined
+    : { epoch: message.epoch ?? "", seq: message.snapshot_seq };
 }

@@ -71,24 +71,45 @@ export class Seating {
     const answerTo = { ...(id !== undefined && { id }), index: 0 };
     if (this.#isRefused(session, answerTo)) return;
     let seating: Work | undefined;
-    this.#add(session, { drop: () => seating?.drop?.(), run: (isOver) => {
-      if (seating !== undefined) return seating.run(isOver);
-      const subscription = session.subscriptions.get(view);
-      if (subscription === undefined) {
-        const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
-        this.#options.sender.send(session, { op: "ERROR", code: "UNKNOWN_VIEW", message, retryable: false, ...answerTo });
-        return true;
-      }
-      const cursor = seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
-      seating = this.#workOf({ session, request: { ...subscription.view.query, ...(cursor && { cursor }) }, answerTo, base: undefined });
-      return seating.run(isOver);
-    } });
+    this.#add(session, {
+      drop: () => seating?.drop?.(),
+      run: (isOver) => {
+        if (seating !== undefined) return seating.run(isOver);
+        const subscription = session.subscriptions.get(view);
+        if (subscription === undefined) {
+          const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
+          this.#options.sender.send(session, {
+            op: "ERROR",
+            code: "UNKNOWN_VIEW",
+            message,
+            retryable: false,
+            ...answerTo,
+          });
+          return true;
+        }
+        const cursor =
+          seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
+        seating = this.#workOf({
+          session,
+          request: { ...subscription.view.query, ...(cursor && { cursor }) },
+          answerTo,
+          base: undefined,
+        });
+        return seating.run(isOver);
+      },
+    });
   }
 
   /** After what was asked for before it, which may not be seated yet. Nothing waits in a session that asked for nothing. */
-  unsubscribe(session: Session, which: { readonly views: readonly string[] } | { readonly queries: readonly unknown[] }): void {
+  unsubscribe(
+    session: Session,
+    which: { readonly views: readonly string[] } | { readonly queries: readonly unknown[] },
+  ): void {
     const run = (): void => {
-      const ids = "views" in which ? which.views : which.queries.map((query) => this.#viewIdOf(session, query));
+      const ids =
+        "views" in which
+          ? which.views
+          : which.queries.map((query) => this.#viewIdOf(session, query));
       for (const id of ids) {
         const subscription = id === undefined ? undefined : session.subscriptions.get(id);
         if (subscription === undefined) continue;
@@ -97,10 +118,13 @@ export class Seating {
       }
     };
     if (session.unseated === 0) run();
-    else this.#add(session, { run: () => {
-      run();
-      return true;
-    } });
+    else
+      this.#add(session, {
+        run: () => {
+          run();
+          return true;
+        },
+      });
   }
 
   /** Ends all of a session's subscriptions. Views that only it used begin to linger. */
@@ -116,9 +140,16 @@ export class Seating {
   /** Full: said so, and nothing is kept of it. */
   #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
     const { limits, sender, queue } = this.#options;
-    if (queue.size < limits.wishesMax && session.unseated < limits.wishesPerSessionMax) return false;
+    if (queue.size < limits.wishesMax && session.unseated < limits.wishesPerSessionMax)
+      return false;
     const message = `${session.unseated} subscriptions of this connection wait to be seated, ${queue.size} of all. Try again when some have been answered.`;
-    sender.send(session, { op: "ERROR", code: "TOO_MANY_SUBSCRIPTIONS", message, retryable: true, ...answerTo });
+    sender.send(session, {
+      op: "ERROR",
+      code: "TOO_MANY_SUBSCRIPTIONS",
+      message,
+      retryable: true,
+      ...answerTo,
+    });
     return true;
   }
 
@@ -137,9 +168,12 @@ export class Seating {
 
   /** Opens the view, fills it in as many turns as that takes, then seats the subscription. */
   #workOf(wish: Wish): Work {
-    let opened: { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined } | undefined;
+    let opened:
+      | { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined }
+      | undefined;
     const drop = (): void => {
-      if (opened !== undefined) this.#options.replica.release(opened.view, this.#options.clock.monotonic());
+      if (opened !== undefined)
+        this.#options.replica.release(opened.view, this.#options.clock.monotonic());
       opened = undefined;
     };
     const run = (isOver: () => boolean): boolean => {
@@ -160,29 +194,52 @@ export class Seating {
     return { run, drop };
   }
 
-  #open({ session, request }: Wish): { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined } | undefined {
+  #open({
+    session,
+    request,
+  }: Wish):
+    | { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined }
+    | undefined {
     const { policies, limits } = this.#options;
     if (session.state.kind === "closed") return undefined;
-    if (session.state.kind !== "open") throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
+    if (session.state.kind !== "open")
+      throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
     const { query, cursor } = parseSubscription(request);
     const { identity, mark } = session.state;
     const allowed = policies.viewFor(identity, query);
     const existing = session.subscriptions.get(allowed.id);
     if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
-      throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`);
+      throw new TidemarkError(
+        "TOO_MANY_SUBSCRIPTIONS",
+        `A connection has at most ${limits.subscriptionsPerSessionMax} subscriptions.`,
+      );
     }
     if ((existing?.requests.length ?? 0) >= limits.requestsPerViewMax) {
-      throw new TidemarkError("TOO_MANY_SUBSCRIPTIONS", `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`);
+      throw new TidemarkError(
+        "TOO_MANY_SUBSCRIPTIONS",
+        `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`,
+      );
     }
     // Who is not told apart shares with all others.
     return { allowed, cursor, view: allowed.open(identity === undefined ? undefined : mark) };
   }
 
-  #seat({ session, answerTo, base }: Wish, allowed: AllowedView, view: View, cursor: Cursor | undefined): void {
+  #seat(
+    { session, answerTo, base }: Wish,
+    allowed: AllowedView,
+    view: View,
+    cursor: Cursor | undefined,
+  ): void {
     const { clock, replica, turns } = this.#options;
     const existing = session.subscriptions.get(view.id);
     if (existing !== undefined) this.#release(session, existing);
-    const start = this.#startOf(view, cursor ?? (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view) ? { ...base, view: view.id } : undefined));
+    const start = this.#startOf(
+      view,
+      cursor ??
+        (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view)
+          ? { ...base, view: view.id }
+          : undefined),
+    );
     session.subscriptions.set(view.id, {
       view,
       state: { kind: "opening", ...start, sinceMs: clock.monotonic(), held: undefined },
@@ -199,10 +256,24 @@ export class Seating {
 
   #refuse({ session, answerTo }: Wish, error: unknown): void {
     const { logger, sender } = this.#options;
-    const known = error instanceof TidemarkError ? error : new TidemarkError("INTERNAL", "The query could not be served; the server's log has the cause.", { cause: error });
-    if (known.code === "INTERNAL" && !session.logged.has("subscription failed")) logger.error({ err: error, session: session.id }, "subscription failed");
+    const known =
+      error instanceof TidemarkError
+        ? error
+        : new TidemarkError(
+            "INTERNAL",
+            "The query could not be served; the server's log has the cause.",
+            { cause: error },
+          );
+    if (known.code === "INTERNAL" && !session.logged.has("subscription failed"))
+      logger.error({ err: error, session: session.id }, "subscription failed");
     if (known.code === "INTERNAL") session.logged.add("subscription failed");
-    sender.send(session, { op: "ERROR", code: known.code, message: known.message, retryable: known.retryable, ...answerTo });
+    sender.send(session, {
+      op: "ERROR",
+      code: known.code,
+      message: known.message,
+      retryable: known.retryable,
+      ...answerTo,
+    });
   }
 
   /** A view is not kept any more: whoever watches it is told why, and has no subscription to it. */
@@ -220,7 +291,10 @@ export class Seating {
   #viewIdOf(session: Session, query: unknown): string | undefined {
     if (session.state.kind !== "open") return undefined;
     try {
-      return this.#options.policies.viewFor(session.state.identity, parseSubscription(query as SubscriptionRequest).query).id;
+      return this.#options.policies.viewFor(
+        session.state.identity,
+        parseSubscription(query as SubscriptionRequest).query,
+      ).id;
     } catch (error) {
       if (error instanceof TidemarkError) return undefined;
       throw error;
@@ -231,7 +305,8 @@ export class Seating {
   #startOf(view: View, cursor: Cursor | undefined): Start {
     if (cursor === undefined) return { cursor: undefined, reason: "no_cursor" };
     if (cursor.epoch !== this.#options.replica.epoch) return { cursor: undefined, reason: "epoch" };
-    if (cursor.view !== view.id) return { cursor: undefined, reason: this.#options.replica.differenceOf(cursor.view, view) };
+    if (cursor.view !== view.id)
+      return { cursor: undefined, reason: this.#options.replica.differenceOf(cursor.view, view) };
     return { cursor: cursor.seq, reason: "floor" };
   }
 

@@ -58,7 +58,11 @@ export class SessionTokens {
     if (!this.isSigned(token)) return "token";
     const issuedMs = Number.parseInt(issued, 36);
     if (now() - issuedMs > ttlMs) return "expired";
-    if (issuedMs <= this.#allRevoked.atMs || issuedMs <= (this.#revoked.get(mark)?.atMs ?? Number.NEGATIVE_INFINITY)) return "revoked";
+    if (
+      issuedMs <= this.#allRevoked.atMs ||
+      issuedMs <= (this.#revoked.get(mark)?.atMs ?? Number.NEGATIVE_INFINITY)
+    )
+      return "revoked";
     return tokenMark === UNBOUND || tokenMark === mark ? undefined : "identity";
   }
 

@@ -1,6 +1,11 @@
 /** RESUME, INVALID_SESSION, RESYNC, RECONNECT and revoked rights, in literal frames by rule number. */
 import { afterEach, describe, expect, it } from "vitest";
-import { atEnd, startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";
+import {
+  atEnd,
+  startTrades as start,
+  stopAll,
+  trade,
+} from "../../../test/support/trades-server.ts";
 import type { Frame, WireClient } from "../../../test/support/wire-client.ts";
 import { channel } from "../../index.ts";
 
@@ -8,7 +13,10 @@ afterEach(stopAll);
 
 type Server = Awaited<ReturnType<typeof start>>;
 
-async function opened(server: Server, identify: Frame = {}): Promise<{ client: WireClient; token: unknown; epoch: unknown }> {
+async function opened(
+  server: Server,
+  identify: Frame = {},
+): Promise<{ client: WireClient; token: unknown; epoch: unknown }> {
   const client = server.connect();
   await client.next({ op: "HELLO" });
   client.send({ op: "IDENTIFY", subscriptions: ["trades"], ...identify });
@@ -34,7 +42,8 @@ function withUsers(rights: Record<string, "all" | "none" | { column: string; eq:
     },
     channels: {
       trades: channel<{ id: string; symbol: string; price: number }>({
-        key: "id", columns: { id: "text", symbol: "text", price: "float" },
+        key: "id",
+        columns: { id: "text", symbol: "text", price: "float" },
         policy: (identity) => rights[(identity as { user: string }).user] ?? "none",
       }),
     },
@@ -47,20 +56,42 @@ describe("RESUME", () => {
     const trades = server.tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 9)]);
     const first = await opened(server);
-    first.client.send({ op: "SUBSCRIBE", subscriptions: [{ channel: "trades", where: { column: "price", gt: 5 } }] });
+    first.client.send({
+      op: "SUBSCRIBE",
+      subscriptions: [{ channel: "trades", where: { column: "price", gt: 5 } }],
+    });
     const { view } = await first.client.next({ type: "SUBSCRIBED", index: 0 }, 5);
     await first.client.next({ type: "WATERMARK", seq: 2 });
     first.client.close();
     await trades.upsert(trade("a", "BTC", 7));
     const second = await resumed(server, {
-      session_id: first.token, last_seq: 2,
-      subscriptions: ["trades", { channel: "trades", where: { column: "price", gt: 5 }, cursor: { epoch: first.epoch, view, seq: 2 } }],
+      session_id: first.token,
+      last_seq: 2,
+      subscriptions: [
+        "trades",
+        {
+          channel: "trades",
+          where: { column: "price", gt: 5 },
+          cursor: { epoch: first.epoch, view, seq: 2 },
+        },
+      ],
     });
-    expect(await second.next({ type: "RESUMED" })).toMatchObject({ epoch: first.epoch, seq: 3, session_id: expect.stringMatching(/^sess_/) });
+    expect(await second.next({ type: "RESUMED" })).toMatchObject({
+      epoch: first.epoch,
+      seq: 3,
+      session_id: expect.stringMatching(/^sess_/),
+    });
     await second.next({ type: "WATERMARK", seq: 3 });
     const answers = second.frames.filter(({ type }) => type === "SUBSCRIBED");
-    expect(answers.map(({ mode, from_seq }) => [mode, from_seq])).toEqual([["delta", 2], ["delta", 2]]);
-    expect(second.frames.filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined).map(({ patch }) => patch)).toEqual([
+    expect(answers.map(({ mode, from_seq }) => [mode, from_seq])).toEqual([
+      ["delta", 2],
+      ["delta", 2],
+    ]);
+    expect(
+      second.frames
+        .filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)
+        .map(({ patch }) => patch),
+    ).toEqual([
       { upsert: [trade("a", "BTC", 7)], remove: [] },
       { upsert: [trade("a", "BTC", 7)], remove: [] },
     ]);
@@ -76,30 +107,57 @@ describe("RESUME", () => {
       { channel: "trades", order_by: [{ column: "price", direction: "desc" }], limit: 2 },
     ];
     const first = await opened(server, { subscriptions: queries });
-    const views = first.client.frames.filter(({ type }) => type === "SUBSCRIBED").map(({ view }) => view);
+    const views = first.client.frames
+      .filter(({ type }) => type === "SUBSCRIBED")
+      .map(({ view }) => view);
     first.client.close();
     await expect.poll(() => server.tidemark.stats()["views"], { timeout: 5_000 }).toBe(0);
     await trades.upsert([trade("a", "BTC", 2), trade("c", "SOL", 6)]);
     await trades.remove("b");
     const second = await resumed(server, {
       session_id: first.token,
-      subscriptions: queries.map((query, index) => ({ ...query, cursor: { epoch: first.epoch, view: views[index], seq: 2 } })),
+      subscriptions: queries.map((query, index) => ({
+        ...query,
+        cursor: { epoch: first.epoch, view: views[index], seq: 2 },
+      })),
     });
     await second.next({ type: "WATERMARK", seq: 4 });
-    expect(second.frames.filter(({ type }) => type === "SUBSCRIBED").map(({ mode, reason }) => [mode, reason])).toEqual([["delta", undefined], ["snapshot", "view_gone"]]);
-    expect(await second.next({ type: "DELTA_BATCH", digest: undefined })).toMatchObject({ prev_seq: 2, seq: 4, patch: { upsert: [trade("c", "SOL", 6)], remove: ["b", "a"] } });
+    expect(
+      second.frames
+        .filter(({ type }) => type === "SUBSCRIBED")
+        .map(({ mode, reason }) => [mode, reason]),
+    ).toEqual([
+      ["delta", undefined],
+      ["snapshot", "view_gone"],
+    ]);
+    expect(await second.next({ type: "DELTA_BATCH", digest: undefined })).toMatchObject({
+      prev_seq: 2,
+      seq: 4,
+      patch: { upsert: [trade("c", "SOL", 6)], remove: ["b", "a"] },
+    });
   });
 
   it("refuses foreign, old and forged sessions, and takes an IDENTIFY on the same connection (S3)", async () => {
     const users = withUsers({ ann: "all", bob: "all" });
     const server = await start(users);
     const ann = await opened(server, { auth: { user: "ann" } });
-    const reasonOf = async (resume: Frame): Promise<unknown> => (await (await resumed(server, resume)).next({ op: "INVALID_SESSION" }))["reason"];
+    const reasonOf = async (resume: Frame): Promise<unknown> =>
+      (await (await resumed(server, resume)).next({ op: "INVALID_SESSION" }))["reason"];
     expect(await reasonOf({ session_id: ann.token, auth: { user: "bob" } })).toBe("identity");
     expect(await reasonOf({ session_id: ann.token, auth: { user: "nobody" } })).toBe("identity");
     expect(await reasonOf({ session_id: "sess_abc123", auth: { user: "ann" } })).toBe("token");
-    expect(await reasonOf({ session_id: `${String(ann.token).slice(0, -1)}${String(ann.token).endsWith("A") ? "B" : "A"}`, auth: { user: "ann" } })).toBe("token");
-    expect(await reasonOf({ session_id: String(ann.token).replace(String(ann.epoch), "elsewhere"), auth: { user: "ann" } })).toBe("epoch");
+    expect(
+      await reasonOf({
+        session_id: `${String(ann.token).slice(0, -1)}${String(ann.token).endsWith("A") ? "B" : "A"}`,
+        auth: { user: "ann" },
+      }),
+    ).toBe("token");
+    expect(
+      await reasonOf({
+        session_id: String(ann.token).replace(String(ann.epoch), "elsewhere"),
+        auth: { user: "ann" },
+      }),
+    ).toBe("epoch");
     const strict = await start({ ...users, limits: { resumeTokenTtlMs: -1 } });
     const old = await opened(strict, { auth: { user: "ann" } });
     const again = await resumed(strict, { session_id: old.token, auth: { user: "ann" } });
@@ -115,7 +173,9 @@ describe("RESUME", () => {
     const { token } = await opened(server);
     const client = await resumed(other, { session_id: token, subscriptions: ["trades"] });
     expect(await client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "epoch" });
-    expect(await (await resumed(server, { session_id: token })).next({ type: "RESUMED" })).toBeDefined();
+    expect(
+      await (await resumed(server, { session_id: token })).next({ type: "RESUMED" }),
+    ).toBeDefined();
   });
 
   it("is kept alive by a fresh session id in each HEARTBEAT_ACK (S1)", async () => {
@@ -132,7 +192,10 @@ describe("rights that change", () => {
     const rights: Parameters<typeof withUsers>[0] = { ann: "all", bob: "all" };
     const server = await start(withUsers(rights));
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
-    const [ann, bob] = [await opened(server, { auth: { user: "ann" } }), await opened(server, { auth: { user: "bob" } })];
+    const [ann, bob] = [
+      await opened(server, { auth: { user: "ann" } }),
+      await opened(server, { auth: { user: "bob" } }),
+    ];
     rights["ann"] = { column: "symbol", eq: "ETH" };
     const from = ann.client.mark;
     server.tidemark.invalidate({ user: "ann" });
@@ -140,9 +203,20 @@ describe("rights that change", () => {
     await bob.client.next({ type: "DELTA_BATCH" });
     expect(await ann.client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
     expect(ann.client.frames.slice(from).map(({ op }) => op)).toEqual(["INVALID_SESSION"]);
-    expect(await (await resumed(server, { session_id: ann.token, auth: { user: "ann" } })).next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
-    ann.client.send({ op: "IDENTIFY", auth: { user: "ann" }, subscriptions: [{ channel: "trades", cursor: { epoch: ann.epoch, view: "trades", seq: 2 } }] });
-    expect(await ann.client.next({ type: "SUBSCRIBED" }, from)).toMatchObject({ mode: "snapshot", reason: "policy" });
+    expect(
+      await (
+        await resumed(server, { session_id: ann.token, auth: { user: "ann" } })
+      ).next({ op: "INVALID_SESSION" }),
+    ).toMatchObject({ reason: "revoked" });
+    ann.client.send({
+      op: "IDENTIFY",
+      auth: { user: "ann" },
+      subscriptions: [{ channel: "trades", cursor: { epoch: ann.epoch, view: "trades", seq: 2 } }],
+    });
+    expect(await ann.client.next({ type: "SUBSCRIBED" }, from)).toMatchObject({
+      mode: "snapshot",
+      reason: "policy",
+    });
     expect((await ann.client.next({ type: "SNAPSHOT" }, from))["rows"]).toEqual([]);
   });
 });
@@ -150,13 +224,20 @@ describe("rights that change", () => {
 describe("rights that change while they are looked up", () => {
   it("are not granted (S4)", async () => {
     let answer: (identity: unknown) => void = () => {};
-    const server = await start({ authenticate: () => new Promise((resolve) => { answer = resolve; }) });
+    const server = await start({
+      authenticate: () =>
+        new Promise((resolve) => {
+          answer = resolve;
+        }),
+    });
     const client = server.connect();
     await client.next({ op: "HELLO" });
     client.send({ op: "IDENTIFY", subscriptions: ["trades"] });
     client.send({ op: "HEARTBEAT" });
     await expect.poll(() => server.tidemark.stats()["sessions"]).toBe(1);
-    await new Promise((resolve) => { setImmediate(resolve); });
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
     server.tidemark.invalidate({ user: "ann" });
     answer({ user: "ann" });
     expect(await client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
@@ -172,12 +253,25 @@ describe("RESYNC", () => {
     await trades.upsert([trade("b", "BTC", 2)]);
     const { client } = await opened(server);
     client.send({ op: "RESYNC", id: 4, view: "trades", seq: 2, reason: "gap" });
-    expect(await client.next({ type: "SUBSCRIBED", id: 4 })).toMatchObject({ mode: "delta", from_seq: 2 });
-    expect(await client.next({ type: "DELTA_BATCH" })).toMatchObject({ prev_seq: 2, seq: 3, patch: { upsert: [trade("b", "BTC", 2)] } });
+    expect(await client.next({ type: "SUBSCRIBED", id: 4 })).toMatchObject({
+      mode: "delta",
+      from_seq: 2,
+    });
+    expect(await client.next({ type: "DELTA_BATCH" })).toMatchObject({
+      prev_seq: 2,
+      seq: 3,
+      patch: { upsert: [trade("b", "BTC", 2)] },
+    });
     client.send({ op: "RESYNC", id: 5, view: "trades", reason: "drift" });
-    expect(await client.next({ type: "SUBSCRIBED", id: 5 })).toMatchObject({ mode: "snapshot", reason: "no_cursor" });
+    expect(await client.next({ type: "SUBSCRIBED", id: 5 })).toMatchObject({
+      mode: "snapshot",
+      reason: "no_cursor",
+    });
     client.send({ op: "RESYNC", id: 6, view: "v_none" });
-    expect(await client.next({ op: "ERROR", id: 6 })).toMatchObject({ code: "UNKNOWN_VIEW", index: 0 });
+    expect(await client.next({ op: "ERROR", id: 6 })).toMatchObject({
+      code: "UNKNOWN_VIEW",
+      index: 0,
+    });
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
     expect(metrics).toContain("stream_v2_gap_events_total 1");
     expect(metrics).toContain("tidemark_drift_total 1");
@@ -189,11 +283,18 @@ describe("a stopping server", () => {
     const server = await start({ limits: { drainBatch: 2 } });
     const clients = await Promise.all([1, 2, 3, 4, 5].map(() => opened(server)));
     const startMs = performance.now();
-    const closedAtMs = clients.map(({ client }) => new Promise<number>((resolve) => client.socket.once("close", () => resolve(performance.now() - startMs))));
+    const closedAtMs = clients.map(
+      ({ client }) =>
+        new Promise<number>((resolve) =>
+          client.socket.once("close", () => resolve(performance.now() - startMs)),
+        ),
+    );
     await server.tidemark.stop();
     const times = await Promise.all(closedAtMs);
     for (const { client } of clients) {
-      expect(await client.next({ op: "RECONNECT" })).toMatchObject({ retry_after_ms: expect.any(Number) });
+      expect(await client.next({ op: "RECONNECT" })).toMatchObject({
+        retry_after_ms: expect.any(Number),
+      });
       expect(client.closed?.code).toBe(1001);
     }
     expect(Math.max(...times) - Math.min(...times)).toBeGreaterThan(80);

@@ -34,7 +34,17 @@ export class ChannelStates {
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
-    else this.#told.set(channel, { rows: table.rows.size, total: table.total, omitted: table.omitted, partial: table.isPartial, version: ++this.#versions, restrictedVersion: this.#versions, message: undefined, restricted: undefined });
+    else
+      this.#told.set(channel, {
+        rows: table.rows.size,
+        total: table.total,
+        omitted: table.omitted,
+        partial: table.isPartial,
+        version: ++this.#versions,
+        restrictedVersion: this.#versions,
+        message: undefined,
+        restricted: undefined,
+      });
   }
 
   /** Notes the channels' sizes and returns the names of those whose size is news. */
@@ -42,10 +52,24 @@ export class ChannelStates {
     const changed: string[] = [];
     for (const { channel, rows, total, omitted, isPartial } of this.#replica.tables) {
       const told = this.#told.get(channel.name);
-      if (told !== undefined && told.rows === rows.size && told.total === total && told.omitted === omitted) continue;
+      if (
+        told !== undefined &&
+        told.rows === rows.size &&
+        told.total === total &&
+        told.omitted === omitted
+      )
+        continue;
       changed.push(channel.name);
       if (told === undefined || told.partial !== isPartial) this.renew(channel.name);
-      else this.#told.set(channel.name, { ...told, rows: rows.size, total, omitted, version: ++this.#versions, message: undefined });
+      else
+        this.#told.set(channel.name, {
+          ...told,
+          rows: rows.size,
+          total,
+          omitted,
+          version: ++this.#versions,
+          message: undefined,
+        });
     }
     return changed;
   }
@@ -88,7 +112,10 @@ export class ChannelStates {
   }
 
   /** Of all channels that `isVisible` names; without counts where `hasCounts` says no. */
-  messages(isVisible: (channel: string) => boolean, hasCounts: (channel: string) => boolean): readonly ChannelStatus[] {
+  messages(
+    isVisible: (channel: string) => boolean,
+    hasCounts: (channel: string) => boolean,
+  ): readonly ChannelStatus[] {
     return Array.from(this.#replica.tables, ({ channel: { name } }) => {
       const message = isVisible(name) ? this.message(name) : undefined;
       return message === undefined || hasCounts(name) ? message : withoutCounts(message);
@@ -102,6 +129,11 @@ export class ChannelStates {
 }
 
 /** Whether the channel is partial stays: who sees part of a part has to know. */
-function withoutCounts({ rows: _rows, total: _total, omitted: _omitted, ...status }: ChannelStatus): ChannelStatus {
+function withoutCounts({
+  rows: _rows,
+  total: _total,
+  omitted: _omitted,
+  ...status
+}: ChannelStatus): ChannelStatus {
   return status;
 }

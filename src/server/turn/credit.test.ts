@@ -6,7 +6,8 @@ import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
 
 afterEach(stopAll);
 
-const turnsIn = (frames: readonly Frame[]): number => frames.filter(({ type }) => type === "WATERMARK").length;
+const turnsIn = (frames: readonly Frame[]): number =>
+  frames.filter(({ type }) => type === "WATERMARK").length;
 
 /** Resolves when the server has handled what was sent before it. */
 async function settled(client: WireClient): Promise<void> {
@@ -15,12 +16,16 @@ async function settled(client: WireClient): Promise<void> {
   await client.next({ op: "HEARTBEAT_ACK" }, from);
 }
 
-async function openedWith(server: Awaited<ReturnType<typeof start>>, subscriptions: readonly unknown[]): Promise<WireClient> {
+async function openedWith(
+  server: Awaited<ReturnType<typeof start>>,
+  subscriptions: readonly unknown[],
+): Promise<WireClient> {
   const client = server.connect();
   await client.next({ op: "HELLO" });
   client.send({ op: "IDENTIFY", subscriptions });
   await client.next({ type: "READY" });
-  for (let index = 0; index < subscriptions.length; index++) await client.next({ type: "SUBSCRIBED", index });
+  for (let index = 0; index < subscriptions.length; index++)
+    await client.next({ type: "SUBSCRIBED", index });
   await client.next({ type: "WATERMARK" });
   return client;
 }
@@ -41,10 +46,15 @@ describe("credit", () => {
       await settled(client);
     }
     // Longer than the watermark of the idle.
-    await expect.poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 }).toContain("stream_v2_credit_exhausted_total 1");
+    await expect
+      .poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 })
+      .toContain("stream_v2_credit_exhausted_total 1");
     expect(turnsIn(client.frames.slice(from))).toBe(0);
     client.send({ op: "CREDIT", turns: 5 });
-    expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({ seq: 7, patch: { upsert: [trade("a", "BTC", 6)], remove: [] } });
+    expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({
+      seq: 7,
+      patch: { upsert: [trade("a", "BTC", 6)], remove: [] },
+    });
   });
 
   it("of a channel holds that channel back, listed in behind, while the rest stands at H (B2)", async () => {
@@ -58,14 +68,25 @@ describe("credit", () => {
       tx.upsert("trades", trade("a", "BTC", 1));
       tx.upsert("notes", { id: "n" });
     });
-    expect(await client.next({ type: "DELTA_BATCH", channel: "notes" }, from)).toMatchObject({ seq: 2 });
-    expect(await client.next({ type: "WATERMARK", seq: 2 }, from)).toMatchObject({ behind: ["trades"] });
+    expect(await client.next({ type: "DELTA_BATCH", channel: "notes" }, from)).toMatchObject({
+      seq: 2,
+    });
+    expect(await client.next({ type: "WATERMARK", seq: 2 }, from)).toMatchObject({
+      behind: ["trades"],
+    });
     client.send({ op: "CREDIT", channel_credit: { trades: 1 } });
-    expect(await client.next({ type: "DELTA_BATCH", channel: "trades" }, from)).toMatchObject({ prev_seq: 1, seq: 2 });
+    expect(await client.next({ type: "DELTA_BATCH", channel: "trades" }, from)).toMatchObject({
+      prev_seq: 1,
+      seq: 2,
+    });
     await tidemark.channel("trades").upsert(trade("a", "BTC", 2));
-    expect(await client.next({ type: "WATERMARK", seq: 3 }, from)).toMatchObject({ behind: ["trades"] });
+    expect(await client.next({ type: "WATERMARK", seq: 3 }, from)).toMatchObject({
+      behind: ["trades"],
+    });
     client.send({ op: "CREDIT", channel_credit: { trades: null } });
-    expect(await client.next({ type: "DELTA_BATCH", channel: "trades", seq: 3 }, from)).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
+    expect(
+      await client.next({ type: "DELTA_BATCH", channel: "trades", seq: 3 }, from),
+    ).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
   });
 
   it("of one turn at a time brings a snapshot of many parts through (B1, P8)", async () => {
@@ -97,9 +118,16 @@ describe("credit", () => {
     await settled(client);
     const from = client.mark;
     for (let price = 1; price <= 3; price++) await trades.upsert(trade("a", "BTC", price));
-    await expect.poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 }).toContain("stream_v2_slow_consumers 1");
+    await expect
+      .poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 })
+      .toContain("stream_v2_slow_consumers 1");
     client.send({ op: "CREDIT", turns: 9 });
-    expect(await client.next({ type: "NOTICE" }, from)).toMatchObject({ code: "SLOW_CONSUMER", view: "trades", behind: 3, since_unix_ms: expect.any(Number) });
+    expect(await client.next({ type: "NOTICE" }, from)).toMatchObject({
+      code: "SLOW_CONSUMER",
+      view: "trades",
+      behind: 3,
+      since_unix_ms: expect.any(Number),
+    });
     expect(await client.next({ type: "DELTA_BATCH" }, from)).toMatchObject({ prev_seq: 1, seq: 4 });
     await trades.upsert(trade("a", "BTC", 4));
     await client.next({ type: "WATERMARK", seq: 5 }, from);
@@ -119,17 +147,42 @@ describe("the digest", () => {
   it("comes on a frame that changes nothing, and is the sum over the rows as sent (B4)", async () => {
     const server = await start({ limits: { digestIntervalMs: 100 } });
     const trades = server.tidemark.channel("trades");
-    const client = await openedWith(server, ["trades", { channel: "trades", columns: ["price"], where: { column: "symbol", eq: "BTC" } }]);
+    const client = await openedWith(server, [
+      "trades",
+      { channel: "trades", columns: ["price"], where: { column: "symbol", eq: "BTC" } },
+    ]);
     const { view } = await client.next({ type: "SUBSCRIBED", index: 1 });
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2), trade("c", "BTC", 3)]);
     await trades.upsert(trade("a", "BTC", 4));
     await trades.remove("b");
     const from = client.mark;
-    const digestOf = (rows: readonly object[]): string => digestText(rows.reduce((sum, row) => replaceHash(sum, 0, rowHash(JSON.stringify(row))), 0));
+    const digestOf = (rows: readonly object[]): string =>
+      digestText(rows.reduce((sum, row) => replaceHash(sum, 0, rowHash(JSON.stringify(row))), 0));
     const whole = digestOf([trade("a", "BTC", 4), trade("c", "BTC", 3)]);
-    await expect.poll(() => client.frames.slice(from).find(({ digest, view: of }) => digest === whole && of === undefined), { timeout: 5_000 })
-      .toMatchObject({ type: "DELTA_BATCH", prev_seq: 4, seq: 4, patch: { upsert: [], remove: [] } });
-    const part = digestOf([{ id: "a", price: 4 }, { id: "c", price: 3 }]);
-    await expect.poll(() => client.frames.slice(from).find(({ digest, view: of }) => digest === part && of === view), { timeout: 5_000 }).toBeDefined();
+    await expect
+      .poll(
+        () =>
+          client.frames
+            .slice(from)
+            .find(({ digest, view: of }) => digest === whole && of === undefined),
+        { timeout: 5_000 },
+      )
+      .toMatchObject({
+        type: "DELTA_BATCH",
+        prev_seq: 4,
+        seq: 4,
+        patch: { upsert: [], remove: [] },
+      });
+    const part = digestOf([
+      { id: "a", price: 4 },
+      { id: "c", price: 3 },
+    ]);
+    await expect
+      .poll(
+        () =>
+          client.frames.slice(from).find(({ digest, view: of }) => digest === part && of === view),
+        { timeout: 5_000 },
+      )
+      .toBeDefined();
   });
 });

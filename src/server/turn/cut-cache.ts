@@ -74,7 +74,8 @@ export class CutCache {
     const changes = view.changesSince(prevSeq);
     if (changes === undefined) return undefined;
     const bytes = bytesOf(changes);
-    if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax) return undefined;
+    if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax)
+      return undefined;
     const cut = Cut.delta(view, changes, prevSeq, this.#cutOptions);
     cuts.deltas.set(prevSeq, cut);
     const oldest = cuts.deltas.keys().next().value;
@@ -90,8 +91,15 @@ export class CutCache {
     const cuts = this.#cutsOf(view);
     const startMs = this.#monotonic();
     const newest = cuts.snapshots.at(-1);
-    const isReusable = newest !== undefined && (newest.cut.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
-    if (newest !== undefined && (newest.cut.seq === view.rows.lastSeq || (isReusable && this.delta(view, newest.cut.seq) !== undefined))) return newest.cut;
+    const isReusable =
+      newest !== undefined &&
+      (newest.cut.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
+    if (
+      newest !== undefined &&
+      (newest.cut.seq === view.rows.lastSeq ||
+        (isReusable && this.delta(view, newest.cut.seq) !== undefined))
+    )
+      return newest.cut;
     const cut = Cut.snapshot(view, this.#cutOptions);
     this.#onSnapshot(this.#monotonic() - startMs);
     const pinned = cuts.snapshots.filter((kept) => kept.cut.readers > 0);

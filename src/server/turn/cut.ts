@@ -42,7 +42,13 @@ export class Cut {
   #ranges: (FrameRange | undefined)[];
   #isAbandoned = false;
 
-  private constructor(kind: "snapshot" | "delta", view: DialectView, seq: number, ranges: readonly FrameRange[], dialects: number) {
+  private constructor(
+    kind: "snapshot" | "delta",
+    view: DialectView,
+    seq: number,
+    ranges: readonly FrameRange[],
+    dialects: number,
+  ) {
     this.kind = kind;
     this.#view = view;
     this.seq = seq;
@@ -59,19 +65,43 @@ export class Cut {
     do {
       let bytes = 0;
       let end = start;
-      while (end < texts.length && (bytes === 0 || bytes + (texts[end] as string).length <= frameBytesMax)) {
+      while (
+        end < texts.length &&
+        (bytes === 0 || bytes + (texts[end] as string).length <= frameBytesMax)
+      ) {
         bytes += (texts[end++] as string).length;
       }
-      ranges.push({ upserts: texts.slice(start, end), removes: [], prevSeq: 0, seq, more: end < texts.length });
+      ranges.push({
+        upserts: texts.slice(start, end),
+        removes: [],
+        prevSeq: 0,
+        seq,
+        more: end < texts.length,
+      });
       start = end;
     } while (start < texts.length);
     return new Cut("snapshot", dialectViewOf(view), seq, ranges, dialects);
   }
 
-  static delta(view: View, changes: Changes, prevSeq: number, { frameBytesMax, dialects }: CutOptions): Cut {
+  static delta(
+    view: View,
+    changes: Changes,
+    prevSeq: number,
+    { frameBytesMax, dialects }: CutOptions,
+  ): Cut {
     // Told from the channel, a change may be newer than the view's own newest.
-    const seq = Math.max(view.rows.lastSeq, changes.upserts.at(-1)?.seq ?? 0, changes.removes.at(-1)?.seq ?? 0);
-    return new Cut("delta", dialectViewOf(view), seq, splitDelta(changes, prevSeq, seq, frameBytesMax), dialects);
+    const seq = Math.max(
+      view.rows.lastSeq,
+      changes.upserts.at(-1)?.seq ?? 0,
+      changes.removes.at(-1)?.seq ?? 0,
+    );
+    return new Cut(
+      "delta",
+      dialectViewOf(view),
+      seq,
+      splitDelta(changes, prevSeq, seq, frameBytesMax),
+      dialects,
+    );
   }
 
   /** Given up for a newer one; whoever was reading it starts again with that. */
@@ -96,9 +126,17 @@ export class Cut {
     if (encoded !== undefined) return encoded;
     const range = this.#ranges[index];
     assert(range !== undefined, `frame ${index} of ${this.frameCount}`);
-    const frame = frameOf(this.kind === "snapshot" ? this.#snapshot(range, index) : this.#delta(range), dialect, this.#view);
+    const frame = frameOf(
+      this.kind === "snapshot" ? this.#snapshot(range, index) : this.#delta(range),
+      dialect,
+      this.#view,
+    );
     frames[index] = frame;
-    if (this.#frames.size >= this.#dialects && [...this.#frames.values()].every((made) => made[index] !== undefined)) this.#ranges[index] = undefined;
+    if (
+      this.#frames.size >= this.#dialects &&
+      [...this.#frames.values()].every((made) => made[index] !== undefined)
+    )
+      this.#ranges[index] = undefined;
     return frame;
   }
 
@@ -108,7 +146,15 @@ export class Cut {
   }
 
   #snapshot({ upserts, more, seq }: FrameRange, part: number): Outgoing {
-    return { op: "DISPATCH", type: "SNAPSHOT", ...viewName(this.#view), seq, part, more, rowTexts: upserts };
+    return {
+      op: "DISPATCH",
+      type: "SNAPSHOT",
+      ...viewName(this.#view),
+      seq,
+      part,
+      more,
+      rowTexts: upserts,
+    };
   }
 
   #delta({ upserts, removes, prevSeq, seq, more, part }: FrameRange): Outgoing {
@@ -156,7 +202,12 @@ interface DeltaItem {
 }
 
 /** Frames end on seq boundaries; one seq larger than a frame becomes several with `more`. */
-function splitDelta(changes: Changes, prevSeq: number, seq: number, frameBytesMax: number): readonly FrameRange[] {
+function splitDelta(
+  changes: Changes,
+  prevSeq: number,
+  seq: number,
+  frameBytesMax: number,
+): readonly FrameRange[] {
   const items = bySeq(changes);
   const ranges: FrameRange[] = [];
   let from = prevSeq;
@@ -194,7 +245,11 @@ function bySeq({ upserts, removes }: Changes): readonly DeltaItem[] {
   const items: DeltaItem[] = [];
   let remove = 0;
   for (const { seq, json } of upserts) {
-    for (let left = removes[remove]; left !== undefined && left.seq <= seq; left = removes[++remove]) {
+    for (
+      let left = removes[remove];
+      left !== undefined && left.seq <= seq;
+      left = removes[++remove]
+    ) {
       items.push({ seq: left.seq, text: left.key, isRemove: true });
     }
     items.push({ seq, text: json, isRemove: false });

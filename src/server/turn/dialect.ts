@@ -29,7 +29,9 @@ export interface DialectView {
 }
 
 /** What a client says: a message of the protocol, or the end of subscriptions by their queries. */
-export type DialectCommand = UpMessage | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] };
+export type DialectCommand =
+  | UpMessage
+  | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] };
 
 /** One client's side. */
 export interface DialectConnection {
@@ -69,7 +71,13 @@ export function dialectViewOf(view: View): DialectView {
   if (about === undefined) {
     const { id, channel, query, declaration } = view;
     const sent = projectedColumns(declaration, query);
-    about = { id, channel, query, key: declaration.key, columns: declaration.columns.filter(({ name }) => sent === undefined || sent.includes(name)) };
+    about = {
+      id,
+      channel,
+      query,
+      key: declaration.key,
+      columns: declaration.columns.filter(({ name }) => sent === undefined || sent.includes(name)),
+    };
     views.set(view, about);
   }
   return about;

@@ -23,7 +23,14 @@ export class Frame {
   #joined: Buffer | undefined;
 
   /** Without a text it is silent: it says nothing, and is of its kind all the same. */
-  constructor(text: string | undefined, kind: FrameKind = "other", { refusal, failure }: { readonly refusal?: ErrorMessage | undefined; readonly failure?: unknown } = {}) {
+  constructor(
+    text: string | undefined,
+    kind: FrameKind = "other",
+    {
+      refusal,
+      failure,
+    }: { readonly refusal?: ErrorMessage | undefined; readonly failure?: unknown } = {},
+  ) {
     this.kind = kind;
     this.refusal = refusal;
     this.failure = failure;
@@ -76,8 +83,11 @@ export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView)
   const refusal = message.op === "ERROR" ? message : undefined;
   try {
     const text: unknown = dialect.encode(message, view);
-    if (text === undefined || typeof text === "string") return new Frame(text, kindOf(message), { refusal });
-    throw new TypeError(`The dialect "${dialect.name}" encoded a message as ${typeof text}, not as text.`);
+    if (text === undefined || typeof text === "string")
+      return new Frame(text, kindOf(message), { refusal });
+    throw new TypeError(
+      `The dialect "${dialect.name}" encoded a message as ${typeof text}, not as text.`,
+    );
   } catch (failure) {
     return new Frame(undefined, kindOf(message), { refusal, failure });
   }
@@ -96,7 +106,8 @@ export class SharedMessage {
 
   frame(dialect: Dialect): Frame {
     let frame = this.#frames.get(dialect);
-    if (frame === undefined) this.#frames.set(dialect, (frame = frameOf(this.#message, dialect, this.#view)));
+    if (frame === undefined)
+      this.#frames.set(dialect, (frame = frameOf(this.#message, dialect, this.#view)));
     return frame;
   }
 }
@@ -104,5 +115,7 @@ export class SharedMessage {
 function kindOf(message: Outgoing): FrameKind {
   if ("rowTexts" in message || "upsertTexts" in message) return "rows";
   if (message.op === "INVALID_SESSION") return "farewell";
-  return message.op === "DISPATCH" && message.type === "WATERMARK" && message.behind === undefined ? "watermark" : "other";
+  return message.op === "DISPATCH" && message.type === "WATERMARK" && message.behind === undefined
+    ? "watermark"
+    : "other";
 }

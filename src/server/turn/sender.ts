@@ -18,7 +18,8 @@ export class Sender {
   send(session: Session, message: DownMessage): boolean {
     if (session.state.kind === "closed") return true;
     if (session.transport.bufferedBytes > this.#bufferBytesMax) {
-      if (message.op !== "HEARTBEAT_ACK") session.transport.close(CLOSE.badMessage, "answers are not read");
+      if (message.op !== "HEARTBEAT_ACK")
+        session.transport.close(CLOSE.badMessage, "answers are not read");
       return true;
     }
     const frame = frameOf(message, session.dialect);

@@ -21,18 +21,30 @@ const anew: State = { kind: "greeting", sinceMs: 5 };
 /** What a pair leads to; a pair that is not here changes nothing. */
 const table: Record<keyof typeof states, Partial<Record<keyof typeof events, State>>> = {
   greeting: { identify: { kind: "identifying", early: [], sinceMs: 5 }, left: { kind: "closed" } },
-  identifying: { "spoke early": { kind: "identifying", early: ["a", "b"], sinceMs: 1 }, accepted: states.open, refused: anew, left: { kind: "closed" } },
+  identifying: {
+    "spoke early": { kind: "identifying", early: ["a", "b"], sinceMs: 1 },
+    accepted: states.open,
+    refused: anew,
+    left: { kind: "closed" },
+  },
   open: { ended: anew, left: { kind: "closed" } },
   closed: {},
 };
 
-const times = { silenceMsMax: 100, identifyTimeoutMs: 50, watermarkIntervalMs: 20, heartbeatIntervalMs: 30 };
+const times = {
+  silenceMsMax: 100,
+  identifyTimeoutMs: 50,
+  watermarkIntervalMs: 20,
+  heartbeatIntervalMs: 30,
+};
 const facts = { nowMs: 200, lastHeardMs: 200, lastTurnMs: 200, lastPingMs: undefined };
 
 describe("a session", () => {
   for (const [stateName, state] of Object.entries(states) as [keyof typeof states, State][]) {
     it.each(Object.keys(events) as (keyof typeof events)[])(`${stateName}: %s`, (eventName) => {
-      expect(nextSessionState(state, events[eventName])).toEqual(table[stateName][eventName] ?? state);
+      expect(nextSessionState(state, events[eventName])).toEqual(
+        table[stateName][eventName] ?? state,
+      );
     });
   }
 
@@ -43,7 +55,9 @@ describe("a session", () => {
       expect(dueOf({ ...states[kind], sinceMs: 149 }, facts, times)).toBe("close: no IDENTIFY");
       expect(dueOf({ ...states[kind], sinceMs: 150 }, facts, times)).toBeUndefined();
     }
-    expect(dueOf(states.closed, { ...facts, lastHeardMs: 0, lastTurnMs: 0, lastPingMs: 0 }, times)).toBeUndefined();
+    expect(
+      dueOf(states.closed, { ...facts, lastHeardMs: 0, lastTurnMs: 0, lastPingMs: 0 }, times),
+    ).toBeUndefined();
   });
 
   it("is asked whether it is there once per interval, when it does not say so by itself", () => {
@@ -56,6 +70,8 @@ describe("a session", () => {
 
   it("hears a watermark when it is open and has had no turn lately", () => {
     expect(dueOf(states.open, { ...facts, lastTurnMs: 180 }, times)).toBe("watermark");
-    expect(dueOf({ ...states.greeting, sinceMs: 200 }, { ...facts, lastTurnMs: 180 }, times)).toBeUndefined();
+    expect(
+      dueOf({ ...states.greeting, sinceMs: 200 }, { ...facts, lastTurnMs: 180 }, times),
+    ).toBeUndefined();
   });
 });

@@ -29,14 +29,20 @@ export type SessionEvent<S> =
   | { readonly kind: "left" };
 
 /** What does not concern a state leaves it as it is: the same object. */
-export function nextSessionState<S>(state: SessionState<S>, event: SessionEvent<S>): SessionState<S> {
+export function nextSessionState<S>(
+  state: SessionState<S>,
+  event: SessionEvent<S>,
+): SessionState<S> {
   if (event.kind === "left") return { kind: "closed" };
   switch (state.kind) {
     case "greeting":
-      return event.kind === "identify" ? { kind: "identifying", early: [], sinceMs: event.nowMs } : state;
+      return event.kind === "identify"
+        ? { kind: "identifying", early: [], sinceMs: event.nowMs }
+        : state;
     case "identifying":
       if (event.kind === "spoke early") return { ...state, early: [...state.early, event.said] };
-      if (event.kind === "accepted") return { kind: "open", identity: event.identity, mark: event.mark };
+      if (event.kind === "accepted")
+        return { kind: "open", identity: event.identity, mark: event.mark };
       return event.kind === "refused" ? { kind: "greeting", sinceMs: event.nowMs } : state;
     case "open":
       return event.kind === "ended" ? { kind: "greeting", sinceMs: event.nowMs } : state;
@@ -64,11 +70,22 @@ export interface SessionTimes {
 export type SessionDue = "close: nothing heard" | "close: no IDENTIFY" | "ping" | "watermark";
 
 /** What time has made due, the most urgent alone; the next look finds the rest. */
-export function dueOf<S>(state: SessionState<S>, facts: SessionFacts, times: SessionTimes): SessionDue | undefined {
+export function dueOf<S>(
+  state: SessionState<S>,
+  facts: SessionFacts,
+  times: SessionTimes,
+): SessionDue | undefined {
   const { nowMs, lastHeardMs, lastTurnMs, lastPingMs } = facts;
   if (state.kind === "closed") return undefined;
   if (nowMs - lastHeardMs > times.silenceMsMax) return "close: nothing heard";
-  if (state.kind !== "open" && nowMs - state.sinceMs > times.identifyTimeoutMs) return "close: no IDENTIFY";
-  if (lastPingMs !== undefined && nowMs - Math.max(lastHeardMs, lastPingMs) >= times.heartbeatIntervalMs) return "ping";
-  return state.kind === "open" && nowMs - lastTurnMs >= times.watermarkIntervalMs ? "watermark" : undefined;
+  if (state.kind !== "open" && nowMs - state.sinceMs > times.identifyTimeoutMs)
+    return "close: no IDENTIFY";
+  if (
+    lastPingMs !== undefined &&
+    nowMs - Math.max(lastHeardMs, lastPingMs) >= times.heartbeatIntervalMs
+  )
+    return "ping";
+  return state.kind === "open" && nowMs - lastTurnMs >= times.watermarkIntervalMs
+    ? "watermark"
+    : undefined;
 }

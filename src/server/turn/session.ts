@@ -105,7 +105,8 @@ export class Session {
   /** Something is there that the client has not been sent. */
   get hasMore(): boolean {
     if (this.results.length > 0) return true;
-    for (const { state, view } of this.subscriptions.values()) if (isBehind(state, view.rows.lastSeq)) return true;
+    for (const { state, view } of this.subscriptions.values())
+      if (isBehind(state, view.rows.lastSeq)) return true;
     return false;
   }
 }

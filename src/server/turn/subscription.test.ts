@@ -1,16 +1,50 @@
 /** The cursor's state machine: every (state, event), and what each state does with each combination of facts. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isBehind, stepOf, transition, type SubscriptionEvent, type SubscriptionFacts, type SubscriptionState } from "./subscription.ts";
+import {
+  isBehind,
+  stepOf,
+  transition,
+  type SubscriptionEvent,
+  type SubscriptionFacts,
+  type SubscriptionState,
+} from "./subscription.ts";
 
 const held = { sinceMs: 1, sinceUnixMs: 2, isTold: false };
 const states = {
-  "opening, no cursor": { kind: "opening", cursor: undefined, reason: "no_cursor", sinceMs: 0, held: undefined },
+  "opening, no cursor": {
+    kind: "opening",
+    cursor: undefined,
+    reason: "no_cursor",
+    sinceMs: 0,
+    held: undefined,
+  },
   "opening at 5": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, held: undefined },
   "opening, held": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, held },
-  "sending a snapshot": { kind: "sending", update: "snapshot", seq: 9, nextFrame: 0, frameCount: 2, held: undefined },
-  "sending its last frame": { kind: "sending", update: "snapshot", seq: 9, nextFrame: 1, frameCount: 2, held },
-  "sending a delta": { kind: "sending", update: "delta", seq: 9, nextFrame: 1, frameCount: 3, held: undefined },
+  "sending a snapshot": {
+    kind: "sending",
+    update: "snapshot",
+    seq: 9,
+    nextFrame: 0,
+    frameCount: 2,
+    held: undefined,
+  },
+  "sending its last frame": {
+    kind: "sending",
+    update: "snapshot",
+    seq: 9,
+    nextFrame: 1,
+    frameCount: 2,
+    held,
+  },
+  "sending a delta": {
+    kind: "sending",
+    update: "delta",
+    seq: 9,
+    nextFrame: 1,
+    frameCount: 3,
+    held: undefined,
+  },
   "live at 5": { kind: "live", cursor: 5, held: undefined },
   "live at 5, held": { kind: "live", cursor: 5, held },
 } as const satisfies Record<string, SubscriptionState>;
@@ -28,7 +62,10 @@ const begun = { kind: "sending", update: "delta", seq: 12, nextFrame: 0, frameCo
 const now = { sinceMs: 10, sinceUnixMs: 20, isTold: false };
 const told = { ...held, isTold: true };
 /** What a pair leads to; a pair that is not here changes nothing. */
-const table: Record<keyof typeof states, Partial<Record<keyof typeof events, SubscriptionState>>> = {
+const table: Record<
+  keyof typeof states,
+  Partial<Record<keyof typeof events, SubscriptionState>>
+> = {
   "opening, no cursor": {
     answered: { kind: "live", cursor: 5, held: undefined },
     began: { ...begun, held: undefined },
@@ -67,7 +104,11 @@ const table: Record<keyof typeof states, Partial<Record<keyof typeof events, Sub
     paused: { ...states["sending a delta"], held: now },
     "paused at 7": { kind: "live", cursor: 7, held: now },
   },
-  "live at 5": { began: { ...begun, held: undefined }, paused: { ...states["live at 5"], held: now }, "paused at 7": { ...states["live at 5"], held: now } },
+  "live at 5": {
+    began: { ...begun, held: undefined },
+    paused: { ...states["live at 5"], held: now },
+    "paused at 7": { ...states["live at 5"], held: now },
+  },
   "live at 5, held": {
     began: { ...begun, held },
     "told slow": { ...states["live at 5, held"], held: told },
@@ -75,86 +116,157 @@ const table: Record<keyof typeof states, Partial<Record<keyof typeof events, Sub
   },
 };
 
-const facts: SubscriptionFacts = { headSeq: 9, lastSeq: 9, waitedMs: 0, aheadMsMax: 100, hasCredit: true, hasRoom: true, isAbandoned: false, isWithinSeq: false, deltaFrom: () => "there" };
-const step = (state: SubscriptionState, changed: Partial<SubscriptionFacts> = {}) => stepOf(state, { ...facts, ...changed });
+const facts: SubscriptionFacts = {
+  headSeq: 9,
+  lastSeq: 9,
+  waitedMs: 0,
+  aheadMsMax: 100,
+  hasCredit: true,
+  hasRoom: true,
+  isAbandoned: false,
+  isWithinSeq: false,
+  deltaFrom: () => "there",
+};
+const step = (state: SubscriptionState, changed: Partial<SubscriptionFacts> = {}) =>
+  stepOf(state, { ...facts, ...changed });
 
 describe("a subscription", () => {
-  for (const [stateName, state] of Object.entries(states) as [keyof typeof states, SubscriptionState][]) {
+  for (const [stateName, state] of Object.entries(states) as [
+    keyof typeof states,
+    SubscriptionState,
+  ][]) {
     it.each(Object.keys(events) as (keyof typeof events)[])(`${stateName}: %s`, (eventName) => {
       expect(transition(state, events[eventName])).toEqual(table[stateName][eventName] ?? state);
     });
   }
 
   it("that opens is answered where it stands, and waits while it is ahead of the node", () => {
-    expect(step(states["opening, no cursor"])).toEqual({ do: "answer with a snapshot", reason: "no_cursor" });
+    expect(step(states["opening, no cursor"])).toEqual({
+      do: "answer with a snapshot",
+      reason: "no_cursor",
+    });
     expect(step(states["opening at 5"])).toEqual({ do: "answer", from: 5 });
     expect(step(states["opening at 5"], { lastSeq: 5 })).toEqual({ do: "answer", from: 5 });
-    expect(step(states["opening at 5"], { deltaFrom: () => "floor" })).toEqual({ do: "answer with a snapshot", reason: "floor" });
+    expect(step(states["opening at 5"], { deltaFrom: () => "floor" })).toEqual({
+      do: "answer with a snapshot",
+      reason: "floor",
+    });
     // At the head there is nothing that a delta would have to tell.
-    expect(step(states["opening at 5"], { lastSeq: 5, deltaFrom: () => "floor" })).toEqual({ do: "answer", from: 5 });
+    expect(step(states["opening at 5"], { lastSeq: 5, deltaFrom: () => "floor" })).toEqual({
+      do: "answer",
+      from: 5,
+    });
     expect(step(states["opening at 5"], { headSeq: 4, lastSeq: 4 })).toEqual({ do: "wait" });
-    expect(step(states["opening at 5"], { headSeq: 4, lastSeq: 4, waitedMs: 100 })).toEqual({ do: "answer with a snapshot", reason: "ahead" });
+    expect(step(states["opening at 5"], { headSeq: 4, lastSeq: 4, waitedMs: 100 })).toEqual({
+      do: "answer with a snapshot",
+      reason: "ahead",
+    });
     // Neither credit nor room is asked for: the answer itself is owed.
-    expect(step(states["opening at 5"], { hasCredit: false, hasRoom: false })).toEqual({ do: "answer", from: 5 });
+    expect(step(states["opening at 5"], { hasCredit: false, hasRoom: false })).toEqual({
+      do: "answer",
+      from: 5,
+    });
   });
 
   it("that sends goes on frame by frame, pauses between seqs, and begins anew what was given up", () => {
     expect(step(states["sending a delta"])).toEqual({ do: "send a frame", index: 1 });
     expect(step(states["sending a delta"], { hasRoom: false })).toEqual({ do: "pause" });
-    expect(step(states["sending a delta"], { hasRoom: false, isWithinSeq: true })).toEqual({ do: "send a frame", index: 1 });
+    expect(step(states["sending a delta"], { hasRoom: false, isWithinSeq: true })).toEqual({
+      do: "send a frame",
+      index: 1,
+    });
     expect(step(states["sending a snapshot"], { hasCredit: false })).toEqual({ do: "pause" });
-    expect(step(states["sending a snapshot"], { isAbandoned: true })).toEqual({ do: "begin a snapshot", reason: "smaller", isReset: false });
+    expect(step(states["sending a snapshot"], { isAbandoned: true })).toEqual({
+      do: "begin a snapshot",
+      reason: "smaller",
+      isReset: false,
+    });
     // Nothing is built for who can't take it.
-    expect(step(states["sending a snapshot"], { isAbandoned: true, hasRoom: false })).toEqual({ do: "pause" });
-    expect(step(states["sending a snapshot"], { isAbandoned: true, hasCredit: false })).toEqual({ do: "pause" });
+    expect(step(states["sending a snapshot"], { isAbandoned: true, hasRoom: false })).toEqual({
+      do: "pause",
+    });
+    expect(step(states["sending a snapshot"], { isAbandoned: true, hasCredit: false })).toEqual({
+      do: "pause",
+    });
   });
 
   it("that is live rests at the head, and is brought there by a delta, or from below the floor by a snapshot that is told", () => {
     expect(step(states["live at 5"], { lastSeq: 5 })).toEqual({ do: "rest" });
     expect(step(states["live at 5"])).toEqual({ do: "begin a delta", cursor: 5 });
-    expect(step(states["live at 5"], { deltaFrom: () => "floor" })).toEqual({ do: "begin a snapshot", reason: "floor", isReset: true });
+    expect(step(states["live at 5"], { deltaFrom: () => "floor" })).toEqual({
+      do: "begin a snapshot",
+      reason: "floor",
+      isReset: true,
+    });
     expect(step(states["live at 5"], { hasCredit: false })).toEqual({ do: "pause" });
     expect(step(states["live at 5"], { hasRoom: false })).toEqual({ do: "pause" });
-    expect(step(states["live at 5"], { lastSeq: 5, hasCredit: false, hasRoom: false })).toEqual({ do: "rest" });
+    expect(step(states["live at 5"], { lastSeq: 5, hasCredit: false, hasRoom: false })).toEqual({
+      do: "rest",
+    });
   });
 
   it("ends at the head whatever happens, and its cursor never goes back", () => {
-    const room = fc.record({ hasCredit: fc.boolean(), hasRoom: fc.boolean(), isWithinSeq: fc.boolean(), isAbandoned: fc.boolean(), frames: fc.integer({ min: 1, max: 4 }) });
-    fc.assert(fc.property(fc.constantFrom(...Object.values(states)), fc.array(room, { maxLength: 12 }), (start: SubscriptionState, turns) => {
-      let state: SubscriptionState = start;
-      let lowest = -1;
-      const turn = (given: Partial<SubscriptionFacts>, frames: number): void => {
-        for (let steps = 0; steps < 50; steps++) {
-          const next = step(state, given);
-          switch (next.do) {
-            case "wait":
-            case "rest":
-              state = transition(state, { kind: "caught up" });
-              return;
-            case "pause":
-              state = transition(state, { kind: "paused", reached: state.kind === "sending" && state.update === "delta" && state.nextFrame > 0 ? Math.max(lowest, 6) : undefined, nowMs: 0, nowUnixMs: 0 });
-              return;
-            case "answer":
-              state = transition(state, { kind: "answered", cursor: next.from });
-              break;
-            case "send a frame":
-              state = transition(state, { kind: "sent" });
-              break;
-            default:
-              state = transition(state, { kind: "began", update: next.do === "begin a delta" ? "delta" : "snapshot", seq: 9, frameCount: frames });
-              given = { ...given, isAbandoned: false };
-          }
-          if (state.kind === "live") {
-            expect(state.cursor).toBeGreaterThanOrEqual(lowest);
-            lowest = state.cursor;
-          }
-        }
-        expect.unreachable("a turn that does not end");
-      };
-      for (const { frames, ...given } of turns) turn(given, frames);
-      turn({}, 2);
-      expect(state).toEqual({ kind: "live", cursor: 9, held: undefined });
-      expect(isBehind(state, 9)).toBe(false);
-    }));
+    const room = fc.record({
+      hasCredit: fc.boolean(),
+      hasRoom: fc.boolean(),
+      isWithinSeq: fc.boolean(),
+      isAbandoned: fc.boolean(),
+      frames: fc.integer({ min: 1, max: 4 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.constantFrom(...Object.values(states)),
+        fc.array(room, { maxLength: 12 }),
+        (start: SubscriptionState, turns) => {
+          let state: SubscriptionState = start;
+          let lowest = -1;
+          const turn = (given: Partial<SubscriptionFacts>, frames: number): void => {
+            for (let steps = 0; steps < 50; steps++) {
+              const next = step(state, given);
+              switch (next.do) {
+                case "wait":
+                case "rest":
+                  state = transition(state, { kind: "caught up" });
+                  return;
+                case "pause":
+                  state = transition(state, {
+                    kind: "paused",
+                    reached:
+                      state.kind === "sending" && state.update === "delta" && state.nextFrame > 0
+                        ? Math.max(lowest, 6)
+                        : undefined,
+                    nowMs: 0,
+                    nowUnixMs: 0,
+                  });
+                  return;
+                case "answer":
+                  state = transition(state, { kind: "answered", cursor: next.from });
+                  break;
+                case "send a frame":
+                  state = transition(state, { kind: "sent" });
+                  break;
+                default:
+                  state = transition(state, {
+                    kind: "began",
+                    update: next.do === "begin a delta" ? "delta" : "snapshot",
+                    seq: 9,
+                    frameCount: frames,
+                  });
+                  given = { ...given, isAbandoned: false };
+              }
+              if (state.kind === "live") {
+                expect(state.cursor).toBeGreaterThanOrEqual(lowest);
+                lowest = state.cursor;
+              }
+            }
+            expect.unreachable("a turn that does not end");
+          };
+          for (const { frames, ...given } of turns) turn(given, frames);
+          turn({}, 2);
+          expect(state).toEqual({ kind: "live", cursor: 9, held: undefined });
+          expect(isBehind(state, 9)).toBe(false);
+        },
+      ),
+    );
   });
 });

@@ -45,11 +45,21 @@ export type SubscriptionEvent =
   /** The client was told that it continues from here. */
   | { readonly kind: "answered"; readonly cursor: number }
   /** An update is going to be sent. */
-  | { readonly kind: "began"; readonly update: "snapshot" | "delta"; readonly seq: number; readonly frameCount: number }
+  | {
+      readonly kind: "began";
+      readonly update: "snapshot" | "delta";
+      readonly seq: number;
+      readonly frameCount: number;
+    }
   /** One frame of it was. */
   | { readonly kind: "sent" }
   /** Nothing more for now. `reached`: the seq up to which the frames of a delta that were sent are whole. */
-  | { readonly kind: "paused"; readonly reached: number | undefined; readonly nowMs: number; readonly nowUnixMs: number }
+  | {
+      readonly kind: "paused";
+      readonly reached: number | undefined;
+      readonly nowMs: number;
+      readonly nowUnixMs: number;
+    }
   | { readonly kind: "told slow" }
   /** It has been sent everything that there is. */
   | { readonly kind: "caught up" };
@@ -57,19 +67,27 @@ export type SubscriptionEvent =
 export function transition(state: SubscriptionState, event: SubscriptionEvent): SubscriptionState {
   switch (event.kind) {
     case "answered":
-      return state.kind === "opening" ? { kind: "live", cursor: event.cursor, held: state.held } : state;
+      return state.kind === "opening"
+        ? { kind: "live", cursor: event.cursor, held: state.held }
+        : state;
     case "began": {
       const { update, seq, frameCount } = event;
       return { kind: "sending", update, seq, frameCount, nextFrame: 0, held: state.held };
     }
     case "sent":
       if (state.kind !== "sending") return state;
-      if (state.nextFrame + 1 < state.frameCount) return { ...state, nextFrame: state.nextFrame + 1 };
+      if (state.nextFrame + 1 < state.frameCount)
+        return { ...state, nextFrame: state.nextFrame + 1 };
       return { kind: "live", cursor: state.seq, held: state.held };
     case "paused": {
-      const held = state.held ?? { sinceMs: event.nowMs, sinceUnixMs: event.nowUnixMs, isTold: false };
+      const held = state.held ?? {
+        sinceMs: event.nowMs,
+        sinceUnixMs: event.nowUnixMs,
+        isTold: false,
+      };
       // A delta is given back, and goes on from the seq that it reached: what a slow client holds is a number.
-      if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined) return { kind: "live", cursor: event.reached, held };
+      if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined)
+        return { kind: "live", cursor: event.reached, held };
       return { ...state, held };
     }
     case "told slow":
@@ -127,16 +145,26 @@ export function stepOf(state: SubscriptionState, facts: SubscriptionFacts): Step
       if (state.cursor >= facts.lastSeq) return REST;
       if (!facts.hasCredit || !facts.hasRoom) return PAUSE;
       const delta = facts.deltaFrom(state.cursor);
-      return delta === "there" ? { do: "begin a delta", cursor: state.cursor } : { do: "begin a snapshot", reason: delta, isReset: true };
+      return delta === "there"
+        ? { do: "begin a delta", cursor: state.cursor }
+        : { do: "begin a snapshot", reason: delta, isReset: true };
     }
   }
 }
 
-function openingStep({ cursor, reason }: SubscriptionState & { kind: "opening" }, facts: SubscriptionFacts): Step {
+function openingStep(
+  { cursor, reason }: SubscriptionState & { kind: "opening" },
+  facts: SubscriptionFacts,
+): Step {
   if (cursor === undefined) return { do: "answer with a snapshot", reason };
-  if (cursor > facts.headSeq) return facts.waitedMs < facts.aheadMsMax ? { do: "wait" } : { do: "answer with a snapshot", reason: "ahead" };
+  if (cursor > facts.headSeq)
+    return facts.waitedMs < facts.aheadMsMax
+      ? { do: "wait" }
+      : { do: "answer with a snapshot", reason: "ahead" };
   const delta = cursor < facts.lastSeq ? facts.deltaFrom(cursor) : "there";
-  return delta === "there" ? { do: "answer", from: cursor } : { do: "answer with a snapshot", reason: delta };
+  return delta === "there"
+    ? { do: "answer", from: cursor }
+    : { do: "answer with a snapshot", reason: delta };
 }
 
 /** There is something that its client has not been sent. */

@@ -15,7 +15,14 @@ import { dialectViewOf } from "./dialect.ts";
 import { frameOf, SharedMessage, type Frame } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Session, Subscription } from "./session.ts";
-import { isBehind, stepOf, transition, type Delta, type SubscriptionEvent, type SubscriptionFacts } from "./subscription.ts";
+import {
+  isBehind,
+  stepOf,
+  transition,
+  type Delta,
+  type SubscriptionEvent,
+  type SubscriptionFacts,
+} from "./subscription.ts";
 
 export interface TurnStats {
   turns: number;
@@ -84,7 +91,14 @@ const SENT: SubscriptionEvent = { kind: "sent" };
 const CAUGHT_UP: SubscriptionEvent = { kind: "caught up" };
 
 export class TurnWriter {
-  readonly stats: TurnStats = { turns: 0, frames: 0, bytes: 0, resets: new Map(), creditExhausted: 0, slowConsumers: 0 };
+  readonly stats: TurnStats = {
+    turns: 0,
+    frames: 0,
+    bytes: 0,
+    resets: new Map(),
+    creditExhausted: 0,
+    slowConsumers: 0,
+  };
   readonly #options: TurnWriterOptions;
   readonly #facts: Facts;
   #watermark: SharedMessage | undefined;
@@ -206,7 +220,11 @@ export class TurnWriter {
     }
   }
 
-  #factsOf(turn: Turn, { view, state, update }: Subscription, hasCredit: boolean): SubscriptionFacts {
+  #factsOf(
+    turn: Turn,
+    { view, state, update }: Subscription,
+    hasCredit: boolean,
+  ): SubscriptionFacts {
     const facts = this.#facts;
     const isOpening = state.kind === "opening";
     facts.view = view;
@@ -217,7 +235,11 @@ export class TurnWriter {
     facts.hasCredit = hasCredit;
     facts.hasRoom = turn.room > 0;
     facts.isAbandoned = update?.isAbandoned === true;
-    facts.isWithinSeq = !facts.hasRoom && state.kind === "sending" && update?.kind === "delta" && update.seqBefore(state.nextFrame) === undefined;
+    facts.isWithinSeq =
+      !facts.hasRoom &&
+      state.kind === "sending" &&
+      update?.kind === "delta" &&
+      update.seqBefore(state.nextFrame) === undefined;
     return facts;
   }
 
@@ -229,7 +251,12 @@ export class TurnWriter {
     if (subscription.update !== undefined) subscription.update.readers--;
     update.readers++;
     subscription.update = update;
-    this.#note(subscription, { kind: "began", update: update.kind, seq: update.seq, frameCount: update.frameCount });
+    this.#note(subscription, {
+      kind: "began",
+      update: update.kind,
+      seq: update.seq,
+      frameCount: update.frameCount,
+    });
   }
 
   #sendFrame(turn: Turn, subscription: Subscription, index: number): void {
@@ -243,7 +270,14 @@ export class TurnWriter {
   /** A snapshot goes on later from the same cut; a delta gives its cut back and goes on from the seq it reached. */
   #pause(subscription: Subscription): void {
     const { state, update } = subscription;
-    this.#note(subscription, this.#paused(state.kind === "sending" && update?.kind === "delta" ? update.seqBefore(state.nextFrame) : undefined));
+    this.#note(
+      subscription,
+      this.#paused(
+        state.kind === "sending" && update?.kind === "delta"
+          ? update.seqBefore(state.nextFrame)
+          : undefined,
+      ),
+    );
     if (subscription.state.kind !== "sending") this.#giveBack(subscription);
   }
 
@@ -261,23 +295,46 @@ export class TurnWriter {
   #tellSlow(turn: Turn, subscription: Subscription): void {
     const { replica, limits, monotonic } = this.#options;
     const { view, state } = subscription;
-    if (state.kind === "opening" || state.held === undefined || state.held.isTold || monotonic() - state.held.sinceMs < limits.slowConsumerMs) return;
+    if (
+      state.kind === "opening" ||
+      state.held === undefined ||
+      state.held.isTold ||
+      monotonic() - state.held.sinceMs < limits.slowConsumerMs
+    )
+      return;
     this.#note(subscription, { kind: "told slow" });
     this.stats.slowConsumers++;
-    this.#say(turn, {
-      op: "DISPATCH", type: "NOTICE", code: "SLOW_CONSUMER", view: view.id,
-      behind: replica.headOf(view.channel) - (state.kind === "live" ? state.cursor : state.seq),
-      since_unix_ms: state.held.sinceUnixMs,
-      message: "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
-    }, view);
+    this.#say(
+      turn,
+      {
+        op: "DISPATCH",
+        type: "NOTICE",
+        code: "SLOW_CONSUMER",
+        view: view.id,
+        behind: replica.headOf(view.channel) - (state.kind === "live" ? state.cursor : state.seq),
+        since_unix_ms: state.held.sinceUnixMs,
+        message:
+          "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
+      },
+      view,
+    );
   }
 
   #tellReset(turn: Turn, { view }: Subscription, reason: SnapshotReason): void {
     if (reason !== "smaller") {
-      this.#say(turn, {
-        op: "DISPATCH", type: "NOTICE", code: "RESET", view: view.id, reason,
-        message: "The connection was slower than the view's memory of removed rows; the view starts anew.",
-      }, view);
+      this.#say(
+        turn,
+        {
+          op: "DISPATCH",
+          type: "NOTICE",
+          code: "RESET",
+          view: view.id,
+          reason,
+          message:
+            "The connection was slower than the view's memory of removed rows; the view starts anew.",
+        },
+        view,
+      );
     }
     this.stats.resets.set(reason, (this.stats.resets.get(reason) ?? 0) + 1);
     this.#options.onReset(turn.session, view.id, reason);
@@ -301,19 +358,39 @@ export class TurnWriter {
     const version = states.version(subscription.view.channel, subscription.isRestricted);
     if (subscription.statusVersion === version) return;
     subscription.statusVersion = version;
-    const frame = states.frame(subscription.view.channel, subscription.isRestricted, turn.session.dialect);
+    const frame = states.frame(
+      subscription.view.channel,
+      subscription.isRestricted,
+      turn.session.dialect,
+    );
     if (frame !== undefined && !turn.frames.includes(frame)) this.#push(turn, frame);
   }
 
   /** To all who asked. */
-  #answer(turn: Turn, subscription: Subscription, start: Pick<Subscribed, "mode" | "from_seq" | "reason">): void {
+  #answer(
+    turn: Turn,
+    subscription: Subscription,
+    start: Pick<Subscribed, "mode" | "from_seq" | "reason">,
+  ): void {
     const { view } = subscription;
     const { channel, key, columns } = dialectViewOf(view);
     for (const request of subscription.requests) {
-      this.#say(turn, {
-        op: "DISPATCH", type: "SUBSCRIBED", ...request, channel, view: view.id, epoch: this.#options.replica.epoch,
-        key, columns, order_by: view.query.order_by ?? [], ...start,
-      }, view);
+      this.#say(
+        turn,
+        {
+          op: "DISPATCH",
+          type: "SUBSCRIBED",
+          ...request,
+          channel,
+          view: view.id,
+          epoch: this.#options.replica.epoch,
+          key,
+          columns,
+          order_by: view.query.order_by ?? [],
+          ...start,
+        },
+        view,
+      );
     }
     subscription.requests = ANSWERED;
   }

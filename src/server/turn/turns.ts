@@ -219,7 +219,12 @@ export class Turns {
     if (this.#served > 0) this.#servedCutMs = this.#cutMs;
     if (this.#served > 0 && this.#oldestCommitMs !== undefined) {
       this.#intervalMs = this.#nextIntervalMs(servingMs);
-      onFlush({ servingMs, dispatchMs: clock.now() - this.#oldestCommitMs, sessions: this.#served, isOverrun });
+      onFlush({
+        servingMs,
+        dispatchMs: clock.now() - this.#oldestCommitMs,
+        sessions: this.#served,
+        isOverrun,
+      });
       this.#oldestCommitMs = undefined;
     }
     if (this.#isDue) this.#beginCut();

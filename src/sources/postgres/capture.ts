@@ -30,7 +30,10 @@ export function captureStatements(table: Table): readonly string[] {
     `CREATE TRIGGER ${truncate} AFTER TRUNCATE ON ${target} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}`,
     // Fire for replicated changes too; only the owner may say so. Partitions, also those to come, follow.
     ...(table.isOwned
-      ? [`ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${rows}`, `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${truncate}`]
+      ? [
+          `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${rows}`,
+          `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${truncate}`,
+        ]
       : []),
   ];
 }
@@ -41,11 +44,13 @@ export function releaseStatement(name: string): string {
 }
 
 /** What a key reads like must not depend on the writer's settings. */
-const SETTINGS = " SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1";
+const SETTINGS =
+  " SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1";
 
 function captureFunction(table: Table): string {
   const { oid, key } = table;
-  const keyOf = (row: "OLD" | "NEW"): string => `jsonb_build_array(${key.map(({ name }) => `format('%s', ${row}.${ident(name)})`).join(", ")})`;
+  const keyOf = (row: "OLD" | "NEW"): string =>
+    `jsonb_build_array(${key.map(({ name }) => `format('%s', ${row}.${ident(name)})`).join(", ")})`;
   const insert = (...rows: string[]): string =>
     `INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES ${rows.map((row) => `(pg_current_xact_id(), ${oid}, ${row})`).join(", ")};`;
   let tag = "$capture$";

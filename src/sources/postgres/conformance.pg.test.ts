@@ -1,7 +1,12 @@
 /** Postgres and PGlite as sources like any other. */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe } from "vitest";
-import { hasPostgres, startPostgres, withClient, type PostgresServer } from "../../../test/support/postgres-server.ts";
+import {
+  hasPostgres,
+  startPostgres,
+  withClient,
+  type PostgresServer,
+} from "../../../test/support/postgres-server.ts";
 import { sourceConformance, type OutsideWorld } from "../conformance.ts";
 import { postgres } from "./index.ts";
 
@@ -9,15 +14,26 @@ const SCHEMA = "CREATE TABLE items (id text PRIMARY KEY, value text NOT NULL)";
 const limits = { reconnectBaseMs: 20, reconnectCapMs: 100 };
 
 /** The suite's steps as SQL; ids and values are its own, and plain. */
-function worldOf(sql: (text: string) => Promise<readonly Record<string, unknown>[]>, rest: Pick<OutsideWorld, "source" | "close" | "cut">): OutsideWorld {
+function worldOf(
+  sql: (text: string) => Promise<readonly Record<string, unknown>[]>,
+  rest: Pick<OutsideWorld, "source" | "close" | "cut">,
+): OutsideWorld {
   return {
     channel: "items",
     set: async (rows) => {
       const values = Object.entries(rows).map(([id, value]) => `('${id}', '${value}')`);
-      await sql(`INSERT INTO items VALUES ${values.join(", ")} ON CONFLICT (id) DO UPDATE SET value = excluded.value`);
+      await sql(
+        `INSERT INTO items VALUES ${values.join(", ")} ON CONFLICT (id) DO UPDATE SET value = excluded.value`,
+      );
     },
     remove: async (id) => void (await sql(`DELETE FROM items WHERE id = '${id}'`)),
-    rows: async () => new Map((await sql("SELECT id, value FROM items")).map(({ id, value }) => [String(id), String(value)])),
+    rows: async () =>
+      new Map(
+        (await sql("SELECT id, value FROM items")).map(({ id, value }) => [
+          String(id),
+          String(value),
+        ]),
+      ),
     ...rest,
   };
 }
@@ -33,7 +49,11 @@ describe.skipIf(!hasPostgres(18))("postgres", () => {
   sourceConformance("Postgres 18", async () => {
     const name = `source_${++count}`;
     const address = await server.createDatabase(name);
-    const sql = (text: string) => withClient(address, async (client) => (await client.query(text)).rows as Record<string, unknown>[]);
+    const sql = (text: string) =>
+      withClient(
+        address,
+        async (client) => (await client.query(text)).rows as Record<string, unknown>[],
+      );
     await sql(SCHEMA);
     return worldOf(sql, {
       source: () => postgres(address, { limits }),
@@ -41,7 +61,9 @@ describe.skipIf(!hasPostgres(18))("postgres", () => {
       cut: async () => {
         const admin = (text: string) => withClient(server.url, (client) => client.query(text));
         await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
-        await admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`);
+        await admin(
+          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
+        );
         return async () => void (await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS true`));
       },
     });

@@ -9,7 +9,11 @@ const ATTEMPTS_MAX = 8;
  * Connects by the first attempt that succeeds: while one is not answered, by a network that swallows what it is
  * given, another begins every `everyMs`, so that the first after the network is back gets through.
  */
-export function connectSoon(database: SqlDatabase, clock: Clock, everyMs: number): Promise<SqlSession> {
+export function connectSoon(
+  database: SqlDatabase,
+  clock: Clock,
+  everyMs: number,
+): Promise<SqlSession> {
   return new Promise((resolve, reject) => {
     let open = 0;
     let isOver = false;
@@ -29,7 +33,8 @@ export function connectSoon(database: SqlDatabase, clock: Clock, everyMs: number
         },
         (error: unknown) => {
           // Refused: the next is for who called to decide.
-          if (--open === 0 && finish()) reject(error instanceof Error ? error : new Error(String(error)));
+          if (--open === 0 && finish())
+            reject(error instanceof Error ? error : new Error(String(error)));
         },
       );
       next = clock.after(everyMs, () => {

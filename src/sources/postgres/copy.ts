@@ -13,11 +13,22 @@ export interface CopiedTable {
 }
 
 /** Reads the newest rows by key, as many as the channel may hold. Rows come oldest first. */
-export async function copyTable(session: SqlQueries, table: Table, bounds: ChannelBounds, limits: PostgresLimits, onChunk: () => Promise<void>): Promise<CopiedTable> {
+export async function copyTable(
+  session: SqlQueries,
+  table: Table,
+  bounds: ChannelBounds,
+  limits: PostgresLimits,
+  onChunk: () => Promise<void>,
+): Promise<CopiedTable> {
   const total = await countRows(session, table, limits);
   const upserts: KeyedRow[] = [];
   let bytes = 0;
-  await session.query(copyStatement(table, "tidemark_copy", { rowsMax: bounds.rowsMax, rowBytesMax: limits.rowBytesMax }));
+  await session.query(
+    copyStatement(table, "tidemark_copy", {
+      rowsMax: bounds.rowsMax,
+      rowBytesMax: limits.rowBytesMax,
+    }),
+  );
   for (;;) {
     await onChunk();
     const chunk = await session.query(`FETCH ${limits.copyChunkRows} FROM tidemark_copy`);
@@ -35,8 +46,14 @@ export async function copyTable(session: SqlQueries, table: Table, bounds: Chann
   return { change: { channel: table.channel, upserts, removes: [], reload: true, total }, total };
 }
 
-async function countRows(session: SqlQueries, table: Table, { exactCountRowsMax }: PostgresLimits): Promise<number> {
-  const [estimate] = await session.query(`SELECT reltuples::bigint::text AS rows FROM pg_class WHERE oid = ${literal(qualified(table))}::regclass`);
+async function countRows(
+  session: SqlQueries,
+  table: Table,
+  { exactCountRowsMax }: PostgresLimits,
+): Promise<number> {
+  const [estimate] = await session.query(
+    `SELECT reltuples::bigint::text AS rows FROM pg_class WHERE oid = ${literal(qualified(table))}::regclass`,
+  );
   if (Number(estimate?.["rows"]) > exactCountRowsMax) return Number(estimate?.["rows"]);
   const [exact] = await session.query(countStatement(table));
   return Number(exact?.["rows"]);

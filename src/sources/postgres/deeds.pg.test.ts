@@ -4,7 +4,13 @@
  */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { hasPostgres, startPostgres, withClient, type PostgresServer, type PostgresVersion } from "../../../test/support/postgres-server.ts";
+import {
+  hasPostgres,
+  startPostgres,
+  withClient,
+  type PostgresServer,
+  type PostgresVersion,
+} from "../../../test/support/postgres-server.ts";
 import { pause, PLAIN, serve, textOf, until } from "../../../test/support/served-database.ts";
 import type { LiveView } from "../../client/node.ts";
 
@@ -17,13 +23,21 @@ interface Verdict {
 }
 
 /** Watches a view while a deed is done; `query` reads rows and the database's clock. */
-async function judge(view: LiveView, query: (text: string) => Promise<readonly object[]>, truth: string, deed: () => Promise<unknown>, watchMs = 7_000): Promise<Verdict> {
+async function judge(
+  view: LiveView,
+  query: (text: string) => Promise<readonly object[]>,
+  truth: string,
+  deed: () => Promise<unknown>,
+  watchMs = 7_000,
+): Promise<Verdict> {
   await until(() => view.getSnapshot().status, "live");
   await pause(1_500);
   const before = textOf(await query(truth));
   await until(() => textOf(view.getSnapshot().rows), before);
   await deed();
-  const [clock] = await query("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now");
+  const [clock] = await query(
+    "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now",
+  );
   const committedMs = (clock as { now: number }).now;
   const want = textOf(await query(truth));
   const beganMs = performance.now();
@@ -45,7 +59,11 @@ async function judge(view: LiveView, query: (text: string) => Promise<readonly o
     if (rightAt !== undefined && nowMs - rightAt > 400) break;
     await pause(5);
   }
-  return { wrongMs: Math.round(wrongMs), rightAfterMs: rightAt === undefined ? undefined : Math.round(rightAt - beganMs), statuses: [...statuses] };
+  return {
+    wrongMs: Math.round(wrongMs),
+    rightAfterMs: rightAt === undefined ? undefined : Math.round(rightAt - beganMs),
+    statuses: [...statuses],
+  };
 }
 
 const PARTED = `CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY RANGE (id);
@@ -62,29 +80,94 @@ interface Deed {
   readonly truth?: string;
 }
 
-const RESTORE = "BEGIN; ALTER TABLE p DISABLE TRIGGER ALL; UPDATE p SET v = v + 1; ALTER TABLE p ENABLE TRIGGER ALL; COMMIT";
+const RESTORE =
+  "BEGIN; ALTER TABLE p DISABLE TRIGGER ALL; UPDATE p SET v = v + 1; ALTER TABLE p ENABLE TRIGGER ALL; COMMIT";
 const DEEDS: readonly Deed[] = [
   { name: "TRUNCATE of one partition", schema: PARTED, deed: ["TRUNCATE p1"] },
-  { name: "TRUNCATE of a sub-partition, and rows again, in one transaction", schema: PARTED, deed: ["BEGIN; TRUNCATE p2a; INSERT INTO p VALUES (11, 99); COMMIT"] },
+  {
+    name: "TRUNCATE of a sub-partition, and rows again, in one transaction",
+    schema: PARTED,
+    deed: ["BEGIN; TRUNCATE p2a; INSERT INTO p VALUES (11, 99); COMMIT"],
+  },
   { name: "DETACH PARTITION", schema: PARTED, deed: ["ALTER TABLE p DETACH PARTITION p1"] },
-  { name: "DETACH of a sub-partition", schema: PARTED, deed: ["ALTER TABLE p2 DETACH PARTITION p2b"] },
+  {
+    name: "DETACH of a sub-partition",
+    schema: PARTED,
+    deed: ["ALTER TABLE p2 DETACH PARTITION p2b"],
+  },
   { name: "DROP of a partition", schema: PARTED, deed: ["DROP TABLE p1"] },
   { name: "DROP of a parent of partitions", schema: PARTED, deed: ["DROP TABLE p2"] },
-  { name: "ATTACH PARTITION", schema: PARTED, deed: ["ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40)"] },
-  { name: "ATTACH beside a write, in one transaction", schema: PARTED, deed: ["BEGIN; UPDATE p SET v = 5 WHERE id = 1; ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40); COMMIT"] },
-  { name: "DETACH, a write there, and ATTACH, in one transaction", schema: PARTED, deed: ["BEGIN; ALTER TABLE p DETACH PARTITION p1; UPDATE p1 SET v = 7; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10); COMMIT"] },
+  {
+    name: "ATTACH PARTITION",
+    schema: PARTED,
+    deed: ["ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40)"],
+  },
+  {
+    name: "ATTACH beside a write, in one transaction",
+    schema: PARTED,
+    deed: [
+      "BEGIN; UPDATE p SET v = 5 WHERE id = 1; ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40); COMMIT",
+    ],
+  },
+  {
+    name: "DETACH, a write there, and ATTACH, in one transaction",
+    schema: PARTED,
+    deed: [
+      "BEGIN; ALTER TABLE p DETACH PARTITION p1; UPDATE p1 SET v = 7; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10); COMMIT",
+    ],
+  },
   { name: "triggers off for a write, in one transaction", schema: PLAIN, deed: [RESTORE] },
-  { name: "triggers off for a write, a second time", schema: PLAIN, before: [RESTORE], deed: [RESTORE] },
-  { name: "a write of a replica after plain ENABLE TRIGGER", schema: PLAIN, before: [RESTORE], deed: ["SET session_replication_role = replica; UPDATE p SET v = v + 1"] },
-  { name: "triggers off on one partition for a write", schema: PARTED, deed: ["BEGIN; ALTER TABLE p1 DISABLE TRIGGER ALL; UPDATE p1 SET v = 9; ALTER TABLE p1 ENABLE TRIGGER ALL; COMMIT"] },
-  { name: "a write of a replica after plain ENABLE TRIGGER on a partition", schema: PARTED, before: ["BEGIN; ALTER TABLE p1 DISABLE TRIGGER ALL; ALTER TABLE p1 ENABLE TRIGGER ALL; COMMIT"], deed: ["SET session_replication_role = replica; UPDATE p1 SET v = 9"] },
-  { name: "ALTER COLUMN TYPE USING of the same type", schema: PLAIN, deed: ["ALTER TABLE p ALTER v TYPE int USING v + 1"] },
-  { name: "two tables that change names", schema: `${PLAIN}; CREATE TABLE q (id int PRIMARY KEY, v int); INSERT INTO q VALUES (1, 1)`, deed: ["BEGIN; ALTER TABLE p RENAME TO o; ALTER TABLE q RENAME TO p; COMMIT"] },
-  { name: "an enum's value renamed", schema: "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE p (id int PRIMARY KEY, m mood); INSERT INTO p VALUES (1, 'sad')", deed: ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'"] },
+  {
+    name: "triggers off for a write, a second time",
+    schema: PLAIN,
+    before: [RESTORE],
+    deed: [RESTORE],
+  },
+  {
+    name: "a write of a replica after plain ENABLE TRIGGER",
+    schema: PLAIN,
+    before: [RESTORE],
+    deed: ["SET session_replication_role = replica; UPDATE p SET v = v + 1"],
+  },
+  {
+    name: "triggers off on one partition for a write",
+    schema: PARTED,
+    deed: [
+      "BEGIN; ALTER TABLE p1 DISABLE TRIGGER ALL; UPDATE p1 SET v = 9; ALTER TABLE p1 ENABLE TRIGGER ALL; COMMIT",
+    ],
+  },
+  {
+    name: "a write of a replica after plain ENABLE TRIGGER on a partition",
+    schema: PARTED,
+    before: [
+      "BEGIN; ALTER TABLE p1 DISABLE TRIGGER ALL; ALTER TABLE p1 ENABLE TRIGGER ALL; COMMIT",
+    ],
+    deed: ["SET session_replication_role = replica; UPDATE p1 SET v = 9"],
+  },
+  {
+    name: "ALTER COLUMN TYPE USING of the same type",
+    schema: PLAIN,
+    deed: ["ALTER TABLE p ALTER v TYPE int USING v + 1"],
+  },
+  {
+    name: "two tables that change names",
+    schema: `${PLAIN}; CREATE TABLE q (id int PRIMARY KEY, v int); INSERT INTO q VALUES (1, 1)`,
+    deed: ["BEGIN; ALTER TABLE p RENAME TO o; ALTER TABLE q RENAME TO p; COMMIT"],
+  },
+  {
+    name: "an enum's value renamed",
+    schema:
+      "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE p (id int PRIMARY KEY, m mood); INSERT INTO p VALUES (1, 'sad')",
+    deed: ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'"],
+  },
 ];
 
 /** Nobody is live and wrong past the deed, nor out of trust for good, unless the table is no more what it was. */
-async function holds(address: string | PGlite, run: (text: string) => Promise<object[]>, { name, schema, before = [], deed, truth = "SELECT * FROM p" }: Deed): Promise<void> {
+async function holds(
+  address: string | PGlite,
+  run: (text: string) => Promise<object[]>,
+  { name, schema, before = [], deed, truth = "SELECT * FROM p" }: Deed,
+): Promise<void> {
   await run(schema);
   const served = await serve(address, { tables: ["p"] });
   try {
@@ -116,22 +199,43 @@ describe.each([13, 18] as const)("deeds on Postgres %s", (version: PostgresVersi
   afterAll(() => server?.remove());
 
   describe.concurrent("that no trigger tells", () => {
-    it.skipIf(!hasPostgres(version)).each(DEEDS)("$name", async (deed) => {
-      const url = await server.createDatabase(`deed_${++count}`);
-      await holds(url, (text) => withClient(url, async (client) => (await client.query(text)).rows as object[]), deed);
-    }, 60_000);
+    it.skipIf(!hasPostgres(version)).each(DEEDS)(
+      "$name",
+      async (deed) => {
+        const url = await server.createDatabase(`deed_${++count}`);
+        await holds(
+          url,
+          (text) => withClient(url, async (client) => (await client.query(text)).rows as object[]),
+          deed,
+        );
+      },
+      60_000,
+    );
   });
 });
 
 /** A session that says it is a replica is one of several, which PGlite does not have. */
-const ON_PGLITE = ["TRUNCATE of one partition", "ATTACH PARTITION", "triggers off for a write, in one transaction", "triggers off for a write, a second time"];
+const ON_PGLITE = [
+  "TRUNCATE of one partition",
+  "ATTACH PARTITION",
+  "triggers off for a write, in one transaction",
+  "triggers off for a write, a second time",
+];
 describe("deeds on PGlite", () => {
-  it.each(DEEDS.filter(({ name }) => ON_PGLITE.includes(name)))("$name", async (deed) => {
-    const pglite = await PGlite.create();
-    try {
-      await holds(pglite, async (text) => (await pglite.exec(text)).at(-1)?.rows as object[], deed);
-    } finally {
-      await pglite.close();
-    }
-  }, 60_000);
+  it.each(DEEDS.filter(({ name }) => ON_PGLITE.includes(name)))(
+    "$name",
+    async (deed) => {
+      const pglite = await PGlite.create();
+      try {
+        await holds(
+          pglite,
+          async (text) => (await pglite.exec(text)).at(-1)?.rows as object[],
+          deed,
+        );
+      } finally {
+        await pglite.close();
+      }
+    },
+    60_000,
+  );
 });

@@ -17,7 +17,15 @@ export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
   try {
     const [schema] = await session.query("SELECT to_regnamespace('tidemark') IS NOT NULL AS there");
     const connecting = await role(session);
-    if (schema?.["there"] !== true) return [connecting, { name: "schema", isGood: false, text: 'there is no schema "tidemark": no server has ever been started on this database (tidemark serve)' }];
+    if (schema?.["there"] !== true)
+      return [
+        connecting,
+        {
+          name: "schema",
+          isGood: false,
+          text: 'there is no schema "tidemark": no server has ever been started on this database (tidemark serve)',
+        },
+      ];
     return [connecting, await triggers(session), await outbox(session), await reader(session)];
   } finally {
     await session.close();
@@ -25,7 +33,11 @@ export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
 }
 
 /** Runs a change that the user gave. Returns when it was committed, by this machine's clock, and how long that took. */
-export async function runChange(url: string, statement: string, clock: Clock): Promise<{ readonly committedAtMs: number; readonly tookMs: number }> {
+export async function runChange(
+  url: string,
+  statement: string,
+  clock: Clock,
+): Promise<{ readonly committedAtMs: number; readonly tookMs: number }> {
   const session = await databaseOf(url).connect();
   try {
     const startMs = clock.monotonic();
@@ -41,11 +53,18 @@ export async function runChange(url: string, statement: string, clock: Clock): P
 }
 
 async function role(session: SqlQueries): Promise<Diagnosis> {
-  const [row] = await session.query("SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user");
+  const [row] = await session.query(
+    "SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user",
+  );
   const name = asText(row?.["name"]);
-  if (row?.["super"] !== true) return { name: "role", isGood: true, text: `${name}, which is no superuser` };
+  if (row?.["super"] !== true)
+    return { name: "role", isGood: true, text: `${name}, which is no superuser` };
   // It works, so it is no fault; what it risks is said.
-  return { name: "role", isGood: true, text: `${name} is a superuser: whoever gets through Tidemark has the whole server. Make a role of its own: tidemark doctor --postgres … --role tidemark prints the SQL` };
+  return {
+    name: "role",
+    isGood: true,
+    text: `${name} is a superuser: whoever gets through Tidemark has the whole server. Make a role of its own: tidemark doctor --postgres … --role tidemark prints the SQL`,
+  };
 }
 
 async function triggers(session: SqlQueries): Promise<Diagnosis> {
@@ -56,20 +75,49 @@ async function triggers(session: SqlQueries): Promise<Diagnosis> {
   );
   const off = rows.filter(({ enabled }) => enabled !== true).map(({ name }) => asText(name));
   if (rows.length === 0) return { name: "triggers", isGood: false, text: "no table has them" };
-  if (off.length > 0) return { name: "triggers", isGood: false, text: `not enabled always on ${off.join(", ")}: ALTER TABLE … ENABLE ALWAYS TRIGGER, or restart the server` };
-  return { name: "triggers", isGood: true, text: `on ${rows.length} ${rows.length === 1 ? "table" : "tables"}: ${rows.map(({ name }) => asText(name)).join(", ")}` };
+  if (off.length > 0)
+    return {
+      name: "triggers",
+      isGood: false,
+      text: `not enabled always on ${off.join(", ")}: ALTER TABLE … ENABLE ALWAYS TRIGGER, or restart the server`,
+    };
+  return {
+    name: "triggers",
+    isGood: true,
+    text: `on ${rows.length} ${rows.length === 1 ? "table" : "tables"}: ${rows.map(({ name }) => asText(name)).join(", ")}`,
+  };
 }
 
 async function outbox(session: SqlQueries): Promise<Diagnosis> {
-  const [row] = await session.query("SELECT count(*)::int AS rows, pg_size_pretty(pg_total_relation_size('tidemark.outbox')) AS size FROM (SELECT 1 FROM tidemark.outbox LIMIT 1000000) o");
+  const [row] = await session.query(
+    "SELECT count(*)::int AS rows, pg_size_pretty(pg_total_relation_size('tidemark.outbox')) AS size FROM (SELECT 1 FROM tidemark.outbox LIMIT 1000000) o",
+  );
   const rows = Number(row?.["rows"]);
-  const hint = rows > OUTBOX_ROWS_MAX ? ": it is not being pruned. Is a reader's transaction, or another long one, holding it?" : "";
-  return { name: "outbox", isGood: rows <= OUTBOX_ROWS_MAX, text: `${rows} rows, ${asText(row?.["size"])}${hint}` };
+  const hint =
+    rows > OUTBOX_ROWS_MAX
+      ? ": it is not being pruned. Is a reader's transaction, or another long one, holding it?"
+      : "";
+  return {
+    name: "outbox",
+    isGood: rows <= OUTBOX_ROWS_MAX,
+    text: `${rows} rows, ${asText(row?.["size"])}${hint}`,
+  };
 }
 
 async function reader(session: SqlQueries): Promise<Diagnosis> {
-  const rows = await session.query("SELECT id, round(extract(epoch FROM lease_until - clock_timestamp()))::int AS left FROM tidemark.reader ORDER BY 2 DESC");
+  const rows = await session.query(
+    "SELECT id, round(extract(epoch FROM lease_until - clock_timestamp()))::int AS left FROM tidemark.reader ORDER BY 2 DESC",
+  );
   const living = rows.filter(({ left }) => Number(left) > 0);
-  if (living.length === 0) return { name: "reader", isGood: false, text: "nobody reads: no server holds a lease, so triggers write nothing. Start one; it copies the tables anew" };
-  return { name: "reader", isGood: true, text: `${living.length} ${living.length === 1 ? "server" : "servers"}, the lease for another ${asText(living[0]?.["left"])} s` };
+  if (living.length === 0)
+    return {
+      name: "reader",
+      isGood: false,
+      text: "nobody reads: no server holds a lease, so triggers write nothing. Start one; it copies the tables anew",
+    };
+  return {
+    name: "reader",
+    isGood: true,
+    text: `${living.length} ${living.length === 1 ? "server" : "servers"}, the lease for another ${asText(living[0]?.["left"])} s`,
+  };
 }

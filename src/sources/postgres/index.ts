@@ -12,7 +12,10 @@ export type { PostgresLimits } from "./limits.ts";
  * Tables of a database as a source: `postgres("postgres://…")`, or `postgres(pglite)`. PGlite has one
  * connection, so there the reader's TimeZone (UTC) and output formats hold for the application as well.
  */
-export function postgres(database: string | PGlite, options: Omit<PostgresSourceOptions, "database"> = {}): PostgresSource {
+export function postgres(
+  database: string | PGlite,
+  options: Omit<PostgresSourceOptions, "database"> = {},
+): PostgresSource {
   return new PostgresSource({ ...options, database: databaseOf(database) });
 }
 

@@ -24,7 +24,11 @@ export interface Installed {
 }
 
 /** Each table in a transaction of its own, so that no application waits for more than one. */
-export async function install(session: SqlSession, tables: readonly Table[], lockTimeoutMs: number): Promise<Installed> {
+export async function install(
+  session: SqlSession,
+  tables: readonly Table[],
+  lockTimeoutMs: number,
+): Promise<Installed> {
   const inPlace = await tablesInPlace(session, tables);
   const installed: string[] = [];
   const failed: FailedTable[] = [];
@@ -35,7 +39,10 @@ export async function install(session: SqlSession, tables: readonly Table[], loc
       installed.push(table.channel);
     } catch (error) {
       if (!isOfStatement(error)) throw error;
-      failed.push({ table, reason: `its triggers could not be installed: ${explain(error, lockTimeoutMs)}` });
+      failed.push({
+        table,
+        reason: `its triggers could not be installed: ${explain(error, lockTimeoutMs)}`,
+      });
     }
   }
   return { installed, unchanged: Array.from(inPlace, ({ channel }) => channel), failed };
@@ -46,7 +53,9 @@ export async function install(session: SqlSession, tables: readonly Table[], loc
  * casts, which their tables' owners can make. Leaves the triggers, which takes no lock on the tables.
  */
 export async function releaseFormer(session: SqlSession): Promise<void> {
-  const former = await session.query("SELECT proname AS name FROM pg_proc WHERE pronamespace = 'tidemark'::regnamespace AND prorettype = 'trigger'::regtype AND prosrc LIKE '%tidemark.outbox%' AND prosrc NOT LIKE '%WHEN OTHERS%'");
+  const former = await session.query(
+    "SELECT proname AS name FROM pg_proc WHERE pronamespace = 'tidemark'::regnamespace AND prorettype = 'trigger'::regtype AND prosrc LIKE '%tidemark.outbox%' AND prosrc NOT LIKE '%WHEN OTHERS%'",
+  );
   for (const { name } of former) await session.query(releaseStatement(asText(name)));
 }
 
@@ -55,7 +64,10 @@ export async function releaseFormer(session: SqlSession): Promise<void> {
  * table's in a transaction of its own. Returns the tables that had triggers, or undefined when there was nothing.
  * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of that name that is not ours, `TABLE_REFUSED` for a locked table
  */
-export async function uninstall(session: SqlSession, lockTimeoutMs: number): Promise<readonly string[] | undefined> {
+export async function uninstall(
+  session: SqlSession,
+  lockTimeoutMs: number,
+): Promise<readonly string[] | undefined> {
   if ((await schemaVersion(session)) === undefined) return undefined;
   await session.query("SELECT setval('tidemark.lease', 0)");
   const functions = await session.query(
@@ -66,19 +78,38 @@ export async function uninstall(session: SqlSession, lockTimeoutMs: number): Pro
   await session.query("SET client_min_messages = warning");
   for (const { name, schema, table } of functions) {
     // The function is ours to drop also where the table, and so the trigger, is not.
-    await withTimeout(session, lockTimeoutMs, table === null ? asText(name) : `${asText(schema)}.${asText(table)}`, `DROP FUNCTION tidemark.${ident(asText(name))}() CASCADE`);
+    await withTimeout(
+      session,
+      lockTimeoutMs,
+      table === null ? asText(name) : `${asText(schema)}.${asText(table)}`,
+      `DROP FUNCTION tidemark.${ident(asText(name))}() CASCADE`,
+    );
   }
   await session.query("DROP SCHEMA tidemark CASCADE");
-  return functions.flatMap(({ schema, table }) => (table === null ? [] : [schema === "public" ? asText(table) : `${asText(schema)}.${asText(table)}`]));
+  return functions.flatMap(({ schema, table }) =>
+    table === null
+      ? []
+      : [schema === "public" ? asText(table) : `${asText(schema)}.${asText(table)}`],
+  );
 }
 
 /** An error of what was asked, as opposed to one of the connection. Codes: PostgreSQL documentation, appendix A. */
 export function isOfStatement(error: unknown): boolean {
   const { code, severity } = error as { code?: unknown; severity?: unknown };
-  return typeof code === "string" && typeof severity === "string" && /^[0-9A-Z]{5}$/.test(code) && !/^(08|57P|58)/.test(code);
+  return (
+    typeof code === "string" &&
+    typeof severity === "string" &&
+    /^[0-9A-Z]{5}$/.test(code) &&
+    !/^(08|57P|58)/.test(code)
+  );
 }
 
-async function withTimeout(session: SqlSession, lockTimeoutMs: number, target: string, statement: string): Promise<void> {
+async function withTimeout(
+  session: SqlSession,
+  lockTimeoutMs: number,
+  target: string,
+  statement: string,
+): Promise<void> {
   try {
     await session.transaction("write", async (queries) => {
       await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
@@ -86,28 +117,43 @@ async function withTimeout(session: SqlSession, lockTimeoutMs: number, target: s
     });
   } catch (cause) {
     const code = (cause as { code?: unknown }).code === "42501" ? "MISSING_GRANT" : "TABLE_REFUSED";
-    throw new TidemarkError(code, `Triggers on ${target} could not be removed: ${explain(cause, lockTimeoutMs)}`, { cause });
+    throw new TidemarkError(
+      code,
+      `Triggers on ${target} could not be removed: ${explain(cause, lockTimeoutMs)}`,
+      { cause },
+    );
   }
 }
 
 function explain(error: unknown, lockTimeoutMs: number): string {
   const isLocked = (error as { code?: unknown }).code === "55P03";
-  return isLocked ? `a transaction holds a lock on it for longer than ${lockTimeoutMs} ms` : messageOf(error);
+  return isLocked
+    ? `a transaction holds a lock on it for longer than ${lockTimeoutMs} ms`
+    : messageOf(error);
 }
 
-async function createTriggers(session: SqlSession, table: Table, lockTimeoutMs: number): Promise<void> {
+async function createTriggers(
+  session: SqlSession,
+  table: Table,
+  lockTimeoutMs: number,
+): Promise<void> {
   await session.transaction("write", async (queries) => {
     await lockForInstalling(queries, lockTimeoutMs);
     // Another server may have been faster.
     if ((await tablesInPlace(queries, [table])).size > 0) return;
     // Waits for who writes now, so that nobody's triggers are older than what is copied then.
     for (const statement of captureStatements(table)) await queries.query(statement);
-    await queries.query(`COMMENT ON FUNCTION ${captureName(table)}() IS ${literal(fingerprintOf(table))}`);
+    await queries.query(
+      `COMMENT ON FUNCTION ${captureName(table)}() IS ${literal(fingerprintOf(table))}`,
+    );
   });
 }
 
 /** Those with both triggers as they should be, on the table and, where it is ours to say, firing always, on all its partitions. */
-async function tablesInPlace(queries: SqlQueries, tables: readonly Table[]): Promise<ReadonlySet<Table>> {
+async function tablesInPlace(
+  queries: SqlQueries,
+  tables: readonly Table[],
+): Promise<ReadonlySet<Table>> {
   const rows = await queries.query(
     `SELECT r.oid::text AS oid, obj_description(p.oid, 'pg_proc') AS fingerprint,
             (SELECT count(*)::int FROM pg_trigger t WHERE t.tgrelid = r.oid AND t.tgfoid = p.oid AND t.tgenabled <> 'D') AS triggers,
@@ -116,12 +162,21 @@ async function tablesInPlace(queries: SqlQueries, tables: readonly Table[]): Pro
        JOIN pg_proc p ON p.proname = 'capture_' || r.oid AND p.pronamespace = 'tidemark'::regnamespace`,
   );
   const states = new Map(rows.map((row) => [asText(row["oid"]), row]));
-  return new Set(tables.filter((table) => {
-    const state = states.get(String(table.oid));
-    return state?.["fingerprint"] === fingerprintOf(table) && state["triggers"] === 2 && (state["lame"] === 0 || !table.isOwned);
-  }));
+  return new Set(
+    tables.filter((table) => {
+      const state = states.get(String(table.oid));
+      return (
+        state?.["fingerprint"] === fingerprintOf(table) &&
+        state["triggers"] === 2 &&
+        (state["lame"] === 0 || !table.isOwned)
+      );
+    }),
+  );
 }
 
 function fingerprintOf(table: Table): string {
-  return createHash("sha256").update(JSON.stringify(captureStatements(table))).digest("hex").slice(0, 16);
+  return createHash("sha256")
+    .update(JSON.stringify(captureStatements(table)))
+    .digest("hex")
+    .slice(0, 16);
 }

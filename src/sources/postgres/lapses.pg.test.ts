@@ -1,7 +1,12 @@
 /** What a server could not capture or read for a while is neither lost nor called fresh, and other tables and servers don't wait for it. */
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { hasPostgres, startPostgres, withClient, type PostgresServer } from "../../../test/support/postgres-server.ts";
+import {
+  hasPostgres,
+  startPostgres,
+  withClient,
+  type PostgresServer,
+} from "../../../test/support/postgres-server.ts";
 import { pause, serve, until, type Served } from "../../../test/support/served-database.ts";
 import { startSilentProxy } from "../../../test/support/silent-proxy.ts";
 
@@ -23,7 +28,10 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
   async function database(schema: string) {
     const name = `lapse_${++count}`;
     const url = await server.createDatabase(name);
-    const run = async (text: string) => (await withClient(url, (client) => client.query(text))).rows as Readonly<Record<string, unknown>>[];
+    const run = async (text: string) =>
+      (await withClient(url, (client) => client.query(text))).rows as Readonly<
+        Record<string, unknown>
+      >[];
     await run(schema);
     const proxy = await startSilentProxy(server.port);
     stops.push(() => proxy.close());
@@ -66,7 +74,14 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     const [{ count: rows }] = (await run("SELECT count(*)::int FROM p")) as [{ count: number }];
     // Live is said of all rows, or not at all.
     const wrong: number[] = [];
-    view.subscribe(() => void (view.getSnapshot().status === "live" && view.getSnapshot().keys.length !== rows && wrong.push(view.getSnapshot().keys.length)));
+    view.subscribe(
+      () =>
+        void (
+          view.getSnapshot().status === "live" &&
+          view.getSnapshot().keys.length !== rows &&
+          wrong.push(view.getSnapshot().keys.length)
+        ),
+    );
     await until(() => view.getSnapshot().status, "live");
     await until(() => view.getSnapshot().keys.length, rows);
     expect(wrong).toEqual([]);
@@ -74,7 +89,9 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
 
   it("reads one table as fast while twenty others are locked", async () => {
     const others = Array.from({ length: 20 }, (_, index) => `t${index}`);
-    const { run, url } = await database([TABLE, ...others.map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY)`)].join(";"));
+    const { run, url } = await database(
+      [TABLE, ...others.map((name) => `CREATE TABLE ${name} (id int PRIMARY KEY)`)].join(";"),
+    );
     const live = await served(url);
     const [view, other] = [live.view("p"), live.view("t7")];
     await until(() => view.getSnapshot().status, "live");
@@ -97,7 +114,9 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
   });
 
   it("has the row of a transaction that began before its lease, of a table that was held meanwhile", async () => {
-    const { run, url, proxy, viaProxy } = await database(`${TABLE}; CREATE TABLE good (id int PRIMARY KEY)`);
+    const { run, url, proxy, viaProxy } = await database(
+      `${TABLE}; CREATE TABLE good (id int PRIMARY KEY)`,
+    );
     const view = (await served(viaProxy, SHORT_LEASE)).view("p");
     await until(() => view.getSnapshot().status, "live");
     const locker = await session(url);
@@ -120,9 +139,13 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
   });
 
   it("serves a table again whose grant went and came back", async () => {
-    const { name, url, run } = await database(`CREATE ROLE reading LOGIN; ${TABLE}; GRANT SELECT, TRIGGER ON p TO reading`);
+    const { name, url, run } = await database(
+      `CREATE ROLE reading LOGIN; ${TABLE}; GRANT SELECT, TRIGGER ON p TO reading`,
+    );
     await run(`GRANT CREATE ON DATABASE ${name} TO reading`);
-    const view = (await served(url.replace("postgres@", "reading@"), { trustedOwners: ["postgres"] })).view("p");
+    const view = (
+      await served(url.replace("postgres@", "reading@"), { trustedOwners: ["postgres"] })
+    ).view("p");
     await until(() => view.getSnapshot().status, "live");
     await run("REVOKE SELECT ON p FROM reading");
     await run("UPDATE p SET v = 3");
@@ -164,9 +187,12 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
   });
 
   it("makes capture functions of earlier versions do nothing: owners of tables could make casts that they used", async () => {
-    const { run, url } = await database(`CREATE SCHEMA vault; CREATE TABLE vault.gold (who text); CREATE ROLE owner LOGIN; CREATE SCHEMA theirs AUTHORIZATION owner; GRANT USAGE ON SCHEMA vault, theirs TO PUBLIC; ${TABLE}`);
+    const { run, url } = await database(
+      `CREATE SCHEMA vault; CREATE TABLE vault.gold (who text); CREATE ROLE owner LOGIN; CREATE SCHEMA theirs AUTHORIZATION owner; GRANT USAGE ON SCHEMA vault, theirs TO PUBLIC; ${TABLE}`,
+    );
     await (await served(url)).stop();
-    const asOwner = (text: string) => withClient(url.replace("postgres@", "owner@"), (client) => client.query(text));
+    const asOwner = (text: string) =>
+      withClient(url.replace("postgres@", "owner@"), (client) => client.query(text));
     await asOwner(`
       CREATE TYPE theirs.mood AS ENUM ('sad'); CREATE TABLE theirs.t (k theirs.mood PRIMARY KEY); GRANT TRIGGER ON theirs.t TO postgres;
       CREATE FUNCTION theirs.to_json(theirs.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN

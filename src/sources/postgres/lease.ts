@@ -53,7 +53,9 @@ export class Lease {
       // Long enough for a copy; the first renewal brings it down.
       [readerId, leaseSeconds * 60],
     );
-    await session.query("INSERT INTO tidemark.alive (id) VALUES ($1) ON CONFLICT DO NOTHING", [readerId]);
+    await session.query("INSERT INTO tidemark.alive (id) VALUES ($1) ON CONFLICT DO NOTHING", [
+      readerId,
+    ]);
     await this.#set(session);
   }
 
@@ -87,7 +89,9 @@ export class Lease {
   async setAsleep(session: SqlSession, isAsleep: boolean): Promise<void> {
     this.#isAsleep = isAsleep;
     const until = Math.floor(this.#untilSeconds);
-    await session.query(`SELECT setval('tidemark.lease', (${until}::bigint << 1) + ${isAsleep ? 1 : 0})`);
+    await session.query(
+      `SELECT setval('tidemark.lease', (${until}::bigint << 1) + ${isAsleep ? 1 : 0})`,
+    );
   }
 
   /** Up to where captured changes may have been deleted. */
@@ -114,9 +118,18 @@ export class Lease {
   }
 
   /** Mutations are remembered for a window, refusals within a bound besides: who asks again after that runs them again. */
-  async forgetMutations(session: SqlSession, { mutationWindowMs, refusalsMax }: Pick<PostgresLimits, "mutationWindowMs" | "refusalsMax">): Promise<void> {
-    await session.query("DELETE FROM tidemark.mutation WHERE at < clock_timestamp() - make_interval(secs => $1)", [mutationWindowMs / 1_000]);
-    await session.query("DELETE FROM tidemark.mutation WHERE error IS NOT NULL AND at < (SELECT at FROM tidemark.mutation WHERE error IS NOT NULL ORDER BY at DESC OFFSET $1 LIMIT 1)", [refusalsMax]);
+  async forgetMutations(
+    session: SqlSession,
+    { mutationWindowMs, refusalsMax }: Pick<PostgresLimits, "mutationWindowMs" | "refusalsMax">,
+  ): Promise<void> {
+    await session.query(
+      "DELETE FROM tidemark.mutation WHERE at < clock_timestamp() - make_interval(secs => $1)",
+      [mutationWindowMs / 1_000],
+    );
+    await session.query(
+      "DELETE FROM tidemark.mutation WHERE error IS NOT NULL AND at < (SELECT at FROM tidemark.mutation WHERE error IS NOT NULL ORDER BY at DESC OFFSET $1 LIMIT 1)",
+      [refusalsMax],
+    );
   }
 
   /** Gives the lease back; without other readers, triggers stop writing at once. */

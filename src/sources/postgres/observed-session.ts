@@ -15,7 +15,8 @@ export class ObservedSession implements SqlSession {
     this.#answeredMs = clock.monotonic();
     this.isShared = session.isShared;
     const { prepared } = session;
-    if (prepared !== undefined) this.prepared = (name, text, parameters) => this.#answered(prepared(name, text, parameters));
+    if (prepared !== undefined)
+      this.prepared = (name, text, parameters) => this.#answered(prepared(name, text, parameters));
   }
 
   /** Since the last answer. Whoever reads asks every half second at least. */
@@ -28,7 +29,11 @@ export class ObservedSession implements SqlSession {
   }
 
   transaction<T>(mode: TransactionMode, run: (queries: SqlQueries) => Promise<T>): Promise<T> {
-    return this.#answered(this.#session.transaction(mode, (queries) => run({ query: (text, parameters) => this.#answered(queries.query(text, parameters)) })));
+    return this.#answered(
+      this.#session.transaction(mode, (queries) =>
+        run({ query: (text, parameters) => this.#answered(queries.query(text, parameters)) }),
+      ),
+    );
   }
 
   listen(channel: string, onNotify: () => void): Promise<void> {

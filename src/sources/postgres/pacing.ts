@@ -8,7 +8,10 @@ export interface Pace {
   readonly isAsleep: boolean;
 }
 
-type PacingLimits = Pick<PostgresLimits, "pollMs" | "pollBusyMsMax" | "pollIdleMsMax" | "sleepAfterMs" | "pollAsleepMs">;
+type PacingLimits = Pick<
+  PostgresLimits,
+  "pollMs" | "pollBusyMsMax" | "pollIdleMsMax" | "sleepAfterMs" | "pollAsleepMs"
+>;
 
 export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
   return { delayMs: pollMs, quietSinceMs: nowMs, isAsleep: false };
@@ -18,9 +21,21 @@ export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
 const REST_FACTOR = 6;
 
 /** `maySleep` is false where other readers would be left without a bell. */
-export function nextPace(pace: Pace, read: { readonly changes: number; readonly nowMs: number; readonly readMs: number; readonly maySleep: boolean }, limits: PacingLimits): Pace {
+export function nextPace(
+  pace: Pace,
+  read: {
+    readonly changes: number;
+    readonly nowMs: number;
+    readonly readMs: number;
+    readonly maySleep: boolean;
+  },
+  limits: PacingLimits,
+): Pace {
   if (read.changes > 0) {
-    const delayMs = Math.min(limits.pollBusyMsMax, Math.max(limits.pollMs, read.readMs * REST_FACTOR));
+    const delayMs = Math.min(
+      limits.pollBusyMsMax,
+      Math.max(limits.pollMs, read.readMs * REST_FACTOR),
+    );
     return { delayMs, quietSinceMs: read.nowMs, isAsleep: false };
   }
   const isAsleep = read.maySleep && read.nowMs - pace.quietSinceMs >= limits.sleepAfterMs;

@@ -38,11 +38,13 @@ async function connect(connectionString: string): Promise<SqlSession> {
   await client.connect();
   // Names without a schema are Postgres's own, whatever someone put into `public`.
   await client.query("SET search_path = pg_catalog, pg_temp");
-  const query: SqlSession["query"] = async (text, parameters) => (await client.query(text, parameters as unknown[] | undefined)).rows;
+  const query: SqlSession["query"] = async (text, parameters) =>
+    (await client.query(text, parameters as unknown[] | undefined)).rows;
   return {
     isShared: false,
     query,
-    prepared: async (name, text, parameters) => (await client.query({ name, text, values: [...parameters] })).rows,
+    prepared: async (name, text, parameters) =>
+      (await client.query({ name, text, values: [...parameters] })).rows,
     transaction: async (mode, run) => {
       await query("BEGIN");
       try {
@@ -67,7 +69,9 @@ async function connect(connectionString: string): Promise<SqlSession> {
     },
     abandon: () => {
       reason = "no answer";
-      (client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }).connection.stream.destroy();
+      (
+        client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }
+      ).connection.stream.destroy();
     },
     close: async () => {
       lost.clear();

@@ -1,51 +1,90 @@
 /** Snapshots against what they mean: the set of transactions that are visible. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hasEnded, includes, inProgressArray, inProgressInBoth, parseSnapshot, visibleIn, widenXid } from "./pg-snapshot.ts";
+import {
+  hasEnded,
+  includes,
+  inProgressArray,
+  inProgressInBoth,
+  parseSnapshot,
+  visibleIn,
+  widenXid,
+} from "./pg-snapshot.ts";
 
 const BASE = 2n ** 32n - 8n;
 const XIDS = Array.from({ length: 24 }, (_, index) => BASE + BigInt(index));
 
 /** One in the way Postgres makes it: everything below `xmax` except what is in progress. Spans the 32-bit boundary. */
-const snapshot = fc.tuple(fc.integer({ min: 0, max: XIDS.length }), fc.subarray(XIDS)).map(([end, open]) => {
-  const xmax = BASE + BigInt(end);
-  const inProgress = open.filter((xid) => xid < xmax);
-  return { text: `${inProgress[0] ?? xmax}:${xmax}:${inProgress.join(",")}`, visible: new Set(XIDS.filter((xid) => xid < xmax && !inProgress.includes(xid)).map(String)), inProgress };
-});
+const snapshot = fc
+  .tuple(fc.integer({ min: 0, max: XIDS.length }), fc.subarray(XIDS))
+  .map(([end, open]) => {
+    const xmax = BASE + BigInt(end);
+    const inProgress = open.filter((xid) => xid < xmax);
+    return {
+      text: `${inProgress[0] ?? xmax}:${xmax}:${inProgress.join(",")}`,
+      visible: new Set(XIDS.filter((xid) => xid < xmax && !inProgress.includes(xid)).map(String)),
+      inProgress,
+    };
+  });
 
 describe("a snapshot", () => {
   it("shows what it says, and reads as Postgres writes it", () => {
-    fc.assert(fc.property(snapshot, ({ text, visible, inProgress }) => {
-      const isVisible = visibleIn(parseSnapshot(text));
-      expect(XIDS.map(String).filter(isVisible)).toEqual([...visible]);
-      expect(inProgressArray(parseSnapshot(text))).toBe(`{${inProgress.join(",")}}`);
-    }));
+    fc.assert(
+      fc.property(snapshot, ({ text, visible, inProgress }) => {
+        const isVisible = visibleIn(parseSnapshot(text));
+        expect(XIDS.map(String).filter(isVisible)).toEqual([...visible]);
+        expect(inProgressArray(parseSnapshot(text))).toBe(`{${inProgress.join(",")}}`);
+      }),
+    );
   });
 
   it("includes another exactly when it shows all that the other shows", () => {
-    fc.assert(fc.property(snapshot, snapshot, (outer, inner) => {
-      expect(includes(parseSnapshot(outer.text), parseSnapshot(inner.text))).toBe([...inner.visible].every((xid) => outer.visible.has(xid)));
-    }), { numRuns: 1_000 });
+    fc.assert(
+      fc.property(snapshot, snapshot, (outer, inner) => {
+        expect(includes(parseSnapshot(outer.text), parseSnapshot(inner.text))).toBe(
+          [...inner.visible].every((xid) => outer.visible.has(xid)),
+        );
+      }),
+      { numRuns: 1_000 },
+    );
   });
 
   it("tells what was in progress in both, and when one of that has ended", () => {
-    fc.assert(fc.property(snapshot, snapshot, snapshot, (first, second, third) => {
-      const both = inProgressInBoth(parseSnapshot(first.text), parseSnapshot(second.text));
-      expect([...both].toSorted()).toEqual(first.inProgress.filter((xid) => second.inProgress.includes(xid)).map(String).toSorted());
-      expect(hasEnded(both, parseSnapshot(third.text))).toBe([...both].some((xid) => !third.inProgress.includes(BigInt(xid))));
-    }));
+    fc.assert(
+      fc.property(snapshot, snapshot, snapshot, (first, second, third) => {
+        const both = inProgressInBoth(parseSnapshot(first.text), parseSnapshot(second.text));
+        expect([...both].toSorted()).toEqual(
+          first.inProgress
+            .filter((xid) => second.inProgress.includes(xid))
+            .map(String)
+            .toSorted(),
+        );
+        expect(hasEnded(both, parseSnapshot(third.text))).toBe(
+          [...both].some((xid) => !third.inProgress.includes(BigInt(xid))),
+        );
+      }),
+    );
   });
 
   it("is refused where it is none", () => {
-    for (const text of ["", "1", "1:", "1:x:", "a:b:c"]) expect(() => parseSnapshot(text)).toThrow("is a snapshot");
+    for (const text of ["", "1", "1:", "1:x:", "a:b:c"])
+      expect(() => parseSnapshot(text)).toThrow("is a snapshot");
   });
 });
 
 describe("a transaction id of 32 bits", () => {
   it("is found again from any later one", () => {
-    fc.assert(fc.property(fc.bigInt({ min: 3n, max: 2n ** 40n }), fc.bigInt({ min: 0n, max: 2n ** 32n - 1n }), (xid, distance) => {
-      expect(widenXid(String(BigInt.asUintN(32, xid)), String(xid + distance))).toBe(String(xid));
-    }));
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 3n, max: 2n ** 40n }),
+        fc.bigInt({ min: 0n, max: 2n ** 32n - 1n }),
+        (xid, distance) => {
+          expect(widenXid(String(BigInt.asUintN(32, xid)), String(xid + distance))).toBe(
+            String(xid),
+          );
+        },
+      ),
+    );
   });
 
   it("of before all time is the first", () => {

@@ -38,7 +38,8 @@ export function includes(outer: PgSnapshot, inner: PgSnapshot): boolean {
   if (BigInt(outer.xmax) < innerEnd) {
     // What lies between must have been in progress there as well, all of it.
     const open = new Set(inner.inProgress);
-    for (let xid = BigInt(outer.xmax); xid < innerEnd; xid++) if (!open.has(String(xid))) return false;
+    for (let xid = BigInt(outer.xmax); xid < innerEnd; xid++)
+      if (!open.has(String(xid))) return false;
   }
   return outer.inProgress.every((xid) => BigInt(xid) >= innerEnd || inner.inProgress.includes(xid));
 }

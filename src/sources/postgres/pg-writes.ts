@@ -16,8 +16,15 @@ export function pgWrites(connectionString: string, connectionsMax: number): SqlW
   const open = async (): Promise<Pool> => {
     const pg = await loadPg();
     const opened = new pg.Pool({
-      connectionString, max: connectionsMax, application_name: "tidemark mutations", connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-      keepAlive: true, query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS, statement_timeout: STATEMENT_TIMEOUT_MS, idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS, allowExitOnIdle: true,
+      connectionString,
+      max: connectionsMax,
+      application_name: "tidemark mutations",
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
+      statement_timeout: STATEMENT_TIMEOUT_MS,
+      idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS,
+      allowExitOnIdle: true,
     });
     // A connection that breaks while nobody uses it is replaced by the next.
     opened.on("error", () => {});
@@ -27,7 +34,10 @@ export function pgWrites(connectionString: string, connectionsMax: number): SqlW
     transaction: async (run) => inTransaction(await connectTo(await (pool ??= open())), run),
     close: async () => {
       // A handler that does not come back is not waited for.
-      await Promise.race([pool?.then((opened) => opened.end()), delay(systemClock, CONNECT_TIMEOUT_MS)]);
+      await Promise.race([
+        pool?.then((opened) => opened.end()),
+        delay(systemClock, CONNECT_TIMEOUT_MS),
+      ]);
     },
   };
 }
@@ -40,7 +50,10 @@ async function connectTo(pool: Pool): Promise<PoolClient> {
   }
 }
 
-async function inTransaction<T>(client: PoolClient, run: (transaction: SqlTransaction) => Promise<T>): Promise<T> {
+async function inTransaction<T>(
+  client: PoolClient,
+  run: (transaction: SqlTransaction) => Promise<T>,
+): Promise<T> {
   let lost: Error | undefined;
   let onError: (error: Error) => void = () => {};
   const broken = new Promise<never>((_, reject) => {
@@ -54,12 +67,15 @@ async function inTransaction<T>(client: PoolClient, run: (transaction: SqlTransa
   try {
     await client.query("BEGIN");
     // The connection may end under a handler that waits for something else.
-    const result = await Promise.race([broken, run({
-      query: async <R>(text: string, values?: readonly unknown[]) => {
-        const { rows, rowCount } = await client.query(text, values as unknown[] | undefined);
-        return { rows: rows as R[], rowCount: rowCount ?? 0 };
-      },
-    })]);
+    const result = await Promise.race([
+      broken,
+      run({
+        query: async <R>(text: string, values?: readonly unknown[]) => {
+          const { rows, rowCount } = await client.query(text, values as unknown[] | undefined);
+          return { rows: rows as R[], rowCount: rowCount ?? 0 };
+        },
+      }),
+    ]);
     await client.query("COMMIT");
     return result;
   } catch (error) {
@@ -74,5 +90,7 @@ async function inTransaction<T>(client: PoolClient, run: (transaction: SqlTransa
 
 function down(cause: unknown): TidemarkError {
   // Clients read this; why it is so is for the log.
-  return new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", { cause });
+  return new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", {
+    cause,
+  });
 }

@@ -2,7 +2,12 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import pg from "pg";
 import { initPgbench, runPgbench, spawnPgbench } from "../../../test/support/pgbench.ts";
-import { findPgbench, startPostgres, withClient, type PostgresServer } from "../../../test/support/postgres-server.ts";
+import {
+  findPgbench,
+  startPostgres,
+  withClient,
+  type PostgresServer,
+} from "../../../test/support/postgres-server.ts";
 import { silent } from "../../../test/support/silent.ts";
 import { createClient, type LiveView } from "../../client/node.ts";
 import type { Query } from "../../protocol/query.ts";
@@ -24,7 +29,10 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
   afterAll(() => server.remove());
 
   const start = async (): Promise<Running> => {
-    const tidemark = createTidemark({ sources: [postgres(server.url, { tables: TABLES })], logger: silent });
+    const tidemark = createTidemark({
+      sources: [postgres(server.url, { tables: TABLES })],
+      logger: silent,
+    });
     const { url } = await tidemark.listen({ port: 0 });
     const client = createClient({ url: `${url}/v2/stream` });
     const views = TABLES.map((channel) => client.live({ channel }));
@@ -68,19 +76,52 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
 
   it("keeps filtered, sorted and top-N views exact while clients come and go under load", async () => {
     const queries = [
-      { sql: "SELECT aid FROM pgbench_accounts WHERE abalance > 500", query: { channel: "pgbench_accounts", where: { column: "abalance", gt: 500 } } },
-      { sql: "SELECT aid FROM pgbench_accounts WHERE abalance BETWEEN -2000 AND -100 AND aid < 50000", query: { channel: "pgbench_accounts", where: { and: [{ column: "abalance", between: [-2_000, -100] }, { column: "aid", lt: 50_000 }] } } },
-      { sql: "SELECT aid FROM pgbench_accounts ORDER BY abalance DESC, aid::text COLLATE \"C\" LIMIT 100", query: { channel: "pgbench_accounts", order_by: [{ column: "abalance", direction: "desc" }], limit: 100 } },
-      { sql: "SELECT tid FROM pgbench_tellers ORDER BY tbalance, tid::text COLLATE \"C\"", query: { channel: "pgbench_tellers", order_by: [{ column: "tbalance" }], columns: ["tbalance"] } },
+      {
+        sql: "SELECT aid FROM pgbench_accounts WHERE abalance > 500",
+        query: { channel: "pgbench_accounts", where: { column: "abalance", gt: 500 } },
+      },
+      {
+        sql: "SELECT aid FROM pgbench_accounts WHERE abalance BETWEEN -2000 AND -100 AND aid < 50000",
+        query: {
+          channel: "pgbench_accounts",
+          where: {
+            and: [
+              { column: "abalance", between: [-2_000, -100] },
+              { column: "aid", lt: 50_000 },
+            ],
+          },
+        },
+      },
+      {
+        sql: 'SELECT aid FROM pgbench_accounts ORDER BY abalance DESC, aid::text COLLATE "C" LIMIT 100',
+        query: {
+          channel: "pgbench_accounts",
+          order_by: [{ column: "abalance", direction: "desc" }],
+          limit: 100,
+        },
+      },
+      {
+        sql: 'SELECT tid FROM pgbench_tellers ORDER BY tbalance, tid::text COLLATE "C"',
+        query: {
+          channel: "pgbench_tellers",
+          order_by: [{ column: "tbalance" }],
+          columns: ["tbalance"],
+        },
+      },
     ] as const;
-    const tidemark = createTidemark({ sources: [postgres(server.url, { tables: TABLES })], logger: silent });
+    const tidemark = createTidemark({
+      sources: [postgres(server.url, { tables: TABLES })],
+      logger: silent,
+    });
     const { url } = await tidemark.listen({ port: 0 });
     const load = runPgbench(server, ["-c", "8", "-j", "2", "-T", "6"]);
     const endMs = performance.now() + 6_000;
     const visits: Promise<void>[] = [];
     const visit = async (turn: number): Promise<void> => {
       const client = createClient({ url: `${url}/v2/stream`, lingerMs: 10 });
-      const view = client.live(queries[turn % queries.length]?.query as Query & { channel: string });
+      const view = client.live(
+        queries[turn % queries.length]?.query as Query & { channel: string },
+      );
       const leave = view.subscribe(() => {});
       await expect.poll(() => view.getSnapshot().status, { timeout: 10_000 }).toBe("live");
       leave();
@@ -99,7 +140,10 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
       const { rows } = await server.sql(sql);
       const truth = rows.map((row) => String(Object.values(row as object)[0]));
       const isOrdered = "order_by" in query;
-      const held = (): readonly string[] => { const keys = views[index]?.getSnapshot().keys ?? []; return isOrdered ? keys : keys.toSorted(); };
+      const held = (): readonly string[] => {
+        const keys = views[index]?.getSnapshot().keys ?? [];
+        return isOrdered ? keys : keys.toSorted();
+      };
       await expect.poll(held, { timeout: 10_000 }).toEqual(isOrdered ? truth : truth.toSorted());
     }
     staying.close();
@@ -109,7 +153,9 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
   it("is uninstalled under load without an error in any writer", async () => {
     const running = await start();
     const load = runPgbench(server, ["-c", "8", "-j", "2", "-T", "4"]);
-    await expect.poll(() => running.views.every((view) => view.getSnapshot().status === "live")).toBe(true);
+    await expect
+      .poll(() => running.views.every((view) => view.getSnapshot().status === "live"))
+      .toBe(true);
     await running.stop();
     const session = await databaseOf(server.url).connect();
     expect((await uninstall(session, 5_000))?.toSorted()).toEqual(TABLES.toSorted());
@@ -120,7 +166,9 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
 
   it("waits for nobody: changes arrive while another transaction stays open for seconds", async () => {
     const running = await start();
-    await expect.poll(() => running.views.every((view) => view.getSnapshot().status === "live")).toBe(true);
+    await expect
+      .poll(() => running.views.every((view) => view.getSnapshot().status === "live"))
+      .toBe(true);
     await withClient(server.url, async (slow) => {
       await slow.query("BEGIN");
       await slow.query("UPDATE pgbench_branches SET bbalance = 4242 WHERE bid = 1");
@@ -129,7 +177,9 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
       for (let value = 1; performance.now() < endMs; value++) {
         const beganMs = performance.now();
         await server.sql(`UPDATE pgbench_tellers SET tbalance = ${value} WHERE tid = 7`);
-        await expect.poll(() => running.views[1]?.row("7")?.["tbalance"], { interval: 1, timeout: 2_000 }).toBe(value);
+        await expect
+          .poll(() => running.views[1]?.row("7")?.["tbalance"], { interval: 1, timeout: 2_000 })
+          .toBe(value);
         waits.push(performance.now() - beganMs);
       }
       expect(waits.length).toBeGreaterThan(20);
@@ -152,13 +202,30 @@ interface Running {
 async function expectEqual(server: PostgresServer, { views }: Running): Promise<void> {
   const truth = await withClient(server.url, (client) => selectAll(client));
   await expect
-    .poll(() => views.map((view, index) => differences(view.getSnapshot().keys.length, (key) => view.row(key), truth[index] as Map<string, string>)), { timeout: 15_000, interval: 50 })
+    .poll(
+      () =>
+        views.map((view, index) =>
+          differences(
+            view.getSnapshot().keys.length,
+            (key) => view.row(key),
+            truth[index] as Map<string, string>,
+          ),
+        ),
+      { timeout: 15_000, interval: 50 },
+    )
     .toEqual(TABLES.map(() => 0));
 }
 
 async function selectAll(client: pg.Client): Promise<readonly Map<string, string>[]> {
-  const select = async (table: string, key: string, value: string): Promise<Map<string, string>> => {
-    const { rows } = await client.query({ text: `SELECT ${key}::text, ${value}::text FROM ${table}`, rowMode: "array" });
+  const select = async (
+    table: string,
+    key: string,
+    value: string,
+  ): Promise<Map<string, string>> => {
+    const { rows } = await client.query({
+      text: `SELECT ${key}::text, ${value}::text FROM ${table}`,
+      rowMode: "array",
+    });
     return new Map((rows as [string, string][]).map(([id, balance]) => [id, balance]));
   };
   return [
@@ -168,11 +235,19 @@ async function selectAll(client: pg.Client): Promise<readonly Map<string, string
   ];
 }
 
-function differences(size: number, rowOf: (key: string) => Row | undefined, truth: ReadonlyMap<string, string>): number {
+function differences(
+  size: number,
+  rowOf: (key: string) => Row | undefined,
+  truth: ReadonlyMap<string, string>,
+): number {
   let count = Math.abs(size - truth.size);
   for (const [key, balance] of truth) {
     const row = rowOf(key);
-    if (row === undefined || String(row["abalance"] ?? row["tbalance"] ?? row["bbalance"]) !== balance) count++;
+    if (
+      row === undefined ||
+      String(row["abalance"] ?? row["tbalance"] ?? row["bbalance"]) !== balance
+    )
+      count++;
   }
   return count;
 }

@@ -11,7 +11,10 @@ export function pgliteDatabase(pglite: PGlite): SqlDatabase {
         pglite.transaction((transaction) =>
           run({
             query: async <R>(text: string, values?: readonly unknown[]) => {
-              const { rows, affectedRows } = await transaction.query<R>(text, values as unknown[] | undefined);
+              const { rows, affectedRows } = await transaction.query<R>(
+                text,
+                values as unknown[] | undefined,
+              );
               // A SELECT affects none; `pg` counts what it returned.
               return { rows, rowCount: affectedRows || rows.length };
             },
@@ -26,9 +29,13 @@ export function pgliteDatabase(pglite: PGlite): SqlDatabase {
         transaction: (mode, run) =>
           pglite.transaction(async (transaction) => {
             await transaction.query(TRANSACTION_SETTINGS[mode]);
-            return run({ query: async (text, parameters) => (await transaction.query<SqlRow>(text, parameters as unknown[] | undefined)).rows });
+            return run({
+              query: async (text, parameters) =>
+                (await transaction.query<SqlRow>(text, parameters as unknown[] | undefined)).rows,
+            });
           }),
-        query: async (text, parameters) => (await pglite.query<SqlRow>(text, parameters as unknown[] | undefined)).rows,
+        query: async (text, parameters) =>
+          (await pglite.query<SqlRow>(text, parameters as unknown[] | undefined)).rows,
         listen: async (channel, onNotify) => {
           stops.push(await pglite.listen(channel, onNotify));
         },

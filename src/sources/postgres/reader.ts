@@ -61,7 +61,11 @@ export class Reader {
   #standing: Standing | undefined;
   #hasBegun = false;
   /** The statement that reads, by the name under which a connection keeps it: another set of tables has another. */
-  #statement: { readonly name: string; readonly text: string; readonly tables: ReadonlyMap<number, Table> } = { name: "", text: "", tables: new Map() };
+  #statement: {
+    readonly name: string;
+    readonly text: string;
+    readonly tables: ReadonlyMap<number, Table>;
+  } = { name: "", text: "", tables: new Map() };
   /** That the present connection keeps. */
   readonly #names = new Set<string>();
   /** Where the last commit left the tables: the standing moves on with reads that find nothing. */
@@ -94,7 +98,10 @@ export class Reader {
   table(channel: string): Table | undefined {
     const table = this.#states.all.find((each) => each.channel === channel);
     if (table === undefined || this.#states.isRead(table.oid)) return table;
-    throw new TidemarkError("SOURCE_DOWN", `The table of channel "${channel}" can't be read at the moment.`);
+    throw new TidemarkError(
+      "SOURCE_DOWN",
+      `The table of channel "${channel}" can't be read at the moment.`,
+    );
   }
 
   /** Makes a fresh connection ready, and copies unless reading can continue where it stood. */
@@ -108,8 +115,10 @@ export class Reader {
     await this.#prepareRead(session);
     const standing = this.#standing;
     const header = await readHeader(session, lease.readerId);
-    const isSameServer = standing !== undefined && standing.startedAt === header.startedAt && header.isAlive;
-    if (!isSameServer || !(await lease.renew(session, standing.position))) await this.copyAll(session);
+    const isSameServer =
+      standing !== undefined && standing.startedAt === header.startedAt && header.isAlive;
+    if (!isSameServer || !(await lease.renew(session, standing.position)))
+      await this.copyAll(session);
     else await this.#orHoldCulprits(session, () => this.#reload(session, standing, []));
   }
 
@@ -120,7 +129,12 @@ export class Reader {
     // What was written while no lease lived is in no outbox: until a copy has come through nothing continues.
     this.#standing = undefined;
     await lease.begin(session);
-    const writers = await writersBefore({ session, tables: this.#states.all, clock, settleMsMax: limits.settleMsMax });
+    const writers = await writersBefore({
+      session,
+      tables: this.#states.all,
+      clock,
+      settleMsMax: limits.settleMsMax,
+    });
     const asOfMs = clock.now();
     await this.#copying(session, async (queries) => {
       await this.#lock(queries);
@@ -129,9 +143,17 @@ export class Reader {
       const copies = await this.#copy(queries, this.#states.read);
       const stamps = await readStamps(queries, this.#states.read);
       await this.#append({ ...copies, position, asOfMs });
-      this.#standing = { position, ...stamps, startedAt: header.startedAt, uncaptured: openIn(position, writers) };
+      this.#standing = {
+        position,
+        ...stamps,
+        startedAt: header.startedAt,
+        uncaptured: openIn(position, writers),
+      };
     });
-    context.logger.info({ tables: this.#states.read.length, position: this.position?.text }, "tables copied");
+    context.logger.info(
+      { tables: this.#states.read.length, position: this.position?.text },
+      "tables copied",
+    );
   }
 
   /**
@@ -173,14 +195,25 @@ export class Reader {
     const isAltered = header.stamp !== null && header.stamp !== standing.stamp;
     if (hasLapsed || header.startedAt !== standing.startedAt) {
       await this.copyAll(session);
-    } else if (isAltered || hasEnded(new Set(standing.uncaptured.keys()), position) || changes.length > limits.commitRowsMax || changes.some(({ key }) => key === undefined)) {
+    } else if (
+      isAltered ||
+      hasEnded(new Set(standing.uncaptured.keys()), position) ||
+      changes.length > limits.commitRowsMax ||
+      changes.some(({ key }) => key === undefined)
+    ) {
       // Triggers first, so that what is copied then is followed by all that is captured.
       if (isAltered) await this.#examine(session, this.#states.read);
       await this.#prepareRead(session);
       await this.#reload(session, standing, []);
     } else {
       const isFresher = Math.abs(beganMs - this.#asOfMs) >= AS_OF_STEP_MS;
-      if (changes.length > 0 || isMarked || isFresher) await this.#append({ changes: this.#totals.changesOf(changes), live: [], position, asOfMs: beganMs });
+      if (changes.length > 0 || isMarked || isFresher)
+        await this.#append({
+          changes: this.#totals.changesOf(changes),
+          live: [],
+          position,
+          asOfMs: beganMs,
+        });
       this.#standing = { ...standing, position };
     }
     return changes.length + (isMarked ? 1 : 0);
@@ -196,18 +229,41 @@ export class Reader {
       const position = parseSnapshot(header.snapshot);
       const before = await readStamps(queries, this.#states.read);
       const uncaptured = openIn(position, standing.uncaptured);
-      const late = new Set([...standing.uncaptured].flatMap(([xid, oids]) => (uncaptured.has(xid) ? [] : [...oids])));
+      const late = new Set(
+        [...standing.uncaptured].flatMap(([xid, oids]) => (uncaptured.has(xid) ? [] : [...oids])),
+      );
       const isCut = changes.length > limits.commitRowsMax;
-      const touched = isCut ? await writtenSince(queries, this.#states.read, standing.position) : [];
-      const altered = this.#states.read.filter(({ oid }) => late.has(oid) || before.stamps.get(oid) !== standing.stamps.get(oid));
-      const reload = new Set([...others, ...touched, ...altered, ...changes.flatMap(({ table, key }) => (key === undefined ? [table] : []))]);
+      const touched = isCut
+        ? await writtenSince(queries, this.#states.read, standing.position)
+        : [];
+      const altered = this.#states.read.filter(
+        ({ oid }) => late.has(oid) || before.stamps.get(oid) !== standing.stamps.get(oid),
+      );
+      const reload = new Set([
+        ...others,
+        ...touched,
+        ...altered,
+        ...changes.flatMap(({ table, key }) => (key === undefined ? [table] : [])),
+      ]);
       const rest = this.#totals.changesOf(changes.filter(({ table }) => !reload.has(table)));
-      const copies = await this.#copy(queries, [...reload].filter(({ oid }) => this.#states.isRead(oid)));
+      const copies = await this.#copy(
+        queries,
+        [...reload].filter(({ oid }) => this.#states.isRead(oid)),
+      );
       // Without those that could not be copied.
       const stamps = await readStamps(queries, this.#states.read);
-      await this.#append({ changes: [...rest, ...copies.changes], live: copies.live, position, asOfMs });
+      await this.#append({
+        changes: [...rest, ...copies.changes],
+        live: copies.live,
+        position,
+        asOfMs,
+      });
       this.#standing = { ...standing, position, ...stamps, uncaptured };
-      if (reload.size > 0) context.logger.info({ tables: [...reload].map(({ channel }) => channel), cut: isCut }, "tables reloaded");
+      if (reload.size > 0)
+        context.logger.info(
+          { tables: [...reload].map(({ channel }) => channel), cut: isCut },
+          "tables reloaded",
+        );
     });
   }
 
@@ -235,7 +291,8 @@ export class Reader {
       if (!isOfStatement(error)) throw error;
       await queries.query("ROLLBACK TO SAVEPOINT tidemark_lock");
     }
-    for (const table of tables) await this.#orHold(queries, table, () => queries.query(`${lockStatement([table])} NOWAIT`));
+    for (const table of tables)
+      await this.#orHold(queries, table, () => queries.query(`${lockStatement([table])} NOWAIT`));
     return this.#states.read.length < tables.length;
   }
 
@@ -249,7 +306,9 @@ export class Reader {
       await lease.extend(queries);
     };
     // Here whole tables are read, which is what these plans are for.
-    if (tables.length > 0) for (const plan of ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"]) await queries.query(`SET LOCAL ${plan} = on`);
+    if (tables.length > 0)
+      for (const plan of ["enable_seqscan", "enable_hashjoin", "enable_mergejoin"])
+        await queries.query(`SET LOCAL ${plan} = on`);
     const changes: ChannelChange[] = [];
     const live: string[] = [];
     for (const table of tables) {
@@ -281,7 +340,10 @@ export class Reader {
     const { context } = this.#options;
     this.#states.hold(table, context.clock.monotonic());
     context.logger.warn({ table: table.channel, reason }, "table held back");
-    await context.append({ changes: [], status: [{ channels: [table.channel], status: { status: "stale", reason } }] });
+    await context.append({
+      changes: [],
+      status: [{ channels: [table.channel], status: { status: "stale", reason } }],
+    });
   }
 
   /** After a read that failed as a whole: which tables fail by themselves. */
@@ -300,7 +362,11 @@ export class Reader {
   }
 
   /** Why a table can't be read, alone and without waiting for it. */
-  async #whyNot(session: SqlSession, table: Table, position: PgSnapshot): Promise<string | undefined> {
+  async #whyNot(
+    session: SqlSession,
+    table: Table,
+    position: PgSnapshot,
+  ): Promise<string | undefined> {
     const altered = (await this.#altered(session, [table])).get(table);
     if (altered !== undefined) return altered;
     try {
@@ -341,20 +407,36 @@ export class Reader {
    */
   async #examine(session: SqlSession, tables: readonly Table[]): Promise<void> {
     const { limits } = this.#options;
-    for (const [table, reason] of await this.#altered(session, tables)) await this.#hold(table, reason);
-    const { failed } = await install(session, tables.filter(({ oid }) => this.#states.isRead(oid)), limits.readLockMs);
+    for (const [table, reason] of await this.#altered(session, tables))
+      await this.#hold(table, reason);
+    const { failed } = await install(
+      session,
+      tables.filter(({ oid }) => this.#states.isRead(oid)),
+      limits.readLockMs,
+    );
     for (const { table, reason } of failed) await this.#hold(table, reason);
   }
 
   /** Those that are not what their channels were declared with, and why. */
-  async #altered(session: SqlSession, tables: readonly Table[]): Promise<ReadonlyMap<Table, string>> {
-    const { tables: found, refused } = await findTables(session, { trustedOwners: this.#options.trustedOwners, oids: tables.map(({ oid }) => oid) });
+  async #altered(
+    session: SqlSession,
+    tables: readonly Table[],
+  ): Promise<ReadonlyMap<Table, string>> {
+    const { tables: found, refused } = await findTables(session, {
+      trustedOwners: this.#options.trustedOwners,
+      oids: tables.map(({ oid }) => oid),
+    });
     const altered = new Map<Table, string>();
     for (const table of tables) {
       const now = found.find(({ oid }) => oid === table.oid);
       const why = refused.find((entry) => entry.table === table.channel)?.reason;
-      if (now === undefined) altered.set(table, `its table is gone or can't be read any more${why === undefined ? "" : `: ${why}`}`);
-      else if (shapeOf(now) !== shapeOf(table)) altered.set(table, "its table was altered; restart Tidemark to read its new shape");
+      if (now === undefined)
+        altered.set(
+          table,
+          `its table is gone or can't be read any more${why === undefined ? "" : `: ${why}`}`,
+        );
+      else if (shapeOf(now) !== shapeOf(table))
+        altered.set(table, "its table was altered; restart Tidemark to read its new shape");
     }
     return altered;
   }
@@ -362,12 +444,24 @@ export class Reader {
   /** The statement that reads, anew when the tables are. */
   async #prepareRead(session: SqlSession, queries: SqlQueries = session): Promise<void> {
     const text = readStatement(this.#states.read, this.#readOptions());
-    if (text === this.#statement.text && (session.prepared !== undefined || this.#names.has(this.#statement.name))) return;
+    if (
+      text === this.#statement.text &&
+      (session.prepared !== undefined || this.#names.has(this.#statement.name))
+    )
+      return;
     // By its text, so that the same tables are the same statement, however often they come and go.
     const name = `tidemark_read_${createHash("sha256").update(text).digest("hex").slice(0, 16)}`;
-    this.#statement = { name, text, tables: new Map(this.#states.read.map((table) => [table.oid, table])) };
+    this.#statement = {
+      name,
+      text,
+      tables: new Map(this.#states.read.map((table) => [table.oid, table])),
+    };
     this.#names.add(name);
-    if (this.#names.size > STATEMENTS_MAX) throw new TidemarkError("SOURCE_DOWN", "the connection keeps too many statements; another begins with none");
+    if (this.#names.size > STATEMENTS_MAX)
+      throw new TidemarkError(
+        "SOURCE_DOWN",
+        "the connection keeps too many statements; another begins with none",
+      );
     if (session.prepared !== undefined) return;
     if ((await queries.query(SHARED.find)).length > 0) await queries.query(SHARED.deallocate);
     await queries.query(SHARED.prepare(text));
@@ -375,18 +469,34 @@ export class Reader {
 
   async #query(session: SqlSession, queries: SqlQueries, position: PgSnapshot): Promise<Read> {
     const { name, text, tables } = this.#statement;
-    const rows: readonly SqlRow[] = await (session.prepared?.(name, text, readParameters(position)) ?? queries.query(SHARED.execute(position)));
+    const rows: readonly SqlRow[] = await (session.prepared?.(
+      name,
+      text,
+      readParameters(position),
+    ) ?? queries.query(SHARED.execute(position)));
     return parseRead(rows, tables, this.#options.limits.rowDepthMax);
   }
 
   #readOptions(): Parameters<typeof readStatement>[1] {
     const { lease, limits } = this.#options;
-    return { keysMax: limits.commitRowsMax + 2, readerId: lease.readerId, rowBytesMax: limits.rowBytesMax };
+    return {
+      keysMax: limits.commitRowsMax + 2,
+      readerId: lease.readerId,
+      rowBytesMax: limits.rowBytesMax,
+    };
   }
 
   /** That a channel is live again comes with its rows. */
-  async #append({ changes, live, position, asOfMs }: Copies & { readonly position: PgSnapshot; readonly asOfMs: number }): Promise<void> {
-    const status = live.length === 0 ? {} : { status: [{ channels: live, status: { status: "live" as const } }] };
+  async #append({
+    changes,
+    live,
+    position,
+    asOfMs,
+  }: Copies & { readonly position: PgSnapshot; readonly asOfMs: number }): Promise<void> {
+    const status =
+      live.length === 0
+        ? {}
+        : { status: [{ channels: live, status: { status: "live" as const } }] };
     await this.#options.context.append({ changes, position: position.text, asOfMs, ...status });
     this.#appended = position;
     this.#asOfMs = asOfMs;

@@ -21,14 +21,22 @@ export async function roleScript(url: string, role: string): Promise<string> {
 function scriptOf(tables: readonly SqlRow[], database: string, role: string): string {
   const to = ident(role);
   const schemas = [...new Set(tables.map(({ schema }) => ident(asText(schema))))];
-  const names = tables.map(({ schema, name }) => `${ident(asText(schema))}.${ident(asText(name))}`).join(",\n  ");
-  const strangers = [...new Set(tables.flatMap(({ owner, is_super: isSuper }) => (isSuper === true ? [] : [asText(owner)])))];
+  const names = tables
+    .map(({ schema, name }) => `${ident(asText(schema))}.${ident(asText(name))}`)
+    .join(",\n  ");
+  const strangers = [
+    ...new Set(
+      tables.flatMap(({ owner, is_super: isSuper }) => (isSuper === true ? [] : [asText(owner)])),
+    ),
+  ];
   return [
     `-- A role for Tidemark on the database ${database}. Run this as a superuser, once; give it a password.`,
     `CREATE ROLE ${to} LOGIN PASSWORD NULL;`,
     `GRANT CREATE ON DATABASE ${ident(database)} TO ${to};`,
     ...schemas.map((schema) => `GRANT USAGE ON SCHEMA ${schema} TO ${to};`),
-    ...(names === "" ? ["-- There are no tables yet. Later: GRANT SELECT, TRIGGER ON … TO …;"] : [`GRANT SELECT, TRIGGER ON\n  ${names}\n  TO ${to};`]),
+    ...(names === ""
+      ? ["-- There are no tables yet. Later: GRANT SELECT, TRIGGER ON … TO …;"]
+      : [`GRANT SELECT, TRIGGER ON\n  ${names}\n  TO ${to};`]),
     "-- For mutations it needs INSERT, UPDATE and DELETE on what they write to.",
     ...(strangers.length === 0
       ? []

@@ -56,7 +56,10 @@ const BORDERS = [
 ];
 
 /** From each version that may be found to this one. */
-const UPGRADES: Readonly<Record<number, readonly string[]>> = { 1: [...MUTATIONS, ...BORDERS], 2: BORDERS };
+const UPGRADES: Readonly<Record<number, readonly string[]>> = {
+  1: [...MUTATIONS, ...BORDERS],
+  2: BORDERS,
+};
 
 const STATE = `
   SELECT obj_description(n.oid, 'pg_namespace') AS comment, o.rolname AS owner, current_user::text AS role,
@@ -74,7 +77,10 @@ const MADE_MEANWHILE = ["42P06", "42P07", "23505"];
  * Makes or upgrades the schema; returns whether it was made. `positionRoles` may call `tidemark.position()`.
  * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT`
  */
-export async function ensureSchema(session: SqlSession, positionRoles: readonly string[]): Promise<boolean> {
+export async function ensureSchema(
+  session: SqlSession,
+  positionRoles: readonly string[],
+): Promise<boolean> {
   await refuseUnfit(session);
   const wasCreated = (await schemaVersion(session)) === undefined && (await createSchema(session));
   await upgrade(session);
@@ -91,11 +97,17 @@ export async function schemaVersion(queries: SqlQueries): Promise<number | undef
   if (state === undefined) return undefined;
   const version = [1, 2, VERSION].find((known) => state["comment"] === commentOf(known));
   if (version === undefined) {
-    throw new TidemarkError("DATABASE_REFUSED", 'The database has a schema "tidemark" that this version did not make. Rename it, or remove it with the version that made it.');
+    throw new TidemarkError(
+      "DATABASE_REFUSED",
+      'The database has a schema "tidemark" that this version did not make. Rename it, or remove it with the version that made it.',
+    );
   }
   if (state["ours"] === true) return version;
   const owner = asText(state["owner"]);
-  throw new TidemarkError("MISSING_GRANT", `The schema "tidemark", or something in it, does not belong to ${asText(state["role"])} alone: its owner is ${owner}. Connect as ${owner}, or remove it as that role: tidemark uninstall.`);
+  throw new TidemarkError(
+    "MISSING_GRANT",
+    `The schema "tidemark", or something in it, does not belong to ${asText(state["role"])} alone: its owner is ${owner}. Connect as ${owner}, or remove it as that role: tidemark uninstall.`,
+  );
 }
 
 /** One installer at a time. Nobody else can lock this table, so nobody can hold an installer up. */
@@ -111,14 +123,21 @@ async function createSchema(session: SqlSession): Promise<boolean> {
   if (rights?.["create"] !== "true") {
     const role = ident(asText(rights?.["role"]));
     const database = ident(asText(rights?.["database"]));
-    throw new TidemarkError("MISSING_GRANT", `Role ${role} may not create the schema "tidemark". Run: GRANT CREATE ON DATABASE ${database} TO ${role};`);
+    throw new TidemarkError(
+      "MISSING_GRANT",
+      `Role ${role} may not create the schema "tidemark". Run: GRANT CREATE ON DATABASE ${database} TO ${role};`,
+    );
   }
   try {
     await write(session, [...SCHEMA, ...MUTATIONS, ...BORDERS, commentStatement()]);
     return true;
   } catch (error) {
     if (MADE_MEANWHILE.includes(String((error as { code?: unknown }).code))) return false;
-    throw new TidemarkError("DATABASE_REFUSED", `The schema "tidemark" could not be made: ${messageOf(error)}.`, { cause: error });
+    throw new TidemarkError(
+      "DATABASE_REFUSED",
+      `The schema "tidemark" could not be made: ${messageOf(error)}.`,
+      { cause: error },
+    );
   }
 }
 
@@ -130,7 +149,8 @@ async function upgrade(session: SqlSession): Promise<void> {
     await queries.query("LOCK TABLE tidemark.reader IN ACCESS EXCLUSIVE MODE");
     const [state] = await queries.query(STATE);
     if (state?.["comment"] === commentOf(VERSION)) return;
-    for (const statement of [...(UPGRADES[found ?? VERSION] ?? []), commentStatement()]) await queries.query(statement);
+    for (const statement of [...(UPGRADES[found ?? VERSION] ?? []), commentStatement()])
+      await queries.query(statement);
   });
 }
 
@@ -153,9 +173,15 @@ async function refuseUnfit(session: SqlSession): Promise<void> {
     "SELECT current_setting('server_version_num')::int AS version, pg_is_in_recovery()::text AS standby",
   );
   if (Number(row?.["version"]) < MIN_SERVER_VERSION) {
-    throw new TidemarkError("DATABASE_REFUSED", "Tidemark needs Postgres 13 or later, for 64-bit transaction ids.");
+    throw new TidemarkError(
+      "DATABASE_REFUSED",
+      "Tidemark needs Postgres 13 or later, for 64-bit transaction ids.",
+    );
   }
   if (row?.["standby"] === "true") {
-    throw new TidemarkError("DATABASE_REFUSED", "This server is a standby and takes no triggers. Connect to the primary.");
+    throw new TidemarkError(
+      "DATABASE_REFUSED",
+      "This server is a standby and takes no triggers. Connect to the primary.",
+    );
   }
 }

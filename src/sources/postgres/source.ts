@@ -89,21 +89,31 @@ export class PostgresSource implements Source {
       limits: this.#limits,
       table: (channel) => this.#reader?.table(channel),
       prunedTo: () => this.#lease?.prunedTo?.text,
-      onFailed: (id, error) => this.#context?.logger.error({ mutation: id, err: error }, "mutation failed"),
+      onFailed: (id, error) =>
+        this.#context?.logger.error({ mutation: id, err: error }, "mutation failed"),
     });
   }
 
   async start(context: SourceContext): Promise<void> {
     this.#context = context;
     const { database, trustedOwners = [], positionRoles = [], tables: wanted } = this.#options;
-    const session = this.#observed(await database.connect().catch((cause: unknown) => {
-      throw new TidemarkError("SOURCE_DOWN", `Can't connect to ${database.label}: ${messageOf(cause)}.`, { cause });
-    }));
+    const session = this.#observed(
+      await database.connect().catch((cause: unknown) => {
+        throw new TidemarkError(
+          "SOURCE_DOWN",
+          `Can't connect to ${database.label}: ${messageOf(cause)}.`,
+          { cause },
+        );
+      }),
+    );
     try {
       const { tables, refused } = await findTables(session, { wanted, trustedOwners });
       if (tables.length === 0) {
         const reasons = refused.map(({ table, reason }) => `${table}: ${reason}`).join(" ");
-        throw new TidemarkError("TABLE_REFUSED", `No table of ${database.label} can be live. ${reasons || "It has none."}`);
+        throw new TidemarkError(
+          "TABLE_REFUSED",
+          `No table of ${database.label} can be live. ${reasons || "It has none."}`,
+        );
       }
       const createdSchema = await ensureSchema(session, positionRoles);
       const { failed, ...installed } = await install(session, tables, this.#limits.lockTimeoutMs);
@@ -111,7 +121,10 @@ export class PostgresSource implements Source {
       const channels = tables.map((table) => declarationOf(table, this.#options.bounds));
       await context.append({ changes: [], declares: channels });
       for (const { table, reason } of refused) context.refuse({ table, reason });
-      this.#lease = new Lease({ readerId: context.random.id(16), leaseSeconds: this.#limits.leaseSeconds });
+      this.#lease = new Lease({
+        readerId: context.random.id(16),
+        leaseSeconds: this.#limits.leaseSeconds,
+      });
       this.#reader = new Reader({
         tables,
         failed,
@@ -124,7 +137,14 @@ export class PostgresSource implements Source {
       });
       const warnings = await warningsOf(session, tables);
       for (const warning of warnings) context.logger.warn({ database: database.label }, warning);
-      this.#options.onInstalled?.({ ...installed, createdSchema, database: database.label, tables: channels.map(({ name }) => name), refused, warnings });
+      this.#options.onInstalled?.({
+        ...installed,
+        createdSchema,
+        database: database.label,
+        tables: channels.map(({ name }) => name),
+        refused,
+        warnings,
+      });
       await this.#attach(session);
     } catch (error) {
       await session.close();
@@ -173,7 +193,9 @@ export class PostgresSource implements Source {
     const reader = this.#need(this.#reader);
     await reader.prepare(session);
     await reader.read(session);
-    const [settings] = await session.query("SELECT current_setting('max_prepared_transactions')::int AS two_phase");
+    const [settings] = await session.query(
+      "SELECT current_setting('max_prepared_transactions')::int AS two_phase",
+    );
     this.#mayRing = settings?.["two_phase"] === 0;
     await this.#say({ status: "live" });
   }
@@ -186,7 +208,8 @@ export class PostgresSource implements Source {
         attempt = 0;
         await this.#readUntilLost(session);
       } catch (error) {
-        if (error instanceof TidemarkError && error.code === "SUPERSEDED") return this.#standDown(error);
+        if (error instanceof TidemarkError && error.code === "SUPERSEDED")
+          return this.#standDown(error);
         this.#stale(this.#explain(error));
         this.#dropSession();
         if (this.#isStopped) return;
@@ -197,16 +220,24 @@ export class PostgresSource implements Source {
 
   /** Another process reads this database for the same log: it speaks, and this one is silent. */
   #standDown(error: TidemarkError): void {
-    this.#context?.logger.error({ err: error }, "another reader speaks for this source; this one has stopped");
+    this.#context?.logger.error(
+      { err: error },
+      "another reader speaks for this source; this one has stopped",
+    );
     this.#stopWatch();
     this.#dropSession();
   }
 
   async #reconnect(): Promise<ObservedSession> {
     const { clock } = this.#need(this.#context);
-    const session = this.#observed(await connectSoon(this.#options.database, clock, this.#limits.reconnectWatchedMsMax));
+    const session = this.#observed(
+      await connectSoon(this.#options.database, clock, this.#limits.reconnectWatchedMsMax),
+    );
     try {
-      await this.#say({ status: "catching_up", reason: "connected again, reading what was missed" });
+      await this.#say({
+        status: "catching_up",
+        reason: "connected again, reading what was missed",
+      });
       await this.#attach(session);
       return session;
     } catch (error) {
@@ -218,7 +249,9 @@ export class PostgresSource implements Source {
 
   get #pauseMsMax(): number {
     const isWatched = this.#need(this.#context).interest.views.length > 0;
-    return isWatched ? Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectWatchedMsMax) : this.#limits.reconnectCapMs;
+    return isWatched
+      ? Math.min(this.#limits.reconnectCapMs, this.#limits.reconnectWatchedMsMax)
+      : this.#limits.reconnectCapMs;
   }
 
   #observed(session: SqlSession): ObservedSession {
@@ -232,7 +265,8 @@ export class PostgresSource implements Source {
     const { answerMsMax, readTimeoutMs, copyTimeoutMs } = this.#limits;
     const quietMs = this.#session?.quietMs ?? 0;
     if (quietMs >= answerMsMax) {
-      if (this.#isBusy) this.#report({ status: "catching_up", reason: "a long statement is under way" });
+      if (this.#isBusy)
+        this.#report({ status: "catching_up", reason: "a long statement is under way" });
       else this.#stale(`no answer from Postgres for ${answerMsMax / 1_000} s`);
     }
     if (quietMs >= (this.#isBusy ? copyTimeoutMs : readTimeoutMs)) this.#session?.abandon();
@@ -265,7 +299,11 @@ export class PostgresSource implements Source {
         pruneRounds--;
         await this.#long(() => lease.prune(session, appended));
       }
-      pace = nextPace(pace, { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared }, this.#limits);
+      pace = nextPace(
+        pace,
+        { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared },
+        this.#limits,
+      );
       if (pace.isAsleep !== lease.isAsleep) {
         await lease.setAsleep(session, pace.isAsleep);
         // One more read before sleeping: who wrote until now may not have heard that they should ring.
@@ -306,7 +344,10 @@ export class PostgresSource implements Source {
 
   /** Behind the rows that were appended before, in the order of the log; a log that takes nothing has nothing newer to show either. */
   #report(status: SourceStatus): void {
-    if (!this.#isStopped) this.#say(status).catch((error: unknown) => this.#context?.logger.warn({ err: error }, "status could not be appended"));
+    if (!this.#isStopped)
+      this.#say(status).catch((error: unknown) =>
+        this.#context?.logger.warn({ err: error }, "status could not be appended"),
+      );
   }
 
   /** Of all channels that are read. Saying the same twice is no news. */
@@ -316,10 +357,12 @@ export class PostgresSource implements Source {
     this.#isUnwell = status.status !== "live";
     if (this.#said === text) return;
     this.#said = text;
-    await this.#need(this.#context).append({ changes: [], status: [{ channels, status }] }).catch((error: unknown) => {
-      this.#said = "";
-      throw error;
-    });
+    await this.#need(this.#context)
+      .append({ changes: [], status: [{ channels, status }] })
+      .catch((error: unknown) => {
+        this.#said = "";
+        throw error;
+      });
   }
 
   #dropSession(): void {
@@ -340,20 +383,32 @@ export class PostgresSource implements Source {
 }
 
 /** What a role may do that need not, and writes that can't be seen. */
-async function warningsOf(session: SqlSession, tables: readonly Table[]): Promise<readonly string[]> {
-  const [role] = await session.query("SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user");
+async function warningsOf(
+  session: SqlSession,
+  tables: readonly Table[],
+): Promise<readonly string[]> {
+  const [role] = await session.query(
+    "SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user",
+  );
   const notOwned = tables.filter(({ isOwned }) => !isOwned).map(({ channel }) => channel);
   const warnings: string[] = [];
   if (role?.["super"] === true && !session.isShared) {
-    warnings.push(`Connected as ${String(role["name"])}, a superuser. Use a role that can read the tables and no more: tidemark doctor prints the SQL that makes one.`);
+    warnings.push(
+      `Connected as ${String(role["name"])}, a superuser. Use a role that can read the tables and no more: tidemark doctor prints the SQL that makes one.`,
+    );
   }
   if (notOwned.length > 0) {
-    warnings.push(`Writes under session_replication_role = replica are not captured on ${notOwned.join(", ")}: only the owner can have triggers fire for them (ALTER TABLE … ENABLE ALWAYS TRIGGER …).`);
+    warnings.push(
+      `Writes under session_replication_role = replica are not captured on ${notOwned.join(", ")}: only the owner can have triggers fire for them (ALTER TABLE … ENABLE ALWAYS TRIGGER …).`,
+    );
   }
   return warnings;
 }
 
-function declarationOf({ channel, key, columns }: Table, bounds: Partial<ChannelBounds> | undefined): ChannelDeclaration {
+function declarationOf(
+  { channel, key, columns }: Table,
+  bounds: Partial<ChannelBounds> | undefined,
+): ChannelDeclaration {
   return declareChannel({
     name: channel,
     key: key.map(({ name }) => name),

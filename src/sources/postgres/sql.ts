@@ -28,7 +28,11 @@ export interface SqlSession extends SqlQueries {
    * when its tables are locked, that of SQL's EXECUTE before: through that one a TRUNCATE that it waited for shows.
    * Absent where only one connection exists, so that nothing is waited for.
    */
-  readonly prepared?: (name: string, text: string, parameters: readonly unknown[]) => Promise<readonly SqlRow[]>;
+  readonly prepared?: (
+    name: string,
+    text: string,
+    parameters: readonly unknown[],
+  ) => Promise<readonly SqlRow[]>;
   /** Runs `run` in a transaction; rolls back and rethrows when it throws. */
   transaction<T>(mode: TransactionMode, run: (queries: SqlQueries) => Promise<T>): Promise<T>;
   /** Calls back for each NOTIFY on `channel`. */

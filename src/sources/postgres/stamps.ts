@@ -12,7 +12,9 @@ import { qualified, type Table } from "./tables.ts";
 /** The tables' partitions, however deep, as `relation (root, oid)`: two terms of a WITH RECURSIVE. */
 export function relations(tables: readonly Table[]): string {
   const list = (isPartitioned: boolean): string => {
-    const some = tables.filter((table) => table.isPartitioned === isPartitioned).map(({ oid }) => `(${oid}::oid, ${oid}::oid)`);
+    const some = tables
+      .filter((table) => table.isPartitioned === isPartitioned)
+      .map(({ oid }) => `(${oid}::oid, ${oid}::oid)`);
     return `VALUES ${some.join(", ") || "(0::oid, 0::oid)"}`;
   };
   return `tree (root, oid) AS (${list(true)} UNION ALL SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid),
@@ -30,7 +32,10 @@ export function stampStatement(tables: readonly Table[]): string {
 
 /** Table by table, to tell which it is that differs. */
 export function stampsStatement(tables: readonly Table[]): string {
-  const stamps = tables.map((table) => `SELECT '${table.oid}' AS oid, ${stampOf(`SELECT r.oid FROM relation r WHERE r.root = ${table.oid}`, String(table.oid), typesOf([table]))} AS stamp`);
+  const stamps = tables.map(
+    (table) =>
+      `SELECT '${table.oid}' AS oid, ${stampOf(`SELECT r.oid FROM relation r WHERE r.root = ${table.oid}`, String(table.oid), typesOf([table]))} AS stamp`,
+  );
   return `WITH RECURSIVE ${relations(tables)} ${stamps.join(" UNION ALL ") || "SELECT NULL AS oid, NULL AS stamp WHERE false"}`;
 }
 
@@ -73,7 +78,11 @@ function sum(values: string, seed: string): string {
 }
 
 function typesOf(tables: readonly Table[]): string {
-  return listOf([...new Set(tables.flatMap(({ columns }) => columns.flatMap(({ ownTypeOid }) => ownTypeOid ?? [])))]);
+  return listOf([
+    ...new Set(
+      tables.flatMap(({ columns }) => columns.flatMap(({ ownTypeOid }) => ownTypeOid ?? [])),
+    ),
+  ]);
 }
 
 function listOf(oids: readonly number[]): string {

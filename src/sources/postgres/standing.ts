@@ -28,11 +28,18 @@ export async function readHeader(queries: SqlQueries, readerId: string): Promise
 export async function readStamps(queries: SqlQueries, tables: readonly Table[]): Promise<Stamps> {
   const [all] = await queries.query(stampStatement(tables));
   const each = await queries.query(stampsStatement(tables));
-  return { stamp: asText(all?.["stamp"]), stamps: new Map(each.map(({ oid, stamp }) => [Number(oid), asText(stamp)])) };
+  return {
+    stamp: asText(all?.["stamp"]),
+    stamps: new Map(each.map(({ oid, stamp }) => [Number(oid), asText(stamp)])),
+  };
 }
 
 /** The tables that were written since. */
-export async function writtenSince(queries: SqlQueries, tables: readonly Table[], position: PgSnapshot): Promise<readonly Table[]> {
+export async function writtenSince(
+  queries: SqlQueries,
+  tables: readonly Table[],
+  position: PgSnapshot,
+): Promise<readonly Table[]> {
   const rows = await queries.query(
     "SELECT DISTINCT tab::text AS tab FROM tidemark.outbox WHERE xid >= $1::xid8 OR xid = ANY ($2::xid8[])",
     [position.xmax, inProgressArray(position)],

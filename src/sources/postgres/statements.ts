@@ -57,7 +57,10 @@ export interface ReadOptions {
  * and rows are as of the same moment. Rows newer than the position and rows of transactions that were then in
  * progress are two index ranges; what lies between is never looked at, however long a transaction stays open.
  */
-export function readStatement(tables: readonly Table[], { keysMax, readerId, rowBytesMax }: ReadOptions): string {
+export function readStatement(
+  tables: readonly Table[],
+  { keysMax, readerId, rowBytesMax }: ReadOptions,
+): string {
   const branches = tables.map(
     (table) => `
     SELECT c.tab, ${keyJson(table)} AS key, c.delta, ${rowJson(table, "t", rowBytesMax)} AS row
@@ -87,8 +90,10 @@ export function readParameters(position: PgSnapshot): readonly [string, string, 
 export const SHARED = {
   find: `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`,
   deallocate: `DEALLOCATE ${PREPARED}`,
-  prepare: (statement: string): string => `PREPARE ${PREPARED} (xid8, xid8[], text) AS ${statement}`,
-  execute: (position: PgSnapshot): string => `EXECUTE ${PREPARED} (${readParameters(position).map(literal).join(", ")})`,
+  prepare: (statement: string): string =>
+    `PREPARE ${PREPARED} (xid8, xid8[], text) AS ${statement}`,
+  execute: (position: PgSnapshot): string =>
+    `EXECUTE ${PREPARED} (${readParameters(position).map(literal).join(", ")})`,
 };
 
 export interface Read {
@@ -99,7 +104,11 @@ export interface Read {
 }
 
 /** Splits a read's result. Changes of tables that are not ours are passed over. */
-export function parseRead(rows: readonly SqlRow[], tables: ReadonlyMap<number, Table>, depthMax: number): Read {
+export function parseRead(
+  rows: readonly SqlRow[],
+  tables: ReadonlyMap<number, Table>,
+  depthMax: number,
+): Read {
   let isMarked = false;
   let header: ReadHeader | undefined;
   const changes: ReadChange[] = [];
@@ -127,7 +136,11 @@ export function headerStatement(readerId: string): string {
 }
 
 /** The newest rows by key, oldest of them last; fetched in chunks until the channel is full. */
-export function copyStatement(table: Table, cursor: string, { rowsMax, rowBytesMax }: { readonly rowsMax: number; readonly rowBytesMax: number }): string {
+export function copyStatement(
+  table: Table,
+  cursor: string,
+  { rowsMax, rowBytesMax }: { readonly rowsMax: number; readonly rowBytesMax: number },
+): string {
   const order = table.key.map(({ name }) => `t.${ident(name)} DESC`).join(", ");
   return `DECLARE ${cursor} NO SCROLL CURSOR FOR SELECT ${rowJson(table, "t", rowBytesMax)} AS row FROM ${target(table)} t ORDER BY ${order} LIMIT ${rowsMax}`;
 }
@@ -144,7 +157,9 @@ export function lockRowStatement(table: Table, rowBytesMax: number): string {
 
 /** The transactions that wrote a key after a position: the key's parts, then `xmax` and the transactions in progress then. */
 export function writesSinceStatement({ oid, key }: Table): string {
-  const parts = key.map((column, index) => `format('%s', ${ofText(column, `$${index + 1}::text`)})`).join(", ");
+  const parts = key
+    .map((column, index) => `format('%s', ${ofText(column, `$${index + 1}::text`)})`)
+    .join(", ");
   const [xmax, inProgress] = [key.length + 1, key.length + 2];
   return `SELECT DISTINCT xid::text AS write FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts}))`;
 }
@@ -156,11 +171,20 @@ export function keyedRow(text: string, table: Table, depthMax: number): KeyedRow
   if (table.isTextExact) return { key, row, json: text };
   if (!table.hasJson || jsonDepth(text, depthMax) <= depthMax) return { key, row };
   const shown = table.key.map(({ name }) => [name, row[name] ?? null]);
-  return { key, row: Object.fromEntries([...shown, [OMITTED, `the row nests more than the ${depthMax} levels of rowDepthMax`]]) as Row };
+  return {
+    key,
+    row: Object.fromEntries([
+      ...shown,
+      [OMITTED, `the row nests more than the ${depthMax} levels of rowDepthMax`],
+    ]) as Row,
+  };
 }
 
 function keyText(row: Row, table: Table): string {
-  const key = keyOf(row, table.key.map(({ name }) => name));
+  const key = keyOf(
+    row,
+    table.key.map(({ name }) => name),
+  );
   assert(key !== undefined, `a row of ${table.channel} has its key`);
   return key;
 }
@@ -173,15 +197,23 @@ function rowJson(table: Table, alias: string, bytesMax: number): string {
   const built = `(SELECT row_to_json(r.*) FROM (SELECT ${selected(table.columns, column)}) AS r)::text`;
   const marker = (size: string): string =>
     `(SELECT row_to_json(r.*) FROM (SELECT ${selected(table.key, column)}, concat('the row has ', ${size}, ' bytes, more than the ${bytesMax} of rowBytesMax') AS ${ident(OMITTED)}) AS r)::text`;
-  const sizes = table.columns.flatMap(({ name, size }) => (size === undefined ? [] : [`coalesce(${size.replaceAll("$", () => column(name))}, 0)::int8`]));
+  const sizes = table.columns.flatMap(({ name, size }) =>
+    size === undefined ? [] : [`coalesce(${size.replaceAll("$", () => column(name))}, 0)::int8`],
+  );
   const bounded = `(SELECT CASE WHEN octet_length(s.text) > ${bytesMax} THEN ${marker("octet_length(s.text)")} ELSE s.text END FROM (SELECT ${built} AS text OFFSET 0) AS s)`;
-  const row = sizes.length === 0 ? built : `CASE WHEN ${sizes.join(" + ")} > ${bytesMax} THEN ${marker(`${sizes.join(" + ")}`)} ELSE ${bounded} END`;
+  const row =
+    sizes.length === 0
+      ? built
+      : `CASE WHEN ${sizes.join(" + ")} > ${bytesMax} THEN ${marker(`${sizes.join(" + ")}`)} ELSE ${bounded} END`;
   return `CASE WHEN ${column(first.name)} IS NOT NULL THEN ${row} END`;
 }
 
 function selected(columns: readonly TableColumn[], of: (name: string) => string): string {
   return columns
-    .map(({ name, expression, typeOid }) => `CASE WHEN pg_typeof(${of(name)}) = ${typeOid}::regtype THEN ${expression.replaceAll("$", () => of(name))} END AS ${ident(name)}`)
+    .map(
+      ({ name, expression, typeOid }) =>
+        `CASE WHEN pg_typeof(${of(name)}) = ${typeOid}::regtype THEN ${expression.replaceAll("$", () => of(name))} END AS ${ident(name)}`,
+    )
     .join(", ");
 }
 
@@ -189,7 +221,10 @@ function selected(columns: readonly TableColumn[], of: (name: string) => string)
 function keyJson(table: Table): string {
   const columns = table.key.map((column, index) => {
     // A type of somebody's own is told by its text, which the captured key is.
-    const value = column.ownTypeOid === undefined ? column.expression.replaceAll("$", () => keyPart(column, index)) : `c.key ->> ${index}`;
+    const value =
+      column.ownTypeOid === undefined
+        ? column.expression.replaceAll("$", () => keyPart(column, index))
+        : `c.key ->> ${index}`;
     return `${value} AS ${ident(column.name)}`;
   });
   return `CASE WHEN c.key IS NOT NULL THEN (SELECT row_to_json(k.*) FROM (SELECT ${columns.join(", ")}) AS k)::text END`;

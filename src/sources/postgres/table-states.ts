@@ -23,7 +23,12 @@ export class TableStates {
 
   constructor(tables: readonly Table[], pauseMsMax: number) {
     this.#pauseMsMax = pauseMsMax;
-    this.#entries = new Map(tables.map((table) => [table.oid, { table, dueMs: undefined, pauseMs: 0, isToldStale: false }]));
+    this.#entries = new Map(
+      tables.map((table) => [
+        table.oid,
+        { table, dueMs: undefined, pauseMs: 0, isToldStale: false },
+      ]),
+    );
   }
 
   get all(): readonly Table[] {
@@ -31,7 +36,9 @@ export class TableStates {
   }
 
   get read(): readonly Table[] {
-    return [...this.#entries.values()].flatMap(({ table, dueMs }) => (dueMs === undefined ? [table] : []));
+    return [...this.#entries.values()].flatMap(({ table, dueMs }) =>
+      dueMs === undefined ? [table] : [],
+    );
   }
 
   isRead(oid: number): boolean {
@@ -48,7 +55,9 @@ export class TableStates {
 
   /** The one that is due for the longest. */
   due(nowMs: number): Table | undefined {
-    const [first] = [...this.#entries.values()].filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs).sort((left, right) => (left.dueMs ?? 0) - (right.dueMs ?? 0));
+    const [first] = [...this.#entries.values()]
+      .filter(({ dueMs }) => dueMs !== undefined && dueMs <= nowMs)
+      .sort((left, right) => (left.dueMs ?? 0) - (right.dueMs ?? 0));
     return first?.table;
   }
 

@@ -11,10 +11,14 @@ export class TableTotals {
   }
 
   changesOf(changes: readonly ReadChange[]): readonly ChannelChange[] {
-    const byTable = new Map<Table, { upserts: Map<string, KeyedRow>; removes: Set<string>; delta: number }>();
+    const byTable = new Map<
+      Table,
+      { upserts: Map<string, KeyedRow>; removes: Set<string>; delta: number }
+    >();
     for (const { table, key, delta, row } of changes) {
       let gathered = byTable.get(table);
-      if (gathered === undefined) byTable.set(table, (gathered = { upserts: new Map(), removes: new Set(), delta: 0 }));
+      if (gathered === undefined)
+        byTable.set(table, (gathered = { upserts: new Map(), removes: new Set(), delta: 0 }));
       gathered.delta += delta;
       // A row found under a key that is spelled otherwise now: the old spelling leaves.
       if (row !== undefined) gathered.upserts.set(row.key, row);
@@ -23,7 +27,12 @@ export class TableTotals {
     return [...byTable].map(([table, { upserts, removes, delta }]) => {
       const total = Math.max(0, (this.#totals.get(table.oid) ?? 0) + delta);
       this.#totals.set(table.oid, total);
-      return { channel: table.channel, upserts: [...upserts.values()], removes: [...removes].filter((key) => !upserts.has(key)), total };
+      return {
+        channel: table.channel,
+        upserts: [...upserts.values()],
+        removes: [...removes].filter((key) => !upserts.has(key)),
+        total,
+      };
     });
   }
 }

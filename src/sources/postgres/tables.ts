@@ -100,7 +100,11 @@ const TABLES = `
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND NOT c.relispartition AND c.relpersistence <> 't'
      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') AND n.nspname NOT LIKE 'pg\\_%'`;
 
-const KINDS: Readonly<Record<string, string>> = { v: "a view", m: "a materialized view", f: "a foreign table" };
+const KINDS: Readonly<Record<string, string>> = {
+  v: "a view",
+  m: "a materialized view",
+  f: "a foreign table",
+};
 
 export interface FindOptions {
   /** `table` or `schema.table`. Default: all. */
@@ -116,15 +120,24 @@ export interface FindOptions {
  * one that can't be is an error.
  * @throws TidemarkError `TABLE_REFUSED`, `MISSING_GRANT`
  */
-export async function findTables(session: SqlSession, { wanted, oids, trustedOwners = [] }: FindOptions): Promise<Found> {
-  const rows = await session.query(`${TABLES} ${oids === undefined ? "" : `AND c.oid = ANY ('{${oids.join(",")}}')`} ORDER BY n.nspname, c.relname`);
-  const chosen = wanted === undefined ? rows.filter(({ kind }) => kind === "r" || kind === "p") : wanted.map((name) => pick(rows, name));
+export async function findTables(
+  session: SqlSession,
+  { wanted, oids, trustedOwners = [] }: FindOptions,
+): Promise<Found> {
+  const rows = await session.query(
+    `${TABLES} ${oids === undefined ? "" : `AND c.oid = ANY ('{${oids.join(",")}}')`} ORDER BY n.nspname, c.relname`,
+  );
+  const chosen =
+    wanted === undefined
+      ? rows.filter(({ kind }) => kind === "r" || kind === "p")
+      : wanted.map((name) => pick(rows, name));
   const tables: Table[] = [];
   const refused: Refused[] = [];
   for (const row of chosen) {
     const result = examine(row, trustedOwners);
     if ("oid" in result) tables.push(result);
-    else if (wanted !== undefined) throw new TidemarkError(result.code, `Table ${result.table} can't be live: ${result.reason}`);
+    else if (wanted !== undefined)
+      throw new TidemarkError(result.code, `Table ${result.table} can't be live: ${result.reason}`);
     else refused.push(result);
   }
   return { tables, refused };
@@ -134,13 +147,28 @@ export async function findTables(session: SqlSession, { wanted, oids, trustedOwn
 function pick(rows: readonly SqlRow[], wanted: string): SqlRow {
   const matches = rows.filter((row) => {
     const [schema, name] = [asText(row["schema"]), asText(row["name"])];
-    return wanted === channelName(schema, name) || wanted === `${part(schema)}.${part(name)}` || (wanted === name && !wanted.includes("."));
+    return (
+      wanted === channelName(schema, name) ||
+      wanted === `${part(schema)}.${part(name)}` ||
+      (wanted === name && !wanted.includes("."))
+    );
   });
   const [match, another] = matches;
   if (match !== undefined && another === undefined) return match;
-  const names = (some: readonly SqlRow[]): string => some.slice(0, 20).map(({ schema, name }) => `${part(asText(schema))}.${part(asText(name))}`).join(", ") || "none";
-  if (match === undefined) throw new TidemarkError("TABLE_REFUSED", `There is no table "${wanted}". The database has ${names(rows)}.`);
-  throw new TidemarkError("TABLE_REFUSED", `"${wanted}" may be any of ${names(matches)}. Name the one that you mean with its schema.`);
+  const names = (some: readonly SqlRow[]): string =>
+    some
+      .slice(0, 20)
+      .map(({ schema, name }) => `${part(asText(schema))}.${part(asText(name))}`)
+      .join(", ") || "none";
+  if (match === undefined)
+    throw new TidemarkError(
+      "TABLE_REFUSED",
+      `There is no table "${wanted}". The database has ${names(rows)}.`,
+    );
+  throw new TidemarkError(
+    "TABLE_REFUSED",
+    `"${wanted}" may be any of ${names(matches)}. Name the one that you mean with its schema.`,
+  );
 }
 
 function channelName(schema: string, name: string): string {
@@ -175,33 +203,56 @@ function examine(row: SqlRow, trustedOwners: readonly string[]): Table | Refused
   const schema = asText(row["schema"]);
   const name = asText(row["name"]);
   const channel = channelName(schema, name);
-  const refuse = (reason: string, code: Refused["code"] = "TABLE_REFUSED"): Refused => ({ table: channel, code, reason });
+  const refuse = (reason: string, code: Refused["code"] = "TABLE_REFUSED"): Refused => ({
+    table: channel,
+    code,
+    reason,
+  });
   const kind = KINDS[asText(row["kind"])];
-  if (kind !== undefined) return refuse(`it is ${kind}, which has no row triggers. Name the tables behind it.`);
-  const strangers = (JSON.parse(asText(row["strangers"] ?? "null")) as readonly string[] | null) ?? [];
+  if (kind !== undefined)
+    return refuse(`it is ${kind}, which has no row triggers. Name the tables behind it.`);
+  const strangers =
+    (JSON.parse(asText(row["strangers"] ?? "null")) as readonly string[] | null) ?? [];
   const stranger = strangers.find((owner) => !trustedOwners.includes(owner));
   if (stranger !== undefined) {
     const role = asText(row["role"]);
-    return refuse(`it belongs to role ${stranger}, whose functions in indexes, statistics and partitions Postgres runs with the rights of ${role} whenever it is read. If ${stranger} may do what ${role} may, say so: trustedOwners: ["${stranger}"] (--trust-owner ${stranger}); else connect as a role that may do no more than read it.`);
+    return refuse(
+      `it belongs to role ${stranger}, whose functions in indexes, statistics and partitions Postgres runs with the rights of ${role} whenever it is read. If ${stranger} may do what ${role} may, say so: trustedOwners: ["${stranger}"] (--trust-owner ${stranger}); else connect as a role that may do no more than read it.`,
+    );
   }
-  const missing = [row["can_select"] !== "true" && "SELECT", row["can_trigger"] !== "true" && "TRIGGER"].filter(Boolean);
+  const missing = [
+    row["can_select"] !== "true" && "SELECT",
+    row["can_trigger"] !== "true" && "TRIGGER",
+  ].filter(Boolean);
   if (missing.length > 0) {
     const grants = missing.join(", ");
     const role = asText(row["role"]);
-    return refuse(`role ${role} lacks ${grants}. Run: GRANT ${grants} ON ${qualified({ schema, name })} TO ${ident(role)};`, "MISSING_GRANT");
+    return refuse(
+      `role ${role} lacks ${grants}. Run: GRANT ${grants} ON ${qualified({ schema, name })} TO ${ident(role)};`,
+      "MISSING_GRANT",
+    );
   }
   if (row["hides_rows"] === "true") {
-    return refuse("row level security hides rows from this role. Use a role that owns the table or has BYPASSRLS, and restrict clients with a policy.");
+    return refuse(
+      "row level security hides rows from this role. Use a role that owns the table or has BYPASSRLS, and restrict clients with a policy.",
+    );
   }
   const catalog = JSON.parse(asText(row["columns"] ?? "[]")) as readonly CatalogColumn[];
   if (row["key"] == null) {
-    return refuse("it has no primary key and no unique index over NOT NULL columns, so its rows can't be told apart. Add one, for instance ALTER TABLE … ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY.");
+    return refuse(
+      "it has no primary key and no unique index over NOT NULL columns, so its rows can't be told apart. Add one, for instance ALTER TABLE … ADD COLUMN id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY.",
+    );
   }
   const numbers = JSON.parse(asText(row["key"])) as readonly number[];
   const columns = catalog.map(columnOf);
-  const key = numbers.map((number) => columns[catalog.findIndex((column) => column.number === number)] as TableColumn);
+  const key = numbers.map(
+    (number) => columns[catalog.findIndex((column) => column.number === number)] as TableColumn,
+  );
   const opaque = key.find(({ keyRefusal }) => keyRefusal !== undefined);
-  if (opaque !== undefined) return refuse(`its key column "${opaque.name}" is ${opaque.sqlType}, ${opaque.keyRefusal}. Add a key of scalar columns.`);
+  if (opaque !== undefined)
+    return refuse(
+      `its key column "${opaque.name}" is ${opaque.sqlType}, ${opaque.keyRefusal}. Add a key of scalar columns.`,
+    );
   return {
     oid: Number(row["oid"]),
     schema,
@@ -212,12 +263,22 @@ function examine(row: SqlRow, trustedOwners: readonly string[]): Table | Refused
     isPartitioned: row["kind"] === "p",
     isOwned: row["is_owned"] === "true",
     hasJson: columns.some(({ type }) => type === "json"),
-    isTextExact: columns.every(({ name: column, type }) => EXACT_TYPES.has(type) && !/^\d/.test(column)),
+    isTextExact: columns.every(
+      ({ name: column, type }) => EXACT_TYPES.has(type) && !/^\d/.test(column),
+    ),
   };
 }
 
 /** Floats are spelled otherwise, JSON keeps its spaces; names that are numbers come first in an object. */
-const EXACT_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>(["boolean", "integer", "bigint", "numeric", "text", "timestamp", "date"]);
+const EXACT_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
+  "boolean",
+  "integer",
+  "bigint",
+  "numeric",
+  "text",
+  "timestamp",
+  "date",
+]);
 
 /** Types whose JSON form keeps the value whole, and how they compare. */
 const PLAIN: Readonly<Record<string, ColumnType>> = {
@@ -236,9 +297,38 @@ const PLAIN: Readonly<Record<string, ColumnType>> = {
 /** Types whose JSON form would lose digits: they travel as their text. */
 const AS_TEXT: Readonly<Record<string, ColumnType>> = { int8: "bigint", numeric: "numeric" };
 /** Key types whose text does not depend on a session's settings. */
-const PLAIN_KEYS = new Set(["bool", "int2", "int4", "int8", "oid", "numeric", "text", "varchar", "bpchar", "name", "uuid"]);
+const PLAIN_KEYS = new Set([
+  "bool",
+  "int2",
+  "int4",
+  "int8",
+  "oid",
+  "numeric",
+  "text",
+  "varchar",
+  "bpchar",
+  "name",
+  "uuid",
+]);
 /** `money` is not among them: its text depends on a setting that a server need not have. */
-const OTHER_KEYS = new Set(["date", "timestamp", "timestamptz", "float4", "float8", "time", "timetz", "interval", "bytea", "inet", "cidr", "macaddr", "macaddr8", "bit", "varbit", "pg_lsn"]);
+const OTHER_KEYS = new Set([
+  "date",
+  "timestamp",
+  "timestamptz",
+  "float4",
+  "float8",
+  "time",
+  "timetz",
+  "interval",
+  "bytea",
+  "inet",
+  "cidr",
+  "macaddr",
+  "macaddr8",
+  "bit",
+  "varbit",
+  "pg_lsn",
+]);
 const TEXTS = new Set(["text", "varchar", "bpchar", "bytea"]);
 
 function columnOf(column: CatalogColumn): TableColumn {
@@ -250,14 +340,27 @@ function columnOf(column: CatalogColumn): TableColumn {
     typeOid: column.type_oid,
     isPlainKey: isEnum || isCitext(column) || (isBuiltin && PLAIN_KEYS.has(base)),
     keyRefusal: keyRefusalOf(column),
-    ownTypeOid: isEnum ? column.oid : element !== null && column.is_element_builtin === false ? (column.element_oid ?? undefined) : undefined,
+    ownTypeOid: isEnum
+      ? column.oid
+      : element !== null && column.is_element_builtin === false
+        ? (column.element_oid ?? undefined)
+        : undefined,
     // An enum's labels are compared as texts: a cast that somebody made for it is not used, and one that is gone is found nowhere.
-    fromText: isEnum ? `(SELECT label FROM unnest(enum_range(NULL::${sqlType})) AS label WHERE format('%s', label) = $)` : `($)::${sqlType}`,
+    fromText: isEnum
+      ? `(SELECT label FROM unnest(enum_range(NULL::${sqlType})) AS label WHERE format('%s', label) = $)`
+      : `($)::${sqlType}`,
     size: sizeOf(column),
   };
   if (element !== null) {
-    const keepsWhole = column.is_element_builtin === true && (element in PLAIN || element === "text" || element === "varchar");
-    if (column.is_element_builtin !== true) return { ...common, type: "json", expression: `CASE WHEN $ IS DISTINCT FROM NULL THEN format('%s', $)::text[] END` };
+    const keepsWhole =
+      column.is_element_builtin === true &&
+      (element in PLAIN || element === "text" || element === "varchar");
+    if (column.is_element_builtin !== true)
+      return {
+        ...common,
+        type: "json",
+        expression: `CASE WHEN $ IS DISTINCT FROM NULL THEN format('%s', $)::text[] END`,
+      };
     return { ...common, type: "json", expression: keepsWhole ? "$" : "$::text[]" };
   }
   const plain = isBuiltin ? PLAIN[base] : undefined;
@@ -271,10 +374,13 @@ function keyRefusalOf(column: CatalogColumn): string | undefined {
   const { base, kind, element, is_builtin: isBuiltin, has_casts: hasCasts } = column;
   const unfit = "which can't identify a row";
   if (element !== null) return unfit;
-  if (isBuiltin) return PLAIN_KEYS.has(base) || OTHER_KEYS.has(base) || kind === "r" ? undefined : unfit;
+  if (isBuiltin)
+    return PLAIN_KEYS.has(base) || OTHER_KEYS.has(base) || kind === "r" ? undefined : unfit;
   if (isCitext(column)) return undefined;
   if (kind !== "e") return unfit;
-  return hasCasts ? "for which somebody made a cast, which Postgres would run with our rights to look it up" : undefined;
+  return hasCasts
+    ? "for which somebody made a cast, which Postgres would run with our rights to look it up"
+    : undefined;
 }
 
 /** The extension's, which only a superuser can make. */
@@ -283,7 +389,12 @@ function isCitext({ base, is_of_superuser: isOfSuperuser }: CatalogColumn): bool
 }
 
 /** Texts tell their length; what is stored compressed tells the size that it has so. */
-function sizeOf({ base, is_builtin: isBuiltin, length, typmod }: CatalogColumn): string | undefined {
+function sizeOf({
+  base,
+  is_builtin: isBuiltin,
+  length,
+  typmod,
+}: CatalogColumn): string | undefined {
   if (length > 0 || (isBuiltin && (base === "numeric" || typmod >= 0))) return undefined;
   return isBuiltin && TEXTS.has(base) ? "octet_length($)" : "pg_column_size($)";
 }

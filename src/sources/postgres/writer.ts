@@ -8,7 +8,14 @@ import { TidemarkError } from "../../std/errors.ts";
 import { MutationError, errorOf, failureOf } from "../../protocol/mutation-error.ts";
 import type { MutationFailure } from "../../protocol/messages/mutation-result.ts";
 import type { JsonValue, Row } from "../../protocol/row.ts";
-import type { Guard, SqlTransaction, Standing, WriteCall, WriteOutcome, Writer } from "../writer.ts";
+import type {
+  Guard,
+  SqlTransaction,
+  Standing,
+  WriteCall,
+  WriteOutcome,
+  Writer,
+} from "../writer.ts";
 import { asText, type SqlWrites } from "./sql.ts";
 import { includes, inProgressArray, parseSnapshot, visibleIn, widenXid } from "./pg-snapshot.ts";
 import { keyedRow, lockRowStatement, writesSinceStatement } from "./statements.ts";
@@ -64,11 +71,17 @@ export class PostgresWriter implements Writer {
   async run(call: WriteCall): Promise<WriteOutcome> {
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#options.writes.transaction((transaction) => this.#runIn(transaction, call));
+        return await this.#options.writes.transaction((transaction) =>
+          this.#runIn(transaction, call),
+        );
       } catch (error) {
         if (error instanceof Stale) return { kind: "stale", row: error.row };
         if (error instanceof TidemarkError && error.code === "SOURCE_DOWN") throw error;
-        if (attempt < ATTEMPTS_MAX && TRY_AGAIN.includes(String((error as { code?: unknown }).code))) continue;
+        if (
+          attempt < ATTEMPTS_MAX &&
+          TRY_AGAIN.includes(String((error as { code?: unknown }).code))
+        )
+          continue;
         return this.#reject(call, error);
       }
     }
@@ -88,15 +101,26 @@ export class PostgresWriter implements Writer {
       typeof transaction === "function"
         ? await (transaction as (text: string) => unknown)(text)
         : await (transaction as { query(text: string): unknown }).query(text);
-    const rows = Array.isArray(answer) ? (answer as unknown[]) : (answer as { rows?: unknown[] } | undefined)?.rows;
+    const rows = Array.isArray(answer)
+      ? (answer as unknown[])
+      : (answer as { rows?: unknown[] } | undefined)?.rows;
     const position = (rows?.[0] as { position?: unknown } | undefined)?.position;
     if (position !== undefined) return asText(position);
-    throw new TidemarkError("BAD_OPTION", "position() takes the open transaction: something with query(text), or a function that runs a statement in it and returns its rows.");
+    throw new TidemarkError(
+      "BAD_OPTION",
+      "position() takes the open transaction: something with query(text), or a function that runs a statement in it and returns its rows.",
+    );
   }
 
-  async #runIn(transaction: SqlTransaction, { id, fingerprint, caller, guard, run }: WriteCall): Promise<WriteOutcome> {
+  async #runIn(
+    transaction: SqlTransaction,
+    { id, fingerprint, caller, guard, run }: WriteCall,
+  ): Promise<WriteOutcome> {
     const begun = await transaction
-      .query("INSERT INTO tidemark.mutation (id, fingerprint, caller, xid) VALUES ($1, $2, $3, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING", [id, fingerprint, callerMark(caller)])
+      .query(
+        "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid) VALUES ($1, $2, $3, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING",
+        [id, fingerprint, callerMark(caller)],
+      )
       .catch(unknown);
     if (begun.rowCount === 0) return outcomeOf(await recorded(transaction, id), fingerprint);
     if (guard !== undefined) await this.#check(transaction, guard);
@@ -111,40 +135,81 @@ export class PostgresWriter implements Writer {
   /** Nothing was written, and nothing will be when it is asked for again: that it was refused is written down before anyone is told. */
   async #reject({ id, fingerprint, caller }: WriteCall, cause: unknown): Promise<WriteOutcome> {
     if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
-    const error = cause instanceof MutationError ? cause : new MutationError("MUTATION_FAILED", "The server could not do this. Nothing was written.", { cause });
-    const recording = this.#options.writes.transaction(async (transaction): Promise<WriteOutcome> => {
-      const { rowCount } = await transaction.query(
-        "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid, error) VALUES ($1, $2, $3, pg_current_xact_id(), $4) ON CONFLICT (id) DO NOTHING",
-        [id, fingerprint, callerMark(caller), JSON.stringify(failureOf(error))],
-      );
-      if (++this.#refusals % FORGET_EVERY === 0) await transaction.query(FORGET_REFUSALS, [callerMark(caller), this.#options.limits.refusalsPerCallerMax]);
-      // Another run under this id came between: what it did counts.
-      return rowCount === 0 ? outcomeOf(await recorded(transaction, id), fingerprint) : { kind: "rejected", error };
-    });
+    const error =
+      cause instanceof MutationError
+        ? cause
+        : new MutationError(
+            "MUTATION_FAILED",
+            "The server could not do this. Nothing was written.",
+            { cause },
+          );
+    const recording = this.#options.writes.transaction(
+      async (transaction): Promise<WriteOutcome> => {
+        const { rowCount } = await transaction.query(
+          "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid, error) VALUES ($1, $2, $3, pg_current_xact_id(), $4) ON CONFLICT (id) DO NOTHING",
+          [id, fingerprint, callerMark(caller), JSON.stringify(failureOf(error))],
+        );
+        if (++this.#refusals % FORGET_EVERY === 0)
+          await transaction.query(FORGET_REFUSALS, [
+            callerMark(caller),
+            this.#options.limits.refusalsPerCallerMax,
+          ]);
+        // Another run under this id came between: what it did counts.
+        return rowCount === 0
+          ? outcomeOf(await recorded(transaction, id), fingerprint)
+          : { kind: "rejected", error };
+      },
+    );
     return recording.catch(unknown);
   }
 
   /** Takes the row for the transaction, then asks whether anyone has written it since it was seen. */
-  async #check(transaction: SqlTransaction, { channel, key, position, isCurrent }: Guard): Promise<void> {
+  async #check(
+    transaction: SqlTransaction,
+    { channel, key, position, isCurrent }: Guard,
+  ): Promise<void> {
     const table = this.#options.table(channel);
-    if (table === undefined) throw new MutationError("UNKNOWN_CHANNEL", `There is no channel "${channel}" to look for the row in.`);
+    if (table === undefined)
+      throw new MutationError(
+        "UNKNOWN_CHANNEL",
+        `There is no channel "${channel}" to look for the row in.`,
+      );
     const parts = table.key.length === 1 ? [key] : (JSON.parse(key) as string[]);
     const restore = await readAsReader(transaction);
-    const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(lockRowStatement(table, this.#options.limits.rowBytesMax), parts);
+    const { rows } = await transaction.query<{ row: unknown; last: unknown; xid: unknown }>(
+      lockRowStatement(table, this.#options.limits.rowBytesMax),
+      parts,
+    );
     const [found] = rows;
-    const row = found === undefined ? undefined : keyedRow(asText(found.row), table, this.#options.limits.rowDepthMax).row;
-    const lastWrite = found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
-    const writesSince = position === undefined ? undefined : await this.#writesSince(transaction, table, parts, position);
+    const row =
+      found === undefined
+        ? undefined
+        : keyedRow(asText(found.row), table, this.#options.limits.rowDepthMax).row;
+    const lastWrite =
+      found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
+    const writesSince =
+      position === undefined
+        ? undefined
+        : await this.#writesSince(transaction, table, parts, position);
     await restore();
     if (!isCurrent({ lastWrite, writesSince, row })) throw new Stale(row);
   }
 
-  async #writesSince(transaction: SqlTransaction, table: Table, key: readonly string[], since: string): Promise<readonly string[] | undefined> {
+  async #writesSince(
+    transaction: SqlTransaction,
+    table: Table,
+    key: readonly string[],
+    since: string,
+  ): Promise<readonly string[] | undefined> {
     const position = parseSnapshot(since);
     const pruned = this.#options.prunedTo();
     // What was deleted is part of `since`, or nobody can tell.
     if (pruned !== undefined && !includes(position, parseSnapshot(pruned))) return undefined;
-    const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [...key, position.xmax, inProgressArray(position)]);
+    const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [
+      ...key,
+      position.xmax,
+      inProgressArray(position),
+    ]);
     return rows.map(({ write }) => asText(write));
   }
 }
@@ -156,7 +221,11 @@ function callerMark(caller: string): string {
 
 /** Nobody got to know whether it ran, or will be remembered: it has to be asked for again. */
 function unknown(cause: unknown): never {
-  throw cause instanceof TidemarkError ? cause : new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", { cause });
+  throw cause instanceof TidemarkError
+    ? cause
+    : new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", {
+        cause,
+      });
 }
 
 async function recorded(transaction: SqlTransaction, id: string): Promise<Recorded> {
@@ -165,8 +234,10 @@ async function recorded(transaction: SqlTransaction, id: string): Promise<Record
     [id],
   );
   const [row] = rows;
-  if (row === undefined) throw new TidemarkError("SOURCE_DOWN", "The mutation was deleted while it was looked up.");
-  const json = (value: unknown): unknown => (value === null ? undefined : JSON.parse(asText(value)));
+  if (row === undefined)
+    throw new TidemarkError("SOURCE_DOWN", "The mutation was deleted while it was looked up.");
+  const json = (value: unknown): unknown =>
+    value === null ? undefined : JSON.parse(asText(value));
   return {
     fingerprint: asText(row["fingerprint"]),
     write: asText(row["write"]),
@@ -177,21 +248,41 @@ async function recorded(transaction: SqlTransaction, id: string): Promise<Record
 
 function outcomeOf({ fingerprint, write, value, error }: Recorded, asked: string): WriteOutcome {
   if (fingerprint !== asked) {
-    return { kind: "rejected", error: new MutationError("MUTATION_CONFLICT", "This mutation_id was used for another write. Make a new one for each.") };
+    return {
+      kind: "rejected",
+      error: new MutationError(
+        "MUTATION_CONFLICT",
+        "This mutation_id was used for another write. Make a new one for each.",
+      ),
+    };
   }
-  return error === undefined ? { kind: "written", write, value } : { kind: "rejected", error: errorOf(error) };
+  return error === undefined
+    ? { kind: "written", write, value }
+    : { kind: "rejected", error: errorOf(error) };
 }
 
 /** Settings under which keys and rows read as the reader reads them, and nobody else's operators and functions are meant. */
-const READ_AS: Readonly<Record<string, string>> = { search_path: "pg_catalog, pg_temp", TimeZone: "UTC", DateStyle: "ISO", IntervalStyle: "postgres", bytea_output: "hex", extra_float_digits: "1" };
+const READ_AS: Readonly<Record<string, string>> = {
+  search_path: "pg_catalog, pg_temp",
+  TimeZone: "UTC",
+  DateStyle: "ISO",
+  IntervalStyle: "postgres",
+  bytea_output: "hex",
+  extra_float_digits: "1",
+};
 
 /** For the guard's own statements; the handler works under the application's settings again. */
 async function readAsReader(transaction: SqlTransaction): Promise<() => Promise<void>> {
   const names = Object.keys(READ_AS);
   const set = async (values: readonly unknown[]): Promise<void> => {
-    await transaction.query(`SELECT ${names.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(", ")}`, values);
+    await transaction.query(
+      `SELECT ${names.map((name, index) => `set_config('${name}', $${index + 1}, true)`).join(", ")}`,
+      values,
+    );
   };
-  const { rows } = await transaction.query(`SELECT ${names.map((name) => `current_setting('${name}') AS "${name}"`).join(", ")}`);
+  const { rows } = await transaction.query(
+    `SELECT ${names.map((name) => `current_setting('${name}') AS "${name}"`).join(", ")}`,
+  );
   await set(Object.values(READ_AS));
   return () => set(names.map((name) => rows[0]?.[name]));
 }

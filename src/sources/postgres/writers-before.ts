@@ -26,7 +26,9 @@ export async function writersBefore(options: {
   const writers = new Map<string, Set<number>>();
   for (const { xid, oid } of locks) {
     // Locks tell 32 bits of the transaction's id.
-    const wide = inProgress.find((candidate) => BigInt.asUintN(32, BigInt(candidate)) === BigInt(asText(xid)));
+    const wide = inProgress.find(
+      (candidate) => BigInt.asUintN(32, BigInt(candidate)) === BigInt(asText(xid)),
+    );
     if (wide !== undefined) writers.set(wide, (writers.get(wide) ?? new Set()).add(Number(oid)));
   }
   const endMs = clock.monotonic() + settleMsMax;
