@@ -247,7 +247,7 @@ export const tokens: MakeTarget = (generator) => {
     new SessionTokens({ secret: "ours", ...options }),
     new SessionTokens({ secret: "theirs", ...options }),
   ];
-  const mark = ours.markOf({ id: "ann" });
+  const mark = ours.identityHashOf({ id: "ann" });
   return {
     name: "tokens",
     batch: 2_000,
@@ -259,7 +259,7 @@ export const tokens: MakeTarget = (generator) => {
           : generator.noise(given);
         must(ours.refusal(given, mark) === undefined, `refused its own: ${given}`);
         must(
-          ours.refusal(given, ours.markOf({ id: "bob" })) === "identity",
+          ours.refusal(given, ours.identityHashOf({ id: "bob" })) === "identity",
           `took another's: ${given}`,
         );
         must(

@@ -73,7 +73,7 @@ export class SimDatabase {
         : [{ channel: REVIEWS, upserts, removes, ...(isWhole && { reload: true as const }) }];
     return {
       changes,
-      position: String(this.#write),
+      sourcePosition: String(this.#write),
       source: DATABASE,
       status: [{ status: { status: "live" } }],
     };
@@ -84,9 +84,9 @@ export class SimDatabase {
     return {
       run: (call) => this.#run(call, clock),
       covers:
-        ({ position }) =>
+        ({ sourcePosition }) =>
         (write) =>
-          position !== undefined && Number(write) <= Number(position),
+          sourcePosition !== undefined && Number(write) <= Number(sourcePosition),
       isWrite: (text) => /^\d+$/.test(text),
       mark: () => {
         this.#isMarked = true;
@@ -120,7 +120,7 @@ export class SimDatabase {
     );
     if (guard !== undefined) {
       const last = this.#writes.get(guard.key);
-      const since = guard.position;
+      const since = guard.sourcePosition;
       const writesSince =
         since === undefined
           ? undefined

@@ -30,10 +30,10 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a view entry's change seq is the view's own",
     file: "src/table/window-view.ts",
-    find: "  #show(member: Member, { seq, timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;",
+    find: "  #show(member: Member, { seq, timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;",
     // The row's own age instead: what moves up because another left is then no news to anyone.
     replace:
-      "  #show(member: Member, { timeMs }: Moment): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
+      "  #show(member: Member, { timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
   },
   {
     rule: "commits wait between the slices of a flush",
@@ -52,14 +52,14 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "eviction goes by the commits' time, not by the node's clock",
     file: "src/table/live-table.ts",
-    find: "moment.timeMs - oldest.timeMs > ageMsMax;",
+    find: "point.timeMs - oldest.timeMs > ageMsMax;",
     replace: "(globalThis as { nodeTimeMs?: number }).nodeTimeMs! - oldest.timeMs > ageMsMax;",
   },
   {
     rule: "a result waits for the turn that holds the write",
-    file: "src/server/mutations/landings.ts",
-    find: "    if (this.isCovered(landing)) {",
-    replace: '    if (this.isCovered(landing) || landing.source !== "") {',
+    file: "src/server/mutations/write-visibility.ts",
+    find: "    if (this.isVisible(write)) {",
+    replace: '    if (this.isVisible(write) || write.source !== "") {',
   },
   {
     rule: "a patch stays until its very view stands where the write landed",
@@ -69,26 +69,26 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a mutation runs once, however often it is asked for",
-    file: "src/server/mutations/mutation-runner.ts",
+    file: "src/server/mutations/mutation-executor.ts",
     find: "      id,\n      fingerprint,",
     replace: "      id: `${id}${Math.random()}`,\n      fingerprint,",
   },
   {
     rule: "a cursor of another view, policy or declaration is refused",
-    file: "src/server/session/seating.ts",
+    file: "src/server/session/subscription-opener.ts",
     find: "    if (cursor.view !== view.id)\n",
     replace: '    if (cursor.view === "")\n',
   },
   {
     rule: "rights that are revoked while they are looked up are not granted",
     file: "src/server/session/session-tokens.ts",
-    find: "return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;",
-    replace: 'return mark === "" && moment < 0;',
+    find: "return this.#allRevoked.count > count || (this.#revoked.get(identityHash)?.count ?? 0) > count;",
+    replace: 'return identityHash === "" && count < 0;',
   },
   {
     rule: "a source speaks on the condition that nobody else has",
     file: "src/server/source-host.ts",
-    find: "{ ...draft, source: name }, { source: name, position });",
+    find: "{ ...draft, source: name }, { source: name, sourcePosition });",
     replace: "{ ...draft, source: name });",
   },
   {
@@ -106,7 +106,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "who watches a channel that is declared anew begins anew",
     file: "src/server/engine.ts",
-    find: "    if (cutOff.length > 0) gateway.restart(cutOff);",
+    find: "    if (watchers.length > 0) gateway.restart(watchers);",
     replace: "",
   },
   {

@@ -167,7 +167,7 @@ class World implements TroubledWorld {
     this.#append({
       changes: [this.warehouse.changesAfter(undefined)],
       source: WAREHOUSE,
-      position: String(this.warehouse.version),
+      sourcePosition: String(this.warehouse.version),
       declares: [stockDeclaration(this.warehouse.isLarge)],
       status: [{ status: { status: "live" } }],
     });
@@ -195,8 +195,8 @@ class World implements TroubledWorld {
   /** Every commit of the warehouse's source leaves the log's rows as the warehouse was at that version. */
   #noteCommit(epoch: string, commit: Commit): void {
     this.#oracle.note(epoch, commit);
-    if (commit.source !== WAREHOUSE || commit.position === undefined) return;
-    const truth = this.warehouse.rowsAt(Number(commit.position));
+    if (commit.source !== WAREHOUSE || commit.sourcePosition === undefined) return;
+    const truth = this.warehouse.rowsAt(Number(commit.sourcePosition));
     const rows = new Map(this.#oracle.rows(epoch, commit.seq, { channel: STOCK }, () => true));
     const wrong = [...new Set([...rows.keys(), ...(truth?.keys() ?? [])])].filter(
       (key) => JSON.stringify(rows.get(key)) !== JSON.stringify(truth?.get(key)),
@@ -204,7 +204,7 @@ class World implements TroubledWorld {
     if (wrong.length > 0)
       this.#fail(
         new Violation(
-          `at ${epoch}:${commit.seq} the log's ${STOCK} is not the warehouse's at version ${commit.position}: ${wrong.join(" ")}`,
+          `at ${epoch}:${commit.seq} the log's ${STOCK} is not the warehouse's at version ${commit.sourcePosition}: ${wrong.join(" ")}`,
         ),
       );
   }
@@ -293,7 +293,10 @@ class World implements TroubledWorld {
     const next = (): void => {
       const draft = this.database.read(false);
       if (draft !== undefined)
-        this.#append(draft, { source: DATABASE, position: this.log.positionOf(DATABASE) });
+        this.#append(draft, {
+          source: DATABASE,
+          sourcePosition: this.log.sourcePositionOf(DATABASE),
+        });
       this.scheduler.at(
         this.scheduler.nowMs + 4 + random.next() * (random.next() < 0.1 ? 400 : 30),
         next,

@@ -18,7 +18,7 @@ export interface SharedLogOptions {
 export class SharedLog {
   readonly #options: SharedLogOptions;
   readonly #readers = new Set<NodeReader>();
-  readonly #positions = new Map<string, string>();
+  readonly #sourcePositions = new Map<string, string>();
   #commits: Commit[] = [];
   #trimmedTo = 0;
   #timeMs = 0;
@@ -44,23 +44,23 @@ export class SharedLog {
 
   /** @throws TidemarkError `SUPERSEDED` */
   append(draft: CommitDraft, nowMs: number, expect?: Expectation): number {
-    if (expect !== undefined && this.#positions.get(expect.source) !== expect.position)
+    if (expect !== undefined && this.#sourcePositions.get(expect.source) !== expect.sourcePosition)
       throw new TidemarkError(
         "SUPERSEDED",
-        `"${expect.source}" does not stand at ${expect.position}`,
+        `"${expect.source}" does not stand at ${expect.sourcePosition}`,
       );
     this.#timeMs = Math.max(this.#timeMs, nowMs);
     const commit: Commit = { ...draft, seq: this.head + 1, timeMs: this.#timeMs };
     this.#commits.push(commit);
-    if (draft.source !== undefined && draft.position !== undefined)
-      this.#positions.set(draft.source, draft.position);
+    if (draft.source !== undefined && draft.sourcePosition !== undefined)
+      this.#sourcePositions.set(draft.source, draft.sourcePosition);
     this.#options.onCommit?.(this.#epoch, commit);
     for (const reader of this.#readers) reader.notice();
     return commit.seq;
   }
 
-  positionOf(source: string): string | undefined {
-    return this.#positions.get(source);
+  sourcePositionOf(source: string): string | undefined {
+    return this.#sourcePositions.get(source);
   }
 
   commitsAfter(seq: number, upTo: number): readonly Commit[] {
@@ -116,11 +116,12 @@ export class SharedLog {
     this.#epoch = this.#options.nextEpoch();
     if (this.#checkpoint !== undefined)
       this.#checkpoint = { ...this.#checkpoint, epoch: this.#epoch };
-    this.#positions.clear();
-    for (const [source, position] of this.#checkpoint?.positions ?? [])
-      this.#positions.set(source, position);
-    for (const { source, position } of this.#commits)
-      if (source !== undefined && position !== undefined) this.#positions.set(source, position);
+    this.#sourcePositions.clear();
+    for (const [source, position] of this.#checkpoint?.sourcePositions ?? [])
+      this.#sourcePositions.set(source, position);
+    for (const { source, sourcePosition } of this.#commits)
+      if (source !== undefined && sourcePosition !== undefined)
+        this.#sourcePositions.set(source, sourcePosition);
     this.#options.onEpoch?.(before, this.#epoch, seq);
     for (const reader of this.#readers) {
       this.#readers.delete(reader);

@@ -131,7 +131,7 @@ export class WarehouseReader {
 
   async #append(): Promise<void> {
     const { warehouse, context, nowMs } = this.#options;
-    const { position } = context;
+    const { sourcePosition } = context;
     if (!warehouse.isReachable) {
       if (this.#isStale) return;
       this.#isStale = true;
@@ -145,7 +145,7 @@ export class WarehouseReader {
     const isNew = !this.#isDeclared;
     // Read before it is waited for anything, so that all of it is as of one moment.
     const change = warehouse.changesAfter(
-      isNew || position === undefined ? undefined : Number(position),
+      isNew || sourcePosition === undefined ? undefined : Number(sourcePosition),
     );
     const version = String(warehouse.version);
     const asOfMs = nowMs();
@@ -157,7 +157,7 @@ export class WarehouseReader {
     );
     await context.append({
       changes: [change],
-      position: version,
+      sourcePosition: version,
       asOfMs,
       status: [{ status }],
       ...(isNew && { declares: [stockDeclaration(warehouse.isLarge)] }),

@@ -1,4 +1,4 @@
-/** The door `tidemark`: declare channels, add sources, serve. */
+/** The entry point `tidemark`: declare channels, add sources, serve. */
 export { channel } from "./server/channel.ts";
 export type {
   ChannelDefinition,

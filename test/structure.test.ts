@@ -118,9 +118,9 @@ const LONGER: Readonly<Record<string, number>> = {
   "server/turn/turn-writer.ts": 431,
   "client/client.ts": 432,
   "client/stream/stream-engine.ts": 438,
-  "server/session/gateway.ts": 460,
-  "server/tidemark.ts": 491,
-  "sources/postgres/reader.ts": 510,
+  "server/session/gateway.ts": 461,
+  "server/tidemark.ts": 495,
+  "sources/postgres/reader.ts": 515,
 };
 
 describe("the examples", () => {

@@ -107,7 +107,7 @@ export function logConformance(
       const reader = await open(0);
       const said: CommitDraft = draft(1, {
         source: "s",
-        position: "p1",
+        sourcePosition: "p1",
         asOfMs: 5,
         drops: ["old"],
         status: [{ channels: ["c"], status: { status: "stale", reason: "why" } }],
@@ -145,21 +145,35 @@ export function logConformance(
     it("refuses an appender whose source does not stand where it believes: a second leader", async () => {
       const { append, open, log } = await begin();
       const reader = await open(0);
-      await append(draft(1, { source: "s", position: "p1" }), { source: "s", position: undefined });
+      await append(draft(1, { source: "s", sourcePosition: "p1" }), {
+        source: "s",
+        sourcePosition: undefined,
+      });
       await expect(
-        log.append(draft(1, { source: "s", position: "p1b" }), {
+        log.append(draft(1, { source: "s", sourcePosition: "p1b" }), {
           source: "s",
-          position: undefined,
+          sourcePosition: undefined,
         }),
       ).rejects.toMatchObject({ code: "SUPERSEDED", retryable: false });
-      await append(draft(1, { source: "s", position: "p2" }), { source: "s", position: "p1" });
-      await expect(log.append(draft(), { source: "s", position: "p1" })).rejects.toMatchObject({
+      await append(draft(1, { source: "s", sourcePosition: "p2" }), {
+        source: "s",
+        sourcePosition: "p1",
+      });
+      await expect(
+        log.append(draft(), { source: "s", sourcePosition: "p1" }),
+      ).rejects.toMatchObject({
         code: "SUPERSEDED",
       });
-      // What says nothing of the position leaves it, and another source has one of its own.
-      await append(draft(1, { source: "s" }), { source: "s", position: "p2" });
-      await append(draft(1, { source: "t", position: "q1" }), { source: "t", position: undefined });
-      await append(draft(1, { source: "s", position: "p3" }), { source: "s", position: "p2" });
+      // What says nothing of the sourcePosition leaves it, and another source has one of its own.
+      await append(draft(1, { source: "s" }), { source: "s", sourcePosition: "p2" });
+      await append(draft(1, { source: "t", sourcePosition: "q1" }), {
+        source: "t",
+        sourcePosition: undefined,
+      });
+      await append(draft(1, { source: "s", sourcePosition: "p3" }), {
+        source: "s",
+        sourcePosition: "p2",
+      });
       expect(seqs(reader)).toEqual([1, 2, 3, 4, 5]);
     });
 
@@ -216,13 +230,13 @@ export function logConformance(
       const { log, open } = await begin({ limits: { pendingRowsMax: 20 } });
       const reader = await open(0);
       await log.append(draft(15));
-      const first = log.append(draft(10, { source: "s", position: "p1" }), {
+      const first = log.append(draft(10, { source: "s", sourcePosition: "p1" }), {
         source: "s",
-        position: undefined,
+        sourcePosition: undefined,
       });
-      const second = log.append(draft(1, { source: "s", position: "p2" }), {
+      const second = log.append(draft(1, { source: "s", sourcePosition: "p2" }), {
         source: "s",
-        position: undefined,
+        sourcePosition: undefined,
       });
       const refused = expect(second).rejects.toMatchObject({ code: "SUPERSEDED" });
       reader.ack(1);

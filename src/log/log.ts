@@ -1,6 +1,6 @@
 /**
  * The one ordered sequence of commits of a deployment. It carries everything that a source says: rows,
- * declarations, status, freshness and its own position, so that whoever reads it in order knows the
+ * declarations, status, freshness and the source's own position, so that whoever reads it in order knows the
  * same at the same seq. A log gives each commit the next seq and keeps it until every reader has
  * acknowledged it. Every implementation passes `conformance.ts`.
  */
@@ -41,14 +41,14 @@ export interface StatusChange {
 
 /**
  * An atomic step, before it has a place. Readers apply its parts in this order: drops, declarations,
- * changes, status, position and freshness. None of them is valid: a tick, or an empty mutation.
+ * changes, status, source position and freshness. None of them is valid: a tick, or an empty mutation.
  */
 export interface CommitDraft {
   readonly changes: readonly ChannelChange[];
   /** Who says it; absent for the program's own channels. */
   readonly source?: string;
   /** Where the source stands after it, in its own words. */
-  readonly position?: string;
+  readonly sourcePosition?: string;
   /** Channels that the source feeds from here on. One that is declared otherwise than before begins anew, empty. */
   readonly declares?: readonly ChannelDeclaration[];
   /** Channels that are there no longer. */
@@ -68,8 +68,8 @@ export interface Commit extends CommitDraft {
 /** Where an appender believes that its source stands. */
 export interface Expectation {
   readonly source: string;
-  /** Undefined: nothing has been said of its position yet. */
-  readonly position: string | undefined;
+  /** Undefined: the source has not stored a position yet. */
+  readonly sourcePosition: string | undefined;
 }
 
 export interface Log {
@@ -83,7 +83,7 @@ export interface Log {
   append(draft: CommitDraft, expect?: Expectation): Promise<number>;
   /**
    * A reader of the commits after `after`, once it knows of all that were appended before this call.
-   * @throws TidemarkError `LOG_TRIMMED` where they are not held any more: begin with a checkpoint; `STOPPED`
+   * @throws TidemarkError `LOG_TRIMMED` where they have been trimmed: begin with a checkpoint; `STOPPED`
    */
   open(after: number): Promise<LogReader>;
   close(): void;

@@ -32,7 +32,7 @@ export class MemoryLog implements Log {
   readonly #clock: Clock;
   readonly #limits: LogLimits;
   readonly #readers = new Set<Place>();
-  readonly #positions = new Map<string, string>();
+  readonly #sourcePositions = new Map<string, string>();
   #commits: Commit[] = [];
   #waiters: Waiter[] = [];
   #head = 0;
@@ -112,13 +112,15 @@ export class MemoryLog implements Log {
     };
   }
 
-  /** The seq up to which commits are not held any more. */
+  /** The seq up to which commits have been trimmed. */
   get #trimmedTo(): number {
     return this.#head - this.#commits.length;
   }
 
   #isAsExpected(expect: Expectation | undefined): boolean {
-    return expect === undefined || this.#positions.get(expect.source) === expect.position;
+    return (
+      expect === undefined || this.#sourcePositions.get(expect.source) === expect.sourcePosition
+    );
   }
 
   #hasRoom(draft: CommitDraft): boolean {
@@ -130,8 +132,8 @@ export class MemoryLog implements Log {
   #place(draft: CommitDraft): number {
     this.#timeMs = Math.max(this.#timeMs, this.#clock.now());
     const commit: Commit = { ...draft, seq: ++this.#head, timeMs: this.#timeMs };
-    if (draft.source !== undefined && draft.position !== undefined)
-      this.#positions.set(draft.source, draft.position);
+    if (draft.source !== undefined && draft.sourcePosition !== undefined)
+      this.#sourcePositions.set(draft.source, draft.sourcePosition);
     this.#commits.push(commit);
     this.#pendingRows += rowsOf(commit);
     for (const { listeners } of this.#readers) for (const listener of listeners) listener();

@@ -16,22 +16,22 @@ import type { Writer } from "../sources/writer.ts";
 import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
 import type { Access } from "./session/access.ts";
-import { Bootstrap } from "./session/bootstrap.ts";
+import { HttpSnapshots } from "./session/http-snapshots.ts";
 import { CATALOG, CATALOG_CHANNEL, catalogRights, Catalog } from "./catalog.ts";
 import { ChannelStates } from "./turn/channel-states.ts";
-import { CutCache } from "./turn/cut-cache.ts";
+import { ViewUpdateCache } from "./turn/view-update-cache.ts";
 import { Gateway } from "./session/gateway.ts";
 import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
 import { InterestTracker } from "./interest-tracker.ts";
-import { Landings } from "./mutations/landings.ts";
+import { WriteVisibility } from "./mutations/write-visibility.ts";
 import { LogFollower, type FindCheckpoint } from "./log-follower.ts";
 import { MEMORY, MemoryWriter, type WriteChannels } from "./mutations/memory-writer.ts";
 import type { MutationDefinition } from "./mutations/mutation.ts";
-import { MutationDesk } from "./mutations/mutation-desk.ts";
-import { MutationRunner } from "./mutations/mutation-runner.ts";
+import { MutationQueue } from "./mutations/mutation-queue.ts";
+import { MutationExecutor } from "./mutations/mutation-executor.ts";
 import { JSON_DIALECT } from "./session/json-dialect.ts";
 import { Policies, type Identity } from "./policies.ts";
-import { Seating } from "./session/seating.ts";
+import { SubscriptionOpener } from "./session/subscription-opener.ts";
 import { Sender } from "./turn/sender.ts";
 import { SessionTokens } from "./session/session-tokens.ts";
 import type { ConnectionRequest, Dialect } from "./turn/dialect.ts";
@@ -98,20 +98,20 @@ export class Engine {
   readonly replica: Replica;
   readonly states: ChannelStates;
   readonly follower: LogFollower;
-  readonly bootstrap: Bootstrap;
+  readonly httpSnapshots: HttpSnapshots;
   readonly writer: TurnWriter;
   readonly turns: Turns;
   readonly subscribers: Subscribers;
-  readonly landings: Landings;
-  readonly desk: MutationDesk;
+  readonly visibility: WriteVisibility;
+  readonly mutationQueue: MutationQueue;
   readonly gateway: Gateway;
   readonly policies: Policies;
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #cuts: CutCache;
+  readonly #updates: ViewUpdateCache;
   readonly #catalog: Catalog | undefined;
   readonly #host: SourceHost;
-  readonly #seating: Seating;
+  readonly #opener: SubscriptionOpener;
   #tick: Cancel | undefined;
   #lastSecondMs = Number.NEGATIVE_INFINITY;
 
@@ -154,7 +154,7 @@ export class Engine {
     });
     const interest = new InterestTracker(clock);
     const subscribers = new Subscribers(interest);
-    const cuts = new CutCache({
+    const updates = new ViewUpdateCache({
       limits,
       dialects: 1 + (options.dialects?.length ?? 0),
       monotonic,
@@ -162,7 +162,7 @@ export class Engine {
     });
     const writer = new TurnWriter({
       replica,
-      cuts,
+      updates,
       states,
       limits,
       now,
@@ -181,7 +181,7 @@ export class Engine {
     });
     const sender = new Sender(limits.socketBufferBytesMax, onFailure);
     const queue = new WorkQueue({ clock, sliceMs: limits.sliceMs, onFailed });
-    const seating = new Seating({
+    const opener = new SubscriptionOpener({
       clock,
       replica,
       turns,
@@ -194,8 +194,8 @@ export class Engine {
     });
     const definitions = options.mutations?.definitions ?? new Map<string, MutationDefinition>();
     const writers = writersOf(options, limits, replica, follower);
-    const landings = new Landings(replica, writers);
-    const runner = new MutationRunner({
+    const visibility = new WriteVisibility(replica, writers);
+    const executor = new MutationExecutor({
       definitions,
       writers,
       replica,
@@ -203,16 +203,16 @@ export class Engine {
       logger,
       identityKey: options.identityKey ?? ((identity) => identity),
     });
-    const desk = new MutationDesk({
+    const mutationQueue = new MutationQueue({
       clock,
       random,
       replica,
-      landings,
+      visibility,
       writers,
       turns,
       limits,
       logger,
-      runner,
+      executor,
       sender,
       onMutation: (outcome, ms) => observer.onMutation(outcome, ms),
     });
@@ -229,8 +229,8 @@ export class Engine {
       follower,
       replica,
       turns,
-      seating,
-      desk,
+      opener,
+      mutationQueue,
       tokens,
       access,
       limits,
@@ -253,7 +253,7 @@ export class Engine {
     this.policies = policies;
     this.states = states;
     this.follower = follower;
-    this.bootstrap = new Bootstrap({
+    this.httpSnapshots = new HttpSnapshots({
       replica,
       states,
       policies,
@@ -265,13 +265,13 @@ export class Engine {
     this.writer = writer;
     this.turns = turns;
     this.subscribers = subscribers;
-    this.landings = landings;
-    this.desk = desk;
+    this.visibility = visibility;
+    this.mutationQueue = mutationQueue;
     this.gateway = gateway;
     this.#clock = clock;
     this.#logger = logger;
-    this.#cuts = cuts;
-    this.#seating = seating;
+    this.#updates = updates;
+    this.#opener = opener;
     this.#catalog = catalog;
     this.#host = new SourceHost({
       clock,
@@ -325,11 +325,11 @@ export class Engine {
 
   /** The tables have moved, and nobody has been served yet. */
   #onApplied(): void {
-    const { replica, states, subscribers, gateway, landings } = this;
-    landings.applied();
+    const { replica, states, subscribers, gateway, visibility } = this;
+    visibility.applied();
     this.#endRefused();
-    const cutOff = replica.takeGone().flatMap((view) => [...subscribers.of(view)]);
-    if (cutOff.length > 0) gateway.restart(cutOff);
+    const watchers = replica.takeGone().flatMap((view) => [...subscribers.of(view)]);
+    if (watchers.length > 0) gateway.restart(watchers);
     for (const channel of replica.takeTold()) {
       const state = replica.stateOf(channel);
       this.#logger.info(
@@ -347,7 +347,7 @@ export class Engine {
         { view: refused.view.id, channel: refused.view.channel, code: refused.error.code },
         refused.error.message,
       );
-      this.#seating.end(refused);
+      this.#opener.end(refused);
     }
   }
 
@@ -368,8 +368,8 @@ export class Engine {
 
   #everySecond(nowMs: number): void {
     const { replica, follower } = this;
-    this.#cuts.sweep();
-    this.bootstrap.sweep();
+    this.#updates.sweep();
+    this.httpSnapshots.sweep();
     replica.sweep(nowMs);
     this.#endRefused();
     for (const channel of this.states.refreshSizes()) this.#serveWatchersOf(channel);

@@ -26,12 +26,12 @@ function plain(value: unknown, depth: number): unknown {
     return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
   if (depth >= DEPTH_MAX)
-    throw unmarkable(`nests more than ${DEPTH_MAX} levels, or contains itself`);
+    throw unhashable(`nests more than ${DEPTH_MAX} levels, or contains itself`);
   if (Array.isArray(value)) {
-    if (value.includes(undefined)) throw unmarkable("contains undefined in a list");
+    if (value.includes(undefined)) throw unhashable("contains undefined in a list");
     return value.map((item) => plain(item, depth + 1));
   }
-  if (!isPlainObject(value)) throw unmarkable(`contains ${nameOf(value)}`);
+  if (!isPlainObject(value)) throw unhashable(`contains ${nameOf(value)}`);
   const fields = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return Object.fromEntries(
     fields
@@ -57,7 +57,7 @@ function nameOf(value: unknown): string {
   return typeof value === "number" ? String(value) : `a ${typeof value}`;
 }
 
-function unmarkable(what: string): TidemarkError {
+function unhashable(what: string): TidemarkError {
   return new TidemarkError(
     "BAD_IDENTITY",
     `An identity is plain JSON data, so that it can be told from others, and this one ${what}. Return { id, … } from authenticate.`,

@@ -1,12 +1,12 @@
 /** Bounds and periods of the gateway. Each can be set by option. */
 export interface ServerLimits {
-  /** Least time between two cuts. A commit after a longer quiet is sent at once. */
+  /** Least time between two flushes. A commit that follows a longer quiet is sent at once. */
   readonly flushIntervalMs: number;
-  /** When commits come while a cut is served, the interval stretches until serving takes no more than this share of it… */
+  /** When commits arrive while a flush is served, the interval grows until serving takes no more than this share of it… */
   readonly flushShareMax: number;
-  /** …and by no more than this: what rests between two cuts is for new clients and for everything else. */
+  /** …and by no more than this. The time between two flushes is for new clients and for all other work. */
   readonly flushRestMsMax: number;
-  /** A cut that takes longer to serve is overrun: the next begins, and who waited longest is first. */
+  /** A flush that takes longer to serve is an overrun: the next flush begins, and the sessions that waited longest are served first. */
   readonly flushIntervalMaxMs: number;
   /** Work between two turns of the event loop. */
   readonly sliceMs: number;
@@ -36,10 +36,10 @@ export interface ServerLimits {
   readonly subscriptionsPerSessionMax: number;
   /** Requests for one view of a session that wait for the turn that answers them together. Full: further ones are refused. */
   readonly requestsPerViewMax: number;
-  /** Subscriptions of all sessions that wait to be seated. Full: further ones are refused. */
-  readonly wishesMax: number;
+  /** Subscription requests of all sessions that wait to be opened. Full: further ones are refused. */
+  readonly requestsQueuedMax: number;
   /** Of one session. Full: further ones are refused. */
-  readonly wishesPerSessionMax: number;
+  readonly requestsQueuedPerSessionMax: number;
   /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
   readonly earlyFramesMax: number;
   /** Their characters together. */
@@ -94,8 +94,8 @@ export const SERVER_LIMITS: ServerLimits = {
   connectionsMax: 50_000,
   subscriptionsPerSessionMax: 200,
   requestsPerViewMax: 256,
-  wishesMax: 100_000,
-  wishesPerSessionMax: 512,
+  requestsQueuedMax: 100_000,
+  requestsQueuedPerSessionMax: 512,
   earlyFramesMax: 16,
   earlyLengthMax: 64 * 1024,
   framesPerSecondMax: 100,

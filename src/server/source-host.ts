@@ -51,12 +51,12 @@ export class SourceHost {
       refuse,
       durable = () => Promise.resolve(),
     } = this.#options;
-    let position = replica.positionOf(name);
+    let sourcePosition = replica.sourcePositionOf(name);
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {
       for (const { name: channel } of draft.declares ?? []) this.claim(channel, name);
-      const seq = await log.append({ ...draft, source: name }, { source: name, position });
-      position = draft.position ?? position;
+      const seq = await log.append({ ...draft, source: name }, { source: name, sourcePosition });
+      sourcePosition = draft.sourcePosition ?? sourcePosition;
       for (const channel of draft.drops ?? []) this.#owners.delete(channel);
       return seq;
     };
@@ -64,8 +64,8 @@ export class SourceHost {
       clock,
       random,
       logger,
-      get position() {
-        return position;
+      get sourcePosition() {
+        return sourcePosition;
       },
       append: (draft) => {
         const appended = last.then(() => append(draft));

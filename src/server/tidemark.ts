@@ -1,4 +1,4 @@
-/** The composition root: an engine over a log, the program's own channels, its sources, and the doors over HTTP. */
+/** The composition root: an engine over a log, the program's own channels, its sources, and the HTTP entry points. */
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { pino, type Logger } from "pino";
@@ -31,8 +31,8 @@ import { Metrics } from "./observe/metrics.ts";
 import { listenerOf, mount } from "./http/mount.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName, type Mutations } from "./mutations/mutation.ts";
-import { registerReadings, statsOf } from "./observe/readings.ts";
-import { WebSocketDoor } from "./http/websocket.ts";
+import { registerMetrics, statsOf } from "./observe/register-metrics.ts";
+import { WebSocketEndpoint } from "./http/websocket.ts";
 import type { Dialect } from "./turn/dialect.ts";
 
 export interface TidemarkOptions<C extends Channels = Channels> {
@@ -188,7 +188,7 @@ export class Tidemark<C extends Channels = Channels> {
       },
     });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
-    registerReadings(this.#metrics, this.#engine);
+    registerMetrics(this.#metrics, this.#engine);
     for (const [name, policy] of Object.entries(options.policies ?? {}))
       this.#engine.policies.set(name, policy);
     for (const [name, { policy }] of Object.entries(options.channels ?? {})) {
@@ -230,7 +230,7 @@ export class Tidemark<C extends Channels = Channels> {
     return this.#transact(fill, undefined);
   }
 
-  /** Each commit of the program's channels has a position of its own, so that one may depend on no other having come between. */
+  /** Each commit of the program's channels has its own source position, so that a guarded write can require that no other commit came between. */
   async #transact(
     fill: (transaction: TransactionHandle<C>) => void,
     expect: Expectation | undefined,
@@ -250,7 +250,11 @@ export class Tidemark<C extends Channels = Channels> {
       },
     });
     return this.#log.append(
-      { ...transaction.draft(), source: MEMORY, position: `${this.#nodeId}${++this.#writes}` },
+      {
+        ...transaction.draft(),
+        source: MEMORY,
+        sourcePosition: `${this.#nodeId}${++this.#writes}`,
+      },
       expect,
     );
   }
@@ -427,7 +431,7 @@ export class Tidemark<C extends Channels = Channels> {
       ...options,
       app,
       others,
-      door: new WebSocketDoor(this.#engine.gateway, this.#clock),
+      endpoint: new WebSocketEndpoint(this.#engine.gateway, this.#clock),
     });
   }
 

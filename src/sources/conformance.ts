@@ -71,7 +71,7 @@ class Host {
   }
 
   contextFor({ name }: Source): SourceContext {
-    let position = this.replica.positionOf(name);
+    let sourcePosition = this.replica.sourcePositionOf(name);
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {
       this.appends++;
@@ -79,16 +79,19 @@ class Host {
         throw new TidemarkError(this.fault.code, "said by the suite");
       if (this.appendMs > 0)
         await new Promise<void>((resolve) => systemClock.after(this.appendMs, resolve));
-      const seq = await this.log.append({ ...draft, source: name }, { source: name, position });
-      position = draft.position ?? position;
+      const seq = await this.log.append(
+        { ...draft, source: name },
+        { source: name, sourcePosition },
+      );
+      sourcePosition = draft.sourcePosition ?? sourcePosition;
       return seq;
     };
     return {
       clock: systemClock,
       random: systemRandom,
       logger: { info: () => {}, warn: () => {}, error: () => {} },
-      get position() {
-        return position;
+      get sourcePosition() {
+        return sourcePosition;
       },
       append: (draft) => {
         this.concurrentMax = Math.max(this.concurrentMax, ++this.#concurrent);

@@ -24,7 +24,7 @@ export interface SourceContext {
   readonly random: Random;
   readonly logger: SourceLogger;
   /** Where the log says that this source stands: start after it. Undefined when it has said nothing yet. Moves with each `append`. */
-  readonly position: string | undefined;
+  readonly sourcePosition: string | undefined;
   /**
    * Appends and returns the seq; waits while the log is full. Drafts keep the order of the calls. Names in
    * `declares` are the source's from then on; `status` without channels speaks for all of them.

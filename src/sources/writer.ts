@@ -30,7 +30,7 @@ export type WriteTools = { readonly tx: SqlTransaction } | { readonly write: Cha
 export interface Standing {
   readonly epoch: string;
   readonly seq: number;
-  readonly position: string | undefined;
+  readonly sourcePosition: string | undefined;
 }
 
 /** The row that a write expects to be as its caller saw it. */
@@ -38,7 +38,7 @@ export interface Guard {
   readonly channel: string;
   readonly key: string;
   /** Where the source stands in the tables that it is compared with. */
-  readonly position: string | undefined;
+  readonly sourcePosition: string | undefined;
   /** Whether the row, of which nobody else can write now, is still the one that was seen. */
   readonly isCurrent: (row: LockedRow) => boolean;
 }

@@ -25,11 +25,10 @@ const MEANINGS = {
   TOO_MANY_FRAMES: "One connection said more than it may per second. It is closed.",
   TOO_MANY_VIEWS: "The server maintains as many different views as it may.",
   TOO_MANY_SUBSCRIPTIONS:
-    "One connection asked for more subscriptions than it may have, or all of them for more than can be seated now.",
+    "One connection asked for more subscriptions than it may have, or all of them for more than can be opened now.",
   VIEW_TOO_LARGE: "The view would hold more rows than the server's bound allows.",
   LOG_FULL: "Commits arrive faster than they can be applied, and too many callers wait.",
-  LOG_TRIMMED:
-    "The log does not hold the commits after this position any more. Begin with a checkpoint.",
+  LOG_TRIMMED: "The log has trimmed the commits after this seq. Begin with a checkpoint.",
   SUPERSEDED:
     "Another leader has appended for the source since. This one does not speak for it any more.",
   TABLE_REFUSED: "A table can't be served; the message says why and what would help.",
@@ -42,12 +41,12 @@ const MEANINGS = {
   UNKNOWN_MUTATION: "No mutation of that name is declared here.",
   BAD_INPUT: "The input does not fit the mutation's schema. Nothing was written.",
   STALE_WRITE:
-    "The row has changed since the position that the write expected. Nothing was written; the error has the row as it is now.",
+    "The row has changed since the seq that the write expected. Nothing was written; the error has the row as it is now.",
   MUTATION_FAILED:
     "The mutation's handler failed, and nothing was written. The server's log has the cause.",
   MUTATION_CONFLICT: "The mutation's id was used for another write before. Nothing was written.",
   TOO_MANY_MUTATIONS:
-    "As many mutations are pending as may be. This one was not sent; try again when some have landed.",
+    "As many mutations are pending as may be. This one was not sent; try again when some have been answered.",
   OUTCOME_UNKNOWN:
     "The mutation was sent, and no answer came for so long that it can't be asked for again. Look before writing again.",
   UNKNOWN_POSITION: "This is not a position of a source of this server.",

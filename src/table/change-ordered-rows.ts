@@ -125,7 +125,7 @@ export class ChangeOrderedRows {
   #hashedTo: RowNode | null = null;
   #builtSeq: number;
 
-  /** `builtSeq` is the position at which the content starts to be followed: cursors below it are not served. */
+  /** From `builtSeq` on the content follows each change: cursors below it are not served. */
   constructor(builtSeq: number, tombstonesMax: number) {
     this.#builtSeq = builtSeq;
     this.#floor = builtSeq;
@@ -179,7 +179,7 @@ export class ChangeOrderedRows {
     };
   }
 
-  /** The position at which the content starts to be followed. */
+  /** The seq from which on the content follows each change. */
   get builtSeq(): number {
     return this.#builtSeq;
   }

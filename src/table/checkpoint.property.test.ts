@@ -49,7 +49,7 @@ function commitsOf(
       seq: index + 1,
       timeMs,
       source: "s",
-      position: `p${index}`,
+      sourcePosition: `p${index}`,
       asOfMs: timeMs,
       ...(index === 0 && { declares: [channel] }),
       status: [{ status: isStale ? { status: "stale", reason: "away" } : { status: "live" } }],
@@ -121,7 +121,7 @@ describe("a node that begins with a checkpoint", () => {
               begun.timeMs,
               begun.stateOf("c"),
               begun.asOf,
-              begun.positionOf("s"),
+              begun.sourcePositionOf("s"),
               begun.table("c")?.total,
             ]).toEqual([
               whole.epoch,
@@ -129,7 +129,7 @@ describe("a node that begins with a checkpoint", () => {
               whole.timeMs,
               whole.stateOf("c"),
               whole.asOf,
-              whole.positionOf("s"),
+              whole.sourcePositionOf("s"),
               whole.table("c")?.total,
             ]);
           }

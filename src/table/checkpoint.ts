@@ -22,7 +22,7 @@ export interface Checkpoint {
   /** Of the commit at `seq`. */
   readonly timeMs: number;
   /** By source: where it stood, and up to when what it feeds is complete. */
-  readonly positions: readonly (readonly [source: string, position: string])[];
+  readonly sourcePositions: readonly (readonly [source: string, position: string])[];
   readonly asOf: readonly (readonly [source: string, unixMs: number])[];
   readonly channels: readonly ChannelCheckpoint[];
 }

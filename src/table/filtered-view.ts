@@ -2,7 +2,7 @@
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Query } from "../protocol/query.ts";
 import { ChangeOrderedRows, type Changes, type RowNode } from "./change-ordered-rows.ts";
-import type { Moment, RowChange } from "./live-table.ts";
+import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
 import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
@@ -49,7 +49,7 @@ export class FilteredView implements View {
   /**
    * A cursor from before the view was built, or from below its floor, is answered from its channel:
    * each key that changed there is an upsert if it is in the view, else a remove. All of it counts as
-   * of one seq, since the channel's order of change is not the view's: a part of it is no position here.
+   * of one seq, since the channel's order of change is not the view's: a part of it is no cursor here.
    */
   changesSince(cursor: number): Changes | undefined {
     const own = this.rows.changesSince(cursor);
@@ -70,7 +70,7 @@ export class FilteredView implements View {
     return { upserts, removes };
   }
 
-  apply(change: RowChange, { seq, timeMs }: Moment): boolean {
+  apply(change: RowChange, { seq, timeMs }: CommitPoint): boolean {
     const { key } = change;
     const member = this.#membership.memberOf(change);
     if (member === undefined) return this.rows.delete(key, seq);

@@ -46,7 +46,7 @@ describe("a commit that can't be applied to a channel", () => {
       reason: expect.stringContaining("could not be applied"),
       sinceMs: 2,
     });
-    // Who watches it begins anew, over what it held.
+    // Its subscribers begin anew.
     expect(replica.takeGone()).toContain(watched);
     replica.apply({ seq: 3, timeMs: 3, changes: [upsert("bad", { id: "2" })] });
     expect([...(replica.table("bad")?.rows.values() ?? [])].map(({ key }) => key)).toEqual(["1"]);

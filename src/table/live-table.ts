@@ -19,7 +19,7 @@ export interface RowChange {
 }
 
 /** What a table needs of the commit that changes it. */
-export interface Moment {
+export interface CommitPoint {
   readonly seq: number;
   readonly timeMs: number;
 }
@@ -72,28 +72,28 @@ export class LiveTable {
   }
 
   /** Applies one commit's change. Rows that come with the value they have do not change. */
-  apply(change: ChannelChange, moment: Moment): readonly RowChange[] {
+  apply(change: ChannelChange, point: CommitPoint): readonly RowChange[] {
     const changes: RowChange[] = [];
-    for (const upsert of change.upserts) this.#upsert(upsert, moment, changes);
-    for (const key of change.removes) this.#remove(key, moment.seq, false, changes);
-    if (change.reload === true) this.#removeAllBut(change, moment.seq, changes);
+    for (const upsert of change.upserts) this.#upsert(upsert, point, changes);
+    for (const key of change.removes) this.#remove(key, point.seq, false, changes);
+    if (change.reload === true) this.#removeAllBut(change, point.seq, changes);
     if (change.total !== undefined) this.#total = change.total;
     this.#changes += changes.length;
     return changes;
   }
 
   /** Evicts what is over a bound as of this commit, also when the commit did not touch the channel. */
-  evict(moment: Moment): readonly RowChange[] {
+  evict(point: CommitPoint): readonly RowChange[] {
     const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
     const changes: RowChange[] = [];
     for (let oldest = this.rows.oldest; oldest !== null; oldest = this.rows.oldest) {
       const over =
         this.rows.size > rowsMax ||
         this.rows.bytes > bytesMax ||
-        moment.timeMs - oldest.timeMs > ageMsMax;
+        point.timeMs - oldest.timeMs > ageMsMax;
       if (!over) break;
       this.#evictions++;
-      this.#remove(oldest.key, moment.seq, true, changes);
+      this.#remove(oldest.key, point.seq, true, changes);
     }
     this.#changes += changes.length;
     return changes;
@@ -101,7 +101,7 @@ export class LiveTable {
 
   #upsert(
     { key, row, json = JSON.stringify(row) }: KeyedRow,
-    { seq, timeMs }: Moment,
+    { seq, timeMs }: CommitPoint,
     changes: RowChange[],
   ): void {
     const existing = this.rows.get(key);

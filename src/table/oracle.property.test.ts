@@ -254,7 +254,7 @@ const word = fc.record({
     { maxLength: 2 },
   ),
   asOfMs: fc.option(fc.nat(1_000), { nil: undefined }),
-  position: fc.option(fc.string({ maxLength: 3 }), { nil: undefined }),
+  sourcePosition: fc.option(fc.string({ maxLength: 3 }), { nil: undefined }),
   waitMs: fc.nat(20),
 });
 
@@ -265,7 +265,7 @@ function commitOf(
     status,
     drops,
     asOfMs,
-    position,
+    sourcePosition,
     waitMs,
   }: typeof word extends fc.Arbitrary<infer W> ? W : never,
   seq: number,
@@ -289,7 +289,7 @@ function commitOf(
     })),
     ...(source !== undefined && { source }),
     ...(asOfMs !== undefined && { asOfMs }),
-    ...(position !== undefined && { position }),
+    ...(sourcePosition !== undefined && { sourcePosition }),
   };
 }
 
@@ -331,7 +331,7 @@ function slowState(history: readonly Commit[], name: string) {
 }
 
 describe("what sources say", () => {
-  it("is a function of the log: states, freshness and positions equal a recomputation after every commit", () => {
+  it("is a function of the log: states, freshness and source positions equal a recomputation after every commit", () => {
     fc.assert(
       fc.property(fc.array(word, { minLength: 1, maxLength: 25 }), (words) => {
         const replica = new Replica();
@@ -357,10 +357,10 @@ describe("what sources say", () => {
               ),
             );
           expect(replica.asOf).toEqual(lastOf(({ asOfMs }) => asOfMs));
-          expect({ s: replica.positionOf("s"), t: replica.positionOf("t") }).toEqual({
+          expect({ s: replica.sourcePositionOf("s"), t: replica.sourcePositionOf("t") }).toEqual({
             s: undefined,
             t: undefined,
-            ...lastOf(({ position }) => position),
+            ...lastOf(({ sourcePosition }) => sourcePosition),
           });
         }
       }),

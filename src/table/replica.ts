@@ -1,6 +1,6 @@
 /**
  * All live tables and views of one node, at one seq of one history. It applies commits in the order of
- * the log and knows what changed since the last cut; it knows nothing of clients. Its tables, their
+ * the log and knows what changed since the last flush; it knows nothing of clients. Its tables, their
  * states and the sources' positions are a function of the commits, so every replica of a log is equal;
  * its views, and the tables that it declares for itself, are its own.
  */
@@ -13,7 +13,7 @@ import { firstState, nextState, statusIn, type ChannelState } from "./channel-st
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
 import { unknownChannel } from "./unknown-channel.ts";
 import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
-import { LiveTable, type Moment } from "./live-table.ts";
+import { LiveTable, type CommitPoint } from "./live-table.ts";
 import { ViewPool, type RefusedView } from "./view-pool.ts";
 import { ViewSet, type FillResult } from "./view-set.ts";
 import type { View } from "./view.ts";
@@ -42,7 +42,7 @@ export class Replica {
   readonly #node: string;
   readonly #secret: string;
   /** Where each source stood after its last commit that said so, and up to when what it feeds is complete. */
-  readonly #positions = new Map<string, string>();
+  readonly #sourcePositions = new Map<string, string>();
   readonly #asOf = new Map<string, number>();
   #epoch = "";
   #seq = 0;
@@ -73,7 +73,7 @@ export class Replica {
       epoch: this.#epoch,
       seq: this.#seq,
       timeMs: this.#timeMs,
-      positions: [...this.#positions],
+      sourcePositions: [...this.#sourcePositions],
       asOf: [...this.#asOf],
       channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({
         declaration: table.channel,
@@ -100,9 +100,9 @@ export class Replica {
     return this.#timeMs;
   }
 
-  /** Where a source stands as of this position, in its own words. */
-  positionOf(source: string): string | undefined {
-    return this.#positions.get(source);
+  /** What the source stored last, as of the tables' seq, to continue from. */
+  sourcePositionOf(source: string): string | undefined {
+    return this.#sourcePositions.get(source);
   }
 
   /** Per source: everything up to this unix time is in the tables. */
@@ -157,14 +157,15 @@ export class Replica {
    */
   begin(epoch: string, checkpoint?: Checkpoint): void {
     for (const [name, { own }] of this.#channels) if (own === undefined) this.#drop(name);
-    this.#positions.clear();
+    this.#sourcePositions.clear();
     this.#asOf.clear();
     this.#epoch = epoch;
     this.#seq = checkpoint?.seq ?? 0;
     this.#timeMs = checkpoint?.timeMs ?? 0;
     if (checkpoint === undefined) return;
     assert(checkpoint.epoch === epoch, "a checkpoint is of the history that it begins");
-    for (const [source, position] of checkpoint.positions) this.#positions.set(source, position);
+    for (const [source, sourcePosition] of checkpoint.sourcePositions)
+      this.#sourcePositions.set(source, sourcePosition);
     for (const [source, unixMs] of checkpoint.asOf) this.#asOf.set(source, unixMs);
     for (const { declaration, state, broken, ...content } of checkpoint.channels) {
       this.#add(new LiveTable(declaration, this.#seq, content), state);
@@ -188,7 +189,8 @@ export class Replica {
       if (channel.own === undefined) this.#applyTo(channel, undefined, commit);
     if (commit.status !== undefined) this.#applyStatus(commit);
     if (commit.source === undefined) return;
-    if (commit.position !== undefined) this.#positions.set(commit.source, commit.position);
+    if (commit.sourcePosition !== undefined)
+      this.#sourcePositions.set(commit.source, commit.sourcePosition);
     if (commit.asOfMs !== undefined) this.#asOf.set(commit.source, commit.asOfMs);
   }
 
@@ -209,9 +211,9 @@ export class Replica {
     assert(channel.own !== undefined, `"${name}" is this node's own`);
     channel.own.seq++;
     channel.own.timeMs = timeMs;
-    const moment: Moment = { ...channel.own };
-    channel.views.apply(channel.table.apply({ channel: name, upserts, removes }, moment), moment);
-    channel.views.apply(channel.table.evict(moment), moment);
+    const point: CommitPoint = { ...channel.own };
+    channel.views.apply(channel.table.apply({ channel: name, upserts, removes }, point), point);
+    channel.views.apply(channel.table.evict(point), point);
   }
 
   /** The views that changed since this was last called. */
@@ -265,7 +267,7 @@ export class Replica {
    */
   open(query: Query, policy: Where | undefined, owner?: string): View {
     const channel = this.#require(query.channel);
-    return channel.views.open(query, policy, this.#momentOf(channel), owner);
+    return channel.views.open(query, policy, this.#pointOf(channel), owner);
   }
 
   /** Goes on until `isOver` or the view is whole. @throws what `ViewSet.fill` throws */
@@ -273,7 +275,7 @@ export class Replica {
     const channel = this.#channels.get(view.channel);
     return channel === undefined
       ? "gone"
-      : channel.views.fill(view, this.#momentOf(channel), isOver);
+      : channel.views.fill(view, this.#pointOf(channel), isOver);
   }
 
   /** A view whose channel is gone is let go with it. */
@@ -357,7 +359,7 @@ export class Replica {
     }
   }
 
-  #momentOf({ own }: Channel): Moment {
+  #pointOf({ own }: Channel): CommitPoint {
     return own === undefined ? { seq: this.#seq, timeMs: this.#timeMs } : { ...own };
   }
 

@@ -9,7 +9,7 @@ import type { Row } from "../protocol/row.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
 import { EvaluationBudget, tooCostly } from "./evaluation-budget.ts";
-import type { LiveTable, Moment, RowChange } from "./live-table.ts";
+import type { LiveTable, CommitPoint, RowChange } from "./live-table.ts";
 import { ChannelView } from "./channel-view.ts";
 import { FilteredView } from "./filtered-view.ts";
 import { Membership } from "./membership.ts";
@@ -20,7 +20,7 @@ import type { ViewPool } from "./view-pool.ts";
 import { WindowView } from "./window-view.ts";
 import type { View } from "./view.ts";
 
-interface Held {
+interface ViewEntry {
   readonly view: View;
   readonly route: Route | undefined;
   readonly budget: EvaluationBudget;
@@ -45,9 +45,9 @@ export class ViewSet {
   readonly #context: WhereContext;
   readonly #router: ViewRouter;
   readonly #bare: ChannelView;
-  readonly #held = new Map<string, Held>();
+  readonly #entries = new Map<string, ViewEntry>();
   /** Those with terms that cost by the length of what they look at. */
-  readonly #metered = new Set<Held>();
+  readonly #metered = new Set<ViewEntry>();
   /** Queries that proved too costly, or too large, by view id. */
   readonly #refused = new Map<
     string,
@@ -70,38 +70,43 @@ export class ViewSet {
 
   /** Views besides the bare channel. */
   get size(): number {
-    return this.#held.size;
+    return this.#entries.size;
   }
 
-  /** What is held for each owner; `undefined` for who is not told apart. */
+  /** What is kept for each owner; `undefined` for clients that have no identity. */
   *holdings(): Iterable<{
     readonly view: View;
     readonly owner: string | undefined;
     readonly isFilled: boolean;
   }> {
-    for (const { view, owner, fill } of this.#held.values())
+    for (const { view, owner, fill } of this.#entries.values())
       yield { view, owner, isFilled: fill === undefined };
   }
 
   /**
-   * The view for a query under a policy. One that is not there yet begins to be built at `moment`: `fill` goes on
+   * The view for a query under a policy. One that is not there yet begins to be built at `point`: `fill` goes on
    * until it is whole. Each call must be matched by a `release`.
    * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
    */
-  open(query: Query, policy: Where | undefined, moment: Moment, owner: string | undefined): View {
+  open(
+    query: Query,
+    policy: Where | undefined,
+    point: CommitPoint,
+    owner: string | undefined,
+  ): View {
     const id = this.idOf(query, policy);
     if (id === this.#bare.id) return this.#bare;
     const refused = this.#refused.get(id);
     if (refused !== undefined) throw refused.error;
-    let held = this.#held.get(id);
-    if (held === undefined) {
-      held = this.#build(id, query, policy, moment, owner);
-      this.#held.set(id, held);
-      if (held.budget.isMetered) this.#metered.add(held);
+    let entry = this.#entries.get(id);
+    if (entry === undefined) {
+      entry = this.#build(id, query, policy, point, owner);
+      this.#entries.set(id, entry);
+      if (entry.budget.isMetered) this.#metered.add(entry);
       this.#pool.count(owner, 1);
     }
-    held.users++;
-    return held.view;
+    entry.users++;
+    return entry.view;
   }
 
   /**
@@ -109,24 +114,24 @@ export class ViewSet {
    * thrown has ended it; one that is gone, by that or with its channel, may be opened anew.
    * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`
    */
-  fill(view: View, moment: Moment, isOver: () => boolean): FillResult {
+  fill(view: View, point: CommitPoint, isOver: () => boolean): FillResult {
     if (view === this.#bare) return "whole";
-    const held = this.#held.get(view.id);
-    if (held?.view !== view) return "gone";
-    const { fill } = held;
+    const entry = this.#entries.get(view.id);
+    if (entry?.view !== view) return "gone";
+    const { fill } = entry;
     if (fill === undefined) return "whole";
     try {
-      if (!this.#fillRows(held, fill, moment, isOver)) return "more";
+      if (!this.#fillRows(entry, fill, point, isOver)) return "more";
     } catch (error) {
       // What is too large for one may have room as another's.
       if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY")
-        this.#refuse(held, error);
-      else this.#letGo(held);
+        this.#refuse(entry, error);
+      else this.#letGo(entry);
       throw error;
     }
-    held.fill = undefined;
-    view.rows.builtAt(moment.seq);
-    this.#pool.noteFilled(view, held.owner);
+    entry.fill = undefined;
+    view.rows.builtAt(point.seq);
+    this.#pool.noteFilled(view, entry.owner);
     return "whole";
   }
 
@@ -140,18 +145,18 @@ export class ViewSet {
   }
 
   release(view: View, nowMs: number): void {
-    const held = this.#held.get(view.id);
+    const entry = this.#entries.get(view.id);
     // One of a channel of this name that was declared otherwise before is none of ours.
-    if (held?.view !== view || --held.users > 0) return;
-    held.idleSinceMs = nowMs;
+    if (entry?.view !== view || --entry.users > 0) return;
+    entry.idleSinceMs = nowMs;
     // Half of a view is of no use to who comes next.
-    if (held.fill !== undefined) this.#letGo(held);
+    if (entry.fill !== undefined) this.#letGo(entry);
   }
 
   /** Lets go of views that nobody has used for the linger time, and tries again what was refused for long enough. */
   sweep(nowMs: number, lingerMs = this.#pool.limits.lingerMs): void {
-    for (const held of this.#held.values())
-      if (held.users === 0 && nowMs - held.idleSinceMs >= lingerMs) this.#letGo(held);
+    for (const entry of this.#entries.values())
+      if (entry.users === 0 && nowMs - entry.idleSinceMs >= lingerMs) this.#letGo(entry);
     for (const [id, refused] of this.#refused) {
       refused.sinceMs ??= nowMs;
       if (nowMs - refused.sinceMs >= this.#pool.limits.refusedMs) this.#refused.delete(id);
@@ -160,8 +165,8 @@ export class ViewSet {
 
   /** The channel is gone: lets go of all views at once, used or not, and returns them. */
   end(): readonly View[] {
-    const views = [this.#bare, ...Array.from(this.#held.values(), ({ view }) => view)];
-    for (const held of this.#held.values()) this.#letGo(held);
+    const views = [this.#bare, ...Array.from(this.#entries.values(), ({ view }) => view)];
+    for (const entry of this.#entries.values()) this.#letGo(entry);
     this.#pool.dirty.delete(this.#bare);
     this.#pool.sets.delete(this);
     return views;
@@ -169,12 +174,12 @@ export class ViewSet {
 
   /** A view is not kept any more although it is used. Whoever watches it is told by `error`. */
   refuse(view: View, error: TidemarkError): void {
-    const held = this.#held.get(view.id);
-    if (held?.view === view) this.#refuse(held, error);
+    const entry = this.#entries.get(view.id);
+    if (entry?.view === view) this.#refuse(entry, error);
   }
 
   /** Hands the channel's changes on to the views that they can matter to. */
-  apply(changes: readonly RowChange[], moment: Moment): void {
+  apply(changes: readonly RowChange[], point: CommitPoint): void {
     if (changes.length === 0) return;
     const { dirty, limits } = this.#pool;
     dirty.add(this.#bare);
@@ -185,7 +190,7 @@ export class ViewSet {
         if (failed.size > 0 && failed.has(view)) return;
         const entriesBefore = view.entries;
         try {
-          if (view.apply(change, moment)) dirty.add(view);
+          if (view.apply(change, point)) dirty.add(view);
         } catch (error) {
           if (!(error instanceof TidemarkError)) throw error;
           failed.set(view, error);
@@ -203,34 +208,34 @@ export class ViewSet {
     let steps = 0;
     for (const { budget } of this.#metered) steps += budget.steps;
     if (steps <= stepsMax) return;
-    for (const held of [...this.#metered].sort(
+    for (const entry of [...this.#metered].sort(
       (left, right) => right.budget.steps - left.budget.steps,
     )) {
       if (steps <= stepsMax) return;
-      steps -= held.budget.steps;
+      steps -= entry.budget.steps;
       this.#refuse(
-        held,
+        entry,
         tooCostly(
-          `it took ${Math.ceil(held.budget.steps)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`,
+          `it took ${Math.ceil(entry.budget.steps)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`,
         ),
       );
     }
   }
 
-  #refuse(held: Held, error: TidemarkError): void {
-    const { view } = held;
-    this.#letGo(held);
+  #refuse(entry: ViewEntry, error: TidemarkError): void {
+    const { view } = entry;
+    this.#letGo(entry);
     this.#refused.set(view.id, { error, sinceMs: undefined });
     const oldest = this.#refused.keys().next().value;
     if (this.#refused.size > REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest);
     // Nobody was told of it before it was whole.
-    if (held.fill === undefined) this.#pool.refused.push({ view, error });
+    if (entry.fill === undefined) this.#pool.refused.push({ view, error });
   }
 
-  #letGo(held: Held): void {
-    const { view, route, owner } = held;
-    this.#held.delete(view.id);
-    this.#metered.delete(held);
+  #letGo(entry: ViewEntry): void {
+    const { view, route, owner } = entry;
+    this.#entries.delete(view.id);
+    this.#metered.delete(entry);
     this.#router.remove(view, route);
     this.#pool.dirty.delete(view);
     this.#pool.count(owner, -1);
@@ -241,16 +246,16 @@ export class ViewSet {
     id: string,
     query: Query,
     policy: Where | undefined,
-    moment: Moment,
+    point: CommitPoint,
     owner: string | undefined,
-  ): Held {
+  ): ViewEntry {
     const { rows, channel } = this.#table;
     // With a policy by its terms alone: what is hidden is not even looked up, whatever the client asks.
     const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
     this.#pool.checkRoom(owner);
     if (route === undefined) this.#checkUnrouted(channel.name, owner);
     const budget = new EvaluationBudget(this.#pool.limits);
-    const view = this.#create(id, query, policy, moment, budget);
+    const view = this.#create(id, query, policy, point, budget);
     const keys =
       route === undefined
         ? Array.from(rows.values(), ({ key }) => key)
@@ -271,8 +276,9 @@ export class ViewSet {
     }
     if (owner === undefined) return;
     const ofOwner = (): number =>
-      [...this.#held.values()].filter((held) => held.route === undefined && held.owner === owner)
-        .length;
+      [...this.#entries.values()].filter(
+        (entry) => entry.route === undefined && entry.owner === owner,
+      ).length;
     if (ofOwner() >= unroutedViewsMax * identityShareMax) this.#pool.dropIdle();
     const own = ofOwner();
     if (own >= unroutedViewsMax * identityShareMax) {
@@ -287,7 +293,7 @@ export class ViewSet {
     id: string,
     query: Query,
     policy: Where | undefined,
-    moment: Moment,
+    point: CommitPoint,
     meter: EvaluationBudget,
   ): View {
     const all: Predicate = () => true;
@@ -310,7 +316,7 @@ export class ViewSet {
       declaration,
       query,
       membership,
-      builtSeq: moment.seq,
+      builtSeq: point.seq,
       tombstonesMax: this.#pool.limits.tombstonesMax,
     };
     if (query.limit !== undefined) return new WindowView({ ...options, limit: query.limit, order });
@@ -322,9 +328,9 @@ export class ViewSet {
   }
 
   #fillRows(
-    { view, owner }: Held,
-    fill: NonNullable<Held["fill"]>,
-    moment: Moment,
+    { view, owner }: ViewEntry,
+    fill: NonNullable<ViewEntry["fill"]>,
+    point: CommitPoint,
     isOver: () => boolean,
   ): boolean {
     const { rows } = this.#table;
@@ -334,8 +340,7 @@ export class ViewSet {
       const after = rows.get(key);
       const entriesBefore = view.entries;
       // One that left meanwhile has left the view as well.
-      if (after !== undefined)
-        view.apply({ key, before: undefined, after, evicted: false }, moment);
+      if (after !== undefined) view.apply({ key, before: undefined, after, evicted: false }, point);
       this.#pool.entries += view.entries - entriesBefore;
       if (this.#pool.entries > this.#pool.limits.entriesMax) this.#pool.dropIdle();
       this.#pool.checkEntries();

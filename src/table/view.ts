@@ -6,7 +6,7 @@
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Query } from "../protocol/query.ts";
 import type { Changes, ChangeOrderedRows } from "./change-ordered-rows.ts";
-import type { Moment, RowChange } from "./live-table.ts";
+import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
 
 export interface View {
@@ -24,7 +24,7 @@ export interface View {
   /** What happened in the view after a cursor, or undefined where only a snapshot can tell. */
   changesSince(cursor: number): Changes | undefined;
   /** Follows one change of the channel. Returns whether the view changed. */
-  apply(change: RowChange, moment: Moment): boolean;
+  apply(change: RowChange, point: CommitPoint): boolean;
 }
 
 /** What a view that is not a whole channel is made of. */

@@ -10,7 +10,7 @@ import type { RankOrder } from "../protocol/order.ts";
 import type { Query } from "../protocol/query.ts";
 import { assert } from "../std/assert.ts";
 import { ChangeOrderedRows, type Changes } from "./change-ordered-rows.ts";
-import type { Moment, RowChange } from "./live-table.ts";
+import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Member, Membership } from "./membership.ts";
 import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
@@ -70,8 +70,8 @@ export class WindowView implements View {
     return this.rows.changesSince(cursor);
   }
 
-  apply(change: RowChange, moment: Moment): boolean {
-    const hasChanged = this.#follow(change, moment);
+  apply(change: RowChange, point: CommitPoint): boolean {
+    const hasChanged = this.#follow(change, point);
     assert(
       this.rows.size <= this.#limit && this.rows.size <= this.#candidates.size,
       "a window holds its limit of its candidates at most",
@@ -79,21 +79,21 @@ export class WindowView implements View {
     return hasChanged;
   }
 
-  #follow(change: RowChange, moment: Moment): boolean {
+  #follow(change: RowChange, point: CommitPoint): boolean {
     const { key } = change;
     const wasInside = this.#withdraw(key);
     const member = this.#membership.memberOf(change);
     if (member !== undefined) this.#enroll(member);
     if (member !== undefined && this.#last !== undefined && this.#order(member, this.#last) < 0)
-      return this.#enter(member, moment);
+      return this.#enter(member, point);
     // Nothing moved in above the boundary, so a place that came free goes to the next in order.
     const next =
       this.rows.size - (wasInside ? 1 : 0) < this.#limit ? this.#firstOutside() : undefined;
     let changed = false;
-    if (wasInside && next?.key !== key) changed = this.rows.delete(key, moment.seq);
+    if (wasInside && next?.key !== key) changed = this.rows.delete(key, point.seq);
     if (next !== undefined) {
       this.#last = next;
-      changed = this.#show(next, moment) || changed;
+      changed = this.#show(next, point) || changed;
     }
     return changed;
   }
@@ -114,10 +114,10 @@ export class WindowView implements View {
   }
 
   /** A candidate above the boundary moves in; the last one moves out when that is one too many. */
-  #enter(member: Member, moment: Moment): boolean {
-    const changed = this.#show(member, moment);
+  #enter(member: Member, point: CommitPoint): boolean {
+    const changed = this.#show(member, point);
     if (this.rows.size <= this.#limit || this.#last === undefined) return changed;
-    this.rows.delete(this.#last.key, moment.seq);
+    this.rows.delete(this.#last.key, point.seq);
     this.#last = this.#index.nextLowerKey(this.#last);
     return true;
   }
@@ -126,7 +126,7 @@ export class WindowView implements View {
     return this.#last === undefined ? this.#index.minKey() : this.#index.nextHigherKey(this.#last);
   }
 
-  #show(member: Member, { seq, timeMs }: Moment): boolean {
+  #show(member: Member, { seq, timeMs }: CommitPoint): boolean {
     const { key, row } = member;
     const json = this.#membership.jsonOf(member);
     if (this.rows.get(key)?.json === json) return false;

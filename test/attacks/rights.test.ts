@@ -285,7 +285,7 @@ describe("(9) a mutation's id", () => {
       },
     });
     const run = (caller: string, id: string) =>
-      made.engine.desk.run(
+      made.engine.mutationQueue.run(
         { op: "MUTATE", mutation_id: id, name: "make", input: {} } as never,
         caller,
       );

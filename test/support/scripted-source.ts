@@ -120,10 +120,10 @@ export class ScriptedSource implements Source {
     }
     const asOfMs = context.clock.now();
     const { version, rows } = this.#table;
-    const isFirst = context.position === undefined;
+    const isFirst = context.sourcePosition === undefined;
     const keys = isFirst
       ? [...rows.keys()]
-      : [...this.#table.changedSince(Number(context.position))];
+      : [...this.#table.changedSince(Number(context.sourcePosition))];
     if (keys.length === 0 && !isFirst && !this.#isStale && asOfMs - this.#asOfMs < AS_OF_STEP_MS)
       return;
     const upserts = keys.flatMap((id) =>
@@ -139,7 +139,7 @@ export class ScriptedSource implements Source {
     ];
     await context.append({
       changes,
-      position: String(version),
+      sourcePosition: String(version),
       asOfMs,
       ...(this.#isStale && { status: [{ status: { status: "live" as const } }] }),
     });

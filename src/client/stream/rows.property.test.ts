@@ -10,7 +10,7 @@ import { compileOrder } from "../../protocol/order.ts";
 import type { OrderBy } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { JSON_DIALECT } from "../../server/session/json-dialect.ts";
-import { Cut } from "../../server/turn/cut.ts";
+import { ViewUpdate } from "../../server/turn/view-update.ts";
 import { declareChannel } from "../../log/channel.ts";
 import { whereContextOf } from "../../table/channel.ts";
 import { Replica } from "../../table/replica.ts";
@@ -47,7 +47,7 @@ const step = fc.record({
   isPageBusy: fc.boolean(),
 });
 
-function framesOf(cut: Cut): readonly ReturnType<typeof JSON.parse>[] {
+function framesOf(cut: ViewUpdate): readonly ReturnType<typeof JSON.parse>[] {
   return Array.from({ length: cut.frameCount }, (_, index) =>
     JSON.parse(cut.frame(index, JSON_DIALECT).payload.toString()),
   );
@@ -72,7 +72,7 @@ describe("the rows", () => {
           isLimited: false,
         });
         store.begin(["id"], "snapshot");
-        for (const frame of framesOf(Cut.snapshot(view, { frameBytesMax: 40, dialects: 1 })))
+        for (const frame of framesOf(ViewUpdate.snapshot(view, { frameBytesMax: 40, dialects: 1 })))
           store.stageSnapshot(frame);
         store.commit();
         shown.apply(store.take());
@@ -97,12 +97,15 @@ describe("the rows", () => {
           if (changes === undefined) {
             store.begin(["id"], "snapshot");
             for (const frame of framesOf(
-              Cut.snapshot(view, { frameBytesMax: fate === "split" ? 40 : 10_000, dialects: 1 }),
+              ViewUpdate.snapshot(view, {
+                frameBytesMax: fate === "split" ? 40 : 10_000,
+                dialects: 1,
+              }),
             ))
               store.stageSnapshot(frame);
           } else if (view.rows.lastSeq > cursor) {
             const frames = framesOf(
-              Cut.delta(view, changes, view.rows.normalise(cursor), {
+              ViewUpdate.delta(view, changes, view.rows.normalise(cursor), {
                 frameBytesMax: fate === "split" ? 40 : 10_000,
                 dialects: 1,
               }),

@@ -8,7 +8,7 @@ import type { Clock } from "../../std/clock.ts";
 
 interface Progress {
   /** Bytes that the process still holds of it. */
-  readonly held: number;
+  readonly unreadBytes: number;
   readonly sinceMs: number;
 }
 
@@ -38,7 +38,7 @@ export class Answers {
       this.#sockets.set(socket, answers);
       socket.once("close", () => this.#sockets.delete(socket));
     }
-    answers.set(response, { held: 0, sinceMs: this.#clock.monotonic() });
+    answers.set(response, { unreadBytes: 0, sinceMs: this.#clock.monotonic() });
     response.once("close", () => this.release(response, socket));
     if (!this.#isLooking) this.#lookSoon();
   }
@@ -57,9 +57,10 @@ export class Answers {
     const nowMs = this.#clock.monotonic();
     for (const [socket, answers] of this.#sockets) {
       for (const [response, progress] of answers) {
-        const held = response.writableLength;
+        const unreadBytes = response.writableLength;
         // One that waits for something to happen has nothing to be taken.
-        if (held === 0 || held !== progress.held) answers.set(response, { held, sinceMs: nowMs });
+        if (unreadBytes === 0 || unreadBytes !== progress.unreadBytes)
+          answers.set(response, { unreadBytes, sinceMs: nowMs });
         else if (nowMs - progress.sinceMs >= this.#silenceMsMax) socket.destroy();
       }
     }

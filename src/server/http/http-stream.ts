@@ -6,7 +6,7 @@ import type { ServerResponse } from "node:http";
 import type { Clock } from "../../std/clock.ts";
 import type { ErrorMessage } from "../../protocol/messages/error.ts";
 import { refusalReply } from "./reply.ts";
-import { viewMark } from "../session/position.ts";
+import { viewHash } from "../session/shared-cursor.ts";
 import type { Frame } from "../turn/frame.ts";
 import type { Session, Transport } from "../turn/session.ts";
 
@@ -22,8 +22,8 @@ export interface BodySink {
 
 /** - `events`: until the client leaves - `lines`: until a turn is whole, or, waiting, brings something or the time is over */
 export type StreamFormat =
-  /** `position`: what an event that ends a turn is called, for the client to resume from, with the marks of its views. */
-  | { readonly kind: "events"; readonly position?: () => string }
+  /** `cursor`: the epoch and seq in the id of the event that ends a turn; the client resumes from it. The id also holds the hashes of its views. */
+  | { readonly kind: "events"; readonly cursor?: () => string }
   /** `isWholeOnly`: who reads it can't tell from its content whether it is whole, nor what is refused. */
   | { readonly kind: "lines"; readonly isOver: () => boolean; readonly isWholeOnly?: boolean };
 
@@ -37,8 +37,8 @@ export class HttpStreamTransport implements Transport {
   /** Whose views an event id speaks of; set as soon as the session exists. */
   session: Session | undefined;
   #hasNews = false;
-  /** The marks of the views last named, which seldom change. */
-  #marks = { names: "", text: "" };
+  /** The hashes of the views that were named last; they seldom change. */
+  #hashes = { names: "", text: "" };
   #isClosed = false;
 
   constructor(sink: BodySink, format: StreamFormat) {
@@ -70,7 +70,7 @@ export class HttpStreamTransport implements Transport {
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
     // Who polls can't answer on the same connection.
-    const isWhole = last === "watermark" && this.session?.unseated === 0;
+    const isWhole = last === "watermark" && this.session?.requestsQueued === 0;
     if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver())))
       this.#end(isWhole);
   }
@@ -102,19 +102,19 @@ export class HttpStreamTransport implements Transport {
     if (frame.isSilent) return "";
     const text = frame.payload.toString();
     if (this.#format.kind === "lines") return `${text}\n`;
-    const { position } = this.#format;
+    const { cursor } = this.#format;
     const id =
-      frame.kind === "watermark" && position !== undefined
-        ? `id: ${position()}:${this.#viewMarks()}\n`
+      frame.kind === "watermark" && cursor !== undefined
+        ? `id: ${cursor()}:${this.#viewHashes()}\n`
         : "";
     return `${id}data: ${text.replaceAll(LINE_BREAK, "\ndata: ")}\n\n`;
   }
 
-  #viewMarks(): string {
+  #viewHashes(): string {
     const views = [...(this.session?.subscriptions.keys() ?? [])];
     const names = views.join(" ");
-    if (this.#marks.names !== names) this.#marks = { names, text: views.map(viewMark).join(".") };
-    return this.#marks.text;
+    if (this.#hashes.names !== names) this.#hashes = { names, text: views.map(viewHash).join(".") };
+    return this.#hashes.text;
   }
 }
 

@@ -17,7 +17,7 @@ import type { ConnectionRequest, Dialect } from "../turn/dialect.ts";
 import type { Session } from "../turn/session.ts";
 import { responseSink } from "./http-stream.ts";
 import type { Paths } from "./paths.ts";
-import { statsFor, statsOf } from "../observe/readings.ts";
+import { statsFor, statsOf } from "../observe/register-metrics.ts";
 import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
 import { Routes } from "./routes.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
@@ -68,8 +68,8 @@ export function createHttp(options: HttpOptions): Hono<Env> {
       await routes.mutation(requestOf(context), context.req.param("name"), await bodyOf(context)),
     ),
   );
-  app.post(base + paths.landed, async (context) =>
-    answer(context, await routes.landed(requestOf(context), await bodyOf(context))),
+  app.post(base + paths.visible, async (context) =>
+    answer(context, await routes.visible(requestOf(context), await bodyOf(context))),
   );
   addStreams(app, options);
   addOperations(app, options);

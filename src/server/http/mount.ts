@@ -8,11 +8,11 @@ import { JSON_DIALECT } from "../session/json-dialect.ts";
 import type { Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { createHttp } from "./http.ts";
 import type { Paths } from "./paths.ts";
-import { connectionRequest, refuseUpgrade, type WebSocketDoor } from "./websocket.ts";
+import { connectionRequest, refuseUpgrade, type WebSocketEndpoint } from "./websocket.ts";
 
 export interface MountOptions {
   readonly app: ReturnType<typeof createHttp>;
-  readonly door: WebSocketDoor;
+  readonly endpoint: WebSocketEndpoint;
   readonly access: Access;
   readonly paths: Paths;
   /** Besides our own protocol. */
@@ -30,7 +30,7 @@ export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener 
 
 export function mount(
   server: Server,
-  { app, door, access, paths, dialects, canConnect, onInternalError, others }: MountOptions,
+  { app, endpoint, access, paths, dialects, canConnect, onInternalError, others }: MountOptions,
 ): void {
   const streams = new Map([
     [paths.base + paths.stream, JSON_DIALECT],
@@ -86,7 +86,7 @@ export function mount(
         "The server failed to answer; its log has the cause.",
       );
     }
-    door.upgrade(request, socket, head, dialect, connection);
+    endpoint.upgrade(request, socket, head, dialect, connection);
   };
 }
 

@@ -12,8 +12,8 @@ export interface Paths {
   /** Polls. */
   readonly changes: string;
   readonly mutations: string;
-  /** Where the writes of other endpoints have landed. */
-  readonly landed: string;
+  /** Waits until a write that another endpoint made is visible. */
+  readonly visible: string;
 }
 
 export const PATHS: Paths = {
@@ -25,5 +25,5 @@ export const PATHS: Paths = {
   up: "/up",
   changes: "/changes",
   mutations: "/mutations",
-  landed: "/landed",
+  visible: "/landed",
 };

@@ -1,10 +1,10 @@
-/** What the routes answer that are not streams: snapshots, single rows, mutations, and where writes have landed. */
+/** The answers of the routes that are not streams: snapshots, single rows, mutations, and whether a write is visible. */
 import { randomUUID } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
 import { checkUp } from "../../protocol/parse-up.ts";
 import type { Engine } from "../engine.ts";
 import type { Access } from "../session/access.ts";
-import { parseChannels } from "../session/bootstrap.ts";
+import { parseChannels } from "../session/http-snapshots.ts";
 import type { ConnectionRequest } from "../turn/dialect.ts";
 import { header, jsonReply, parameter, type Reply } from "./reply.ts";
 
@@ -31,7 +31,7 @@ export class Routes {
   async snapshot(request: ConnectionRequest): Promise<Reply> {
     const { engine, access } = this.#options;
     const identity = await access.identify(request, undefined);
-    const answer = await engine.bootstrap.answer({
+    const answer = await engine.httpSnapshots.answer({
       channels: parseChannels(parameter(request, "channels"), CHANNELS_PER_REQUEST_MAX),
       identity,
       sinceSeq: parseSeq(parameter(request, "since_seq")),
@@ -69,7 +69,7 @@ export class Routes {
     const caller = await access.identify(request, auth);
     const message = checkUp({ op: "MUTATE", mutation_id, name, input, expected_seq, epoch });
     if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
-    const { seq, value } = await this.#admitted(() => engine.desk.run(message, caller));
+    const { seq, value } = await this.#admitted(() => engine.mutationQueue.run(message, caller));
     return jsonReply({
       mutation_id: message.mutation_id,
       epoch: engine.replica.epoch,
@@ -79,7 +79,7 @@ export class Routes {
   }
 
   /** Answers when the tables hold what another endpoint wrote. */
-  async landed(request: ConnectionRequest, body: string): Promise<Reply> {
+  async visible(request: ConnectionRequest, body: string): Promise<Reply> {
     const { engine, access } = this.#options;
     const { position, auth } = objectOf(body);
     await access.identify(request, auth);
@@ -88,7 +88,9 @@ export class Routes {
         "BAD_MESSAGE",
         "The body is {position, auth?}, the position a text as tidemark.position() returned it.",
       );
-    const seq = await this.#admitted(() => engine.desk.landed(engine.desk.landingOf(position)));
+    const seq = await this.#admitted(() =>
+      engine.mutationQueue.whenVisible(engine.mutationQueue.sourceWriteOf(position)),
+    );
     return jsonReply({ epoch: engine.replica.epoch, seq });
   }
 

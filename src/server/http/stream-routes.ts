@@ -11,8 +11,8 @@ import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import { parseUp } from "../../protocol/parse-up.ts";
 import type { Engine } from "../engine.ts";
 import { JSON_DIALECT } from "../session/json-dialect.ts";
-import { parseChannels } from "../session/bootstrap.ts";
-import { parseEventId, type Position } from "../session/position.ts";
+import { parseChannels } from "../session/http-snapshots.ts";
+import { parseEventId, type SharedCursor } from "../session/shared-cursor.ts";
 import type { ConnectionRequest, Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { Session } from "../turn/session.ts";
 import { HttpStreamTransport, type BodySink, type StreamFormat } from "./http-stream.ts";
@@ -57,7 +57,7 @@ export class StreamRoutes {
     const { clock, engine } = this.#options;
     const [message, at] =
       body === undefined
-        ? [addressedIdentify(request), positionOf(request)]
+        ? [addressedIdentify(request), sharedCursorOf(request)]
         : [greetingOf(body), undefined];
     const endMs = clock.monotonic() + waitMs(parameter(request, "wait_ms"));
     const format: StreamFormat = { kind: "lines", isOver: () => clock.monotonic() >= endMs };
@@ -103,7 +103,7 @@ export class StreamRoutes {
 
   #eventsFormat(): StreamFormat {
     const { replica } = this.#options.engine;
-    return { kind: "events", position: () => `${replica.epoch}:${replica.seq}` };
+    return { kind: "events", cursor: () => `${replica.epoch}:${replica.seq}` };
   }
 
   #connect(
@@ -161,12 +161,12 @@ function subscriptionsOf(text: string): readonly SubscriptionRequest[] {
   return list as readonly SubscriptionRequest[];
 }
 
-/** `cursor=epoch:seq[:marks]`: where the named views stand. */
-function positionOf(request: ConnectionRequest): Position | undefined {
+/** `cursor=epoch:seq[:hashes]`: up to which seq the client has the named views. */
+function sharedCursorOf(request: ConnectionRequest): SharedCursor | undefined {
   const text = parameter(request, "cursor");
   if (text === undefined) return undefined;
-  const marked = parseEventId(text);
-  if (marked !== undefined) return marked;
+  const cursor = parseEventId(text);
+  if (cursor !== undefined) return cursor;
   const [, epoch, seq] = /^(\w+):(\d{1,15})$/.exec(text) ?? [];
   if (epoch === undefined)
     throw new TidemarkError("BAD_MESSAGE", "cursor is epoch:seq, as told by an earlier answer.");

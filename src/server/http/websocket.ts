@@ -73,7 +73,7 @@ class WebSocketTransport implements Transport {
   }
 }
 
-export class WebSocketDoor {
+export class WebSocketEndpoint {
   readonly #server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,

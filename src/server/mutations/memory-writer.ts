@@ -19,11 +19,11 @@ export const MEMORY = "memory";
 
 /**
  * Fills and appends one commit of the program's own channels. With `expect`, only if nothing was written to
- * them since the position: `SUPERSEDED` otherwise.
+ * them since that source position: `SUPERSEDED` otherwise.
  */
 export type WriteChannels = (
   fill: (write: ChannelWrites) => void,
-  expect?: { readonly position: string | undefined },
+  expect?: { readonly sourcePosition: string | undefined },
 ) => Promise<number>;
 
 export interface MemoryWriterOptions {
@@ -106,7 +106,7 @@ export class MemoryWriter implements Writer {
           (target) => {
             for (const change of writes) change(target);
           },
-          guard && { position: replica.positionOf(MEMORY) },
+          guard && { sourcePosition: replica.sourcePositionOf(MEMORY) },
         );
         return { kind: "written", write: `${epoch}:${seq}`, value };
       } catch (error) {

@@ -195,10 +195,10 @@ describe("MUTATE", () => {
     }
     ana.send(mutate("3", { id: "a", price: 9 }, { expected_seq: 3 }));
     expect(await resultOf(ana, "3")).toMatchObject({ seq: 4 });
-    // One's own write is no surprise, at whatever position it was made.
+    // A session's own write is no conflict, whatever its seq.
     ana.send(mutate("4", { id: "a", price: 10 }, { expected_seq: 3 }));
     expect(await resultOf(ana, "4")).toMatchObject({ seq: 5 });
-    // A position in another history says nothing.
+    // A seq of another epoch says nothing.
     eve.send(mutate("5", { id: "a", price: 9 }, { expected_seq: 10, epoch: "elsewhere" }));
     expect((await resultOf(eve, "5"))["error"]).toMatchObject({ code: "STALE_WRITE" });
     // A row that is gone.
@@ -265,7 +265,7 @@ describe("MUTATE", () => {
     const source: Source = {
       name: "database",
       writer,
-      start: async (context) => void (await context.append({ changes: [], position: "1" })),
+      start: async (context) => void (await context.append({ changes: [], sourcePosition: "1" })),
       stop: () => Promise.resolve(),
     };
     const server = await start({
@@ -323,7 +323,7 @@ describe("MUTATE", () => {
     const server = await start(options());
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
-    // Within one flush, so that both wait for the same position.
+    // Within one flush, so that both wait for the same seq.
     void server.tidemark.channel("trades").upsert(trade("z", "BTC", 1));
     ana.send(mutate("1", { id: "a", price: 2 }, { expected_seq: 2 }));
     eve.send(mutate("2", { id: "a", price: 3 }, { expected_seq: 2 }));

@@ -8,7 +8,7 @@ import type { FlushReport } from "../turn/turns.ts";
 const LATENCY_BUCKETS_MS = [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096, 16_384];
 
 /** Values that are kept elsewhere, by metric name. */
-export interface Readings {
+export interface RegisteredMetrics {
   readonly gauges: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
   /** Per channel; the number of channels bounds the label. */
   readonly channelGauges: Readonly<
@@ -49,13 +49,13 @@ export class Metrics implements Observer {
       name: "stream_v2_dispatch_latency_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "From the oldest commit of a cut to the last session served with it.",
+      help: "From the oldest commit of a flush to the last session served with it.",
     });
     this.#flushServingMs = new Histogram({
       name: "tidemark_flush_serving_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "From a cut to the last session served with it.",
+      help: "From the moment a flush has applied its commits to the last session served with it.",
     });
     this.#snapshotBuildMs = new Histogram({
       name: "snapshot_v2_build_ms",
@@ -66,7 +66,7 @@ export class Metrics implements Observer {
     this.#flushOverruns = new Counter({
       name: "tidemark_flush_overruns_total",
       registers,
-      help: "Cuts that could not be served within flushIntervalMaxMs.",
+      help: "Flushes that were not served within flushIntervalMaxMs.",
     });
     this.#resets = new Counter({
       name: "tidemark_resets_total",
@@ -154,9 +154,9 @@ export class Metrics implements Observer {
     this.#mutations.observe({ outcome }, ms);
   }
 
-  register(readings: Readings): void {
+  register(metrics: RegisteredMetrics): void {
     const registers = [this.#registry];
-    for (const [name, { help, read }] of Object.entries(readings.gauges)) {
+    for (const [name, { help, read }] of Object.entries(metrics.gauges)) {
       new Gauge({
         name,
         help,
@@ -166,7 +166,7 @@ export class Metrics implements Observer {
         },
       });
     }
-    for (const [name, { help, read }] of Object.entries(readings.channelGauges)) {
+    for (const [name, { help, read }] of Object.entries(metrics.channelGauges)) {
       new Gauge({
         name,
         help,
@@ -178,7 +178,7 @@ export class Metrics implements Observer {
         },
       });
     }
-    for (const [name, { help, read }] of Object.entries(readings.totals)) {
+    for (const [name, { help, read }] of Object.entries(metrics.totals)) {
       new Counter({
         name,
         help,

@@ -1,6 +1,7 @@
 /**
  * What clients say and what that does: HELLO, IDENTIFY and RESUME, heartbeats, credit, time-outs and
- * farewells. Seating seats cursors, the turns move them. Transports are handed in; it opens no socket itself.
+ * farewells. The subscription opener decides what a cursor is worth; the turns move it. Transports are
+ * handed in; the gateway opens no socket itself.
  */
 import type { Logger } from "pino";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -22,9 +23,9 @@ import { commandsOf } from "./commands.ts";
 import { costOf, FrameBudgets } from "./frame-budget.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { LogFollower } from "../log-follower.ts";
-import type { MutationDesk } from "../mutations/mutation-desk.ts";
-import { positionIn, type Position } from "./position.ts";
-import type { Seating } from "./seating.ts";
+import type { MutationQueue } from "../mutations/mutation-queue.ts";
+import { sharedCursorIn, type SharedCursor } from "./shared-cursor.ts";
+import type { SubscriptionOpener } from "./subscription-opener.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import type { DialectCommand } from "../turn/dialect.ts";
@@ -46,8 +47,8 @@ export interface GatewayOptions {
   readonly replica: Replica;
   readonly turns: Turns;
   readonly sender: Sender;
-  readonly seating: Seating;
-  readonly desk: MutationDesk;
+  readonly opener: SubscriptionOpener;
+  readonly mutationQueue: MutationQueue;
   readonly tokens: SessionTokens;
   readonly access: Pick<Access, "identify">;
   readonly limits: ServerLimits;
@@ -167,10 +168,10 @@ export class Gateway {
   }
 
   /**
-   * Begins a session. `at` is where all its views stood, for a carrier that keeps a position of its own.
+   * Begins a session. `at` is the cursor of all its views, for a carrier that keeps one cursor.
    * @throws TidemarkError `BAD_MESSAGE` for a second one on a connection
    */
-  identify(session: Session, message: Identify | Resume, at?: Position): void {
+  identify(session: Session, message: Identify | Resume, at?: SharedCursor): void {
     if (session.state.kind !== "greeting")
       throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
     this.#identify(session, message, at).catch((error: unknown) => {
@@ -186,8 +187,8 @@ export class Gateway {
       { session: session.id, code, subscriptions: session.subscriptions.size },
       "session closed",
     );
-    this.#options.seating.leave(session);
-    this.#options.desk.leave(session);
+    this.#options.opener.leave(session);
+    this.#options.mutationQueue.leave(session);
     session.note({ kind: "left" });
   }
 
@@ -233,13 +234,13 @@ export class Gateway {
    * anew. Returns how many ended. @throws TidemarkError `BAD_IDENTITY`
    */
   invalidate(identity: Identity): number {
-    const { tokens, desk } = this.#options;
-    const mark = tokens.markOf(identity);
-    tokens.revoke(mark);
-    desk.revoke(mark);
+    const { tokens, mutationQueue } = this.#options;
+    const identityHash = tokens.identityHashOf(identity);
+    tokens.revoke(identityHash);
+    mutationQueue.revoke(identityHash);
     let ended = 0;
     for (const session of this.#sessions.values()) {
-      if (session.state.kind !== "open" || session.state.mark !== mark) continue;
+      if (session.state.kind !== "open" || session.state.identityHash !== identityHash) continue;
       this.#end(session, "revoked");
       ended++;
     }
@@ -259,9 +260,9 @@ export class Gateway {
   }
 
   #end(session: Session, reason: InvalidSessionReason): void {
-    const { seating, desk, clock } = this.#options;
-    seating.leave(session);
-    desk.leave(session);
+    const { opener, mutationQueue, clock } = this.#options;
+    opener.leave(session);
+    mutationQueue.leave(session);
     session.note({ kind: "ended", nowMs: clock.monotonic() });
     this.#sayInvalid(session, reason);
   }
@@ -290,7 +291,7 @@ export class Gateway {
   }
 
   #handle(session: Session, message: DialectCommand): void {
-    const { clock, seating, tokens, events, desk } = this.#options;
+    const { clock, opener, tokens, events, mutationQueue } = this.#options;
     switch (message.op) {
       case "IDENTIFY":
       case "RESUME":
@@ -304,13 +305,13 @@ export class Gateway {
             client_time_unix_ms: message.client_time_unix_ms,
           }),
           ...(session.state.kind === "open" && {
-            session_id: tokens.issue(session.id, session.state.mark),
+            session_id: tokens.issue(session.id, session.state.identityHash),
           }),
         });
         return;
       case "SUBSCRIBE":
         message.subscriptions.forEach((request, index) => {
-          seating.wish({
+          opener.subscribe({
             session,
             request,
             answerTo: { ...(message.id !== undefined && { id: message.id }), index },
@@ -319,17 +320,17 @@ export class Gateway {
         });
         return;
       case "UNSUBSCRIBE":
-        seating.unsubscribe(session, message);
+        opener.unsubscribe(session, message);
         return;
       case "RESYNC":
         events.onResync(message.reason);
-        seating.resync(session, message);
+        opener.resync(session, message);
         return;
       case "CREDIT":
         this.#credit(session, message);
         return;
       case "MUTATE":
-        desk.receive(session, message);
+        mutationQueue.receive(session, message);
         return;
       default:
         unreachable(message);
@@ -339,11 +340,11 @@ export class Gateway {
   async #identify(
     session: Session,
     message: Identify | Resume,
-    at: Position | undefined,
+    at: SharedCursor | undefined,
   ): Promise<void> {
     const { access, tokens, follower } = this.#options;
     session.note({ kind: "identify", nowMs: this.#options.clock.monotonic() });
-    const { moment } = tokens;
+    const { revocationCount } = tokens;
     let identity: Identity;
     try {
       identity = await access.identify(session.peer.request, message.auth);
@@ -358,28 +359,28 @@ export class Gateway {
     // The client may have left meanwhile.
     if (session.state.kind !== "identifying") return;
     const { early } = session.state;
-    const mark = tokens.markOf(identity);
+    const identityHash = tokens.identityHashOf(identity);
     // Rights that were taken back while they were being looked up are not granted.
-    const isRevoked = tokens.isRevokedSince(mark, moment);
+    const isRevoked = tokens.isRevokedSince(identityHash, revocationCount);
     const refusal = isRevoked
       ? "revoked"
       : message.op === "RESUME"
-        ? tokens.refusal(message.session_id, mark)
+        ? tokens.refusal(message.session_id, identityHash)
         : undefined;
     if (refusal !== undefined) this.#invalid(session, refusal);
-    else this.#open(session, identity, mark, message, at);
+    else this.#open(session, identity, identityHash, message, at);
     for (const said of early) this.#hear(session, said);
   }
 
   #open(
     session: Session,
     identity: Identity,
-    mark: string,
+    identityHash: string,
     message: Identify | Resume,
-    at: Position | undefined,
+    at: SharedCursor | undefined,
   ): void {
-    const { replica, logger, seating, tokens, turns, events } = this.#options;
-    session.note({ kind: "accepted", identity, mark });
+    const { replica, logger, opener, tokens, turns, events } = this.#options;
+    session.note({ kind: "accepted", identity, identityHash });
     const subscriptions = message.subscriptions ?? [];
     if (!session.logged.has("opened"))
       logger.info(
@@ -391,14 +392,14 @@ export class Gateway {
     this.#send(session, {
       op: "DISPATCH",
       type,
-      session_id: tokens.issue(session.id, mark),
+      session_id: tokens.issue(session.id, identityHash),
       epoch: replica.epoch,
       seq: replica.seq,
     });
     if (message.op === "RESUME") events.onResumed("success");
-    const base = at ?? positionIn(message, replica.epoch);
+    const base = at ?? sharedCursorIn(message, replica.epoch);
     subscriptions.forEach((request, index) =>
-      seating.wish({ session, request, answerTo: { index }, base }),
+      opener.subscribe({ session, request, answerTo: { index }, base }),
     );
     // Who asks for nothing is told where we are all the same.
     if (subscriptions.length === 0) turns.serveSoon(session);
@@ -452,8 +453,8 @@ export class Gateway {
 
   /** Nothing that it says from here on is heard, though its socket may take a while to close. */
   #part(session: Session): void {
-    this.#options.seating.leave(session);
-    this.#options.desk.leave(session);
+    this.#options.opener.leave(session);
+    this.#options.mutationQueue.leave(session);
     session.note({ kind: "left" });
   }
 }

@@ -3,7 +3,7 @@
  * which history, and when. They are no credentials: RESUME authenticates like IDENTIFY, and the id
  * only says whether the session may go on.
  *
- * `sess_<random>.<epoch>.<issued>.<mark of the identity>.<signature>`
+ * `sess_<random>.<epoch>.<issued>.<identity hash>.<signature>`
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
@@ -23,35 +23,35 @@ export interface SessionTokensOptions {
 interface Revocation {
   readonly atMs: number;
   /** Its number among all revocations. */
-  readonly moment: number;
+  readonly count: number;
 }
 
-/** The mark of a session that has not been identified yet. */
+/** Stands for the identity of a session that has not been identified yet. */
 const UNBOUND = "-";
 
 export class SessionTokens {
   readonly #options: SessionTokensOptions;
-  /** When each mark was revoked, oldest first. */
+  /** When each identity was revoked, oldest first. */
   readonly #revoked = new Map<string, Revocation>();
-  #moment = 0;
-  #allRevoked: Revocation = { atMs: Number.NEGATIVE_INFINITY, moment: 0 };
+  #revocationCount = 0;
+  #allRevoked: Revocation = { atMs: Number.NEGATIVE_INFINITY, count: 0 };
 
   constructor(options: SessionTokensOptions) {
     this.#options = options;
   }
 
-  /** `mark` as returned by `markOf`; without one the id is good for any identity. */
-  issue(sessionId: string, mark: string = UNBOUND): string {
+  /** `identityHash` as returned by `identityHashOf`; without one the id is good for any identity. */
+  issue(sessionId: string, identityHash: string = UNBOUND): string {
     const { epoch, now } = this.#options;
-    const body = `${sessionId}.${epoch()}.${Math.floor(now()).toString(36)}.${mark}`;
+    const body = `${sessionId}.${epoch()}.${Math.floor(now()).toString(36)}.${identityHash}`;
     return `${body}.${this.#sign(body)}`;
   }
 
   /** Why a session can't go on for this identity, or undefined when it can. */
-  refusal(token: string, mark: string): InvalidSessionReason | undefined {
+  refusal(token: string, identityHash: string): InvalidSessionReason | undefined {
     const { epoch, ttlMs, now } = this.#options;
     const parts = token.split(".");
-    const [, tokenEpoch, issued = "", tokenMark = ""] = parts;
+    const [, tokenEpoch, issued = "", tokenIdentityHash = ""] = parts;
     if (parts.length !== 5) return "token";
     // Another history's id is told as such also where it was signed with another secret.
     if (tokenEpoch !== epoch()) return "epoch";
@@ -60,10 +60,12 @@ export class SessionTokens {
     if (now() - issuedMs > ttlMs) return "expired";
     if (
       issuedMs <= this.#allRevoked.atMs ||
-      issuedMs <= (this.#revoked.get(mark)?.atMs ?? Number.NEGATIVE_INFINITY)
+      issuedMs <= (this.#revoked.get(identityHash)?.atMs ?? Number.NEGATIVE_INFINITY)
     )
       return "revoked";
-    return tokenMark === UNBOUND || tokenMark === mark ? undefined : "identity";
+    return tokenIdentityHash === UNBOUND || tokenIdentityHash === identityHash
+      ? undefined
+      : "identity";
   }
 
   /** Whether an id was made with our secret, for whomever and whenever. */
@@ -72,19 +74,19 @@ export class SessionTokens {
     return end > 0 && isSame(token.slice(end + 1), this.#sign(token.slice(0, end)));
   }
 
-  /** Where the revocations stand, to ask later what came since. */
-  get moment(): number {
-    return this.#moment;
+  /** How many revocations there were, to ask later what came since. */
+  get revocationCount(): number {
+    return this.#revocationCount;
   }
 
-  isRevokedSince(mark: string, moment: number): boolean {
-    return this.#allRevoked.moment > moment || (this.#revoked.get(mark)?.moment ?? 0) > moment;
+  isRevokedSince(identityHash: string, count: number): boolean {
+    return this.#allRevoked.count > count || (this.#revoked.get(identityHash)?.count ?? 0) > count;
   }
 
   /** Ids of this identity that were issued until now are refused. */
-  revoke(mark: string): void {
+  revoke(identityHash: string): void {
     const { now, ttlMs, revocationsMax } = this.#options;
-    const revocation = { atMs: now(), moment: ++this.#moment };
+    const revocation = { atMs: now(), count: ++this.#revocationCount };
     for (const [old, { atMs }] of this.#revoked) {
       if (now() - atMs <= ttlMs) break;
       this.#revoked.delete(old);
@@ -93,12 +95,12 @@ export class SessionTokens {
       this.#revoked.clear();
       this.#allRevoked = revocation;
     }
-    this.#revoked.delete(mark);
-    this.#revoked.set(mark, revocation);
+    this.#revoked.delete(identityHash);
+    this.#revoked.set(identityHash, revocation);
   }
 
   /** A short text that is equal for equal identities and tells nothing of them. @throws TidemarkError `BAD_IDENTITY` */
-  markOf(identity: Identity): string {
+  identityHashOf(identity: Identity): string {
     return this.#sign(`identity ${identityText(identity)}`).slice(0, 22);
   }
 

@@ -246,7 +246,7 @@ describe("rights that change while they are looked up", () => {
 });
 
 describe("RESYNC", () => {
-  it("seats one view again, from a position or from a snapshot (S5)", async () => {
+  it("opens one view again, from a cursor or from a snapshot (S5)", async () => {
     const server = await start();
     const trades = server.tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1)]);

@@ -1,4 +1,4 @@
-/** Backpressure in literal frames: credit in turns, held channels, slow consumers, digests. */
+/** Backpressure in literal frames: credit in turns, paused channels, slow consumers, digests. */
 import { afterEach, describe, expect, it } from "vitest";
 import { startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";
 import type { Frame, WireClient } from "../../../test/support/wire-client.ts";

@@ -6,13 +6,13 @@ type State = SessionState<string>;
 const states = {
   greeting: { kind: "greeting", sinceMs: 1 },
   identifying: { kind: "identifying", early: ["a"], sinceMs: 1 },
-  open: { kind: "open", identity: "rita", mark: "m" },
+  open: { kind: "open", identity: "rita", identityHash: "m" },
   closed: { kind: "closed" },
 } as const satisfies Record<string, State>;
 const events = {
   identify: { kind: "identify", nowMs: 5 },
   "spoke early": { kind: "spoke early", said: "b" },
-  accepted: { kind: "accepted", identity: "rita", mark: "m" },
+  accepted: { kind: "accepted", identity: "rita", identityHash: "m" },
   refused: { kind: "refused", nowMs: 5 },
   ended: { kind: "ended", nowMs: 5 },
   left: { kind: "left" },

@@ -15,14 +15,14 @@ import type { Identity } from "../policies.ts";
 export type SessionState<S> =
   | { readonly kind: "greeting"; readonly sinceMs: number }
   | { readonly kind: "identifying"; readonly early: readonly S[]; readonly sinceMs: number }
-  | { readonly kind: "open"; readonly identity: Identity; readonly mark: string }
+  | { readonly kind: "open"; readonly identity: Identity; readonly identityHash: string }
   | { readonly kind: "closed" };
 
 export type SessionEvent<S> =
   | { readonly kind: "identify"; readonly nowMs: number }
   | { readonly kind: "spoke early"; readonly said: S }
-  /** `mark` stands for the identity: equal for equal ones. */
-  | { readonly kind: "accepted"; readonly identity: Identity; readonly mark: string }
+  /** `identityHash` stands for the identity: equal for equal identities. */
+  | { readonly kind: "accepted"; readonly identity: Identity; readonly identityHash: string }
   /** The client may identify anew. */
   | { readonly kind: "refused"; readonly nowMs: number }
   | { readonly kind: "ended"; readonly nowMs: number }
@@ -42,7 +42,7 @@ export function nextSessionState<S>(
     case "identifying":
       if (event.kind === "spoke early") return { ...state, early: [...state.early, event.said] };
       if (event.kind === "accepted")
-        return { kind: "open", identity: event.identity, mark: event.mark };
+        return { kind: "open", identity: event.identity, identityHash: event.identityHash };
       return event.kind === "refused" ? { kind: "greeting", sinceMs: event.nowMs } : state;
     case "open":
       return event.kind === "ended" ? { kind: "greeting", sinceMs: event.nowMs } : state;

@@ -3,7 +3,7 @@
  * no rows and no queue; what a slow client has not been sent is simply after its cursor.
  */
 import type { View } from "../../table/view.ts";
-import type { Cut } from "./cut.ts";
+import type { ViewUpdate } from "./view-update.ts";
 import type { ConnectionRequest, Dialect, DialectCommand, DialectConnection } from "./dialect.ts";
 import type { Frame } from "./frame.ts";
 import { nextSessionState, type SessionEvent, type SessionState } from "./session-state.ts";
@@ -40,7 +40,7 @@ export interface Subscription {
   readonly view: View;
   state: SubscriptionState;
   /** What is being sent of it, while `sending`. */
-  update: Cut | undefined;
+  update: ViewUpdate | undefined;
   /** Of the messages that asked for it and have no answer yet: one that was overtaken by another is answered too. */
   requests: readonly { readonly id?: number; readonly index: number }[];
   /** The identity sees part of the channel's rows, so it is not told how many there are. */
@@ -74,7 +74,7 @@ export class Session {
   /** Results of its mutations that wait for its next turn. Bounded by `mutationsPerSessionMax`. */
   results: Frame[] = [];
   /** What it asked of its subscriptions and that waits for its turn. */
-  unseated = 0;
+  requestsQueued = 0;
   /** What has been logged of it: each cause once, however often a client brings it about. */
   readonly logged = new Set<string>();
   /** Was found without credit since it last had some. */

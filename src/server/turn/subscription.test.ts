@@ -10,24 +10,24 @@ import {
   type SubscriptionState,
 } from "./subscription.ts";
 
-const held = { sinceMs: 1, sinceUnixMs: 2, isTold: false };
+const pause = { sinceMs: 1, sinceUnixMs: 2, isTold: false };
 const states = {
   "opening, no cursor": {
     kind: "opening",
     cursor: undefined,
     reason: "no_cursor",
     sinceMs: 0,
-    held: undefined,
+    pause: undefined,
   },
-  "opening at 5": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, held: undefined },
-  "opening, held": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, held },
+  "opening at 5": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, pause: undefined },
+  "opening, pause": { kind: "opening", cursor: 5, reason: "floor", sinceMs: 0, pause },
   "sending a snapshot": {
     kind: "sending",
     update: "snapshot",
     seq: 9,
     nextFrame: 0,
     frameCount: 2,
-    held: undefined,
+    pause: undefined,
   },
   "sending its last frame": {
     kind: "sending",
@@ -35,7 +35,7 @@ const states = {
     seq: 9,
     nextFrame: 1,
     frameCount: 2,
-    held,
+    pause,
   },
   "sending a delta": {
     kind: "sending",
@@ -43,10 +43,10 @@ const states = {
     seq: 9,
     nextFrame: 1,
     frameCount: 3,
-    held: undefined,
+    pause: undefined,
   },
-  "live at 5": { kind: "live", cursor: 5, held: undefined },
-  "live at 5, held": { kind: "live", cursor: 5, held },
+  "live at 5": { kind: "live", cursor: 5, pause: undefined },
+  "live at 5, pause": { kind: "live", cursor: 5, pause },
 } as const satisfies Record<string, SubscriptionState>;
 const events = {
   answered: { kind: "answered", cursor: 5 },
@@ -60,59 +60,59 @@ const events = {
 
 const begun = { kind: "sending", update: "delta", seq: 12, nextFrame: 0, frameCount: 4 } as const;
 const now = { sinceMs: 10, sinceUnixMs: 20, isTold: false };
-const told = { ...held, isTold: true };
+const told = { ...pause, isTold: true };
 /** What a pair leads to; a pair that is not here changes nothing. */
 const table: Record<
   keyof typeof states,
   Partial<Record<keyof typeof events, SubscriptionState>>
 > = {
   "opening, no cursor": {
-    answered: { kind: "live", cursor: 5, held: undefined },
-    began: { ...begun, held: undefined },
-    paused: { ...states["opening, no cursor"], held: now },
-    "paused at 7": { ...states["opening, no cursor"], held: now },
+    answered: { kind: "live", cursor: 5, pause: undefined },
+    began: { ...begun, pause: undefined },
+    paused: { ...states["opening, no cursor"], pause: now },
+    "paused at 7": { ...states["opening, no cursor"], pause: now },
   },
   "opening at 5": {
-    answered: { kind: "live", cursor: 5, held: undefined },
-    began: { ...begun, held: undefined },
-    paused: { ...states["opening at 5"], held: now },
-    "paused at 7": { ...states["opening at 5"], held: now },
+    answered: { kind: "live", cursor: 5, pause: undefined },
+    began: { ...begun, pause: undefined },
+    paused: { ...states["opening at 5"], pause: now },
+    "paused at 7": { ...states["opening at 5"], pause: now },
   },
-  "opening, held": {
-    answered: { kind: "live", cursor: 5, held },
-    began: { ...begun, held },
-    "told slow": { ...states["opening, held"], held: told },
-    "caught up": { ...states["opening, held"], held: undefined },
+  "opening, pause": {
+    answered: { kind: "live", cursor: 5, pause },
+    began: { ...begun, pause },
+    "told slow": { ...states["opening, pause"], pause: told },
+    "caught up": { ...states["opening, pause"], pause: undefined },
   },
   "sending a snapshot": {
-    began: { ...begun, held: undefined },
+    began: { ...begun, pause: undefined },
     sent: { ...states["sending a snapshot"], nextFrame: 1 },
-    paused: { ...states["sending a snapshot"], held: now },
-    "paused at 7": { ...states["sending a snapshot"], held: now },
+    paused: { ...states["sending a snapshot"], pause: now },
+    "paused at 7": { ...states["sending a snapshot"], pause: now },
   },
   "sending its last frame": {
-    began: { ...begun, held },
-    sent: { kind: "live", cursor: 9, held },
+    began: { ...begun, pause },
+    sent: { kind: "live", cursor: 9, pause },
     paused: { ...states["sending its last frame"] },
     "paused at 7": { ...states["sending its last frame"] },
-    "told slow": { ...states["sending its last frame"], held: told },
-    "caught up": { ...states["sending its last frame"], held: undefined },
+    "told slow": { ...states["sending its last frame"], pause: told },
+    "caught up": { ...states["sending its last frame"], pause: undefined },
   },
   "sending a delta": {
-    began: { ...begun, held: undefined },
+    began: { ...begun, pause: undefined },
     sent: { ...states["sending a delta"], nextFrame: 2 },
-    paused: { ...states["sending a delta"], held: now },
-    "paused at 7": { kind: "live", cursor: 7, held: now },
+    paused: { ...states["sending a delta"], pause: now },
+    "paused at 7": { kind: "live", cursor: 7, pause: now },
   },
   "live at 5": {
-    began: { ...begun, held: undefined },
-    paused: { ...states["live at 5"], held: now },
-    "paused at 7": { ...states["live at 5"], held: now },
+    began: { ...begun, pause: undefined },
+    paused: { ...states["live at 5"], pause: now },
+    "paused at 7": { ...states["live at 5"], pause: now },
   },
-  "live at 5, held": {
-    began: { ...begun, held },
-    "told slow": { ...states["live at 5, held"], held: told },
-    "caught up": { kind: "live", cursor: 5, held: undefined },
+  "live at 5, pause": {
+    began: { ...begun, pause },
+    "told slow": { ...states["live at 5, pause"], pause: told },
+    "caught up": { kind: "live", cursor: 5, pause: undefined },
   },
 };
 
@@ -263,7 +263,7 @@ describe("a subscription", () => {
           };
           for (const { frames, ...given } of turns) turn(given, frames);
           turn({}, 2);
-          expect(state).toEqual({ kind: "live", cursor: 9, held: undefined });
+          expect(state).toEqual({ kind: "live", cursor: 9, pause: undefined });
           expect(isBehind(state, 9)).toBe(false);
         },
       ),

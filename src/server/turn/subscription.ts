@@ -6,13 +6,13 @@
  *      │  └─(ahead of the node: waits)      │  ▲
  *      └────────────began─────────────────▶ sending ──given up──▶ sending anew
  *
- * The cursor is what has been sent whole. It may be held, for want of credit or room: since when
- * is kept until it stands at the head again. Below the view's floor there is no delta, only a snapshot.
+ * The cursor is the seq up to which everything has been sent. Sending may pause for want of credit or room; the
+ * state keeps since when, until the cursor is at the view's head again. Below the view's floor there is no delta, only a snapshot.
  */
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 
 /** For want of credit or of room in the socket; monotonic and unix milliseconds. */
-export interface Held {
+export interface Pause {
   readonly sinceMs: number;
   readonly sinceUnixMs: number;
   /** The client has been told that it is slow. */
@@ -28,7 +28,7 @@ export type SubscriptionState =
       readonly reason: SnapshotReason;
       /** When it was asked for; monotonic milliseconds. */
       readonly sinceMs: number;
-      readonly held: Held | undefined;
+      readonly pause: Pause | undefined;
     }
   | {
       readonly kind: "sending";
@@ -37,9 +37,9 @@ export type SubscriptionState =
       readonly seq: number;
       readonly nextFrame: number;
       readonly frameCount: number;
-      readonly held: Held | undefined;
+      readonly pause: Pause | undefined;
     }
-  | { readonly kind: "live"; readonly cursor: number; readonly held: Held | undefined };
+  | { readonly kind: "live"; readonly cursor: number; readonly pause: Pause | undefined };
 
 export type SubscriptionEvent =
   /** The client was told that it continues from here. */
@@ -68,32 +68,34 @@ export function transition(state: SubscriptionState, event: SubscriptionEvent): 
   switch (event.kind) {
     case "answered":
       return state.kind === "opening"
-        ? { kind: "live", cursor: event.cursor, held: state.held }
+        ? { kind: "live", cursor: event.cursor, pause: state.pause }
         : state;
     case "began": {
       const { update, seq, frameCount } = event;
-      return { kind: "sending", update, seq, frameCount, nextFrame: 0, held: state.held };
+      return { kind: "sending", update, seq, frameCount, nextFrame: 0, pause: state.pause };
     }
     case "sent":
       if (state.kind !== "sending") return state;
       if (state.nextFrame + 1 < state.frameCount)
         return { ...state, nextFrame: state.nextFrame + 1 };
-      return { kind: "live", cursor: state.seq, held: state.held };
+      return { kind: "live", cursor: state.seq, pause: state.pause };
     case "paused": {
-      const held = state.held ?? {
+      const pause = state.pause ?? {
         sinceMs: event.nowMs,
         sinceUnixMs: event.nowUnixMs,
         isTold: false,
       };
       // A delta is given back, and goes on from the seq that it reached: what a slow client holds is a number.
       if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined)
-        return { kind: "live", cursor: event.reached, held };
-      return { ...state, held };
+        return { kind: "live", cursor: event.reached, pause };
+      return { ...state, pause };
     }
     case "told slow":
-      return state.held === undefined ? state : { ...state, held: { ...state.held, isTold: true } };
+      return state.pause === undefined
+        ? state
+        : { ...state, pause: { ...state.pause, isTold: true } };
     case "caught up":
-      return state.held === undefined ? state : { ...state, held: undefined };
+      return state.pause === undefined ? state : { ...state, pause: undefined };
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * One session's part of a cut: the frames of its subscriptions that are behind, then one
+ * One session's part of a flush: the frames of its subscriptions that are behind, then one
  * WATERMARK, in one write. What does not fit the socket's buffer stays after its cursor.
  */
 import { assert, unreachable } from "../../std/assert.ts";
@@ -9,8 +9,8 @@ import type { Watermark } from "../../protocol/messages/watermark.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { View } from "../../table/view.ts";
 import type { ChannelStates } from "./channel-states.ts";
-import type { Cut } from "./cut.ts";
-import type { CutCache } from "./cut-cache.ts";
+import type { ViewUpdate } from "./view-update.ts";
+import type { ViewUpdateCache } from "./view-update-cache.ts";
 import { dialectViewOf } from "./dialect.ts";
 import { frameOf, SharedMessage, type Frame } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
@@ -38,7 +38,7 @@ export interface TurnStats {
 
 export interface TurnWriterOptions {
   readonly replica: Replica;
-  readonly cuts: CutCache;
+  readonly updates: ViewUpdateCache;
   readonly states: ChannelStates;
   readonly limits: ServerLimits;
   readonly now: () => number;
@@ -55,7 +55,7 @@ interface Turn {
   readonly behind: string[];
   room: number;
   /** Something was left out for want of room: there is more as soon as the socket has drained. */
-  isCut: boolean;
+  isFull: boolean;
 }
 
 /** One for all: it is filled anew for each step, of which there are some for every session and turn. */
@@ -70,17 +70,17 @@ class Facts implements SubscriptionFacts {
   isWithinSeq = false;
   view: View | undefined;
   /** The delta that was looked for, which is the one to begin. */
-  delta: Cut | undefined;
-  readonly #cuts: CutCache;
+  delta: ViewUpdate | undefined;
+  readonly #updates: ViewUpdateCache;
 
-  constructor(cuts: CutCache, aheadMsMax: number) {
-    this.#cuts = cuts;
+  constructor(updates: ViewUpdateCache, aheadMsMax: number) {
+    this.#updates = updates;
     this.aheadMsMax = aheadMsMax;
   }
 
   deltaFrom(cursor: number): Delta {
     assert(this.view !== undefined, "a view to look for a delta in");
-    this.delta = this.#cuts.delta(this.view, cursor);
+    this.delta = this.#updates.delta(this.view, cursor);
     return this.delta === undefined ? whyNoDelta(this.view, cursor) : "there";
   }
 }
@@ -106,11 +106,11 @@ export class TurnWriter {
 
   constructor(options: TurnWriterOptions) {
     this.#options = options;
-    this.#facts = new Facts(options.cuts, options.limits.aheadMsMax);
+    this.#facts = new Facts(options.updates, options.limits.aheadMsMax);
   }
 
-  /** Begins a new cut: watermarks carry its position from now on. */
-  beginCut(oldestCommitMs: number | undefined): void {
+  /** Begins a new flush: watermarks carry its seq from now on. */
+  beginFlush(oldestCommitMs: number | undefined): void {
     this.#oldestCommitMs = oldestCommitMs;
     this.#watermark = undefined;
   }
@@ -131,7 +131,7 @@ export class TurnWriter {
       this.#holdAll(session);
       return false;
     }
-    const turn: Turn = { session, frames: [], behind: [], room, isCut: false };
+    const turn: Turn = { session, frames: [], behind: [], room, isFull: false };
     for (const subscription of session.subscriptions.values()) this.#serve(turn, subscription);
     for (const result of session.results.splice(0)) this.#push(turn, result);
     turn.frames.push(this.#watermarkFrame(turn));
@@ -144,7 +144,7 @@ export class TurnWriter {
       if (!isSilent) this.stats.frames++;
       this.stats.bytes += bytes.length;
     }
-    return !turn.isCut;
+    return !turn.isFull;
   }
 
   /** Notes since when a session's subscriptions could not be served. Returns whether there are any. */
@@ -192,8 +192,8 @@ export class TurnWriter {
       case "answer with a snapshot":
         this.#answer(turn, subscription, { mode: "snapshot", reason: step.reason });
         // What has just been sent whole is checked in the next round.
-        subscription.digestRound = this.#options.cuts.digestRound;
-        this.#begin(subscription, this.#options.cuts.snapshot(subscription.view));
+        subscription.digestRound = this.#options.updates.digestRound;
+        this.#begin(subscription, this.#options.updates.snapshot(subscription.view));
         return true;
       case "begin a delta":
         assert(this.#facts.delta !== undefined, "a delta that leads to the head");
@@ -201,13 +201,13 @@ export class TurnWriter {
         return true;
       case "begin a snapshot":
         if (step.isReset) this.#tellReset(turn, subscription, step.reason);
-        this.#begin(subscription, this.#options.cuts.snapshot(subscription.view));
+        this.#begin(subscription, this.#options.updates.snapshot(subscription.view));
         return true;
       case "send a frame":
         this.#sendFrame(turn, subscription, step.index);
         return true;
       case "pause":
-        turn.isCut ||= hasCredit;
+        turn.isFull ||= hasCredit;
         turn.behind.push(subscription.view.id);
         this.#pause(subscription);
         return false;
@@ -247,7 +247,7 @@ export class TurnWriter {
     subscription.state = transition(subscription.state, event);
   }
 
-  #begin(subscription: Subscription, update: Cut): void {
+  #begin(subscription: Subscription, update: ViewUpdate): void {
     if (subscription.update !== undefined) subscription.update.readers--;
     update.readers++;
     subscription.update = update;
@@ -267,7 +267,7 @@ export class TurnWriter {
     if (subscription.state.kind !== "sending") this.#giveBack(subscription);
   }
 
-  /** A snapshot goes on later from the same cut; a delta gives its cut back and goes on from the seq it reached. */
+  /** A snapshot goes on later with the same update; a delta releases its update and goes on from the seq it reached. */
   #pause(subscription: Subscription): void {
     const { state, update } = subscription;
     this.#note(
@@ -297,9 +297,9 @@ export class TurnWriter {
     const { view, state } = subscription;
     if (
       state.kind === "opening" ||
-      state.held === undefined ||
-      state.held.isTold ||
-      monotonic() - state.held.sinceMs < limits.slowConsumerMs
+      state.pause === undefined ||
+      state.pause.isTold ||
+      monotonic() - state.pause.sinceMs < limits.slowConsumerMs
     )
       return;
     this.#note(subscription, { kind: "told slow" });
@@ -312,7 +312,7 @@ export class TurnWriter {
         code: "SLOW_CONSUMER",
         view: view.id,
         behind: replica.headOf(view.channel) - (state.kind === "live" ? state.cursor : state.seq),
-        since_unix_ms: state.held.sinceUnixMs,
+        since_unix_ms: state.pause.sinceUnixMs,
         message:
           "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
       },
@@ -342,11 +342,11 @@ export class TurnWriter {
 
   /** Each round once, to whoever stands at the head. */
   #sendDigest(turn: Turn, subscription: Subscription): void {
-    const { cuts } = this.#options;
-    if (subscription.digestRound === cuts.digestRound || turn.room <= 0) return;
-    const digest = cuts.digest(subscription.view);
+    const { updates } = this.#options;
+    if (subscription.digestRound === updates.digestRound || turn.room <= 0) return;
+    const digest = updates.digest(subscription.view);
     if (digest === undefined) return;
-    subscription.digestRound = cuts.digestRound;
+    subscription.digestRound = updates.digestRound;
     this.#push(turn, digest.frame(turn.session.dialect));
     // Said again, for who did not hear it.
     subscription.statusVersion = 0;

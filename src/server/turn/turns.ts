@@ -1,10 +1,10 @@
 /**
- * The flush. It advances the replica to one position H, then serves each session whose views
+ * The flush. It advances the replica to one seq H, then serves each session whose views
  * changed, in slices of a few milliseconds between which the event loop runs. Until all are
- * served commits wait in the log, so H is the truth for everyone in the cut:
+ * served commits wait in the log, so H is the truth for every session of the flush:
  *
  *   resting ──commit──▶ applying (slices) ──▶ serving (slices) ──▶ resting
- *                                                └─ longer than flushIntervalMaxMs: overrun, next cut
+ *                                                └─ longer than flushIntervalMaxMs: overrun, next flush
  *
  * Sessions that subscribe or drain are served at H as well, at the front of the queue.
  */
@@ -20,9 +20,9 @@ import type { TurnWriter } from "./turn-writer.ts";
 const COMMITS_PER_READ = 256;
 
 export interface FlushReport {
-  /** From the cut to the last session served. */
+  /** From the moment the tables stand at H to the last session served. */
   readonly servingMs: number;
-  /** From the oldest commit of the cut to the last session served; undefined without one. */
+  /** From the oldest commit of the flush to the last session served; undefined for a flush without commits. */
   readonly dispatchMs: number | undefined;
   readonly sessions: number;
   readonly isOverrun: boolean;
@@ -47,16 +47,16 @@ export class Turns {
   #queue: Session[] = [];
   #next = 0;
   #urgent: Session[] = [];
-  #cutMs = Number.NEGATIVE_INFINITY;
-  /** The last cut that somebody was served with: one that concerns nobody delays nobody. */
-  #servedCutMs = Number.NEGATIVE_INFINITY;
+  #flushAtMs = Number.NEGATIVE_INFINITY;
+  /** The last flush that served a session: a flush that serves nobody does not delay the next. */
+  #servedFlushAtMs = Number.NEGATIVE_INFINITY;
   #targetSeq = 0;
   #oldestCommitMs: number | undefined;
   #served = 0;
   #timer: Cancel | undefined;
   #step: Cancel | undefined;
   #isStopped = false;
-  /** The time for a cut has come while sessions were served: it begins with the next step. */
+  /** The next flush became due while sessions were served: it begins with the next step. */
   #isDue = false;
   #intervalMs: number;
 
@@ -65,7 +65,7 @@ export class Turns {
     this.#intervalMs = options.limits.flushIntervalMs;
   }
 
-  /** The present time between cuts: `flushIntervalMs`, or longer under load. */
+  /** The present time between flushes: `flushIntervalMs`, or longer under load. */
   get intervalMs(): number {
     return this.#intervalMs;
   }
@@ -75,7 +75,7 @@ export class Turns {
     return this.#queue.length - this.#next + this.#urgent.length;
   }
 
-  /** Calls back when the tables have moved to a new position, before anybody is served at it. */
+  /** Calls back when the tables have moved to a new seq, before any session is served at it. */
   onApplied(listener: () => void): void {
     this.#appliedListeners.add(listener);
   }
@@ -84,16 +84,16 @@ export class Turns {
   newsArrived(): void {
     if (this.#isStopped || this.#state !== "resting" || this.#timer !== undefined) return;
     const { clock } = this.#options;
-    const waitMs = this.#servedCutMs + this.#intervalMs - clock.monotonic();
+    const waitMs = this.#servedFlushAtMs + this.#intervalMs - clock.monotonic();
     const begin = (): void => {
       this.#timer = undefined;
-      if (this.#state === "resting") this.#beginCut();
+      if (this.#state === "resting") this.#beginFlush();
       else this.#isDue = true;
     };
     this.#timer = waitMs > 0 ? clock.after(waitMs, begin) : clock.soon(begin);
   }
 
-  /** Serves a session at the present position, before those that wait for news: it has none yet. */
+  /** Serves a session at the present seq, before those that wait for changes: it has no rows yet. */
   serveSoon(session: Session): void {
     if (session.isQueued || this.#isStopped) return;
     session.isQueued = true;
@@ -117,12 +117,12 @@ export class Turns {
     this.#urgent = [];
   }
 
-  /** Commits have arrived since the cut. */
+  /** Commits have arrived that this flush does not hold. */
   get #hasNews(): boolean {
     return this.#options.follower.head > this.#options.replica.seq;
   }
 
-  #beginCut(): void {
+  #beginFlush(): void {
     this.#state = "applying";
     this.#isDue = false;
     this.#targetSeq = this.#options.follower.head;
@@ -150,15 +150,15 @@ export class Turns {
         return;
       }
     }
-    this.#cut();
+    this.#beginServing();
   }
 
-  #cut(): void {
+  #beginServing(): void {
     const { clock, replica, writer, subscribers } = this.#options;
     for (const listener of this.#appliedListeners) listener();
-    this.#cutMs = clock.monotonic();
+    this.#flushAtMs = clock.monotonic();
     this.#served = 0;
-    writer.beginCut(this.#oldestCommitMs);
+    writer.beginFlush(this.#oldestCommitMs);
     this.#state = "serving";
     for (const view of replica.takeDirty()) {
       for (const session of subscribers.of(view)) {
@@ -186,7 +186,7 @@ export class Turns {
       if (session === undefined) break;
       this.#serveOne(session, nowMs);
       nowMs = clock.monotonic();
-      if (this.#isDue || (nowMs - this.#cutMs > limits.flushIntervalMaxMs && this.#hasNews)) {
+      if (this.#isDue || (nowMs - this.#flushAtMs > limits.flushIntervalMaxMs && this.#hasNews)) {
         return this.#finish(true);
       }
       if (nowMs - startMs >= limits.sliceMs) {
@@ -209,14 +209,14 @@ export class Turns {
     });
   }
 
-  /** Ends a cut. After an overrun those not served keep their place at the front of the next. */
+  /** Ends a flush. After an overrun the sessions not yet served come first in the next. */
   #finish(isOverrun: boolean): void {
     const { clock, onFlush } = this.#options;
-    const servingMs = clock.monotonic() - this.#cutMs;
+    const servingMs = clock.monotonic() - this.#flushAtMs;
     this.#queue = isOverrun ? this.#queue.slice(this.#next) : [];
     this.#next = 0;
     this.#state = "resting";
-    if (this.#served > 0) this.#servedCutMs = this.#cutMs;
+    if (this.#served > 0) this.#servedFlushAtMs = this.#flushAtMs;
     if (this.#served > 0 && this.#oldestCommitMs !== undefined) {
       this.#intervalMs = this.#nextIntervalMs(servingMs);
       onFlush({
@@ -227,7 +227,7 @@ export class Turns {
       });
       this.#oldestCommitMs = undefined;
     }
-    if (this.#isDue) this.#beginCut();
+    if (this.#isDue) this.#beginFlush();
     else if (this.#hasNews) this.newsArrived();
     else if (this.backlog > 0) this.#startServing();
   }

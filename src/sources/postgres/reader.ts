@@ -497,7 +497,12 @@ export class Reader {
       live.length === 0
         ? {}
         : { status: [{ channels: live, status: { status: "live" as const } }] };
-    await this.#options.context.append({ changes, position: position.text, asOfMs, ...status });
+    await this.#options.context.append({
+      changes,
+      sourcePosition: position.text,
+      asOfMs,
+      ...status,
+    });
     this.#appended = position;
     this.#asOfMs = asOfMs;
   }

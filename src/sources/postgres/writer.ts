@@ -87,8 +87,8 @@ export class PostgresWriter implements Writer {
     }
   }
 
-  covers({ position }: Standing): (write: string) => boolean {
-    return position === undefined ? () => false : visibleIn(parseSnapshot(position));
+  covers({ sourcePosition }: Standing): (write: string) => boolean {
+    return sourcePosition === undefined ? () => false : visibleIn(parseSnapshot(sourcePosition));
   }
 
   isWrite(text: string): boolean {
@@ -166,7 +166,7 @@ export class PostgresWriter implements Writer {
   /** Takes the row for the transaction, then asks whether anyone has written it since it was seen. */
   async #check(
     transaction: SqlTransaction,
-    { channel, key, position, isCurrent }: Guard,
+    { channel, key, sourcePosition, isCurrent }: Guard,
   ): Promise<void> {
     const table = this.#options.table(channel);
     if (table === undefined)
@@ -188,9 +188,9 @@ export class PostgresWriter implements Writer {
     const lastWrite =
       found === undefined ? undefined : widenXid(asText(found.last), asText(found.xid));
     const writesSince =
-      position === undefined
+      sourcePosition === undefined
         ? undefined
-        : await this.#writesSince(transaction, table, parts, position);
+        : await this.#writesSince(transaction, table, parts, sourcePosition);
     await restore();
     if (!isCurrent({ lastWrite, writesSince, row })) throw new Stale(row);
   }

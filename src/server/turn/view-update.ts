@@ -1,7 +1,7 @@
 /**
- * What one view sends from a cursor to a position, frozen: a snapshot, or the delta `(prevSeq, seq]`.
- * Frames are encoded when first asked for, once per dialect, and shared by all who need the same cut. Rows
- * are held as the text they are sent as, so later changes can't reach a cut.
+ * What one view sends from a cursor up to one seq, frozen: a snapshot, or the delta `(prevSeq, seq]`. Frames
+ * are encoded when first asked for, once per dialect, and shared by all sessions that need the same update.
+ * Rows are kept as the text that is sent, so later changes can't reach an update.
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
@@ -22,16 +22,16 @@ interface FrameRange {
   readonly part?: number | undefined;
 }
 
-/** What frames are cut to, and in how many dialects they may be asked for. */
-export interface CutOptions {
+/** The size of a frame, and the number of dialects that may ask for one. */
+export interface ViewUpdateOptions {
   readonly frameBytesMax: number;
   /** When a range has been encoded in so many, its rows are let go. */
   readonly dialects: number;
 }
 
-export class Cut {
+export class ViewUpdate {
   readonly kind: "snapshot" | "delta";
-  /** The position that it brings a client to. */
+  /** The seq that it brings a client to. */
   readonly seq: number;
   /** Sessions in the middle of reading it. */
   readers = 0;
@@ -57,7 +57,7 @@ export class Cut {
     this.#boundaries = ranges.map((range) => (range.more ? undefined : range.seq));
   }
 
-  static snapshot(view: View, { frameBytesMax, dialects }: CutOptions): Cut {
+  static snapshot(view: View, { frameBytesMax, dialects }: ViewUpdateOptions): ViewUpdate {
     const seq = view.rows.lastSeq;
     const texts = Array.from(view.rows.values(), ({ json }) => json);
     const ranges: FrameRange[] = [];
@@ -80,22 +80,22 @@ export class Cut {
       });
       start = end;
     } while (start < texts.length);
-    return new Cut("snapshot", dialectViewOf(view), seq, ranges, dialects);
+    return new ViewUpdate("snapshot", dialectViewOf(view), seq, ranges, dialects);
   }
 
   static delta(
     view: View,
     changes: Changes,
     prevSeq: number,
-    { frameBytesMax, dialects }: CutOptions,
-  ): Cut {
+    { frameBytesMax, dialects }: ViewUpdateOptions,
+  ): ViewUpdate {
     // Told from the channel, a change may be newer than the view's own newest.
     const seq = Math.max(
       view.rows.lastSeq,
       changes.upserts.at(-1)?.seq ?? 0,
       changes.removes.at(-1)?.seq ?? 0,
     );
-    return new Cut(
+    return new ViewUpdate(
       "delta",
       dialectViewOf(view),
       seq,

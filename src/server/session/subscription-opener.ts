@@ -1,6 +1,6 @@
 /**
- * Seats subscriptions: from a query, an identity's rights and perhaps a cursor to a place among a
- * view's subscribers. What a cursor is worth is decided here; the turns move it from there on.
+ * Opens subscriptions: takes a query, an identity's rights and perhaps a cursor, and makes the session a
+ * subscriber of a view. It decides what a cursor is worth; the turns move the cursor from there on.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../std/clock.ts";
@@ -13,7 +13,7 @@ import type { Replica } from "../../table/replica.ts";
 import type { RefusedView } from "../../table/view-pool.ts";
 import type { View } from "../../table/view.ts";
 import type { AllowedView, Policies } from "../policies.ts";
-import { isPositionOf, type Position } from "./position.ts";
+import { isCursorOf, type SharedCursor } from "./shared-cursor.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { Session, Subscription } from "../turn/session.ts";
@@ -21,7 +21,7 @@ import type { Subscribers } from "../turn/subscribers.ts";
 import type { Turns } from "../turn/turns.ts";
 import type { Work, WorkQueue } from "../work-queue.ts";
 
-export interface SeatingOptions {
+export interface SubscriptionOpenerOptions {
   readonly clock: Clock;
   readonly replica: Replica;
   readonly turns: Turns;
@@ -30,18 +30,18 @@ export interface SeatingOptions {
   readonly limits: ServerLimits;
   readonly logger: Logger;
   readonly sender: Sender;
-  /** Where views are filled and subscriptions seated, in turns between sessions. */
+  /** Where views are filled and subscriptions opened, in turns between sessions. */
   readonly queue: WorkQueue;
 }
 
-/** A subscription that a client asked for and that has not been seated yet. */
-export interface Wish {
+/** A subscription that a client asked for and that is not open yet. */
+export interface QueuedRequest {
   readonly session: Session;
   readonly request: SubscriptionRequest;
   /** Of the message that asked. */
   readonly answerTo: { readonly id?: number; readonly index: number };
   /** For subscriptions that name no cursor of their own. */
-  readonly base: Position | undefined;
+  readonly base: SharedCursor | undefined;
 }
 
 /** A subscription's cursor and, where it can't be used, why. */
@@ -50,31 +50,31 @@ interface Start {
   readonly reason: SnapshotReason;
 }
 
-export class Seating {
-  readonly #options: SeatingOptions;
+export class SubscriptionOpener {
+  readonly #options: SubscriptionOpenerOptions;
 
-  constructor(options: SeatingOptions) {
+  constructor(options: SubscriptionOpenerOptions) {
     this.#options = options;
   }
 
   /**
-   * Subscriptions are seated one after another, a slice at a time: building a view reads its whole
-   * channel, and many at once must not stop the loop.
+   * Opens subscriptions one after another, a slice at a time: building a view reads its whole
+   * channel, and many at once must not block the event loop.
    */
-  wish(wish: Wish): void {
-    if (this.#isRefused(wish.session, wish.answerTo)) return;
-    this.#add(wish.session, this.#workOf(wish));
+  subscribe(queued: QueuedRequest): void {
+    if (this.#isRefused(queued.session, queued.answerTo)) return;
+    this.#add(queued.session, this.#workOf(queued));
   }
 
-  /** Seats a view again that the session has: from `seq`, or from a fresh snapshot. */
+  /** Opens again a view that the session has: from `seq`, or from a fresh snapshot. */
   resync(session: Session, { id, view, seq }: Resync): void {
     const answerTo = { ...(id !== undefined && { id }), index: 0 };
     if (this.#isRefused(session, answerTo)) return;
-    let seating: Work | undefined;
+    let opening: Work | undefined;
     this.#add(session, {
-      drop: () => seating?.drop?.(),
+      drop: () => opening?.drop?.(),
       run: (isOver) => {
-        if (seating !== undefined) return seating.run(isOver);
+        if (opening !== undefined) return opening.run(isOver);
         const subscription = session.subscriptions.get(view);
         if (subscription === undefined) {
           const message = `This session has no view "${view}". Send SUBSCRIBE with its query.`;
@@ -89,18 +89,18 @@ export class Seating {
         }
         const cursor =
           seq === undefined ? undefined : { epoch: this.#options.replica.epoch, view, seq };
-        seating = this.#workOf({
+        opening = this.#workOf({
           session,
           request: { ...subscription.view.query, ...(cursor && { cursor }) },
           answerTo,
           base: undefined,
         });
-        return seating.run(isOver);
+        return opening.run(isOver);
       },
     });
   }
 
-  /** After what was asked for before it, which may not be seated yet. Nothing waits in a session that asked for nothing. */
+  /** Ends subscriptions, after the requests that came before, which may not be open yet. With no request queued it does so at once. */
   unsubscribe(
     session: Session,
     which: { readonly views: readonly string[] } | { readonly queries: readonly unknown[] },
@@ -117,7 +117,7 @@ export class Seating {
         this.#release(session, subscription);
       }
     };
-    if (session.unseated === 0) run();
+    if (session.requestsQueued === 0) run();
     else
       this.#add(session, {
         run: () => {
@@ -132,17 +132,20 @@ export class Seating {
     const { queue } = this.#options;
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
     session.subscriptions.clear();
-    if (session.unseated === 0) return;
+    if (session.requestsQueued === 0) return;
     queue.drop(session);
-    session.unseated = 0;
+    session.requestsQueued = 0;
   }
 
   /** Full: said so, and nothing is kept of it. */
-  #isRefused(session: Session, answerTo: Wish["answerTo"]): boolean {
+  #isRefused(session: Session, answerTo: QueuedRequest["answerTo"]): boolean {
     const { limits, sender, queue } = this.#options;
-    if (queue.size < limits.wishesMax && session.unseated < limits.wishesPerSessionMax)
+    if (
+      queue.size < limits.requestsQueuedMax &&
+      session.requestsQueued < limits.requestsQueuedPerSessionMax
+    )
       return false;
-    const message = `${session.unseated} subscriptions of this connection wait to be seated, ${queue.size} of all. Try again when some have been answered.`;
+    const message = `${session.requestsQueued} subscriptions of this connection wait to be opened, ${queue.size} of all. Try again when some have been answered.`;
     sender.send(session, {
       op: "ERROR",
       code: "TOO_MANY_SUBSCRIPTIONS",
@@ -154,20 +157,20 @@ export class Seating {
   }
 
   #add(session: Session, work: Work): void {
-    session.unseated++;
+    session.requestsQueued++;
     this.#options.queue.add(session, {
       ...work,
       run: (isOver) => {
         const isDone = work.run(isOver);
         // It may have left by what was done.
-        if (isDone) session.unseated = Math.max(0, session.unseated - 1);
+        if (isDone) session.requestsQueued = Math.max(0, session.requestsQueued - 1);
         return isDone;
       },
     });
   }
 
-  /** Opens the view, fills it in as many turns as that takes, then seats the subscription. */
-  #workOf(wish: Wish): Work {
+  /** Opens the view, fills it in as many turns as that takes, then adds the subscriber. */
+  #workOf(queued: QueuedRequest): Work {
     let opened:
       | { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined }
       | undefined;
@@ -178,16 +181,16 @@ export class Seating {
     };
     const run = (isOver: () => boolean): boolean => {
       try {
-        opened ??= this.#open(wish);
+        opened ??= this.#open(queued);
         if (opened === undefined) return true;
         const filled = this.#options.replica.fill(opened.view, isOver);
         // With its channel, or because it was too large for who asked for it first: there may be another.
         if (filled === "gone") drop();
         if (filled !== "whole") return false;
-        this.#seat(wish, opened.allowed, opened.view, opened.cursor);
+        this.#addSubscriber(queued, opened.allowed, opened.view, opened.cursor);
       } catch (error) {
         drop();
-        this.#refuse(wish, error);
+        this.#refuse(queued, error);
       }
       return true;
     };
@@ -197,7 +200,7 @@ export class Seating {
   #open({
     session,
     request,
-  }: Wish):
+  }: QueuedRequest):
     | { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined }
     | undefined {
     const { policies, limits } = this.#options;
@@ -205,7 +208,7 @@ export class Seating {
     if (session.state.kind !== "open")
       throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
     const { query, cursor } = parseSubscription(request);
-    const { identity, mark } = session.state;
+    const { identity, identityHash } = session.state;
     const allowed = policies.viewFor(identity, query);
     const existing = session.subscriptions.get(allowed.id);
     if (existing === undefined && session.subscriptions.size >= limits.subscriptionsPerSessionMax) {
@@ -221,11 +224,15 @@ export class Seating {
       );
     }
     // Who is not told apart shares with all others.
-    return { allowed, cursor, view: allowed.open(identity === undefined ? undefined : mark) };
+    return {
+      allowed,
+      cursor,
+      view: allowed.open(identity === undefined ? undefined : identityHash),
+    };
   }
 
-  #seat(
-    { session, answerTo, base }: Wish,
+  #addSubscriber(
+    { session, answerTo, base }: QueuedRequest,
     allowed: AllowedView,
     view: View,
     cursor: Cursor | undefined,
@@ -236,13 +243,13 @@ export class Seating {
     const start = this.#startOf(
       view,
       cursor ??
-        (base !== undefined && !replica.isOwn(view.channel) && isPositionOf(base, view)
+        (base !== undefined && !replica.isOwn(view.channel) && isCursorOf(base, view)
           ? { ...base, view: view.id }
           : undefined),
     );
     session.subscriptions.set(view.id, {
       view,
-      state: { kind: "opening", ...start, sinceMs: clock.monotonic(), held: undefined },
+      state: { kind: "opening", ...start, sinceMs: clock.monotonic(), pause: undefined },
       update: undefined,
       requests: [...(existing?.requests ?? []), answerTo],
       isRestricted: allowed.where !== undefined,
@@ -254,7 +261,7 @@ export class Seating {
     turns.serveSoon(session);
   }
 
-  #refuse({ session, answerTo }: Wish, error: unknown): void {
+  #refuse({ session, answerTo }: QueuedRequest, error: unknown): void {
     const { logger, sender } = this.#options;
     const known =
       error instanceof TidemarkError

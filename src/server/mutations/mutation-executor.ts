@@ -10,7 +10,7 @@ import type { JsonValue, Row } from "../../protocol/row.ts";
 import type { Guard, LockedRow, Writer } from "../../sources/writer.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { Policies } from "../policies.ts";
-import type { Landing } from "./landings.ts";
+import type { SourceWrite } from "./write-visibility.ts";
 import { MEMORY } from "./memory-writer.ts";
 import type { MutationDefinition } from "./mutation.ts";
 import type { Identity } from "../policies.ts";
@@ -28,10 +28,10 @@ export interface MutationRequest {
 }
 
 export type MutationOutcome =
-  | { readonly kind: "written"; readonly landing: Landing; readonly value: JsonValue | undefined }
+  | { readonly kind: "written"; readonly write: SourceWrite; readonly value: JsonValue | undefined }
   | { readonly kind: "rejected"; readonly error: MutationError };
 
-export interface MutationRunnerOptions {
+export interface MutationExecutorOptions {
   readonly definitions: ReadonlyMap<string, MutationDefinition>;
   readonly writers: ReadonlyMap<string, Writer>;
   readonly replica: Replica;
@@ -55,7 +55,7 @@ interface Expectation {
 
 /**
  * The last guarded writes of one caller: between what it expected and its write nobody wrote the row,
- * so for what it expects at the same position or a later one they are no surprise. A write without a
+ * so they are no conflict for a later mutation that expects the same seq or a later one. A write without a
  * guard may have gone over someone else's and says nothing. Full: the oldest is forgotten.
  */
 export class OwnWrites {
@@ -91,10 +91,10 @@ interface Prepared {
   readonly expected: Expectation | undefined;
 }
 
-export class MutationRunner {
-  readonly #options: MutationRunnerOptions;
+export class MutationExecutor {
+  readonly #options: MutationExecutorOptions;
 
-  constructor(options: MutationRunnerOptions) {
+  constructor(options: MutationExecutorOptions) {
     this.#options = options;
   }
 
@@ -133,7 +133,7 @@ export class MutationRunner {
     if (request.expected !== undefined && row === undefined) {
       throw new MutationError(
         "BAD_INPUT",
-        `"${request.name}" does not say which row it changes, so no position can be expected of it. Declare \`row\`.`,
+        `"${request.name}" does not say which row it changes, so it can't take expected_seq. Declare \`row\`.`,
       );
     }
     // Whoever knows another's id gets nothing by it. Without a secret, so that it is the same after a restart.
@@ -175,7 +175,7 @@ export class MutationRunner {
         return { kind: "rejected", error: this.#stale(prepared, outcome.row) };
       case "written":
         ownWrites.note(source, outcome.write, prepared.expected);
-        return { kind: "written", landing: { source, write: outcome.write }, value: outcome.value };
+        return { kind: "written", write: { source, write: outcome.write }, value: outcome.value };
     }
   }
 
@@ -206,23 +206,23 @@ export class MutationRunner {
     const { replica } = this.#options;
     const { channel, key } = expected;
     const { epoch, seq } = replica;
-    const position = source === MEMORY ? `${epoch}:${seq}` : replica.positionOf(source);
+    const sourcePosition = source === MEMORY ? `${epoch}:${seq}` : replica.sourcePositionOf(source);
     const isOwn = (write: string | undefined): boolean =>
       ownWrites.isExpected(source, write, expected);
     const isCurrent = ({ row, lastWrite, writesSince }: LockedRow): boolean => {
       // First of all: whether a row that the caller may not see has changed is nothing that it may find out.
       if (row !== undefined && !this.#maySee(caller, channel, row)) return false;
       if (isOwn(lastWrite)) return true;
-      if (writesSince === undefined || position === undefined || !this.#isAsSeen(expected))
+      if (writesSince === undefined || sourcePosition === undefined || !this.#isAsSeen(expected))
         return false;
       if (writesSince.length > 0) return writesSince.every(isOwn);
-      const isHeld = replica.table(channel)?.rows.get(key) !== undefined;
+      const exists = replica.table(channel)?.rows.get(key) !== undefined;
       return (
-        (row !== undefined) === isHeld &&
-        (lastWrite === undefined || writer.covers({ epoch, seq, position })(lastWrite))
+        (row !== undefined) === exists &&
+        (lastWrite === undefined || writer.covers({ epoch, seq, sourcePosition })(lastWrite))
       );
     };
-    return { channel, key, position, isCurrent };
+    return { channel, key, sourcePosition, isCurrent };
   }
 
   #isAsSeen({ epoch, seq, channel, key }: Expectation): boolean {

@@ -1,7 +1,7 @@
 /**
  * What clients ask to be written: a session's mutations run one after another, in the order in which
  * it sent them, and each result waits for the turn that holds its write. While the database can't be
- * reached the desk tries on as long as the client stays, so that order is never lost to a failure.
+ * reached the queue retries for as long as the client stays, so that no failure changes the order.
  */
 import type { Logger } from "pino";
 import { delay, type Cancel, type Clock } from "../../std/clock.ts";
@@ -14,25 +14,25 @@ import type { JsonValue } from "../../protocol/row.ts";
 import type { Writer } from "../../sources/writer.ts";
 import type { Replica } from "../../table/replica.ts";
 import { frameOf } from "../turn/frame.ts";
-import type { Landing, Landings } from "./landings.ts";
+import type { SourceWrite, WriteVisibility } from "./write-visibility.ts";
 import type { ServerLimits } from "../limits.ts";
 import {
   OwnWrites,
   type MutationOutcome,
   type MutationRequest,
-  type MutationRunner,
-} from "./mutation-runner.ts";
+  type MutationExecutor,
+} from "./mutation-executor.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { Identity } from "../policies.ts";
 import type { Session } from "../turn/session.ts";
 import type { Turns } from "../turn/turns.ts";
 
-export interface MutationDeskOptions {
+export interface MutationQueueOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly replica: Replica;
-  readonly runner: MutationRunner;
-  readonly landings: Landings;
+  readonly executor: MutationExecutor;
+  readonly visibility: WriteVisibility;
   readonly writers: ReadonlyMap<string, Writer>;
   readonly turns: Turns;
   readonly limits: ServerLimits;
@@ -43,14 +43,14 @@ export interface MutationDeskOptions {
 
 const RETRY_BASE_MS = 100;
 const RETRY_CAP_MS = 5_000;
-/** How long a request over HTTP is held for its write to come through. */
-const LANDING_MS_MAX = 15_000;
+/** How long a request over HTTP waits for its write to be visible. */
+const VISIBLE_WAIT_MS_MAX = 15_000;
 const POSITION_LENGTH_MAX = 512;
 /** Tries of a mutation that came over HTTP, where the caller can ask again itself. */
 const HTTP_ATTEMPTS_MAX = 4;
 
 /** The mutations of one session. Retained with it. */
-class Queue {
+class SessionQueue {
   readonly ownWrites = new OwnWrites();
   /** What has not been answered. */
   readonly pending = new Set<string>();
@@ -59,22 +59,22 @@ class Queue {
   /** What waits or runs. */
   running = 0;
   /** Whose rights these were when it was asked for. */
-  readonly mark: string;
+  readonly identityHash: string;
   /** Nothing of it is run or told any more: rights were taken back, or one of it failed after its client had gone. */
   isOver = false;
 
-  constructor(mark: string) {
-    this.mark = mark;
+  constructor(identityHash: string) {
+    this.identityHash = identityHash;
   }
 }
 
-export class MutationDesk {
-  readonly #options: MutationDeskOptions;
-  readonly #queues = new WeakMap<Session, Queue>();
+export class MutationQueue {
+  readonly #options: MutationQueueOptions;
+  readonly #queues = new WeakMap<Session, SessionQueue>();
   /** Those with something to run, their sessions' ends notwithstanding. */
-  readonly #active = new Set<Queue>();
+  readonly #active = new Set<SessionQueue>();
 
-  constructor(options: MutationDeskOptions) {
+  constructor(options: MutationQueueOptions) {
     this.#options = options;
   }
 
@@ -82,14 +82,14 @@ export class MutationDesk {
     const { mutation_id: id } = message;
     // To a session that has ended meanwhile: it is said again after READY.
     if (session.state.kind !== "open") return;
-    const queue = this.#queueOf(session, session.state.mark);
+    const queue = this.#queueOf(session, session.state.identityHash);
     // Asked again on the same connection: the answer is on its way.
     if (queue.pending.has(id)) return;
     const unanswered = queue.pending.size + session.results.length;
     if (unanswered >= this.#options.limits.mutationsPerSessionMax) {
       return this.#fail(session, queue, id, {
         code: "TOO_MANY_MUTATIONS",
-        message: `${unanswered} mutations of this connection are unanswered. Send more when some have landed.`,
+        message: `${unanswered} mutations of this connection are unanswered. Send more when some have been answered.`,
       });
     }
     if (message.position !== undefined) return this.#await(session, queue, id, message.position);
@@ -125,8 +125,8 @@ export class MutationDesk {
   }
 
   /** The rights of an identity have changed: nothing that it asked for under the old ones is run or told any more. */
-  revoke(mark: string): void {
-    for (const queue of this.#active) if (queue.mark === mark) queue.isOver = true;
+  revoke(identityHash: string): void {
+    for (const queue of this.#active) if (queue.identityHash === identityHash) queue.isOver = true;
   }
 
   /**
@@ -144,18 +144,18 @@ export class MutationDesk {
     };
     const outcome = await this.#runTimed(request, (attempt) => attempt < HTTP_ATTEMPTS_MAX);
     if (outcome.kind === "rejected") throw outcome.error;
-    return { seq: await this.landed(outcome.landing), value: outcome.value };
+    return { seq: await this.whenVisible(outcome.write), value: outcome.value };
   }
 
   /**
-   * Resolves with a position as soon as the tables hold the write.
+   * Resolves with the tables' seq as soon as they hold the write.
    * @throws TidemarkError `NOT_READY` when that takes too long; asking again goes on waiting
    */
-  landed(landing: Landing): Promise<number> {
-    const { clock, landings } = this.#options;
+  whenVisible(write: SourceWrite): Promise<number> {
+    const { clock, visibility } = this.#options;
     return new Promise((resolve, reject) => {
       let stop: Cancel = () => {};
-      const giveUp = clock.after(LANDING_MS_MAX, () => {
+      const giveUp = clock.after(VISIBLE_WAIT_MS_MAX, () => {
         stop();
         reject(
           new TidemarkError(
@@ -164,7 +164,7 @@ export class MutationDesk {
           ),
         );
       });
-      stop = landings.wait(landing, (seq) => {
+      stop = visibility.wait(write, (seq) => {
         giveUp();
         resolve(seq);
       });
@@ -172,40 +172,40 @@ export class MutationDesk {
   }
 
   /** What `position()` told an endpoint. @throws TidemarkError `UNKNOWN_POSITION` */
-  landingOf(position: string): Landing {
-    const colon = position.indexOf(":");
-    const [source, write] = [position.slice(0, colon), position.slice(colon + 1)];
+  sourceWriteOf(txid: string): SourceWrite {
+    const colon = txid.indexOf(":");
+    const [source, write] = [txid.slice(0, colon), txid.slice(colon + 1)];
     if (
-      position.length <= POSITION_LENGTH_MAX &&
+      txid.length <= POSITION_LENGTH_MAX &&
       this.#options.writers.get(source)?.isWrite(write) === true
     )
       return { source, write };
     throw new TidemarkError(
       "UNKNOWN_POSITION",
-      `"${position}" is not a position of a source of this server. Send what tidemark.position() returned.`,
+      `"${txid}" is not a position of a source of this server. Send what tidemark.position() returned.`,
     );
   }
 
-  #queueOf(session: Session, mark: string): Queue {
+  #queueOf(session: Session, identityHash: string): SessionQueue {
     const known = this.#queues.get(session);
     if (known !== undefined) return known;
-    const queue = new Queue(mark);
+    const queue = new SessionQueue(identityHash);
     this.#queues.set(session, queue);
     return queue;
   }
 
-  #await(session: Session, queue: Queue, id: string, position: string): void {
+  #await(session: Session, queue: SessionQueue, id: string, txid: string): void {
     try {
-      const landing = this.landingOf(position);
+      const write = this.sourceWriteOf(txid);
       queue.pending.add(id);
-      this.#settle(session, queue, id, landing, undefined);
+      this.#settle(session, queue, id, write, undefined);
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       this.#fail(session, queue, id, { code: error.code, message: error.message });
     }
   }
 
-  async #runFor(session: Session, queue: Queue, request: MutationRequest): Promise<void> {
+  async #runFor(session: Session, queue: SessionQueue, request: MutationRequest): Promise<void> {
     const { id } = request;
     if (queue.isOver) return;
     try {
@@ -214,7 +214,7 @@ export class MutationDesk {
         () => !queue.isOver && session.state.kind === "open",
       );
       if (outcome.kind === "written")
-        return this.#settle(session, queue, id, outcome.landing, outcome.value);
+        return this.#settle(session, queue, id, outcome.write, outcome.value);
       this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
       // Its client is gone and asks again elsewhere; what comes after it in this queue must not overtake it.
@@ -228,11 +228,11 @@ export class MutationDesk {
     request: MutationRequest,
     mayTryAgain: (attempt: number) => boolean,
   ): Promise<MutationOutcome> {
-    const { clock, random, runner, onMutation } = this.#options;
+    const { clock, random, executor, onMutation } = this.#options;
     const startMs = clock.monotonic();
     for (let attempt = 1; ; attempt++) {
       try {
-        const outcome = await runner.run(request);
+        const outcome = await executor.run(request);
         onMutation(outcome.kind, clock.monotonic() - startMs);
         return outcome;
       } catch (error) {
@@ -246,15 +246,15 @@ export class MutationDesk {
 
   #settle(
     session: Session,
-    queue: Queue,
+    queue: SessionQueue,
     id: string,
-    landing: Landing,
+    write: SourceWrite,
     value: JsonValue | undefined,
   ): void {
-    const { landings, turns } = this.#options;
+    const { visibility, turns } = this.#options;
     if (queue.isOver || this.#queues.get(session) !== queue) return;
     let cancel: Cancel | undefined;
-    const stop = landings.wait(landing, (seq) => {
+    const stop = visibility.wait(write, (seq) => {
       queue.pending.delete(id);
       if (cancel !== undefined) queue.waits.delete(cancel);
       if (session.state.kind === "closed") return;
@@ -279,7 +279,7 @@ export class MutationDesk {
     return { code: "INTERNAL", message: "The server failed; its log has the cause." };
   }
 
-  #fail(session: Session, queue: Queue, id: string, error: MutationFailure): void {
+  #fail(session: Session, queue: SessionQueue, id: string, error: MutationFailure): void {
     if (queue.isOver || this.#queues.get(session) !== queue) return;
     this.#options.sender.send(session, {
       op: "DISPATCH",

@@ -1,19 +1,19 @@
 /**
- * Encode once: hands out one shared cut per (view, cursor, position). Retains at most
+ * Encode once: hands out one shared update per (view, cursor, seq). Retains at most
  * `snapshotsPinnedMax` snapshots of a view, and `DELTAS_KEPT_MAX` of its deltas until the view changes.
  */
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
-import { Cut, digestMessage, type CutOptions } from "./cut.ts";
+import { ViewUpdate, digestMessage, type ViewUpdateOptions } from "./view-update.ts";
 import type { SharedMessage } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
 
-interface ViewCuts {
-  /** The position of the view that `deltas` lead to. */
+interface ViewUpdates {
+  /** The seq of the view that `deltas` lead to. */
   seq: number;
-  readonly deltas: Map<number, Cut>;
+  readonly deltas: Map<number, ViewUpdate>;
   digest: SharedMessage | undefined;
-  snapshots: { readonly cut: Cut; readonly builtMs: number }[];
+  snapshots: { readonly update: ViewUpdate; readonly builtMs: number }[];
 }
 
 /** Deltas of one view kept for sharing. Full: the oldest goes, and is encoded again for who still needs it. */
@@ -25,7 +25,7 @@ const DIGEST_ROWS_MAX = 10_000;
 /** A delta may be this much larger than a snapshot before the snapshot is sent instead. */
 const DELTA_SLACK_BYTES = 16 * 1024;
 
-export interface CutCacheOptions {
+export interface ViewUpdateCacheOptions {
   readonly limits: ServerLimits;
   /** In how many the same may be asked for. */
   readonly dialects: number;
@@ -33,18 +33,21 @@ export interface CutCacheOptions {
   readonly onSnapshot: (buildMs: number) => void;
 }
 
-export class CutCache {
+export class ViewUpdateCache {
   readonly #limits: ServerLimits;
-  readonly #cutOptions: CutOptions;
+  readonly #updateOptions: ViewUpdateOptions;
   readonly #monotonic: () => number;
   readonly #onSnapshot: (buildMs: number) => void;
-  readonly #views = new Map<View, ViewCuts>();
+  readonly #views = new Map<View, ViewUpdates>();
   #digestRound = 0;
   #roundMs: number;
 
-  constructor(options: CutCacheOptions) {
+  constructor(options: ViewUpdateCacheOptions) {
     this.#limits = options.limits;
-    this.#cutOptions = { frameBytesMax: options.limits.frameBytesMax, dialects: options.dialects };
+    this.#updateOptions = {
+      frameBytesMax: options.limits.frameBytesMax,
+      dialects: options.dialects,
+    };
     this.#monotonic = options.monotonic;
     this.#onSnapshot = options.onSnapshot;
     this.#roundMs = options.monotonic();
@@ -57,55 +60,56 @@ export class CutCache {
 
   /** The digest of the view at its head; undefined while too many rows are left to hash. */
   digest(view: View): SharedMessage | undefined {
-    const cuts = this.#cutsOf(view);
-    if (cuts.digest !== undefined) return cuts.digest;
+    const updates = this.#updatesOf(view);
+    if (updates.digest !== undefined) return updates.digest;
     const digest = view.rows.digest(DIGEST_ROWS_MAX);
-    if (digest !== undefined) cuts.digest = digestMessage(view, digest);
-    return cuts.digest;
+    if (digest !== undefined) updates.digest = digestMessage(view, digest);
+    return updates.digest;
   }
 
   /** The delta from a cursor to the view's head, or undefined where only a snapshot can answer. */
-  delta(view: View, cursor: number): Cut | undefined {
+  delta(view: View, cursor: number): ViewUpdate | undefined {
     const { rows } = view;
-    const cuts = this.#cutsOf(view);
+    const updates = this.#updatesOf(view);
     const prevSeq = cursor < rows.floor ? cursor : rows.normalise(cursor);
-    const known = cuts.deltas.get(prevSeq);
+    const known = updates.deltas.get(prevSeq);
     if (known !== undefined) return known;
     const changes = view.changesSince(prevSeq);
     if (changes === undefined) return undefined;
     const bytes = bytesOf(changes);
     if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax)
       return undefined;
-    const cut = Cut.delta(view, changes, prevSeq, this.#cutOptions);
-    cuts.deltas.set(prevSeq, cut);
-    const oldest = cuts.deltas.keys().next().value;
-    if (cuts.deltas.size > DELTAS_KEPT_MAX && oldest !== undefined) cuts.deltas.delete(oldest);
-    return cut;
+    const update = ViewUpdate.delta(view, changes, prevSeq, this.#updateOptions);
+    updates.deltas.set(prevSeq, update);
+    const oldest = updates.deltas.keys().next().value;
+    if (updates.deltas.size > DELTAS_KEPT_MAX && oldest !== undefined)
+      updates.deltas.delete(oldest);
+    return update;
   }
 
   /**
    * A snapshot at the view's head, or a recent one from which a delta leads to the head. When as many
    * as may be are under way, the oldest is abandoned: its readers start again with the newest.
    */
-  snapshot(view: View): Cut {
-    const cuts = this.#cutsOf(view);
+  snapshot(view: View): ViewUpdate {
+    const updates = this.#updatesOf(view);
     const startMs = this.#monotonic();
-    const newest = cuts.snapshots.at(-1);
+    const newest = updates.snapshots.at(-1);
     const isReusable =
       newest !== undefined &&
-      (newest.cut.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
+      (newest.update.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
     if (
       newest !== undefined &&
-      (newest.cut.seq === view.rows.lastSeq ||
-        (isReusable && this.delta(view, newest.cut.seq) !== undefined))
+      (newest.update.seq === view.rows.lastSeq ||
+        (isReusable && this.delta(view, newest.update.seq) !== undefined))
     )
-      return newest.cut;
-    const cut = Cut.snapshot(view, this.#cutOptions);
+      return newest.update;
+    const update = ViewUpdate.snapshot(view, this.#updateOptions);
     this.#onSnapshot(this.#monotonic() - startMs);
-    const pinned = cuts.snapshots.filter((kept) => kept.cut.readers > 0);
-    while (pinned.length >= this.#limits.snapshotsPinnedMax) pinned.shift()?.cut.abandon();
-    cuts.snapshots = [...pinned, { cut, builtMs: startMs }];
-    return cut;
+    const pinned = updates.snapshots.filter((kept) => kept.update.readers > 0);
+    while (pinned.length >= this.#limits.snapshotsPinnedMax) pinned.shift()?.update.abandon();
+    updates.snapshots = [...pinned, { update, builtMs: startMs }];
+    return update;
   }
 
   /** Lets go of what nobody reads and what is too old to be reused. */
@@ -115,27 +119,28 @@ export class CutCache {
       this.#roundMs = nowMs;
       this.#digestRound++;
     }
-    for (const [view, cuts] of this.#views) {
-      cuts.deltas.clear();
-      cuts.digest = undefined;
-      cuts.snapshots = cuts.snapshots.filter(
-        ({ cut, builtMs }) => cut.readers > 0 || nowMs - builtMs < this.#limits.snapshotReuseMs,
+    for (const [view, updates] of this.#views) {
+      updates.deltas.clear();
+      updates.digest = undefined;
+      updates.snapshots = updates.snapshots.filter(
+        ({ update, builtMs }) =>
+          update.readers > 0 || nowMs - builtMs < this.#limits.snapshotReuseMs,
       );
-      if (cuts.snapshots.length === 0) this.#views.delete(view);
+      if (updates.snapshots.length === 0) this.#views.delete(view);
     }
   }
 
-  #cutsOf(view: View): ViewCuts {
-    let cuts = this.#views.get(view);
-    if (cuts === undefined) {
-      cuts = { seq: view.rows.lastSeq, deltas: new Map(), digest: undefined, snapshots: [] };
-      this.#views.set(view, cuts);
-    } else if (cuts.seq !== view.rows.lastSeq) {
-      cuts.deltas.clear();
-      cuts.digest = undefined;
-      cuts.seq = view.rows.lastSeq;
+  #updatesOf(view: View): ViewUpdates {
+    let updates = this.#views.get(view);
+    if (updates === undefined) {
+      updates = { seq: view.rows.lastSeq, deltas: new Map(), digest: undefined, snapshots: [] };
+      this.#views.set(view, updates);
+    } else if (updates.seq !== view.rows.lastSeq) {
+      updates.deltas.clear();
+      updates.digest = undefined;
+      updates.seq = view.rows.lastSeq;
     }
-    return cuts;
+    return updates;
   }
 }
 

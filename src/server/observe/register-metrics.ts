@@ -4,7 +4,7 @@ import type { Identity } from "../policies.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
-export function registerReadings(metrics: Metrics, engine: Engine): void {
+export function registerMetrics(metrics: Metrics, engine: Engine): void {
   const {
     follower,
     replica,
@@ -31,7 +31,7 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
     let slow = 0;
     const nowMs = engine.monotonic();
     for (const { state } of subscriptionsOf(engine))
-      if (state.held !== undefined && nowMs - state.held.sinceMs >= limits.slowConsumerMs) slow++;
+      if (state.pause !== undefined && nowMs - state.pause.sinceMs >= limits.slowConsumerMs) slow++;
     return slow;
   };
   metrics.register({
@@ -45,8 +45,8 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
         help: "Views maintained, bare channels not counted.",
         read: () => replica.viewCount,
       },
-      tidemark_view_entries: { help: "Rows held by all views.", read: () => replica.viewEntries },
-      tidemark_seq: { help: "Position of the tables.", read: () => replica.seq },
+      tidemark_view_entries: { help: "Rows of all views.", read: () => replica.viewEntries },
+      tidemark_seq: { help: "Seq of the tables.", read: () => replica.seq },
       tidemark_log_pending_commits: {
         help: "Commits appended and not yet applied.",
         read: () => follower.head - replica.seq,
@@ -56,7 +56,7 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
         read: () => turns.backlog,
       },
       tidemark_flush_interval_ms: {
-        help: "Present time between cuts, stretched under load.",
+        help: "Present time between flushes; it grows under load.",
         read: () => turns.intervalMs,
       },
       dashboard_stream_backlog: {
@@ -77,13 +77,16 @@ export function registerReadings(metrics: Metrics, engine: Engine): void {
       },
     },
     channelGauges: {
-      tidemark_channel_rows: { help: "Rows held.", read: perChannel((table) => table.rows.size) },
+      tidemark_channel_rows: {
+        help: "Rows of the channel.",
+        read: perChannel((table) => table.rows.size),
+      },
       tidemark_channel_rows_omitted: {
         help: "Rows too large or too deep to be carried.",
         read: perChannel((table) => table.omitted),
       },
       tidemark_channel_bytes: {
-        help: "Encoded size of the rows held.",
+        help: "Encoded size of the channel's rows.",
         read: perChannel((table) => table.rows.bytes),
       },
     },

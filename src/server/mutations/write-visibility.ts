@@ -1,6 +1,6 @@
 /**
- * When a write has come through the log and the tables hold it. Whether it has is told from the
- * tables' position alone, so nothing is remembered of writes that nobody waits for.
+ * Tells when a write has come through the log and the tables hold it. The tables' seq and source positions
+ * decide that alone, so nothing is remembered of writes that nobody waits for.
  *
  * Retains what is waited for; who waits is bounded by the mutations of its session.
  */
@@ -8,18 +8,18 @@ import type { Cancel } from "../../std/clock.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { Writer } from "../../sources/writer.ts";
 
-/** A write, by the name that the writer of its source gave it. It lands where the source's step came through. */
-export interface Landing {
+/** A write, as the writer of its source named it. */
+export interface SourceWrite {
   readonly source: string;
   readonly write: string;
 }
 
 interface Waiting {
-  readonly landing: Landing;
-  readonly onLanded: (seq: number) => void;
+  readonly write: SourceWrite;
+  readonly onVisible: (seq: number) => void;
 }
 
-export class Landings {
+export class WriteVisibility {
   readonly #replica: Replica;
   readonly #writers: ReadonlyMap<string, Writer>;
   readonly #waiting = new Set<Waiting>();
@@ -35,8 +35,8 @@ export class Landings {
   }
 
   /** The tables hold the write. */
-  isCovered(landing: Landing): boolean {
-    return this.#coversOf(landing.source)(landing.write);
+  isVisible(write: SourceWrite): boolean {
+    return this.#coversOf(write.source)(write.write);
   }
 
   #coversOf(source: string): (write: string) => boolean {
@@ -44,17 +44,18 @@ export class Landings {
     return (
       this.#writers
         .get(source)
-        ?.covers({ epoch, seq, position: this.#replica.positionOf(source) }) ?? (() => false)
+        ?.covers({ epoch, seq, sourcePosition: this.#replica.sourcePositionOf(source) }) ??
+      (() => false)
     );
   }
 
-  /** Calls back with the position of the tables as soon as they hold the write, which may be at once. */
-  wait(landing: Landing, onLanded: (seq: number) => void): Cancel {
-    if (this.isCovered(landing)) {
-      onLanded(this.#replica.seq);
+  /** Calls back with the tables' seq as soon as they hold the write, which may be at once. */
+  wait(write: SourceWrite, onVisible: (seq: number) => void): Cancel {
+    if (this.isVisible(write)) {
+      onVisible(this.#replica.seq);
       return () => {};
     }
-    const waiting = { landing, onLanded };
+    const waiting = { write, onVisible };
     this.#waiting.add(waiting);
     return () => this.#waiting.delete(waiting);
   }
@@ -66,10 +67,10 @@ export class Landings {
       [...this.#writers.keys()].map((source) => [source, this.#coversOf(source)]),
     );
     for (const waiting of this.#waiting) {
-      const { source, write } = waiting.landing;
+      const { source, write } = waiting.write;
       if (covers.get(source)?.(write) !== true) continue;
       this.#waiting.delete(waiting);
-      waiting.onLanded(this.#replica.seq);
+      waiting.onVisible(this.#replica.seq);
     }
   }
 }

@@ -1,7 +1,7 @@
 /**
- * The HTTP side of a cursor: `GET /snapshot` gives channels' content with the position that a
- * socket can continue from, or what changed since a position. Bodies are encoded once per
- * `snapshotReuseMs`, however many ask; an older cut is as good, since the cursor brings the rest.
+ * Snapshots over HTTP: `GET /snapshot` answers with channels' rows and the seq that a socket can
+ * continue from, or with what changed since a seq. A body is encoded at most once per `snapshotReuseMs`,
+ * however many clients ask; an older body serves as well, since the cursor brings what came since.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -12,7 +12,7 @@ import type { ServerLimits } from "../limits.ts";
 import type { Identity, Policies } from "../policies.ts";
 import type { WorkQueue } from "../work-queue.ts";
 
-export interface BootstrapOptions {
+export interface HttpSnapshotsOptions {
   readonly replica: Replica;
   readonly states: ChannelStates;
   readonly policies: Policies;
@@ -23,7 +23,7 @@ export interface BootstrapOptions {
   readonly onBuild: (buildMs: number) => void;
 }
 
-export interface BootstrapRequest {
+export interface HttpSnapshotRequest {
   readonly channels: readonly string[];
   readonly identity: Identity;
   /** Send only what changed after it, where that can be told. */
@@ -34,7 +34,7 @@ export interface BootstrapRequest {
   readonly ifNoneMatch: string | undefined;
 }
 
-export type BootstrapAnswer =
+export type HttpSnapshotAnswer =
   | { readonly kind: "unchanged"; readonly revision: string }
   | { readonly kind: "body"; readonly revision: string; readonly body: Buffer };
 
@@ -50,16 +50,16 @@ interface Built {
 const BODIES_MAX = 64;
 const BODY_BYTES_MAX = 64 * 1024 * 1024;
 
-export class Bootstrap {
-  readonly #options: BootstrapOptions;
+export class HttpSnapshots {
+  readonly #options: HttpSnapshotsOptions;
   readonly #bodies = new Map<string, Built>();
 
-  constructor(options: BootstrapOptions) {
+  constructor(options: HttpSnapshotsOptions) {
     this.#options = options;
   }
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what opening and filling a view throws */
-  async answer(request: BootstrapRequest): Promise<BootstrapAnswer> {
+  async answer(request: HttpSnapshotRequest): Promise<HttpSnapshotAnswer> {
     const { replica, monotonic, policies } = this.#options;
     const views: View[] = [];
     try {
@@ -71,16 +71,16 @@ export class Bootstrap {
       // Meanwhile another history may have begun, or a channel been declared anew.
       if (views.some((view) => replica.fill(view, isOver) !== "whole"))
         throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
-      // What the node counts by itself stands at no position of the log.
+      // The node's own tables have no seq of the log.
       const isInLog = !views.some(({ channel }) => replica.isOwn(channel));
-      const cached = isInLog ? this.#positionOf(request.ifNoneMatch, views, true) : undefined;
+      const cached = isInLog ? this.#seqOf(request.ifNoneMatch, views, true) : undefined;
       if (
         cached !== undefined &&
         views.every(({ rows }) => rows.lastSeq <= cached && cached >= rows.floor)
       ) {
         return { kind: "unchanged", revision: this.#revision(cached, views) };
       }
-      const since = request.sinceSeq ?? this.#positionOf(request.cursor, views, false);
+      const since = request.sinceSeq ?? this.#seqOf(request.cursor, views, false);
       const { revision, body } = this.#body(
         views,
         isInLog && since !== undefined && since <= replica.seq ? since : undefined,
@@ -116,8 +116,8 @@ export class Bootstrap {
     }
   }
 
-  /** The position in a revision of these very views: another identity's, or another list's, says nothing. */
-  #positionOf(
+  /** The seq in a revision of exactly these views. A revision for another identity or another list says nothing. */
+  #seqOf(
     revision: string | undefined,
     views: readonly View[],
     needsViews: boolean,
