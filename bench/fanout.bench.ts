@@ -4,7 +4,7 @@
  * delivery latency at 50 changes/s. Three rounds, each server in turn; medians are printed.
  */
 import { startChild } from "./support/child.ts";
-import { fixed, machine, median, table, verdict } from "./support/report.ts";
+import { fixed, machine, median, table, goal } from "./support/report.ts";
 import type { Dialect } from "./support/swarm.ts";
 
 const CLIENTS = 1_000;
@@ -104,13 +104,13 @@ for (const perSecond of RATES) {
   const perRow = (dialect: Dialect): number => of(dialect, ({ cpuMs, rows }) => cpuMs / rows);
   if (perSecond === 2_000) {
     console.log(
-      verdict(
+      goal(
         `CPU per row ${fixed(perRow("ws") / perRow("tidemark"), 1)}× less than ws (goal 20×)`,
         perRow("ws") / perRow("tidemark") >= 20,
       ),
     );
     console.log(
-      verdict(
+      goal(
         `CPU per row ${fixed(perRow("socket.io") / perRow("tidemark"), 1)}× less than Socket.IO (goal 20×)`,
         perRow("socket.io") / perRow("tidemark") >= 20,
       ),
@@ -119,13 +119,13 @@ for (const perSecond of RATES) {
     const frame = (dialect: Dialect): number => of(dialect, ({ cpuMs, frames }) => cpuMs / frames);
     const p99 = (dialect: Dialect): number => of(dialect, ({ latencyP99Ms }) => latencyP99Ms);
     console.log(
-      verdict(
+      goal(
         `CPU per frame ${fixed(frame("tidemark") / frame("ws"))} of ws's (goal at most 1)`,
         frame("tidemark") <= frame("ws"),
       ),
     );
     console.log(
-      verdict(
+      goal(
         `delivery p99 ${fixed(p99("tidemark") / p99("ws"))} of ws's (goal at most 1.5)`,
         p99("tidemark") <= 1.5 * p99("ws"),
       ),

@@ -1,6 +1,6 @@
 /** Memory: 10,000 connected clients with one subscription each, beside a bare `ws` server with the same sockets. */
 import { startChild } from "./support/child.ts";
-import { fixed, machine, table, verdict } from "./support/report.ts";
+import { fixed, machine, table, goal } from "./support/report.ts";
 import type { Dialect } from "./support/swarm.ts";
 
 const CLIENTS = 10_000;
@@ -54,4 +54,4 @@ console.log(
   ),
 );
 const above = perClient(results.tidemark) - perClient(results.ws);
-console.log(verdict(`${fixed(above, 1)} KiB per client above ws (goal under 8)`, above < 8));
+console.log(goal(`${fixed(above, 1)} KiB per client above ws (goal under 8)`, above < 8));

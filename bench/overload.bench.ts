@@ -5,7 +5,7 @@
  */
 import { WebSocket } from "ws";
 import { startChild } from "./support/child.ts";
-import { fixed, machine, percentile, table, verdict } from "./support/report.ts";
+import { fixed, machine, percentile, table, goal } from "./support/report.ts";
 import type { Dialect } from "./support/swarm.ts";
 
 const CLIENTS = 1_000;
@@ -70,13 +70,13 @@ async function measure(dialect: Dialect): Promise<readonly (string | number)[]> 
     const isStuck = worst >= NEWCOMER_TIMEOUT_MS;
     if (dialect === "tidemark" && served !== undefined) {
       console.log(
-        verdict(
+        goal(
           `a new client has its snapshot within ${fixed(worst, 0)} ms (goal 1,000)`,
           worst <= 1_000,
         ),
       );
       console.log(
-        verdict(
+        goal(
           `event loop p99 ${fixed(served.loopP99Ms, 1)} ms (goal under 30)`,
           served.loopP99Ms < 30,
         ),

@@ -6,7 +6,7 @@ const ROWS = 100_000;
 /** Digests come every 10 s, and what they need is part of the cost. */
 const DIGEST_MS = 12_000;
 
-interface Reading {
+interface ProcessStats {
   readonly rssBytes: number;
   readonly heapBytes: number;
   readonly cpuMs: number;
@@ -19,22 +19,22 @@ async function measure(
   kind: string,
   port: number | undefined,
   settleMs: number,
-  whileHeld?: (port: number) => Promise<void>,
-): Promise<readonly [Reading, Reading]> {
+  whileRowsAreHeld?: (port: number) => Promise<void>,
+): Promise<readonly [ProcessStats, ProcessStats]> {
   const holder = await startChild("rows-holder", [kind], ["--expose-gc"]);
   try {
-    const before = await holder.ask<Reading>({ kind: "read" });
+    const before = await holder.ask<ProcessStats>({ kind: "read" });
     const held = await holder.ask<number>({ kind: "hold", rows: ROWS, port });
     await pause(settleMs);
-    const after = await holder.ask<Reading>({ kind: "read" });
-    await whileHeld?.(held);
+    const after = await holder.ask<ProcessStats>({ kind: "read" });
+    await whileRowsAreHeld?.(held);
     return [before, after];
   } finally {
     await holder.stop();
   }
 }
 
-const results = new Map<string, readonly [Reading, Reading]>();
+const results = new Map<string, readonly [ProcessStats, ProcessStats]>();
 results.set(
   "server: tidemark",
   await measure("server", undefined, 1_000, async (port) => {

@@ -2,7 +2,7 @@
 import { pino } from "pino";
 import { channel, createTidemark } from "../src/index.ts";
 import { startChild } from "./support/child.ts";
-import { fixed, machine, table, verdict } from "./support/report.ts";
+import { fixed, machine, table, goal } from "./support/report.ts";
 import { makeTrade, type Trade } from "./support/trade.ts";
 
 const ROWS = 10_000;
@@ -69,5 +69,5 @@ console.log(
   ),
 );
 console.log(
-  verdict(`${rows[0]?.[3]} builds for ${REQUESTS} requests`, Number(rows[0]?.[3]) < REQUESTS / 10),
+  goal(`${rows[0]?.[3]} builds for ${REQUESTS} requests`, Number(rows[0]?.[3]) < REQUESTS / 10),
 );

@@ -3,7 +3,7 @@
  * others' p99 (paired runs, in turn), and what one, and a thousand, cost the server. Beside `ws`.
  */
 import { startChild, type Child } from "./support/child.ts";
-import { fixed, machine, median, table, verdict } from "./support/report.ts";
+import { fixed, machine, median, table, goal } from "./support/report.ts";
 import type { Dialect } from "./support/swarm.ts";
 
 const CLIENTS = 1_000;
@@ -15,7 +15,7 @@ const STALL_MS = 15_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-interface ServerReading {
+interface ServerStats {
   readonly rssBytes: number;
   readonly heapBytes: number;
   readonly cpuMs: number;
@@ -28,11 +28,11 @@ async function p99(swarm: Child): Promise<number> {
   return (await swarm.ask<{ latencyP99Ms: number }>({ kind: "read" })).latencyP99Ms;
 }
 
-async function settled(server: Child): Promise<ServerReading> {
+async function settled(server: Child): Promise<ServerStats> {
   await server.ask({ kind: "collect" });
   await pause(300);
   await server.ask({ kind: "collect" });
-  return server.ask<ServerReading>({ kind: "read" });
+  return server.ask<ServerStats>({ kind: "read" });
 }
 
 /** What so many stalled clients hold after a while, over what as many reading ones do. */
@@ -91,7 +91,7 @@ console.log(
 );
 const { alone, beside } = await pairs();
 console.log(
-  verdict(
+  goal(
     `p99 of ${CLIENTS} fast clients: ${fixed(alone, 1)} ms alone, ${fixed(beside, 1)} ms beside a stalled one (goal: within 10 %)`,
     beside <= alone * 1.1,
   ),
@@ -99,13 +99,13 @@ console.log(
 const one = await cost("tidemark", 1);
 const thousand = await cost("tidemark", 1_000);
 console.log(
-  verdict(
+  goal(
     `one stalled client buffers ${fixed(one.bufferedMiB * 1_024, 0)} KiB (goal under 256)`,
     one.bufferedMiB * 1_024 < 256,
   ),
 );
 console.log(
-  verdict(
+  goal(
     `1,000 stalled clients: heap and buffers +${fixed(thousand.heapMiB, 1)} MiB (goal under 64); frames counted once per socket ${fixed(thousand.bufferedMiB, 0)} MiB`,
     thousand.heapMiB < 64,
   ),

@@ -14,7 +14,7 @@ const CHANGES_PER_SECOND = 10;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-interface Reading {
+interface ProcessStats {
   readonly cpuMs: number;
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
@@ -66,7 +66,7 @@ try {
     ),
   );
   const tookMs = Math.max(...answers.map(({ atMs }) => atMs)) - startMs;
-  const reading = await server.ask<Reading>({ kind: "read" });
+  const stats = await server.ask<ProcessStats>({ kind: "read" });
   const resumes = (await metric("stream_v2_resume_success_total")) - before.resumes;
   const builds = (await metric("snapshot_v2_build_ms_count")) - before.builds;
   const snapshots = answers.reduce((sum, answer) => sum + answer.snapshots, 0);
@@ -90,10 +90,10 @@ try {
           resumes,
           snapshots,
           builds,
-          fixed(reading.cpuMs / CLIENTS, 3),
-          fixed(reading.loopP99Ms, 1),
-          fixed(reading.loopMaxMs, 0),
-          fixed(reading.rssBytes / 2 ** 20, 0),
+          fixed(stats.cpuMs / CLIENTS, 3),
+          fixed(stats.loopP99Ms, 1),
+          fixed(stats.loopMaxMs, 0),
+          fixed(stats.rssBytes / 2 ** 20, 0),
         ],
       ],
     ),

@@ -8,7 +8,7 @@ import type { Query } from "../src/protocol/query.ts";
 import { seededRandom } from "../src/std/random.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import { Replica } from "../src/table/replica.ts";
-import { fixed, machine, median, table, verdict } from "./support/report.ts";
+import { fixed, machine, median, table, goal } from "./support/report.ts";
 
 const SIZES = [10_000, 100_000, 1_000_000];
 const CHANGES = 20_000;
@@ -243,7 +243,7 @@ console.log(
 );
 const growth = (looks[2] ?? 0) / (looks[0] ?? 1);
 console.log(
-  verdict(
+  goal(
     `${fixed(growth)}× the comparisons from 10,000 to 1,000,000 rows (the logarithm grows 1.5×)`,
     growth <= 1.5,
   ),
@@ -278,7 +278,7 @@ for (const views of [10, 10_000]) {
 console.log(table(["views", "µs/change"], many));
 const ratio = (routed[1] ?? 0) / (routed[0] ?? 1);
 console.log(
-  verdict(
+  goal(
     `10,000 views cost ${fixed(ratio)}× of what 10 do; of 10, one change in a hundred meets a view, of 10,000, every one`,
     ratio < 2.5,
   ),

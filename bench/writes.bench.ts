@@ -6,7 +6,7 @@
  */
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { WebSocket } from "ws";
-import { judge, type Shown } from "../sim/judge.ts";
+import { checkHistory, type ShownValue } from "../sim/history-check.ts";
 import { createClient, type TypedChannel } from "../src/client/node.ts";
 import { seededRandom } from "../src/std/random.ts";
 import { startPostgres } from "../test/support/postgres-server.ts";
@@ -121,7 +121,7 @@ async function measure(
   const port = await server.ask<number>({ kind: "port" });
 
   // One more than edit: who only looks on.
-  const seen: Map<string, { value: Shown; atMs: number }[]>[] = Array.from(
+  const seen: Map<string, { value: ShownValue; atMs: number }[]>[] = Array.from(
     { length: people + 1 },
     () => new Map(),
   );
@@ -166,7 +166,7 @@ async function measure(
     sentBytes: number;
     requests: number;
     cpuMs: number;
-  }>({ kind: "reading" });
+  }>({ kind: "stats" });
   const written = (
     await admin.query<{ id: string; value: string }>(
       "SELECT id, value FROM written ORDER BY number",
@@ -192,9 +192,9 @@ async function measure(
     for (const [key, values] of sights) {
       const history = [{ value: "first" }, ...written.filter(({ id }) => id === key)];
       if (
-        judge(
+        checkHistory(
           values.map(({ value }) => value),
-          { history, isOwn: (value) => value.startsWith(`${who}-`), wasWishedAway: false },
+          { history, isOwn: (value) => value.startsWith(`${who}-`), wasRemovalRequested: false },
         ) !== undefined
       )
         wrong++;

@@ -164,15 +164,15 @@ function countText(
   isFiltered: boolean,
 ): string {
   if (status === "loading" || status === "refused") return "";
-  const held =
+  const rowCount =
     channelRows === undefined
       ? ""
       : formatCount(Math.max(channelRows, isFiltered ? 0 : keys.length));
   const scope =
     isPartial && total !== undefined && total > (channelRows ?? 0)
-      ? `newest ${held} of ${formatCount(total)}`
+      ? `newest ${rowCount} of ${formatCount(total)}`
       : "";
-  if (isFiltered) return `${formatCount(keys.length)} of ${scope || held} rows`;
+  if (isFiltered) return `${formatCount(keys.length)} of ${scope || rowCount} rows`;
   return scope || `${formatCount(keys.length)} ${keys.length === 1 ? "row" : "rows"}`;
 }
 

@@ -6,7 +6,7 @@ import { errorReply, INTERNAL_REPLY, type Reply } from "../src/server/http/reply
 import type { ConnectionRequest } from "../src/server/turn/dialect.ts";
 import type { Random } from "../src/std/random.ts";
 import type { FaultCounts } from "./faults.ts";
-import { Link, type Reading, type Witness } from "./network.ts";
+import { Link, type ReadPace, type FrameObserver } from "./network.ts";
 import type { SimNode } from "./node.ts";
 import type { ActorClock, Scheduler } from "./scheduler.ts";
 
@@ -15,8 +15,8 @@ export interface CarrierOptions {
   readonly random: Random;
   readonly faults: FaultCounts;
   readonly clock: ActorClock;
-  readonly reading: Reading;
-  readonly witness: Witness;
+  readonly readPace: ReadPace;
+  readonly frameObserver: FrameObserver;
   readonly trace: (line: string) => void;
   /** A living node, or undefined when none answers. */
   readonly node: () => SimNode | undefined;
@@ -70,17 +70,17 @@ export class Carriers {
     node: SimNode,
     onFrame: (text: string) => void,
     onClosed: (code: number, reason: string) => void,
-    witness = this.#options.witness,
+    frameObserver = this.#options.frameObserver,
   ): Link {
-    const { scheduler, random, faults, clock, reading, trace, faultRate } = this.#options;
+    const { scheduler, random, faults, clock, readPace, trace, faultRate } = this.#options;
     const link = new Link({
       scheduler,
       random,
       faults,
       clientClock: clock,
-      reading,
+      readPace,
       node,
-      witness,
+      frameObserver,
       trace,
       onFrame,
       onClosed,
@@ -132,7 +132,7 @@ export class Carriers {
   #perhapsCutEarly(link: Link): void {
     const { random, faults, scheduler } = this.#options;
     const choice = random.next();
-    if (choice < 0.03 && faults.happens("cut while greeting")) link.cut();
+    if (choice < 0.03 && faults.happens("cut before HELLO")) link.cut();
     else if (choice < 0.06 && faults.happens("cut while identifying"))
       scheduler.at(scheduler.nowMs + link.latencyMs * 2.2, () => link.cut());
   }
@@ -225,24 +225,24 @@ export class Carriers {
       let text = "";
       let isWhole = false;
       // What came of a poll's answer is dealt with when it is whole, and not at all when it never is.
-      const { scheduler, witness } = this.#options;
+      const { scheduler, frameObserver } = this.#options;
       const come: (() => void)[] = [];
       let isDealtWith = false;
       const inOrder = (note: () => void): void => void (isDealtWith ? note() : come.push(note));
       // What was lost is known before the client looks, and again in its place among what came.
-      const strikes: (() => void)[] = [];
-      const struck = (note: () => void): void => {
-        strikes.push(note);
+      const faultNotes: (() => void)[] = [];
+      const noteFault = (note: () => void): void => {
+        faultNotes.push(note);
         inOrder(note);
       };
-      const atEnd: Witness = {
-        onLost: (frame) => struck(() => witness.onLost(frame)),
-        onCorrupted: (frame) => struck(() => witness.onCorrupted(frame)),
-        onDelivered: (frame, sentMs) => inOrder(() => witness.onDelivered(frame, sentMs)),
+      const atEnd: FrameObserver = {
+        onLost: (frame) => noteFault(() => frameObserver.onLost(frame)),
+        onCorrupted: (frame) => noteFault(() => frameObserver.onCorrupted(frame)),
+        onDelivered: (frame, sentMs) => inOrder(() => frameObserver.onDelivered(frame, sentMs)),
       };
       const fail = (): void => {
         if (!isWhole) return reject(new TypeError("terminated"));
-        for (const note of strikes) note();
+        for (const note of faultNotes) note();
         resolve(new Response(text));
         scheduler.at(scheduler.nowMs, () => {
           isDealtWith = true;

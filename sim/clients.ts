@@ -16,8 +16,8 @@ import { Carriers, type CarrierOptions } from "./carriers.ts";
 import type { FaultCounts } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
 import type { ActorClock } from "./scheduler.ts";
-import { STOCK, WAREHOUSE } from "./warehouse.ts";
-import { FrameWitness } from "./witness.ts";
+import { STOCK, VERSIONED_SOURCE } from "./versioned-source.ts";
+import { FaultTracker } from "./fault-tracker.ts";
 import { randomQuery, type Rights } from "./workload.ts";
 import { OPTIMISTIC, User } from "./writers.ts";
 
@@ -65,7 +65,7 @@ class SimPacing implements Pacing {
   }
 }
 
-export interface SimClientOptions extends Omit<CarrierOptions, "witness" | "reading"> {
+export interface SimClientOptions extends Omit<CarrierOptions, "frameObserver" | "readPace"> {
   readonly name: string;
   readonly oracle: Oracle;
   readonly rights: Rights;
@@ -77,14 +77,14 @@ export interface SimClientOptions extends Omit<CarrierOptions, "witness" | "read
 export class SimClient {
   readonly name: string;
   readonly clock: ActorClock;
-  readonly reading = { frameMs: 0, isStalled: false };
+  readonly readPace = { frameMs: 0, isStalled: false };
   readonly network: Carriers;
   readonly client: TidemarkClient;
   readonly pacing: SimPacing | undefined;
   readonly user: User | undefined;
   readonly #options: SimClientOptions;
   readonly #random: Random;
-  readonly #witness: FrameWitness;
+  readonly #faultTracker: FaultTracker;
   readonly #views = new Map<LiveView, () => void>();
   readonly #checked = new Map<LiveView, { readonly snapshot: object; readonly position: object }>();
   checks = 0;
@@ -95,8 +95,12 @@ export class SimClient {
     this.name = name;
     this.clock = clock;
     this.#random = random;
-    this.#witness = new FrameWitness();
-    this.network = new Carriers({ ...options, reading: this.reading, witness: this.#witness });
+    this.#faultTracker = new FaultTracker();
+    this.network = new Carriers({
+      ...options,
+      readPace: this.readPace,
+      frameObserver: this.#faultTracker,
+    });
     this.pacing = random.next() < 0.5 ? new SimPacing(clock) : undefined;
     // Half of them show their writes at once, half wait.
     const isOptimistic = random.next() < 0.5;
@@ -125,7 +129,7 @@ export class SimClient {
             name,
             random,
             trace: options.trace,
-            isExcused: () => this.#witness.isTainted,
+            isExcused: () => this.#faultTracker.hasOpenFault,
           })
         : undefined;
     const count = 1 + Math.floor(random.next() * 4);
@@ -160,9 +164,9 @@ export class SimClient {
   check(): void {
     this.checks++;
     const { drifts } = this.client.connection.getSnapshot();
-    if (drifts > this.#witness.corrupted * VIEWS_MAX)
+    if (drifts > this.#faultTracker.corrupted * VIEWS_MAX)
       throw new Violation(
-        `${this.name} found ${drifts} views that did not add up, and ${this.#witness.corrupted} frames were changed on the way`,
+        `${this.name} found ${drifts} views that did not add up, and ${this.#faultTracker.corrupted} frames were changed on the way`,
       );
     for (const view of this.#views.keys()) this.#checkView(view);
   }
@@ -210,8 +214,12 @@ export class SimClient {
     if (position === undefined || (last?.snapshot === snapshot && last.position === position))
       return;
     this.#checked.set(view, { snapshot, position });
-    const wrong = this.#wrong(view, position, isLive ? this.#witness.heardMs - RIGHTS_MS : 0);
-    if (wrong !== undefined && !this.#witness.isExcused(position, this.pacing !== undefined)) {
+    const wrong = this.#wrong(
+      view,
+      position,
+      isLive ? this.#faultTracker.newestSentMs - RIGHTS_MS : 0,
+    );
+    if (wrong !== undefined && !this.#faultTracker.isExcused(position, this.pacing !== undefined)) {
       throw new Violation(
         `${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${wrong}`,
       );
@@ -228,11 +236,15 @@ export class SimClient {
     const { channel } = view.query;
     const { asOf } = view.getSnapshot();
     const said = oracle.statusAt(epoch, seq, channel);
-    if (said !== "live" && !this.#witness.isStatusLost(channel) && !this.#witness.isTainted)
+    if (
+      said !== "live" &&
+      !this.#faultTracker.isStatusLost(channel) &&
+      !this.#faultTracker.hasOpenFault
+    )
       throw new Violation(
         `${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${said}`,
       );
-    const freshest = channel === STOCK ? oracle.asOfAt(epoch, seq, WAREHOUSE) : undefined;
+    const freshest = channel === STOCK ? oracle.asOfAt(epoch, seq, VERSIONED_SOURCE) : undefined;
     // A history that was lost may have been fresher than the one that took its place.
     if (asOf !== undefined && freshest !== undefined && asOf > freshest && epoch === "epoch1")
       throw new Violation(
@@ -249,7 +261,7 @@ export class SimClient {
     const { oracle, rights } = this.#options;
     const { keys, row } = view.getSnapshot();
     const shown = keys.map((key) => [key, row(key) ?? {}] as const);
-    let expected: Shown = [];
+    let expected: ShownRows = [];
     for (const allowed of view.query.channel === "orders"
       ? rights.views(this.name, rightsSinceMs)
       : [() => true]) {
@@ -262,7 +274,7 @@ export class SimClient {
   }
 }
 
-type Shown = readonly (readonly [string, object])[];
+type ShownRows = readonly (readonly [string, object])[];
 
 /** Each whole row's text is made once: rows are never changed, only replaced. */
 const texts = new WeakMap<object, string>();
@@ -279,7 +291,7 @@ function textOf(row: object, { columns, order_by }: Query): string {
   return text;
 }
 
-function isSame(shown: Shown, expected: Shown, query: Query): boolean {
+function isSame(shown: ShownRows, expected: ShownRows, query: Query): boolean {
   if (shown.length !== expected.length) return false;
   if (query.order_by !== undefined || query.limit !== undefined) {
     return shown.every(
@@ -294,7 +306,7 @@ function isSame(shown: Shown, expected: Shown, query: Query): boolean {
   });
 }
 
-function differences(shown: Shown, expected: Shown, query: Query): string {
+function differences(shown: ShownRows, expected: ShownRows, query: Query): string {
   const [left, right] = [new Map(shown), new Map(expected)];
   const show = (row: object | undefined): string =>
     row === undefined ? "nothing" : textOf(row, query);
@@ -310,7 +322,7 @@ function differences(shown: Shown, expected: Shown, query: Query): string {
 }
 
 /** Speaks the wire and lies: foreign, old and future cursors, endless wishes, games with credit. */
-export class WireLiar {
+export class MalformedClient {
   readonly #random: Random;
   readonly #faults: FaultCounts;
   readonly #carriers: Carriers;
@@ -318,15 +330,15 @@ export class WireLiar {
   #epoch = "";
   #isOver = false;
 
-  constructor(options: Omit<CarrierOptions, "witness" | "reading">) {
+  constructor(options: Omit<CarrierOptions, "frameObserver" | "readPace">) {
     this.#random = options.random;
     this.#faults = options.faults;
     this.#clock = options.clock;
-    const witness = { onLost: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
+    const frameObserver = { onLost: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
     this.#carriers = new Carriers({
       ...options,
-      witness,
-      reading: { frameMs: 0, isStalled: options.random.next() < 0.3 },
+      frameObserver,
+      readPace: { frameMs: 0, isStalled: options.random.next() < 0.3 },
     });
     this.#connect();
   }
@@ -346,35 +358,42 @@ export class WireLiar {
       this.#epoch = /"epoch":"(\w+)"/.exec(text)?.[1] ?? this.#epoch;
       if (text.startsWith('{"op":"HELLO"'))
         socket.send(
-          JSON.stringify({ op: "IDENTIFY", auth: { user: "liar" }, subscriptions: [this.#lie()] }),
+          JSON.stringify({
+            op: "IDENTIFY",
+            auth: { user: "malformed" },
+            subscriptions: [this.#malformedSubscription()],
+          }),
         );
-      else if (this.#random.next() < 0.05) socket.send(JSON.stringify(this.#word()));
+      else if (this.#random.next() < 0.05) socket.send(JSON.stringify(this.#randomFrame()));
     };
   }
 
-  #lie(): unknown {
+  #malformedSubscription(): unknown {
     const query = randomQuery(this.#random);
     const choice = this.#random.next();
     const cursor = (epoch: string, seq: number, view = query.channel): unknown => ({
       ...query,
       cursor: { epoch, view, seq },
     });
-    if (choice < 0.3 && this.#faults.happens("liar: old cursor"))
+    if (choice < 0.3 && this.#faults.happens("malformed client: old cursor"))
       return cursor(this.#epoch, Math.floor(this.#random.next() * 5));
-    if (choice < 0.6 && this.#faults.happens("liar: future cursor"))
+    if (choice < 0.6 && this.#faults.happens("malformed client: future cursor"))
       return cursor(this.#epoch, 1e6);
-    if (choice < 0.8 && this.#faults.happens("liar: foreign epoch"))
+    if (choice < 0.8 && this.#faults.happens("malformed client: foreign epoch"))
       return cursor("elsewhere", 3, "v_none.x");
     return query;
   }
 
-  #word(): unknown {
+  #randomFrame(): unknown {
     const choice = this.#random.next();
     if (choice < 0.3 && this.#faults.happens("greedy client"))
-      return { op: "SUBSCRIBE", subscriptions: Array.from({ length: 20 }, () => this.#lie()) };
+      return {
+        op: "SUBSCRIBE",
+        subscriptions: Array.from({ length: 20 }, () => this.#malformedSubscription()),
+      };
     if (choice < 0.55 && this.#faults.happens("credit games"))
       return { op: "CREDIT", turns: Math.floor(this.#random.next() * 3) };
-    if (choice < 0.7 && this.#faults.happens("channel held"))
+    if (choice < 0.7 && this.#faults.happens("channel credit used up"))
       return {
         op: "CREDIT",
         channel_credit: { trades: Math.floor(this.#random.next() * 2), nothing: 7 },

@@ -10,7 +10,7 @@ import { MutationError } from "../src/protocol/mutation-error.ts";
 import type { JsonValue, Row } from "../src/protocol/row.ts";
 import type { SqlTransaction, WriteCall, WriteOutcome, Writer } from "../src/sources/writer.ts";
 import type { FaultCounts } from "./faults.ts";
-import type { Version } from "./judge.ts";
+import type { Version } from "./history-check.ts";
 import type { ActorClock } from "./scheduler.ts";
 
 export const DATABASE = "database";

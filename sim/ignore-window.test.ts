@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { ManualClock } from "../src/std/manual-clock.ts";
 import { PendingWrites } from "../src/client/writes/pending-writes.ts";
 import { patched } from "../src/client/writes/row-patch.ts";
-import { judge, type Shown, type Version } from "./judge.ts";
+import { checkHistory, type ShownValue, type Version } from "./history-check.ts";
 
 const KEY = "r";
 const CHANNEL = "reviews";
@@ -31,7 +31,7 @@ interface Page {
   answer(id: string, seq: number | undefined, value: string): void;
   /** The stream brings the row as of a position. */
   stream(seq: number, value: string): void;
-  readonly shown: Shown;
+  readonly shown: ShownValue;
 }
 
 /** As the client does it. */
@@ -69,7 +69,7 @@ class OrderedPage implements Page {
     this.#settle();
   }
 
-  get shown(): Shown {
+  get shown(): ShownValue {
     const at = { epoch: "e", seq: this.#base.seq };
     return String(
       patched({ value: this.#base.value }, this.#writes.patchesFor(CHANNEL, at))?.["value"],
@@ -87,7 +87,7 @@ class IgnoringPage implements Page {
   readonly #now: () => number;
   #ignoreUntilMs = 0;
   #confirmed = "first";
-  shown: Shown = "first";
+  shown: ShownValue = "first";
 
   constructor(now: () => number) {
     this.#now = now;
@@ -130,7 +130,7 @@ function live(
   const at = (atMs: number, run: () => void): void => void events.push({ atMs, run });
   const committed: Version[] = [{ value: "first" }];
   const own = new Set<string>();
-  const seen: Shown[] = ["first"];
+  const seen: ShownValue[] = ["first"];
   const page = createPage(() => nowMs);
   let streamedMs = 0;
   let arrivedMs = 0;
@@ -161,10 +161,10 @@ function live(
     next.run();
     if (seen.at(-1) !== page.shown) seen.push(page.shown);
   }
-  const wrong = judge(seen, {
+  const wrong = checkHistory(seen, {
     history: committed,
     isOwn: (value) => own.has(value),
-    wasWishedAway: false,
+    wasRemovalRequested: false,
   });
   if (wrong !== undefined) return `${wrong}: ${seen.join(" → ")}`;
   return page.shown === committed.at(-1)?.value

@@ -11,14 +11,14 @@ import type { FaultCounts } from "./faults.ts";
 import type { ActorClock, Scheduler } from "./scheduler.ts";
 
 /** How a client reads. */
-export interface Reading {
+export interface ReadPace {
   /** Milliseconds per frame; 0 for at once. */
   frameMs: number;
   isStalled: boolean;
 }
 
 /** What the checks want to know of the traffic. */
-export interface Witness {
+export interface FrameObserver {
   /** A frame with rows, or about a channel, was lost on the way to the client. */
   onLost(frame: string): void;
   /** A value in it was changed. */
@@ -41,9 +41,9 @@ export interface LinkOptions {
   readonly random: Random;
   readonly faults: FaultCounts;
   readonly clientClock: ActorClock;
-  readonly reading: Reading;
+  readonly readPace: ReadPace;
   readonly node: LinkEnd;
-  readonly witness: Witness;
+  readonly frameObserver: FrameObserver;
   readonly trace: (line: string) => void;
   readonly onFrame: (text: string) => void;
   readonly onClosed: (code: number, reason: string) => void;
@@ -111,7 +111,7 @@ export class Link implements Transport {
     if (
       random.next() < faultRate &&
       !text.includes('"MUTATE"') &&
-      faults.happens("word of the client dropped")
+      faults.happens("frame of the client dropped")
     )
       return;
     this.#upMs = Math.max(this.#upMs, scheduler.nowMs + this.latencyMs);
@@ -150,11 +150,11 @@ export class Link implements Transport {
   }
 
   #pump(): void {
-    const { scheduler, reading, clientClock } = this.#options;
+    const { scheduler, readPace, clientClock } = this.#options;
     if (
       this.#isPumping ||
       this.#queue.length === 0 ||
-      reading.isStalled ||
+      readPace.isStalled ||
       this.isHalfOpen ||
       this.isClosed
     )
@@ -162,14 +162,14 @@ export class Link implements Transport {
     this.#isPumping = true;
     const readyMs = Math.max(
       scheduler.nowMs + this.latencyMs / WINDOW,
-      this.#downMs + reading.frameMs,
+      this.#downMs + readPace.frameMs,
       this.#keptUntilMs,
     );
     this.#downMs = readyMs;
     scheduler.at(readyMs, () => {
       clientClock.after(0, () => {
         this.#isPumping = false;
-        if (reading.isStalled) return;
+        if (readPace.isStalled) return;
         const sent = this.#queue.shift();
         if (sent !== undefined && !this.isHalfOpen && !this.isClosed)
           this.#deliver(sent.text, sent.sentMs);
@@ -183,7 +183,7 @@ export class Link implements Transport {
   #deliver(text: string, sentMs: number): void {
     const { random, faultRate, faults } = this.#options;
     if (text.includes('"reason":"floor"')) faults.happens("floor passed");
-    if (random.next() < faultRate && this.#strike(text, sentMs)) return;
+    if (random.next() < faultRate && this.#inject(text, sentMs)) return;
     this.#noteDelivered(text, sentMs);
     this.#hand(text);
   }
@@ -195,25 +195,25 @@ export class Link implements Transport {
 
   /** When all that the frame sets off has run: until then the client can't be held to it. */
   #noteDelivered(text: string, sentMs: number): void {
-    const { scheduler, witness } = this.#options;
-    scheduler.at(scheduler.nowMs, () => witness.onDelivered(text, sentMs));
+    const { scheduler, frameObserver } = this.#options;
+    scheduler.at(scheduler.nowMs, () => frameObserver.onDelivered(text, sentMs));
   }
 
   /** Lets something happen to one frame. Returns whether it is gone with that. */
-  #strike(text: string, sentMs: number): boolean {
-    const { random, faults, witness, scheduler } = this.#options;
+  #inject(text: string, sentMs: number): boolean {
+    const { random, faults, frameObserver, scheduler } = this.#options;
     const hasRows = text.includes('"rows":[') || text.includes('"patch":');
     const choice = random.next();
     const corrupted = corrupt(text);
     if (choice < 0.05 && corrupted !== undefined && faults.happens("store corrupted")) {
-      witness.onCorrupted(text);
+      frameObserver.onCorrupted(text);
       this.#hand(corrupted);
       return true;
     }
     if (choice < 0.3 && faults.happens("frame dropped")) {
       this.#options.trace(`lost ${text}`);
       if (text.includes('"CHANNEL_STATUS"')) faults.happens("channel status lost");
-      witness.onLost(text);
+      frameObserver.onLost(text);
       return true;
     }
     if (choice < 0.5 && faults.happens("frame duplicated")) {

@@ -11,7 +11,11 @@ import { DATABASE, type SimDatabase } from "./database.ts";
 import type { FaultCounts } from "./faults.ts";
 import { ActorClock, type Scheduler } from "./scheduler.ts";
 import { NodeLog, type SharedLog } from "./shared-log.ts";
-import { WAREHOUSE, WarehouseReader, type Warehouse } from "./warehouse.ts";
+import {
+  VERSIONED_SOURCE,
+  VersionedSourceReader,
+  type VersionedSource,
+} from "./versioned-source.ts";
 import { OWN_DECLARATIONS, type Identified, type Rights } from "./workload.ts";
 import { DEFINITIONS } from "./writers.ts";
 
@@ -34,7 +38,7 @@ export interface SimNodeOptions {
   readonly skewMs: number;
   readonly rights: Rights;
   readonly database: SimDatabase;
-  readonly warehouse: Warehouse;
+  readonly versionedSource: VersionedSource;
   /** Unix milliseconds of simulated time. */
   readonly nowMs: () => number;
   /** Somebody's rights are being looked up, for so long. */
@@ -48,7 +52,7 @@ export class SimNode {
   readonly streamRoutes: StreamRoutes;
   readonly links = new Set<Link>();
   isAlive = true;
-  reader: WarehouseReader | undefined;
+  reader: VersionedSourceReader | undefined;
   readonly #options: SimNodeOptions;
 
   constructor(options: SimNodeOptions) {
@@ -106,15 +110,15 @@ export class SimNode {
 
   /** Believes that it leads the warehouse's source, and reads it from where the log knows it to stand. */
   lead(): void {
-    const { warehouse, random, faults, nowMs } = this.#options;
+    const { versionedSource, random, faults, nowMs } = this.#options;
     this.reader?.stop();
-    this.reader = new WarehouseReader({
-      warehouse,
+    this.reader = new VersionedSourceReader({
+      versionedSource,
       clock: this.clock,
       random,
       faults,
       nowMs,
-      context: this.engine.contextFor({ name: WAREHOUSE }),
+      context: this.engine.contextFor({ name: VERSIONED_SOURCE }),
     });
   }
 

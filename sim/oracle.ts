@@ -28,16 +28,16 @@ interface Table {
   readonly rows: Rows;
 }
 
-interface Moment {
+interface State {
   readonly tables: ReadonlyMap<string, Table>;
   readonly asOf: ReadonlyMap<string, number>;
 }
 
-const BEGINNING: Moment = { tables: new Map(), asOf: new Map() };
+const BEGINNING: State = { tables: new Map(), asOf: new Map() };
 
 export class Oracle {
   /** By epoch, then by seq. */
-  readonly #histories = new Map<string, Moment[]>();
+  readonly #histories = new Map<string, State[]>();
 
   /** A history goes on under another name from `seq` on. */
   branch(before: string, after: string, seq: number): void {
@@ -47,7 +47,7 @@ export class Oracle {
   note(epoch: string, commit: Commit): void {
     const history = this.#histories.get(epoch) ?? [BEGINNING];
     this.#histories.set(epoch, history);
-    const before = history.at(-1) as Moment;
+    const before = history.at(-1) as State;
     const tables = new Map(before.tables);
     for (const name of commit.drops ?? []) tables.delete(name);
     for (const declaration of commit.declares ?? []) {

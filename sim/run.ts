@@ -7,7 +7,7 @@ import type { CarrierName } from "../src/client/index.ts";
 import type { Commit } from "../src/log/log.ts";
 import { seededRandom, type Random } from "../src/std/random.ts";
 import { FAULTS, FaultCounts, type Fault } from "./faults.ts";
-import { SimClient, Violation, WireLiar } from "./clients.ts";
+import { SimClient, Violation, MalformedClient } from "./clients.ts";
 import { DATABASE, REVIEWS, SimDatabase } from "./database.ts";
 
 import { SimNode } from "./node.ts";
@@ -15,8 +15,8 @@ import { Oracle } from "./oracle.ts";
 import { ActorClock, Scheduler } from "./scheduler.ts";
 import { NodeLog, SharedLog } from "./shared-log.ts";
 import { SlowReader } from "./slow-reader.ts";
-import { Troubles, unstall, type TroubledWorld } from "./troubles.ts";
-import { STOCK, stockDeclaration, WAREHOUSE, Warehouse } from "./warehouse.ts";
+import { FaultInjector, unstall, type FaultyWorld } from "./fault-injector.ts";
+import { STOCK, stockDeclaration, VERSIONED_SOURCE, VersionedSource } from "./versioned-source.ts";
 import { rowOf } from "./writers.ts";
 import { DECLARATIONS, OWN_DECLARATIONS, pick, randomDraft, Rights } from "./workload.ts";
 
@@ -46,7 +46,7 @@ export interface RunResult {
 
 const CHAOS_MS = 8_000;
 /** Everyone must have converged this long after the last fault. */
-const CALM_MS_MAX = 60_000;
+const CONVERGE_MS_MAX = 60_000;
 
 export async function run(options: RunOptions): Promise<RunResult> {
   const world = new World(options);
@@ -64,7 +64,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
 }
 
-class World implements TroubledWorld {
+class World implements FaultyWorld {
   readonly scheduler = new Scheduler();
   readonly faults: FaultCounts;
   readonly chaosMs: number;
@@ -75,16 +75,16 @@ class World implements TroubledWorld {
   readonly database: SimDatabase;
   readonly nodes: SimNode[] = [];
   readonly clients: SimClient[] = [];
-  readonly #liars: WireLiar[] = [];
+  readonly #malformedClients: MalformedClient[] = [];
   readonly #trace = createHash("sha256");
   readonly #traced: number | undefined;
   #epochs = 0;
   readonly log: SharedLog;
-  readonly warehouse: Warehouse;
+  readonly versionedSource: VersionedSource;
   #faultRate: number;
   /** Where the last write landed; nodes go on ticking after it. */
   #written = { epoch: "", seq: 0 };
-  readonly #troubles: Troubles;
+  readonly #faultInjector: FaultInjector;
   #failure: string | undefined;
   #slowReader: SlowReader | undefined;
 
@@ -99,14 +99,14 @@ class World implements TroubledWorld {
     this.database = new SimDatabase(this.fork("database"), this.faults);
     for (let number = 0; number < 6; number++)
       this.database.set(`r${number}`, rowOf({ key: `r${number}`, value: `first-${number}` }));
-    this.warehouse = new Warehouse(this.fork("warehouse"));
+    this.versionedSource = new VersionedSource(this.fork("versioned source"));
     this.log = new SharedLog({
       nextEpoch: () => `epoch${++this.#epochs}`,
       onCommit: (epoch, commit) => this.#noteCommit(epoch, commit),
       onEpoch: (before, after, seq) => this.#oracle.branch(before, after, seq),
     });
     this.begin();
-    this.#troubles = new Troubles(this);
+    this.#faultInjector = new FaultInjector(this);
   }
 
   get checks(): number {
@@ -127,13 +127,13 @@ class World implements TroubledWorld {
       for (let index = 0; index < this.clientCount; index++) this.#startClient(index);
       this.#write();
       this.#readDatabase();
-      this.#runWarehouse();
+      this.#runVersionedSource();
       this.#keepCheckpoints();
       this.#readSlowly();
       this.#edit();
-      this.#troubles.begin();
+      this.#faultInjector.begin();
       await this.scheduler.run(this.chaosMs, () => this.#failure !== undefined);
-      await this.#calm();
+      await this.#converge();
     } catch (error) {
       this.#fail(error);
     } finally {
@@ -165,10 +165,10 @@ class World implements TroubledWorld {
     this.#append({ changes: [], declares: OWN_DECLARATIONS });
     this.readWholeDatabase();
     this.#append({
-      changes: [this.warehouse.changesAfter(undefined)],
-      source: WAREHOUSE,
-      sourcePosition: String(this.warehouse.version),
-      declares: [stockDeclaration(this.warehouse.isLarge)],
+      changes: [this.versionedSource.changesAfter(undefined)],
+      source: VERSIONED_SOURCE,
+      sourcePosition: String(this.versionedSource.version),
+      declares: [stockDeclaration(this.versionedSource.isLarge)],
       status: [{ status: { status: "live" } }],
     });
   }
@@ -195,8 +195,8 @@ class World implements TroubledWorld {
   /** Every commit of the warehouse's source leaves the log's rows as the warehouse was at that version. */
   #noteCommit(epoch: string, commit: Commit): void {
     this.#oracle.note(epoch, commit);
-    if (commit.source !== WAREHOUSE || commit.sourcePosition === undefined) return;
-    const truth = this.warehouse.rowsAt(Number(commit.sourcePosition));
+    if (commit.source !== VERSIONED_SOURCE || commit.sourcePosition === undefined) return;
+    const truth = this.versionedSource.rowsAt(Number(commit.sourcePosition));
     const rows = new Map(this.#oracle.rows(epoch, commit.seq, { channel: STOCK }, () => true));
     const wrong = [...new Set([...rows.keys(), ...(truth?.keys() ?? [])])].filter(
       (key) => JSON.stringify(rows.get(key)) !== JSON.stringify(truth?.get(key)),
@@ -204,7 +204,7 @@ class World implements TroubledWorld {
     if (wrong.length > 0)
       this.#fail(
         new Violation(
-          `at ${epoch}:${commit.seq} the log's ${STOCK} is not the warehouse's at version ${commit.sourcePosition}: ${wrong.join(" ")}`,
+          `at ${epoch}:${commit.seq} the log's ${STOCK} is not the source's at version ${commit.sourcePosition}: ${wrong.join(" ")}`,
         ),
       );
   }
@@ -224,14 +224,16 @@ class World implements TroubledWorld {
       skewMs: Math.floor(random.next() * 400) - 200,
       delayMs: () =>
         random.next() * 10 +
-        (random.next() < 0.02 && this.isTrouble && this.faults.happens("node behind the others")
+        (random.next() < 0.02 &&
+        this.areFaultsActive &&
+        this.faults.happens("node behind the others")
           ? 1_500
           : 0),
       rights: this.rights,
       database: this.database,
-      warehouse: this.warehouse,
+      versionedSource: this.versionedSource,
       nowMs: () => this.#unixMs,
-      onLookUp: (user, lookUpMs) => this.#troubles.lookedUp(user, lookUpMs),
+      onLookUp: (user, lookUpMs) => this.#faultInjector.lookedUp(user, lookUpMs),
     });
   }
 
@@ -247,10 +249,10 @@ class World implements TroubledWorld {
       clock,
       trace: (line: string) => this.#note(index, line),
       node: () => pickAlive(random, this.nodes),
-      faultRate: () => (this.isTrouble ? this.#faultRate : 0),
+      faultRate: () => (this.areFaultsActive ? this.#faultRate : 0),
     };
     if (index % 8 === 7) {
-      this.#liars.push(new WireLiar(shared));
+      this.#malformedClients.push(new MalformedClient(shared));
       return;
     }
     const all: readonly CarrierName[] = ["websocket", "sse", "long-poll", "poll"];
@@ -269,7 +271,7 @@ class World implements TroubledWorld {
     this.clients.push(client);
   }
 
-  get isTrouble(): boolean {
+  get areFaultsActive(): boolean {
     return this.scheduler.nowMs < this.chaosMs;
   }
 
@@ -306,11 +308,11 @@ class World implements TroubledWorld {
   }
 
   /** The warehouse changes, and some node leads its source; now and then another believes that it does. */
-  #runWarehouse(): void {
+  #runVersionedSource(): void {
     const random = this.fork("stock");
     const next = (): void => {
       if (this.scheduler.nowMs < this.chaosMs + 1_500 && random.next() < 0.7)
-        this.warehouse.change();
+        this.versionedSource.change();
       const ready = this.nodes.filter(
         ({ isAlive, engine, clock }) => isAlive && engine.follower.isReady && !clock.isPaused,
       );
@@ -319,13 +321,13 @@ class World implements TroubledWorld {
       if (idle.length > 0 && leaders.length === 0) pick(random, idle).lead();
       else if (
         idle.length > 0 &&
-        this.isTrouble &&
+        this.areFaultsActive &&
         random.next() < 0.05 &&
         this.faults.happens("two leaders")
       )
         pick(random, idle).lead();
       if (
-        this.isTrouble &&
+        this.areFaultsActive &&
         random.next() < 0.01 &&
         leaders[0] !== undefined &&
         this.faults.happens("channel declared anew")
@@ -369,7 +371,7 @@ class World implements TroubledWorld {
     const users = this.clients.filter(({ user }) => user !== undefined);
     let count = 0;
     const next = (): void => {
-      if (!this.isTrouble) return;
+      if (!this.areFaultsActive) return;
       if (random.next() < 0.2 || users.length === 0) {
         const key = `r${Math.floor(random.next() * 8)}`;
         this.database.set(
@@ -386,12 +388,12 @@ class World implements TroubledWorld {
     this.scheduler.at(200, next);
   }
 
-  async #calm(): Promise<void> {
+  async #converge(): Promise<void> {
     if (this.#failure !== undefined) return;
-    this.warehouse.isReachable = true;
+    this.versionedSource.isReachable = true;
     this.database.isReachable = true;
     for (const client of this.clients) {
-      client.reading.frameMs = 0;
+      client.readPace.frameMs = 0;
       unstall(client);
       client.pacing?.setHidden(false);
       client.network.refusesUpgrades = false;
@@ -405,11 +407,11 @@ class World implements TroubledWorld {
       return this.clients.every((client) => this.#hasConverged(client));
     };
     await this.scheduler.run(this.chaosMs + 2_000, () => this.#failure !== undefined);
-    await this.scheduler.run(this.chaosMs + CALM_MS_MAX, isDone);
+    await this.scheduler.run(this.chaosMs + CONVERGE_MS_MAX, isDone);
     if (this.#failure !== undefined) return;
     for (const client of this.clients) client.check();
     for (const { user } of this.clients) {
-      const wrong = user?.judge(this.database);
+      const wrong = user?.checkHistory(this.database);
       if (wrong !== undefined) throw new Violation(wrong);
     }
     const late = this.clients.filter((client) => !this.#hasConverged(client));

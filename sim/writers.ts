@@ -11,8 +11,8 @@ import type { TypedChannel } from "../src/protocol/typed-channel.ts";
 import type { Random } from "../src/std/random.ts";
 import { mutation, mutationsByName } from "../src/server/mutations/mutation.ts";
 import { REVIEWS, type SimDatabase } from "./database.ts";
-import { judge, type Shown } from "./judge.ts";
-import { epochNumber } from "./witness.ts";
+import { checkHistory, type ShownValue } from "./history-check.ts";
+import { epochNumber } from "./fault-tracker.ts";
 import { pick, SYMBOLS } from "./workload.ts";
 
 interface Edit {
@@ -88,7 +88,7 @@ const KEYS = 8;
 /** What one view has shown of one key, while nothing excused it and its position only rose. */
 interface Sight {
   readonly key: string;
-  readonly values: Shown[];
+  readonly values: ShownValue[];
 }
 
 type UserClient = TidemarkClient<Record<string, TypedChannel<Row>>, M>;
@@ -106,7 +106,7 @@ export class User {
   readonly #stops: (() => void)[] = [];
   /** What it wrote, by value, and what became of it. */
   readonly #writes = new Map<string, "pending" | "written" | "refused">();
-  readonly #wishedAway = new Set<string>();
+  readonly #removalsRequested = new Set<string>();
   #edits = 0;
   unanswered = 0;
 
@@ -147,7 +147,7 @@ export class User {
     const seq = this.#views[0]?.getSnapshot().seq;
     const isGuarded = kind === "set" && seq !== undefined && seq >= 0 && random.next() < 0.3;
     if (kind !== "nothing") this.#writes.set(value, "pending");
-    if (kind === "remove") this.#wishedAway.add(key);
+    if (kind === "remove") this.#removalsRequested.add(key);
     this.unanswered++;
     this.#trace(`writes ${kind} ${key} ${value}`);
     this.#client.mutate.reviews[kind]({ key, value }, isGuarded ? { expectedSeq: seq } : {})
@@ -171,12 +171,12 @@ export class User {
   }
 
   /** What it saw that it should not have seen, if anything. */
-  judge(database: SimDatabase): string | undefined {
+  checkHistory(database: SimDatabase): string | undefined {
     for (const { key, values } of this.#sights) {
-      const wrong = judge(values, {
+      const wrong = checkHistory(values, {
         history: database.historyOf(key),
         isOwn: (value) => this.#writes.has(value),
-        wasWishedAway: this.#wishedAway.has(key),
+        wasRemovalRequested: this.#removalsRequested.has(key),
       });
       if (wrong !== undefined)
         return `${this.#name} saw of ${key}: ${values.map((value) => value ?? "nothing").join(" → ")}\n  ${wrong}`;

@@ -4,7 +4,7 @@
  * newer one, and all screens end equal to the database.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { judge, type Shown } from "../sim/judge.ts";
+import { checkHistory, type ShownValue } from "../sim/history-check.ts";
 import type { mutations } from "../examples/review/mutations.ts";
 import {
   createClient,
@@ -35,7 +35,7 @@ class Person {
   readonly client: TidemarkClient<Channels, typeof mutations>;
   readonly view: LiveView<Result>;
   readonly own = new Set<string>();
-  readonly seen = new Map<string, Shown[]>();
+  readonly seen = new Map<string, ShownValue[]>();
   refused = 0;
   readonly #name: string;
   readonly #random: Random;
@@ -200,7 +200,11 @@ describe("many people on the same rows", () => {
             ...written.filter(({ id }) => id === key),
           ];
           expect(
-            judge(values, { history, isOwn: (value) => own.has(value), wasWishedAway: false }),
+            checkHistory(values, {
+              history,
+              isOwn: (value) => own.has(value),
+              wasRemovalRequested: false,
+            }),
             `of ${key}: ${values.join(" → ")}`,
           ).toBeUndefined();
         }

@@ -4,8 +4,8 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { channel, createTidemark, mutation, type TidemarkOptions } from "../src/index.ts";
-import { LIES } from "./support/lies.ts";
-import { startLyingServer, type Lie } from "./support/lying-server.ts";
+import { SERVER_DEFECTS } from "./support/server-defects.ts";
+import { startMalformedServer, type Defect } from "./support/malformed-server.ts";
 import { silent } from "./support/silent.ts";
 import { atEnd, stopAll } from "./support/trades-server.ts";
 import { conformance, type ConformanceOptions } from "../src/cli/conformance.ts";
@@ -34,20 +34,20 @@ const writeThings = mutation({
   },
 });
 
-const HONEST: TidemarkOptions = {
+const CORRECT: TidemarkOptions = {
   limits: { digestIntervalMs: 50 },
   channels: { things },
   mutations: { writeThings },
 };
 
 async function started(options: Partial<TidemarkOptions> = {}) {
-  const tidemark = createTidemark({ logger: silent, ...HONEST, ...options });
+  const tidemark = createTidemark({ logger: silent, ...CORRECT, ...options });
   const { url } = await tidemark.listen({ port: 0 });
   atEnd(() => tidemark.stop());
   return { tidemark, url, stream: `${url.replace("http", "ws")}/v2/stream` };
 }
 
-async function judged(url: string, options: Partial<ConformanceOptions> = {}) {
+async function check(url: string, options: Partial<ConformanceOptions> = {}) {
   const lines: string[] = [];
   const code = await conformance({
     url,
@@ -70,10 +70,14 @@ async function judged(url: string, options: Partial<ConformanceOptions> = {}) {
   };
 }
 
-async function judgedLiar(honest: string, lie: Lie, options: Partial<ConformanceOptions>) {
-  const liar = await startLyingServer(honest, lie);
-  atEnd(() => liar.close());
-  return judged(liar.stream, options);
+async function checkMalformed(
+  correctUrl: string,
+  defect: Defect,
+  options: Partial<ConformanceOptions>,
+) {
+  const malformed = await startMalformedServer(correctUrl, defect);
+  atEnd(() => malformed.close());
+  return check(malformed.stream, options);
 }
 
 describe("tidemark conformance", () => {
@@ -87,16 +91,16 @@ describe("tidemark conformance", () => {
 
   it("finds nothing broken in this server, and removes what it wrote", async () => {
     const { tidemark, stream } = await started();
-    const { code, text } = await judged(stream);
+    const { code, text } = await check(stream);
     expect(text).not.toMatch(/^FAIL/m);
     expect(code).toBe(0);
     expect(text).not.toMatch(/needs writes/);
     expect(tidemark.channel("things" as never).size).toBe(0);
   }, 60_000);
 
-  it("finds nothing broken behind the proxy that will lie", async () => {
+  it("finds nothing broken behind a proxy that changes nothing", async () => {
     const { url } = await started();
-    const { code, text } = await judgedLiar(url, {}, {});
+    const { code, text } = await checkMalformed(url, {}, {});
     expect(text).not.toMatch(/^FAIL/m);
     expect(code).toBe(0);
   }, 60_000);
@@ -104,7 +108,7 @@ describe("tidemark conformance", () => {
   it("says that it could not check what needs writes, or credentials over HTTP; 401 is not ok", async () => {
     const authenticate = (_request: unknown, auth: unknown) => (auth === "secret" ? "ana" : null);
     const { stream } = await started({ authenticate });
-    const { code, text } = await judged(stream, {
+    const { code, text } = await check(stream, {
       auth: "secret",
       mutation: undefined,
       rules: ["P2", "P12", "S1", "H1", "H2", "A2"],
@@ -136,7 +140,7 @@ describe("tidemark conformance", () => {
     });
     await new Promise<void>((resolve) => ingest.listen(0, "127.0.0.1", resolve));
     atEnd(() => ingest.close());
-    const { code, text } = await judged(stream, {
+    const { code, text } = await check(stream, {
       mutation: undefined,
       ingest: `http://127.0.0.1:${(ingest.address() as { port: number }).port}/`,
       rules: ["P10", "P12", "B4"],
@@ -148,30 +152,35 @@ describe("tidemark conformance", () => {
 
   it("exits with 1 where a server drops every delta, and says it by the rule", async () => {
     const { url } = await started();
-    const [, , lie] = LIES.find(([, what]) => what === "every delta is dropped") ?? [];
-    const { code, text } = await judgedLiar(url, lie ?? {}, { rules: ["P8", "P10", "P11", "P12"] });
+    const [, , defect] = SERVER_DEFECTS.find(([, what]) => what === "every delta is dropped") ?? [];
+    const { code, text } = await checkMalformed(url, defect ?? {}, {
+      rules: ["P8", "P10", "P11", "P12"],
+    });
     expect(code).toBe(1);
     expect(text).toMatch(/FAIL P12 .*\n +8 of 8 commits never arrived/);
     expect(text).toMatch(/ok   P8/);
   });
 });
 
-describe("a lying server is caught by its rule", () => {
+describe("a server that breaks a rule fails the check of that rule", () => {
   // Several at a time wait; each has servers of its own, which it stops itself.
-  it.concurrent.each(LIES)(
+  it.concurrent.each(SERVER_DEFECTS)(
     "%s: %s",
-    async (rule, _what, lie) => {
-      const tidemark = createTidemark({ logger: silent, ...HONEST });
-      const liar = await startLyingServer((await tidemark.listen({ port: 0 })).url, lie);
+    async (rule, _what, defect) => {
+      const tidemark = createTidemark({ logger: silent, ...CORRECT });
+      const malformed = await startMalformedServer(
+        (await tidemark.listen({ port: 0 })).url,
+        defect,
+      );
       try {
-        const { code, text, failed } = await judged(liar.stream, {
+        const { code, text, failed } = await check(malformed.stream, {
           rules: [rule],
           timeoutMs: 2_000,
         });
         expect(failed, text).toEqual([rule]);
         expect(code).toBe(1);
       } finally {
-        await liar.close();
+        await malformed.close();
         await tidemark.stop();
       }
     },

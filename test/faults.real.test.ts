@@ -19,7 +19,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-interface Reading {
+interface ProcessStats {
   readonly stats: {
     readonly buffered_bytes: number;
     readonly sessions: number;
@@ -210,7 +210,10 @@ describe.skipIf(process.platform === "win32")("real faults", () => {
       let most = 0;
       for (let round = 1; round <= 150; round++) {
         await server.write(round * 10_000, 1_000, 2_000);
-        most = Math.max(most, (await server.ask<Reading>({ kind: "read" })).stats.buffered_bytes);
+        most = Math.max(
+          most,
+          (await server.ask<ProcessStats>({ kind: "read" })).stats.buffered_bytes,
+        );
       }
       expect(most).toBeLessThan(256 * 1_024);
       await isExact(fast.view, port);

@@ -9,7 +9,7 @@ import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
 afterEach(stopAll);
 const python = process.env["PYTHON_PATH"];
 
-interface Told {
+interface ClientOutput {
   readonly seq: number;
   readonly views: readonly {
     readonly rows: readonly { readonly id: string }[];
@@ -24,8 +24,8 @@ interface Told {
 }
 
 /** What it prints at each watermark; the newest last. */
-function watch(url: string, ...queries: readonly (string | object)[]): readonly Told[] {
-  const told: Told[] = [];
+function watch(url: string, ...queries: readonly (string | object)[]): readonly ClientOutput[] {
+  const outputs: ClientOutput[] = [];
   const child = spawn(
     python ?? "",
     [
@@ -42,38 +42,38 @@ function watch(url: string, ...queries: readonly (string | object)[]): readonly 
   );
   atEnd(() => child.kill());
   createInterface({ input: child.stdout }).on("line", (line) =>
-    told.push(JSON.parse(line) as Told),
+    outputs.push(JSON.parse(line) as ClientOutput),
   );
-  return told;
+  return outputs;
 }
 
 const idsOf =
-  (told: readonly Told[], view: number): (() => readonly string[] | undefined) =>
+  (outputs: readonly ClientOutput[], view: number): (() => readonly string[] | undefined) =>
   () =>
-    told.at(-1)?.views[view]?.rows.map(({ id }) => id);
+    outputs.at(-1)?.views[view]?.rows.map(({ id }) => id);
 
 describe.skipIf(python === undefined)("the Python client", () => {
   it("follows filters and top rows as rows enter and leave, and its digests add up (P6, P10, P12, B4)", async () => {
     const { tidemark, stream } = await startTrades({ limits: { digestIntervalMs: 300 } });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2), trade("c", "BTC", 0.000001)]);
-    const told = watch(
+    const outputs = watch(
       stream,
       "trades",
       { channel: "trades", where: { column: "symbol", eq: "BTC" } },
       { channel: "trades", order_by: [{ column: "price", direction: "desc" }], limit: 2 },
       "nothing-here",
     );
-    await expect.poll(() => told.length).toBeGreaterThan(0);
-    await expect.poll(idsOf(told, 2)).toEqual(["b", "a"]);
-    expect(told.at(-1)?.views[3]?.error).toBe("UNKNOWN_CHANNEL");
+    await expect.poll(() => outputs.length).toBeGreaterThan(0);
+    await expect.poll(idsOf(outputs, 2)).toEqual(["b", "a"]);
+    expect(outputs.at(-1)?.views[3]?.error).toBe("UNKNOWN_CHANNEL");
     await trades.upsert([trade("a", "ETH", 9e-7), trade("d", "BTC", 1e21)]);
-    await expect.poll(idsOf(told, 1)).toEqual(["c", "d"]);
-    await expect.poll(idsOf(told, 2)).toEqual(["d", "b"]);
+    await expect.poll(idsOf(outputs, 1)).toEqual(["c", "d"]);
+    await expect.poll(idsOf(outputs, 2)).toEqual(["d", "b"]);
     await trades.remove("d");
-    await expect.poll(idsOf(told, 0)).toEqual(["a", "b", "c"]);
-    await expect.poll(() => told.at(-1)?.digests ?? 0, { timeout: 10_000 }).toBeGreaterThan(2);
-    expect(told.at(-1)).toMatchObject({ drifts: 0, gaps: 0 });
+    await expect.poll(idsOf(outputs, 0)).toEqual(["a", "b", "c"]);
+    await expect.poll(() => outputs.at(-1)?.digests ?? 0, { timeout: 10_000 }).toBeGreaterThan(2);
+    expect(outputs.at(-1)).toMatchObject({ drifts: 0, gaps: 0 });
   });
 
   it("resumes after its connection was cut, with what was written meanwhile (S1, P7)", async () => {
@@ -82,17 +82,17 @@ describe.skipIf(python === undefined)("the Python client", () => {
     atEnd(() => proxy.close());
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1)]);
-    const told = watch(`ws://${proxy.address}/v2/stream`, "trades", {
+    const outputs = watch(`ws://${proxy.address}/v2/stream`, "trades", {
       channel: "trades",
       where: { column: "symbol", eq: "BTC" },
     });
-    await expect.poll(idsOf(told, 1)).toEqual(["a"]);
+    await expect.poll(idsOf(outputs, 1)).toEqual(["a"]);
     for (let round = 1; round <= 3; round++) {
       proxy.cut();
       await trades.upsert([trade(`r${round}`, "BTC", round)]);
-      await expect.poll(() => told.at(-1)?.resumes, { timeout: 10_000 }).toBe(round);
-      await expect.poll(() => told.at(-1)?.views[1]?.rows.length).toBe(round + 1);
+      await expect.poll(() => outputs.at(-1)?.resumes, { timeout: 10_000 }).toBe(round);
+      await expect.poll(() => outputs.at(-1)?.views[1]?.rows.length).toBe(round + 1);
     }
-    expect(told.at(-1)).toMatchObject({ drifts: 0, gaps: 0 });
+    expect(outputs.at(-1)).toMatchObject({ drifts: 0, gaps: 0 });
   });
 });

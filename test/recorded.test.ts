@@ -77,22 +77,22 @@ describe.skipIf(!existsSync(recording))("recorded trades", () => {
       for (const view of [all, buys, largest]) view.subscribe(() => {});
       for (let from = 0; from < trades.length; from += 37)
         await tidemark.channel("trades").upsert(trades.slice(from, from + 37));
-      const held = trades.slice(-rowsMax);
+      const expected = trades.slice(-rowsMax);
       await expect
         .poll(
           () =>
             all.getSnapshot().keys.length === rowsMax &&
-            all.row(held.at(-1)?.id ?? "") !== undefined,
+            all.row(expected.at(-1)?.id ?? "") !== undefined,
           { timeout: 10_000 },
         )
         .toBe(true);
       const ids = (rows: readonly Trade[]): readonly string[] =>
         rows.map(({ id }) => id).toSorted();
-      expect(ids(all.getSnapshot().rows)).toEqual(ids(held));
+      expect(ids(all.getSnapshot().rows)).toEqual(ids(expected));
       expect(ids(buys.getSnapshot().rows)).toEqual(
-        ids(held.filter(({ side, amount }) => side === "buy" && Number(amount) >= 1_000)),
+        ids(expected.filter(({ side, amount }) => side === "buy" && Number(amount) >= 1_000)),
       );
-      const byAmount = held.toSorted(
+      const byAmount = expected.toSorted(
         (a, b) => Number(b.amount) - Number(a.amount) || (a.id < b.id ? -1 : 1),
       );
       expect(largest.getSnapshot().rows).toEqual(byAmount.slice(0, 50));

@@ -28,7 +28,7 @@ export function GridHead({
 }: GridHeadProps): ReactElement {
   return (
     <div className="grid-head" role="row" aria-rowindex={1}>
-      {columns.map((column, position) => {
+      {columns.map((column, columnIndex) => {
         const place = sort.findIndex((term) => term.column === column.name);
         const direction = sort[place]?.direction ?? "asc";
         return (
@@ -36,7 +36,7 @@ export function GridHead({
             key={column.name}
             role="columnheader"
             className={`cell ${isNumericColumn(column) ? "number" : ""}`}
-            style={{ width: widths[position] }}
+            style={{ width: widths[columnIndex] }}
             aria-sort={place < 0 ? "none" : direction === "desc" ? "descending" : "ascending"}
           >
             <button

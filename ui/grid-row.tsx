@@ -38,14 +38,14 @@ export const GridRow = memo(function GridRow({
       style={{ transform: `translateY(${top}px)` }}
       data-key={rowKey}
     >
-      {columns.map((column, position) => (
+      {columns.map((column, columnIndex) => (
         <Cell
           key={column.name}
           column={column}
           value={row?.[column.name]}
-          width={widths[position] ?? 100}
-          isActive={position === activeColumn}
-          onPress={() => onPress(index, position)}
+          width={widths[columnIndex] ?? 100}
+          isActive={columnIndex === activeColumn}
+          onPress={() => onPress(index, columnIndex)}
         />
       ))}
     </div>

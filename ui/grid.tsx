@@ -222,11 +222,11 @@ function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElem
           style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
           aria-hidden="true"
         >
-          {widths.map((width, position) => (
-            <div key={position} className="cell" style={{ width }}>
+          {widths.map((width, columnIndex) => (
+            <div key={columnIndex} className="cell" style={{ width }}>
               <span
                 className="skeleton"
-                style={{ width: `${45 + ((index * 7 + position * 13) % 45)}%` }}
+                style={{ width: `${45 + ((index * 7 + columnIndex * 13) % 45)}%` }}
               />
             </div>
           ))}

@@ -22,7 +22,7 @@ const minutes = Number(values.minutes);
 const SAMPLE_MS = 10_000;
 const MB = 1_048_576;
 
-interface ServerReading {
+interface ServerStats {
   readonly heapUsed: number;
   readonly rss: number;
   readonly external: number;
@@ -30,7 +30,7 @@ interface ServerReading {
   readonly cpu: { readonly cpuMs: number; readonly wallMs: number };
 }
 
-interface PageReading {
+interface PageStats {
   readonly state: string;
   readonly transport: string;
   readonly isInWorker: boolean;
@@ -74,47 +74,47 @@ try {
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(`http://localhost:${port}/page.html`);
   await page.waitForFunction(
-    () => (globalThis as unknown as { reading(): PageReading }).reading().state === "open",
+    () => (globalThis as unknown as { pageStats(): PageStats }).pageStats().state === "open",
   );
   const devtools = await page.context().newCDPSession(page);
   const samples: Sample[] = [];
-  let reading: PageReading | undefined;
+  let pageStats: PageStats | undefined;
   let written = 0;
   const startMs = performance.now();
   while (performance.now() - startMs < minutes * 60_000) {
     await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-    const heard = await server.ask<ServerReading>({ kind: "read" });
+    const heard = await server.ask<ServerStats>({ kind: "read" });
     await devtools.send("HeapProfiler.collectGarbage");
     const { usedSize } = await devtools.send("Runtime.getHeapUsage");
-    reading = await page.evaluate(() =>
-      (globalThis as unknown as { reading(): PageReading }).reading(),
+    pageStats = await page.evaluate(() =>
+      (globalThis as unknown as { pageStats(): PageStats }).pageStats(),
     );
-    if (reading.state !== "open")
+    if (pageStats.state !== "open")
       errors.push(
-        `the page is ${reading.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
+        `the page is ${pageStats.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
       );
     written = heard.written;
-    const { p50 = 0, p99 = 0 } = reading.metrics.ui_detail_open_latency_ms;
+    const { p50 = 0, p99 = 0 } = pageStats.metrics.ui_detail_open_latency_ms;
     samples.push({
       minute: (performance.now() - startMs) / 60_000,
       serverHeapMb: heard.heapUsed / MB,
       serverRssMb: heard.rss / MB,
       pageHeapMb: usedSize / MB,
-      latencyP50Ms: reading.latencyP50Ms ?? 0,
-      latencyP99Ms: reading.latencyP99Ms ?? 0,
+      latencyP50Ms: pageStats.latencyP50Ms ?? 0,
+      latencyP99Ms: pageStats.latencyP99Ms ?? 0,
       detailP50Ms: p50,
       detailP99Ms: p99,
       cpuPercent: (heard.cpu.cpuMs / heard.cpu.wallMs) * 100,
     });
   }
   const notes = [
-    `${minutes} minutes, ${written} rows written, a page over ${reading?.transport}${reading?.isInWorker === true ? " in a worker" : ""} holding ${reading?.rows} rows.`,
-    `Gaps ${reading?.gaps}, drifts ${reading?.drifts}, failed details ${reading?.detailErrors}, turns shown together with a later one ${((reading?.metrics.ui_render_drop_ratio ?? 0) * 100).toFixed(1)} %.`,
+    `${minutes} minutes, ${written} rows written, a page over ${pageStats?.transport}${pageStats?.isInWorker === true ? " in a worker" : ""} holding ${pageStats?.rows} rows.`,
+    `Gaps ${pageStats?.gaps}, drifts ${pageStats?.drifts}, failed details ${pageStats?.detailErrors}, turns shown together with a later one ${((pageStats?.metrics.ui_render_drop_ratio ?? 0) * 100).toFixed(1)} %.`,
   ];
   const failures = [
     ...writeReport(values.out, samples, notes),
     ...errors,
-    ...((reading?.gaps ?? 0) + (reading?.drifts ?? 0) > 0 ? ["frames were missing"] : []),
+    ...((pageStats?.gaps ?? 0) + (pageStats?.drifts ?? 0) > 0 ? ["frames were missing"] : []),
   ];
   console.log(`${notes.join("\n")}\nThe report is in ${values.out}/.`);
   if (failures.length > 0) console.log(`FAILED: ${failures.join("; ")}`);

@@ -1,7 +1,7 @@
 /** The page that stays open: a top 50 that is drawn, a whole channel that is held, a detail every second. */
 import { createClient } from "../../src/client/index.ts";
 
-interface Reading {
+interface PageStats {
   readonly state: string;
   readonly transport: string;
   readonly isInWorker: boolean;
@@ -48,7 +48,7 @@ setInterval(() => {
   if (key !== undefined) client.detail("orders", key).catch(() => detailErrors++);
 }, 1_000);
 
-(globalThis as { reading?: () => Reading }).reading = () => {
+(globalThis as { pageStats?: () => PageStats }).pageStats = () => {
   const connection = client.connection.getSnapshot();
   const { latencyP50Ms, latencyP99Ms, lagMs, gaps, drifts, transport } = connection;
   return {

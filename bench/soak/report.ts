@@ -30,7 +30,7 @@ const TITLES: Readonly<Record<Series, string>> = {
 
 /** MB per hour that a heap may grow over the second half of the run before it counts as a leak. */
 const SLOPE_MB_PER_HOUR_MAX = 10;
-const HELD: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
+const BOUNDED_SERIES: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
 
 /** Least squares over the second half, when everything has warmed up; per hour. */
 export function slopePerHour(samples: readonly Sample[], name: Series): number {
@@ -55,7 +55,7 @@ export function writeReport(
   notes: readonly string[],
 ): readonly string[] {
   mkdirSync(folder, { recursive: true });
-  const failures = HELD.flatMap((name) => {
+  const failures = BOUNDED_SERIES.flatMap((name) => {
     const slope = slopePerHour(samples, name);
     return slope > SLOPE_MB_PER_HOUR_MAX
       ? [`${TITLES[name]} grows by ${slope.toFixed(1)} MB an hour`]

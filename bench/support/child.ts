@@ -57,20 +57,20 @@ export function answer(
   });
 }
 
-export interface CpuReading {
+export interface CpuUsage {
   readonly cpuMs: number;
   readonly wallMs: number;
 }
 
 /** CPU of this process since the last call. */
-export function cpuMeter(): () => CpuReading {
+export function cpuMeter(): () => CpuUsage {
   let cpu = process.cpuUsage();
   let wall = performance.now();
   return () => {
     const used = process.cpuUsage(cpu);
-    const reading = { cpuMs: (used.user + used.system) / 1_000, wallMs: performance.now() - wall };
+    const usage = { cpuMs: (used.user + used.system) / 1_000, wallMs: performance.now() - wall };
     cpu = process.cpuUsage();
     wall = performance.now();
-    return reading;
+    return usage;
   };
 }

@@ -33,7 +33,7 @@ export function fixed(value: number, digits = 2): string {
 }
 
 /** Whether a stated goal was met, for a line of its own. */
-export function verdict(what: string, isMet: boolean): string {
+export function goal(what: string, isMet: boolean): string {
   return `${isMet ? "met   " : "MISSED"}  ${what}`;
 }
 

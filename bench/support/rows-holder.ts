@@ -8,7 +8,7 @@ import { answer } from "./child.ts";
 import { makeTrade, type Trade } from "./trade.ts";
 
 const BATCH = 1_000;
-const held: unknown[] = [];
+const retained: unknown[] = [];
 
 async function holdInServer(rows: number): Promise<number> {
   const tidemark = createTidemark({
@@ -19,7 +19,7 @@ async function holdInServer(rows: number): Promise<number> {
   const { port } = await tidemark.listen({ port: 0 });
   for (let made = 0; made < rows; made += BATCH)
     await tidemark.channel("trades").upsert(Array.from({ length: BATCH }, () => makeTrade(rows)));
-  held.push(tidemark);
+  retained.push(tidemark);
   return port;
 }
 
@@ -49,7 +49,7 @@ async function holdInBrowser(rows: number, port: number): Promise<number> {
     const look = (): void => void (view.getSnapshot().keys.length === rows && resolve());
     view.subscribe(look);
   });
-  held.push(client, view);
+  retained.push(client, view);
   return port;
 }
 
@@ -61,7 +61,7 @@ answer({
       case "browser":
         return holdInBrowser(Number(rows), Number(port));
       default:
-        held.push(
+        retained.push(
           new Map(
             Array.from(
               { length: Number(rows) },

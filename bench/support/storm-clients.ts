@@ -104,10 +104,10 @@ answer({
   /** Resolves when every client holds exactly these rows; tells when the last one was back, and how many snapshots came. */
   exact: async ({ rows }) => {
     const expected = new Map(rows as [string, number][]);
-    const isExact = ({ isWhole, rows: held }: SmallClient): boolean =>
+    const isExact = ({ isWhole, rows: actual }: SmallClient): boolean =>
       isWhole &&
-      held.size === expected.size &&
-      [...held].every(([id, value]) => expected.get(id) === value);
+      actual.size === expected.size &&
+      [...actual].every(([id, value]) => expected.get(id) === value);
     let left: readonly SmallClient[] = clients;
     while (left.length > 0) {
       left = left.filter((client) => !isExact(client));

@@ -107,7 +107,7 @@ answer({
     read();
     return true;
   },
-  reading: () => {
+  stats: () => {
     tally();
     return { sentBytes, requests, ...read() };
   },

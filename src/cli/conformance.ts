@@ -3,11 +3,11 @@
  * named by its rule; what can't be checked is said with the reason, and is never counted as good.
  */
 import { CHECKS } from "./conformance/rules.ts";
-import { Target, type TargetOptions } from "./conformance/target.ts";
-import type { Verdict } from "./conformance/verdict.ts";
+import { TestedServer, type TestedServerOptions } from "./conformance/tested-server.ts";
+import type { CheckResult } from "./conformance/check-result.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 
-export interface ConformanceOptions extends Omit<TargetOptions, "channel"> {
+export interface ConformanceOptions extends Omit<TestedServerOptions, "channel"> {
   /** Default: the first that `/stats` tells of. */
   readonly channel: string | undefined;
   /** Only these rules. */
@@ -15,7 +15,7 @@ export interface ConformanceOptions extends Omit<TargetOptions, "channel"> {
   readonly print: (line: string) => void;
 }
 
-const SIGNS: Readonly<Record<Verdict["kind"], string>> = {
+const SIGNS: Readonly<Record<CheckResult["kind"], string>> = {
   passed: "ok  ",
   failed: "FAIL",
   "not checked": "–   ",
@@ -28,18 +28,21 @@ export async function conformance({
   print,
   ...options
 }: ConformanceOptions): Promise<number> {
-  const target = new Target({ ...options, channel: channel ?? (await firstChannel(options)) });
-  print(`${options.url}, with channel "${target.channel}"`);
-  const counts: Record<Verdict["kind"], number> = { passed: 0, failed: 0, "not checked": 0 };
+  const server = new TestedServer({
+    ...options,
+    channel: channel ?? (await firstChannel(options)),
+  });
+  print(`${options.url}, with channel "${server.channel}"`);
+  const counts: Record<CheckResult["kind"], number> = { passed: 0, failed: 0, "not checked": 0 };
   try {
     for (const { rule, title, run } of CHECKS) {
       if (rules !== undefined && !rules.includes(rule)) continue;
-      const verdict = await run(target);
-      counts[verdict.kind]++;
-      print(`${SIGNS[verdict.kind]} ${rule.padEnd(4)} ${title}${explained(verdict)}`);
+      const result = await run(server);
+      counts[result.kind]++;
+      print(`${SIGNS[result.kind]} ${rule.padEnd(4)} ${title}${explained(result)}`);
     }
   } finally {
-    await target
+    await server
       .end()
       .catch((error: unknown) =>
         print(`     what was written could not be removed: ${messageOf(error)}`),
@@ -51,14 +54,14 @@ export async function conformance({
   return counts.failed === 0 ? 0 : 1;
 }
 
-function explained(verdict: Verdict): string {
-  switch (verdict.kind) {
+function explained(result: CheckResult): string {
+  switch (result.kind) {
     case "passed":
       return "";
     case "failed":
-      return `\n          ${verdict.why}`;
+      return `\n          ${result.why}`;
     case "not checked":
-      return ` – not checked: ${verdict.reason}`;
+      return ` – not checked: ${result.reason}`;
   }
 }
 
@@ -66,7 +69,7 @@ async function firstChannel({
   url,
   headers,
   timeoutMs,
-}: Pick<TargetOptions, "url" | "headers" | "timeoutMs">): Promise<string> {
+}: Pick<TestedServerOptions, "url" | "headers" | "timeoutMs">): Promise<string> {
   const response = await fetch(new URL("/stats", url.replace(/^ws/, "http")), {
     headers,
     signal: AbortSignal.timeout(timeoutMs),

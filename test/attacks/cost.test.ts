@@ -137,24 +137,24 @@ async function slowViews(buildMs: number) {
     filled.add(view);
     return fill(view, isOver);
   };
-  const seats = (who: string): number =>
+  const subscriptionsOf = (who: string): number =>
     made.heard.filter(({ who: other, frame }) => other === who && frame["type"] === "SUBSCRIBED")
       .length;
   const turn = async (): Promise<void> => {
     await made.settle();
     made.clock.step();
   };
-  return { ...made, seats, turn };
+  return { ...made, subscriptionsOf, turn };
 }
 
 /** One who watches news, of which some has just come, beside one who has asked for 200 windows. */
 async function newsBesideWindows() {
   const made = await slowViews(125);
-  const { log, connect, turn, seats } = made;
+  const { log, connect, turn, subscriptionsOf } = made;
   const honest = await connect("honest");
   honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
   const greedy = await connect("greedy");
-  while (seats("honest") === 0) await turn();
+  while (subscriptionsOf("honest") === 0) await turn();
   greedy.say({ op: "SUBSCRIBE", subscriptions: windows(200) });
   await turn();
   await log.append({
@@ -165,9 +165,9 @@ async function newsBesideWindows() {
 
 describe("(2) while others' subscriptions are seated", () => {
   it("commits reach their watchers", async () => {
-    const { engine, heard, turn, seats } = await newsBesideWindows();
+    const { engine, heard, turn, subscriptionsOf } = await newsBesideWindows();
     const from = heard.length;
-    for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) await turn();
+    for (let i = 0; i < 5_000 && subscriptionsOf("greedy") < 200; i++) await turn();
     const at = heard
       .slice(from)
       .filter(
@@ -181,9 +181,9 @@ describe("(2) while others' subscriptions are seated", () => {
   });
 
   it("watermarks come (P11)", async () => {
-    const { engine, clock, honest, turn, seats } = await newsBesideWindows();
+    const { engine, clock, honest, turn, subscriptionsOf } = await newsBesideWindows();
     let [heardMs, seen, longestMs] = [clock.monotonic(), honest.transport.frames.length, 0];
-    for (let i = 0; i < 5_000 && seats("greedy") < 200; i++) {
+    for (let i = 0; i < 5_000 && subscriptionsOf("greedy") < 200; i++) {
       await turn();
       if (honest.transport.frames.slice(seen).some(({ type }) => type === "WATERMARK"))
         heardMs = clock.monotonic();
@@ -197,12 +197,12 @@ describe("(2) while others' subscriptions are seated", () => {
 
 describe("(3) seating", () => {
   it("takes turns between sessions", async () => {
-    const { engine, heard, connect, turn, seats } = await slowViews(30);
+    const { engine, heard, connect, turn, subscriptionsOf } = await slowViews(30);
     const [greedy, honest] = [await connect("greedy"), await connect("honest")];
     for (let frame = 0; frame < 6; frame++)
       greedy.say({ op: "SUBSCRIBE", subscriptions: windows(30, frame * 30) });
     honest.say({ op: "SUBSCRIBE", subscriptions: ["news"] });
-    for (let i = 0; i < 5_000 && seats("honest") === 0; i++) await turn();
+    for (let i = 0; i < 5_000 && subscriptionsOf("honest") === 0; i++) await turn();
     const order = heard.filter(({ frame }) => frame["type"] === "SUBSCRIBED").map(({ who }) => who);
     engine.stop();
     expect(order.indexOf("honest")).toBeLessThan(5);

@@ -82,7 +82,7 @@ export class StepClock implements Clock {
   }
 }
 
-export interface Peer {
+export interface TestClient {
   readonly session: Session;
   readonly transport: FakeTransport;
   say(message: object): void;
@@ -121,7 +121,7 @@ export async function engineOf(
     clock.advance(1);
   }
   await started;
-  const connect = async (who: string, auth: unknown = who): Promise<Peer> => {
+  const connect = async (who: string, auth: unknown = who): Promise<TestClient> => {
     const transport = new FakeTransport(who, heard);
     const session = engine.connect(transport, {
       url: "/v2/stream",

@@ -2,9 +2,9 @@
 import { request } from "node:http";
 import { request as secureRequest } from "node:https";
 import { check, unseen, type Check } from "./check.ts";
-import { eventually, type Headers } from "./peer.ts";
-import type { Target } from "./target.ts";
-import { must, skip } from "./verdict.ts";
+import { eventually, type Headers } from "./raw-client.ts";
+import type { TestedServer } from "./tested-server.ts";
+import { must, skip } from "./check-result.ts";
 
 const STRANGER = "conformance.invalid";
 
@@ -12,32 +12,32 @@ export const ACCESS_RULES: readonly Check[] = [
   check(
     "A1",
     "a page of a foreign origin is refused with 403, over HTTP and on the stream",
-    async (target) => {
+    async (server) => {
       const headers = { origin: `https://${STRANGER}` };
-      const { status, allowed } = await ask(target, headers);
+      const { status, allowed } = await ask(server, headers);
       if (status < 400 && (allowed === "*" || allowed === headers.origin))
         skip("this server allows every origin");
       must(status === 403, "a request is refused with 403", status);
-      must((await upgrade(target, headers)) === 403, "an upgrade is refused with 403");
+      must((await upgrade(server, headers)) === 403, "an upgrade is refused with 403");
     },
   ),
-  check("A1", "a foreign Host is refused where no identity is asked for", async (target) => {
-    if (target.auth !== undefined || Object.keys(target.options.headers).length > 0)
+  check("A1", "a foreign Host is refused where no identity is asked for", async (server) => {
+    if (server.auth !== undefined || Object.keys(server.options.headers).length > 0)
       skip("this server asks for an identity");
-    const { status, allowed } = await ask(target, { origin: `https://${STRANGER}` });
+    const { status, allowed } = await ask(server, { origin: `https://${STRANGER}` });
     if (status < 400 && allowed !== undefined)
       skip("this server allows every origin, and so every host");
-    const { status: ofHost } = await ask(target, { host: STRANGER });
+    const { status: ofHost } = await ask(server, { host: STRANGER });
     must(
       ofHost >= 400 && ofHost < 500,
       "a request to a host that is not the server's is refused",
       ofHost,
     );
-    must(((await upgrade(target, { host: STRANGER })) ?? 200) >= 400, "and so is an upgrade");
+    must(((await upgrade(server, { host: STRANGER })) ?? 200) >= 400, "and so is an upgrade");
   }),
-  check("A2", "who may have the stream may have HTTP", async (target) => {
-    await target.identified();
-    const response = await target.http(`/snapshot?channels=${encodeURIComponent(target.channel)}`);
+  check("A2", "who may have the stream may have HTTP", async (server) => {
+    await server.identified();
+    const response = await server.http(`/snapshot?channels=${encodeURIComponent(server.channel)}`);
     await response.body?.cancel();
     must(
       response.status === 200,
@@ -54,7 +54,7 @@ export const ACCESS_RULES: readonly Check[] = [
 
 /** `fetch` does not let Origin and Host be set. */
 function ask(
-  { base, channel, options }: Target,
+  { base, channel, options }: TestedServer,
   headers: Headers,
 ): Promise<{ readonly status: number; readonly allowed: string | undefined }> {
   const url = new URL(`${base}/snapshot?channels=${encodeURIComponent(channel)}`);
@@ -78,14 +78,14 @@ function ask(
 }
 
 /** With what it was refused; undefined where it was not. */
-async function upgrade(target: Target, headers: Headers): Promise<number | undefined> {
-  const peer = target.open(headers);
+async function upgrade(server: TestedServer, headers: Headers): Promise<number | undefined> {
+  const client = server.open(headers);
   const came = (): number | "HELLO" | undefined =>
-    peer.refusedWith ?? (peer.frames.length > 0 ? "HELLO" : peer.closeCode);
+    client.refusedWith ?? (client.frames.length > 0 ? "HELLO" : client.closeCode);
   const outcome = await eventually(
     came,
     () => "the upgrade was neither refused nor accepted",
-    target.timeoutMs,
+    server.timeoutMs,
   );
   return outcome === "HELLO" ? undefined : outcome;
 }

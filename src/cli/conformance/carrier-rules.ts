@@ -1,18 +1,18 @@
 /** T1 to T4: the same frames over server-sent events, posts and polls. */
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, type Check } from "./check.ts";
-import { eventually, type Frame, type Headers } from "./peer.ts";
-import type { Target } from "./target.ts";
-import { must } from "./verdict.ts";
+import { eventually, type Frame, type Headers } from "./raw-client.ts";
+import type { TestedServer } from "./tested-server.ts";
+import { must } from "./check-result.ts";
 
 const WAIT_MS = 4_000;
 const NEWS_AFTER_MS = 300;
 
 export const CARRIER_RULES: readonly Check[] = [
-  check("T1", "server-sent events carry the frames, one each", async (target) => {
-    const events = await Events.open(target, `/sse?channels=${encodeURIComponent(target.channel)}`);
+  check("T1", "server-sent events carry the frames, one each", async (server) => {
+    const events = await Events.open(server, `/sse?channels=${encodeURIComponent(server.channel)}`);
     try {
-      await events.hear("WATERMARK");
+      await events.receive("WATERMARK");
       const types = events.frames.map(({ op, type }) => type ?? op);
       const order = ["HELLO", "READY", "SUBSCRIBED", "SNAPSHOT", "WATERMARK"].map((type) =>
         types.indexOf(type),
@@ -29,10 +29,10 @@ export const CARRIER_RULES: readonly Check[] = [
   check(
     "T2",
     "a whole turn's WATERMARK has an id, nothing else has, and Last-Event-ID continues there",
-    async (target) => {
-      const path = `/sse?channels=${encodeURIComponent(target.channel)}`;
-      const first = await Events.open(target, path);
-      await first.hear("WATERMARK");
+    async (server) => {
+      const path = `/sse?channels=${encodeURIComponent(server.channel)}`;
+      const first = await Events.open(server, path);
+      await first.receive("WATERMARK");
       first.end();
       const named = first.events.filter(({ id }) => id !== undefined);
       must(
@@ -43,9 +43,9 @@ export const CARRIER_RULES: readonly Check[] = [
         "WATERMARK without behind has an id, and nothing else",
         first.events.map(({ id, frame }) => [frame["type"] ?? frame["op"], id]),
       );
-      const second = await Events.open(target, path, { "last-event-id": String(named.at(-1)?.id) });
+      const second = await Events.open(server, path, { "last-event-id": String(named.at(-1)?.id) });
       try {
-        const answer = await second.hear("SUBSCRIBED");
+        const answer = await second.receive("SUBSCRIBED");
         must(
           answer["mode"] === "delta" && answer["from_seq"] === named.at(-1)?.frame["seq"],
           "it continues as a delta from the position of the id",
@@ -56,17 +56,17 @@ export const CARRIER_RULES: readonly Check[] = [
       }
     },
   ),
-  check("T3", "a client of events speaks by POST, as the session of its HELLO", async (target) => {
-    const events = await Events.open(target, "/sse");
+  check("T3", "a client of events speaks by POST, as the session of its HELLO", async (server) => {
+    const events = await Events.open(server, "/sse");
     try {
-      const { session_id } = await events.hear("HELLO");
+      const { session_id } = await events.receive("HELLO");
       const lines = [
-        { op: "IDENTIFY", auth: target.auth },
-        { op: "SUBSCRIBE", id: 4, subscriptions: [target.channel] },
+        { op: "IDENTIFY", auth: server.auth },
+        { op: "SUBSCRIBE", id: 4, subscriptions: [server.channel] },
       ];
-      const posted = await up(target, String(session_id), lines);
+      const posted = await up(server, String(session_id), lines);
       must(posted.status === 204, "it is answered 204", posted);
-      must((await events.hear("SUBSCRIBED"))["id"] === 4, "each line is a frame");
+      must((await events.receive("SUBSCRIBED"))["id"] === 4, "each line is a frame");
     } finally {
       events.end();
     }
@@ -74,32 +74,32 @@ export const CARRIER_RULES: readonly Check[] = [
   check(
     "T3",
     "a session that is none, or is over a WebSocket, is 404 UNKNOWN_SESSION",
-    async (target) => {
-      const peer = await target.connect();
-      for (const id of ["none", String(peer.frames[0]?.["session_id"])]) {
-        const { status, code } = await up(target, id, [{ op: "HEARTBEAT" }]);
+    async (server) => {
+      const client = await server.connect();
+      for (const id of ["none", String(client.frames[0]?.["session_id"])]) {
+        const { status, code } = await up(server, id, [{ op: "HEARTBEAT" }]);
         must(status === 404 && code === "UNKNOWN_SESSION", "it is 404 UNKNOWN_SESSION", {
           status,
           code,
         });
       }
       await delay(systemClock, 50);
-      must(!peer.frames.some(({ op }) => op === "HEARTBEAT_ACK"), "nobody speaks for it");
+      must(!client.frames.some(({ op }) => op === "HEARTBEAT_ACK"), "nobody speaks for it");
     },
   ),
   check(
     "T4",
     "a poll is one turn, from HELLO to a WATERMARK that leaves nothing behind",
-    async (target) => {
-      const { channel, auth } = target;
-      const posted = await poll(target, "/changes", {
+    async (server) => {
+      const { channel, auth } = server;
+      const posted = await poll(server, "/changes", {
         op: "IDENTIFY",
         auth,
         subscriptions: [channel],
       });
       isWhole(posted);
       const { session_id, epoch } = posted.find(({ type }) => type === "READY") ?? {};
-      const resumed = await poll(target, "/changes", {
+      const resumed = await poll(server, "/changes", {
         op: "RESUME",
         auth,
         session_id,
@@ -113,7 +113,7 @@ export const CARRIER_RULES: readonly Check[] = [
       );
       if (auth !== undefined) return;
       const got = await poll(
-        target,
+        server,
         `/changes?channels=${encodeURIComponent(channel)}&cursor=${String(epoch)}:${String(posted.at(-1)?.["seq"])}`,
       );
       isWhole(got);
@@ -124,15 +124,15 @@ export const CARRIER_RULES: readonly Check[] = [
       );
     },
   ),
-  check("T4", "with wait_ms a poll waits for a turn that brings something", async (target) => {
-    const writer = await target.writer();
-    const { channel, auth } = target;
+  check("T4", "with wait_ms a poll waits for a turn that brings something", async (server) => {
+    const writer = await server.writer();
+    const { channel, auth } = server;
     const row = writer.row("t4", "t4", 1);
     const query = { channel, where: { column: "kind", eq: row.kind } };
-    const first = await poll(target, "/changes", { op: "IDENTIFY", auth, subscriptions: [query] });
+    const first = await poll(server, "/changes", { op: "IDENTIFY", auth, subscriptions: [query] });
     const { view, epoch } = first.find(({ type }) => type === "SUBSCRIBED") ?? {};
     const cursor = { epoch, view, seq: first.find(({ type }) => type === "SNAPSHOT")?.["seq"] };
-    const waiting = poll(target, `/changes?wait_ms=${WAIT_MS}`, {
+    const waiting = poll(server, `/changes?wait_ms=${WAIT_MS}`, {
       op: "IDENTIFY",
       auth,
       subscriptions: [{ ...query, cursor }],
@@ -160,10 +160,10 @@ function isWhole(frames: readonly Frame[]): void {
   );
 }
 
-async function poll(target: Target, path: string, body?: object): Promise<readonly Frame[]> {
-  const response = await target.http(path, {
+async function poll(server: TestedServer, path: string, body?: object): Promise<readonly Frame[]> {
+  const response = await server.http(path, {
     ...(body && { method: "POST", body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(target.timeoutMs + WAIT_MS),
+    signal: AbortSignal.timeout(server.timeoutMs + WAIT_MS),
   });
   const text = await response.text();
   must(response.ok, `a poll is answered ${response.status}`, text);
@@ -174,11 +174,11 @@ async function poll(target: Target, path: string, body?: object): Promise<readon
 }
 
 async function up(
-  target: Target,
+  server: TestedServer,
   session: string,
   lines: readonly object[],
 ): Promise<{ readonly status: number; readonly code: unknown }> {
-  const response = await target.http(`/up?session=${encodeURIComponent(session)}`, {
+  const response = await server.http(`/up?session=${encodeURIComponent(session)}`, {
     method: "POST",
     body: lines.map((line) => JSON.stringify(line)).join("\n"),
   });
@@ -200,15 +200,15 @@ class Events {
     this.#timeoutMs = timeoutMs;
   }
 
-  static async open(target: Target, path: string, headers: Headers = {}): Promise<Events> {
+  static async open(server: TestedServer, path: string, headers: Headers = {}): Promise<Events> {
     const abort = new AbortController();
-    const response = await target.http(path, { headers, signal: abort.signal });
+    const response = await server.http(path, { headers, signal: abort.signal });
     const type = response.headers.get("content-type") ?? "";
     if (!response.ok || !type.startsWith("text/event-stream") || response.body === null) {
       abort.abort();
       must(false, `${path} is answered ${response.status} ${type}`);
     }
-    const events = new Events(abort, target.timeoutMs);
+    const events = new Events(abort, server.timeoutMs);
     events.#read(response.body).catch(() => {});
     return events;
   }
@@ -217,7 +217,7 @@ class Events {
     return this.events.map(({ frame }) => frame);
   }
 
-  hear(type: string): Promise<Frame> {
+  receive(type: string): Promise<Frame> {
     return eventually(
       () => this.frames.find((frame) => (frame["type"] ?? frame["op"]) === type),
       () => `no event ${type}`,

@@ -1,22 +1,26 @@
 /** One check: the rule of PROTOCOL.md that it holds a server to, by number, and how. */
-import type { Target } from "./target.ts";
-import { verdictOf, type Verdict } from "./verdict.ts";
+import type { TestedServer } from "./tested-server.ts";
+import { resultOf, type CheckResult } from "./check-result.ts";
 
 export interface Check {
   readonly rule: string;
   readonly title: string;
-  run(target: Target): Promise<Verdict>;
+  run(server: TestedServer): Promise<CheckResult>;
 }
 
-export function check(rule: string, title: string, body: (target: Target) => Promise<void>): Check {
+export function check(
+  rule: string,
+  title: string,
+  body: (server: TestedServer) => Promise<void>,
+): Check {
   return {
     rule,
     title,
-    async run(target) {
+    async run(server) {
       try {
-        return await verdictOf(() => body(target));
+        return await resultOf(() => body(server));
       } finally {
-        target.endCheck();
+        server.endCheck();
       }
     },
   };

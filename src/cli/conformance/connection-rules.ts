@@ -2,8 +2,8 @@
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, unseen, type Check } from "./check.ts";
-import type { Frame, Peer } from "./peer.ts";
-import { must, skip } from "./verdict.ts";
+import type { Frame, RawClient } from "./raw-client.ts";
+import { must, skip } from "./check-result.ts";
 
 /** What no server takes for credentials; one that takes everyone takes it all the same. */
 export const NOBODY = { conformance: "nobody" };
@@ -14,18 +14,22 @@ export const CONNECTION_RULES: readonly Check[] = [
     "P1",
     "frames are text, one JSON object each, in snake_case, without compression",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
-      await peer.whole();
-      must(peer.extensions === "", "no extension is negotiated", peer.extensions);
-      must(peer.oddities.length === 0, "each frame is a text with one JSON object", peer.oddities);
+      const client = await identified([channel]);
+      await client.turnEnd();
+      must(client.extensions === "", "no extension is negotiated", client.extensions);
+      must(
+        client.malformedFrames.length === 0,
+        "each frame is a text with one JSON object",
+        client.malformedFrames,
+      );
       const isNamed = (frame: Frame): boolean =>
         typeof frame["op"] === "string" &&
         /^[A-Z_]+$/.test(frame["op"]) &&
         Object.keys(frame).every((name) => /^[a-z0-9_]+$/.test(name));
       must(
-        peer.frames.every(isNamed),
+        client.frames.every(isNamed),
         "`op` is in capitals, fields are in snake_case",
-        peer.frames.find((frame) => !isNamed(frame)),
+        client.frames.find((frame) => !isNamed(frame)),
       );
     },
   ),
@@ -33,13 +37,13 @@ export const CONNECTION_RULES: readonly Check[] = [
     "P2",
     "the server speaks first, and tells no position before READY",
     async ({ connect, auth }) => {
-      const peer = await connect();
+      const client = await connect();
       await delay(systemClock, EARLY_MS);
-      const [hello, ...more] = peer.frames;
+      const [hello, ...more] = client.frames;
       must(
         hello?.["op"] === "HELLO" && more.length === 0,
         "HELLO comes first, and nothing after it before IDENTIFY",
-        peer.frames,
+        client.frames,
       );
       must(typeof hello["session_id"] === "string", "HELLO has a session_id", hello);
       must(hello["protocol"] === PROTOCOL_VERSION, `HELLO.protocol is ${PROTOCOL_VERSION}`, hello);
@@ -50,31 +54,31 @@ export const CONNECTION_RULES: readonly Check[] = [
         "HELLO says nothing of a position",
         hello,
       );
-      peer.say({ op: "IDENTIFY", auth });
-      isGreeting(await peer.hear({ type: "READY" }));
+      client.send({ op: "IDENTIFY", auth });
+      isGreeting(await client.receive({ type: "READY" }));
       must(
-        peer.frames[1]?.["type"] === "READY",
+        client.frames[1]?.["type"] === "READY",
         "nothing comes between HELLO and READY",
-        peer.frames[1],
+        client.frames[1],
       );
     },
   ),
   check("P2", "IDENTIFY is said once", async ({ identified }) => {
-    const peer = await identified();
-    const from = peer.mark;
-    peer.say({ op: "IDENTIFY" });
-    await isBadMessage(peer, "a second IDENTIFY", from);
+    const client = await identified();
+    const from = client.frameCount;
+    client.send({ op: "IDENTIFY" });
+    await isBadMessage(client, "a second IDENTIFY", from);
   }),
   check(
     "P2",
     "what is said between IDENTIFY and READY is handled after it",
     async ({ connect, auth, channel }) => {
-      const peer = await connect();
-      peer.say({ op: "IDENTIFY", auth });
-      peer.say({ op: "SUBSCRIBE", id: 3, subscriptions: [channel] });
-      const answer = await peer.hear({ type: "SUBSCRIBED", id: 3 });
+      const client = await connect();
+      client.send({ op: "IDENTIFY", auth });
+      client.send({ op: "SUBSCRIBE", id: 3, subscriptions: [channel] });
+      const answer = await client.receive({ type: "SUBSCRIBED", id: 3 });
       must(
-        peer.frames.findIndex(({ type }) => type === "READY") < peer.frames.indexOf(answer),
+        client.frames.findIndex(({ type }) => type === "READY") < client.frames.indexOf(answer),
         "READY comes before SUBSCRIBED",
       );
     },
@@ -83,15 +87,15 @@ export const CONNECTION_RULES: readonly Check[] = [
     "P2",
     "credentials that are none are UNAUTHENTICATED and close with 4401",
     async ({ connect }) => {
-      const peer = await connect();
-      peer.say({ op: "IDENTIFY", auth: NOBODY });
-      const answer = await peer.find(
+      const client = await connect();
+      client.send({ op: "IDENTIFY", auth: NOBODY });
+      const answer = await client.find(
         ({ type, op }) => type === "READY" || op === "ERROR",
         "READY or ERROR",
       );
       if (answer["type"] === "READY") skip("this server takes everyone");
       must(answer["code"] === "UNAUTHENTICATED", "the code is UNAUTHENTICATED", answer);
-      must((await peer.closed()) === 4_401, "it closes with 4401", peer.closeCode);
+      must((await client.closed()) === 4_401, "it closes with 4401", client.closeCode);
     },
   ),
   check(
@@ -108,10 +112,10 @@ export const CONNECTION_RULES: readonly Check[] = [
       ];
       await Promise.all(
         texts.map(async (text) => {
-          const peer = await identified();
-          const from = peer.mark;
-          peer.say(text);
-          await isBadMessage(peer, text, from);
+          const client = await identified();
+          const from = client.frameCount;
+          client.send(text);
+          await isBadMessage(client, text, from);
         }),
       );
     },
@@ -121,16 +125,16 @@ export const CONNECTION_RULES: readonly Check[] = [
     "a frame above 65,536 bytes closes with 1009, a binary one with 1003",
     async ({ identified }) => {
       const [large, binary] = [await identified(), await identified()];
-      large.say(`{"op":"HEARTBEAT","x":"${"x".repeat(65_536)}"}`);
+      large.send(`{"op":"HEARTBEAT","x":"${"x".repeat(65_536)}"}`);
       must((await large.closed()) === 1_009, "a large one closes with 1009", large.closeCode);
-      binary.say(Buffer.from('{"op":"HEARTBEAT"}'));
+      binary.send(Buffer.from('{"op":"HEARTBEAT"}'));
       must((await binary.closed()) === 1_003, "a binary one closes with 1003", binary.closeCode);
       // One that just fits is none of these.
       const fitting = await identified();
-      fitting.say(
+      fitting.send(
         JSON.stringify({ op: "HEARTBEAT", x: "" }).replace('""', `"${"x".repeat(65_000)}"`),
       );
-      await fitting.hear({ op: "HEARTBEAT_ACK" });
+      await fitting.receive({ op: "HEARTBEAT_ACK" });
     },
   ),
   unseen(
@@ -142,25 +146,25 @@ export const CONNECTION_RULES: readonly Check[] = [
     "P4",
     "HEARTBEAT is answered with both clocks, and with an id that RESUME takes",
     async ({ identified, connect, auth }) => {
-      const peer = await identified();
-      peer.say({ op: "HEARTBEAT", client_time_unix_ms: 17.5 });
-      const ack = await peer.hear({ op: "HEARTBEAT_ACK" });
+      const client = await identified();
+      client.send({ op: "HEARTBEAT", client_time_unix_ms: 17.5 });
+      const ack = await client.receive({ op: "HEARTBEAT_ACK" });
       must(
         ack["client_time_unix_ms"] === 17.5 && typeof ack["server_time_unix_ms"] === "number",
         "the acknowledgement has the client's time and the server's",
         ack,
       );
-      const from = peer.mark;
-      peer.say({ op: "HEARTBEAT" });
+      const from = client.frameCount;
+      client.send({ op: "HEARTBEAT" });
       must(
-        (await peer.hear({ op: "HEARTBEAT_ACK" }, from))["client_time_unix_ms"] === undefined,
+        (await client.receive({ op: "HEARTBEAT_ACK" }, from))["client_time_unix_ms"] === undefined,
         "without the client's time none comes back",
       );
       if (ack["session_id"] === undefined)
         skip("the acknowledgement brings no session id, which it need not");
       const second = await connect();
-      second.say({ op: "RESUME", session_id: ack["session_id"], auth });
-      await second.hear({ type: "RESUMED" });
+      second.send({ op: "RESUME", session_id: ack["session_id"], auth });
+      await second.receive({ type: "RESUMED" });
     },
   ),
   check(
@@ -197,8 +201,8 @@ export function isGreeting(frame: Frame): void {
   );
 }
 
-export async function isBadMessage(peer: Peer, what: string, from: number): Promise<void> {
-  const error = await peer.hear({ op: "ERROR" }, from);
+export async function isBadMessage(client: RawClient, what: string, from: number): Promise<void> {
+  const error = await client.receive({ op: "ERROR" }, from);
   must(
     error["code"] === "BAD_MESSAGE" &&
       error["retryable"] === false &&
@@ -206,5 +210,5 @@ export async function isBadMessage(peer: Peer, what: string, from: number): Prom
     `${what} is answered BAD_MESSAGE, not retryable, with a message`,
     error,
   );
-  must((await peer.closed()) === 4_400, `${what} closes with 4400`, peer.closeCode);
+  must((await client.closed()) === 4_400, `${what} closes with 4400`, client.closeCode);
 }

@@ -2,11 +2,11 @@
 import { delay, systemClock } from "../../std/clock.ts";
 import type { Row } from "../../protocol/row.ts";
 import { check, type Check } from "./check.ts";
-import { Ledger } from "./ledger.ts";
-import type { Frame } from "./peer.ts";
-import { differences } from "./story.ts";
-import { byKey, type Target } from "./target.ts";
-import { must, skip } from "./verdict.ts";
+import { ClientModel } from "./client-model.ts";
+import type { Frame } from "./raw-client.ts";
+import { differences } from "./scenario.ts";
+import { byKey, type TestedServer } from "./tested-server.ts";
+import { must, skip } from "./check-result.ts";
 
 interface Part {
   readonly mode?: string;
@@ -20,8 +20,8 @@ export const HTTP_RULES: readonly Check[] = [
   check(
     "H1",
     "a snapshot has its position, its revision as ETag, and is not kept by others",
-    async (target) => {
-      const { body, headers, part } = await snapshot(target);
+    async (server) => {
+      const { body, headers, part } = await snapshot(server);
       must(
         typeof body["epoch"] === "string" &&
           Number.isSafeInteger(body["snapshot_seq"]) &&
@@ -58,20 +58,20 @@ export const HTTP_RULES: readonly Check[] = [
       );
     },
   ),
-  check("H1", "If-None-Match is 304 while nothing has changed, and not after", async (target) => {
-    const writer = await target.writer();
+  check("H1", "If-None-Match is 304 while nothing has changed, and not after", async (server) => {
+    const writer = await server.writer();
     const row = writer.row("h1", "h1", 1);
-    await snapshotReaches(target, await writer.write({ upsert: [row] }));
+    await snapshotReaches(server, await writer.write({ upsert: [row] }));
     for (let attempt = 0; attempt < 3; attempt++) {
-      const { headers } = await snapshot(target);
+      const { headers } = await snapshot(server);
       const ask = async (): Promise<number> => {
-        const response = await target.http(pathOf(target), {
+        const response = await server.http(pathOf(server), {
           headers: { "if-none-match": headers.get("etag") ?? "" },
         });
         await response.body?.cancel();
         return response.status;
       };
-      const [unchanged, after] = [await ask(), await snapshot(target)];
+      const [unchanged, after] = [await ask(), await snapshot(server)];
       // Somebody else may have written.
       if (unchanged !== 304 && after.headers.get("etag") !== headers.get("etag")) continue;
       must(unchanged === 304, "it is 304 while nothing has changed", unchanged);
@@ -84,41 +84,41 @@ export const HTTP_RULES: readonly Check[] = [
   check(
     "H2",
     "the snapshot over HTTP and the stream meet: nothing is left out, nothing is sent twice",
-    async (target) => {
+    async (server) => {
       const writer =
-        target.options.mutation === undefined && target.options.ingest === undefined
+        server.options.mutation === undefined && server.options.ingest === undefined
           ? undefined
-          : await target.writer();
-      const [held, row] = [writer?.row("h2a", "h2", 1), writer?.row("h2b", "h2", 1)];
-      if (held !== undefined)
-        await snapshotReaches(target, (await writer?.write({ upsert: [held] })) ?? 0);
-      const { body, part } = await snapshot(target);
+          : await server.writer();
+      const [actual, row] = [writer?.row("h2a", "h2", 1), writer?.row("h2b", "h2", 1)];
+      if (actual !== undefined)
+        await snapshotReaches(server, (await writer?.write({ upsert: [actual] })) ?? 0);
+      const { body, part } = await snapshot(server);
       const seq =
         row === undefined ? Number(body["snapshot_seq"]) : await writer?.write({ upsert: [row] });
-      const peer = await target.identified([target.channel], {
+      const client = await server.identified([server.channel], {
         snapshot_seq: body["snapshot_seq"],
         epoch: body["epoch"],
       });
-      const answer = await peer.hear({ type: "SUBSCRIBED" });
+      const answer = await client.receive({ type: "SUBSCRIBED" });
       must(
         answer["mode"] === "delta" && answer["from_seq"] === body["snapshot_seq"],
         `the stream continues from ${String(body["snapshot_seq"])}`,
         answer,
       );
-      await peer.whole(seq);
-      const ledger = new Ledger();
-      ledger.takeThrough(peer.frames, answer);
-      const view = ledger.views.get(String(answer["view"]));
+      await client.turnEnd(seq);
+      const model = new ClientModel();
+      model.takeThrough(client.frames, answer);
+      const view = model.views.get(String(answer["view"]));
       must(view !== undefined, "the view is seated");
       view.rows = byKey(part.rows ?? [], view.key);
-      const last = peer.frames.at(-1) ?? answer;
-      ledger.takeThrough(peer.frames, last);
-      const fresh = await target.identified([target.channel]);
-      await fresh.whole(seq);
-      const whole = new Ledger();
+      const last = client.frames.at(-1) ?? answer;
+      model.takeThrough(client.frames, last);
+      const fresh = await server.identified([server.channel]);
+      await fresh.turnEnd(seq);
+      const whole = new ClientModel();
       whole.takeAll(fresh.frames);
       const other = whole.views.get(String(answer["view"]));
-      if (other?.local !== view.local && (other?.local ?? 0) > ledger.seq)
+      if (other?.local !== view.local && (other?.local ?? 0) > model.seq)
         skip("the channel changes too fast");
       const wrong = differences([...view.rows.values()], [...(other?.rows.values() ?? [])]);
       must(
@@ -130,17 +130,17 @@ export const HTTP_RULES: readonly Check[] = [
   check(
     "H3",
     "with since_seq, or a cursor, a channel is answered by what came after",
-    async (target) => {
-      const writer = await target.writer();
+    async (server) => {
+      const writer = await server.writer();
       const [kept, gone] = [writer.row("h3a", "h3", 1), writer.row("h3b", "h3", 1)];
       await writer.write({ upsert: [kept, gone] });
-      const { body } = await snapshot(target);
+      const { body } = await snapshot(server);
       await writer.write({ upsert: [{ ...kept, amount: 2 }], remove: [gone.id] });
       for (const ask of [
         `since_seq=${String(body["snapshot_seq"])}`,
         `cursor=${encodeURIComponent(String(body["revision"]))}`,
       ]) {
-        const { part } = await snapshot(target, `&${ask}`);
+        const { part } = await snapshot(server, `&${ask}`);
         must(part.mode === "delta" && part.patch !== undefined, `${ask} is answered by a delta`, {
           ...part,
           rows: undefined,
@@ -154,41 +154,45 @@ export const HTTP_RULES: readonly Check[] = [
       }
     },
   ),
-  check("H4", "a single row has its position, and one that is not held is 404", async (target) => {
-    const writer = await target.writer();
-    const row = writer.row("h4", "h4", 1);
-    const seq = await writer.write({ upsert: [row] });
-    const path = `/rows/${encodeURIComponent(target.channel)}/${encodeURIComponent(row.id)}`;
-    const { status, body } = await target.json(path);
-    must(
-      status === 200 &&
-        body["seq"] === seq &&
-        Number(body["as_of_seq"]) >= seq &&
-        typeof body["committed_unix_ms"] === "number" &&
-        typeof body["epoch"] === "string",
-      `it has epoch, as_of_seq, committed_unix_ms and seq ${seq}`,
-      body,
-    );
-    must(
-      differences([body["row"] as Row], [row]).length === 0,
-      "it is the row that was written",
-      body,
-    );
-    const missing = await target.json(`${path}-none`);
-    must(
-      missing.status === 404 && missing.body["code"] === "UNKNOWN_ROW",
-      "one that is not held is 404 UNKNOWN_ROW",
-      missing.body,
-    );
-  }),
-  check("H5", "errors are {code, message, retryable} with a status that fits", async (target) => {
+  check(
+    "H4",
+    "a single row has its position, and one that is not actual is 404",
+    async (server) => {
+      const writer = await server.writer();
+      const row = writer.row("h4", "h4", 1);
+      const seq = await writer.write({ upsert: [row] });
+      const path = `/rows/${encodeURIComponent(server.channel)}/${encodeURIComponent(row.id)}`;
+      const { status, body } = await server.json(path);
+      must(
+        status === 200 &&
+          body["seq"] === seq &&
+          Number(body["as_of_seq"]) >= seq &&
+          typeof body["committed_unix_ms"] === "number" &&
+          typeof body["epoch"] === "string",
+        `it has epoch, as_of_seq, committed_unix_ms and seq ${seq}`,
+        body,
+      );
+      must(
+        differences([body["row"] as Row], [row]).length === 0,
+        "it is the row that was written",
+        body,
+      );
+      const missing = await server.json(`${path}-none`);
+      must(
+        missing.status === 404 && missing.body["code"] === "UNKNOWN_ROW",
+        "one that is not actual is 404 UNKNOWN_ROW",
+        missing.body,
+      );
+    },
+  ),
+  check("H5", "errors are {code, message, retryable} with a status that fits", async (server) => {
     const asked: readonly (readonly [string, number, string])[] = [
       ["/snapshot?channels=no-such-channel", 404, "UNKNOWN_CHANNEL"],
       ["/snapshot", 400, "BAD_MESSAGE"],
       ["/snapshot?channels=x&since_seq=-1", 400, "BAD_MESSAGE"],
     ];
     for (const [path, status, code] of asked) {
-      const answer = await target.json(path);
+      const answer = await server.json(path);
       isError(answer.body);
       must(
         answer.status === status && answer.body["code"] === code,
@@ -214,25 +218,25 @@ export const HTTP_RULES: readonly Check[] = [
   ),
 ];
 
-function pathOf({ channel }: Target): string {
+function pathOf({ channel }: TestedServer): string {
   return `/snapshot?channels=${encodeURIComponent(channel)}`;
 }
 
 async function snapshot(
-  target: Target,
+  server: TestedServer,
   more = "",
 ): Promise<{ readonly body: Frame; readonly headers: Response["headers"]; readonly part: Part }> {
-  const { status, body, headers } = await target.json(pathOf(target) + more);
-  must(status === 200, `${pathOf(target)}${more} is answered ${status}`, body);
-  const part = (body["channels"] as Readonly<Record<string, Part>> | undefined)?.[target.channel];
+  const { status, body, headers } = await server.json(pathOf(server) + more);
+  must(status === 200, `${pathOf(server)}${more} is answered ${status}`, body);
+  const part = (body["channels"] as Readonly<Record<string, Part>> | undefined)?.[server.channel];
   must(part !== undefined, "the answer has the channel", body);
   return { body, headers, part };
 }
 
 /** A body may be reused for a moment. */
-async function snapshotReaches(target: Target, seq: number): Promise<void> {
-  const endMs = systemClock.monotonic() + target.timeoutMs;
-  while (Number((await snapshot(target)).body["snapshot_seq"]) < seq) {
+async function snapshotReaches(server: TestedServer, seq: number): Promise<void> {
+  const endMs = systemClock.monotonic() + server.timeoutMs;
+  while (Number((await snapshot(server)).body["snapshot_seq"]) < seq) {
     must(systemClock.monotonic() < endMs, `no snapshot over HTTP reaches ${seq}`);
     await delay(systemClock, 50);
   }

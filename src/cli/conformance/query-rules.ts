@@ -2,9 +2,9 @@
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Row } from "../../protocol/row.ts";
 import { check, unseen, type Check } from "./check.ts";
-import { storyOf, WINDOW } from "./story.ts";
-import type { Target } from "./target.ts";
-import { must, skip } from "./verdict.ts";
+import { scenarioOf, WINDOW } from "./scenario.ts";
+import type { TestedServer } from "./tested-server.ts";
+import { must, skip } from "./check-result.ts";
 import type { OwnRow } from "./writer.ts";
 
 /** Rows `a` to `e`: amounts 1, 2, 2, 10 and null; notes as they are here. */
@@ -67,12 +67,12 @@ const WINDOWS: readonly (readonly [order_by: readonly unknown[], limit: number, 
   ];
 
 export const QUERY_RULES: readonly Check[] = [
-  check("P6", "where takes what is true, by SQL's logic", async (target) => {
-    const rows = await ownRows(target);
+  check("P6", "where takes what is true, by SQL's logic", async (server) => {
+    const rows = await ownRows(server);
     const queries = WHERES.map(([where]) => ({
       where: { and: [{ column: "kind", eq: rows.kind }, where] },
     }));
-    const found = await select(target, rows, queries);
+    const found = await select(server, rows, queries);
     const wrong = WHERES.flatMap(([where, names], index) =>
       found[index] === names
         ? []
@@ -80,10 +80,10 @@ export const QUERY_RULES: readonly Check[] = [
     );
     must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
   }),
-  check("P6", "order_by and limit take the first rows, nulls and ties as said", async (target) => {
-    const rows = await ownRows(target);
+  check("P6", "order_by and limit take the first rows, nulls and ties as said", async (server) => {
+    const rows = await ownRows(server);
     const found = await select(
-      target,
+      server,
       rows,
       WINDOWS.map(([order_by, limit]) => ({
         where: { column: "kind", eq: rows.kind },
@@ -100,29 +100,29 @@ export const QUERY_RULES: readonly Check[] = [
     );
     must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
   }),
-  check("P6", "a window has its limit at every moment, and refills", async (target) => {
-    const { steps, ids } = await storyOf(target);
-    if (steps.length === 0) skip("no view of the story came");
+  check("P6", "a window has its limit at every moment, and refills", async (server) => {
+    const { steps, ids } = await scenarioOf(server);
+    if (steps.length === 0) skip("no view of the scenario came");
     const wrong = steps.flatMap(({ later }) =>
       later.filter((what) => what.startsWith('the view "window"')),
     );
     must(wrong.length === 0, `with limit ${WINDOW} ${wrong[0]} (${ids.window})`);
   }),
-  check("P6", "only the columns asked for are sent, with key and order_by", async (target) => {
-    const { channel, identified } = target;
-    const rows = await ownRows(target);
+  check("P6", "only the columns asked for are sent, with key and order_by", async (server) => {
+    const { channel, identified } = server;
+    const rows = await ownRows(server);
     const where = { column: "kind", eq: rows.kind };
-    const peer = await identified([
+    const client = await identified([
       { channel, where, columns: ["note"] },
       { channel, where, columns: ["id"], order_by: [{ column: "amount" }], limit: 2 },
     ]);
-    await peer.whole(rows.seq);
+    await client.turnEnd(rows.seq);
     for (const [index, names] of [
       [0, "id,note"],
       [1, "amount,id"],
     ] as const) {
-      const { view, columns } = await peer.hear({ type: "SUBSCRIBED", index });
-      const sent = (await peer.hear({ type: "SNAPSHOT", view }))["rows"] as readonly Row[];
+      const { view, columns } = await client.receive({ type: "SUBSCRIBED", index });
+      const sent = (await client.receive({ type: "SNAPSHOT", view }))["rows"] as readonly Row[];
       must(
         sent.length > 0 && sent.every((row) => Object.keys(row).sort().join() === names),
         `rows have ${names} and nothing else`,
@@ -138,9 +138,9 @@ export const QUERY_RULES: readonly Check[] = [
     "P6",
     "a query has at most 256 terms, 12 levels, and 1,000 values in one `in`",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
+      const client = await identified([channel]);
       const column = String(
-        ((await peer.hear({ type: "SUBSCRIBED" }))["key"] as readonly string[])[0],
+        ((await client.receive({ type: "SUBSCRIBED" }))["key"] as readonly string[])[0],
       );
       const term = { column, is_null: false };
       const nested = (levels: number): unknown =>
@@ -153,14 +153,14 @@ export const QUERY_RULES: readonly Check[] = [
       });
       const wheres = [terms(whereNodesMax), nested(whereDepthMax + 1), values(inValuesMax + 1)];
       for (const [index, where] of wheres.entries()) {
-        peer.say({ op: "SUBSCRIBE", id: index, subscriptions: [{ channel, where }] });
+        client.send({ op: "SUBSCRIBE", id: index, subscriptions: [{ channel, where }] });
         must(
-          (await peer.hear({ op: "ERROR", id: index }))["code"] === "BAD_QUERY",
+          (await client.receive({ op: "ERROR", id: index }))["code"] === "BAD_QUERY",
           "more is BAD_QUERY",
-          peer.frames.at(-1),
+          client.frames.at(-1),
         );
       }
-      peer.say({
+      client.send({
         op: "SUBSCRIBE",
         id: 10,
         subscriptions: [
@@ -168,7 +168,7 @@ export const QUERY_RULES: readonly Check[] = [
           { channel, where: nested(whereDepthMax) },
         ],
       });
-      for (const index of [0, 1]) await peer.hear({ type: "SUBSCRIBED", id: 10, index });
+      for (const index of [0, 1]) await client.receive({ type: "SUBSCRIBED", id: 10, index });
     },
   ),
   unseen(
@@ -184,8 +184,8 @@ interface Rows {
   readonly rows: readonly OwnRow[];
 }
 
-async function ownRows(target: Target): Promise<Rows> {
-  const writer = await target.writer();
+async function ownRows(server: TestedServer): Promise<Rows> {
+  const writer = await server.writer();
   const rows = [
     ["a", 1],
     ["b", 2],
@@ -201,28 +201,28 @@ async function ownRows(target: Target): Promise<Rows> {
 
 /** For each query the names of the rows that its snapshot holds. */
 async function select(
-  { identified, channel }: Target,
+  { identified, channel }: TestedServer,
   { seq, rows }: Rows,
   queries: readonly object[],
 ): Promise<readonly string[]> {
-  const peer = await identified();
-  peer.say({
+  const client = await identified();
+  client.send({
     op: "SUBSCRIBE",
     id: 1,
     subscriptions: queries.map((query) => ({ channel, ...query })),
   });
   const views = await Promise.all(
     queries.map((_, index) =>
-      peer.find(
+      client.find(
         (frame) => frame["id"] === 1 && frame["index"] === index,
         `an answer to ${JSON.stringify(queries[index])}`,
       ),
     ),
   );
-  await peer.whole(seq, peer.frames.indexOf(views.at(-1) ?? {}));
+  await client.turnEnd(seq, client.frames.indexOf(views.at(-1) ?? {}));
   return views.map(({ view, code }) => {
     if (code !== undefined) return String(code);
-    const sent = peer.frames
+    const sent = client.frames
       .filter((frame) => frame["type"] === "SNAPSHOT" && frame["view"] === view)
       .flatMap((frame) => frame["rows"] as readonly Row[]);
     const names = sent.map(({ id }) =>

@@ -2,9 +2,9 @@
 import { check, unseen, type Check } from "./check.ts";
 import { isGreeting, NOBODY } from "./connection-rules.ts";
 import type { Row } from "../../protocol/row.ts";
-import type { Frame } from "./peer.ts";
-import { differences } from "./story.ts";
-import { must, skip } from "./verdict.ts";
+import type { Frame } from "./raw-client.ts";
+import { differences } from "./scenario.ts";
+import { must, skip } from "./check-result.ts";
 
 export const SESSION_RULES: readonly Check[] = [
   check(
@@ -12,14 +12,14 @@ export const SESSION_RULES: readonly Check[] = [
     "RESUME continues a session on another connection",
     async ({ connect, identified, auth, channel }) => {
       const first = await identified([channel]);
-      const { session_id, epoch } = await first.hear({ type: "READY" });
+      const { session_id, epoch } = await first.receive({ type: "READY" });
       first.end();
       const second = await connect();
-      second.say({ op: "RESUME", session_id, auth, subscriptions: [channel] });
-      const resumed = await second.hear({ type: "RESUMED" });
+      second.send({ op: "RESUME", session_id, auth, subscriptions: [channel] });
+      const resumed = await second.receive({ type: "RESUMED" });
       isGreeting(resumed);
       must(resumed["epoch"] === epoch, "RESUMED has the session's epoch", resumed);
-      await second.hear({ type: "SUBSCRIBED", index: 0 });
+      await second.receive({ type: "SUBSCRIBED", index: 0 });
     },
   ),
   check(
@@ -27,16 +27,16 @@ export const SESSION_RULES: readonly Check[] = [
     "the id is no credential: `auth` is checked as in IDENTIFY",
     async ({ connect, identified }) => {
       const first = await identified();
-      const { session_id } = await first.hear({ type: "READY" });
+      const { session_id } = await first.receive({ type: "READY" });
       const second = await connect();
-      second.say({ op: "RESUME", session_id, auth: NOBODY });
+      second.send({ op: "RESUME", session_id, auth: NOBODY });
       const answer = await second.find(
         ({ type, op }) => type === "RESUMED" || op === "INVALID_SESSION",
         "RESUMED or INVALID_SESSION",
       );
       if (answer["type"] === "RESUMED") {
         const third = await connect();
-        third.say({ op: "IDENTIFY", auth: NOBODY });
+        third.send({ op: "IDENTIFY", auth: NOBODY });
         const greeting = await third.find(
           ({ type, op }) => type === "READY" || op === "ERROR",
           "READY or ERROR",
@@ -50,9 +50,9 @@ export const SESSION_RULES: readonly Check[] = [
   check(
     "S2",
     "with last_seq a bare channel continues from there: all that came after, and only that",
-    async (target) => {
-      const { connect, identified, auth, channel } = target;
-      const writer = await target.writer();
+    async (server) => {
+      const { connect, identified, auth, channel } = server;
+      const writer = await server.writer();
       const [kept, changed, gone, fresh] = [
         writer.row("s2a", "s2", 1),
         writer.row("s2b", "s2", 2),
@@ -60,22 +60,22 @@ export const SESSION_RULES: readonly Check[] = [
         writer.row("s2d", "s2", 4),
       ];
       const first = await identified([channel]);
-      const watermark = await first.whole(await writer.write({ upsert: [kept, changed, gone] }));
-      const { session_id } = await first.hear({ type: "READY" });
+      const watermark = await first.turnEnd(await writer.write({ upsert: [kept, changed, gone] }));
+      const { session_id } = await first.receive({ type: "READY" });
       first.end();
       const after = await writer.write({
         upsert: [{ ...changed, amount: 20 }, fresh],
         remove: [gone.id],
       });
       const second = await connect();
-      second.say({
+      second.send({
         op: "RESUME",
         session_id,
         auth,
         last_seq: watermark["seq"],
         subscriptions: [channel],
       });
-      const answer = await second.hear({ type: "SUBSCRIBED", index: 0 });
+      const answer = await second.receive({ type: "SUBSCRIBED", index: 0 });
       if (answer["mode"] === "snapshot" && ["smaller", "floor"].includes(String(answer["reason"])))
         skip(`the server gave a snapshot: ${String(answer["reason"])}`);
       must(
@@ -83,7 +83,7 @@ export const SESSION_RULES: readonly Check[] = [
         `it is a delta from ${String(watermark["seq"])}`,
         answer,
       );
-      await second.whole(after);
+      await second.turnEnd(after);
       const patches = second.frames
         .filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined)
         .map(
@@ -105,12 +105,12 @@ export const SESSION_RULES: readonly Check[] = [
     "S3",
     "an id that is none is INVALID_SESSION token, and IDENTIFY works on the same connection",
     async ({ connect, identified, auth }) => {
-      const { session_id } = await (await identified()).hear({ type: "READY" });
+      const { session_id } = await (await identified()).receive({ type: "READY" });
       const forged = String(session_id).replace(/.$/, (last) => (last === "A" ? "B" : "A"));
       for (const id of ["sess_abc123", forged]) {
-        const peer = await connect();
-        peer.say({ op: "RESUME", session_id: id, auth });
-        const answer = await peer.find(
+        const client = await connect();
+        client.send({ op: "RESUME", session_id: id, auth });
+        const answer = await client.find(
           ({ op, type }) => op === "INVALID_SESSION" || type === "RESUMED",
           "INVALID_SESSION",
         );
@@ -121,9 +121,9 @@ export const SESSION_RULES: readonly Check[] = [
           `"${id}" is INVALID_SESSION with the reason token and a message`,
           answer,
         );
-        const from = peer.mark;
-        peer.say({ op: "IDENTIFY", auth });
-        await peer.hear({ type: "READY" }, from);
+        const from = client.frameCount;
+        client.send({ op: "IDENTIFY", auth });
+        await client.receive({ type: "READY" }, from);
       }
     },
   ),
@@ -137,19 +137,19 @@ export const SESSION_RULES: readonly Check[] = [
     "S5",
     "RESYNC seats a view again: from a fresh snapshot, or from `seq`",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
-      const { view } = await peer.hear({ type: "SUBSCRIBED" });
-      await peer.whole();
-      let from = peer.mark;
-      peer.say({ op: "RESYNC", id: 8, view, reason: "drift" });
+      const client = await identified([channel]);
+      const { view } = await client.receive({ type: "SUBSCRIBED" });
+      await client.turnEnd();
+      let from = client.frameCount;
+      client.send({ op: "RESYNC", id: 8, view, reason: "drift" });
       must(
-        (await peer.hear({ type: "SUBSCRIBED", id: 8 }, from))["mode"] === "snapshot",
+        (await client.receive({ type: "SUBSCRIBED", id: 8 }, from))["mode"] === "snapshot",
         "without seq it is a snapshot",
       );
-      const { seq } = await peer.hear({ type: "SNAPSHOT", channel, more: false }, from);
-      from = peer.mark;
-      peer.say({ op: "RESYNC", id: 9, view, seq, reason: "gap" });
-      const again = await peer.hear({ type: "SUBSCRIBED", id: 9 }, from);
+      const { seq } = await client.receive({ type: "SNAPSHOT", channel, more: false }, from);
+      from = client.frameCount;
+      client.send({ op: "RESYNC", id: 9, view, seq, reason: "gap" });
+      const again = await client.receive({ type: "SUBSCRIBED", id: 9 }, from);
       must(
         again["mode"] === "delta" && again["from_seq"] === seq,
         `with seq ${String(seq)} it is a delta from there`,
@@ -161,11 +161,11 @@ export const SESSION_RULES: readonly Check[] = [
     "S5",
     "RESYNC of a view that the session does not have is UNKNOWN_VIEW",
     async ({ identified }) => {
-      const peer = await identified();
-      peer.say({ op: "RESYNC", id: 9, view: "v_none" });
-      const error: Frame = await peer.hear({ op: "ERROR", id: 9 });
+      const client = await identified();
+      client.send({ op: "RESYNC", id: 9, view: "v_none" });
+      const error: Frame = await client.receive({ op: "ERROR", id: 9 });
       must(error["code"] === "UNKNOWN_VIEW", "the code is UNKNOWN_VIEW", error);
-      await peer.settled();
+      await client.roundTrip();
     },
   ),
   unseen("S6", "RECONNECT before the server stops", "needs the server to stop"),

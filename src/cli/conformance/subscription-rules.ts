@@ -2,10 +2,10 @@
 import { delay, systemClock } from "../../std/clock.ts";
 import { COLUMN_TYPES } from "../../protocol/column.ts";
 import { check, unseen, type Check } from "./check.ts";
-import { Ledger } from "./ledger.ts";
-import type { Frame } from "./peer.ts";
-import { differences } from "./story.ts";
-import { must, skip } from "./verdict.ts";
+import { ClientModel } from "./client-model.ts";
+import type { Frame } from "./raw-client.ts";
+import { differences } from "./scenario.ts";
+import { must, skip } from "./check-result.ts";
 
 /** Longer than any commit counts. */
 const AHEAD = 1_000_000_000;
@@ -15,8 +15,8 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "P5",
     "each subscription is answered by its own SUBSCRIBED, with id and index",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
-      const first = await peer.hear({ type: "SUBSCRIBED", index: 0, channel });
+      const client = await identified([channel]);
+      const first = await client.receive({ type: "SUBSCRIBED", index: 0, channel });
       must(first["id"] === undefined, "the answer to IDENTIFY has no id", first);
       isSubscribed(first);
       must(
@@ -25,21 +25,21 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
         first,
       );
       const key = first["key"] as readonly string[];
-      const from = peer.mark;
-      peer.say({
+      const from = client.frameCount;
+      client.send({
         op: "SUBSCRIBE",
         id: 5,
         subscriptions: ["no such channel", { channel, columns: key }, channel],
       });
       must(
-        (await peer.hear({ op: "ERROR", id: 5 }, from))["index"] === 0,
+        (await client.receive({ op: "ERROR", id: 5 }, from))["index"] === 0,
         "the refused one is answered at its index",
       );
       for (const index of [1, 2])
-        isSubscribed(await peer.hear({ type: "SUBSCRIBED", id: 5, index, channel }, from));
-      const part = await peer.hear({ type: "SNAPSHOT", channel });
+        isSubscribed(await client.receive({ type: "SUBSCRIBED", id: 5, index, channel }, from));
+      const part = await client.receive({ type: "SNAPSHOT", channel });
       must(
-        peer.frames.indexOf(part) > peer.frames.indexOf(first),
+        client.frames.indexOf(part) > client.frames.indexOf(first),
         "SUBSCRIBED comes before the view's frames",
       );
     },
@@ -48,14 +48,14 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "P5",
     "one view that is named many times is answered as often",
     async ({ identified, channel }) => {
-      const peer = await identified();
-      peer.say({
+      const client = await identified();
+      client.send({
         op: "SUBSCRIBE",
         id: 40,
         subscriptions: Array.from({ length: 40 }, () => channel),
       });
       for (let index = 0; index < 40; index++)
-        await peer.hear({ type: "SUBSCRIBED", id: 40, index });
+        await client.receive({ type: "SUBSCRIBED", id: 40, index });
     },
   ),
   check(
@@ -63,28 +63,28 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "a cursor continues without a snapshot, and says from where",
     async ({ identified, channel }) => {
       const first = await identified([channel]);
-      const { epoch, view } = await first.hear({ type: "SUBSCRIBED" });
-      const { seq } = await first.hear({ type: "SNAPSHOT", channel, more: false });
+      const { epoch, view } = await first.receive({ type: "SUBSCRIBED" });
+      const { seq } = await first.receive({ type: "SNAPSHOT", channel, more: false });
       const second = await identified();
-      const from = second.mark;
-      second.say({
+      const from = second.frameCount;
+      second.send({
         op: "SUBSCRIBE",
         id: 1,
         subscriptions: [{ channel, cursor: { epoch, view, seq } }],
       });
-      const answer = await second.hear({ type: "SUBSCRIBED", id: 1 });
+      const answer = await second.receive({ type: "SUBSCRIBED", id: 1 });
       must(
         answer["mode"] === "delta" && answer["from_seq"] === seq,
         `it is a delta from ${String(seq)}`,
         answer,
       );
-      await second.whole(0, from);
+      await second.turnEnd(0, from);
       must(!second.frames.some(({ type }) => type === "SNAPSHOT"), "no snapshot is sent");
     },
   ),
-  check("P7", "what came after a cursor is sent, and nothing is left out", async (target) => {
-    const { identified, channel } = target;
-    const writer = await target.writer();
+  check("P7", "what came after a cursor is sent, and nothing is left out", async (server) => {
+    const { identified, channel } = server;
+    const writer = await server.writer();
     const [a, b, c] = [
       writer.row("p7a", "p7", 1),
       writer.row("p7b", "p7", 2),
@@ -93,28 +93,28 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     const query = { channel, where: { column: "kind", eq: a.kind } };
     const first = await identified();
     const before = await writer.write({ upsert: [a, b] });
-    first.say({ op: "SUBSCRIBE", subscriptions: [query] });
-    const { epoch, view } = await first.hear({ type: "SUBSCRIBED" });
-    await first.whole(before);
-    const ledger = new Ledger();
-    ledger.takeAll(first.frames);
-    const cursor = { epoch, view, seq: ledger.views.get(String(view))?.local };
+    first.send({ op: "SUBSCRIBE", subscriptions: [query] });
+    const { epoch, view } = await first.receive({ type: "SUBSCRIBED" });
+    await first.turnEnd(before);
+    const model = new ClientModel();
+    model.takeAll(first.frames);
+    const cursor = { epoch, view, seq: model.views.get(String(view))?.local };
     first.end();
     const after = await writer.write({ upsert: [c, { ...a, amount: 10 }], remove: [b.id] });
     const second = await identified();
-    const from = second.mark;
-    second.say({ op: "SUBSCRIBE", subscriptions: [{ ...query, cursor }] });
-    const answer = await second.hear({ type: "SUBSCRIBED" });
+    const from = second.frameCount;
+    second.send({ op: "SUBSCRIBE", subscriptions: [{ ...query, cursor }] });
+    const answer = await second.receive({ type: "SUBSCRIBED" });
     if (answer["mode"] === "snapshot")
       must(
         ["smaller", "view_gone", "floor"].includes(String(answer["reason"])),
         "a good cursor gives way to a snapshot only as smaller, view_gone or floor",
         answer,
       );
-    await second.whole(after, from);
-    ledger.takeAll([...first.frames, ...second.frames.slice(from)]);
+    await second.turnEnd(after, from);
+    model.takeAll([...first.frames, ...second.frames.slice(from)]);
     const wrong = differences(
-      [...(ledger.views.get(String(view))?.rows.values() ?? [])],
+      [...(model.views.get(String(view))?.rows.values() ?? [])],
       [{ ...a, amount: 10 }, c],
     );
     must(wrong.length === 0, `the view ${wrong.join("; ")}`);
@@ -123,22 +123,22 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "P7",
     "a cursor of another history, or another view, is a snapshot and says why",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
-      const { epoch, view } = await peer.hear({ type: "SUBSCRIBED" });
-      const { seq } = await peer.hear({ type: "SNAPSHOT", channel, more: false });
+      const client = await identified([channel]);
+      const { epoch, view } = await client.receive({ type: "SUBSCRIBED" });
+      const { seq } = await client.receive({ type: "SNAPSHOT", channel, more: false });
       for (const [cursor, reason] of [
         [{ epoch: "elsewhere", view, seq }, "epoch"],
         [{ epoch, view: "v_other.x", seq }, "view"],
       ] as const) {
-        const from = peer.mark;
-        peer.say({ op: "SUBSCRIBE", subscriptions: [{ channel, cursor }] });
-        const answer = await peer.hear({ type: "SUBSCRIBED" }, from);
+        const from = client.frameCount;
+        client.send({ op: "SUBSCRIBE", subscriptions: [{ channel, cursor }] });
+        const answer = await client.receive({ type: "SUBSCRIBED" }, from);
         must(
           answer["mode"] === "snapshot" && answer["reason"] === reason,
           `it is a snapshot because of "${reason}"`,
           answer,
         );
-        await peer.hear({ type: "SNAPSHOT", channel, part: 0 }, from);
+        await client.receive({ type: "SNAPSHOT", channel, part: 0 }, from);
       }
     },
   ),
@@ -146,15 +146,15 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "P7",
     "subscribing again to a view that the session has seats it again",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
-      await peer.whole();
-      const from = peer.mark;
-      peer.say({ op: "SUBSCRIBE", id: 2, subscriptions: [channel] });
+      const client = await identified([channel]);
+      await client.turnEnd();
+      const from = client.frameCount;
+      client.send({ op: "SUBSCRIBE", id: 2, subscriptions: [channel] });
       must(
-        (await peer.hear({ type: "SUBSCRIBED", id: 2 }, from))["mode"] === "snapshot",
+        (await client.receive({ type: "SUBSCRIBED", id: 2 }, from))["mode"] === "snapshot",
         "without a cursor it is a snapshot",
       );
-      await peer.hear({ type: "SNAPSHOT", channel, part: 0 }, from);
+      await client.receive({ type: "SNAPSHOT", channel, part: 0 }, from);
     },
   ),
   check(
@@ -162,22 +162,22 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "a cursor ahead of the server waits in behind for 5 s, then it is a snapshot",
     async ({ identified, channel, options }) => {
       if (!options.isSlow) skip("takes 6 s: --slow");
-      const peer = await identified([channel]);
-      const { epoch, view } = await peer.hear({ type: "SUBSCRIBED" });
-      const from = peer.mark;
-      peer.say({
+      const client = await identified([channel]);
+      const { epoch, view } = await client.receive({ type: "SUBSCRIBED" });
+      const from = client.frameCount;
+      client.send({
         op: "SUBSCRIBE",
         id: 7,
         subscriptions: [{ channel, cursor: { epoch, view, seq: AHEAD } }],
       });
-      await peer.find(
+      await client.find(
         ({ type, behind }) =>
           type === "WATERMARK" && Array.isArray(behind) && behind.includes(view),
         "WATERMARK with the view in behind",
         from,
       );
       await delay(systemClock, 5_500);
-      const answer = await peer.hear({ type: "SUBSCRIBED", id: 7 }, from);
+      const answer = await client.receive({ type: "SUBSCRIBED", id: 7 }, from);
       must(
         answer["mode"] === "snapshot" && answer["reason"] === "ahead",
         "it is a snapshot because of ahead",
@@ -194,10 +194,10 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     "P9",
     "a refused subscription says why, and does not touch the others",
     async ({ identified, channel }) => {
-      const peer = await identified();
+      const client = await identified();
       const key = await keyOfChannel(
-        peer.say.bind(peer),
-        () => peer.hear({ type: "SUBSCRIBED", id: 1 }),
+        client.send.bind(client),
+        () => client.receive({ type: "SUBSCRIBED", id: 1 }),
         channel,
       );
       const refused: readonly (readonly [unknown, string])[] = [
@@ -207,14 +207,14 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
         [{ channel, limit: 0 }, "BAD_QUERY"],
         [{ channel, where: { column: key, regex: "(" } }, "BAD_REGEX"],
       ];
-      const from = peer.mark;
-      peer.say({
+      const from = client.frameCount;
+      client.send({
         op: "SUBSCRIBE",
         id: 6,
         subscriptions: [...refused.map(([query]) => query), channel],
       });
       for (const [index, [query, code]] of refused.entries()) {
-        const error = await peer.hear({ op: "ERROR", id: 6, index }, from);
+        const error = await client.receive({ op: "ERROR", id: 6, index }, from);
         must(
           error["code"] === code &&
             typeof error["message"] === "string" &&
@@ -223,41 +223,41 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
           error,
         );
       }
-      await peer.hear({ type: "SUBSCRIBED", id: 6, index: refused.length }, from);
+      await client.receive({ type: "SUBSCRIBED", id: 6, index: refused.length }, from);
     },
   ),
   check("P9", "SUBSCRIBE before IDENTIFY is NOT_IDENTIFIED", async ({ connect, auth, channel }) => {
-    const peer = await connect();
-    peer.say({ op: "SUBSCRIBE", id: 1, subscriptions: [channel] });
+    const client = await connect();
+    client.send({ op: "SUBSCRIBE", id: 1, subscriptions: [channel] });
     must(
-      (await peer.hear({ op: "ERROR", id: 1 }))["code"] === "NOT_IDENTIFIED",
+      (await client.receive({ op: "ERROR", id: 1 }))["code"] === "NOT_IDENTIFIED",
       "the code is NOT_IDENTIFIED",
-      peer.frames.at(-1),
+      client.frames.at(-1),
     );
-    peer.say({ op: "IDENTIFY", auth });
-    await peer.hear({ type: "READY" });
+    client.send({ op: "IDENTIFY", auth });
+    await client.receive({ type: "READY" });
   }),
   check(
     "P9",
     "UNSUBSCRIBE ends what it names, and passes over what it does not know",
-    async (target) => {
-      const { identified, channel } = target;
-      const writer = await target.writer();
+    async (server) => {
+      const { identified, channel } = server;
+      const writer = await server.writer();
       const row = writer.row("p9", "p9", 1);
-      const peer = await identified([
+      const client = await identified([
         channel,
         { channel, where: { column: "kind", eq: row.kind } },
       ]);
-      await peer.whole();
-      const kept = (await peer.hear({ type: "SUBSCRIBED", index: 1 }))["view"];
-      peer.say({
+      await client.turnEnd();
+      const kept = (await client.receive({ type: "SUBSCRIBED", index: 1 }))["view"];
+      client.send({
         op: "UNSUBSCRIBE",
-        views: ["v_none", (await peer.hear({ type: "SUBSCRIBED", index: 0 }))["view"]],
+        views: ["v_none", (await client.receive({ type: "SUBSCRIBED", index: 0 }))["view"]],
       });
-      await peer.settled();
-      const from = peer.mark;
-      await peer.whole(await writer.write({ upsert: [row] }), from);
-      const heard = peer.frames
+      await client.roundTrip();
+      const from = client.frameCount;
+      await client.turnEnd(await writer.write({ upsert: [row] }), from);
+      const heard = client.frames
         .slice(from)
         .filter(({ type }) => type === "DELTA_BATCH")
         .map((frame) => frame["view"] ?? frame["channel"]);

@@ -1,11 +1,11 @@
 /** P8 and P10 to P15: snapshots, deltas and watermarks. Most is looked for in one story of writes. */
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, unseen, type Check } from "./check.ts";
-import { Ledger } from "./ledger.ts";
-import type { Frame } from "./peer.ts";
-import { differences, storyOf, type Step, type Story, type ViewName } from "./story.ts";
-import type { Target } from "./target.ts";
-import { must, skip } from "./verdict.ts";
+import { ClientModel } from "./client-model.ts";
+import type { Frame } from "./raw-client.ts";
+import { differences, scenarioOf, type Step, type Scenario, type ViewName } from "./scenario.ts";
+import type { TestedServer } from "./tested-server.ts";
+import { must, skip } from "./check-result.ts";
 
 /** "At least every second", and what a network and a timer may take. */
 const WATERMARK_MS_MAX = 1_600;
@@ -14,18 +14,18 @@ const LARGE_ROWS = 240;
 const ROWS_PER_WRITE = 40;
 
 export const TURN_RULES: readonly Check[] = [
-  check("P8", "a snapshot holds every row of its view, and no other", async (target) => {
-    const { steps, cutShort } = await storyOf(target);
+  check("P8", "a snapshot holds every row of its view, and no other", async (server) => {
+    const { steps, abortReason } = await scenarioOf(server);
     const [snapshot] = steps;
-    must(snapshot !== undefined, `no snapshot came: ${cutShort ?? ""}`);
+    must(snapshot !== undefined, `no snapshot came: ${abortReason ?? ""}`);
     must(snapshot.later.length === 0, snapshot.later.join("; "));
   }),
-  check("P8", "`view` is absent for a bare channel, and named for a query", async (target) => {
-    const { frames, ids } = await storyOf(target);
+  check("P8", "`view` is absent for a bare channel, and named for a query", async (server) => {
+    const { frames, ids } = await scenarioOf(server);
     const sent = frames.filter(({ type }) => type === "SNAPSHOT" || type === "DELTA_BATCH");
     if (sent.length === 0) skip("no snapshot and no delta came");
     const isNamed = (frame: Frame): boolean =>
-      frame["channel"] === target.channel &&
+      frame["channel"] === server.channel &&
       (frame["view"] === undefined || Object.values(ids).includes(String(frame["view"])));
     must(
       sent.every(isNamed),
@@ -40,22 +40,22 @@ export const TURN_RULES: readonly Check[] = [
   check(
     "P8",
     "a snapshot in parts is whole, in order, and in `behind` until it is through",
-    async (target) => {
-      const writer = await target.writer();
+    async (server) => {
+      const writer = await server.writer();
       const rows = Array.from({ length: LARGE_ROWS }, (_, index) =>
         writer.row(`large${index}`, "large", index, "x".repeat(1_000)),
       );
       let seq = 0;
       for (let from = 0; from < LARGE_ROWS; from += ROWS_PER_WRITE)
         seq = await writer.write({ upsert: rows.slice(from, from + ROWS_PER_WRITE) });
-      const peer = await target.identified([
-        { channel: target.channel, where: { column: "kind", eq: String(rows[0]?.kind) } },
+      const client = await server.identified([
+        { channel: server.channel, where: { column: "kind", eq: String(rows[0]?.kind) } },
       ]);
-      await peer.whole(seq);
-      const ledger = new Ledger();
-      ledger.takeAll(peer.frames);
-      holds(ledger, "P8");
-      const wrong = differences([...([...ledger.views.values()][0]?.rows.values() ?? [])], rows);
+      await client.turnEnd(seq);
+      const model = new ClientModel();
+      model.takeAll(client.frames);
+      holds(model, "P8");
+      const wrong = differences([...([...model.views.values()][0]?.rows.values() ?? [])], rows);
       must(
         wrong.length === 0,
         `of ${LARGE_ROWS} rows ${wrong.length} are wrong: the view ${wrong[0]?.slice(0, 80)}`,
@@ -67,14 +67,14 @@ export const TURN_RULES: readonly Check[] = [
   check(
     "P10",
     "deltas join on where the view stands, and end by their watermark",
-    async (target) => {
-      const story = await storyOf(target);
-      holds(story.ledger, "P10");
-      if (story.ledger.deltas === 0) skip("no delta came (P12)");
+    async (server) => {
+      const scenario = await scenarioOf(server);
+      holds(scenario.model, "P10");
+      if (scenario.model.deltas === 0) skip("no delta came (P12)");
     },
   ),
-  check("P10", "the change of a commit comes in the delta whose range it is in", async (target) => {
-    const { steps, ids } = await storyOf(target);
+  check("P10", "the change of a commit comes in the delta whose range it is in", async (server) => {
+    const { steps, ids } = await scenarioOf(server);
     const deltas = steps
       .slice(1)
       .flatMap(({ seq, what, frames }) =>
@@ -102,20 +102,20 @@ export const TURN_RULES: readonly Check[] = [
       );
     }
   }),
-  check("P11", "watermarks have their fields, and never go back", async (target) => {
-    const ledger =
-      target.options.mutation === undefined && target.options.ingest === undefined
-        ? await quietLedger(target)
-        : (await storyOf(target)).ledger;
-    must(ledger.seq >= 0, "a WATERMARK comes");
-    holds(ledger, "P11");
+  check("P11", "watermarks have their fields, and never go back", async (server) => {
+    const model =
+      server.options.mutation === undefined && server.options.ingest === undefined
+        ? await quietModel(server)
+        : (await scenarioOf(server)).model;
+    must(model.seq >= 0, "a WATERMARK comes");
+    holds(model, "P11");
   }),
   check(
     "P11",
     "when a watermark covers a commit, all views that are not behind hold it",
-    async (target) => {
-      const { steps, cutShort } = await storyOf(target);
-      must(cutShort === undefined, `no watermark covers a commit: ${cutShort}`);
+    async (server) => {
+      const { steps, abortReason } = await scenarioOf(server);
+      must(abortReason === undefined, `no watermark covers a commit: ${abortReason}`);
       const wrong = steps.slice(1).filter(({ atWatermark }) => atWatermark.length > 0);
       must(
         wrong.length === 0,
@@ -127,13 +127,13 @@ export const TURN_RULES: readonly Check[] = [
     "P11",
     "a watermark comes at least every second, also when nothing changes",
     async ({ identified, channel, timeoutMs }) => {
-      const peer = await identified([channel]);
-      await peer.hear({ type: "WATERMARK" });
+      const client = await identified([channel]);
+      await client.receive({ type: "WATERMARK" });
       const waitMs = Math.max(timeoutMs, 2 * WATERMARK_MS_MAX);
       for (let count = 0; count < WATERMARKS; count++) {
-        const from = peer.mark;
+        const from = client.frameCount;
         const startMs = systemClock.monotonic();
-        await peer.find(({ type }) => type === "WATERMARK", "WATERMARK", from, waitMs);
+        await client.find(({ type }) => type === "WATERMARK", "WATERMARK", from, waitMs);
         const tookMs = Math.round(systemClock.monotonic() - startMs);
         must(tookMs <= WATERMARK_MS_MAX, `it took ${tookMs} ms`);
       }
@@ -142,48 +142,48 @@ export const TURN_RULES: readonly Check[] = [
   check(
     "P12",
     "what a commit changes in a view is sent: values, rows that come, leave, or move the window",
-    async (target) => {
-      const { steps, cutShort } = await storyOf(target);
+    async (server) => {
+      const { steps, abortReason } = await scenarioOf(server);
       const wrong = steps.slice(1).filter(({ later }) => later.length > 0);
       must(
         wrong.length === 0,
         `${wrong.length} of ${steps.length - 1} commits never arrived as they are; a second after ${wrong[0]?.what} ${wrong[0]?.later[0]}`,
       );
-      must(cutShort === undefined, cutShort ?? "");
+      must(abortReason === undefined, abortReason ?? "");
     },
   ),
   check(
     "P12",
     "a row that leaves is a remove, and what does not change in a view is not sent",
-    async (target) => {
-      const story = await storyOf(target);
-      const writer = await target.writer();
-      const own = story.ledger.breaches.find(
+    async (server) => {
+      const scenario = await scenarioOf(server);
+      const writer = await server.writer();
+      const own = scenario.model.violations.find(
         ({ rule, what }) => rule === "P12" && what.includes(writer.run),
       );
       must(own === undefined, own?.what ?? "");
-      const left = stepOf(story, "a row that leaves the filter");
-      const removed = deltasOf(left.frames, story.ids.filter).flatMap(
+      const left = stepOf(scenario, "a row that leaves the filter");
+      const removed = deltasOf(left.frames, scenario.ids.filter).flatMap(
         ({ patch }) => (patch as { readonly remove: readonly string[] }).remove,
       );
       must(
-        removed.join() === writer.row("story-b", "", 0).id,
+        removed.join() === writer.row("scenario-b", "", 0).id,
         "the row that leaves the filter is a remove",
         removed,
       );
-      nothing(story, "a row of no filtered view", ["filter", "window", "columns"]);
-      nothing(story, "a change in a column that one view does not ask for", ["columns"]);
+      nothing(scenario, "a row of no filtered view", ["filter", "window", "columns"]);
+      nothing(scenario, "a change in a column that one view does not ask for", ["columns"]);
     },
   ),
   check(
     "P13",
     "CHANNEL_STATUS comes with the first turn, and says how the channel is",
     async ({ identified, channel }) => {
-      const peer = await identified([channel]);
-      const answer = await peer.hear({ type: "SUBSCRIBED" });
-      const watermark = await peer.hear({ type: "WATERMARK" }, peer.frames.indexOf(answer));
-      const status = peer.frames
-        .slice(0, peer.frames.indexOf(watermark))
+      const client = await identified([channel]);
+      const answer = await client.receive({ type: "SUBSCRIBED" });
+      const watermark = await client.receive({ type: "WATERMARK" }, client.frames.indexOf(answer));
+      const status = client.frames
+        .slice(0, client.frames.indexOf(watermark))
         .find(({ type }) => type === "CHANNEL_STATUS");
       must(status !== undefined, "it comes before the first WATERMARK");
       must(
@@ -214,17 +214,17 @@ export const TURN_RULES: readonly Check[] = [
   ),
 ];
 
-function holds({ breaches }: Ledger, rule: string): void {
-  const [breach, ...more] = breaches.filter((each) => each.rule === rule);
+function holds({ violations }: ClientModel, rule: string): void {
+  const [breach, ...more] = violations.filter((each) => each.rule === rule);
   must(
     breach === undefined,
     `${breach?.what}${more.length > 0 ? ` (and ${more.length} more)` : ""}`,
   );
 }
 
-function stepOf({ steps, cutShort }: Story, what: string): Step {
+function stepOf({ steps, abortReason }: Scenario, what: string): Step {
   const step = steps.find((each) => each.what === what);
-  if (step === undefined) skip(`the story ended before "${what}": ${cutShort ?? ""}`);
+  if (step === undefined) skip(`the scenario ended before "${what}": ${abortReason ?? ""}`);
   return step;
 }
 
@@ -238,19 +238,21 @@ function deltasOf(frames: readonly Frame[], view: string): readonly Frame[] {
   );
 }
 
-function nothing(story: Story, what: string, views: readonly ViewName[]): void {
-  const { frames, seq } = stepOf(story, what);
+function nothing(scenario: Scenario, what: string, views: readonly ViewName[]): void {
+  const { frames, seq } = stepOf(scenario, what);
   for (const name of views) {
-    const sent = deltasOf(frames, story.ids[name]).filter((frame) => Number(frame["seq"]) >= seq);
+    const sent = deltasOf(frames, scenario.ids[name]).filter(
+      (frame) => Number(frame["seq"]) >= seq,
+    );
     must(sent.length === 0, `${what} is nothing to the view "${name}"`, sent[0]);
   }
 }
 
-async function quietLedger({ identified, channel }: Target): Promise<Ledger> {
-  const peer = await identified([channel]);
-  await peer.whole();
+async function quietModel({ identified, channel }: TestedServer): Promise<ClientModel> {
+  const client = await identified([channel]);
+  await client.turnEnd();
   await delay(systemClock, WATERMARK_MS_MAX);
-  const ledger = new Ledger();
-  ledger.takeAll(peer.frames);
-  return ledger;
+  const model = new ClientModel();
+  model.takeAll(client.frames);
+  return model;
 }

@@ -1,10 +1,10 @@
 /** M1 to M7: writes that clients ask for. With `--mutation`, whose input is `{upsert, remove}`. */
 import { check, unseen, type Check } from "./check.ts";
 import { isBadMessage } from "./connection-rules.ts";
-import { Ledger } from "./ledger.ts";
-import type { Frame, Peer } from "./peer.ts";
-import type { Target } from "./target.ts";
-import { must, skip } from "./verdict.ts";
+import { ClientModel } from "./client-model.ts";
+import type { Frame, RawClient } from "./raw-client.ts";
+import type { TestedServer } from "./tested-server.ts";
+import { must, skip } from "./check-result.ts";
 import { newMutationId, type Change } from "./writer.ts";
 
 const UNANSWERED_MAX = 64;
@@ -20,18 +20,18 @@ export const WRITE_RULES: readonly Check[] = [
         { mutation_id: "long-enough-id" },
         { mutation_id: "long-enough-id", name: "x", position: "y" },
       ]) {
-        const peer = await identified();
-        const from = peer.mark;
-        peer.say({ op: "MUTATE", input: {}, ...fields });
-        await isBadMessage(peer, JSON.stringify(fields), from);
+        const client = await identified();
+        const from = client.frameCount;
+        client.send({ op: "MUTATE", input: {}, ...fields });
+        await isBadMessage(client, JSON.stringify(fields), from);
       }
     },
   ),
-  check("M1", "what one session sends runs in its order", async (target) => {
-    const { peer, name, row } = await opened(target, "m1");
+  check("M1", "what one session sends runs in its order", async (server) => {
+    const { client, name, row } = await opened(server, "m1");
     const ids = [1, 2, 3, 4, 5].map((amount) => {
       const mutation_id = newMutationId();
-      peer.say({
+      client.send({
         op: "MUTATE",
         mutation_id,
         name,
@@ -41,13 +41,13 @@ export const WRITE_RULES: readonly Check[] = [
     });
     const seqs: number[] = [];
     for (const mutation_id of ids)
-      seqs.push(Number((await peer.hear({ type: "MUTATION_RESULT", mutation_id }))["seq"]));
+      seqs.push(Number((await client.receive({ type: "MUTATION_RESULT", mutation_id }))["seq"]));
     must(
       seqs.every((seq, index) => seq >= (seqs[index - 1] ?? 0)),
       "positions rise in the order in which they were sent",
       seqs,
     );
-    const told = peer.frames
+    const told = client.frames
       .filter(({ type }) => type === "MUTATION_RESULT")
       .map(({ mutation_id }) => mutation_id);
     must(
@@ -59,14 +59,14 @@ export const WRITE_RULES: readonly Check[] = [
   check(
     "M1",
     `at most ${UNANSWERED_MAX} of a session may be unanswered, those that wait for a turn included`,
-    async (target) => {
-      const { peer, name } = await opened(target, "m1b");
-      peer.say({ op: "CREDIT", turns: 0 });
-      await peer.settled();
+    async (server) => {
+      const { client, name } = await opened(server, "m1b");
+      client.send({ op: "CREDIT", turns: 0 });
+      await client.roundTrip();
       const ids = Array.from({ length: UNANSWERED_MAX + 1 }, newMutationId);
       for (const mutation_id of ids)
-        peer.say({ op: "MUTATE", mutation_id, name, input: { upsert: [], remove: [] } });
-      const refused = await peer.hear({
+        client.send({ op: "MUTATE", mutation_id, name, input: { upsert: [], remove: [] } });
+      const refused = await client.receive({
         type: "MUTATION_RESULT",
         mutation_id: ids[UNANSWERED_MAX],
       });
@@ -75,19 +75,19 @@ export const WRITE_RULES: readonly Check[] = [
         "one more is TOO_MANY_MUTATIONS",
         refused,
       );
-      peer.say({ op: "CREDIT", turns: null });
+      client.send({ op: "CREDIT", turns: null });
       for (const mutation_id of ids.slice(0, UNANSWERED_MAX))
-        await peer.hear({ type: "MUTATION_RESULT", mutation_id });
+        await client.receive({ type: "MUTATION_RESULT", mutation_id });
     },
   ),
   check(
     "M2",
     "the same id again is the same write again, and runs once, on any connection",
-    async (target) => {
-      const { peer, name, row } = await opened(target, "m2");
-      const first = await mutate(peer, name, { upsert: [{ ...row, amount: 1 }], remove: [] });
-      await mutate(peer, name, { upsert: [{ ...row, amount: 2 }], remove: [] });
-      for (const where of [peer, await target.identified()]) {
+    async (server) => {
+      const { client, name, row } = await opened(server, "m2");
+      const first = await mutate(client, name, { upsert: [{ ...row, amount: 1 }], remove: [] });
+      await mutate(client, name, { upsert: [{ ...row, amount: 2 }], remove: [] });
+      for (const where of [client, await server.identified()]) {
         const again = await mutate(where, name, first.input, first.mutation_id);
         // A position after the first is as true: a view that stands there holds the write too.
         must(
@@ -97,16 +97,16 @@ export const WRITE_RULES: readonly Check[] = [
           { first: first.result, again: again.result },
         );
       }
-      const view = await target.identified([
-        { channel: target.channel, where: { column: "kind", eq: row.kind } },
+      const view = await server.identified([
+        { channel: server.channel, where: { column: "kind", eq: row.kind } },
       ]);
-      await view.whole();
-      const ledger = new Ledger();
-      ledger.takeAll(view.frames);
-      const rows = [...ledger.views.values()].flatMap((held) => [...held.rows.values()]);
+      await view.turnEnd();
+      const model = new ClientModel();
+      model.takeAll(view.frames);
+      const rows = [...model.views.values()].flatMap((actual) => [...actual.rows.values()]);
       must(rows[0]?.["amount"] === 2, "it has not run again over what was written since", rows);
       const other = await mutate(
-        peer,
+        client,
         name,
         { upsert: [{ ...row, amount: 3 }], remove: [] },
         first.mutation_id,
@@ -126,26 +126,26 @@ export const WRITE_RULES: readonly Check[] = [
   check(
     "M3",
     "the result comes in a turn whose WATERMARK covers the write, when the rows have come",
-    async (target) => {
-      const { peer, name, row } = await opened(target, "m3");
-      const from = peer.mark;
-      const { result } = await mutate(peer, name, { upsert: [row], remove: [] });
-      const at = peer.frames.indexOf(result);
-      const watermark = await peer.hear({ type: "WATERMARK" }, at);
+    async (server) => {
+      const { client, name, row } = await opened(server, "m3");
+      const from = client.frameCount;
+      const { result } = await mutate(client, name, { upsert: [row], remove: [] });
+      const at = client.frames.indexOf(result);
+      const watermark = await client.receive({ type: "WATERMARK" }, at);
       must(
         Number.isSafeInteger(result["seq"]) && Number(watermark["seq"]) >= Number(result["seq"]),
         "the turn's WATERMARK is at `seq` or after it",
         { result, watermark },
       );
-      const delta = peer.frames
-        .slice(from, peer.frames.indexOf(watermark))
+      const delta = client.frames
+        .slice(from, client.frames.indexOf(watermark))
         .find(({ type }) => type === "DELTA_BATCH");
       must(
         delta !== undefined && Number(delta["seq"]) >= Number(result["seq"]),
         "the row has come by then, at `seq` or after it",
         { delta, result },
       );
-      const empty = await mutate(peer, name, { upsert: [], remove: [] });
+      const empty = await mutate(client, name, { upsert: [], remove: [] });
       must(
         Number(empty.result["seq"]) > Number(result["seq"]),
         "a mutation that changes nothing is a commit too",
@@ -157,9 +157,9 @@ export const WRITE_RULES: readonly Check[] = [
     "M4",
     "what can't be written is answered at once, with a code, and the connection stays",
     async ({ identified }) => {
-      const peer = await identified();
-      peer.say({ op: "CREDIT", turns: 0 });
-      const { result } = await mutate(peer, "no such mutation", {});
+      const client = await identified();
+      client.send({ op: "CREDIT", turns: 0 });
+      const { result } = await mutate(client, "no such mutation", {});
       must(
         codeOf(result) === "UNKNOWN_MUTATION" &&
           typeof (result["error"] as Frame)["message"] === "string" &&
@@ -167,24 +167,24 @@ export const WRITE_RULES: readonly Check[] = [
         "the code is UNKNOWN_MUTATION, with a message and no seq",
         result,
       );
-      await peer.settled();
+      await client.roundTrip();
     },
   ),
-  check("M4", "input that does not fit is BAD_INPUT", async (target) => {
-    const { peer, name } = await opened(target, "m4");
-    const { result } = await mutate(peer, name, { upsert: "nonsense" });
+  check("M4", "input that does not fit is BAD_INPUT", async (server) => {
+    const { client, name } = await opened(server, "m4");
+    const { result } = await mutate(client, name, { upsert: "nonsense" });
     must(codeOf(result) === "BAD_INPUT", "the code is BAD_INPUT", result);
   }),
   check(
     "M5",
     "a write that expects an older position than its row has is STALE_WRITE, with the row as it is",
-    async (target) => {
-      const { peer, name, row, written } = await opened(target, "m5");
+    async (server) => {
+      const { client, name, row, written } = await opened(server, "m5");
       const now = { ...row, amount: 5 };
-      const { seq } = (await mutate(await target.identified(), name, { upsert: [now], remove: [] }))
+      const { seq } = (await mutate(await server.identified(), name, { upsert: [now], remove: [] }))
         .result;
       const stale = await mutate(
-        peer,
+        client,
         name,
         { upsert: [{ ...row, amount: 6 }], remove: [] },
         undefined,
@@ -198,7 +198,7 @@ export const WRITE_RULES: readonly Check[] = [
         stale.result,
       );
       const good = await mutate(
-        peer,
+        client,
         name,
         { upsert: [{ ...row, amount: 7 }], remove: [] },
         undefined,
@@ -210,7 +210,7 @@ export const WRITE_RULES: readonly Check[] = [
         good.result,
       );
       const own = await mutate(
-        peer,
+        client,
         name,
         { upsert: [{ ...row, amount: 8 }], remove: [] },
         undefined,
@@ -224,10 +224,10 @@ export const WRITE_RULES: readonly Check[] = [
     },
   ),
   check("M6", "a position of no source here is UNKNOWN_POSITION", async ({ identified }) => {
-    const peer = await identified();
+    const client = await identified();
     const mutation_id = newMutationId();
-    peer.say({ op: "MUTATE", mutation_id, position: "no such source:1" });
-    const result = await peer.hear({ type: "MUTATION_RESULT", mutation_id });
+    client.send({ op: "MUTATE", mutation_id, position: "no such source:1" });
+    const result = await client.receive({ type: "MUTATION_RESULT", mutation_id });
     must(codeOf(result) === "UNKNOWN_POSITION", "the code is UNKNOWN_POSITION", result);
   }),
   unseen(
@@ -238,13 +238,13 @@ export const WRITE_RULES: readonly Check[] = [
   check(
     "M7",
     "a mutation over HTTP answers with its position; the same id is the same write",
-    async (target) => {
-      const { name, row } = await opened(target, "m7");
+    async (server) => {
+      const { name, row } = await opened(server, "m7");
       const mutation_id = newMutationId();
       const post = (body: object) =>
-        target.json(`/mutations/${name}`, {
+        server.json(`/mutations/${name}`, {
           method: "POST",
-          body: JSON.stringify({ mutation_id, auth: target.auth, ...body }),
+          body: JSON.stringify({ mutation_id, auth: server.auth, ...body }),
         });
       const input = { upsert: [row], remove: [] };
       const { status, body } = await post({ input });
@@ -271,9 +271,9 @@ export const WRITE_RULES: readonly Check[] = [
   check(
     "M7",
     "what is not known over HTTP is UNKNOWN_MUTATION, and UNKNOWN_POSITION",
-    async (target) => {
+    async (server) => {
       const post = (path: string, body: object) =>
-        target.json(path, { method: "POST", body: JSON.stringify({ auth: target.auth, ...body }) });
+        server.json(path, { method: "POST", body: JSON.stringify({ auth: server.auth, ...body }) });
       const unknown = await post("/mutations/none", { input: {} });
       must(
         unknown.status === 404 && unknown.body["code"] === "UNKNOWN_MUTATION",
@@ -297,18 +297,18 @@ interface Mutated {
 }
 
 async function mutate(
-  peer: Peer,
+  client: RawClient,
   name: string,
   input: unknown,
   mutation_id = newMutationId(),
   fields: Frame = {},
 ): Promise<Mutated> {
-  const from = peer.mark;
-  peer.say({ op: "MUTATE", mutation_id, name, input, ...fields });
+  const from = client.frameCount;
+  client.send({ op: "MUTATE", mutation_id, name, input, ...fields });
   return {
     mutation_id,
     input,
-    result: await peer.hear({ type: "MUTATION_RESULT", mutation_id }, from),
+    result: await client.receive({ type: "MUTATION_RESULT", mutation_id }, from),
   };
 }
 
@@ -317,16 +317,16 @@ function codeOf(result: Frame): unknown {
 }
 
 /** A session with a view of one kind, and a row of it that stands there. */
-async function opened(target: Target, kind: string) {
-  const { mutation } = target.options;
+async function opened(server: TestedServer, kind: string) {
+  const { mutation } = server.options;
   if (mutation === undefined) skip("needs a mutation: --mutation NAME");
-  const writer = await target.writer();
+  const writer = await server.writer();
   const row = writer.row(kind, kind, 0);
   const change: Change = { upsert: [row] };
   const written = await writer.write(change);
-  const peer = await target.identified([
-    { channel: target.channel, where: { column: "kind", eq: row.kind } },
+  const client = await server.identified([
+    { channel: server.channel, where: { column: "kind", eq: row.kind } },
   ]);
-  await peer.whole(written);
-  return { peer, name: mutation, row: { ...row, amount: 1 }, written };
+  await client.turnEnd(written);
+  return { client, name: mutation, row: { ...row, amount: 1 }, written };
 }

@@ -4,8 +4,8 @@
  */
 import type { Row } from "../../protocol/row.ts";
 import { systemRandom } from "../../std/random.ts";
-import type { Peer, Headers } from "./peer.ts";
-import { must } from "./verdict.ts";
+import type { RawClient, Headers } from "./raw-client.ts";
+import { must } from "./check-result.ts";
 
 /** What the channel needs: `id` is its key. It may have more columns that need no value. */
 export interface OwnRow extends Row {
@@ -56,16 +56,16 @@ export class Writer {
 }
 
 /** `identified`: a connection to write on, made when it is first needed. */
-export function mutationWrite(name: string, identified: () => Promise<Peer>): Write {
-  let connection: Promise<Peer> | undefined;
+export function mutationWrite(name: string, identified: () => Promise<RawClient>): Write {
+  let connection: Promise<RawClient> | undefined;
   return async (input) => {
     if (connection === undefined || (await connection).closeCode !== undefined)
       connection = identified();
-    const peer = await connection;
+    const client = await connection;
     const mutation_id = newMutationId();
-    const from = peer.mark;
-    peer.say({ op: "MUTATE", mutation_id, name, input });
-    const { seq, error } = await peer.hear({ type: "MUTATION_RESULT", mutation_id }, from);
+    const from = client.frameCount;
+    client.send({ op: "MUTATE", mutation_id, name, input });
+    const { seq, error } = await client.receive({ type: "MUTATION_RESULT", mutation_id }, from);
     must(typeof seq === "number", `the mutation "${name}" did not write`, error ?? seq);
     return seq;
   };

@@ -31,15 +31,15 @@ export interface WorkloadOptions {
 /** Returns how to stop it; resolves when the step under way has ended. */
 export function startWorkload({ database, clock, onError }: WorkloadOptions): () => Promise<void> {
   const random = seededRandom(7);
-  const desk = { database, random };
+  const workload = { database, random };
   let isStopped = false;
   let timer: Cancel = () => {};
   let step: Promise<unknown> = Promise.resolve();
 
   const steps: readonly { readonly weight: number; run(): Promise<unknown> }[] = [
-    { weight: 3, run: () => placeOrder(desk) },
-    { weight: 12, run: () => advanceOrder(desk) },
-    { weight: 14, run: () => moveCouriers(desk) },
+    { weight: 3, run: () => placeOrder(workload) },
+    { weight: 12, run: () => advanceOrder(workload) },
+    { weight: 14, run: () => moveCouriers(workload) },
     {
       weight: 2,
       run: () =>
@@ -97,12 +97,12 @@ export function startWorkload({ database, clock, onError }: WorkloadOptions): ()
 }
 
 /** What a step works with. */
-interface Desk {
+interface Workload {
   readonly database: PGlite;
   readonly random: Random;
 }
 
-async function placeOrder({ database, random }: Desk): Promise<void> {
+async function placeOrder({ database, random }: Workload): Promise<void> {
   const lines = 1 + Math.floor(random.next() * 5);
   await database.transaction(async (tx) => {
     const { rows } = await tx.query<{ id: string }>(
@@ -137,7 +137,7 @@ async function placeOrder({ database, random }: Desk): Promise<void> {
   });
 }
 
-async function advanceOrder({ database, random }: Desk): Promise<void> {
+async function advanceOrder({ database, random }: Workload): Promise<void> {
   const roll = random.next();
   if (roll < 0.34) {
     await database.query(
@@ -159,7 +159,7 @@ async function advanceOrder({ database, random }: Desk): Promise<void> {
   }
 }
 
-async function moveCouriers({ database, random }: Desk): Promise<void> {
+async function moveCouriers({ database, random }: Workload): Promise<void> {
   await database.query(
     `UPDATE couriers SET lat = round((lat + (random() - 0.5) * 0.0012 + ($2 - lat) * 0.004)::numeric, 5)::float8,
             lon = round((lon + (random() - 0.5) * 0.0016 + ($3 - lon) * 0.004)::numeric, 5)::float8,

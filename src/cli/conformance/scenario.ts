@@ -4,9 +4,9 @@
  * it, and, where something was wrong there, again a little later.
  */
 import type { Row } from "../../protocol/row.ts";
-import { Ledger } from "./ledger.ts";
-import { eventually, type Frame, type Peer } from "./peer.ts";
-import type { Query, Target } from "./target.ts";
+import { ClientModel } from "./client-model.ts";
+import { eventually, type Frame, type RawClient } from "./raw-client.ts";
+import type { Query, TestedServer } from "./tested-server.ts";
 import type { Change, OwnRow, Writer } from "./writer.ts";
 
 export type ViewName = "channel" | "filter" | "window" | "columns";
@@ -23,23 +23,24 @@ export interface Step {
   readonly later: readonly string[];
 }
 
-export interface Story {
+export interface Scenario {
   readonly steps: readonly Step[];
-  readonly ledger: Ledger;
+  readonly model: ClientModel;
   readonly frames: readonly Frame[];
   readonly ids: Readonly<Record<ViewName, string>>;
   /** Why it ended before its end. */
-  readonly cutShort: string | undefined;
+  readonly abortReason: string | undefined;
 }
 
 const SECOND_LOOK_MS = 1_000;
 /** Where it has not come right once it is not waited for as long again. */
 const LATER_LOOK_MS = 50;
-const stories = new WeakMap<Target, Promise<Story>>();
+const scenarios = new WeakMap<TestedServer, Promise<Scenario>>();
 
-export function storyOf(target: Target): Promise<Story> {
-  const known = stories.get(target) ?? target.writer().then((writer) => tell(target, writer));
-  stories.set(target, known);
+export function scenarioOf(server: TestedServer): Promise<Scenario> {
+  const known =
+    scenarios.get(server) ?? server.writer().then((writer) => runScenario(server, writer));
+  scenarios.set(server, known);
   return known;
 }
 
@@ -95,17 +96,17 @@ function changesOf({
   ];
 }
 
-async function tell(target: Target, writer: Writer): Promise<Story> {
+async function runScenario(server: TestedServer, writer: Writer): Promise<Scenario> {
   const bound: Pick<Writer, "row"> = {
-    row: (name, ...rest) => writer.row(`story-${name}`, ...rest),
+    row: (name, ...rest) => writer.row(`scenario-${name}`, ...rest),
   };
-  const views = viewsOf(target.channel, bound);
+  const views = viewsOf(server.channel, bound);
   const names = Object.keys(views) as ViewName[];
   const rows = new Map<string, OwnRow>();
-  const ledger = new Ledger();
+  const model = new ClientModel();
   const steps: Step[] = [];
   const ids: Record<string, string> = {};
-  let peer: Peer | undefined;
+  let client: RawClient | undefined;
   const put = async (change: Change): Promise<number> => {
     const seq = await writer.write(change);
     for (const row of change.upsert ?? []) rows.set(row.id, row);
@@ -114,61 +115,61 @@ async function tell(target: Target, writer: Writer): Promise<Story> {
   };
   const wrong = (): readonly string[] =>
     names.flatMap((name) => {
-      const held = ledger.views.get(ids[name] ?? "")?.rows ?? new Map<string, Row>();
-      const own = [...held]
+      const actual = model.views.get(ids[name] ?? "")?.rows ?? new Map<string, Row>();
+      const own = [...actual]
         .filter(([key]) => name !== "channel" || key.startsWith(bound.row("", "", null).id))
         .map(([, row]) => row);
       return differences(own, views[name].expect([...rows.values()])).map(
         (what) => `the view "${name}" ${what}`,
       );
     });
-  const look = async (heard: Peer, what: string, seq: number, from: number): Promise<void> => {
-    const watermark = await heard.whole(seq, from);
-    ledger.takeThrough(heard.frames, watermark);
+  const look = async (heard: RawClient, what: string, seq: number, from: number): Promise<void> => {
+    const watermark = await heard.turnEnd(seq, from);
+    model.takeThrough(heard.frames, watermark);
     const frames = heard.frames.slice(from, heard.frames.indexOf(watermark) + 1);
     const atWatermark = wrong();
     if (atWatermark.length > 0)
       await eventually(
-        () => (ledger.takeAll(heard.frames), wrong().length === 0 ? true : undefined),
+        () => (model.takeAll(heard.frames), wrong().length === 0 ? true : undefined),
         () => "",
         steps.some(({ later }) => later.length > 0) ? LATER_LOOK_MS : SECOND_LOOK_MS,
       ).catch(() => {});
     steps.push({ what, seq, frames, atWatermark, later: wrong() });
   };
-  let cutShort: string | undefined;
+  let abortReason: string | undefined;
   try {
     const first = await put({
       upsert: ["a", "b", "c", "d", "e", "f"].map((name, index) =>
         bound.row(name, "in", (index + 1) * 10),
       ),
     });
-    peer = await target.identified();
-    peer.say({ op: "SUBSCRIBE", id: 1, subscriptions: names.map((name) => views[name].query) });
+    client = await server.identified();
+    client.send({ op: "SUBSCRIBE", id: 1, subscriptions: names.map((name) => views[name].query) });
     for (const [index, name] of names.entries())
-      ids[name] = String((await peer.hear({ type: "SUBSCRIBED", id: 1, index }))["view"]);
-    await look(peer, "the snapshot", first, 0);
+      ids[name] = String((await client.receive({ type: "SUBSCRIBED", id: 1, index }))["view"]);
+    await look(client, "the snapshot", first, 0);
     for (const [what, change] of changesOf(bound)) {
-      const from = peer.mark;
-      await look(peer, what, await put(change), from);
+      const from = client.frameCount;
+      await look(client, what, await put(change), from);
     }
   } catch (error) {
-    cutShort = error instanceof Error ? error.message : String(error);
+    abortReason = error instanceof Error ? error.message : String(error);
   }
-  ledger.takeAll(peer?.frames ?? []);
+  model.takeAll(client?.frames ?? []);
   return {
     steps,
-    ledger,
-    frames: peer?.frames ?? [],
+    model,
+    frames: client?.frames ?? [],
     ids: ids as Record<ViewName, string>,
-    cutShort,
+    abortReason,
   };
 }
 
 /** Columns that the channel has besides ours are passed over. */
-export function differences(held: readonly Row[], expected: readonly Row[]): readonly string[] {
+export function differences(actual: readonly Row[], expected: readonly Row[]): readonly string[] {
   const missing = new Map(expected.map((row) => [row["id"], row]));
   const wrong: string[] = [];
-  for (const row of held) {
+  for (const row of actual) {
     const wanted = missing.get(row["id"] ?? null);
     missing.delete(row["id"] ?? null);
     if (wanted === undefined)

@@ -1,5 +1,5 @@
-/** Lies that a server can tell, each of which breaks one rule of PROTOCOL.md. */
-import type { Answer, Changed, Lie, LiesOfConnection } from "./lying-server.ts";
+/** Defects of a server: each breaks one rule of PROTOCOL.md. */
+import type { Answer, Changed, Defect, ConnectionDefect } from "./malformed-server.ts";
 import type { Frame } from "./wire-client.ts";
 
 type Rows = readonly Frame[];
@@ -8,8 +8,8 @@ interface Patch {
   readonly remove: readonly string[];
 }
 
-/** A lie told of frames of one type, or op. */
-const of = (type: string, change: (frame: Frame) => Changed): Lie => ({
+/** A defect in the frames of one type, or op. */
+const of = (type: string, change: (frame: Frame) => Changed): Defect => ({
   connection: () => ({
     down: (frame) =>
       frame["type"] === type || (frame["type"] === undefined && frame["op"] === type)
@@ -17,17 +17,17 @@ const of = (type: string, change: (frame: Frame) => Changed): Lie => ({
         : frame,
   }),
 });
-const ofUp = (op: string, change: (frame: Frame) => Changed): Lie => ({
+const ofUp = (op: string, change: (frame: Frame) => Changed): Defect => ({
   connection: () => ({ up: (frame) => (frame["op"] === op ? change(frame) : frame) }),
 });
-const ofDelta = (change: (frame: Frame, patch: Patch) => Changed): Lie =>
+const ofDelta = (change: (frame: Frame, patch: Patch) => Changed): Defect =>
   of("DELTA_BATCH", (frame) =>
     frame["digest"] === undefined ? change(frame, frame["patch"] as Patch) : frame,
   );
-const ofSnapshot = (change: (rows: Rows, frame: Frame) => Rows): Lie =>
+const ofSnapshot = (change: (rows: Rows, frame: Frame) => Rows): Defect =>
   of("SNAPSHOT", (frame) => ({ ...frame, rows: change(frame["rows"] as Rows, frame) }));
-const remembering = (connection: () => LiesOfConnection): Lie => ({ connection });
-const ofAnswer = (path: string, change: (answer: Answer) => Partial<Answer>): Lie => ({
+const stateful = (connection: () => ConnectionDefect): Defect => ({ connection });
+const ofAnswer = (path: string, change: (answer: Answer) => Partial<Answer>): Defect => ({
   http: (answer) => (answer.path.startsWith(path) ? change(answer) : {}),
 });
 const without = (frame: Frame, ...names: readonly string[]): Frame =>
@@ -45,7 +45,7 @@ const queriesOf = (frame: Frame, change: (query: Frame) => unknown): Frame =>
     : frame;
 
 /** By rule and what it does. */
-export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] = [
+export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, defect: Defect])[] = [
   ["P1", "frames are binary", { sendsBinary: true }],
   ["P1", "compression is negotiated", { compresses: true }],
   ["P2", "HELLO tells the position", of("HELLO", (frame) => ({ ...frame, seq: 7 }))],
@@ -53,12 +53,12 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P2",
     "a second IDENTIFY is taken",
-    remembering(() => {
+    stateful(() => {
       let said = 0;
       return {
-        up: (frame, tell) =>
+        up: (frame, sendToClient) =>
           frame["op"] === "IDENTIFY" && ++said > 1
-            ? (tell({ op: "DISPATCH", type: "READY" }), undefined)
+            ? (sendToClient({ op: "DISPATCH", type: "READY" }), undefined)
             : frame,
       };
     }),
@@ -141,7 +141,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P7",
     "a cursor of another epoch is taken",
-    remembering(() => {
+    stateful(() => {
       let epoch: unknown;
       return {
         down: (frame) => ((epoch ??= frame["epoch"]), frame),
@@ -159,7 +159,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P7",
     "what came after a cursor is left out",
-    remembering(() => {
+    stateful(() => {
       let isContinued = false;
       return {
         down: (frame) => {
@@ -229,7 +229,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P11",
     "the watermark goes back",
-    remembering(() => {
+    stateful(() => {
       let count = 0;
       return {
         down: (frame) =>
@@ -242,7 +242,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P11",
     "no watermark while nothing changes",
-    remembering(() => {
+    stateful(() => {
       let last: unknown;
       return {
         down: (frame) => {
@@ -257,7 +257,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P11",
     "a delta comes after its watermark",
-    remembering(() => {
+    stateful(() => {
       let held: Frame[] = [];
       return {
         down: (frame) => {
@@ -274,7 +274,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "P12",
     "every fifth delta is dropped",
-    remembering(() => {
+    stateful(() => {
       let count = 0;
       return {
         down: (frame) => (frame["type"] === "DELTA_BATCH" && ++count % 5 === 0 ? undefined : frame),
@@ -326,7 +326,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "S2",
     "RESUME continues too late",
-    remembering(() => {
+    stateful(() => {
       let asked: unknown;
       let head = 0;
       return {
@@ -345,7 +345,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "S2",
     "RESUME says from where, and brings nothing",
-    remembering(() => {
+    stateful(() => {
       let isResumed = false;
       return {
         down: (frame) => (
@@ -358,7 +358,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "S3",
     "any session id is taken",
-    remembering(() => ({
+    stateful(() => ({
       up: (frame) =>
         frame["op"] === "RESUME" ? { ...without(frame, "session_id"), op: "IDENTIFY" } : frame,
       down: (frame) => (frame["type"] === "READY" ? { ...frame, type: "RESUMED" } : frame),
@@ -398,12 +398,12 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "M1",
     "results come in another order",
-    remembering(() => {
+    stateful(() => {
       let count = 0;
       return {
-        down: (frame, tell) => {
+        down: (frame, sendToClient) => {
           if (frame["type"] !== "MUTATION_RESULT" || ++count % 2 === 0) return frame;
-          setTimeout(() => tell(frame), 200);
+          setTimeout(() => sendToClient(frame), 200);
           return undefined;
         },
       };
@@ -412,7 +412,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "M2",
     "the same id runs again",
-    remembering(() => {
+    stateful(() => {
       const asked = new Map<unknown, unknown>();
       let count = 0;
       return {
@@ -432,7 +432,7 @@ export const LIES: readonly (readonly [rule: string, what: string, lie: Lie])[] 
   [
     "M3",
     "the result is ahead of its watermark",
-    remembering(() => {
+    stateful(() => {
       let hasViews = false;
       return {
         down: (frame) => (

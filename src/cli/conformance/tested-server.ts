@@ -1,11 +1,11 @@
 /** The server that is judged, as the checks see it: connections, requests, and the data that they share. */
 import { keyOf, type Row } from "../../protocol/row.ts";
-import type { Frame, Headers } from "./peer.ts";
-import { Peer } from "./peer.ts";
-import { must, skip } from "./verdict.ts";
+import type { Frame, Headers } from "./raw-client.ts";
+import { RawClient } from "./raw-client.ts";
+import { must, skip } from "./check-result.ts";
 import { ingestWrite, mutationWrite, Writer } from "./writer.ts";
 
-export interface TargetOptions {
+export interface TestedServerOptions {
   /** Of the stream: `ws://host/v2/stream`. */
   readonly url: string;
   /** A channel that may be seen. */
@@ -26,19 +26,19 @@ export interface TargetOptions {
 
 export type Query = Frame & { readonly channel: string };
 
-export class Target {
-  readonly options: TargetOptions;
+export class TestedServer {
+  readonly options: TestedServerOptions;
   readonly channel: string;
   readonly auth: unknown;
   readonly timeoutMs: number;
   /** `http://host/v2`. */
   readonly base: string;
-  readonly #peers: Peer[] = [];
-  readonly #lasting: Peer[] = [];
+  readonly #clients: RawClient[] = [];
+  readonly #longLived: RawClient[] = [];
   readonly #writer: Writer | undefined;
   #ownColumns: Promise<string | undefined> | undefined;
 
-  constructor(options: TargetOptions) {
+  constructor(options: TestedServerOptions) {
     this.options = options;
     this.channel = options.channel;
     this.auth = options.auth;
@@ -46,37 +46,37 @@ export class Target {
     this.base = options.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     const { mutation, ingest, headers, timeoutMs } = options;
     if (mutation !== undefined)
-      this.#writer = new Writer(mutationWrite(mutation, () => this.#lastingPeer()));
+      this.#writer = new Writer(mutationWrite(mutation, () => this.#openLongLived()));
     else if (ingest !== undefined)
       this.#writer = new Writer(ingestWrite(ingest, headers, timeoutMs));
   }
 
   /** A connection that has said nothing yet. Ends with the check. */
-  readonly connect = async (headers: Headers = {}): Promise<Peer> => {
-    const peer = this.open(headers);
-    await peer.hear({ op: "HELLO" });
-    return peer;
+  readonly connect = async (headers: Headers = {}): Promise<RawClient> => {
+    const client = this.open(headers);
+    await client.receive({ op: "HELLO" });
+    return client;
   };
 
   /** The same, which may be refused. */
-  open(headers: Headers = {}): Peer {
-    const peer = new Peer(
+  open(headers: Headers = {}): RawClient {
+    const client = new RawClient(
       this.options.url,
       { ...this.options.headers, ...headers },
       this.timeoutMs,
     );
-    this.#peers.push(peer);
-    return peer;
+    this.#clients.push(client);
+    return client;
   }
 
   readonly identified = async (
     subscriptions: readonly unknown[] = [],
     more: Frame = {},
-  ): Promise<Peer> => {
-    const peer = await this.connect();
-    peer.say({ op: "IDENTIFY", auth: this.auth, subscriptions, ...more });
-    await peer.hear({ type: "READY" });
-    return peer;
+  ): Promise<RawClient> => {
+    const client = await this.connect();
+    client.send({ op: "IDENTIFY", auth: this.auth, subscriptions, ...more });
+    await client.receive({ type: "READY" });
+    return client;
   };
 
   /** Rows of our own: the channel has to have the columns for them. */
@@ -132,7 +132,7 @@ export class Target {
 
   /** Ends what one check has opened. */
   endCheck(): void {
-    for (const peer of this.#peers.splice(0)) peer.end();
+    for (const client of this.#clients.splice(0)) client.end();
   }
 
   /** Removes what was written, and ends everything. */
@@ -140,20 +140,20 @@ export class Target {
     try {
       await this.#writer?.clear();
     } finally {
-      for (const peer of [...this.#peers, ...this.#lasting]) peer.end();
+      for (const client of [...this.#clients, ...this.#longLived]) client.end();
     }
   }
 
-  async #lastingPeer(): Promise<Peer> {
-    const peer = await this.identified();
-    this.#peers.splice(this.#peers.indexOf(peer), 1);
-    this.#lasting.push(peer);
-    return peer;
+  async #openLongLived(): Promise<RawClient> {
+    const client = await this.identified();
+    this.#clients.splice(this.#clients.indexOf(client), 1);
+    this.#longLived.push(client);
+    return client;
   }
 
   async #whyNoRows(): Promise<string | undefined> {
-    const peer = await this.identified([this.channel]);
-    const { key, columns } = await peer.hear({ type: "SUBSCRIBED" });
+    const client = await this.identified([this.channel]);
+    const { key, columns } = await client.receive({ type: "SUBSCRIBED" });
     const names =
       (columns as readonly { name: string }[] | undefined)?.map(({ name }) => name) ?? [];
     const isFit =

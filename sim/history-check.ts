@@ -4,32 +4,32 @@
  */
 
 /** A value that was shown, or undefined for no row. */
-export type Shown = string | undefined;
+export type ShownValue = string | undefined;
 
 /** What a key was at some time; undefined for not there. */
 export interface Version {
-  readonly value: Shown;
+  readonly value: ShownValue;
 }
 
-export interface Evidence {
+export interface RowHistory {
   /** The key's values in the order in which they were committed. */
   readonly history: readonly Version[];
   /** The user wrote this, and it may have been refused. */
   readonly isOwn: (value: string) => boolean;
   /** The user has asked for the row to go, and that may have been refused. */
-  readonly wasWishedAway: boolean;
+  readonly wasRemovalRequested: boolean;
 }
 
 /** What is wrong with it, or undefined. */
-export function judge(
-  values: readonly Shown[],
-  { history, isOwn, wasWishedAway }: Evidence,
+export function checkHistory(
+  values: readonly ShownValue[],
+  { history, isOwn, wasRemovalRequested }: RowHistory,
 ): string | undefined {
   let rank = -1;
   for (const value of values) {
     if (value === undefined) {
       // Not there yet; or gone, at some time from here on.
-      if (rank < 0 || history[rank]?.value === undefined || wasWishedAway) continue;
+      if (rank < 0 || history[rank]?.value === undefined || wasRemovalRequested) continue;
       const gone = history.findIndex(
         (version, index) => index > rank && version.value === undefined,
       );

@@ -5,14 +5,14 @@
  */
 import { digestText, DIGEST_MODULUS, rowHash } from "../../protocol/digest.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
-import type { Frame } from "./peer.ts";
+import type { Frame } from "./raw-client.ts";
 
-export interface Breach {
+export interface Violation {
   readonly rule: string;
   readonly what: string;
 }
 
-export class HeldView {
+export class ModelView {
   readonly id: string;
   readonly key: readonly string[];
   rows = new Map<string, Row>();
@@ -34,9 +34,9 @@ export class HeldView {
   }
 }
 
-export class Ledger {
-  readonly views = new Map<string, HeldView>();
-  readonly breaches: Breach[] = [];
+export class ClientModel {
+  readonly views = new Map<string, ModelView>();
+  readonly violations: Violation[] = [];
   deltas = 0;
   digests = 0;
   /** Of the last watermark. */
@@ -55,8 +55,8 @@ export class Ledger {
     while (this.#taken < frames.length) this.#take(frames[this.#taken++] ?? {});
   }
 
-  #breach(rule: string, what: string): void {
-    this.breaches.push({ rule, what });
+  #violation(rule: string, what: string): void {
+    this.violations.push({ rule, what });
   }
 
   #take(frame: Frame): void {
@@ -66,7 +66,7 @@ export class Ledger {
       const id = String(frame["view"] ?? frame["channel"]);
       const view = this.views.get(id);
       if (view === undefined)
-        return this.#breach("P5", `${frame["type"]} of "${id}" before its SUBSCRIBED`);
+        return this.#violation("P5", `${frame["type"]} of "${id}" before its SUBSCRIBED`);
       this.#turnSeq = Math.max(this.#turnSeq, Number(frame["seq"]));
       if (frame["type"] === "SNAPSHOT") this.#snapshot(view, frame);
       else if (frame["digest"] !== undefined) this.#digest(view, frame);
@@ -76,7 +76,7 @@ export class Ledger {
 
   #subscribed(frame: Frame): void {
     const id = String(frame["view"]);
-    const view = new HeldView(id, frame["key"] as readonly string[]);
+    const view = new ModelView(id, frame["key"] as readonly string[]);
     const before = this.views.get(id);
     if (frame["mode"] === "delta") {
       view.local = Number(frame["from_seq"]);
@@ -85,7 +85,7 @@ export class Ledger {
     this.views.set(id, view);
   }
 
-  #snapshot(view: HeldView, frame: Frame): void {
+  #snapshot(view: ModelView, frame: Frame): void {
     const [seq, part, rows] = [
       Number(frame["seq"]),
       Number(frame["part"]),
@@ -94,37 +94,37 @@ export class Ledger {
     if (part === 0) view.arriving = { kind: "SNAPSHOT", seq, parts: 0, frames: [] };
     const { arriving } = view;
     if (arriving?.kind !== "SNAPSHOT" || arriving.parts !== part || arriving.seq !== seq)
-      return this.#breach(
+      return this.#violation(
         "P8",
         `part ${part} of the snapshot of "${view.id}" at ${seq} does not follow what came before it`,
       );
     arriving.parts++;
     arriving.frames.push(frame);
     if (typeof frame["more"] !== "boolean" || !Array.isArray(rows))
-      return this.#breach("P8", `a SNAPSHOT of "${view.id}" lacks \`more\` or \`rows\``);
+      return this.#violation("P8", `a SNAPSHOT of "${view.id}" lacks \`more\` or \`rows\``);
     if (frame["more"]) return;
     const all = arriving.frames.flatMap((each) => each["rows"] as readonly Row[]);
     view.rows = new Map(all.map((row) => [keyOf(row, view.key) ?? "", row]));
     if (view.rows.size !== all.length)
-      this.#breach("P8", `the snapshot of "${view.id}" holds a key twice, or none`);
+      this.#violation("P8", `the snapshot of "${view.id}" holds a key twice, or none`);
     view.local = seq;
     view.arriving = undefined;
   }
 
-  #delta(view: HeldView, frame: Frame): void {
+  #delta(view: ModelView, frame: Frame): void {
     const [prev, seq] = [Number(frame["prev_seq"]), Number(frame["seq"])];
     if (typeof frame["prev_seq"] !== "number" || typeof frame["seq"] !== "number" || prev >= seq)
-      return this.#breach(
+      return this.#violation(
         "P10",
         `a delta of "${view.id}" covers (${String(frame["prev_seq"])}, ${String(frame["seq"])}]`,
       );
     if (view.local === undefined || prev > view.local)
-      return this.#breach(
+      return this.#violation(
         "P10",
         `a delta of "${view.id}" begins after ${prev}, while the client stands at ${view.local ?? "nothing"}: a gap`,
       );
     if (seq <= view.local)
-      return this.#breach(
+      return this.#violation(
         "P10",
         `a delta of "${view.id}" ends at ${seq}, where the client stands at ${view.local} already`,
       );
@@ -133,7 +133,7 @@ export class Ledger {
     if (part === 0) view.arriving = { kind: "DELTA_BATCH", seq, parts: 0, frames: [] };
     const { arriving } = view;
     if (arriving?.kind !== "DELTA_BATCH" || arriving.parts !== part || arriving.seq !== seq)
-      return this.#breach(
+      return this.#violation(
         "P10",
         `part ${part} of a delta of "${view.id}" does not follow what came before it`,
       );
@@ -144,11 +144,11 @@ export class Ledger {
     this.#apply(view, arriving.frames, seq);
   }
 
-  #apply(view: HeldView, frames: readonly Frame[], seq: number): void {
+  #apply(view: ModelView, frames: readonly Frame[], seq: number): void {
     const seen = new Set<string>();
     const once = (key: string): void => {
       if (seen.has(key))
-        this.#breach("P10", `a delta of "${view.id}" names the key "${key}" twice`);
+        this.#violation("P10", `a delta of "${view.id}" names the key "${key}" twice`);
       seen.add(key);
     };
     for (const { patch } of frames) {
@@ -160,7 +160,7 @@ export class Ledger {
         const key = keyOf(row, view.key) ?? "";
         once(key);
         if (JSON.stringify(view.rows.get(key)) === JSON.stringify(row))
-          this.#breach("P12", `a delta of "${view.id}" sends "${key}", which had not changed`);
+          this.#violation("P12", `a delta of "${view.id}" sends "${key}", which had not changed`);
         view.rows.set(key, row);
       }
       for (const key of remove) {
@@ -171,20 +171,20 @@ export class Ledger {
     view.local = seq;
   }
 
-  #digest(view: HeldView, frame: Frame): void {
+  #digest(view: ModelView, frame: Frame): void {
     this.digests++;
     const { upsert, remove } = frame["patch"] as {
       readonly upsert: readonly unknown[];
       readonly remove: readonly unknown[];
     };
     if (frame["prev_seq"] !== frame["seq"] || upsert.length + remove.length > 0)
-      return this.#breach(
+      return this.#violation(
         "B4",
         `the digest of "${view.id}" is not on an empty delta with prev_seq equal to seq`,
       );
     const seq = Number(frame["seq"]);
     if (view.local === undefined || view.local < seq)
-      return this.#breach(
+      return this.#violation(
         "P10",
         `the digest of "${view.id}" is of ${seq}, while the client was only brought to ${view.local ?? "nothing"}: a gap`,
       );
@@ -193,7 +193,7 @@ export class Ledger {
     for (const row of view.rows.values())
       sum = (sum + rowHash(JSON.stringify(row))) % DIGEST_MODULUS;
     if (digestText(sum) !== frame["digest"])
-      this.#breach(
+      this.#violation(
         "B4",
         `the digest of "${view.id}" at ${seq} is ${String(frame["digest"])}, but the ${view.rows.size} rows that were sent add up to ${digestText(sum)}`,
       );
@@ -202,25 +202,26 @@ export class Ledger {
   #watermark(frame: Frame): void {
     const seq = Number(frame["seq"]);
     this.behind = (frame["behind"] as readonly string[] | undefined) ?? [];
-    if (seq < this.seq) this.#breach("P11", `the watermark went back from ${this.seq} to ${seq}`);
+    if (seq < this.seq)
+      this.#violation("P11", `the watermark went back from ${this.seq} to ${seq}`);
     if (this.#turnSeq > seq)
-      this.#breach(
+      this.#violation(
         "P10",
         `what came in the turn goes up to ${this.#turnSeq}, its WATERMARK only to ${seq}`,
       );
     for (const name of ["seq", "server_time_unix_ms"])
       if (typeof frame[name] !== "number")
-        this.#breach("P11", `WATERMARK has no number \`${name}\``);
+        this.#violation("P11", `WATERMARK has no number \`${name}\``);
     if (typeof frame["as_of"] !== "object" || frame["as_of"] === null)
-      this.#breach("P11", "WATERMARK has no `as_of`");
+      this.#violation("P11", "WATERMARK has no `as_of`");
     for (const view of this.views.values()) {
       if (view.arriving !== undefined && !this.behind.includes(view.id))
-        this.#breach(
+        this.#violation(
           "P8",
           `a watermark says that "${view.id}" is not behind, while only a part of its ${view.arriving.kind} has come`,
         );
       if (view.local === undefined && view.arriving === undefined && !this.behind.includes(view.id))
-        this.#breach(
+        this.#violation(
           "P11",
           `a watermark says that "${view.id}" is not behind, while nothing of it has come`,
         );

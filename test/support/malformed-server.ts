@@ -1,13 +1,13 @@
 /**
- * A proxy before an honest server that tells one lie: it changes what the server says on the stream,
- * what the client says to it, or what is answered over HTTP. Without a lie it passes everything on.
+ * A proxy before a correct server, with one defect: it changes what the server sends on the stream, what
+ * the client sends, or an HTTP answer. Without a defect it passes everything on unchanged.
  */
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import type { Frame } from "./wire-client.ts";
 
-/** What becomes of a frame: itself, others in its place, or nothing. */
+/** What is sent in place of a frame: one frame, several, or nothing. */
 export type Changed = Frame | readonly Frame[] | undefined;
 
 export interface Answer {
@@ -17,39 +17,42 @@ export interface Answer {
   readonly body: string;
 }
 
-/** Of one connection, so that a lie may remember. `tell` says something to the client now or later. */
-export interface LiesOfConnection {
-  down?(frame: Frame, tell: (frame: Frame) => void): Changed;
-  up?(frame: Frame, tell: (frame: Frame) => void): Changed;
+/** One per connection, so that a defect may keep state. `sendToClient` sends a frame now or later. */
+export interface ConnectionDefect {
+  down?(frame: Frame, sendToClient: (frame: Frame) => void): Changed;
+  up?(frame: Frame, sendToClient: (frame: Frame) => void): Changed;
 }
 
-export interface Lie {
-  readonly connection?: () => LiesOfConnection;
+export interface Defect {
+  readonly connection?: () => ConnectionDefect;
   readonly http?: (answer: Answer) => Partial<Answer>;
-  /** Changes a text of server-sent events. */
+  /** Changes the text of a server-sent event stream. */
   readonly events?: (text: string) => string;
-  /** Headers of the client that the server does not get to see. */
+  /** Request headers that the proxy removes. */
   readonly hides?: readonly string[];
-  /** Leaves connections open that the server closes. */
+  /** Keeps connections open that the server closes. */
   readonly keepsOpen?: true;
   readonly sendsBinary?: true;
   readonly compresses?: true;
 }
 
-export interface LyingServer {
+export interface MalformedServer {
   /** `ws://…/v2/stream`. */
   readonly stream: string;
   close(): Promise<void>;
 }
 
-export async function startLyingServer(honest: string, lie: Lie = {}): Promise<LyingServer> {
-  const target = new URL(honest);
+export async function startMalformedServer(
+  correctUrl: string,
+  defect: Defect = {},
+): Promise<MalformedServer> {
+  const target = new URL(correctUrl);
   const open = new Set<WebSocket>();
   const headersOf = (incoming: IncomingMessage): IncomingHttpHeaders => ({
     ...Object.fromEntries(
-      Object.entries(incoming.headers).filter(([name]) => lie.hides?.includes(name) !== true),
+      Object.entries(incoming.headers).filter(([name]) => defect.hides?.includes(name) !== true),
     ),
-    ...(lie.hides?.includes("host") === true && { host: target.host }),
+    ...(defect.hides?.includes("host") === true && { host: target.host }),
   });
   const server = createServer((incoming, outgoing) => {
     const onward = request(
@@ -65,7 +68,7 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
         if (isEvents) {
           outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
           answer.on("data", (chunk: Buffer) =>
-            outgoing.write(lie.events?.(String(chunk)) ?? chunk),
+            outgoing.write(defect.events?.(String(chunk)) ?? chunk),
           );
           answer.on("end", () => outgoing.end());
           return;
@@ -73,13 +76,13 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
         const chunks: Buffer[] = [];
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
         answer.on("end", () => {
-          const told: Answer = {
+          const original: Answer = {
             path: incoming.url ?? "",
             status: answer.statusCode ?? 502,
             headers: answer.headers,
             body: String(Buffer.concat(chunks)),
           };
-          const { status, headers, body } = { ...told, ...lie.http?.(told) };
+          const { status, headers, body } = { ...original, ...defect.http?.(original) };
           const { "transfer-encoding": _encoding, "content-length": _length, ...kept } = headers;
           outgoing.writeHead(status, kept).end(body);
         });
@@ -89,7 +92,10 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
     onward.on("error", () => outgoing.destroy());
     incoming.pipe(onward);
   });
-  const door = new WebSocketServer({ noServer: true, perMessageDeflate: lie.compresses === true });
+  const endpoint = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: defect.compresses === true,
+  });
   server.on("upgrade", (incoming, socket, head) => {
     socket.on("error", () => {});
     const { host = "", origin } = headersOf(incoming);
@@ -107,10 +113,10 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
     const keep = (data: unknown): void => void early.push(String(data));
     upstream.on("message", keep);
     upstream.once("open", () =>
-      door.handleUpgrade(incoming, socket, head, (client) => {
+      endpoint.handleUpgrade(incoming, socket, head, (client) => {
         upstream.off("message", keep);
         open.add(client);
-        join(client, upstream, lie, early);
+        join(client, upstream, defect, early);
       }),
     );
   });
@@ -125,19 +131,24 @@ export async function startLyingServer(honest: string, lie: Lie = {}): Promise<L
   };
 }
 
-function join(client: WebSocket, upstream: WebSocket, lie: Lie, early: readonly string[]): void {
-  const { down, up } = lie.connection?.() ?? {};
+function join(
+  client: WebSocket,
+  upstream: WebSocket,
+  defect: Defect,
+  early: readonly string[],
+): void {
+  const { down, up } = defect.connection?.() ?? {};
   const say = (socket: WebSocket, changed: Changed): void => {
     for (const frame of changed === undefined ? [] : [changed].flat())
       if (socket.readyState === socket.OPEN)
         socket.send(JSON.stringify(frame), {
-          binary: lie.sendsBinary === true && socket === client,
+          binary: defect.sendsBinary === true && socket === client,
         });
   };
-  const tell = (frame: Frame): void => say(client, frame);
+  const sendToClient = (frame: Frame): void => say(client, frame);
   const hear = (data: unknown): void => {
     const frame = JSON.parse(String(data)) as Frame;
-    say(client, down === undefined ? frame : down(frame, tell));
+    say(client, down === undefined ? frame : down(frame, sendToClient));
   };
   for (const text of early) hear(text);
   upstream.on("message", hear);
@@ -145,17 +156,17 @@ function join(client: WebSocket, upstream: WebSocket, lie: Lie, early: readonly 
     if (upstream.readyState !== upstream.OPEN) return;
     const frame = up === undefined || isBinary ? undefined : parsed(String(data));
     if (frame === undefined) upstream.send(data as Buffer, { binary: isBinary });
-    else say(upstream, up?.(frame, tell));
+    else say(upstream, up?.(frame, sendToClient));
   });
   client.on("close", () => upstream.terminate());
   client.on("error", () => {});
   upstream.on("close", (code, reason) => {
-    if (lie.keepsOpen !== true)
+    if (defect.keepsOpen !== true)
       client.close(code === 1_005 || code === 1_006 ? 1_001 : code, reason);
   });
 }
 
-/** Undefined for what is no frame: it is passed on as it is. */
+/** Undefined when the text is not a frame; the proxy then passes it on unchanged. */
 function parsed(text: string): Frame | undefined {
   try {
     const frame: unknown = JSON.parse(text);

@@ -4,7 +4,7 @@
  */
 import { WebSocket } from "ws";
 import { delay, systemClock } from "../../std/clock.ts";
-import { must } from "./verdict.ts";
+import { must } from "./check-result.ts";
 
 export type Frame = Readonly<Record<string, unknown>>;
 export type Headers = Readonly<Record<string, string>>;
@@ -24,12 +24,12 @@ export async function eventually<T>(
   }
 }
 
-export class Peer {
+export class RawClient {
   readonly frames: Frame[] = [];
   /** What was heard that is no frame: binary, or not one JSON object. */
-  readonly oddities: string[] = [];
+  readonly malformedFrames: string[] = [];
   /** When each frame came, on the monotonic clock. */
-  readonly heardMs: number[] = [];
+  readonly receivedMs: number[] = [];
   readonly #socket: WebSocket;
   readonly #timeoutMs: number;
   closeCode: number | undefined;
@@ -55,18 +55,18 @@ export class Peer {
   }
 
   /** Frames heard so far: where to look from for what comes next. */
-  get mark(): number {
+  get frameCount(): number {
     return this.frames.length;
   }
 
-  say(frame: unknown): void {
+  send(frame: unknown): void {
     this.#socket.send(
       typeof frame === "string" || Buffer.isBuffer(frame) ? frame : JSON.stringify(frame),
     );
   }
 
   /** The first frame at or after `from` that has these fields, as soon as it is there. */
-  hear(fields: Frame, from = 0): Promise<Frame> {
+  receive(fields: Frame, from = 0): Promise<Frame> {
     return this.find(
       (frame) => Object.entries(fields).every(([name, value]) => frame[name] === value),
       JSON.stringify(fields),
@@ -99,7 +99,7 @@ export class Peer {
   }
 
   /** The end of a turn that leaves nothing behind, at `seq` or after it. */
-  whole(seq = 0, from = 0): Promise<Frame> {
+  turnEnd(seq = 0, from = 0): Promise<Frame> {
     return this.find(
       (frame) =>
         frame["type"] === "WATERMARK" &&
@@ -119,10 +119,10 @@ export class Peer {
   }
 
   /** Resolves when the server has heard what was said before. */
-  async settled(): Promise<void> {
-    const from = this.mark;
-    this.say({ op: "HEARTBEAT" });
-    await this.hear({ op: "HEARTBEAT_ACK" }, from);
+  async roundTrip(): Promise<void> {
+    const from = this.frameCount;
+    this.send({ op: "HEARTBEAT" });
+    await this.receive({ op: "HEARTBEAT_ACK" }, from);
   }
 
   end(): void {
@@ -136,10 +136,10 @@ export class Peer {
     } catch {
       frame = undefined;
     }
-    if (isBinary) this.oddities.push("a binary frame");
+    if (isBinary) this.malformedFrames.push("a binary frame");
     if (typeof frame === "object" && frame !== null && !Array.isArray(frame)) {
       this.frames.push(frame as Frame);
-      this.heardMs.push(systemClock.monotonic());
-    } else this.oddities.push(text.slice(0, 80));
+      this.receivedMs.push(systemClock.monotonic());
+    } else this.malformedFrames.push(text.slice(0, 80));
   }
 }

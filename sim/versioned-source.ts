@@ -13,7 +13,7 @@ import type { FaultCounts } from "./faults.ts";
 import type { ActorClock } from "./scheduler.ts";
 import { columns, rowsOf } from "./workload.ts";
 
-export const WAREHOUSE = "warehouse";
+export const VERSIONED_SOURCE = "versioned source";
 export const STOCK = "stock";
 
 /** Declared with one bound or the other, so that it can be declared anew. */
@@ -32,7 +32,7 @@ interface Version {
   readonly changed: readonly string[];
 }
 
-export class Warehouse {
+export class VersionedSource {
   readonly #random: Random;
   readonly #versions: Version[] = [{ rows: new Map(), changed: [] }];
   isReachable = true;
@@ -84,8 +84,8 @@ export class Warehouse {
   }
 }
 
-export interface WarehouseReaderOptions {
-  readonly warehouse: Warehouse;
+export interface VersionedSourceReaderOptions {
+  readonly versionedSource: VersionedSource;
   readonly clock: ActorClock;
   readonly random: Random;
   readonly faults: FaultCounts;
@@ -94,13 +94,13 @@ export interface WarehouseReaderOptions {
   readonly nowMs: () => number;
 }
 
-export class WarehouseReader {
-  readonly #options: WarehouseReaderOptions;
+export class VersionedSourceReader {
+  readonly #options: VersionedSourceReaderOptions;
   #isStale = true;
   #isDeclared = false;
   isLeading = true;
 
-  constructor(options: WarehouseReaderOptions) {
+  constructor(options: VersionedSourceReaderOptions) {
     this.#options = options;
     void this.#step();
   }
@@ -108,7 +108,7 @@ export class WarehouseReader {
   /** Declares the channel anew, otherwise than before, with the next step. */
   declareAnew(): void {
     this.#isDeclared = false;
-    this.#options.warehouse.isLarge = !this.#options.warehouse.isLarge;
+    this.#options.versionedSource.isLarge = !this.#options.versionedSource.isLarge;
   }
 
   stop(): void {
@@ -130,24 +130,24 @@ export class WarehouseReader {
   }
 
   async #append(): Promise<void> {
-    const { warehouse, context, nowMs } = this.#options;
+    const { versionedSource, context, nowMs } = this.#options;
     const { sourcePosition } = context;
-    if (!warehouse.isReachable) {
+    if (!versionedSource.isReachable) {
       if (this.#isStale) return;
       this.#isStale = true;
       await context.append({
         changes: [],
-        status: [{ status: { status: "stale", reason: "the warehouse does not answer" } }],
+        status: [{ status: { status: "stale", reason: "the source does not answer" } }],
       });
       return;
     }
     const status: SourceStatus = { status: "live" };
     const isNew = !this.#isDeclared;
     // Read before it is waited for anything, so that all of it is as of one moment.
-    const change = warehouse.changesAfter(
+    const change = versionedSource.changesAfter(
       isNew || sourcePosition === undefined ? undefined : Number(sourcePosition),
     );
-    const version = String(warehouse.version);
+    const version = String(versionedSource.version);
     const asOfMs = nowMs();
     this.#isDeclared = true;
     this.#isStale = false;
@@ -160,7 +160,7 @@ export class WarehouseReader {
       sourcePosition: version,
       asOfMs,
       status: [{ status }],
-      ...(isNew && { declares: [stockDeclaration(warehouse.isLarge)] }),
+      ...(isNew && { declares: [stockDeclaration(versionedSource.isLarge)] }),
     });
   }
 }

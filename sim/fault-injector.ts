@@ -6,17 +6,17 @@ import type { Fault, FaultCounts } from "./faults.ts";
 import type { SimNode } from "./node.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SharedLog } from "./shared-log.ts";
-import type { Warehouse } from "./warehouse.ts";
+import type { VersionedSource } from "./versioned-source.ts";
 import { pick, SYMBOLS, type Rights } from "./workload.ts";
 
 /** What trouble strikes. */
-export interface TroubledWorld {
+export interface FaultyWorld {
   readonly scheduler: Scheduler;
   readonly faults: FaultCounts;
-  readonly isTrouble: boolean;
+  readonly areFaultsActive: boolean;
   readonly log: SharedLog;
   readonly database: SimDatabase;
-  readonly warehouse: Warehouse;
+  readonly versionedSource: VersionedSource;
   readonly rights: Rights;
   readonly nodes: readonly SimNode[];
   readonly clients: readonly SimClient[];
@@ -27,11 +27,11 @@ export interface TroubledWorld {
   readWholeDatabase(): void;
 }
 
-export class Troubles {
-  readonly #world: TroubledWorld;
+export class FaultInjector {
+  readonly #world: FaultyWorld;
   readonly #lookUps: Random;
 
-  constructor(world: TroubledWorld) {
+  constructor(world: FaultyWorld) {
     this.#world = world;
     this.#lookUps = world.fork("look-ups");
   }
@@ -39,8 +39,8 @@ export class Troubles {
   begin(): void {
     const random = this.#world.fork("trouble");
     const next = (): void => {
-      if (!this.#world.isTrouble) return;
-      this.#strike(random);
+      if (!this.#world.areFaultsActive) return;
+      this.#inject(random);
       this.#world.scheduler.at(this.#world.scheduler.nowMs + random.next() * 300, next);
     };
     this.#world.scheduler.at(500, next);
@@ -48,11 +48,11 @@ export class Troubles {
 
   /** Rights that are taken back just then are not what was looked up. */
   lookedUp(user: string, lookUpMs: number): void {
-    const { scheduler, faults, isTrouble, clients } = this.#world;
+    const { scheduler, faults, areFaultsActive, clients } = this.#world;
     const client = clients.find(({ name }) => name === user);
     if (
       client === undefined ||
-      !isTrouble ||
+      !areFaultsActive ||
       this.#lookUps.next() > 0.2 ||
       !faults.happens("rights revoked while looked up")
     )
@@ -62,12 +62,12 @@ export class Troubles {
     );
   }
 
-  #strike(random: Random): void {
-    if (random.next() < 0.12) this.#strikeNode(random);
-    else this.#strikeClient(random, pick(random, this.#world.clients));
+  #inject(random: Random): void {
+    if (random.next() < 0.12) this.#injectNodeFault(random);
+    else this.#injectClientFault(random, pick(random, this.#world.clients));
   }
 
-  #strikeNode(random: Random): void {
+  #injectNodeFault(random: Random): void {
     const index = Math.floor(random.next() * this.#world.nodes.length);
     const node = this.#world.nodes[index] as SimNode;
     const happens = (fault: Fault): boolean => this.#world.faults.happens(fault);
@@ -96,7 +96,7 @@ export class Troubles {
     }
   }
 
-  #strikeClient(random: Random, client: SimClient): void {
+  #injectClientFault(random: Random, client: SimClient): void {
     const happens = (fault: Fault): boolean => this.#world.faults.happens(fault);
     const { current } = client.network;
     const later = (maxMs: number, undo: () => void): void =>
@@ -114,13 +114,13 @@ export class Troubles {
         return;
       case 3:
         if (!happens("slow client")) return;
-        client.reading.frameMs = random.next() * 200;
+        client.readPace.frameMs = random.next() * 200;
         return later(4_000, () => {
-          client.reading.frameMs = 0;
+          client.readPace.frameMs = 0;
         });
       case 4:
         if (!happens("stalled client")) return;
-        client.reading.isStalled = true;
+        client.readPace.isStalled = true;
         return later(4_000, () => unstall(client));
       case 5:
         if (happens("client's clock jumps forward")) client.clock.jump(random.next() * 3_600_000);
@@ -159,9 +159,9 @@ export class Troubles {
   }
 
   #loseSource(forMs: number): void {
-    this.#world.warehouse.isReachable = false;
+    this.#world.versionedSource.isReachable = false;
     this.#world.scheduler.at(this.#world.scheduler.nowMs + forMs, () => {
-      this.#world.warehouse.isReachable = true;
+      this.#world.versionedSource.isReachable = true;
     });
   }
 
@@ -189,6 +189,6 @@ export class Troubles {
 
 /** The client reads again. */
 export function unstall(client: SimClient): void {
-  client.reading.isStalled = false;
+  client.readPace.isStalled = false;
   client.network.current?.resume();
 }
