@@ -4,7 +4,7 @@
  */
 import type { Column, Condition, Where } from "../src/client/index.ts";
 
-export type ParsedFilter =
+type ParsedFilter =
   | { readonly kind: "none" }
   | { readonly kind: "where"; readonly where: Where }
   | { readonly kind: "error"; readonly message: string };
@@ -20,7 +20,7 @@ const COMPARISONS = {
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
 const TIME = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?\d{2})?)?)?$/;
 
-export function parseFilter({ name: column, type }: Column, typed: string): ParsedFilter {
+function parseFilter({ name: column, type }: Column, typed: string): ParsedFilter {
   const text = typed.trim();
   if (text === "") return { kind: "none" };
   if (text === "null" || text === "!null") return where({ column, is_null: text === "null" });

@@ -12,14 +12,6 @@ export interface PageState {
   readonly row: string | undefined;
 }
 
-export const EMPTY_PAGE: PageState = {
-  channel: undefined,
-  sort: [],
-  filters: {},
-  columns: undefined,
-  row: undefined,
-};
-
 const FILTER_PREFIX = "f.";
 
 /** `#/orders?sort=-total,id&columns=id,total&f.status=%3Dplaced&row=5` */

@@ -20,7 +20,7 @@ import { silent } from "../test/support/silent.ts";
 import type { Generator } from "./generator.ts";
 
 /** Takes inputs, as many as it is asked to, and throws when something does not hold. */
-export interface Target {
+interface Target {
   readonly name: string;
   /** Inputs that are tried between two looks at the clock. */
   readonly batch: number;

@@ -1,4 +1,4 @@
-// `npm test`: installs what is missing, then lint, types, build, and every test: unit, real Postgres, real Chromium.
+// `npm test`: installs what is missing, then format, lint, dead code, types, build, and every test: unit, real Postgres, real Chromium.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,6 +12,7 @@ install();
 install(join(root, "test"));
 run(process.execPath, [bin("oxfmt/bin/oxfmt"), "--check"]);
 run(process.execPath, [bin("oxlint/bin/oxlint"), "--deny-warnings"]);
+run(process.execPath, [bin("knip/bin/knip.js"), "--treat-config-hints-as-errors"]);
 run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
 build();
 ensurePgbench();

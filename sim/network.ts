@@ -31,7 +31,7 @@ export interface FrameObserver {
 const WINDOW = 3;
 
 /** The server's end. */
-export interface LinkEnd {
+interface LinkEnd {
   readonly clock: ActorClock;
   readonly engine: { readonly gateway: Pick<Gateway, "receive" | "disconnected"> };
 }

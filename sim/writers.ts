@@ -60,7 +60,7 @@ const reviews = {
   /** A write that changes nothing resolves too. */
   nothing: mutation({ input, handler: ({ input: edit }) => refuse(edit) }),
 };
-export const MUTATIONS_OF_USERS = { reviews };
+const MUTATIONS_OF_USERS = { reviews };
 export const DEFINITIONS = mutationsByName(MUTATIONS_OF_USERS);
 type M = typeof MUTATIONS_OF_USERS;
 

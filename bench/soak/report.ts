@@ -33,7 +33,7 @@ const SLOPE_MB_PER_HOUR_MAX = 10;
 const BOUNDED_SERIES: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
 
 /** Least squares over the second half, when everything has warmed up; per hour. */
-export function slopePerHour(samples: readonly Sample[], name: Series): number {
+function slopePerHour(samples: readonly Sample[], name: Series): number {
   const late = samples.slice(Math.floor(samples.length / 2));
   const [meanX, meanY] = [
     mean(late.map(({ minute }) => minute)),

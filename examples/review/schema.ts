@@ -42,7 +42,7 @@ const SUPPLIERS = [
   ["Tejo Instalações", "PT509341187"],
   ["Hansa Packaging AG", "DE298114503"],
 ] as const;
-export const FIELDS = [
+const FIELDS = [
   "invoice number",
   "invoice date",
   "supplier",
@@ -56,13 +56,13 @@ const JOBS_PER_PROJECT = 5;
 const DOCUMENTS_PER_JOB = 15;
 
 /** A number in [0, 1) that depends on the seed alone. */
-export function chance(seed: number): number {
+function chance(seed: number): number {
   let x = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
   return ((x ^ (x >>> 16)) >>> 0) / 2 ** 32;
 }
 
-export interface Extracted {
+interface Extracted {
   readonly document: string;
   readonly page: number;
   readonly field: string;
@@ -76,7 +76,7 @@ export interface Extracted {
 }
 
 /** What the model reads from one document: one result per field. */
-export function extract(seed: number): readonly Extracted[] {
+function extract(seed: number): readonly Extracted[] {
   const net = 40 + chance(seed * 7) * 9_400;
   const day = 1 + Math.floor(chance(seed * 11) * 28);
   const supplier = Math.floor(chance(seed * 13) * SUPPLIERS.length);

@@ -13,7 +13,7 @@ export interface ChannelBounds {
   readonly tombstonesMax: number;
 }
 
-export const CHANNEL_BOUNDS: ChannelBounds = {
+const CHANNEL_BOUNDS: ChannelBounds = {
   rowsMax: 100_000,
   bytesMax: 256 * 1024 * 1024,
   ageMsMax: Number.POSITIVE_INFINITY,

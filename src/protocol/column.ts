@@ -37,7 +37,7 @@ export interface Column {
 type Present = Exclude<JsonValue, null>;
 export type Compare = (left: Present, right: Present) => number;
 
-export function isNumeric(type: ColumnType): boolean {
+function isNumeric(type: ColumnType): boolean {
   return type === "integer" || type === "float" || type === "bigint" || type === "numeric";
 }
 

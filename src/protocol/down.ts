@@ -14,7 +14,7 @@ import type { Snapshot } from "./messages/snapshot.ts";
 import type { Subscribed } from "./messages/subscribed.ts";
 import type { Watermark } from "./messages/watermark.ts";
 
-export type Dispatch =
+type Dispatch =
   | Ready
   | Resumed
   | Subscribed

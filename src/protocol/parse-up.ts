@@ -128,7 +128,7 @@ function mutate(message: Record<string, unknown>): Mutate {
 }
 
 /** @throws TidemarkError `BAD_MESSAGE` */
-export function parseMutationId(value: unknown): string {
+function parseMutationId(value: unknown): string {
   if (typeof value === "string" && /^[\w-]{8,64}$/.test(value)) return value;
   throw bad("mutation_id is 8 to 64 letters, digits, _ and -");
 }

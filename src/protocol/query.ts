@@ -50,7 +50,7 @@ export interface Query<R = Row> {
   readonly columns?: readonly Name<R>[];
 }
 
-export const OPERATORS = [
+const OPERATORS = [
   "eq",
   "ne",
   "lt",
@@ -63,7 +63,7 @@ export const OPERATORS = [
   "regex",
   "is_null",
 ] as const;
-export type Operator = (typeof OPERATORS)[number];
+type Operator = (typeof OPERATORS)[number];
 
 const QUERY_FIELDS = new Set(["channel", "where", "order_by", "limit", "columns"]);
 

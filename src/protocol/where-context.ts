@@ -8,7 +8,7 @@ export interface RegexMatcher {
   readonly steps: number;
 }
 
-export type RegexEngine = (pattern: string) => RegexMatcher;
+type RegexEngine = (pattern: string) => RegexMatcher;
 
 /** Counts the steps of a where's text terms: those that cost by the length of what they look at. */
 export interface CostMeter {

@@ -20,7 +20,7 @@ type Truth = boolean | null;
 type Term = (row: Row) => Truth;
 
 export type Predicate = (row: Row) => boolean;
-export type { RegexEngine, WhereContext } from "./where-context.ts";
+export type { WhereContext } from "./where-context.ts";
 
 /** A step is one state of a regex at one character; a character of a like pattern costs a sixteenth of it. */
 const LIKE_CHARACTERS_PER_STEP = 16;

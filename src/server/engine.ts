@@ -81,7 +81,7 @@ export interface EngineOptions {
   readonly catalog?: boolean | undefined;
 }
 
-export interface EngineMutations {
+interface EngineMutations {
   readonly definitions: ReadonlyMap<string, MutationDefinition>;
   /** By the names of their sources. */
   readonly writers: ReadonlyMap<string, Writer>;

@@ -24,7 +24,7 @@ export interface ChannelWrites {
 }
 
 /** What a handler writes with: a database's transaction, or the program's own channels. */
-export type WriteTools = { readonly tx: SqlTransaction } | { readonly write: ChannelWrites };
+type WriteTools = { readonly tx: SqlTransaction } | { readonly write: ChannelWrites };
 
 /** Where the tables stand: in the log, and, as the source has said it, in the source. */
 export interface Standing {

@@ -56,7 +56,7 @@ const MEANINGS = {
 
 export type ErrorCode = keyof typeof MEANINGS;
 
-export interface ErrorCodeEntry {
+interface ErrorCodeEntry {
   readonly meaning: string;
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;

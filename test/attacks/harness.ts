@@ -10,7 +10,7 @@ import type { Session, Transport } from "../../src/server/turn/session.ts";
 import { silent } from "../support/silent.ts";
 import type { Frame } from "../support/wire-client.ts";
 
-export class FakeTransport implements Transport {
+class FakeTransport implements Transport {
   readonly frames: Frame[] = [];
   /** How many frames had been heard by all when each came. */
   bufferedBytes = 0;

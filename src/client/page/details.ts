@@ -20,7 +20,7 @@ export interface DetailLimits {
   readonly ttlMs: number;
 }
 
-export const DETAIL_LIMITS: DetailLimits = { rowsMax: 200, ttlMs: 5_000 };
+const DETAIL_LIMITS: DetailLimits = { rowsMax: 200, ttlMs: 5_000 };
 
 /** Answers a request with its status and body; status 0 for none. */
 export type FetchText = (

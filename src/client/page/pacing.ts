@@ -15,7 +15,7 @@ export const immediately: Pacing = {
   watchHidden: () => () => {},
 };
 
-export function withFrames(page: Document, requestFrame: (take: () => void) => void): Pacing {
+function withFrames(page: Document, requestFrame: (take: () => void) => void): Pacing {
   return {
     next: (take) => requestFrame(take),
     watchHidden(listener) {

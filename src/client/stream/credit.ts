@@ -4,8 +4,8 @@
  */
 
 /** Least and most turns that may be under way. */
-export const CREDIT_MIN = 8;
-export const CREDIT_MAX = 128;
+const CREDIT_MIN = 8;
+const CREDIT_MAX = 128;
 const AHEAD_MS = 500;
 const WINDOW_MS = 2_000;
 

@@ -4,7 +4,7 @@ import type { SnapshotReason } from "./subscribed.ts";
 export type Notice = ResetNotice | SlowConsumerNotice;
 
 /** A view could not be continued from its cursor and starts anew. */
-export interface ResetNotice {
+interface ResetNotice {
   readonly op: "DISPATCH";
   readonly type: "NOTICE";
   readonly code: "RESET";
@@ -14,7 +14,7 @@ export interface ResetNotice {
 }
 
 /** A view could not be served for a while, for want of credit or of room in the socket. */
-export interface SlowConsumerNotice {
+interface SlowConsumerNotice {
   readonly op: "DISPATCH";
   readonly type: "NOTICE";
   readonly code: "SLOW_CONSUMER";

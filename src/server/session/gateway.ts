@@ -35,7 +35,7 @@ import { dueOf } from "../turn/session-state.ts";
 import type { Turns } from "../turn/turns.ts";
 
 /** What the gateway has to tell of, for metrics. */
-export interface GatewayEvents {
+interface GatewayEvents {
   readonly onResumed: (outcome: "success" | InvalidSessionReason) => void;
   readonly onResync: (reason: ResyncReason | undefined) => void;
 }

