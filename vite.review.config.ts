@@ -1,18 +1,17 @@
 import { fileURLToPath } from "node:url";
-import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { mergeConfig } from "vite";
+import review from "./examples/review/vite.config.ts";
 
-const source = (path: string): string => fileURLToPath(new URL(`./src/${path}`, import.meta.url));
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** The review dashboard's page. Its imports are an application's; here they lead to the source. */
-export default defineConfig({
-  root: "examples/review/page",
-  plugins: [react()],
+/** The review dashboard's page as `npm start` serves it. Its imports of the package lead to the source. */
+export default mergeConfig(review, {
+  root: path("./examples/review/page"),
   resolve: {
     alias: {
-      "tidemark/client": source("client/index.ts"),
-      "tidemark/react": source("react/index.ts"),
+      "tidemark/client": path("./src/client/index.ts"),
+      "tidemark/react": path("./src/react/index.ts"),
     },
   },
-  build: { outDir: "../../../dist-examples/review/page", emptyOutDir: true, target: "es2022" },
+  build: { outDir: path("./dist-examples/review/page") },
 });

@@ -1,9 +1,9 @@
 /** The explorer's layout: channels, the chosen one, the strip. */
 import { useCallback, type ReactElement } from "react";
 import { useConnection, useLiveQuery } from "../src/react/index.ts";
-import { State } from "../ui/state.tsx";
-import { StatusStrip } from "../ui/status-strip.tsx";
-import { ThemeButton } from "../ui/theme-button.tsx";
+import { State } from "../examples/review/ui/state.tsx";
+import { StatusStrip } from "../examples/review/ui/status-strip.tsx";
+import { ThemeButton } from "../examples/review/ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { client } from "./client.ts";

@@ -1,8 +1,8 @@
 /** The channels at the left, from the server's own live table: rows, rate and, where it is not live, status. */
 import type { ReactElement } from "react";
 import type { Row } from "../src/client/index.ts";
-import { Badge, type BadgeStatus } from "../ui/badge.tsx";
-import { formatCompact, formatRate } from "../ui/format.ts";
+import { Badge, type BadgeStatus } from "../examples/review/ui/badge.tsx";
+import { formatCompact, formatRate } from "../examples/review/ui/format.ts";
 
 export interface ChannelListProps {
   readonly channels: readonly Row[];

@@ -2,10 +2,10 @@
 import { useCallback, useMemo, type ReactElement } from "react";
 import type { Column, Query, ViewSnapshot } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
-import { Badge } from "../ui/badge.tsx";
-import { formatCount } from "../ui/format.ts";
-import { Grid } from "../ui/grid.tsx";
-import { State } from "../ui/state.tsx";
+import { Badge } from "../examples/review/ui/badge.tsx";
+import { formatCount } from "../examples/review/ui/format.ts";
+import { Grid } from "./grid.tsx";
+import { State } from "../examples/review/ui/state.tsx";
 import { client } from "./client.ts";
 import { ColumnMenu } from "./column-menu.tsx";
 import { Detail } from "./detail.tsx";

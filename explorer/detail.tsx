@@ -2,10 +2,10 @@
 import type { ReactElement } from "react";
 import type { Column, Where } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
-import { Badge } from "../ui/badge.tsx";
-import { cellText } from "../ui/cell-text.ts";
-import { asTsv } from "../ui/grid.tsx";
-import { useNow } from "../ui/use-now.ts";
+import { Badge } from "../examples/review/ui/badge.tsx";
+import { cellText } from "./cell-text.ts";
+import { asTsv } from "./grid.tsx";
+import { useNow } from "../examples/review/ui/use-now.ts";
 import { client } from "./client.ts";
 
 export interface DetailProps {

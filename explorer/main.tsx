@@ -1,4 +1,4 @@
-import { mountPage } from "../ui/mount-page.tsx";
+import { mountPage } from "../examples/review/ui/mount-page.tsx";
 import "./explorer.css";
 import { App } from "./app.tsx";
 

@@ -1,6 +1,6 @@
 /** The keys of the page, and the list of them. */
 import { useEffect, useState, type ReactElement } from "react";
-import { KeyList } from "../ui/key-list.tsx";
+import { KeyList } from "../examples/review/ui/key-list.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["/", "filter the first column"],

@@ -51,7 +51,6 @@ export function build() {
       : 0;
   const sources = [
     "src",
-    "ui",
     "explorer",
     "examples",
     "package-lock.json",

@@ -9,11 +9,11 @@ import {
   type ViewSnapshot,
 } from "tidemark/react";
 import type { Where } from "tidemark/client";
-import { formatCount } from "../../../ui/format.ts";
-import { KeyList } from "../../../ui/key-list.tsx";
-import { State } from "../../../ui/state.tsx";
-import { StatusStrip } from "../../../ui/status-strip.tsx";
-import { ThemeButton } from "../../../ui/theme-button.tsx";
+import { formatCount } from "../ui/format.ts";
+import { KeyList } from "../ui/key-list.tsx";
+import { State } from "../ui/state.tsx";
+import { StatusStrip } from "../ui/status-strip.tsx";
+import { ThemeButton } from "../ui/theme-button.tsx";
 import { client, me, type Project, type Result, type Status } from "./client.ts";
 import { Detail } from "./detail.tsx";
 import { Projects, useTallies } from "./projects.tsx";

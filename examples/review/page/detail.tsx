@@ -1,9 +1,9 @@
 /** One result: its value to edit, what was extracted, supplier matches, who is here. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { useLiveQuery } from "tidemark/react";
-import { formatAge } from "../../../ui/format.ts";
-import { State } from "../../../ui/state.tsx";
-import { useNow } from "../../../ui/use-now.ts";
+import { formatAge } from "../ui/format.ts";
+import { State } from "../ui/state.tsx";
+import { useNow } from "../ui/use-now.ts";
 import { client, type Match, type Result } from "./client.ts";
 import type { Actions } from "./use-actions.ts";
 import type { Present } from "./use-presence.ts";

@@ -1,7 +1,7 @@
 /** Projects with their counts, and the jobs of the chosen one. */
 import { useMemo, type ReactElement } from "react";
 import { useLiveQuery } from "tidemark/react";
-import { formatCount } from "../../../ui/format.ts";
+import { formatCount } from "../ui/format.ts";
 import { client, type Job, type Project, type Status } from "./client.ts";
 
 export type Tally = Readonly<Record<Status, number>>;

@@ -1,7 +1,7 @@
 /** The results to review, least certain first: a virtualised list that the keyboard walks. */
 import { memo, useEffect, useRef, type ReactElement, type ReactNode } from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { hint } from "../../../ui/hint.ts";
+import { hint } from "../ui/hint.ts";
 import type { Result } from "./client.ts";
 import type { Present } from "./use-presence.ts";
 

@@ -1,6 +1,6 @@
 /** The strip at the bottom of every page: connection, position, age, latency and rates. */
 import type { ReactElement } from "react";
-import type { ConnectionSnapshot } from "../src/react/index.ts";
+import type { ConnectionSnapshot } from "tidemark/react";
 import { Badge } from "./badge.tsx";
 import { formatAge, formatBytes, formatCount, formatMs, formatRate } from "./format.ts";
 import { useNow } from "./use-now.ts";

@@ -2,8 +2,8 @@
 import { memo, useEffect, useRef, type ReactElement } from "react";
 import type { Column, JsonValue, Row } from "../src/client/index.ts";
 import { cellText, isNumericColumn } from "./cell-text.ts";
-import { hint } from "./hint.ts";
-import { useNow } from "./use-now.ts";
+import { hint } from "../examples/review/ui/hint.ts";
+import { useNow } from "../examples/review/ui/use-now.ts";
 
 export interface GridRowProps {
   readonly index: number;

@@ -1,6 +1,6 @@
 /** How a value reads in a cell: its text, whether it is a number, and what a hover shows. */
 import type { Column, JsonValue } from "../src/client/index.ts";
-import { formatAge, groupDigits } from "./format.ts";
+import { formatAge, groupDigits } from "../examples/review/ui/format.ts";
 
 export interface CellText {
   readonly text: string;
