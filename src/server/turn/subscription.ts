@@ -12,7 +12,7 @@
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 
 /** For want of credit or of room in the socket; monotonic and unix milliseconds. */
-export interface Pause {
+interface Pause {
   readonly sinceMs: number;
   readonly sinceUnixMs: number;
   /** The client has been told that it is slow. */
