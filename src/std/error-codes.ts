@@ -1,71 +1,266 @@
 /**
- * The one table of error codes, behind the wire, the docs, the metrics and the tests. A code never
- * changes its meaning. It stands apart from the error class because browsers need no texts.
+ * The one table of errors. The wire, the HTTP layer, `TidemarkError.retryable`, the metrics, `docs/errors.md` and
+ * the tests stand on it. A code never changes its meaning. Browsers need no texts: they load `retryable.ts` alone.
  */
-import { isRetryable } from "./retryable.ts";
 
-const MEANINGS = {
-  BAD_MESSAGE: "A frame or request could not be understood.",
-  BAD_QUERY: "A query names a column, operator or value that the channel does not have.",
-  BAD_REGEX: "A regex is not valid in the linear-time engine, or is too large.",
-  QUERY_TOO_COSTLY:
-    "A query's terms cost more time than one query may. The message has the numbers.",
-  BAD_ROW: "A row does not fit its channel's declaration.",
-  BAD_OPTION: "An option or argument is missing or out of range.",
-  UNKNOWN_CHANNEL: "No channel of that name is served here, or the caller may see nothing of it.",
-  UNKNOWN_SESSION: "This process has no session of that id; connect again.",
-  UNKNOWN_VIEW: "The session has no view of that id.",
-  UNKNOWN_ROW: "The channel holds no row with that key.",
-  UNAUTHENTICATED: "The server wants credentials that it accepts.",
-  BAD_IDENTITY:
-    "The application's authenticate returned something that can't be told from other identities. The message says what.",
-  FORBIDDEN: "The identity may not do this.",
-  FORBIDDEN_ORIGIN: "The page's Origin or the Host is not on the allow list.",
-  NOT_IDENTIFIED: "The first message on a connection must be IDENTIFY.",
-  TOO_MANY_FRAMES: "One connection said more than it may per second. It is closed.",
-  TOO_MANY_VIEWS: "The server maintains as many different views as it may.",
-  TOO_MANY_SUBSCRIPTIONS:
-    "One connection asked for more subscriptions than it may have, or all of them for more than can be opened now.",
-  VIEW_TOO_LARGE: "The view would hold more rows than the server's bound allows.",
-  LOG_FULL: "Commits arrive faster than they can be applied, and too many callers wait.",
-  LOG_TRIMMED: "The log has trimmed the commits after this seq. Begin with a checkpoint.",
-  SUPERSEDED:
-    "Another leader has appended for the source since. This one does not speak for it any more.",
-  TABLE_REFUSED: "A table can't be served; the message says why and what would help.",
-  MISSING_GRANT: "The database role lacks a right that Tidemark needs.",
-  DATABASE_REFUSED: "The database can't be used as it is.",
-  SOURCE_DOWN: "A source can't be read at the moment.",
-  PORT_IN_USE: "Another program listens on the port.",
-  PUBLIC_BIND: "A bind that others can reach needs authentication or an explicit flag.",
-  NOT_READY: "The server is starting and has not loaded its channels yet.",
-  UNKNOWN_MUTATION: "No mutation of that name is declared here.",
-  BAD_INPUT: "The input does not fit the mutation's schema. Nothing was written.",
-  STALE_WRITE:
-    "The row has changed since the seq that the write expected. Nothing was written; the error has the row as it is now.",
-  MUTATION_FAILED:
-    "The mutation's handler failed, and nothing was written. The server's log has the cause.",
-  MUTATION_CONFLICT: "The mutation's id was used for another write before. Nothing was written.",
-  TOO_MANY_MUTATIONS:
-    "As many mutations are pending as may be. This one was not sent; try again when some have been answered.",
-  OUTCOME_UNKNOWN:
-    "The mutation was sent, and no answer came for so long that it can't be asked for again. Look before writing again.",
-  UNKNOWN_POSITION: "This is not a position of a source of this server.",
-  INTERNAL: "The server failed; its log has the cause.",
-  STOPPED: "The server or client has been stopped.",
-} as const;
-
-export type ErrorCode = keyof typeof MEANINGS;
-
-interface ErrorCodeEntry {
-  readonly meaning: string;
+export interface ErrorCodeEntry {
   /** Whether the same call may succeed later. */
   readonly retryable: boolean;
+  /** The status of an HTTP answer that carries the code. */
+  readonly status: number;
+  readonly meaning: string;
+  /** What the reader of the error can do. */
+  readonly action: string;
 }
 
-/** Every code with what it means. */
-export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeEntry>> = Object.fromEntries(
-  Object.entries(MEANINGS).map(([code, meaning]) => [
-    code,
-    { meaning, retryable: isRetryable(code) },
-  ]),
-) as Record<ErrorCode, ErrorCodeEntry>;
+/** Every code with what it means and what to do. */
+export const ERROR_CODES = {
+  BAD_MESSAGE: {
+    retryable: false,
+    status: 400,
+    meaning: "The server could not understand a frame or a request.",
+    action: "Correct what the message names. With our own client this is a bug: please report it.",
+  },
+  BAD_QUERY: {
+    retryable: false,
+    status: 400,
+    meaning: "A query names a column, an operator or a value that the channel does not have.",
+    action: "Correct the query; the message names the part that is wrong.",
+  },
+  BAD_REGEX: {
+    retryable: false,
+    status: 400,
+    meaning: "A regex is not valid in the linear-time engine, or it is too large.",
+    action: "Use RE2 syntax, without look-around and back-references, or a shorter pattern.",
+  },
+  QUERY_TOO_COSTLY: {
+    retryable: false,
+    status: 400,
+    meaning: "The terms of a query cost more time than one query may take.",
+    action: "Simplify its like and regex terms; the message has the numbers.",
+  },
+  BAD_ROW: {
+    retryable: false,
+    status: 400,
+    meaning: "A row does not fit the declaration of its channel. Nothing was written.",
+    action: "Correct the row; the message names the field or the limit.",
+  },
+  BAD_OPTION: {
+    retryable: false,
+    status: 400,
+    meaning: "An option or an argument is missing, unknown or out of range.",
+    action: "Correct the option that the message names.",
+  },
+  UNKNOWN_CHANNEL: {
+    retryable: false,
+    status: 404,
+    meaning: "The server has no channel of that name, or the caller may see nothing of it.",
+    action: "Check the name, that its source has started, and the channel's policy.",
+  },
+  UNKNOWN_SESSION: {
+    retryable: true,
+    status: 404,
+    meaning: "This process has no session of that id.",
+    action: "Connect again. Behind a load balancer, send one session to one process.",
+  },
+  UNKNOWN_VIEW: {
+    retryable: false,
+    status: 404,
+    meaning: "The session has no view of that id.",
+    action: "Send SUBSCRIBE with the query of the view.",
+  },
+  UNKNOWN_ROW: {
+    retryable: false,
+    status: 404,
+    meaning: "The channel has no row with that key, or the caller may not see it.",
+    action: "Check the key. The row may have been removed or evicted.",
+  },
+  UNAUTHENTICATED: {
+    retryable: false,
+    status: 401,
+    meaning: "The server wants credentials that it accepts.",
+    action: "Sign in again, and send fresh credentials.",
+  },
+  BAD_IDENTITY: {
+    retryable: false,
+    status: 500,
+    meaning: "authenticate returned a value that the server can't tell from other identities.",
+    action: "Return plain JSON data from authenticate; the message says which part is not.",
+  },
+  FORBIDDEN: {
+    retryable: false,
+    status: 403,
+    meaning: "The identity may not do this.",
+    action: "Ask for the right, or let isOperator return true for this identity.",
+  },
+  FORBIDDEN_ORIGIN: {
+    retryable: false,
+    status: 403,
+    meaning: "The Origin of the page, or the Host, is not on the allow list.",
+    action: "Add it to allowedOrigins (--allow-origin).",
+  },
+  NOT_IDENTIFIED: {
+    retryable: false,
+    status: 400,
+    meaning: "The first message on a connection must be IDENTIFY or RESUME.",
+    action: "Send IDENTIFY first.",
+  },
+  TOO_MANY_FRAMES: {
+    retryable: false,
+    status: 429,
+    meaning: "A connection sent more frames per second than it may. The server closes it.",
+    action: "Send fewer frames, or raise framesPerSecondMax and framesBurstMax.",
+  },
+  TOO_MANY_VIEWS: {
+    retryable: true,
+    status: 503,
+    meaning: "The server keeps as many different views as it may.",
+    action: "Let clients share queries, try again later, or raise viewsMax.",
+  },
+  TOO_MANY_SUBSCRIPTIONS: {
+    retryable: false,
+    status: 429,
+    meaning: "A connection asked for more subscriptions than it may have.",
+    action: "Unsubscribe from what is not shown, or raise subscriptionsPerSessionMax.",
+  },
+  VIEW_TOO_LARGE: {
+    retryable: true,
+    status: 503,
+    meaning: "With this view the server would keep more rows or bytes than its limits allow.",
+    action:
+      "Add a where or a limit to the query, try again later, or raise entriesMax and bytesMax.",
+  },
+  LOG_FULL: {
+    retryable: true,
+    status: 503,
+    meaning: "Commits arrive faster than the server applies them, and too many callers wait.",
+    action: "Write more slowly or in larger commits, and try again.",
+  },
+  LOG_TRIMMED: {
+    retryable: false,
+    status: 503,
+    meaning: "The log has trimmed the commits after this seq.",
+    action: "Begin with a checkpoint.",
+  },
+  SUPERSEDED: {
+    retryable: false,
+    status: 503,
+    meaning: "Another leader has appended for the source since. This one no longer speaks for it.",
+    action: "Stop this leader. To lead again, start the source anew.",
+  },
+  TABLE_REFUSED: {
+    retryable: false,
+    status: 500,
+    meaning: "The server can't serve a table.",
+    action: "Do what the message says, which names the table and the reason.",
+  },
+  MISSING_GRANT: {
+    retryable: false,
+    status: 500,
+    meaning: "The database role lacks a right that Tidemark needs.",
+    action: "Run the SQL that `npx tidemark doctor --role` prints.",
+  },
+  DATABASE_REFUSED: {
+    retryable: false,
+    status: 500,
+    meaning: "Tidemark can't use the database as it is.",
+    action: "Do what the message says.",
+  },
+  SOURCE_DOWN: {
+    retryable: true,
+    status: 503,
+    meaning: "The server can't reach a source at the moment.",
+    action: "Try again. If it lasts, check the database and `npx tidemark doctor`.",
+  },
+  PORT_IN_USE: {
+    retryable: true,
+    status: 500,
+    meaning: "Another program listens on the port.",
+    action: "Choose another port (--port, or PORT), or stop that program.",
+  },
+  PUBLIC_BIND: {
+    retryable: false,
+    status: 500,
+    meaning: "Others could reach the address, and the server has no authentication.",
+    action: "Pass authenticate, bind 127.0.0.1, or allow it with allowPublic (--allow-public).",
+  },
+  NOT_READY: {
+    retryable: true,
+    status: 503,
+    meaning: "The server can't answer now: it starts, it stops, or it is full.",
+    action: "Try again in a moment.",
+  },
+  UNKNOWN_MUTATION: {
+    retryable: false,
+    status: 404,
+    meaning: "The server declares no mutation of that name.",
+    action: "Check the name, and that client and server are of the same version.",
+  },
+  BAD_INPUT: {
+    retryable: false,
+    status: 400,
+    meaning: "The input does not fit the schema of the mutation. Nothing was written.",
+    action: "Correct the input; the message names the field.",
+  },
+  STALE_WRITE: {
+    retryable: false,
+    status: 409,
+    meaning: "The row has changed since the seq that the write expected. Nothing was written.",
+    action: "Show the user the row as it is now, which the error carries, and let them decide.",
+  },
+  MUTATION_FAILED: {
+    retryable: false,
+    status: 500,
+    meaning: "The handler of the mutation failed. Nothing was written.",
+    action: "Read the server's log, which has the cause.",
+  },
+  MUTATION_CONFLICT: {
+    retryable: false,
+    status: 409,
+    meaning: "The id of the mutation was used for another write before. Nothing was written.",
+    action: "Make a new mutation_id for each write.",
+  },
+  TOO_MANY_MUTATIONS: {
+    retryable: true,
+    status: 429,
+    meaning: "As many mutations are pending as may be. This one was not sent.",
+    action: "Try again when some have been answered.",
+  },
+  OUTCOME_UNKNOWN: {
+    retryable: false,
+    status: 500,
+    meaning:
+      "The mutation was sent, and no answer came for so long that the server no longer knows its outcome.",
+    action: "Look at the row before you write again.",
+  },
+  UNKNOWN_POSITION: {
+    retryable: false,
+    status: 400,
+    meaning: "The text names no write of a source of this server.",
+    action: "Send what tidemark.position() returned on this deployment.",
+  },
+  INTERNAL: {
+    retryable: false,
+    status: 500,
+    meaning: "The server failed.",
+    action: "Read the server's log, which has the cause.",
+  },
+  STOPPED: {
+    retryable: true,
+    status: 503,
+    meaning: "The server or the client has been stopped.",
+    action: "Use one that runs: this one does not start again.",
+  },
+} as const satisfies Readonly<Record<string, ErrorCodeEntry>>;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/** The codes whose entry says that the same call may succeed later. */
+export type RetryableCode = {
+  [C in ErrorCode]: (typeof ERROR_CODES)[C]["retryable"] extends true ? C : never;
+}[ErrorCode];
+
+/** The entry of a code; undefined for a code of the application's own. */
+export function errorEntryOf(code: string): ErrorCodeEntry | undefined {
+  return Object.hasOwn(ERROR_CODES, code) ? ERROR_CODES[code as ErrorCode] : undefined;
+}

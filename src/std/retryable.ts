@@ -1,18 +1,22 @@
-/** Which errors may be gone when the same call is made again. */
+/**
+ * The codes that the table in `error-codes.ts` calls retryable, apart from its texts, which browsers do not load.
+ * The type makes the compiler compare the two.
+ */
+import type { RetryableCode } from "./error-codes.ts";
 
-const RETRYABLE: readonly string[] = [
-  "UNKNOWN_SESSION",
-  "TOO_MANY_VIEWS",
-  "VIEW_TOO_LARGE",
-  "LOG_FULL",
-  "SOURCE_DOWN",
-  "PORT_IN_USE",
-  "NOT_READY",
-  "TOO_MANY_MUTATIONS",
-  "STOPPED",
-];
+const RETRYABLE: Readonly<Record<RetryableCode, true>> = {
+  UNKNOWN_SESSION: true,
+  TOO_MANY_VIEWS: true,
+  VIEW_TOO_LARGE: true,
+  LOG_FULL: true,
+  SOURCE_DOWN: true,
+  PORT_IN_USE: true,
+  NOT_READY: true,
+  TOO_MANY_MUTATIONS: true,
+  STOPPED: true,
+};
 
-/** Whether the same call may succeed later. */
+/** Whether the same call may succeed later. False for a code of the application's own. */
 export function isRetryable(code: string): boolean {
-  return RETRYABLE.includes(code);
+  return Object.hasOwn(RETRYABLE, code);
 }

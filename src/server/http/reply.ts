@@ -1,5 +1,9 @@
-/** What a route is asked and what it answers, without a framework: `http.ts` maps both to HTTP, the simulator takes them as they are. */
-import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
+/**
+ * The answers of routes, without a framework: `http.ts` maps them to HTTP, the simulator takes them as they are.
+ * The status of an error comes from the table of errors.
+ */
+import { errorEntryOf } from "../../std/error-codes.ts";
+import { TidemarkError } from "../../std/errors.ts";
 import { failureOf, MutationError } from "../../protocol/mutation-error.ts";
 import type { ErrorMessage } from "../../protocol/messages/error.ts";
 import type { ConnectionRequest } from "../turn/dialect.ts";
@@ -10,25 +14,10 @@ export interface Reply {
   readonly body: string | Buffer | null;
 }
 
-const STATUS: Partial<Record<ErrorCode, number>> = {
-  UNAUTHENTICATED: 401,
-  FORBIDDEN: 403,
-  FORBIDDEN_ORIGIN: 403,
-  UNKNOWN_CHANNEL: 404,
-  UNKNOWN_ROW: 404,
-  UNKNOWN_SESSION: 404,
-  UNKNOWN_MUTATION: 404,
-  STALE_WRITE: 409,
-  MUTATION_CONFLICT: 409,
-  MUTATION_FAILED: 500,
-  BAD_IDENTITY: 500,
-  NOT_READY: 503,
-  SOURCE_DOWN: 503,
-  LOG_FULL: 503,
-  TOO_MANY_VIEWS: 503,
-  VIEW_TOO_LARGE: 503,
-  INTERNAL: 500,
-};
+/** The status of an HTTP answer with this code; 400 for a code of the application's own. */
+export function statusOf(code: string): number {
+  return errorEntryOf(code)?.status ?? 400;
+}
 
 export function jsonReply(
   body: object,
@@ -45,13 +34,10 @@ export function jsonReply(
 /** Undefined for what is no error of ours: the caller logs it, and says `INTERNAL`. */
 export function errorReply(error: unknown): Reply | undefined {
   if (error instanceof MutationError)
-    return jsonReply(
-      { ...failureOf(error), retryable: false },
-      STATUS[error.code as ErrorCode] ?? 400,
-    );
+    return jsonReply({ ...failureOf(error), retryable: false }, statusOf(error.code));
   if (!(error instanceof TidemarkError)) return undefined;
   const { code, message, retryable } = error;
-  return jsonReply({ code, message, retryable }, STATUS[code] ?? 400);
+  return jsonReply({ code, message, retryable }, statusOf(code));
 }
 
 /** What a stream refused before it said anything; undefined for one that ended before it was whole. */
@@ -66,7 +52,7 @@ export function refusalReply(refusal: ErrorMessage | undefined): Reply {
       503,
     );
   const { code, message, retryable } = refusal;
-  return jsonReply({ code, message, retryable }, STATUS[code as ErrorCode] ?? 400);
+  return jsonReply({ code, message, retryable }, statusOf(code));
 }
 
 export const INTERNAL_REPLY: Reply = jsonReply(

@@ -146,13 +146,8 @@ export class SubscriptionOpener {
     )
       return false;
     const message = `${session.requestsQueued} subscriptions of this connection wait to be opened, ${queue.size} of all. Try again when some have been answered.`;
-    sender.send(session, {
-      op: "ERROR",
-      code: "TOO_MANY_SUBSCRIPTIONS",
-      message,
-      retryable: true,
-      ...answerTo,
-    });
+    const { code, retryable } = new TidemarkError("NOT_READY", message);
+    sender.send(session, { op: "ERROR", code, message, retryable, ...answerTo });
     return true;
   }
 
