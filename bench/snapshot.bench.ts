@@ -14,7 +14,7 @@ async function measure(snapshotReuseMs: number): Promise<readonly (string | numb
   const tidemark = createTidemark({
     channels: { trades: channel<Trade>({ key: "id" }) },
     logger: pino({ level: "silent" }),
-    limits: { snapshotReuseMs },
+    limits: { server: { snapshotReuseMs } },
   });
   const trades = tidemark.channel("trades");
   const { url } = await tidemark.listen({ port: 0 });

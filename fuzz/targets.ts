@@ -164,7 +164,7 @@ export const frames: MakeTarget = async (generator) => {
     },
     catalog: true,
     isOperator: () => false,
-    viewLimits: { viewsMax: 200 },
+    limits: { views: { viewsMax: 200 } },
   });
   engine.policies.set("hidden", () => "none");
   engine.policies.set("trades", () => ({ column: "symbol", eq: "ETH" }));

@@ -85,21 +85,23 @@ export class SimNode {
       },
       // Small bounds, so that everything has parts and every buffer fills.
       limits: {
-        frameBytesMax: 600,
-        deltaBytesMax: 6_000,
-        socketBufferBytesMax: 1_500,
-        sliceMs: 2,
-        digestIntervalMs: 2_000,
-        slowConsumerMs: 1_000,
-        heartbeatIntervalMs: 3_000,
-        silenceMsMax: 9_000,
-        identifyTimeoutMs: 4_000,
-        aheadMsMax: 2_000,
-        resumeTokenTtlMs: 20_000,
-        drainMsMax: 200,
-        flushIntervalMaxMs: 300,
+        server: {
+          frameBytesMax: 600,
+          deltaBytesMax: 6_000,
+          socketBufferBytesMax: 1_500,
+          sliceMs: 2,
+          digestIntervalMs: 2_000,
+          slowConsumerMs: 1_000,
+          heartbeatIntervalMs: 3_000,
+          silenceMsMax: 9_000,
+          identifyTimeoutMs: 4_000,
+          aheadMsMax: 2_000,
+          resumeTokenTtlMs: 20_000,
+          drainMsMax: 200,
+          flushIntervalMaxMs: 300,
+        },
+        views: { lingerMs: 3_000, tombstonesMax: 12 },
       },
-      viewLimits: { lingerMs: 3_000, tombstonesMax: 12 },
     });
     this.engine.policies.set("orders", rights.policy);
     this.routes = new Routes({ engine: this.engine, access });

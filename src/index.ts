@@ -31,12 +31,12 @@ export type {
   DialectView,
 } from "./server/turn/dialect.ts";
 export type { DeltaOfTexts, Outgoing, SnapshotOfTexts } from "./protocol/codec.ts";
-export type { ServerLimits } from "./server/limits.ts";
+export type { Limits, ServerLimits } from "./server/limits.ts";
 export type { Interest, WatchedView } from "./sources/interest.ts";
 export type { Source, SourceContext, SourceDraft, SourceLogger } from "./sources/source.ts";
 export type { ChannelWrites, SqlTransaction, Writer } from "./sources/writer.ts";
 export type { ViewLimits } from "./table/limits.ts";
-export type { ChannelBounds, ChannelDeclaration } from "./log/channel.ts";
+export type { ChannelDeclaration } from "./log/channel.ts";
 export type {
   ChannelChange,
   Commit,
@@ -47,7 +47,7 @@ export type {
   SourceStatus,
   StatusChange,
 } from "./log/log.ts";
-export type { LogLimits } from "./log/limits.ts";
+export type { ChannelBounds, LogLimits } from "./log/limits.ts";
 export { MemoryLog } from "./log/memory.ts";
 export type { Column, ColumnType } from "./protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "./protocol/query.ts";

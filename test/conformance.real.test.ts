@@ -35,7 +35,7 @@ const writeThings = mutation({
 });
 
 const CORRECT: TidemarkOptions = {
-  limits: { digestIntervalMs: 50 },
+  limits: { server: { digestIntervalMs: 50 } },
   channels: { things },
   mutations: { writeThings },
 };

@@ -90,7 +90,7 @@ describe("a dialect", () => {
     const plain = dialect({ path: "/ws/plain" });
     const { url } = await startTrades({
       dialects: [plain],
-      limits: { heartbeatIntervalMs: 100, silenceMsMax: 600 },
+      limits: { server: { heartbeatIntervalMs: 100, silenceMsMax: 600 } },
     });
     const base = `${url.replace("http", "ws")}/ws/plain`;
     const [alive, dead] = [new PlainSocket(base), new PlainSocket(base, { autoPong: false })];
@@ -252,7 +252,7 @@ describe("a dialect", () => {
     const silent = dialect({ path: "/quiet", carrier: "sse", encode: () => undefined });
     const { tidemark, url } = await startTrades({
       dialects: [silent],
-      limits: { watermarkIntervalMs: 50 },
+      limits: { server: { watermarkIntervalMs: 50 } },
     });
     const response = await fetch(`${url}/quiet`);
     expect(response.headers.get("content-type")).toContain("text/event-stream");

@@ -54,7 +54,9 @@ const idsOf =
 
 describe.skipIf(python === undefined)("the Python client", () => {
   it("follows filters and top rows as rows enter and leave, and its digests add up (P6, P10, P12, B4)", async () => {
-    const { tidemark, stream } = await startTrades({ limits: { digestIntervalMs: 300 } });
+    const { tidemark, stream } = await startTrades({
+      limits: { server: { digestIntervalMs: 300 } },
+    });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2), trade("c", "BTC", 0.000001)]);
     const outputs = watch(

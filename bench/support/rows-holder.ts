@@ -14,7 +14,7 @@ async function holdInServer(rows: number): Promise<number> {
   const tidemark = createTidemark({
     channels: { trades: channel<Trade>({ key: "id" }) },
     logger: pino({ level: "silent" }),
-    limits: { deltaBytesMax: 64 * 2 ** 20 },
+    limits: { server: { deltaBytesMax: 64 * 2 ** 20 } },
   });
   const { port } = await tidemark.listen({ port: 0 });
   for (let made = 0; made < rows; made += BATCH)

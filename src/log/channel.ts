@@ -1,24 +1,8 @@
 /** What a channel is declared to be: by a program for its own, by a source for those that it found. Carried by the log. */
 import { TidemarkError } from "../std/errors.ts";
 import type { Column } from "../protocol/column.ts";
+import { CHANNEL_BOUNDS, type ChannelBounds } from "./limits.ts";
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
-
-/** What a channel may hold. Over a bound, the rows that changed longest ago are evicted. Bytes are those of the rows' JSON, in UTF-16 units. */
-export interface ChannelBounds {
-  readonly rowsMax: number;
-  readonly bytesMax: number;
-  /** Age since a row's last change, by commit time. Infinity keeps rows for ever. */
-  readonly ageMsMax: number;
-  /** Keys remembered after they left. Over it, the floor rises and older cursors get a snapshot. */
-  readonly tombstonesMax: number;
-}
-
-const CHANNEL_BOUNDS: ChannelBounds = {
-  rowsMax: 100_000,
-  bytesMax: 256 * 1024 * 1024,
-  ageMsMax: Number.POSITIVE_INFINITY,
-  tombstonesMax: 100_000,
-};
 
 export interface ChannelDeclaration {
   readonly name: string;

@@ -1,12 +1,41 @@
-/** Bounds of a log. Each can be set by option; the answer to "what if it is full?" stands beside it. */
+/**
+ * Limits of the log in memory and of channels, with what happens when one is full. Those of the log can be set with
+ * `createTidemark({ limits: { log } })`, those of a channel with `channel({ bounds })`.
+ */
+import { limitsOf } from "../std/limits.ts";
+
 export interface LogLimits {
-  /** Rows in commits that some reader has not acknowledged. Full: `append` waits. One commit may exceed it alone. */
+  /** Rows in commits that some reader has not acknowledged. Full: `append` waits. One commit may exceed it alone. Default 200,000. */
   readonly pendingRowsMax: number;
-  /** Callers that wait in `append`. Full: `append` fails with `LOG_FULL`, and nothing is kept of it. */
+  /** Callers that wait in `append`. Full: `append` fails with `LOG_FULL`, and nothing is kept of it. Default 10,000. */
   readonly waitersMax: number;
 }
 
 export const LOG_LIMITS: LogLimits = {
   pendingRowsMax: 200_000,
   waitersMax: 10_000,
+};
+
+/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist */
+export function logLimits(given?: Partial<LogLimits>): LogLimits {
+  return limitsOf("limits.log", LOG_LIMITS, given);
+}
+
+/** What a channel may hold. Over one of the first three, the rows that changed longest ago are evicted. */
+export interface ChannelBounds {
+  /** Default 100,000. */
+  readonly rowsMax: number;
+  /** Bytes of the rows' JSON. Default 256 MiB. */
+  readonly bytesMax: number;
+  /** Age since a row's last change, by commit time. Infinity, the default, keeps rows for ever. */
+  readonly ageMsMax: number;
+  /** Keys remembered after they left. Full: the floor rises, and older cursors get a snapshot. Default 100,000. */
+  readonly tombstonesMax: number;
+}
+
+export const CHANNEL_BOUNDS: ChannelBounds = {
+  rowsMax: 100_000,
+  bytesMax: 256 * 1024 * 1024,
+  ageMsMax: Number.POSITIVE_INFINITY,
+  tombstonesMax: 100_000,
 };

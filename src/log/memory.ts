@@ -5,7 +5,7 @@
 import type { Cancel, Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
-import { LOG_LIMITS, type LogLimits } from "./limits.ts";
+import { logLimits, type LogLimits } from "./limits.ts";
 import type { Commit, CommitDraft, Expectation, Log, LogReader } from "./log.ts";
 
 interface Waiter {
@@ -43,7 +43,7 @@ export class MemoryLog implements Log {
   constructor({ clock, random, limits }: MemoryLogOptions) {
     this.epoch = random.id(12);
     this.#clock = clock;
-    this.#limits = { ...LOG_LIMITS, ...limits };
+    this.#limits = logLimits(limits);
   }
 
   append(draft: CommitDraft, expect?: Expectation): Promise<number> {

@@ -1,7 +1,8 @@
 /** Channels that an application declares, and the handle it writes to them with. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../std/errors.ts";
-import { declareChannel, type ChannelBounds, type ChannelDeclaration } from "../log/channel.ts";
+import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
+import type { ChannelBounds } from "../log/limits.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { jsonDepth } from "../protocol/json-depth.ts";
@@ -104,7 +105,7 @@ export interface TransactionHandle<C extends Channels> {
   remove(channel: keyof C & string, keys: string | readonly string[]): void;
 }
 
-export type RowLimits = Pick<ServerLimits, "rowLengthMax" | "rowDepthMax">;
+export type RowLimits = Pick<ServerLimits, "rowBytesMax" | "rowDepthMax">;
 
 /** Checks a row against its channel. @throws TidemarkError `BAD_ROW` */
 export function checkRow(
@@ -125,10 +126,11 @@ export function checkRow(
   if (typeof row !== "object" || row === null || Array.isArray(row))
     throw badRow(declaration, "it is not an object");
   const json = jsonOf(declaration, row);
-  if (json.length > limits.rowLengthMax)
+  const bytes = Buffer.byteLength(json);
+  if (bytes > limits.rowBytesMax)
     throw badRow(
       declaration,
-      `its JSON has ${json.length} characters, more than the ${limits.rowLengthMax} of rowLengthMax`,
+      `its JSON has ${bytes} bytes, more than the ${limits.rowBytesMax} of rowBytesMax`,
     );
   if (jsonDepth(json, limits.rowDepthMax) > limits.rowDepthMax)
     throw badRow(declaration, `it nests more than the ${limits.rowDepthMax} levels of rowDepthMax`);

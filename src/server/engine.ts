@@ -13,7 +13,6 @@ import type { InvalidSessionReason } from "../protocol/messages/invalid-session.
 import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
 import type { Writer } from "../sources/writer.ts";
-import type { ViewLimits } from "../table/limits.ts";
 import { Replica } from "../table/replica.ts";
 import type { Access } from "./session/access.ts";
 import { HttpSnapshots } from "./session/http-snapshots.ts";
@@ -21,7 +20,7 @@ import { CATALOG, CATALOG_CHANNEL, catalogRights, Catalog } from "./catalog.ts";
 import { ChannelStates } from "./turn/channel-states.ts";
 import { ViewUpdateCache } from "./turn/view-update-cache.ts";
 import { Gateway } from "./session/gateway.ts";
-import { SERVER_LIMITS, type ServerLimits } from "./limits.ts";
+import { serverLimits, type Limits, type ServerLimits } from "./limits.ts";
 import { InterestTracker } from "./interest-tracker.ts";
 import { WriteVisibility } from "./mutations/write-visibility.ts";
 import { LogFollower, type FindCheckpoint } from "./log-follower.ts";
@@ -71,8 +70,7 @@ export interface EngineOptions {
   readonly identityKey?: ((identity: Identity) => unknown) | undefined;
   /** Who is told everything of the server itself. Default: everyone. */
   readonly isOperator?: ((identity: Identity) => boolean) | undefined;
-  readonly limits?: Partial<ServerLimits> | undefined;
-  readonly viewLimits?: Partial<ViewLimits> | undefined;
+  readonly limits?: Omit<Limits, "log"> | undefined;
   /** What clients may ask to be written, where, and how the program's own channels are. */
   readonly mutations?: EngineMutations | undefined;
   /** How clients are spoken to, besides our own protocol. */
@@ -89,7 +87,6 @@ interface EngineMutations {
   readonly writeChannels?: WriteChannels;
 }
 
-const TICK_MS = 250;
 const SECOND_MS = 1_000;
 
 export class Engine {
@@ -117,7 +114,7 @@ export class Engine {
 
   constructor(options: EngineOptions) {
     const { log, clock, random, logger, observer, access } = options;
-    const limits = { ...SERVER_LIMITS, ...options.limits };
+    const limits = serverLimits(options.limits?.server);
     const monotonic = (): number => clock.monotonic();
     const now = (): number => clock.now();
     const onSnapshot = (buildMs: number): void => observer.onSnapshot(buildMs);
@@ -137,7 +134,7 @@ export class Engine {
       logger.error({ err: failure }, "subscription failed");
       if (owner instanceof Session) owner.transport.close(CLOSE.badMessage, "INTERNAL");
     };
-    const replica = new Replica(options.viewLimits, { node: random.id(8), secret });
+    const replica = new Replica(options.limits?.views, { node: random.id(8), secret });
     const isOperator = options.isOperator ?? (() => true);
     const policies = new Policies({
       replica,
@@ -201,6 +198,7 @@ export class Engine {
       replica,
       policies,
       logger,
+      limits,
       identityKey: options.identityKey ?? ((identity) => identity),
     });
     const mutationQueue = new MutationQueue({
@@ -363,7 +361,7 @@ export class Engine {
       this.#lastSecondMs = nowMs;
       this.#everySecond(nowMs);
     }
-    this.#tick = this.#clock.after(TICK_MS, () => this.#onTick());
+    this.#tick = this.#clock.after(this.limits.tickMs, () => this.#onTick());
   }
 
   #everySecond(nowMs: number): void {

@@ -3,10 +3,8 @@
  * returns, so only plain JSON data can be told apart; everything else is refused when a session opens.
  */
 import { TidemarkError } from "../std/errors.ts";
+import { FIXED_LIMITS } from "./limits.ts";
 import type { Identity } from "./policies.ts";
-
-/** Levels of nesting in an identity. */
-const DEPTH_MAX = 32;
 
 /**
  * JSON with sorted fields, however the identity was put together.
@@ -25,8 +23,8 @@ function plain(value: unknown, depth: number): unknown {
   )
     return value;
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  if (depth >= DEPTH_MAX)
-    throw unhashable(`nests more than ${DEPTH_MAX} levels, or contains itself`);
+  if (depth >= FIXED_LIMITS.identityDepthMax)
+    throw unhashable(`nests more than ${FIXED_LIMITS.identityDepthMax} levels, or contains itself`);
   if (Array.isArray(value)) {
     if (value.includes(undefined)) throw unhashable("contains undefined in a list");
     return value.map((item) => plain(item, depth + 1));

@@ -1,77 +1,142 @@
-/** Bounds and periods of the gateway. Each can be set by option. */
+/**
+ * Limits and periods of the server, with unit, default and what happens when one is full. Each can be set with
+ * `createTidemark({ limits: { server } })`; those in `FIXED_LIMITS` can't, since both sides or old texts rely on them.
+ */
+import type { LogLimits } from "../log/limits.ts";
+import { limitsOf, type LimitRelation } from "../std/limits.ts";
+import type { ViewLimits } from "../table/limits.ts";
+
+/** All limits of a server that users can set. */
+export interface Limits {
+  readonly server?: Partial<ServerLimits>;
+  readonly views?: Partial<ViewLimits>;
+  /** Of the log in memory. */
+  readonly log?: Partial<LogLimits>;
+}
+
 export interface ServerLimits {
-  /** Least time between two flushes. A commit that follows a longer quiet is sent at once. */
+  /** Milliseconds between two flushes at least. A commit that follows a longer quiet is sent at once. Default 16. */
   readonly flushIntervalMs: number;
-  /** When commits arrive while a flush is served, the interval grows until serving takes no more than this share of it… */
+  /** When commits arrive while a flush is served, the interval grows until serving takes no more than this share of it… Default 1/3. */
   readonly flushShareMax: number;
-  /** …and by no more than this. The time between two flushes is for new clients and for all other work. */
+  /** …and by no more than this. The time between two flushes is for new clients and for all other work. Default 25. */
   readonly flushRestMsMax: number;
-  /** A flush that takes longer to serve is an overrun: the next flush begins, and the sessions that waited longest are served first. */
+  /** A flush that takes longer to serve is an overrun: the next flush begins, and the sessions that waited longest are served first. Default 2,000. */
   readonly flushIntervalMaxMs: number;
-  /** Work between two turns of the event loop. */
+  /** Milliseconds of work between two turns of the event loop. Default 4. */
   readonly sliceMs: number;
-  /** A session hears a WATERMARK at least this often. */
+  /** Commits that a flush takes from the log at a time. Default 256. */
+  readonly commitsPerReadMax: number;
+  /** A session is sent a WATERMARK at least this often. Default 1,000. */
   readonly watermarkIntervalMs: number;
-  /** Bytes of one frame, as a target: one row larger than it goes alone. */
+  /** Milliseconds between two rounds of the server's periodic work: timeouts, watermarks, expiry. Default 250. */
+  readonly tickMs: number;
+
+  /** Bytes of one frame, as a target: a row that is larger goes alone. Default 64 KiB. */
   readonly frameBytesMax: number;
-  /** Encoded size of one delta. A larger one is a snapshot, which is shared and sent part by part. */
+  /** Bytes of one delta. Full: the client gets a snapshot, which is shared and sent part by part. Default 4 MiB. */
   readonly deltaBytesMax: number;
-  /** Unsent bytes of one socket. Above it a session gets nothing until it drains. */
+  /** Bytes by which a delta may exceed the view's snapshot before the snapshot is sent instead. Default 16 KiB. */
+  readonly deltaSlackBytes: number;
+  /** Deltas of one view that are kept encoded. Full: the oldest goes, and is encoded again when a session needs it. Default 16. */
+  readonly deltasKeptMax: number;
+  /** Unsent bytes of one socket. Full: the session gets nothing until the socket drains. Default 128 KiB. */
   readonly socketBufferBytesMax: number;
-  /** Snapshots of one view that may be under way at once; a further client shares the newest. */
+  /** Two frames up to this many bytes are copied into one buffer, once for all clients; larger ones are written side by side. Default 64 KiB. */
+  readonly joinBytesMax: number;
+  /** Snapshots of one view that may be under way. Full: the oldest is abandoned, and its readers start again with the newest. Default 2. */
   readonly snapshotsPinnedMax: number;
-  /** How long an encoded snapshot may answer further requests; the cursor brings what came since. */
+  /** Milliseconds for which an encoded snapshot answers further requests; the cursor brings what came since. Default 250. */
   readonly snapshotReuseMs: number;
-  readonly heartbeatIntervalMs: number;
-  /** Silence after which a connection is closed. */
-  readonly silenceMsMax: number;
-  /** From connecting to IDENTIFY. */
-  readonly identifyTimeoutMs: number;
-  /** Characters of the JSON of one row that the program writes. A larger one is refused with `BAD_ROW`. */
-  readonly rowLengthMax: number;
-  /** Levels of nesting in it. */
-  readonly rowDepthMax: number;
-  /** Open connections. Full: new ones are answered 503. */
-  readonly connectionsMax: number;
-  readonly subscriptionsPerSessionMax: number;
-  /** Requests for one view of a session that wait for the turn that answers them together. Full: further ones are refused. */
-  readonly requestsPerViewMax: number;
-  /** Subscription requests of all sessions that wait to be opened. Full: further ones are refused. */
-  readonly requestsQueuedMax: number;
-  /** Of one session. Full: further ones are refused. */
-  readonly requestsQueuedPerSessionMax: number;
-  /** Frames that may wait while a session is being authenticated. Full: the connection is closed. */
-  readonly earlyFramesMax: number;
-  /** Their characters together. */
-  readonly earlyLengthMax: number;
-  /** Frames per second that one connection may say; a subscription counts as one as well, a RESYNC as eight. Over it its socket is not read for a while… */
-  readonly framesPerSecondMax: number;
-  /** …once it has said as many as this at once; as many again, and it is closed. */
-  readonly framesBurstMax: number;
-  /** How long after it was issued a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one. */
-  readonly resumeTokenTtlMs: number;
-  /** How long a subscription waits whose cursor is ahead of this node, before it gets a snapshot. */
-  readonly aheadMsMax: number;
-  /** A subscription that could not be served for this long is a slow consumer, and is told so. */
-  readonly slowConsumerMs: number;
-  /** How often each subscription is sent its view's digest. */
+  /** How often each subscription is sent its view's digest. Default 10,000. */
   readonly digestIntervalMs: number;
-  /** A stopping server sends its clients away in batches spread over at most this time… */
-  readonly drainMsMax: number;
-  /** …of at least this many clients every 50 ms. */
-  readonly drainBatch: number;
-  /** Mutations of one connection that have not been answered. Full: further ones are refused. */
-  readonly mutationsPerSessionMax: number;
-  /** Mutations of the program's own channels whose outcomes are remembered. Full: the oldest is forgotten, and would run again. */
-  readonly mutationsRememberedMax: number;
-  /** Of one identity: its own oldest goes, never another's. */
-  readonly mutationsRememberedPerIdentityMax: number;
-  /** Characters of what they returned, of one identity. */
-  readonly mutationsRememberedLengthMax: number;
-  /** Mutations under way of all sessions up to which those of one that has ended are still done. */
-  readonly mutationsOrphanedMax: number;
-  /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. */
+  /** Changed rows of a view that are hashed per turn. Full: the digest waits for the next turn. Default 10,000. */
+  readonly digestRowsMax: number;
+  /** Milliseconds after which a subscription that could not be served is a slow consumer and is told so. Default 1,000. */
+  readonly slowConsumerMs: number;
+  /** How long a subscription waits whose cursor is ahead of this node. Full: it gets a snapshot. Default 5,000. */
+  readonly aheadMsMax: number;
+
+  /** Open connections. Full: new ones are answered 503. Default 50,000. */
+  readonly connectionsMax: number;
+  /** How often a client sends a HEARTBEAT. Default 15,000. */
+  readonly heartbeatIntervalMs: number;
+  /** Silence after which a connection is closed. Default 40,000. */
+  readonly silenceMsMax: number;
+  /** Milliseconds from connecting to IDENTIFY. Full: the connection is closed. Default 10,000. */
+  readonly identifyTimeoutMs: number;
+  /** Milliseconds that a client has to answer a close, or to take the end of an answer. Full: its socket is destroyed. Default 2,000. */
+  readonly closeGraceMs: number;
+  /** Frames that may wait while a session is being authenticated. Full: the connection is closed. Default 16. */
+  readonly earlyFramesMax: number;
+  /** Characters of these frames together. Full: the connection is closed. Default 64 Ki. */
+  readonly earlyCharsMax: number;
+  /** Frames per second that one connection may send; a subscription counts as one, a RESYNC as eight. Over it the server does not read the socket for a while… Default 100. */
+  readonly framesPerSecondMax: number;
+  /** …once the client has sent this many at once. As many again: the connection is closed. Default 400. */
+  readonly framesBurstMax: number;
+  /** Milliseconds for which a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one. Default 60,000. */
+  readonly resumeTokenTtlMs: number;
+  /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. Default 10,000. */
   readonly revocationsMax: number;
+  /** A stopping server sends its clients away in batches spread over at most this time… Default 5,000. */
+  readonly drainMsMax: number;
+  /** …of at least this many clients… Default 100. */
+  readonly drainBatch: number;
+  /** …one batch every so many milliseconds. Default 50. */
+  readonly drainStepMs: number;
+
+  /** Subscriptions of one session. Full: further ones are refused with `TOO_MANY_SUBSCRIPTIONS`. Default 200. */
+  readonly subscriptionsPerSessionMax: number;
+  /** Requests for one view of a session that wait for the turn that answers them together. Full: further ones are refused. Default 256. */
+  readonly requestsPerViewMax: number;
+  /** Subscription requests of all sessions that wait to be opened. Full: further ones are refused with `NOT_READY`. Default 100,000. */
+  readonly requestsQueuedMax: number;
+  /** The same of one session. Default 512. */
+  readonly requestsQueuedPerSessionMax: number;
+  /** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. Default 200. */
+  readonly channelCreditNamesMax: number;
+  /** Commands that one text of another dialect may mean. Full: the connection is closed. Default 256. */
+  readonly dialectCommandsMax: number;
+
+  /** Bytes of the JSON of one row that the program writes. A larger one is refused with `BAD_ROW`. Default 4 MiB. */
+  readonly rowBytesMax: number;
+  /** Levels of nesting in such a row. A deeper one is refused with `BAD_ROW`. Default 200. */
+  readonly rowDepthMax: number;
+
+  /** Mutations of one connection that have not been answered. Full: further ones are refused with `TOO_MANY_MUTATIONS`. Default 64. */
+  readonly mutationsPerSessionMax: number;
+  /** Mutations of the program's own channels whose outcomes are remembered. Full: the oldest is forgotten, and would run again. Default 100,000. */
+  readonly mutationsRememberedMax: number;
+  /** The same of one identity: its own oldest goes, never another's. Default 1,000. */
+  readonly mutationsRememberedPerIdentityMax: number;
+  /** Bytes of the values of one identity's remembered mutations. Full: its oldest goes. Default 4 MiB. */
+  readonly mutationsRememberedBytesMax: number;
+  /** Mutations under way of all sessions. Full: those of a session that ends are dropped; a client that is still there asks again. Default 1,000. */
+  readonly mutationsOrphanedMax: number;
+  /** Bytes of the JSON that a mutation returns. A larger value fails the mutation, and nothing is written. Default 64 KiB. */
+  readonly mutationResultBytesMax: number;
+  /** Milliseconds before a mutation is tried again whose source could not be reached; doubled each time… Default 100. */
+  readonly mutationRetryMs: number;
+  /** …up to this. Default 5,000. */
+  readonly mutationRetryMsMax: number;
+  /** Tries of a mutation that came over HTTP. Full: the answer is 503, and the caller asks again. Default 4. */
+  readonly httpMutationTriesMax: number;
+  /** Rows of one session's own writes that `expected_seq` does not count as conflicts. Full: the oldest is forgotten. Default 100. */
+  readonly ownWritesMax: number;
+  /** Milliseconds that a request over HTTP waits for its write to be visible. Full: 503; asking again goes on waiting. Default 15,000. */
+  readonly visibleWaitMsMax: number;
+  /** Such requests at a time. Full: 503. Default 10,000. */
+  readonly visibleWaitsMax: number;
+
+  /** Different bodies of HTTP snapshots that are kept for reuse. Full: the oldest goes. Default 64. */
+  readonly snapshotBodiesMax: number;
+  /** Bytes of these bodies together. Full: the oldest goes. Default 64 MiB. */
+  readonly snapshotBodyBytesMax: number;
+  /** Channels that one HTTP snapshot may name. Full: `BAD_MESSAGE`. Default 100. */
+  readonly snapshotChannelsMax: number;
+  /** Milliseconds that a poll may ask to wait for something to happen; a longer wait is cut to it. Default 60,000. */
+  readonly pollWaitMsMax: number;
 }
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -80,36 +145,85 @@ export const SERVER_LIMITS: ServerLimits = {
   flushRestMsMax: 25,
   flushIntervalMaxMs: 2_000,
   sliceMs: 4,
+  commitsPerReadMax: 256,
   watermarkIntervalMs: 1_000,
+  tickMs: 250,
   frameBytesMax: 64 * 1024,
   deltaBytesMax: 4 * 1024 * 1024,
+  deltaSlackBytes: 16 * 1024,
+  deltasKeptMax: 16,
   socketBufferBytesMax: 128 * 1024,
+  joinBytesMax: 64 * 1024,
   snapshotsPinnedMax: 2,
   snapshotReuseMs: 250,
+  digestIntervalMs: 10_000,
+  digestRowsMax: 10_000,
+  slowConsumerMs: 1_000,
+  aheadMsMax: 5_000,
+  connectionsMax: 50_000,
   heartbeatIntervalMs: 15_000,
   silenceMsMax: 40_000,
   identifyTimeoutMs: 10_000,
-  rowLengthMax: 4 * 1024 * 1024,
-  rowDepthMax: 200,
-  connectionsMax: 50_000,
+  closeGraceMs: 2_000,
+  earlyFramesMax: 16,
+  earlyCharsMax: 64 * 1024,
+  framesPerSecondMax: 100,
+  framesBurstMax: 400,
+  resumeTokenTtlMs: 60_000,
+  revocationsMax: 10_000,
+  drainMsMax: 5_000,
+  drainBatch: 100,
+  drainStepMs: 50,
   subscriptionsPerSessionMax: 200,
   requestsPerViewMax: 256,
   requestsQueuedMax: 100_000,
   requestsQueuedPerSessionMax: 512,
-  earlyFramesMax: 16,
-  earlyLengthMax: 64 * 1024,
-  framesPerSecondMax: 100,
-  framesBurstMax: 400,
-  resumeTokenTtlMs: 60_000,
-  aheadMsMax: 5_000,
-  slowConsumerMs: 1_000,
-  digestIntervalMs: 10_000,
-  drainMsMax: 5_000,
-  drainBatch: 100,
+  channelCreditNamesMax: 200,
+  dialectCommandsMax: 256,
+  rowBytesMax: 4 * 1024 * 1024,
+  rowDepthMax: 200,
   mutationsPerSessionMax: 64,
   mutationsRememberedMax: 100_000,
   mutationsRememberedPerIdentityMax: 1_000,
-  mutationsRememberedLengthMax: 4 * 1024 * 1024,
+  mutationsRememberedBytesMax: 4 * 1024 * 1024,
   mutationsOrphanedMax: 1_000,
-  revocationsMax: 10_000,
+  mutationResultBytesMax: 64 * 1024,
+  mutationRetryMs: 100,
+  mutationRetryMsMax: 5_000,
+  httpMutationTriesMax: 4,
+  ownWritesMax: 100,
+  visibleWaitMsMax: 15_000,
+  visibleWaitsMax: 10_000,
+  snapshotBodiesMax: 64,
+  snapshotBodyBytesMax: 64 * 1024 * 1024,
+  snapshotChannelsMax: 100,
+  pollWaitMsMax: 60_000,
 };
+
+/** Limits that nobody sets. */
+export const FIXED_LIMITS = {
+  /** Levels of nesting in an identity. Full: `BAD_IDENTITY`. */
+  identityDepthMax: 32,
+  /** Characters of the text that names a write of another endpoint. A longer one is unknown. */
+  txidLengthMax: 512,
+  /** Frames that a RESYNC counts as: it may make a whole snapshot. */
+  resyncFrames: 8,
+  /** Snapshot build times kept for the gauges that older boards read. Full: the oldest go. */
+  recentBuildsMax: 1_000,
+} as const;
+
+const RELATIONS: readonly LimitRelation<ServerLimits>[] = [
+  ["flushIntervalMs", "flushIntervalMaxMs"],
+  ["heartbeatIntervalMs", "silenceMsMax"],
+  ["frameBytesMax", "deltaBytesMax"],
+  ["framesPerSecondMax", "framesBurstMax"],
+  ["flushShareMax", 1],
+  ["mutationResultBytesMax", "mutationsRememberedBytesMax"],
+  ["mutationRetryMs", "mutationRetryMsMax"],
+  ["drainStepMs", "drainMsMax"],
+];
+
+/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist or can't hold */
+export function serverLimits(given?: Partial<ServerLimits>): ServerLimits {
+  return limitsOf("limits.server", SERVER_LIMITS, given, RELATIONS);
+}

@@ -6,13 +6,11 @@ import { systemClock, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { systemRandom, type Random } from "../std/random.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { LogLimits } from "../log/limits.ts";
 import type { Expectation, Log } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Source } from "../sources/source.ts";
 import type { ChannelWrites, Writer } from "../sources/writer.ts";
-import type { ViewLimits } from "../table/limits.ts";
 import { Access, type Authenticate } from "./session/access.ts";
 import type { Identity, Policy } from "./policies.ts";
 import {
@@ -26,7 +24,7 @@ import { Engine } from "./engine.ts";
 import { Answers } from "./http/answers.ts";
 import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts";
 import { PATHS, type Paths } from "./http/paths.ts";
-import type { ServerLimits } from "./limits.ts";
+import type { Limits } from "./limits.ts";
 import { Metrics } from "./observe/metrics.ts";
 import { listenerOf, mount } from "./http/mount.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
@@ -66,12 +64,10 @@ export interface TidemarkOptions<C extends Channels = Channels> {
   readonly catalog?: boolean;
   /** A folder of static files to serve at `/`. */
   readonly assets?: string;
-  readonly limits?: Partial<ServerLimits>;
-  readonly viewLimits?: Partial<ViewLimits>;
+  /** Limits of the server, of views, and of the log in memory. Those that are left out keep their defaults. */
+  readonly limits?: Limits;
   /** Where commits are kept in order. Default: in memory, so that every start is a new history. One that is passed is closed by who made it. */
   readonly log?: Log;
-  /** Of the log in memory. */
-  readonly logLimits?: Partial<LogLimits>;
   /** Default: pino at level `info` on standard error. */
   readonly logger?: Logger;
   readonly clock?: Clock;
@@ -147,7 +143,7 @@ export class Tidemark<C extends Channels = Channels> {
       new MemoryLog({
         clock: this.#clock,
         random,
-        ...(options.logLimits && { limits: options.logLimits }),
+        ...(options.limits?.log && { limits: options.limits.log }),
       });
     this.#log = log;
     this.#nodeId = random.id(8);
@@ -174,7 +170,6 @@ export class Tidemark<C extends Channels = Channels> {
       identityKey: options.identityKey,
       isOperator: options.isOperator ?? (() => options.authenticate === undefined),
       limits: options.limits,
-      viewLimits: options.viewLimits,
       dialects: checkDialects(options.dialects, { ...PATHS, ...options.paths }),
       catalog: options.catalog,
       mutations: {
@@ -431,7 +426,7 @@ export class Tidemark<C extends Channels = Channels> {
       ...options,
       app,
       others,
-      endpoint: new WebSocketEndpoint(this.#engine.gateway, this.#clock),
+      endpoint: new WebSocketEndpoint(this.#engine.gateway, this.#clock, this.#engine.limits),
     });
   }
 

@@ -16,6 +16,8 @@ export class RowNode {
   row: Row;
   /** The row as it is sent. */
   json: string;
+  /** Of `json` in UTF-8. */
+  bytes: number;
   /** The commit that last changed it here. */
   seq: number;
   /** That commit's time. */
@@ -25,10 +27,11 @@ export class RowNode {
   older: RowNode | null = null;
   newer: RowNode | null = null;
 
-  constructor(key: string, row: Row, json: string, seq: number, timeMs: number) {
+  constructor(key: string, row: Row, json: string, bytes: number, seq: number, timeMs: number) {
     this.key = key;
     this.row = row;
     this.json = json;
+    this.bytes = bytes;
     this.seq = seq;
     this.timeMs = timeMs;
   }
@@ -48,7 +51,7 @@ class Tombstone {
 
 /** What happened after a cursor, oldest change first; `seqs` of both lists never fall. */
 export interface Changes {
-  readonly upserts: readonly Pick<RowNode, "key" | "json" | "seq">[];
+  readonly upserts: readonly Pick<RowNode, "key" | "json" | "bytes" | "seq">[];
   readonly removes: readonly { readonly key: string; readonly seq: number }[];
 }
 
@@ -140,11 +143,12 @@ export class ChangeOrderedRows {
   ): ChangeOrderedRows {
     const made = new ChangeOrderedRows(builtSeq, tombstonesMax);
     const nodes = rows.map(
-      ({ key, json, seq, timeMs }) => new RowNode(key, JSON.parse(json) as Row, json, seq, timeMs),
+      ({ key, json, seq, timeMs }) =>
+        new RowNode(key, JSON.parse(json) as Row, json, Buffer.byteLength(json), seq, timeMs),
     );
     for (const node of nodes) {
       made.#rows.set(node.key, node);
-      made.#bytes += node.json.length;
+      made.#bytes += node.bytes;
     }
     for (const place of order) made.#order.push(nodes[place] as RowNode);
     for (const { key, seq } of tombstones) {
@@ -197,7 +201,7 @@ export class ChangeOrderedRows {
     return this.#rows.size;
   }
 
-  /** Sum of the lengths of the rows' JSON. */
+  /** Bytes of the rows' JSON together. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -228,12 +232,14 @@ export class ChangeOrderedRows {
   /** Inserts or replaces, as the newest change. */
   set(key: string, row: Row, json: string, seq: number, timeMs: number): RowNode {
     this.#advance(seq);
-    this.#bytes += json.length;
+    const bytes = Buffer.byteLength(json);
+    this.#bytes += bytes;
     const existing = this.#rows.get(key);
     if (existing !== undefined) {
-      this.#bytes -= existing.json.length;
+      this.#bytes -= existing.bytes;
       existing.row = row;
       existing.json = json;
+      existing.bytes = bytes;
       existing.seq = seq;
       existing.timeMs = timeMs;
       this.#leaveHashed(existing);
@@ -248,7 +254,7 @@ export class ChangeOrderedRows {
       this.#tombstones.delete(key);
       this.#departures.unlink(tombstone);
     }
-    const node = new RowNode(key, row, json, seq, timeMs);
+    const node = new RowNode(key, row, json, bytes, seq, timeMs);
     this.#rows.set(key, node);
     this.#order.push(node);
     return node;
@@ -263,7 +269,7 @@ export class ChangeOrderedRows {
     this.#leaveHashed(node);
     this.#hashSum = replaceHash(this.#hashSum, node.hash, 0);
     this.#order.unlink(node);
-    this.#bytes -= node.json.length;
+    this.#bytes -= node.bytes;
     const tombstone = new Tombstone(key, seq);
     this.#tombstones.set(key, tombstone);
     this.#departures.push(tombstone);

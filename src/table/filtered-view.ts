@@ -60,12 +60,12 @@ export class FilteredView implements View {
       channel.upserts.at(-1)?.seq ?? 0,
       channel.removes.at(-1)?.seq ?? 0,
     );
-    const upserts: Pick<RowNode, "key" | "json" | "seq">[] = [];
+    const upserts: Pick<RowNode, "key" | "json" | "bytes" | "seq">[] = [];
     const removes = channel.removes.map(({ key }) => ({ key, seq }));
     for (const { key } of channel.upserts) {
       const node = this.rows.get(key);
       if (node === undefined) removes.push({ key, seq });
-      else upserts.push({ key, json: node.json, seq });
+      else upserts.push({ key, json: node.json, bytes: node.bytes, seq });
     }
     return { upserts, removes };
   }

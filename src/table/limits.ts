@@ -1,4 +1,8 @@
-/** Bounds of views. Those of channels are part of their declarations. */
+/**
+ * Limits of views, with what happens when one is full. Each can be set with `createTidemark({ limits: { views } })`.
+ * The bounds of a channel are part of its declaration.
+ */
+import { limitsOf, type LimitRelation } from "../std/limits.ts";
 
 export interface ViewLimits {
   /** Views over all channels. Full: new queries are refused with `TOO_MANY_VIEWS`. */
@@ -25,6 +29,10 @@ export interface ViewLimits {
   readonly fillStepRows: number;
   /** How long a query that proved too costly is refused without being tried. */
   readonly refusedMs: number;
+  /** Such queries remembered per channel. Full: the oldest is forgotten, and may be tried again. Default 1,000. */
+  readonly refusedMax: number;
+  /** Columns of one channel that are indexed for equality terms: each costs a look-up per change. Full: further views are asked about every change. Default 16. */
+  readonly routedColumnsMax: number;
   /** How long a view without subscribers is kept, so that a client that returns can continue. */
   readonly lingerMs: number;
   /** Keys that a view remembers after they left it. */
@@ -44,6 +52,21 @@ export const VIEW_LIMITS: ViewLimits = {
   stepsPerChangeMax: 500,
   fillStepRows: 64,
   refusedMs: 60_000,
+  refusedMax: 1_000,
+  routedColumnsMax: 16,
   lingerMs: 60_000,
   tombstonesMax: 20_000,
 };
+
+/** Limits that nobody sets. */
+export const FIXED_VIEW_LIMITS = {
+  /** Instructions of a compiled regex. A larger one is refused with `BAD_REGEX`. */
+  regexProgramMax: 2_000,
+} as const;
+
+const RELATIONS: readonly LimitRelation<ViewLimits>[] = [["identityShareMax", 1]];
+
+/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist or can't hold */
+export function viewLimits(given?: Partial<ViewLimits>): ViewLimits {
+  return limitsOf("limits.views", VIEW_LIMITS, given, RELATIONS);
+}

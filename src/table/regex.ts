@@ -4,10 +4,8 @@
  */
 import { RE2JS } from "re2js";
 import type { RegexMatcher } from "../protocol/where-context.ts";
+import { FIXED_VIEW_LIMITS } from "./limits.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
-
-/** States of one compiled pattern. Counted repeats multiply; over it the pattern is refused. */
-const PROGRAM_SIZE_MAX = 2_000;
 
 /** @throws TidemarkError `BAD_REGEX` */
 export function linearRegex(pattern: string): RegexMatcher {
@@ -21,7 +19,7 @@ export function linearRegex(pattern: string): RegexMatcher {
       { cause },
     );
   }
-  if (compiled.programSize() > PROGRAM_SIZE_MAX) {
+  if (compiled.programSize() > FIXED_VIEW_LIMITS.regexProgramMax) {
     throw new TidemarkError(
       "BAD_REGEX",
       "Bad regex: its repeats make it too large. Use fewer or smaller counted repeats.",

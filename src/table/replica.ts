@@ -12,7 +12,7 @@ import type { Query, Where } from "../protocol/query.ts";
 import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
 import { unknownChannel } from "./unknown-channel.ts";
-import { VIEW_LIMITS, type ViewLimits } from "./limits.ts";
+import { viewLimits, type ViewLimits } from "./limits.ts";
 import { LiveTable, type CommitPoint } from "./live-table.ts";
 import { ViewPool, type RefusedView } from "./view-pool.ts";
 import { ViewSet, type FillResult } from "./view-set.ts";
@@ -56,7 +56,7 @@ export class Replica {
   constructor(limits: Partial<ViewLimits> = {}, { node = "", secret = "" }: ReplicaIdentity = {}) {
     this.#node = node;
     this.#secret = secret;
-    this.#pool = new ViewPool({ ...VIEW_LIMITS, ...limits });
+    this.#pool = new ViewPool(viewLimits(limits));
   }
 
   /** A replica that answers as one that has read everything up to the checkpoint. */

@@ -14,9 +14,6 @@ import type { RowNode } from "./change-ordered-rows.ts";
 import type { RowChange } from "./live-table.ts";
 import type { View } from "./view.ts";
 
-/** Columns of one channel that are indexed: each costs a look-up per change. Full: further views are not routed. */
-const ROUTED_COLUMNS_MAX = 16;
-
 /** The equality that every row of a view must meet. */
 export interface Route {
   readonly column: string;
@@ -69,11 +66,14 @@ class ColumnIndex {
 
 export class ViewRouter {
   readonly #context: WhereContext;
+  readonly #columnsMax: number;
   readonly #unrouted = new Set<View>();
   readonly #columns = new Map<string, ColumnIndex>();
 
-  constructor(context: WhereContext) {
+  /** `columnsMax` columns are indexed; views routed by further ones are asked about every change. */
+  constructor(context: WhereContext, columnsMax: number) {
     this.#context = context;
+    this.#columnsMax = columnsMax;
   }
 
   /** Views that are asked about every change. */
@@ -90,7 +90,7 @@ export class ViewRouter {
   /** The route, if its column is indexed or may be; otherwise the view has to be asked about everything. */
   usable(route: Route | undefined): Route | undefined {
     if (route === undefined || this.#columns.has(route.column)) return route;
-    return this.#columns.size < ROUTED_COLUMNS_MAX ? route : undefined;
+    return this.#columns.size < this.#columnsMax ? route : undefined;
   }
 
   add(view: View, route: Route | undefined): void {

@@ -36,7 +36,6 @@ interface ViewEntry {
 export type FillResult = "whole" | "more" | "gone";
 
 /** Refused queries that are remembered. Full: the oldest is forgotten, and would be tried again. */
-const REFUSED_MAX = 1_000;
 
 export class ViewSet {
   readonly #table: LiveTable;
@@ -59,7 +58,7 @@ export class ViewSet {
     this.#table = table;
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
-    this.#router = new ViewRouter(this.#context);
+    this.#router = new ViewRouter(this.#context, this.#pool.limits.routedColumnsMax);
     this.#bare = new ChannelView(
       viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming),
       table.channel,
@@ -227,7 +226,8 @@ export class ViewSet {
     this.#letGo(entry);
     this.#refused.set(view.id, { error, sinceMs: undefined });
     const oldest = this.#refused.keys().next().value;
-    if (this.#refused.size > REFUSED_MAX && oldest !== undefined) this.#refused.delete(oldest);
+    if (this.#refused.size > this.#pool.limits.refusedMax && oldest !== undefined)
+      this.#refused.delete(oldest);
     // Nobody was told of it before it was whole.
     if (entry.fill === undefined) this.#pool.refused.push({ view, error });
   }

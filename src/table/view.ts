@@ -40,7 +40,7 @@ export interface ViewOptions {
 /** Of one entry: its place in maps, lists and perhaps an index. Measured with `npm run bench -- rows`. */
 const ENTRY_BYTES = 200;
 
-/** `textLength`: characters of texts that are the view's own. */
-export function viewBytes(entries: number, textLength: number): number {
-  return entries * ENTRY_BYTES + textLength * 2;
+/** `textBytes`: bytes of texts that are the view's own; in memory they may take twice that. */
+export function viewBytes(entries: number, textBytes: number): number {
+  return entries * ENTRY_BYTES + textBytes * 2;
 }

@@ -12,7 +12,9 @@ import { declared } from "./harness.ts";
 afterEach(stopAll);
 
 it("pipelined answers whose connection is gone take nobody's place", async () => {
-  const { url } = await start({ limits: { connectionsMax: 5, silenceMsMax: 300 } });
+  const { url } = await start({
+    limits: { server: { connectionsMax: 5, heartbeatIntervalMs: 300, silenceMsMax: 300 } },
+  });
   const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
   socket.on("error", () => {});
   // A stream that does not end, and behind it answers whose turn never comes.
@@ -28,7 +30,7 @@ it("pipelined answers whose connection is gone take nobody's place", async () =>
 }, 20_000);
 
 it("a session over HTTP can speak while all places are taken, its own among them", async () => {
-  const { url, connect } = await start({ limits: { connectionsMax: 2 } });
+  const { url, connect } = await start({ limits: { server: { connectionsMax: 2 } } });
   const response = await fetch(`${url}/v2/sse?channels=notes`);
   expect(response.status).toBe(200);
   const reader = response.body?.getReader();
@@ -46,7 +48,7 @@ it("a session over HTTP can speak while all places are taken, its own among them
 }, 20_000);
 
 it("the only place can be taken by a stream over HTTP", async () => {
-  const { url } = await start({ limits: { connectionsMax: 1 } });
+  const { url } = await start({ limits: { server: { connectionsMax: 1 } } });
   const response = await fetch(`${url}/v2/sse?channels=notes`);
   atEnd(() => response.body?.cancel());
   expect(response.status).toBe(200);
@@ -77,7 +79,7 @@ it("remembered writes that are full cost no scan of all per write", () => {
   const writes = new RememberedWrites({
     mutationsRememberedMax: 100_000,
     mutationsRememberedPerIdentityMax: 1_000,
-    mutationsRememberedLengthMax: 1e6,
+    mutationsRememberedBytesMax: 1e6,
   });
   const outcome = new Promise<never>(() => {});
   for (let index = 0; index < 100_000; index++)

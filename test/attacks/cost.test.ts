@@ -83,7 +83,9 @@ describe("(1) one SUBSCRIBE", () => {
   }, 60_000);
 
   it("does not have honest clients closed for silence: what they said lies in their sockets (P4)", async () => {
-    const { stream } = await start({ limits: { silenceMsMax: 400 } });
+    const { stream } = await start({
+      limits: { server: { heartbeatIntervalMs: 400, silenceMsMax: 400 } },
+    });
     // A thread of its own, since this one is going to be stuck.
     const worker = new Worker(
       `
@@ -358,7 +360,7 @@ describe("(5) a connection", () => {
   it("that does not take its HTTP answer is cut off, and counts meanwhile", async () => {
     const { tidemark, url, connect } = await start({
       channels: textChannel,
-      limits: { silenceMsMax: 300, connectionsMax: 3 },
+      limits: { server: { heartbeatIntervalMs: 300, silenceMsMax: 300, connectionsMax: 3 } },
     });
     await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
       .channel("docs")

@@ -119,10 +119,14 @@ export class HttpStreamTransport implements Transport {
 }
 
 const NOTHING = Buffer.alloc(0);
-const END_GRACE_MS = 2_000;
 
 /** `head` goes out with the first text, if it has not yet. */
-export function responseSink(response: ServerResponse, clock: Clock, head: () => void): BodySink {
+export function responseSink(
+  response: ServerResponse,
+  clock: Clock,
+  closeGraceMs: number,
+  head: () => void,
+): BodySink {
   return {
     write: (text) => {
       if (text === "") return;
@@ -144,7 +148,7 @@ export function responseSink(response: ServerResponse, clock: Clock, head: () =>
       head();
       response.end();
       // Who does not take the end is cut off.
-      clock.after(END_GRACE_MS, () => {
+      clock.after(closeGraceMs, () => {
         if (!response.writableFinished) response.destroy();
       });
     },

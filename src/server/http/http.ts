@@ -152,7 +152,7 @@ function addStreams(
         response.flushHeaders();
       };
       if (!isLazy) head();
-      return responseSink(response, clock, head);
+      return responseSink(response, clock, engine.limits.closeGraceMs, head);
     };
     try {
       session = begin(open);

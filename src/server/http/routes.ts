@@ -13,9 +13,6 @@ export interface RoutesOptions {
   readonly access: Pick<Access, "identify">;
 }
 
-const CHANNELS_PER_REQUEST_MAX = 100;
-/** Requests that wait for their write to come through. Full: answered 503. */
-const WAITING_MAX = 10_000;
 const BODY_SHAPE =
   "The body is a JSON object: {mutation_id?, input, expected_seq?, epoch?, auth?}.";
 
@@ -32,7 +29,7 @@ export class Routes {
     const { engine, access } = this.#options;
     const identity = await access.identify(request, undefined);
     const answer = await engine.httpSnapshots.answer({
-      channels: parseChannels(parameter(request, "channels"), CHANNELS_PER_REQUEST_MAX),
+      channels: parseChannels(parameter(request, "channels"), engine.limits.snapshotChannelsMax),
       identity,
       sinceSeq: parseSeq(parameter(request, "since_seq")),
       cursor: parameter(request, "cursor"),
@@ -95,7 +92,7 @@ export class Routes {
   }
 
   async #admitted<T>(run: () => Promise<T>): Promise<T> {
-    if (this.#waiting >= WAITING_MAX)
+    if (this.#waiting >= this.#options.engine.limits.visibleWaitsMax)
       throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
     this.#waiting++;
     try {

@@ -243,7 +243,9 @@ describe("a poll", () => {
   });
 
   it("brings a snapshot larger than the socket's bound whole (T4, P15)", async () => {
-    const server = await start({ limits: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 } });
+    const server = await start({
+      limits: { server: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 } },
+    });
     const rows = Array.from({ length: 2_000 }, (_, index) => trade(`t${index}`, "BTC", index));
     await server.tidemark.channel("trades").upsert(rows);
     const frames = await poll(`${server.url}/v2/changes?channels=trades`);

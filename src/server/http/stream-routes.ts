@@ -26,8 +26,6 @@ export interface StreamRoutesOptions {
 /** Begins the answer; called when the request is known to be good. Its head goes out at once, or, `isLazy`, with the first text. */
 export type OpenBody = (contentType: string, isLazy?: boolean) => BodySink;
 
-/** A poll waits at most this long for something to happen. */
-const WAIT_MS_MAX = 60_000;
 const SUBSCRIPTIONS_SHAPE = `subscriptions is a JSON list of at most ${PROTOCOL_LIMITS.listMax} channel names and queries.`;
 
 export class StreamRoutes {
@@ -59,7 +57,8 @@ export class StreamRoutes {
       body === undefined
         ? [addressedIdentify(request), sharedCursorOf(request)]
         : [greetingOf(body), undefined];
-    const endMs = clock.monotonic() + waitMs(parameter(request, "wait_ms"));
+    const endMs =
+      clock.monotonic() + waitMs(parameter(request, "wait_ms"), engine.limits.pollWaitMsMax);
     const format: StreamFormat = { kind: "lines", isOver: () => clock.monotonic() >= endMs };
     const session = this.#connect(
       request,
@@ -173,8 +172,8 @@ function sharedCursorOf(request: ConnectionRequest): SharedCursor | undefined {
   return { epoch, seq: Number(seq) };
 }
 
-function waitMs(text: string | undefined): number {
+function waitMs(text: string | undefined, maxMs: number): number {
   if (text === undefined) return 0;
-  if (/^\d{1,6}$/.test(text)) return Math.min(Number(text), WAIT_MS_MAX);
+  if (/^\d{1,6}$/.test(text)) return Math.min(Number(text), maxMs);
   throw new TidemarkError("BAD_MESSAGE", "wait_ms is a whole number of milliseconds.");
 }

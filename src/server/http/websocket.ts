@@ -10,25 +10,24 @@ import type { Cancel, Clock } from "../../std/clock.ts";
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { ConnectionRequest, Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { Frame } from "../turn/frame.ts";
+import type { ServerLimits } from "../limits.ts";
 import type { Gateway } from "../session/gateway.ts";
 import type { Transport } from "../turn/session.ts";
 
-/** Two small frames are copied into one buffer once for all clients; larger ones are written side by side. */
-const JOIN_BYTES_MAX = 64 * 1024;
-/** A client that does not answer a close is cut off after this time. */
-const CLOSE_GRACE_MS = 2_000;
 const NOTHING = Buffer.alloc(0);
 
 class WebSocketTransport implements Transport {
   readonly #webSocket: WebSocket;
   readonly #socket: Duplex;
   readonly #clock: Clock;
+  readonly #limits: ServerLimits;
   #resume: Cancel | undefined;
 
-  constructor(webSocket: WebSocket, socket: Duplex, clock: Clock) {
+  constructor(webSocket: WebSocket, socket: Duplex, clock: Clock, limits: ServerLimits) {
     this.#webSocket = webSocket;
     this.#socket = socket;
     this.#clock = clock;
+    this.#limits = limits;
   }
 
   get bufferedBytes(): number {
@@ -41,7 +40,7 @@ class WebSocketTransport implements Transport {
     if (first === undefined) return;
     if (second === undefined) {
       if (!first.isSilent) this.#socket.write(first.bytes);
-    } else if (frames.length === 2 && first.bytes.length < JOIN_BYTES_MAX) {
+    } else if (frames.length === 2 && first.bytes.length < this.#limits.joinBytesMax) {
       const bytes = first.joinedWith(second);
       if (bytes.length > 0) this.#socket.write(bytes);
     } else {
@@ -68,7 +67,7 @@ class WebSocketTransport implements Transport {
   close(code: number, reason: string): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
     this.#webSocket.close(code, reason);
-    const cancel = this.#clock.after(CLOSE_GRACE_MS, () => this.#webSocket.terminate());
+    const cancel = this.#clock.after(this.#limits.closeGraceMs, () => this.#webSocket.terminate());
     this.#webSocket.once("close", cancel);
   }
 }
@@ -82,10 +81,12 @@ export class WebSocketEndpoint {
   });
   readonly #gateway: Gateway;
   readonly #clock: Clock;
+  readonly #limits: ServerLimits;
 
-  constructor(gateway: Gateway, clock: Clock) {
+  constructor(gateway: Gateway, clock: Clock, limits: ServerLimits) {
     this.#gateway = gateway;
     this.#clock = clock;
+    this.#limits = limits;
   }
 
   /** Completes a handshake that has already been allowed. */
@@ -99,7 +100,7 @@ export class WebSocketEndpoint {
     this.#server.handleUpgrade(request, socket, head, (webSocket) => {
       const peer = { request: connectionRequest(request), dialect, connection };
       const session = this.#gateway.connect(
-        new WebSocketTransport(webSocket, socket, this.#clock),
+        new WebSocketTransport(webSocket, socket, this.#clock, this.#limits),
         peer,
       );
       webSocket.on("message", (data, isBinary) => {

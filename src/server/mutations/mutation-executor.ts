@@ -13,6 +13,7 @@ import type { Policies } from "../policies.ts";
 import type { SourceWrite } from "./write-visibility.ts";
 import { MEMORY } from "./memory-writer.ts";
 import type { MutationDefinition } from "./mutation.ts";
+import type { ServerLimits } from "../limits.ts";
 import type { Identity } from "../policies.ts";
 import { identityText } from "../identity.ts";
 
@@ -39,11 +40,8 @@ export interface MutationExecutorOptions {
   /** Who an identity is, apart from what it may do. */
   readonly identityKey: (identity: Identity) => unknown;
   readonly logger: Logger;
+  readonly limits: Pick<ServerLimits, "mutationResultBytesMax">;
 }
-
-const OWN_WRITES_MAX = 100;
-/** Of what a handler returns: it is kept with the mutation and travels in one frame. */
-const VALUE_LENGTH_MAX = 64 * 1024;
 
 /** A row, and where its caller saw it. */
 interface Expectation {
@@ -60,12 +58,17 @@ interface Expectation {
  */
 export class OwnWrites {
   readonly #writes = new Map<string, Expectation>();
+  readonly #max: number;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
 
   note(source: string, write: string | number, expected: Expectation | undefined): void {
     if (expected === undefined) return;
     this.#writes.set(`${source}:${write}`, expected);
     const oldest = this.#writes.keys().next().value;
-    if (this.#writes.size > OWN_WRITES_MAX && oldest !== undefined) this.#writes.delete(oldest);
+    if (this.#writes.size > this.#max && oldest !== undefined) this.#writes.delete(oldest);
   }
 
   /** Nobody else wrote the row between `expected` and this write. */
@@ -166,6 +169,7 @@ export class MutationExecutor {
             mutationId: id,
             ...tools,
           }),
+          this.#options.limits.mutationResultBytesMax,
         ),
     });
     switch (outcome.kind) {
@@ -255,7 +259,7 @@ export class MutationExecutor {
 }
 
 /** What a handler returned, as it will travel. @throws MutationError for what JSON can't carry, or is too large */
-function jsonOf(value: unknown): JsonValue | undefined {
+function jsonOf(value: unknown, bytesMax: number): JsonValue | undefined {
   let text: string | undefined;
   try {
     text = JSON.stringify(value) as string | undefined;
@@ -266,10 +270,10 @@ function jsonOf(value: unknown): JsonValue | undefined {
       { cause },
     );
   }
-  if (text !== undefined && text.length > VALUE_LENGTH_MAX) {
+  if (text !== undefined && Buffer.byteLength(text) > bytesMax) {
     throw new MutationError(
       "MUTATION_FAILED",
-      `The mutation returned more than ${VALUE_LENGTH_MAX} characters of JSON. What is large belongs into rows.`,
+      `The mutation returned more than ${bytesMax} bytes of JSON. Put large values into rows.`,
     );
   }
   return text === undefined ? undefined : (JSON.parse(text) as JsonValue);

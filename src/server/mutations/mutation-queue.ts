@@ -15,7 +15,7 @@ import type { Writer } from "../../sources/writer.ts";
 import type { Replica } from "../../table/replica.ts";
 import { frameOf } from "../turn/frame.ts";
 import type { SourceWrite, WriteVisibility } from "./write-visibility.ts";
-import type { ServerLimits } from "../limits.ts";
+import { FIXED_LIMITS, type ServerLimits } from "../limits.ts";
 import {
   OwnWrites,
   type MutationOutcome,
@@ -41,17 +41,9 @@ export interface MutationQueueOptions {
   readonly onMutation: (outcome: "written" | "rejected", ms: number) => void;
 }
 
-const RETRY_BASE_MS = 100;
-const RETRY_CAP_MS = 5_000;
-/** How long a request over HTTP waits for its write to be visible. */
-const VISIBLE_WAIT_MS_MAX = 15_000;
-const POSITION_LENGTH_MAX = 512;
-/** Tries of a mutation that came over HTTP, where the caller can ask again itself. */
-const HTTP_ATTEMPTS_MAX = 4;
-
 /** The mutations of one session. Retained with it. */
 class SessionQueue {
-  readonly ownWrites = new OwnWrites();
+  readonly ownWrites: OwnWrites;
   /** What has not been answered. */
   readonly pending = new Set<string>();
   readonly waits = new Set<Cancel>();
@@ -63,8 +55,9 @@ class SessionQueue {
   /** Nothing of it is run or told any more: rights were taken back, or one of it failed after its client had gone. */
   isOver = false;
 
-  constructor(identityHash: string) {
+  constructor(identityHash: string, ownWritesMax: number) {
     this.identityHash = identityHash;
+    this.ownWrites = new OwnWrites(ownWritesMax);
   }
 }
 
@@ -140,9 +133,12 @@ export class MutationQueue {
     const request = {
       ...requestOf(message, this.#options.replica.epoch),
       caller,
-      ownWrites: new OwnWrites(),
+      ownWrites: new OwnWrites(this.#options.limits.ownWritesMax),
     };
-    const outcome = await this.#runTimed(request, (attempt) => attempt < HTTP_ATTEMPTS_MAX);
+    const outcome = await this.#runTimed(
+      request,
+      (attempt) => attempt < this.#options.limits.httpMutationTriesMax,
+    );
     if (outcome.kind === "rejected") throw outcome.error;
     return { seq: await this.whenVisible(outcome.write), value: outcome.value };
   }
@@ -152,10 +148,10 @@ export class MutationQueue {
    * @throws TidemarkError `NOT_READY` when that takes too long; asking again goes on waiting
    */
   whenVisible(write: SourceWrite): Promise<number> {
-    const { clock, visibility } = this.#options;
+    const { clock, visibility, limits } = this.#options;
     return new Promise((resolve, reject) => {
       let stop: Cancel = () => {};
-      const giveUp = clock.after(VISIBLE_WAIT_MS_MAX, () => {
+      const giveUp = clock.after(limits.visibleWaitMsMax, () => {
         stop();
         reject(
           new TidemarkError(
@@ -176,7 +172,7 @@ export class MutationQueue {
     const colon = txid.indexOf(":");
     const [source, write] = [txid.slice(0, colon), txid.slice(colon + 1)];
     if (
-      txid.length <= POSITION_LENGTH_MAX &&
+      txid.length <= FIXED_LIMITS.txidLengthMax &&
       this.#options.writers.get(source)?.isWrite(write) === true
     )
       return { source, write };
@@ -189,7 +185,7 @@ export class MutationQueue {
   #queueOf(session: Session, identityHash: string): SessionQueue {
     const known = this.#queues.get(session);
     if (known !== undefined) return known;
-    const queue = new SessionQueue(identityHash);
+    const queue = new SessionQueue(identityHash, this.#options.limits.ownWritesMax);
     this.#queues.set(session, queue);
     return queue;
   }
@@ -228,7 +224,7 @@ export class MutationQueue {
     request: MutationRequest,
     mayTryAgain: (attempt: number) => boolean,
   ): Promise<MutationOutcome> {
-    const { clock, random, executor, onMutation } = this.#options;
+    const { clock, random, executor, limits, onMutation } = this.#options;
     const startMs = clock.monotonic();
     for (let attempt = 1; ; attempt++) {
       try {
@@ -238,7 +234,7 @@ export class MutationQueue {
       } catch (error) {
         if (!(error instanceof TidemarkError) || !error.retryable || !mayTryAgain(attempt))
           throw error;
-        const waitMs = Math.min(RETRY_CAP_MS, RETRY_BASE_MS * 2 ** attempt);
+        const waitMs = Math.min(limits.mutationRetryMsMax, limits.mutationRetryMs * 2 ** attempt);
         await delay(clock, waitMs / 2 + (waitMs / 2) * random.next());
       }
     }

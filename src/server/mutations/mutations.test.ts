@@ -209,7 +209,7 @@ describe("MUTATE", () => {
 
   it("bounds what is unanswered (M1)", async () => {
     const own = options();
-    const server = await start({ ...own, limits: { mutationsPerSessionMax: 2 } });
+    const server = await start({ ...own, limits: { server: { mutationsPerSessionMax: 2 } } });
     const client = await opened(server);
     let open = (): void => {};
     own.gate.open = new Promise<void>((resolve) => {
@@ -346,7 +346,7 @@ describe("MUTATE", () => {
   });
 
   it("holds back results for who takes no turns, and counts them (M1, B1)", async () => {
-    const server = await start({ ...options(), limits: { mutationsPerSessionMax: 3 } });
+    const server = await start({ ...options(), limits: { server: { mutationsPerSessionMax: 3 } } });
     const client = await opened(server);
     client.send({ op: "CREDIT", turns: 0 });
     for (const id of ["1", "2", "3"])

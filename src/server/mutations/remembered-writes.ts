@@ -3,14 +3,14 @@
  * again. Each identity has room of its own: who writes much forgets its own oldest, never another's.
  *
  * Retains at most `mutationsRememberedMax` outcomes; of one identity `mutationsRememberedPerIdentityMax`, whose
- * values have `mutationsRememberedLengthMax` characters together.
+ * values have `mutationsRememberedBytesMax` bytes together.
  */
 import type { WriteOutcome } from "../../sources/writer.ts";
 import type { ServerLimits } from "../limits.ts";
 
 export type RememberedLimits = Pick<
   ServerLimits,
-  "mutationsRememberedMax" | "mutationsRememberedPerIdentityMax" | "mutationsRememberedLengthMax"
+  "mutationsRememberedMax" | "mutationsRememberedPerIdentityMax" | "mutationsRememberedBytesMax"
 >;
 
 export interface RememberedWrite {
@@ -22,10 +22,10 @@ export interface RememberedWrite {
 /** The text of no identity. */
 const NOBODY = "undefined";
 
-/** Of one identity: the lengths of its outcomes by id, oldest first. */
+/** Of one identity: the bytes of its outcomes by id, oldest first. */
 interface Share {
-  readonly lengths: Map<string, number>;
-  length: number;
+  readonly bytesOf: Map<string, number>;
+  bytes: number;
 }
 
 export class RememberedWrites {
@@ -43,13 +43,13 @@ export class RememberedWrites {
 
   add(id: string, write: RememberedWrite): void {
     const { caller, outcome } = write;
-    const share = this.#shares.get(caller) ?? { lengths: new Map<string, number>(), length: 0 };
+    const share = this.#shares.get(caller) ?? { bytesOf: new Map<string, number>(), bytes: 0 };
     this.#shares.set(caller, share);
     this.#writes.set(id, write);
-    share.lengths.set(id, 0);
+    share.bytesOf.set(id, 0);
     // Who is not told apart from others has no share of its own.
-    if (caller !== NOBODY && share.lengths.size > this.#limits.mutationsRememberedPerIdentityMax)
-      this.#forgetOldest(share.lengths);
+    if (caller !== NOBODY && share.bytesOf.size > this.#limits.mutationsRememberedPerIdentityMax)
+      this.#forgetOldest(share.bytesOf);
     if (this.#writes.size > this.#limits.mutationsRememberedMax) this.#forgetOldest(this.#writes);
     outcome.then(
       (result) => this.#measure(write, id, share, result),
@@ -61,19 +61,19 @@ export class RememberedWrites {
     const caller = this.#writes.get(id)?.caller;
     const share = caller === undefined ? undefined : this.#shares.get(caller);
     if (caller === undefined || share === undefined) return;
-    share.length -= share.lengths.get(id) ?? 0;
-    share.lengths.delete(id);
+    share.bytes -= share.bytesOf.get(id) ?? 0;
+    share.bytesOf.delete(id);
     this.#writes.delete(id);
-    if (share.lengths.size === 0) this.#shares.delete(caller);
+    if (share.bytesOf.size === 0) this.#shares.delete(caller);
   }
 
   #measure(write: RememberedWrite, id: string, share: Share, result: WriteOutcome): void {
     if (this.#writes.get(id) !== write) return;
-    const length = lengthOf(result);
-    share.lengths.set(id, length);
-    share.length += length;
-    while (share.length > this.#limits.mutationsRememberedLengthMax && share.lengths.size > 1)
-      this.#forgetOldest(share.lengths);
+    const bytes = bytesOf(result);
+    share.bytesOf.set(id, bytes);
+    share.bytes += bytes;
+    while (share.bytes > this.#limits.mutationsRememberedBytesMax && share.bytesOf.size > 1)
+      this.#forgetOldest(share.bytesOf);
   }
 
   #forgetOldest(ids: ReadonlyMap<string, unknown>): void {
@@ -82,10 +82,12 @@ export class RememberedWrites {
   }
 }
 
-/** Characters of what is kept of an outcome besides its id. */
-function lengthOf(result: WriteOutcome): number {
-  if (result.kind === "written") return JSON.stringify(result.value ?? null).length;
-  return result.kind === "rejected"
-    ? JSON.stringify([result.error.message, result.error.data ?? null]).length
-    : JSON.stringify(result.row ?? null).length;
+/** Bytes of what is kept of an outcome besides its id. */
+function bytesOf(result: WriteOutcome): number {
+  if (result.kind === "written") return Buffer.byteLength(JSON.stringify(result.value ?? null));
+  return Buffer.byteLength(
+    result.kind === "rejected"
+      ? JSON.stringify([result.error.message, result.error.data ?? null])
+      : JSON.stringify(result.row ?? null),
+  );
 }

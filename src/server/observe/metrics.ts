@@ -3,6 +3,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { Observer } from "../engine.ts";
+import { FIXED_LIMITS } from "../limits.ts";
 import type { FlushReport } from "../turn/turns.ts";
 
 const LATENCY_BUCKETS_MS = [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096, 16_384];
@@ -23,9 +24,6 @@ export interface RegisteredMetrics {
   /** Totals that only grow. */
   readonly totals: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
 }
-
-/** Snapshot build times kept for the gauges that older boards read. */
-const RECENT_BUILDS_MAX = 1_000;
 
 export class Metrics implements Observer {
   readonly #registry = new Registry();
@@ -82,7 +80,7 @@ export class Metrics implements Observer {
     });
     for (const share of [50, 95, 99]) {
       const read = (): number => percentile(this.#recentBuildsMs, share / 100);
-      const help = `Percentile ${share} of the last ${RECENT_BUILDS_MAX} snapshot builds.`;
+      const help = `Percentile ${share} of the last ${FIXED_LIMITS.recentBuildsMax} snapshot builds.`;
       new Gauge({
         name: `dashboard_snapshot_build_ms_p${share}`,
         help,
@@ -126,8 +124,8 @@ export class Metrics implements Observer {
     this.#snapshotBuildMs.observe(buildMs);
     this.#boardBuildMs.observe(buildMs);
     this.#recentBuildsMs.push(buildMs);
-    if (this.#recentBuildsMs.length >= RECENT_BUILDS_MAX * 2)
-      this.#recentBuildsMs = this.#recentBuildsMs.slice(-RECENT_BUILDS_MAX);
+    if (this.#recentBuildsMs.length >= FIXED_LIMITS.recentBuildsMax * 2)
+      this.#recentBuildsMs = this.#recentBuildsMs.slice(-FIXED_LIMITS.recentBuildsMax);
   }
 
   onFlush({ servingMs, dispatchMs, isOverrun }: FlushReport): void {
@@ -201,6 +199,6 @@ export class Metrics implements Observer {
 }
 
 function percentile(values: readonly number[], share: number): number {
-  const sorted = values.slice(-RECENT_BUILDS_MAX).sort((a, b) => a - b);
+  const sorted = values.slice(-FIXED_LIMITS.recentBuildsMax).sort((a, b) => a - b);
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
 }

@@ -5,11 +5,12 @@ import type { DialectCommand } from "../turn/dialect.ts";
 import type { Peer, Said } from "../turn/session.ts";
 import { JSON_DIALECT } from "./json-dialect.ts";
 
-/** Commands of one text. A client that means more says it in several. */
-const COMMANDS_MAX = 256;
-
 /** @throws TidemarkError `BAD_MESSAGE`, and what the dialect throws */
-export function commandsOf({ connection, dialect }: Peer, said: Said): readonly DialectCommand[] {
+export function commandsOf(
+  { connection, dialect }: Peer,
+  said: Said,
+  commandsMax: number,
+): readonly DialectCommand[] {
   if (typeof said === "string" && connection.receive === undefined)
     throw new TidemarkError(
       "BAD_MESSAGE",
@@ -17,8 +18,8 @@ export function commandsOf({ connection, dialect }: Peer, said: Said): readonly 
     );
   const commands = typeof said === "string" ? (connection.receive?.(said) ?? []) : said;
   if (dialect === JSON_DIALECT) return commands;
-  if (!Array.isArray(commands) || commands.length > COMMANDS_MAX)
-    throw new TidemarkError("BAD_MESSAGE", `A text means at most ${COMMANDS_MAX} commands.`);
+  if (!Array.isArray(commands) || commands.length > commandsMax)
+    throw new TidemarkError("BAD_MESSAGE", `A text means at most ${commandsMax} commands.`);
   return commands.map(checked);
 }
 

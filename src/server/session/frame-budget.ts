@@ -5,6 +5,7 @@
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { DialectCommand } from "../turn/dialect.ts";
+import { FIXED_LIMITS } from "../limits.ts";
 import type { Session } from "../turn/session.ts";
 
 export interface FrameBudgetLimits {
@@ -62,14 +63,11 @@ export class FrameBudgets {
   }
 }
 
-/** What is asked for anew makes a whole snapshot. */
-const RESYNC_COST = 8;
-
 /** Units that a command costs besides the one of its frame. */
 export function costOf(command: DialectCommand): number {
   switch (command.op) {
     case "RESYNC":
-      return RESYNC_COST;
+      return FIXED_LIMITS.resyncFrames;
     case "SUBSCRIBE":
     case "IDENTIFY":
     case "RESUME":

@@ -150,7 +150,7 @@ describe("the gateway", () => {
 
   it("continues after a cursor without a snapshot, and says why where it can't (P7)", async () => {
     const { tidemark, connect } = await start({
-      limits: { aheadMsMax: 20, watermarkIntervalMs: 20 },
+      limits: { server: { aheadMsMax: 20, watermarkIntervalMs: 20 } },
     });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1)]);
@@ -272,7 +272,9 @@ describe("the gateway", () => {
   });
 
   it("closes who never identifies and who falls silent (P4)", async () => {
-    const { connect } = await start({ limits: { identifyTimeoutMs: 100, silenceMsMax: 600 } });
+    const { connect } = await start({
+      limits: { server: { identifyTimeoutMs: 100, heartbeatIntervalMs: 600, silenceMsMax: 600 } },
+    });
     const anonymous = connect();
     const silentOne = connect();
     await silentOne.open();
@@ -301,7 +303,7 @@ describe("the gateway", () => {
 
   it("sends a snapshot larger than a frame in parts, and lists the view as behind meanwhile (P8)", async () => {
     const { tidemark, connect } = await start({
-      limits: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 },
+      limits: { server: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 } },
     });
     const rows = Array.from({ length: 400 }, (_, index) =>
       trade(`t${index}`, "x".repeat(50), index),
@@ -439,7 +441,7 @@ describe("access", () => {
 
 describe("HTTP", () => {
   it("answers 304 while nothing changed, and what changed since (H1, H3)", async () => {
-    const { tidemark, url } = await start({ limits: { snapshotReuseMs: 1 } });
+    const { tidemark, url } = await start({ limits: { server: { snapshotReuseMs: 1 } } });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "BTC", 1)]);
     const address = `${url}/v2/snapshot?channels=trades`;

@@ -56,11 +56,6 @@ export interface GatewayOptions {
   readonly events: GatewayEvents;
 }
 
-/** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. */
-const CHANNEL_CREDIT_MAX = 200;
-const DRAIN_STEP_MS = 50;
-const TICK_MS = 250;
-
 export class Gateway {
   readonly #options: GatewayOptions;
   readonly #sessions = new Map<string, Session>();
@@ -137,10 +132,10 @@ export class Gateway {
     const before = session.state.kind;
     if (before === "closed") return;
     if (session.state.kind === "identifying") {
-      const { earlyFramesMax, earlyLengthMax } = this.#options.limits;
+      const { earlyFramesMax, earlyCharsMax } = this.#options.limits;
       const { early } = session.state;
       const length = early.reduce((sum, { length: each }) => sum + each, said.length);
-      if (early.length < earlyFramesMax && length <= earlyLengthMax)
+      if (early.length < earlyFramesMax && length <= earlyCharsMax)
         session.note({ kind: "spoke early", said });
       else
         this.#reject(
@@ -151,7 +146,7 @@ export class Gateway {
       return;
     }
     try {
-      const commands = commandsOf(session.peer, said);
+      const commands = commandsOf(session.peer, said, this.#options.limits.dialectCommandsMax);
       for (const [index, command] of commands.entries()) {
         // By then it may be identifying, or closed.
         if (index > 0 && session.state.kind !== before)
@@ -197,7 +192,7 @@ export class Gateway {
     const { clock, limits, turns } = this.#options;
     const nowMs = clock.monotonic();
     // While the process stood still nobody could be heard: what was said meanwhile is read before anyone is judged.
-    const hasStalled = nowMs - this.#lastTickMs > 2 * TICK_MS;
+    const hasStalled = nowMs - this.#lastTickMs > 2 * limits.tickMs;
     this.#lastTickMs = nowMs;
     for (const session of this.#sessions.values()) {
       const { transport, dialect, state, lastTurnMs } = session;
@@ -272,10 +267,10 @@ export class Gateway {
     const { clock, limits, random } = this.#options;
     this.#isDraining = true;
     const sessions = [...this.#sessions.values()];
-    const steps = Math.max(1, Math.floor(limits.drainMsMax / DRAIN_STEP_MS));
+    const steps = Math.max(1, Math.floor(limits.drainMsMax / limits.drainStepMs));
     const batch = Math.max(limits.drainBatch, Math.ceil(sessions.length / steps));
     for (let from = 0; from < sessions.length; from += batch) {
-      if (from > 0) await new Promise<void>((resolve) => clock.after(DRAIN_STEP_MS, resolve));
+      if (from > 0) await new Promise<void>((resolve) => clock.after(limits.drainStepMs, resolve));
       for (const session of sessions.slice(from, from + batch)) {
         this.#send(session, {
           op: "RECONNECT",
@@ -428,7 +423,7 @@ export class Gateway {
     }
     if (channel_credit !== undefined) {
       const kept = [...session.channelCredit, ...Object.entries(channel_credit)].slice(
-        -CHANNEL_CREDIT_MAX,
+        -this.#options.limits.channelCreditNamesMax,
       );
       session.channelCredit = new Map(kept);
       for (const subscription of session.subscriptions.values()) {

@@ -108,7 +108,9 @@ describe("hostile input", () => {
 
   it("catches up after a mass delete while stalled sockets hold old snapshots", async () => {
     const { tidemark, connect } = await start({
-      limits: { frameBytesMax: 4_000, socketBufferBytesMax: 16_000, snapshotReuseMs: 60_000 },
+      limits: {
+        server: { frameBytesMax: 4_000, socketBufferBytesMax: 16_000, snapshotReuseMs: 60_000 },
+      },
     });
     const trades = tidemark.channel("trades");
     await trades.upsert(

@@ -46,10 +46,6 @@ interface Built {
   readonly lastSeqs: string;
 }
 
-/** Distinct (channels, since) bodies kept for reuse, and their bytes. Full: the oldest goes. */
-const BODIES_MAX = 64;
-const BODY_BYTES_MAX = 64 * 1024 * 1024;
-
 export class HttpSnapshots {
   readonly #options: HttpSnapshotsOptions;
   readonly #bodies = new Map<string, Built>();
@@ -164,7 +160,8 @@ export class HttpSnapshots {
     let bytes = 0;
     for (const kept of this.#bodies.values()) bytes += kept.body.length;
     for (const [oldest, kept] of this.#bodies) {
-      if (this.#bodies.size <= BODIES_MAX && bytes <= BODY_BYTES_MAX) break;
+      if (this.#bodies.size <= limits.snapshotBodiesMax && bytes <= limits.snapshotBodyBytesMax)
+        break;
       this.#bodies.delete(oldest);
       bytes -= kept.body.length;
     }

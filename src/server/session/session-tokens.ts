@@ -57,7 +57,7 @@ export class SessionTokens {
     if (tokenEpoch !== epoch()) return "epoch";
     if (!this.isSigned(token)) return "token";
     const issuedMs = Number.parseInt(issued, 36);
-    if (now() - issuedMs > ttlMs) return "expired";
+    if (now() - issuedMs >= ttlMs) return "expired";
     if (
       issuedMs <= this.#allRevoked.atMs ||
       issuedMs <= (this.#revoked.get(identityHash)?.atMs ?? Number.NEGATIVE_INFINITY)

@@ -99,7 +99,7 @@ describe("RESUME", () => {
   });
 
   it("resumes a filtered view that was let go from its channel, and snapshots a top-N, saying why (S2)", async () => {
-    const server = await start({ viewLimits: { lingerMs: 0 } });
+    const server = await start({ limits: { views: { lingerMs: 0 } } });
     const trades = server.tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 9), trade("b", "ETH", 8), trade("c", "SOL", 1)]);
     const queries = [
@@ -158,7 +158,7 @@ describe("RESUME", () => {
         auth: { user: "ann" },
       }),
     ).toBe("epoch");
-    const strict = await start({ ...users, limits: { resumeTokenTtlMs: -1 } });
+    const strict = await start({ ...users, limits: { server: { resumeTokenTtlMs: 0 } } });
     const old = await opened(strict, { auth: { user: "ann" } });
     const again = await resumed(strict, { session_id: old.token, auth: { user: "ann" } });
     expect(await again.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "expired" });
@@ -280,7 +280,7 @@ describe("RESYNC", () => {
 
 describe("a stopping server", () => {
   it("sends its clients away in batches, each with RECONNECT and 1001 (S6)", async () => {
-    const server = await start({ limits: { drainBatch: 2 } });
+    const server = await start({ limits: { server: { drainBatch: 2 } } });
     const clients = await Promise.all([1, 2, 3, 4, 5].map(() => opened(server)));
     const startMs = performance.now();
     const closedAtMs = clients.map(

@@ -90,7 +90,9 @@ describe("credit", () => {
   });
 
   it("of one turn at a time brings a snapshot of many parts through (B1, P8)", async () => {
-    const server = await start({ limits: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 } });
+    const server = await start({
+      limits: { server: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 } },
+    });
     const rows = Array.from({ length: 1_000 }, (_, index) => trade(`t${index}`, "BTC", index));
     await server.tidemark.channel("trades").upsert(rows);
     const client = server.connect();
@@ -111,7 +113,7 @@ describe("credit", () => {
   });
 
   it("that lacked for long is told by NOTICE SLOW_CONSUMER, once, and the connection stays (B3)", async () => {
-    const server = await start({ limits: { slowConsumerMs: 50 } });
+    const server = await start({ limits: { server: { slowConsumerMs: 50 } } });
     const trades = server.tidemark.channel("trades");
     const client = await openedWith(server, ["trades"]);
     client.send({ op: "CREDIT", turns: 0 });
@@ -145,7 +147,7 @@ describe("credit", () => {
 
 describe("the digest", () => {
   it("comes on a frame that changes nothing, and is the sum over the rows as sent (B4)", async () => {
-    const server = await start({ limits: { digestIntervalMs: 100 } });
+    const server = await start({ limits: { server: { digestIntervalMs: 100 } } });
     const trades = server.tidemark.channel("trades");
     const client = await openedWith(server, [
       "trades",

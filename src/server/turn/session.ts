@@ -69,7 +69,7 @@ export class Session {
   isBlocked = false;
   /** Turns that the client is ready to take; undefined for as many as its socket takes. */
   credit: number | undefined;
-  /** Channel credit by name or view id, also for what is subscribed to later. Bounded by `CHANNEL_CREDIT_MAX`. */
+  /** Channel credit by name or view id, also for what is subscribed to later. At most `channelCreditNamesMax`. */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
   /** Results of its mutations that wait for its next turn. Bounded by `mutationsPerSessionMax`. */
   results: Frame[] = [];

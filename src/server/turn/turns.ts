@@ -16,9 +16,6 @@ import type { Session } from "./session.ts";
 import type { Subscribers } from "./subscribers.ts";
 import type { TurnWriter } from "./turn-writer.ts";
 
-/** Commits read from the log at a time. */
-const COMMITS_PER_READ = 256;
-
 export interface FlushReport {
   /** From the moment the tables stand at H to the last session served. */
   readonly servingMs: number;
@@ -135,7 +132,7 @@ export class Turns {
     const { clock, follower, replica, limits } = this.#options;
     const endMs = clock.monotonic() + limits.sliceMs;
     while (replica.seq < this.#targetSeq) {
-      const commits = follower.read(COMMITS_PER_READ);
+      const commits = follower.read(limits.commitsPerReadMax);
       // The history has ended meanwhile.
       if (commits.length === 0) break;
       for (const commit of commits) {

@@ -1,6 +1,6 @@
 /**
  * Encode once: hands out one shared update per (view, cursor, seq). Retains at most
- * `snapshotsPinnedMax` snapshots of a view, and `DELTAS_KEPT_MAX` of its deltas until the view changes.
+ * `snapshotsPinnedMax` snapshots of a view, and `deltasKeptMax` of its deltas until the view changes.
  */
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
@@ -15,15 +15,6 @@ interface ViewUpdates {
   digest: SharedMessage | undefined;
   snapshots: { readonly update: ViewUpdate; readonly builtMs: number }[];
 }
-
-/** Deltas of one view kept for sharing. Full: the oldest goes, and is encoded again for who still needs it. */
-const DELTAS_KEPT_MAX = 16;
-
-/** Changed rows hashed at a time for a digest; what is beyond them is left to the next turn. */
-const DIGEST_ROWS_MAX = 10_000;
-
-/** A delta may be this much larger than a snapshot before the snapshot is sent instead. */
-const DELTA_SLACK_BYTES = 16 * 1024;
 
 export interface ViewUpdateCacheOptions {
   readonly limits: ServerLimits;
@@ -62,7 +53,7 @@ export class ViewUpdateCache {
   digest(view: View): SharedMessage | undefined {
     const updates = this.#updatesOf(view);
     if (updates.digest !== undefined) return updates.digest;
-    const digest = view.rows.digest(DIGEST_ROWS_MAX);
+    const digest = view.rows.digest(this.#limits.digestRowsMax);
     if (digest !== undefined) updates.digest = digestMessage(view, digest);
     return updates.digest;
   }
@@ -77,12 +68,12 @@ export class ViewUpdateCache {
     const changes = view.changesSince(prevSeq);
     if (changes === undefined) return undefined;
     const bytes = bytesOf(changes);
-    if (bytes > rows.bytes + DELTA_SLACK_BYTES || bytes > this.#limits.deltaBytesMax)
+    if (bytes > rows.bytes + this.#limits.deltaSlackBytes || bytes > this.#limits.deltaBytesMax)
       return undefined;
     const update = ViewUpdate.delta(view, changes, prevSeq, this.#updateOptions);
     updates.deltas.set(prevSeq, update);
     const oldest = updates.deltas.keys().next().value;
-    if (updates.deltas.size > DELTAS_KEPT_MAX && oldest !== undefined)
+    if (updates.deltas.size > this.#limits.deltasKeptMax && oldest !== undefined)
       updates.deltas.delete(oldest);
     return update;
   }
@@ -146,7 +137,7 @@ export class ViewUpdateCache {
 
 function bytesOf({ upserts, removes }: Changes): number {
   let bytes = 0;
-  for (const { json } of upserts) bytes += json.length;
-  for (const { key } of removes) bytes += key.length;
+  for (const { bytes: ofRow } of upserts) bytes += ofRow;
+  for (const { key } of removes) bytes += Buffer.byteLength(key);
   return bytes;
 }

@@ -59,27 +59,28 @@ export class ViewUpdate {
 
   static snapshot(view: View, { frameBytesMax, dialects }: ViewUpdateOptions): ViewUpdate {
     const seq = view.rows.lastSeq;
-    const texts = Array.from(view.rows.values(), ({ json }) => json);
+    const rows = Array.from(view.rows.values(), ({ json, bytes }) => ({ json, bytes }));
     const ranges: FrameRange[] = [];
     let start = 0;
     do {
       let bytes = 0;
       let end = start;
-      while (
-        end < texts.length &&
-        (bytes === 0 || bytes + (texts[end] as string).length <= frameBytesMax)
+      for (
+        let row = rows[end];
+        row !== undefined && (bytes === 0 || bytes + row.bytes <= frameBytesMax);
+        row = rows[++end]
       ) {
-        bytes += (texts[end++] as string).length;
+        bytes += row.bytes;
       }
       ranges.push({
-        upserts: texts.slice(start, end),
+        upserts: rows.slice(start, end).map(({ json }) => json),
         removes: [],
         prevSeq: 0,
         seq,
-        more: end < texts.length,
+        more: end < rows.length,
       });
       start = end;
-    } while (start < texts.length);
+    } while (start < rows.length);
     return new ViewUpdate("snapshot", dialectViewOf(view), seq, ranges, dialects);
   }
 
@@ -198,6 +199,7 @@ function viewName({ id, channel }: DialectView): { channel: string; view?: strin
 interface DeltaItem {
   readonly seq: number;
   readonly text: string;
+  readonly bytes: number;
   readonly isRemove: boolean;
 }
 
@@ -230,11 +232,11 @@ function splitDelta(
   };
   items.forEach((item, index) => {
     const last = items[index - 1];
-    if (bytes > 0 && bytes + item.text.length > frameBytesMax && last !== undefined) {
+    if (bytes > 0 && bytes + item.bytes > frameBytesMax && last !== undefined) {
       close(last.seq, last.seq === item.seq);
     }
     pending.push(item);
-    bytes += item.text.length;
+    bytes += item.bytes;
   });
   close(seq, false);
   return ranges;
@@ -244,16 +246,20 @@ function splitDelta(
 function bySeq({ upserts, removes }: Changes): readonly DeltaItem[] {
   const items: DeltaItem[] = [];
   let remove = 0;
-  for (const { seq, json } of upserts) {
+  for (const { seq, json, bytes } of upserts) {
     for (
       let left = removes[remove];
       left !== undefined && left.seq <= seq;
       left = removes[++remove]
     ) {
-      items.push({ seq: left.seq, text: left.key, isRemove: true });
+      items.push(removeItem(left));
     }
-    items.push({ seq, text: json, isRemove: false });
+    items.push({ seq, text: json, bytes, isRemove: false });
   }
-  for (const { seq, key } of removes.slice(remove)) items.push({ seq, text: key, isRemove: true });
+  for (const left of removes.slice(remove)) items.push(removeItem(left));
   return items;
+}
+
+function removeItem({ seq, key }: Changes["removes"][number]): DeltaItem {
+  return { seq, text: key, bytes: Buffer.byteLength(key), isRemove: true };
 }

@@ -1,5 +1,5 @@
 /** Copies tables as of one snapshot: the first load, and every reload. Runs inside a transaction. */
-import type { ChannelBounds } from "../../log/channel.ts";
+import type { ChannelBounds } from "../../log/limits.ts";
 import type { ChannelChange, KeyedRow } from "../../log/log.ts";
 
 import type { PostgresLimits } from "./limits.ts";

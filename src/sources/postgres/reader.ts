@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { assert } from "../../std/assert.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
-import type { ChannelBounds } from "../../log/channel.ts";
+import type { ChannelBounds } from "../../log/limits.ts";
 import type { ChannelChange } from "../../log/log.ts";
 import type { SourceContext } from "../source.ts";
 import { copyTable } from "./copy.ts";

@@ -1,0 +1,47 @@
+/** Limits are checked at start: unknown names, values that are no numbers, and limits that contradict each other. */
+import { describe, expect, it } from "vitest";
+import { silent } from "../../test/support/silent.ts";
+import { createTidemark } from "../index.ts";
+import { LOG_LIMITS } from "../log/limits.ts";
+import { VIEW_LIMITS, viewLimits } from "../table/limits.ts";
+import { SERVER_LIMITS, serverLimits, type Limits } from "./limits.ts";
+
+const start = (limits: Limits) => createTidemark({ limits, logger: silent });
+
+describe("limits", () => {
+  it("keep their defaults where they are left out or undefined", () => {
+    expect(serverLimits({ sliceMs: 8 })).toEqual({ ...SERVER_LIMITS, sliceMs: 8 });
+    expect(viewLimits({ viewsMax: undefined } as object)).toEqual(VIEW_LIMITS);
+  });
+
+  it("that do not exist stop the start", () => {
+    expect(() => start({ server: { flushMs: 3 } as object })).toThrow(
+      "There is no limit limits.server.flushMs.",
+    );
+    expect(() => start({ views: { views: 3 } as object })).toThrow("limits.views.views");
+    expect(() => start({ log: { rows: 3 } as object })).toThrow("limits.log.rows");
+  });
+
+  it("that are no number, or below 0, stop the start", () => {
+    expect(() => start({ server: { sliceMs: Number.NaN } })).toThrow(
+      "limits.server.sliceMs is NaN",
+    );
+    expect(() => start({ server: { sliceMs: "4" as never } })).toThrow("at least 0");
+    expect(() => start({ log: { pendingRowsMax: -1 } })).toThrow("limits.log.pendingRowsMax is -1");
+  });
+
+  it("that contradict each other stop the start, and both are named with their values", () => {
+    expect(() => start({ server: { silenceMsMax: 5_000 } })).toThrow(
+      "limits.server.heartbeatIntervalMs (15000) must not exceed limits.server.silenceMsMax (5000).",
+    );
+    expect(() => start({ views: { identityShareMax: 2 } })).toThrow(
+      "limits.views.identityShareMax (2) must not exceed 1.",
+    );
+  });
+
+  it("are coherent as they are", () => {
+    expect(serverLimits()).toEqual(SERVER_LIMITS);
+    expect(viewLimits()).toEqual(VIEW_LIMITS);
+    expect(LOG_LIMITS.pendingRowsMax).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,42 @@
+/**
+ * Limits that users set: given values over defaults, checked once at start. A misspelt name, a value that is no
+ * number, and two limits that can't both hold stop the start with an error that names them.
+ */
+import { TidemarkError } from "./errors.ts";
+
+/** A limit that must not exceed another, or a number. */
+export type LimitRelation<L> = readonly [
+  smaller: keyof L & string,
+  larger: (keyof L & string) | number,
+];
+
+/** `group` is how users address the limits, `limits.server`. @throws TidemarkError `BAD_OPTION` */
+export function limitsOf<L extends { readonly [K in keyof L]: number }>(
+  group: string,
+  defaults: L,
+  given: Partial<L> = {},
+  relations: readonly LimitRelation<L>[] = [],
+): L {
+  const limits = { ...defaults };
+  for (const [name, value] of Object.entries<unknown>(given)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(defaults, name))
+      throw new TidemarkError("BAD_OPTION", `There is no limit ${group}.${name}.`);
+    if (typeof value !== "number" || !(value >= 0))
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `${group}.${name} is ${String(value)}. It must be a number of at least 0.`,
+      );
+    Object.assign(limits, { [name]: value });
+  }
+  for (const [smaller, larger] of relations) {
+    const max = typeof larger === "number" ? larger : limits[larger];
+    if (limits[smaller] <= max) continue;
+    const other = typeof larger === "number" ? String(max) : `${group}.${larger} (${max})`;
+    throw new TidemarkError(
+      "BAD_OPTION",
+      `${group}.${smaller} (${limits[smaller]}) must not exceed ${other}.`,
+    );
+  }
+  return limits;
+}
