@@ -173,7 +173,7 @@ export class FaultInjector {
   #revokeFrom(random: Random, client: SimClient): void {
     const before = this.#world.rights.identityOf(client.name);
     this.#changeRights(random, client);
-    for (const node of this.#world.nodes) if (node.isAlive) node.engine.gateway.invalidate(before);
+    for (const node of this.#world.nodes) if (node.isAlive) node.engine.gateway.revoke(before);
   }
 
   #changeRights(random: Random, client: SimClient): void {

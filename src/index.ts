@@ -14,6 +14,7 @@ export type {
   MutationOptions,
   Mutations,
 } from "./server/mutations/mutation.ts";
+export { forCaller, type ForCaller } from "./server/for-caller.ts";
 export { createTidemark, Tidemark } from "./server/tidemark.ts";
 export type {
   ChannelHandle,

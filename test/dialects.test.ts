@@ -81,7 +81,7 @@ describe("a dialect", () => {
       .poll(() => all.said)
       .toEqual([{ rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] }]);
     await expect.poll(() => nobody.closedWith?.reason).toBe("UNAUTHENTICATED");
-    tidemark.invalidate("ETH");
+    tidemark.revoke("ETH");
     await expect.poll(() => eth.closedWith).toEqual({ code: 1001, reason: "connect again" });
     expect(all.closedWith).toBeUndefined();
   });

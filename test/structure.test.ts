@@ -54,7 +54,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     ["server/catalog.ts", "server/source-host.ts", "server/engine.ts"],
     ["server/observe/"],
     ["server/http/"],
-    ["server/tidemark.ts"],
+    ["server/for-caller.ts", "server/tidemark.ts"],
   ],
   [
     ["client/port.ts", "client/connection-state.ts"],

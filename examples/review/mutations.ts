@@ -1,5 +1,5 @@
 /** What reviewers may do. Each runs once, in a transaction; a refusal has a code that the page has words for. */
-import { channel, mutation, MutationError } from "tidemark";
+import { forCaller, MutationError } from "tidemark";
 import { z } from "zod";
 
 export interface Reviewer {
@@ -7,6 +7,9 @@ export interface Reviewer {
   readonly id: string;
   readonly name: string;
 }
+
+/** Handlers take what `authenticate` returns. */
+const { channel, mutation } = forCaller<Reviewer>();
 
 const STATUSES = ["pending", "accepted", "rejected"] as const;
 const resultRow = ({ id }: { readonly id: string }): { channel: string; key: string } => ({
@@ -35,7 +38,7 @@ const setStatus = mutation({
   handler: async ({ input: { id, status }, caller, tx }) => {
     const { rowCount } = await tx.query(
       `UPDATE extraction_results SET status = $2, reviewed_by = CASE WHEN $2 = 'pending' THEN NULL ELSE $3 END, reviewed_at = CASE WHEN $2 = 'pending' THEN NULL ELSE now() END WHERE id = $1`,
-      [id, status, nameOf(caller)],
+      [id, status, caller.name],
     );
     if (rowCount === 0) throw new MutationError("GONE", "This result does not exist any more.");
   },
@@ -49,7 +52,7 @@ const edit = mutation({
       throw new MutationError("EMPTY_VALUE", "A value can't be empty. Reject the result instead.");
     const { rowCount } = await tx.query(
       "UPDATE extraction_results SET value = $2, status = 'accepted', reviewed_by = $3, reviewed_at = now() WHERE id = $1",
-      [id, value.trim(), nameOf(caller)],
+      [id, value.trim(), caller.name],
     );
     if (rowCount === 0) throw new MutationError("GONE", "This result does not exist any more.");
   },
@@ -80,7 +83,7 @@ const chooseMatch = mutation({
     const { rowCount } = await tx.query(
       `UPDATE extraction_results r SET supplier = m.supplier, value = m.supplier, status = 'accepted', reviewed_by = $3, reviewed_at = now()
          FROM supplier_matches m WHERE r.id = $1 AND m.id = $2 AND m.result_id = r.id`,
-      [id, match_id, nameOf(caller)],
+      [id, match_id, caller.name],
     );
     if (rowCount === 0)
       throw new MutationError("NO_SUCH_MATCH", "This supplier is not among the result's matches.");
@@ -97,7 +100,7 @@ const start = mutation({
   handler: async ({ input: { id, project_id, file_name, pages }, caller, tx }) => {
     await tx.query(
       "INSERT INTO extraction_jobs (id, project_id, file_name, pages, started_by) VALUES ($1, $2, $3, $4, $5)",
-      [id, project_id, file_name, pages, nameOf(caller)],
+      [id, project_id, file_name, pages, caller.name],
     );
   },
 });
@@ -110,15 +113,14 @@ const look = mutation({
     renewals: z.number(),
   }),
   handler: ({ input, caller, write }) => {
-    const { id, name } = caller as Reviewer;
-    write.upsert("presence", { id, name, ...input });
+    write.upsert("presence", { id: caller.id, name: caller.name, ...input });
   },
 });
 
 const leave = mutation({
   source: "memory",
   input: z.object({}),
-  handler: ({ caller, write }) => write.remove("presence", (caller as Reviewer).id),
+  handler: ({ caller, write }) => write.remove("presence", caller.id),
 });
 
 export const mutations = {
@@ -126,7 +128,3 @@ export const mutations = {
   jobs: { start },
   presence: { look, leave },
 };
-
-function nameOf(caller: unknown): string {
-  return (caller as Reviewer).name;
-}

@@ -13,9 +13,10 @@ import type { Policy } from "./policies.ts";
 
 type Name<R> = Extract<keyof R, string>;
 
-export type Channels = Readonly<Record<string, ChannelDefinition<unknown>>>;
+/** Channels whose policies take this caller. Default: any channels. */
+export type Channels<Caller = never> = Readonly<Record<string, ChannelDefinition<unknown, Caller>>>;
 
-export interface ChannelOptions<R> {
+export interface ChannelOptions<R, Caller = unknown> {
   /** The column, or columns, whose values identify a row. */
   readonly key: NoInfer<Name<R>> | readonly NoInfer<Name<R>>[];
   /** Validates rows on their way in, and gives queries their types. zod, valibot, arktype, … */
@@ -24,26 +25,26 @@ export interface ChannelOptions<R> {
   readonly columns?: { readonly [C in NoInfer<Name<R>>]?: ColumnType };
   /** Default: 100,000 rows, 256 MiB, no age. */
   readonly bounds?: Partial<ChannelBounds>;
-  /** Default: everyone sees all rows. */
-  readonly policy?: Policy;
+  /** Default: everyone sees all rows. `forCaller` types what it takes. */
+  readonly policy?: Policy<Caller>;
 }
 
 /** What `channel()` returns: its options with the row's type set aside. */
-export interface ChannelDefinition<R = Row> extends TypedChannel<R> {
+export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel<R> {
   readonly key: readonly string[];
   readonly row: StandardSchemaV1 | undefined;
   readonly columns: readonly Column[];
   readonly bounds: Partial<ChannelBounds>;
-  readonly policy: Policy | undefined;
+  readonly policy: Policy<Caller> | undefined;
 }
 
 /**
  * Declares a channel. The row's type comes from the schema, or is given as `channel<Trade>(…)`.
  * @throws TidemarkError `BAD_OPTION` for a column type that does not exist
  */
-export function channel<R extends object = Row>(
-  options: ChannelOptions<R>,
-): ChannelDefinition<NoInfer<R>> {
+export function channel<R extends object = Row, Caller = unknown>(
+  options: ChannelOptions<R, Caller>,
+): ChannelDefinition<NoInfer<R>, NoInfer<Caller>> {
   const { key, row, bounds = {}, policy } = options;
   const columns = Object.entries<ColumnType | undefined>(options.columns ?? {}).map(
     ([name, type = "any"]) => {

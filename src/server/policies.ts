@@ -10,8 +10,8 @@ import type { View } from "../table/view.ts";
 /** Who a session acts for, as returned by `authenticate`. */
 export type Identity = unknown;
 
-/** What an identity may see of a channel: everything, nothing, or the rows that match. */
-export type Policy = (identity: Identity) => "all" | "none" | Where;
+/** What a caller may see of a channel: everything, nothing, or the rows that match. */
+export type Policy<Caller = Identity> = (caller: Caller) => "all" | "none" | Where;
 
 /** A query within an identity's rights. */
 export interface AllowedView {

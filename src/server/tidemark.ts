@@ -33,26 +33,29 @@ import { registerMetrics, statsOf } from "./observe/register-metrics.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
 import type { Dialect } from "./turn/dialect.ts";
 
-export interface TidemarkOptions<C extends Channels = Channels> {
+export interface TidemarkOptions<C extends Channels = Channels, Caller = Identity> {
   /** Channels that this program writes. Sources bring their own. */
-  readonly channels?: C;
+  readonly channels?: C & Channels<Caller>;
   readonly sources?: readonly Source[];
-  /** Default: everyone may connect, so bind to an address that only you can reach. */
-  readonly authenticate?: Authenticate;
+  /**
+   * Who asks. What it returns types the callers of policies and handlers; write it before them, so that the compiler
+   * has seen it. Default: everyone may connect, so bind to an address that only you can reach.
+   */
+  readonly authenticate?: Authenticate<Caller>;
   /** Policies of channels that sources declare, by name. One that names no channel stops the start. */
-  readonly policies?: Readonly<Record<string, Policy>>;
+  readonly policies?: Readonly<Record<string, Policy<NoInfer<Caller>>>>;
   /**
    * Who an identity is, apart from what it may do, as `({ id }) => id`: the id of a mutation belongs to it, also when
    * its rights change between a write and its retry. Default: the whole identity.
    */
-  readonly identityKey?: (identity: Identity) => unknown;
+  readonly identityKey?: (caller: NoInfer<Caller>) => unknown;
   /**
    * Who may see `/metrics`, all of `/stats`, and each row of the catalog. Default: everyone where there is no
    * `authenticate`, else nobody; `operatorPort` of `listen` serves both without asking.
    */
-  readonly isOperator?: (identity: Identity) => boolean;
+  readonly isOperator?: (caller: NoInfer<Caller>) => boolean;
   /** What clients may ask to be written, by name; groups may nest. */
-  readonly mutations?: Mutations;
+  readonly mutations?: Mutations<NoInfer<Caller>>;
   /** Origins of pages that may connect, besides the server's own. */
   readonly allowedOrigins?: readonly string[];
   /** Signs session ids, and keys the ids of views. Give all nodes of a deployment the same. Default: this process's own. */
@@ -109,7 +112,7 @@ export interface ChannelHandle<R> {
   readonly size: number;
 }
 
-export class Tidemark<C extends Channels = Channels> {
+export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #writers: ReadonlyMap<string, Writer>;
   readonly #options: TidemarkOptions<C>;
   readonly #clock: Clock;
@@ -128,7 +131,9 @@ export class Tidemark<C extends Channels = Channels> {
   #isReady = false;
   #isStopped = false;
 
-  constructor(options: TidemarkOptions<C> = {}) {
+  constructor(typed: TidemarkOptions<C, Caller> = {}) {
+    // The compiler has checked that everything takes what `authenticate` returns; from here on it is data.
+    const options = typed as unknown as TidemarkOptions<C>;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#writers = new Map(
@@ -292,12 +297,12 @@ export class Tidemark<C extends Channels = Channels> {
   }
 
   /**
-   * Tell that an identity's rights have changed: its session ids are refused from now on, and its open
-   * sessions identify anew before they are sent anything further. Of this process; tell each node. Returns
-   * how many sessions ended. @throws TidemarkError `BAD_IDENTITY` for what is not plain JSON data
+   * Revokes what an identity was granted, when its rights have changed: its session ids are refused from now on, and
+   * its open sessions identify anew before they are sent anything further. Call it on each node. Returns how many
+   * sessions of this process ended. @throws TidemarkError `BAD_IDENTITY` for what is not plain JSON data
    */
-  invalidate(identity: Identity): number {
-    return this.#engine.gateway.invalidate(identity);
+  revoke(identity: Caller): number {
+    return this.#engine.gateway.revoke(identity);
   }
 
   /**
@@ -442,9 +447,9 @@ export class Tidemark<C extends Channels = Channels> {
 }
 
 /** Creates a server: declare channels, add sources, then `listen` or `attach`. */
-export function createTidemark<C extends Channels = Channels>(
-  options: TidemarkOptions<C> = {},
-): Tidemark<C> {
+export function createTidemark<C extends Channels = Channels, Caller = undefined>(
+  options: TidemarkOptions<C, Caller> = {},
+): Tidemark<C, Caller> {
   return new Tidemark(options);
 }
 

@@ -180,7 +180,7 @@ describe("(8) invalidate", () => {
         (await fetch(`${url}/v2/snapshot?channels=trades`, { headers: { authorization: "ann" } }))
           .status,
       ).toBe(500);
-      expect(() => tidemark.invalidate(users.get("ann"))).toThrow(
+      expect(() => tidemark.revoke(users.get("ann"))).toThrow(
         expect.objectContaining({ code: "BAD_IDENTITY" }),
       );
     },
@@ -202,7 +202,7 @@ describe("(8) invalidate", () => {
         return client;
       }),
     );
-    expect(tidemark.invalidate({ roles: ["a"], id: 1 })).toBe(2);
+    expect(tidemark.revoke({ roles: ["a"], id: 1 })).toBe(2);
     for (const client of clients.slice(0, 2))
       await client.next({ op: "INVALID_SESSION", reason: "revoked" });
     clients[2]?.send({ op: "HEARTBEAT" });

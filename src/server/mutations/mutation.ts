@@ -6,9 +6,9 @@ import type { TypedMutation } from "../../protocol/typed-mutation.ts";
 import type { ChannelWrites, SqlTransaction } from "../../sources/writer.ts";
 import type { Identity } from "../policies.ts";
 
-/** What a mutation's handler gets; `caller` is what `authenticate` returned. */
-export interface MutationCall<I> {
-  readonly caller: Identity;
+/** What a mutation's handler gets; `caller` is what `authenticate` returned, typed by `forCaller`. */
+export interface MutationCall<I, Caller = Identity> {
+  readonly caller: Caller;
   readonly input: I;
   readonly mutationId: string;
 }
@@ -20,47 +20,57 @@ interface CommonOptions<I> {
   readonly row?: (input: NoInfer<I>) => { readonly channel: string; readonly key: string };
 }
 
-export interface MutationOptions<I, R> extends CommonOptions<I> {
+export interface MutationOptions<I, R, Caller = Identity> extends CommonOptions<I> {
   /** The source whose database is written to. Default: the only one that takes writes. */
   readonly source?: string;
   /**
    * Writes in a transaction that is committed when it returns and rolled back when it throws. Throw
    * `MutationError` to refuse with a code of your own. It may run again after a deadlock.
    */
-  readonly handler: (call: MutationCall<I> & { readonly tx: SqlTransaction }) => R | Promise<R>;
+  readonly handler: (
+    call: MutationCall<I, Caller> & { readonly tx: SqlTransaction },
+  ) => R | Promise<R>;
 }
 
-export interface MemoryMutationOptions<I, R> extends CommonOptions<I> {
+export interface MemoryMutationOptions<I, R, Caller = Identity> extends CommonOptions<I> {
   readonly source: "memory";
   /** Writes to the program's own channels: one commit, when it returns. */
-  readonly handler: (call: MutationCall<I> & { readonly write: ChannelWrites }) => R | Promise<R>;
+  readonly handler: (
+    call: MutationCall<I, Caller> & { readonly write: ChannelWrites },
+  ) => R | Promise<R>;
 }
 
 /** What `mutation()` returns: its options with their types set aside. */
-export interface MutationDefinition<I = unknown, R = unknown> extends TypedMutation<I, R> {
+export interface MutationDefinition<I = unknown, R = unknown, Caller = never> extends TypedMutation<
+  I,
+  R
+> {
+  /** For the compiler alone. */
+  readonly callerType?: (caller: Caller) => void;
   readonly input: StandardSchemaV1;
   readonly source: string | undefined;
   readonly row: ((input: never) => { readonly channel: string; readonly key: string }) | undefined;
   readonly handler: (call: never) => unknown;
 }
 
-export interface Mutations {
-  readonly [name: string]: MutationDefinition<unknown, unknown> | Mutations;
+/** Mutations whose handlers take this caller; groups may nest. Default: any mutations. */
+export interface Mutations<Caller = never> {
+  readonly [name: string]: MutationDefinition<unknown, unknown, Caller> | Mutations<Caller>;
 }
 
 /** Declares a mutation on a database, or, with `source: "memory"`, on the program's own channels. */
 export function mutation<I, R extends JsonValue | void>(
   options: MemoryMutationOptions<I, R>,
-): MutationDefinition<I, R>;
+): MutationDefinition<I, R, Identity>;
 export function mutation<I, R extends JsonValue | void>(
   options: MutationOptions<I, R>,
-): MutationDefinition<I, R>;
+): MutationDefinition<I, R, Identity>;
 export function mutation<I, R>({
   input,
   source,
   row,
   handler,
-}: MutationOptions<I, R> | MemoryMutationOptions<I, R>): MutationDefinition<I, R> {
+}: MutationOptions<I, R> | MemoryMutationOptions<I, R>): MutationDefinition<I, R, Identity> {
   return { isMutation: true, input, source, row, handler };
 }
 

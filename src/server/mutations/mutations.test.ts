@@ -231,7 +231,7 @@ describe("MUTATE", () => {
     });
     for (const id of ["1", "2"]) client.send(mutate(id, { id: "a", price: Number(id) }));
     await expect.poll(() => own.ran).toHaveLength(1);
-    server.tidemark.invalidate({ user: "ana" });
+    server.tidemark.revoke({ user: "ana" });
     await client.next({ op: "INVALID_SESSION" });
     open();
     const from = client.mark;
@@ -303,7 +303,7 @@ describe("MUTATE", () => {
     client.send(mutate("1", { id: "a", price: -1 }));
     client.send(mutate("2", { id: "a", price: 2 }));
     await expect.poll(() => own.ran).toHaveLength(1);
-    server.tidemark.invalidate({ user: "ana" });
+    server.tidemark.revoke({ user: "ana" });
     const from = client.mark;
     client.send({ op: "IDENTIFY", auth: { user: "ana" } });
     await client.next({ type: "READY" }, from);

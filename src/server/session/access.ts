@@ -9,14 +9,17 @@ import type { ConnectionRequest } from "../turn/dialect.ts";
 import type { Identity } from "../policies.ts";
 import { identityText } from "../identity.ts";
 
+/** An identity, or a refusal. */
+type Authenticated<Caller> = Caller | null | undefined | false;
+
 /**
- * Returns the identity, plain JSON data that tells this caller from all others, or throws (or returns
- * null) to refuse. `auth` is what the client sent in IDENTIFY, undefined over HTTP.
+ * Returns the caller's identity, plain JSON data that tells this caller from all others, or throws (or returns null)
+ * to refuse. What it returns types policies and handlers. `auth` is what the client sent in IDENTIFY, undefined for GET.
  */
-export type Authenticate = (
+export type Authenticate<Caller = Identity> = (
   request: ConnectionRequest,
   auth: unknown,
-) => Identity | Promise<Identity>;
+) => Authenticated<Caller> | Promise<Authenticated<Caller>>;
 
 export interface AccessOptions {
   readonly authenticate?: Authenticate | undefined;

@@ -228,7 +228,7 @@ export class Gateway {
    * The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify
    * anew. Returns how many ended. @throws TidemarkError `BAD_IDENTITY`
    */
-  invalidate(identity: Identity): number {
+  revoke(identity: Identity): number {
     const { tokens, mutationQueue } = this.#options;
     const identityHash = tokens.identityHashOf(identity);
     tokens.revoke(identityHash);

@@ -198,7 +198,7 @@ describe("rights that change", () => {
     ];
     rights["ann"] = { column: "symbol", eq: "ETH" };
     const from = ann.client.mark;
-    server.tidemark.invalidate({ user: "ann" });
+    server.tidemark.revoke({ user: "ann" });
     await server.tidemark.channel("trades").upsert(trade("b", "BTC", 2));
     await bob.client.next({ type: "DELTA_BATCH" });
     expect(await ann.client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
@@ -238,7 +238,7 @@ describe("rights that change while they are looked up", () => {
     await new Promise((resolve) => {
       setImmediate(resolve);
     });
-    server.tidemark.invalidate({ user: "ann" });
+    server.tidemark.revoke({ user: "ann" });
     answer({ user: "ann" });
     expect(await client.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "revoked" });
     expect(client.frames.some(({ type }) => type === "READY")).toBe(false);
