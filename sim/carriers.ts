@@ -1,4 +1,4 @@
-/** What a simulated client opens: WebSockets and HTTP requests to whichever node the balancer gives it. */
+/** The connections of a simulated client: WebSockets and HTTP requests, each to a node that a load balancer picks. */
 import type { Fetch } from "../src/client/connection/http-scheduler.ts";
 import type { WebSocketLike } from "../src/client/connection/websocket-like.ts";
 import type { BodySink } from "../src/server/http/http-stream.ts";
@@ -18,27 +18,27 @@ export interface CarrierOptions {
   readonly readPace: ReadPace;
   readonly frameObserver: FrameObserver;
   readonly trace: (line: string) => void;
-  /** A living node, or undefined when none answers. */
+  /** A node that is alive; undefined when there is none. */
   readonly node: () => SimNode | undefined;
   readonly faultRate: () => number;
 }
 
 const REQUEST = { url: "/", headers: {}, remoteAddress: undefined };
 
-/** One client's way to the network. */
+/** The network as one client uses it. */
 export class Carriers {
   readonly #options: CarrierOptions;
-  /** A proxy on the way forbids WebSockets. */
+  /** A proxy between client and nodes forbids WebSockets. */
   refusesUpgrades = false;
   current: Link | undefined;
-  /** All that are open: a climb has two, a poll one each. */
+  /** All open links: two while the client upgrades its carrier, one per poll. */
   readonly #links = new Set<Link>();
 
   constructor(options: CarrierOptions) {
     this.#options = options;
   }
 
-  /** A class to be constructed, as the client does. */
+  /** The class that the client constructs. */
   get WebSocket(): new (url: string) => WebSocketLike {
     const open = (socket: WebSocketLike): Link | undefined => this.#openSocket(socket);
     return class implements WebSocketLike {
@@ -92,7 +92,7 @@ export class Carriers {
     return link;
   }
 
-  /** Breaks everything at once. Returns whether there was anything. */
+  /** Cuts all open links at once. Returns whether any was open. */
   cutAll(): boolean {
     const open = [...this.#links].filter(({ isClosed }) => !isClosed);
     for (const link of open) link.cut();
@@ -166,7 +166,7 @@ export class Carriers {
     return this.#poll(target, request, body, init.signal ?? undefined);
   }
 
-  /** A node that dies takes the answer with it. */
+  /** Fails when the node dies before it has answered. */
   async #mutate(
     node: SimNode,
     request: ConnectionRequest,
@@ -224,12 +224,12 @@ export class Carriers {
     return new Promise((resolve, reject) => {
       let text = "";
       let isWhole = false;
-      // What came of a poll's answer is dealt with when it is whole, and not at all when it never is.
+      // The client handles a poll's answer when it is complete, and never handles an incomplete one.
       const { scheduler, frameObserver } = this.#options;
-      const come: (() => void)[] = [];
-      let isDealtWith = false;
-      const inOrder = (note: () => void): void => void (isDealtWith ? note() : come.push(note));
-      // What was lost is known before the client looks, and again in its place among what came.
+      const deliveries: (() => void)[] = [];
+      let isHandled = false;
+      const inOrder = (note: () => void): void => void (isHandled ? note() : deliveries.push(note));
+      // A fault is noted twice: before the client handles the answer, and in its order among the deliveries.
       const faultNotes: (() => void)[] = [];
       const noteFault = (note: () => void): void => {
         faultNotes.push(note);
@@ -245,8 +245,8 @@ export class Carriers {
         for (const note of faultNotes) note();
         resolve(new Response(text));
         scheduler.at(scheduler.nowMs, () => {
-          isDealtWith = true;
-          for (const note of come) note();
+          isHandled = true;
+          for (const note of deliveries) note();
         });
       };
       const link: Link = this.#link(
@@ -274,7 +274,7 @@ export class Carriers {
   }
 }
 
-/** An answer's body over a link: the link carries the text that the route makes. */
+/** The body of an answer, sent over a link. */
 function sinkOf(link: Link, onEnd: () => void = () => {}): BodySink {
   return {
     write: (text) => link.push(text),

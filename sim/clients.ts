@@ -1,4 +1,4 @@
-/** Clients of the simulation: the real one, checked at each commit, and ones that don't play by the rules. */
+/** Clients of the simulation: the real client, checked at each commit, and malformed clients that break the protocol. */
 import {
   createClient,
   type CarrierName,
@@ -21,16 +21,16 @@ import { FaultTracker } from "./fault-tracker.ts";
 import { randomQuery, type Rights } from "./workload.ts";
 import { OPTIMISTIC, User } from "./writers.ts";
 
-/** Views of one client: each may hold a frame that was changed. */
+/** Views per client, at most: one corrupted frame can be in each of them. */
 const VIEWS_MAX = 12;
-/** How long what a client may see is allowed to lag behind a change of its rights, by when what it has heard was sent. */
+/** A client may show rows by its former rights for this long, counted to when its newest frame was sent. */
 const RIGHTS_MS = 1_500;
 
 export class Violation extends Error {
   override readonly name = "Violation";
 }
 
-/** Frames of a page: steady, and none while it is hidden. */
+/** Animation frames of a page: at a steady rate, and none while the page is hidden. */
 class SimPacing implements Pacing {
   readonly #clock: ActorClock;
   #listener: (isHidden: boolean) => void = () => {};
@@ -102,7 +102,7 @@ export class SimClient {
       frameObserver: this.#faultTracker,
     });
     this.pacing = random.next() < 0.5 ? new SimPacing(clock) : undefined;
-    // Half of them show their writes at once, half wait.
+    // Half of the clients show their writes optimistically.
     const isOptimistic = random.next() < 0.5;
     this.client = createClient({
       url: "ws://nodes/v2/stream",
@@ -150,7 +150,7 @@ export class SimClient {
     );
   }
 
-  /** Lets one view go and asks another question. */
+  /** Drops one view and opens another one. */
   change(): void {
     const [first] = this.#views;
     if (first === undefined) return;
@@ -160,7 +160,7 @@ export class SimClient {
     this.watch(randomQuery(this.#random));
   }
 
-  /** The guarantee, for everything that the page shows now. @throws Violation */
+  /** Checks the guarantee for all rows that the page shows now. @throws Violation */
   check(): void {
     this.checks++;
     const { drifts } = this.client.connection.getSnapshot();
@@ -171,12 +171,12 @@ export class SimClient {
     for (const view of this.#views.keys()) this.#checkView(view);
   }
 
-  /** Its connection breaks, and its rights change before it is back. */
+  /** Cuts the connection, and changes the user's rights before the client reconnects. */
   cutOffAndChangeRights(change: () => void): void {
     if (this.network.cutAll()) change();
   }
 
-  /** Everything is live, as of this position or a later one, and right without any excuse. */
+  /** Whether all views are live, at this seq or a later one, and correct without an excuse. */
   isConverged(epoch: string, seq: number): boolean {
     const { position } = this.client;
     if (position?.epoch !== epoch || position.seq < seq) return false;
@@ -227,7 +227,7 @@ export class SimClient {
     if (isLive) this.#checkFreshness(view, position);
   }
 
-  /** What is shown as live is live as of its position, and is no fresher than the rows there. */
+  /** Checks that a view that is shown as live was live at its seq, and that its `asOf` is not later than its rows. */
   #checkFreshness(
     view: LiveView,
     { epoch, seq }: { readonly epoch: string; readonly seq: number },
@@ -245,14 +245,14 @@ export class SimClient {
         `${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${said}`,
       );
     const freshest = channel === STOCK ? oracle.asOfAt(epoch, seq, VERSIONED_SOURCE) : undefined;
-    // A history that was lost may have been fresher than the one that took its place.
+    // A history that was lost may have been fresher than its successor.
     if (asOf !== undefined && freshest !== undefined && asOf > freshest && epoch === "epoch1")
       throw new Violation(
         `${this.name} shows ${channel} as of ${asOf} at ${epoch}:${seq}, where its source had read up to ${freshest}`,
       );
   }
 
-  /** How what is shown differs from what it should be at a position, by any rights in force after `rightsSinceMs`. */
+  /** How the shown rows differ from the expected rows at a seq, by any rights in force after `rightsSinceMs`. */
   #wrong(
     view: LiveView,
     { epoch, seq }: { readonly epoch: string; readonly seq: number },
@@ -276,7 +276,7 @@ export class SimClient {
 
 type ShownRows = readonly (readonly [string, object])[];
 
-/** Each whole row's text is made once: rows are never changed, only replaced. */
+/** The text of each row, made once: a row object never changes, it is replaced. */
 const texts = new WeakMap<object, string>();
 
 function textOf(row: object, { columns, order_by }: Query): string {
@@ -321,7 +321,7 @@ function differences(shown: ShownRows, expected: ShownRows, query: Query): strin
     : `  the same rows in another order: ${[...left.keys()].join(" ")}, should be ${[...right.keys()].join(" ")}`;
 }
 
-/** Speaks the wire and lies: foreign, old and future cursors, endless wishes, games with credit. */
+/** Sends well-formed frames with wrong contents: foreign, old and future cursors, too many requests, odd credit. */
 export class MalformedClient {
   readonly #random: Random;
   readonly #faults: FaultCounts;

@@ -1,7 +1,7 @@
 /**
- * The database of the simulation, shared by all nodes: transactions with numbers, mutations that are
- * remembered, and a reader that appends what was committed, some time later and several at once. It
- * keeps each key's whole history, which is what the values that users see are held against.
+ * The database of the simulation, shared by all nodes: numbered transactions, remembered mutations, and a
+ * reader that appends committed writes later, several at once. It keeps the whole history of each key; the
+ * history check compares what users saw with it.
  */
 import { TidemarkError } from "../src/std/errors.ts";
 import type { Random } from "../src/std/random.ts";
@@ -29,7 +29,7 @@ export class SimDatabase {
   readonly #writesOf = new Map<string, number[]>();
   readonly #history = new Map<string, Version[]>();
   readonly #mutations = new Map<string, Recorded>();
-  /** Keys that changed and have not been read. */
+  /** Keys that changed since the last read. */
   readonly #unread = new Set<string>();
   #isMarked = false;
   #write = 0;
@@ -48,12 +48,12 @@ export class SimDatabase {
     return this.#history.get(key) ?? [];
   }
 
-  /** A write by someone who knows nothing of Tidemark. */
+  /** A write by a program that does not use Tidemark. */
   set(key: string, row: Row | undefined): void {
     this.#commit(new Map([[key, row]]));
   }
 
-  /** What the reader would append now, if anything. `isWhole` for a log that begins anew. */
+  /** What the reader appends now; undefined when nothing is new. `isWhole` reads all rows, for a log that begins anew. */
   read(isWhole: boolean): CommitDraft | undefined {
     const isNews = isWhole || this.#isMarked || this.#unread.size > 0;
     if (!isNews) return undefined;
@@ -79,7 +79,7 @@ export class SimDatabase {
     };
   }
 
-  /** As one node reaches it. */
+  /** The database as one node reaches it. */
   writer(clock: ActorClock): Writer {
     return {
       run: (call) => this.#run(call, clock),
@@ -106,7 +106,7 @@ export class SimDatabase {
     return outcome;
   }
 
-  /** One transaction at a time and without waiting in it, so nobody has to be kept out. */
+  /** Transactions never overlap, because none waits; so there are no locks. */
   async #transact({ id, fingerprint, guard, run }: WriteCall): Promise<WriteOutcome> {
     const known = this.#mutations.get(id);
     if (known !== undefined)
@@ -141,7 +141,7 @@ export class SimDatabase {
       value = await run({ tx: transaction });
     } catch (error) {
       if (!(error instanceof MutationError)) throw error;
-      // Another run of the same id may have come between; then that one counts.
+      // Another run of the same id may have finished in the meantime; then its outcome counts.
       const outcome: WriteOutcome = this.#mutations.get(id)?.outcome ?? { kind: "rejected", error };
       this.#mutations.set(id, { fingerprint, outcome });
       return outcome;

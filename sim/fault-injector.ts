@@ -1,4 +1,4 @@
-/** What may go wrong in a run, when it does, and how it is undone. Faults of single frames are the network's. */
+/** Which faults strike in a run, when, and how each is undone. The network injects the faults of single frames. */
 import type { Random } from "../src/std/random.ts";
 import type { SimClient } from "./clients.ts";
 import type { SimDatabase } from "./database.ts";
@@ -9,7 +9,7 @@ import type { SharedLog } from "./shared-log.ts";
 import type { VersionedSource } from "./versioned-source.ts";
 import { pick, SYMBOLS, type Rights } from "./workload.ts";
 
-/** What trouble strikes. */
+/** What the faults strike. */
 export interface FaultyWorld {
   readonly scheduler: Scheduler;
   readonly faults: FaultCounts;
@@ -22,7 +22,7 @@ export interface FaultyWorld {
   readonly clients: readonly SimClient[];
   fork(name: string): Random;
   startNode(index: number): void;
-  /** Says again what a history begins with. */
+  /** Appends the first commits of a history again. */
   begin(): void;
   readWholeDatabase(): void;
 }
@@ -46,7 +46,7 @@ export class FaultInjector {
     this.#world.scheduler.at(500, next);
   }
 
-  /** Rights that are taken back just then are not what was looked up. */
+  /** Sometimes revokes the rights of a user while a node looks them up. */
   lookedUp(user: string, lookUpMs: number): void {
     const { scheduler, faults, areFaultsActive, clients } = this.#world;
     const client = clients.find(({ name }) => name === user);
@@ -80,7 +80,7 @@ export class FaultInjector {
       this.#world.nodes.forEach((_node, each) => this.#restart(each, random.next() * 500));
     } else if (choice < 0.4 && happens("tail lost")) {
       this.#world.log.loseTail(1 + Math.floor(random.next() * 30));
-      // What was lost is not said again by itself: the reader of the database looks at everything.
+      // Lost commits do not come again by themselves, so the reader reads the whole database.
       this.#world.readWholeDatabase();
     } else if (choice < 0.5 && happens("node paused")) node.clock.pause(random.next() * 2_000);
     else if (choice < 0.6 && happens("node's clock set wrong"))
@@ -142,7 +142,7 @@ export class FaultInjector {
         if (happens("network back")) client.client.online();
         return;
       case 11:
-        // Nobody is told: what it may see is looked up when it is back.
+        // No node is told. The rights are looked up when the client is back.
         if (happens("rights changed while away"))
           client.cutOffAndChangeRights(() => this.#changeRights(random, client));
         return;
@@ -183,11 +183,9 @@ export class FaultInjector {
       this.#world.scheduler.nowMs,
     );
   }
-
-  /** The faults have stopped: everyone comes to the head of the log, and everything is right there. */
 }
 
-/** The client reads again. */
+/** Lets a stalled client read again. */
 export function unstall(client: SimClient): void {
   client.readPace.isStalled = false;
   client.network.current?.resume();

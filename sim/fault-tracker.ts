@@ -1,11 +1,11 @@
 /**
- * What was done to a client's frames on the way, so that the check knows what the client can't know
- * yet: a lost last frame is found with the next frame of its view or with the digest, not before.
+ * Notes what the network did to a client's frames, so that the checks know which errors the client cannot
+ * have found yet: it finds a lost last frame with the next frame of the view, or with the digest.
  */
 import type { FrameObserver } from "./network.ts";
 
 interface OpenFault {
-  /** A value was changed: only the digest can tell. */
+  /** A value was changed, which only the digest reveals. */
   readonly isCorrupt: boolean;
   sawLaterFrame: boolean;
 }
@@ -22,9 +22,9 @@ interface SeenFrame {
 
 export class FaultTracker implements FrameObserver {
   readonly #openFaults = new Map<string, OpenFault>();
-  /** The position at which the last taint was over, and the history that it is in. */
+  /** The epoch and seq at which the last fault was repaired. */
   #lastRepaired = { epoch: "", seq: 0 };
-  /** The positions that were told while something was tainted, and the history that they are in. */
+  /** The seqs of the watermarks that came while a fault was open, and their epoch. */
   #faultySeqs = { epoch: "", seqs: new Set<number>() };
   #epoch = "";
   #newestSentMs = 0;
@@ -60,7 +60,7 @@ export class FaultTracker implements FrameObserver {
       if (frame.type !== "WATERMARK") continue;
       const seq = frame.seq ?? 0;
       if (this.#openFaults.size > 0) this.#noteFaultySeq(seq);
-      // The turn that holds a later frame of the view must set it right, unless it is not through yet.
+      // The turn with a later frame of the view must repair it, unless the view is still behind.
       for (const [id, { sawLaterFrame }] of this.#openFaults) {
         if (!sawLaterFrame || frame.behind?.includes(id) === true) continue;
         this.#openFaults.delete(id);
@@ -69,35 +69,35 @@ export class FaultTracker implements FrameObserver {
     }
   }
 
-  /** When the newest was sent of what the client has dealt with: it knows of nothing later. */
+  /** When the newest frame was sent that the client has handled; the client knows of nothing later. */
   get newestSentMs(): number {
     return this.#newestSentMs;
   }
 
-  /** Frames in which a value was changed: as many views may be found not to add up, and no more. */
+  /** How many frames had a value changed; the client may find that many digests wrong, and no more. */
   get corrupted(): number {
     return this.#corruptedFrames;
   }
 
-  /** The client was not told how a channel is since a frame that said so was lost. */
+  /** Whether the last CHANNEL_STATUS of a channel was lost. */
   isStatusLost(channel: string): boolean {
     return this.#lostStatuses.has(channel);
   }
 
-  /** Something that it was sent did not come, or not as it was sent, and that is not made good yet. */
+  /** Whether a frame was lost or changed, and the client's rows are not repaired yet. */
   get hasOpenFault(): boolean {
     return this.#openFaults.size > 0;
   }
 
   /**
-   * Something is wrong with the client's rows that it can't have found yet, or could not at this
-   * position, which a page that shows frames late may still be at.
+   * Whether the rows at this seq may be wrong because of a fault that the client had not found yet. A page
+   * that shows commits late may still be at an earlier seq.
    */
   isExcused(
     { epoch, seq }: { readonly epoch: string; readonly seq: number },
     isPaced: boolean,
   ): boolean {
-    // What a node that is behind the one before set right, the page may still show as that one told it.
+    // A node that lags behind may have repaired a fault at an old seq; the page may still show the rows before.
     if (isPaced && epoch === this.#faultySeqs.epoch && this.#faultySeqs.seqs.has(seq)) return true;
     const isEarlier =
       epoch === this.#lastRepaired.epoch
@@ -119,7 +119,7 @@ export class FaultTracker implements FrameObserver {
   }
 }
 
-/** Epochs of the simulation are numbered as they come. */
+/** The simulation numbers its epochs in order. */
 export function epochNumber(epoch: string): number {
   return Number(epoch.replace(/\D+/, "") || 0);
 }
@@ -128,12 +128,12 @@ function carriesRows({ type, digest }: SeenFrame): boolean {
   return (type === "DELTA_BATCH" && digest === undefined) || type === "SNAPSHOT";
 }
 
-/** Of all that is in a view from here on, not only of what changed. */
+/** Whether the frame speaks of all rows of a view, not only of the changed ones. */
 function coversWholeView({ type, digest, part }: SeenFrame): boolean {
   return digest !== undefined || (type === "SNAPSHOT" && part === 0);
 }
 
-/** The frames in a piece of any carrier's text. */
+/** The frames in a piece of text, whichever carrier it is from. */
 function framesIn(text: string): readonly SeenFrame[] {
   return text.split("\n").flatMap((line) => {
     const json = line.startsWith("data: ") ? line.slice(6) : line;

@@ -1,4 +1,4 @@
-/** What may go wrong. Each kind is counted when it happens, so that a run shows that it did. */
+/** The kinds of fault. Each is counted when it strikes, so that a run shows which ones did. */
 
 export const FAULTS = [
   "frame dropped",
@@ -67,7 +67,7 @@ export class FaultCounts {
     this.#enabled = enabled;
   }
 
-  /** Whether this may happen in this run; counts it if so. */
+  /** Whether this run has this fault; counts it if so. */
   happens(fault: Fault): boolean {
     if (!this.#enabled.has(fault)) return false;
     this.counts.set(fault, (this.counts.get(fault) ?? 0) + 1);

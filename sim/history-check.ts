@@ -1,26 +1,26 @@
 /**
- * What one user has seen of one row, judged when it is known where every write came to stand: never a
- * value that nobody wrote, never an older one after a newer one. What was refused does not count.
+ * Checks what one user saw of one row, once the order of all writes is known: never a value that nobody
+ * wrote, and never an older value after a newer one. Values of refused writes do not count.
  */
 
-/** A value that was shown, or undefined for no row. */
+/** A value that was shown; undefined where there was no row. */
 export type ShownValue = string | undefined;
 
-/** What a key was at some time; undefined for not there. */
+/** A committed value of a key; undefined where there was no row. */
 export interface Version {
   readonly value: ShownValue;
 }
 
 export interface RowHistory {
-  /** The key's values in the order in which they were committed. */
+  /** The values of the key, in the order of their commits. */
   readonly history: readonly Version[];
-  /** The user wrote this, and it may have been refused. */
+  /** Whether the user wrote this value, which the server may have refused. */
   readonly isOwn: (value: string) => boolean;
-  /** The user has asked for the row to go, and that may have been refused. */
+  /** Whether the user asked to remove the row, which the server may have refused. */
   readonly wasRemovalRequested: boolean;
 }
 
-/** What is wrong with it, or undefined. */
+/** Says what is wrong; undefined when all is right. */
 export function checkHistory(
   values: readonly ShownValue[],
   { history, isOwn, wasRemovalRequested }: RowHistory,
@@ -28,7 +28,7 @@ export function checkHistory(
   let rank = -1;
   for (const value of values) {
     if (value === undefined) {
-      // Not there yet; or gone, at some time from here on.
+      // The row is not there yet, or it was removed after the last value seen.
       if (rank < 0 || history[rank]?.value === undefined || wasRemovalRequested) continue;
       const gone = history.findIndex(
         (version, index) => index > rank && version.value === undefined,

@@ -1,7 +1,7 @@
 /**
- * Why order and not time: one user's page under every interleaving of its own writes, others' writes,
- * answers, refusals and the stream, once as pending patches over rows, once as the usual window in
- * which pushes are ignored. The same judge looks at both.
+ * Why the client uses order and not time: one user's page under random interleavings of own writes, others'
+ * writes, answers, refusals and the stream. One page lays pending patches over its rows; the other ignores
+ * pushes for a second after each write, as is usual. The same history check looks at both.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,7 +14,7 @@ const KEY = "r";
 const CHANNEL = "reviews";
 const IGNORE_MS = 1_000;
 
-/** What happens, and how long each way takes: to the server, back with the answer, back with the stream. */
+/** One write, and how long each way takes: to the server, back as an answer, back in the stream. */
 interface Step {
   readonly atMs: number;
   readonly isOwn: boolean;
@@ -27,14 +27,14 @@ interface Step {
 interface Page {
   /** The user writes. */
   write(id: string, value: string): void;
-  /** The server answers: with the position of the write, or a refusal. */
+  /** The server answers with the seq of the write, or refuses it. */
   answer(id: string, seq: number | undefined, value: string): void;
-  /** The stream brings the row as of a position. */
+  /** The stream brings the row as of a seq. */
   stream(seq: number, value: string): void;
   readonly shown: ShownValue;
 }
 
-/** As the client does it. */
+/** What the client does. */
 class OrderedPage implements Page {
   readonly #writes = new PendingWrites(new ManualClock());
   #base = { seq: 0, value: "first" };
@@ -82,7 +82,7 @@ class OrderedPage implements Page {
   }
 }
 
-/** The usual way: show it, take no pushes for a second, take the answer as the truth. */
+/** The usual way: show the write, ignore pushes for a second, then trust the answer. */
 class IgnoringPage implements Page {
   readonly #now: () => number;
   #ignoreUntilMs = 0;
@@ -120,7 +120,7 @@ const step = fc.record({
 });
 const steps = fc.array(step, { minLength: 1, maxLength: 10 });
 
-/** Runs a history and tells what was wrong with what the user saw, if anything. */
+/** Runs a history. Returns what was wrong with what the user saw; undefined when nothing was. */
 function live(
   history: readonly Step[],
   createPage: (now: () => number) => Page,
@@ -142,7 +142,7 @@ function live(
       at(atMs, () => page.write(id, value));
     }
     at(atMs, () => {
-      // One's own writes arrive in the order in which they were made.
+      // The user's own writes arrive in the order in which they were made.
       const reachMs = isOwn ? (arrivedMs = Math.max(arrivedMs, nowMs + upMs)) : nowMs + upMs;
       at(reachMs, () => {
         if (isOwn && isRefused)
@@ -172,8 +172,8 @@ function live(
     : `it ended on ${page.shown}, and the database on ${committed.at(-1)?.value}`;
 }
 
-describe("what a user sees of a row that several write", () => {
-  it("never goes back and ends equal to the database, whatever comes first", () => {
+describe("a row that several users write", () => {
+  it("never shows an older value, and ends equal to the database, in any order of events", () => {
     fc.assert(
       fc.property(steps, (history) => {
         expect(live(history, () => new OrderedPage())).toBeUndefined();
@@ -182,13 +182,13 @@ describe("what a user sees of a row that several write", () => {
     );
   });
 
-  it("goes back, or ends wrong, under a window in which pushes are ignored", () => {
+  it("shows an older value, or ends wrong, when pushes are ignored for a time", () => {
     const result = fc.check(
       fc.property(steps, (history) => live(history, (now) => new IgnoringPage(now)) === undefined),
       { numRuns: 3_000, seed: 1 },
     );
     expect(result.failed).toBe(true);
-    // The smallest history that shows it: one write and one answer, or one push, too late.
+    // The smallest failing history has one write, and one answer or push that comes too late.
     expect(result.counterexample?.[0].length).toBeLessThanOrEqual(2);
   });
 });

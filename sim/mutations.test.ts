@@ -1,6 +1,6 @@
 /**
- * The simulator can find bugs: with each of the rules taken away, one at a time, in a copy of the
- * source, it fails; with all of them in place, the same seeds pass.
+ * Shows that the simulator finds bugs: it fails on a copy of the source from which one rule was removed, and
+ * the same seeds pass with all rules in place.
  */
 import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -60,7 +60,7 @@ describe.concurrent("the simulator", () => {
   });
 
   it.each(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))(
-    "fails when a rule is taken away: %s",
+    "fails without a rule: %s",
     { timeout: 120_000 },
     async (_rule, mutation, index) => {
       const { code, output } = await simulate(`mutation-${index}`, mutation);

@@ -1,9 +1,9 @@
-/** Rules whose loss the simulator must notice: each taken away by changing one place in the source. */
+/** Rules whose removal the simulator must notice. Each is removed by changing one place in the source. */
 
 export interface Mutation {
   readonly rule: string;
   readonly file: string;
-  /** Stands there exactly once. */
+  /** Occurs in the file exactly once. */
   readonly find: string;
   readonly replace: string;
 }

@@ -1,7 +1,7 @@
 /**
- * A simulated network between clients and nodes. A link carries frames in order, with latency, through
- * a small window; what does not fit stays in the server's buffer, as with a real socket. Everything that
- * can happen to a connection happens here.
+ * A simulated network between clients and nodes. A link carries frames in order, with latency, through a
+ * small window; further frames stay in the server's buffer, as with a real socket. All faults of
+ * connections are injected here.
  */
 import type { Random } from "../src/std/random.ts";
 import type { Gateway } from "../src/server/session/gateway.ts";
@@ -12,22 +12,22 @@ import type { ActorClock, Scheduler } from "./scheduler.ts";
 
 /** How a client reads. */
 export interface ReadPace {
-  /** Milliseconds per frame; 0 for at once. */
+  /** Milliseconds per frame; 0 reads at once. */
   frameMs: number;
   isStalled: boolean;
 }
 
-/** What the checks want to know of the traffic. */
+/** Is told what happens to frames, for the checks. */
 export interface FrameObserver {
-  /** A frame with rows, or about a channel, was lost on the way to the client. */
+  /** A frame was lost on its way to the client. */
   onLost(frame: string): void;
-  /** A value in it was changed. */
+  /** A value in a frame was changed. */
   onCorrupted(frame: string): void;
-  /** The client has dealt with it; `sentMs` is when its server sent it. */
+  /** The client has handled a frame; `sentMs` is when the server sent it. */
   onDelivered(frame: string, sentMs: number): void;
 }
 
-/** Frames handed over to the network and not read yet, at most; more stays in the server's buffer. */
+/** Frames in the network that the client has not read, at most; further ones stay in the server's buffer. */
 const WINDOW = 3;
 
 /** The server's end. */
@@ -51,22 +51,22 @@ export interface LinkOptions {
   readonly faultRate: number;
 }
 
-/** One connection's two directions. The client's side is wired by whoever opens it. */
+/** Both directions of one connection. Who opens it connects the client's side. */
 export class Link implements Transport {
   readonly #options: LinkOptions;
   readonly #queue: { readonly text: string; readonly sentMs: number }[] = [];
   readonly #flushed: (() => void)[] = [];
   readonly latencyMs: number;
   session: Session | undefined;
-  /** Neither side hears anything any more, and neither is told. */
+  /** Frames of both sides are lost, and neither side notices. */
   isHalfOpen = false;
   isClosed = false;
-  /** A proxy keeps everything back until then. */
+  /** A proxy delays all frames until then. */
   #keptUntilMs = 0;
   #isPumping = false;
   #upMs = 0;
   #downMs = 0;
-  /** Credit as the server was last told, to hold it to. */
+  /** The credit that the client last granted; the server must keep to it. */
   #credit: number | undefined;
 
   constructor(options: LinkOptions) {
@@ -97,17 +97,17 @@ export class Link implements Transport {
     else this.#flushed.push(callback);
   }
 
-  /** By the server: the client is told after what is on its way. */
+  /** The server closes. The client notices after the frames that are on their way. */
   close(code: number, reason: string): void {
     if (this.isClosed) return;
     this.#end(code, reason, 2);
   }
 
-  /** By the client. */
+  /** The client sends. */
   send(text: string): void {
     const { scheduler, random, faults, node, faultRate, trace } = this.#options;
     if (this.isClosed || this.isHalfOpen) return;
-    // One write of several can't be lost on a connection that goes on: they are in order, or it is cut.
+    // A connection that goes on cannot lose one write of several: it keeps the order, or it breaks.
     if (
       random.next() < faultRate &&
       !text.includes('"MUTATE"') &&
@@ -125,7 +125,7 @@ export class Link implements Transport {
     });
   }
 
-  /** Breaks: both sides are told soon. */
+  /** The connection breaks, and both sides notice soon. */
   cut(): void {
     this.#end(1006, "", this.latencyMs);
   }
@@ -134,12 +134,12 @@ export class Link implements Transport {
     this.#keptUntilMs = this.#options.scheduler.nowMs + forMs;
   }
 
-  /** The client reads again. */
+  /** A stalled client reads again. */
   resume(): void {
     this.#pump();
   }
 
-  /** The node is gone: nothing more comes from it. */
+  /** The node has died: it sends nothing more. */
   nodeDied(): void {
     this.#end(1006, "", this.latencyMs);
   }
@@ -193,13 +193,13 @@ export class Link implements Transport {
     this.#options.onFrame(text);
   }
 
-  /** When all that the frame sets off has run: until then the client can't be held to it. */
+  /** Reports a delivery after all code that the frame triggers has run. The checks wait for that. */
   #noteDelivered(text: string, sentMs: number): void {
     const { scheduler, frameObserver } = this.#options;
     scheduler.at(scheduler.nowMs, () => frameObserver.onDelivered(text, sentMs));
   }
 
-  /** Lets something happen to one frame. Returns whether it is gone with that. */
+  /** Injects a fault into one frame. Returns whether the frame needs no further delivery. */
   #inject(text: string, sentMs: number): boolean {
     const { random, faults, frameObserver, scheduler } = this.#options;
     const hasRows = text.includes('"rows":[') || text.includes('"patch":');
@@ -246,11 +246,11 @@ export class Link implements Transport {
     scheduler.at(scheduler.nowMs + delayMs, () =>
       node.clock.after(0, () => session && node.engine.gateway.disconnected(session, code)),
     );
-    // Nothing gets through to the client any more, not even that.
+    // On a half-open connection the client does not hear of the close either.
     if (this.isHalfOpen) return;
     scheduler.at(scheduler.nowMs + delayMs, () =>
       clientClock.after(0, () => {
-        // A graceful close is told after the frames before it.
+        // A graceful close comes after the frames before it.
         if (code !== 1006) {
           for (const { text, sentMs } of left) {
             this.#hand(text);
@@ -259,7 +259,7 @@ export class Link implements Transport {
         }
         trace(`closed ${code}`);
         onClosed(code, reason);
-        // What the network still held may come after a new connection has been made.
+        // A frame in the network may arrive after the client has made a new connection.
         const stray = code === 1006 ? left[0]?.text : undefined;
         if (stray === undefined || random.next() > 0.5) return;
         scheduler.at(scheduler.nowMs + 1_500 * random.next(), () =>
@@ -276,7 +276,7 @@ function isTurnEnd(text: string): boolean {
   return text.startsWith('{"op":"DISPATCH","type":"WATERMARK"');
 }
 
-/** The same frame with one number in its rows changed, as no check of a connection would find. */
+/** The frame with one number in its rows changed, which no check of a connection finds. */
 function corrupt(text: string): string | undefined {
   const match = /"price":(\d+)/.exec(text);
   return match === null

@@ -1,4 +1,4 @@
-/** A node in the simulation: a whole engine over the shared log, which may run the reader of a source beside it. */
+/** A node of the simulation: a whole engine over the shared log. It may also run the reader of a source. */
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
 import { Engine, type Observer } from "../src/server/engine.ts";
@@ -39,9 +39,9 @@ export interface SimNodeOptions {
   readonly rights: Rights;
   readonly database: SimDatabase;
   readonly versionedSource: VersionedSource;
-  /** Unix milliseconds of simulated time. */
+  /** The simulated time in Unix milliseconds. */
   readonly nowMs: () => number;
-  /** Somebody's rights are being looked up, for so long. */
+  /** The node looks up a user's rights, which takes `lookUpMs`. */
   readonly onLookUp: (user: string, lookUpMs: number) => void;
 }
 
@@ -83,7 +83,7 @@ export class SimNode {
         definitions: DEFINITIONS,
         writers: new Map([[DATABASE, database.writer(this.clock)]]),
       },
-      // Small bounds, so that everything has parts and every buffer fills.
+      // Small limits, so that frames have parts and buffers fill.
       limits: {
         server: {
           frameBytesMax: 600,
@@ -106,11 +106,11 @@ export class SimNode {
     this.engine.policies.set("orders", rights.policy);
     this.routes = new Routes({ engine: this.engine, access });
     this.streamRoutes = new StreamRoutes({ engine: this.engine, clock: this.clock });
-    // What could not be opened now is tried again with the first who identifies.
+    // When the log cannot be opened, the node tries again with the first client that identifies.
     this.engine.start().catch(() => {});
   }
 
-  /** Believes that it leads the warehouse's source, and reads it from where the log knows it to stand. */
+  /** Makes this node read the versioned source, as its leader, from the source position that the log has. */
   lead(): void {
     const { versionedSource, random, faults, nowMs } = this.#options;
     this.reader?.stop();
@@ -133,7 +133,7 @@ export class SimNode {
     this.links.clear();
   }
 
-  /** Rights are part of the identity, and are as of when the look-up began. */
+  /** Rights are part of the identity; they are as of the start of the lookup. */
   async #identify(user: string): Promise<Identity> {
     const { rights, random, faults, onLookUp } = this.#options;
     const identity = rights.identityOf(user);

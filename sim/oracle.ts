@@ -1,7 +1,6 @@
 /**
- * What every view should be, by slow recomputation from the log: each channel's rows, its state and its
- * source's freshness as of every seq, with its bounds applied by the commits' content alone. It shares no
- * code with the tables.
+ * What each view should hold, recomputed slowly from the log: the rows of each channel, its state and the
+ * freshness of its source at every seq, within the channel's bounds. It shares no code with the tables.
  */
 import type { ChannelDeclaration } from "../src/log/channel.ts";
 import type { Commit } from "../src/log/log.ts";
@@ -15,7 +14,7 @@ interface Entry {
   readonly row: Row;
   readonly seq: number;
   readonly timeMs: number;
-  /** Place among the changes of one commit. */
+  /** The index among the changes of one commit. */
   readonly order: number;
 }
 
@@ -36,10 +35,10 @@ interface State {
 const BEGINNING: State = { tables: new Map(), asOf: new Map() };
 
 export class Oracle {
-  /** By epoch, then by seq. */
+  /** States by epoch, then by seq. */
   readonly #histories = new Map<string, State[]>();
 
-  /** A history goes on under another name from `seq` on. */
+  /** The history `before` continues as `after` from `seq` on. */
   branch(before: string, after: string, seq: number): void {
     this.#histories.set(after, (this.#histories.get(before) ?? [BEGINNING]).slice(0, seq + 1));
   }
@@ -106,7 +105,7 @@ export class Oracle {
     history.push({ tables, asOf });
   }
 
-  /** The rows of a query as of a seq, by key; sorted if the query says how. Undefined for a position that does not exist. */
+  /** The rows of a query as of a seq, by key; sorted as the query says. Undefined for a seq that does not exist. */
   rows(
     epoch: string,
     seq: number,
@@ -125,12 +124,12 @@ export class Oracle {
     return found.slice(0, query.limit).map(({ key, row }) => [key, row] as const);
   }
 
-  /** What its source had said of a channel as of a seq. */
+  /** The status that the source had reported for a channel, as of a seq. */
   statusAt(epoch: string, seq: number, channel: string): string | undefined {
     return this.#tableAt(epoch, seq, channel)?.status;
   }
 
-  /** Up to when the source's rows were complete as of a seq. */
+  /** The time up to which the source's rows were complete, as of a seq. */
   asOfAt(epoch: string, seq: number, source: string): number | undefined {
     return this.#histories.get(epoch)?.[seq]?.asOf.get(source);
   }
@@ -140,7 +139,7 @@ export class Oracle {
   }
 }
 
-/** Rows that changed longest ago go first; age counts from the commit's time. */
+/** Evicts the rows that changed longest ago. Age counts from the commit time. */
 function bounded(
   table: Rows,
   timeMs: number,

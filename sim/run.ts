@@ -1,6 +1,6 @@
 /**
- * One run: nodes on one log, clients of every kind, faults by chance, all from one seed. At each commit
- * of each client the guarantee is checked; when the faults have stopped, everyone has to converge.
+ * One run: nodes on one log, clients of every kind, and random faults, all from one seed. The run checks the
+ * guarantee at each commit of each client; when the faults have stopped, every client must converge.
  */
 import { createHash } from "node:crypto";
 import type { CarrierName } from "../src/client/index.ts";
@@ -22,19 +22,19 @@ import { DECLARATIONS, OWN_DECLARATIONS, pick, randomDraft, Rights } from "./wor
 
 export interface RunOptions {
   readonly seed: number;
-  /** Default: by the seed, mostly 10 to 20, now and then 200. */
+  /** Default: chosen by the seed, mostly 10 to 17, for every 50th seed 200. */
   readonly clients?: number | undefined;
-  /** How long faults happen, in simulated milliseconds. Default 8,000. */
+  /** How long faults strike, in simulated milliseconds. Default 8,000. */
   readonly chaosMs?: number | undefined;
   readonly faults?: readonly Fault[] | undefined;
-  /** Prints everything that passes between this client and its nodes. */
+  /** Prints all frames between this client and its nodes. */
   readonly traced?: number | undefined;
 }
 
 export interface RunResult {
   readonly seed: number;
   readonly failure: string | undefined;
-  /** The step at which it failed or ended, and the time then. */
+  /** The step and the time at which the run failed or ended. */
   readonly step: number;
   readonly atMs: number;
   readonly checks: number;
@@ -45,7 +45,7 @@ export interface RunResult {
 }
 
 const CHAOS_MS = 8_000;
-/** Everyone must have converged this long after the last fault. */
+/** Every client must have converged this long after the last fault. */
 const CONVERGE_MS_MAX = 60_000;
 
 export async function run(options: RunOptions): Promise<RunResult> {
@@ -82,7 +82,7 @@ class World implements FaultyWorld {
   readonly log: SharedLog;
   readonly versionedSource: VersionedSource;
   #faultRate: number;
-  /** Where the last write landed; nodes go on ticking after it. */
+  /** The epoch and seq of the last write. */
   #written = { epoch: "", seq: 0 };
   readonly #faultInjector: FaultInjector;
   #failure: string | undefined;
@@ -117,7 +117,7 @@ class World implements FaultyWorld {
     return this.#trace.copy().digest("hex").slice(0, 16);
   }
 
-  /** Returns what went wrong, if anything did. */
+  /** Returns what went wrong; undefined when nothing did. */
   async live(): Promise<string | undefined> {
     const onError = (error: unknown): void => this.#fail(error);
     process.on("uncaughtException", onError);
@@ -160,7 +160,7 @@ class World implements FaultyWorld {
     return seededRandom(hash);
   }
 
-  /** What a history begins with: the program's channels, and what the sources find. */
+  /** Appends the first commits of a history: the program's channels, and all rows of the sources. */
   begin(): void {
     this.#append({ changes: [], declares: OWN_DECLARATIONS });
     this.readWholeDatabase();
@@ -192,7 +192,7 @@ class World implements FaultyWorld {
     return 1_700_000_000_000 + Math.floor(this.scheduler.nowMs);
   }
 
-  /** Every commit of the warehouse's source leaves the log's rows as the warehouse was at that version. */
+  /** Checks that each commit of the versioned source leaves the log's rows equal to that version. */
   #noteCommit(epoch: string, commit: Commit): void {
     this.#oracle.note(epoch, commit);
     if (commit.source !== VERSIONED_SOURCE || commit.sourcePosition === undefined) return;
@@ -264,7 +264,7 @@ class World implements FaultyWorld {
       rights: this.rights,
       now: () => this.scheduler.nowMs,
       onViolation: (error) => this.#fail(error),
-      // Each begins with another carrier; those that begin with a WebSocket can also fall back and climb.
+      // The first carrier is chosen at random. Clients that start with a WebSocket can also fall back and upgrade.
       carriers: first === 0 ? all : all.slice(first),
     });
     client.network.refusesUpgrades = random.next() < 0.1;
@@ -279,7 +279,7 @@ class World implements FaultyWorld {
     const random = this.fork("writer");
     const next = (): void => {
       this.#append(randomDraft(random, this.faults));
-      // It goes on a while after the trouble, so that what is left of it shows.
+      // Writes go on for a while after the faults, so that late effects show.
       if (this.scheduler.nowMs < this.chaosMs + 1_500)
         this.scheduler.at(
           this.scheduler.nowMs + (random.next() < 0.2 ? random.next() * 400 : random.next() * 60),
@@ -289,7 +289,7 @@ class World implements FaultyWorld {
     next();
   }
 
-  /** The reader of the database: what was committed comes some time later, several at once. */
+  /** The reader of the database: it appends committed writes later, several at once. */
   #readDatabase(): void {
     const random = this.fork("reader");
     const next = (): void => {
@@ -307,7 +307,7 @@ class World implements FaultyWorld {
     next();
   }
 
-  /** The warehouse changes, and some node leads its source; now and then another believes that it does. */
+  /** The versioned source changes, and one node leads it; now and then another node believes that it leads. */
   #runVersionedSource(): void {
     const random = this.fork("stock");
     const next = (): void => {
@@ -338,7 +338,7 @@ class World implements FaultyWorld {
     this.scheduler.at(50, next);
   }
 
-  /** Nodes leave checkpoints, and the log forgets what they cover. */
+  /** Nodes store checkpoints, and the log trims the commits that they cover. */
   #keepCheckpoints(): void {
     const random = this.fork("checkpoints");
     const next = (): void => {
@@ -365,7 +365,7 @@ class World implements FaultyWorld {
     this.#slowReader = reader;
   }
 
-  /** Users edit through their clients, and someone edits beside them. */
+  /** Users edit through their clients, and another program edits the database directly. */
   #edit(): void {
     const random = this.fork("editor");
     const users = this.clients.filter(({ user }) => user !== undefined);
@@ -380,7 +380,7 @@ class World implements FaultyWorld {
         );
       } else {
         const { user, clock } = pick(random, users);
-        // Nobody edits on a machine that sleeps.
+        // A user does not edit while the machine sleeps.
         if (!clock.isPaused) user?.edit();
       }
       this.scheduler.at(this.scheduler.nowMs + random.next() * 200, next);
@@ -399,7 +399,7 @@ class World implements FaultyWorld {
       client.network.refusesUpgrades = false;
     }
     let lookedMs = 0;
-    // Comparing everything is dear, so it is done ten times a second.
+    // Comparing all views is expensive, so it is done ten times a second.
     const isDone = (): boolean => {
       if (this.#failure !== undefined) return true;
       if (this.scheduler.nowMs - lookedMs < 100) return false;
@@ -416,10 +416,10 @@ class World implements FaultyWorld {
     }
     const late = this.clients.filter((client) => !this.#hasConverged(client));
     if (this.#slowReader?.seen === 0)
-      throw new Violation("the slow reader of the log has seen nothing");
+      throw new Violation("the slow reader of the log has read nothing");
     if (late.length > 0) {
       throw new Violation(
-        `not everyone came to ${this.#written.epoch}:${this.#written.seq}:\n  ${late.map((client) => client.describe()).join("\n  ")}`,
+        `not every client came to ${this.#written.epoch}:${this.#written.seq}:\n  ${late.map((client) => client.describe()).join("\n  ")}`,
       );
     }
   }

@@ -1,7 +1,7 @@
 /**
- * Simulated time. Events run one at a time in order of their due time, then of their creation; after
- * each, everything that it promised has run too. Each actor has a clock of its own, which may be set
- * wrong, stand still, or be killed with all its timers.
+ * Simulated time. Events run one at a time, by due time and then by creation; all promises that an event
+ * resolves are handled before the next one. Each actor has its own clock, which may be set wrong, be paused,
+ * or be killed with all its timers.
  */
 import type { Cancel, Clock } from "../src/std/clock.ts";
 
@@ -31,7 +31,7 @@ export class Scheduler {
     };
   }
 
-  /** Runs what falls due up to `untilMs`, or until `isDone` says so. */
+  /** Runs the events that are due until `untilMs`, or until `isDone` returns true. */
   async run(untilMs: number, isDone: () => boolean = () => false): Promise<void> {
     for (
       let next = this.#heap[0];
@@ -82,7 +82,7 @@ function isBefore(a: Event, b: Event): boolean {
   return a.dueMs < b.dueMs || (a.dueMs === b.dueMs && a.order < b.order);
 }
 
-/** Resolves when every promise that could be kept has been. */
+/** Resolves when all promise callbacks that can run have run. */
 function settled(): Promise<void> {
   return new Promise((resolve) => {
     setImmediate(resolve);
@@ -91,7 +91,7 @@ function settled(): Promise<void> {
 
 const START_UNIX_MS = 1_700_000_000_000;
 
-/** One actor's clock. Reading `monotonic` takes `costMs`, so that work takes time and is cut into slices. */
+/** The clock of one actor. Reading `monotonic` takes `costMs`, so that work takes time and is done in slices. */
 export class ActorClock implements Clock {
   readonly #scheduler: Scheduler;
   readonly #costMs: number;
@@ -119,7 +119,7 @@ export class ActorClock implements Clock {
     let cancel: Cancel = () => {};
     const run = (): void => {
       if (!this.#isAlive) return;
-      // Asleep: what fell due meanwhile runs on waking.
+      // The actor is paused: the timer runs when the pause ends.
       if (this.#pausedUntilMs > this.#scheduler.nowMs)
         cancel = this.#scheduler.at(this.#pausedUntilMs, run);
       else callback();
@@ -142,7 +142,7 @@ export class ActorClock implements Clock {
     this.#skewMs += Math.floor(byMs);
   }
 
-  /** Stands still, timers and all, as a stopped process or a sleeping laptop does. */
+  /** Pauses the clock and its timers, as when a process is stopped or a laptop sleeps. */
   pause(forMs: number): void {
     this.#pausedUntilMs = Math.max(this.#pausedUntilMs, this.#scheduler.nowMs + forMs);
   }

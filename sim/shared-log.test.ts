@@ -1,4 +1,4 @@
-/** The simulator's log is a log like any other, so what the simulator shows of nodes holds for real ones. */
+/** The simulator's log passes the suite for all logs, so that its results hold for real ones. */
 import { logConformance } from "../src/log/conformance.ts";
 import { NodeLog, SharedLog } from "./shared-log.ts";
 

@@ -1,6 +1,6 @@
 /**
- * One history of commits that several nodes read, each with a delay of its own. It trims what every reader
- * has acknowledged and a checkpoint covers; it may lose its tail, and goes on as another history then.
+ * One history of commits that several nodes read, each with its own delay. It trims commits that every
+ * reader has acknowledged and a checkpoint covers. It may lose its tail; then it continues as another epoch.
  */
 import type { Cancel, Clock } from "../src/std/clock.ts";
 import { TidemarkError } from "../src/std/errors.ts";
@@ -8,10 +8,10 @@ import type { Commit, CommitDraft, Expectation, Log, LogReader } from "../src/lo
 import type { Checkpoint } from "../src/table/checkpoint.ts";
 
 export interface SharedLogOptions {
-  /** Names each history. */
+  /** Makes the name of each epoch. */
   readonly nextEpoch: () => string;
   readonly onCommit?: (epoch: string, commit: Commit) => void;
-  /** A history goes on under another name from `seq` on; 0 when nothing of it is left. */
+  /** The epoch `before` continues as `after` from `seq` on; 0 when none of its commits are left. */
   readonly onEpoch?: (before: string, after: string, seq: number) => void;
 }
 
@@ -67,19 +67,19 @@ export class SharedLog {
     return this.#commits.slice(seq - this.#trimmedTo, Math.max(0, upTo - this.#trimmedTo));
   }
 
-  /** The newest checkpoint of a history. */
+  /** The newest checkpoint of an epoch. */
   checkpointOf(epoch: string): Checkpoint | undefined {
     return this.#checkpoint?.epoch === epoch ? this.#checkpoint : undefined;
   }
 
-  /** What a checkpoint covers need not be kept for nodes to come. */
+  /** Stores a checkpoint; later nodes do not need the commits that it covers. */
   keep(checkpoint: Checkpoint): void {
     if (checkpoint.epoch !== this.#epoch || checkpoint.seq <= (this.#checkpoint?.seq ?? 0)) return;
     this.#checkpoint = checkpoint;
     this.trim();
   }
 
-  /** Below the slowest reader, and never past the newest checkpoint. */
+  /** Trims up to the slowest reader, and never past the newest checkpoint. */
   trim(): void {
     let seq = this.#checkpoint?.seq ?? 0;
     for (const { acked } of this.#readers) seq = Math.min(seq, acked);
@@ -88,14 +88,14 @@ export class SharedLog {
     this.#trimmedTo = seq;
   }
 
-  /** A failover to a copy that lacks the newest commits: another history, which shares the older ones. */
+  /** A failover to a copy without the newest commits: another epoch, with the same older commits. */
   loseTail(count: number): void {
     const keptTo = Math.max(this.#checkpoint?.seq ?? 0, this.#trimmedTo, this.head - count);
     this.#commits.length = keptTo - this.#trimmedTo;
     this.#begin(keptTo);
   }
 
-  /** Everything is gone, checkpoints too. */
+  /** Loses all commits and checkpoints. */
   loseAll(): void {
     this.#commits = [];
     this.#trimmedTo = 0;
@@ -217,7 +217,7 @@ class NodeReader implements LogReader {
 
   onLost(listener: () => void): Cancel {
     this.#losses.add(listener);
-    // Over before anyone could listen.
+    // The reader was lost before anyone listened.
     if (this.#isOver) this.#clock.soon(() => this.#losses.has(listener) && listener());
     return () => this.#losses.delete(listener);
   }
@@ -228,7 +228,7 @@ class NodeReader implements LogReader {
     this.#remove();
   }
 
-  /** Something was appended: it is seen here after this node's delay. */
+  /** A commit was appended: this reader sees it after the node's delay. */
   notice(): void {
     const seq = this.#shared.head;
     this.#clock.after(this.#delayMs(), () => {

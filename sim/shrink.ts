@@ -1,8 +1,8 @@
-/** Finds a smaller run that fails: fewer kinds of fault, fewer clients, less time. */
+/** Finds a smaller run that fails: with fewer kinds of fault, fewer clients and less time. */
 import { FAULTS } from "./faults.ts";
 import { run, type RunOptions } from "./run.ts";
 
-/** Attempts in all. */
+/** Runs tried, at most. */
 const ATTEMPTS_MAX = 120;
 
 export async function shrink(
@@ -40,7 +40,7 @@ export async function shrink(
   return smallest;
 }
 
-/** The one command that replays a run. */
+/** The command that replays a run. */
 export function commandOf({ seed, clients, chaosMs, faults }: RunOptions): string {
   const parts = [`npm run sim -- --seed ${seed}`];
   if (clients !== undefined) parts.push(`--clients ${clients}`);

@@ -9,7 +9,7 @@ import { run } from "./run.ts";
 const SEEDS = 200;
 const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** A share of the seeds in a process of its own. */
+/** Runs a share of the seeds in its own process. */
 function simulate(
   seed: number,
   runs: number,
@@ -29,7 +29,7 @@ function simulate(
 
 describe("the simulator", () => {
   it(
-    `holds the guarantee for ${SEEDS} seeds, and everyone converges`,
+    `keeps the guarantee for ${SEEDS} seeds, and every client converges`,
     { timeout: 400_000 },
     async () => {
       const processes = Math.min(4, availableParallelism());
@@ -42,7 +42,7 @@ describe("the simulator", () => {
           `${share} runs passed`,
         );
       expect(results.map(({ code }) => code)).toEqual(results.map(() => 0));
-      // A fault that never happens proves nothing.
+      // A fault that never strikes tests nothing.
       const happened = (fault: string): number =>
         results.reduce(
           (sum, { output }) =>
@@ -54,7 +54,7 @@ describe("the simulator", () => {
     },
   );
 
-  it("is a function of its seed", { timeout: 30_000 }, async () => {
+  it("gives the same trace for the same seed", { timeout: 30_000 }, async () => {
     const options = { seed: 17, clients: 12, chaosMs: 4_000 };
     const [first, second, other] = [
       await run(options),

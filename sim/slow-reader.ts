@@ -1,4 +1,4 @@
-/** A reader of the log beside the nodes, as a history writer is: late, in batches, and it must see every commit once, in order. */
+/** A reader of the log beside the nodes, such as a history writer: it reads late and in batches, and must get each commit once, in order. */
 import type { Random } from "../src/std/random.ts";
 import type { Log, LogReader } from "../src/log/log.ts";
 import type { FaultCounts } from "./faults.ts";
@@ -32,7 +32,7 @@ export class SlowReader {
       reader.onLost(() => {
         reader.close();
         if (this.#reader === reader) this.#reader = undefined;
-        // What was read of the other history counts for nothing; of this one, what is not held any more is not asked for.
+        // Commits of the lost epoch do not count. Of the new epoch it reads what is not trimmed.
         clock.after(50, () => void this.#open(0));
       });
       this.#read(reader);

@@ -1,7 +1,7 @@
 /**
- * A source of the simulation: a warehouse that changes by itself, and the reader that a node runs when it
- * believes that it leads. It starts after the position that the log knows, and stands down when another
- * has spoken. What is in stock at each version is kept, to hold the log's rows against.
+ * A source of the simulation: a table that changes by itself and keeps all its versions, and the reader that
+ * a node runs while it believes that it leads. The reader starts at the source position in the log, and
+ * stops when another reader has appended. The log's rows are compared with the versions.
  */
 import { TidemarkError } from "../src/std/errors.ts";
 import type { Random } from "../src/std/random.ts";
@@ -16,7 +16,7 @@ import { columns, rowsOf } from "./workload.ts";
 export const VERSIONED_SOURCE = "versioned source";
 export const STOCK = "stock";
 
-/** Declared with one bound or the other, so that it can be declared anew. */
+/** The declaration, with one of two bounds, so that the channel can be declared anew. */
 export function stockDeclaration(isLarge: boolean): ChannelDeclaration {
   return declareChannel({
     name: STOCK,
@@ -28,7 +28,7 @@ export function stockDeclaration(isLarge: boolean): ChannelDeclaration {
 
 interface Version {
   readonly rows: ReadonlyMap<string, Row>;
-  /** Keys that changed to it. */
+  /** The keys that changed in this version. */
   readonly changed: readonly string[];
 }
 
@@ -65,7 +65,7 @@ export class VersionedSource {
     this.#versions.push({ rows, changed: [...changed] });
   }
 
-  /** What changed after a version; everything where there is none. */
+  /** The changes after a version; all rows when there is none. */
   changesAfter(version: number | undefined): ChannelChange {
     const { rows } = this.#versions[this.version] as Version;
     if (version === undefined)
@@ -90,7 +90,7 @@ export interface VersionedSourceReaderOptions {
   readonly random: Random;
   readonly faults: FaultCounts;
   readonly context: SourceContext;
-  /** Unix milliseconds as the warehouse counts them. */
+  /** The source's time in Unix milliseconds. */
   readonly nowMs: () => number;
 }
 
@@ -105,7 +105,7 @@ export class VersionedSourceReader {
     void this.#step();
   }
 
-  /** Declares the channel anew, otherwise than before, with the next step. */
+  /** Declares the channel anew, with the other bound, in the next step. */
   declareAnew(): void {
     this.#isDeclared = false;
     this.#options.versionedSource.isLarge = !this.#options.versionedSource.isLarge;
@@ -143,7 +143,7 @@ export class VersionedSourceReader {
     }
     const status: SourceStatus = { status: "live" };
     const isNew = !this.#isDeclared;
-    // Read before it is waited for anything, so that all of it is as of one moment.
+    // All is read before the first wait, so that it is from one version.
     const change = versionedSource.changesAfter(
       isNew || sourcePosition === undefined ? undefined : Number(sourcePosition),
     );
@@ -151,7 +151,7 @@ export class VersionedSourceReader {
     const asOfMs = nowMs();
     this.#isDeclared = true;
     this.#isStale = false;
-    // On its way to the log, in which another leader may be faster.
+    // The commit takes time to reach the log; another leader may be faster.
     await new Promise<void>((resolve) =>
       this.#options.clock.after(this.#options.random.next() * 25, resolve),
     );

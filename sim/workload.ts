@@ -1,4 +1,4 @@
-/** The channels of the simulation, what is written to them, and what is asked of them. */
+/** The channels of the simulation, random commits for them, and random queries. */
 import type { ChannelChange, CommitDraft, KeyedRow } from "../src/log/log.ts";
 import type { Query } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
@@ -14,7 +14,7 @@ export const columns = [
   { name: "note", type: "text" },
 ] as const;
 
-/** The program's own, and the database's. */
+/** The program's own channels, and the database's. */
 export const DECLARATIONS = [
   declareChannel({
     name: "trades",
@@ -41,13 +41,13 @@ export const SYMBOLS = ["BTC", "ETH", "SOL", "XRP"];
 
 export interface Identified {
   readonly user: string;
-  /** Of `orders`, what it may see; absent for all. */
+  /** The symbol of `orders` that the user may see; absent for all. */
   readonly symbol?: string;
 }
 
-/** Who may see which symbol of `orders`; undefined for all. */
+/** Which symbol of `orders` each user may see; undefined for all. */
 export class Rights {
-  /** Newest last, with when each came into force. */
+  /** The newest last, each with the time from which it holds. */
   readonly #history = new Map<
     string,
     { readonly symbol: string | undefined; readonly sinceMs: number }[]
@@ -60,7 +60,7 @@ export class Rights {
     ]);
   }
 
-  /** Who a user is, rights included, as it is looked up when a client identifies. */
+  /** The identity of a user with its rights, as looked up when a client identifies. */
   identityOf(user: string): Identified {
     const symbol = this.#history.get(user)?.at(-1)?.symbol;
     return { user, ...(symbol !== undefined && { symbol }) };
@@ -71,7 +71,7 @@ export class Rights {
     return symbol === undefined ? "all" : { column: "symbol", eq: symbol };
   };
 
-  /** What a user might be shown: by the rights in force, and by those that ended after `sinceMs`. */
+  /** What a user may be shown: by the current rights, and by those that ended after `sinceMs`. */
   *views(user: string, sinceMs: number): Iterable<(row: Row) => boolean> {
     const history = this.#history.get(user) ?? [{ symbol: undefined, sinceMs: 0 }];
     for (const [index, { symbol }] of history.entries()) {
@@ -85,7 +85,7 @@ export function pick<T>(random: Random, items: readonly T[]): T {
   return items[Math.floor(random.next() * items.length)] as T;
 }
 
-/** The database's is written by it alone, and asked for by those who write to it. */
+/** Only the database writes its channel, and only simulated users query it. */
 const OWN = OWN_DECLARATIONS.map(({ name }) => name);
 const ASKED = [...OWN, "stock"];
 

@@ -1,7 +1,7 @@
 /**
- * People who edit: what they write through a client, and what they see of it. A user may never see a
- * value that nobody wrote, nor an older one after a newer one. What is shown is noted as it changes and
- * judged at the end, when it is known where every write came to stand.
+ * Users who edit rows through a client, and what they see. A user may never see a value that nobody wrote,
+ * or an older value after a newer one. Shown values are recorded as they change, and checked at the end,
+ * when the order of all writes is known.
  */
 import type { LiveView, Optimistic, TidemarkClient } from "../src/client/index.ts";
 import { MutationError } from "../src/protocol/mutation-error.ts";
@@ -20,7 +20,7 @@ interface Edit {
   readonly value: string;
 }
 
-/** What a client sends is checked by the handler alone; the schema lets everything pass. */
+/** Only the handler checks the input; the schema accepts everything. */
 const input = {
   "~standard": {
     version: 1,
@@ -57,7 +57,7 @@ const reviews = {
       await tx.query("remove", [edit.key]);
     },
   }),
-  /** A write that changes nothing resolves too. */
+  /** A mutation that writes nothing; it must resolve too. */
   nothing: mutation({ input, handler: ({ input: edit }) => refuse(edit) }),
 };
 const MUTATIONS_OF_USERS = { reviews };
@@ -85,7 +85,7 @@ const QUERIES: readonly Query[] = [
 ];
 const KEYS = 8;
 
-/** What one view has shown of one key, while nothing excused it and its position only rose. */
+/** What one view showed of one key, while it had no excuse and its seq only rose. */
 interface Sight {
   readonly key: string;
   readonly values: ShownValue[];
@@ -104,7 +104,7 @@ export class User {
   readonly #now = new Map<LiveView, Map<string, Sight>>();
   readonly #positions = new Map<LiveView, { readonly epoch: string; readonly seq: number }>();
   readonly #stops: (() => void)[] = [];
-  /** What it wrote, by value, and what became of it. */
+  /** The user's writes and their outcomes, by value. */
   readonly #writes = new Map<string, "pending" | "written" | "refused">();
   readonly #removalsRequested = new Set<string>();
   #edits = 0;
@@ -132,7 +132,7 @@ export class User {
     return this.#client.pendingWrites.getSnapshot().length;
   }
 
-  /** Something is marked as pending although nothing is. */
+  /** Whether a row is shown as pending; called when no write is. */
   get hasStrayMark(): boolean {
     return this.#views.some((view) =>
       view.getSnapshot().keys.some((key) => view.getSnapshot().isPending(key)),
@@ -155,7 +155,7 @@ export class User {
         () => this.#writes.set(value, "written"),
         (error: unknown) => {
           this.#writes.set(value, "refused");
-          // Closed in the end, or refused: nothing else is said of a write.
+          // A write fails only when it was refused, or when the client was closed.
           const { code } = error as { code?: string };
           if (code !== "REFUSED" && code !== "STALE_WRITE" && code !== "STOPPED") throw error;
         },
@@ -170,7 +170,7 @@ export class User {
     for (const stop of this.#stops) stop();
   }
 
-  /** What it saw that it should not have seen, if anything. */
+  /** Returns what the user saw and should not have seen; undefined when all was right. */
   checkHistory(database: SimDatabase): string | undefined {
     for (const { key, values } of this.#sights) {
       const wrong = checkHistory(values, {
@@ -191,7 +191,7 @@ export class User {
       ? { epoch: snapshot.epoch, seq: snapshot.seq }
       : (this.#client.position ?? { epoch: snapshot.epoch, seq: snapshot.seq });
     const before = this.#positions.get(view);
-    // A node that is further behind than it may be, or has not heard that a history has ended, answers with an older snapshot, and says so.
+    // A node that lags too far behind, or does not know of the new epoch yet, answers with an older snapshot and says so.
     const wentBack =
       before !== undefined &&
       (before.epoch === at.epoch
@@ -213,7 +213,7 @@ export class User {
 
   #note(sights: Map<string, Sight>, key: string, row: Row | undefined, isPending: boolean): void {
     const value = row === undefined ? undefined : String(row["value"]);
-    // What others remove goes on time, also from under an edit of one's own, which comes back with the row.
+    // A row that others removed may be missing while an own edit of it is pending; the edit comes back with the row.
     if (value === undefined && isPending) return;
     const sight = sights.get(key);
     if (sight === undefined) {
