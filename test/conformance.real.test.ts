@@ -113,8 +113,8 @@ describe("tidemark conformance", () => {
       mutation: undefined,
       rules: ["P2", "P12", "S1", "H1", "H2", "A2"],
     });
-    expect(text).toMatch(/ok   P2   credentials that are none/);
-    expect(text).toMatch(/ok   S1   the id is no credential/);
+    expect(text).toMatch(/ok   P2   invalid credentials/);
+    expect(text).toMatch(/ok   S1   the session id is no credential/);
     expect(text).toMatch(/–    P12 .* not checked: needs writes/);
     expect(text).toMatch(/–    H1 .* not checked: HTTP answers 401/);
     expect(text).toMatch(/–    A2 .* not checked: HTTP answers 401/);

@@ -1,6 +1,6 @@
 /**
- * `tidemark conformance ws://…`: the rules of PROTOCOL.md against any server, from outside. Each check is
- * named by its rule; what can't be checked is said with the reason, and is never counted as good.
+ * `tidemark conformance ws://…`: checks any server against the rules of PROTOCOL.md, from outside. Each check
+ * has the number of its rule. A check that cannot be made is reported with the reason, and never counts as passed.
  */
 import { CHECKS } from "./conformance/rules.ts";
 import { TestedServer, type TestedServerOptions } from "./conformance/tested-server.ts";
@@ -8,9 +8,9 @@ import type { CheckResult } from "./conformance/check-result.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 
 export interface ConformanceOptions extends Omit<TestedServerOptions, "channel"> {
-  /** Default: the first that `/stats` tells of. */
+  /** Default: the first channel in `/stats`. */
   readonly channel: string | undefined;
-  /** Only these rules. */
+  /** Check only these rules. */
   readonly rules: readonly string[] | undefined;
   readonly print: (line: string) => void;
 }
@@ -21,7 +21,7 @@ const SIGNS: Readonly<Record<CheckResult["kind"], string>> = {
   "not checked": "–   ",
 };
 
-/** Returns the process's exit code: 0 when no rule was found broken. */
+/** Returns the exit code of the process: 0 when no check failed. */
 export async function conformance({
   channel,
   rules,
@@ -45,11 +45,11 @@ export async function conformance({
     await server
       .end()
       .catch((error: unknown) =>
-        print(`     what was written could not be removed: ${messageOf(error)}`),
+        print(`     The rows of the checks could not be removed: ${messageOf(error)}`),
       );
   }
   print(
-    `${counts.passed} checks hold, ${counts.failed} do not, ${counts["not checked"]} could not be made.`,
+    `${counts.passed} checks passed, ${counts.failed} failed, ${counts["not checked"]} could not be made.`,
   );
   return counts.failed === 0 ? 0 : 1;
 }

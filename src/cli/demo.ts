@@ -1,4 +1,4 @@
-/** `tidemark demo`: the main job on an embedded Postgres that changes by itself. */
+/** `tidemark demo`: serves an embedded Postgres with a sample database that changes by itself. */
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { createSample } from "./demo/schema.ts";

@@ -1,7 +1,7 @@
 /**
- * `tidemark doctor`: looks at a deployment from end to end. Against a server: reachability by each
- * carrier, clocks, freshness. Against its database too: triggers, outbox and lease, and one change
- * followed all the way, from the transaction to the client's commit, with the time that each step took.
+ * `tidemark doctor`: checks a deployment from end to end. On a server it checks each carrier, the clocks and
+ * freshness. On the database it checks triggers, outbox and lease, and follows one change from its transaction
+ * to the client's commit, with the time of each step.
  */
 import { WebSocket } from "ws";
 import { createClient, type CarrierName } from "../client/node.ts";
@@ -11,27 +11,27 @@ import { messageOf } from "../std/errors.ts";
 export interface DoctorOptions {
   /** `http://…` or `ws://…` of the server; its stream is at `/v2/stream` unless the path says otherwise. */
   readonly server: string;
-  /** The database behind it, if that is to be looked at. */
+  /** The database behind the server, if it is to be checked too. */
   readonly postgres: string | undefined;
-  /** A statement that changes a row of a served table, to be followed; nothing of yours is changed unasked. */
+  /** A statement that changes a row of a served table; doctor runs it and follows the change. It changes nothing else. */
   readonly change: string | undefined;
-  /** The channel that shows it. */
+  /** The channel that shows the change. */
   readonly channel: string | undefined;
   readonly print: (line: string) => void;
 }
 
-/** What was found of one thing. */
+/** The result of one check. */
 interface Finding {
   readonly isGood: boolean;
   readonly text: string;
 }
 
-/** What the monotonic clock counts from, as wall time. */
+/** The wall time at which the monotonic clock was zero. */
 const ORIGIN_MS = systemClock.now() - systemClock.monotonic();
 const STEP_MS_MAX = 10_000;
 const OFFSET_MS_MAX = 500;
 
-/** Returns the process's exit code: 0 when everything is well. */
+/** Returns the exit code of the process: 0 when all checks passed. */
 export async function doctor({
   server,
   postgres,
@@ -42,31 +42,31 @@ export async function doctor({
   const stream = streamOf(server);
   const base = stream.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
   let bad = 0;
-  const tell = (name: string, { isGood, text }: Finding): void => {
+  const report = (name: string, { isGood, text }: Finding): void => {
     if (!isGood) bad++;
     print(`${isGood ? "ok  " : "BAD "} ${name.padEnd(12)} ${text}`);
   };
   const reach = await found(() => reachability(base));
-  tell("server", reach);
+  report("server", reach);
   if (reach.isGood) {
     for (const carrier of ["websocket", "sse", "long-poll", "poll"] as const)
-      tell(carrier, await found(() => carries(stream, carrier)));
-    tell("clocks", await found(() => clocks(stream)));
-    tell("freshness", await found(() => freshness(new URL(base).origin)));
+      report(carrier, await found(() => carries(stream, carrier)));
+    report("clocks", await found(() => clocks(stream)));
+    report("freshness", await found(() => freshness(new URL(base).origin)));
   }
   if (postgres !== undefined) {
     const { diagnose, runChange } = await import("../sources/postgres/diagnose.ts");
-    for (const { name, isGood, text } of await diagnose(postgres)) tell(name, { isGood, text });
+    for (const { name, isGood, text } of await diagnose(postgres)) report(name, { isGood, text });
     if (change !== undefined && channel !== undefined)
-      tell(
+      report(
         "one change",
         await found(() => trace(stream, channel, () => runChange(postgres, change, systemClock))),
       );
   }
   print(
     bad === 0
-      ? "Everything is well."
-      : `${bad} ${bad === 1 ? "thing is" : "things are"} not well. docs/websocket-troubleshooting.md has what helps, by symptom.`,
+      ? "All checks passed."
+      : `${bad} ${bad === 1 ? "check" : "checks"} failed. docs/websocket-troubleshooting.md says what helps, by symptom.`,
   );
   return bad === 0 ? 0 : 1;
 }
@@ -99,7 +99,7 @@ async function carries(url: string, carrier: CarrierName): Promise<Finding> {
     client.connect();
     await until(
       () => client.connection.getSnapshot().state.kind === "open",
-      `no session within ${STEP_MS_MAX / 1_000} s: ${carrier === "websocket" ? "does the proxy pass Upgrade and Connection?" : "does the proxy keep answers back?"}`,
+      `no session within ${STEP_MS_MAX / 1_000} s: ${carrier === "websocket" ? "does the proxy pass Upgrade and Connection?" : "does the proxy buffer answers?"}`,
     );
     return {
       isGood: true,
@@ -122,7 +122,7 @@ async function clocks(url: string): Promise<Finding> {
     const offset = Math.round(clockOffsetMs);
     return {
       isGood: Math.abs(offset) <= OFFSET_MS_MAX,
-      text: `the server's is ${Math.abs(offset)} ms ${offset < 0 ? "behind" : "ahead"}, round trip ${Math.round(roundTripMs ?? 0)} ms`,
+      text: `the server's clock is ${Math.abs(offset)} ms ${offset < 0 ? "behind" : "ahead"}, round trip ${Math.round(roundTripMs ?? 0)} ms`,
     };
   } finally {
     client.close();
@@ -132,7 +132,7 @@ async function clocks(url: string): Promise<Finding> {
 async function freshness(origin: string): Promise<Finding> {
   const response = await fetch(`${origin}/stats`, { signal: AbortSignal.timeout(STEP_MS_MAX) });
   if (!response.ok)
-    return { isGood: true, text: `not told to who has no identity (HTTP ${response.status})` };
+    return { isGood: true, text: `only operators may see it (HTTP ${response.status})` };
   const { channels, log_head, seq } = (await response.json()) as {
     channels: { channel: string; status: string; reason?: string }[];
     log_head: number;
@@ -163,7 +163,7 @@ interface WatchedFrame {
   readonly oldest_commit_unix_ms?: number;
 }
 
-/** Follows one change through the whole path: transaction, seq, frame, the client's commit. On a busy channel another's change may be taken for it. */
+/** Follows one change: transaction, seq, frame, the client's commit. On a busy channel it may take another change for it. */
 async function trace(
   url: string,
   channel: string,

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `tidemark serve`, `demo`, `tail`, `doctor`, `conformance`, `uninstall`. The one place that reads the environment. */
+/** The command line: `tidemark serve`, `demo`, `tail`, `doctor`, `conformance`, `uninstall`. Only this file reads the environment. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { holdOpen, systemClock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
@@ -55,7 +55,7 @@ async function main(): Promise<void> {
   const logLevel = values["log-level"];
   if (logLevel !== undefined && !LOG_LEVELS.includes(logLevel))
     throw bad(`--log-level is one of ${LOG_LEVELS.join(", ")}`);
-  // What waits here waits on the clock, which holds nothing open by itself.
+  // These commands wait on the clock, whose timers do not keep the process alive.
   if (taken > 0) holdOpen();
   switch (command) {
     case "demo":
@@ -73,7 +73,9 @@ async function main(): Promise<void> {
       });
     case "tail":
       if (first === undefined || second === undefined)
-        throw bad("say what to show: tidemark tail ws://localhost:8080/v2/stream CHANNEL");
+        throw bad(
+          "name the server and the channel: tidemark tail ws://localhost:8080/v2/stream CHANNEL",
+        );
       return tail({
         url: streamUrl(first),
         channel: second,
@@ -95,7 +97,7 @@ async function main(): Promise<void> {
       );
     case "conformance":
       if (first === undefined)
-        throw bad("say which server: tidemark conformance ws://localhost:8080/v2/stream");
+        throw bad("name the server: tidemark conformance ws://localhost:8080/v2/stream");
       return exitWith(
         await conformance({
           url: streamUrl(first),
@@ -117,7 +119,7 @@ async function main(): Promise<void> {
   }
 }
 
-/** `a,b`, as often as it is given. */
+/** The names in options such as `--table a,b --table c`. */
 function listOf(lists: readonly string[]): readonly string[] {
   return lists
     .flatMap((names) => names.split(","))
@@ -141,16 +143,16 @@ function parse(): ReturnType<
   }
 }
 
-/** `http` is taken as `ws`, and an address without a path gets the stream's usual one. */
+/** The address of the stream: `http` becomes `ws`, and the default path is added when there is none. */
 function streamUrl(text: string): string {
   if (!/^(ws|http)s?:\/\//.test(text) || !URL.canParse(text))
-    throw bad(`"${text}" is not an address as ws://localhost:8080/v2/stream`);
+    throw bad(`"${text}" is not an address such as ws://localhost:8080/v2/stream`);
   const url = new URL(text.replace(/^http/, "ws"));
   if (url.pathname === "/") url.pathname = "/v2/stream";
   return url.href;
 }
 
-/** `Name: value`, as often as there are headers. */
+/** Headers from lines such as `Name: value`. */
 function headersOf(lines: readonly string[]): Readonly<Record<string, string>> {
   return Object.fromEntries(
     lines.map((line) => {
@@ -164,7 +166,7 @@ function headersOf(lines: readonly string[]): Readonly<Record<string, string>> {
 
 function exitWith(code: number): void {
   process.exitCode = code;
-  // Connections that were given up may still be closing.
+  // Abandoned connections may still be closing, and would keep the process alive.
   systemClock.soon(() => process.exit(code));
 }
 
@@ -173,7 +175,7 @@ function databaseUrl(option: string | undefined): string {
   if (url !== undefined && /^postgres(ql)?:\/\//.test(url)) return url;
   throw bad(
     url === undefined
-      ? "say which database: --postgres postgres://user@host/database, or DATABASE_URL"
+      ? "name the database: --postgres postgres://user@host/database, or DATABASE_URL"
       : "the address of the database does not start with postgres://",
   );
 }

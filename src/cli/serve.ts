@@ -1,4 +1,4 @@
-/** `tidemark serve`: a database's tables, live, with the explorer. Also what `demo` ends in. */
+/** `tidemark serve`: serves a database's tables live, with the explorer. `demo` uses it too. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { PGlite } from "@electric-sql/pglite";
@@ -19,11 +19,11 @@ export interface ServeOptions {
   readonly allowedOrigins: readonly string[];
   readonly logLevel: string;
   readonly print: (line: string) => void;
-  /** Runs when the server is asked to stop, before it does. */
+  /** Runs before the server stops. */
   readonly onStop?: () => Promise<void>;
 }
 
-/** Resolves when it serves; a signal stops it and ends the process. */
+/** Resolves when the server listens. A signal stops it and ends the process. */
 export async function serve(options: ServeOptions): Promise<void> {
   const { port, host, allowPublic, allowedOrigins, print } = options;
   const source = postgres(options.url, {
@@ -75,7 +75,7 @@ function describe(
   for (const { table, reason } of refused) print(`Not live: ${table}: ${reason}`);
 }
 
-/** Beside this file when built, or undefined. */
+/** The built explorer, beside this file; undefined when it is not built. */
 function explorerFolder(): string | undefined {
   const folder = fileURLToPath(new URL("../explorer", import.meta.url));
   return existsSync(folder) ? folder : undefined;
@@ -84,7 +84,7 @@ function explorerFolder(): string | undefined {
 function stopOnSignal(stop: () => Promise<void>, print: (line: string) => void): void {
   let isStopping = false;
   const onSignal = (): void => {
-    // A second signal does not wait.
+    // A second signal ends the process at once.
     if (isStopping) process.exit(130);
     isStopping = true;
     print("Stopping.");

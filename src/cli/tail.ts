@@ -1,4 +1,4 @@
-/** `tidemark tail`: a live table in the terminal, drawn anew when it changes, or as lines where there is no terminal. */
+/** `tidemark tail`: a live table in the terminal, redrawn when it changes; one line per change when the output is no terminal. */
 import { createClient } from "../client/node.ts";
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -18,7 +18,7 @@ export interface TailOptions {
 
 const REDRAW_MS = 100;
 
-/** Runs until the process is told to stop. */
+/** Runs until the process is stopped. */
 export function tail({ url, channel, where, limit, auth, output }: TailOptions): Promise<never> {
   const client = createClient({ url, ...(auth !== undefined && { auth: jsonOrText(auth) }) });
   const query = queryOf(channel, where);
@@ -56,14 +56,14 @@ function queryOf(channel: string, where: string | undefined): Query {
   } catch (cause) {
     throw new TidemarkError(
       "BAD_OPTION",
-      `--where is JSON, as {"column": "symbol", "eq": "BTC"}.`,
+      `--where must be JSON, such as {"column": "symbol", "eq": "BTC"}.`,
       { cause },
     );
   }
   return parseQuery({ channel, where: condition });
 }
 
-/** One line per row that came, changed or left. */
+/** Prints one line per row that entered, changed or left. */
 function lines(
   keys: readonly string[],
   row: (key: string) => Row | undefined,

@@ -1,9 +1,9 @@
-/** `tidemark uninstall`: removes every trace from a database. */
+/** `tidemark uninstall`: removes everything of Tidemark from a database. */
 import { messageOf, TidemarkError } from "../std/errors.ts";
 import { databaseOf } from "../sources/postgres/index.ts";
 import { uninstall } from "../sources/postgres/install.ts";
 
-/** How long one table's lock is waited for. */
+/** How long to wait for the lock of one table. */
 const LOCK_TIMEOUT_MS = 5_000;
 
 export async function uninstallFrom(url: string, print: (line: string) => void): Promise<void> {
@@ -17,7 +17,7 @@ export async function uninstallFrom(url: string, print: (line: string) => void):
   });
   try {
     const tables = await uninstall(session, LOCK_TIMEOUT_MS);
-    if (tables === undefined) print(`Nothing of Tidemark stands in ${database.label}.`);
+    if (tables === undefined) print(`Nothing of Tidemark is installed in ${database.label}.`);
     else
       print(
         `Removed the schema "tidemark" from ${database.label}, and its triggers from ${tables.join(", ") || "no table"}.`,

@@ -1,4 +1,4 @@
-/** A1 to A3: who may connect at all, and whether HTTP and the stream agree on it. */
+/** A1 to A3: who may connect, and whether HTTP and the stream agree on it. */
 import { request } from "node:http";
 import { request as secureRequest } from "node:https";
 import { check, unseen, type Check } from "./check.ts";
@@ -21,29 +21,28 @@ export const ACCESS_RULES: readonly Check[] = [
       must((await upgrade(server, headers)) === 403, "an upgrade is refused with 403");
     },
   ),
-  check("A1", "a foreign Host is refused where no identity is asked for", async (server) => {
+  check("A1", "a foreign Host is refused when the server asks for no identity", async (server) => {
     if (server.auth !== undefined || Object.keys(server.options.headers).length > 0)
       skip("this server asks for an identity");
     const { status, allowed } = await ask(server, { origin: `https://${STRANGER}` });
     if (status < 400 && allowed !== undefined)
-      skip("this server allows every origin, and so every host");
+      skip("this server allows every origin, and therefore every host");
     const { status: ofHost } = await ask(server, { host: STRANGER });
     must(
       ofHost >= 400 && ofHost < 500,
       "a request to a host that is not the server's is refused",
       ofHost,
     );
-    must(((await upgrade(server, { host: STRANGER })) ?? 200) >= 400, "and so is an upgrade");
+    must(
+      ((await upgrade(server, { host: STRANGER })) ?? 200) >= 400,
+      "an upgrade from that host is refused",
+    );
   }),
-  check("A2", "who may have the stream may have HTTP", async (server) => {
+  check("A2", "a caller that may use the stream may use HTTP", async (server) => {
     await server.identified();
     const response = await server.http(`/snapshot?channels=${encodeURIComponent(server.channel)}`);
     await response.body?.cancel();
-    must(
-      response.status === 200,
-      "the snapshot is answered to who may have the stream",
-      response.status,
-    );
+    must(response.status === 200, "a caller of the stream gets the snapshot", response.status);
   }),
   unseen(
     "A3",
@@ -52,7 +51,7 @@ export const ACCESS_RULES: readonly Check[] = [
   ),
 ];
 
-/** `fetch` does not let Origin and Host be set. */
+/** Uses `node:http`, because `fetch` does not allow Origin and Host to be set. */
 function ask(
   { base, channel, options }: TestedServer,
   headers: Headers,
@@ -77,7 +76,7 @@ function ask(
   });
 }
 
-/** With what it was refused; undefined where it was not. */
+/** The status with which the upgrade was refused; undefined when it was not refused. */
 async function upgrade(server: TestedServer, headers: Headers): Promise<number | undefined> {
   const client = server.open(headers);
   const came = (): number | "HELLO" | undefined =>

@@ -1,4 +1,4 @@
-/** T1 to T4: the same frames over server-sent events, posts and polls. */
+/** T1 to T4: the same frames over server-sent events, POST requests and polls. */
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, type Check } from "./check.ts";
 import { eventually, type Frame, type Headers } from "./raw-client.ts";
@@ -28,7 +28,7 @@ export const CARRIER_RULES: readonly Check[] = [
   }),
   check(
     "T2",
-    "a whole turn's WATERMARK has an id, nothing else has, and Last-Event-ID continues there",
+    "only the WATERMARK of a complete turn has an id, and Last-Event-ID continues from it",
     async (server) => {
       const path = `/sse?channels=${encodeURIComponent(server.channel)}`;
       const first = await Events.open(server, path);
@@ -48,7 +48,7 @@ export const CARRIER_RULES: readonly Check[] = [
         const answer = await second.receive("SUBSCRIBED");
         must(
           answer["mode"] === "delta" && answer["from_seq"] === named.at(-1)?.frame["seq"],
-          "it continues as a delta from the position of the id",
+          "it continues as a delta from the seq in the id",
           answer,
         );
       } finally {
@@ -56,7 +56,7 @@ export const CARRIER_RULES: readonly Check[] = [
       }
     },
   ),
-  check("T3", "a client of events speaks by POST, as the session of its HELLO", async (server) => {
+  check("T3", "a client of events sends by POST, under the session id in HELLO", async (server) => {
     const events = await Events.open(server, "/sse");
     try {
       const { session_id } = await events.receive("HELLO");
@@ -73,7 +73,7 @@ export const CARRIER_RULES: readonly Check[] = [
   }),
   check(
     "T3",
-    "a session that is none, or is over a WebSocket, is 404 UNKNOWN_SESSION",
+    "an unknown session, or one over a WebSocket, is 404 UNKNOWN_SESSION",
     async (server) => {
       const client = await server.connect();
       for (const id of ["none", String(client.frames[0]?.["session_id"])]) {
@@ -84,47 +84,46 @@ export const CARRIER_RULES: readonly Check[] = [
         });
       }
       await delay(systemClock, 50);
-      must(!client.frames.some(({ op }) => op === "HEARTBEAT_ACK"), "nobody speaks for it");
-    },
-  ),
-  check(
-    "T4",
-    "a poll is one turn, from HELLO to a WATERMARK that leaves nothing behind",
-    async (server) => {
-      const { channel, auth } = server;
-      const posted = await poll(server, "/changes", {
-        op: "IDENTIFY",
-        auth,
-        subscriptions: [channel],
-      });
-      isWhole(posted);
-      const { session_id, epoch } = posted.find(({ type }) => type === "READY") ?? {};
-      const resumed = await poll(server, "/changes", {
-        op: "RESUME",
-        auth,
-        session_id,
-        last_seq: posted.at(-1)?.["seq"],
-        subscriptions: [channel],
-      });
-      isWhole(resumed);
       must(
-        resumed.some(({ type }) => type === "RESUMED"),
-        "RESUME polls too",
-      );
-      if (auth !== undefined) return;
-      const got = await poll(
-        server,
-        `/changes?channels=${encodeURIComponent(channel)}&cursor=${String(epoch)}:${String(posted.at(-1)?.["seq"])}`,
-      );
-      isWhole(got);
-      must(
-        got.find(({ type }) => type === "SUBSCRIBED")?.["mode"] === "delta",
-        "with a cursor it is a delta",
-        got,
+        !client.frames.some(({ op }) => op === "HEARTBEAT_ACK"),
+        "nobody else can send for a session",
       );
     },
   ),
-  check("T4", "with wait_ms a poll waits for a turn that brings something", async (server) => {
+  check("T4", "a poll is one turn, from HELLO to a WATERMARK without `behind`", async (server) => {
+    const { channel, auth } = server;
+    const posted = await poll(server, "/changes", {
+      op: "IDENTIFY",
+      auth,
+      subscriptions: [channel],
+    });
+    isWhole(posted);
+    const { session_id, epoch } = posted.find(({ type }) => type === "READY") ?? {};
+    const resumed = await poll(server, "/changes", {
+      op: "RESUME",
+      auth,
+      session_id,
+      last_seq: posted.at(-1)?.["seq"],
+      subscriptions: [channel],
+    });
+    isWhole(resumed);
+    must(
+      resumed.some(({ type }) => type === "RESUMED"),
+      "RESUME polls too",
+    );
+    if (auth !== undefined) return;
+    const got = await poll(
+      server,
+      `/changes?channels=${encodeURIComponent(channel)}&cursor=${String(epoch)}:${String(posted.at(-1)?.["seq"])}`,
+    );
+    isWhole(got);
+    must(
+      got.find(({ type }) => type === "SUBSCRIBED")?.["mode"] === "delta",
+      "with a cursor it is a delta",
+      got,
+    );
+  }),
+  check("T4", "with wait_ms a poll waits for a turn with rows", async (server) => {
     const writer = await server.writer();
     const { channel, auth } = server;
     const row = writer.row("t4", "t4", 1);
@@ -155,7 +154,7 @@ function isWhole(frames: readonly Frame[]): void {
   const last = frames.at(-1);
   must(
     frames[0]?.["op"] === "HELLO" && last?.["type"] === "WATERMARK" && last["behind"] === undefined,
-    "it goes from HELLO to a WATERMARK without behind",
+    "it goes from HELLO to a WATERMARK without `behind`",
     frames.map(({ type, op }) => type ?? op),
   );
 }
@@ -189,7 +188,7 @@ async function up(
   };
 }
 
-/** Server-sent events as they come. */
+/** A stream of server-sent events. */
 class Events {
   readonly events: { readonly id: string | undefined; readonly frame: Frame }[] = [];
   readonly #abort: AbortController;

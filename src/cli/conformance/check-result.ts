@@ -1,6 +1,5 @@
 /**
- * What a check of the protocol finds. A check that can't be made says why; that is neither good nor
- * bad, and never counted as good.
+ * The result of a check. A check that cannot be made says why; it counts neither as passed nor as failed.
  */
 import { messageOf } from "../../std/errors.ts";
 
@@ -12,15 +11,15 @@ export type CheckResult =
 class FailedCheck extends Error {}
 class SkippedCheck extends Error {}
 
-/** The rule asks for it. `heard` is shown with a failure. */
-export function must(condition: boolean, what: string, heard?: unknown): asserts condition {
+/** Fails the check unless the condition holds. `received` is shown with the failure. */
+export function must(condition: boolean, what: string, received?: unknown): asserts condition {
   if (!condition)
     throw new FailedCheck(
-      heard === undefined ? what : `${what}; heard ${JSON.stringify(heard).slice(0, 300)}`,
+      received === undefined ? what : `${what}; received ${JSON.stringify(received).slice(0, 300)}`,
     );
 }
 
-/** The check can't be made here. */
+/** Ends the check because it cannot be made on this server. */
 export function skip(reason: string): never {
   throw new SkippedCheck(reason);
 }

@@ -1,4 +1,4 @@
-/** One check: the rule of PROTOCOL.md that it holds a server to, by number, and how. */
+/** One check: the number of a rule in PROTOCOL.md, a title, and the code that checks it. */
 import type { TestedServer } from "./tested-server.ts";
 import { resultOf, type CheckResult } from "./check-result.ts";
 
@@ -26,7 +26,7 @@ export function check(
   };
 }
 
-/** What nobody can see from outside, or not without harm; said, so that nobody takes it for checked. */
+/** A rule that cannot be checked from outside, or not without harm. It is listed with the reason. */
 export function unseen(rule: string, title: string, reason: string): Check {
   return { rule, title, run: () => Promise.resolve({ kind: "not checked", reason }) };
 }

@@ -1,7 +1,6 @@
 /**
- * What a faithful client holds: it applies the frames that it heard as PROTOCOL.md says, turn by turn,
- * and writes down by rule what a server must not have sent. The rows that it holds are for the checks
- * to compare with what was written.
+ * A model of a correct client: it applies the frames turn by turn, as PROTOCOL.md says, and notes each frame
+ * that breaks a rule. The checks compare its rows with the rows that were written.
  */
 import { digestText, DIGEST_MODULUS, rowHash } from "../../protocol/digest.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
@@ -16,9 +15,9 @@ export class ModelView {
   readonly id: string;
   readonly key: readonly string[];
   rows = new Map<string, Row>();
-  /** The seq of the last snapshot or delta that was applied whole; undefined before the first. */
+  /** The seq of the last snapshot or delta that was applied completely; undefined before the first. */
   local: number | undefined;
-  /** Parts of a snapshot, or of one seq, that have come. */
+  /** The parts received so far of a snapshot, or of the delta of one seq. */
   arriving:
     | {
         readonly kind: "SNAPSHOT" | "DELTA_BATCH";
@@ -39,14 +38,14 @@ export class ClientModel {
   readonly violations: Violation[] = [];
   deltas = 0;
   digests = 0;
-  /** Of the last watermark. */
+  /** The seq of the last watermark. */
   seq = -1;
   behind: readonly string[] = [];
-  /** The highest seq in the turn under way. */
+  /** The highest seq in the current turn. */
   #turnSeq = 0;
   #taken = 0;
 
-  /** Takes what it has not yet taken of `frames`, up to and with `last`. */
+  /** Takes the frames that it has not taken yet, up to and including `last`. */
   takeThrough(frames: readonly Frame[], last: Frame): void {
     while (this.#taken <= frames.indexOf(last)) this.#take(frames[this.#taken++] ?? {});
   }
@@ -96,7 +95,7 @@ export class ClientModel {
     if (arriving?.kind !== "SNAPSHOT" || arriving.parts !== part || arriving.seq !== seq)
       return this.#violation(
         "P8",
-        `part ${part} of the snapshot of "${view.id}" at ${seq} does not follow what came before it`,
+        `part ${part} of the snapshot of "${view.id}" at ${seq} does not follow the part before it`,
       );
     arriving.parts++;
     arriving.frames.push(frame);
@@ -121,12 +120,12 @@ export class ClientModel {
     if (view.local === undefined || prev > view.local)
       return this.#violation(
         "P10",
-        `a delta of "${view.id}" begins after ${prev}, while the client stands at ${view.local ?? "nothing"}: a gap`,
+        `a delta of "${view.id}" begins after ${prev}, but the client is at ${view.local ?? "nothing"}: a gap`,
       );
     if (seq <= view.local)
       return this.#violation(
         "P10",
-        `a delta of "${view.id}" ends at ${seq}, where the client stands at ${view.local} already`,
+        `a delta of "${view.id}" ends at ${seq}, but the client is at ${view.local} already`,
       );
     this.deltas++;
     const part = Number(frame["part"] ?? 0);
@@ -135,7 +134,7 @@ export class ClientModel {
     if (arriving?.kind !== "DELTA_BATCH" || arriving.parts !== part || arriving.seq !== seq)
       return this.#violation(
         "P10",
-        `part ${part} of a delta of "${view.id}" does not follow what came before it`,
+        `part ${part} of a delta of "${view.id}" does not follow the part before it`,
       );
     arriving.parts++;
     arriving.frames.push(frame);
@@ -186,7 +185,7 @@ export class ClientModel {
     if (view.local === undefined || view.local < seq)
       return this.#violation(
         "P10",
-        `the digest of "${view.id}" is of ${seq}, while the client was only brought to ${view.local ?? "nothing"}: a gap`,
+        `the digest of "${view.id}" is of ${seq}, but the client is at ${view.local ?? "nothing"}: a gap`,
       );
     if (view.local > seq) return;
     let sum = 0;
@@ -195,7 +194,7 @@ export class ClientModel {
     if (digestText(sum) !== frame["digest"])
       this.#violation(
         "B4",
-        `the digest of "${view.id}" at ${seq} is ${String(frame["digest"])}, but the ${view.rows.size} rows that were sent add up to ${digestText(sum)}`,
+        `the digest of "${view.id}" at ${seq} is ${String(frame["digest"])}, but the digest of the ${view.rows.size} rows that were sent is ${digestText(sum)}`,
       );
   }
 
@@ -207,7 +206,7 @@ export class ClientModel {
     if (this.#turnSeq > seq)
       this.#violation(
         "P10",
-        `what came in the turn goes up to ${this.#turnSeq}, its WATERMARK only to ${seq}`,
+        `the turn has frames up to ${this.#turnSeq}, but its WATERMARK is at ${seq}`,
       );
     for (const name of ["seq", "server_time_unix_ms"])
       if (typeof frame[name] !== "number")
@@ -218,12 +217,12 @@ export class ClientModel {
       if (view.arriving !== undefined && !this.behind.includes(view.id))
         this.#violation(
           "P8",
-          `a watermark says that "${view.id}" is not behind, while only a part of its ${view.arriving.kind} has come`,
+          `a watermark says that "${view.id}" is not behind, but only a part of its ${view.arriving.kind} has come`,
         );
       if (view.local === undefined && view.arriving === undefined && !this.behind.includes(view.id))
         this.#violation(
           "P11",
-          `a watermark says that "${view.id}" is not behind, while nothing of it has come`,
+          `a watermark says that "${view.id}" is not behind, but none of its frames have come`,
         );
     }
     this.seq = seq;

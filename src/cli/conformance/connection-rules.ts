@@ -1,11 +1,11 @@
-/** P1 to P4: greeting, what can't be understood, heartbeats. */
+/** P1 to P4: greeting, malformed frames, heartbeats. */
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, unseen, type Check } from "./check.ts";
 import type { Frame, RawClient } from "./raw-client.ts";
 import { must, skip } from "./check-result.ts";
 
-/** What no server takes for credentials; one that takes everyone takes it all the same. */
+/** Invalid credentials. Only a server that accepts everyone accepts them. */
 export const NOBODY = { conformance: "nobody" };
 const EARLY_MS = 150;
 
@@ -35,7 +35,7 @@ export const CONNECTION_RULES: readonly Check[] = [
   ),
   check(
     "P2",
-    "the server speaks first, and tells no position before READY",
+    "the server sends first, and no seq or epoch before READY",
     async ({ connect, auth }) => {
       const client = await connect();
       await delay(systemClock, EARLY_MS);
@@ -51,7 +51,7 @@ export const CONNECTION_RULES: readonly Check[] = [
         must(typeof hello[name] === "number", `HELLO.${name} is a number`, hello);
       must(
         hello["seq"] === undefined && hello["epoch"] === undefined,
-        "HELLO says nothing of a position",
+        "HELLO has no seq and no epoch",
         hello,
       );
       client.send({ op: "IDENTIFY", auth });
@@ -63,7 +63,7 @@ export const CONNECTION_RULES: readonly Check[] = [
       );
     },
   ),
-  check("P2", "IDENTIFY is said once", async ({ identified }) => {
+  check("P2", "a second IDENTIFY is refused", async ({ identified }) => {
     const client = await identified();
     const from = client.frameCount;
     client.send({ op: "IDENTIFY" });
@@ -71,7 +71,7 @@ export const CONNECTION_RULES: readonly Check[] = [
   }),
   check(
     "P2",
-    "what is said between IDENTIFY and READY is handled after it",
+    "frames sent between IDENTIFY and READY are handled after READY",
     async ({ connect, auth, channel }) => {
       const client = await connect();
       client.send({ op: "IDENTIFY", auth });
@@ -85,7 +85,7 @@ export const CONNECTION_RULES: readonly Check[] = [
   ),
   check(
     "P2",
-    "credentials that are none are UNAUTHENTICATED and close with 4401",
+    "invalid credentials are UNAUTHENTICATED and close with 4401",
     async ({ connect }) => {
       const client = await connect();
       client.send({ op: "IDENTIFY", auth: NOBODY });
@@ -93,43 +93,39 @@ export const CONNECTION_RULES: readonly Check[] = [
         ({ type, op }) => type === "READY" || op === "ERROR",
         "READY or ERROR",
       );
-      if (answer["type"] === "READY") skip("this server takes everyone");
+      if (answer["type"] === "READY") skip("this server accepts everyone");
       must(answer["code"] === "UNAUTHENTICATED", "the code is UNAUTHENTICATED", answer);
       must((await client.closed()) === 4_401, "it closes with 4401", client.closeCode);
     },
   ),
+  check("P3", "a malformed frame is BAD_MESSAGE and closes with 4400", async ({ identified }) => {
+    const texts = [
+      "nonsense",
+      "[]",
+      '{"op":"NOTHING"}',
+      '{"op":"SUBSCRIBE"}',
+      '{"op":"CREDIT","turns":-1}',
+      '{"op":"RESYNC"}',
+    ];
+    await Promise.all(
+      texts.map(async (text) => {
+        const client = await identified();
+        const from = client.frameCount;
+        client.send(text);
+        await isBadMessage(client, text, from);
+      }),
+    );
+  }),
   check(
     "P3",
-    "what can't be understood is BAD_MESSAGE and closes with 4400",
-    async ({ identified }) => {
-      const texts = [
-        "nonsense",
-        "[]",
-        '{"op":"NOTHING"}',
-        '{"op":"SUBSCRIBE"}',
-        '{"op":"CREDIT","turns":-1}',
-        '{"op":"RESYNC"}',
-      ];
-      await Promise.all(
-        texts.map(async (text) => {
-          const client = await identified();
-          const from = client.frameCount;
-          client.send(text);
-          await isBadMessage(client, text, from);
-        }),
-      );
-    },
-  ),
-  check(
-    "P3",
-    "a frame above 65,536 bytes closes with 1009, a binary one with 1003",
+    "a frame above 65,536 bytes closes with 1009, a binary frame with 1003",
     async ({ identified }) => {
       const [large, binary] = [await identified(), await identified()];
       large.send(`{"op":"HEARTBEAT","x":"${"x".repeat(65_536)}"}`);
       must((await large.closed()) === 1_009, "a large one closes with 1009", large.closeCode);
       binary.send(Buffer.from('{"op":"HEARTBEAT"}'));
       must((await binary.closed()) === 1_003, "a binary one closes with 1003", binary.closeCode);
-      // One that just fits is none of these.
+      // A frame of just 65,536 bytes is accepted.
       const fitting = await identified();
       fitting.send(
         JSON.stringify({ op: "HEARTBEAT", x: "" }).replace('""', `"${"x".repeat(65_000)}"`),
@@ -139,12 +135,12 @@ export const CONNECTION_RULES: readonly Check[] = [
   ),
   unseen(
     "P3",
-    "a client that asks and does not read its answers is closed with 4400",
-    "takes megabytes of answers to fill the buffers between",
+    "a client that sends requests and does not read the answers is closed with 4400",
+    "needs megabytes of answers to fill the buffers on the way",
   ),
   check(
     "P4",
-    "HEARTBEAT is answered with both clocks, and with an id that RESUME takes",
+    "HEARTBEAT is answered with both clocks, and with an id that RESUME accepts",
     async ({ identified, connect, auth }) => {
       const client = await identified();
       client.send({ op: "HEARTBEAT", client_time_unix_ms: 17.5 });
@@ -158,10 +154,10 @@ export const CONNECTION_RULES: readonly Check[] = [
       client.send({ op: "HEARTBEAT" });
       must(
         (await client.receive({ op: "HEARTBEAT_ACK" }, from))["client_time_unix_ms"] === undefined,
-        "without the client's time none comes back",
+        "without a client time in HEARTBEAT the answer has none",
       );
       if (ack["session_id"] === undefined)
-        skip("the acknowledgement brings no session id, which it need not");
+        skip("the acknowledgement has no session id, which is optional");
       const second = await connect();
       second.send({ op: "RESUME", session_id: ack["session_id"], auth });
       await second.receive({ type: "RESUMED" });
@@ -169,28 +165,28 @@ export const CONNECTION_RULES: readonly Check[] = [
   ),
   check(
     "P4",
-    "who never identifies, or says nothing for 40 s, is closed with 4408",
+    "a client that never identifies, or sends nothing for 40 s, is closed with 4408",
     async ({ connect, identified, options }) => {
-      if (!options.isSlow) skip("takes 45 s: --slow");
+      if (!options.isSlow) skip("takes 45 s; give --slow");
       const [anonymous, silent] = [await connect(), await identified()];
       const identifyMs = Number(anonymous.frames[0]?.["identify_timeout_ms"]);
       await delay(systemClock, Math.min(identifyMs + 2_500, 44_000));
       must(
         anonymous.closeCode === 4_408,
-        "who never identifies is closed with 4408 after identify_timeout_ms",
+        "a client that never identifies is closed with 4408 after identify_timeout_ms",
         anonymous.closeCode,
       );
       await delay(systemClock, Math.max(0, 44_000 - identifyMs - 2_500));
       must(
         silent.closeCode === 4_408,
-        "who says nothing is closed with 4408 after 40 s",
+        "a client that sends nothing is closed with 4408 after 40 s",
         silent.closeCode,
       );
     },
   ),
 ];
 
-/** Of READY and RESUMED. */
+/** Checks the fields of READY and RESUMED. */
 export function isGreeting(frame: Frame): void {
   must(
     typeof frame["session_id"] === "string" &&

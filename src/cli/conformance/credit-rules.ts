@@ -1,4 +1,4 @@
-/** B1 to B4: credit in turns, held channels, slow consumers, digests. */
+/** B1 to B4: credit in turns, credit per channel, slow consumers, digests. */
 import { delay, systemClock } from "../../std/clock.ts";
 import type { Row } from "../../protocol/row.ts";
 import { check, type Check } from "./check.ts";
@@ -6,18 +6,18 @@ import { ClientModel } from "./client-model.ts";
 import type { Frame, RawClient } from "./raw-client.ts";
 import { must, skip } from "./check-result.ts";
 
-/** Longer than any server that has credit is silent (P11). */
+/** Longer than a server that has credit may be silent (P11). */
 const SILENCE_MS = 1_500;
-/** "Not for 1,000 ms." */
+/** The 1,000 ms of B3, and a margin. */
 const SLOW_MS = 1_300;
 const DIGEST_WAIT_MS = 2_000;
-/** Less than the silence after which a connection is closed (P4). */
+/** Shorter than the silence after which a connection is closed (P4). */
 const DIGEST_WAIT_SLOW_MS = 30_000;
 
 export const CREDIT_RULES: readonly Check[] = [
   check(
     "B1",
-    "without credit there is no turn, not even an empty one; heartbeats are answered all the same",
+    "without credit there is no turn, not even an empty one, but heartbeats are answered",
     async ({ identified, channel }) => {
       const client = await identified([channel]);
       await client.turnEnd();
@@ -26,7 +26,7 @@ export const CREDIT_RULES: readonly Check[] = [
       await delay(systemClock, SILENCE_MS);
       must(
         !client.frames.slice(from).some(isTurn),
-        "nothing of a turn comes",
+        "no frame of a turn comes",
         client.frames.slice(from).find(isTurn),
       );
       await client.roundTrip();
@@ -34,50 +34,58 @@ export const CREDIT_RULES: readonly Check[] = [
       await client.receive({ type: "WATERMARK" }, from);
     },
   ),
-  check("B1", "credit counts turns, and replaces what is left", async ({ identified, channel }) => {
-    const client = await identified([channel]);
-    await client.turnEnd();
-    await hold(client, 9);
-    await hold(client, 1);
-    const from = client.frameCount;
-    await delay(systemClock, SILENCE_MS + SLOW_MS);
-    const turns = client.frames.slice(from).filter(({ type }) => type === "WATERMARK").length;
-    must(turns <= 1, `for one turn of credit ${turns} came`);
-  }),
-  check("B1", "after credit comes one delta, with the newest of each row", async (server) => {
-    const writer = await server.writer();
-    const row = writer.row("b1", "b1", 1);
-    const client = await server.identified([
-      { channel: server.channel, where: { column: "kind", eq: row.kind } },
-    ]);
-    await client.turnEnd();
-    await hold(client, 0);
-    const from = client.frameCount;
-    let seq = 0;
-    for (const amount of [1, 2, 3]) seq = await writer.write({ upsert: [{ ...row, amount }] });
-    await client.roundTrip();
-    must(
-      !client.frames.slice(from).some(isTurn),
-      "nothing of a turn comes without credit",
-      client.frames.slice(from).find(isTurn),
-    );
-    client.send({ op: "CREDIT", turns: 1 });
-    await client.turnEnd(seq, from);
-    const deltas = client.frames
-      .slice(from)
-      .filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined);
-    const upserts = deltas.flatMap(
-      ({ patch }) => (patch as { readonly upsert: readonly Row[] }).upsert,
-    );
-    must(
-      deltas.length === 1 && upserts.length === 1 && upserts[0]?.["amount"] === 3,
-      "three commits to one row are one delta with its newest value",
-      deltas,
-    );
-  }),
+  check(
+    "B1",
+    "credit counts turns, and replaces the former credit",
+    async ({ identified, channel }) => {
+      const client = await identified([channel]);
+      await client.turnEnd();
+      await hold(client, 9);
+      await hold(client, 1);
+      const from = client.frameCount;
+      await delay(systemClock, SILENCE_MS + SLOW_MS);
+      const turns = client.frames.slice(from).filter(({ type }) => type === "WATERMARK").length;
+      must(turns <= 1, `${turns} turns came for a credit of one`);
+    },
+  ),
+  check(
+    "B1",
+    "after new credit comes one delta, with the newest value of each row",
+    async (server) => {
+      const writer = await server.writer();
+      const row = writer.row("b1", "b1", 1);
+      const client = await server.identified([
+        { channel: server.channel, where: { column: "kind", eq: row.kind } },
+      ]);
+      await client.turnEnd();
+      await hold(client, 0);
+      const from = client.frameCount;
+      let seq = 0;
+      for (const amount of [1, 2, 3]) seq = await writer.write({ upsert: [{ ...row, amount }] });
+      await client.roundTrip();
+      must(
+        !client.frames.slice(from).some(isTurn),
+        "no frame of a turn comes without credit",
+        client.frames.slice(from).find(isTurn),
+      );
+      client.send({ op: "CREDIT", turns: 1 });
+      await client.turnEnd(seq, from);
+      const deltas = client.frames
+        .slice(from)
+        .filter(({ type, digest }) => type === "DELTA_BATCH" && digest === undefined);
+      const upserts = deltas.flatMap(
+        ({ patch }) => (patch as { readonly upsert: readonly Row[] }).upsert,
+      );
+      must(
+        deltas.length === 1 && upserts.length === 1 && upserts[0]?.["amount"] === 3,
+        "three commits to one row are one delta with its newest value",
+        deltas,
+      );
+    },
+  ),
   check(
     "B2",
-    "a channel without credit is actual back alone, and listed in behind",
+    "only the channel without credit is paused, and it is listed in `behind`",
     async ({ identified, channel }) => {
       const client = await identified();
       client.send({ op: "CREDIT", channel_credit: { [channel]: 0 } });
@@ -87,7 +95,7 @@ export const CREDIT_RULES: readonly Check[] = [
       const watermark = await client.receive({ type: "WATERMARK" }, client.frames.indexOf(answer));
       must(
         Array.isArray(watermark["behind"]) && watermark["behind"].includes(answer["view"]),
-        "the watermark lists the view in behind",
+        "the watermark lists the view in `behind`",
         watermark,
       );
       must(
@@ -99,7 +107,7 @@ export const CREDIT_RULES: readonly Check[] = [
       await client.turnEnd(0, from);
     },
   ),
-  check("B2", "a actual view lacks what was written, while the others hold it", async (server) => {
+  check("B2", "a paused view does not get a write that the other views get", async (server) => {
     const writer = await server.writer();
     const [one, other] = [writer.row("b2a", "b2one", 1), writer.row("b2b", "b2other", 1)];
     const queries = [one, other].map(({ kind }) => ({
@@ -108,11 +116,11 @@ export const CREDIT_RULES: readonly Check[] = [
     }));
     const client = await server.identified(queries);
     await client.turnEnd();
-    const [actual, free] = [
+    const [paused, free] = [
       (await client.receive({ type: "SUBSCRIBED", index: 0 }))["view"],
       (await client.receive({ type: "SUBSCRIBED", index: 1 }))["view"],
     ];
-    client.send({ op: "CREDIT", channel_credit: { [String(actual)]: 0 } });
+    client.send({ op: "CREDIT", channel_credit: { [String(paused)]: 0 } });
     await client.roundTrip();
     const from = client.frameCount;
     const seq = await writer.write({ upsert: [one, other] });
@@ -121,23 +129,23 @@ export const CREDIT_RULES: readonly Check[] = [
       `WATERMARK at ${seq}`,
       from,
     );
-    const heard = client.frames
+    const received = client.frames
       .slice(from)
       .filter(({ type }) => type === "DELTA_BATCH")
       .map(({ view }) => view);
     must(
-      JSON.stringify(watermark["behind"]) === JSON.stringify([actual]) &&
-        heard.includes(free) &&
-        !heard.includes(actual),
-      "the actual view is in behind and was sent nothing, the other was",
-      { watermark, heard },
+      JSON.stringify(watermark["behind"]) === JSON.stringify([paused]) &&
+        received.includes(free) &&
+        !received.includes(paused),
+      "the paused view is in `behind` and got nothing; the other view got the row",
+      { watermark, received },
     );
-    client.send({ op: "CREDIT", channel_credit: { [String(actual)]: null } });
-    await client.receive({ type: "DELTA_BATCH", view: actual }, from);
+    client.send({ op: "CREDIT", channel_credit: { [String(paused)]: null } });
+    await client.receive({ type: "DELTA_BATCH", view: paused }, from);
   }),
   check(
     "B3",
-    "who could not be served for a second is told SLOW_CONSUMER, and is not closed for it",
+    "a client that could not be served for a second gets SLOW_CONSUMER, and is not closed",
     async (server) => {
       const writer = await server.writer();
       const row = writer.row("b3", "b3", 1);
@@ -157,7 +165,7 @@ export const CREDIT_RULES: readonly Check[] = [
       must(notice?.["code"] === "SLOW_CONSUMER", "its next turn has NOTICE SLOW_CONSUMER", notice);
       for (const name of ["behind", "since_unix_ms"])
         must(typeof notice[name] === "number", `NOTICE has the number ${name}`, notice);
-      must(client.closeCode === undefined, "the connection stays");
+      must(client.closeCode === undefined, "the connection stays open");
     },
   ),
   check("B4", "digests are the sum over the rows as sent", async (server) => {
@@ -176,12 +184,12 @@ export const CREDIT_RULES: readonly Check[] = [
     const digest = await client.find(isDigest, "a digest", from, waitMs).catch(() => undefined);
     if (digest === undefined)
       skip(
-        `no digest came within ${waitMs / 1_000} s${server.options.isSlow ? "" : ": --slow waits longer"}`,
+        `no digest came within ${waitMs / 1_000} s${server.options.isSlow ? "" : "; --slow waits longer"}`,
       );
     const model = new ClientModel();
     model.takeThrough(client.frames, digest);
-    const breach = model.violations.find(({ rule }) => rule === "B4" || rule === "P10");
-    must(breach === undefined, breach?.what ?? "");
+    const violation = model.violations.find(({ rule }) => rule === "B4" || rule === "P10");
+    must(violation === undefined, violation?.what ?? "");
   }),
 ];
 

@@ -1,4 +1,4 @@
-/** H1 to H5: snapshots, single rows and errors over HTTP, and how they meet the stream. */
+/** H1 to H5: snapshots, single rows and errors over HTTP, and how they join the stream. */
 import { delay, systemClock } from "../../std/clock.ts";
 import type { Row } from "../../protocol/row.ts";
 import { check, type Check } from "./check.ts";
@@ -19,7 +19,7 @@ interface Part {
 export const HTTP_RULES: readonly Check[] = [
   check(
     "H1",
-    "a snapshot has its position, its revision as ETag, and is not kept by others",
+    "a snapshot has its seq, its revision as ETag, and is not cached by proxies",
     async (server) => {
       const { body, headers, part } = await snapshot(server);
       must(
@@ -58,7 +58,7 @@ export const HTTP_RULES: readonly Check[] = [
       );
     },
   ),
-  check("H1", "If-None-Match is 304 while nothing has changed, and not after", async (server) => {
+  check("H1", "If-None-Match is 304 until the channel changes", async (server) => {
     const writer = await server.writer();
     const row = writer.row("h1", "h1", 1);
     await snapshotReaches(server, await writer.write({ upsert: [row] }));
@@ -72,7 +72,7 @@ export const HTTP_RULES: readonly Check[] = [
         return response.status;
       };
       const [unchanged, after] = [await ask(), await snapshot(server)];
-      // Somebody else may have written.
+      // Another program may have written.
       if (unchanged !== 304 && after.headers.get("etag") !== headers.get("etag")) continue;
       must(unchanged === 304, "it is 304 while nothing has changed", unchanged);
       await writer.write({ upsert: [{ ...row, amount: 2 }] });
@@ -83,15 +83,15 @@ export const HTTP_RULES: readonly Check[] = [
   }),
   check(
     "H2",
-    "the snapshot over HTTP and the stream meet: nothing is left out, nothing is sent twice",
+    "the stream joins the snapshot over HTTP: no change is missing, none is sent twice",
     async (server) => {
       const writer =
         server.options.mutation === undefined && server.options.ingest === undefined
           ? undefined
           : await server.writer();
-      const [actual, row] = [writer?.row("h2a", "h2", 1), writer?.row("h2b", "h2", 1)];
-      if (actual !== undefined)
-        await snapshotReaches(server, (await writer?.write({ upsert: [actual] })) ?? 0);
+      const [existing, row] = [writer?.row("h2a", "h2", 1), writer?.row("h2b", "h2", 1)];
+      if (existing !== undefined)
+        await snapshotReaches(server, (await writer?.write({ upsert: [existing] })) ?? 0);
       const { body, part } = await snapshot(server);
       const seq =
         row === undefined ? Number(body["snapshot_seq"]) : await writer?.write({ upsert: [row] });
@@ -109,7 +109,7 @@ export const HTTP_RULES: readonly Check[] = [
       const model = new ClientModel();
       model.takeThrough(client.frames, answer);
       const view = model.views.get(String(answer["view"]));
-      must(view !== undefined, "the view is seated");
+      must(view !== undefined, "the view is subscribed");
       view.rows = byKey(part.rows ?? [], view.key);
       const last = client.frames.at(-1) ?? answer;
       model.takeThrough(client.frames, last);
@@ -123,13 +123,13 @@ export const HTTP_RULES: readonly Check[] = [
       const wrong = differences([...view.rows.values()], [...(other?.rows.values() ?? [])]);
       must(
         wrong.length === 0,
-        `HTTP's snapshot with what the stream brought is not the stream's own snapshot: it ${wrong[0]} (${wrong.length} in all)`,
+        `the HTTP snapshot with the changes of the stream differs from the stream's own snapshot: it ${wrong[0]} (${wrong.length} in all)`,
       );
     },
   ),
   check(
     "H3",
-    "with since_seq, or a cursor, a channel is answered by what came after",
+    "with since_seq, or a cursor, the answer has the changes after it",
     async (server) => {
       const writer = await server.writer();
       const [kept, gone] = [writer.row("h3a", "h3", 1), writer.row("h3b", "h3", 1)];
@@ -148,43 +148,35 @@ export const HTTP_RULES: readonly Check[] = [
         must(part.patch.remove.includes(gone.id), "a removed row is in remove", part.patch.remove);
         must(
           part.patch.upsert.some(({ id, amount }) => id === kept.id && amount === 2),
-          "a changed row is in upsert, as it is now",
+          "a changed row is in upsert, with its newest values",
           part.patch.upsert,
         );
       }
     },
   ),
-  check(
-    "H4",
-    "a single row has its position, and one that is not actual is 404",
-    async (server) => {
-      const writer = await server.writer();
-      const row = writer.row("h4", "h4", 1);
-      const seq = await writer.write({ upsert: [row] });
-      const path = `/rows/${encodeURIComponent(server.channel)}/${encodeURIComponent(row.id)}`;
-      const { status, body } = await server.json(path);
-      must(
-        status === 200 &&
-          body["seq"] === seq &&
-          Number(body["as_of_seq"]) >= seq &&
-          typeof body["committed_unix_ms"] === "number" &&
-          typeof body["epoch"] === "string",
-        `it has epoch, as_of_seq, committed_unix_ms and seq ${seq}`,
-        body,
-      );
-      must(
-        differences([body["row"] as Row], [row]).length === 0,
-        "it is the row that was written",
-        body,
-      );
-      const missing = await server.json(`${path}-none`);
-      must(
-        missing.status === 404 && missing.body["code"] === "UNKNOWN_ROW",
-        "one that is not actual is 404 UNKNOWN_ROW",
-        missing.body,
-      );
-    },
-  ),
+  check("H4", "a single row has its seq, and an unknown row is 404", async (server) => {
+    const writer = await server.writer();
+    const row = writer.row("h4", "h4", 1);
+    const seq = await writer.write({ upsert: [row] });
+    const path = `/rows/${encodeURIComponent(server.channel)}/${encodeURIComponent(row.id)}`;
+    const { status, body } = await server.json(path);
+    must(
+      status === 200 &&
+        body["seq"] === seq &&
+        Number(body["as_of_seq"]) >= seq &&
+        typeof body["committed_unix_ms"] === "number" &&
+        typeof body["epoch"] === "string",
+      `it has epoch, as_of_seq, committed_unix_ms and seq ${seq}`,
+      body,
+    );
+    must(differences([body["row"] as Row], [row]).length === 0, "it equals the written row", body);
+    const missing = await server.json(`${path}-none`);
+    must(
+      missing.status === 404 && missing.body["code"] === "UNKNOWN_ROW",
+      "an unknown row is 404 UNKNOWN_ROW",
+      missing.body,
+    );
+  }),
   check("H5", "errors are {code, message, retryable} with a status that fits", async (server) => {
     const asked: readonly (readonly [string, number, string])[] = [
       ["/snapshot?channels=no-such-channel", 404, "UNKNOWN_CHANNEL"],
@@ -210,7 +202,7 @@ export const HTTP_RULES: readonly Check[] = [
           signal: AbortSignal.timeout(timeoutMs),
         });
         const text = await response.text();
-        must(response.status === 200, `${path} is 200, whoever asks`, response.status);
+        must(response.status === 200, `${path} is 200 for every caller`, response.status);
         if (path === "/metrics")
           must(/^# (HELP|TYPE) /m.test(text), "/metrics is Prometheus text", text.slice(0, 80));
       }
@@ -233,7 +225,7 @@ async function snapshot(
   return { body, headers, part };
 }
 
-/** A body may be reused for a moment. */
+/** A server may reuse the body of a snapshot for a short time. */
 async function snapshotReaches(server: TestedServer, seq: number): Promise<void> {
   const endMs = systemClock.monotonic() + server.timeoutMs;
   while (Number((await snapshot(server)).body["snapshot_seq"]) < seq) {

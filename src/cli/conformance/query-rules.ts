@@ -1,4 +1,4 @@
-/** P6: what a query selects, over rows of our own. What is expected is written out, not computed. */
+/** P6: what a query selects, over the suite's own rows. The expected results are written out, not computed. */
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Row } from "../../protocol/row.ts";
 import { check, unseen, type Check } from "./check.ts";
@@ -10,7 +10,7 @@ import type { OwnRow } from "./writer.ts";
 /** Rows `a` to `e`: amounts 1, 2, 2, 10 and null; notes as they are here. */
 const NOTES = { a: "apple", b: "Banana", c: null, d: "100%", e: "a_b" } as const;
 
-/** A `where` on our columns, and the names of the rows that it takes. */
+/** A `where`, and the names of the rows that it selects. */
 const WHERES: readonly (readonly [where: unknown, names: string])[] = [
   [{ column: "amount", eq: 2 }, "bc"],
   [{ column: "amount", ne: 2 }, "ad"],
@@ -48,12 +48,12 @@ const WHERES: readonly (readonly [where: unknown, names: string])[] = [
   [{ column: "note", like: "a%" }, "ae"],
   [{ column: "note", like: "a_b" }, "e"],
   [{ column: "note", like: "100\\%" }, "d"],
-  // RE2 finds anywhere, and heeds capitals.
+  // RE2 matches anywhere in the text, and is case-sensitive.
   [{ column: "note", regex: "an" }, "b"],
   [{ column: "note", regex: "^[a-z]+$" }, "a"],
 ];
 
-/** An order with a limit, and the names of the rows that come first. Ties go by key. */
+/** An order with a limit, and the names of the first rows. Ties are ordered by key. */
 const WINDOWS: readonly (readonly [order_by: readonly unknown[], limit: number, names: string])[] =
   [
     [[{ column: "amount" }], 2, "ab"],
@@ -62,12 +62,12 @@ const WINDOWS: readonly (readonly [order_by: readonly unknown[], limit: number, 
     [[{ column: "amount", direction: "desc", nulls: "last" }], 2, "bd"],
     [[{ column: "amount", nulls: "first" }], 1, "e"],
     [[{ column: "amount" }], 5, "abcde"],
-    // By code unit: capitals come first, digits before them.
+    // By code unit: digits come first, then capitals.
     [[{ column: "note" }], 2, "bd"],
   ];
 
 export const QUERY_RULES: readonly Check[] = [
-  check("P6", "where takes what is true, by SQL's logic", async (server) => {
+  check("P6", "where selects rows for which it is true, by SQL's logic", async (server) => {
     const rows = await ownRows(server);
     const queries = WHERES.map(([where]) => ({
       where: { and: [{ column: "kind", eq: rows.kind }, where] },
@@ -80,60 +80,68 @@ export const QUERY_RULES: readonly Check[] = [
     );
     must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
   }),
-  check("P6", "order_by and limit take the first rows, nulls and ties as said", async (server) => {
-    const rows = await ownRows(server);
-    const found = await select(
-      server,
-      rows,
-      WINDOWS.map(([order_by, limit]) => ({
-        where: { column: "kind", eq: rows.kind },
-        order_by,
-        limit,
-      })),
-    );
-    const wrong = WINDOWS.flatMap(([order_by, limit, names], index) =>
-      found[index] === names
-        ? []
-        : [
-            `the first ${limit} by ${JSON.stringify(order_by)} are "${found[index] ?? "?"}", not "${names}"`,
-          ],
-    );
-    must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
-  }),
-  check("P6", "a window has its limit at every moment, and refills", async (server) => {
+  check(
+    "P6",
+    "order_by and limit select the first rows, with nulls and ties as in P6",
+    async (server) => {
+      const rows = await ownRows(server);
+      const found = await select(
+        server,
+        rows,
+        WINDOWS.map(([order_by, limit]) => ({
+          where: { column: "kind", eq: rows.kind },
+          order_by,
+          limit,
+        })),
+      );
+      const wrong = WINDOWS.flatMap(([order_by, limit, names], index) =>
+        found[index] === names
+          ? []
+          : [
+              `the first ${limit} by ${JSON.stringify(order_by)} are "${found[index] ?? "?"}", not "${names}"`,
+            ],
+      );
+      must(wrong.length === 0, `of rows a to e ${wrong.join("; ")}`);
+    },
+  ),
+  check("P6", "a window always has as many rows as its limit, and refills", async (server) => {
     const { steps, ids } = await scenarioOf(server);
-    if (steps.length === 0) skip("no view of the scenario came");
+    if (steps.length === 0) skip("the scenario got no view");
     const wrong = steps.flatMap(({ later }) =>
       later.filter((what) => what.startsWith('the view "window"')),
     );
     must(wrong.length === 0, `with limit ${WINDOW} ${wrong[0]} (${ids.window})`);
   }),
-  check("P6", "only the columns asked for are sent, with key and order_by", async (server) => {
-    const { channel, identified } = server;
-    const rows = await ownRows(server);
-    const where = { column: "kind", eq: rows.kind };
-    const client = await identified([
-      { channel, where, columns: ["note"] },
-      { channel, where, columns: ["id"], order_by: [{ column: "amount" }], limit: 2 },
-    ]);
-    await client.turnEnd(rows.seq);
-    for (const [index, names] of [
-      [0, "id,note"],
-      [1, "amount,id"],
-    ] as const) {
-      const { view, columns } = await client.receive({ type: "SUBSCRIBED", index });
-      const sent = (await client.receive({ type: "SNAPSHOT", view }))["rows"] as readonly Row[];
-      must(
-        sent.length > 0 && sent.every((row) => Object.keys(row).sort().join() === names),
-        `rows have ${names} and nothing else`,
-        sent,
-      );
-      must(
-        (columns as readonly { readonly name: string }[]).length > 0,
-        "SUBSCRIBED names columns",
-      );
-    }
-  }),
+  check(
+    "P6",
+    "only the columns of the query are sent, with those of the key and order_by",
+    async (server) => {
+      const { channel, identified } = server;
+      const rows = await ownRows(server);
+      const where = { column: "kind", eq: rows.kind };
+      const client = await identified([
+        { channel, where, columns: ["note"] },
+        { channel, where, columns: ["id"], order_by: [{ column: "amount" }], limit: 2 },
+      ]);
+      await client.turnEnd(rows.seq);
+      for (const [index, names] of [
+        [0, "id,note"],
+        [1, "amount,id"],
+      ] as const) {
+        const { view, columns } = await client.receive({ type: "SUBSCRIBED", index });
+        const sent = (await client.receive({ type: "SNAPSHOT", view }))["rows"] as readonly Row[];
+        must(
+          sent.length > 0 && sent.every((row) => Object.keys(row).sort().join() === names),
+          `rows have ${names} and nothing else`,
+          sent,
+        );
+        must(
+          (columns as readonly { readonly name: string }[]).length > 0,
+          "SUBSCRIBED names columns",
+        );
+      }
+    },
+  ),
   check(
     "P6",
     "a query has at most 256 terms, 12 levels, and 1,000 values in one `in`",
@@ -156,7 +164,7 @@ export const QUERY_RULES: readonly Check[] = [
         client.send({ op: "SUBSCRIBE", id: index, subscriptions: [{ channel, where }] });
         must(
           (await client.receive({ op: "ERROR", id: index }))["code"] === "BAD_QUERY",
-          "more is BAD_QUERY",
+          "a larger query is BAD_QUERY",
           client.frames.at(-1),
         );
       }
@@ -174,7 +182,7 @@ export const QUERY_RULES: readonly Check[] = [
   unseen(
     "P6",
     "how bigint, numeric, timestamp, date, boolean and json compare",
-    "the channel for tests has text and numbers only",
+    "the channel for tests has only text and numbers",
   ),
 ];
 
@@ -199,7 +207,7 @@ async function ownRows(server: TestedServer): Promise<Rows> {
   return { kind: String(rows[0]?.kind), seq, rows };
 }
 
-/** For each query the names of the rows that its snapshot holds. */
+/** For each query, the names of the rows in its snapshot. */
 async function select(
   { identified, channel }: TestedServer,
   { seq, rows }: Rows,

@@ -1,6 +1,6 @@
 /**
- * A client that says and hears literal frames, and believes nothing: it keeps what it heard, in order,
- * for the checks to look at.
+ * A client that sends and receives literal frames and interprets none: it keeps the received frames in
+ * order, for the checks.
  */
 import { WebSocket } from "ws";
 import { delay, systemClock } from "../../std/clock.ts";
@@ -9,7 +9,7 @@ import { must } from "./check-result.ts";
 export type Frame = Readonly<Record<string, unknown>>;
 export type Headers = Readonly<Record<string, string>>;
 
-/** Looks until there is something to see. @throws when there is nothing in time */
+/** Calls `look` until it returns a value. @throws when it returns none in time */
 export async function eventually<T>(
   look: () => T | undefined,
   otherwise: () => string,
@@ -26,9 +26,9 @@ export async function eventually<T>(
 
 export class RawClient {
   readonly frames: Frame[] = [];
-  /** What was heard that is no frame: binary, or not one JSON object. */
+  /** Received messages that are no frames: binary, or not one JSON object. */
   readonly malformedFrames: string[] = [];
-  /** When each frame came, on the monotonic clock. */
+  /** When each frame came, by the monotonic clock. */
   readonly receivedMs: number[] = [];
   readonly #socket: WebSocket;
   readonly #timeoutMs: number;
@@ -54,7 +54,7 @@ export class RawClient {
     return this.#socket.extensions;
   }
 
-  /** Frames heard so far: where to look from for what comes next. */
+  /** The count of received frames: the index from which to look for later ones. */
   get frameCount(): number {
     return this.frames.length;
   }
@@ -65,7 +65,7 @@ export class RawClient {
     );
   }
 
-  /** The first frame at or after `from` that has these fields, as soon as it is there. */
+  /** Resolves with the first frame at or after the index `from` that has these fields. */
   receive(fields: Frame, from = 0): Promise<Frame> {
     return this.find(
       (frame) => Object.entries(fields).every(([name, value]) => frame[name] === value),
@@ -80,7 +80,7 @@ export class RawClient {
     from = 0,
     timeoutMs = this.#timeoutMs,
   ): Promise<Frame> {
-    const heard = (): string =>
+    const received = (): string =>
       this.frames
         .slice(from)
         .map(
@@ -93,12 +93,12 @@ export class RawClient {
       this.closeCode === undefined ? "" : `, then it was closed with ${this.closeCode}`;
     return eventually(
       () => this.frames.slice(from).find(isIt),
-      () => `no frame ${what}; heard ${heard() || "nothing"}${ended()}`,
+      () => `no frame ${what}; received ${received() || "nothing"}${ended()}`,
       timeoutMs,
     );
   }
 
-  /** The end of a turn that leaves nothing behind, at `seq` or after it. */
+  /** Resolves with the first WATERMARK without `behind`, at `seq` or after it. */
   turnEnd(seq = 0, from = 0): Promise<Frame> {
     return this.find(
       (frame) =>
@@ -118,7 +118,7 @@ export class RawClient {
     );
   }
 
-  /** Resolves when the server has heard what was said before. */
+  /** Resolves when the server has handled all frames that were sent before. */
   async roundTrip(): Promise<void> {
     const from = this.frameCount;
     this.send({ op: "HEARTBEAT" });

@@ -1,7 +1,7 @@
 /**
- * One session with views over rows of our own, and some writes one after another. It is told once, and
- * many rules are looked for in it. After each write the views are looked at when a WATERMARK covers
- * it, and, where something was wrong there, again a little later.
+ * One session with views over the suite's own rows, and a sequence of writes. It runs once, and many checks
+ * look at its frames. After each write the views are compared when a WATERMARK covers the write, and again a
+ * little later if they were wrong.
  */
 import type { Row } from "../../protocol/row.ts";
 import { ClientModel } from "./client-model.ts";
@@ -13,13 +13,13 @@ export type ViewName = "channel" | "filter" | "window" | "columns";
 
 export interface Step {
   readonly what: string;
-  /** Of the write. */
+  /** The seq of the write. */
   readonly seq: number;
-  /** What was heard from the write to the watermark that covers it. */
+  /** The frames from the write to the watermark that covers it. */
   readonly frames: readonly Frame[];
-  /** What was wrong when the WATERMARK came that covers the write. */
+  /** What was wrong at the WATERMARK that covers the write. */
   readonly atWatermark: readonly string[];
-  /** What was wrong a second after. */
+  /** What was still wrong a second later. */
   readonly later: readonly string[];
 }
 
@@ -28,12 +28,12 @@ export interface Scenario {
   readonly model: ClientModel;
   readonly frames: readonly Frame[];
   readonly ids: Readonly<Record<ViewName, string>>;
-  /** Why it ended before its end. */
+  /** Why the scenario ended early. */
   readonly abortReason: string | undefined;
 }
 
 const SECOND_LOOK_MS = 1_000;
-/** Where it has not come right once it is not waited for as long again. */
+/** Used after the first step that stayed wrong. */
 const LATER_LOOK_MS = 50;
 const scenarios = new WeakMap<TestedServer, Promise<Scenario>>();
 
@@ -46,7 +46,7 @@ export function scenarioOf(server: TestedServer): Promise<Scenario> {
 
 export const WINDOW = 3;
 
-/** The views, and which of our rows each has to hold. */
+/** The views, and the rows that each must hold. */
 function viewsOf(
   channel: string,
   { row }: Pick<Writer, "row">,
@@ -123,14 +123,19 @@ async function runScenario(server: TestedServer, writer: Writer): Promise<Scenar
         (what) => `the view "${name}" ${what}`,
       );
     });
-  const look = async (heard: RawClient, what: string, seq: number, from: number): Promise<void> => {
-    const watermark = await heard.turnEnd(seq, from);
-    model.takeThrough(heard.frames, watermark);
-    const frames = heard.frames.slice(from, heard.frames.indexOf(watermark) + 1);
+  const look = async (
+    client: RawClient,
+    what: string,
+    seq: number,
+    from: number,
+  ): Promise<void> => {
+    const watermark = await client.turnEnd(seq, from);
+    model.takeThrough(client.frames, watermark);
+    const frames = client.frames.slice(from, client.frames.indexOf(watermark) + 1);
     const atWatermark = wrong();
     if (atWatermark.length > 0)
       await eventually(
-        () => (model.takeAll(heard.frames), wrong().length === 0 ? true : undefined),
+        () => (model.takeAll(client.frames), wrong().length === 0 ? true : undefined),
         () => "",
         steps.some(({ later }) => later.length > 0) ? LATER_LOOK_MS : SECOND_LOOK_MS,
       ).catch(() => {});
@@ -165,7 +170,7 @@ async function runScenario(server: TestedServer, writer: Writer): Promise<Scenar
   };
 }
 
-/** Columns that the channel has besides ours are passed over. */
+/** Further columns of the channel are ignored. */
 export function differences(actual: readonly Row[], expected: readonly Row[]): readonly string[] {
   const missing = new Map(expected.map((row) => [row["id"], row]));
   const wrong: string[] = [];

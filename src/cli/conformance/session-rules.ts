@@ -1,4 +1,4 @@
-/** S1 to S6: sessions that go on elsewhere, that can't, and views that are seated again. */
+/** S1 to S6: sessions that resume on another connection, sessions that cannot, and views that are subscribed again. */
 import { check, unseen, type Check } from "./check.ts";
 import { isGreeting, NOBODY } from "./connection-rules.ts";
 import type { Row } from "../../protocol/row.ts";
@@ -24,7 +24,7 @@ export const SESSION_RULES: readonly Check[] = [
   ),
   check(
     "S1",
-    "the id is no credential: `auth` is checked as in IDENTIFY",
+    "the session id is no credential: `auth` is checked as in IDENTIFY",
     async ({ connect, identified }) => {
       const first = await identified();
       const { session_id } = await first.receive({ type: "READY" });
@@ -41,15 +41,15 @@ export const SESSION_RULES: readonly Check[] = [
           ({ type, op }) => type === "READY" || op === "ERROR",
           "READY or ERROR",
         );
-        must(greeting["type"] === "READY", "what IDENTIFY refuses RESUME refuses");
-        skip("this server takes everyone");
+        must(greeting["type"] === "READY", "RESUME refuses the credentials that IDENTIFY refuses");
+        skip("this server accepts everyone");
       }
       must(answer["reason"] === "identity", "the reason is identity (S3)", answer);
     },
   ),
   check(
     "S2",
-    "with last_seq a bare channel continues from there: all that came after, and only that",
+    "with last_seq a bare channel continues with all changes after it, and only those",
     async (server) => {
       const { connect, identified, auth, channel } = server;
       const writer = await server.writer();
@@ -94,16 +94,16 @@ export const SESSION_RULES: readonly Check[] = [
         .flatMap(({ upsert }) => upsert)
         .filter(({ id }) => String(id).startsWith(`${writer.run}-s2`));
       const wrong = differences(own, [{ ...changed, amount: 20 }, fresh]);
-      must(wrong.length === 0, `what is sent ${wrong.join("; ")}`);
+      must(wrong.length === 0, `the sent rows: ${wrong.join("; ")}`);
       must(
         patches.some(({ remove }) => remove.includes(gone.id)),
-        "the row that was removed meanwhile is a remove",
+        "a row that was removed in the meantime is in remove",
       );
     },
   ),
   check(
     "S3",
-    "an id that is none is INVALID_SESSION token, and IDENTIFY works on the same connection",
+    "an invalid id is INVALID_SESSION token, and IDENTIFY works on the same connection",
     async ({ connect, identified, auth }) => {
       const { session_id } = await (await identified()).receive({ type: "READY" });
       const forged = String(session_id).replace(/.$/, (last) => (last === "A" ? "B" : "A"));
@@ -130,12 +130,16 @@ export const SESSION_RULES: readonly Check[] = [
   unseen(
     "S3",
     "the reasons epoch, expired and revoked",
-    "need another history, a minute, or the application",
+    "need another epoch, a minute, or the application",
   ),
-  unseen("S4", "who loses rights is sent away", "needs the application to take them back"),
+  unseen(
+    "S4",
+    "a session whose rights are revoked is closed",
+    "needs the application to revoke rights",
+  ),
   check(
     "S5",
-    "RESYNC seats a view again: from a fresh snapshot, or from `seq`",
+    "RESYNC subscribes a view again: from a fresh snapshot, or from `seq`",
     async ({ identified, channel }) => {
       const client = await identified([channel]);
       const { view } = await client.receive({ type: "SUBSCRIBED" });

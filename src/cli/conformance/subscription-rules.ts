@@ -7,7 +7,7 @@ import type { Frame } from "./raw-client.ts";
 import { differences } from "./scenario.ts";
 import { must, skip } from "./check-result.ts";
 
-/** Longer than any commit counts. */
+/** A seq that no server reaches. */
 const AHEAD = 1_000_000_000;
 
 export const SUBSCRIPTION_RULES: readonly Check[] = [
@@ -33,7 +33,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
       });
       must(
         (await client.receive({ op: "ERROR", id: 5 }, from))["index"] === 0,
-        "the refused one is answered at its index",
+        "the refused subscription is answered at its index",
       );
       for (const index of [1, 2])
         isSubscribed(await client.receive({ type: "SUBSCRIBED", id: 5, index, channel }, from));
@@ -46,7 +46,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   ),
   check(
     "P5",
-    "one view that is named many times is answered as often",
+    "a view that is named several times is answered each time",
     async ({ identified, channel }) => {
       const client = await identified();
       client.send({
@@ -60,7 +60,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   ),
   check(
     "P7",
-    "a cursor continues without a snapshot, and says from where",
+    "a cursor continues without a snapshot, and SUBSCRIBED says from which seq",
     async ({ identified, channel }) => {
       const first = await identified([channel]);
       const { epoch, view } = await first.receive({ type: "SUBSCRIBED" });
@@ -82,7 +82,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
       must(!second.frames.some(({ type }) => type === "SNAPSHOT"), "no snapshot is sent");
     },
   ),
-  check("P7", "what came after a cursor is sent, and nothing is left out", async (server) => {
+  check("P7", "all changes after a cursor are sent", async (server) => {
     const { identified, channel } = server;
     const writer = await server.writer();
     const [a, b, c] = [
@@ -108,7 +108,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
     if (answer["mode"] === "snapshot")
       must(
         ["smaller", "view_gone", "floor"].includes(String(answer["reason"])),
-        "a good cursor gives way to a snapshot only as smaller, view_gone or floor",
+        "a valid cursor gets a snapshot only because of smaller, view_gone or floor",
         answer,
       );
     await second.turnEnd(after, from);
@@ -121,7 +121,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   }),
   check(
     "P7",
-    "a cursor of another history, or another view, is a snapshot and says why",
+    "a cursor of another epoch or view gets a snapshot with the reason",
     async ({ identified, channel }) => {
       const client = await identified([channel]);
       const { epoch, view } = await client.receive({ type: "SUBSCRIBED" });
@@ -144,7 +144,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   ),
   check(
     "P7",
-    "subscribing again to a view that the session has seats it again",
+    "subscribing again to a view of the session restarts it",
     async ({ identified, channel }) => {
       const client = await identified([channel]);
       await client.turnEnd();
@@ -159,9 +159,9 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   ),
   check(
     "P7",
-    "a cursor ahead of the server waits in behind for 5 s, then it is a snapshot",
+    "a cursor ahead of the server waits in `behind` for 5 s, then it gets a snapshot",
     async ({ identified, channel, options }) => {
-      if (!options.isSlow) skip("takes 6 s: --slow");
+      if (!options.isSlow) skip("takes 6 s; give --slow");
       const client = await identified([channel]);
       const { epoch, view } = await client.receive({ type: "SUBSCRIBED" });
       const from = client.frameCount;
@@ -192,7 +192,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   ),
   check(
     "P9",
-    "a refused subscription says why, and does not touch the others",
+    "a refused subscription says why, and does not affect the others",
     async ({ identified, channel }) => {
       const client = await identified();
       const key = await keyOfChannel(
@@ -239,7 +239,7 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
   }),
   check(
     "P9",
-    "UNSUBSCRIBE ends what it names, and passes over what it does not know",
+    "UNSUBSCRIBE ends the views that it names, and ignores unknown ones",
     async (server) => {
       const { identified, channel } = server;
       const writer = await server.writer();
@@ -257,21 +257,21 @@ export const SUBSCRIPTION_RULES: readonly Check[] = [
       await client.roundTrip();
       const from = client.frameCount;
       await client.turnEnd(await writer.write({ upsert: [row] }), from);
-      const heard = client.frames
+      const received = client.frames
         .slice(from)
         .filter(({ type }) => type === "DELTA_BATCH")
         .map((frame) => frame["view"] ?? frame["channel"]);
       must(
-        heard.includes(kept) && !heard.includes(channel),
-        "only the view that is left is told of the next commit",
-        heard,
+        received.includes(kept) && !received.includes(channel),
+        "only the remaining view gets the next commit",
+        received,
       );
     },
   ),
   unseen(
     "P9",
     "TOO_MANY_VIEWS, VIEW_TOO_LARGE, TOO_MANY_SUBSCRIPTIONS, QUERY_TOO_COSTLY",
-    "would use up what the server has",
+    "would exhaust the server",
   ),
 ];
 

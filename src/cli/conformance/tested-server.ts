@@ -1,4 +1,4 @@
-/** The server that is judged, as the checks see it: connections, requests, and the data that they share. */
+/** The server under test: connections, requests, and the rows that the checks share. */
 import { keyOf, type Row } from "../../protocol/row.ts";
 import type { Frame, Headers } from "./raw-client.ts";
 import { RawClient } from "./raw-client.ts";
@@ -6,21 +6,21 @@ import { must, skip } from "./check-result.ts";
 import { ingestWrite, mutationWrite, Writer } from "./writer.ts";
 
 export interface TestedServerOptions {
-  /** Of the stream: `ws://host/v2/stream`. */
+  /** The address of the stream: `ws://host/v2/stream`. */
   readonly url: string;
-  /** A channel that may be seen. */
+  /** A channel that the caller may see. */
   readonly channel: string;
-  /** Said in IDENTIFY. */
+  /** The `auth` of IDENTIFY. */
   readonly auth: unknown;
-  /** Sent with every request and upgrade, as HTTP has no `auth`. */
+  /** Sent with each request and upgrade, because HTTP has no `auth`. */
   readonly headers: Headers;
-  /** Takes `{upsert, remove}` and writes to the channel. */
+  /** A mutation that takes `{upsert, remove}` and writes to the channel. */
   readonly mutation: string | undefined;
-  /** An address that does the same by POST, and answers `{"seq": N}`. */
+  /** An address that takes the same by POST, and answers `{"seq": N}`. */
   readonly ingest: string | undefined;
-  /** How long an answer may take. */
+  /** How long an answer may take, in milliseconds. */
   readonly timeoutMs: number;
-  /** Also wait for what takes up to 45 s. */
+  /** Also make checks that take up to 45 s. */
   readonly isSlow: boolean;
 }
 
@@ -51,14 +51,14 @@ export class TestedServer {
       this.#writer = new Writer(ingestWrite(ingest, headers, timeoutMs));
   }
 
-  /** A connection that has said nothing yet. Ends with the check. */
+  /** A connection on which nothing was sent yet. It ends with the check. */
   readonly connect = async (headers: Headers = {}): Promise<RawClient> => {
     const client = this.open(headers);
     await client.receive({ op: "HELLO" });
     return client;
   };
 
-  /** The same, which may be refused. */
+  /** The same, for a connection that may be refused. */
   open(headers: Headers = {}): RawClient {
     const client = new RawClient(
       this.options.url,
@@ -79,7 +79,7 @@ export class TestedServer {
     return client;
   };
 
-  /** Rows of our own: the channel has to have the columns for them. */
+  /** Writes the suite's own rows; the channel needs the columns for them. */
   async writer(): Promise<Writer> {
     if (this.#writer === undefined) skip("needs writes: give --mutation NAME or --ingest URL");
     this.#ownColumns ??= this.#whyNoRows();
@@ -88,7 +88,7 @@ export class TestedServer {
     return this.#writer;
   }
 
-  /** A request under the stream's base. @throws `not checked` where HTTP wants credentials that were not given */
+  /** A request below the stream's base path. Skips the check when HTTP needs credentials that were not given. */
   async http(
     path: string,
     init: RequestInit & { readonly headers?: Headers } = {},
@@ -108,7 +108,7 @@ export class TestedServer {
     return response;
   }
 
-  /** The same for an answer that is JSON. */
+  /** The same, for a JSON answer. */
   async json(
     path: string,
     init: RequestInit & { readonly headers?: Headers } = {},
@@ -130,12 +130,12 @@ export class TestedServer {
     }
   }
 
-  /** Ends what one check has opened. */
+  /** Ends the connections of one check. */
   endCheck(): void {
     for (const client of this.#clients.splice(0)) client.end();
   }
 
-  /** Removes what was written, and ends everything. */
+  /** Removes the suite's rows, and ends all connections. */
   async end(): Promise<void> {
     try {
       await this.#writer?.clear();
@@ -165,7 +165,7 @@ export class TestedServer {
   }
 }
 
-/** Rows by key, as the channel's `key` has it. */
+/** Rows by their key. */
 export function byKey(rows: readonly Row[], keyColumns: readonly string[]): Map<string, Row> {
   return new Map(rows.map((row) => [keyOf(row, keyColumns) ?? "", row]));
 }

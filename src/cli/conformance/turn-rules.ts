@@ -1,4 +1,4 @@
-/** P8 and P10 to P15: snapshots, deltas and watermarks. Most is looked for in one story of writes. */
+/** P8 and P10 to P15: snapshots, deltas and watermarks. Most checks look at the frames of one scenario. */
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, unseen, type Check } from "./check.ts";
 import { ClientModel } from "./client-model.ts";
@@ -7,39 +7,44 @@ import { differences, scenarioOf, type Step, type Scenario, type ViewName } from
 import type { TestedServer } from "./tested-server.ts";
 import { must, skip } from "./check-result.ts";
 
-/** "At least every second", and what a network and a timer may take. */
+/** A second, and a margin for the network and timers. */
 const WATERMARK_MS_MAX = 1_600;
 const WATERMARKS = 3;
 const LARGE_ROWS = 240;
 const ROWS_PER_WRITE = 40;
 
 export const TURN_RULES: readonly Check[] = [
-  check("P8", "a snapshot holds every row of its view, and no other", async (server) => {
+  check("P8", "a snapshot has all rows of its view, and no others", async (server) => {
     const { steps, abortReason } = await scenarioOf(server);
     const [snapshot] = steps;
     must(snapshot !== undefined, `no snapshot came: ${abortReason ?? ""}`);
     must(snapshot.later.length === 0, snapshot.later.join("; "));
   }),
-  check("P8", "`view` is absent for a bare channel, and named for a query", async (server) => {
-    const { frames, ids } = await scenarioOf(server);
-    const sent = frames.filter(({ type }) => type === "SNAPSHOT" || type === "DELTA_BATCH");
-    if (sent.length === 0) skip("no snapshot and no delta came");
-    const isNamed = (frame: Frame): boolean =>
-      frame["channel"] === server.channel &&
-      (frame["view"] === undefined || Object.values(ids).includes(String(frame["view"])));
-    must(
-      sent.every(isNamed),
-      "frames name channel and view",
-      sent.find((frame) => !isNamed(frame)),
-    );
-    must(
-      sent.some(({ view }) => view === undefined) && sent.every(({ view }) => view !== ids.channel),
-      "those of the bare channel name no view",
-    );
-  }),
   check(
     "P8",
-    "a snapshot in parts is whole, in order, and in `behind` until it is through",
+    "frames of a bare channel have no `view`, frames of a query have one",
+    async (server) => {
+      const { frames, ids } = await scenarioOf(server);
+      const sent = frames.filter(({ type }) => type === "SNAPSHOT" || type === "DELTA_BATCH");
+      if (sent.length === 0) skip("no snapshot and no delta came");
+      const isNamed = (frame: Frame): boolean =>
+        frame["channel"] === server.channel &&
+        (frame["view"] === undefined || Object.values(ids).includes(String(frame["view"])));
+      must(
+        sent.every(isNamed),
+        "frames name channel and view",
+        sent.find((frame) => !isNamed(frame)),
+      );
+      must(
+        sent.some(({ view }) => view === undefined) &&
+          sent.every(({ view }) => view !== ids.channel),
+        "frames of the bare channel have no `view`",
+      );
+    },
+  ),
+  check(
+    "P8",
+    "a snapshot in parts is complete, in order, and in `behind` until the last part",
     async (server) => {
       const writer = await server.writer();
       const rows = Array.from({ length: LARGE_ROWS }, (_, index) =>
@@ -66,14 +71,14 @@ export const TURN_RULES: readonly Check[] = [
   ),
   check(
     "P10",
-    "deltas join on where the view stands, and end by their watermark",
+    "a delta begins at the seq of its view, and ends at or before its watermark",
     async (server) => {
       const scenario = await scenarioOf(server);
       holds(scenario.model, "P10");
       if (scenario.model.deltas === 0) skip("no delta came (P12)");
     },
   ),
-  check("P10", "the change of a commit comes in the delta whose range it is in", async (server) => {
+  check("P10", "a change comes in the delta whose range has its seq", async (server) => {
     const { steps, ids } = await scenarioOf(server);
     const deltas = steps
       .slice(1)
@@ -102,7 +107,7 @@ export const TURN_RULES: readonly Check[] = [
       );
     }
   }),
-  check("P11", "watermarks have their fields, and never go back", async (server) => {
+  check("P11", "watermarks have their fields, and their seq never falls", async (server) => {
     const model =
       server.options.mutation === undefined && server.options.ingest === undefined
         ? await quietModel(server)
@@ -112,20 +117,20 @@ export const TURN_RULES: readonly Check[] = [
   }),
   check(
     "P11",
-    "when a watermark covers a commit, all views that are not behind hold it",
+    "when a watermark covers a commit, all views that are not behind have it",
     async (server) => {
       const { steps, abortReason } = await scenarioOf(server);
       must(abortReason === undefined, `no watermark covers a commit: ${abortReason}`);
       const wrong = steps.slice(1).filter(({ atWatermark }) => atWatermark.length > 0);
       must(
         wrong.length === 0,
-        `at the watermark that covers ${wrong[0]?.what} ${wrong[0]?.atWatermark[0]}`,
+        `at the watermark that covers ${wrong[0]?.what}, ${wrong[0]?.atWatermark[0]}`,
       );
     },
   ),
   check(
     "P11",
-    "a watermark comes at least every second, also when nothing changes",
+    "a watermark comes at least every second, even when nothing changes",
     async ({ identified, channel, timeoutMs }) => {
       const client = await identified([channel]);
       await client.receive({ type: "WATERMARK" });
@@ -141,20 +146,20 @@ export const TURN_RULES: readonly Check[] = [
   ),
   check(
     "P12",
-    "what a commit changes in a view is sent: values, rows that come, leave, or move the window",
+    "all changes of a view are sent: values, rows that enter or leave, and rows that move a window",
     async (server) => {
       const { steps, abortReason } = await scenarioOf(server);
       const wrong = steps.slice(1).filter(({ later }) => later.length > 0);
       must(
         wrong.length === 0,
-        `${wrong.length} of ${steps.length - 1} commits never arrived as they are; a second after ${wrong[0]?.what} ${wrong[0]?.later[0]}`,
+        `${wrong.length} of ${steps.length - 1} commits never arrived correctly; a second after ${wrong[0]?.what}, ${wrong[0]?.later[0]}`,
       );
       must(abortReason === undefined, abortReason ?? "");
     },
   ),
   check(
     "P12",
-    "a row that leaves is a remove, and what does not change in a view is not sent",
+    "a row that leaves is in remove, and unchanged rows are not sent",
     async (server) => {
       const scenario = await scenarioOf(server);
       const writer = await server.writer();
@@ -168,7 +173,7 @@ export const TURN_RULES: readonly Check[] = [
       );
       must(
         removed.join() === writer.row("scenario-b", "", 0).id,
-        "the row that leaves the filter is a remove",
+        "the row that leaves the filter is in remove",
         removed,
       );
       nothing(scenario, "a row of no filtered view", ["filter", "window", "columns"]);
@@ -177,7 +182,7 @@ export const TURN_RULES: readonly Check[] = [
   ),
   check(
     "P13",
-    "CHANNEL_STATUS comes with the first turn, and says how the channel is",
+    "CHANNEL_STATUS comes with the first turn, and has the status of the channel",
     async ({ identified, channel }) => {
       const client = await identified([channel]);
       const answer = await client.receive({ type: "SUBSCRIBED" });
@@ -185,7 +190,7 @@ export const TURN_RULES: readonly Check[] = [
       const status = client.frames
         .slice(0, client.frames.indexOf(watermark))
         .find(({ type }) => type === "CHANNEL_STATUS");
-      must(status !== undefined, "it comes before the first WATERMARK");
+      must(status !== undefined, "CHANNEL_STATUS comes before the first WATERMARK");
       must(
         status["channel"] === channel &&
           ["live", "catching_up", "stale"].includes(String(status["status"])) &&
@@ -201,24 +206,24 @@ export const TURN_RULES: readonly Check[] = [
       );
     },
   ),
-  unseen("P13", "a channel that becomes stale says so", "needs a source that fails"),
+  unseen("P13", "CHANNEL_STATUS comes when a channel becomes stale", "needs a source that fails"),
   unseen(
     "P14",
     "NOTICE RESET",
-    "needs a client that is slower than the server's memory of removals; SLOW_CONSUMER is looked for under B3",
+    "needs a client that is slower than the server's memory of removals; B3 checks SLOW_CONSUMER",
   ),
   unseen(
     "P15",
     "nothing is queued beyond the socket's buffer",
-    "it is the server's memory; what the network's buffers hold is not told from it",
+    "the server's memory cannot be told from the buffers of the network",
   ),
 ];
 
 function holds({ violations }: ClientModel, rule: string): void {
-  const [breach, ...more] = violations.filter((each) => each.rule === rule);
+  const [violation, ...more] = violations.filter((each) => each.rule === rule);
   must(
-    breach === undefined,
-    `${breach?.what}${more.length > 0 ? ` (and ${more.length} more)` : ""}`,
+    violation === undefined,
+    `${violation?.what}${more.length > 0 ? ` (and ${more.length} more)` : ""}`,
   );
 }
 
@@ -228,7 +233,7 @@ function stepOf({ steps, abortReason }: Scenario, what: string): Step {
   return step;
 }
 
-/** Without digests. */
+/** The deltas of a view, without digests. */
 function deltasOf(frames: readonly Frame[], view: string): readonly Frame[] {
   return frames.filter(
     (frame) =>
@@ -244,7 +249,7 @@ function nothing(scenario: Scenario, what: string, views: readonly ViewName[]): 
     const sent = deltasOf(frames, scenario.ids[name]).filter(
       (frame) => Number(frame["seq"]) >= seq,
     );
-    must(sent.length === 0, `${what} is nothing to the view "${name}"`, sent[0]);
+    must(sent.length === 0, `${what} does not concern the view "${name}"`, sent[0]);
   }
 }
 

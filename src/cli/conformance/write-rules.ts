@@ -1,4 +1,4 @@
-/** M1 to M7: writes that clients ask for. With `--mutation`, whose input is `{upsert, remove}`. */
+/** M1 to M7: mutations. They need `--mutation`, whose input is `{upsert, remove}`. */
 import { check, unseen, type Check } from "./check.ts";
 import { isBadMessage } from "./connection-rules.ts";
 import { ClientModel } from "./client-model.ts";
@@ -12,7 +12,7 @@ const UNANSWERED_MAX = 64;
 export const WRITE_RULES: readonly Check[] = [
   check(
     "M1",
-    "a MUTATE without a proper id, or with neither name nor position, closes with 4400",
+    "a MUTATE with an invalid id, or with neither name nor position, closes with 4400",
     async ({ identified }) => {
       for (const fields of [
         { mutation_id: "a b", name: "x" },
@@ -27,35 +27,39 @@ export const WRITE_RULES: readonly Check[] = [
       }
     },
   ),
-  check("M1", "what one session sends runs in its order", async (server) => {
-    const { client, name, row } = await opened(server, "m1");
-    const ids = [1, 2, 3, 4, 5].map((amount) => {
-      const mutation_id = newMutationId();
-      client.send({
-        op: "MUTATE",
-        mutation_id,
-        name,
-        input: { upsert: [{ ...row, amount }], remove: [] },
+  check(
+    "M1",
+    "mutations of one session run in the order in which they were sent",
+    async (server) => {
+      const { client, name, row } = await opened(server, "m1");
+      const ids = [1, 2, 3, 4, 5].map((amount) => {
+        const mutation_id = newMutationId();
+        client.send({
+          op: "MUTATE",
+          mutation_id,
+          name,
+          input: { upsert: [{ ...row, amount }], remove: [] },
+        });
+        return mutation_id;
       });
-      return mutation_id;
-    });
-    const seqs: number[] = [];
-    for (const mutation_id of ids)
-      seqs.push(Number((await client.receive({ type: "MUTATION_RESULT", mutation_id }))["seq"]));
-    must(
-      seqs.every((seq, index) => seq >= (seqs[index - 1] ?? 0)),
-      "positions rise in the order in which they were sent",
-      seqs,
-    );
-    const told = client.frames
-      .filter(({ type }) => type === "MUTATION_RESULT")
-      .map(({ mutation_id }) => mutation_id);
-    must(
-      JSON.stringify(told) === JSON.stringify(ids),
-      "results come in the order in which they were sent",
-      told,
-    );
-  }),
+      const seqs: number[] = [];
+      for (const mutation_id of ids)
+        seqs.push(Number((await client.receive({ type: "MUTATION_RESULT", mutation_id }))["seq"]));
+      must(
+        seqs.every((seq, index) => seq >= (seqs[index - 1] ?? 0)),
+        "their seqs rise in the order in which they were sent",
+        seqs,
+      );
+      const answered = client.frames
+        .filter(({ type }) => type === "MUTATION_RESULT")
+        .map(({ mutation_id }) => mutation_id);
+      must(
+        JSON.stringify(answered) === JSON.stringify(ids),
+        "their results come in the order in which they were sent",
+        answered,
+      );
+    },
+  ),
   check(
     "M1",
     `at most ${UNANSWERED_MAX} of a session may be unanswered, those that wait for a turn included`,
@@ -82,18 +86,18 @@ export const WRITE_RULES: readonly Check[] = [
   ),
   check(
     "M2",
-    "the same id again is the same write again, and runs once, on any connection",
+    "a mutation id that is sent again, on any connection, runs once and has the same result",
     async (server) => {
       const { client, name, row } = await opened(server, "m2");
       const first = await mutate(client, name, { upsert: [{ ...row, amount: 1 }], remove: [] });
       await mutate(client, name, { upsert: [{ ...row, amount: 2 }], remove: [] });
       for (const where of [client, await server.identified()]) {
         const again = await mutate(where, name, first.input, first.mutation_id);
-        // A position after the first is as true: a view that stands there holds the write too.
+        // A later seq is correct too: a view at that seq has the write.
         must(
           Number(again.result["seq"]) >= Number(first.result["seq"]) &&
             JSON.stringify(again.result["value"]) === JSON.stringify(first.result["value"]),
-          "its answer is the same",
+          "the result is the same",
           { first: first.result, again: again.result },
         );
       }
@@ -104,7 +108,7 @@ export const WRITE_RULES: readonly Check[] = [
       const model = new ClientModel();
       model.takeAll(view.frames);
       const rows = [...model.views.values()].flatMap((actual) => [...actual.rows.values()]);
-      must(rows[0]?.["amount"] === 2, "it has not run again over what was written since", rows);
+      must(rows[0]?.["amount"] === 2, "it did not run again over a later write", rows);
       const other = await mutate(
         client,
         name,
@@ -125,7 +129,7 @@ export const WRITE_RULES: readonly Check[] = [
   ),
   check(
     "M3",
-    "the result comes in a turn whose WATERMARK covers the write, when the rows have come",
+    "the result comes after the rows, in a turn whose WATERMARK covers the write",
     async (server) => {
       const { client, name, row } = await opened(server, "m3");
       const from = client.frameCount;
@@ -142,7 +146,7 @@ export const WRITE_RULES: readonly Check[] = [
         .find(({ type }) => type === "DELTA_BATCH");
       must(
         delta !== undefined && Number(delta["seq"]) >= Number(result["seq"]),
-        "the row has come by then, at `seq` or after it",
+        "the row came before the result, at `seq` or after it",
         { delta, result },
       );
       const empty = await mutate(client, name, { upsert: [], remove: [] });
@@ -155,7 +159,7 @@ export const WRITE_RULES: readonly Check[] = [
   ),
   check(
     "M4",
-    "what can't be written is answered at once, with a code, and the connection stays",
+    "a mutation that cannot run is answered at once with a code, and the connection stays open",
     async ({ identified }) => {
       const client = await identified();
       client.send({ op: "CREDIT", turns: 0 });
@@ -170,14 +174,14 @@ export const WRITE_RULES: readonly Check[] = [
       await client.roundTrip();
     },
   ),
-  check("M4", "input that does not fit is BAD_INPUT", async (server) => {
+  check("M4", "invalid input is BAD_INPUT", async (server) => {
     const { client, name } = await opened(server, "m4");
     const { result } = await mutate(client, name, { upsert: "nonsense" });
     must(codeOf(result) === "BAD_INPUT", "the code is BAD_INPUT", result);
   }),
   check(
     "M5",
-    "a write that expects an older position than its row has is STALE_WRITE, with the row as it is",
+    "a write whose expected seq is older than the row is STALE_WRITE, with the current row",
     async (server) => {
       const { client, name, row, written } = await opened(server, "m5");
       const now = { ...row, amount: 5 };
@@ -194,7 +198,7 @@ export const WRITE_RULES: readonly Check[] = [
       must(codeOf(stale.result) === "STALE_WRITE", "the code is STALE_WRITE", stale.result);
       must(
         ((stale.result["error"] as Frame)["row"] as Frame | null)?.["amount"] === 5,
-        "it has the row as it is now",
+        "the error has the current row",
         stale.result,
       );
       const good = await mutate(
@@ -206,7 +210,7 @@ export const WRITE_RULES: readonly Check[] = [
       );
       must(
         typeof good.result["seq"] === "number",
-        "with the row's position it is written",
+        "with the seq of the row it is written",
         good.result,
       );
       const own = await mutate(
@@ -218,12 +222,12 @@ export const WRITE_RULES: readonly Check[] = [
       );
       must(
         typeof own.result["seq"] === "number",
-        "the session's own write does not count",
+        "the session's own write does not make a row stale",
         own.result,
       );
     },
   ),
-  check("M6", "a position of no source here is UNKNOWN_POSITION", async ({ identified }) => {
+  check("M6", "a position that no source knows is UNKNOWN_POSITION", async ({ identified }) => {
     const client = await identified();
     const mutation_id = newMutationId();
     client.send({ op: "MUTATE", mutation_id, position: "no such source:1" });
@@ -232,12 +236,12 @@ export const WRITE_RULES: readonly Check[] = [
   }),
   unseen(
     "M6",
-    "a write made elsewhere is told when it has landed",
+    "a write made elsewhere is answered when it is visible",
     "needs an endpoint of the application",
   ),
   check(
     "M7",
-    "a mutation over HTTP answers with its position; the same id is the same write",
+    "a mutation over HTTP is answered with its seq, and the same id has the same answer",
     async (server) => {
       const { name, row } = await opened(server, "m7");
       const mutation_id = newMutationId();
@@ -270,20 +274,20 @@ export const WRITE_RULES: readonly Check[] = [
   ),
   check(
     "M7",
-    "what is not known over HTTP is UNKNOWN_MUTATION, and UNKNOWN_POSITION",
+    "an unknown mutation or position over HTTP is UNKNOWN_MUTATION or UNKNOWN_POSITION",
     async (server) => {
       const post = (path: string, body: object) =>
         server.json(path, { method: "POST", body: JSON.stringify({ auth: server.auth, ...body }) });
       const unknown = await post("/mutations/none", { input: {} });
       must(
         unknown.status === 404 && unknown.body["code"] === "UNKNOWN_MUTATION",
-        "a mutation that there is not is UNKNOWN_MUTATION with 404",
+        "an unknown mutation is UNKNOWN_MUTATION with 404",
         unknown.body,
       );
       const position = await post("/landed", { position: "no such source:1" });
       must(
         position.status >= 400 && position.body["code"] === "UNKNOWN_POSITION",
-        "a position of no source is UNKNOWN_POSITION",
+        "an unknown position is UNKNOWN_POSITION",
         position.body,
       );
     },
@@ -316,7 +320,7 @@ function codeOf(result: Frame): unknown {
   return (result["error"] as Frame | undefined)?.["code"];
 }
 
-/** A session with a view of one kind, and a row of it that stands there. */
+/** A session with a view of one kind, and a written row in it. */
 async function opened(server: TestedServer, kind: string) {
   const { mutation } = server.options;
   if (mutation === undefined) skip("needs a mutation: --mutation NAME");

@@ -1,13 +1,13 @@
 /**
- * Data of the suite's own, through a mutation or an ingest that the server's author provides. Both take
- * `{upsert: [row…], remove: [key…]}`, write to the channel in one commit, and make its position known.
+ * Writes the suite's own rows, through a mutation or an ingest that the server's author provides. Both take
+ * `{upsert: [row…], remove: [key…]}`, write to the channel in one commit, and answer with its seq.
  */
 import type { Row } from "../../protocol/row.ts";
 import { systemRandom } from "../../std/random.ts";
 import type { RawClient, Headers } from "./raw-client.ts";
 import { must } from "./check-result.ts";
 
-/** What the channel needs: `id` is its key. It may have more columns that need no value. */
+/** The columns that the channel needs; `id` is its key. Further columns must not require a value. */
 export interface OwnRow extends Row {
   readonly id: string;
   readonly kind: string;
@@ -20,14 +20,14 @@ export interface Change {
   readonly remove?: readonly string[];
 }
 
-/** Writes one commit, and returns its position. */
+/** Writes one commit, and returns its seq. */
 export type Write = (change: Change) => Promise<number>;
 
-/** A frame holds 65,536 bytes; rows of the suite have at most a kilobyte. */
+/** A frame holds 65,536 bytes, and rows of the suite at most a kilobyte. */
 const KEYS_PER_WRITE = 40;
 
 export class Writer {
-  /** Begins the ids and kinds of this run, so that other rows of the channel are not taken for ours. */
+  /** The prefix of ids and kinds of this run, which tells its rows from others in the channel. */
   readonly run = `conf-${systemRandom.id(8)}`;
   readonly #write: Write;
   readonly #held = new Set<string>();
@@ -47,7 +47,7 @@ export class Writer {
     return seq;
   }
 
-  /** Removes every row that is left. */
+  /** Removes all remaining rows. */
   async clear(): Promise<void> {
     const keys = [...this.#held];
     for (let from = 0; from < keys.length; from += KEYS_PER_WRITE)
@@ -55,7 +55,7 @@ export class Writer {
   }
 }
 
-/** `identified`: a connection to write on, made when it is first needed. */
+/** `identified` opens the connection for writes when it is first needed. */
 export function mutationWrite(name: string, identified: () => Promise<RawClient>): Write {
   let connection: Promise<RawClient> | undefined;
   return async (input) => {
@@ -84,7 +84,7 @@ export function ingestWrite(url: string, headers: Headers, timeoutMs: number): W
     const { seq } = JSON.parse(text) as { seq?: unknown };
     must(
       typeof seq === "number",
-      'the ingest does not answer {"seq": N}, the position of its commit',
+      'the ingest does not answer {"seq": N} with the seq of its commit',
       text,
     );
     return seq;

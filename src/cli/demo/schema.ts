@@ -1,4 +1,4 @@
-/** The sample database: the order desk of a grocery delivery in Lisbon. Seeded, so every start looks alike. */
+/** The sample database: orders of a grocery delivery in Lisbon. It is seeded, so that each start has the same rows. */
 import type { PGlite } from "@electric-sql/pglite";
 import { seededRandom, type Random } from "../../std/random.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Keeps the sample database moving through ordinary SQL, as an application would: orders come in,
- * are picked, ridden out and delivered; stock, prices and couriers follow. Old orders are deleted,
- * so the database stays as large as it is. Tidemark knows nothing of it.
+ * Changes the sample database with ordinary SQL, as an application would: orders are placed, packed and
+ * delivered; stock, prices and couriers change. Old orders are deleted, so that the database does not grow.
+ * It does not use Tidemark.
  */
 import type { PGlite } from "@electric-sql/pglite";
 import type { Cancel, Clock } from "../../std/clock.ts";
@@ -28,7 +28,7 @@ export interface WorkloadOptions {
   readonly onError: (message: string) => void;
 }
 
-/** Returns how to stop it; resolves when the step under way has ended. */
+/** Returns a function that stops the workload; its promise resolves when the current step has ended. */
 export function startWorkload({ database, clock, onError }: WorkloadOptions): () => Promise<void> {
   const random = seededRandom(7);
   const workload = { database, random };
@@ -96,7 +96,7 @@ export function startWorkload({ database, clock, onError }: WorkloadOptions): ()
   };
 }
 
-/** What a step works with. */
+/** What each step needs. */
 interface Workload {
   readonly database: PGlite;
   readonly random: Random;
