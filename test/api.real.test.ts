@@ -1,4 +1,4 @@
-/** The public API, entry point by entry point, equals the files in `api`. `npm run api` writes them anew. */
+/** The exports of each entry point equal the files in `api`. `npm run api` writes these files anew. */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL("..", import.meta.url));
 
 interface Conditions {
   readonly types: string;
-  /** Where Node takes another file than browsers do. */
+  /** Set when Node loads another file than browsers. */
   readonly node?: { readonly types: string };
 }
 
@@ -27,7 +27,7 @@ describe("the public API", () => {
     );
   });
 
-  it.each(Object.entries(entryPoints))("of %s is the one in api", async (name, { types }) => {
+  it.each(Object.entries(entryPoints))("of %s equals its file in api", async (name, { types }) => {
     await expect(printApi(join(root, types), declarations)).toMatchFileSnapshot(
       join(root, "api", fileOf(name)),
     );

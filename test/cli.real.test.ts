@@ -32,13 +32,13 @@ function cli(...args: readonly string[]): {
 }
 
 describe("tidemark conformance", () => {
-  it("passes against this server, and says which rules do not hold where they don't", async () => {
+  it("passes against this server, and names the rules that another server breaks", async () => {
     const { tidemark, stream } = await startTrades();
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     const whole = await cli("conformance", stream, "--channel", "trades").ended;
     expect(whole.output).toMatch(/\d+ checks passed, 0 failed, \d+ could not be made\./);
     expect(whole.code).toBe(0);
-    // A server whose channel nobody may see breaks the rules that need one.
+    // A server whose channel nobody may see fails the checks that need a channel.
     const closed = createTidemark({
       channels: { secret: channel({ key: "id", policy: () => "none" }) },
       logger: silent,
@@ -53,7 +53,7 @@ describe("tidemark conformance", () => {
 });
 
 describe("tidemark tail", () => {
-  it("prints rows that come, change and leave as lines where there is no terminal", async () => {
+  it("prints a line for each row that enters, changes or leaves, when the output is no terminal", async () => {
     const { tidemark, url } = await startTrades();
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
@@ -68,7 +68,7 @@ describe("tidemark tail", () => {
     expect(output()).not.toContain('"b"');
   });
 
-  it("says in words what is wrong", async () => {
+  it("explains errors in words", async () => {
     const { url } = await startTrades();
     const { code, output } = await cli("tail", url, "nothing").ended;
     expect([code, output]).toEqual([2, expect.stringContaining("[UNKNOWN_CHANNEL]")]);
@@ -77,7 +77,7 @@ describe("tidemark tail", () => {
 
 describe("tidemark doctor", () => {
   it(
-    "finds a whole deployment well, and follows one change through it",
+    "passes all checks on a complete deployment, and follows one change through it",
     { timeout: 120_000 },
     async () => {
       const server = await startPostgres();
@@ -110,13 +110,18 @@ describe("tidemark doctor", () => {
     },
   );
 
-  it("says what is not: no server, nobody who reads", { timeout: 120_000 }, async () => {
-    const server = await startPostgres();
-    atEnd(() => server.remove());
-    const address = await server.createDatabase("empty");
-    const { code, output } = await cli("doctor", "http://127.0.0.1:1", "--postgres", address).ended;
-    expect(output).toMatch(/BAD {2}server/);
-    expect(output).toMatch(/BAD {2}schema/);
-    expect(code).toBe(1);
-  });
+  it(
+    "reports a server that does not answer, and a database without a reader",
+    { timeout: 120_000 },
+    async () => {
+      const server = await startPostgres();
+      atEnd(() => server.remove());
+      const address = await server.createDatabase("empty");
+      const { code, output } = await cli("doctor", "http://127.0.0.1:1", "--postgres", address)
+        .ended;
+      expect(output).toMatch(/BAD {2}server/);
+      expect(output).toMatch(/BAD {2}schema/);
+      expect(code).toBe(1);
+    },
+  );
 });

@@ -1,7 +1,7 @@
 /**
- * Twenty people edit the same thirty rows, a thousand edits and undos, on a real Postgres, and the server
- * is killed twice in the middle: every edit is made once or refused, nobody sees an older value after a
- * newer one, and all screens end equal to the database.
+ * Twenty users make a thousand edits and undos of the same thirty rows of a real Postgres, and the server is
+ * killed twice meanwhile. Each edit is made once or refused, no user sees an older value after a newer one,
+ * and all screens end equal to the database.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkHistory, type ShownValue } from "../sim/history-check.ts";
@@ -69,7 +69,7 @@ class Person {
     this.view.subscribe(() => this.#look());
   }
 
-  /** An edit, or taking one back if nobody has touched it since. Resolves when it is written or refused. */
+  /** Makes an edit, or undoes one that nobody has changed since. Resolves when it is written or refused. */
   async edit(): Promise<void> {
     const { rows } = this.view.getSnapshot();
     const row = rows[Math.floor(this.#random.next() * rows.length)];
@@ -99,7 +99,7 @@ class Person {
   }
 }
 
-describe("many people on the same rows", () => {
+describe("many users on the same rows", () => {
   let postgres: PostgresServer;
   let server: ReviewServer;
   const people: Person[] = [];
@@ -115,10 +115,10 @@ describe("many people on the same rows", () => {
   });
 
   it(
-    "ends with every screen equal to the database, each edit made once, and nothing seen twice",
+    "ends with all screens equal to the database, each edit made once, and no older value shown",
     { timeout: 120_000 },
     async () => {
-      // Everything that was ever written to a row, in order.
+      // A table of all values written to each row, in order.
       await postgres.sql(`
       CREATE TABLE written (number bigint GENERATED ALWAYS AS IDENTITY, id text, value text);
       CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO written (id, value) VALUES (NEW.id, NEW.value); RETURN NULL; END';

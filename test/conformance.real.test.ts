@@ -1,4 +1,4 @@
-/** `tidemark conformance` against a server that keeps the protocol, and against many that break one rule of it each. */
+/** `tidemark conformance` on a correct server, and on servers that each break one rule. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
@@ -23,7 +23,7 @@ const things = channel<z.infer<typeof row>>({
   key: "id",
   columns: { id: "text", kind: "text", amount: "float", note: "text" },
 });
-/** What a server provides for the suite to have data of its own. */
+/** The mutation that a server provides, so that the suite can write its own rows. */
 const writeThings = mutation({
   source: "memory",
   input: z.object({ upsert: z.array(row), remove: z.array(z.string()) }),
@@ -81,7 +81,7 @@ async function checkMalformed(
 }
 
 describe("tidemark conformance", () => {
-  it("knows every rule of PROTOCOL.md", () => {
+  it("has checks for all rules of PROTOCOL.md", () => {
     const text = readFileSync(fileURLToPath(new URL("../PROTOCOL.md", import.meta.url)), "utf8");
     const numbers = [...text.matchAll(/^\*\*([A-Z]\d+)\.\*\*/gm)].map(([, number]) => number);
     expect([...new Set(CHECKS.map(({ rule }) => rule))].sort()).toEqual(
@@ -89,7 +89,7 @@ describe("tidemark conformance", () => {
     );
   });
 
-  it("finds nothing broken in this server, and removes what it wrote", async () => {
+  it("passes on this server, and removes its rows", async () => {
     const { tidemark, stream } = await started();
     const { code, text } = await check(stream);
     expect(text).not.toMatch(/^FAIL/m);
@@ -98,14 +98,14 @@ describe("tidemark conformance", () => {
     expect(tidemark.channel("things" as never).size).toBe(0);
   }, 60_000);
 
-  it("finds nothing broken behind a proxy that changes nothing", async () => {
+  it("passes behind a proxy that changes nothing", async () => {
     const { url } = await started();
     const { code, text } = await checkMalformed(url, {}, {});
     expect(text).not.toMatch(/^FAIL/m);
     expect(code).toBe(0);
   }, 60_000);
 
-  it("says that it could not check what needs writes, or credentials over HTTP; 401 is not ok", async () => {
+  it("reports checks that need writes or HTTP credentials as not checked, and never as passed", async () => {
     const authenticate = (_request: unknown, auth: unknown) => (auth === "secret" ? "ana" : null);
     const { stream } = await started({ authenticate });
     const { code, text } = await check(stream, {
@@ -122,7 +122,7 @@ describe("tidemark conformance", () => {
     expect(code).toBe(0);
   });
 
-  it("takes data through an ingest as well", async () => {
+  it("can write its rows through an ingest", async () => {
     const { tidemark, stream } = await started();
     const { createServer } = await import("node:http");
     const ingest = createServer((request, response) => {
@@ -150,7 +150,7 @@ describe("tidemark conformance", () => {
     expect(code).toBe(0);
   });
 
-  it("exits with 1 where a server drops every delta, and says it by the rule", async () => {
+  it("exits with 1 when a server drops all deltas, and names the rule", async () => {
     const { url } = await started();
     const [, , defect] = SERVER_DEFECTS.find(([, what]) => what === "every delta is dropped") ?? [];
     const { code, text } = await checkMalformed(url, defect ?? {}, {
@@ -163,7 +163,7 @@ describe("tidemark conformance", () => {
 });
 
 describe("a server that breaks a rule fails the check of that rule", () => {
-  // Several at a time wait; each has servers of its own, which it stops itself.
+  // Several run at a time, because they mostly wait. Each starts and stops its own servers.
   it.concurrent.each(SERVER_DEFECTS)(
     "%s: %s",
     async (rule, _what, defect) => {

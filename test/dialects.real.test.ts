@@ -1,4 +1,4 @@
-/** The program in docs/dialects.md, taken from there, compiled and run over the built package. */
+/** Takes the program from docs/dialects.md, compiles it and runs it with the built package. */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -26,7 +26,7 @@ describe("docs/dialects.md", () => {
   it("speaks table_rows and the heatmap's frames", async () => {
     const folder = mkdtempSync(join(here, ".dialects-"));
     atEnd(() => rmSync(folder, { recursive: true, force: true }));
-    // Installed, as far as the program can tell.
+    // Stands for an installed package.
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(join(here, ".."), join(folder, "node_modules", "tidemark"));
     writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
@@ -49,7 +49,7 @@ describe("docs/dialects.md", () => {
       [join(here, "../node_modules/typescript/bin/tsc"), "--noEmit", "-p", folder],
       { stdio: "pipe" },
     );
-    // The server at hand, to write to and to stop.
+    // Exports the server, so that the test can write rows and stop it.
     writeFileSync(join(folder, "dialects.ts"), `${program}\nexport { tidemark };\n`);
     const port = await freePort();
     process.env["PORT"] = String(port);

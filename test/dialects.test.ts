@@ -1,4 +1,4 @@
-/** Other dialects than our own protocol: what they share with it, and what differs. */
+/** Dialects other than Tidemark's own protocol: what they share with it, and what differs. */
 import { createServer } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { TidemarkError, type Dialect, type Outgoing } from "../src/index.ts";
@@ -8,7 +8,7 @@ import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
 
 afterEach(stopAll);
 
-/** Rows as `{rows}` and `{removed}`, and everything else not at all; counts what it is asked to encode. */
+/** A dialect that sends rows as `{rows}` and `{removed}` and nothing else. It counts the messages that it encodes. */
 function dialect(
   fields: Partial<Dialect> & Pick<Dialect, "path">,
 ): Dialect & { readonly encoded: Outgoing[] } {
@@ -30,7 +30,7 @@ function dialect(
 }
 
 describe("a dialect", () => {
-  it("shares views, and makes each text once for all who speak it", async () => {
+  it("shares views, and encodes each message once for all its clients", async () => {
     const plain = dialect({ path: "/ws/plain" });
     const { tidemark, url, connect } = await startTrades({ dialects: [plain] });
     await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
@@ -52,7 +52,7 @@ describe("a dialect", () => {
     expect(tidemark.stats()).toMatchObject({ views: 0, subscriptions: 4 });
   });
 
-  it("is held to rights, and told of them by a closed connection", async () => {
+  it("keeps to the caller's rights, and closes the connection when they are revoked", async () => {
     const plain = dialect({
       path: "/ws/plain",
       connect: ({ url }) => ({
@@ -86,7 +86,7 @@ describe("a dialect", () => {
     expect(all.closedWith).toBeUndefined();
   });
 
-  it("needs no heartbeats: who answers pings is alive, who does not is closed", async () => {
+  it("needs no heartbeats: a client that answers pings stays connected, another one is closed", async () => {
     const plain = dialect({ path: "/ws/plain" });
     const { url } = await startTrades({
       dialects: [plain],
@@ -104,7 +104,7 @@ describe("a dialect", () => {
     expect(alive.closedWith).toBeUndefined();
   });
 
-  it("comes over server-sent events and as one answer, beside another program's routes", async () => {
+  it("works over server-sent events and as one HTTP answer, beside the routes of another program", async () => {
     const sse = dialect({
       name: "events",
       path: "/feed",
@@ -161,7 +161,7 @@ describe("a dialect", () => {
     await reader.cancel();
   });
 
-  it("that has nothing to hear closes who speaks, and garbage is told as what it is", async () => {
+  it("that takes no messages closes a client that sends one, and a malformed message is reported as such", async () => {
     const mute = dialect({ path: "/ws/mute" });
     const strict = dialect({
       path: "/ws/strict",
@@ -176,7 +176,7 @@ describe("a dialect", () => {
     }
   });
 
-  it("that fails is its own clients' trouble alone", async () => {
+  it("that throws affects only its own clients", async () => {
     const broken = dialect({
       path: "/ws/broken",
       encode: (message) => {
@@ -204,7 +204,7 @@ describe("a dialect", () => {
     await expect.poll(() => own.frames.filter(({ type }) => type === "DELTA_BATCH").length).toBe(2);
   });
 
-  it("passes on only what the protocol knows, and not without end", async () => {
+  it("passes on only messages of the protocol, and only a bounded number of them", async () => {
     const open = dialect({
       path: "/ws/open",
       connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }),
@@ -224,7 +224,7 @@ describe("a dialect", () => {
     expect(tidemark.stats()).toMatchObject({ is_ready: true });
   });
 
-  it("over one HTTP answer says what is refused, and never a part for the whole", async () => {
+  it("over one HTTP answer says what is refused, and never sends a part as the whole", async () => {
     const lines = (fields: Partial<Dialect>): Dialect =>
       dialect({
         name: "lines",
@@ -248,7 +248,7 @@ describe("a dialect", () => {
     expect(unknown.tidemark.stats()).toMatchObject({ sessions: 0 });
   });
 
-  it("that says nothing over server-sent events still has a head, and shows who is gone", async () => {
+  it("that sends nothing over server-sent events still sends headers, and notices closed connections", async () => {
     const silent = dialect({ path: "/quiet", carrier: "sse", encode: () => undefined });
     const { tidemark, url } = await startTrades({
       dialects: [silent],
@@ -262,7 +262,7 @@ describe("a dialect", () => {
     await expect.poll(() => tidemark.stats()["sessions"]).toBe(0);
   });
 
-  it("has a path of its own", async () => {
+  it("needs its own path", async () => {
     for (const path of ["ws", "/v2/mine", "/metrics", "/a b"]) {
       await expect(startTrades({ dialects: [dialect({ path })] })).rejects.toThrow(TidemarkError);
     }

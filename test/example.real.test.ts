@@ -1,6 +1,6 @@
 /**
- * The review example outside of this repository: copied into an empty folder, with the packed package and
- * with the packages that its own package.json names, and with nothing else.
+ * The review example outside of this repository: copied into an empty folder, with the packed Tidemark and
+ * the packages that its own package.json names, and nothing else.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import {
@@ -28,7 +28,7 @@ interface Manifest {
 const manifestOf = (folder: string): Manifest =>
   JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) as Manifest;
 
-/** Links packages of this repository into a folder, in place of an installation. */
+/** Links packages of this repository into a folder, instead of installing them. */
 function link(names: readonly string[], folder: string): void {
   for (const name of names) {
     mkdirSync(dirname(join(folder, "node_modules", name)), { recursive: true });

@@ -111,7 +111,7 @@ describe("the explorer", () => {
     await expect.poll(() => cells(2)).toEqual(["cherry", "apple"]);
   });
 
-  it("says what is wrong with a filter, in words, where it is", async () => {
+  it("explains an invalid filter in words, at the filter", async () => {
     await open("#/fruit");
     await page.locator('[data-filter="price"]').fill("cheap");
     await expect
@@ -126,7 +126,7 @@ describe("the explorer", () => {
     await expect.poll(() => page.locator(".state").innerText()).toContain("No row matches");
   });
 
-  it("opens a row's details on click, live", async () => {
+  it("opens the live details of a row on click", async () => {
     await open("#/fruit?sort=id");
     await page.locator('.grid-row[data-key="3"] .cell').nth(1).click();
     await expect.poll(() => page.locator(".detail").innerText()).toContain("12.00");
@@ -137,7 +137,7 @@ describe("the explorer", () => {
     await database.exec("UPDATE fruit SET price = 12.00 WHERE id = 3");
   });
 
-  it("scrolls through 100,000 rows with few of them in the page", async () => {
+  it("scrolls through 100,000 rows and renders only a few of them", async () => {
     await open("#/big?sort=id");
     await expect
       .poll(() => page.locator(".count").innerText(), { timeout: 20_000 })
@@ -148,7 +148,7 @@ describe("the explorer", () => {
     expect(await page.locator(".grid-row").count()).toBeLessThan(80);
   });
 
-  it("says that the server is gone, keeps the rows, and is live again after a restart", async () => {
+  it("says that the server is unreachable, keeps the rows, and is live again after a restart", async () => {
     await open("#/fruit?sort=id");
     await tidemark.stop();
     await expect.poll(() => page.locator(".title .badge").innerText()).toContain("stale");

@@ -1,4 +1,4 @@
-/** Real faults: a server process that is killed, or stands still; a client that stops reading. Node and Chromium. */
+/** Real faults: a server process that is killed or stopped, and a client that stops reading. In Node and Chromium. */
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
@@ -89,7 +89,7 @@ function clientOf(
   return { client, view: view as LiveView };
 }
 
-/** What the server holds, by HTTP. */
+/** The server's rows, over HTTP. */
 async function truth(port: number): Promise<readonly (readonly [string, unknown])[]> {
   const { channels } = (await (
     await fetch(`http://localhost:${port}/v2/snapshot?channels=trades`)
@@ -147,7 +147,7 @@ describe.skipIf(process.platform === "win32")("real faults", () => {
     };
   };
 
-  it("kill -9 and a restart: Node and Chromium show the new history, exactly", async () => {
+  it("after kill -9 and a restart, Node and Chromium show exactly the new rows", async () => {
     const first = new ServerProcess();
     const port = await first.listen();
     await first.write(1_000, 20, 20);
@@ -169,24 +169,28 @@ describe.skipIf(process.platform === "win32")("real faults", () => {
       .toEqual((await truth(port)).map(([, price]) => price).sort());
   });
 
-  it("SIGSTOP for 30 s: stale meanwhile, exact afterwards", { timeout: 90_000 }, async () => {
-    const server = new ServerProcess();
-    const port = await server.listen();
-    await server.write(1_000);
-    const { view, client } = clientOf(port);
-    await isExact(view, port);
-    server.signal("SIGSTOP");
-    // Long before the connection counts as dead the page knows that it hears nothing.
-    await expect.poll(() => view.getSnapshot().status, { timeout: 8_000 }).toBe("stale");
-    await new Promise((resolve) => setTimeout(resolve, 30_000));
-    server.signal("SIGCONT");
-    await server.write(9_000);
-    await isExact(view, port);
-    expect(client.connection.getSnapshot().drifts).toBe(0);
-  });
+  it(
+    "during 30 s of SIGSTOP a view is stale, and exact afterwards",
+    { timeout: 90_000 },
+    async () => {
+      const server = new ServerProcess();
+      const port = await server.listen();
+      await server.write(1_000);
+      const { view, client } = clientOf(port);
+      await isExact(view, port);
+      server.signal("SIGSTOP");
+      // The page notices the silence long before the connection counts as lost.
+      await expect.poll(() => view.getSnapshot().status, { timeout: 8_000 }).toBe("stale");
+      await new Promise((resolve) => setTimeout(resolve, 30_000));
+      server.signal("SIGCONT");
+      await server.write(9_000);
+      await isExact(view, port);
+      expect(client.connection.getSnapshot().drifts).toBe(0);
+    },
+  );
 
   it(
-    "a client that stops reading: under 256 KiB in the server, then one step to the present, never disconnected",
+    "a client that stops reading costs the server under 256 KiB, stays connected, and catches up in one step",
     { timeout: 60_000 },
     async () => {
       const server = new ServerProcess();

@@ -1,4 +1,7 @@
-/** Behind a real nginx that forbids upgrades, buffers, or cuts what is idle: the client finds a way through, and back up. */
+/**
+ * Behind a real nginx that forbids upgrades, buffers answers or cuts idle connections, the client finds a
+ * carrier that works, and upgrades again later.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient, type CarrierName, type LiveView } from "../src/client/node.ts";
 import { nginxPath, startNginx, type ProxyBehaviour } from "./support/nginx.ts";
@@ -33,7 +36,7 @@ async function throughProxy(
 }
 
 describe.skipIf(nginxPath === undefined)("behind nginx", () => {
-  it("takes a WebSocket where upgrades pass", async () => {
+  it("uses a WebSocket where upgrades pass", async () => {
     const { trades, transport, shows } = await throughProxy({
       passesUpgrades: true,
       buffers: false,
@@ -45,14 +48,14 @@ describe.skipIf(nginxPath === undefined)("behind nginx", () => {
     expect(transport()).toBe("websocket");
   });
 
-  it("takes server-sent events where they don't, keeps them through idle times, and climbs back without a gap", async () => {
+  it("uses server-sent events where upgrades fail, keeps them while idle, and upgrades again without a gap", async () => {
     const { nginx, trades, view, transport, shows } = await throughProxy(
       { passesUpgrades: false, buffers: false, idleMs: 2_000 },
       { climbMs: 200 },
     );
     await shows(1);
     expect(transport()).toBe("sse");
-    // Longer than nginx waits for a silent answer; the server says something each second.
+    // Longer than nginx waits for a silent answer; the server sends a watermark each second.
     await expect
       .poll(() => view.getSnapshot().asOf ?? 0, { timeout: 8_000 })
       .toBeGreaterThan((view.getSnapshot().asOf ?? 0) + 2_500);
@@ -73,23 +76,19 @@ describe.skipIf(nginxPath === undefined)("behind nginx", () => {
     expect(seen.has("stale")).toBe(false);
   });
 
-  it(
-    "takes long polls where answers are kept until they are whole",
-    { timeout: 60_000 },
-    async () => {
-      const { trades, transport, shows } = await throughProxy({
-        passesUpgrades: false,
-        buffers: true,
-        idleMs: 30_000,
-      });
-      await shows(1);
-      await trades.upsert(trade("a", "BTC", 3));
-      await shows(3);
-      expect(transport()).toBe("long-poll");
-    },
-  );
+  it("uses long polls where answers are buffered until they end", { timeout: 60_000 }, async () => {
+    const { trades, transport, shows } = await throughProxy({
+      passesUpgrades: false,
+      buffers: true,
+      idleMs: 30_000,
+    });
+    await shows(1);
+    await trades.upsert(trade("a", "BTC", 3));
+    await shows(3);
+    expect(transport()).toBe("long-poll");
+  });
 
-  it("takes plain polls where even waiting is cut off", { timeout: 60_000 }, async () => {
+  it("uses plain polls where even waiting requests are cut", { timeout: 60_000 }, async () => {
     const { trades, transport, shows } = await throughProxy({
       passesUpgrades: false,
       buffers: true,

@@ -1,4 +1,7 @@
-/** The Python client, written from PROTOCOL.md alone, against this server: filters, order, digests, resumption through cuts. */
+/**
+ * The Python client, written from PROTOCOL.md alone, against this server: filters, order, digests, and
+ * resuming after cuts.
+ */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -23,7 +26,7 @@ interface ClientOutput {
   readonly resumes: number;
 }
 
-/** What it prints at each watermark; the newest last. */
+/** The lines that the client prints, one for each watermark; the newest is last. */
 function watch(url: string, ...queries: readonly (string | object)[]): readonly ClientOutput[] {
   const outputs: ClientOutput[] = [];
   const child = spawn(
@@ -53,7 +56,7 @@ const idsOf =
     outputs.at(-1)?.views[view]?.rows.map(({ id }) => id);
 
 describe.skipIf(python === undefined)("the Python client", () => {
-  it("follows filters and top rows as rows enter and leave, and its digests add up (P6, P10, P12, B4)", async () => {
+  it("follows filtered and limited views as rows enter and leave, and its digests match (P6, P10, P12, B4)", async () => {
     const { tidemark, stream } = await startTrades({
       limits: { server: { digestIntervalMs: 300 } },
     });
@@ -78,7 +81,7 @@ describe.skipIf(python === undefined)("the Python client", () => {
     expect(outputs.at(-1)).toMatchObject({ drifts: 0, gaps: 0 });
   });
 
-  it("resumes after its connection was cut, with what was written meanwhile (S1, P7)", async () => {
+  it("resumes after its connection was cut, with the rows written in the meantime (S1, P7)", async () => {
     const { tidemark, url } = await startTrades();
     const proxy = await startSilentProxy(Number(new URL(url).port));
     atEnd(() => proxy.close());

@@ -1,4 +1,7 @@
-/** The programs in docs/recipes.md, taken from there and run: attached to each framework, with the application's own users. */
+/**
+ * Takes the programs from docs/recipes.md and runs them: attached to each framework, with the application's
+ * own users.
+ */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,14 +41,14 @@ type Mutations = {
 };
 
 describe("recipes", () => {
-  // Beside the tests, where the frameworks are installed.
+  // The folder is below test/, where the frameworks are installed.
   let folder = "";
   let child: ChildProcess | undefined;
   const stops: (() => void)[] = [];
 
   beforeAll(() => {
     folder = mkdtempSync(join(here, ".recipes-"));
-    // Installed, as far as the programs can tell.
+    // Stands for an installed package.
     mkdirSync(join(folder, "node_modules"));
     symlinkSync(join(here, ".."), join(folder, "node_modules", "tidemark"));
     for (const [name, text] of programs) writeFileSync(join(folder, name), text);
@@ -93,7 +96,7 @@ describe("recipes", () => {
         )
         .toBe(200);
 
-      // The framework's own routes are as they were.
+      // The framework's own routes still work.
       const { sign } = (await import(join(folder, "auth.ts"))) as { sign(user: string): string };
       const cookie = `session=${sign("rita")}`;
       expect(await (await fetch(`${url}/whoami`, { headers: { cookie } })).json()).toEqual({

@@ -1,6 +1,6 @@
 /**
- * Recorded reality: 2.5 days of trades of one market, replayed through log, tables, views, the wire
- * and the client. Skipped where the recordings are absent: the project does not carry them.
+ * Replays 2.5 days of recorded trades of one market through log, tables, views, the wire and the client.
+ * Skipped without the recordings, which are not part of the project.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,7 @@ interface Trade {
 }
 
 describe.skipIf(!existsSync(recording))("recorded trades", () => {
-  it("arrive exactly, in a bounded channel, a filter and a top-N, at several speeds of reading", async () => {
+  it("arrive exactly, in a bounded channel, a filter and a top-N, with fast and slow clients", async () => {
     const raw = JSON.parse(gunzipSync(readFileSync(recording)).toString()) as [
       number,
       number | string,

@@ -1,6 +1,6 @@
 /**
- * The review dashboard in Chromium: what one does is in the other, and no value ever goes back,
- * whichever of answer and stream comes first and however late.
+ * The review dashboard in Chromium: each user sees the other's edits, and no older value is shown again, in
+ * whatever order and however late the answer and the stream come.
  */
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -15,7 +15,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
-/** The four orders in which the answer of an endpoint and the stream can come. */
+/** The four delays of an endpoint's answer and of the stream. */
 const DELAYS: readonly (readonly [answerMs: number, streamMs: number])[] = [
   [0, 0],
   [2_000, 0],
@@ -70,7 +70,7 @@ describe("the review dashboard", () => {
     await page.locator(".grid-row[data-key]").first().waitFor();
     return page;
   };
-  /** All results, so that rows stay where they are whatever their status is. */
+  /** Shows all results, so that a row stays in the list when its status changes. */
   const openAll = async (
     name: string,
     options: { through?: string; query?: string } = {},
@@ -84,7 +84,7 @@ describe("the review dashboard", () => {
     return page;
   };
   const row = (page: Page, key: string) => page.locator(`.grid-row[data-key="${key}"]`);
-  /** A result that is still to be reviewed, near the top of the list of all. */
+  /** A result that is not reviewed yet, near the top of the list. */
   const pendingKey = async (page: Page, nth = 0): Promise<string> => {
     const key = await page
       .locator('.grid-row:has(.c-status[data-status="pending"])')
@@ -93,7 +93,7 @@ describe("the review dashboard", () => {
     if (key === null) throw new Error("no row to review in sight");
     return key;
   };
-  /** Records every value that the row shows from here on, in the very order in which the page shows them. */
+  /** Records all values that the row shows from now on, in order. */
   const record = (page: Page, key: string, cell: string): Promise<void> =>
     page.evaluate(
       ([wanted, selector]) => {
@@ -117,7 +117,7 @@ describe("the review dashboard", () => {
     );
   const seen = async (page: Page): Promise<readonly string[]> =>
     (await page.evaluate(() => window.seen)).map(({ value }) => value);
-  /** Presses a button of the detail panel and notes what the row shows in the next frame. */
+  /** Presses a button of the detail panel, and returns what the row shows in the next frame. */
   const press = (page: Page, key: string, cell: string, button: RegExp): Promise<void> =>
     page.evaluate(
       ([wanted, selector, text]) => {
@@ -147,7 +147,7 @@ describe("the review dashboard", () => {
     const isOptimistic = query === "";
 
     it.each(DELAYS)(
-      "a write by an endpoint, its answer %i ms late and the stream %i ms, never goes back",
+      "a write by an endpoint never shows an older value, with the answer %i ms late and the stream %i ms",
       async (answerMs, streamMs) => {
         const page = await openAll("Ana", { through: proxy.url, query });
         const key = await pendingKey(page);
@@ -164,7 +164,7 @@ describe("the review dashboard", () => {
         await settled(page);
         expect(await seen(page)).toEqual(["", "⚑"]);
         if (isOptimistic) expect(await page.evaluate(() => window.firstFrame)).toBe("⚑");
-        // Taken back, so that the next finds it as it was.
+        // The edit is undone, so that the next test finds the row unchanged.
         await press(page, key, ".c-who", /Flag/);
         await expect
           .poll(() => row(page, key).locator(".flag").count(), { timeout: 10_000 })
@@ -180,7 +180,7 @@ describe("the review dashboard", () => {
       [0, 1_500],
       [1_000, 1_800],
     ] as const)(
-      "a mutation, its way up %i ms and down %i ms long, never goes back",
+      "a mutation never shows an older value, with %i ms of delay up and %i ms down",
       async (upMs, streamMs) => {
         const page = await openAll("Ana", { through: proxy.url, query });
         const key = await pendingKey(page);
@@ -199,7 +199,7 @@ describe("the review dashboard", () => {
     );
   });
 
-  it("freezes nothing: while a write waits for its answer, others' changes to the same row and to others arrive", async () => {
+  it("shows others' changes, to the same row and to other rows, while a write waits for its answer", async () => {
     const [page, other] = [await openAll("Ana", { through: proxy.url }), await openAll("Rita")];
     const [mine, theirs] = [await pendingKey(page, 0), await pendingKey(page, 1)];
     await row(page, mine).click();
@@ -216,21 +216,21 @@ describe("the review dashboard", () => {
       await expect
         .poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 3_000 })
         .toContain("rejected");
-    // The answer has still not come.
+    // The answer has not come yet.
     expect(await row(page, mine).getAttribute("data-pending")).toBe("true");
     expect(await seen(page)).toEqual(["· to review", "✕ rejected"]);
     await settled(page);
     expect(await row(page, mine).locator(".flag").count()).toBe(1);
   });
 
-  it("brings what one does to the other, with who is where", async () => {
+  it("shows each user the other's edits, and which row the other has open", async () => {
     const [ana, rita] = [await open("Ana"), await open("Rita")];
     const key = await pendingKey(ana);
     await row(ana, key).click();
     await expect.poll(() => row(rita, key).locator(".chip").innerText()).toBe("An");
     const before = await rita.locator('.project[aria-current="page"] .pending').innerText();
     await ana.keyboard.press("a");
-    // It is in neither worklist any more, and the counts agree.
+    // The row has left both worklists, and the counts agree.
     await expect.poll(() => row(rita, key).count()).toBe(0);
     expect(await row(ana, key).count()).toBe(0);
     const after = Number(before.replaceAll(",", "")) - 1;
@@ -240,7 +240,7 @@ describe("the review dashboard", () => {
         .toBe(after.toLocaleString("en-US"));
   });
 
-  it("takes back by key, and refuses in words what someone else has changed since", async () => {
+  it("undoes with a key, and explains why it cannot undo an edit that another user has changed since", async () => {
     const [ana, rita] = [await openAll("Ana"), await openAll("Rita")];
     const key = await pendingKey(ana);
     await row(ana, key).click();
@@ -252,7 +252,7 @@ describe("the review dashboard", () => {
     await settled(ana);
     expect(await ana.locator(".toast").count()).toBe(0);
 
-    // What Rita does must be on its way and not there yet when Ana takes hers back.
+    // Rita's edit must be on its way when Ana undoes hers.
     const slow = await openAll("Diogo", { through: proxy.url });
     await row(slow, key).click();
     await slow.getByRole("button", { name: /^Accept/ }).click();
@@ -270,7 +270,7 @@ describe("the review dashboard", () => {
       .toContain("rejected");
   });
 
-  it("keeps what is typed, and says that others have changed the value meanwhile", async () => {
+  it("keeps the typed text, and says that another user has changed the value in the meantime", async () => {
     const [ana, rita] = [await openAll("Ana"), await openAll("Rita")];
     const key = await pendingKey(ana);
     for (const page of [ana, rita]) await row(page, key).click();
@@ -285,7 +285,7 @@ describe("the review dashboard", () => {
     expect(await ana.locator("#value").inputValue()).toBe("mine");
     await ana.keyboard.press("Enter");
     await expect.poll(() => row(rita, key).locator(".c-value").innerText()).toBe("mine");
-    // Refused by the server, in its words; the row shows what it was.
+    // The server refuses the edit, with a message, and the row shows its former value.
     await ana.keyboard.press("e");
     await ana.keyboard.type("  ");
     await ana.keyboard.press("Enter");
@@ -293,7 +293,7 @@ describe("the review dashboard", () => {
     expect(await row(ana, key).locator(".c-value").innerText()).toBe("mine");
   });
 
-  it("streams the results of a job, under the key that the page made up", async () => {
+  it("streams the results of a job, under the key that the page has chosen", async () => {
     const page = await open("Ana");
     const before = Number((await page.locator(".title .count").innerText()).replaceAll(",", ""));
     await page.getByRole("button", { name: "Start one" }).click();
@@ -308,7 +308,7 @@ describe("the review dashboard", () => {
       .toBe(before + 96);
   });
 
-  it("shows frames, subscriptions and pending writes to who looks on", async () => {
+  it("shows frames, subscriptions and pending writes in the devtools", async () => {
     const page = await open("Ana", { query: "&devtools" });
     await page.getByRole("button", { name: "Open Tidemark devtools" }).click();
     const panel = page.getByRole("region", { name: "Tidemark devtools" });

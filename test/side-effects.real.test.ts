@@ -1,4 +1,4 @@
-/** What a bundler may drop of the package: nothing of `tidemark/client/worker`, which is imported for its effect alone. */
+/** A bundler must keep an import of `tidemark/client/worker`, which has an effect and no exports. */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +16,7 @@ describe("a bundle of an application", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Bundles one file, with this package as it is built and the `sideEffects` of its package.json or others. */
+  /** Bundles one file with the built package. `sideEffects` replaces the list in its package.json. */
   async function bundle(name: string, source: string, sideEffects?: unknown): Promise<string> {
     const app = join(folder, name);
     const installed = join(app, "node_modules", "tidemark");
@@ -53,12 +53,12 @@ describe("a bundle of an application", () => {
     expect(text).toContain("new StreamEngine(");
   });
 
-  it("would lose the worker if the package claimed to have no side effects", async () => {
+  it("loses the worker when the package claims to have no side effects", async () => {
     const text = await bundle("former", 'import "tidemark/client/worker";\n', false);
     expect(text).not.toContain('kind: "running"');
   });
 
-  it("holds only what it uses of an entry point", async () => {
+  it("has only the used parts of an entry point", async () => {
     const text = await bundle(
       "error",
       'import { TidemarkError } from "tidemark/client";\nconsole.log(TidemarkError);\n',

@@ -1,4 +1,4 @@
-/** The layers import one way, names and sizes stay within the house rules. */
+/** The layers import one way, and names and sizes of files keep to the house rules. */
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 
 const src = fileURLToPath(new URL("../src", import.meta.url));
 
-/** What each layer may import, itself apart. */
+/** The layers that each layer may import, besides itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   std: [],
   protocol: ["std"],
@@ -18,7 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   react: ["std", "protocol", "client"],
   cli: ["std", "protocol", "server", "sources", "client"],
 };
-/** A driver is imported in one folder only. */
+/** The folder that may import each driver. */
 const HOMES: Readonly<Record<string, string>> = {
   pg: "sources/postgres",
   "@electric-sql/pglite": "sources/postgres|cli",
@@ -33,10 +33,13 @@ const HOMES: Readonly<Record<string, string>> = {
   "@tanstack/db": "react",
 };
 const NO_NODE = ["protocol", "client", "react"];
-/** Files that may use the platform's clock and chance. */
+/** Files that may use the platform's clock and random numbers. */
 const MAY_TOUCH_TIME = ["std/clock.ts", "std/random.ts"];
 
-/** Wings and single files, lowest first: each may import those of its own line and of the lines before it. */
+/**
+ * Folders and files of the server and the client, lowest first: each may import those of its own line and of
+ * the lines before it.
+ */
 const WINGS: readonly (readonly (readonly string[])[])[] = [
   [
     [
@@ -110,7 +113,7 @@ const sources: readonly Source[] = readdirSync(src, { recursive: true, encoding:
     return { path, layer: path.split("/")[0] as string, text, imports };
   });
 
-/** Files that are too long since they are formatted; this list only shrinks. */
+/** Files that are too long. This list only shrinks. */
 const LONGER: Readonly<Record<string, number>> = {
   "sources/postgres/tables.ts": 404,
   "sources/postgres/source.ts": 420,
@@ -153,11 +156,11 @@ describe("the source tree", () => {
             : [`${path} imports ${name}`];
         });
     });
-    // The log's contract is what tables apply, and sources declare tables' channels: both are contracts, not machinery.
+    // Test suites for all logs and all sources may import any layer.
     expect(wrong.filter((line) => !line.includes("conformance"))).toEqual([]);
   });
 
-  it("imports one way between the wings of the server and of the client", () => {
+  it("imports one way between the folders of the server and of the client", () => {
     const wrong = sources.flatMap(({ path, imports }) =>
       imports
         .filter((name) => name.startsWith("."))
@@ -171,14 +174,14 @@ describe("the source tree", () => {
         }),
     );
     expect(wrong).toEqual([]);
-    // Each file of both has its place.
+    // Each file of the server and the client has a place in the list.
     const placed = sources
       .filter(({ layer }) => layer === "server" || layer === "client")
       .filter(({ path }) => levelOf(path) === undefined);
     expect(placed.map(({ path }) => path)).toEqual([]);
   });
 
-  it("has no circles between files, imports of types included", () => {
+  it("has no import cycles between files, not even of types", () => {
     const edges = new Map(
       sources.map(({ path, imports }) => [
         path,
@@ -190,7 +193,7 @@ describe("the source tree", () => {
     expect(circlesIn(edges)).toEqual([]);
   });
 
-  it("has no circles in the simulator either", () => {
+  it("has no import cycles in the simulator", () => {
     const root = fileURLToPath(new URL("../sim", import.meta.url));
     const edges = new Map(
       readdirSync(root)
@@ -208,7 +211,7 @@ describe("the source tree", () => {
     expect(circlesIn(edges)).toEqual([]);
   });
 
-  it("imports each driver in its home only, and Node's modules nowhere that browsers run", () => {
+  it("imports each driver in one folder only, and Node's modules not in code for browsers", () => {
     const wrong = sources.flatMap(({ path, layer, imports }) =>
       imports.flatMap((name) => {
         const home = HOMES[name];
@@ -222,7 +225,7 @@ describe("the source tree", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("takes time and chance from std alone", () => {
+  it("takes time and random numbers only from std", () => {
     const wrong = sources.filter(
       ({ path, text }) =>
         !MAY_TOUCH_TIME.includes(path) &&
@@ -233,7 +236,7 @@ describe("the source tree", () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
-  it("keeps files under 400 lines, says what each is for, and names it in kebab-case", () => {
+  it("has files under 400 lines, with an opening comment and a name in kebab-case", () => {
     for (const { path, text } of sources) {
       expect(text.split("\n").length, `${path} is too long`).toBeLessThanOrEqual(
         LONGER[path] ?? 400,

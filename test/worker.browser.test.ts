@@ -1,4 +1,7 @@
-/** The client in Chromium: in a worker, without one under a strict CSP, one commit per frame, none while hidden; and its size. */
+/**
+ * The client in Chromium: in a worker, without a worker under a strict CSP, with one commit per frame and
+ * none while hidden; and the sizes of its bundles.
+ */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -14,7 +17,10 @@ import { startTrades, stopAll, trade } from "./support/trades-server.ts";
 const client = fileURLToPath(new URL("../src/client/index.ts", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
-/** What may be loaded, gzipped: by the page (this test's own script and the bundler's loader included), and by its worker. */
+/**
+ * The sizes of the bundles, gzipped: of the page (with this test's script and the bundler's loader), and of
+ * its worker.
+ */
 const PAGE_BYTES_MAX = 10_900;
 const WORKER_BYTES_MAX = 12_300;
 const WRITES_BYTES_MAX = 3_600;
@@ -148,7 +154,7 @@ describe("the client in a browser", () => {
     await page.close();
   });
 
-  it("runs the same engine in the page where a policy forbids workers", async () => {
+  it("runs the same engine in the page when a policy forbids workers", async () => {
     policy = "worker-src 'none'";
     const { trades, page, probe } = await open();
     expect((await probe()).isInWorker).toBe(false);
@@ -171,7 +177,7 @@ describe("the client in a browser", () => {
     await page.close();
   });
 
-  it("keeps within its budget of bytes", () => {
+  it("keeps to its size budget", () => {
     const assets = join(folder, "out", "assets");
     const sizes = readdirSync(assets).map((name) => ({
       name,
@@ -186,7 +192,7 @@ describe("the client in a browser", () => {
     const page = sizes
       .filter((asset) => !isLater(asset))
       .reduce((sum, { bytes }) => sum + bytes, 0);
-    // Only pages that write load it.
+    // Only pages that write load this part.
     expect(sizes.find(({ name }) => name.startsWith("page-writes"))?.bytes).toBeLessThanOrEqual(
       WRITES_BYTES_MAX,
     );

@@ -1,4 +1,4 @@
-/** Attacks on what a server keeps for its clients: answers, places, pauses and remembered writes. */
+/** Attacks on what a server keeps for its clients: answers, connection slots, pauses and remembered writes. */
 import { once } from "node:events";
 import { createConnection } from "node:net";
 import { WebSocket } from "ws";
@@ -11,13 +11,13 @@ import { declared } from "./harness.ts";
 
 afterEach(stopAll);
 
-it("pipelined answers whose connection is gone take nobody's place", async () => {
+it("pipelined answers free their connection slots when the connection closes", async () => {
   const { url } = await start({
     limits: { server: { connectionsMax: 5, heartbeatIntervalMs: 300, silenceMsMax: 300 } },
   });
   const socket = createConnection(Number(new URL(url).port), "127.0.0.1");
   socket.on("error", () => {});
-  // A stream that does not end, and behind it answers whose turn never comes.
+  // A stream that does not end, and behind it answers that are never sent.
   socket.write(
     `GET /v2/sse?channels=notes HTTP/1.1\r\nHost: localhost\r\n\r\n${"GET /v2/snapshot?channels=notes&since_seq=0 HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(60)}`,
   );
@@ -29,7 +29,7 @@ it("pipelined answers whose connection is gone take nobody's place", async () =>
   await expect.poll(snapshotStatus, { timeout: 5_000 }).toBe(200);
 }, 20_000);
 
-it("a session over HTTP can speak while all places are taken, its own among them", async () => {
+it("a session over HTTP can send while all connection slots are taken", async () => {
   const { url, connect } = await start({ limits: { server: { connectionsMax: 2 } } });
   const response = await fetch(`${url}/v2/sse?channels=notes`);
   expect(response.status).toBe(200);
@@ -47,14 +47,14 @@ it("a session over HTTP can speak while all places are taken, its own among them
   expect(up.status).toBeLessThan(300);
 }, 20_000);
 
-it("the only place can be taken by a stream over HTTP", async () => {
+it("a stream over HTTP can take the only connection slot", async () => {
   const { url } = await start({ limits: { server: { connectionsMax: 1 } } });
   const response = await fetch(`${url}/v2/sse?channels=notes`);
   atEnd(() => response.body?.cancel());
   expect(response.status).toBe(200);
 });
 
-it("a pause over what was said too fast is as long as all of it: waiting is no silence", async () => {
+it("a client that sent too fast is paused until its frames are handled, and does not count as silent", async () => {
   const { stream } = await start();
   const socket = new WebSocket(stream);
   atEnd(() => socket.terminate());
@@ -69,13 +69,13 @@ it("a pause over what was said too fast is as long as all of it: waiting is no s
   await once(socket, "open");
   socket.send('{"op":"IDENTIFY"}');
   await ready;
-  // 400 are taken at once and 100 each second: the rest lies in the socket for 4 s.
+  // The server takes 400 frames at once and 100 per second; the others stay in the socket for 4 s.
   for (let index = 0; index < 800; index++) socket.send('{"op":"HEARTBEAT"}');
   await expect.poll(() => acks === 800 || closed !== undefined, { timeout: 15_000 }).toBe(true);
   expect(closed).toBeUndefined();
 }, 20_000);
 
-it("remembered writes that are full cost no scan of all per write", () => {
+it("a full memory of writes is not scanned for each write", () => {
   const writes = new RememberedWrites({
     mutationsRememberedMax: 100_000,
     mutationsRememberedPerIdentityMax: 1_000,
@@ -90,7 +90,7 @@ it("remembered writes that are full cost no scan of all per write", () => {
   expect(process.cpuUsage(before).user / 200).toBeLessThan(100);
 });
 
-it("who may see a part of the rows is told that the channel has become partial", () => {
+it("a caller who may see a part of the rows learns that the channel has become partial", () => {
   const replica = new Replica();
   replica.apply({
     seq: 1,

@@ -18,7 +18,7 @@ const heapMiB = (): number => {
 };
 
 describe("(1) one SUBSCRIBE", () => {
-  it("of many like terms does not stop the loop", async () => {
+  it("with many like terms does not block the event loop", async () => {
     const { tidemark, connect } = await start({ channels: textChannel });
     await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
       .channel("docs")
@@ -38,7 +38,7 @@ describe("(1) one SUBSCRIBE", () => {
     expect(step).toBeLessThan(150);
   }, 60_000);
 
-  it("of one regex does not stop the loop", async () => {
+  it("with one regex does not block the event loop", async () => {
     const { tidemark, connect } = await start({ channels: textChannel });
     await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
       .channel("docs")
@@ -62,7 +62,7 @@ describe("(1) one SUBSCRIBE", () => {
     expect(step).toBeLessThan(150);
   }, 60_000);
 
-  it("of many regexes is refused where a single row would cost too much: slices can't help there", async () => {
+  it("with many regexes is refused when a single row costs too much, because slices cannot help", async () => {
     const { tidemark, connect } = await start({ channels: textChannel });
     await (tidemark as never as { channel(n: string): { upsert(r: unknown): Promise<number> } })
       .channel("docs")
@@ -82,11 +82,11 @@ describe("(1) one SUBSCRIBE", () => {
     expect(step).toBeLessThan(150);
   }, 60_000);
 
-  it("does not have honest clients closed for silence: what they said lies in their sockets (P4)", async () => {
+  it("does not get other clients closed for silence while their frames wait in their sockets (P4)", async () => {
     const { stream } = await start({
       limits: { server: { heartbeatIntervalMs: 400, silenceMsMax: 400 } },
     });
-    // A thread of its own, since this one is going to be stuck.
+    // Runs in another thread, because this one will be blocked.
     const worker = new Worker(
       `
       const { WebSocket } = require("ws"); const { parentPort, workerData } = require("node:worker_threads");
@@ -128,7 +128,7 @@ const windows = (count: number, from = 0) =>
     limit: 5,
   }));
 
-/** An engine on which building a view of channel `c` takes so long, as one over 100,000 rows does. */
+/** An engine on which building a view of channel `c` takes as long as a view of 100,000 rows. */
 async function slowViews(buildMs: number) {
   const made = await engineOf([declared("c"), declared("news")]);
   const { replica } = made.engine;
@@ -149,7 +149,7 @@ async function slowViews(buildMs: number) {
   return { ...made, subscriptionsOf, turn };
 }
 
-/** One who watches news, of which some has just come, beside one who has asked for 200 windows. */
+/** A client that watches `news`, which has just changed, beside a client that has asked for 200 windows. */
 async function newsBesideWindows() {
   const made = await slowViews(125);
   const { log, connect, turn, subscriptionsOf } = made;
@@ -165,8 +165,8 @@ async function newsBesideWindows() {
   return { ...made, honest };
 }
 
-describe("(2) while others' subscriptions are seated", () => {
-  it("commits reach their watchers", async () => {
+describe("(2) while others' subscriptions are opened", () => {
+  it("commits reach their subscribers", async () => {
     const { engine, heard, turn, subscriptionsOf } = await newsBesideWindows();
     const from = heard.length;
     for (let i = 0; i < 5_000 && subscriptionsOf("greedy") < 200; i++) await turn();
@@ -197,8 +197,8 @@ describe("(2) while others' subscriptions are seated", () => {
   });
 });
 
-describe("(3) seating", () => {
-  it("takes turns between sessions", async () => {
+describe("(3) opening subscriptions", () => {
+  it("alternates between sessions", async () => {
     const { engine, heard, connect, turn, subscriptionsOf } = await slowViews(30);
     const [greedy, honest] = [await connect("greedy"), await connect("honest")];
     for (let frame = 0; frame < 6; frame++)
@@ -210,7 +210,7 @@ describe("(3) seating", () => {
     expect(order.indexOf("honest")).toBeLessThan(5);
   });
 
-  it("is not asked for more than a connection may have in one frame", async () => {
+  it("is refused for more than a connection may have in one frame", async () => {
     const { connect } = await start();
     const client = connect();
     await client.open();
@@ -228,7 +228,7 @@ describe("(3) seating", () => {
 });
 
 describe("(4) views", () => {
-  it("are bounded in bytes: small frames don't fill the heap", () => {
+  it("are bounded in bytes, so that small frames cannot fill the heap", () => {
     const replica = new Replica();
     replica.apply({
       seq: 1,
@@ -258,12 +258,12 @@ describe("(4) views", () => {
       }
     }
     const grown = heapMiB() - before;
-    // The rows' own text is 4 to 8 MB. Windows of at most 40 rows have no need of all texts.
+    // The rows' text is 4 to 8 MB. Windows of at most 40 rows do not need all of it.
     expect(grown).toBeLessThan(64);
     expect(replica.viewCount).toBe(40 - refused);
   });
 
-  it("of one identity leave places for others", async () => {
+  it("of one identity leave room for others", async () => {
     const { connect } = await start({ authenticate: (_request, auth) => auth as string });
     for (let connection = 0; connection < 6; connection++) {
       const mallory = connect();
@@ -291,7 +291,7 @@ describe("(4) views", () => {
 });
 
 describe("(5) a connection", () => {
-  it("has a budget of frames: heartbeats are not answered as fast as they are sent", async () => {
+  it("has a budget of frames, so that heartbeats are not answered as fast as they are sent", async () => {
     const { engine, connect } = await engineOf([declared("c")]);
     const flood = await connect("flood");
     for (let i = 0; i < 20_000; i++) flood.say({ op: "HEARTBEAT" });
@@ -300,7 +300,7 @@ describe("(5) a connection", () => {
     expect(acks).toBeLessThan(1_000);
   });
 
-  it("and of RESYNCs, each of which is a whole snapshot", async () => {
+  it("has a budget of RESYNCs, each of which is a whole snapshot", async () => {
     const { engine, log, clock, connect, settle } = await engineOf([declared("c")]);
     await log.append(manyRows(200));
     const flood = await connect("flood");
@@ -321,7 +321,7 @@ describe("(5) a connection", () => {
     expect(snapshots).toBeLessThan(100);
   });
 
-  it("that is rejected is heard no more, and fills no log", async () => {
+  it("that is rejected is not read any more, and does not fill the log", async () => {
     let lines = 0;
     const logger = pino(
       { level: "info" },
@@ -347,7 +347,7 @@ describe("(5) a connection", () => {
     expect(lines - before).toBeLessThan(20);
   }, 20_000);
 
-  it("holds little before it is known who it is", async () => {
+  it("uses little memory before it has identified", async () => {
     const { connect } = await start({ authenticate: () => new Promise(() => {}) });
     const client = connect();
     await client.next({ op: "HELLO" });
@@ -357,7 +357,7 @@ describe("(5) a connection", () => {
     await expect.poll(() => client.closed?.code).toBe(4400);
   });
 
-  it("that does not take its HTTP answer is cut off, and counts meanwhile", async () => {
+  it("that does not read its HTTP answer is closed, and counts until then", async () => {
     const { tidemark, url, connect } = await start({
       channels: textChannel,
       limits: { server: { heartbeatIntervalMs: 300, silenceMsMax: 300, connectionsMax: 3 } },
@@ -385,9 +385,9 @@ describe("(5) a connection", () => {
     expect(statuses).toEqual(["200", "200", "200", "503", "503", "503"]);
     const client = connect();
     await expect.poll(() => client.closed).toBeDefined();
-    // What is small and answered at once is not refused for it.
+    // Small requests that are answered at once are not refused.
     expect(await ask("/v2/rows/docs/1")).toBe("200");
-    // Nobody took the first three, so there is room again.
+    // The first three were closed, so there is room again.
     await expect
       .poll(() => ask("/v2/snapshot?channels=docs&since_seq=0"), { timeout: 5_000 })
       .toBe("200");

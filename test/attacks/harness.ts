@@ -1,4 +1,7 @@
-/** For attacks: an engine without sockets, whose loop is stepped by hand, and the processor time of a server's steps. */
+/**
+ * For tests of attacks: an engine without sockets, whose event loop is stepped by hand, and a meter of the
+ * processor time of a server's steps.
+ */
 import { channel, type TidemarkOptions } from "../../src/index.ts";
 import { declareChannel, type ChannelDeclaration } from "../../src/log/channel.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
@@ -12,7 +15,7 @@ import type { Frame } from "../support/wire-client.ts";
 
 class FakeTransport implements Transport {
   readonly frames: Frame[] = [];
-  /** How many frames had been heard by all when each came. */
+  /** Bytes that the client has not read. */
   bufferedBytes = 0;
   closed: { code: number; reason: string } | undefined;
   readonly #log: { who: string; frame: Frame }[];
@@ -37,7 +40,10 @@ class FakeTransport implements Transport {
   }
 }
 
-/** An event loop by hand: timers that are due, then what was to run soon, as Node does. Work costs what it is said to cost. */
+/**
+ * An event loop that is stepped by hand: first due timers, then callbacks of `soon`, as in Node. `spend`
+ * says what work costs.
+ */
 export class StepClock implements Clock {
   #nowMs = 0;
   #timers: { readonly dueMs: number; readonly callback: () => void }[] = [];
@@ -65,7 +71,7 @@ export class StepClock implements Clock {
   spend(ms: number): void {
     this.#nowMs += ms;
   }
-  /** One turn of the loop. */
+  /** One iteration of the loop. */
   step(idleMs = 1): void {
     const due = this.#timers
       .filter(({ dueMs }) => dueMs <= this.#nowMs)
@@ -151,7 +157,7 @@ export const declared = (name: string) =>
     ],
   });
 
-/** The most processor time, in milliseconds, between two turns of the event loop while `during` runs. */
+/** The longest processor time, in milliseconds, between two iterations of the event loop while `during` runs. */
 export async function longestStepMs(during: () => Promise<unknown>): Promise<number> {
   let longest = 0;
   let isOver = false;

@@ -1,4 +1,4 @@
-/** Attacks on rights: what one identity may learn or do of another's. */
+/** Attacks on rights: what one identity may learn of another's rows, or do to them. */
 import { createHash } from "node:crypto";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
@@ -22,7 +22,10 @@ const gc = runInNewContext("gc") as () => void;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 describe("(6) rows that a policy hides", () => {
-  /** How often the client's column of a row was read, with this owner, for one who may see bob's alone. */
+  /**
+   * How often a column of the client's query was read in a row of this owner, for a caller who may see only
+   * bob's rows.
+   */
   const reads = (
     owner: string | null,
     query: object = {
@@ -62,12 +65,12 @@ describe("(6) rows that a policy hides", () => {
     return count;
   };
 
-  it("are not looked at by the client's terms: their cost would tell what they hold", () => {
+  it("are not evaluated by the client's terms, because their cost would reveal values", () => {
     expect(reads("bob")).toBeGreaterThan(0);
     expect(reads("ann")).toBe(0);
   });
 
-  it("nor where the policy comes out as unknown, or has no equality", () => {
+  it("are not evaluated either when the policy is unknown for a row, or has no equality", () => {
     const policy: Where = { not: { column: "owner", eq: "ann" } };
     const figures = [
       reads("bob", undefined, policy),
@@ -78,7 +81,7 @@ describe("(6) rows that a policy hides", () => {
     expect(figures.slice(1)).toEqual([0, 0]);
   });
 
-  it("can't be found by the time that a query takes: a hit among hidden rows takes what a miss does", () => {
+  it("cannot be found by the time of a query: a hit among hidden rows takes as long as a miss", () => {
     const replica = new Replica();
     const secret = (value: string) => ({ id: value, owner: "ann", s: value, n: 1 });
     const upserts = ["found", ..."abcdefghij"].map((value) => ({
@@ -91,7 +94,7 @@ describe("(6) rows that a policy hides", () => {
       declares: [declared("c")],
       changes: [{ channel: "c", upserts, removes: [] }],
     });
-    // What it costs to look at a row's long text is plain to see; the guess decides whether that is done.
+    // Evaluating a long text takes a measurable time; the guess decides whether it is evaluated.
     const times: Record<string, number[]> = { found: [], missed: [] };
     for (let round = 0; round < 400; round++) {
       for (const guess of ["found", "missed"]) {
@@ -114,13 +117,13 @@ describe("(6) rows that a policy hides", () => {
     const median = (values: readonly number[] = []): number =>
       values.toSorted((a, b) => a - b)[values.length >> 1] ?? 0;
     const [hit, miss] = [median(times["found"]), median(times["missed"])];
-    // A like over the hidden text would take some hundred microseconds.
+    // A `like` over the hidden text would take some hundred microseconds.
     expect(Math.abs(hit - miss)).toBeLessThan(0.02);
   });
 });
 
-describe("(7) a policy for a channel that there is not", () => {
-  it("is refused at the start: else the table that was meant is open", async () => {
+describe("(7) a policy for an unknown channel", () => {
+  it("stops the start, because the intended table would be open", async () => {
     const tidemark = createTidemark({
       logger: silent,
       channels: { trades: channel({ key: "id" }) },
@@ -186,7 +189,7 @@ describe("(8) invalidate", () => {
     },
   );
 
-  it("ends the sessions of this identity alone, however it was put together, and says how many", async () => {
+  it("ends only the sessions of this identity, whatever its order of fields, and returns their count", async () => {
     const identities: Record<string, unknown> = {
       ann: { id: 1, roles: ["a"] },
       "ann again": { roles: ["a"], id: 1 },
@@ -246,7 +249,7 @@ describe("(9) a mutation's id", () => {
     }),
   };
 
-  it("is the caller's own: another's answer is not given to who knows it", async () => {
+  it("belongs to its caller: another caller who knows the id does not get the answer", async () => {
     const server = await start({ ...writing, mutations });
     const run = (authorization: string) =>
       fetch(`${server.url}/v2/mutations/make`, {
@@ -292,7 +295,7 @@ describe("(9) a mutation's id", () => {
     return { ...made, run, counts };
   };
 
-  it("is not forgotten because another writes much", async () => {
+  it("is not forgotten because another caller writes much", async () => {
     const { engine, run, counts } = await engineWith(null);
     await run("ann", "ann-once-1");
     for (let i = 0; i < 10_050; i++) await run("eve", `eve-many-${i}`);
@@ -301,7 +304,7 @@ describe("(9) a mutation's id", () => {
     expect(counts.get("ann-once-1")).toBe(1);
   }, 20_000);
 
-  it("with its answer is remembered within a bound of bytes", async () => {
+  it("is remembered with its answer, within a limit of bytes", async () => {
     const { engine, run } = await engineWith("é".repeat(30_000));
     gc();
     const before = process.memoryUsage().heapUsed;
@@ -313,7 +316,7 @@ describe("(9) a mutation's id", () => {
   }, 20_000);
 });
 
-describe("(10) nobody is told of what he may not see:", () => {
+describe("(10) a caller learns nothing of rows that it may not see, from", () => {
   const hidden = {
     ...writing,
     channels: {
@@ -360,7 +363,7 @@ describe("(10) nobody is told of what he may not see:", () => {
     expect(text(client)).not.toContain('"channel":"trades"');
   });
 
-  it("refusals: what may not be seen is as what is not there", async () => {
+  it("refusals: a hidden channel looks like one that does not exist", async () => {
     const { connect, url } = await start(hidden);
     const client = connect();
     await client.open("eve");
@@ -376,7 +379,7 @@ describe("(10) nobody is told of what he may not see:", () => {
     expect([forbidden["code"], row.status]).toEqual([unknown["code"], noRow.status]);
   });
 
-  it("CHANNEL_STATUS: hidden rows that come and go are not heard of", async () => {
+  it("CHANNEL_STATUS: changes of hidden rows are not visible", async () => {
     const { engine, log, clock, connect, settle } = await engineOf([declared("c")]);
     engine.policies.set("c", (identity) =>
       identity === "eve" ? { column: "owner", eq: "eve" } : "all",
@@ -398,7 +401,7 @@ describe("(10) nobody is told of what he may not see:", () => {
     expect([statuses(ann), statuses(eve)]).toEqual([(before[0] ?? 0) + 1, before[1]]);
   });
 
-  it("view ids: a policy can't be guessed from them", async () => {
+  it("view ids: a policy cannot be guessed from them", async () => {
     const { connect } = await start(hidden);
     const client = connect();
     await client.next({ op: "HELLO" });
@@ -411,7 +414,7 @@ describe("(10) nobody is told of what he may not see:", () => {
     expect(view).not.toContain(guess);
   });
 
-  it("guarded writes: when a hidden row changed is not told by whether the guard lets through", async () => {
+  it("guarded writes: the guard does not reveal when a hidden row changed", async () => {
     const { tidemark, url } = await start({
       ...hidden,
       mutations: {
@@ -445,7 +448,7 @@ describe("(10) nobody is told of what he may not see:", () => {
 });
 
 describe("(11) the protocol:", () => {
-  it("nothing behind a bad frame is run (P3)", async () => {
+  it("frames after a malformed frame are not handled (P3)", async () => {
     const ran: string[] = [];
     const { connect } = await start({
       mutations: {
@@ -487,7 +490,7 @@ describe("(11) the protocol:", () => {
       .toBe(40);
   });
 
-  it("answers that depend on the caller say so", async () => {
+  it("answers that depend on the caller have a Vary header or are private", async () => {
     const { url, tidemark } = await start({
       ...writing,
       mutations: {
@@ -528,10 +531,10 @@ describe("(11) the protocol:", () => {
     expect(wrong).toEqual([]);
   });
 
-  it("a Host is taken whole (A1)", async () => {
+  it("a Host is compared as a whole (A1)", async () => {
     const { url } = await start();
     const { port } = new URL(url);
-    // The upgrade: for plain requests the framework happens to refuse what is no URL, with 400.
+    // An upgrade. For plain requests the framework refuses an invalid URL with 400.
     const statusFor = (host: string): Promise<string> =>
       new Promise((resolve, reject) => {
         const socket = createConnection(Number(port), "127.0.0.1", () =>
@@ -550,7 +553,7 @@ describe("(11) the protocol:", () => {
     expect(statuses).toEqual(hosts.map(() => "403"));
   });
 
-  it("/v2/landed refuses an odd position, at once", async () => {
+  it("/v2/landed refuses an invalid position at once", async () => {
     const { url, tidemark } = await start({ mutations: {} });
     const ask = (position: unknown): Promise<number | "hangs"> => {
       const body = JSON.stringify({ position });

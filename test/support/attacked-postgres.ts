@@ -1,6 +1,6 @@
 /**
- * A Postgres in which mallory owns a schema with types, casts and functions of hers that tell a vault when they run
- * with the server's rights, and the server's own role, `srv`, that is no superuser. For tests of attacks.
+ * A Postgres for tests of attacks. Mallory owns a schema with types, casts and functions that write into a
+ * vault when they run with the server's rights. The server's own role `srv` is no superuser.
  */
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
@@ -32,7 +32,7 @@ type Options = Omit<PostgresSourceOptions, "database">;
 export const isLive = (view: LiveView): Promise<void> =>
   expect.poll(() => view.getSnapshot().status, { timeout: 15_000 }).toBe("live");
 
-/** To be called in a `describe`: one server for it, one database for each test. */
+/** Call this in a `describe`: it starts one server for it, and makes one database for each test. */
 export function attackedPostgres(version: PostgresVersion) {
   let server: PostgresServer;
   let admin: string;
@@ -51,7 +51,10 @@ export function attackedPostgres(version: PostgresVersion) {
   });
   afterAll(() => server.remove());
 
-  /** Only the server's role may write into the vault. Mallory owns a schema and may create in public, as anyone may before 15. */
+  /**
+   * Only the server's role may write into the vault. Mallory may create in her schema and in public, as all
+   * roles may before Postgres 15.
+   */
   beforeEach(async () => {
     const name = `attack_${++count}`;
     admin = await server.createDatabase(name);
@@ -104,12 +107,15 @@ export function attackedPostgres(version: PostgresVersion) {
     admin: () => admin,
     database: () => `attack_${count}`,
     atEnd: (stop: () => unknown) => void stops.push(stop),
-    /** What the attacker's code managed to do with the server's rights. */
+    /** What the attacker's code did with the server's rights. */
     gold: async (): Promise<readonly string[]> =>
       (
         await sql("SELECT DISTINCT what || ' as ' || who AS line FROM vault.gold ORDER BY 1")
       ).rows.map(({ line }) => String(line)),
-    /** Serves mallory's table while she attacks; `refused` says that it is not served, and how the reason begins to read. */
+    /**
+     * Serves mallory's table while she attacks. With `refused` the table must not be served, and the reason
+     * must begin with that text.
+     */
     during: async (
       act: () => unknown,
       { refused, ...options }: Options & { readonly refused?: string } = {},

@@ -1,6 +1,6 @@
 /**
- * A proxy that delays, each by itself and while it runs: answers over HTTP, and what the server says on
- * the stream. Order on a connection is kept, as on a network.
+ * A proxy with separate delays for HTTP answers and for both directions of the stream, which tests may
+ * change at any time. The order on a connection is kept, as in a network.
  */
 import { createServer, request, type IncomingMessage } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";
@@ -8,11 +8,11 @@ import type { Duplex } from "node:stream";
 
 export interface DelayProxy {
   readonly url: string;
-  /** Milliseconds that an answer to `/api` waits. */
+  /** The delay of answers to `/api`, in milliseconds. */
   answerMs: number;
-  /** Milliseconds that bytes of the stream wait. */
+  /** The delay of the stream from the server, in milliseconds. */
   streamMs: number;
-  /** Milliseconds that what the client says waits. */
+  /** The delay of the client's frames, in milliseconds. */
   upMs: number;
   close(): Promise<void>;
 }
@@ -70,7 +70,7 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
   return proxy;
 }
 
-/** Hands on in order: nothing before what came before it, however the delay changes. */
+/** Passes chunks on late and in order, even when the delay changes. */
 function late(from: Duplex, to: Socket | Duplex, delayMs: () => number): void {
   let dueMs = 0;
   let waiting = 0;

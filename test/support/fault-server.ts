@@ -1,4 +1,4 @@
-/** A server in a process of its own, to be killed and stopped: writes what it is told, shows what it holds. */
+/** A server in its own process, which tests kill and stop. It writes rows on request, and reports its memory. */
 import { pino } from "pino";
 import { channel, createTidemark } from "../../src/index.ts";
 

@@ -1,4 +1,4 @@
-/** A port that nothing listens on, for programs that can't be told to take any. */
+/** A free port, for programs that need a port number. */
 import { createServer, type AddressInfo } from "node:net";
 
 export async function freePort(): Promise<number> {

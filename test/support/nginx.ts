@@ -13,12 +13,12 @@ const PLACES = [
 ];
 export const nginxPath = process.env["NGINX_PATH"] ?? PLACES.find((path) => existsSync(path));
 
-/** What stands between client and server. */
+/** How the proxy between client and server behaves. */
 export interface ProxyBehaviour {
   readonly passesUpgrades: boolean;
-  /** Keeps an answer until it is whole, whatever its headers ask. */
+  /** Buffers each answer until it ends, whatever its headers say. */
   readonly buffers: boolean;
-  /** Gives up on an answer that is silent for this long. */
+  /** Cuts an answer that is silent for this long. */
   readonly idleMs: number;
 }
 
@@ -41,7 +41,7 @@ export async function startNginx(upstreamPort: number, behaviour: ProxyBehaviour
   await answers(port);
   return {
     port,
-    /** New workers take over soon; old ones end with their connections. */
+    /** Applies another behaviour. New workers take over soon; old workers end with their connections. */
     reload(next) {
       writeFileSync(config, configOf(folder, port, upstreamPort, next));
       child.kill("SIGHUP");

@@ -1,4 +1,4 @@
-/** The workload that comes with Postgres, run as a program of its own. */
+/** Runs pgbench, the workload that comes with Postgres, as a child process. */
 import { execFile, spawn, type ChildProcess } from "node:child_process";
 import { promisify } from "node:util";
 import { findPgbench, type PostgresServer } from "./postgres-server.ts";
@@ -28,7 +28,7 @@ export interface PgbenchResult {
   readonly tps: number;
 }
 
-/** Runs to its end, with `flags` as pgbench takes them. */
+/** Runs pgbench with these flags until it ends. */
 export async function runPgbench(
   server: PostgresServer,
   flags: readonly string[],
@@ -38,7 +38,7 @@ export async function runPgbench(
   return { tps: Number(/tps = ([\d.]+)/.exec(stdout)?.[1]) };
 }
 
-/** Starts and leaves it running. */
+/** Starts pgbench and does not wait for its end. */
 export function spawnPgbench(
   server: PostgresServer,
   flags: readonly string[],

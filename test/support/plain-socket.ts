@@ -1,4 +1,4 @@
-/** A WebSocket client that hears JSON texts, of whatever dialect. */
+/** A WebSocket client that collects JSON messages of any dialect. */
 import { WebSocket } from "ws";
 import { atEnd } from "./trades-server.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Real Postgres servers for tests and benchmarks: binaries from the registry, a fresh cluster in a
- * temporary folder on a free port, gone afterwards. Two versions: the oldest supported, the newest.
+ * Real Postgres servers for tests and benchmarks, with binaries from the npm registry. Each has a fresh
+ * cluster in a temporary folder on a free port, which is removed afterwards. Versions: the oldest supported
+ * one and the newest.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import {
@@ -22,7 +23,7 @@ import { freePort } from "./free-port.ts";
 
 export type PostgresVersion = 13 | 18;
 
-/** Postgres refuses to run as root; as root it is run as this user. */
+/** Postgres refuses to run as root; then it runs as this user. */
 const NOBODY = 65_534;
 const isRoot = process.getuid?.() === 0;
 const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
@@ -30,11 +31,11 @@ const identity = isRoot ? { uid: NOBODY, gid: NOBODY } : {};
 export interface PostgresServer {
   readonly url: string;
   readonly port: number;
-  /** Runs statements on a connection of its own. */
+  /** Runs statements on a new connection. */
   sql(text: string): Promise<pg.QueryResult>;
-  /** A fresh database; returns its address. */
+  /** Makes a database, and returns its address. */
   createDatabase(name: string): Promise<string>;
-  /** Stops (`fast` by default, `immediate` as a crash) and starts again on the same port. */
+  /** Stops the server (`fast` by default, `immediate` like a crash) and starts it again on the same port. */
   restart(mode?: "fast" | "immediate"): Promise<void>;
   stopServer(mode?: "fast" | "immediate"): Promise<void>;
   startServer(): Promise<void>;
@@ -116,7 +117,7 @@ export async function withClient<T>(
   run: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const client = new pg.Client({ connectionString: url });
-  // A server that is stopped under a client says so here; the query in flight rejects as well.
+  // A server that stops emits an error here; the running query rejects too.
   client.on("error", () => {});
   await client.connect();
   try {
@@ -126,7 +127,7 @@ export async function withClient<T>(
   }
 }
 
-/** Where pgbench is, or undefined: it comes with a system's Postgres, not with the registry's. */
+/** The path of pgbench, or undefined. It comes with the system's Postgres, not with that of the npm registry. */
 export function findPgbench(): string | undefined {
   const candidates = [
     ...(process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "pgbench")),
@@ -135,7 +136,7 @@ export function findPgbench(): string | undefined {
   return candidates.find((path) => existsSync(path));
 }
 
-/** The oldest supported version comes for one platform only; elsewhere its tests are skipped. */
+/** The oldest supported version exists for one platform only; elsewhere its tests are skipped. */
 export function hasPostgres(version: PostgresVersion): boolean {
   return existsSync(join(packageOf(version), "package.json"));
 }
@@ -146,7 +147,7 @@ function packageOf(version: PostgresVersion): string {
   return join(modules, version === 13 ? "postgres-13" : platform);
 }
 
-/** A copy that any user may read, with the links that the package's install step would make. */
+/** Copies the binaries so that any user may read them, with the links that the package's install step makes. */
 function copyBinaries(version: PostgresVersion, folder: string): string {
   if (!hasPostgres(version))
     throw new Error(

@@ -1,4 +1,4 @@
-/** The review dashboard as a process of its own, as `npm start` runs it. */
+/** The review dashboard in its own process, as `npm start` runs it. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,4 @@
-/** A table in this process and a source that looks at it now and then: the smallest source that does everything right. */
+/** A table in this process, and a source that polls it: the smallest correct source. */
 import type { Cancel } from "../../src/std/clock.ts";
 import { declareChannel } from "../../src/log/channel.ts";
 import { type Source, type SourceContext, TidemarkError } from "../../src/index.ts";
@@ -6,7 +6,7 @@ import { type Source, type SourceContext, TidemarkError } from "../../src/index.
 const AS_OF_STEP_MS = 1_000;
 const LOOK_MS = 5;
 
-/** Keeps what changed at each version. */
+/** Keeps the changes of each version. */
 export class ScriptedTable {
   readonly rows = new Map<string, string>();
   readonly #changed: (readonly string[])[] = [];
@@ -33,7 +33,7 @@ export class ScriptedTable {
 
 export interface ScriptedOptions {
   readonly name?: string;
-  /** Looks only while somebody watches. */
+  /** Polls only while a view is subscribed. */
   readonly isPausing?: boolean;
 }
 
@@ -98,7 +98,7 @@ export class ScriptedSource implements Source {
     this.#next = context.clock.after(LOOK_MS, () => {
       this.#looking = this.#look()
         .catch((error: unknown) => {
-          // Another speaks for this source; anything else is tried again with the next look.
+          // Another leader appends for this source. After any other error the next poll tries again.
           if (error instanceof TidemarkError && error.code === "SUPERSEDED") this.#isStopped = true;
         })
         .finally(() => this.#schedule());

@@ -1,17 +1,17 @@
-/** A server over Postgres and one client of it, for tests that look on while something is done to the database. */
+/** A server over Postgres with one client, for tests that watch while the database changes. */
 import type { PGlite } from "@electric-sql/pglite";
 import { createClient, type LiveView } from "../../src/client/node.ts";
 import { createTidemark } from "../../src/server/tidemark.ts";
 import { postgres, type PostgresSourceOptions } from "../../src/sources/postgres/index.ts";
 import { silent } from "./silent.ts";
 
-/** Thirty rows. */
+/** SQL for a table of thirty rows. */
 export const PLAIN =
   "CREATE TABLE p (id int PRIMARY KEY, v int); INSERT INTO p SELECT n, 0 FROM generate_series(0, 29) n";
 
 export const pause = (ms: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, ms));
-/** Tests run side by side, so this polls by itself. */
+/** Polls with its own timeout, because tests run side by side. */
 export async function until(
   what: () => unknown,
   wanted: unknown,
@@ -27,7 +27,7 @@ export async function until(
 
 export interface Served {
   readonly view: (channel: string) => LiveView;
-  /** Copies of all tables, and of single ones. */
+  /** Counts of copies: of all tables, and of single ones. */
   readonly copies: string[];
   stop(): Promise<void>;
 }

@@ -48,11 +48,11 @@ const queriesOf = (frame: Frame, change: (query: Frame) => unknown): Frame =>
 export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, defect: Defect])[] = [
   ["P1", "frames are binary", { sendsBinary: true }],
   ["P1", "compression is negotiated", { compresses: true }],
-  ["P2", "HELLO tells the position", of("HELLO", (frame) => ({ ...frame, seq: 7 }))],
+  ["P2", "HELLO has a seq", of("HELLO", (frame) => ({ ...frame, seq: 7 }))],
   ["P2", "READY has no epoch", of("READY", (frame) => without(frame, "epoch"))],
   [
     "P2",
-    "a second IDENTIFY is taken",
+    "a second IDENTIFY is accepted",
     stateful(() => {
       let said = 0;
       return {
@@ -63,10 +63,10 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
       };
     }),
   ],
-  ["P3", "a bad frame does not close", { keepsOpen: true }],
+  ["P3", "a malformed frame does not close the connection", { keepsOpen: true }],
   [
     "P3",
-    "a bad frame has another code",
+    "a malformed frame has another code",
     of("ERROR", (frame) =>
       frame["code"] === "BAD_MESSAGE" ? { ...frame, code: "INTERNAL" } : frame,
     ),
@@ -74,7 +74,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ["P4", "HEARTBEAT is not answered", of("HEARTBEAT_ACK", () => undefined)],
   [
     "P4",
-    "the acknowledgement keeps the client's time",
+    "the acknowledgement lacks the client's time",
     of("HEARTBEAT_ACK", (frame) => without(frame, "client_time_unix_ms")),
   ],
   [
@@ -86,7 +86,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ["P6", "the filter is not applied", ofUp("SUBSCRIBE", (frame) => queriesOf(frame, withoutTerms))],
   [
     "P6",
-    "lt takes what is equal",
+    "lt selects equal values",
     ofUp("SUBSCRIBE", (frame) =>
       queriesOf(
         frame,
@@ -96,7 +96,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "P6",
-    "not takes what is unknown",
+    "not selects unknown values",
     ofUp("SUBSCRIBE", (frame) =>
       queriesOf(frame, (query) =>
         JSON.parse(
@@ -110,7 +110,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "P6",
-    "the window is of the other end",
+    "the window has the last rows",
     ofUp("SUBSCRIBE", (frame) =>
       queriesOf(frame, (query) =>
         JSON.parse(
@@ -140,7 +140,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "P7",
-    "a cursor of another epoch is taken",
+    "a cursor of another epoch is accepted",
     stateful(() => {
       let epoch: unknown;
       return {
@@ -158,7 +158,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "P7",
-    "what came after a cursor is left out",
+    "changes after a cursor are missing",
     stateful(() => {
       let isContinued = false;
       return {
@@ -176,7 +176,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "P8",
-    "a snapshot holds a row that is not of its view",
+    "a snapshot has a row of another view",
     ofSnapshot((rows) =>
       rows[0] === undefined ? rows : [...rows, { ...rows[0], id: `${String(rows[0]["id"])}x` }],
     ),
@@ -193,7 +193,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
       frame["code"] === "UNKNOWN_CHANNEL" ? { ...frame, code: "FORBIDDEN" } : frame,
     ),
   ],
-  ["P9", "UNSUBSCRIBE is not heard", ofUp("UNSUBSCRIBE", () => undefined)],
+  ["P9", "UNSUBSCRIBE is ignored", ofUp("UNSUBSCRIBE", () => undefined)],
   [
     "P10",
     "prev_seq is one too high",
@@ -317,12 +317,8 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
     })),
   ],
   ["P13", "no CHANNEL_STATUS", of("CHANNEL_STATUS", () => undefined)],
-  [
-    "P13",
-    "a status that there is not",
-    of("CHANNEL_STATUS", (frame) => ({ ...frame, status: "fine" })),
-  ],
-  ["S1", "RESUMED tells no position", of("RESUMED", (frame) => without(frame, "seq"))],
+  ["P13", "an unknown status", of("CHANNEL_STATUS", (frame) => ({ ...frame, status: "fine" }))],
+  ["S1", "RESUMED has no seq", of("RESUMED", (frame) => without(frame, "seq"))],
   [
     "S2",
     "RESUME continues too late",
@@ -344,7 +340,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "S2",
-    "RESUME says from where, and brings nothing",
+    "RESUME sends no changes",
     stateful(() => {
       let isResumed = false;
       return {
@@ -357,7 +353,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "S3",
-    "any session id is taken",
+    "any session id is accepted",
     stateful(() => ({
       up: (frame) =>
         frame["op"] === "RESUME" ? { ...without(frame, "session_id"), op: "IDENTIFY" } : frame,
@@ -366,19 +362,23 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "S3",
-    "a bad id has another reason",
+    "an invalid id has another reason",
     of("INVALID_SESSION", (frame) => ({ ...frame, reason: "expired" })),
   ],
-  ["S5", "RESYNC is not heard", ofUp("RESYNC", () => undefined)],
-  ["S5", "RESYNC heeds no seq", ofUp("RESYNC", (frame) => without(frame, "seq"))],
-  ["B1", "CREDIT is not heard", ofUp("CREDIT", () => undefined)],
+  ["S5", "RESYNC is ignored", ofUp("RESYNC", () => undefined)],
+  ["S5", "RESYNC ignores seq", ofUp("RESYNC", (frame) => without(frame, "seq"))],
+  ["B1", "CREDIT is ignored", ofUp("CREDIT", () => undefined)],
   [
     "B1",
     "credit counts no turns",
     ofUp("CREDIT", (frame) => (Number(frame["turns"]) > 0 ? { ...frame, turns: null } : frame)),
   ],
-  ["B2", "behind is left out", of("WATERMARK", (frame) => without(frame, "behind"))],
-  ["B2", "what is held back is sent", ofUp("CREDIT", (frame) => without(frame, "channel_credit"))],
+  ["B2", "behind is missing", of("WATERMARK", (frame) => without(frame, "behind"))],
+  [
+    "B2",
+    "rows of a channel without credit are sent",
+    ofUp("CREDIT", (frame) => without(frame, "channel_credit")),
+  ],
   ["B3", "no NOTICE for a slow consumer", of("NOTICE", () => undefined)],
   [
     "B4",
@@ -389,7 +389,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "M1",
-    "a MUTATE with a bad id is taken",
+    "a MUTATE with an invalid id is accepted",
     ofUp("MUTATE", (frame) => ({
       ...frame,
       mutation_id: String(frame["mutation_id"]).replaceAll(" ", "_").padEnd(8, "_"),
@@ -446,15 +446,15 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "M4",
-    "a mutation that there is not succeeds",
+    "an unknown mutation succeeds",
     of("MUTATION_RESULT", (frame) =>
       frame["error"] === undefined ? frame : { ...without(frame, "error"), seq: 1 },
     ),
   ],
-  ["M5", "expected_seq is not heeded", ofUp("MUTATE", (frame) => without(frame, "expected_seq"))],
+  ["M5", "expected_seq is ignored", ofUp("MUTATE", (frame) => without(frame, "expected_seq"))],
   [
     "M6",
-    "any position has landed",
+    "any position is visible",
     of("MUTATION_RESULT", (frame) =>
       (frame["error"] as Frame | undefined)?.["code"] === "UNKNOWN_POSITION"
         ? { ...without(frame, "error"), seq: 1 }
@@ -468,19 +468,19 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "T1",
-    "events leave out a frame",
+    "events lack a frame",
     { events: (text) => text.replace(/(id: [^\n]*\n)?data: [^\n]*"SNAPSHOT"[^\n]*\n\n/g, "") },
   ],
   ["T2", "events have no id", { events: (text) => text.replace(/^id: .*\n/gm, "") }],
-  ["T2", "Last-Event-ID is not heeded", { hides: ["last-event-id"] }],
+  ["T2", "Last-Event-ID is ignored", { hides: ["last-event-id"] }],
   [
     "T3",
-    "what is posted to a stranger is taken",
+    "frames posted to an unknown session are accepted",
     ofAnswer("/v2/up", () => ({ status: 204, body: "" })),
   ],
   [
     "T4",
-    "a poll lacks its end",
+    "a poll lacks its WATERMARK",
     ofAnswer("/v2/changes", ({ body }) => ({
       body: `${body.trim().split("\n").slice(0, -1).join("\n")}\n`,
     })),
@@ -501,10 +501,10 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
       ),
     })),
   ],
-  ["H1", "If-None-Match is not heeded", { hides: ["if-none-match"] }],
+  ["H1", "If-None-Match is ignored", { hides: ["if-none-match"] }],
   [
     "H1",
-    "401 to who may have the stream",
+    "a caller of the stream gets 401",
     {
       http: () => ({
         status: 401,
@@ -514,7 +514,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "H2",
-    "the snapshot's position is not the stream's",
+    "the snapshot has another seq than the stream",
     ofAnswer("/v2/snapshot?channels=things", ({ body, status }) =>
       status === 200
         ? {
@@ -542,7 +542,7 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ],
   [
     "H4",
-    "a row that is not held is null",
+    "an unknown row is null",
     ofAnswer("/v2/rows", ({ status, body }) =>
       status === 404 ? { status: 200, body: '{"row":null}' } : { body },
     ),
@@ -558,8 +558,8 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
     },
   ],
   ["A1", "every origin may connect", { hides: ["origin"] }],
-  ["A1", "every host is taken", { hides: ["host"] }],
-  ["A2", "401 to who may have the stream", { http: () => ({ status: 401, body: "{}" }) }],
+  ["A1", "every host may connect", { hides: ["host"] }],
+  ["A2", "a caller of the stream gets 401", { http: () => ({ status: 401, body: "{}" }) }],
 ];
 
 /** `where` with its first condition alone; the other one stays in it without effect, so that views stay apart. */

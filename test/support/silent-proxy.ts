@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A network in front of a port: it passes bytes on, swallows them, from a text on if need be, or cuts every connection. */
+/** A proxy before a port that passes bytes on, swallows them (also from a given text on), or cuts all connections. */
 export async function startSilentProxy(port: number) {
   const sockets = new Set<Socket>();
   const proxy = {

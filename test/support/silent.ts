@@ -1,4 +1,4 @@
 import { pino } from "pino";
 
-/** For servers under test: their logs are not what is looked at. */
+/** A logger that logs nothing, for servers under test. */
 export const silent = pino({ level: "silent" });

@@ -1,4 +1,4 @@
-/** A client that says and hears literal frames, for tests of the wire. */
+/** A client that sends and receives literal frames, for tests of the wire. */
 import { WebSocket, type ClientOptions } from "ws";
 
 export type Frame = Readonly<Record<string, unknown>>;
@@ -21,7 +21,7 @@ export class WireClient {
     this.socket.send(typeof frame === "string" ? frame : JSON.stringify(frame));
   }
 
-  /** The first frame at or after `from` that has these fields, as soon as it is there. */
+  /** Resolves with the first frame at or after the index `from` that has these fields. */
   async next(fields: Frame, from = 0, timeoutMs = 5_000): Promise<Frame> {
     const matches = (frame: Frame): boolean =>
       Object.entries(fields).every(
