@@ -36,6 +36,12 @@ export const MUTATIONS: readonly Mutation[] = [
       "  #show(member: Member, { timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
   },
   {
+    rule: "a limit without an order keeps the newest rows",
+    file: "src/table/view-set.ts",
+    find: "order_by.length === 0 ? newestFirst : ranked;",
+    replace: "ranked;",
+  },
+  {
     rule: "commits wait between the slices of a flush",
     file: "src/server/turn/turns.ts",
     find: "      if (nowMs - startMs >= limits.sliceMs) {",

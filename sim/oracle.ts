@@ -105,7 +105,10 @@ export class Oracle {
     history.push({ tables, asOf });
   }
 
-  /** The rows of a query as of a seq, by key; sorted as the query says. Undefined for a seq that does not exist. */
+  /**
+   * The rows of a query as of a seq, by key: sorted if the query says how, by key if it has a limit only.
+   * Undefined for a seq that does not exist.
+   */
   rows(
     epoch: string,
     seq: number,
@@ -116,12 +119,23 @@ export class Oracle {
     if (table === undefined) return undefined;
     const context = whereContextOf(table.declaration);
     const matches = query.where === undefined ? () => true : compileWhere(query.where, context);
-    const found = [...table.rows].flatMap(([key, { row }]) =>
-      matches(row) && allowed(row) ? [{ key, row }] : [],
+    const found = [...table.rows].flatMap(([key, { row, seq: changedAt }]) =>
+      matches(row) && allowed(row) ? [{ key, row, changedAt }] : [],
     );
-    if (query.order_by !== undefined || query.limit !== undefined)
-      found.sort(compileOrder(query.order_by ?? [], context));
-    return found.slice(0, query.limit).map(({ key, row }) => [key, row] as const);
+    const { order_by = [], limit } = query;
+    const order = compileOrder(order_by, context);
+    if (order_by.length > 0 || limit !== undefined) found.sort(order);
+    // Without an order the newest stay; the sort is stable, so ties go by key.
+    if (order_by.length === 0 && limit !== undefined)
+      found.splice(
+        0,
+        found.length,
+        ...found
+          .toSorted((left, right) => right.changedAt - left.changedAt)
+          .slice(0, limit)
+          .sort(order),
+      );
+    return found.slice(0, limit).map(({ key, row }) => [key, row] as const);
   }
 
   /** The status that the source had reported for a channel, as of a seq. */

@@ -96,12 +96,10 @@ export function randomQuery(random: Random): Query {
   if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };
   if (choice < 0.7) return { channel, where: { column: "price", gt: 50 }, columns: ["price"] };
   const where = random.next() < 0.5 ? { where: { column: "symbol", in: ["BTC", "ETH"] } } : {};
-  return {
-    channel,
-    ...where,
-    order_by: [{ column: "price", direction: random.next() < 0.5 ? "desc" : "asc" }],
-    limit: 1 + Math.floor(random.next() * 8),
-  };
+  const limit = 1 + Math.floor(random.next() * 8);
+  if (choice < 0.82) return { channel, ...where, limit };
+  const direction = random.next() < 0.5 ? "desc" : "asc";
+  return { channel, ...where, order_by: [{ column: "price", direction }], limit };
 }
 
 export function randomDraft(random: Random, faults: FaultCounts): CommitDraft {

@@ -44,7 +44,10 @@ export interface Query<R = Row> {
   readonly where?: Where<R>;
   /** Ties are broken by the row's key. */
   readonly order_by?: readonly OrderBy<R>[];
-  /** Keep only the first `limit` rows in order; the view refills when one leaves. */
+  /**
+   * Keeps the first `limit` rows in order; without `order_by`, the rows that changed last in the channel
+   * (ties by key), which the client shows in the order of their keys. The view refills when a row leaves.
+   */
   readonly limit?: number;
   /** Send only these columns; key and `order_by` columns are always sent. */
   readonly columns?: readonly Name<R>[];

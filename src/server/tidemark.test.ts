@@ -83,6 +83,29 @@ describe("the server", () => {
     );
   });
 
+  it("holds the newest rows where a view without order is larger than the client may hold", async () => {
+    const channels = { big: channel<{ id: string; n: number }>({ key: "id" }) };
+    const tidemark = createTidemark({ channels, logger: silent });
+    const { url } = await tidemark.listen({ port: 0 });
+    const big = tidemark.channel("big");
+    const id = (n: number): string => `k${String(n).padStart(3, "0")}`;
+    await big.upsert(Array.from({ length: 500 }, (_, n) => ({ id: id(n), n })));
+    const newest = Array.from({ length: 100 }, (_, index) => 499 - index * 3);
+    await big.upsert(newest.map((n) => ({ id: id(n), n: -n })));
+    const client = createClient<typeof channels>({ url: `${url}/v2/stream`, rowsMax: 100 });
+    stops.push(
+      () => tidemark.stop(),
+      () => client.close(),
+    );
+    const view = client.live({ channel: "big" });
+    view.subscribe(() => {});
+    await expect.poll(() => view.getSnapshot()).toMatchObject({ status: "live", isPartial: true });
+    expect(view.getSnapshot().keys).toEqual(newest.map(id).toSorted());
+    await big.upsert({ id: "later", n: 0 });
+    await expect.poll(() => view.row("later")).toBeDefined();
+    expect(view.getSnapshot().keys).toHaveLength(100);
+  });
+
   it("leaves no timer or socket behind when it stops", async () => {
     const tidemark = createTidemark({ channels: { c: channel({ key: "id" }) }, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });

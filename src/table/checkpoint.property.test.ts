@@ -26,6 +26,8 @@ const QUERIES: readonly Query[] = [
   { channel: "c", where: { column: "s", eq: "x" } },
   { channel: "c", where: { column: "n", gt: 1 }, columns: ["n"] },
   { channel: "c", order_by: [{ column: "n", direction: "desc" }], limit: 3 },
+  { channel: "c", limit: 3 },
+  { channel: "c", where: { column: "s", eq: "x" }, columns: ["s"], limit: 2 },
 ];
 const step = fc.record({
   rows: fc.uniqueArray(

@@ -7,6 +7,8 @@ import type { RowChange } from "./live-table.ts";
 export interface Member {
   readonly key: string;
   readonly row: Row;
+  /** The commit that last changed the row in its channel. */
+  readonly seq: number;
   /** The row's own text; undefined where the view sends some columns only, whose text is made when it is shown. */
   readonly text: string | undefined;
 }
@@ -31,7 +33,8 @@ export class Membership {
   /** The row after the change, if it is in. */
   memberOf({ key, after }: RowChange): Member | undefined {
     if (after === undefined || !this.#matches(after.row)) return undefined;
-    return { key, row: after.row, text: this.#project === undefined ? after.json : undefined };
+    const { row, seq, json } = after;
+    return { key, row, seq, text: this.#project === undefined ? json : undefined };
   }
 
   /** As it is sent. */

@@ -52,6 +52,7 @@ const QUERIES: readonly Query[] = [
   },
   { channel: "trades", limit: 2, where: { column: "symbol", eq: "B" } },
   { channel: "trades", limit: 5, columns: ["symbol"], where: { column: "symbol", is_null: false } },
+  { channel: "trades", limit: 4 },
 ].map((query) => parseQuery(query));
 
 const row = fc.record({
@@ -82,9 +83,9 @@ const step = fc.oneof(
 
 /** The channel as a plain list of versions, oldest change first: the slow, obvious truth. */
 class SlowTable {
-  rows: { key: string; row: Row; timeMs: number }[] = [];
+  rows: { key: string; row: Row; seq: number; timeMs: number }[] = [];
 
-  apply({ changes, timeMs }: Commit): void {
+  apply({ changes, seq, timeMs }: Commit): void {
     for (const change of changes) {
       for (const { key, row: value } of change.upserts) {
         const existing = this.rows.find((entry) => entry.key === key);
@@ -92,7 +93,7 @@ class SlowTable {
           continue;
         this.rows = [
           ...this.rows.filter((entry) => entry.key !== key),
-          { key, row: value, timeMs },
+          { key, row: value, seq, timeMs },
         ];
       }
       const kept = new Set(change.upserts.map(({ key }) => key));
@@ -110,7 +111,9 @@ class SlowTable {
 
   answer({ where, order_by = [], limit, columns }: Query): Map<string, Row> {
     const matches = where === undefined ? () => true : compileWhere(where, context);
-    const order = compileOrder(order_by, context);
+    const ranked = compileOrder(order_by, context);
+    const order: (left: (typeof this.rows)[number], right: (typeof this.rows)[number]) => number =
+      order_by.length > 0 ? ranked : (left, right) => right.seq - left.seq || ranked(left, right);
     let found = this.rows.filter((entry) => matches(entry.row));
     if (limit !== undefined) found = found.sort(order).slice(0, limit);
     const shown = columns && new Set(["id", ...columns, ...order_by.map(({ column }) => column)]);

@@ -25,6 +25,8 @@ const QUERIES: readonly Query[] = [
     limit: 4,
     columns: ["n"],
   },
+  { channel: "c", limit: 3 },
+  { channel: "c", where: { column: "s", eq: "x" }, limit: 2 },
 ];
 const row = fc.record({
   id: fc.constantFrom(..."abcdefghijkl"),

@@ -54,6 +54,48 @@ describe("views", () => {
     expect([view.rows.floor, view.rows.changesSince(0)]).toEqual([1, undefined]);
   });
 
+  it("keep the rows that changed last where a limit has no order, and refill with the next newest", () => {
+    const replica = replicaOf();
+    const view = replica.acquire({ channel: "c", limit: 3 }, undefined);
+    const keys = (): readonly string[] => Array.from(view.rows.values(), ({ key }) => key).sort();
+    const write = (
+      seq: number,
+      upserts: readonly number[],
+      removes: readonly string[] = [],
+    ): void =>
+      replica.apply({
+        seq,
+        timeMs: seq,
+        changes: [
+          {
+            channel: "c",
+            upserts: upserts.map((n) => ({
+              key: `k${n}`,
+              row: { id: `k${n}`, s: `at ${seq}`, n },
+            })),
+            removes,
+          },
+        ],
+      });
+    // All of one commit: the ties go by key.
+    expect(keys()).toEqual(["k0", "k1", "k2"]);
+    write(2, [7, 9]);
+    expect(keys()).toEqual(["k0", "k7", "k9"]);
+    write(3, [4]);
+    expect(keys()).toEqual(["k4", "k7", "k9"]);
+    write(4, [], ["k9", "k4"]);
+    expect(keys()).toEqual(["k0", "k1", "k7"]);
+  });
+
+  it("take no write for a change that leaves the row as it is", () => {
+    const replica = replicaOf();
+    const view = replica.acquire({ channel: "c", limit: 1 }, undefined);
+    const row = { id: "k4", s: "even", n: 4 };
+    const changes = [{ channel: "c", upserts: [{ key: "k4", row }], removes: [] }];
+    replica.apply({ seq: 2, timeMs: 1, changes });
+    expect(Array.from(view.rows.values(), ({ key }) => key)).toEqual(["k0"]);
+  });
+
   it("linger for the resume window after the last subscriber, then go", () => {
     const replica = replicaOf({ lingerMs: 100 });
     const view = replica.acquire(above(3), undefined);

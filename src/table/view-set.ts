@@ -17,7 +17,7 @@ import { compileProjection } from "./projection.ts";
 import { routeOf, ViewRouter, type Route } from "./router.ts";
 import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
 import type { ViewPool } from "./view-pool.ts";
-import { WindowView } from "./window-view.ts";
+import { newestFirst, WindowView } from "./window-view.ts";
 import type { View } from "./view.ts";
 
 interface ViewEntry {
@@ -308,7 +308,10 @@ export class ViewSet {
     const wanted = meter.isMetered ? isMatch : isWanted;
     const matches: Predicate =
       policy === undefined ? wanted : (row) => mayBeSeen(row) && wanted(row);
-    const order = compileOrder(query.order_by ?? [], this.#context);
+    const { order_by = [], limit } = query;
+    // Compiled without a limit too: a column that has no order is refused.
+    const ranked = compileOrder(order_by, this.#context);
+    const order = order_by.length === 0 ? newestFirst : ranked;
     const declaration = this.#table.channel;
     const membership = new Membership(matches, compileProjection(declaration, query));
     const options = {
@@ -319,7 +322,7 @@ export class ViewSet {
       builtSeq: point.seq,
       tombstonesMax: this.#pool.limits.tombstonesMax,
     };
-    if (query.limit !== undefined) return new WindowView({ ...options, limit: query.limit, order });
+    if (limit !== undefined) return new WindowView({ ...options, limit, order });
     // Under a policy the channel's removes would tell keys that may not be seen.
     return new FilteredView({
       ...options,

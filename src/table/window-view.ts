@@ -1,12 +1,13 @@
 /**
- * The first `limit` matching rows in order. All matching rows stand in an ordered index, so a change
- * costs O(log rows), also when a row leaves and the next one moves up.
+ * The first `limit` matching rows in order; without `order_by`, those that changed last in the channel.
+ * All matching rows stand in an ordered index, so a change costs O(log rows), also when a row leaves
+ * and the next one moves up.
  *
  * Retains at most one index entry per row of the channel, and `limit` rows.
  */
 import sortedBTree from "sorted-btree";
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { RankOrder } from "../protocol/order.ts";
+import { compareTexts } from "../protocol/column.ts";
 import type { Query } from "../protocol/query.ts";
 import { assert } from "../std/assert.ts";
 import { ChangeOrderedRows, type Changes } from "./change-ordered-rows.ts";
@@ -18,9 +19,19 @@ import { viewBytes, type View, type ViewOptions } from "./view.ts";
 const BTree = sortedBTree.default;
 type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
 
+/** A total order: no two members are equal. */
+export type MemberOrder = (left: Member, right: Member) => number;
+
+/**
+ * The order of a query that names none: the newest change first, ties by key. It is a function of the
+ * log alone, so every replica keeps the same rows, also one that began with a checkpoint.
+ */
+export const newestFirst: MemberOrder = (left, right) =>
+  right.seq - left.seq || compareTexts(left.key, right.key);
+
 export interface WindowViewOptions extends ViewOptions {
   readonly limit: number;
-  readonly order: RankOrder;
+  readonly order: MemberOrder;
 }
 
 export class WindowView implements View {
@@ -31,7 +42,7 @@ export class WindowView implements View {
   readonly rows: ChangeOrderedRows;
   readonly #membership: Membership;
   readonly #limit: number;
-  readonly #order: RankOrder;
+  readonly #order: MemberOrder;
   readonly #candidates = new Map<string, Member>();
   readonly #index: BTree<Member, undefined>;
   /** The last row inside the window. */
