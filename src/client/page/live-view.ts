@@ -5,18 +5,21 @@ import type { Row } from "../../protocol/row.ts";
 import { OrderedRows } from "./ordered-rows.ts";
 import type { Layer, Overlay } from "../writes/overlay.ts";
 import type { Position, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
+import type { RowList } from "../row-list.ts";
 import type { RowPatch } from "../writes/row-patch.ts";
 
 /**
- * A reading of a view; a new object whenever something in it changed. `rows` and `row` read the view's
+ * A view at one moment; a new object whenever something in it changed. `rows` and `row` read the view's
  * present rows, so read them from the newest snapshot, as React does.
  */
 export interface ViewSnapshot<R = Row> extends ViewState {
+  /** The same array until a row enters, leaves, changes or moves; freshness alone does not touch it. */
   readonly rows: readonly R[];
-  /** Keys of the rows, in order; together with `row(key)` this avoids a copy of all rows. */
+  /** Keys of the rows, in order: the same array until a row enters, leaves or moves. */
   readonly keys: readonly string[];
+  /** The same function until a row of the view, or what is pending, changes. */
   readonly row: (key: string) => R | undefined;
-  /** A write of this page that speaks of the row has not come through yet. */
+  /** A write of this page to the row is not part of the server's rows yet. The same function as long as `row`. */
   readonly isPending: (key: string) => boolean;
   /** Known once the server has answered; empty for a channel that declares none. */
   readonly columns: readonly Column[];
@@ -47,6 +50,12 @@ const NOT_STARTED: ViewState = {
   omitted: 0,
 };
 
+/** The part of a snapshot that does not depend on freshness. */
+interface ShownRows extends Pick<ViewSnapshot, "row" | "isPending"> {
+  readonly list: RowList;
+  readonly layer: Layer | undefined;
+}
+
 export class ViewCore {
   readonly id: string;
   readonly query: Query;
@@ -57,8 +66,7 @@ export class ViewCore {
   #overlay: Overlay | undefined;
   #shape: ViewShape | undefined;
   #layer: Layer | undefined;
-  #patches: readonly RowPatch[] = [];
-  #isLayerOld = false;
+  #shown: ShownRows | undefined;
   readonly #pins = new Map<string, Row | undefined>();
   #columns: readonly Column[] = [];
   #key: readonly string[] = [];
@@ -87,12 +95,12 @@ export class ViewCore {
   }
 
   get keys(): readonly string[] {
-    return this.#rows.keys;
+    return this.#rows.list.keys;
   }
 
   /** All rows as the server has them. */
   get baseRows(): readonly Row[] {
-    return this.#rows.keys.map((key) => this.#rows.row(key)).filter((row) => row !== undefined);
+    return this.#rows.list.rows;
   }
 
   /** Where the rows stand, on a page that stands at `page`; undefined before there are any. */
@@ -108,16 +116,14 @@ export class ViewCore {
     elsewhere: (key: string) => Row | undefined,
     createOverlay: (query: Query) => Overlay,
   ): boolean {
-    const isSame =
-      patches.length === this.#patches.length &&
-      patches.every((patch, index) => patch === this.#patches[index]);
-    if (isSame && (patches.length === 0 || !this.#isLayerOld)) return false;
-    this.#patches = patches;
-    this.#isLayerOld = false;
-    this.#layer =
+    const layer =
       patches.length === 0
         ? undefined
         : this.#overlayBy(createOverlay).over(this.#rows, patches, elsewhere);
+    if (layer === this.#layer) return false;
+    // It keeps the rows that it was laid over.
+    if (layer === undefined) this.#overlay = undefined;
+    this.#layer = layer;
     this.#snapshot = undefined;
     return true;
   }
@@ -130,7 +136,8 @@ export class ViewCore {
   /** Applies a commit's part without telling anyone yet. */
   apply({ shape, rows, isForgotten, state }: ViewNews): void {
     if (isForgotten === true) this.#pins.clear();
-    if (shape !== undefined) {
+    // Told anew with each connection, and nearly always as it was.
+    if (shape !== undefined && JSON.stringify(shape) !== JSON.stringify(this.#shape)) {
       this.#columns = shape.columns;
       this.#key = shape.key;
       this.#rows.configure(shape);
@@ -143,7 +150,6 @@ export class ViewCore {
         this.#pins.set(key, this.#rows.row(key) ?? this.#pins.get(key));
     }
     this.#state = state;
-    this.#isLayerOld = true;
     this.#snapshot = undefined;
   }
 
@@ -184,18 +190,15 @@ export class ViewCore {
   }
 
   #read(): ViewSnapshot {
-    const source = this.#layer ?? this.#rows;
-    const layer = this.#layer;
-    const { keys } = source;
-    let rows: readonly Row[] | undefined;
+    const { list, row, isPending } = this.#showRows();
     return {
-      // Built when first asked for: a grid that reads by key never pays for it.
+      // Read when it is asked for: a grid that reads by key may never need it.
       get rows(): readonly Row[] {
-        return (rows ??= keys.map((key) => source.row(key)).filter((row) => row !== undefined));
+        return list.rows;
       },
-      keys,
-      row: (key) => source.row(key),
-      isPending: (key) => layer?.isPending(key) === true,
+      keys: list.keys,
+      row,
+      isPending,
       ...this.#state,
       ...(this.#doubt !== undefined && {
         status: this.#state.status === "loading" ? "loading" : "stale",
@@ -204,6 +207,21 @@ export class ViewCore {
       columns: this.#columns,
       key: this.#key,
     };
+  }
+
+  /** The same object while neither the rows nor what lies over them has changed. */
+  #showRows(): ShownRows {
+    const layer = this.#layer;
+    const source = layer ?? this.#rows;
+    const { list } = source;
+    if (this.#shown?.list !== list || this.#shown.layer !== layer)
+      this.#shown = {
+        list,
+        layer,
+        row: (key) => source.row(key),
+        isPending: (key) => layer?.isPending(key) === true,
+      };
+    return this.#shown;
   }
 }
 

@@ -92,7 +92,7 @@ describe("the rows", () => {
           };
           replica.apply(commit);
           if (fate === "lost") return;
-          const before = new Map(shown.keys.map((id) => [id, shown.row(id)]));
+          const before = new Map(shown.list.keys.map((id) => [id, shown.row(id)]));
           const changes = view.rows.changesSince(view.rows.normalise(cursor));
           if (changes === undefined) {
             store.begin(["id"], "snapshot");
@@ -130,7 +130,7 @@ describe("the rows", () => {
           if (isPageBusy && index < steps.length - 1) return;
           shown.apply(store.take());
           const truth = Array.from(view.rows.values(), ({ key: id, row }) => ({ key: id, row }));
-          const held = shown.keys.map((id) => ({ key: id, row: shown.row(id) as Row }));
+          const held = shown.list.keys.map((id) => ({ key: id, row: shown.row(id) as Row }));
           if (orderBy.length > 0) expect(held).toEqual(truth.toSorted(order));
           else
             expect(held.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(

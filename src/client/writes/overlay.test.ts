@@ -49,7 +49,7 @@ describe("an overlay", () => {
     expect(over(patches).row("a")).toEqual(row("a", "done", "1.50"));
     base.apply({ upserts: [row("a", "other", "3")], removes: [] });
     expect(over(patches).row("a")).toEqual(row("a", "done", "3"));
-    expect(over(patches).keys).toEqual(["a", "b", "c"]);
+    expect(over(patches).list.keys).toEqual(["a", "b", "c"]);
   });
 
   it("keeps a row the same object until it or its patches change", () => {
@@ -63,15 +63,15 @@ describe("an overlay", () => {
 
   it("takes a row out of a filter that it leaves, and puts one in that another view knows whole", () => {
     const { over } = view({ where: { column: "status", eq: "new" } }, ROWS.slice(0, 2));
-    expect(over([patch("a", { set: { status: "done" } })]).keys).toEqual(["b"]);
-    expect(over([patch("c", { set: { status: "new" } })]).keys).toEqual(["a", "b"]);
+    expect(over([patch("a", { set: { status: "done" } })]).list.keys).toEqual(["b"]);
+    expect(over([patch("c", { set: { status: "new" } })]).list.keys).toEqual(["a", "b"]);
     const entered = over([patch("c", { set: { status: "new" } })], () => ROWS[2]);
-    expect([entered.keys, entered.row("c")]).toEqual([["a", "b", "c"], row("c", "new", "10")]);
+    expect([entered.list.keys, entered.row("c")]).toEqual([["a", "b", "c"], row("c", "new", "10")]);
   });
 
   it("keeps the membership that the server gave where the client can't tell", () => {
     const { over } = view({ where: { column: "status", regex: "^n" } }, ROWS.slice(0, 2));
-    expect(over([patch("a", { set: { status: "done" } })]).keys).toEqual(["a", "b"]);
+    expect(over([patch("a", { set: { status: "done" } })]).list.keys).toEqual(["a", "b"]);
     const projected = view({ columns: ["price"], where: { column: "secret", eq: 1 } }, ROWS);
     expect(projected.over([patch("a", { set: { price: "9" } })]).row("a")).toEqual({
       id: "a",
@@ -83,10 +83,10 @@ describe("an overlay", () => {
   it("moves a row in the order, by the column's type, and cuts at the limit", () => {
     const query = { order_by: [{ column: "price" }], limit: 3 };
     const { over } = view(query, ROWS);
-    expect(over([patch("a", { set: { price: "9.5" } })]).keys).toEqual(["b", "a", "c"]);
-    expect(over([patch("a", { set: { price: "100" } })]).keys).toEqual(["b", "c", "a"]);
-    expect(over([patch("n", { insert: row("n", "new", "1") })]).keys).toEqual(["n", "a", "b"]);
-    expect(over([patch("b", { remove: true })]).keys).toEqual(["a", "c"]);
+    expect(over([patch("a", { set: { price: "9.5" } })]).list.keys).toEqual(["b", "a", "c"]);
+    expect(over([patch("a", { set: { price: "100" } })]).list.keys).toEqual(["b", "c", "a"]);
+    expect(over([patch("n", { insert: row("n", "new", "1") })]).list.keys).toEqual(["n", "a", "b"]);
+    expect(over([patch("b", { remove: true })]).list.keys).toEqual(["a", "c"]);
   });
 
   it("applies several patches of one row in order, and says which rows are pending", () => {
@@ -97,7 +97,7 @@ describe("an overlay", () => {
       patch("a", { remove: true }),
       patch("b", {}),
     ]);
-    expect([layer.keys, layer.row("n")]).toEqual([["b", "c", "n"], row("n", "new", "6")]);
+    expect([layer.list.keys, layer.row("n")]).toEqual([["b", "c", "n"], row("n", "new", "6")]);
     expect(["a", "b", "c", "n"].map((key) => layer.isPending(key))).toEqual([
       true,
       true,
@@ -124,6 +124,6 @@ describe("an overlay", () => {
   it("sets nothing on a row that others have removed", () => {
     const { base, over } = view({}, ROWS);
     base.apply({ upserts: [], removes: ["a"] });
-    expect(over([patch("a", { set: { status: "done" } })]).keys).toEqual(["b", "c"]);
+    expect(over([patch("a", { set: { status: "done" } })]).list.keys).toEqual(["b", "c"]);
   });
 });

@@ -1,24 +1,26 @@
 /**
  * A view's rows with pending writes laid over them. The rows below go on changing; the layer is made
- * anew from them each time, so a write hides nothing but the columns that it sets.
+ * anew from them when they have, so a write hides nothing but the columns that it sets.
  *
  * Retains the rows under patches; they are as many as pending writes name.
  */
-import { compileOrder, lowerBound, type Ranked, type RankOrder } from "../../protocol/order.ts";
+import { compileOrder, type RankOrder } from "../../protocol/order.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../../protocol/where.ts";
 import type { ViewShape } from "../port.ts";
+import { changedList, type ListChange, type RowList } from "../row-list.ts";
 import { patched, type RowPatch } from "./row-patch.ts";
 
 /** The rows as the server has them. */
 export interface BaseRows {
-  readonly keys: readonly string[];
+  /** The same object until one of the rows enters, leaves, changes or moves. */
+  readonly list: RowList;
   row(key: string): Row | undefined;
 }
 
 export interface Layer {
-  readonly keys: readonly string[];
+  readonly list: RowList;
   row(key: string): Row | undefined;
   isPending(key: string): boolean;
 }
@@ -35,7 +37,12 @@ export class Overlay {
   #order: RankOrder | undefined;
   /** Undefined where the client can't tell: a regex, or a column that is not sent. Then rows stay in, or out, as the server has them. */
   #matches: Predicate | undefined;
+  /** How many rows are shown at most; undefined where the client can't tell which of them go. */
+  #limit: number | undefined;
   #merged = new Map<string, Merged>();
+  /** The last layer, and the rows that it lies over. */
+  #layer: Layer | undefined;
+  #below: RowList | undefined;
 
   constructor(query: Query) {
     this.#query = query;
@@ -59,10 +66,14 @@ export class Overlay {
         ? compileOrder(order_by, { ...context, typeOf: (name) => types.get(name) ?? "any" })
         : undefined;
     this.#matches = matcherOf(this.#query, context);
+    // A limit without an order keeps the newest rows, and the client does not know which is the oldest of them.
+    this.#limit = order_by.length > 0 ? this.#query.limit : undefined;
     this.#merged = new Map();
+    this.#layer = undefined;
   }
 
   /**
+   * The same layer as before while neither the rows below nor the patched rows have changed.
    * @param patches of this view's channel, in the order in which they were made
    * @param elsewhere the row as another view of the page has it
    */
@@ -80,14 +91,20 @@ export class Overlay {
     const merged = new Map<string, Merged>();
     for (const [key, own] of byKey)
       merged.set(key, this.#merge(key, base.row(key), own, elsewhere));
+    const former = this.#merged;
+    const isSame =
+      this.#below === base.list &&
+      merged.size === former.size &&
+      [...merged].every(([key, each]) => former.get(key) === each);
+    if (isSame && this.#layer !== undefined) return this.#layer;
     this.#merged = merged;
-    const { limit } = this.#query;
-    const keys = this.#place(base, merged);
-    return {
-      keys: limit !== undefined && keys.length > limit ? keys.slice(0, limit) : keys,
+    this.#below = base.list;
+    this.#layer = {
+      list: this.#listOver(base, merged),
       row: (key) => (merged.has(key) ? merged.get(key)?.row : base.row(key)),
-      isPending: (key) => byKey.has(key),
+      isPending: (key) => merged.has(key),
     };
+    return this.#layer;
   }
 
   /** The same object as before while neither the row below nor its patches have changed. */
@@ -120,35 +137,16 @@ export class Overlay {
     return Object.fromEntries(Object.entries(row).filter(([name]) => columns.has(name)));
   }
 
-  /** The order below, with each patched row where it belongs now. */
-  #place(base: BaseRows, merged: ReadonlyMap<string, Merged>): readonly string[] {
-    const order = this.#order;
-    const moved: Ranked[] = [];
-    const out = new Set<string>();
-    for (const [key, { row }] of merged) {
-      const below = base.row(key);
-      if (row === undefined) out.add(key);
-      else if (below === undefined) moved.push({ key, row });
-      else if (order !== undefined && order({ key, row: below }, { key, row }) !== 0) {
-        out.add(key);
-        moved.push({ key, row });
-      }
+  /** The list below, with each patched row where it belongs now. */
+  #listOver(base: BaseRows, merged: ReadonlyMap<string, Merged>): RowList {
+    const changes: ListChange[] = [];
+    for (const [key, { row: after }] of merged) {
+      const before = base.row(key);
+      if (before !== after) changes.push({ key, before, after });
     }
-    if (out.size === 0 && moved.length === 0) return base.keys;
-    const keys = base.keys.filter((key) => !out.has(key));
-    if (order === undefined) return [...keys, ...moved.map(({ key }) => key)];
-    for (const place of moved.sort(order)) {
-      const ranked = (index: number): Ranked => {
-        const key = keys[index] as string;
-        return { key, row: (merged.get(key)?.row ?? base.row(key)) as Row };
-      };
-      keys.splice(
-        lowerBound(keys.length, (index) => order(ranked(index), place) < 0),
-        0,
-        place.key,
-      );
-    }
-    return keys;
+    if (changes.length === 0) return base.list;
+    const { keys, rows } = changedList(base.list, this.#order, changes);
+    return { keys: keys.slice(0, this.#limit), rows: rows.slice(0, this.#limit) };
   }
 }
 
