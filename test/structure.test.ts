@@ -60,7 +60,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     ["server/for-caller.ts", "server/tidemark.ts"],
   ],
   [
-    ["client/port.ts", "client/connection-state.ts", "client/row-list.ts"],
+    ["client/port.ts", "client/connection-state.ts"],
     ["client/connection/"],
     ["client/writes/"],
     ["client/stream/"],

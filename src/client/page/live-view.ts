@@ -3,9 +3,9 @@ import type { Column } from "../../protocol/column.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { OrderedRows } from "./ordered-rows.ts";
+import type { RowList } from "./row-list.ts";
 import type { Layer, Overlay } from "../writes/overlay.ts";
 import type { Position, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
-import type { RowList } from "../row-list.ts";
 import type { RowPatch } from "../writes/row-patch.ts";
 
 /**

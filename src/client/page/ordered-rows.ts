@@ -8,13 +8,15 @@
 import { compileOrder, type RankOrder } from "../../protocol/order.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import type { RowChanges, ViewShape } from "../port.ts";
-import { changedList, sortedList, type ListChange, type RowList } from "../row-list.ts";
+import { changedList, type ListChange, type RowList } from "./row-list.ts";
+
+const NO_ROWS: RowList = { keys: [], rows: [] };
 
 export class OrderedRows {
   readonly #rows = new Map<string, Row>();
   #key: readonly string[] = [];
   #order: RankOrder | undefined;
-  #list: RowList = { keys: [], rows: [] };
+  #list = NO_ROWS;
 
   row(key: string): Row | undefined {
     return this.#rows.get(key);
@@ -25,6 +27,11 @@ export class OrderedRows {
     return this.#list;
   }
 
+  /** The list with other changes laid over it, which are not kept. */
+  listWith(changes: readonly ListChange[]): RowList {
+    return changedList(this.#list, this.#order, changes);
+  }
+
   configure({ key, columns, order_by, isLimited }: ViewShape): void {
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     this.#key = key;
@@ -33,7 +40,10 @@ export class OrderedRows {
       columnNames: [],
     };
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, context) : undefined;
-    this.#list = this.#order === undefined ? this.#arrivals() : sortedList(this.#rows, this.#order);
+    const rows = [...this.#rows.values()];
+    this.#rows.clear();
+    this.#list = NO_ROWS;
+    this.apply({ upserts: rows, removes: [] });
   }
 
   apply({ upserts, removes }: RowChanges): void {
@@ -49,17 +59,13 @@ export class OrderedRows {
       if (this.#rows.delete(key)) changes.push({ key, before, after: undefined });
     }
     if (changes.length === 0) return;
-    const areKeysSame = changes.every(({ before, after }) => before && after);
-    this.#list =
-      this.#order === undefined
-        ? this.#arrivals(areKeysSame ? this.#list.keys : undefined)
-        : changedList(this.#list, this.#order, changes);
+    this.#list = this.#order ? this.listWith(changes) : this.#arrivals(changes);
   }
 
   /** A map keeps the order of arrival. Its arrays are made when they are first read: a grid that reads by key needs one. */
-  #arrivals(former?: readonly string[]): RowList {
+  #arrivals(changes: readonly ListChange[]): RowList {
     const all = this.#rows;
-    let keys = former;
+    let keys = changes.every(({ before, after }) => before && after) ? this.#list.keys : undefined;
     let rows: readonly Row[] | undefined;
     return {
       get keys() {

@@ -4,18 +4,31 @@
  *
  * Retains the rows under patches; they are as many as pending writes name.
  */
-import { compileOrder, type RankOrder } from "../../protocol/order.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../../protocol/where.ts";
 import type { ViewShape } from "../port.ts";
-import { changedList, type ListChange, type RowList } from "../row-list.ts";
 import { patched, type RowPatch } from "./row-patch.ts";
+
+/** Keys and rows, side by side and in order. */
+interface RowList {
+  readonly keys: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** A key's row before and after; undefined for none. */
+interface RowChange {
+  readonly key: string;
+  readonly before: Row | undefined;
+  readonly after: Row | undefined;
+}
 
 /** The rows as the server has them. */
 export interface BaseRows {
   /** The same object until one of the rows enters, leaves, changes or moves. */
   readonly list: RowList;
+  /** The list with further changes, each row where it belongs. */
+  listWith(changes: readonly RowChange[]): RowList;
   row(key: string): Row | undefined;
 }
 
@@ -34,7 +47,6 @@ interface Merged {
 export class Overlay {
   readonly #query: Query;
   #columns: ReadonlySet<string> | undefined;
-  #order: RankOrder | undefined;
   /** Undefined where the client can't tell: a regex, or a column that is not sent. Then rows stay in, or out, as the server has them. */
   #matches: Predicate | undefined;
   /** How many rows are shown at most; undefined where the client can't tell which of them go. */
@@ -48,7 +60,7 @@ export class Overlay {
     this.#query = query;
   }
 
-  configure({ columns, key, order_by, isLimited }: ViewShape): void {
+  configure({ columns, key, order_by }: ViewShape): void {
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     const isProjected = this.#query.columns !== undefined;
     // A channel that declares no columns tells none of those that it sends.
@@ -61,10 +73,6 @@ export class Overlay {
       typeOf: (name) => types.get(name) ?? (this.#columns?.has(name) === false ? undefined : "any"),
       columnNames: [],
     };
-    this.#order =
-      order_by.length > 0 || isLimited
-        ? compileOrder(order_by, { ...context, typeOf: (name) => types.get(name) ?? "any" })
-        : undefined;
     this.#matches = matcherOf(this.#query, context);
     // A limit without an order keeps the newest rows, and the client does not know which is the oldest of them.
     this.#limit = order_by.length > 0 ? this.#query.limit : undefined;
@@ -139,13 +147,13 @@ export class Overlay {
 
   /** The list below, with each patched row where it belongs now. */
   #listOver(base: BaseRows, merged: ReadonlyMap<string, Merged>): RowList {
-    const changes: ListChange[] = [];
+    const changes: RowChange[] = [];
     for (const [key, { row: after }] of merged) {
       const before = base.row(key);
       if (before !== after) changes.push({ key, before, after });
     }
     if (changes.length === 0) return base.list;
-    const { keys, rows } = changedList(base.list, this.#order, changes);
+    const { keys, rows } = base.listWith(changes);
     return { keys: keys.slice(0, this.#limit), rows: rows.slice(0, this.#limit) };
   }
 }

@@ -1,10 +1,10 @@
 /** A list after any batch equals a slow sort of the same rows, and costs O(changed · log rows) comparisons. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compileOrder, type Ranked, type RankOrder } from "../protocol/order.ts";
-import type { Row } from "../protocol/row.ts";
-import { seededRandom } from "../std/random.ts";
-import { changedList, sortedList, type ListChange, type RowList } from "./row-list.ts";
+import { compileOrder, type Ranked, type RankOrder } from "../../protocol/order.ts";
+import type { Row } from "../../protocol/row.ts";
+import { seededRandom } from "../../std/random.ts";
+import { changedList, type ListChange, type RowList } from "./row-list.ts";
 
 const order = compileOrder(
   [
@@ -70,7 +70,6 @@ describe("a list of rows", () => {
           const truth = Array.from(followed.rows, ([k, row]) => ({ key: k, row })).toSorted(order);
           expect(followed.list.keys).toEqual(truth.map((ranked) => ranked.key));
           followed.list.rows.forEach((row, index) => expect(row).toBe(truth[index]?.row));
-          expect(followed.list).toEqual(sortedList(followed.rows, order));
         }
       }),
       { numRuns: 300 },
@@ -93,7 +92,7 @@ describe("a list of rows", () => {
   });
 
   it("compares O(changed · log rows) times, whatever the size of the batch", () => {
-    const sizes = [1, 10, 300, 3_000, 20_000];
+    const sizes = [1, 10, 300, 2_000, 8_000];
     const shares = [0, 0.001, 0.01, 0.1, 0.5, 1, 2];
     fc.assert(
       fc.property(
@@ -123,7 +122,7 @@ describe("a list of rows", () => {
           }
         },
       ),
-      { numRuns: 60 },
+      { numRuns: 40 },
     );
   });
 

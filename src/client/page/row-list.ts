@@ -1,0 +1,93 @@
+/**
+ * The rows of a view in order, beside their keys, and how a batch of changes makes the next list. A batch of
+ * any size costs O(changed · log rows) comparisons, and one pass that copies pointers and compares nothing:
+ * 0.1 ms for 10,000 rows, 3 ms for 200,000 (`npm run bench -- order`). Chunks shared by lists would save the
+ * half of that, and take 300 B more of the page's budget.
+ */
+import { lowerBound, type Ranked, type RankOrder } from "../../protocol/order.ts";
+import type { Row } from "../../protocol/row.ts";
+
+/** Keys and rows, side by side. What has been read of a list does not change any more. */
+export interface RowList {
+  readonly keys: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** A key's row before and after; undefined where the list has none. */
+export interface ListChange {
+  readonly key: string;
+  readonly before: Row | undefined;
+  readonly after: Row | undefined;
+}
+
+/** What happens at one index of a list: a row enters before it, or the row there is replaced, or leaves. */
+interface Step {
+  readonly index: number;
+  /** Rows of the list that the step takes the place of: 0 or 1. */
+  readonly taken: number;
+  readonly key: string;
+  readonly row: Row | undefined;
+}
+
+/**
+ * The list after `changes`, which name each key once. Without an order, rows stay where they are and
+ * new ones come last.
+ */
+export function changedList(
+  list: RowList,
+  order: RankOrder | undefined,
+  changes: readonly ListChange[],
+): RowList {
+  const { keys, rows } = list;
+  // Every search is in the former list, whose order no change has touched.
+  const indexOf = (ranked: Ranked): number =>
+    lowerBound(
+      keys.length,
+      (index) =>
+        !order || order({ key: keys[index] as string, row: rows[index] as Row }, ranked) < 0,
+    );
+  const steps: Step[] = [];
+  const entered: Ranked[] = [];
+  let areKeysSame = true;
+  for (const { key, before, after } of changes) {
+    const stays = before && after && !order?.({ key, row: before }, { key, row: after });
+    if (!stays) areKeysSame = false;
+    if (after && !stays) entered.push({ key, row: after });
+    if (before === undefined) continue;
+    let index = indexOf({ key, row: before });
+    // No order, or the application has changed the row in place.
+    if (keys[index] !== key) index = keys.indexOf(key);
+    steps.push({ index, taken: 1, key, row: stays ? after : undefined });
+  }
+  if (order) entered.sort(order);
+  for (const ranked of entered) steps.push({ ...ranked, index: indexOf(ranked), taken: 0 });
+  // What enters before a row comes before what becomes of the row.
+  steps.sort((a, b) => a.index - b.index || a.taken - b.taken);
+  const next = stepped(list, steps);
+  return areKeysSame ? { keys, rows: next.rows } : next;
+}
+
+function stepped(list: RowList, steps: readonly Step[]): RowList {
+  const keys: string[] = [];
+  const rows: Row[] = [];
+  let from = 0;
+  let to = 0;
+  // An array that is as long as it may get is not copied as it grows.
+  keys.length = rows.length = list.keys.length + steps.length;
+  const copyTo = (end: number): void => {
+    for (; from < end; from++) {
+      keys[to] = list.keys[from] as string;
+      rows[to++] = list.rows[from] as Row;
+    }
+  };
+  for (const { index, taken, key, row } of steps) {
+    copyTo(index);
+    from += taken;
+    if (row === undefined) continue;
+    keys[to] = key;
+    rows[to++] = row;
+  }
+  copyTo(list.keys.length);
+  keys.length = rows.length = to;
+  return { keys, rows };
+}
