@@ -463,6 +463,102 @@ describe("the page's pace", () => {
   });
 });
 
+describe("a snapshot's rows", () => {
+  const status: Frame = {
+    op: "DISPATCH",
+    type: "CHANNEL_STATUS",
+    channel: "c",
+    status: "live",
+    since_unix_ms: 1,
+    partial: false,
+  };
+  const later = (seq: number, seconds: number): Frame => ({
+    ...watermark(seq),
+    server_time_unix_ms: 1_700_000_000_000 + seconds * 1_000,
+  });
+
+  it("are the same array while turns move nothing but their freshness", async () => {
+    const { socket, view } = await opened();
+    socket.hear(status, later(8, 1));
+    const before = view.getSnapshot();
+    for (let second = 2; second <= 5; second++) {
+      socket.hear(later(8 + second, second));
+      const snapshot = view.getSnapshot();
+      expect(snapshot).not.toBe(before);
+      expect(snapshot.asOf).toBe(1_700_000_000_000 + second * 1_000);
+      for (const part of ["rows", "keys", "row", "isPending", "columns", "key"] as const)
+        expect(snapshot[part]).toBe(before[part]);
+    }
+  });
+
+  it.each([
+    ["enters", { upsert: [{ id: "c" }], remove: [] }, ["a", "b", "c"]],
+    ["leaves", { upsert: [], remove: ["a"] }, ["b"]],
+    ["changes", { upsert: [{ id: "a", n: 1 }], remove: [] }, ["a", "b"]],
+  ])(
+    "are another array when a row %s, and the former one stays as it was",
+    async (_how, patch, keys) => {
+      const { socket, view } = await opened();
+      const before = view.getSnapshot();
+      const { rows, keys: formerKeys, row } = before;
+      socket.hear({ ...delta(5, 8), patch }, watermark(8));
+      const after = view.getSnapshot();
+      expect([after.rows === rows, after.row === row]).toEqual([false, false]);
+      expect(after.rows.map(({ id }) => id)).toEqual(keys);
+      expect(after.rows[after.keys.indexOf("b")]).toBe(rows[1]);
+      expect([rows, formerKeys]).toEqual([
+        [{ id: "a" }, { id: "b" }],
+        ["a", "b"],
+      ]);
+    },
+  );
+
+  it("are the same array after a connection that was lost, where nothing changed meanwhile", async () => {
+    const { socket, view, clock } = await opened();
+    const before = view.getSnapshot();
+    socket.onclose?.({ code: 1006 } as never);
+    clock.advance(10_000);
+    const next = latest();
+    next.onopen?.(undefined as never);
+    next.hear(HELLO);
+    await settled();
+    next.hear({ ...READY, type: "RESUMED" }, subscribed(), snapshot(9, "a", "b"), watermark(9));
+    expect(view.getSnapshot().status).toBe("live");
+    expect(view.getSnapshot().rows).toBe(before.rows);
+  });
+
+  it("are the same array under a pending write, too, until a row below or the write changes", async () => {
+    const { client, socket, view } = await opened();
+    const set = { n: 1 };
+    const write = client.write({
+      run: () => new Promise<never>(() => {}),
+      optimistic: { channel: "c", key: "a", set },
+    });
+    write.catch(() => {});
+    const pending = view.getSnapshot();
+    expect(pending.rows).toEqual([{ id: "a", n: 1 }, { id: "b" }]);
+    socket.hear(status, later(8, 1));
+    socket.hear(later(9, 2));
+    const same = view.getSnapshot();
+    expect(same.asOf).toBe(1_700_000_002_000);
+    expect([same.rows, same.row, same.isPending]).toEqual([
+      pending.rows,
+      pending.row,
+      pending.isPending,
+    ]);
+    expect(same.rows).toBe(pending.rows);
+    socket.hear(
+      { ...delta(5, 10), patch: { upsert: [{ id: "b", n: 2 }], remove: [] } },
+      later(10, 2),
+    );
+    expect(view.getSnapshot().rows).toEqual([
+      { id: "a", n: 1 },
+      { id: "b", n: 2 },
+    ]);
+    expect(view.getSnapshot().rows[0]).toBe(pending.rows[0]);
+  });
+});
+
 describe("what is bounded", () => {
   it("is a view's rows: a larger one is asked for with a limit and says partial", async () => {
     const { socket, view } = await opened({ rowsMax: 3 });

@@ -3,7 +3,6 @@ import type { Column } from "../../protocol/column.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { OrderedRows } from "./ordered-rows.ts";
-import type { RowList } from "./row-list.ts";
 import type { Layer, Overlay } from "../writes/overlay.ts";
 import type { Position, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
 import type { RowPatch } from "../writes/row-patch.ts";
@@ -50,11 +49,7 @@ const NOT_STARTED: ViewState = {
   omitted: 0,
 };
 
-/** The part of a snapshot that does not depend on freshness. */
-interface ShownRows extends Pick<ViewSnapshot, "row" | "isPending"> {
-  readonly list: RowList;
-  readonly layer: Layer | undefined;
-}
+const NO_SHAPE: Pick<ViewShape, "columns" | "key"> = { columns: [], key: [] };
 
 export class ViewCore {
   readonly id: string;
@@ -66,10 +61,7 @@ export class ViewCore {
   #overlay: Overlay | undefined;
   #shape: ViewShape | undefined;
   #layer: Layer | undefined;
-  #shown: ShownRows | undefined;
   readonly #pins = new Map<string, Row | undefined>();
-  #columns: readonly Column[] = [];
-  #key: readonly string[] = [];
   #state = NOT_STARTED;
   /** Why nothing that is shown can be trusted, whatever the engine said last. */
   #doubt: string | undefined;
@@ -82,7 +74,7 @@ export class ViewCore {
 
   /** As it is shown: with pending writes. */
   row(key: string): Row | undefined {
-    return (this.#layer ?? this.#rows).row(key);
+    return (this.#layer ?? this.#rows.shown).row(key);
   }
 
   /** As the server has it. */
@@ -116,13 +108,14 @@ export class ViewCore {
     elsewhere: (key: string) => Row | undefined,
     createOverlay: (query: Query) => Overlay,
   ): boolean {
-    const layer =
-      patches.length === 0
-        ? undefined
-        : this.#overlayBy(createOverlay).over(this.#rows, patches, elsewhere);
+    if (patches.length > 0 && this.#overlay === undefined) {
+      this.#overlay = createOverlay(this.query);
+      if (this.#shape !== undefined) this.#overlay.configure(this.#shape);
+    }
+    // An overlay keeps the rows that it was laid over.
+    if (patches.length === 0) this.#overlay = undefined;
+    const layer = this.#overlay?.over(this.#rows, patches, elsewhere);
     if (layer === this.#layer) return false;
-    // It keeps the rows that it was laid over.
-    if (layer === undefined) this.#overlay = undefined;
     this.#layer = layer;
     this.#snapshot = undefined;
     return true;
@@ -138,8 +131,6 @@ export class ViewCore {
     if (isForgotten === true) this.#pins.clear();
     // Told anew with each connection, and nearly always as it was.
     if (shape !== undefined && JSON.stringify(shape) !== JSON.stringify(this.#shape)) {
-      this.#columns = shape.columns;
-      this.#key = shape.key;
       this.#rows.configure(shape);
       this.#shape = shape;
       this.#overlay?.configure(shape);
@@ -151,14 +142,6 @@ export class ViewCore {
     }
     this.#state = state;
     this.#snapshot = undefined;
-  }
-
-  #overlayBy(create: (query: Query) => Overlay): Overlay {
-    if (this.#overlay === undefined) {
-      this.#overlay = create(this.query);
-      if (this.#shape !== undefined) this.#overlay.configure(this.#shape);
-    }
-    return this.#overlay;
   }
 
   pin(key: string): void {
@@ -190,7 +173,8 @@ export class ViewCore {
   }
 
   #read(): ViewSnapshot {
-    const { list, row, isPending } = this.#showRows();
+    const { list, row, isPending } = this.#layer ?? this.#rows.shown;
+    const { columns, key } = this.#shape ?? NO_SHAPE;
     return {
       // Read when it is asked for: a grid that reads by key may never need it.
       get rows(): readonly Row[] {
@@ -204,24 +188,9 @@ export class ViewCore {
         status: this.#state.status === "loading" ? "loading" : "stale",
         reason: this.#doubt,
       }),
-      columns: this.#columns,
-      key: this.#key,
+      columns,
+      key,
     };
-  }
-
-  /** The same object while neither the rows nor what lies over them has changed. */
-  #showRows(): ShownRows {
-    const layer = this.#layer;
-    const source = layer ?? this.#rows;
-    const { list } = source;
-    if (this.#shown?.list !== list || this.#shown.layer !== layer)
-      this.#shown = {
-        list,
-        layer,
-        row: (key) => source.row(key),
-        isPending: (key) => layer?.isPending(key) === true,
-      };
-    return this.#shown;
   }
 }
 

@@ -8,6 +8,7 @@
 import { compileOrder, type RankOrder } from "../../protocol/order.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import type { RowChanges, ViewShape } from "../port.ts";
+import type { Layer } from "../writes/overlay.ts";
 import { changedList, type ListChange, type RowList } from "./row-list.ts";
 
 const NO_ROWS: RowList = { keys: [], rows: [] };
@@ -16,7 +17,8 @@ export class OrderedRows {
   readonly #rows = new Map<string, Row>();
   #key: readonly string[] = [];
   #order: RankOrder | undefined;
-  #list = NO_ROWS;
+  /** What a snapshot shows: a new object when a row enters, leaves, changes or moves. */
+  shown = this.#show(NO_ROWS);
 
   row(key: string): Row | undefined {
     return this.#rows.get(key);
@@ -24,12 +26,12 @@ export class OrderedRows {
 
   /** In the query's order; without one, rows stay where they are and new ones come last. */
   get list(): RowList {
-    return this.#list;
+    return this.shown.list;
   }
 
   /** The list with other changes laid over it, which are not kept. */
   listWith(changes: readonly ListChange[]): RowList {
-    return changedList(this.#list, this.#order, changes);
+    return changedList(this.list, this.#order, changes);
   }
 
   configure({ key, columns, order_by, isLimited }: ViewShape): void {
@@ -42,7 +44,7 @@ export class OrderedRows {
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, context) : undefined;
     const rows = [...this.#rows.values()];
     this.#rows.clear();
-    this.#list = NO_ROWS;
+    this.shown = this.#show(NO_ROWS);
     this.apply({ upserts: rows, removes: [] });
   }
 
@@ -59,13 +61,17 @@ export class OrderedRows {
       if (this.#rows.delete(key)) changes.push({ key, before, after: undefined });
     }
     if (changes.length === 0) return;
-    this.#list = this.#order ? this.listWith(changes) : this.#arrivals(changes);
+    this.shown = this.#show(this.#order ? this.listWith(changes) : this.#arrivals(changes));
+  }
+
+  #show(list: RowList): Layer {
+    return { list, row: (key) => this.#rows.get(key), isPending: () => false };
   }
 
   /** A map keeps the order of arrival. Its arrays are made when they are first read: a grid that reads by key needs one. */
   #arrivals(changes: readonly ListChange[]): RowList {
     const all = this.#rows;
-    let keys = changes.every(({ before, after }) => before && after) ? this.#list.keys : undefined;
+    let keys = changes.every(({ before, after }) => before && after) ? this.list.keys : undefined;
     let rows: readonly Row[] | undefined;
     return {
       get keys() {

@@ -48,10 +48,8 @@ export function changedList(
     );
   const steps: Step[] = [];
   const entered: Ranked[] = [];
-  let areKeysSame = true;
   for (const { key, before, after } of changes) {
     const stays = before && after && !order?.({ key, row: before }, { key, row: after });
-    if (!stays) areKeysSame = false;
     if (after && !stays) entered.push({ key, row: after });
     if (before === undefined) continue;
     let index = indexOf({ key, row: before });
@@ -64,7 +62,7 @@ export function changedList(
   // What enters before a row comes before what becomes of the row.
   steps.sort((a, b) => a.index - b.index || a.taken - b.taken);
   const next = stepped(list, steps);
-  return areKeysSame ? { keys, rows: next.rows } : next;
+  return steps.every(({ taken, row }) => taken && row) ? { keys, rows: next.rows } : next;
 }
 
 function stepped(list: RowList, steps: readonly Step[]): RowList {

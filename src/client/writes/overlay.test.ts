@@ -89,6 +89,29 @@ describe("an overlay", () => {
     expect(over([patch("b", { remove: true })]).list.keys).toEqual(["a", "c"]);
   });
 
+  it("keeps every row where a limit has no order: only the server knows which is the oldest", () => {
+    const { over } = view({ limit: 3 }, ROWS);
+    expect(over([patch("n", { insert: row("n", "new", "1") })]).list.keys).toEqual([
+      "a",
+      "b",
+      "c",
+      "n",
+    ]);
+  });
+
+  it("is the same while neither the rows below nor the patches have changed", () => {
+    const { base, over } = view({ order_by: [{ column: "price" }] }, ROWS);
+    const patches = [patch("a", { set: { price: "9.5" } })];
+    const first = over(patches);
+    expect(over([...patches])).toBe(first);
+    base.apply({ upserts: [row("b", "x", "2")], removes: [] });
+    const second = over(patches);
+    expect(second.list.rows).toEqual([row("b", "x", "2"), row("a", "new", "9.5"), ROWS[2]]);
+    expect(first.list.rows[0]).toBe(ROWS[1]);
+    expect(over([...patches, patch("b", {})]).list.rows).not.toBe(second);
+    expect(over([]).list).toBe(base.list);
+  });
+
   it("applies several patches of one row in order, and says which rows are pending", () => {
     const { over } = view({}, ROWS);
     const layer = over([
