@@ -11,7 +11,7 @@ export interface ServeOptions {
   readonly url: string | PGlite;
   readonly tables?: readonly string[] | undefined;
   readonly trustedOwners?: readonly string[];
-  readonly positionRoles?: readonly string[];
+  readonly txidRoles?: readonly string[];
   readonly rowsMax?: number;
   readonly port: number;
   readonly host: string;
@@ -29,7 +29,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const source = postgres(options.url, {
     tables: options.tables,
     trustedOwners: options.trustedOwners ?? [],
-    positionRoles: options.positionRoles ?? [],
+    txidRoles: options.txidRoles ?? [],
     bounds: { rowsMax: options.rowsMax ?? 100_000 },
     onInstalled: (report) => describe(report, print),
   });

@@ -1,6 +1,6 @@
 /** `tidemark uninstall`: removes everything of Tidemark from a database. */
 import { messageOf, TidemarkError } from "../std/errors.ts";
-import { databaseOf } from "../sources/postgres/index.ts";
+import { databaseOf } from "../sources/postgres/database-address.ts";
 import { uninstall } from "../sources/postgres/install.ts";
 
 /** How long to wait for the lock of one table. */

@@ -9,7 +9,7 @@ import { createTidemark } from "../../src/server/tidemark.ts";
 import {
   postgres,
   type PostgresReport,
-  type PostgresSourceOptions,
+  type PostgresOptions,
 } from "../../src/sources/postgres/index.ts";
 import {
   hasPostgres,
@@ -27,7 +27,7 @@ export const TO_JSON = "CREATE CAST (mal.mood AS json) WITH FUNCTION mal.to_json
 export const TO_TEXT = "CREATE CAST (mal.mood AS text) WITH FUNCTION mal.to_text(mal.mood);";
 export const FROM_TEXT = "CREATE CAST (text AS mal.mood) WITH FUNCTION mal.from_text(text);";
 export const GRANTS = "GRANT SELECT, TRIGGER ON ALL TABLES IN SCHEMA mal TO srv;";
-type Options = Omit<PostgresSourceOptions, "database">;
+type Options = PostgresOptions;
 
 export const isLive = (view: LiveView): Promise<void> =>
   expect.poll(() => view.getSnapshot().status, { timeout: 15_000 }).toBe("live");

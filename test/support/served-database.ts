@@ -2,7 +2,7 @@
 import type { PGlite } from "@electric-sql/pglite";
 import { createClient, type LiveView } from "../../src/client/node.ts";
 import { createTidemark } from "../../src/server/tidemark.ts";
-import { postgres, type PostgresSourceOptions } from "../../src/sources/postgres/index.ts";
+import { postgres, type PostgresOptions } from "../../src/sources/postgres/index.ts";
 import { silent } from "./silent.ts";
 
 /** SQL for a table of thirty rows. */
@@ -34,7 +34,7 @@ export interface Served {
 
 export async function serve(
   address: string | PGlite,
-  options: Omit<PostgresSourceOptions, "database"> = {},
+  options: PostgresOptions = {},
 ): Promise<Served> {
   const copies: string[] = [];
   const logger = {

@@ -15,7 +15,7 @@ import { freePort } from "../../../test/support/free-port.ts";
 import { pause, until } from "../../../test/support/served-database.ts";
 import { MutationError, type LiveView } from "../../client/node.ts";
 import { mutation } from "../../index.ts";
-import { databaseOf } from "./index.ts";
+import { databaseOf } from "./database-address.ts";
 import { diagnose } from "./diagnose.ts";
 import { uninstall } from "./install.ts";
 import { roleScript } from "./role-script.ts";

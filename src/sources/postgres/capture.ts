@@ -7,7 +7,7 @@
  * functions alone, which only a superuser can define; casts, which anyone can, are never used. It never fails the
  * application's write: a key that can't be read marks the table to be copied.
  */
-import { BELL } from "./schema.ts";
+import { NOTIFY_CHANNEL } from "./schema.ts";
 import { ident } from "./sql.ts";
 import { qualified, type Table } from "./tables.ts";
 
@@ -80,7 +80,7 @@ BEGIN
   ELSE
     ${insert("NULL, 0")}
   END IF;
-  IF lease & 1 = 1 THEN PERFORM pg_notify('${BELL}', ''); END IF;
+  IF lease & 1 = 1 THEN PERFORM pg_notify('${NOTIFY_CHANNEL}', ''); END IF;
   RETURN NULL;
 END ${tag}`;
 }

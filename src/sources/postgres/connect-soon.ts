@@ -1,18 +1,16 @@
 /** Connecting to a database that may not answer. */
 import type { Cancel, Clock } from "../../std/clock.ts";
+import type { PostgresLimits } from "./limits.ts";
 import type { SqlDatabase, SqlSession } from "./sql.ts";
 
-/** Attempts under way at once. */
-const ATTEMPTS_MAX = 8;
-
 /**
- * Connects by the first attempt that succeeds: while one is not answered, by a network that swallows what it is
- * given, another begins every `everyMs`, so that the first after the network is back gets through.
+ * Connects by the first attempt that succeeds. While an attempt is not answered, because a network drops what it is
+ * given, another begins every `reconnectWatchedMsMax`, so that the first one after the network is back gets through.
  */
 export function connectSoon(
   database: SqlDatabase,
   clock: Clock,
-  everyMs: number,
+  { connectAttemptsMax, reconnectWatchedMsMax }: PostgresLimits,
 ): Promise<SqlSession> {
   return new Promise((resolve, reject) => {
     let open = 0;
@@ -32,13 +30,13 @@ export function connectSoon(
           else session.close().catch(() => {});
         },
         (error: unknown) => {
-          // Refused: the next is for who called to decide.
+          // Refused: whether to try again is the caller's decision.
           if (--open === 0 && finish())
             reject(error instanceof Error ? error : new Error(String(error)));
         },
       );
-      next = clock.after(everyMs, () => {
-        if (!isOver && open < ATTEMPTS_MAX) attempt();
+      next = clock.after(reconnectWatchedMsMax, () => {
+        if (!isOver && open < connectAttemptsMax) attempt();
       });
     };
     attempt();

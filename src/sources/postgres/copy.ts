@@ -12,7 +12,7 @@ export interface CopiedTable {
   readonly total: number;
 }
 
-/** Reads the newest rows by key, as many as the channel may hold. Rows come oldest first. */
+/** Reads the newest rows by key, as many as the channel may hold, and returns them oldest first. */
 export async function copyTable(
   session: SqlQueries,
   table: Table,
@@ -34,14 +34,14 @@ export async function copyTable(
     const chunk = await session.query(`FETCH ${limits.copyChunkRows} FROM tidemark_copy`);
     for (const { row: json } of chunk) {
       const text = asText(json);
-      bytes += text.length;
+      bytes += Buffer.byteLength(text);
       if (bytes > bounds.bytesMax) break;
       upserts.push(keyedRow(text, table, limits.rowDepthMax));
     }
     if (chunk.length < limits.copyChunkRows || bytes > bounds.bytesMax) break;
   }
   await session.query("CLOSE tidemark_copy");
-  // Change order is age: the newest by key should be the last to be evicted.
+  // Rows are evicted in the order of changes, so the newest by key comes last.
   upserts.reverse();
   return { change: { channel: table.channel, upserts, removes: [], reload: true, total }, total };
 }

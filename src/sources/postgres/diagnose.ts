@@ -1,6 +1,6 @@
 /** What `tidemark doctor` wants to know of a database: whether everything stands, and whether somebody reads. */
 import type { Clock } from "../../std/clock.ts";
-import { databaseOf } from "./index.ts";
+import { databaseOf } from "./database-address.ts";
 import { asText, type SqlQueries } from "./sql.ts";
 
 export interface Diagnosis {

@@ -1,24 +1,36 @@
-/** The door `tidemark/postgres`: a Postgres database, or an embedded PGlite, as live tables. */
-import type { PGlite } from "@electric-sql/pglite";
-import { pgDatabase } from "./pg-database.ts";
-import { pgliteDatabase } from "./pglite-database.ts";
-import { PostgresSource, type PostgresSourceOptions } from "./source.ts";
-import type { SqlDatabase } from "./sql.ts";
+/** The entry point `tidemark/postgres`: a Postgres database, or an embedded PGlite, as live tables. */
+import { databaseOf, type DatabaseAddress } from "./database-address.ts";
+import { limitsOf } from "./limits.ts";
+import { PostgresSource, type PostgresOptions } from "./source.ts";
+import type { TablesOption } from "./table-shape.ts";
 
-export type { PostgresReport, PostgresSourceOptions } from "./source.ts";
+export type { DatabaseAddress, PgPool } from "./database-address.ts";
+export type { PgConfig } from "./pg-config.ts";
+export type { EmbeddedPostgres } from "./pglite-database.ts";
+export type { PostgresReport } from "./report.ts";
+export type { PostgresOptions, PostgresSource } from "./source.ts";
 export type { PostgresLimits } from "./limits.ts";
+export { table } from "./table-shape.ts";
+export type {
+  ColumnShape,
+  TableChannels,
+  TableDeclaration,
+  TableShape,
+  TablesOption,
+} from "./table-shape.ts";
+export type { JsonValue } from "../../protocol/row.ts";
 
 /**
- * Tables of a database as a source: `postgres("postgres://…")`, or `postgres(pglite)`. PGlite has one
- * connection, so there the reader's TimeZone (UTC) and output formats hold for the application as well.
+ * Tables of a database as a source. `postgres("postgres://…", { tables })`, where `tables` are names, or what
+ * `npx tidemark types` prints, or schemas by name: then rows have types, `typeof source.channels`.
+ *
+ * A Pool of `pg` gives its options, from which connections of our own are made; it is neither used nor ended. A
+ * PGlite has one connection, so the reader's TimeZone (UTC) and output formats hold for the application as well.
+ * @throws TidemarkError `BAD_OPTION` for what is no database
  */
-export function postgres(
-  database: string | PGlite,
-  options: Omit<PostgresSourceOptions, "database"> = {},
-): PostgresSource {
-  return new PostgresSource({ ...options, database: databaseOf(database) });
-}
-
-export function databaseOf(database: string | PGlite): SqlDatabase {
-  return typeof database === "string" ? pgDatabase(database) : pgliteDatabase(database);
+export function postgres<const T extends TablesOption = readonly string[]>(
+  database: DatabaseAddress,
+  options: PostgresOptions<T> = {},
+): PostgresSource<T> {
+  return new PostgresSource(databaseOf(database, limitsOf(options.limits)), options);
 }

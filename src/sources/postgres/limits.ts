@@ -1,8 +1,11 @@
-/** Bounds and periods of the Postgres source. Each can be set by option. */
+/** Bounds and periods of the Postgres source, in milliseconds, rows or bytes as their names say. Each can be set by the option `limits`. */
+
 export interface PostgresLimits {
   /** Between reads while changes come. */
   readonly pollMs: number;
-  /** The longest pause between reads under load: each read is followed by a rest of several times its own length. */
+  /** While changes come, each read is followed by a rest of this many times its own length… */
+  readonly pollRestFactor: number;
+  /** …and of no more than this. */
   readonly pollBusyMsMax: number;
   /** Without an answer for this long, the channels are stale and say so; the connection is kept. */
   readonly answerMsMax: number;
@@ -10,61 +13,93 @@ export interface PostgresLimits {
   readonly readTimeoutMs: number;
   /** The same while tables are copied, or others of our statements run that take long. */
   readonly copyTimeoutMs: number;
-  /** How long a read may wait for a lock on a table before that table is held back and the others go on. */
+  /** How long a read may wait for a lock on a table. Then the table is suspended, and the others go on. */
   readonly readLockMs: number;
-  /** The longest pause before a table that was held back is tried again. */
+  /** The first pause before a suspended table is tried again. Each pause is twice the one before… */
+  readonly retryTableBaseMs: number;
+  /** …up to this. */
   readonly retryTableMsMax: number;
-  /** How long, as a lease begins, transactions that wrote before it are waited for, so that one copy has them all. */
+  /** How long a new lease waits for transactions that wrote before it began, so that one copy has them all. */
   readonly settleMsMax: number;
-  /** Bytes of one row's JSON. A larger one is replaced by its key and `$omitted`. */
+  /** Between two looks at whether these transactions have ended. */
+  readonly settleStepMs: number;
+  /** Bytes of one row's JSON in UTF-8. A larger row is replaced by its key and `$omitted`. */
   readonly rowBytesMax: number;
-  /** Levels of nesting in one row's JSON. A deeper one likewise. */
+  /** Levels of nesting in one row's JSON. A deeper row is replaced likewise. */
   readonly rowDepthMax: number;
+  /** Rows of each table with a schema that the schema checks at the start: the newest by key. */
+  readonly schemaRowsMax: number;
   /** The longest pause between reads that found nothing, before sleeping. */
   readonly pollIdleMsMax: number;
-  /** Quiet after which the reader sleeps and lets writers ring. */
+  /** Quiet after which the reader sleeps and writers wake it by NOTIFY. */
   readonly sleepAfterMs: number;
-  /** Between reads while asleep: covers a writer that looked just before we fell asleep. */
+  /** Between reads while asleep. They find what a writer wrote that looked just before the reader fell asleep. */
   readonly pollAsleepMs: number;
-  /** Triggers write to the outbox only while some reader's lease lives; so nobody reading bounds its growth. */
+  /** Triggers write to the outbox only while a reader's lease lives, so it does not grow while nobody reads. */
   readonly leaseSeconds: number;
   readonly renewMs: number;
   /** Between two prunings of the outbox. */
   readonly pruneMs: number;
-  /** Keys in one commit. More changes than that, and the tables concerned are copied anew. */
+  /** Keys in one commit. Where more have changed, the reader copies their tables instead. */
   readonly commitRowsMax: number;
   /** Rows fetched at a time while copying. */
   readonly copyChunkRows: number;
-  /** Tables estimated larger than this are counted by estimate. */
+  /** The rows of tables that Postgres estimates to be larger than this are not counted, but estimated. */
   readonly exactCountRowsMax: number;
+  /** Statements that one connection keeps prepared, one for each set of tables that were read together. Full: another connection begins with none. */
+  readonly statementsMax: number;
+  /** While nothing changes, the source says this often up to when it has read everything. */
+  readonly asOfStepMs: number;
   readonly reconnectBaseMs: number;
-  /** The longest pause between attempts to connect while nobody watches… */
+  /** The first pause between attempts to connect is `reconnectBaseMs`; the longest while nobody watches is this… */
   readonly reconnectCapMs: number;
   /** …and while somebody does. */
   readonly reconnectWatchedMsMax: number;
+  /** An attempt of the reader to connect is given up after this; others begin sooner. */
+  readonly connectTimeoutMs: number;
+  /** Attempts to connect that are under way at once; the next begins when one has ended. */
+  readonly connectAttemptsMax: number;
+  /** Quiet on a connection of the reader after which TCP asks whether the other side is there. */
+  readonly keepAliveDelayMs: number;
+  /** Between two looks at whether Postgres still answers. */
+  readonly watchMs: number;
   /** Transactions of mutations that run at once; more wait. */
   readonly writeConnectionsMax: number;
-  /** How long a mutation is remembered, so that it is not run again under the same id. */
+  /** How long a mutation may wait for a connection before it fails with `SOURCE_DOWN`. */
+  readonly writeConnectTimeoutMs: number;
+  /** One statement of a mutation. Postgres cancels a longer one, so that its locks are released. */
+  readonly writeStatementMsMax: number;
+  /** How long a mutation's transaction may be idle between statements before Postgres ends it. */
+  readonly writeIdleMsMax: number;
+  /** Runs of one mutation that Postgres asks to be tried again (deadlocks, serialization failures). Then it is refused. */
+  readonly writeAttemptsMax: number;
+  /** How long a mutation is remembered, so that it does not run again under the same id. */
   readonly mutationWindowMs: number;
-  /** Refused mutations of one caller that are remembered. Full: the oldest is forgotten. */
+  /** Refused mutations of one caller that are remembered. Full: the oldest are forgotten. */
   readonly refusalsPerCallerMax: number;
-  /** Of all callers. */
+  /** The same for all callers together. */
   readonly refusalsMax: number;
+  /** Refusals between two rounds in which those of a caller that are too many are forgotten. */
+  readonly forgetRefusalsEvery: number;
   /** How long installing may wait for a lock on a table before it gives up with a message. */
   readonly lockTimeoutMs: number;
 }
 
 export const POSTGRES_LIMITS: PostgresLimits = {
   pollMs: 4,
+  pollRestFactor: 6,
   pollBusyMsMax: 50,
   answerMsMax: 2_000,
   readTimeoutMs: 4_000,
   copyTimeoutMs: 60_000,
   readLockMs: 300,
+  retryTableBaseMs: 500,
   retryTableMsMax: 5_000,
   settleMsMax: 1_000,
+  settleStepMs: 10,
   rowBytesMax: 4 * 1024 * 1024,
   rowDepthMax: 200,
+  schemaRowsMax: 100,
   pollIdleMsMax: 20,
   sleepAfterMs: 1_000,
   pollAsleepMs: 500,
@@ -74,12 +109,28 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   commitRowsMax: 50_000,
   copyChunkRows: 5_000,
   exactCountRowsMax: 5_000_000,
+  statementsMax: 64,
+  asOfStepMs: 1_000,
   reconnectBaseMs: 250,
   reconnectCapMs: 5_000,
   reconnectWatchedMsMax: 500,
+  connectTimeoutMs: 3_000,
+  connectAttemptsMax: 8,
+  keepAliveDelayMs: 5_000,
+  watchMs: 250,
   writeConnectionsMax: 10,
+  writeConnectTimeoutMs: 5_000,
+  writeStatementMsMax: 30_000,
+  writeIdleMsMax: 60_000,
+  writeAttemptsMax: 4,
   mutationWindowMs: 24 * 3_600_000,
   refusalsPerCallerMax: 1_000,
   refusalsMax: 10_000,
+  forgetRefusalsEvery: 50,
   lockTimeoutMs: 2_000,
 };
+
+/** The defaults, with what an application sets. */
+export function limitsOf(limits: Partial<PostgresLimits> | undefined): PostgresLimits {
+  return { ...POSTGRES_LIMITS, ...limits };
+}

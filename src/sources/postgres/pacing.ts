@@ -3,24 +3,21 @@ import type { PostgresLimits } from "./limits.ts";
 
 export interface Pace {
   readonly delayMs: number;
-  /** Since when nothing has changed. */
+  /** When something changed last. */
   readonly quietSinceMs: number;
   readonly isAsleep: boolean;
 }
 
 type PacingLimits = Pick<
   PostgresLimits,
-  "pollMs" | "pollBusyMsMax" | "pollIdleMsMax" | "sleepAfterMs" | "pollAsleepMs"
+  "pollMs" | "pollRestFactor" | "pollBusyMsMax" | "pollIdleMsMax" | "sleepAfterMs" | "pollAsleepMs"
 >;
 
 export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
   return { delayMs: pollMs, quietSinceMs: nowMs, isAsleep: false };
 }
 
-/** While changes come, each read is followed by a rest of this many times its own length. */
-const REST_FACTOR = 6;
-
-/** `maySleep` is false where other readers would be left without a bell. */
+/** `maySleep` is false where NOTIFY would not reach every reader. */
 export function nextPace(
   pace: Pace,
   read: {
@@ -34,7 +31,7 @@ export function nextPace(
   if (read.changes > 0) {
     const delayMs = Math.min(
       limits.pollBusyMsMax,
-      Math.max(limits.pollMs, read.readMs * REST_FACTOR),
+      Math.max(limits.pollMs, read.readMs * limits.pollRestFactor),
     );
     return { delayMs, quietSinceMs: read.nowMs, isAsleep: false };
   }

@@ -1,30 +1,31 @@
-/** A Postgres server by `pg`, which is loaded when first used: it is an optional peer dependency. */
+/** A Postgres server by `pg`, an optional peer dependency that is loaded when it is first used. */
+import type { ClientConfig } from "pg";
 import { messageOf } from "../../std/errors.ts";
+import type { PostgresLimits } from "./limits.ts";
 import { loadPg } from "./load-pg.ts";
+import { addressIn, labelOf, type PgConfig } from "./pg-config.ts";
 import { pgWrites } from "./pg-writes.ts";
 import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlSession } from "./sql.ts";
 
-/** Attempts follow each other sooner; this is when one is given up. */
-const CONNECT_TIMEOUT_MS = 3_000;
-/** Without an answer for this long the connection counts as lost. */
-const KEEP_ALIVE_DELAY_MS = 5_000;
-
-export function pgDatabase(connectionString: string): SqlDatabase {
+export function pgDatabase(config: PgConfig, limits: PostgresLimits): SqlDatabase {
   return {
-    label: labelOf(connectionString),
-    connect: () => connect(connectionString),
-    openWrites: (connectionsMax) => pgWrites(connectionString, connectionsMax),
+    label: labelOf(config),
+    connect: () => connect(config, limits),
+    openWrites: () => pgWrites(config, limits),
   };
 }
 
-async function connect(connectionString: string): Promise<SqlSession> {
+async function connect(
+  config: PgConfig,
+  { connectTimeoutMs, keepAliveDelayMs }: PostgresLimits,
+): Promise<SqlSession> {
   const pg = await loadPg();
   const client = new pg.Client({
-    connectionString,
+    ...(addressIn(config) as ClientConfig),
     application_name: "tidemark",
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    connectionTimeoutMillis: connectTimeoutMs,
     keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    keepAliveInitialDelayMillis: keepAliveDelayMs,
   });
   const lost = new Set<(reason: string) => void>();
   let reason = "the connection ended";
@@ -78,11 +79,4 @@ async function connect(connectionString: string): Promise<SqlSession> {
       await client.end();
     },
   };
-}
-
-/** `host:port/database` of a connection string. */
-function labelOf(connectionString: string): string {
-  if (!URL.canParse(connectionString)) return "postgres";
-  const { host, pathname } = new URL(connectionString);
-  return `${host || "localhost"}${pathname}`;
 }

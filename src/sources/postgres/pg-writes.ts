@@ -1,29 +1,36 @@
-/** Transactions on a Postgres server, from a pool that opens with the first. */
-import type { Pool, PoolClient } from "pg";
+/** Transactions of mutations on a Postgres server, from a pool that opens with the first. */
+import type { Pool, PoolClient, PoolConfig } from "pg";
 import { delay, systemClock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { SqlTransaction } from "../writer.ts";
+import type { PostgresLimits } from "./limits.ts";
 import { loadPg } from "./load-pg.ts";
+import type { PgConfig } from "./pg-config.ts";
 import type { SqlWrites } from "./sql.ts";
 
-const CONNECT_TIMEOUT_MS = 5_000;
-/** A handler that does not come back must not hold its locks, or its connection, for ever. */
-const STATEMENT_TIMEOUT_MS = 30_000;
-const IDLE_TIMEOUT_MS = 60_000;
-
-export function pgWrites(connectionString: string, connectionsMax: number): SqlWrites {
+export function pgWrites(
+  config: PgConfig,
+  {
+    writeConnectionsMax,
+    writeConnectTimeoutMs,
+    writeStatementMsMax,
+    writeIdleMsMax,
+  }: PostgresLimits,
+): SqlWrites {
   let pool: Promise<Pool> | undefined;
   const open = async (): Promise<Pool> => {
     const pg = await loadPg();
+    // Of its own also where the application has one: its timeouts bound how long a handler can hold locks.
     const opened = new pg.Pool({
-      connectionString,
-      max: connectionsMax,
+      ...(config as PoolConfig),
+      max: writeConnectionsMax,
+      min: 0,
       application_name: "tidemark mutations",
-      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      connectionTimeoutMillis: writeConnectTimeoutMs,
       keepAlive: true,
-      query_timeout: STATEMENT_TIMEOUT_MS + CONNECT_TIMEOUT_MS,
-      statement_timeout: STATEMENT_TIMEOUT_MS,
-      idle_in_transaction_session_timeout: IDLE_TIMEOUT_MS,
+      query_timeout: writeStatementMsMax + writeConnectTimeoutMs,
+      statement_timeout: writeStatementMsMax,
+      idle_in_transaction_session_timeout: writeIdleMsMax,
       allowExitOnIdle: true,
     });
     // A connection that breaks while nobody uses it is replaced by the next.
@@ -33,10 +40,10 @@ export function pgWrites(connectionString: string, connectionsMax: number): SqlW
   return {
     transaction: async (run) => inTransaction(await connectTo(await (pool ??= open())), run),
     close: async () => {
-      // A handler that does not come back is not waited for.
+      // A handler that does not return is not waited for.
       await Promise.race([
         pool?.then((opened) => opened.end()),
-        delay(systemClock, CONNECT_TIMEOUT_MS),
+        delay(systemClock, writeConnectTimeoutMs),
       ]);
     },
   };
@@ -66,7 +73,7 @@ async function inTransaction<T>(
   client.on("error", onError);
   try {
     await client.query("BEGIN");
-    // The connection may end under a handler that waits for something else.
+    // The connection may end while the handler waits for something else.
     const result = await Promise.race([
       broken,
       run({
@@ -79,7 +86,7 @@ async function inTransaction<T>(
     await client.query("COMMIT");
     return result;
   } catch (error) {
-    // A connection that can't even roll back is gone, and whether it had committed is not known.
+    // A connection that can't roll back is gone, and nobody knows whether it had committed.
     await client.query("ROLLBACK").catch(onError);
     throw lost === undefined ? error : down(error);
   } finally {
@@ -89,7 +96,7 @@ async function inTransaction<T>(
 }
 
 function down(cause: unknown): TidemarkError {
-  // Clients read this; why it is so is for the log.
+  // Clients read the message; the cause is for the log.
   return new TidemarkError("SOURCE_DOWN", "The database can't be written to at the moment.", {
     cause,
   });

@@ -13,7 +13,8 @@ import { createClient, type LiveView } from "../../client/node.ts";
 import type { Query } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { createTidemark } from "../../server/tidemark.ts";
-import { databaseOf, postgres } from "./index.ts";
+import { databaseOf } from "./database-address.ts";
+import { postgres } from "./index.ts";
 import { uninstall } from "./install.ts";
 
 const TABLES = ["pgbench_accounts", "pgbench_tellers", "pgbench_branches"];

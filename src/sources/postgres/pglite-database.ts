@@ -1,11 +1,23 @@
 /** The embedded Postgres. It has one connection, so sessions share it and close nothing. */
-import type { PGlite } from "@electric-sql/pglite";
 import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlRow } from "./sql.ts";
 
-export function pgliteDatabase(pglite: PGlite): SqlDatabase {
+/** What is used of a PGlite, in an application that may not have its types. */
+export interface EmbeddedPostgres extends EmbeddedQueries {
+  transaction<T>(run: (transaction: EmbeddedQueries) => Promise<T>): Promise<T>;
+  listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;
+}
+
+interface EmbeddedQueries {
+  query<R>(
+    text: string,
+    parameters?: unknown[],
+  ): Promise<{ readonly rows: R[]; readonly affectedRows?: number | undefined }>;
+}
+
+export function pgliteDatabase(pglite: EmbeddedPostgres): SqlDatabase {
   return {
     label: "PGlite (embedded)",
-    // One connection: transactions wait for each other, and for the reader's.
+    // Transactions wait for each other and for the reader's: there is one connection.
     openWrites: () => ({
       transaction: (run) =>
         pglite.transaction((transaction) =>
@@ -15,7 +27,7 @@ export function pgliteDatabase(pglite: PGlite): SqlDatabase {
                 text,
                 values as unknown[] | undefined,
               );
-              // A SELECT affects none; `pg` counts what it returned.
+              // A SELECT affects no rows; `pg` counts those that it returns.
               return { rows, rowCount: affectedRows || rows.length };
             },
           }),

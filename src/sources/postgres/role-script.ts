@@ -1,5 +1,5 @@
 /** The SQL that makes a role for Tidemark which can read the tables there are, put triggers on them, and no more. */
-import { databaseOf } from "./index.ts";
+import { databaseOf } from "./database-address.ts";
 import { asText, ident, type SqlRow } from "./sql.ts";
 
 const TABLES = `

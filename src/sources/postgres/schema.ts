@@ -6,7 +6,7 @@
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { asText, ident, literal, type SqlQueries, type SqlSession } from "./sql.ts";
 
-export const BELL = "tidemark_bell";
+export const NOTIFY_CHANNEL = "tidemark_bell";
 const VERSION = 3;
 const MIN_SERVER_VERSION = 130_000;
 
@@ -47,7 +47,7 @@ const BORDERS = [
      IF (lease >> 1) >= date_part('epoch', clock_timestamp())
         AND NOT EXISTS (SELECT FROM tidemark.outbox WHERE xid = pg_current_xact_id() AND tab = 0) THEN
        INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES (pg_current_xact_id(), 0, NULL, 0);
-       IF lease & 1 = 1 THEN PERFORM pg_notify('${BELL}', ''); END IF;
+       IF lease & 1 = 1 THEN PERFORM pg_notify('${NOTIFY_CHANNEL}', ''); END IF;
      END IF;
      RETURN pg_current_xact_id()::text;
    END $position$`,

@@ -11,7 +11,8 @@ import {
 import { silent } from "../../../test/support/silent.ts";
 import { createClient, type LiveView, type ViewSnapshot } from "../../client/node.ts";
 import { createTidemark, type Tidemark } from "../../server/tidemark.ts";
-import { databaseOf, postgres, type PostgresReport, type PostgresSourceOptions } from "./index.ts";
+import { databaseOf } from "./database-address.ts";
+import { postgres, type PostgresReport, type PostgresOptions } from "./index.ts";
 import { uninstall } from "./install.ts";
 
 interface Database {
@@ -27,7 +28,7 @@ afterEach(async () => {
 
 async function serve(
   address: string | PGlite,
-  options: Omit<PostgresSourceOptions, "database"> = {},
+  options: PostgresOptions = {},
 ) {
   let report: PostgresReport | undefined;
   const tidemark: Tidemark = createTidemark({

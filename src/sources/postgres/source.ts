@@ -1,32 +1,39 @@
 /**
- * The Postgres source by triggers and outbox: finds tables, installs what it needs, copies, then
- * reads what became visible, on one connection. A lost connection makes its channels stale at
- * once, is tried again with growing pauses, and continues where it stood.
+ * The Postgres source by triggers and outbox: finds tables, installs what it needs, copies, then reads what has
+ * become visible, on one connection. A lost connection makes its channels stale at once. The source connects again
+ * with growing pauses, and continues where it was.
  */
 import { assert } from "../../std/assert.ts";
 import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
-import { connectSoon } from "./connect-soon.ts";
-import { ObservedSession } from "./observed-session.ts";
 import { declareChannel, type ChannelDeclaration } from "../../log/channel.ts";
 import type { ChannelBounds } from "../../log/limits.ts";
-import type { SourceStatus } from "../../log/log.ts";
+import type { TypedChannel } from "../../protocol/typed-channel.ts";
 import type { Source, SourceContext } from "../source.ts";
-import { install, releaseFormer, type Installed } from "./install.ts";
+import type { Writer } from "../writer.ts";
+import { connectSoon } from "./connect-soon.ts";
+import { checkDeclarations, declarationsIn, namesIn, type Declarations } from "./declarations.ts";
+import { install, releaseFormer, type FailedTable } from "./install.ts";
 import { Lease } from "./lease.ts";
-import { POSTGRES_LIMITS, type PostgresLimits } from "./limits.ts";
+import { limitsOf, type PostgresLimits } from "./limits.ts";
+import { ObservedSession } from "./observed-session.ts";
 import { firstPace, nextPace } from "./pacing.ts";
 import { Reader } from "./reader.ts";
-import { BELL, ensureSchema } from "./schema.ts";
+import { warningsOf, type PostgresReport } from "./report.ts";
+import { ensureSchema, NOTIFY_CHANNEL } from "./schema.ts";
+import { SourceStatusTeller } from "./source-status.ts";
 import type { SqlDatabase, SqlSession, SqlWrites } from "./sql.ts";
+import type { TableChannels, TablesOption } from "./table-shape.ts";
+import { findTables, type Table } from "./tables.ts";
+import { Wakeup } from "./wakeup.ts";
 import { PostgresWriter } from "./writer.ts";
-import type { Writer } from "../writer.ts";
-import { findTables, type Refused, type Table } from "./tables.ts";
 
-export interface PostgresSourceOptions {
-  readonly database: SqlDatabase;
-  /** Tables by name, or by schema.name. Default: all that can be live. */
-  readonly tables?: readonly string[] | undefined;
+export interface PostgresOptions<T extends TablesOption = TablesOption> {
+  /**
+   * Tables by name: a list; or declarations by name, so that rows have types: what `npx tidemark types` prints, or
+   * schemas. The start fails where a declaration is not what the table is. Default: all that can be live.
+   */
+  readonly tables?: T | undefined;
   /** Default `postgres`. */
   readonly name?: string;
   /**
@@ -34,8 +41,8 @@ export interface PostgresSourceOptions {
    * with the connecting role's rights. Default: none but that role itself, and superusers.
    */
   readonly trustedOwners?: readonly string[];
-  /** Roles that may call `tidemark.position()` in their own transactions. Default: the connecting role alone. */
-  readonly positionRoles?: readonly string[];
+  /** Roles that may call `tidemark.txid()` in their own transactions. Default: the connecting role alone. */
+  readonly txidRoles?: readonly string[];
   /** Bounds of each table's channel. Default: 100,000 rows, 256 MiB. */
   readonly bounds?: Partial<ChannelBounds>;
   readonly limits?: Partial<PostgresLimits>;
@@ -43,48 +50,48 @@ export interface PostgresSourceOptions {
   readonly onInstalled?: (report: PostgresReport) => void;
 }
 
-export interface PostgresReport extends Omit<Installed, "failed"> {
-  readonly createdSchema: boolean;
-  readonly database: string;
-  /** What works, and should not stay as it is. */
-  readonly warnings: readonly string[];
-  readonly tables: readonly string[];
-  readonly refused: readonly Refused[];
+/** What is served from the start. */
+interface Started {
+  readonly tables: readonly Table[];
+  /** Tables whose triggers could not be installed. */
+  readonly failed: readonly FailedTable[];
+  readonly channels: readonly ChannelDeclaration[];
 }
 
-/** Between looks at whether Postgres answers. */
-const WATCH_MS = 250;
-
-export class PostgresSource implements Source {
+export class PostgresSource<T extends TablesOption = readonly string[]> implements Source {
   readonly name: string;
   readonly writer: Writer;
+  /** The declared tables' channels by name, for their types: `createClient<typeof source.channels>()`. */
+  readonly channels: TableChannels<T>;
+  readonly #database: SqlDatabase;
   readonly #writes: SqlWrites;
-  readonly #options: PostgresSourceOptions;
+  readonly #options: PostgresOptions<T>;
+  readonly #declarations: Declarations;
   readonly #limits: PostgresLimits;
+  readonly #wakeup = new Wakeup();
   #context: SourceContext | undefined;
+  #status: SourceStatusTeller | undefined;
   #reader: Reader | undefined;
   #lease: Lease | undefined;
   #session: ObservedSession | undefined;
   #stopWatch: Cancel = () => {};
-  /** Something else than `live` was said since it last was. */
-  #isUnwell = true;
-  /** Work is under way that takes what it takes. */
+  /** Work is under way that may take long. */
   #isBusy = false;
   #isStopped = false;
-  /** The status that was said last. */
-  #said = "";
-  /** A transaction that notifies can't be prepared for two-phase commit: where that is in use, nobody rings. */
-  #mayRing = false;
-  #wake: () => void = () => {};
-  /** The bell rang while nobody waited. */
-  #hasRung = false;
+  /** Postgres can't prepare a transaction that notifies for two-phase commit. Where that is in use, writers do not notify. */
+  #canNotify = false;
   #loop: Promise<void> = Promise.resolve();
 
-  constructor(options: PostgresSourceOptions) {
+  /** @throws TidemarkError `BAD_OPTION` */
+  constructor(database: SqlDatabase, options: PostgresOptions<T> = {}) {
     this.name = options.name ?? "postgres";
+    this.#database = database;
     this.#options = options;
-    this.#limits = { ...POSTGRES_LIMITS, ...options.limits };
-    this.#writes = options.database.openWrites(this.#limits.writeConnectionsMax);
+    this.#declarations = declarationsIn(options.tables);
+    const channels = Array.from(this.#declarations.keys(), (name) => [name, {}] as const);
+    this.channels = Object.fromEntries<TypedChannel<unknown>>(channels) as TableChannels<T>;
+    this.#limits = limitsOf(options.limits);
+    this.#writes = database.openWrites();
     this.writer = new PostgresWriter({
       writes: this.#writes,
       limits: this.#limits,
@@ -97,75 +104,88 @@ export class PostgresSource implements Source {
 
   async start(context: SourceContext): Promise<void> {
     this.#context = context;
-    const { database, trustedOwners = [], positionRoles = [], tables: wanted } = this.#options;
+    const { label } = this.#database;
     const session = this.#observed(
-      await database.connect().catch((cause: unknown) => {
-        throw new TidemarkError(
-          "SOURCE_DOWN",
-          `Can't connect to ${database.label}: ${messageOf(cause)}.`,
-          { cause },
-        );
+      await this.#database.connect().catch((cause: unknown) => {
+        throw new TidemarkError("SOURCE_DOWN", `Can't connect to ${label}: ${messageOf(cause)}.`, {
+          cause,
+        });
       }),
     );
     try {
-      const { tables, refused } = await findTables(session, { wanted, trustedOwners });
-      if (tables.length === 0) {
-        const reasons = refused.map(({ table, reason }) => `${table}: ${reason}`).join(" ");
-        throw new TidemarkError(
-          "TABLE_REFUSED",
-          `No table of ${database.label} can be live. ${reasons || "It has none."}`,
-        );
-      }
-      const createdSchema = await ensureSchema(session, positionRoles);
-      const { failed, ...installed } = await install(session, tables, this.#limits.lockTimeoutMs);
-      await releaseFormer(session);
-      const channels = tables.map((table) => declarationOf(table, this.#options.bounds));
-      await context.append({ changes: [], declares: channels });
-      for (const { table, reason } of refused) context.refuse({ table, reason });
-      this.#lease = new Lease({
+      const { tables, failed, channels } = await this.#install(session);
+      const lease = new Lease({
         readerId: context.random.id(16),
         leaseSeconds: this.#limits.leaseSeconds,
       });
-      this.#reader = new Reader({
+      const reader = new Reader({
         tables,
+        declarations: this.#declarations,
         failed,
-        trustedOwners,
+        trustedOwners: this.#options.trustedOwners ?? [],
         bounds: new Map(channels.map(({ name, bounds }) => [name, bounds])),
         limits: this.#limits,
-        lease: this.#lease,
+        lease,
         context,
         onLongWork: (isBusy) => (this.#isBusy = isBusy),
       });
-      const warnings = await warningsOf(session, tables);
-      for (const warning of warnings) context.logger.warn({ database: database.label }, warning);
-      this.#options.onInstalled?.({
-        ...installed,
-        createdSchema,
-        database: database.label,
-        tables: channels.map(({ name }) => name),
-        refused,
-        warnings,
-      });
+      [this.#lease, this.#reader] = [lease, reader];
+      this.#status = new SourceStatusTeller(context, () => reader.channels);
       await this.#attach(session);
     } catch (error) {
       await session.close();
       throw error;
     }
-    // Who begins to watch does not wait for the pause that suited nobody.
+    // Someone who begins to watch does not wait for a pause that suited nobody.
     const stopInterest = context.interest.onChange(() => {
-      if (this.#session === undefined) this.#wake();
+      if (this.#session === undefined) this.#wakeup.wake();
     });
     this.#watch();
     this.#loop = this.#run().finally(stopInterest);
+  }
+
+  /** Finds the tables, compares them with what is declared, installs triggers, declares channels. */
+  async #install(session: SqlSession): Promise<Started> {
+    const context = this.#need(this.#context);
+    const { label } = this.#database;
+    const { trustedOwners = [], txidRoles = [], bounds, onInstalled } = this.#options;
+    const wanted = namesIn(this.#options.tables);
+    const { tables, refused } = await findTables(session, { wanted, trustedOwners });
+    if (tables.length === 0) {
+      const reasons = refused.map(({ table, reason }) => `${table}: ${reason}`).join(" ");
+      throw new TidemarkError(
+        "TABLE_REFUSED",
+        `No table of ${label} can be live. ${reasons || "It has none."}`,
+      );
+    }
+    const checks = await checkDeclarations(session, tables, this.#declarations, this.#limits);
+    const createdSchema = await ensureSchema(session, txidRoles);
+    const { failed, ...installed } = await install(session, tables, this.#limits.lockTimeoutMs);
+    await releaseFormer(session);
+    const channels = tables.map((table) => declarationOf(table, bounds));
+    await context.append({ changes: [], declares: channels });
+    for (const { table, reason } of refused) context.refuse({ table, reason });
+    const warnings = [...(await warningsOf(session, tables)), ...checks.warnings];
+    for (const warning of warnings) context.logger.warn({ database: label }, warning);
+    onInstalled?.({
+      ...installed,
+      createdSchema,
+      database: label,
+      tables: channels.map(({ name }) => name),
+      refused,
+      checked: checks.checked,
+      warnings,
+    });
+    return { tables, failed, channels };
   }
 
   async stop(): Promise<void> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#stopWatch();
-    this.#wake();
+    this.#wakeup.wake();
     const { clock } = this.#context ?? {};
-    // One that waits for an answer that does not come is not waited for.
+    // A statement without an answer is not waited for.
     const cancel = clock?.after(this.#limits.answerMsMax, () => this.#session?.abandon());
     await this.#loop;
     cancel?.();
@@ -173,7 +193,7 @@ export class PostgresSource implements Source {
     const session = this.#session;
     this.#session = undefined;
     if (session === undefined) return;
-    // Best effort: without it the lease ends by itself.
+    // Best effort: otherwise the lease ends by itself.
     await this.#lease?.end(session).catch(() => {});
     await session.close().catch(() => {});
   }
@@ -185,20 +205,17 @@ export class PostgresSource implements Source {
       if (this.#session !== session) return;
       this.#session = undefined;
       this.#stale(`connection lost: ${reason}`);
-      this.#wake();
+      this.#wakeup.wake();
     });
-    await session.listen(BELL, () => {
-      this.#hasRung = true;
-      this.#wake();
-    });
+    await session.listen(NOTIFY_CHANNEL, () => this.#wakeup.notify());
     const reader = this.#need(this.#reader);
     await reader.prepare(session);
     await reader.read(session);
     const [settings] = await session.query(
       "SELECT current_setting('max_prepared_transactions')::int AS two_phase",
     );
-    this.#mayRing = settings?.["two_phase"] === 0;
-    await this.#say({ status: "live" });
+    this.#canNotify = settings?.["two_phase"] === 0;
+    await this.#need(this.#status).tell({ status: "live" });
   }
 
   async #run(): Promise<void> {
@@ -211,19 +228,21 @@ export class PostgresSource implements Source {
       } catch (error) {
         if (error instanceof TidemarkError && error.code === "SUPERSEDED")
           return this.#standDown(error);
-        this.#stale(this.#explain(error));
+        this.#stale(`${this.#database.label}: ${messageOf(error)}`);
         this.#dropSession();
         if (this.#isStopped) return;
-        await this.#wait(Math.min(this.#pauseMsMax, this.#limits.reconnectBaseMs * 2 ** attempt++));
+        await this.#pause(
+          Math.min(this.#pauseMsMax, this.#limits.reconnectBaseMs * 2 ** attempt++),
+        );
       }
     }
   }
 
-  /** Another process reads this database for the same log: it speaks, and this one is silent. */
+  /** Another process reads this database for the same log. That one appends, and this one stops. */
   #standDown(error: TidemarkError): void {
     this.#context?.logger.error(
       { err: error },
-      "another reader speaks for this source; this one has stopped",
+      "another reader appends for this source; this one has stopped",
     );
     this.#stopWatch();
     this.#dropSession();
@@ -231,11 +250,9 @@ export class PostgresSource implements Source {
 
   async #reconnect(): Promise<ObservedSession> {
     const { clock } = this.#need(this.#context);
-    const session = this.#observed(
-      await connectSoon(this.#options.database, clock, this.#limits.reconnectWatchedMsMax),
-    );
+    const session = this.#observed(await connectSoon(this.#database, clock, this.#limits));
     try {
-      await this.#say({
+      await this.#need(this.#status).tell({
         status: "catching_up",
         reason: "connected again, reading what was missed",
       });
@@ -259,25 +276,29 @@ export class PostgresSource implements Source {
     return new ObservedSession(session, this.#need(this.#context).clock);
   }
 
-  /** A database, or a network, that says nothing must not look like one where nothing happens. */
+  /** Makes the channels stale when Postgres does not answer: silence must not look like a database without changes. */
   #watch(): void {
     if (this.#isStopped) return;
     const { clock } = this.#need(this.#context);
-    const { answerMsMax, readTimeoutMs, copyTimeoutMs } = this.#limits;
+    const { answerMsMax, readTimeoutMs, copyTimeoutMs, watchMs } = this.#limits;
     const quietMs = this.#session?.quietMs ?? 0;
     if (quietMs >= answerMsMax) {
       if (this.#isBusy)
-        this.#report({ status: "catching_up", reason: "a long statement is under way" });
+        this.#status?.tellSoon({
+          status: "catching_up",
+          reason: "a long statement is under way",
+        });
       else this.#stale(`no answer from Postgres for ${answerMsMax / 1_000} s`);
     }
     if (quietMs >= (this.#isBusy ? copyTimeoutMs : readTimeoutMs)) this.#session?.abandon();
-    this.#stopWatch = clock.after(WATCH_MS, () => this.#watch());
+    this.#stopWatch = clock.after(watchMs, () => this.#watch());
   }
 
   async #readUntilLost(session: ObservedSession): Promise<void> {
     const { clock } = this.#need(this.#context);
     const reader = this.#need(this.#reader);
     const lease = this.#need(this.#lease);
+    const status = this.#need(this.#status);
     let pace = firstPace(clock.monotonic(), this.#limits);
     let renewedMs = clock.monotonic();
     let prunedMs = renewedMs;
@@ -286,13 +307,13 @@ export class PostgresSource implements Source {
     while (this.#session === session && !this.#isStopped) {
       const beganMs = clock.monotonic();
       const changes = await reader.read(session);
-      if (this.#isUnwell) await this.#say({ status: "live" });
+      if (!status.isLive) await status.tell({ status: "live" });
       if (changes > 0) pruneRounds = 2;
       const nowMs = clock.monotonic();
-      const { position, appended } = reader;
-      if (position !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
+      const { snapshot, appended } = reader;
+      if (snapshot !== undefined && nowMs - renewedMs >= this.#limits.renewMs) {
         renewedMs = nowMs;
-        if (!(await lease.renew(session, position))) await reader.copyAll(session);
+        if (!(await lease.renew(session, snapshot))) await reader.copyAll(session);
         await this.#long(() => lease.forgetMutations(session, this.#limits));
       }
       if (appended !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
@@ -302,15 +323,15 @@ export class PostgresSource implements Source {
       }
       pace = nextPace(
         pace,
-        { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#mayRing && !lease.isShared },
+        { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#canNotify && !lease.isShared },
         this.#limits,
       );
       if (pace.isAsleep !== lease.isAsleep) {
         await lease.setAsleep(session, pace.isAsleep);
-        // One more read before sleeping: who wrote until now may not have heard that they should ring.
+        // One more read before sleeping: whoever wrote until now may not have seen that they should notify.
         if (pace.isAsleep) continue;
       }
-      await this.#wait(pace.delayMs);
+      await this.#pause(pace.delayMs);
     }
   }
 
@@ -323,47 +344,12 @@ export class PostgresSource implements Source {
     }
   }
 
-  /** Waits, or less when the bell rings, the connection is lost, or we stop. */
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      let cancel: Cancel = () => {};
-      const done = (): void => {
-        cancel();
-        this.#hasRung = false;
-        this.#wake = () => {};
-        resolve();
-      };
-      this.#wake = done;
-      cancel = this.#need(this.#context).clock.after(delayMs, done);
-      if (this.#isStopped || this.#hasRung) done();
-    });
+  async #pause(delayMs: number): Promise<void> {
+    if (!this.#isStopped) await this.#wakeup.pause(this.#need(this.#context).clock, delayMs);
   }
 
   #stale(reason: string): void {
-    this.#report({ status: "stale", reason });
-  }
-
-  /** Behind the rows that were appended before, in the order of the log; a log that takes nothing has nothing newer to show either. */
-  #report(status: SourceStatus): void {
-    if (!this.#isStopped)
-      this.#say(status).catch((error: unknown) =>
-        this.#context?.logger.warn({ err: error }, "status could not be appended"),
-      );
-  }
-
-  /** Of all channels that are read. Saying the same twice is no news. */
-  async #say(status: SourceStatus): Promise<void> {
-    const { channels } = this.#need(this.#reader);
-    const text = JSON.stringify([status, channels]);
-    this.#isUnwell = status.status !== "live";
-    if (this.#said === text) return;
-    this.#said = text;
-    await this.#need(this.#context)
-      .append({ changes: [], status: [{ channels, status }] })
-      .catch((error: unknown) => {
-        this.#said = "";
-        throw error;
-      });
+    if (!this.#isStopped) this.#status?.tellSoon({ status: "stale", reason });
   }
 
   #dropSession(): void {
@@ -373,37 +359,10 @@ export class PostgresSource implements Source {
     session?.close().catch(() => {});
   }
 
-  #explain(error: unknown): string {
-    return `${this.#options.database.label}: ${messageOf(error)}`;
-  }
-
-  #need<T>(value: T | undefined): T {
+  #need<V>(value: V | undefined): V {
     assert(value !== undefined, "used after start");
     return value;
   }
-}
-
-/** What a role may do that need not, and writes that can't be seen. */
-async function warningsOf(
-  session: SqlSession,
-  tables: readonly Table[],
-): Promise<readonly string[]> {
-  const [role] = await session.query(
-    "SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user",
-  );
-  const notOwned = tables.filter(({ isOwned }) => !isOwned).map(({ channel }) => channel);
-  const warnings: string[] = [];
-  if (role?.["super"] === true && !session.isShared) {
-    warnings.push(
-      `Connected as ${String(role["name"])}, a superuser. Use a role that can read the tables and no more: tidemark doctor prints the SQL that makes one.`,
-    );
-  }
-  if (notOwned.length > 0) {
-    warnings.push(
-      `Writes under session_replication_role = replica are not captured on ${notOwned.join(", ")}: only the owner can have triggers fire for them (ALTER TABLE … ENABLE ALWAYS TRIGGER …).`,
-    );
-  }
-  return warnings;
 }
 
 function declarationOf(

@@ -58,8 +58,7 @@ export interface SqlDatabase {
   /** For messages: host and database, never credentials. */
   readonly label: string;
   connect(): Promise<SqlSession>;
-  /** `connectionsMax` transactions run at once; more wait. */
-  openWrites(connectionsMax: number): SqlWrites;
+  openWrites(): SqlWrites;
 }
 
 /** Quotes an identifier. */

@@ -1,7 +1,7 @@
 /**
- * The SQL that reads: one prepared statement that answers "what changed since my position", and the copy. Values
- * become text by their types' output functions alone, and keys are compared with Postgres's own operators: casts
- * and operators that somebody else made would run with the reader's rights.
+ * The SQL that reads: one prepared statement that answers "what has become visible since this snapshot", and the
+ * copy. Values become text by their types' output functions alone, and keys are compared with Postgres's own
+ * operators: casts and operators that somebody else made would run with the reader's rights.
  */
 import { assert } from "../../std/assert.ts";
 import type { KeyedRow } from "../../log/log.ts";
@@ -10,9 +10,10 @@ import { keyOf, OMITTED, type Row } from "../../protocol/row.ts";
 import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
 import { asText, ident, literal, type SqlRow } from "./sql.ts";
 import { relations, stampOfAll, target } from "./stamps.ts";
-import type { Table, TableColumn } from "./tables.ts";
+import type { TableColumn } from "./columns.ts";
+import type { Table } from "./tables.ts";
 
-/** What one read says about the server and the moment of reading. */
+/** What one read says about the server and its snapshot. */
 export interface ReadHeader {
   readonly snapshot: string;
   readonly nowSeconds: number;
@@ -20,7 +21,7 @@ export interface ReadHeader {
   readonly startedAt: string;
   /** False after a crash, which empties tables that are not logged. */
   readonly isAlive: boolean;
-  /** What captured changes stand on, as of the same snapshot; null where nothing was committed since the position. */
+  /** The stamp of all tables as of the same snapshot; null where nothing was committed since the former one. */
   readonly stamp: string | null;
 }
 
@@ -34,8 +35,8 @@ export interface ReadChange {
   readonly row: KeyedRow | undefined;
 }
 
-/** Stands for no table: a transaction that somebody waits for. */
-const MARK = 0;
+/** In the outbox, in place of a table's oid: somebody waits for this transaction. */
+const AWAITED = 0;
 const PREPARED = "tidemark_read";
 
 function headerJson(readerId: string, stamp: string): string {
@@ -52,10 +53,10 @@ export interface ReadOptions {
 }
 
 /**
- * The read, with the position's xmax, its transactions in progress and its text as parameters. Keys that are
- * spelled otherwise are other keys, so they are grouped as text. Its snapshot is that of one statement, so changes
- * and rows are as of the same moment. Rows newer than the position and rows of transactions that were then in
- * progress are two index ranges; what lies between is never looked at, however long a transaction stays open.
+ * The read, with the former snapshot's xmax, its transactions in progress and its text as parameters. Keys that are
+ * spelled otherwise are other keys, so they are grouped as text. One statement has one snapshot, so changes and rows
+ * are as of the same one. Rows of newer transactions and rows of transactions that were in progress are two index
+ * ranges; the statement never looks at what lies between, however long a transaction stays open.
  */
 export function readStatement(
   tables: readonly Table[],
@@ -73,43 +74,43 @@ export function readStatement(
             UNION ALL
             SELECT tab, key, delta FROM tidemark.outbox
              WHERE xid = ANY (ARRAY(SELECT x FROM unnest($2::xid8[]) AS x WHERE pg_visible_in_snapshot(x, pg_current_snapshot())))) AS outbox
-     WHERE tab = ANY ('{${[MARK, ...tables.map(({ oid }) => oid)].join(",")}}')
+     WHERE tab = ANY ('{${[AWAITED, ...tables.map(({ oid }) => oid)].join(",")}}')
      GROUP BY tab, key::text LIMIT ${keysMax}
   )
   SELECT NULL::bigint AS tab, NULL::text AS key, 0 AS delta, ${headerJson(readerId, `CASE WHEN pg_current_snapshot()::text <> $3::text THEN ${stampOfAll(tables)} END`)}::text AS row
-  UNION ALL SELECT tab, NULL, 0, NULL FROM changed WHERE tab = ${MARK}
+  UNION ALL SELECT tab, NULL, 0, NULL FROM changed WHERE tab = ${AWAITED}
   ${branches.map((branch) => `UNION ALL ${branch}`).join("\n  ")}`;
 }
 
 /** The parameters of the read. */
-export function readParameters(position: PgSnapshot): readonly [string, string, string] {
-  return [position.xmax, inProgressArray(position), position.text];
+export function readParameters(since: PgSnapshot): readonly [string, string, string] {
+  return [since.xmax, inProgressArray(since), since.text];
 }
 
-/** The same by SQL, for a connection that is shared with an application: it may carry the statement of an earlier reader. */
+/** The same by SQL, for a connection that is shared with an application. It may have the statement of an earlier reader. */
 export const SHARED = {
   find: `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`,
   deallocate: `DEALLOCATE ${PREPARED}`,
   prepare: (statement: string): string =>
     `PREPARE ${PREPARED} (xid8, xid8[], text) AS ${statement}`,
-  execute: (position: PgSnapshot): string =>
-    `EXECUTE ${PREPARED} (${readParameters(position).map(literal).join(", ")})`,
+  execute: (since: PgSnapshot): string =>
+    `EXECUTE ${PREPARED} (${readParameters(since).map(literal).join(", ")})`,
 };
 
 export interface Read {
   readonly header: ReadHeader;
   readonly changes: readonly ReadChange[];
-  /** Somebody waits for a transaction among what became visible, so it is a commit even when it changed nothing here. */
-  readonly isMarked: boolean;
+  /** Somebody waits for one of the transactions that became visible, so they are a commit even if no row changed. */
+  readonly isAwaited: boolean;
 }
 
-/** Splits a read's result. Changes of tables that are not ours are passed over. */
+/** Splits a read's result. Changes of tables that are not served are skipped. */
 export function parseRead(
   rows: readonly SqlRow[],
   tables: ReadonlyMap<number, Table>,
   depthMax: number,
 ): Read {
-  let isMarked = false;
+  let isAwaited = false;
   let header: ReadHeader | undefined;
   const changes: ReadChange[] = [];
   for (const { tab, key, delta, row } of rows) {
@@ -117,7 +118,7 @@ export function parseRead(
       header = JSON.parse(asText(row)) as ReadHeader;
       continue;
     }
-    isMarked ||= Number(tab) === MARK;
+    isAwaited ||= Number(tab) === AWAITED;
     const table = tables.get(Number(tab));
     if (table === undefined) continue;
     changes.push({
@@ -128,34 +129,40 @@ export function parseRead(
     });
   }
   assert(header !== undefined, "a read has a header");
-  return { header, changes, isMarked };
+  return { header, changes, isAwaited };
 }
 
 export function headerStatement(readerId: string): string {
   return `SELECT ${headerJson(readerId, "NULL")}::text AS header`;
 }
 
-/** The newest rows by key, oldest of them last; fetched in chunks until the channel is full. */
-export function copyStatement(
-  table: Table,
-  cursor: string,
-  { rowsMax, rowBytesMax }: { readonly rowsMax: number; readonly rowBytesMax: number },
-): string {
+interface RowsOptions {
+  readonly rowsMax: number;
+  readonly rowBytesMax: number;
+}
+
+/** The newest rows by key, the oldest of them last. */
+export function newestRowsStatement(table: Table, { rowsMax, rowBytesMax }: RowsOptions): string {
   const order = table.key.map(({ name }) => `t.${ident(name)} DESC`).join(", ");
-  return `DECLARE ${cursor} NO SCROLL CURSOR FOR SELECT ${rowJson(table, "t", rowBytesMax)} AS row FROM ${target(table)} t ORDER BY ${order} LIMIT ${rowsMax}`;
+  return `SELECT ${rowJson(table, "t", rowBytesMax)} AS row FROM ${target(table)} t ORDER BY ${order} LIMIT ${rowsMax}`;
+}
+
+/** The same by a cursor, from which chunks are fetched until the channel is full. */
+export function copyStatement(table: Table, cursor: string, options: RowsOptions): string {
+  return `DECLARE ${cursor} NO SCROLL CURSOR FOR ${newestRowsStatement(table, options)}`;
 }
 
 export function countStatement(table: Table): string {
   return `SELECT count(*)::text AS rows FROM ${target(table)}`;
 }
 
-/** Takes a row for the transaction and tells what it is, and which transaction wrote it last. */
+/** Locks a row, and selects it with the transaction that wrote it last. */
 export function lockRowStatement(table: Table, rowBytesMax: number): string {
   return `SELECT ${rowJson(table, "t", rowBytesMax)} AS row, t.xmin::text AS last, pg_current_xact_id()::text AS xid FROM ${target(table)} t
     WHERE ${table.key.map((column, index) => `t.${ident(column.name)} = ${ofText(column, `$${index + 1}::text`)}`).join(" AND ")} FOR UPDATE`;
 }
 
-/** The transactions that wrote a key after a position: the key's parts, then `xmax` and the transactions in progress then. */
+/** The transactions that wrote a key after a snapshot: the parameters are the key's parts, then the snapshot's `xmax` and its transactions in progress. */
 export function writesSinceStatement({ oid, key }: Table): string {
   const parts = key
     .map((column, index) => `format('%s', ${ofText(column, `$${index + 1}::text`)})`)
@@ -164,7 +171,7 @@ export function writesSinceStatement({ oid, key }: Table): string {
   return `SELECT DISTINCT xid::text AS write FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts}))`;
 }
 
-/** A row from its text, which is kept where it is what would be made of it again. One that nests too deep is left out, and says so. */
+/** A row from its text, which is kept where `JSON.stringify` would write the same. A row that nests too deep is left out, and says so. */
 export function keyedRow(text: string, table: Table, depthMax: number): KeyedRow {
   const row = JSON.parse(text) as Row;
   const key = keyText(row, table);
@@ -189,7 +196,7 @@ function keyText(row: Row, table: Table): string {
   return key;
 }
 
-/** The row as JSON text; null where the outer join found none. One that is too large is replaced before it is built, where its columns tell. */
+/** The row as JSON text; null where the outer join found none. A row that is too large is replaced; where its columns tell its size, before it is built. */
 function rowJson(table: Table, alias: string, bytesMax: number): string {
   const first = table.key[0];
   assert(first !== undefined, "a table has a key");
@@ -217,10 +224,10 @@ function selected(columns: readonly TableColumn[], of: (name: string) => string)
     .join(", ");
 }
 
-/** The captured key in the same form as the row's own, so that both give the same text. */
+/** The captured key in the form of the key in its row, so that both give the same text. */
 function keyJson(table: Table): string {
   const columns = table.key.map((column, index) => {
-    // A type of somebody's own is told by its text, which the captured key is.
+    // The captured key is a text, which is what the row has for a user's type.
     const value =
       column.ownTypeOid === undefined
         ? column.expression.replaceAll("$", () => keyPart(column, index))

@@ -33,9 +33,8 @@ export interface PostgresWriterOptions {
   readonly onFailed: (id: string, error: unknown) => void;
 }
 
-/** Runs of one mutation that Postgres asks to be tried again: deadlocks and serialization failures. */
-const ATTEMPTS_MAX = 4;
 const XID_MAX = 2n ** 64n - 1n;
+/** Serialization failures and deadlocks: Postgres asks to try again. */
 const TRY_AGAIN = ["40001", "40P01"];
 
 interface Recorded {
@@ -45,8 +44,6 @@ interface Recorded {
   readonly error: MutationFailure | undefined;
 }
 
-/** Refusals after which those of the caller that are too many are forgotten. */
-const FORGET_EVERY = 50;
 const FORGET_REFUSALS = `DELETE FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL
    AND at < (SELECT at FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL ORDER BY at DESC OFFSET $2 LIMIT 1)`;
 
@@ -78,7 +75,7 @@ export class PostgresWriter implements Writer {
         if (error instanceof Stale) return { kind: "stale", row: error.row };
         if (error instanceof TidemarkError && error.code === "SOURCE_DOWN") throw error;
         if (
-          attempt < ATTEMPTS_MAX &&
+          attempt < this.#options.limits.writeAttemptsMax &&
           TRY_AGAIN.includes(String((error as { code?: unknown }).code))
         )
           continue;
@@ -149,7 +146,7 @@ export class PostgresWriter implements Writer {
           "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid, error) VALUES ($1, $2, $3, pg_current_xact_id(), $4) ON CONFLICT (id) DO NOTHING",
           [id, fingerprint, callerMark(caller), JSON.stringify(failureOf(error))],
         );
-        if (++this.#refusals % FORGET_EVERY === 0)
+        if (++this.#refusals % this.#options.limits.forgetRefusalsEvery === 0)
           await transaction.query(FORGET_REFUSALS, [
             callerMark(caller),
             this.#options.limits.refusalsPerCallerMax,

@@ -13,7 +13,8 @@ import { silent } from "../../../test/support/silent.ts";
 import { createClient, MutationError } from "../../client/node.ts";
 import { mutation } from "../../index.ts";
 import { createTidemark } from "../../server/tidemark.ts";
-import { databaseOf, postgres, type PostgresSourceOptions } from "./index.ts";
+import { databaseOf } from "./database-address.ts";
+import { postgres, type PostgresOptions } from "./index.ts";
 import { uninstall } from "./install.ts";
 
 const stops: (() => unknown)[] = [];
@@ -66,7 +67,7 @@ const mutations = {
   },
 };
 
-async function serve(address: string | PGlite, options: Partial<PostgresSourceOptions> = {}) {
+async function serve(address: string | PGlite, options: Partial<PostgresOptions> = {}) {
   const tidemark = createTidemark({
     sources: [postgres(address, { tables: ["items"], ...options })],
     mutations,
@@ -334,7 +335,7 @@ describe.each(
       await sql(
         "CREATE ROLE app LOGIN; CREATE ROLE other LOGIN; GRANT SELECT, UPDATE ON items TO app",
       );
-      const { tidemark, url } = await serve(address, { positionRoles: ["app"] });
+      const { tidemark, url } = await serve(address, { txidRoles: ["app"] });
       const own = String(address).replace("postgres://postgres@", "postgres://app@");
       const position = await withClient(own, async (app) => {
         await app.query("BEGIN");

@@ -1,20 +1,21 @@
-/** Where a reader stands, and what it asks to find out: the moment, what rows stand on, which tables were written. */
-import type { Writers } from "./writers-before.ts";
+/** What a reader has read so far, and what it asks Postgres to find out: the snapshot, the stamps of tables, which tables were written. */
 import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
 import { asText, type SqlQueries } from "./sql.ts";
 import { stampsStatement, stampStatement } from "./stamps.ts";
 import { headerStatement, type ReadHeader } from "./statements.ts";
 import type { Table } from "./tables.ts";
+import type { Writers } from "./writers-before.ts";
 
-/** What is known across connections. */
-export interface Standing extends Stamps {
-  readonly position: PgSnapshot;
+/** What a new connection needs to know to continue reading. */
+export interface ReadState extends Stamps {
+  /** The transactions whose changes have been read. */
+  readonly snapshot: PgSnapshot;
   readonly startedAt: string;
   /** Transactions that may have written before the lease began, and the tables. When one ends, these are copied. */
   readonly uncaptured: Writers;
 }
 
-/** What the rows in the log stand on: of all tables that are read, and by table. */
+/** The stamp of everything that is read, and of each table by oid, as the rows in the log were read under it. */
 export interface Stamps {
   readonly stamp: string;
   readonly stamps: ReadonlyMap<number, string>;
@@ -34,15 +35,15 @@ export async function readStamps(queries: SqlQueries, tables: readonly Table[]):
   };
 }
 
-/** The tables that were written since. */
+/** The tables that transactions have written to which the snapshot does not show. */
 export async function writtenSince(
   queries: SqlQueries,
   tables: readonly Table[],
-  position: PgSnapshot,
+  snapshot: PgSnapshot,
 ): Promise<readonly Table[]> {
   const rows = await queries.query(
     "SELECT DISTINCT tab::text AS tab FROM tidemark.outbox WHERE xid >= $1::xid8 OR xid = ANY ($2::xid8[])",
-    [position.xmax, inProgressArray(position)],
+    [snapshot.xmax, inProgressArray(snapshot)],
   );
   const written = new Set(rows.map(({ tab }) => Number(asText(tab))));
   return tables.filter(({ oid }) => written.has(oid));

@@ -1,0 +1,72 @@
+/**
+ * What `postgres()` takes for a database: an address, a configuration or a Pool of `pg`, or a PGlite. The types name
+ * what is used of each, so that they hold whichever of the two packages an application has installed.
+ */
+import { TidemarkError } from "../../std/errors.ts";
+import { pgDatabase } from "./pg-database.ts";
+import { pgliteDatabase, type EmbeddedPostgres } from "./pglite-database.ts";
+import { POSTGRES_LIMITS, type PostgresLimits } from "./limits.ts";
+import type { PgConfig } from "./pg-config.ts";
+import type { SqlDatabase } from "./sql.ts";
+
+/** A Pool of `pg`: its options are read; it is neither used nor ended. */
+export interface PgPool {
+  readonly options: PgConfig;
+  readonly totalCount: number;
+  connect(): Promise<unknown>;
+}
+
+export type DatabaseAddress = string | PgConfig | PgPool | EmbeddedPostgres;
+
+/** @throws TidemarkError `BAD_OPTION` for anything else */
+export function databaseOf(
+  address: DatabaseAddress,
+  limits: PostgresLimits = POSTGRES_LIMITS,
+): SqlDatabase {
+  const given: unknown = address;
+  if (typeof given === "string" && given !== "")
+    return pgDatabase({ connectionString: given }, limits);
+  if (isPool(given)) return pgDatabase(optionsOf(given), limits);
+  if (isPGlite(given)) return pgliteDatabase(given);
+  if (isConfig(given)) return pgDatabase(given, limits);
+  throw new TidemarkError(
+    "BAD_OPTION",
+    `postgres() takes "postgres://user@host/database", a configuration or a Pool of pg, or a PGlite. It was given ${nameOf(given)}.`,
+  );
+}
+
+function isPool(given: unknown): given is PgPool {
+  const { options, totalCount } = (given ?? {}) as Partial<PgPool>;
+  return typeof options === "object" && typeof totalCount === "number";
+}
+
+function isPGlite(given: unknown): given is EmbeddedPostgres {
+  const { listen, transaction } = (given ?? {}) as Partial<EmbeddedPostgres>;
+  return typeof listen === "function" && typeof transaction === "function";
+}
+
+/** A connection of `pg`, or of another driver, is no configuration: one connection is not enough. */
+function isConfig(given: unknown): given is PgConfig {
+  return (
+    typeof given === "object" &&
+    given !== null &&
+    !Array.isArray(given) &&
+    typeof (given as { query?: unknown }).query !== "function"
+  );
+}
+
+/** A Pool hides its password, so that logs do not show it: a copy by `...` has none. */
+function optionsOf({ options }: PgPool): PgConfig {
+  const { password } = options;
+  return password === undefined ? options : { ...options, password };
+}
+
+function nameOf(given: unknown): string {
+  if (given === undefined) return "undefined: is an environment variable not set?";
+  if (given === "") return "an empty text: is an environment variable empty?";
+  if (typeof given !== "object" || given === null) return String(given);
+  const { name } = (given.constructor ?? {}) as { readonly name?: string };
+  return name === "Client"
+    ? "a Client, which is one connection: pass its configuration"
+    : `a ${name}`;
+}

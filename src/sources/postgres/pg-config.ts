@@ -1,0 +1,74 @@
+/** How connections of `pg` are configured: what the application says, and what each of our two uses needs besides. */
+
+/** The configuration that `pg`'s Client and Pool take; `pg` has the documentation of each field. */
+export interface PgConfig {
+  readonly connectionString?: string | undefined;
+  readonly host?: string | undefined;
+  readonly port?: number | undefined;
+  readonly database?: string | undefined;
+  readonly user?: string | undefined;
+  /** A function is called for each connection, so it may fetch a token that expires (IAM). */
+  readonly password?: string | (() => string | Promise<string>) | undefined;
+  /** As Node's `tls.connect` takes it: `{ ca, rejectUnauthorized, … }`. */
+  readonly ssl?: boolean | object | undefined;
+  readonly sslnegotiation?: "postgres" | "direct" | undefined;
+  readonly enableChannelBinding?: boolean | undefined;
+  readonly stream?: unknown;
+  readonly options?: string | undefined;
+  readonly application_name?: string | undefined;
+  readonly fallback_application_name?: string | undefined;
+  readonly client_encoding?: string | undefined;
+  readonly connectionTimeoutMillis?: number | undefined;
+  readonly keepAlive?: boolean | undefined;
+  readonly keepAliveInitialDelayMillis?: number | undefined;
+  readonly statement_timeout?: false | number | undefined;
+  readonly query_timeout?: number | undefined;
+  readonly lock_timeout?: number | undefined;
+  readonly idle_in_transaction_session_timeout?: number | undefined;
+  readonly types?: unknown;
+  readonly pipeline?: boolean | undefined;
+  readonly max?: number | undefined;
+  readonly min?: number | undefined;
+  readonly idleTimeoutMillis?: number | null | undefined;
+  readonly maxUses?: number | undefined;
+  readonly maxLifetimeSeconds?: number | undefined;
+  readonly allowExitOnIdle?: boolean | undefined;
+  readonly log?: unknown;
+  readonly Promise?: unknown;
+  readonly Client?: unknown;
+  readonly onConnect?: unknown;
+  readonly verify?: unknown;
+}
+
+/** Which server, who connects and how: the part that the reader's connections share with the application's. */
+const ADDRESS = [
+  "connectionString",
+  "host",
+  "port",
+  "database",
+  "user",
+  "password",
+  "ssl",
+  "sslnegotiation",
+  "enableChannelBinding",
+  "stream",
+  "options",
+] as const satisfies readonly (keyof PgConfig)[];
+
+/** For connections of the reader, whose statements read values as `pg` does by default and set their own timeouts. */
+export function addressIn(config: PgConfig): PgConfig {
+  return Object.fromEntries(
+    ADDRESS.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])),
+  );
+}
+
+/** `host:port/database`, never credentials. */
+export function labelOf({ connectionString, host, port, database }: PgConfig): string {
+  if (connectionString !== undefined) {
+    if (!URL.canParse(connectionString)) return "postgres";
+    const url = new URL(connectionString);
+    return `${url.host || "localhost"}${url.pathname}`;
+  }
+  const at = port === undefined ? (host ?? "localhost") : `${host ?? "localhost"}:${port}`;
+  return database === undefined ? at : `${at}/${database}`;
+}

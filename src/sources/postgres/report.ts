@@ -1,0 +1,39 @@
+/** What the source tells of its start: what it installed, which tables it serves and refuses, and what should not stay as it is. */
+import type { CheckedTable } from "./declarations.ts";
+import type { Installed } from "./install.ts";
+import type { SqlSession } from "./sql.ts";
+import type { Refused, Table } from "./tables.ts";
+
+export interface PostgresReport extends Omit<Installed, "failed"> {
+  readonly createdSchema: boolean;
+  readonly database: string;
+  /** What works, and should not stay as it is. */
+  readonly warnings: readonly string[];
+  readonly tables: readonly string[];
+  readonly refused: readonly Refused[];
+  /** Tables with a schema, and how many of their rows it has checked. */
+  readonly checked: readonly CheckedTable[];
+}
+
+/** Rights that the role need not have, and writes that triggers can't see. */
+export async function warningsOf(
+  session: SqlSession,
+  tables: readonly Table[],
+): Promise<readonly string[]> {
+  const [role] = await session.query(
+    "SELECT rolname AS name, rolsuper AS super FROM pg_roles WHERE rolname = current_user",
+  );
+  const notOwned = tables.filter(({ isOwned }) => !isOwned).map(({ channel }) => channel);
+  const warnings: string[] = [];
+  if (role?.["super"] === true && !session.isShared) {
+    warnings.push(
+      `Connected as ${String(role["name"])}, a superuser. Use a role that can read the tables and no more: tidemark doctor prints the SQL that makes one.`,
+    );
+  }
+  if (notOwned.length > 0) {
+    warnings.push(
+      `Writes under session_replication_role = replica are not captured on ${notOwned.join(", ")}: only the owner can have triggers fire for them (ALTER TABLE … ENABLE ALWAYS TRIGGER …).`,
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,33 @@
+/** A pause that ends early: when something calls `wake`, or has called `notify` since the last pause. */
+import type { Cancel, Clock } from "../../std/clock.ts";
+
+export class Wakeup {
+  #wake: () => void = () => {};
+  #isNotified = false;
+
+  /** Ends the present pause; does nothing where nobody pauses. */
+  wake(): void {
+    this.#wake();
+  }
+
+  /** Ends the present pause, or the next at once. */
+  notify(): void {
+    this.#isNotified = true;
+    this.#wake();
+  }
+
+  pause(clock: Clock, delayMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      let cancel: Cancel = () => {};
+      const done = (): void => {
+        cancel();
+        this.#isNotified = false;
+        this.#wake = () => {};
+        resolve();
+      };
+      this.#wake = done;
+      cancel = clock.after(delayMs, done);
+      if (this.#isNotified) done();
+    });
+  }
+}
