@@ -88,7 +88,7 @@ export class SimDatabase {
         (write) =>
           sourcePosition !== undefined && Number(write) <= Number(sourcePosition),
       isWrite: (text) => /^\d+$/.test(text),
-      mark: () => {
+      txid: () => {
         this.#isMarked = true;
         return Promise.resolve(String(++this.#write));
       },

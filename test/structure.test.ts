@@ -115,15 +115,12 @@ const sources: readonly Source[] = readdirSync(src, { recursive: true, encoding:
 
 /** Files that are too long. This list only shrinks. */
 const LONGER: Readonly<Record<string, number>> = {
-  "sources/postgres/tables.ts": 404,
-  "sources/postgres/source.ts": 420,
   "server/engine.ts": 422,
   "server/turn/turn-writer.ts": 431,
   "client/client.ts": 432,
   "client/stream/stream-engine.ts": 438,
   "server/session/gateway.ts": 461,
   "server/tidemark.ts": 495,
-  "sources/postgres/reader.ts": 515,
 };
 
 describe("the examples", () => {

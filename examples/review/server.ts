@@ -49,17 +49,17 @@ export async function createReview({
     logger,
   });
   const app = new Hono();
-  // A plain endpoint joins in by returning where its transaction will land.
+  // A plain endpoint joins in by naming its transaction in its answer.
   app.post("/api/results/:id/flag", async (context) => {
     const { isFlagged } = await context.req.json<{ isFlagged: boolean }>();
-    const position = await database.transaction(async (tx) => {
+    const txid = await database.transaction(async (tx) => {
       await tx.query("UPDATE extraction_results SET is_flagged = $2 WHERE id = $1", [
         context.req.param("id"),
         isFlagged === true,
       ]);
-      return tidemark.position(tx);
+      return tidemark.txid(tx);
     });
-    return context.json({ position });
+    return context.json({ txid });
   });
   app.get("*", serveStatic({ root: assets }));
   const server = await listening(app, port);

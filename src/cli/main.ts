@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The command line: `tidemark serve`, `demo`, `tail`, `doctor`, `conformance`, `uninstall`. Only this file reads the environment. */
+/** The command line: `tidemark serve`, `types`, `demo`, `tail`, `doctor`, `conformance`, `uninstall`. Only this file reads the environment. */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { holdOpen, systemClock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
@@ -9,11 +9,13 @@ import { doctor } from "./doctor.ts";
 import { HELP } from "./help.ts";
 import { serve } from "./serve.ts";
 import { tail } from "./tail.ts";
+import { types } from "./types.ts";
 import { uninstallFrom } from "./uninstall.ts";
 
 const OPTIONS = {
   postgres: { type: "string" },
   table: { type: "string", multiple: true },
+  schema: { type: "string" },
   "trust-owner": { type: "string", multiple: true },
   "grant-txid": { type: "string", multiple: true },
   role: { type: "string" },
@@ -70,6 +72,14 @@ async function main(): Promise<void> {
         rowsMax: wholeNumber("--rows", values.rows, 100_000),
         logLevel: logLevel ?? "info",
         print,
+      });
+    case "types":
+      return types({
+        url: databaseUrl(values.postgres),
+        tables: values.table === undefined ? undefined : listOf(values.table),
+        schema: values.schema,
+        write: (text) => void process.stdout.write(text),
+        warn: (line) => void process.stderr.write(`${line}\n`),
       });
     case "tail":
       if (first === undefined || second === undefined)

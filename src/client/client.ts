@@ -224,7 +224,7 @@ export class TidemarkClient<
 
   /**
    * Makes a write by your own endpoint and shows what it is expected to do until the page holds it. The
-   * endpoint answers with `tidemark.position(tx)`. Rows that come before the answer are shown under the patch.
+   * endpoint answers with `tidemark.txid(tx)`. Rows that come before the answer are shown under the patch.
    */
   write<A>(options: WriteOptions<A>): Promise<A> {
     return this.#writes.use((writes) => writes.write(options));

@@ -202,12 +202,12 @@ export interface LiveMutationOptions<A, V, X = unknown> extends Omit<
   UseMutationOptions<A, Error, V, X>,
   "mutationFn"
 > {
-  /** The application's own endpoint; its answer carries what `tidemark.position(tx)` returned. Or one of `client.mutate`, which needs no `position`. */
+  /** The application's own endpoint; its answer carries what `tidemark.txid(tx)` returned. Or one of `client.mutate`, which needs no `txid`. */
   readonly mutationFn: (variables: V) => Promise<A>;
   /** What to show until the page's rows hold the write. */
   readonly optimistic?: (variables: V) => RowPatch | readonly RowPatch[];
-  /** Finds the position in the answer. Default: its `position`. */
-  readonly position?: WriteOptions<A>["position"];
+  /** Finds in the answer what names the transaction. Default: its `txid`. */
+  readonly txid?: WriteOptions<A>["txid"];
 }
 
 /** `useMutation` whose optimistic rows go in the very commit in which the page's own rows hold the write. */
@@ -219,7 +219,7 @@ export function useLiveMutation<
   X = unknown,
 >(
   client: TidemarkClient<C, M>,
-  { mutationFn, optimistic, position, ...options }: LiveMutationOptions<A, V, X>,
+  { mutationFn, optimistic, txid, ...options }: LiveMutationOptions<A, V, X>,
 ): UseMutationResult<A, Error, V, X> {
   return useMutation<A, Error, V, X>({
     // Offline, what is pending is shown as pending: it must not wait unseen in the cache.
@@ -229,7 +229,7 @@ export function useLiveMutation<
       client.write({
         run: () => mutationFn(variables),
         ...(optimistic && { optimistic: optimistic(variables) }),
-        ...(position && { position }),
+        ...(txid && { txid }),
       }),
   });
 }

@@ -306,19 +306,19 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   /**
-   * Where an open transaction of yours will land, for a client to hold its optimistic rows until then:
-   * return it from your endpoint. `transaction` is what runs statements in it, something with
-   * `query(text)`, or a function that takes the text and returns the rows.
+   * Names an open transaction of yours. Return the name from your endpoint: the client shows its optimistic rows until
+   * its page holds that transaction. `transaction` is what runs statements in it: something with `query(text)`, or a
+   * function that takes the text and returns the rows.
    * @throws TidemarkError `BAD_OPTION` when no source, or several, take writes and none is named
    */
-  async position(
+  async txid(
     transaction: OpenTransaction,
     { source }: { readonly source?: string } = {},
   ): Promise<string> {
     const [found, ...others] = [...this.#writers].filter(
-      ([name, { mark }]) => mark !== undefined && (source === undefined || name === source),
+      ([name, { txid }]) => txid !== undefined && (source === undefined || name === source),
     );
-    if (found?.[1].mark === undefined || others.length > 0) {
+    if (found?.[1].txid === undefined || others.length > 0) {
       throw new TidemarkError(
         "BAD_OPTION",
         found === undefined
@@ -326,7 +326,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
           : `Several sources take writes; name one of ${[...this.#writers.keys()].join(", ")}.`,
       );
     }
-    return `${found[0]}:${await found[1].mark(transaction)}`;
+    return `${found[0]}:${await found[1].txid(transaction)}`;
   }
 
   /** Sends clients away, closes sources, and servers that `listen` opened. Safe to call twice. */

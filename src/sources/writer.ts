@@ -1,6 +1,6 @@
 /**
- * The contract of a source that also takes writes: runs each mutation once, in a transaction, and
- * says later, from the log's content alone, whether a write has come through.
+ * The contract of a source that also takes writes: it runs each mutation once, in a transaction, and tells later, from
+ * the log's content alone, whether the tables hold a write.
  */
 import type { MutationError } from "../protocol/mutation-error.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
@@ -17,7 +17,7 @@ export interface SqlTransaction {
   ): Promise<{ readonly rows: R[]; readonly rowCount: number }>;
 }
 
-/** Writes to channels that the program itself declares, gathered for one commit. */
+/** Writes to channels that the program declares, gathered for one commit. */
 export interface ChannelWrites {
   upsert(channel: string, rows: object | readonly object[]): void;
   remove(channel: string, keys: string | readonly string[]): void;
@@ -26,8 +26,8 @@ export interface ChannelWrites {
 /** What a handler writes with: a database's transaction, or the program's own channels. */
 type WriteTools = { readonly tx: SqlTransaction } | { readonly write: ChannelWrites };
 
-/** Where the tables stand: in the log, and, as the source has said it, in the source. */
-export interface Standing {
+/** What the tables hold: everything up to a seq of the log, and up to a position of the source. */
+export interface TablePoint {
   readonly epoch: string;
   readonly seq: number;
   readonly sourcePosition: string | undefined;
@@ -37,9 +37,9 @@ export interface Standing {
 export interface Guard {
   readonly channel: string;
   readonly key: string;
-  /** Where the source stands in the tables that it is compared with. */
+  /** The source position of the tables in which the row was seen. */
   readonly sourcePosition: string | undefined;
-  /** Whether the row, of which nobody else can write now, is still the one that was seen. */
+  /** Whether the row, which is locked now, is still the one that was seen. */
   readonly isCurrent: (row: LockedRow) => boolean;
 }
 
@@ -48,16 +48,16 @@ export interface LockedRow {
   readonly row: Row | undefined;
   /** What wrote it last; undefined when it does not exist. */
   readonly lastWrite: string | undefined;
-  /** What wrote it since the guard's position; undefined when that can't be told. */
+  /** What wrote it after the guard's source position; undefined when that can't be told. */
   readonly writesSince: readonly string[] | undefined;
 }
 
 export interface WriteCall {
   /** The same id again is the same write again. */
   readonly id: string;
-  /** Of what is to be done: another fingerprint under the same id is refused. */
+  /** Of the mutation and its input: another fingerprint under the same id is refused. */
   readonly fingerprint: string;
-  /** Who asks, as text: equal for equal identities. */
+  /** The caller as text: equal for equal identities. */
   readonly caller: string;
   readonly guard: Guard | undefined;
   /** Does the work. What it throws rolls everything back. */
@@ -73,14 +73,14 @@ export type WriteOutcome =
 
 export interface Writer {
   /**
-   * Runs a write, or tells what became of it when it was run before, here or anywhere.
+   * Runs a write, or tells its outcome when it ran before, here or on another server.
    * @throws TidemarkError `SOURCE_DOWN` when it is not known whether it ran; calling again finds out
    */
   run(call: WriteCall): Promise<WriteOutcome>;
-  /** Which writes the tables hold that stand there. */
-  covers(standing: Standing): (write: string) => boolean;
+  /** Which writes the tables hold at this point. */
+  covers(point: TablePoint): (write: string) => boolean;
   /** Whether the text names a write of this source. */
   isWrite(text: string): boolean;
-  /** Marks the caller's open transaction as one that somebody waits for, and names it. Absent where there are no transactions of others. */
-  mark?(transaction: unknown): Promise<string>;
+  /** Names the caller's open transaction, and makes it one that somebody waits for. Absent where others have no transactions. */
+  txid?(transaction: unknown): Promise<string>;
 }

@@ -146,7 +146,7 @@ export async function setFlag(id: string, isFlagged: boolean): Promise<void> {
         body: JSON.stringify({ isFlagged }),
       });
       if (!response.ok) throw new Error(`The server answered ${response.status}.`);
-      return (await response.json()) as { position: string };
+      return (await response.json()) as { txid: string };
     },
   });
 }

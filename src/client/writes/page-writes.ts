@@ -51,8 +51,8 @@ export interface WriteOptions<A> {
   /** Does the write by the application's own endpoint, which answers with where it will land. */
   readonly run: () => Promise<A>;
   readonly optimistic?: RowPatch | readonly RowPatch[];
-  /** Finds in the answer what the endpoint got from `tidemark.position(tx)`. Default: its `position`. */
-  readonly position?: (answer: A) => string | undefined;
+  /** Finds in the answer what the endpoint got from `tidemark.txid(tx)`. Default: its `txid`. */
+  readonly txid?: (answer: A) => string | undefined;
   /** For the list of what is pending. */
   readonly name?: string;
 }
@@ -89,12 +89,7 @@ export class PageWrites {
   }
 
   /** A write by the application's own endpoint. Rejects with what `run` throws, or with `MutationError`. */
-  async write<A>({
-    run,
-    optimistic,
-    position = positionIn,
-    name = "write",
-  }: WriteOptions<A>): Promise<A> {
+  async write<A>({ run, optimistic, txid = txidIn, name = "write" }: WriteOptions<A>): Promise<A> {
     const { random, post, headers, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
     const landed = this.pending.begin({
@@ -111,11 +106,11 @@ export class PageWrites {
     let answer: A;
     try {
       answer = await run();
-      const where = position(answer);
-      if (where === undefined) this.pending.end(id);
+      const named = txid(answer);
+      if (named === undefined) this.pending.end(id);
       else {
         this.pending.answered(id);
-        post({ id, position: where, headers: headers() });
+        post({ id, position: named, headers: headers() });
       }
     } catch (error) {
       this.pending.end(id);
@@ -193,10 +188,8 @@ function listOf(patches: RowPatch | readonly RowPatch[] | undefined): readonly R
   return "channel" in patches ? [patches] : patches;
 }
 
-function positionIn(answer: unknown): string | undefined {
-  const position =
-    typeof answer === "object" && answer !== null
-      ? (answer as { position?: unknown }).position
-      : undefined;
-  return typeof position === "string" ? position : undefined;
+function txidIn(answer: unknown): string | undefined {
+  const txid =
+    typeof answer === "object" && answer !== null ? (answer as { txid?: unknown }).txid : undefined;
+  return typeof txid === "string" ? txid : undefined;
 }

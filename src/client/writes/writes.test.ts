@@ -256,7 +256,7 @@ describe("client.mutate", () => {
 });
 
 describe("client.write", () => {
-  it("gives up its patch with the endpoint's failure, and with an answer that names no position", async () => {
+  it("gives up its patch with the endpoint's failure, and with an answer that names no transaction", async () => {
     const { client } = await serve();
     const view = client.live({ channel: "trades" });
     view.subscribe(() => {});
@@ -270,7 +270,7 @@ describe("client.write", () => {
       await client.write({ optimistic: patch, run: () => Promise.resolve({ ok: true }) }),
     ).toEqual({ ok: true });
     await expect(
-      client.write({ run: () => Promise.resolve({ position: "nowhere:1" }) }),
+      client.write({ run: () => Promise.resolve({ txid: "nowhere:1" }) }),
     ).rejects.toMatchObject({ code: "UNKNOWN_POSITION" });
   });
 });

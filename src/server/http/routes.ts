@@ -83,7 +83,7 @@ export class Routes {
     if (typeof position !== "string")
       throw new TidemarkError(
         "BAD_MESSAGE",
-        "The body is {position, auth?}, the position a text as tidemark.position() returned it.",
+        "The body is {position, auth?}, the position a text that tidemark.txid() returned.",
       );
     const seq = await this.#admitted(() =>
       engine.mutationQueue.whenVisible(engine.mutationQueue.sourceWriteOf(position)),

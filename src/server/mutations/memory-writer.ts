@@ -7,7 +7,7 @@ import { MutationError } from "../../protocol/mutation-error.ts";
 import type {
   ChannelWrites,
   Guard,
-  Standing,
+  TablePoint,
   WriteCall,
   WriteOutcome,
   Writer,
@@ -70,7 +70,7 @@ export class MemoryWriter implements Writer {
   }
 
   /** A write is named by where it stands in the log. */
-  covers({ epoch, seq }: Standing): (write: string) => boolean {
+  covers({ epoch, seq }: TablePoint): (write: string) => boolean {
     return (write) => {
       const [ofEpoch, ofSeq] = write.split(":");
       return ofEpoch === epoch && Number(ofSeq) <= seq;

@@ -167,7 +167,7 @@ export class MutationQueue {
     });
   }
 
-  /** What `position()` told an endpoint. @throws TidemarkError `UNKNOWN_POSITION` */
+  /** The write that `txid()` named to an endpoint. @throws TidemarkError `UNKNOWN_POSITION` */
   sourceWriteOf(txid: string): SourceWrite {
     const colon = txid.indexOf(":");
     const [source, write] = [txid.slice(0, colon), txid.slice(colon + 1)];
@@ -178,7 +178,7 @@ export class MutationQueue {
       return { source, write };
     throw new TidemarkError(
       "UNKNOWN_POSITION",
-      `"${txid}" is not a position of a source of this server. Send what tidemark.position() returned.`,
+      `"${txid}" names no transaction of a source of this server. Send what tidemark.txid() returned.`,
     );
   }
 

@@ -260,7 +260,7 @@ describe("MUTATE", () => {
       },
       covers: () => () => true,
       isWrite: () => true,
-      mark: () => Promise.resolve("1"),
+      txid: () => Promise.resolve("1"),
     };
     const source: Source = {
       name: "database",
@@ -391,7 +391,7 @@ describe("MUTATE", () => {
     const client = await opened(server);
     client.send({ op: "MUTATE", mutation_id: "mutation-1", position: "postgres:700" });
     expect((await resultOf(client, "1"))["error"]).toMatchObject({ code: "UNKNOWN_POSITION" });
-    await expect(server.tidemark.position(() => Promise.resolve([]))).rejects.toMatchObject({
+    await expect(server.tidemark.txid(() => Promise.resolve([]))).rejects.toMatchObject({
       code: "BAD_OPTION",
     });
   });

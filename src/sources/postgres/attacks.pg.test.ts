@@ -248,15 +248,14 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
     await sql("CREATE TABLE public.items (id int PRIMARY KEY)");
     await serve({}, undefined, "postgres");
     await sql(
-      "BEGIN; SELECT count(tidemark.position()) FROM generate_series(1, 20000); SELECT pg_sleep(0); COMMIT",
+      "BEGIN; SELECT count(tidemark.txid()) FROM generate_series(1, 20000); SELECT pg_sleep(0); COMMIT",
       "app",
     ).then(
       () => expect.unreachable(),
       ({ code }) => expect(code).toBe("42501"),
     );
     expect(
-      (await sql("SELECT has_function_privilege('app', 'tidemark.position()', 'EXECUTE') AS may"))
-        .rows,
+      (await sql("SELECT has_function_privilege('app', 'tidemark.txid()', 'EXECUTE') AS may")).rows,
     ).toEqual([{ may: false }]);
   });
 
@@ -265,7 +264,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
     await serve({}, undefined, "postgres");
     await withClient(admin(), async (client) => {
       await client.query("BEGIN");
-      await client.query("SELECT count(tidemark.position()) FROM generate_series(1, 20000)");
+      await client.query("SELECT count(tidemark.txid()) FROM generate_series(1, 20000)");
       const { rows } = await client.query(
         "SELECT count(*)::int AS n FROM tidemark.outbox WHERE xid = pg_current_xact_id()",
       );

@@ -1,7 +1,7 @@
 /**
- * The reader's lease: while it lives, triggers write to the outbox; when it ends, they stop, which
- * bounds the outbox when nobody reads. It stands in a sequence, outside of transactions, so every
- * writer sees its newest value whatever its own snapshot. All times are the database's.
+ * The reader's lease: while it lives, triggers write to the outbox; when it ends they stop, so the outbox does not
+ * grow while nobody reads. A sequence holds it, outside of transactions, so that every writer sees its newest value
+ * whatever the writer's snapshot. All times are the database's.
  */
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
@@ -17,7 +17,7 @@ export class Lease {
   #untilSeconds = 0;
   #isAsleep = false;
   #otherReaders = 0;
-  /** What the last pruning but none before it could have deleted is kept for one more round. */
+  /** What was read before the last pruning: the next one deletes it. */
   #mayPrune: PgSnapshot | undefined;
   #prunedTo: PgSnapshot | undefined;
 
@@ -33,24 +33,24 @@ export class Lease {
     return this.#isAsleep;
   }
 
-  /** Until when, in the database's unix seconds, everything written is captured. */
+  /** Triggers capture everything that is written until then, in the database's unix seconds. */
   get untilSeconds(): number {
     return this.#untilSeconds;
   }
 
-  /** Other servers read the same database; their sleep and ours would cross, so nobody sleeps. */
+  /** Other servers read the same database. One flag tells writers to notify, so none of the readers sleeps. */
   get isShared(): boolean {
     return this.#otherReaders > 0;
   }
 
-  /** Begins a lease. Everything written by transactions that start from now on is captured. */
+  /** Begins a lease. Triggers capture what transactions write that begin from now on. */
   async begin(session: SqlSession): Promise<void> {
     const { readerId, leaseSeconds } = this.#options;
     this.#isAsleep = false;
     await session.query(
       `INSERT INTO tidemark.reader (id, lease_until) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
        ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until`,
-      // Long enough for a copy; the first renewal brings it down.
+      // Long enough for a copy. The first renewal shortens it.
       [readerId, leaseSeconds * 60],
     );
     await session.query("INSERT INTO tidemark.alive (id) VALUES ($1) ON CONFLICT DO NOTHING", [
@@ -59,33 +59,33 @@ export class Lease {
     await this.#set(session);
   }
 
-  /** Lets writers go on capturing while a long copy is under way. */
+  /** Extends the lease while a long copy is under way. */
   extend(queries: SqlQueries): Promise<void> {
     return this.#set(queries);
   }
 
   /**
-   * Extends the lease. Returns false when it had ended before, or others removed this reader:
-   * then changes may have gone uncaptured and a copy is due.
+   * Extends the lease, and stores what was read. Returns false when it had ended before, or others removed this
+   * reader: then triggers may have missed changes, and a copy is due.
    */
-  async renew(session: SqlSession, position: PgSnapshot): Promise<boolean> {
+  async renew(session: SqlSession, snapshot: PgSnapshot): Promise<boolean> {
     const { readerId, leaseSeconds } = this.#options;
     const formerUntil = this.#untilSeconds;
     await this.#set(session);
     const [row] = await session.query(
       `WITH gone AS (DELETE FROM tidemark.reader WHERE lease_until < clock_timestamp() AND id <> $1 RETURNING id),
-            mine AS (UPDATE tidemark.reader SET position = $2::pg_snapshot, lease_until = clock_timestamp() + make_interval(secs => $3)
+            mine AS (UPDATE tidemark.reader SET snapshot = $2::pg_snapshot, lease_until = clock_timestamp() + make_interval(secs => $3)
                       WHERE id = $1 RETURNING id)
        SELECT (SELECT count(*)::int FROM mine) AS mine,
               (SELECT count(*)::int FROM tidemark.reader WHERE id <> $1 AND lease_until >= clock_timestamp()) AS others,
               extract(epoch FROM clock_timestamp())::text AS now`,
-      [readerId, position.text, leaseSeconds],
+      [readerId, snapshot.text, leaseSeconds],
     );
     this.#otherReaders = Number(row?.["others"]);
     return row?.["mine"] === 1 && Number(row["now"]) < formerUntil;
   }
 
-  /** Asleep, writers ring the bell. */
+  /** While the reader sleeps, writers wake it by NOTIFY. */
   async setAsleep(session: SqlSession, isAsleep: boolean): Promise<void> {
     this.#isAsleep = isAsleep;
     const until = Math.floor(this.#untilSeconds);
@@ -94,30 +94,30 @@ export class Lease {
     );
   }
 
-  /** Up to where captured changes may have been deleted. */
+  /** Captured changes that it shows may have been deleted. */
   get prunedTo(): PgSnapshot | undefined {
     return this.#prunedTo;
   }
 
   /**
-   * Deletes captured changes that every living reader had behind it a round ago; `latest` is what is in
-   * the log. Those of the last round stay: a write that expects its row unchanged looks among them.
+   * Deletes captured changes that every living reader had read a round ago; `latest` is what is in the log. Those of
+   * the last round stay, because a write that expects its row unchanged looks among them.
    */
   async prune(session: SqlSession, latest: PgSnapshot): Promise<void> {
-    const position = this.#mayPrune;
+    const snapshot = this.#mayPrune;
     this.#mayPrune = latest;
-    if (position === undefined) return;
-    this.#prunedTo = position;
+    if (snapshot === undefined) return;
+    this.#prunedTo = snapshot;
     await session.query(
       `DELETE FROM tidemark.outbox o
         WHERE xid < $1::xid8 AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
           AND NOT EXISTS (SELECT 1 FROM tidemark.reader r WHERE r.id <> $3 AND r.lease_until >= clock_timestamp()
-                             AND (r.position IS NULL OR NOT pg_visible_in_snapshot(o.xid, r.position)))`,
-      [position.xmax, position.text, this.#options.readerId],
+                             AND (r.snapshot IS NULL OR NOT pg_visible_in_snapshot(o.xid, r.snapshot)))`,
+      [snapshot.xmax, snapshot.text, this.#options.readerId],
     );
   }
 
-  /** Mutations are remembered for a window, refusals within a bound besides: who asks again after that runs them again. */
+  /** Forgets mutations after a window, and refusals over a bound. Asked for again after that, a mutation runs again. */
   async forgetMutations(
     session: SqlSession,
     { mutationWindowMs, refusalsMax }: Pick<PostgresLimits, "mutationWindowMs" | "refusalsMax">,
@@ -132,7 +132,7 @@ export class Lease {
     );
   }
 
-  /** Gives the lease back; without other readers, triggers stop writing at once. */
+  /** Ends the lease. Without other readers, triggers stop writing at once. */
   async end(session: SqlSession): Promise<void> {
     await session.query("DELETE FROM tidemark.reader WHERE id = $1", [this.#options.readerId]);
     await session.query("DELETE FROM tidemark.alive WHERE id = $1", [this.#options.readerId]);

@@ -381,7 +381,12 @@ export class Reader {
       live.length === 0
         ? {}
         : { status: [{ channels: live, status: { status: "live" as const } }] };
-    await this.#options.context.append({ changes, sourcePosition: snapshot.text, asOfMs, ...status });
+    await this.#options.context.append({
+      changes,
+      sourcePosition: snapshot.text,
+      asOfMs,
+      ...status,
+    });
     this.#appended = snapshot;
     this.#asOfMs = asOfMs;
   }

@@ -1,16 +1,19 @@
 /**
- * The schema `tidemark` in the database: an outbox, a lease, the readers, mutations that were run. It and
- * everything in it belong to the connecting role, or it is not used: what somebody else made there would run
- * with that role's rights.
+ * The schema `tidemark` in the database: an outbox, a lease, the readers, the mutations that have run. It is used only
+ * where it and everything in it belong to the connecting role: what somebody else made there would run with that
+ * role's rights.
  */
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { asText, ident, literal, type SqlQueries, type SqlSession } from "./sql.ts";
 
-export const NOTIFY_CHANNEL = "tidemark_bell";
-const VERSION = 3;
+/** In the outbox, in place of a table's oid: somebody waits for this transaction. */
+export const AWAITED = 0;
+/** The channel of NOTIFY on which writers wake a sleeping reader. */
+export const NOTIFY_CHANNEL = "tidemark_changes";
+const VERSION = 4;
 const MIN_SERVER_VERSION = 130_000;
 
-/** The lease is two times its end in unix seconds, plus one while the reader sleeps. */
+/** The value of the lease is twice its end in unix seconds, plus one while the reader sleeps. */
 const SCHEMA = [
   "CREATE SCHEMA tidemark",
   // Not logged: after a crash the reader copies anew, and writers are spared the WAL.
@@ -22,43 +25,49 @@ const SCHEMA = [
   "CREATE SEQUENCE tidemark.lease MINVALUE 0",
   // Not logged like the outbox, so that it tells whether the outbox was emptied.
   "CREATE UNLOGGED TABLE tidemark.alive (id text PRIMARY KEY)",
-  "CREATE TABLE tidemark.reader (id text PRIMARY KEY, position pg_snapshot, lease_until timestamptz NOT NULL)",
+  "CREATE TABLE tidemark.reader (id text PRIMARY KEY, snapshot pg_snapshot, lease_until timestamptz NOT NULL)",
 ];
 
-/** Version 2: mutations that were run. */
+/** Since version 2: the mutations that have run. */
 const MUTATIONS = [
-  // Logged: a mutation that is asked for again after a crash must be found.
+  // Logged: when a client asks for a mutation again after a crash, it must be found.
   `CREATE TABLE tidemark.mutation (
      id text PRIMARY KEY, fingerprint text NOT NULL, xid xid8 NOT NULL, value text, error text, at timestamptz NOT NULL DEFAULT clock_timestamp())`,
   "CREATE INDEX mutation_at ON tidemark.mutation (at)",
 ];
 
-/** Version 3: a table that only we can lock, refusals by caller, and nothing for PUBLIC. */
+/** Since version 3: a table that nobody else can lock, refusals by caller, and nothing for PUBLIC. */
 const BORDERS = [
   "CREATE TABLE tidemark.installing ()",
   "ALTER TABLE tidemark.mutation ADD COLUMN caller text",
   "CREATE INDEX mutation_refused ON tidemark.mutation (caller, at) WHERE error IS NOT NULL",
-  // The mark has no table and no key: all that it does is to make the reader append a commit. One is enough for a transaction.
-  `CREATE OR REPLACE FUNCTION tidemark.position() RETURNS text
-     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $position$
+  "REVOKE ALL ON SCHEMA tidemark FROM PUBLIC",
+];
+
+/** Names the open transaction and makes it one that somebody waits for, which takes one row of the outbox. */
+const TXID = [
+  `CREATE OR REPLACE FUNCTION tidemark.txid() RETURNS text
+     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $txid$
    DECLARE lease bigint;
    BEGIN
      lease := pg_sequence_last_value('tidemark.lease'::regclass);
      IF (lease >> 1) >= date_part('epoch', clock_timestamp())
-        AND NOT EXISTS (SELECT FROM tidemark.outbox WHERE xid = pg_current_xact_id() AND tab = 0) THEN
-       INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES (pg_current_xact_id(), 0, NULL, 0);
+        AND NOT EXISTS (SELECT FROM tidemark.outbox WHERE xid = pg_current_xact_id() AND tab = ${AWAITED}) THEN
+       INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES (pg_current_xact_id(), ${AWAITED}, NULL, 0);
        IF lease & 1 = 1 THEN PERFORM pg_notify('${NOTIFY_CHANNEL}', ''); END IF;
      END IF;
      RETURN pg_current_xact_id()::text;
-   END $position$`,
-  "REVOKE ALL ON FUNCTION tidemark.position() FROM PUBLIC",
-  "REVOKE ALL ON SCHEMA tidemark FROM PUBLIC",
+   END $txid$`,
+  "REVOKE ALL ON FUNCTION tidemark.txid() FROM PUBLIC",
 ];
 
-/** From each version that may be found to this one. */
+const RENAME_SNAPSHOT = "ALTER TABLE tidemark.reader RENAME COLUMN position TO snapshot";
+
+/** From each version that may be found to this one. A renamed function keeps its grants. */
 const UPGRADES: Readonly<Record<number, readonly string[]>> = {
-  1: [...MUTATIONS, ...BORDERS],
-  2: BORDERS,
+  1: [RENAME_SNAPSHOT, ...MUTATIONS, ...BORDERS, ...TXID],
+  2: [RENAME_SNAPSHOT, "DROP FUNCTION IF EXISTS tidemark.position()", ...BORDERS, ...TXID],
+  3: [RENAME_SNAPSHOT, "ALTER FUNCTION tidemark.position() RENAME TO txid", ...TXID],
 };
 
 const STATE = `
@@ -70,32 +79,32 @@ const STATE = `
            AND NOT EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner) AS ours
     FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner WHERE n.nspname = 'tidemark'`;
 
-/** Someone else was faster: a schema, or a row of the catalog, is there already. */
+/** Another server was faster: the schema, or a row of the catalog, is there already. */
 const MADE_MEANWHILE = ["42P06", "42P07", "23505"];
 
 /**
- * Makes or upgrades the schema; returns whether it was made. `positionRoles` may call `tidemark.position()`.
+ * Makes or upgrades the schema; returns whether it was made. `txidRoles` may call `tidemark.txid()`.
  * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT`
  */
 export async function ensureSchema(
   session: SqlSession,
-  positionRoles: readonly string[],
+  txidRoles: readonly string[],
 ): Promise<boolean> {
   await refuseUnfit(session);
   const wasCreated = (await schemaVersion(session)) === undefined && (await createSchema(session));
   await upgrade(session);
-  for (const role of positionRoles) {
+  for (const role of txidRoles) {
     await session.query(`GRANT USAGE ON SCHEMA tidemark TO ${ident(role)}`);
-    await session.query(`GRANT EXECUTE ON FUNCTION tidemark.position() TO ${ident(role)}`);
+    await session.query(`GRANT EXECUTE ON FUNCTION tidemark.txid() TO ${ident(role)}`);
   }
   return wasCreated;
 }
 
-/** Undefined where there is none. @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for one that is not ours */
+/** Undefined where there is none. @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of somebody else */
 export async function schemaVersion(queries: SqlQueries): Promise<number | undefined> {
   const [state] = await queries.query(STATE);
   if (state === undefined) return undefined;
-  const version = [1, 2, VERSION].find((known) => state["comment"] === commentOf(known));
+  const version = [1, 2, 3, VERSION].find((known) => state["comment"] === commentOf(known));
   if (version === undefined) {
     throw new TidemarkError(
       "DATABASE_REFUSED",
@@ -110,7 +119,7 @@ export async function schemaVersion(queries: SqlQueries): Promise<number | undef
   );
 }
 
-/** One installer at a time. Nobody else can lock this table, so nobody can hold an installer up. */
+/** Lets one installer work at a time. Nobody else can lock this table, so nobody else can delay an installer. */
 export async function lockForInstalling(queries: SqlQueries, lockTimeoutMs: number): Promise<void> {
   await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
   await queries.query("LOCK TABLE tidemark.installing IN EXCLUSIVE MODE");
@@ -129,7 +138,7 @@ async function createSchema(session: SqlSession): Promise<boolean> {
     );
   }
   try {
-    await write(session, [...SCHEMA, ...MUTATIONS, ...BORDERS, commentStatement()]);
+    await write(session, [...SCHEMA, ...MUTATIONS, ...BORDERS, ...TXID, commentStatement()]);
     return true;
   } catch (error) {
     if (MADE_MEANWHILE.includes(String((error as { code?: unknown }).code))) return false;
@@ -145,7 +154,7 @@ async function upgrade(session: SqlSession): Promise<void> {
   await session.transaction("write", async (queries) => {
     const found = await schemaVersion(queries);
     if (found === VERSION) return;
-    // Two servers that find an old one: the second waits for the first, and finds it done.
+    // Where two servers find an old version, the second waits for the first and finds the work done.
     await queries.query("LOCK TABLE tidemark.reader IN ACCESS EXCLUSIVE MODE");
     const [state] = await queries.query(STATE);
     if (state?.["comment"] === commentOf(VERSION)) return;

@@ -26,10 +26,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-async function serve(
-  address: string | PGlite,
-  options: PostgresOptions = {},
-) {
+async function serve(address: string | PGlite, options: PostgresOptions = {}) {
   let report: PostgresReport | undefined;
   const tidemark: Tidemark = createTidemark({
     sources: [postgres(address, { ...options, onInstalled: (found) => (report = found) })],

@@ -8,6 +8,7 @@ import type { KeyedRow } from "../../log/log.ts";
 import { jsonDepth } from "../../protocol/json-depth.ts";
 import { keyOf, OMITTED, type Row } from "../../protocol/row.ts";
 import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
+import { AWAITED } from "./schema.ts";
 import { asText, ident, literal, type SqlRow } from "./sql.ts";
 import { relations, stampOfAll, target } from "./stamps.ts";
 import type { TableColumn } from "./columns.ts";
@@ -35,8 +36,6 @@ export interface ReadChange {
   readonly row: KeyedRow | undefined;
 }
 
-/** In the outbox, in place of a table's oid: somebody waits for this transaction. */
-const AWAITED = 0;
 const PREPARED = "tidemark_read";
 
 function headerJson(readerId: string, stamp: string): string {

@@ -30,8 +30,12 @@ export async function typesFile(
 ): Promise<TypesFile> {
   const session = await databaseOf(address).connect();
   try {
-    const { tables, refused } = await findTables(session, { wanted, schema, isServing: false });
-    return { text: textOf(tables, command), refused };
+    return await session.transaction("snapshot", async (queries) => {
+      // The names of types have their schemas, whatever the application's path is.
+      await queries.query("SET LOCAL search_path = pg_catalog, pg_temp");
+      const { tables, refused } = await findTables(queries, { wanted, schema, isServing: false });
+      return { text: textOf(tables, command), refused };
+    });
   } finally {
     await session.close();
   }
@@ -103,9 +107,10 @@ function valueOf({ type, isNullable, labels, items }: ColumnShape): string {
 }
 
 /** What the type of the rows does not tell of the column. */
-function noteOf({ sqlType, shape: { type, items } }: TableColumn): string | undefined {
-  const isPlain = type === "boolean" || type === "integer" || sqlType === "text";
-  return isPlain && items === undefined ? undefined : sqlType;
+function noteOf({ sqlType, shape: { type, items, labels } }: TableColumn): string | undefined {
+  const isTold =
+    type === "boolean" || type === "integer" || sqlType === "text" || labels !== undefined;
+  return isTold && items === undefined ? undefined : sqlType;
 }
 
 function typeOf({ shape, dimensions }: TableColumn): string {

@@ -2,7 +2,7 @@
 import { TidemarkError } from "../../std/errors.ts";
 import { TABLES } from "./catalog.ts";
 import { columnOf, EXACT_TYPES, type CatalogColumn, type TableColumn } from "./columns.ts";
-import { asText, ident, literal, type SqlRow, type SqlSession } from "./sql.ts";
+import { asText, ident, literal, type SqlQueries, type SqlRow } from "./sql.ts";
 
 export interface Table {
   readonly oid: number;
@@ -61,7 +61,7 @@ export interface FindOptions {
  * @throws TidemarkError `TABLE_REFUSED`, `MISSING_GRANT`
  */
 export async function findTables(
-  session: SqlSession,
+  session: SqlQueries,
   { wanted, oids, schema, trustedOwners = [], isServing = true }: FindOptions,
 ): Promise<Found> {
   const only = [

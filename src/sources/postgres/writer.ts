@@ -1,7 +1,7 @@
 /**
- * Runs mutations on the database, each once. Its row in `tidemark.mutation` is written first, so two
- * runs under one id wait for each other there; what it returned, or why it was refused, is kept with
- * it, in the same transaction or, for a refusal, in the next.
+ * Runs mutations on the database, each once. A mutation writes its row in `tidemark.mutation` first, so two runs under
+ * one id wait for each other there. What it returned is kept in that row, in the same transaction; why it was refused,
+ * in the next one.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -11,7 +11,7 @@ import type { JsonValue, Row } from "../../protocol/row.ts";
 import type {
   Guard,
   SqlTransaction,
-  Standing,
+  TablePoint,
   WriteCall,
   WriteOutcome,
   Writer,
@@ -25,11 +25,11 @@ import type { Table } from "./tables.ts";
 export interface PostgresWriterOptions {
   readonly writes: SqlWrites;
   readonly limits: PostgresLimits;
-  /** Throws `SOURCE_DOWN` for one that can't be read at the moment. */
+  /** Throws `SOURCE_DOWN` for a table that is suspended. */
   readonly table: (channel: string) => Table | undefined;
-  /** Up to where captured changes may have been deleted. */
+  /** The snapshot whose captured changes may have been deleted. */
   readonly prunedTo: () => string | undefined;
-  /** Told of what a handler threw that is not a refusal. */
+  /** Called with what a handler threw that is not a refusal. */
   readonly onFailed: (id: string, error: unknown) => void;
 }
 
@@ -47,7 +47,7 @@ interface Recorded {
 const FORGET_REFUSALS = `DELETE FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL
    AND at < (SELECT at FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL ORDER BY at DESC OFFSET $2 LIMIT 1)`;
 
-/** The guard refused; rolls the transaction back. */
+/** The guard found another row than was seen; rolls the transaction back. */
 class Stale extends Error {
   readonly row: Row | undefined;
 
@@ -84,7 +84,7 @@ export class PostgresWriter implements Writer {
     }
   }
 
-  covers({ sourcePosition }: Standing): (write: string) => boolean {
+  covers({ sourcePosition }: TablePoint): (write: string) => boolean {
     return sourcePosition === undefined ? () => false : visibleIn(parseSnapshot(sourcePosition));
   }
 
@@ -92,8 +92,8 @@ export class PostgresWriter implements Writer {
     return /^\d{1,20}$/.test(text) && BigInt(text) <= XID_MAX;
   }
 
-  async mark(transaction: unknown): Promise<string> {
-    const text = "SELECT tidemark.position() AS position";
+  async txid(transaction: unknown): Promise<string> {
+    const text = "SELECT tidemark.txid() AS txid";
     const answer: unknown =
       typeof transaction === "function"
         ? await (transaction as (text: string) => unknown)(text)
@@ -101,11 +101,11 @@ export class PostgresWriter implements Writer {
     const rows = Array.isArray(answer)
       ? (answer as unknown[])
       : (answer as { rows?: unknown[] } | undefined)?.rows;
-    const position = (rows?.[0] as { position?: unknown } | undefined)?.position;
-    if (position !== undefined) return asText(position);
+    const txid = (rows?.[0] as { txid?: unknown } | undefined)?.txid;
+    if (txid !== undefined) return asText(txid);
     throw new TidemarkError(
       "BAD_OPTION",
-      "position() takes the open transaction: something with query(text), or a function that runs a statement in it and returns its rows.",
+      "txid() takes the open transaction: something with query(text), or a function that runs a statement in it and returns its rows.",
     );
   }
 
@@ -116,20 +116,20 @@ export class PostgresWriter implements Writer {
     const begun = await transaction
       .query(
         "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid) VALUES ($1, $2, $3, pg_current_xact_id()) ON CONFLICT (id) DO NOTHING",
-        [id, fingerprint, callerMark(caller)],
+        [id, fingerprint, callerHash(caller)],
       )
       .catch(unknown);
     if (begun.rowCount === 0) return outcomeOf(await recorded(transaction, id), fingerprint);
     if (guard !== undefined) await this.#check(transaction, guard);
     const value = await run({ tx: transaction });
     const { rows } = await transaction.query<{ write: unknown }>(
-      "UPDATE tidemark.mutation SET value = $2 WHERE id = $1 RETURNING tidemark.position() AS write",
+      "UPDATE tidemark.mutation SET value = $2 WHERE id = $1 RETURNING tidemark.txid() AS write",
       [id, value === undefined ? null : JSON.stringify(value)],
     );
     return { kind: "written", write: asText(rows[0]?.write), value };
   }
 
-  /** Nothing was written, and nothing will be when it is asked for again: that it was refused is written down before anyone is told. */
+  /** Nothing was written, and nothing will be when it is asked for again: the refusal is stored before anyone is told. */
   async #reject({ id, fingerprint, caller }: WriteCall, cause: unknown): Promise<WriteOutcome> {
     if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
     const error =
@@ -144,11 +144,11 @@ export class PostgresWriter implements Writer {
       async (transaction): Promise<WriteOutcome> => {
         const { rowCount } = await transaction.query(
           "INSERT INTO tidemark.mutation (id, fingerprint, caller, xid, error) VALUES ($1, $2, $3, pg_current_xact_id(), $4) ON CONFLICT (id) DO NOTHING",
-          [id, fingerprint, callerMark(caller), JSON.stringify(failureOf(error))],
+          [id, fingerprint, callerHash(caller), JSON.stringify(failureOf(error))],
         );
         if (++this.#refusals % this.#options.limits.forgetRefusalsEvery === 0)
           await transaction.query(FORGET_REFUSALS, [
-            callerMark(caller),
+            callerHash(caller),
             this.#options.limits.refusalsPerCallerMax,
           ]);
         // Another run under this id came between: what it did counts.
@@ -160,7 +160,7 @@ export class PostgresWriter implements Writer {
     return recording.catch(unknown);
   }
 
-  /** Takes the row for the transaction, then asks whether anyone has written it since it was seen. */
+  /** Locks the row for the transaction, then asks whether anyone has written it since it was seen. */
   async #check(
     transaction: SqlTransaction,
     { channel, key, sourcePosition, isCurrent }: Guard,
@@ -198,25 +198,25 @@ export class PostgresWriter implements Writer {
     key: readonly string[],
     since: string,
   ): Promise<readonly string[] | undefined> {
-    const position = parseSnapshot(since);
+    const seen = parseSnapshot(since);
     const pruned = this.#options.prunedTo();
-    // What was deleted is part of `since`, or nobody can tell.
-    if (pruned !== undefined && !includes(position, parseSnapshot(pruned))) return undefined;
+    // Changes that were deleted must be part of `since`; otherwise nobody can tell.
+    if (pruned !== undefined && !includes(seen, parseSnapshot(pruned))) return undefined;
     const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [
       ...key,
-      position.xmax,
-      inProgressArray(position),
+      seen.xmax,
+      inProgressArray(seen),
     ]);
     return rows.map(({ write }) => asText(write));
   }
 }
 
-/** Equal for equal callers, and of one length. */
-function callerMark(caller: string): string {
+/** Equal for equal callers, and always of the same length. */
+function callerHash(caller: string): string {
   return createHash("sha256").update(caller).digest("hex").slice(0, 32);
 }
 
-/** Nobody got to know whether it ran, or will be remembered: it has to be asked for again. */
+/** Nobody knows whether it ran, or will be remembered: the caller must ask again. */
 function unknown(cause: unknown): never {
   throw cause instanceof TidemarkError
     ? cause
@@ -258,7 +258,7 @@ function outcomeOf({ fingerprint, write, value, error }: Recorded, asked: string
     : { kind: "rejected", error: errorOf(error) };
 }
 
-/** Settings under which keys and rows read as the reader reads them, and nobody else's operators and functions are meant. */
+/** Settings under which keys and rows are written as the reader reads them, and names mean Postgres's own operators and functions. */
 const READ_AS: Readonly<Record<string, string>> = {
   search_path: "pg_catalog, pg_temp",
   TimeZone: "UTC",
@@ -268,7 +268,7 @@ const READ_AS: Readonly<Record<string, string>> = {
   extra_float_digits: "1",
 };
 
-/** For the guard's own statements; the handler works under the application's settings again. */
+/** For the guard's own statements. The handler runs under the application's settings again. */
 async function readAsReader(transaction: SqlTransaction): Promise<() => Promise<void>> {
   const names = Object.keys(READ_AS);
   const set = async (values: readonly unknown[]): Promise<void> => {

@@ -283,27 +283,27 @@ describe.each(
 
   it("lets the application's own transaction join in, also one that changes nothing", async () => {
     const { tidemark, client, view } = await serve(address);
-    const run = async (text: string): Promise<{ position: string }> => {
+    const run = async (text: string): Promise<{ txid: string }> => {
       if (typeof address !== "string")
         return {
-          position: await address.transaction(async (tx) => {
+          txid: await address.transaction(async (tx) => {
             await tx.query(text);
-            return tidemark.position(tx);
+            return tidemark.txid(tx);
           }),
         };
       return withClient(address, async (own) => {
         await own.query("BEGIN");
         await own.query(text);
-        const position = await tidemark.position(own);
+        const txid = await tidemark.txid(own);
         await own.query("COMMIT");
-        return { position };
+        return { txid };
       });
     };
-    const { position } = await client.write({
+    const { txid } = await client.write({
       run: () => run("UPDATE items SET value = 'own way' WHERE id = 1"),
       optimistic: { channel: "items", key: "1", set: { value: "own way" } },
     });
-    expect(position).toMatch(/^postgres:\d+$/);
+    expect(txid).toMatch(/^postgres:\d+$/);
     expect(view.row("1")).toEqual({ id: 1, value: "own way" });
     // It changed nothing that anyone sees.
     await client.write({ run: () => run("UPDATE items SET value = value WHERE false") });
@@ -314,7 +314,7 @@ describe.each(
     const first = await serve(address);
     await first.tidemark.stop();
     await sql(
-      "DROP FUNCTION tidemark.position(); DROP TABLE tidemark.mutation, tidemark.installing; COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 1. Remove with: tidemark uninstall'",
+      "ALTER TABLE tidemark.reader RENAME COLUMN snapshot TO position; DROP FUNCTION tidemark.txid(); DROP TABLE tidemark.mutation, tidemark.installing; COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 1. Remove with: tidemark uninstall'",
     );
     const second = await serve(address);
     expect(await second.client.mutate.items.set({ id: 1, value: "newer" })).toEqual({
@@ -329,8 +329,25 @@ describe.each(
     ).toEqual([]);
   });
 
+  it("brings version 3 up to date, with the grants that were made there", async () => {
+    const first = await serve(address);
+    await first.tidemark.stop();
+    await sql(
+      "ALTER TABLE tidemark.reader RENAME COLUMN snapshot TO position; ALTER FUNCTION tidemark.txid() RENAME TO position; GRANT EXECUTE ON FUNCTION tidemark.position() TO pg_monitor; COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 3. Remove with: tidemark uninstall'",
+    );
+    const second = await serve(address);
+    expect(await second.client.mutate.items.set({ id: 1, value: "new" })).toEqual({ rowCount: 1 });
+    expect(
+      (
+        await sql(
+          "SELECT has_function_privilege('pg_monitor', 'tidemark.txid()', 'EXECUTE') AS may, to_regprocedure('tidemark.position()') IS NULL AS gone",
+        )
+      ).rows,
+    ).toEqual([{ may: true, gone: true }]);
+  });
+
   it.skipIf(name === "PGlite")(
-    "lets a role that is named mark its transaction, and do nothing else there; others not even that",
+    "lets a named role name its transaction, and do nothing else there; others not even that",
     async () => {
       await sql(
         "CREATE ROLE app LOGIN; CREATE ROLE other LOGIN; GRANT SELECT, UPDATE ON items TO app",
@@ -340,7 +357,7 @@ describe.each(
       const position = await withClient(own, async (app) => {
         await app.query("BEGIN");
         await app.query("UPDATE items SET value = 'by the app' WHERE id = 1");
-        const marked = await tidemark.position(app);
+        const named = await tidemark.txid(app);
         await app.query("COMMIT");
         for (const text of [
           "SELECT * FROM tidemark.mutation",
@@ -350,10 +367,10 @@ describe.each(
         ]) {
           await expect(app.query(text), text).rejects.toMatchObject({ code: "42501" });
         }
-        return marked;
+        return named;
       });
       await withClient(own.replace("app@", "other@"), (other) =>
-        expect(tidemark.position(other)).rejects.toMatchObject({ code: "42501" }),
+        expect(tidemark.txid(other)).rejects.toMatchObject({ code: "42501" }),
       );
       const response = await fetch(`${url}/v2/landed`, {
         method: "POST",
