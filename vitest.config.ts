@@ -1,7 +1,21 @@
+import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+
+function entryPoint(path: string): string {
+  return fileURLToPath(new URL(`src/${path}`, import.meta.url));
+}
 
 /** `npm test` runs every project; `npx vitest --project unit` is the quick one. */
 export default defineConfig({
+  // What is written as a user writes it is tested against the source.
+  resolve: {
+    alias: [
+      { find: /^tidemark$/, replacement: entryPoint("index.ts") },
+      { find: /^tidemark\/client$/, replacement: entryPoint("client/node.ts") },
+      { find: /^tidemark\/react$/, replacement: entryPoint("react/index.ts") },
+      { find: /^tidemark\/postgres$/, replacement: entryPoint("sources/postgres/index.ts") },
+    ],
+  },
   test: {
     // Read CommonJS dependencies as Node does.
     deps: { interopDefault: false },

@@ -63,15 +63,13 @@ export interface Kinds {
   readonly bigs: readonly (string | null)[] | null;
   /** text[] */
   readonly texts: readonly (string | null)[];
-  /** mood[] */
+  /** public.mood[] */
   readonly moods: readonly ("sad" | "it's \"ok\"" | "glad" | null)[] | null;
-  /** mood */
   readonly m: "sad" | "it's \"ok\"" | "glad";
-  /** mood */
   readonly n: "sad" | "it's \"ok\"" | "glad" | null;
   /** uuid */
   readonly u: string;
-  /** pair */
+  /** public.pair */
   readonly pairs: string | null;
   /** money */
   readonly money_like: string | null;
