@@ -1,4 +1,4 @@
-/** The command line against a real server: conformance, doctor, tail. */
+/** The command line against a real server: conformance, doctor, tail, types. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
@@ -73,6 +73,31 @@ describe("tidemark tail", () => {
     const { code, output } = await cli("tail", url, "nothing").ended;
     expect([code, output]).toEqual([2, expect.stringContaining("[UNKNOWN_CHANNEL]")]);
   });
+});
+
+describe("tidemark types", () => {
+  it(
+    "prints a file of the tables, and apart from it what can't be live",
+    {
+      timeout: 120_000,
+    },
+    async () => {
+      const server = await startPostgres();
+      atEnd(() => server.remove());
+      await server.sql(
+        "CREATE SCHEMA shop; CREATE TABLE shop.orders (id bigint PRIMARY KEY, note text); CREATE TABLE shop.log (line text); CREATE TABLE other (id int PRIMARY KEY)",
+      );
+      const { code, output } = await cli("types", "--postgres", server.url, "--schema", "shop")
+        .ended;
+      expect(output).toContain(
+        '//   npx tidemark types --postgres "$DATABASE_URL" --schema shop > tables.ts',
+      );
+      expect(output).toContain("  readonly note: string | null;");
+      expect(output).toContain("Not live, so not in the file: shop.log: it has no primary key");
+      expect(output).not.toContain("other");
+      expect(code).toBe(0);
+    },
+  );
 });
 
 describe("tidemark doctor", () => {

@@ -1,4 +1,4 @@
-/** Which views are watched, so that a source reads what somebody looks at, and rests when nobody does. */
+/** Which views are watched, so that a source reads what somebody looks at, and pauses when nobody does. */
 import type { Cancel } from "../std/clock.ts";
 import type { Query, Where } from "../protocol/query.ts";
 import type { JsonValue } from "../protocol/row.ts";
@@ -7,8 +7,8 @@ export interface WatchedView {
   readonly channel: string;
   readonly query: Query;
   /**
-   * By column: the values that each of its rows has, by the equality terms (`eq`, `in`) that the query and
-   * the rights of who watches demand. A column that is not named may have any.
+   * By column: the values that its rows can have, by the equality terms (`eq`, `in`) of the query and of the
+   * subscriber's policy. A column that is not named can have any value.
    */
   readonly equals: Readonly<Record<string, readonly JsonValue[]>>;
 }
@@ -16,11 +16,11 @@ export interface WatchedView {
 export interface Interest {
   /** The views of the source's channels that somebody is subscribed to now, each once. */
   readonly views: readonly WatchedView[];
-  /** Called when `views` has changed; changes that follow each other at once are one. */
+  /** Calls `listener` when `views` has changed; once for changes that follow each other at once. */
   onChange(listener: () => void): Cancel;
 }
 
-/** What `where` demands to be equal, column by column. Terms of one column that exclude each other leave it no value. */
+/** The values that `where` allows, by column, as far as equality terms tell. Terms that exclude each other leave no value. */
 export function equalityTerms(
   where: Where | undefined,
 ): Readonly<Record<string, readonly JsonValue[]>> {

@@ -1,8 +1,7 @@
 /**
- * The contract of a source: it starts after the position that the log knows of it, and appends a draft
- * for each step that the outside world takes: channels that come and go, rows, how far they can be
- * trusted, how fresh they are. It is told what is watched and what is durable. One conformance suite
- * runs against every source.
+ * The contract of a source: it starts after the source position that the log has of it, and appends a draft for each
+ * step of the outside world: channels that come and go, rows, how far they can be trusted, how fresh they are. It is
+ * told what is watched and what is durable. One conformance suite runs against every source.
  */
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
@@ -10,7 +9,7 @@ import type { CommitDraft } from "../log/log.ts";
 import type { Interest } from "./interest.ts";
 import type { Writer } from "./writer.ts";
 
-/** For people who look for the cause of something; pino's loggers fit. */
+/** Where a source logs; a logger of pino fits. */
 export interface SourceLogger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -23,18 +22,18 @@ export interface SourceContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: SourceLogger;
-  /** Where the log says that this source stands: start after it. Undefined when it has said nothing yet. Moves with each `append`. */
+  /** The last source position in the log: start after it. Undefined when there is none yet. It moves with each `append`. */
   readonly sourcePosition: string | undefined;
   /**
-   * Appends and returns the seq; waits while the log is full. Drafts keep the order of the calls. Names in
-   * `declares` are the source's from then on; `status` without channels speaks for all of them.
+   * Appends and returns the seq; waits while the log is full. Drafts keep the order of the calls. Channels in
+   * `declares` belong to the source from then on; `status` without channels is for all of them.
    * @throws TidemarkError `BAD_OPTION` for a channel that another declares; `SUPERSEDED` when another leader
-   * has spoken for this source: stop; `LOG_FULL`, `STOPPED`
+   * has appended for this source: stop; `LOG_FULL`, `STOPPED`
    */
   append(draft: SourceDraft): Promise<number>;
-  /** Says that something it found is not served, and why, for people to see. */
+  /** Reports a table that is not served, and why, for people to see. */
   refuse(refused: { readonly table: string; readonly reason: string }): void;
-  /** Resolves when a history store holds everything up to `seq`; at once where there is none. Nothing else outlives a process. */
+  /** Resolves when a history store holds everything up to `seq`; at once where there is none. Nothing else survives the process. */
   durable(seq: number): Promise<void>;
   /** Which views of the source's channels are watched. */
   readonly interest: Interest;
@@ -46,10 +45,10 @@ export interface Source {
   /** Runs mutations, where the source takes writes. */
   readonly writer?: Writer;
   /**
-   * Resolves when the channels are declared and their first copies are appended; rejects when the
-   * source can't work as it is configured. What fails later is said by status and tried again.
+   * Resolves when the channels are declared and their first copies are appended; rejects when the source can't work
+   * as it is configured. After that, the source reports failures by status and tries again.
    */
   start(context: SourceContext): Promise<void>;
-  /** Lets go of everything. Safe to call at any time, also twice. */
+  /** Releases everything. Safe to call at any time, also twice. */
   stop(): Promise<void>;
 }

@@ -1,11 +1,11 @@
 /**
- * The function and the triggers that capture one table's changes. They write which key changed, never the row:
- * the reader fetches rows as of its own snapshot, so the order in which triggers fire can't matter, and wide
- * rows cost writers nothing.
+ * The function and the triggers that capture one table's changes. They write which key changed, never the row: the
+ * reader fetches rows as of its own snapshot, so the order in which triggers fire does not matter, and wide rows cost
+ * writers nothing.
  *
- * The function runs with our rights on values of other people's types, so it makes texts of them by their output
- * functions alone, which only a superuser can define; casts, which anyone can, are never used. It never fails the
- * application's write: a key that can't be read marks the table to be copied.
+ * The function runs with our rights on values of users' types. So it makes texts of them by their output functions,
+ * which only a superuser can define, and never by casts, which anyone can. It never makes the application's write
+ * fail: where it can't read a key, it asks for a copy of the table.
  */
 import { NOTIFY_CHANNEL } from "./schema.ts";
 import { ident } from "./sql.ts";
@@ -18,7 +18,7 @@ export function captureName({ oid }: Pick<Table, "oid">): string {
 export function captureStatements(table: Table): readonly string[] {
   const functionName = `${captureName(table)}()`;
   const target = qualified(table);
-  // The table's number in their names: a table that becomes a partition inherits its parent's beside its own.
+  // Their names have the table's oid: a table that becomes a partition gets its parent's triggers beside its own.
   const rows = `tidemark_rows_${table.oid}`;
   const truncate = `tidemark_truncate_${table.oid}`;
   return [
@@ -28,7 +28,7 @@ export function captureStatements(table: Table): readonly string[] {
     `DROP TRIGGER IF EXISTS ${truncate} ON ${target}`,
     `CREATE TRIGGER ${rows} AFTER INSERT OR UPDATE OR DELETE ON ${target} FOR EACH ROW EXECUTE FUNCTION ${functionName}`,
     `CREATE TRIGGER ${truncate} AFTER TRUNCATE ON ${target} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}`,
-    // Fire for replicated changes too; only the owner may say so. Partitions, also those to come, follow.
+    // So that they fire for replicated changes too. Only the owner may do this. All partitions follow, also later ones.
     ...(table.isOwned
       ? [
           `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${rows}`,
@@ -38,12 +38,12 @@ export function captureStatements(table: Table): readonly string[] {
   ];
 }
 
-/** A capture function that does nothing any more. */
+/** Makes a capture function do nothing. */
 export function releaseStatement(name: string): string {
   return `CREATE OR REPLACE FUNCTION tidemark.${ident(name)}() RETURNS trigger LANGUAGE plpgsql AS $released$ BEGIN RETURN NULL; END $released$`;
 }
 
-/** What a key reads like must not depend on the writer's settings. */
+/** The text of a key must not depend on the writer's settings. */
 const SETTINGS =
   " SET TimeZone = 'UTC' SET DateStyle = 'ISO' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = 1";
 

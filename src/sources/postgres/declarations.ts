@@ -34,8 +34,6 @@ export interface Checked {
   readonly warnings: readonly string[];
 }
 
-/** Of one row: more would repeat themselves. */
-const ISSUES_SHOWN = 5;
 const REMEDY =
   "To print declarations as the tables are now: npx tidemark types --postgres … > tables.ts";
 
@@ -92,7 +90,7 @@ export async function checkDeclarations(
       warnings.push(`No rows of "${channel}" were checked by its schema: ${rows}.`);
       continue;
     }
-    const why = misfit(table, declaration, rows);
+    const why = misfit(table, declaration, rows, limits.schemaIssuesMax);
     if (why !== undefined) wrong.push(why);
     else checked.push({ table: channel, rows: rows.length });
     warnings.push(...nullWarnings(table, declaration, rows[0]));
@@ -181,7 +179,12 @@ async function newestRows(
   }
 }
 
-function misfit(table: Table, schema: StandardSchemaV1, rows: readonly Row[]): string | undefined {
+function misfit(
+  table: Table,
+  schema: StandardSchemaV1,
+  rows: readonly Row[],
+  issuesMax: number,
+): string | undefined {
   for (const row of rows) {
     const issues = issuesOf(table, schema, row);
     if (issues.length === 0) continue;
@@ -189,7 +192,7 @@ function misfit(table: Table, schema: StandardSchemaV1, rows: readonly Row[]): s
       row,
       table.key.map(({ name }) => name),
     );
-    const words = issues.slice(0, ISSUES_SHOWN).map((issue) => {
+    const words = issues.slice(0, issuesMax).map((issue) => {
       const column = table.columns.find(({ name }) => name === columnIn(issue));
       const found =
         column === undefined ? "" : ` (found ${wordsOf(column.shape)}: ${column.sqlType})`;

@@ -1,6 +1,7 @@
-/** What `tidemark doctor` wants to know of a database: whether everything stands, and whether somebody reads. */
+/** What `tidemark doctor` finds out about a database: whether everything is installed, and whether a server reads. */
 import type { Clock } from "../../std/clock.ts";
 import { databaseOf } from "./database-address.ts";
+import { DIAGNOSIS_LIMITS } from "./limits.ts";
 import { asText, type SqlQueries } from "./sql.ts";
 
 export interface Diagnosis {
@@ -8,9 +9,6 @@ export interface Diagnosis {
   readonly isGood: boolean;
   readonly text: string;
 }
-
-/** Rows that an outbox may hold while everything is well: what a few seconds of writes leave before they are pruned. */
-const OUTBOX_ROWS_MAX = 100_000;
 
 export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
   const session = await databaseOf(url).connect();
@@ -32,7 +30,7 @@ export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
   }
 }
 
-/** Runs a change that the user gave. Returns when it was committed, by this machine's clock, and how long that took. */
+/** Runs the user's statement. Returns when it was committed, by this machine's clock, and how long it took. */
 export async function runChange(
   url: string,
   statement: string,
@@ -42,7 +40,7 @@ export async function runChange(
   try {
     const startMs = clock.monotonic();
     await session.transaction("write", async (queries) => {
-      // The reader's sessions name everything in full; people don't.
+      // People write names without their schemas, which the session does not look up.
       await queries.query("SET LOCAL search_path TO DEFAULT");
       await queries.query(statement);
     });
@@ -59,7 +57,7 @@ async function role(session: SqlQueries): Promise<Diagnosis> {
   const name = asText(row?.["name"]);
   if (row?.["super"] !== true)
     return { name: "role", isGood: true, text: `${name}, which is no superuser` };
-  // It works, so it is no fault; what it risks is said.
+  // It works, so it is no fault, but the text names the risk.
   return {
     name: "role",
     isGood: true,
@@ -94,12 +92,12 @@ async function outbox(session: SqlQueries): Promise<Diagnosis> {
   );
   const rows = Number(row?.["rows"]);
   const hint =
-    rows > OUTBOX_ROWS_MAX
+    rows > DIAGNOSIS_LIMITS.outboxRowsMax
       ? ": it is not being pruned. Is a reader's transaction, or another long one, holding it?"
       : "";
   return {
     name: "outbox",
-    isGood: rows <= OUTBOX_ROWS_MAX,
+    isGood: rows <= DIAGNOSIS_LIMITS.outboxRowsMax,
     text: `${rows} rows, ${asText(row?.["size"])}${hint}`,
   };
 }

@@ -1,7 +1,6 @@
 /**
- * Puts what captures changes into the database, takes it out again, and leaves tables alone that are no longer
- * what they were. Installing again changes only what differs; uninstalling leaves nothing. A table that can't
- * be worked on (locked, no right) is told apart, and the others go on.
+ * Installs in the database what captures changes, and removes it again. Installing again changes only what differs;
+ * uninstalling leaves nothing. A table that can't be changed (locked, no right) is reported, and the others go on.
  */
 import { createHash } from "node:crypto";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -23,7 +22,7 @@ export interface Installed {
   readonly failed: readonly FailedTable[];
 }
 
-/** Each table in a transaction of its own, so that no application waits for more than one. */
+/** Installs triggers, each table's in a transaction of its own, so that no application waits for more than one. */
 export async function install(
   session: SqlSession,
   tables: readonly Table[],
@@ -49,8 +48,8 @@ export async function install(
 }
 
 /**
- * Makes the capture functions of earlier versions do nothing, where none of ours has taken their place: they used
- * casts, which their tables' owners can make. Leaves the triggers, which takes no lock on the tables.
+ * Makes the capture functions of earlier versions do nothing, where this version has not replaced them: they used
+ * casts, which the owners of their tables can make. The triggers stay, so that no lock on a table is needed.
  */
 export async function releaseFormer(session: SqlSession): Promise<void> {
   const former = await session.query(
@@ -60,8 +59,8 @@ export async function releaseFormer(session: SqlSession): Promise<void> {
 }
 
 /**
- * Removes triggers, functions and schema: first the lease, so that nothing is written any more, then each
- * table's in a transaction of its own. Returns the tables that had triggers, or undefined when there was nothing.
+ * Removes triggers, functions and schema: first the lease, so that nothing is written any more, then the triggers of
+ * each table in a transaction of its own. Returns the tables that had triggers; undefined when nothing was installed.
  * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of that name that is not ours, `TABLE_REFUSED` for a locked table
  */
 export async function uninstall(
@@ -77,7 +76,7 @@ export async function uninstall(
   );
   await session.query("SET client_min_messages = warning");
   for (const { name, schema, table } of functions) {
-    // The function is ours to drop also where the table, and so the trigger, is not.
+    // We own the function and may drop it, with its triggers, also where we do not own the table.
     await withTimeout(
       session,
       lockTimeoutMs,
@@ -93,7 +92,7 @@ export async function uninstall(
   );
 }
 
-/** An error of what was asked, as opposed to one of the connection. Codes: PostgreSQL documentation, appendix A. */
+/** Whether it is an error of a statement, and not of the connection. Codes: PostgreSQL documentation, appendix A. */
 export function isOfStatement(error: unknown): boolean {
   const { code, severity } = error as { code?: unknown; severity?: unknown };
   return (
@@ -139,9 +138,9 @@ async function createTriggers(
 ): Promise<void> {
   await session.transaction("write", async (queries) => {
     await lockForInstalling(queries, lockTimeoutMs);
-    // Another server may have been faster.
+    // Another server may have installed them meanwhile.
     if ((await tablesInPlace(queries, [table])).size > 0) return;
-    // Waits for who writes now, so that nobody's triggers are older than what is copied then.
+    // Waits for present writers, so that the triggers capture everything after the copy.
     for (const statement of captureStatements(table)) await queries.query(statement);
     await queries.query(
       `COMMENT ON FUNCTION ${captureName(table)}() IS ${literal(fingerprintOf(table))}`,
@@ -149,7 +148,7 @@ async function createTriggers(
   });
 }
 
-/** Those with both triggers as they should be, on the table and, where it is ours to say, firing always, on all its partitions. */
+/** The tables with both triggers as they should be, on all partitions; where we own the table, enabled always. */
 async function tablesInPlace(
   queries: SqlQueries,
   tables: readonly Table[],

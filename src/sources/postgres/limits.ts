@@ -29,6 +29,8 @@ export interface PostgresLimits {
   readonly rowDepthMax: number;
   /** Rows of each table with a schema that the schema checks at the start: the newest by key. */
   readonly schemaRowsMax: number;
+  /** What is wrong with one of these rows: things that the error names at most. */
+  readonly schemaIssuesMax: number;
   /** The longest pause between reads that found nothing, before sleeping. */
   readonly pollIdleMsMax: number;
   /** Quiet after which the reader sleeps and writers wake it by NOTIFY. */
@@ -100,6 +102,7 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   rowBytesMax: 4 * 1024 * 1024,
   rowDepthMax: 200,
   schemaRowsMax: 100,
+  schemaIssuesMax: 5,
   pollIdleMsMax: 20,
   sleepAfterMs: 1_000,
   pollAsleepMs: 500,
@@ -128,6 +131,12 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   refusalsMax: 10_000,
   forgetRefusalsEvery: 50,
   lockTimeoutMs: 2_000,
+};
+
+/** For `tidemark doctor`. */
+export const DIAGNOSIS_LIMITS = {
+  /** Rows that an outbox has at most while everything is well: a few seconds of writes, until they are pruned. */
+  outboxRowsMax: 100_000,
 };
 
 /** The defaults, with what an application sets. */

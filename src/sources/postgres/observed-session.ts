@@ -1,4 +1,4 @@
-/** A connection that tells when it was last answered, so that one which is not answered any more is seen, whatever was asked. */
+/** A connection that knows when it was last answered, so that the source notices when Postgres stops answering. */
 import type { Clock } from "../../std/clock.ts";
 import type { SqlQueries, SqlRow, SqlSession, TransactionMode } from "./sql.ts";
 
@@ -19,7 +19,7 @@ export class ObservedSession implements SqlSession {
       this.prepared = (name, text, parameters) => this.#answered(prepared(name, text, parameters));
   }
 
-  /** Since the last answer. Whoever reads asks every half second at least. */
+  /** Time since the last answer. A reader asks at least every half second. */
   get quietMs(): number {
     return this.#clock.monotonic() - this.#answeredMs;
   }

@@ -1,12 +1,12 @@
 /**
- * The arithmetic of a `pg_snapshot`, which is where a reader of Postgres stands: `xmin:xmax:xip,…`. Visible
- * are transactions below `xmax` that are not among those in progress (`xip`, at least `xmin`); all ids are
- * 64 bits wide, so they travel as text and are compared as integers. Pure; of committed transactions only,
- * since aborted ones are never asked about. Rules: PostgreSQL documentation, "pg_snapshot Components".
+ * The arithmetic of a `pg_snapshot`, which tells what a reader has read: `xmin:xmax:xip,…`. It shows transactions
+ * below `xmax` that are not among those in progress (`xip`, at least `xmin`). All ids are 64 bits wide, so they travel
+ * as text and are compared as integers. Pure, and right for committed transactions only: nobody asks about aborted
+ * ones. Rules: PostgreSQL documentation, "pg_snapshot Components".
  */
 import { assert } from "../../std/assert.ts";
 
-/** Ordered by nothing but visibility. */
+/** Two of them can be compared only by what they show. */
 export interface PgSnapshot {
   readonly text: string;
   /** The first transaction that had not begun. */
@@ -20,12 +20,12 @@ export function parseSnapshot(text: string): PgSnapshot {
   return { text, xmax, inProgress: inProgress === "" ? [] : inProgress.split(",") };
 }
 
-/** Those in progress as an array of SQL, for `= ANY ($1::xid8[])`. */
+/** The transactions in progress as an array of SQL, for `= ANY ($1::xid8[])`. */
 export function inProgressArray({ inProgress }: PgSnapshot): string {
   return `{${inProgress.join(",")}}`;
 }
 
-/** Which transactions are visible. Prepared once, since it is asked for each write that is waited for. */
+/** Which transactions are visible. Prepared once, because it is called for each write that somebody waits for. */
 export function visibleIn({ xmax, inProgress }: PgSnapshot): (xid: string) => boolean {
   const end = BigInt(xmax);
   const open = new Set(inProgress);
@@ -36,7 +36,7 @@ export function visibleIn({ xmax, inProgress }: PgSnapshot): (xid: string) => bo
 export function includes(outer: PgSnapshot, inner: PgSnapshot): boolean {
   const innerEnd = BigInt(inner.xmax);
   if (BigInt(outer.xmax) < innerEnd) {
-    // What lies between must have been in progress there as well, all of it.
+    // All transactions between must have been in progress in `inner`.
     const open = new Set(inner.inProgress);
     for (let xid = BigInt(outer.xmax); xid < innerEnd; xid++)
       if (!open.has(String(xid))) return false;
@@ -49,13 +49,13 @@ export function inProgressInBoth(left: PgSnapshot, right: PgSnapshot): ReadonlyS
   return new Set(left.inProgress.filter((xid) => right.inProgress.includes(xid)));
 }
 
-/** Whether any of these has ended by then. */
+/** Whether any of these transactions has ended as of the snapshot. */
 export function hasEnded(transactions: ReadonlySet<string>, { inProgress }: PgSnapshot): boolean {
   for (const xid of transactions) if (!inProgress.includes(xid)) return true;
   return false;
 }
 
-/** The 64 bits of a transaction id that a row's `xmin` tells 32 of, by one (`later`) that is later by less than 2^32. */
+/** The 64 bits of a transaction id of which a row's `xmin` has 32. `later` is an id that is larger by less than 2^32. */
 export function widenXid(xmin: string, later: string): string {
   const end = BigInt(later);
   const distance = BigInt.asUintN(32, end - BigInt(xmin));

@@ -1,6 +1,6 @@
 /**
- * The little that the source asks of a Postgres connection, so that a server and the embedded
- * PGlite run the same code. Statements ask for text wherever a driver might convert.
+ * What the source needs of a Postgres connection, so that a server and the embedded PGlite run the same code.
+ * Statements select text wherever a driver might convert.
  */
 import type { SqlTransaction } from "../writer.ts";
 
@@ -11,17 +11,17 @@ export interface SqlQueries {
   query(text: string, parameters?: readonly unknown[]): Promise<readonly SqlRow[]>;
 }
 
-/** `snapshot` reads everything as of one moment. */
+/** `snapshot` reads everything as of one snapshot. */
 export type TransactionMode = "write" | "snapshot";
 
 export const TRANSACTION_SETTINGS: Readonly<Record<TransactionMode, string>> = {
   write: "SET TRANSACTION READ WRITE",
-  // Not read only, because the lease is extended while a long copy is under way.
+  // Not read only, because a long copy extends the lease.
   snapshot: "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ",
 };
 
 export interface SqlSession extends SqlQueries {
-  /** The application works on this very connection too, so settings must not suit the reader alone. */
+  /** The application uses this connection as well, so settings must suit both. */
   readonly isShared: boolean;
   /**
    * Runs a statement that is kept under its name, in the open transaction where there is one. Its snapshot is taken
@@ -35,16 +35,16 @@ export interface SqlSession extends SqlQueries {
   ) => Promise<readonly SqlRow[]>;
   /** Runs `run` in a transaction; rolls back and rethrows when it throws. */
   transaction<T>(mode: TransactionMode, run: (queries: SqlQueries) => Promise<T>): Promise<T>;
-  /** Calls back for each NOTIFY on `channel`. */
+  /** Calls `onNotify` for each NOTIFY on `channel`. */
   listen(channel: string, onNotify: () => void): Promise<void>;
-  /** Calls back once when the connection breaks by itself. */
+  /** Calls `callback` once when the connection is lost. */
   onLost(callback: (reason: string) => void): void;
-  /** Gives the connection up: whatever waits for an answer fails. */
+  /** Destroys the connection: whatever waits for an answer fails. */
   abandon(): void;
   close(): Promise<void>;
 }
 
-/** Transactions of an application, beside the reader's connection. */
+/** Transactions of mutations, on connections other than the reader's. */
 export interface SqlWrites {
   /**
    * Runs `run` in a transaction of its own; rolls back and rethrows when it throws.

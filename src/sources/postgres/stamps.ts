@@ -1,15 +1,16 @@
 /**
- * What captured changes stand on: our triggers and their functions, partitions, files, columns, owners, row security, the labels and
- * casts of types. No trigger tells when these change (TRUNCATE of a partition, DETACH, triggers off for a restore),
- * so they are read with the rows, as of the same snapshot, and where they differ the table is copied.
+ * A stamp changes when captured changes may not tell everything: when our triggers and their functions, partitions,
+ * files, columns, owners, row security, or the labels and casts of types change. No trigger fires for these (TRUNCATE
+ * of a partition, DETACH, triggers off for a restore). So the reader reads the stamp with the rows, as of the same
+ * snapshot, and copies tables whose stamps differ.
  *
- * An `xmin` tells that a row of a catalog was written again, even to what it was. VACUUM, ANALYZE, indexes,
- * comments and grants on tables leave all of it alone; VACUUM FULL and CLUSTER make new files and cost a copy.
- * Sums of hashes, so that order does not matter and no text is made per column.
+ * An `xmin` tells that a row of a catalog was written again, even with the same values. VACUUM, ANALYZE, indexes,
+ * comments and grants on tables do not change a stamp; VACUUM FULL and CLUSTER make new files and cost a copy. Stamps
+ * are sums of hashes, so that order does not matter and no text is made per column.
  */
 import { qualified, type Table } from "./tables.ts";
 
-/** The tables' partitions, however deep, as `relation (root, oid)`: two terms of a WITH RECURSIVE. */
+/** The tables with their partitions at any depth, as `relation (root, oid)`: two terms of a WITH RECURSIVE. */
 export function relations(tables: readonly Table[]): string {
   const list = (isPartitioned: boolean): string => {
     const some = tables
@@ -21,7 +22,7 @@ export function relations(tables: readonly Table[]): string {
     relation (root, oid) AS MATERIALIZED (SELECT root, oid FROM tree UNION ALL ${list(false)})`;
 }
 
-/** Of all tables at once; stands behind `relations`. */
+/** The stamp of all tables together. It comes after `relations`. */
 export function stampOfAll(tables: readonly Table[]): string {
   return stampOf("SELECT oid FROM relation", listOf(tables.map(({ oid }) => oid)), typesOf(tables));
 }
@@ -30,7 +31,7 @@ export function stampStatement(tables: readonly Table[]): string {
   return `WITH RECURSIVE ${relations(tables)} SELECT ${stampOfAll(tables)} AS stamp`;
 }
 
-/** Table by table, to tell which it is that differs. */
+/** The stamp of each table, to find the table that differs. */
 export function stampsStatement(tables: readonly Table[]): string {
   const stamps = tables.map(
     (table) =>
@@ -39,14 +40,14 @@ export function stampsStatement(tables: readonly Table[]): string {
   return `WITH RECURSIVE ${relations(tables)} ${stamps.join(" UNION ALL ") || "SELECT NULL AS oid, NULL AS stamp WHERE false"}`;
 }
 
-/** Before the snapshot is taken: what a table is emptied or taken apart for meanwhile shows through an older one. */
+/** Locks tables before the snapshot is taken: a TRUNCATE or a DETACH that came after it would show through it. */
 export function lockStatement(tables: readonly Table[]): string {
   return `LOCK TABLE ${tables.map(target).join(", ")} IN ACCESS SHARE MODE`;
 }
 
 /**
- * Transactions that have written to these tables and not ended, with the tables: a writer keeps its lock until
- * it ends, and one without a lock has not written yet. Locks are read once, so that all are of one moment.
+ * Transactions that have written to these tables and not ended, with the tables. A writer keeps its lock until it
+ * ends; a transaction without a lock has not written. The locks are read once, so that they are consistent.
  */
 export function writersStatement(tables: readonly Table[]): string {
   return `WITH RECURSIVE ${relations(tables)}, lock AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND pid IS DISTINCT FROM pg_backend_pid())
@@ -57,7 +58,7 @@ export function writersStatement(tables: readonly Table[]): string {
        AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`;
 }
 
-/** Children of an inheriting table have triggers of their own or none, so their rows are not ours. */
+/** The rows of a table without those of tables that inherit from it, which have triggers of their own or none. */
 export function target(table: Table): string {
   return `${table.isPartitioned ? "" : "ONLY "}${qualified(table)}`;
 }

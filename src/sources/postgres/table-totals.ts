@@ -1,4 +1,4 @@
-/** How many rows each table has, kept by what was captured; and what was captured as changes of channels. */
+/** Counts the rows of each table from captured changes, and turns these into changes of channels. */
 import type { ChannelChange, KeyedRow } from "../../log/log.ts";
 import type { ReadChange } from "./statements.ts";
 import type { Table } from "./tables.ts";
@@ -20,7 +20,7 @@ export class TableTotals {
       if (gathered === undefined)
         byTable.set(table, (gathered = { upserts: new Map(), removes: new Set(), delta: 0 }));
       gathered.delta += delta;
-      // A row found under a key that is spelled otherwise now: the old spelling leaves.
+      // A row whose key is spelled differently now: the key as it was captured is removed.
       if (row !== undefined) gathered.upserts.set(row.key, row);
       if (key !== undefined && key !== row?.key) gathered.removes.add(key);
     }
