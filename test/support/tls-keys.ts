@@ -1,5 +1,5 @@
 /** A self-signed certificate for `localhost`, in a folder that Postgres may read; made by openssl. */
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,6 +14,10 @@ export interface TlsKeys {
   /** Writes lines to a file beside them, and returns its path. */
   file(name: string, lines: readonly string[]): string;
   remove(): void;
+}
+
+export function hasOpenssl(): boolean {
+  return spawnSync("openssl", ["version"]).status === 0;
 }
 
 export function createTlsKeys(): TlsKeys {

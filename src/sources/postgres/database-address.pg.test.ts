@@ -2,7 +2,7 @@
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";
-import { createTlsKeys, type TlsKeys } from "../../../test/support/tls-keys.ts";
+import { createTlsKeys, hasOpenssl, type TlsKeys } from "../../../test/support/tls-keys.ts";
 import {
   hasPostgres,
   startPostgres,
@@ -43,7 +43,7 @@ async function written(address: DatabaseAddress, value: string): Promise<unknown
   return view.getSnapshot().rows;
 }
 
-describe.runIf(hasPostgres(18))("a database", () => {
+describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
   let server: PostgresServer;
   let keys: TlsKeys;
   const at = (): { host: string; port: number; database: string } => ({

@@ -1,13 +1,15 @@
 /** The entry point `tidemark/postgres`: a Postgres database, or an embedded PGlite, as live tables. */
 import { databaseOf, type DatabaseAddress } from "./database-address.ts";
-import { limitsOf } from "./limits.ts";
-import { PostgresSource, type PostgresOptions } from "./source.ts";
+import { postgresLimits } from "./limits.ts";
+import { TriggerSource, type PostgresOptions, type PostgresSource } from "./source.ts";
 import type { TablesOption } from "./table-shape.ts";
 
 export type { DatabaseAddress, PgPool } from "./database-address.ts";
 export type { PgConfig } from "./pg-config.ts";
 export type { EmbeddedPostgres } from "./pglite-database.ts";
+export type { CheckedTable } from "./declarations.ts";
 export type { PostgresReport } from "./report.ts";
+export type { RefusedTable } from "./tables.ts";
 export type { PostgresOptions, PostgresSource } from "./source.ts";
 export type { PostgresLimits } from "./limits.ts";
 export { table } from "./table-shape.ts";
@@ -32,5 +34,5 @@ export function postgres<const T extends TablesOption = readonly string[]>(
   database: DatabaseAddress,
   options: PostgresOptions<T> = {},
 ): PostgresSource<T> {
-  return new PostgresSource(databaseOf(database, limitsOf(options.limits)), options);
+  return new TriggerSource(databaseOf(database, postgresLimits(options.limits)), options);
 }

@@ -1,4 +1,8 @@
-/** Bounds and periods of the Postgres source, in milliseconds, rows or bytes as their names say. Each can be set by the option `limits`. */
+/**
+ * Bounds and periods of the Postgres source, in milliseconds, rows or bytes as their names say, with their defaults
+ * below. Each can be set by the option `limits` of `postgres()`.
+ */
+import { limitsOf } from "../../std/limits.ts";
 
 export interface PostgresLimits {
   /** Between reads while changes come. */
@@ -139,7 +143,14 @@ export const DIAGNOSIS_LIMITS = {
   outboxRowsMax: 100_000,
 };
 
-/** The defaults, with what an application sets. */
-export function limitsOf(limits: Partial<PostgresLimits> | undefined): PostgresLimits {
-  return { ...POSTGRES_LIMITS, ...limits };
+/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist, or limits that can't both hold */
+export function postgresLimits(given?: Partial<PostgresLimits>): PostgresLimits {
+  return limitsOf("limits", POSTGRES_LIMITS, given, [
+    ["pollMs", "pollBusyMsMax"],
+    ["answerMsMax", "readTimeoutMs"],
+    ["readTimeoutMs", "copyTimeoutMs"],
+    ["retryTableBaseMs", "retryTableMsMax"],
+    ["reconnectBaseMs", "reconnectCapMs"],
+    ["refusalsPerCallerMax", "refusalsMax"],
+  ]);
 }

@@ -1,16 +1,22 @@
 /** What the source tells of its start: what it installed, which tables it serves and refuses, and what should not stay as it is. */
 import type { CheckedTable } from "./declarations.ts";
-import type { Installed } from "./install.ts";
 import type { SqlSession } from "./sql.ts";
-import type { Refused, Table } from "./tables.ts";
+import type { RefusedTable, Table } from "./tables.ts";
 
-export interface PostgresReport extends Omit<Installed, "failed"> {
-  readonly createdSchema: boolean;
+export interface PostgresReport {
+  /** Host, port and name. */
   readonly database: string;
+  /** Whether the schema `tidemark` was made by this start. */
+  readonly createdSchema: boolean;
+  /** The channels that are served. */
+  readonly tables: readonly string[];
+  /** Those whose triggers were created or replaced. */
+  readonly installed: readonly string[];
+  /** Those whose triggers were in place. */
+  readonly unchanged: readonly string[];
+  readonly refused: readonly RefusedTable[];
   /** What works, and should not stay as it is. */
   readonly warnings: readonly string[];
-  readonly tables: readonly string[];
-  readonly refused: readonly Refused[];
   /** Tables with a schema, and how many of their rows it has checked. */
   readonly checked: readonly CheckedTable[];
 }

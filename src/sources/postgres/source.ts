@@ -15,7 +15,7 @@ import { connectSoon } from "./connect-soon.ts";
 import { checkDeclarations, declarationsIn, namesIn, type Declarations } from "./declarations.ts";
 import { install, releaseFormer, type FailedTable } from "./install.ts";
 import { Lease } from "./lease.ts";
-import { limitsOf, type PostgresLimits } from "./limits.ts";
+import { postgresLimits, type PostgresLimits } from "./limits.ts";
 import { ObservedSession } from "./observed-session.ts";
 import { firstPace, nextPace } from "./pacing.ts";
 import { Reader } from "./reader.ts";
@@ -58,10 +58,15 @@ interface Started {
   readonly channels: readonly ChannelDeclaration[];
 }
 
-export class PostgresSource<T extends TablesOption = readonly string[]> implements Source {
+/** What `postgres()` returns: a source for `createTidemark({ sources })`. */
+export interface PostgresSource<T extends TablesOption = readonly string[]> extends Source {
+  /** The declared tables' channels by name, for their types: `createClient<typeof source.channels>()`. */
+  readonly channels: TableChannels<T>;
+}
+
+export class TriggerSource<T extends TablesOption> implements PostgresSource<T> {
   readonly name: string;
   readonly writer: Writer;
-  /** The declared tables' channels by name, for their types: `createClient<typeof source.channels>()`. */
   readonly channels: TableChannels<T>;
   readonly #database: SqlDatabase;
   readonly #writes: SqlWrites;
@@ -90,7 +95,7 @@ export class PostgresSource<T extends TablesOption = readonly string[]> implemen
     this.#declarations = declarationsIn(options.tables);
     const channels = Array.from(this.#declarations.keys(), (name) => [name, {}] as const);
     this.channels = Object.fromEntries<TypedChannel<unknown>>(channels) as TableChannels<T>;
-    this.#limits = limitsOf(options.limits);
+    this.#limits = postgresLimits(options.limits);
     this.#writes = database.openWrites();
     this.writer = new PostgresWriter({
       writes: this.#writes,

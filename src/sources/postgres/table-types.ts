@@ -6,7 +6,7 @@
 import type { TableColumn } from "./columns.ts";
 import { databaseOf, type DatabaseAddress } from "./database-address.ts";
 import type { ColumnShape } from "./table-shape.ts";
-import { findTables, type Refused, type Table } from "./tables.ts";
+import { findTables, type RefusedTable, type Table } from "./tables.ts";
 
 export interface TypesOptions {
   /** `table` or `schema.table`. Default: all that can be live. */
@@ -20,7 +20,7 @@ export interface TypesOptions {
 export interface TypesFile {
   readonly text: string;
   /** Tables that can't be live, and are not in it. */
-  readonly refused: readonly Refused[];
+  readonly refused: readonly RefusedTable[];
 }
 
 /** Reads the catalog alone, so the role needs no rights on the tables. @throws TidemarkError `TABLE_REFUSED` */

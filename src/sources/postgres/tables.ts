@@ -20,7 +20,7 @@ export interface Table {
   readonly hasJson: boolean;
 }
 
-export interface Refused {
+export interface RefusedTable {
   readonly table: string;
   readonly code: "TABLE_REFUSED" | "MISSING_GRANT";
   readonly reason: string;
@@ -28,7 +28,7 @@ export interface Refused {
 
 export interface Found {
   readonly tables: readonly Table[];
-  readonly refused: readonly Refused[];
+  readonly refused: readonly RefusedTable[];
 }
 
 /** `schema.table`, quoted. */
@@ -74,7 +74,7 @@ export async function findTables(
       ? rows.filter(({ kind }) => kind === "r" || kind === "p")
       : [...new Set(wanted.map((name) => pick(rows, name)))];
   const tables: Table[] = [];
-  const refused: Refused[] = [];
+  const refused: RefusedTable[] = [];
   for (const row of chosen) {
     const result = (isServing ? refusalOf(row, trustedOwners) : undefined) ?? describe(row);
     if ("oid" in result) tables.push(result);
@@ -132,10 +132,10 @@ function nameOf(row: SqlRow): {
 }
 
 /** Why the connecting role may not, or should not, serve a table. */
-function refusalOf(row: SqlRow, trustedOwners: readonly string[]): Refused | undefined {
+function refusalOf(row: SqlRow, trustedOwners: readonly string[]): RefusedTable | undefined {
   const { channel, ...target } = nameOf(row);
   const role = asText(row["role"]);
-  const refuse = (reason: string, code: Refused["code"] = "TABLE_REFUSED"): Refused => ({
+  const refuse = (reason: string, code: RefusedTable["code"] = "TABLE_REFUSED"): RefusedTable => ({
     table: channel,
     code,
     reason,
@@ -167,9 +167,13 @@ function refusalOf(row: SqlRow, trustedOwners: readonly string[]): Refused | und
 }
 
 /** What a table is, or why tables like it can't be live, whatever the rights. */
-function describe(row: SqlRow): Table | Refused {
+function describe(row: SqlRow): Table | RefusedTable {
   const { schema, name, channel } = nameOf(row);
-  const refuse = (reason: string): Refused => ({ table: channel, code: "TABLE_REFUSED", reason });
+  const refuse = (reason: string): RefusedTable => ({
+    table: channel,
+    code: "TABLE_REFUSED",
+    reason,
+  });
   const kind = KINDS[asText(row["kind"])];
   if (kind !== undefined)
     return refuse(`it is ${kind}, which has no row triggers. Name the tables behind it.`);
