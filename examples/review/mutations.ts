@@ -37,7 +37,7 @@ const setStatus = mutation({
   row: resultRow,
   handler: async ({ input: { id, status }, caller, tx }) => {
     const { rowCount } = await tx.query(
-      `UPDATE extraction_results SET status = $2, reviewed_by = CASE WHEN $2 = 'pending' THEN NULL ELSE $3 END, reviewed_at = CASE WHEN $2 = 'pending' THEN NULL ELSE now() END WHERE id = $1`,
+      `UPDATE extraction_results SET status = $2::text::review_status, reviewed_by = CASE WHEN $2::text = 'pending' THEN NULL ELSE $3 END, reviewed_at = CASE WHEN $2::text = 'pending' THEN NULL ELSE now() END WHERE id = $1`,
       [id, status, caller.name],
     );
     if (rowCount === 0) throw new MutationError("GONE", "This result does not exist any more.");

@@ -1,21 +1,15 @@
 /** The tables of the example and what is in them at first: invoices that a model has read, field by field. Seeded, so every start looks alike. */
 import type { Queries } from "./database.ts";
 
-export const TABLES = [
-  "projects",
-  "extraction_jobs",
-  "extraction_results",
-  "supplier_matches",
-] as const;
-
 const SCHEMA = [
+  "DO $$ BEGIN CREATE TYPE review_status AS ENUM ('pending', 'accepted', 'rejected'); EXCEPTION WHEN duplicate_object THEN NULL; END $$",
   "CREATE TABLE IF NOT EXISTS projects (id int PRIMARY KEY, name text NOT NULL, client text NOT NULL, due date NOT NULL)",
   `CREATE TABLE IF NOT EXISTS extraction_jobs (
      id text PRIMARY KEY, project_id int NOT NULL REFERENCES projects, file_name text NOT NULL, status text NOT NULL DEFAULT 'queued',
      pages int NOT NULL, pages_done int NOT NULL DEFAULT 0, started_by text, created_at timestamptz NOT NULL DEFAULT now())`,
   `CREATE TABLE IF NOT EXISTS extraction_results (
      id text PRIMARY KEY, project_id int NOT NULL REFERENCES projects, job_id text NOT NULL REFERENCES extraction_jobs, document text NOT NULL, page int NOT NULL,
-     field text NOT NULL, value text NOT NULL, extracted text NOT NULL, confidence float8 NOT NULL, status text NOT NULL DEFAULT 'pending',
+     field text NOT NULL, value text NOT NULL, extracted text NOT NULL, confidence float8 NOT NULL, status review_status NOT NULL DEFAULT 'pending',
      supplier text, is_flagged boolean NOT NULL DEFAULT false, reviewed_by text, reviewed_at timestamptz)`,
   `CREATE TABLE IF NOT EXISTS supplier_matches (
      id text PRIMARY KEY, result_id text NOT NULL REFERENCES extraction_results, supplier text NOT NULL, vat_id text NOT NULL, score float8 NOT NULL)`,
@@ -185,7 +179,7 @@ export async function insertResults(
   await database.query(
     `INSERT INTO extraction_results (id, project_id, job_id, document, page, field, value, extracted, confidence, status, reviewed_by)
      SELECT id, project_id, job_id, document, page, field, value, extracted, confidence, status, reviewed_by
-       FROM json_to_recordset($1::json) AS r(id text, project_id int, job_id text, document text, page int, field text, value text, extracted text, confidence float8, status text, reviewed_by text)`,
+       FROM json_to_recordset($1::json) AS r(id text, project_id int, job_id text, document text, page int, field text, value text, extracted text, confidence float8, status review_status, reviewed_by text)`,
     [JSON.stringify(rows)],
   );
   const matches = results.flatMap(({ matches: found }, index) =>

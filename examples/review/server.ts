@@ -13,7 +13,8 @@ import { postgres } from "tidemark/postgres";
 import { openDatabase, type Database } from "./database.ts";
 import { runJobs } from "./jobs.ts";
 import { channels, mutations, type Reviewer } from "./mutations.ts";
-import { prepare, TABLES } from "./schema.ts";
+import { prepare } from "./schema.ts";
+import { tables } from "./tables.ts";
 
 export interface ReviewOptions {
   /** Default: an embedded database. */
@@ -44,7 +45,7 @@ export async function createReview({
   const tidemark = createTidemark({
     channels,
     mutations,
-    sources: [postgres(database.source, { tables: TABLES })],
+    sources: [postgres(database.source, { tables })],
     authenticate: (_request, auth) => reviewerIn(auth),
     logger,
   });

@@ -17,11 +17,11 @@ export interface OutsideWorld {
   readonly source: () => Source;
   /** The channel that carries `items`. */
   readonly channel: string;
-  /** Sets a row, or several as one step, and resolves when that is done for all who look. */
+  /** Sets a row, or several as one step, and resolves when every reader of the outside world sees it. */
   readonly set: (rows: Readonly<Record<string, string>>) => Promise<void>;
   readonly remove: (id: string) => Promise<void>;
   readonly rows: () => Promise<ReadonlyMap<string, string>>;
-  /** Breaks the way to it, where that can happen. Returns how to mend it. */
+  /** Breaks the connection to it, where that can happen. Returns how to restore it. */
   readonly cut?: () => Promise<() => Promise<void>>;
   readonly close: () => Promise<void>;
 }
@@ -35,14 +35,14 @@ interface Write {
 }
 
 interface Fault {
-  /** The how manieth append, from 1, is struck. */
+  /** Which append fails, counted from 1. */
   readonly at: number;
   readonly code: "LOG_FULL" | "SUPERSEDED";
 }
 
 const WAIT = { timeout: 15_000, interval: 10 };
 
-/** A log with tables that follow it, and what a source is given to work with. */
+/** A log with tables that follow it, and the context that a source gets. */
 class Host {
   readonly log = new MemoryLog({ clock: systemClock, random: systemRandom });
   readonly replica = new Replica();
@@ -159,7 +159,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
     return { world, host, start, set, remove, shown, state, settles, writes };
   };
 
-  /** Some life: rows come, change and go, some together. */
+  /** Makes changes: rows come, change and go, some of them together. */
   const live = async (
     { set, remove }: Awaited<ReturnType<typeof begin>>,
     steps: number,
@@ -172,7 +172,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
     }
   };
 
-  /** What holds of every commit that any source ever appends. */
+  /** Checks what every commit of any source must fulfil. */
   const judge = ({ host, world, writes }: Awaited<ReturnType<typeof begin>>): void => {
     let declaredAt: number | undefined;
     const newest = new Map<string, number>();
@@ -193,7 +193,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
           newest.set(key, value);
         }
       }
-      // As of a time: what had been written, and acknowledged, before that is in the tables.
+      // `asOfMs`: the tables hold everything that was written and acknowledged before it.
       if (asOfMs === undefined) return;
       const rows = host.rowsAt[index] as ReadonlyMap<string, string>;
       const before = new Map(
@@ -218,7 +218,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
   };
 
   describe(`${name} as a source`, () => {
-    it("declares its channels, and when it has started its first copy is in the log, live, and dated", async () => {
+    it("declares its channels; once it has started, the log has its first copy, live, with an as-of time", async () => {
       const test = await begin();
       await test.set("a", "b");
       const beganMs = systemClock.now();
@@ -246,13 +246,13 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await test.start();
       for (let step = 0; step < 30; step++) await test.set("left", "right");
       await test.settles();
-      // Both were numbered together, so the second of a step is one above the first.
+      // Both got their versions together, so the second of a step is one above the first.
       for (const rows of test.host.rowsAt)
         if (rows.has("left") || rows.has("right"))
           expect(Number(rows.get("right"))).toBe(Number(rows.get("left")) + 1);
     });
 
-    it("says that it is fresh also when nothing changes", async () => {
+    it("tells how fresh it is also when nothing changes", async () => {
       const test = await begin();
       await test.set("a");
       await test.start();
@@ -263,7 +263,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       judge(test);
     });
 
-    it("goes on after a restart, over the same log, with what happened meanwhile", async () => {
+    it("continues after a restart, over the same log, with what happened meanwhile", async () => {
       const test = await begin();
       await test.set("a", "b", "c");
       const first = await test.start();
@@ -278,7 +278,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       judge(test);
     });
 
-    it("appends nothing after it was stopped, in the middle of things, and can be stopped twice", async () => {
+    it("appends nothing after it was stopped while changes came, and can be stopped twice", async () => {
       const test = await begin();
       const source = await test.start();
       const living = live(test, 40);
@@ -333,7 +333,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       },
     );
 
-    it("stands down when another speaks for it", async () => {
+    it("stops when another reader appends for it", async () => {
       const test = await begin();
       await test.start();
       test.host.fault = { at: test.host.appends + 1, code: "SUPERSEDED" };
@@ -345,7 +345,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       expect(test.host.appends).toBe(appends);
     });
 
-    it("says that it is cut off, with a reason, and is live and exact when it is back", async (context) => {
+    it("is stale with a reason while it is cut off, and live and exact when it is back", async (context) => {
       const test = await begin();
       if (test.world.cut === undefined) return context.skip();
       await test.set("a", "b");

@@ -237,7 +237,7 @@ export const ERROR_CODES = {
     retryable: false,
     status: 400,
     meaning: "The text names no write of a source of this server.",
-    action: "Send what tidemark.position() returned on this deployment.",
+    action: "Send what tidemark.txid() returned on this deployment.",
   },
   INTERNAL: {
     retryable: false,

@@ -1,54 +1,18 @@
 /** The page's client: who reviews, and what each write is expected to do to rows. */
-import { createClient, type TypedChannel } from "tidemark/client";
+import { createClient } from "tidemark/client";
 import type { channels, mutations, Reviewer } from "../mutations.ts";
+import type {
+  ExtractionJobs as Job,
+  ExtractionResults as Result,
+  Projects as Project,
+  SupplierMatches as Match,
+  tables,
+} from "../tables.ts";
 
-export interface Project {
-  readonly id: number;
-  readonly name: string;
-  readonly client: string;
-  readonly due: string;
-}
-export interface Job {
-  readonly id: string;
-  readonly project_id: number;
-  readonly file_name: string;
-  readonly status: string;
-  readonly pages: number;
-  readonly pages_done: number;
-  readonly started_by: string | null;
-  readonly created_at: string;
-}
-export type Status = "pending" | "accepted" | "rejected";
-export interface Result {
-  readonly id: string;
-  readonly project_id: number;
-  readonly job_id: string;
-  readonly document: string;
-  readonly page: number;
-  readonly field: string;
-  readonly value: string;
-  readonly extracted: string;
-  readonly confidence: number;
-  readonly status: Status;
-  readonly supplier: string | null;
-  readonly is_flagged: boolean;
-  readonly reviewed_by: string | null;
-  readonly reviewed_at: string | null;
-}
-export interface Match {
-  readonly id: string;
-  readonly result_id: string;
-  readonly supplier: string;
-  readonly vat_id: string;
-  readonly score: number;
-}
+export type Status = Result["status"];
+export type { Job, Match, Project, Result };
 
-type Channels = typeof channels & {
-  projects: TypedChannel<Project>;
-  extraction_jobs: TypedChannel<Job>;
-  extraction_results: TypedChannel<Result>;
-  supplier_matches: TypedChannel<Match>;
-};
+type Channels = typeof channels & typeof tables;
 
 const NAMES = [
   "Ana",

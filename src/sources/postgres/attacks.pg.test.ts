@@ -259,7 +259,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
     ).toEqual([{ may: false }]);
   });
 
-  it("6: who may mark writes one row per transaction", async () => {
+  it("6: a role that may call txid() writes one row per transaction", async () => {
     await sql("CREATE TABLE public.items (id int PRIMARY KEY)");
     await serve({}, undefined, "postgres");
     await withClient(admin(), async (client) => {

@@ -1,11 +1,13 @@
 /** Tables with declared rows: what differs stops the start, and says where, what was expected, what was found, and what to do. */
+import { readFileSync } from "node:fs";
+import { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { tables as golden } from "../../../test/golden/tables.ts";
-import { readFileSync } from "node:fs";
 import {
   hasPostgres,
   startPostgres,
+  withClient,
   type PostgresServer,
 } from "../../../test/support/postgres-server.ts";
 import { silent } from "../../../test/support/silent.ts";
@@ -53,7 +55,6 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
   });
 
   const sql = async (text: string): Promise<void> => {
-    const { withClient } = await import("../../../test/support/postgres-server.ts");
     await withClient(address, (client) => client.query(text));
   };
   const create = (total = "numeric NOT NULL"): Promise<void> =>
@@ -163,7 +164,6 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
 
   it("with a schema are served unchecked, with a warning, while somebody holds them locked", async () => {
     await create();
-    const { withClient } = await import("../../../test/support/postgres-server.ts");
     await withClient(address, async (other) => {
       // Triggers are in place, so that only the check waits.
       const before = createTidemark({ sources: [postgres(address)], logger: silent });
@@ -201,5 +201,25 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
       .toContain('column "total": expected NOT NULL, found that it can be NULL');
     await sql("ALTER TABLE items ALTER total SET NOT NULL");
     await expect.poll(() => view.getSnapshot().status, { timeout: 20_000 }).toBe("live");
+  });
+});
+
+describe("declared tables of a PGlite", () => {
+  it("are compared and checked like those of a server", async () => {
+    const pglite = await PGlite.create();
+    stops.push(() => pglite.close());
+    await pglite.exec(
+      "CREATE TYPE state AS ENUM ('open', 'done'); CREATE TABLE items (id int PRIMARY KEY, note text, total numeric NOT NULL, state state NOT NULL); INSERT INTO items VALUES (1, NULL, 1.50, 'open')",
+    );
+    const start = (tables: TablesOption): Promise<void> => {
+      const tidemark = createTidemark({ sources: [postgres(pglite, { tables })], logger: silent });
+      stops.push(() => tidemark.stop());
+      return tidemark.start();
+    };
+    await expect(start({ items: schema.extend({ total: z.number() }) })).rejects.toThrow(
+      "expected number, received string (found numeric: numeric)",
+    );
+    await expect(start({ items: { ...items, key: ["note"] } })).rejects.toThrow("its key");
+    await start({ items: schema });
   });
 });

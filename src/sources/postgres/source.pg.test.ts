@@ -511,7 +511,7 @@ describe("faults", () => {
     await server.sql("DROP TABLE measured");
   });
 
-  it("installs once when several servers start at the same moment", async () => {
+  it("installs once when several servers start at the same time", async () => {
     const url = await server.createDatabase("together");
     await withClient(url, (client) => client.query("CREATE TABLE x (id int PRIMARY KEY)"));
     const all = await Promise.all([serve(url), serve(url), serve(url)]);

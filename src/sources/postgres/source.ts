@@ -141,7 +141,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       await session.close();
       throw error;
     }
-    // Someone who begins to watch does not wait for a pause that suited nobody.
+    // A new subscriber does not wait for the long pause of a time when nobody watched.
     const stopInterest = context.interest.onChange(() => {
       if (this.#session === undefined) this.#wakeup.wake();
     });
@@ -333,7 +333,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       );
       if (pace.isAsleep !== lease.isAsleep) {
         await lease.setAsleep(session, pace.isAsleep);
-        // One more read before sleeping: whoever wrote until now may not have seen that they should notify.
+        // One more read before sleeping: present writers may not have seen the flag that makes them notify.
         if (pace.isAsleep) continue;
       }
       await this.#pause(pace.delayMs);

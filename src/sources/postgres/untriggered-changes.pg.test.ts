@@ -1,6 +1,6 @@
 /**
- * What is done to a table that no trigger tells: once a channel is live and its `as_of` is past the deed's
- * commit (the database's clock), its rows equal SELECT. No reader is ever live, past the deed and wrong.
+ * Changes of a table for which no trigger fires: once a channel is live and its `as_of` is after the change's commit
+ * (by the database's clock), its rows equal SELECT. No reader is ever live after the change and wrong.
  */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,26 +15,26 @@ import { pause, PLAIN, serve, textOf, until } from "../../../test/support/served
 import type { LiveView } from "../../client/node.ts";
 
 interface Verdict {
-  /** For how long a page was live, past the deed, and wrong. */
+  /** For how long a page was live, past the change, and wrong. */
   readonly wrongMs: number;
-  /** From the deed's commit until it was live, past the deed, and right; undefined: never. */
+  /** From the change's commit until it was live, past the change, and right; undefined: never. */
   readonly rightAfterMs: number | undefined;
   readonly statuses: readonly string[];
 }
 
-/** Watches a view while a deed is done; `query` reads rows and the database's clock. */
+/** Watches a view while a change is done; `query` reads rows and the database's clock. */
 async function judge(
   view: LiveView,
   query: (text: string) => Promise<readonly object[]>,
   truth: string,
-  deed: () => Promise<unknown>,
+  change: () => Promise<unknown>,
   watchMs = 7_000,
 ): Promise<Verdict> {
   await until(() => view.getSnapshot().status, "live");
   await pause(1_500);
   const before = textOf(await query(truth));
   await until(() => textOf(view.getSnapshot().rows), before);
-  await deed();
+  await change();
   const [clock] = await query(
     "SELECT (extract(epoch FROM clock_timestamp()) * 1000)::float8 AS now",
   );
@@ -72,67 +72,67 @@ const PARTED = `CREATE TABLE p (id int PRIMARY KEY, v int) PARTITION BY RANGE (i
   CREATE TABLE p3 (id int PRIMARY KEY, v int); INSERT INTO p3 SELECT n, 3 FROM generate_series(30, 35) n;
   INSERT INTO p SELECT n, 0 FROM generate_series(0, 29) n`;
 
-interface Deed {
+interface Change {
   readonly name: string;
   readonly schema: string;
   readonly before?: readonly string[];
-  readonly deed: readonly string[];
+  readonly change: readonly string[];
   readonly truth?: string;
 }
 
 const RESTORE =
   "BEGIN; ALTER TABLE p DISABLE TRIGGER ALL; UPDATE p SET v = v + 1; ALTER TABLE p ENABLE TRIGGER ALL; COMMIT";
-const DEEDS: readonly Deed[] = [
-  { name: "TRUNCATE of one partition", schema: PARTED, deed: ["TRUNCATE p1"] },
+const CHANGES: readonly Change[] = [
+  { name: "TRUNCATE of one partition", schema: PARTED, change: ["TRUNCATE p1"] },
   {
     name: "TRUNCATE of a sub-partition, and rows again, in one transaction",
     schema: PARTED,
-    deed: ["BEGIN; TRUNCATE p2a; INSERT INTO p VALUES (11, 99); COMMIT"],
+    change: ["BEGIN; TRUNCATE p2a; INSERT INTO p VALUES (11, 99); COMMIT"],
   },
-  { name: "DETACH PARTITION", schema: PARTED, deed: ["ALTER TABLE p DETACH PARTITION p1"] },
+  { name: "DETACH PARTITION", schema: PARTED, change: ["ALTER TABLE p DETACH PARTITION p1"] },
   {
     name: "DETACH of a sub-partition",
     schema: PARTED,
-    deed: ["ALTER TABLE p2 DETACH PARTITION p2b"],
+    change: ["ALTER TABLE p2 DETACH PARTITION p2b"],
   },
-  { name: "DROP of a partition", schema: PARTED, deed: ["DROP TABLE p1"] },
-  { name: "DROP of a parent of partitions", schema: PARTED, deed: ["DROP TABLE p2"] },
+  { name: "DROP of a partition", schema: PARTED, change: ["DROP TABLE p1"] },
+  { name: "DROP of a parent of partitions", schema: PARTED, change: ["DROP TABLE p2"] },
   {
     name: "ATTACH PARTITION",
     schema: PARTED,
-    deed: ["ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40)"],
+    change: ["ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40)"],
   },
   {
     name: "ATTACH beside a write, in one transaction",
     schema: PARTED,
-    deed: [
+    change: [
       "BEGIN; UPDATE p SET v = 5 WHERE id = 1; ALTER TABLE p ATTACH PARTITION p3 FOR VALUES FROM (30) TO (40); COMMIT",
     ],
   },
   {
     name: "DETACH, a write there, and ATTACH, in one transaction",
     schema: PARTED,
-    deed: [
+    change: [
       "BEGIN; ALTER TABLE p DETACH PARTITION p1; UPDATE p1 SET v = 7; ALTER TABLE p ATTACH PARTITION p1 FOR VALUES FROM (0) TO (10); COMMIT",
     ],
   },
-  { name: "triggers off for a write, in one transaction", schema: PLAIN, deed: [RESTORE] },
+  { name: "triggers off for a write, in one transaction", schema: PLAIN, change: [RESTORE] },
   {
     name: "triggers off for a write, a second time",
     schema: PLAIN,
     before: [RESTORE],
-    deed: [RESTORE],
+    change: [RESTORE],
   },
   {
     name: "a write of a replica after plain ENABLE TRIGGER",
     schema: PLAIN,
     before: [RESTORE],
-    deed: ["SET session_replication_role = replica; UPDATE p SET v = v + 1"],
+    change: ["SET session_replication_role = replica; UPDATE p SET v = v + 1"],
   },
   {
     name: "triggers off on one partition for a write",
     schema: PARTED,
-    deed: [
+    change: [
       "BEGIN; ALTER TABLE p1 DISABLE TRIGGER ALL; UPDATE p1 SET v = 9; ALTER TABLE p1 ENABLE TRIGGER ALL; COMMIT",
     ],
   },
@@ -142,31 +142,31 @@ const DEEDS: readonly Deed[] = [
     before: [
       "BEGIN; ALTER TABLE p1 DISABLE TRIGGER ALL; ALTER TABLE p1 ENABLE TRIGGER ALL; COMMIT",
     ],
-    deed: ["SET session_replication_role = replica; UPDATE p1 SET v = 9"],
+    change: ["SET session_replication_role = replica; UPDATE p1 SET v = 9"],
   },
   {
     name: "ALTER COLUMN TYPE USING of the same type",
     schema: PLAIN,
-    deed: ["ALTER TABLE p ALTER v TYPE int USING v + 1"],
+    change: ["ALTER TABLE p ALTER v TYPE int USING v + 1"],
   },
   {
     name: "two tables that change names",
     schema: `${PLAIN}; CREATE TABLE q (id int PRIMARY KEY, v int); INSERT INTO q VALUES (1, 1)`,
-    deed: ["BEGIN; ALTER TABLE p RENAME TO o; ALTER TABLE q RENAME TO p; COMMIT"],
+    change: ["BEGIN; ALTER TABLE p RENAME TO o; ALTER TABLE q RENAME TO p; COMMIT"],
   },
   {
     name: "an enum's value renamed",
     schema:
       "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE p (id int PRIMARY KEY, m mood); INSERT INTO p VALUES (1, 'sad')",
-    deed: ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'"],
+    change: ["ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'"],
   },
 ];
 
-/** Nobody is live and wrong past the deed, nor out of trust for good, unless the table is no more what it was. */
+/** Nobody is live and wrong past the change, nor out of trust for good, unless the table is no more what it was. */
 async function holds(
   address: string | PGlite,
   run: (text: string) => Promise<object[]>,
-  { name, schema, before = [], deed, truth = "SELECT * FROM p" }: Deed,
+  { name, schema, before = [], change, truth = "SELECT * FROM p" }: Change,
 ): Promise<void> {
   await run(schema);
   const served = await serve(address, { tables: ["p"] });
@@ -181,7 +181,7 @@ async function holds(
       await pause(1_500);
     }
     const verdict = await judge(view, run, truth, async () => {
-      for (const text of deed) await run(text);
+      for (const text of change) await run(text);
     });
     expect(verdict.wrongMs).toBe(0);
     if (!/change names/.test(name)) expect(verdict.rightAfterMs).toBeDefined();
@@ -190,29 +190,33 @@ async function holds(
   }
 }
 
-describe.each([13, 18] as const)("deeds on Postgres %s", (version: PostgresVersion) => {
-  let server: PostgresServer;
-  let count = 0;
-  beforeAll(async () => {
-    if (hasPostgres(version)) server = await startPostgres(version);
-  });
-  afterAll(() => server?.remove());
+describe.each([13, 18] as const)(
+  "untriggered changes on Postgres %s",
+  (version: PostgresVersion) => {
+    let server: PostgresServer;
+    let count = 0;
+    beforeAll(async () => {
+      if (hasPostgres(version)) server = await startPostgres(version);
+    });
+    afterAll(() => server?.remove());
 
-  describe.concurrent("that no trigger tells", () => {
-    it.skipIf(!hasPostgres(version)).each(DEEDS)(
-      "$name",
-      async (deed) => {
-        const url = await server.createDatabase(`deed_${++count}`);
-        await holds(
-          url,
-          (text) => withClient(url, async (client) => (await client.query(text)).rows as object[]),
-          deed,
-        );
-      },
-      60_000,
-    );
-  });
-});
+    describe.concurrent("that no trigger tells", () => {
+      it.skipIf(!hasPostgres(version)).each(CHANGES)(
+        "$name",
+        async (change) => {
+          const url = await server.createDatabase(`deed_${++count}`);
+          await holds(
+            url,
+            (text) =>
+              withClient(url, async (client) => (await client.query(text)).rows as object[]),
+            change,
+          );
+        },
+        60_000,
+      );
+    });
+  },
+);
 
 /** A session that says it is a replica is one of several, which PGlite does not have. */
 const ON_PGLITE = [
@@ -221,16 +225,16 @@ const ON_PGLITE = [
   "triggers off for a write, in one transaction",
   "triggers off for a write, a second time",
 ];
-describe("deeds on PGlite", () => {
-  it.each(DEEDS.filter(({ name }) => ON_PGLITE.includes(name)))(
+describe("untriggered changes on PGlite", () => {
+  it.each(CHANGES.filter(({ name }) => ON_PGLITE.includes(name)))(
     "$name",
-    async (deed) => {
+    async (change) => {
       const pglite = await PGlite.create();
       try {
         await holds(
           pglite,
           async (text) => (await pglite.exec(text)).at(-1)?.rows as object[],
-          deed,
+          change,
         );
       } finally {
         await pglite.close();
