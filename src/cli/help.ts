@@ -6,7 +6,12 @@ export const HELP = `Tidemark: live tables for TypeScript.
       --table a,b            only these tables (name, or schema.name)
       --rows N               rows per channel, at most; default 100000
       --trust-owner a,b      also serve tables of these roles; their functions then run with Tidemark's rights
-      --grant-position a,b   let these roles call tidemark.position() in their own transactions
+      --grant-txid a,b       let these roles call tidemark.txid() in their own transactions
+
+  tidemark types --postgres postgres://user@host/database > tables.ts
+      Prints the types of the tables' rows, for postgres(address, { tables }), which compares them with the tables.
+      --table a,b            only these tables
+      --schema NAME          only tables of this schema
 
   tidemark demo
       Does the same with an embedded sample database that changes by itself.
