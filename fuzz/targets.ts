@@ -7,7 +7,7 @@ import { z } from "zod";
 import { channel, createTidemark, mutation } from "../src/index.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import { MemoryLog } from "../src/log/memory.ts";
-import { parseQuery } from "../src/protocol/query.ts";
+import { parseQuery } from "../src/protocol/parse-query.ts";
 import { Engine } from "../src/server/engine.ts";
 import { mutationsByName } from "../src/server/mutations/mutation.ts";
 import { SessionTokens } from "../src/server/session/session-tokens.ts";

@@ -2,7 +2,8 @@
 import { createClient } from "../client/node.ts";
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
-import { parseQuery, type Query } from "../protocol/query.ts";
+import { parseQuery } from "../protocol/parse-query.ts";
+import type { Query } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 
 export interface TailOptions {

@@ -16,7 +16,7 @@ const STATES: { readonly [K in Kind]: ConnectionState & { kind: K } } = {
   identifying: { kind: "identifying", attempt: 2, isSeamless: false },
   open: { kind: "open", sinceMs: 5, attempt: 2 },
   waiting: { kind: "waiting", attempt: 2, retryAtMs: 9, reason: "lost" },
-  refused: { kind: "refused", reason: "no" },
+  refused: { kind: "refused", code: "UNAUTHENTICATED", reason: "no" },
   stopped: { kind: "stopped" },
 };
 
@@ -110,5 +110,16 @@ describe("the connection", () => {
       transition(STATES.identifying, { kind: "closed", code: 4401, reason: "" }, circumstances)
         .kind,
     ).toBe("refused");
+  });
+
+  it("does not come back by itself when there is no version that both sides speak", () => {
+    const closed = { kind: "closed", code: 4406, reason: "The server is too old." } as const;
+    const refused = {
+      kind: "refused",
+      code: "PROTOCOL_MISMATCH",
+      reason: "The server is too old.",
+    };
+    expect(transition(STATES.greeting, closed, circumstances)).toEqual(refused);
+    expect(transition(STATES.open, closed, circumstances)).toEqual(refused);
   });
 });

@@ -9,7 +9,8 @@
  *                     │                  closed, silent, reconnect       closed, silent, reconnect
  *                     └─retry, online── waiting ◀─┴────────────────────────────┘
  *
- *   refused: the server does not accept us; only start() tries again.   stopped: for good.
+ *   refused: the server does not accept the credentials, or there is no version of the protocol that
+ *   both sides speak; only start() tries again.   stopped: for good.
  */
 import { CLOSE } from "../protocol/close-codes.ts";
 
@@ -27,7 +28,11 @@ export type ConnectionState =
       readonly retryAtMs: number;
       readonly reason: string;
     }
-  | { readonly kind: "refused"; readonly reason: string }
+  | {
+      readonly kind: "refused";
+      readonly code: "UNAUTHENTICATED" | "PROTOCOL_MISMATCH";
+      readonly reason: string;
+    }
   | { readonly kind: "stopped" };
 
 export type ConnectionEvent =
@@ -103,7 +108,13 @@ export function transition(
     case "closed":
       if (!isConnected(state)) return state;
       if (event.code === CLOSE.unauthenticated)
-        return { kind: "refused", reason: "The server did not accept the credentials." };
+        return {
+          kind: "refused",
+          code: "UNAUTHENTICATED",
+          reason: "The server did not accept the credentials.",
+        };
+      if (event.code === CLOSE.protocolMismatch)
+        return { kind: "refused", code: "PROTOCOL_MISMATCH", reason: event.reason };
       return waiting(
         state,
         closeReason(event),

@@ -8,6 +8,8 @@ export const CLOSE = {
   badMessage: 4400,
   /** 4401: credentials missing or refused. Do not retry unchanged. */
   unauthenticated: 4401,
+  /** 4406: client and server have no version of the protocol in common. Do not retry unchanged. */
+  protocolMismatch: 4406,
   /** 4408: no IDENTIFY, or no sign of life, in time. Connect again. */
   timeout: 4408,
 } as const;

@@ -1,33 +1,40 @@
-/** What a server may say. */
-import type { ChannelStatus } from "./messages/channel-status.ts";
-import type { DeltaBatch } from "./messages/delta-batch.ts";
-import type { ErrorMessage } from "./messages/error.ts";
-import type { HeartbeatAck } from "./messages/heartbeat-ack.ts";
-import type { Hello } from "./messages/hello.ts";
-import type { InvalidSession } from "./messages/invalid-session.ts";
-import type { MutationResult } from "./messages/mutation-result.ts";
-import type { Notice } from "./messages/notice.ts";
-import type { Ready } from "./messages/ready.ts";
-import type { Reconnect } from "./messages/reconnect.ts";
-import type { Resumed } from "./messages/resumed.ts";
-import type { Snapshot } from "./messages/snapshot.ts";
-import type { Subscribed } from "./messages/subscribed.ts";
-import type { Watermark } from "./messages/watermark.ts";
+/** What a server may send: one schema per `op`, and per `type` of a DISPATCH. */
+import type * as v from "valibot";
+import { channelStatus } from "./messages/channel-status.ts";
+import { deltaBatch } from "./messages/delta-batch.ts";
+import { digest } from "./messages/digest.ts";
+import { errorMessage } from "./messages/error.ts";
+import { heartbeatAck } from "./messages/heartbeat-ack.ts";
+import { hello } from "./messages/hello.ts";
+import { invalidSession } from "./messages/invalid-session.ts";
+import { mutationResult } from "./messages/mutation-result.ts";
+import { notice } from "./messages/notice.ts";
+import { ready } from "./messages/ready.ts";
+import { reconnect } from "./messages/reconnect.ts";
+import { snapshot } from "./messages/snapshot.ts";
+import { subscribed } from "./messages/subscribed.ts";
+import { watermark } from "./messages/watermark.ts";
 
-type Dispatch =
-  | Ready
-  | Resumed
-  | Subscribed
-  | Snapshot
-  | DeltaBatch
-  | Watermark
-  | ChannelStatus
-  | Notice
-  | MutationResult;
-export type DownMessage =
-  | Hello
-  | Dispatch
-  | HeartbeatAck
-  | InvalidSession
-  | Reconnect
-  | ErrorMessage;
+export const DISPATCHES = {
+  READY: ready,
+  RESUMED: ready,
+  SUBSCRIBED: subscribed,
+  SNAPSHOT: snapshot,
+  DELTA_BATCH: deltaBatch,
+  DIGEST: digest,
+  WATERMARK: watermark,
+  CHANNEL_STATUS: channelStatus,
+  NOTICE: notice,
+  MUTATION_RESULT: mutationResult,
+} as const;
+
+export const DOWN = {
+  HELLO: hello,
+  HEARTBEAT_ACK: heartbeatAck,
+  INVALID_SESSION: invalidSession,
+  RECONNECT: reconnect,
+  ERROR: errorMessage,
+} as const;
+
+export type Dispatch = v.InferOutput<(typeof DISPATCHES)[keyof typeof DISPATCHES]>;
+export type DownMessage = Dispatch | v.InferOutput<(typeof DOWN)[keyof typeof DOWN]>;

@@ -1,5 +1,6 @@
 /** What each identity may see: a policy per channel, evaluated here alone, becomes part of every view's identity. */
-import { parseQuery, type Query, type Where } from "../protocol/query.ts";
+import { parseQuery } from "../protocol/parse-query.ts";
+import type { Query, Where } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { whereContextOf } from "../table/channel.ts";

@@ -87,6 +87,12 @@ export const ERROR_CODES = {
     meaning: "authenticate returned a value that the server can't tell from other identities.",
     action: "Return plain JSON data from authenticate; the message says which part is not.",
   },
+  PROTOCOL_MISMATCH: {
+    retryable: false,
+    status: 400,
+    meaning: "Client and server have no version of the protocol in common.",
+    action: "Update the side that the message calls too old. PROTOCOL.md, V4, has the order.",
+  },
   FORBIDDEN: {
     retryable: false,
     status: 403,

@@ -9,7 +9,7 @@ import { declareChannel } from "../log/channel.ts";
 import type { Commit, CommitDraft, SourceStatus } from "../log/log.ts";
 import { compileOrder } from "../protocol/order.ts";
 import type { Query } from "../protocol/query.ts";
-import { parseQuery } from "../protocol/query.ts";
+import { parseQuery } from "../protocol/parse-query.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 import { whereContextOf } from "./channel.ts";

@@ -12,6 +12,7 @@ import type { DownMessage } from "../../protocol/down.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { UpMessage } from "../../protocol/up.ts";
+import { VERSIONS, versionFault } from "../../protocol/version.ts";
 import {
   isConnected,
   LASTING_MS,
@@ -267,10 +268,14 @@ export class Connection {
 
   #identification(credentials: unknown): UpMessage {
     const subscriptions = this.#options.subscriptions();
-    const auth = credentials === undefined ? {} : { auth: credentials };
-    if (this.#token === undefined) return { op: "IDENTIFY", ...auth, subscriptions };
+    const rest = {
+      ...VERSIONS,
+      ...(credentials !== undefined && { auth: credentials }),
+      subscriptions,
+    };
+    if (this.#token === undefined) return { op: "IDENTIFY", ...rest };
     // Without `last_seq`: it would speak for views that have been opened since, too.
-    return { op: "RESUME", session_id: this.#token, ...auth, subscriptions };
+    return { op: "RESUME", session_id: this.#token, ...rest };
   }
 
   #receive(text: string): void {
@@ -284,9 +289,12 @@ export class Connection {
         reason: "a frame could not be understood",
       });
     switch (message.op) {
-      case "HELLO":
+      case "HELLO": {
+        const fault = versionFault("server", message);
+        if (fault !== undefined) return this.#mismatch(fault);
         this.#liveness.greeted(message);
         return this.#on({ kind: "hello" });
+      }
       case "HEARTBEAT_ACK":
         this.#token = message.session_id ?? this.#token;
         return this.#liveness.answered(message);
@@ -306,10 +314,15 @@ export class Connection {
         return;
       case "ERROR":
         // Over HTTP there is no close code to say so.
+        if (message.code === "PROTOCOL_MISMATCH") return this.#mismatch(message.message);
         if (message.code === "UNAUTHENTICATED")
           return this.#on({ kind: "closed", code: CLOSE.unauthenticated, reason: message.message });
         return this.#options.onMessage(message, text.length);
     }
+  }
+
+  #mismatch(reason: string): void {
+    this.#on({ kind: "closed", code: CLOSE.protocolMismatch, reason });
   }
 
   #sendHeartbeat(clientTimeMs: number): boolean {
@@ -341,7 +354,7 @@ export class Connection {
     const cancel = this.#options.clock.after(HANDSHAKE_MS, giveUp);
     candidate.onclose = giveUp;
     candidate.onerror = () => {};
-    candidate.onmessage = () => {
+    candidate.onmessage = ({ data }) => {
       if (this.#candidate !== candidate || this.#state.kind !== "open") return giveUp();
       this.#candidate = undefined;
       cancel();
@@ -349,6 +362,7 @@ export class Connection {
       this.#choice.climb();
       this.#adopt(candidate);
       this.#on({ kind: "climbed" });
+      this.#receive(String(data));
     };
   }
 

@@ -67,10 +67,10 @@ export class Liveness {
     if (this.#silenceDueMs > clock.monotonic() + GRACE_MS) this.watch(GRACE_MS);
   }
 
-  greeted({ heartbeat_interval_ms, protocol, server_time_unix_ms }: Hello): void {
+  greeted({ heartbeat_interval_ms, session_id, server_time_unix_ms }: Hello): void {
     this.#heartbeatMs = heartbeat_interval_ms;
-    // One that a carrier made up tells no time.
-    if (protocol > 0) this.#clockOffsetMs = server_time_unix_ms - this.#options.clock.now();
+    // The HELLO that a poll begins with is its own, and tells no time.
+    if (session_id !== "") this.#clockOffsetMs = server_time_unix_ms - this.#options.clock.now();
   }
 
   answered({ client_time_unix_ms, server_time_unix_ms }: HeartbeatAck): void {

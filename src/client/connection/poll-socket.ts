@@ -5,6 +5,7 @@
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { encodePlain, opOf, typeOf } from "../../protocol/codec.ts";
+import { VERSIONS } from "../../protocol/version.ts";
 import type { HttpSocketOptions } from "./sse-socket.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
 
@@ -89,7 +90,7 @@ export class PollSocket implements WebSocketLike {
     this.onmessage?.({
       data: encodePlain({
         op: "HELLO",
-        protocol: 0,
+        ...VERSIONS,
         session_id: "",
         heartbeat_interval_ms: 15_000,
         identify_timeout_ms: 10_000,
@@ -118,6 +119,7 @@ export class PollSocket implements WebSocketLike {
         request.signal,
       );
       if (!response.ok) throw new Error(`HTTP ${response.status}`);
+      const hasWaited = waitMs > 0 && this.#hasAnswered && !isInHaste;
       this.#hasAnswered = true;
       if (isInHaste) this.#isInHaste = false;
       const text = await response.text();
@@ -126,7 +128,7 @@ export class PollSocket implements WebSocketLike {
       const types = new Set(lines.map(typeOf));
       if (types.has("WATERMARK") && !types.has("READY") && !types.has("RESUMED"))
         throw new Error("an answer was not whole");
-      this.#deliver(lines);
+      this.#deliver(lines, hasWaited);
       this.#failures = 0;
     } catch (error) {
       // Given up for another one.
@@ -140,10 +142,10 @@ export class PollSocket implements WebSocketLike {
       this.#schedule(this.#isWanted || (waitMs > 0 && this.#failures === 0) ? 0 : pollMs);
   }
 
-  #deliver(lines: readonly string[]): void {
+  #deliver(lines: readonly string[], hasWaited: boolean): void {
     for (const line of lines) {
       // The time in the HELLO of an answer that waited is an old one.
-      const isOld = this.#options.waitMs > 0 && opOf(line) === "HELLO";
+      const isOld = hasWaited && opOf(line) === "HELLO";
       if (!isOld && !this.#isOver) this.onmessage?.({ data: line });
     }
   }

@@ -5,6 +5,7 @@ import type { Subscribed } from "../../protocol/messages/subscribed.ts";
 import { compileOrder } from "../../protocol/order.ts";
 import type { Query } from "../../protocol/query.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
+import { VERSIONS } from "../../protocol/version.ts";
 
 /** The rows of a query as of one position. */
 export interface QueryAnswer<R = Row> {
@@ -17,6 +18,7 @@ export interface QueryAnswer<R = Row> {
 export function askFor(query: Query, auth: unknown): string {
   return encodePlain({
     op: "IDENTIFY",
+    ...VERSIONS,
     ...(auth !== undefined && { auth }),
     subscriptions: [query],
   });

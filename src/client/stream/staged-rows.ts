@@ -8,6 +8,7 @@
  */
 import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
+import type { Digest } from "../../protocol/messages/digest.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { Snapshot } from "../../protocol/messages/snapshot.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
@@ -23,6 +24,13 @@ export interface CommitResult {
   readonly fault: ResyncReason | undefined;
 }
 
+/** Up to protocol 6 a digest is a field of an empty delta. */
+type DigestOf = Pick<Digest | DeltaBatch, "seq" | "digest">;
+type StagedFrame =
+  | Snapshot
+  | DeltaBatch
+  | { readonly type: "DIGEST"; readonly digest: string | undefined; readonly more?: false };
+
 export class StagedRows {
   /** By the keys of all rows, as far as `#unhashed` does not know better. */
   readonly #hashes = new Map<string, number>();
@@ -37,7 +45,7 @@ export class StagedRows {
   #hashSum = 0;
   #size = 0;
   #key: readonly string[] = [];
-  #staged: (Snapshot | DeltaBatch)[] = [];
+  #staged: StagedFrame[] = [];
   /** The last change that is applied, and that is staged on top; -1 before the first snapshot. */
   #seq = -1;
   #stagedSeq = -1;
@@ -94,11 +102,17 @@ export class StagedRows {
   /** The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. */
   stageDelta(delta: DeltaBatch): StageResult {
     if (delta.prev_seq > this.#stagedSeq) return "gap";
-    if (delta.digest !== undefined && delta.seq === this.#stagedSeq) this.#staged.push(delta);
     if (delta.seq <= this.#stagedSeq) return "old";
     if (delta.part !== undefined && !this.#isNextOfSeq(delta)) return "gap";
     this.#staged.push(delta);
     if (delta.more !== true) this.#stagedSeq = delta.seq;
+    return "staged";
+  }
+
+  /** A digest speaks of the view at exactly its seq: to a client that stands before it, something is missing. */
+  stageDigest({ seq, digest }: DigestOf): StageResult {
+    if (seq !== this.#stagedSeq) return seq > this.#stagedSeq ? "gap" : "old";
+    this.#staged.push({ type: "DIGEST", digest });
     return "staged";
   }
 
@@ -135,7 +149,7 @@ export class StagedRows {
     let changed = 0;
     let fault: ResyncReason | undefined;
     for (const frame of this.#foldSnapshots()) {
-      if (frame.type === "SNAPSHOT" || frame.digest === undefined) changed += this.#apply(frame);
+      if (frame.type !== "DIGEST") changed += this.#apply(frame);
       else if (this.#digest() !== frame.digest) fault = "drift";
     }
     this.#staged = [];
@@ -172,12 +186,12 @@ export class StagedRows {
   }
 
   /** Parts of one snapshot as one frame, so that what it does not name can go. */
-  #foldSnapshots(): readonly (Snapshot | DeltaBatch)[] {
+  #foldSnapshots(): readonly StagedFrame[] {
     const parts = this.#staged.filter((frame) => frame.type === "SNAPSHOT");
     const first = parts[0];
     if (first === undefined) return this.#staged;
-    const deltas = this.#staged.filter((frame) => frame.type === "DELTA_BATCH");
-    return [{ ...first, rows: parts.flatMap(({ rows }) => rows) }, ...deltas];
+    const others = this.#staged.filter((frame) => frame.type !== "SNAPSHOT");
+    return [{ ...first, rows: parts.flatMap(({ rows }) => rows) }, ...others];
   }
 
   #apply(frame: Snapshot | DeltaBatch): number {

@@ -1,21 +1,26 @@
-/** How far a channel can be trusted, sent on subscribing and whenever it changes. */
-export interface ChannelStatus {
-  readonly op: "DISPATCH";
-  readonly type: "CHANNEL_STATUS";
-  readonly channel: string;
-  readonly status: "live" | "catching_up" | "stale";
+/** CHANNEL_STATUS: how far a channel can be trusted, sent on subscribing and whenever it changes. */
+import type * as v from "valibot";
+import { amount, count, fields, flag, only, oneOf, optional, words } from "../schema.ts";
+
+export const channelStatus = fields({
+  op: only("DISPATCH"),
+  type: only("CHANNEL_STATUS"),
+  channel: words,
+  status: oneOf(["live", "catching_up", "stale"]),
   /** Since when it has this status. */
-  readonly since_unix_ms: number;
+  since_unix_ms: amount,
   /** In words, for a channel that is not live. */
-  readonly reason?: string;
+  reason: optional(words),
   /** The source whose `as_of` in WATERMARK speaks for this channel; absent for code. */
-  readonly source?: string;
-  /** Rows held now; absent for who may see only some of them. */
-  readonly rows?: number;
+  source: optional(words),
+  /** Rows that the channel holds now; absent for a client that may see only some of them. */
+  rows: optional(count),
   /** Rows of the whole table, where the channel holds only part of it. */
-  readonly total?: number;
+  total: optional(count),
+  /** Rows that were too large or too deep to be sent; each says so in its `$omitted`. Absent where there are none. */
+  omitted: optional(count),
   /** True when the channel holds only part of its table. */
-  /** Rows that stand for what was too large or too deep to be carried; each says so in its `$omitted`. Absent where there are none. */
-  readonly omitted?: number;
-  readonly partial: boolean;
-}
+  partial: flag,
+});
+
+export type ChannelStatus = v.InferOutput<typeof channelStatus>;

@@ -1,11 +1,18 @@
-/** How much the client is ready to take. Until it is first sent, as much as its socket takes. */
-export interface Credit {
-  readonly op: "CREDIT";
+/** CREDIT: how much the client is ready to take. Until it is first sent, as much as its socket takes. */
+import * as v from "valibot";
+import { count, fields, LIST, named, only, optional } from "../schema.ts";
+
+const turns = v.nullable(count);
+
+export const credit = fields({
+  op: only("CREDIT"),
   /** Further turns from now on; replaces what is left. `null` lifts the limit. */
-  readonly turns?: number | null;
+  turns: optional(turns),
   /**
    * By channel name or view id: further turns that carry something of it; replaces what is left.
-   * At 0 it is held back and listed in `behind`, while everything else goes on. `null` lifts the limit.
+   * At 0 the view waits and is listed in `behind`, while all others go on. `null` lifts the limit.
    */
-  readonly channel_credit?: Readonly<Record<string, number | null>>;
-}
+  channel_credit: optional(named(turns, LIST.max)),
+});
+
+export type Credit = v.InferOutput<typeof credit>;

@@ -1,23 +1,28 @@
-import type { Row } from "../row.ts";
+/** DELTA_BATCH: what changed in a view in `(prev_seq, seq]`, each key once, at its newest value. */
+import * as v from "valibot";
+import { count, fields, longList, only, optional, row, words, type Schema } from "../schema.ts";
 
-/** What changed in a view in `(prev_seq, seq]`: each key once, at its newest value. */
-export interface DeltaBatch {
-  readonly op: "DISPATCH";
-  readonly type: "DELTA_BATCH";
-  readonly channel: string;
+const yes: Schema<true> = v.literal(true, "must be true or absent");
+
+export const deltaBatch = fields({
+  op: only("DISPATCH"),
+  type: only("DELTA_BATCH"),
+  channel: words,
   /** Absent for a bare channel. */
-  readonly view?: string;
-  readonly prev_seq: number;
-  readonly seq: number;
-  readonly patch: { readonly upsert: readonly Row[]; readonly remove: readonly string[] };
-  /** Another frame with the same range follows; the position moves with the last. */
-  readonly more?: true;
+  view: optional(words),
+  prev_seq: count,
+  seq: count,
+  patch: fields({ upsert: longList(row), remove: longList(words) }),
+  /** Another frame with the same range follows; the view's seq moves with the last. */
+  more: optional(yes),
   /** Of several frames with the same `prev_seq` of which all but the last have `more`: which one this is, from 0. */
-  readonly part?: number;
+  part: optional(count),
   /**
-   * On a frame with `prev_seq` equal to `seq` and an empty patch: the digest of the view's rows at
-   * `seq`, to compare with one's own.
+   * Up to version 6 only, in place of DIGEST: the digest of the view's rows at `seq`, on a frame
+   * with `prev_seq` equal to `seq` and an empty patch.
    */
-  readonly digest?: string;
-  readonly watermark: { readonly latest_ingest_seq: number };
-}
+  digest: optional(words),
+  watermark: fields({ latest_ingest_seq: count }),
+});
+
+export type DeltaBatch = v.InferOutput<typeof deltaBatch>;

@@ -1,14 +1,19 @@
+/** ERROR: a request that failed. The connection stays open unless a close follows. */
+import type * as v from "valibot";
 import type { ErrorCode } from "../../std/errors.ts";
+import { count, fields, flag, only, optional, whole, words, type Schema } from "../schema.ts";
 
-/** A request that failed. The connection stays open unless a close follows. */
-export interface ErrorMessage {
-  readonly op: "ERROR";
-  readonly code: ErrorCode;
-  readonly message: string;
-  readonly retryable: boolean;
-  /** Of the SUBSCRIBE that failed, with the position in its `subscriptions`. */
-  readonly id?: number;
-  readonly index?: number;
+export const errorMessage = fields({
+  op: only("ERROR"),
+  /** A client takes codes that it does not know. */
+  code: words as Schema<ErrorCode>,
+  message: words,
+  retryable: flag,
+  /** Of the SUBSCRIBE that failed, with the index in its `subscriptions`. */
+  id: optional(whole),
+  index: optional(count),
   /** A subscription to this view has ended. */
-  readonly view?: string;
-}
+  view: optional(words),
+});
+
+export type ErrorMessage = v.InferOutput<typeof errorMessage>;

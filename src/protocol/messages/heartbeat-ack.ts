@@ -1,8 +1,13 @@
-/** The answer to HEARTBEAT: both clocks, for the offset and the round trip. */
-export interface HeartbeatAck {
-  readonly op: "HEARTBEAT_ACK";
-  readonly server_time_unix_ms: number;
-  readonly client_time_unix_ms?: number;
+/** HEARTBEAT_ACK: the answer to HEARTBEAT. It has both clocks, for the offset and the round trip. */
+import type * as v from "valibot";
+import { amount, fields, only, optional, words } from "../schema.ts";
+
+export const heartbeatAck = fields({
+  op: only("HEARTBEAT_ACK"),
+  server_time_unix_ms: amount,
+  client_time_unix_ms: optional(amount),
   /** A fresh one, so that RESUME works for `resume_token_ttl_ms` after the connection is lost. */
-  readonly session_id?: string;
-}
+  session_id: optional(words),
+});
+
+export type HeartbeatAck = v.InferOutput<typeof heartbeatAck>;

@@ -1,6 +1,11 @@
-/** A sign of life, and a probe of the round trip and the clock offset. */
-export interface Heartbeat {
-  readonly op: "HEARTBEAT";
+/** HEARTBEAT: a sign of life, and a probe of the round trip and the clock offset. */
+import type * as v from "valibot";
+import { amount, fields, only, tolerated } from "../schema.ts";
+
+export const heartbeat = fields({
+  op: only("HEARTBEAT"),
   /** Comes back in the answer as it is. */
-  readonly client_time_unix_ms?: number;
-}
+  client_time_unix_ms: tolerated(amount),
+});
+
+export type Heartbeat = v.InferOutput<typeof heartbeat>;

@@ -1,11 +1,19 @@
-/** The server's first frame on a connection. */
-export interface Hello {
-  readonly op: "HELLO";
-  readonly protocol: number;
-  readonly session_id: string;
+/** HELLO: the server's first frame on a connection. */
+import type * as v from "valibot";
+import { amount, count, fields, only, optional, words } from "../schema.ts";
+
+export const hello = fields({
+  op: only("HELLO"),
+  /** The newest version that the server speaks. */
+  protocol: count,
+  /** The oldest version that the server speaks. Servers up to version 6 do not tell it. */
+  protocol_min: optional(count),
+  session_id: words,
   /** The client sends HEARTBEAT at least this often. */
-  readonly heartbeat_interval_ms: number;
+  heartbeat_interval_ms: amount,
   /** Within this time the client must have sent IDENTIFY. */
-  readonly identify_timeout_ms: number;
-  readonly server_time_unix_ms: number;
-}
+  identify_timeout_ms: amount,
+  server_time_unix_ms: amount,
+});
+
+export type Hello = v.InferOutput<typeof hello>;

@@ -1,12 +1,20 @@
-import type { SubscriptionRequest } from "./subscribe.ts";
+/** IDENTIFY: the client's first frame. It says who the client is, and, to save a round trip, what it subscribes to. */
+import type * as v from "valibot";
+import { anything, count, fields, only, optional, word } from "../schema.ts";
+import { requests } from "./subscribe.ts";
 
-/** The client's first frame: who it is, and, to save a round trip, what it wants. */
-export interface Identify {
-  readonly op: "IDENTIFY";
+export const identify = fields({
+  op: only("IDENTIFY"),
+  /** The newest version that the client speaks. Clients up to version 6 do not tell it. */
+  protocol: optional(count),
+  /** The oldest version that the client speaks. */
+  protocol_min: optional(count),
   /** Handed to the server's `authenticate(request, auth)` as it is. */
-  readonly auth?: unknown;
-  readonly subscriptions?: readonly SubscriptionRequest[];
-  /** With `epoch`: the position of a snapshot taken over HTTP. Only what came after is sent. */
-  readonly snapshot_seq?: number;
-  readonly epoch?: string;
-}
+  auth: optional(anything),
+  subscriptions: optional(requests),
+  /** With `epoch`: the seq of a snapshot taken over HTTP. Only what came after is sent. */
+  snapshot_seq: optional(count),
+  epoch: optional(word),
+});
+
+export type Identify = v.InferOutput<typeof identify>;

@@ -1,15 +1,17 @@
+/** INVALID_SESSION: the session can't go on. The connection stays: the client sends IDENTIFY. */
+import type * as v from "valibot";
+import { fields, only, oneOf, words } from "../schema.ts";
+
 /**
  * - `token`: not a session id of this server
- * - `epoch`: positions of another history
+ * - `epoch`: seqs of another history
  * - `expired`: older than `resume_token_ttl_ms`
  * - `identity`: the credentials are refused now, or another's
  * - `revoked`: the identity's rights have changed; rows held under them must go
  */
-export type InvalidSessionReason = "token" | "epoch" | "expired" | "identity" | "revoked";
+const reason = oneOf(["token", "epoch", "expired", "identity", "revoked"]);
 
-/** The session can't go on. The connection stays: the client sends IDENTIFY. */
-export interface InvalidSession {
-  readonly op: "INVALID_SESSION";
-  readonly reason: InvalidSessionReason;
-  readonly message: string;
-}
+export const invalidSession = fields({ op: only("INVALID_SESSION"), reason, message: words });
+
+export type InvalidSession = v.InferOutput<typeof invalidSession>;
+export type InvalidSessionReason = InvalidSession["reason"];

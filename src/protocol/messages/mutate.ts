@@ -1,15 +1,37 @@
-/** Asks for a named write, or, with `position`, only to be told when a write made elsewhere has landed. */
-export interface Mutate {
-  readonly op: "MUTATE";
-  /** Made by the client, 8 to 64 of `A–Z a–z 0–9 _ -`, never for two writes. The same id again is the same write again, run once. */
-  readonly mutation_id: string;
+/** MUTATE: asks for a named write, or, with `position`, only to be told when a write made elsewhere is visible. */
+import * as v from "valibot";
+import { anything, count, custom, fields, only, optional, word, type Schema } from "../schema.ts";
+
+/** Made by the client, never for two writes. The same id again is the same write again, run once. */
+export const mutationId: Schema<string> = custom<string>(
+  "8 to 64 of A-Z a-z 0-9 _ -",
+  (input) => typeof input === "string" && /^[\w-]{8,64}$/.test(input),
+  "must be 8 to 64 letters, digits, _ and -",
+);
+
+const all = fields({
+  op: only("MUTATE"),
+  mutation_id: mutationId,
   /** As declared on the server, dots between its parts. */
-  readonly name?: string;
-  readonly input?: unknown;
-  /** Refuse the write with `STALE_WRITE` when its row has changed after this position… */
-  readonly expected_seq?: number;
-  /** …of this history. Default: the server's. */
-  readonly epoch?: string;
+  name: optional(word),
+  input: optional(anything),
   /** In place of `name`: what the application's own endpoint has answered. */
-  readonly position?: string;
-}
+  position: optional(word),
+  /** Refuse the write with `STALE_WRITE` when its row has changed after this seq… */
+  expected_seq: optional(count),
+  /** …of this history. Default: the server's. */
+  epoch: optional(word),
+});
+
+export const mutate = Object.assign(
+  v.pipe(
+    all,
+    v.check(
+      ({ name, position }) => (name === undefined) !== (position === undefined),
+      "MUTATE has either a name or a position",
+    ),
+  ),
+  { entries: (all as unknown as { entries: object }).entries },
+);
+
+export type Mutate = v.InferOutput<typeof mutate>;

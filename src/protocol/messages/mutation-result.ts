@@ -1,26 +1,30 @@
-import type { JsonValue, Row } from "../row.ts";
-
 /**
- * What became of a MUTATE. A success comes in the turn whose WATERMARK is the first to cover the
- * write, or a later one; a failure at once.
+ * MUTATION_RESULT: what became of a MUTATE. A success comes in the turn whose WATERMARK is the first
+ * to cover the write, or a later one; a failure at once.
  */
-export interface MutationResult {
-  readonly op: "DISPATCH";
-  readonly type: "MUTATION_RESULT";
-  readonly mutation_id: string;
-  /** Views that stand at this position or after it hold the write. Absent with `error`. */
-  readonly seq?: number;
-  /** What the handler returned. */
-  readonly value?: JsonValue;
-  readonly error?: MutationFailure;
-}
+import * as v from "valibot";
+import { count, fields, json, only, optional, row, words } from "../schema.ts";
 
 /** Nothing was written. */
-export interface MutationFailure {
+export const mutationFailure = fields({
   /** One of `ERROR_CODES`, or the application's own. */
-  readonly code: string;
-  readonly message: string;
-  readonly data?: JsonValue;
+  code: words,
+  message: words,
+  data: optional(json),
   /** With `STALE_WRITE`: the row as it is now; null when it is gone or may not be seen. */
-  readonly row?: Row | null;
-}
+  row: optional(v.nullable(row)),
+});
+
+export const mutationResult = fields({
+  op: only("DISPATCH"),
+  type: only("MUTATION_RESULT"),
+  mutation_id: words,
+  /** Views that stand at this seq or after it hold the write. Absent with `error`. */
+  seq: optional(count),
+  /** What the handler returned. */
+  value: optional(json),
+  error: optional(mutationFailure),
+});
+
+export type MutationFailure = v.InferOutput<typeof mutationFailure>;
+export type MutationResult = v.InferOutput<typeof mutationResult>;

@@ -1,26 +1,33 @@
-import type { SnapshotReason } from "./subscribed.ts";
+/** NOTICE: something the server had to do that the client should know. */
+import * as v from "valibot";
+import { amount, count, fields, only, words } from "../schema.ts";
+import { snapshotReason } from "./subscribed.ts";
 
-/** Something the server had to do that the client should know. */
-export type Notice = ResetNotice | SlowConsumerNotice;
+const head = { op: only("DISPATCH"), type: only("NOTICE") } as const;
 
 /** A view could not be continued from its cursor and starts anew. */
-interface ResetNotice {
-  readonly op: "DISPATCH";
-  readonly type: "NOTICE";
-  readonly code: "RESET";
-  readonly view: string;
-  readonly reason: SnapshotReason;
-  readonly message: string;
-}
+export const resetNotice = fields({
+  ...head,
+  code: only("RESET"),
+  view: words,
+  reason: snapshotReason,
+  message: words,
+});
 
 /** A view could not be served for a while, for want of credit or of room in the socket. */
-interface SlowConsumerNotice {
-  readonly op: "DISPATCH";
-  readonly type: "NOTICE";
-  readonly code: "SLOW_CONSUMER";
-  readonly view: string;
-  /** Commits between the view's cursor and the server's position. */
-  readonly behind: number;
-  readonly since_unix_ms: number;
-  readonly message: string;
-}
+export const slowConsumerNotice = fields({
+  ...head,
+  code: only("SLOW_CONSUMER"),
+  view: words,
+  /** Commits between the view's cursor and the server's seq. */
+  behind: count,
+  since_unix_ms: amount,
+  message: words,
+});
+
+export const notice = v.union(
+  [resetNotice, slowConsumerNotice],
+  "must be a RESET or a SLOW_CONSUMER",
+);
+
+export type Notice = v.InferOutput<typeof notice>;

@@ -1,9 +1,15 @@
-/** The identity is accepted. */
-export interface Ready {
-  readonly op: "DISPATCH";
-  readonly type: "READY";
-  readonly session_id: string;
-  readonly epoch: string;
-  /** The server's position at this moment. */
-  readonly seq: number;
-}
+/** READY answers IDENTIFY, RESUMED answers RESUME: the identity is accepted, and the session is open. */
+import type * as v from "valibot";
+import { count, fields, only, oneOf, words } from "../schema.ts";
+
+export const ready = fields({
+  op: only("DISPATCH"),
+  type: oneOf(["READY", "RESUMED"]),
+  /** For the next RESUME, within `resume_token_ttl_ms`. */
+  session_id: words,
+  epoch: words,
+  /** The server's seq at this moment. */
+  seq: count,
+});
+
+export type Ready = v.InferOutput<typeof ready>;

@@ -1,6 +1,11 @@
-/** The server is about to close this connection. */
-export interface Reconnect {
-  readonly op: "RECONNECT";
+/** RECONNECT: the server is about to close this connection. */
+import type * as v from "valibot";
+import { amount, fields, only } from "../schema.ts";
+
+export const reconnect = fields({
+  op: only("RECONNECT"),
   /** How long to wait at least before connecting again; clients add chance. */
-  readonly retry_after_ms: number;
-}
+  retry_after_ms: amount,
+});
+
+export type Reconnect = v.InferOutput<typeof reconnect>;

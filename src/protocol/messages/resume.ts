@@ -1,13 +1,20 @@
-import type { SubscriptionRequest } from "./subscribe.ts";
+/** RESUME: in place of IDENTIFY, continues a session on whichever connection or node this is. */
+import type * as v from "valibot";
+import { anything, count, fields, only, optional, word } from "../schema.ts";
+import { requests } from "./subscribe.ts";
 
-/** In place of IDENTIFY: continues a session on whichever connection or node this is. */
-export interface Resume {
-  readonly op: "RESUME";
+export const resume = fields({
+  op: only("RESUME"),
   /** The newest that READY, RESUMED or HEARTBEAT_ACK told. */
-  readonly session_id: string;
-  /** The seq of the last WATERMARK without `behind`: where subscriptions without a cursor stand. */
-  readonly last_seq?: number;
+  session_id: word,
+  /** As in IDENTIFY. */
+  protocol: optional(count),
+  protocol_min: optional(count),
   /** Checked anew, as in IDENTIFY. */
-  readonly auth?: unknown;
-  readonly subscriptions?: readonly SubscriptionRequest[];
-}
+  auth: optional(anything),
+  subscriptions: optional(requests),
+  /** The seq of the last WATERMARK without `behind`: where subscriptions without a cursor stand. */
+  last_seq: optional(count),
+});
+
+export type Resume = v.InferOutput<typeof resume>;

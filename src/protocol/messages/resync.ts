@@ -1,14 +1,20 @@
-/** Why a client wants one view again. */
-export type ResyncReason = "gap" | "drift";
+/** RESYNC: subscribes to one view again, from a seq, or, without `seq`, from a fresh snapshot. */
+import type * as v from "valibot";
+import { count, fields, only, oneOf, optional, tolerated, whole, word } from "../schema.ts";
 
-/** Seats one view again: from a position, or, without `seq`, from a fresh snapshot. */
-export interface Resync {
-  readonly op: "RESYNC";
+/** Why a client wants one view again. */
+const reason = oneOf(["gap", "drift"]);
+
+export const resync = fields({
+  op: only("RESYNC"),
   /** Returned in SUBSCRIBED and ERROR. */
-  readonly id?: number;
-  readonly view: string;
+  id: optional(whole),
+  view: word,
   /** Where the client stands. Left out where its rows can't be trusted. */
-  readonly seq?: number;
-  /** Counted by the server. */
-  readonly reason?: ResyncReason;
-}
+  seq: optional(count),
+  /** Counted by the server, which passes over reasons that it does not know. */
+  reason: tolerated(reason),
+});
+
+export type Resync = v.InferOutput<typeof resync>;
+export type ResyncReason = v.InferOutput<typeof reason>;

@@ -1,15 +1,18 @@
-import type { Row } from "../row.ts";
+/** SNAPSHOT: a view's whole content at `seq`, in one or more parts. */
+import type * as v from "valibot";
+import { count, fields, flag, longList, only, optional, row, words } from "../schema.ts";
 
-/** A view's whole content at `seq`, in one or more parts. */
-export interface Snapshot {
-  readonly op: "DISPATCH";
-  readonly type: "SNAPSHOT";
-  readonly channel: string;
+export const snapshot = fields({
+  op: only("DISPATCH"),
+  type: only("SNAPSHOT"),
+  channel: words,
   /** Absent for a bare channel. */
-  readonly view?: string;
-  readonly seq: number;
+  view: optional(words),
+  seq: count,
   /** 0 starts the snapshot anew; `more` says whether another part follows. */
-  readonly part: number;
-  readonly more: boolean;
-  readonly rows: readonly Row[];
-}
+  part: count,
+  more: flag,
+  rows: longList(row),
+});
+
+export type Snapshot = v.InferOutput<typeof snapshot>;

@@ -1,19 +1,47 @@
+/** SUBSCRIBE: adds subscriptions, or subscribes to existing ones again from the given cursor. */
+import * as v from "valibot";
 import type { Query } from "../query.ts";
+import { channelName, QUERY_FIELDS } from "../query-schema.ts";
+import {
+  anything,
+  closedFields,
+  count,
+  fields,
+  LIST,
+  list,
+  only,
+  optional,
+  whole,
+  word,
+  type Schema,
+} from "../schema.ts";
 
 /** Where a client stands in one view: valid for this epoch and this view id only. */
-export interface Cursor {
-  readonly epoch: string;
-  readonly view: string;
-  readonly seq: number;
-}
+export const cursor = fields({ epoch: word, view: word, seq: count });
+
+export type Cursor = v.InferOutput<typeof cursor>;
 
 /** A channel's name, or a query, with the cursor to continue from if there is one. */
 export type SubscriptionRequest = string | (Query & { readonly cursor?: Cursor });
 
-/** Adds subscriptions, or seats existing ones again from the given cursor. */
-export interface Subscribe {
-  readonly op: "SUBSCRIBE";
-  /** Returned in SUBSCRIBED and ERROR, with the position in `subscriptions`. */
-  readonly id?: number;
-  readonly subscriptions: readonly SubscriptionRequest[];
-}
+const requestFields = closedFields("a query", { ...QUERY_FIELDS, cursor: optional(cursor) });
+
+/** One subscription, whole. Frames are taken with `requests`, so that one bad query fails alone. */
+export const subscriptionRequest: Schema<SubscriptionRequest> = Object.assign(
+  v.lazy<Schema<SubscriptionRequest>>((input) =>
+    typeof input === "string" ? channelName : requestFields,
+  ),
+  { options: [channelName, requestFields] },
+);
+
+/** Of a frame: each is checked by `subscriptionRequest` when it is opened. */
+export const requests = list(anything as Schema<SubscriptionRequest>, LIST);
+
+export const subscribe = fields({
+  op: only("SUBSCRIBE"),
+  /** Returned in SUBSCRIBED and ERROR, with the index in `subscriptions`. */
+  id: optional(whole),
+  subscriptions: requests,
+});
+
+export type Subscribe = v.InferOutput<typeof subscribe>;

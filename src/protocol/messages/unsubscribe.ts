@@ -1,6 +1,11 @@
-/** Ends subscriptions. Views that the session does not have are passed over. */
-export interface Unsubscribe {
-  readonly op: "UNSUBSCRIBE";
+/** UNSUBSCRIBE: ends subscriptions. Views that the session does not have are passed over. */
+import type * as v from "valibot";
+import { fields, LIST, list, only, word } from "../schema.ts";
+
+export const unsubscribe = fields({
+  op: only("UNSUBSCRIBE"),
   /** View ids as told by SUBSCRIBED; a bare channel's is its name. */
-  readonly views: readonly string[];
-}
+  views: list(word, LIST),
+});
+
+export type Unsubscribe = v.InferOutput<typeof unsubscribe>;

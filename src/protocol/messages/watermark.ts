@@ -1,14 +1,19 @@
-/** Ends a turn: every view of the session that is not listed in `behind` stands at `seq`. */
-export interface Watermark {
-  readonly op: "DISPATCH";
-  readonly type: "WATERMARK";
-  readonly seq: number;
+/** WATERMARK: ends a turn. Every view of the session that is not listed in `behind` stands at `seq`. */
+import type * as v from "valibot";
+import { amount, count, fields, longList, named, only, optional, words } from "../schema.ts";
+
+export const watermark = fields({
+  op: only("DISPATCH"),
+  type: only("WATERMARK"),
+  seq: count,
   /** When the server cut this turn. */
-  readonly server_time_unix_ms: number;
-  /** Commit time of the oldest commit since the cut before; absent when there was none. */
-  readonly oldest_commit_unix_ms?: number;
+  server_time_unix_ms: amount,
+  /** Commit time of the oldest commit since the flush before; absent when there was none. */
+  oldest_commit_unix_ms: optional(amount),
   /** Per source: the time up to which what it feeds is known to be complete. */
-  readonly as_of: Readonly<Record<string, number>>;
-  /** View ids that are still loading or held back; absent when none is. */
-  readonly behind?: readonly string[];
-}
+  as_of: named(amount),
+  /** View ids that are still loading or wait for credit; absent when there are none. */
+  behind: optional(longList(words)),
+});
+
+export type Watermark = v.InferOutput<typeof watermark>;

@@ -142,10 +142,14 @@ function addressedIdentify(request: ConnectionRequest): Identify {
 function identifyOf(request: ConnectionRequest): Identify | undefined {
   const channels = parameter(request, "channels");
   const subscriptions = parameter(request, "subscriptions");
-  if (subscriptions !== undefined)
-    return { op: "IDENTIFY", subscriptions: subscriptionsOf(subscriptions) };
-  if (channels === undefined) return undefined;
-  return { op: "IDENTIFY", subscriptions: parseChannels(channels, PROTOCOL_LIMITS.listMax) };
+  if (subscriptions === undefined && channels === undefined) return undefined;
+  return {
+    op: "IDENTIFY",
+    subscriptions:
+      subscriptions === undefined
+        ? parseChannels(channels ?? "", PROTOCOL_LIMITS.listMax)
+        : subscriptionsOf(subscriptions),
+  };
 }
 
 function subscriptionsOf(text: string): readonly SubscriptionRequest[] {

@@ -195,6 +195,7 @@ export class SubscriptionOpener {
   #open({
     session,
     request,
+    answerTo,
   }: QueuedRequest):
     | { readonly allowed: AllowedView; readonly view: View; readonly cursor: Cursor | undefined }
     | undefined {
@@ -202,7 +203,7 @@ export class SubscriptionOpener {
     if (session.state.kind === "closed") return undefined;
     if (session.state.kind !== "open")
       throw new TidemarkError("NOT_IDENTIFIED", "Send IDENTIFY first.");
-    const { query, cursor } = parseSubscription(request);
+    const { query, cursor } = parseSubscription(request, `subscriptions[${answerTo.index}]`);
     const { identity, identityHash } = session.state;
     const allowed = policies.viewFor(identity, query);
     const existing = session.subscriptions.get(allowed.id);

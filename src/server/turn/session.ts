@@ -2,6 +2,7 @@
  * One client's connection as the server sees it: who it is and where its cursors stand. It holds
  * no rows and no queue; what a slow client has not been sent is simply after its cursor.
  */
+import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { View } from "../../table/view.ts";
 import type { ViewUpdate } from "./view-update.ts";
 import type { ConnectionRequest, Dialect, DialectCommand, DialectConnection } from "./dialect.ts";
@@ -63,6 +64,8 @@ export class Session {
   lastHeardMs: number;
   lastPingMs: number;
   lastTurnMs: number;
+  /** The newest version of the protocol that the client speaks, as far as it has stated one. */
+  protocol = PROTOCOL_VERSION;
   /** Waits in the queue of the turns to be served. */
   isQueued = false;
   /** Has more to be sent, and waits for its socket to have room. */

@@ -347,7 +347,8 @@ export class TurnWriter {
     const digest = updates.digest(subscription.view);
     if (digest === undefined) return;
     subscription.digestRound = updates.digestRound;
-    this.#push(turn, digest.frame(turn.session.dialect));
+    const { dialect, protocol } = turn.session;
+    this.#push(turn, digest.frame(dialect, protocol));
     // Said again, for who did not hear it.
     subscription.statusVersion = 0;
     this.#sendStatus(turn, subscription);

@@ -4,15 +4,14 @@
  */
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
-import { ViewUpdate, digestMessage, type ViewUpdateOptions } from "./view-update.ts";
-import type { SharedMessage } from "./frame.ts";
+import { DigestMessage, ViewUpdate, type ViewUpdateOptions } from "./view-update.ts";
 import type { ServerLimits } from "../limits.ts";
 
 interface ViewUpdates {
   /** The seq of the view that `deltas` lead to. */
   seq: number;
   readonly deltas: Map<number, ViewUpdate>;
-  digest: SharedMessage | undefined;
+  digest: DigestMessage | undefined;
   snapshots: { readonly update: ViewUpdate; readonly builtMs: number }[];
 }
 
@@ -50,11 +49,11 @@ export class ViewUpdateCache {
   }
 
   /** The digest of the view at its head; undefined while too many rows are left to hash. */
-  digest(view: View): SharedMessage | undefined {
+  digest(view: View): DigestMessage | undefined {
     const updates = this.#updatesOf(view);
     if (updates.digest !== undefined) return updates.digest;
     const digest = view.rows.digest(this.#limits.digestRowsMax);
-    if (digest !== undefined) updates.digest = digestMessage(view, digest);
+    if (digest !== undefined) updates.digest = new DigestMessage(view, digest);
     return updates.digest;
   }
 

@@ -5,6 +5,8 @@
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
+import type { Digest } from "../../protocol/messages/digest.ts";
+import { DIGEST_VERSION } from "../../protocol/version.ts";
 import { assert } from "../../std/assert.ts";
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
@@ -174,21 +176,36 @@ export class ViewUpdate {
   }
 }
 
-/** Tells what the view's rows add up to, without changing anything. */
-export function digestMessage(view: View, digest: string): SharedMessage {
-  const about = dialectViewOf(view);
-  const { lastSeq } = view.rows;
-  const message: DeltaBatch = {
-    op: "DISPATCH",
-    type: "DELTA_BATCH",
-    ...viewName(about),
-    prev_seq: lastSeq,
-    seq: lastSeq,
-    patch: { upsert: [], remove: [] },
-    digest,
-    watermark: { latest_ingest_seq: lastSeq },
-  };
-  return new SharedMessage(message, about);
+/** What the view's rows add up to, encoded at most once for clients that know DIGEST and once for older ones. */
+export class DigestMessage {
+  readonly #message: SharedMessage;
+  /** Of version 6 and before: an empty delta. */
+  readonly #olderMessage: SharedMessage;
+
+  constructor(view: View, digest: string) {
+    const about = dialectViewOf(view);
+    const seq = view.rows.lastSeq;
+    const name = viewName(about);
+    const message: Digest = { op: "DISPATCH", type: "DIGEST", ...name, seq, digest };
+    const older: DeltaBatch = {
+      op: "DISPATCH",
+      type: "DELTA_BATCH",
+      ...name,
+      prev_seq: seq,
+      seq,
+      patch: { upsert: [], remove: [] },
+      digest,
+      watermark: { latest_ingest_seq: seq },
+    };
+    this.#message = new SharedMessage(message, about);
+    this.#olderMessage = new SharedMessage(older, about);
+  }
+
+  /** For a client that speaks up to `protocol`. */
+  frame(dialect: Dialect, protocol: number): Frame {
+    const message = protocol < DIGEST_VERSION ? this.#olderMessage : this.#message;
+    return message.frame(dialect);
+  }
 }
 
 /** `view` names every view but a bare channel, whose id is its name. */

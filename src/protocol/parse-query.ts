@@ -1,0 +1,22 @@
+/** The edge for queries: untrusted JSON in, the normal form out, or `BAD_QUERY`. */
+import { channelName, query } from "./query-schema.ts";
+import type { Query } from "./query.ts";
+import { checked } from "./schema-check.ts";
+
+/**
+ * Checks shape and limits, not yet whether the columns exist. `at` is where the query stands in
+ * what the client sent.
+ * @throws TidemarkError `BAD_QUERY`, with the path of what is wrong and what is allowed
+ */
+export function parseQuery(input: unknown, at = ""): Query {
+  if (typeof input === "string") return { channel: checked(channelName, input, "BAD_QUERY", at) };
+  const { order_by, ...rest } = checked(query, input, "BAD_QUERY", at);
+  const { channel, where, limit, columns } = rest;
+  return {
+    channel,
+    ...(where !== undefined && { where }),
+    ...(order_by !== undefined && order_by.length > 0 && { order_by }),
+    ...(limit !== undefined && { limit }),
+    ...(columns !== undefined && { columns }),
+  };
+}
