@@ -27,6 +27,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "@hono/node-server": "server",
   re2js: "table",
   "sorted-btree": "table",
+  valibot: "protocol",
   "prom-client": "server",
   react: "react",
   "@tanstack/react-query": "react",

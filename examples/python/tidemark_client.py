@@ -18,7 +18,7 @@ import websockets
 from digest import read_frame
 from table import Frame, Patch, Query, Table
 
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7  # the only version that this client speaks (V1)
 CREDIT_TURNS = 64  # how many turns the server may send before it hears from us
 CREDIT_RENEWED_AT = 32  # credit is renewed when this much is left
 HEARTBEAT_SHARE = 0.8  # of the server's interval, so that a late timer is not too late
@@ -26,7 +26,7 @@ SILENCE_SECONDS = 5.0  # P4: a heartbeat that nothing follows for this long mean
 OPEN_SECONDS = 10.0  # for connecting, and again for HELLO
 BACKOFF_FIRST_SECONDS = 0.25
 BACKOFF_MAX_SECONDS = 15.0
-CLOSE_UNAUTHENTICATED = 4401
+CLOSES_FOR_GOOD = (4401, 4406)  # credentials or versions (P3)
 
 
 class Refused(Exception):
@@ -64,7 +64,7 @@ class TidemarkClient:
             try:
                 wait = await self._connection() or wait
             except (OSError, BadFrame, asyncio.TimeoutError, websockets.WebSocketException) as error:
-                if getattr(error, "code", None) == CLOSE_UNAUTHENTICATED:
+                if getattr(error, "code", None) in CLOSES_FOR_GOOD:
                     raise Refused(str(error)) from error
             lasted = time.monotonic() - started > OPEN_SECONDS
             backoff = BACKOFF_FIRST_SECONDS if lasted else min(backoff * 2, BACKOFF_MAX_SECONDS)
@@ -81,11 +81,11 @@ class TidemarkClient:
             text = await asyncio.wait_for(socket.recv(), OPEN_SECONDS)
             try:
                 hello = read_frame(text)
-                interval, version = hello["heartbeat_interval_ms"] / 1000 * HEARTBEAT_SHARE, hello["protocol"]
+                interval, newest, oldest = hello["heartbeat_interval_ms"] / 1000 * HEARTBEAT_SHARE, hello["protocol"], hello.get("protocol_min", 0)
             except (ValueError, KeyError, TypeError) as error:
                 raise BadFrame(f"HELLO expected, not {str(text)[:200]}") from error
-            if version != PROTOCOL_VERSION:
-                raise Refused(f"This client speaks version {PROTOCOL_VERSION}, the server {version}.")
+            if not oldest <= PROTOCOL_VERSION <= newest:
+                raise Refused(f"This client speaks version {PROTOCOL_VERSION}, the server {oldest} to {newest}.")
             await self._begin("RESUME" if self.session_id else "IDENTIFY")
             beats = asyncio.create_task(self._heartbeats(interval))
             try:
@@ -109,7 +109,7 @@ class TidemarkClient:
         for table in self.tables:
             table.unstage()
         self._asked = {0: list(self.tables)}
-        frame: Frame = {"op": op, "subscriptions": [table.request() for table in self.tables]}
+        frame: Frame = {"op": op, "protocol": PROTOCOL_VERSION, "protocol_min": PROTOCOL_VERSION, "subscriptions": [table.request() for table in self.tables]}
         if op == "RESUME":
             frame["session_id"] = self.session_id
         if self.auth is not None:
@@ -150,6 +150,8 @@ class TidemarkClient:
             await self._snapshot(frame)
         elif kind == "DELTA_BATCH":
             await self._delta(frame)
+        elif kind == "DIGEST":
+            await self._digest(frame)
         elif kind == "WATERMARK":
             await self._watermark(frame)
         elif kind == "CHANNEL_STATUS":
@@ -208,7 +210,7 @@ class TidemarkClient:
         elif "index" in frame and frame["index"] < len(asked):
             table = asked[frame["index"]]
             table.error, table.status = frame, "refused"
-        elif frame["code"] == "UNAUTHENTICATED":
+        elif frame["code"] in ("UNAUTHENTICATED", "PROTOCOL_MISMATCH"):
             raise Refused(frame["message"])
         else:
             self.notices.append(frame)
@@ -222,20 +224,28 @@ class TidemarkClient:
         await self._take_part(table, frame, frame["rows"], [])
 
     async def _delta(self, frame: Frame) -> None:
-        """P10: drop what is known, apply what joins, ask again for what does not; B4 where it has a digest."""
+        """P10: drop what is known, apply what joins, ask again for what does not."""
         table = self._views.get(frame.get("view", frame["channel"]))
         if table is None or table.awaited:
             return
         position = table.position()
         if position is None or frame["prev_seq"] > position:
             await self._ask_again(table)
-        elif "digest" in frame:
-            if frame["seq"] == position:
-                table.staged.append(Patch(position, digest=frame["digest"]))
         elif frame["seq"] > position:
             if frame.get("part", 0) == 0:
                 table.partial = Patch(frame["seq"])
             await self._take_part(table, frame, frame["patch"]["upsert"], frame["patch"]["remove"])
+
+    async def _digest(self, frame: Frame) -> None:
+        """B4: speaks of the view at exactly its seq; a table that stands before it has missed something."""
+        table = self._views.get(frame.get("view", frame["channel"]))
+        if table is None or table.awaited:
+            return
+        position = table.position()
+        if position is None or frame["seq"] > position:
+            await self._ask_again(table)
+        elif frame["seq"] == position:
+            table.staged.append(Patch(position, digest=frame["digest"]))
 
     async def _take_part(self, table: Table, frame: Frame, rows: list[tuple[Row, str]], remove: list[str]) -> None:
         """Adds a part to what is partial, and stages it when it is the last; a part that is missing is a gap."""

@@ -52,7 +52,8 @@ class FakeSocket implements WebSocketLike {
 
 const HELLO = {
   op: "HELLO",
-  protocol: 4,
+  protocol: 7,
+  protocol_min: 5,
   session_id: "sess_h",
   heartbeat_interval_ms: 15_000,
   identify_timeout_ms: 10_000,
@@ -91,6 +92,7 @@ const delta = (prev_seq: number, seq: number, ...ids: readonly string[]): Frame 
   patch: { upsert: ids.map((id) => ({ id })), remove: [] },
   watermark: { latest_ingest_seq: seq },
 });
+const DIGEST = { op: "DISPATCH", type: "DIGEST", channel: "c", seq: 5, digest: "0" };
 const watermark = (seq: number): Frame => ({
   op: "DISPATCH",
   type: "WATERMARK",
@@ -149,6 +151,8 @@ describe("a session", () => {
     await settled();
     expect(latest().said[0]).toEqual({
       op: "RESUME",
+      protocol: 7,
+      protocol_min: 5,
       session_id: "sess_fresh",
       subscriptions: [{ channel: "c", cursor: { epoch: "e1", view: "c", seq: 5 } }],
     });
@@ -337,7 +341,7 @@ describe("gaps", () => {
 
   it("that only the digest shows are healed from a fresh snapshot, and counted (B4)", async () => {
     const { client, clock, socket, view } = await opened();
-    socket.hear({ ...delta(5, 5), digest: "0" }, watermark(9));
+    socket.hear(DIGEST, watermark(9));
     expect(socket.heard("RESYNC")).toEqual({
       op: "RESYNC",
       id: expect.any(Number),
@@ -348,6 +352,12 @@ describe("gaps", () => {
     expect(view.getSnapshot().keys).toEqual(["a"]);
     clock.advance(1_000);
     expect(client.connection.getSnapshot().drifts).toBe(1);
+  });
+
+  it("that a server of version 6 shows by the digest of an empty delta are healed, too (V3)", async () => {
+    const { socket } = await opened();
+    socket.hear({ ...delta(5, 5), digest: "0" }, watermark(9));
+    expect(socket.heard("RESYNC")).toMatchObject({ view: "c", reason: "drift" });
   });
 
   it("in answers are asked for again: a SUBSCRIBED that never came", async () => {

@@ -380,11 +380,18 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
     ofUp("CREDIT", (frame) => without(frame, "channel_credit")),
   ],
   ["B3", "no NOTICE for a slow consumer", of("NOTICE", () => undefined)],
+  ["B4", "digests are wrong", of("DIGEST", (frame) => ({ ...frame, digest: "abc" }))],
+  ["V1", "HELLO states no oldest version", of("HELLO", (frame) => without(frame, "protocol_min"))],
   [
-    "B4",
-    "digests are wrong",
+    "V2",
+    "a client of any version is taken",
+    ofUp("IDENTIFY", (frame) => without(frame, "protocol", "protocol_min")),
+  ],
+  [
+    "V3",
+    "a client of an older version is sent DIGEST",
     of("DELTA_BATCH", (frame) =>
-      frame["digest"] === undefined ? frame : { ...frame, digest: "abc" },
+      frame["digest"] === undefined ? frame : { ...without(frame, "patch"), type: "DIGEST" },
     ),
   ],
   [

@@ -1,5 +1,6 @@
 /** A client that sends and receives literal frames, for tests of the wire. */
 import { WebSocket, type ClientOptions } from "ws";
+import { downFault } from "../../src/protocol/check-down.ts";
 
 export type Frame = Readonly<Record<string, unknown>>;
 
@@ -10,7 +11,12 @@ export class WireClient {
 
   constructor(url: string, options?: ClientOptions) {
     this.socket = new WebSocket(url, options);
-    this.socket.on("message", (data) => this.frames.push(JSON.parse(String(data)) as Frame));
+    this.socket.on("message", (data) => {
+      const frame = JSON.parse(String(data)) as Frame;
+      this.frames.push(frame);
+      const fault = downFault(frame);
+      if (fault !== undefined) throw new Error(`The server sent what no schema has: ${fault}.`);
+    });
     this.socket.on("close", (code, reason) => {
       this.closed = { code, reason: String(reason) };
     });

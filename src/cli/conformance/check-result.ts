@@ -1,6 +1,7 @@
 /**
  * The result of a check. A check that cannot be made says why; it counts neither as passed nor as failed.
  */
+import { downFault } from "../../protocol/check-down.ts";
 import { messageOf } from "../../std/errors.ts";
 
 export type CheckResult =
@@ -17,6 +18,12 @@ export function must(condition: boolean, what: string, received?: unknown): asse
     throw new FailedCheck(
       received === undefined ? what : `${what}; received ${JSON.stringify(received).slice(0, 300)}`,
     );
+}
+
+/** The frame fits its schema in `protocol/messages`. */
+export function mustFit(frame: unknown): void {
+  const fault = downFault(frame);
+  must(fault === undefined, fault ?? "", frame);
 }
 
 /** Ends the check because it cannot be made on this server. */

@@ -4,7 +4,7 @@ import type { Row } from "../../protocol/row.ts";
 import { check, type Check } from "./check.ts";
 import { ClientModel } from "./client-model.ts";
 import type { Frame, RawClient } from "./raw-client.ts";
-import { must, skip } from "./check-result.ts";
+import { must, mustFit, skip } from "./check-result.ts";
 
 /** Longer than a server that has credit may be silent (P11). */
 const SILENCE_MS = 1_500;
@@ -163,8 +163,7 @@ export const CREDIT_RULES: readonly Check[] = [
         .slice(from, client.frames.indexOf(watermark))
         .find(({ type }) => type === "NOTICE");
       must(notice?.["code"] === "SLOW_CONSUMER", "its next turn has NOTICE SLOW_CONSUMER", notice);
-      for (const name of ["behind", "since_unix_ms"])
-        must(typeof notice[name] === "number", `NOTICE has the number ${name}`, notice);
+      mustFit(notice);
       must(client.closeCode === undefined, "the connection stays open");
     },
   ),
@@ -179,9 +178,9 @@ export const CREDIT_RULES: readonly Check[] = [
     await client.turnEnd(await writer.write({ remove: [String(rows[0]?.id)] }));
     const from = client.frameCount;
     const waitMs = server.options.isSlow ? DIGEST_WAIT_SLOW_MS : DIGEST_WAIT_MS;
-    const isDigest = (frame: Frame): boolean =>
-      frame["type"] === "DELTA_BATCH" && frame["digest"] !== undefined;
-    const digest = await client.find(isDigest, "a digest", from, waitMs).catch(() => undefined);
+    const digest = await client
+      .find(({ type }) => type === "DIGEST", "DIGEST", from, waitMs)
+      .catch(() => undefined);
     if (digest === undefined)
       skip(
         `no digest came within ${waitMs / 1_000} s${server.options.isSlow ? "" : "; --slow waits longer"}`,

@@ -9,6 +9,7 @@ import { QUERY_RULES } from "./query-rules.ts";
 import { SESSION_RULES } from "./session-rules.ts";
 import { SUBSCRIPTION_RULES } from "./subscription-rules.ts";
 import { TURN_RULES } from "./turn-rules.ts";
+import { VERSION_RULES } from "./version-rules.ts";
 import { WRITE_RULES } from "./write-rules.ts";
 
 const numberOf = ({ rule }: Check): number => Number(rule.slice(1));
@@ -21,6 +22,7 @@ const PUBLISHED: readonly Check[] = [
 
 export const CHECKS: readonly Check[] = [
   ...PUBLISHED,
+  ...VERSION_RULES,
   ...SESSION_RULES,
   ...CREDIT_RULES,
   ...WRITE_RULES,

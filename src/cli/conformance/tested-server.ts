@@ -1,5 +1,6 @@
 /** The server under test: connections, requests, and the rows that the checks share. */
 import { keyOf, type Row } from "../../protocol/row.ts";
+import { VERSIONS } from "../../protocol/version.ts";
 import type { Frame, Headers } from "./raw-client.ts";
 import { RawClient } from "./raw-client.ts";
 import { must, skip } from "./check-result.ts";
@@ -74,7 +75,7 @@ export class TestedServer {
     more: Frame = {},
   ): Promise<RawClient> => {
     const client = await this.connect();
-    client.send({ op: "IDENTIFY", auth: this.auth, subscriptions, ...more });
+    client.send({ op: "IDENTIFY", ...VERSIONS, auth: this.auth, subscriptions, ...more });
     await client.receive({ type: "READY" });
     return client;
   };

@@ -15,6 +15,7 @@ import { declareChannel } from "../../log/channel.ts";
 import { whereContextOf } from "../../table/channel.ts";
 import { Replica } from "../../table/replica.ts";
 import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
+import type { Digest } from "../../protocol/messages/digest.ts";
 import { OrderedRows } from "../page/ordered-rows.ts";
 import { StagedRows } from "./staged-rows.ts";
 
@@ -114,16 +115,8 @@ describe("the rows", () => {
             if (fate === "sent twice")
               for (const frame of frames) expect(store.stageDelta(frame)).toBe("old");
           }
-          store.stageDelta({
-            op: "DISPATCH",
-            type: "DELTA_BATCH",
-            channel: "c",
-            prev_seq: view.rows.lastSeq,
-            seq: view.rows.lastSeq,
-            patch: { upsert: [], remove: [] },
-            digest: view.rows.digest(1_000) ?? "",
-            watermark: { latest_ingest_seq: 0 },
-          });
+          const digest = view.rows.digest(1_000) ?? "";
+          expect(store.stageDelta(digestAt(view.rows.lastSeq, digest))).toBe("staged");
           expect(store.commit().fault).toBeUndefined();
           cursor = replica.seq;
           // A page that is slow takes several turns at once.
@@ -149,6 +142,13 @@ describe("the rows", () => {
       }),
       { numRuns: 300 },
     );
+  });
+  const digestAt = (seq: number, digest: string): Digest => ({
+    op: "DISPATCH",
+    type: "DIGEST",
+    channel: "c",
+    seq,
+    digest,
   });
 
   const delta = (prev_seq: number, seq: number, fields: object = {}) =>
@@ -229,15 +229,15 @@ describe("the rows", () => {
     const store = begun();
     store.stageSnapshot(snapshot(5, 0, false, "a"));
     const sum = digestText(replaceHash(0, 0, rowHash(JSON.stringify({ id: "a" }))));
-    store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: sum }));
+    store.stageDelta(digestAt(5, sum));
     expect(store.commit().fault).toBeUndefined();
-    store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: "1" }));
+    store.stageDelta(digestAt(5, "1"));
     expect(store.commit().fault).toBe("drift");
     store.stageDelta(delta(5, 6));
     // Of an older position: it says nothing of this one.
-    expect(store.stageDelta(delta(5, 5, { patch: { upsert: [], remove: [] }, digest: "1" }))).toBe(
-      "old",
-    );
+    expect(store.stageDelta(digestAt(5, "1"))).toBe("old");
     expect(store.commit().fault).toBeUndefined();
+    // Of a newer one: what leads to it is missing.
+    expect(store.stageDelta(digestAt(7, "1"))).toBe("gap");
   });
 });

@@ -100,19 +100,13 @@ export class StagedRows {
   }
 
   /** The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. */
-  stageDelta(delta: DeltaBatch): StageResult {
+  stageDelta(delta: DeltaBatch | Digest): StageResult {
+    if (delta.type === "DIGEST" || delta.digest !== undefined) return this.#stageDigest(delta);
     if (delta.prev_seq > this.#stagedSeq) return "gap";
     if (delta.seq <= this.#stagedSeq) return "old";
     if (delta.part !== undefined && !this.#isNextOfSeq(delta)) return "gap";
     this.#staged.push(delta);
     if (delta.more !== true) this.#stagedSeq = delta.seq;
-    return "staged";
-  }
-
-  /** A digest speaks of the view at exactly its seq: to a client that stands before it, something is missing. */
-  stageDigest({ seq, digest }: DigestOf): StageResult {
-    if (seq !== this.#stagedSeq) return seq > this.#stagedSeq ? "gap" : "old";
-    this.#staged.push({ type: "DIGEST", digest });
     return "staged";
   }
 
@@ -169,6 +163,13 @@ export class StagedRows {
     }
     for (const taken of [this.#changes, this.#pageHashes, this.#revised]) taken.clear();
     return { upserts, removes };
+  }
+
+  /** A digest speaks of the view at exactly its seq: to a client that stands before it, something is missing. */
+  #stageDigest({ seq, digest }: DigestOf): StageResult {
+    if (seq !== this.#stagedSeq) return seq > this.#stagedSeq ? "gap" : "old";
+    this.#staged.push({ type: "DIGEST", digest });
+    return "staged";
   }
 
   #isNextPart({ part, seq }: Snapshot): boolean {

@@ -226,12 +226,8 @@ export class StreamEngine {
         return;
       case "DELTA_BATCH":
       case "DIGEST":
-        for (const view of this.#addressed(message.view ?? message.channel, bytes)) {
-          const isDelta = message.type === "DELTA_BATCH" && message.digest === undefined;
-          const { rows } = view;
-          if ((isDelta ? rows.stageDelta(message) : rows.stageDigest(message)) === "gap")
-            this.#resync(view, "gap");
-        }
+        for (const view of this.#addressed(message.view ?? message.channel, bytes))
+          if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
         return;
       case "CHANNEL_STATUS":
         for (const view of this.#views.values())
@@ -241,8 +237,6 @@ export class StreamEngine {
         return this.#writes?.receive(message);
       case "WATERMARK":
         return this.#onWatermark(message);
-      case "NOTICE":
-        return;
     }
   }
 

@@ -1,5 +1,15 @@
-/** The newest version of the protocol that a client speaks, as its address and its first frame state it. */
-import { DIGEST_VERSION, PROTOCOL_MIN, PROTOCOL_VERSION } from "../../protocol/version.ts";
+/** The versions of the protocol at the start of a connection: what the client's address states, and what HELLO answers. */
+import type { Identify } from "../../protocol/messages/identify.ts";
+import type { Resume } from "../../protocol/messages/resume.ts";
+import {
+  DIGEST_VERSION,
+  PROTOCOL_MIN,
+  PROTOCOL_VERSION,
+  versionFault,
+} from "../../protocol/version.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import type { Hello } from "../../protocol/messages/hello.ts";
+import type { ServerLimits } from "../limits.ts";
 import type { Peer } from "../turn/session.ts";
 import { JSON_DIALECT } from "./json-dialect.ts";
 
@@ -17,8 +27,27 @@ export function addressedVersion({ dialect, request }: Peer): number {
   return dialect === JSON_DIALECT ? (statedIn(request.url) ?? UNSTATED) : PROTOCOL_VERSION;
 }
 
-/** What HELLO says: the newest version that the server speaks, or an older one that the address asks for. */
-export function greetedVersion({ request }: Peer): number {
+/** HELLO states the newest version that the server speaks, or an older one that the address asks for. */
+export function helloTo(
+  { request }: Peer,
+  sessionId: string,
+  limits: Pick<ServerLimits, "heartbeatIntervalMs" | "identifyTimeoutMs">,
+  nowMs: number,
+): Hello {
   const stated = statedIn(request.url) ?? PROTOCOL_VERSION;
-  return Math.min(PROTOCOL_VERSION, Math.max(PROTOCOL_MIN, stated));
+  return {
+    op: "HELLO",
+    protocol: Math.min(PROTOCOL_VERSION, Math.max(PROTOCOL_MIN, stated)),
+    protocol_min: PROTOCOL_MIN,
+    session_id: sessionId,
+    heartbeat_interval_ms: limits.heartbeatIntervalMs,
+    identify_timeout_ms: limits.identifyTimeoutMs,
+    server_time_unix_ms: nowMs,
+  };
+}
+
+/** Why a client is refused that has no version in common with this server; undefined where it has one. */
+export function versionRefusal(message: Identify | Resume): TidemarkError | undefined {
+  const fault = versionFault("client", message);
+  return fault === undefined ? undefined : new TidemarkError("PROTOCOL_MISMATCH", fault);
 }

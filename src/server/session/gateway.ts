@@ -15,12 +15,11 @@ import type { Identify } from "../../protocol/messages/identify.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
-import { PROTOCOL_MIN, versionFault } from "../../protocol/version.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { Access } from "./access.ts";
 import { invalidSession } from "./invalid-session.ts";
 import { commandsOf } from "./commands.ts";
-import { addressedVersion, greetedVersion } from "./client-version.ts";
+import { addressedVersion, helloTo, versionRefusal } from "./client-version.ts";
 import { costOf, FrameBudgets } from "./frame-budget.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { LogFollower } from "../log-follower.ts";
@@ -95,15 +94,7 @@ export class Gateway {
     const session = new Session(`sess_${random.id(20)}`, transport, peer, clock.monotonic());
     session.protocol = addressedVersion(peer);
     this.#sessions.set(session.id, session);
-    this.#send(session, {
-      op: "HELLO",
-      protocol: greetedVersion(peer),
-      protocol_min: PROTOCOL_MIN,
-      session_id: tokens.issue(session.id),
-      heartbeat_interval_ms: limits.heartbeatIntervalMs,
-      identify_timeout_ms: limits.identifyTimeoutMs,
-      server_time_unix_ms: clock.now(),
-    });
+    this.#send(session, helloTo(peer, tokens.issue(session.id), limits, clock.now()));
     return session;
   }
 
@@ -172,11 +163,8 @@ export class Gateway {
   identify(session: Session, message: Identify | Resume, at?: SharedCursor): void {
     if (session.state.kind !== "greeting")
       throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
-    const fault = versionFault("client", message);
-    if (fault !== undefined) {
-      this.#reject(session, new TidemarkError("PROTOCOL_MISMATCH", fault), CLOSE.protocolMismatch);
-      return;
-    }
+    const refusal = versionRefusal(message);
+    if (refusal !== undefined) return this.#reject(session, refusal, CLOSE.protocolMismatch);
     session.protocol = message.protocol ?? session.protocol;
     this.#identify(session, message, at).catch((error: unknown) => {
       this.#options.logger.error({ err: error, session: session.id }, "identify failed");

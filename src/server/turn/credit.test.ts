@@ -3,6 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";
 import type { Frame, WireClient } from "../../../test/support/wire-client.ts";
 import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
+import { VERSIONS } from "../../protocol/version.ts";
 
 afterEach(stopAll);
 
@@ -19,10 +20,11 @@ async function settled(client: WireClient): Promise<void> {
 async function openedWith(
   server: Awaited<ReturnType<typeof start>>,
   subscriptions: readonly unknown[],
+  versions: Frame = VERSIONS,
 ): Promise<WireClient> {
   const client = server.connect();
   await client.next({ op: "HELLO" });
-  client.send({ op: "IDENTIFY", subscriptions });
+  client.send({ op: "IDENTIFY", ...versions, subscriptions });
   await client.next({ type: "READY" });
   for (let index = 0; index < subscriptions.length; index++)
     await client.next({ type: "SUBSCRIBED", index });
@@ -146,7 +148,7 @@ describe("credit", () => {
 });
 
 describe("the digest", () => {
-  it("comes on a frame that changes nothing, and is the sum over the rows as sent (B4)", async () => {
+  it("is the sum over the rows as sent (B4)", async () => {
     const server = await start({ limits: { server: { digestIntervalMs: 100 } } });
     const trades = server.tidemark.channel("trades");
     const client = await openedWith(server, [
@@ -169,12 +171,7 @@ describe("the digest", () => {
             .find(({ digest, view: of }) => digest === whole && of === undefined),
         { timeout: 5_000 },
       )
-      .toMatchObject({
-        type: "DELTA_BATCH",
-        prev_seq: 4,
-        seq: 4,
-        patch: { upsert: [], remove: [] },
-      });
+      .toEqual({ op: "DISPATCH", type: "DIGEST", channel: "trades", seq: 4, digest: whole });
     const part = digestOf([
       { id: "a", price: 4 },
       { id: "c", price: 3 },
@@ -186,5 +183,28 @@ describe("the digest", () => {
         { timeout: 5_000 },
       )
       .toBeDefined();
+  });
+
+  it("comes to clients that state no version below 7 as an empty delta (V3)", async () => {
+    const server = await start({ limits: { server: { digestIntervalMs: 100 } } });
+    const digestTo = async (versions: Frame): Promise<Frame> => {
+      const client = await openedWith(server, ["trades"], versions);
+      await expect.poll(() => client.frames.some(({ digest }) => digest !== undefined)).toBe(true);
+      return client.frames.find(({ digest }) => digest !== undefined) ?? {};
+    };
+    const older = {
+      op: "DISPATCH",
+      type: "DELTA_BATCH",
+      channel: "trades",
+      prev_seq: 1,
+      seq: 1,
+      patch: { upsert: [], remove: [] },
+      digest: "0",
+      watermark: { latest_ingest_seq: 1 },
+    };
+    const stated = [{}, { protocol: 6 }, { protocol: 7 }, { protocol: 8, protocol_min: 7 }];
+    const digests = await Promise.all(stated.map(digestTo));
+    expect(digests.slice(0, 2)).toEqual([older, older]);
+    expect(digests.slice(2).map(({ type }) => type)).toEqual(["DIGEST", "DIGEST"]);
   });
 });
