@@ -15,9 +15,7 @@ const config: KnipConfig = {
         "vite.review.config.ts",
       ],
       project: ["{src,sim,fuzz,explorer}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
-      // The wire's schemas are about to use it.
       ignoreDependencies: [
-        "valibot",
         // The explorer's, too; the file that imports them is the review example's, which lists them.
         "@fontsource-variable/*",
       ],

@@ -7,10 +7,7 @@ const SCHEMAS = new Map<unknown, Schema<unknown>>(Object.entries(DOWN));
 const DISPATCH_SCHEMAS = new Map<unknown, Schema<unknown>>(Object.entries(DISPATCHES));
 
 /** The schema of a frame; undefined for an op or a type that this version does not know. */
-export function downSchema({
-  op,
-  type,
-}: Readonly<Record<string, unknown>>): Schema<unknown> | undefined {
+function downSchema({ op, type }: Readonly<Record<string, unknown>>): Schema<unknown> | undefined {
   return op === "DISPATCH" ? DISPATCH_SCHEMAS.get(type) : SCHEMAS.get(op);
 }
 

@@ -36,5 +36,5 @@ export const DOWN = {
   ERROR: errorMessage,
 } as const;
 
-export type Dispatch = v.InferOutput<(typeof DISPATCHES)[keyof typeof DISPATCHES]>;
+type Dispatch = v.InferOutput<(typeof DISPATCHES)[keyof typeof DISPATCHES]>;
 export type DownMessage = Dispatch | v.InferOutput<(typeof DOWN)[keyof typeof DOWN]>;

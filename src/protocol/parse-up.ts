@@ -1,6 +1,5 @@
 /** The edge for client frames: untrusted text in, a checked message out, or `BAD_MESSAGE`. */
 import { TidemarkError } from "../std/errors.ts";
-import { mutationId } from "./messages/mutate.ts";
 import {
   cursor as cursorSchema,
   type Cursor,
@@ -49,11 +48,6 @@ export function parseSubscription(
         ? undefined
         : checked(cursorSchema, cursor, "BAD_MESSAGE", at === "" ? "cursor" : `${at}.cursor`),
   };
-}
-
-/** @throws TidemarkError `BAD_MESSAGE` */
-export function parseMutationId(value: unknown): string {
-  return checked(mutationId, value, "BAD_MESSAGE", "mutation_id");
 }
 
 function parseJson(text: string): unknown {

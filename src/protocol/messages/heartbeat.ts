@@ -1,5 +1,4 @@
 /** HEARTBEAT: a sign of life, and a probe of the round trip and the clock offset. */
-import type * as v from "valibot";
 import { amount, fields, only, tolerated } from "../schema.ts";
 
 export const heartbeat = fields({
@@ -7,5 +6,3 @@ export const heartbeat = fields({
   /** Comes back in the answer as it is. */
   client_time_unix_ms: tolerated(amount),
 });
-
-export type Heartbeat = v.InferOutput<typeof heartbeat>;

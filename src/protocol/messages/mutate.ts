@@ -3,7 +3,7 @@ import * as v from "valibot";
 import { anything, count, custom, fields, only, optional, word, type Schema } from "../schema.ts";
 
 /** Made by the client, never for two writes. The same id again is the same write again, run once. */
-export const mutationId: Schema<string> = custom<string>(
+const mutationId: Schema<string> = custom<string>(
   "8 to 64 of A-Z a-z 0-9 _ -",
   (input) => typeof input === "string" && /^[\w-]{8,64}$/.test(input),
   "must be 8 to 64 letters, digits, _ and -",

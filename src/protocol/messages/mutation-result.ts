@@ -6,7 +6,7 @@ import * as v from "valibot";
 import { count, fields, json, only, optional, row, words } from "../schema.ts";
 
 /** Nothing was written. */
-export const mutationFailure = fields({
+const mutationFailure = fields({
   /** One of `ERROR_CODES`, or the application's own. */
   code: words,
   message: words,

@@ -6,7 +6,7 @@ import { snapshotReason } from "./subscribed.ts";
 const head = { op: only("DISPATCH"), type: only("NOTICE") } as const;
 
 /** A view could not be continued from its cursor and starts anew. */
-export const resetNotice = fields({
+const resetNotice = fields({
   ...head,
   code: only("RESET"),
   view: words,
@@ -15,7 +15,7 @@ export const resetNotice = fields({
 });
 
 /** A view could not be served for a while, for want of credit or of room in the socket. */
-export const slowConsumerNotice = fields({
+const slowConsumerNotice = fields({
   ...head,
   code: only("SLOW_CONSUMER"),
   view: words,
@@ -29,5 +29,3 @@ export const notice = v.union(
   [resetNotice, slowConsumerNotice],
   "must be a RESET or a SLOW_CONSUMER",
 );
-
-export type Notice = v.InferOutput<typeof notice>;

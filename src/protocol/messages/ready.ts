@@ -1,5 +1,4 @@
 /** READY answers IDENTIFY, RESUMED answers RESUME: the identity is accepted, and the session is open. */
-import type * as v from "valibot";
 import { count, fields, only, oneOf, words } from "../schema.ts";
 
 export const ready = fields({
@@ -11,5 +10,3 @@ export const ready = fields({
   /** The server's seq at this moment. */
   seq: count,
 });
-
-export type Ready = v.InferOutput<typeof ready>;

@@ -1,5 +1,4 @@
 /** RECONNECT: the server is about to close this connection. */
-import type * as v from "valibot";
 import { amount, fields, only } from "../schema.ts";
 
 export const reconnect = fields({
@@ -7,5 +6,3 @@ export const reconnect = fields({
   /** How long to wait at least before connecting again; clients add chance. */
   retry_after_ms: amount,
 });
-
-export type Reconnect = v.InferOutput<typeof reconnect>;

@@ -43,5 +43,3 @@ export const subscribe = fields({
   id: optional(whole),
   subscriptions: requests,
 });
-
-export type Subscribe = v.InferOutput<typeof subscribe>;

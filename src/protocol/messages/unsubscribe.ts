@@ -1,5 +1,4 @@
 /** UNSUBSCRIBE: ends subscriptions. Views that the session does not have are passed over. */
-import type * as v from "valibot";
 import { fields, LIST, list, only, word } from "../schema.ts";
 
 export const unsubscribe = fields({
@@ -7,5 +6,3 @@ export const unsubscribe = fields({
   /** View ids as told by SUBSCRIBED; a bare channel's is its name. */
   views: list(word, LIST),
 });
-
-export type Unsubscribe = v.InferOutput<typeof unsubscribe>;

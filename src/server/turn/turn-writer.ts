@@ -347,8 +347,7 @@ export class TurnWriter {
     const digest = updates.digest(subscription.view);
     if (digest === undefined) return;
     subscription.digestRound = updates.digestRound;
-    const { dialect, protocol } = turn.session;
-    this.#push(turn, digest.frame(dialect, protocol));
+    this.#push(turn, digest.frame(turn.session));
     // Said again, for who did not hear it.
     subscription.statusVersion = 0;
     this.#sendStatus(turn, subscription);

@@ -202,7 +202,7 @@ export class DigestMessage {
   }
 
   /** For a client that speaks up to `protocol`. */
-  frame(dialect: Dialect, protocol: number): Frame {
+  frame({ dialect, protocol }: { readonly dialect: Dialect; readonly protocol: number }): Frame {
     const message = protocol < DIGEST_VERSION ? this.#olderMessage : this.#message;
     return message.frame(dialect);
   }
