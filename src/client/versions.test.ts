@@ -82,7 +82,9 @@ describe("a client goes on with", () => {
   });
 
   it("an address that asks for version 6, whose digests are empty deltas (V1, V3)", async () => {
-    const { stream, tidemark } = await startTrades({ limits: { digestIntervalMs: 50 } });
+    const { stream, tidemark } = await startTrades({
+      limits: { server: { digestIntervalMs: 50 } },
+    });
     await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     const { client, view } = clientOf(`${stream}?protocol=6`);
     await expect.poll(() => view.getSnapshot().keys).toEqual(["a"]);

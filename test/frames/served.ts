@@ -51,10 +51,12 @@ export async function serve(
       },
     },
     limits: {
-      frameBytesMax: 120,
-      snapshotReuseMs: 0,
-      slowConsumerMs: 1,
-      digestIntervalMs: hasDigests ? 20 : 600_000,
+      server: {
+        frameBytesMax: 120,
+        snapshotReuseMs: 0,
+        slowConsumerMs: 1,
+        digestIntervalMs: hasDigests ? 20 : 600_000,
+      },
     },
   } as never);
   const { url } = await tidemark.listen({ port: 0 });
@@ -69,7 +71,7 @@ export async function serve(
         await applied(await channelOf(action.upsert).upsert(action.rows as never));
       else if ("remove" in action)
         await applied(await channelOf(action.remove).remove(action.keys));
-      else if ("revoke" in action) tidemark.invalidate(action.revoke as never);
+      else if ("revoke" in action) tidemark.revoke(action.revoke as never);
       else {
         isStopped = true;
         await tidemark.stop();
