@@ -207,6 +207,10 @@ export class Generator {
     );
     return {
       op: this.mostly(op),
+      ...(this.chance(0.3) && {
+        protocol: this.mostly(5 + this.whole(4)),
+        ...(this.chance(0.5) && { protocol_min: this.mostly(5 + this.whole(4)) }),
+      }),
       ...(this.chance(0.7) && { subscriptions: this.mostly(subscriptions) }),
       ...(this.chance(0.3) && { id: this.mostly(this.whole(100)) }),
       ...(this.chance(0.4) && {

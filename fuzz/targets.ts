@@ -7,6 +7,7 @@ import { z } from "zod";
 import { channel, createTidemark, mutation } from "../src/index.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import { MemoryLog } from "../src/log/memory.ts";
+import { downFault } from "../src/protocol/check-down.ts";
 import { parseQuery } from "../src/protocol/parse-query.ts";
 import { Engine } from "../src/server/engine.ts";
 import { mutationsByName } from "../src/server/mutations/mutation.ts";
@@ -197,7 +198,9 @@ export const frames: MakeTarget = async (generator) => {
   const listen = (text: string): void => {
     must(!text.includes(SECRET), `a hidden row was sent: ${text.slice(0, 300)}`);
     must(!text.includes('"symbol":"BTC"'), `a row of another was sent: ${text.slice(0, 300)}`);
-    const { session_id, view, epoch } = JSON.parse(text) as Record<string, unknown>;
+    const frame = JSON.parse(text) as Record<string, unknown>;
+    must(downFault(frame) === undefined, `no schema has ${text.slice(0, 300)}`);
+    const { session_id, view, epoch } = frame;
     for (const told of [session_id, view, epoch])
       if (typeof told === "string") generator.note(told);
   };

@@ -71,7 +71,7 @@ describe.skipIf(python === undefined)("the Python client", () => {
     );
     await expect.poll(() => outputs.length).toBeGreaterThan(0);
     await expect.poll(idsOf(outputs, 2)).toEqual(["b", "a"]);
-    expect(outputs.at(-1)?.views[3]?.error).toBe("UNKNOWN_CHANNEL");
+    await expect.poll(() => outputs.at(-1)?.views[3]?.error).toBe("UNKNOWN_CHANNEL");
     await trades.upsert([trade("a", "ETH", 9e-7), trade("d", "BTC", 1e21)]);
     await expect.poll(idsOf(outputs, 1)).toEqual(["c", "d"]);
     await expect.poll(idsOf(outputs, 2)).toEqual(["d", "b"]);

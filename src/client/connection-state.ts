@@ -12,7 +12,7 @@
  *   refused: the server does not accept the credentials, or there is no version of the protocol that
  *   both sides speak; only start() tries again.   stopped: for good.
  */
-import { CLOSE } from "../protocol/close-codes.ts";
+import { REFUSALS } from "../protocol/close-codes.ts";
 
 export type ConnectionState =
   | { readonly kind: "idle" }
@@ -107,14 +107,8 @@ export function transition(
         : state;
     case "closed":
       if (!isConnected(state)) return state;
-      if (event.code === CLOSE.unauthenticated)
-        return {
-          kind: "refused",
-          code: "UNAUTHENTICATED",
-          reason: "The server did not accept the credentials.",
-        };
-      if (event.code === CLOSE.protocolMismatch)
-        return { kind: "refused", code: "PROTOCOL_MISMATCH", reason: event.reason };
+      for (const code of ["UNAUTHENTICATED", "PROTOCOL_MISMATCH"] as const)
+        if (event.code === REFUSALS[code]) return { kind: "refused", code, reason: event.reason };
       return waiting(
         state,
         closeReason(event),

@@ -1,3 +1,6 @@
+/** Errors after which a client does not come back by itself, by the code that the server closes with. */
+export const REFUSALS = { UNAUTHENTICATED: 4401, PROTOCOL_MISMATCH: 4406 } as const;
+
 /** WebSocket close codes that the server uses, beside the standard ones. */
 export const CLOSE = {
   /** 1001: the server is stopping; connect again. */
@@ -7,9 +10,9 @@ export const CLOSE = {
   /** 4400: a frame that could not be understood. The ERROR before it says why. */
   badMessage: 4400,
   /** 4401: credentials missing or refused. Do not retry unchanged. */
-  unauthenticated: 4401,
+  unauthenticated: REFUSALS.UNAUTHENTICATED,
   /** 4406: client and server have no version of the protocol in common. Do not retry unchanged. */
-  protocolMismatch: 4406,
+  protocolMismatch: REFUSALS.PROTOCOL_MISMATCH,
   /** 4408: no IDENTIFY, or no sign of life, in time. Connect again. */
   timeout: 4408,
 } as const;

@@ -10,17 +10,20 @@ export const PROTOCOL_MIN = 5;
 /** The version in which digests became messages of their own. A peer that states no version is older. */
 export const DIGEST_VERSION = 7;
 
+interface StatedVersions {
+  readonly protocol?: number;
+  readonly protocol_min?: number;
+}
+
 /** What each side states: a server in HELLO, a client in IDENTIFY and RESUME. */
 export const VERSIONS = { protocol: PROTOCOL_VERSION, protocol_min: PROTOCOL_MIN } as const;
 
 /** Why the two sides have no version in common; undefined where they have one, or the peer states none. */
 export function versionFault(
   peer: "client" | "server",
-  { protocol, protocol_min }: { readonly protocol?: number; readonly protocol_min?: number },
+  { protocol = PROTOCOL_MIN, protocol_min = 0 }: StatedVersions,
 ): string | undefined {
-  if (protocol !== undefined && protocol < PROTOCOL_MIN)
-    return `The ${peer} is too old: it speaks protocol ${protocol}, and ${PROTOCOL_MIN} is needed.`;
-  if (protocol_min !== undefined && protocol_min > PROTOCOL_VERSION)
-    return `The ${peer} is too new: it needs protocol ${protocol_min}, and ${PROTOCOL_VERSION} is spoken here.`;
-  return undefined;
+  const isOld = protocol < PROTOCOL_MIN;
+  if (!isOld && protocol_min <= PROTOCOL_VERSION) return undefined;
+  return `The ${peer} is too ${isOld ? "old" : "new"}: it speaks protocol ${isOld ? protocol : protocol_min}, this side ${PROTOCOL_MIN} to ${PROTOCOL_VERSION}.`;
 }

@@ -6,7 +6,7 @@
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { messageOf } from "../../std/errors.ts";
 import type { Random } from "../../std/random.ts";
-import { CLOSE } from "../../protocol/close-codes.ts";
+import { CLOSE, REFUSALS } from "../../protocol/close-codes.ts";
 import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { DownMessage } from "../../protocol/down.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
@@ -291,7 +291,8 @@ export class Connection {
     switch (message.op) {
       case "HELLO": {
         const fault = versionFault("server", message);
-        if (fault !== undefined) return this.#mismatch(fault);
+        if (fault !== undefined)
+          return this.#on({ kind: "closed", code: REFUSALS.PROTOCOL_MISMATCH, reason: fault });
         this.#liveness.greeted(message);
         return this.#on({ kind: "hello" });
       }
@@ -314,15 +315,14 @@ export class Connection {
         return;
       case "ERROR":
         // Over HTTP there is no close code to say so.
-        if (message.code === "PROTOCOL_MISMATCH") return this.#mismatch(message.message);
-        if (message.code === "UNAUTHENTICATED")
-          return this.#on({ kind: "closed", code: CLOSE.unauthenticated, reason: message.message });
+        if (message.code === "PROTOCOL_MISMATCH" || message.code === "UNAUTHENTICATED")
+          return this.#on({
+            kind: "closed",
+            code: REFUSALS[message.code],
+            reason: message.message,
+          });
         return this.#options.onMessage(message, text.length);
     }
-  }
-
-  #mismatch(reason: string): void {
-    this.#on({ kind: "closed", code: CLOSE.protocolMismatch, reason });
   }
 
   #sendHeartbeat(clientTimeMs: number): boolean {

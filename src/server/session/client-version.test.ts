@@ -28,10 +28,10 @@ describe("a server", () => {
   });
 
   it.each([
-    [{ protocol: 4 }, "The client is too old: it speaks protocol 4, and 5 is needed."],
+    [{ protocol: 4 }, "The client is too old: it speaks protocol 4, this side 5 to 7."],
     [
       { protocol: 9, protocol_min: 8 },
-      "The client is too new: it needs protocol 8, and 7 is spoken here.",
+      "The client is too new: it speaks protocol 8, this side 5 to 7.",
     ],
   ])(
     "refuses a client with which it has no version in common: %j (V2)",
