@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-/** The explorer, built beside the server so that the package carries both. */
+/** Builds the explorer beside the server, so that the package has both. */
 export default defineConfig({
   root: "explorer",
   plugins: [react()],

@@ -5,7 +5,7 @@ function entryPoint(path: string): string {
   return fileURLToPath(new URL(`src/${path}`, import.meta.url));
 }
 
-/** `npm test` runs every project; `npx vitest --project unit` is the quick one. */
+/** `npm test` runs all projects; `npx vitest --project unit` is the quick one. */
 export default defineConfig({
   // What is written as a user writes it is tested against the source.
   resolve: {
@@ -17,9 +17,9 @@ export default defineConfig({
     ],
   },
   test: {
-    // Read CommonJS dependencies as Node does.
+    // Import CommonJS dependencies as Node does.
     deps: { interopDefault: false },
-    // A machine that is busy is no failure; what is waited for comes at once or not at all.
+    // Long enough for a busy machine. A poll that succeeds ends early.
     expect: { poll: { timeout: 5_000 } },
     projects: [
       {
@@ -40,7 +40,7 @@ export default defineConfig({
         test: {
           name: "simulator",
           include: ["sim/**/*.test.ts"],
-          // Alone: it uses all cores, and has a time to keep.
+          // Runs alone, because it uses all cores.
           sequence: { groupOrder: 1 },
           testTimeout: 120_000,
           fileParallelism: false,
@@ -54,7 +54,7 @@ export default defineConfig({
           include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each starts what it needs on ports and in folders of its own, and waits for it more than it works.
+          // Tests start their own servers on free ports, and mostly wait for them.
           maxWorkers: 2,
         },
       },
@@ -66,7 +66,7 @@ export default defineConfig({
           include: ["test/**/*.real.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Each starts what it needs on ports and in folders of its own, and waits for it more than it works.
+          // Tests start their own servers on free ports, and mostly wait for them.
           maxWorkers: 2,
         },
       },
@@ -78,7 +78,7 @@ export default defineConfig({
           include: ["test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each drives a browser and servers of its own.
+          // Each test starts its own browser and servers.
           maxWorkers: 2,
         },
       },

@@ -1,6 +1,7 @@
 /**
- * What one who means harm costs a hundred honest clients of the same server: their latency beside each attack, on
- * 20,000 rows of which 200 a second change, and what the server holds and spends. `docs/security.md` has the borders.
+ * What one attacker costs a hundred other clients of the same server: their latency during each attack, on
+ * 20,000 rows of which 200 change per second, and the server's memory and CPU time. `docs/security.md` lists
+ * the limits.
  */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table } from "./support/report.ts";
@@ -35,7 +36,7 @@ for (const attack of ATTACKS) {
   const [honest, attacker] = [await startChild("swarm"), await startChild("attacker")];
   try {
     const port = await server.ask<number>({ kind: "port" });
-    // All rows first, at once.
+    // First all rows in one commit.
     void server.ask({ kind: "run", perSecond: KEYS, keys: KEYS });
     await pause(SETTLE_MS);
     void server.ask({ kind: "run", perSecond: CHANGES_PER_SECOND, keys: KEYS });

@@ -1,4 +1,4 @@
-/** Ingest: upserts/s through log, live table and one filtered view, on one core, in one process. */
+/** Ingest: upserts/s through log, live table and one filtered view, in one process on one core. */
 import { MemoryLog } from "../src/log/memory.ts";
 import { systemClock } from "../src/std/clock.ts";
 import { systemRandom } from "../src/std/random.ts";

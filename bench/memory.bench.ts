@@ -1,4 +1,7 @@
-/** Memory: 10,000 connected clients with one subscription each, beside a bare `ws` server with the same sockets. */
+/**
+ * Memory: 10,000 connected clients with one subscription each, compared with a bare `ws` server with as many
+ * sockets.
+ */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table, goal } from "./support/report.ts";
 import type { Dialect } from "./support/swarm.ts";

@@ -1,7 +1,7 @@
 /**
- * Overload: 20,000 changes/s over 1,000 keys to 1,000 clients, more than can be delivered one by one.
- * Each second a new client connects: how long until it has its snapshot? How late is the event loop?
- * Beside `ws` broadcasting each change.
+ * Overload: 20,000 changes/s of 1,000 keys to 1,000 clients, more than a server can deliver one by one. Each
+ * second a new client connects. Measures the time until it has its snapshot, and the delay of the event
+ * loop, compared with `ws`, which broadcasts each change.
  */
 import { WebSocket } from "ws";
 import { startChild } from "./support/child.ts";
@@ -17,7 +17,7 @@ const NEWCOMER_TIMEOUT_MS = 15_000;
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Milliseconds until a new client holds the snapshot, or the time-out. */
+/** Milliseconds until a new client has the snapshot, or the timeout. */
 function newcomer(port: number, dialect: Dialect): Promise<number> {
   return new Promise((resolve) => {
     const beganMs = performance.now();

@@ -1,7 +1,7 @@
 /**
- * What triggers cost the writer: pgbench tps (TPC-B, and single-row updates) without Tidemark and with it
- * reading, at 1, 8 and 32 clients; the two in turn, medians of three rounds. Postgres, pgbench and Tidemark
- * share this machine's cores, so part of the cost is the sharing.
+ * What triggers cost writers: transactions per second of pgbench (TPC-B, and single-row updates) without
+ * Tidemark and while it reads, at 1, 8 and 32 clients. Prints the medians of three rounds, in turn.
+ * Postgres, pgbench and Tidemark share the cores of one machine, which is a part of the cost.
  */
 import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -60,7 +60,7 @@ for (const [workload, flags] of Object.entries(WORKLOADS)) {
       const whileRead = (await runPgbench(server, args)).tps;
       const { cpuMs, wallMs } = meter();
       await tidemark.stop();
-      // Gone, so that the next round's first run has no triggers at all.
+      // Uninstalled, so that the next run has no triggers.
       await server.sql("DROP SCHEMA tidemark CASCADE");
       rounds.push({ without, whileRead, cpu: cpuMs / wallMs });
     }

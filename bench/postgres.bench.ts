@@ -1,4 +1,7 @@
-/** Postgres: from a transaction's commit to the client's store, at 200 and 2,000 transactions/s. Open loop. */
+/**
+ * Postgres: the latency from the commit of a transaction to the client's store, at 200 and 2,000
+ * transactions/s, in an open loop.
+ */
 import pg from "pg";
 import { pino } from "pino";
 import { createClient } from "../src/client/node.ts";
@@ -24,7 +27,7 @@ const { url } = await tidemark.listen({ port: 0 });
 const client = createClient({ url: `${url}/v2/stream` });
 const view = client.live({ channel: "quotes" });
 
-/** Versions whose commit was acknowledged and that the client has not shown yet, by row. */
+/** Committed versions that the client has not shown yet, by row. */
 const waiting = new Map<string, { version: number; committedMs: number }[]>();
 let latencies: number[] = [];
 view.subscribe(() => {
@@ -55,7 +58,7 @@ async function write(writer: pg.Client, index: number): Promise<void> {
     values: [own, key],
   });
   const list = waiting.get(String(key)) ?? [];
-  // The delta may be here before the acknowledgement: that is a latency of none.
+  // The delta may come before the acknowledgement of the commit; that counts as zero.
   if (Number(view.row(String(key))?.["version"] ?? -1) >= own) latencies.push(0);
   else waiting.set(String(key), [...list, { version: own, committedMs: performance.now() }]);
 }

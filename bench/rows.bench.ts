@@ -1,9 +1,9 @@
-/** What 100,000 rows of about 230 B cost to hold: in the server, and in a browser's page and worker together. */
+/** The memory of 100,000 rows of about 230 B: in the server, and in a browser's page and worker together. */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table } from "./support/report.ts";
 
 const ROWS = 100_000;
-/** Digests come every 10 s, and what they need is part of the cost. */
+/** Digests come every 10 s, and their memory is part of the cost. */
 const DIGEST_MS = 12_000;
 
 interface ProcessStats {
@@ -14,7 +14,7 @@ interface ProcessStats {
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Before and after a child holds the rows. */
+/** Measures a child process before and after it loads the rows. */
 async function measure(
   kind: string,
   port: number | undefined,

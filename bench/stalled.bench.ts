@@ -1,6 +1,6 @@
 /**
- * Clients that stop reading, among 1,000 that read, at 2,000 changes/s: what one of them does to the
- * others' p99 (paired runs, in turn), and what one, and a thousand, cost the server. Beside `ws`.
+ * Clients that stop reading, among 1,000 that read, at 2,000 changes/s: how one of them affects the others'
+ * p99 (paired runs, in turn), and what one, and a thousand, cost the server. Compared with `ws`.
  */
 import { startChild, type Child } from "./support/child.ts";
 import { fixed, machine, median, table, goal } from "./support/report.ts";
@@ -35,7 +35,7 @@ async function settled(server: Child): Promise<ServerStats> {
   return server.ask<ServerStats>({ kind: "read" });
 }
 
-/** What so many stalled clients hold after a while, over what as many reading ones do. */
+/** The memory of so many stalled clients, minus that of as many reading ones. */
 async function cost(
   dialect: Dialect,
   count: number,

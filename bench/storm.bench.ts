@@ -1,8 +1,7 @@
 /**
- * A reconnect storm: 10,000 clients with a view of 200 rows each lose their connections at once while
- * rows change. How long until the last one is exact again, how many snapshots were built and resumes
- * went without one, and what it costs the server. The client's own back-off spreads the first attempt
- * over a second.
+ * A reconnect storm: 10,000 clients with a view of 200 rows each lose their connections at once while rows
+ * change. Measures the time until the last one is exact again, the snapshots built, the resumes without a
+ * snapshot, and the server's cost. The client's back-off spreads the first attempts over a second.
  */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table } from "./support/report.ts";
@@ -42,7 +41,7 @@ try {
   );
   void server.ask({ kind: "run", perSecond: 1_000, keys: ROWS });
   await pause(1_000);
-  // The clients share the machine with the server: what they apply in peace must not be what is measured.
+  // The clients share the machine with the server; their initial work must not be measured.
   void server.ask({ kind: "run", perSecond: CHANGES_PER_SECOND, keys: ROWS });
   await Promise.all(
     swarms.map((swarm) => swarm.ask({ kind: "open", port, count: CLIENTS / PROCESSES })),
@@ -55,7 +54,7 @@ try {
   await server.ask({ kind: "reset" });
   const startMs = performance.timeOrigin + performance.now();
   await Promise.all(swarms.map((swarm) => swarm.ask({ kind: "cut" })));
-  // Changes go on for a while, so that resuming has something to bring.
+  // Changes go on for a while, so that resumed clients get rows.
   await pause(500);
   await server.ask({ kind: "pause" });
   await pause(100);

@@ -1,7 +1,7 @@
 /**
- * Views: the cost of one row's change in a filtered, a sorted and a top-100 view as the table grows, beside
- * Perspective and TanStack DB at the sizes that they manage in reasonable time; and the cost of one change
- * under 10 and under 10,000 views `symbol = 'S…'` of one channel.
+ * Views: the cost of one row's change in a filtered, a sorted and a top-100 view as the table grows,
+ * compared with Perspective and TanStack DB at sizes that they load in reasonable time; and the cost of one
+ * change under 10 and under 10,000 views `symbol = 'S…'` of one channel.
  */
 import type { Row } from "../src/protocol/row.ts";
 import type { Query } from "../src/protocol/query.ts";
@@ -14,7 +14,7 @@ const SIZES = [10_000, 100_000, 1_000_000];
 const CHANGES = 20_000;
 const ROUNDS = 5;
 const PEER_CHANGES = 30;
-/** Peers are not measured above it: loading and changing would take minutes. */
+/** The other libraries are not measured above this size: it would take minutes. */
 const PEER_SIZE_MAX = 100_000;
 const SYMBOLS = 1_000;
 
@@ -67,7 +67,7 @@ function load(size: number): Replica {
   return replica;
 }
 
-/** Microseconds of one change of one row, alone in its commit; the median over rounds. */
+/** Microseconds per change of one row in its own commit; the median of the rounds. */
 function costOfChange(replica: Replica, size: number): number {
   const rounds: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -86,7 +86,7 @@ function costOfChange(replica: Replica, size: number): number {
 
 let reads = 0;
 
-/** A row that counts how often its price is looked at. */
+/** A row that counts how often its price is read. */
 function countingItem(index: number): Item {
   const { price, ...rest } = item(index);
   return Object.defineProperty(rest, "price", {
@@ -95,7 +95,10 @@ function countingItem(index: number): Item {
   }) as unknown as Item;
 }
 
-/** How often one change of a sorted view looks at a price, the encoding of the row included: what an index costs without caches. */
+/**
+ * How often one change of a sorted view reads a price, including the encoding of the row: the cost of an
+ * index without cache effects.
+ */
 function looksPerChange(size: number): number {
   const replica = new Replica({ entriesMax: 20_000_000 });
   replica.apply({
@@ -142,7 +145,7 @@ async function costInPerspective(size: number, kind: string): Promise<number> {
   for (let change = 0; change < PEER_CHANGES; change++) {
     const beganMs = performance.now();
     await data.update([item(Math.floor(random.next() * size))]);
-    // It has no top-N view: reading the first hundred of a sorted one is the nearest.
+    // Perspective has no top-N view; the first hundred rows of a sorted view are the closest.
     await (kind === "top 100" ? view.to_json({ start_row: 0, end_row: 100 }) : view.num_rows());
     times.push((performance.now() - beganMs) * 1_000);
   }

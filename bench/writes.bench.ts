@@ -1,8 +1,8 @@
 /**
- * Several people edit the same rows: from the click to one's own screen and to another's, what it costs,
- * and whether anyone sees a value go back. Beside it, in the same run, the usual pattern: a trigger with
- * NOTIFY per row, a socket that passes it on, TanStack Query with optimistic updates, invalidate, refetch.
- * `npm run bench -- writes [seconds]`
+ * Several users edit the same rows. Measures the time from a click to the user's own screen and to
+ * another's, the cost, and whether a user sees an older value again. Compared with the usual pattern in the
+ * same run: a trigger with NOTIFY per row, a socket that passes it on, and TanStack Query with optimistic
+ * updates, invalidation and refetching. `npm run bench -- writes [seconds]`
  */
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { WebSocket } from "ws";
@@ -17,7 +17,7 @@ import type { mutations } from "./support/writes-server.ts";
 const SECONDS = Number(process.argv[2] ?? 10);
 const PEOPLE = [1, 50];
 const ROWS = 200;
-/** Rows that people edit: they meet. */
+/** So few rows are edited that users meet. */
 const HOT = 40;
 const EDIT_EVERY_MS = 1_000;
 
@@ -32,7 +32,7 @@ interface Edit {
   readonly by: number;
 }
 
-/** One page: what it shows of each row, when, and how it edits. */
+/** One page: what it showed of each row and when, and how it edits. */
 interface Page {
   edit(key: string, value: string): Promise<unknown>;
   close(): void;
@@ -62,7 +62,7 @@ async function tidemarkPage(port: number, look: Look): Promise<Page> {
   };
 }
 
-/** As the library's guide to optimistic updates has it. */
+/** Follows the library's guide to optimistic updates. */
 async function usualPage(port: number, look: Look): Promise<Page> {
   const base = `http://127.0.0.1:${port}`;
   const cache = new QueryClient();
@@ -120,7 +120,7 @@ async function measure(
   const server = await startChild("writes-server", [kind, url]);
   const port = await server.ask<number>({ kind: "port" });
 
-  // One more than edit: who only looks on.
+  // One user more, who only watches.
   const seen: Map<string, { value: ShownValue; atMs: number }[]>[] = Array.from(
     { length: people + 1 },
     () => new Map(),
@@ -145,7 +145,7 @@ async function measure(
   const endMs = performance.now() + SECONDS * 1_000;
   await Promise.all(
     pages.slice(0, people).map(async (page, by) => {
-      // Spread over the second; then open loop, whatever the answers do.
+      // The users start spread over a second, then edit in an open loop, without waiting for answers.
       let dueMs = performance.now() + random.next() * EDIT_EVERY_MS;
       for (let count = 0; dueMs < endMs; count++, dueMs += EDIT_EVERY_MS) {
         await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));

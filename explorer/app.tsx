@@ -1,4 +1,4 @@
-/** The explorer's layout: channels, the chosen one, the strip. */
+/** The explorer's layout: the list of channels, the chosen channel, the status strip. */
 import { useCallback, type ReactElement } from "react";
 import { useConnection, useLiveQuery } from "../src/react/index.ts";
 import { State } from "../examples/review/ui/state.tsx";
@@ -78,10 +78,9 @@ function NoChannel({
   readonly reason: string | undefined;
 }): ReactElement {
   if (status === "live")
-    return (
-      <State title="No tables yet">The server serves no table. It says on its terminal why.</State>
-    );
-  if (status === "refused") return <State title="The server refused">{reason}</State>;
+    return <State title="No tables yet">The server serves no table. Its terminal says why.</State>;
+  if (status === "refused")
+    return <State title="The server refused the connection">{reason}</State>;
   return (
     <State title="Connecting">{reason === "connecting" ? "Waiting for the server." : reason}</State>
   );

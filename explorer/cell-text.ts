@@ -1,4 +1,4 @@
-/** How a value reads in a cell: its text, whether it is a number, and what a hover shows. */
+/** How a value appears in a cell: its text, its style, and the tooltip. */
 import type { Column, JsonValue } from "../src/client/index.ts";
 import { formatAge, groupDigits } from "../examples/review/ui/format.ts";
 
@@ -14,7 +14,7 @@ export function isNumericColumn({ type }: Column, sample?: JsonValue): boolean {
   return NUMERIC.has(type) || (type === "any" && typeof sample === "number");
 }
 
-/** Identifiers are numbers that nobody adds up: they get no separators. */
+/** Identifiers are shown without thousands separators. */
 function isIdentifier(name: string): boolean {
   return /(^|_)(id|no|nr|seq|hash|port)$/i.test(name);
 }
@@ -48,16 +48,16 @@ function timeText(value: string, nowMs: number): CellText {
   };
 }
 
-/** Of the text face at 13 px; capitals and digits are wider. */
+/** The width of a character at 13 px; capitals and digits are wider. */
 const CHARACTER_PX = 7;
 const WIDE_CHARACTER_PX = 8.8;
 const PADDING = 22;
-/** Beside a column's name, for the sign that it is sorted by. */
+/** Room beside a column's name for the sort arrow. */
 const ARROW_PX = 30;
 const WIDTH_MIN = 64;
 const WIDTH_MAX = 300;
 
-/** A width for each column from its name and a sample of rows, settled once so that nothing jumps. */
+/** The width of each column, from its name and a sample of rows. */
 export function columnWidths(
   columns: readonly Column[],
   rows: readonly (Readonly<Record<string, JsonValue>> | undefined)[],

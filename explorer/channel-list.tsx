@@ -1,4 +1,4 @@
-/** The channels at the left, from the server's own live table: rows, rate and, where it is not live, status. */
+/** The list of channels, from the server's own live table: rows, rate, and the status of a channel that is not live. */
 import type { ReactElement } from "react";
 import type { Row } from "../src/client/index.ts";
 import { Badge, type BadgeStatus } from "../examples/review/ui/badge.tsx";
@@ -63,7 +63,7 @@ function ChannelItem({
   );
 }
 
-/** The same choice on a phone. */
+/** The same list on a phone. */
 export function ChannelSelect({ channels, selected, onSelect }: ChannelListProps): ReactElement {
   return (
     <select

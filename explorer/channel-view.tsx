@@ -1,4 +1,4 @@
-/** One channel: its title line, the grid, and what stands in its place when there is nothing to show. */
+/** One channel: its title line and the grid, or a message when there are no rows. */
 import { useCallback, useMemo, type ReactElement } from "react";
 import type { Column, Query, ViewSnapshot } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
@@ -134,7 +134,7 @@ export function ChannelView({
   );
 }
 
-/** All columns and the key, whatever the present query selects: from a view of one row. */
+/** All columns and the key of the channel, from a view of one row. */
 function useChannelShape(channel: string): {
   readonly columns: readonly Column[];
   readonly key: readonly string[];
@@ -151,7 +151,7 @@ function useChannelShape(channel: string): {
   );
 }
 
-/** Key columns first: the first one stays in sight when scrolling sideways. */
+/** Key columns first: the first column stays visible when the grid scrolls sideways. */
 function keyFirst(columns: readonly Column[], key: readonly string[]): readonly Column[] {
   return [
     ...columns.filter(({ name }) => key.includes(name)),
@@ -211,9 +211,9 @@ function Nothing({
           </button>
         }
       >
-        Rows appear here as soon as one does.
+        Rows appear here as soon as one matches.
       </State>
     );
   }
-  return <State title="No rows yet">Rows appear here as soon as the table has some.</State>;
+  return <State title="No rows yet">Rows appear here as soon as the table has any.</State>;
 }

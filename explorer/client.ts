@@ -1,4 +1,4 @@
-/** The page's one client, to the server that the page came from. */
+/** The page's only client. It connects to the server of the page. */
 import { createClient } from "../src/client/index.ts";
 
 export const client = createClient({ url: new URL("/v2/stream", location.href).href });

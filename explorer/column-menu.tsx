@@ -1,4 +1,4 @@
-/** Which columns are shown; what is not shown is not sent. */
+/** The menu of shown columns. The server does not send hidden ones. */
 import { useEffect, useRef, type ReactElement } from "react";
 import type { Column } from "../src/client/index.ts";
 
@@ -9,7 +9,7 @@ export function ColumnMenu({
   onChange,
 }: {
   readonly all: readonly Column[];
-  /** Columns that are always sent: the key, and what is sorted by. */
+  /** Columns that are always sent: those of the key and the sort. */
   readonly required: ReadonlySet<string>;
   readonly shown: ReadonlySet<string>;
   readonly onChange: (columns: readonly string[] | undefined) => void;

@@ -1,4 +1,4 @@
-/** One row, whole and live, beside the grid. */
+/** The panel beside the grid: one whole row, live. */
 import type { ReactElement } from "react";
 import type { Column, Where } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
@@ -73,7 +73,7 @@ export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): R
   );
 }
 
-/** The key as a filter; a composite key is the JSON list of its parts. */
+/** A `where` for the key. A composite key is the JSON list of its parts. */
 function whereKey(columns: readonly string[], key: string): Where {
   const parts = columns.length === 1 ? [key] : (JSON.parse(key) as string[]);
   const terms = columns.map((column, index) => ({ column, eq: parts[index] ?? null }));

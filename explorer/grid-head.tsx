@@ -1,9 +1,9 @@
-/** The grid's header: a name that sorts, and a filter below it. */
+/** The header of the grid: for each column a name that sorts on click, and a filter below it. */
 import { useEffect, useState, type ReactElement } from "react";
 import type { Column, OrderBy } from "../src/client/index.ts";
 import { isNumericColumn } from "./cell-text.ts";
 
-/** Typing settles for this long before it becomes a query. */
+/** The query changes when nothing was typed for this long. */
 const SETTLE_MS = 250;
 
 export interface GridHeadProps {
@@ -11,7 +11,7 @@ export interface GridHeadProps {
   readonly widths: readonly number[];
   readonly sort: readonly OrderBy[];
   readonly filters: Readonly<Record<string, string>>;
-  /** Why a column's filter can't be used, by column. */
+  /** Errors of filters, by column. */
   readonly filterErrors: Readonly<Record<string, string>>;
   readonly onSort: (column: string, isAdditional: boolean) => void;
   readonly onFilter: (column: string, text: string) => void;
@@ -41,7 +41,7 @@ export function GridHead({
           >
             <button
               type="button"
-              title={`${column.name} (${column.type}): sort; with Shift, sort by it as well`}
+              title={`Sort by ${column.name} (${column.type}). With Shift, keep the other sort columns`}
               onClick={(event) => onSort(column.name, event.shiftKey)}
             >
               <span className="name">{column.name}</span>

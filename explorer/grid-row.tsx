@@ -1,4 +1,4 @@
-/** One row of the grid. A cell whose value changed while its row stayed flashes once per commit. */
+/** One row of the grid. A cell flashes when its value changes. */
 import { memo, useEffect, useRef, type ReactElement } from "react";
 import type { Column, JsonValue, Row } from "../src/client/index.ts";
 import { cellText, isNumericColumn } from "./cell-text.ts";
@@ -61,7 +61,7 @@ interface CellProps {
 }
 
 function Cell(props: CellProps): ReactElement {
-  // Only times grow old by themselves; other cells need no clock.
+  // Only cells with a time need a clock, because they show an age.
   return props.column.type === "timestamp" ? (
     <TimeCell {...props} />
   ) : (

@@ -1,6 +1,6 @@
 /**
- * The virtualised live grid: it renders the rows in sight and reads them by key, so a hundred
- * thousand rows cost what fifty do. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
+ * The virtualised live grid: it renders only the visible rows and reads them by key, so a hundred thousand
+ * rows cost as much as fifty. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
  */
 import {
   useCallback,
@@ -26,15 +26,15 @@ export interface GridProps extends Omit<GridHeadProps, "widths"> {
   readonly keys: readonly string[];
   readonly row: (key: string) => Row | undefined;
   readonly isStale: boolean;
-  /** Nothing has come yet: rows of the final shape without content. */
+  /** No rows have come yet: the grid shows empty rows of the final size. */
   readonly isLoading: boolean;
   readonly selectedKey: string | undefined;
   readonly onSelect: (key: string) => void;
-  /** Shown instead of rows when there are none. */
+  /** Shown when there are no rows. */
   readonly empty: ReactNode;
 }
 
-/** The cell that the keyboard is at: it stays with its row when rows move. */
+/** The cell of the keyboard cursor. It stays with its row when rows move. */
 interface Active {
   readonly key: string | undefined;
   readonly column: number;
@@ -180,7 +180,7 @@ function keyStep(
   }
 }
 
-/** Column widths are measured from the first rows and then stay, so that data never moves them. */
+/** Measures column widths from the first rows, and keeps them when rows change. */
 function useSettledWidths(
   columns: readonly Column[],
   keys: readonly string[],
@@ -193,7 +193,7 @@ function useSettledWidths(
   return useMemo(measure, [names, isEmpty]);
 }
 
-/** Keeps the first row in sight where it is when rows come or go above it. At the very top, the top stays. */
+/** Keeps the first visible row in place when rows enter or leave above it, unless the grid is scrolled to the top. */
 function useAnchoredScroll(
   scroller: React.RefObject<HTMLDivElement | null>,
   keys: readonly string[],
@@ -236,7 +236,7 @@ function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElem
   );
 }
 
-/** Rows as tab-separated text with a header, as spreadsheets take it. */
+/** Rows as tab-separated text with a header, for spreadsheets. */
 export function asTsv(columns: readonly Column[], rows: readonly (Row | undefined)[]): string {
   const clean = (value: unknown): string =>
     (value === null || value === undefined

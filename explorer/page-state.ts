@@ -1,12 +1,12 @@
-/** Everything that the page shows, as its address: a link carries the whole view. Pure, both ways. */
+/** The state of the page in its address, so that a link opens the same view. Pure functions. */
 import type { OrderBy } from "../src/client/index.ts";
 
 export interface PageState {
   readonly channel: string | undefined;
   readonly sort: readonly OrderBy[];
-  /** What is typed under each column. */
+  /** The filter text of each column. */
   readonly filters: Readonly<Record<string, string>>;
-  /** Columns shown, or undefined for all. */
+  /** The shown columns; undefined for all. */
   readonly columns: readonly string[] | undefined;
   /** The key of the row whose details are open. */
   readonly row: string | undefined;
@@ -52,7 +52,7 @@ export function formatHash({ channel, sort, filters, columns, row }: PageState):
   return channel === undefined ? "#/" : `#/${encodeURIComponent(channel)}${search}`;
 }
 
-/** What clicking a column's header does: ascending, descending, unsorted; with Shift, beside the others. */
+/** The sort after a click on a column's header: ascending, descending, unsorted. With Shift the other columns stay. */
 export function nextSort(
   sort: readonly OrderBy[],
   column: string,
@@ -69,7 +69,7 @@ export function nextSort(
   return others;
 }
 
-/** Commas separate, so commas inside of names are escaped. */
+/** Commas separate names, so commas in names are escaped. */
 function escape(name: string): string {
   return name.replaceAll("\\", "\\\\").replaceAll(",", "\\,");
 }

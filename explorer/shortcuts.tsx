@@ -1,4 +1,4 @@
-/** The keys of the page, and the list of them. */
+/** The keyboard shortcuts of the page, and their list. */
 import { useEffect, useState, type ReactElement } from "react";
 import { KeyList } from "../examples/review/ui/key-list.tsx";
 

@@ -1,4 +1,7 @@
-/** The page's state lives in the address. Changes replace it; choosing another channel adds to history. */
+/**
+ * The state of the page, kept in its address. Changes replace the address; choosing another channel adds a
+ * history entry.
+ */
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { formatHash, parseHash, type PageState } from "./page-state.ts";
 

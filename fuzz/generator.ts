@@ -1,6 +1,6 @@
 /**
- * Random input that is nearly right: values of the protocol with something wrong in them, since what is all noise
- * is refused at the first look. Everything comes from one seeded source of chance, so a run can be replayed.
+ * Random input that is nearly valid: values of the protocol with one mistake, because pure noise is refused
+ * by the first check. All random numbers come from one seed, so that a run can be replayed.
  */
 import type { Random } from "../src/std/random.ts";
 
@@ -80,7 +80,7 @@ const OPS = [
 
 export class Generator {
   readonly random: Random;
-  /** What the server has told, to be said back, whole or changed: session ids, view ids, epochs. */
+  /** Session ids, view ids and epochs that the server has sent, to be sent back unchanged or changed. */
   readonly heard: string[] = [];
 
   constructor(random: Random) {
@@ -104,7 +104,7 @@ export class Generator {
     else this.heard[this.whole(200)] = text;
   }
 
-  /** Anything that JSON can say. */
+  /** Any JSON value. */
   value(depth = 0): unknown {
     const kind = this.whole(depth > 4 ? 6 : 9);
     if (kind === 0) return null;
@@ -116,7 +116,7 @@ export class Generator {
       return Object.fromEntries(
         Array.from({ length: this.whole(4) }, () => [this.word(), this.value(depth + 1)]),
       );
-    // Deeper than anything needs.
+    // Deeper than any valid value.
     let nested: unknown = 1;
     for (let level = this.whole(300); level > 0; level--)
       nested = this.chance(0.5) ? [nested] : { and: [nested] };
@@ -135,7 +135,7 @@ export class Generator {
     );
   }
 
-  /** Right, or one value of it replaced. */
+  /** A valid query, or one with a value replaced. */
   mostly<T>(right: T): unknown {
     return this.chance(0.94) ? right : this.value();
   }
@@ -182,7 +182,7 @@ export class Generator {
     };
   }
 
-  /** A frame of a client, as text. */
+  /** A frame of a client, as text, valid or nearly. */
   frame(): string {
     if (this.chance(0.03)) return this.noise(JSON.stringify(this.message()));
     return JSON.stringify(this.mostly(this.message())) ?? "";
@@ -239,7 +239,7 @@ export class Generator {
     };
   }
 
-  /** One thing in it is another. */
+  /** Replaces one value. */
   changed(text: string): string {
     if (text === "" || this.chance(0.2)) return text;
     const at = this.whole(text.length);

@@ -1,4 +1,7 @@
-/** `npm run fuzz`: each target in turn, for `--minutes N` or `--inputs N` together; `--target NAME --seed N` replays. */
+/**
+ * `npm run fuzz`: runs all targets in turn, for `--minutes N` or `--inputs N` in total. `--target NAME
+ * --seed N` replays one.
+ */
 import { parseArgs } from "node:util";
 import { fuzz } from "./run.ts";
 import { frames, http, queries, tokens } from "./targets.ts";

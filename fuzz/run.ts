@@ -10,10 +10,10 @@ export interface FuzzResult {
   readonly ms: number;
 }
 
-/** Inputs of one seed: a failure is found again within so many. */
+/** Inputs per seed; a replay finds a failure within so many. */
 const INPUTS_PER_SEED = 4_000;
 
-/** @throws what did not hold, with the seed in the message */
+/** @throws when a check fails, with the seed in the message */
 export async function fuzz(
   make: MakeTarget,
   options: { readonly seed: number; readonly inputsMax: number; readonly msMax: number },

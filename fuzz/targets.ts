@@ -1,6 +1,6 @@
 /**
- * What is fuzzed, and what must hold: nothing but a refusal in words is thrown, nobody sees what it may not, an
- * honest client stands where the tables stand, and no session id is taken that was not given.
+ * What is fuzzed, and what must hold: only errors with a code are thrown, no client sees rows that it may
+ * not see, a correct client has the rows of the tables, and only issued session ids are accepted.
  */
 import { createConnection } from "node:net";
 import { z } from "zod";
@@ -20,10 +20,10 @@ import { Replica } from "../src/table/replica.ts";
 import { silent } from "../test/support/silent.ts";
 import type { Generator } from "./generator.ts";
 
-/** Takes inputs, as many as it is asked to, and throws when something does not hold. */
+/** Tries a number of inputs, and throws when a check fails. */
 interface Target {
   readonly name: string;
-  /** Inputs that are tried between two looks at the clock. */
+  /** Inputs between two looks at the clock. */
   readonly batch: number;
   run(count: number): Promise<void> | void;
   stop?(): Promise<void> | void;
@@ -62,7 +62,7 @@ function must(condition: boolean, what: string): asserts condition {
   if (!condition) throw new Error(what);
 }
 
-/** Queries, as they are parsed, compiled, built and fed. */
+/** Queries: parsed, compiled, built as views, and updated. */
 export const queries: MakeTarget = (generator) => {
   const replica = new Replica({ viewsMax: 50 });
   let seq = 1;
@@ -122,7 +122,7 @@ class Listener implements Transport {
   }
 }
 
-/** Frames, said by sessions that come and go beside one that is honest. */
+/** Frames, sent by sessions that connect and disconnect, beside one correct client. */
 export const frames: MakeTarget = async (generator) => {
   const clock = new ManualClock();
   const { random } = generator;
@@ -243,7 +243,7 @@ export const frames: MakeTarget = async (generator) => {
   };
 };
 
-/** Session ids: only those that were given are taken. */
+/** Session ids: only issued ones are accepted. */
 export const tokens: MakeTarget = (generator) => {
   const options = { epoch: () => "epoch1", ttlMs: 60_000, revocationsMax: 10, now: () => 1_000 };
   const [ours, theirs] = [
@@ -274,7 +274,7 @@ export const tokens: MakeTarget = (generator) => {
   };
 };
 
-/** Requests over real sockets, of which the server must survive each and tell no secret. */
+/** Requests over real sockets. The server must survive each, and reveal no secret. */
 export const http: MakeTarget = async (generator) => {
   const tidemark = createTidemark({
     logger: silent,
@@ -352,7 +352,7 @@ export const http: MakeTarget = async (generator) => {
       let heard = "";
       socket.on("data", (data) => {
         heard += data.toString("latin1");
-        // A stream that was opened says enough.
+        // An opened stream need not be read to its end.
         if (heard.length > 20_000) socket.destroy();
       });
       socket.on("error", () => {});

@@ -1,4 +1,4 @@
-// `npm run bench -- <name>`: one measurement, with what it compares to; without a name, the list.
+// `npm run bench -- <name>`: runs one benchmark. Without a name it prints the list.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";

@@ -1,5 +1,5 @@
-// Programs that tests drive and that do not come from the package registry: found where they
-// usually are, installed where that is possible, asked for by name where it is not.
+// Programs that tests need and that do not come from the package registry. They are looked for where they
+// usually are, and installed where that is possible; otherwise a message names what is missing.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -22,7 +22,7 @@ function aptInstall(name) {
   spawnSync("apt-get", ["install", "-y", "--no-install-recommends", name], options);
 }
 
-/** Returns the path of a Chromium, or ends the process and says how to get one. */
+/** Returns the path of a Chromium, or ends the process with a message that says how to get one. */
 export function ensureChromium() {
   const look = () =>
     process.env.CHROMIUM_PATH ??
@@ -64,7 +64,7 @@ function playwrightChromium() {
   return existsSync(path) ? path : undefined;
 }
 
-/** The tests under pgbench skip, and say so, where it can't be had. */
+/** Looks for pgbench. Without it the tests under its load are skipped, with a warning. */
 export function ensurePgbench() {
   const look = () =>
     find(
@@ -78,7 +78,10 @@ export function ensurePgbench() {
     );
 }
 
-/** The Python with the `websockets` module. The test of the Python example skips, and says so, where it can't be had. */
+/**
+ * Returns a Python with the `websockets` module. Without it the test of the Python example is skipped, with
+ * a warning.
+ */
 export function ensurePython() {
   const look = () =>
     find(["python3"], ["/usr/bin/python3"]) !== undefined &&
@@ -94,7 +97,7 @@ export function ensurePython() {
   return found || undefined;
 }
 
-/** The tests behind a proxy skip, and say so, where it can't be had. */
+/** Looks for nginx. Without it the tests behind a proxy are skipped, with a warning. */
 export function ensureNginx() {
   const look = () =>
     find(["nginx"], ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/opt/homebrew/bin/nginx"]);

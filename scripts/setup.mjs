@@ -1,5 +1,5 @@
-// What every script needs first: the packages of the lock file, and a build that is newer than its
-// sources. Does nothing when all is in place. Plain JavaScript, because it runs before anything is installed.
+// What all scripts need first: the packages of the lock file, and a build that is newer than its
+// sources. Does nothing when both are there. Plain JavaScript, because it runs before packages are installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("..", import.meta.url));
 
-/** Runs a command in the project, or ends the process with its exit code. */
+/** Runs a command in the project. When it fails, ends the process with its exit code. */
 export function run(command, args, options = {}) {
   const { status, error } = spawnSync(command, args, {
     cwd: root,
@@ -31,10 +31,10 @@ export function install(folder = root) {
   const installed = join(folder, "node_modules", ".package-lock.json");
   const lock = join(folder, "package-lock.json");
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  // npm would empty the folder that it leads to, which is another project's.
+  // npm would empty the folder behind the link, which belongs to another project.
   if (lstatSync(join(folder, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
     console.error(
-      "node_modules is a link, to packages that are not those of package-lock.json. Remove the link, and start again.",
+      "node_modules is a link to packages that may differ from package-lock.json. Remove the link and start again.",
     );
     process.exit(1);
   }
@@ -43,7 +43,7 @@ export function install(folder = root) {
 }
 
 export function build() {
-  // What is built last.
+  // The file that is built last.
   const marker = join(root, "dist-examples", "review", "page", "index.html");
   const built =
     existsSync(marker) && existsSync(join(root, "dist", "cli", "main.js"))
@@ -66,7 +66,7 @@ export function build() {
   const vite = join(root, "node_modules/vite/bin/vite.js");
   run(process.execPath, [tsc, "-p", "tsconfig.build.json"]);
   run(process.execPath, [vite, "build", "--logLevel", "error"]);
-  // The examples are compiled against the package that has just been built.
+  // The examples are compiled against the built package.
   run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
   run(process.execPath, [
     vite,
@@ -78,7 +78,7 @@ export function build() {
   ]);
 }
 
-/** The latest change below a path. */
+/** The time of the newest change below a path. */
 function newest(path) {
   const stats = statSync(path);
   if (!stats.isDirectory()) return stats.mtimeMs;

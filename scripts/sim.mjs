@@ -1,4 +1,4 @@
-// `npm run sim`: the simulator; `-- --seed N` replays a run, `-- --runs N` searches, `-- --nightly` searches until told.
+// `npm run sim`: runs the simulator. `-- --seed N` replays a run, `-- --runs N` runs N seeds, `-- --nightly` runs until it is stopped.
 import { spawnSync } from "node:child_process";
 import { install, root } from "./setup.mjs";
 

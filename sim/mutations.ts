@@ -22,7 +22,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "if (session.credit === -1) {",
   },
   {
-    rule: "a delta that does not join on is a gap",
+    rule: "a delta that begins after the seq of its view is a gap",
     file: "src/client/stream/staged-rows.ts",
     find: 'if (delta.prev_seq > this.#stagedSeq) return "gap";',
     replace: "",
@@ -31,7 +31,7 @@ export const MUTATIONS: readonly Mutation[] = [
     rule: "a view entry's change seq is the view's own",
     file: "src/table/window-view.ts",
     find: "  #show(member: Member, { seq, timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;",
-    // The row's own age instead: what moves up because another left is then no news to anyone.
+    // The seq of the row instead: then a row that enters because another one left is not sent.
     replace:
       "  #show(member: Member, { timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
   },
@@ -49,10 +49,10 @@ export const MUTATIONS: readonly Mutation[] = [
       "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n        this.#options.follower.applied();",
   },
   {
-    rule: "a position moves with the watermark, not with the deltas before it",
+    rule: "the seq of a view moves with the watermark, not with the deltas before it",
     file: "src/client/stream/staged-rows.ts",
     find: "    this.#staged = [];\n    this.#stagedSeq = this.#seq;",
-    // What came before the connection was lost counts as a position, although it was never applied.
+    // Deltas that were staged when the connection was lost count as applied.
     replace: "    this.#staged = [];\n    this.#seq = Math.max(this.#seq, this.#stagedSeq);",
   },
   {
@@ -68,13 +68,13 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: '    if (this.isVisible(write) || write.source !== "") {',
   },
   {
-    rule: "a patch stays until its very view stands where the write landed",
+    rule: "a patch stays until its own view has reached the seq of the write",
     file: "src/client/writes/pending-writes.ts",
     find: "(at === undefined || this.#isBehind(at, landed) === false)",
     replace: "true",
   },
   {
-    rule: "a mutation runs once, however often it is asked for",
+    rule: "a mutation runs once, however often it is requested",
     file: "src/server/mutations/mutation-executor.ts",
     find: "      id,\n      fingerprint,",
     replace: "      id: `${id}${Math.random()}`,\n      fingerprint,",
@@ -92,7 +92,7 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: 'return identityHash === "" && count < 0;',
   },
   {
-    rule: "a source speaks on the condition that nobody else has",
+    rule: "a source appends only if no other leader has appended",
     file: "src/server/source-host.ts",
     find: "{ ...draft, source: name }, { source: name, sourcePosition });",
     replace: "{ ...draft, source: name });",
@@ -104,25 +104,25 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "    this.#reader?.ack(this.head);",
   },
   {
-    rule: "a node that begins in another history forgets the one before",
+    rule: "a node that begins with another epoch forgets the tables of the one before",
     file: "src/table/replica.ts",
     find: "    for (const [name, { own }] of this.#channels) if (own === undefined) this.#drop(name);\n",
     replace: "",
   },
   {
-    rule: "who watches a channel that is declared anew begins anew",
+    rule: "subscribers of a channel that is declared anew begin anew",
     file: "src/server/engine.ts",
     find: "    if (watchers.length > 0) gateway.restart(watchers);",
     replace: "",
   },
   {
-    rule: "a checkpoint remembers what has left",
+    rule: "a checkpoint has the tombstones of removed rows",
     file: "src/table/change-ordered-rows.ts",
     find: "      order,\n      tombstones,\n",
     replace: "      order,\n      tombstones: [],\n",
   },
   {
-    rule: "a checkpoint remembers how far it has forgotten",
+    rule: "a checkpoint has the floor of forgotten removals",
     file: "src/table/change-ordered-rows.ts",
     find: "    made.#floor = floor;",
     replace: "    made.#floor = Math.min(floor, 0);",
@@ -135,13 +135,13 @@ export const MUTATIONS: readonly Mutation[] = [
       "    for (const place of order.toSorted((a, b) => a - b)) made.#order.push(nodes[place] as RowNode);",
   },
   {
-    rule: "what is said of a channel counts from the end of its turn on",
+    rule: "a channel status takes effect at the end of its turn",
     file: "src/client/stream/engine-view.ts",
     find: "    this.#stagedChannel = status;",
     replace: "    this.#channel = status;\n    this.hasNews = true;",
   },
   {
-    rule: "what a source says of its channels is part of the tables' state",
+    rule: "the status that a source reports for its channels is part of the tables' state",
     file: "src/table/replica.ts",
     find: "    if (commit.status !== undefined) this.#applyStatus(commit);",
     replace: '    if (commit.status?.[0]?.status.status === "live") this.#applyStatus(commit);',

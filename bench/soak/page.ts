@@ -1,4 +1,7 @@
-/** The page that stays open: a top 50 that is drawn, a whole channel that is held, a detail every second. */
+/**
+ * The page that stays open: it draws a top 50, subscribes to a whole channel, and opens the details of a row
+ * each second.
+ */
 import { createClient } from "../../src/client/index.ts";
 
 interface PageStats {

@@ -1,4 +1,4 @@
-/** The soak's report: a line of figures per series, its slope, and pictures drawn by ECharts. */
+/** The report of the soak: figures and the slope of each series, and charts drawn by ECharts. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as echarts from "echarts";
@@ -32,7 +32,7 @@ const TITLES: Readonly<Record<Series, string>> = {
 const SLOPE_MB_PER_HOUR_MAX = 10;
 const BOUNDED_SERIES: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
 
-/** Least squares over the second half, when everything has warmed up; per hour. */
+/** The slope per hour, by least squares over the second half, after the warm-up. */
 function slopePerHour(samples: readonly Sample[], name: Series): number {
   const late = samples.slice(Math.floor(samples.length / 2));
   const [meanX, meanY] = [
@@ -48,7 +48,7 @@ function slopePerHour(samples: readonly Sample[], name: Series): number {
   return below === 0 ? 0 : (above / below) * 60;
 }
 
-/** Writes pictures and figures; returns what failed. */
+/** Writes charts and figures, and returns the failures. */
 export function writeReport(
   folder: string,
   samples: readonly Sample[],

@@ -1,4 +1,4 @@
-/** The server of the soak: 20 changes a second to one channel and 200 to another, for hours. Started with `--expose-gc`. */
+/** The server of the soak: 20 changes a second in one channel and 200 in another, for hours. It needs `--expose-gc`. */
 import { pino } from "pino";
 import { channel, createTidemark } from "../../src/index.ts";
 import { answer, cpuMeter } from "../support/child.ts";
@@ -13,7 +13,7 @@ interface Order {
 const assets = process.argv[2] ?? "";
 const ROWS = 5_000;
 const tidemark = createTidemark({
-  // Bounds that are reached within minutes, so that what still grows after them is a leak.
+  // Limits that are reached within minutes, so that later growth is a leak.
   channels: {
     orders: channel<Order>({ key: "id", bounds: { rowsMax: ROWS, tombstonesMax: 2_000 } }),
     quotes: channel<Order>({
@@ -34,7 +34,7 @@ const row = (id: number): Order => ({
   note: "x".repeat(Math.floor(Math.random() * 120)),
   at: Date.now(),
 });
-/** New keys come and old ones leave, so that tables, views and tombstones all turn over. */
+/** New keys enter and old ones leave, so that tables, views and tombstones are replaced. */
 function writeEvery(intervalMs: number, name: "orders" | "quotes", count: number): void {
   let next = 0;
   setInterval(() => {

@@ -1,4 +1,4 @@
-/** One who means harm: `attacker`. Says as much as its socket takes, of one kind at a time. */
+/** The process `attacker`: sends frames of one kind as fast as its socket takes them. */
 import { connect, type Socket } from "node:net";
 import { WebSocket } from "ws";
 import { answer } from "./child.ts";
@@ -20,7 +20,7 @@ const many =
       }),
     );
 
-/** What is said, and how often per second; undefined for as fast as it goes. */
+/** What is sent, and how often per second; undefined for as fast as possible. */
 const SAYINGS: Readonly<
   Record<string, { readonly say: Say; readonly perSecond?: number; readonly connections?: number }>
 > = {
@@ -102,7 +102,7 @@ function keepSaying(url: string, say: Say, perSecond: number | undefined): void 
   begin();
 }
 
-/** Asks for everything and reads nothing. */
+/** Requests all rows and reads nothing. */
 function unread(port: number, count: number): void {
   const sockets = new Set<Socket>();
   const begin = (index: number): void => {

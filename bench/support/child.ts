@@ -1,4 +1,4 @@
-/** Servers and client swarms run as processes of their own, so that CPU time can be told apart. */
+/** Servers and clients run in separate processes, so that their CPU times can be told apart. */
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
@@ -62,7 +62,7 @@ export interface CpuUsage {
   readonly wallMs: number;
 }
 
-/** CPU of this process since the last call. */
+/** Returns a function that returns the CPU time of this process since the last call. */
 export function cpuMeter(): () => CpuUsage {
   let cpu = process.cpuUsage();
   let wall = performance.now();

@@ -1,4 +1,7 @@
-/** One feed of trades to all who connect, by Tidemark, plain `ws` or Socket.IO: `feed-server <kind>`. */
+/**
+ * The process `feed-server <kind>`: sends one feed of trades to all clients, with Tidemark, plain `ws` or
+ * Socket.IO.
+ */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -30,7 +33,7 @@ async function startTidemark(): Promise<Feed> {
   return { port, send: (rows) => void trades.upsert(rows), stats: () => tidemark.stats() };
 }
 
-/** What a user writes without a library: the last rows on connecting, then each change to everyone. */
+/** What programs do without a library: send the last rows on connect, then broadcast each change. */
 async function startWs(): Promise<Feed> {
   const server = createServer();
   const sockets = new WebSocketServer({ server });
@@ -84,14 +87,14 @@ let sent = 0;
 
 answer({
   port: () => feed.port,
-  /** An open loop: what is due by the clock is made, however late the loop is. */
+  /** An open loop: makes all changes that are due by the clock, even when the loop is late. */
   run: ({ perSecond, keys }) => {
     clearInterval(timer);
     const rate = Number(perSecond);
     const beganMs = performance.now();
     let made = 0;
     timer = setInterval(() => {
-      // A server that can't keep up is not also made to catch up: at most a tenth of a second at once.
+      // A server that cannot keep up gets at most the changes of a tenth of a second at once.
       const due = Math.min(
         Math.floor(((performance.now() - beganMs) / 1_000) * rate),
         made + Math.ceil(rate / 10),
@@ -106,7 +109,7 @@ answer({
     }, 1);
   },
   pause: () => clearInterval(timer),
-  /** With --expose-gc. */
+  /** Collects garbage; needs --expose-gc. */
   collect: () => (globalThis as { gc?: () => void }).gc?.(),
   reset: () => {
     sent = 0;

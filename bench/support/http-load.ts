@@ -1,4 +1,4 @@
-/** Asks one address again and again, a number of requests at a time, and tells the latencies. */
+/** Requests one address repeatedly, several requests at a time, and returns the latencies. */
 import { Agent, get } from "node:http";
 import { answer } from "./child.ts";
 import { percentile } from "./report.ts";

@@ -1,4 +1,4 @@
-/** Statistics and tables of the benchmarks: medians of repeated runs, percentiles, plain text. */
+/** Statistics and tables of the benchmarks: medians, percentiles, plain text. */
 
 export function median(values: readonly number[]): number {
   return percentile(values, 0.5);
@@ -32,12 +32,12 @@ export function fixed(value: number, digits = 2): string {
   return Number.isFinite(value) ? value.toFixed(digits) : "–";
 }
 
-/** Whether a stated goal was met, for a line of its own. */
+/** A line that says whether a stated goal was met. */
 export function goal(what: string, isMet: boolean): string {
   return `${isMet ? "met   " : "MISSED"}  ${what}`;
 }
 
-/** The machine, in one line, so that a figure can be placed. */
+/** The machine in one line, to compare figures. */
 export async function machine(): Promise<string> {
   const { cpus, totalmem } = await import("node:os");
   const list = cpus();

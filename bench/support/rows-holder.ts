@@ -1,4 +1,4 @@
-/** Holds rows as one of those who have to: `rows-holder server|browser|map`. */
+/** The process `rows-holder server|browser|map`: holds rows as a server, as a browser, or in a Map. */
 import { pino } from "pino";
 import { channel, createTidemark } from "../../src/index.ts";
 import { createClient, type WorkerLike } from "../../src/client/node.ts";
@@ -23,7 +23,7 @@ async function holdInServer(rows: number): Promise<number> {
   return port;
 }
 
-/** The engine beside the page as in a browser: what they say to each other is copied. */
+/** Runs the engine beside the page as in a browser: messages between them are copied. */
 function workerInThisThread(): WorkerLike {
   const worker: WorkerLike = {
     onmessage: null,

@@ -1,7 +1,7 @@
 /**
- * Many small clients in one process, for reconnect storms: each holds its rows and its cursor, resumes
- * from it, and spreads its return over a second as Tidemark's own client does. That one is not used,
- * since ten thousand of them need more than the machine that the server is measured on.
+ * Many small clients in one process, for reconnect storms. Each has its rows and its cursor, resumes from
+ * it, and spreads its return over a second as Tidemark's client does. Ten thousand of the real clients would
+ * need more than this machine.
  */
 import { WebSocket } from "ws";
 import { answer, cpuMeter } from "./child.ts";
@@ -39,7 +39,7 @@ class SmallClient {
     this.#connect();
   }
 
-  /** The network is gone. */
+  /** Cuts all connections. */
   cut(): void {
     this.#socket?.terminate();
   }
@@ -101,7 +101,7 @@ answer({
   cut: () => {
     for (const client of clients) client.cut();
   },
-  /** Resolves when every client holds exactly these rows; tells when the last one was back, and how many snapshots came. */
+  /** Resolves when all clients have exactly these rows, with the time of the last one and the count of snapshots. */
   exact: async ({ rows }) => {
     const expected = new Map(rows as [string, number][]);
     const isExact = ({ isWhole, rows: actual }: SmallClient): boolean =>

@@ -1,6 +1,6 @@
 /**
- * Many cheap WebSocket clients in one process. Each reads frame headers and counts; a few read
- * everything, for rows and latency. Speaks just enough of each server's protocol to subscribe.
+ * Many cheap WebSocket clients in one process. Each reads and counts frame headers; a few decode all frames,
+ * to measure rows and latency. They use just enough of each server's protocol to subscribe.
  */
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";
@@ -8,7 +8,7 @@ import { answer, cpuMeter } from "./child.ts";
 
 export type Dialect = "tidemark" | "ws" | "socket.io";
 
-/** Every client counts bytes; these also decode. */
+/** All clients count bytes; these also decode. */
 const DECODING_CLIENTS = 4;
 
 interface Client {
@@ -76,7 +76,7 @@ function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Clie
     const client: Client = { socket, bytes: 0, frames: 0, rows: 0, isReady: false };
     let pending: Buffer = Buffer.alloc(0);
     let isUpgraded = false;
-    /** Bytes of the current payload still to be skipped by a client that does not decode. */
+    /** Remaining bytes of the current payload, which a client that does not decode skips. */
     let skip = 0;
     socket.setNoDelay(true);
     socket.on("error", reject);
@@ -173,7 +173,7 @@ answer({
       ...meter(),
     };
   },
-  /** All clients stop reading, or read again. */
+  /** Makes all clients stop reading, or read again. */
   stall: ({ isStalled }) => {
     for (const { socket } of clients) {
       if (isStalled === true) socket.pause();

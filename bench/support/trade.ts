@@ -1,4 +1,4 @@
-/** The row that the benchmarks send: about 230 bytes of JSON, as a trade feed has them. */
+/** The row of the benchmarks: about 230 bytes of JSON, as in a trade feed. */
 
 export interface Trade {
   readonly id: string;
@@ -15,7 +15,7 @@ export interface Trade {
 
 let sequence = 0;
 
-/** `id` is one of `keys`; `sent_ms` is the time of making, for latency on the same machine. */
+/** `id` is one of `keys`; `sent_ms` is the time when the row was made, for latency on the same machine. */
 export function makeTrade(keys: number): Trade {
   const n = ++sequence;
   return {

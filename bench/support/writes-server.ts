@@ -1,4 +1,7 @@
-/** Results that reviewers edit, on a real Postgres: `writes-server <tidemark|usual> <database url>`. */
+/**
+ * The process `writes-server <tidemark|usual> <database url>`: serves results that reviewers edit, from a
+ * real Postgres.
+ */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import pg from "pg";
@@ -24,7 +27,7 @@ export const mutations = {
 let sentBytes = 0;
 let requests = 0;
 
-/** Counts what goes out, of whatever is served. */
+/** Counts the sent bytes of either server. */
 function meter(server: Server): void {
   const open = new Map<Socket, number>();
   const take = (socket: Socket): void => {
@@ -58,7 +61,7 @@ async function startTidemark(): Promise<Server> {
   return server;
 }
 
-/** What most write by hand: a trigger that notifies per row, a socket that passes it on, pages that fetch again. */
+/** The usual way: a trigger that notifies per row, a socket that passes it on, and pages that fetch again. */
 async function startUsual(): Promise<Server> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
   const listener = new pg.Client({ connectionString: databaseUrl });
@@ -98,7 +101,7 @@ const ready = (kind === "tidemark" ? startTidemark() : startUsual()).then(async 
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
 });
-// At once, since what is asked before anyone listens is lost.
+// Listens at once, because earlier requests would be lost.
 answer({
   port: () => ready,
   reset: () => {

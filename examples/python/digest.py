@@ -30,7 +30,7 @@ def hash_row(text: str) -> int:
 
 
 def read_frame(text: str) -> dict[str, Any]:
-    """A frame whose rows are pairs: the row, and its text. Raises ValueError for what is no JSON object."""
+    """Parses a frame; each row is a pair of the row and its text. Raises ValueError unless it is a JSON object."""
     try:
         frame, end = _object(text, _after_space(text, 0))
     except IndexError:

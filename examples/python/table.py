@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Patch:
-    """What one complete delta or snapshot does to a table; `fresh` replaces all rows, a digest changes none."""
+    """The effect of one complete delta or snapshot; `fresh` replaces all rows, a digest changes none."""
 
     seq: int
     upsert: dict[str, tuple[Row, str]] = field(default_factory=dict)
@@ -45,20 +45,20 @@ class Table:
     error: Frame | None = None  # the ERROR that refused it
     staged: list[Patch] = field(default_factory=list)
     partial: Patch | None = None  # a snapshot, or a seq, of which more parts come
-    awaited: bool = False  # asked for (again), and not yet answered: frames of the old seat are passed over
+    awaited: bool = False  # subscribed (again), and not answered yet: frames of the old subscription are ignored
 
     def position(self) -> int | None:
-        """Where the table will stand when what is staged has been applied."""
+        """The seq of the table after the staged patches are applied."""
         return self.staged[-1].seq if self.staged else self.local
 
     def request(self) -> Query:
-        """The query, with a cursor where there is something to continue from."""
+        """The query, with a cursor if there is a seq to continue from."""
         if self.local is None or self.view is None:
             return self.query
         return {**self.query, "cursor": {"epoch": self.epoch, "view": self.view, "seq": self.local}}
 
     def forget(self) -> None:
-        """Lets go of rows that may not be shown any more (S4)."""
+        """Drops rows that may not be shown any more (S4)."""
         self.rows, self.texts, self.hashes, self.local = {}, {}, {}, None
 
     def unstage(self) -> None:
@@ -79,13 +79,13 @@ class Table:
         self.local = patch.seq
 
     def digest(self) -> int:
-        """Hashes what has changed since the last time: hashing is slow in Python, and digests are rare."""
+        """Hashes the rows that changed since the last digest: hashing is slow in Python, and digests are rare."""
         self.hashes.update((key, hash_row(text)) for key, text in self.texts.items())
         self.texts = {}
         return sum(self.hashes.values()) % DIGEST_MODULUS
 
     def ordered(self) -> list[Row]:
-        """The rows in the view's order (P6), ties by key; rows come in no order on the wire."""
+        """The rows in the order of the view (P6), ties by key; on the wire they have no order."""
         rows = sorted(self.rows.items(), key=lambda item: item[0])
         for term in reversed(self.order_by):
             column, last = term["column"], term["nulls"] == "last"
@@ -104,7 +104,7 @@ def key_text(value: Any) -> str:
 
 
 def order_of(kind: str) -> Callable[[Any], Any]:
-    """How values of a column type compare; NaN is taken to be the greatest."""
+    """A sort key for values of a column type; NaN is the greatest."""
     if kind in ("integer", "float", "bigint", "numeric"):
         number = Decimal if kind in ("bigint", "numeric") else float
         return lambda value: (True, 0) if value == "NaN" else (False, number(value))

@@ -34,11 +34,11 @@ class Refused(Exception):
 
 
 class BadFrame(Exception):
-    """A frame that is not what the protocol says; the next connection starts from what we hold."""
+    """A frame that breaks the protocol; the next connection continues from the present tables."""
 
 
 class TidemarkClient:
-    """Holds the tables of `queries` over connections that come and go. `on_turn` is called after each WATERMARK."""
+    """Keeps the tables of `queries` across connections. `on_turn` is called after each WATERMARK."""
 
     def __init__(self, url: str, queries: list[str | Query], auth: Any = None, on_turn: Callable[[Frame], None] | None = None) -> None:
         self.url, self.auth, self.on_turn = url, auth, on_turn
@@ -56,7 +56,7 @@ class TidemarkClient:
         self._heard = 0.0
 
     async def run(self) -> None:
-        """Connects, and connects again, until cancelled or refused."""
+        """Connects, and reconnects until cancelled or refused."""
         backoff = BACKOFF_FIRST_SECONDS
         while True:
             wait = backoff * random.uniform(0.5, 1.0)
@@ -75,7 +75,7 @@ class TidemarkClient:
             await asyncio.sleep(wait)
 
     async def _connection(self) -> float | None:
-        """One connection, until it ends; returns how long to stay away where the server said so (S6)."""
+        """Runs one connection until it ends. Returns the delay that the server asked for, if any (S6)."""
         async with websockets.connect(self.url, compression=None, max_size=None, ping_interval=None, open_timeout=OPEN_SECONDS) as socket:
             self._socket = socket
             text = await asyncio.wait_for(socket.recv(), OPEN_SECONDS)
@@ -125,7 +125,7 @@ class TidemarkClient:
         await self._send({"op": "CREDIT", "turns": CREDIT_TURNS})
 
     async def _heartbeats(self, interval: float) -> None:
-        """Speaks often enough, and closes a connection on which nothing comes back (P4)."""
+        """Sends heartbeats, and closes a connection on which no answer comes (P4)."""
         try:
             while True:
                 sent = time.monotonic()
@@ -139,7 +139,7 @@ class TidemarkClient:
             return  # the reader hears of it too
 
     async def _handle(self, frame: Frame) -> float | None:
-        """One frame; unknown ones are passed over. Returns a time to stay away, in seconds, from RECONNECT."""
+        """Handles one frame, and ignores unknown ones. Returns the delay in RECONNECT, in seconds."""
         kind = frame.get("type") if frame.get("op") == "DISPATCH" else frame.get("op")
         if kind in ("READY", "RESUMED"):
             self.session_id = frame["session_id"]
@@ -181,7 +181,7 @@ class TidemarkClient:
         return None
 
     def _subscribed(self, frame: Frame) -> None:
-        """An answer names its request by `id`, or none for IDENTIFY's, and the place in its list (P5)."""
+        """Finds the table of an answer by the `id` of the request (none for IDENTIFY) and the index in its list (P5)."""
         asked = self._asked[frame.get("id", 0)]
         table = asked[frame["index"]]
         same = next((other for other in self.tables if other is not table and other.view == frame["view"]), None)
@@ -224,7 +224,7 @@ class TidemarkClient:
         await self._take_part(table, frame, frame["rows"], [])
 
     async def _delta(self, frame: Frame) -> None:
-        """P10: drop what is known, apply what joins, ask again for what does not."""
+        """P10: ignores known deltas, applies the next one, and resyncs after a gap."""
         table = self._views.get(frame.get("view", frame["channel"]))
         if table is None or table.awaited:
             return
@@ -237,7 +237,7 @@ class TidemarkClient:
             await self._take_part(table, frame, frame["patch"]["upsert"], frame["patch"]["remove"])
 
     async def _digest(self, frame: Frame) -> None:
-        """B4: speaks of the view at exactly its seq; a table that stands before it has missed something."""
+        """B4: the digest is of the view at exactly its seq; a table below that seq has missed a frame."""
         table = self._views.get(frame.get("view", frame["channel"]))
         if table is None or table.awaited:
             return
@@ -248,7 +248,7 @@ class TidemarkClient:
             table.staged.append(Patch(position, digest=frame["digest"]))
 
     async def _take_part(self, table: Table, frame: Frame, rows: list[tuple[Row, str]], remove: list[str]) -> None:
-        """Adds a part to what is partial, and stages it when it is the last; a part that is missing is a gap."""
+        """Collects the parts of a snapshot or delta, and stages it after the last one. A missing part is a gap."""
         partial = table.partial
         if partial is None or partial.next_part != frame.get("part", 0) or partial.seq != frame["seq"]:
             await self._ask_again(table)
@@ -261,7 +261,7 @@ class TidemarkClient:
             table.partial = None
 
     async def _ask_again(self, table: Table, reason: str = "gap") -> None:
-        """S5: from where the table stands, or from the beginning when its rows are wrong."""
+        """S5: resyncs from the seq of the table, or from a fresh snapshot when its rows are wrong."""
         if reason == "gap":
             self.gaps += 1
         frame: Frame = {"op": "RESYNC", "id": self._next_id, "view": table.view, "reason": reason}
@@ -273,7 +273,7 @@ class TidemarkClient:
         await self._send(frame)
 
     async def _watermark(self, frame: Frame) -> None:
-        """P11: applies the turn. What is still partial, though the view is not behind, has missed the rest."""
+        """P11: applies the turn. A table with missing parts, whose view is not behind, has lost a frame."""
         behind = frame.get("behind", [])
         for table in self.tables:
             drift = False

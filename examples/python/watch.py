@@ -14,7 +14,7 @@ from tidemark_client import Refused, TidemarkClient
 
 
 def report(client: TidemarkClient, watermark: dict[str, Any], with_rows: bool) -> str:
-    """One line of JSON about a watermark: what stands where, and with --rows the rows themselves."""
+    """One line of JSON per watermark: the state of each table, and with --rows its rows."""
     behind = watermark.get("behind", [])
     views = [
         {

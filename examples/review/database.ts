@@ -1,4 +1,4 @@
-/** The example's own access to its database: an embedded PGlite, or any Postgres by address. */
+/** The example's access to its database: an embedded PGlite, or any Postgres by its address. */
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 
@@ -10,7 +10,7 @@ export interface Queries {
 }
 
 export interface Database extends Queries {
-  /** What `postgres()` of Tidemark is given. */
+  /** The argument for Tidemark's `postgres()`. */
   readonly source: string | PGlite;
   transaction<T>(run: (tx: Queries) => Promise<T>): Promise<T>;
   close(): Promise<void>;
@@ -34,7 +34,7 @@ function embedded(pglite: PGlite): Database {
 
 function server(url: string): Database {
   const pool = new pg.Pool({ connectionString: url, max: 5 });
-  // A connection that breaks while idle is replaced by the next.
+  // The pool replaces an idle connection that breaks.
   pool.on("error", () => {});
   const on = (queries: pg.Pool | pg.PoolClient): Queries => ({
     query: async <R>(text: string, values?: readonly unknown[]) => ({

@@ -1,10 +1,13 @@
-/** The simulated model: takes queued jobs and reads a document every now and then. Its results come to pages through the database, like anyone's. */
+/**
+ * The simulated model: it takes queued jobs and reads their documents one by one. Pages get its results
+ * through the database, like those of any other program.
+ */
 import type { Database } from "./database.ts";
 import { insertResults } from "./schema.ts";
 
 const STEP_MS = 350;
 
-/** Returns how to stop it; resolves when the step under way has ended. */
+/** Returns a function that stops the jobs; its promise resolves when the current step has ended. */
 export function runJobs(
   database: Database,
   onError: (error: unknown) => void,
@@ -34,7 +37,7 @@ interface Job {
   readonly pages_done: number;
 }
 
-/** One document of each job under way: its results and the job's progress are one commit. */
+/** Reads one document of each running job. The results and the job's progress are one commit. */
 async function advance(database: Database): Promise<void> {
   const { rows } = await database.query<Job>(
     "SELECT id, project_id, pages, pages_done FROM extraction_jobs WHERE status IN ('queued', 'running') ORDER BY created_at LIMIT 4",

@@ -1,4 +1,4 @@
-/** `npm start` runs this beside the explorer. `PORT` (default 8081, or the next free one), `DATABASE_URL` (default: embedded). */
+/** Starts the dashboard. `PORT`: default 8081, or the next free port. `DATABASE_URL`: default an embedded database. */
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { createReview } from "./server.ts";
@@ -6,7 +6,7 @@ import { createReview } from "./server.ts";
 const PORTS_TRIED = 20;
 const assets = process.env["REVIEW_ASSETS"] ?? fileURLToPath(new URL("./page", import.meta.url));
 
-/** The first free port from here on, so that a second start finds one too. */
+/** The first free port from this one on. */
 async function freePort(port: number, left = PORTS_TRIED): Promise<number> {
   const probe = createServer();
   const isFree = await new Promise<boolean>((resolve) => {

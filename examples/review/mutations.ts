@@ -1,9 +1,12 @@
-/** What reviewers may do. Each runs once, in a transaction; a refusal has a code that the page has words for. */
+/**
+ * The mutations of reviewers. Each runs once, in a transaction. A refusal has a code, for which the page has
+ * a message.
+ */
 import { forCaller, MutationError } from "tidemark";
 import { z } from "zod";
 
 export interface Reviewer {
-  /** One per tab. */
+  /** The id of a tab. */
   readonly id: string;
   readonly name: string;
 }
@@ -17,7 +20,7 @@ const resultRow = ({ id }: { readonly id: string }): { channel: string; key: str
   key: id,
 });
 
-/** Who is looking at what. Rows that are not renewed go by age. */
+/** Which reviewer has which result open. Rows that are not renewed expire. */
 export const channels = {
   presence: channel({
     key: "id",
@@ -58,7 +61,7 @@ const edit = mutation({
   },
 });
 
-/** Takes back what was done to one row, unless someone has changed it since (`expectedSeq`). */
+/** Restores a row, unless another user has changed it since (`expectedSeq`). */
 const restore = mutation({
   input: z.object({
     id: z.string(),

@@ -1,4 +1,7 @@
-/** The tables of the example and what is in them at first: invoices that a model has read, field by field. Seeded, so every start looks alike. */
+/**
+ * The tables of the example and their first rows: invoices that a model has read, field by field. They are
+ * seeded, so that each start has the same rows.
+ */
 import type { Queries } from "./database.ts";
 
 const SCHEMA = [
@@ -49,7 +52,7 @@ const FIELDS = [
 const JOBS_PER_PROJECT = 5;
 const DOCUMENTS_PER_JOB = 15;
 
-/** A number in [0, 1) that depends on the seed alone. */
+/** A number in [0, 1) that depends only on the seed. */
 function chance(seed: number): number {
   let x = Math.imul(seed ^ 0x9e3779b9, 0x85ebca6b);
   x = Math.imul(x ^ (x >>> 13), 0xc2b2ae35);
@@ -69,7 +72,7 @@ interface Extracted {
   }[];
 }
 
-/** What the model reads from one document: one result per field. */
+/** The results of one document: one per field. */
 function extract(seed: number): readonly Extracted[] {
   const net = 40 + chance(seed * 7) * 9_400;
   const day = 1 + Math.floor(chance(seed * 11) * 28);
@@ -106,7 +109,7 @@ function extract(seed: number): readonly Extracted[] {
   }));
 }
 
-/** Creates what is missing. A database that has projects already is left as it is. */
+/** Creates missing tables, and rows unless the database has projects already. */
 export async function prepare(database: Queries): Promise<void> {
   for (const statement of SCHEMA) await database.query(statement);
   const { rows } = await database.query<{ any: boolean }>(
@@ -130,7 +133,7 @@ async function seedJob(database: Queries, project: number, job: number): Promise
   );
   for (let document = 0; document < DOCUMENTS_PER_JOB; document++) {
     const seed = project * 1_000 + job * 100 + document;
-    // Earlier batches have been reviewed, for the most part.
+    // Most results of earlier batches are reviewed.
     const reviewed = job < 2 ? 0.94 : job === 2 ? 0.5 : 0;
     await insertResults(database, {
       project,
@@ -146,7 +149,7 @@ async function seedJob(database: Queries, project: number, job: number): Promise
   }
 }
 
-/** Writes what the model has read from one document. */
+/** Writes the results of one document. */
 export async function insertResults(
   database: Queries,
   {

@@ -1,7 +1,4 @@
-/**
- * The review dashboard's server, as an application would write it: its own HTTP server with a route of
- * its own, Tidemark attached to it. `createReview` is what tests and benchmarks start.
- */
+/** The server of the review dashboard: an HTTP server with its own route, to which Tidemark is attached. */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
@@ -19,9 +16,9 @@ import { tables } from "./tables.ts";
 export interface ReviewOptions {
   /** Default: an embedded database. */
   readonly databaseUrl?: string | undefined;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   readonly port: number;
-  /** The built page. */
+  /** The folder of the built page. */
   readonly assets: string;
   readonly logLevel?: string;
 }
@@ -50,7 +47,7 @@ export async function createReview({
     logger,
   });
   const app = new Hono();
-  // A plain endpoint joins in by naming its transaction in its answer.
+  // An endpoint of the application returns the id of its transaction, so that the page can wait for it.
   app.post("/api/results/:id/flag", async (context) => {
     const { isFlagged } = await context.req.json<{ isFlagged: boolean }>();
     const txid = await database.transaction(async (tx) => {
@@ -81,7 +78,7 @@ export async function createReview({
   };
 }
 
-/** Names are taken on trust here; a real application looks at a cookie or a token. */
+/** The example trusts the given name. An application checks a cookie or a token. */
 function reviewerIn(auth: unknown): Reviewer | null {
   const { id, name } = (auth ?? {}) as Partial<Reviewer>;
   return typeof id === "string" && typeof name === "string" && id.length <= 40 && name.length <= 40

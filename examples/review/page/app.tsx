@@ -1,4 +1,4 @@
-/** The dashboard's layout and keys: projects, worklist, one result, the strip. */
+/** The dashboard's layout and keyboard: projects, worklist, one result, the status strip. */
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
 import {
   FreshnessBadge,
@@ -55,7 +55,7 @@ export function App(): ReactElement {
     ...(where && { where }),
     order_by: [{ column: "confidence" }, { column: "id" }],
   });
-  // The chosen result stays at hand when it leaves the list.
+  // The chosen result stays open when it leaves the list.
   const one = useLiveQuery(client, {
     channel: "extraction_results",
     where: { column: "id", eq: selected ?? "" },
@@ -166,7 +166,7 @@ export function App(): ReactElement {
   );
 }
 
-function wordFor(filter: Filter): string {
+function labelOf(filter: Filter): string {
   return filter === "pending" ? "to review" : filter;
 }
 
@@ -217,7 +217,7 @@ function Toolbar({
             aria-selected={name === filter}
             onClick={() => onFilter(name)}
           >
-            {wordFor(name)}
+            {labelOf(name)}
           </button>
         ))}
       </div>
@@ -268,13 +268,13 @@ function Empty({
   if (find !== "")
     return (
       <State title="Nothing found" action={action}>
-        No such value contains “{find}”.
+        No value contains “{find}”.
       </State>
     );
   if (filter === "pending")
     return (
       <State title="All reviewed" action={action}>
-        New results come here as jobs read them. Start one at the left.
+        New results appear here as jobs read documents. Start a job at the left.
       </State>
     );
   return (
@@ -314,14 +314,14 @@ function useKeys(keys: Keys): void {
   }, []);
 }
 
-/** Returns whether the key meant something. */
+/** Returns whether the key has a meaning. */
 function press(
   key: string,
   { result, actions, step, stepProject, setHasKeys, close }: Keys,
 ): boolean {
   const decide = (status: Status): void => {
     if (result === undefined || result.status === status) return;
-    // Before the row leaves the list under the cursor.
+    // Selects the next row before this one leaves the list.
     step(1);
     actions.setStatus(result, status);
   };

@@ -1,4 +1,4 @@
-/** The page's client: who reviews, and what each write is expected to do to rows. */
+/** The page's client: the reviewer, and the optimistic changes of each write. */
 import { createClient } from "tidemark/client";
 import type { channels, mutations, Reviewer } from "../mutations.ts";
 import type {
@@ -27,7 +27,7 @@ const NAMES = [
   "Rita",
 ];
 
-/** `?as=Rita`, or a name that this tab keeps. */
+/** The reviewer's name: `?as=Rita`, or a name that this tab keeps. */
 function whoAmI(): Reviewer {
   const wanted = new URLSearchParams(location.search).get("as");
   const name =
@@ -42,7 +42,7 @@ function whoAmI(): Reviewer {
 
 export const me = whoAmI();
 const RESULTS = "extraction_results";
-/** `?wait` shows nothing before the server has done it. */
+/** With `?wait` the page shows writes only after the server has made them. */
 const isWaiting = new URLSearchParams(location.search).has("wait");
 
 export const client = createClient<Channels, typeof mutations>({
@@ -94,7 +94,7 @@ export const client = createClient<Channels, typeof mutations>({
       },
 });
 
-/** By the application's own endpoint, which answers with where its transaction lands. */
+/** Uses the application's own endpoint, which answers with the id of its transaction. */
 export async function setFlag(id: string, isFlagged: boolean): Promise<void> {
   await client.write({
     name: "flag",

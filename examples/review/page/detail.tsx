@@ -1,4 +1,4 @@
-/** One result: its value to edit, what was extracted, supplier matches, who is here. */
+/** One result: its value to edit, the extracted value, supplier matches, and who else has it open. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { useLiveQuery } from "tidemark/react";
 import { formatAge } from "../ui/format.ts";
@@ -127,7 +127,7 @@ function ReviewedAt({ at }: { readonly at: string | null }): ReactElement | null
   );
 }
 
-/** What is typed stays until it is saved or left, whatever others do to the row below it; that they did is said. */
+/** The typed text stays until it is saved or discarded. A note says when another user has changed the value. */
 function ValueEditor({
   result,
   onSave,

@@ -8,7 +8,10 @@ export type Tally = Readonly<Record<Status, number>>;
 
 const NONE: Tally = { pending: 0, accepted: 0, rejected: 0 };
 
-/** How many results of each project stand where: counted from two columns of all of them, so pending writes count at once. */
+/**
+ * The results of each project by status, counted on the page from two columns, so that pending writes count
+ * at once.
+ */
 export function useTallies(): ReadonlyMap<number, Tally> {
   const { rows } = useLiveQuery(client, {
     channel: "extraction_results",

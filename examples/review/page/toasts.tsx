@@ -1,4 +1,4 @@
-/** What was refused, in words, with a way to try again where that may help. */
+/** Messages of refused writes, with a button to try again where that may help. */
 import type { ReactElement } from "react";
 import type { Toast } from "./use-actions.ts";
 

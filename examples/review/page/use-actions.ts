@@ -1,4 +1,4 @@
-/** What the keys and buttons do: writes, with a toast when one is refused, and the way back. */
+/** The actions of keys and buttons: writes, a toast when a write is refused, and undo. */
 import { useCallback, useMemo, useRef, useState } from "react";
 import { MutationError, type Position } from "tidemark/client";
 import { client, me, setFlag, type Match, type Result, type Status } from "./client.ts";
@@ -17,7 +17,7 @@ export interface Actions {
   readonly undo: () => void;
   readonly startJob: (projectId: number) => void;
   readonly dismiss: (id: number) => void;
-  /** Steps that can be taken back. */
+  /** How many steps can be undone. */
   readonly undoable: number;
   readonly toasts: readonly Toast[];
 }
@@ -25,7 +25,7 @@ export interface Actions {
 const TOASTS_MAX = 4;
 const UNDO_MAX = 200;
 
-/** A row as it was before a step of this reviewer, and where the page stood when the step was made. */
+/** A row before a step of this reviewer, and the seq of the page after the step. */
 interface Step {
   readonly before: Pick<Result, "id" | "value" | "status" | "supplier" | "reviewed_by">;
   readonly made: Promise<Position | undefined>;
@@ -42,7 +42,7 @@ export function useActions(): Actions {
     (id: number) => setToasts((all) => all.filter((toast) => toast.id !== id)),
     [],
   );
-  const tell = useCallback(
+  const report = useCallback(
     (error: unknown, retry: () => void) => {
       const id = nextToast.current++;
       const mayRetry = !(error instanceof MutationError) || error.code === "MUTATION_FAILED";
@@ -51,7 +51,7 @@ export function useActions(): Actions {
         retry();
       };
       setToasts((all) =>
-        [...all, { id, text: wordsFor(error), retry: mayRetry ? again : undefined }].slice(
+        [...all, { id, text: messageFor(error), retry: mayRetry ? again : undefined }].slice(
           -TOASTS_MAX,
         ),
       );
@@ -68,7 +68,7 @@ export function useActions(): Actions {
         () => client.position,
         (error: unknown) => {
           setSteps((all) => all.filter((other) => other.made !== made));
-          tell(error, () => step({ id, value, status, supplier, reviewed_by } as Result, write));
+          report(error, () => step({ id, value, status, supplier, reviewed_by } as Result, write));
           return undefined;
         },
       );
@@ -77,7 +77,7 @@ export function useActions(): Actions {
       );
     };
     const attempt = (write: () => Promise<unknown>): void =>
-      void write().catch((error: unknown) => tell(error, () => attempt(write)));
+      void write().catch((error: unknown) => report(error, () => attempt(write)));
     return {
       setStatus: (result, status) => {
         step(result, () => client.mutate.results.setStatus({ id: result.id, status }));
@@ -100,7 +100,7 @@ export function useActions(): Actions {
         if (last === undefined) return;
         setSteps((all) => all.filter((other) => other !== last));
         attempt(async () => {
-          // Not over what someone else has done to it since, seen here or not.
+          // The server refuses it when another user has changed the row since, even if this page has not shown that yet.
           const expectedSeq = await last.made;
           if (expectedSeq !== undefined)
             await client.mutate.results.restore(last.before, { expectedSeq });
@@ -121,15 +121,15 @@ export function useActions(): Actions {
       toasts,
       undoable: steps.length,
     };
-  }, [dismiss, tell, toasts, steps.length]);
+  }, [dismiss, report, toasts, steps.length]);
 }
 
-function wordsFor(error: unknown): string {
+function messageFor(error: unknown): string {
   if (!(error instanceof MutationError))
     return error instanceof Error ? error.message : String(error);
   if (error.code !== "STALE_WRITE") return error.message;
   const row = error.row as Result | null | undefined;
   return row == null
-    ? "The result is gone."
-    : `Not undone: ${row.reviewed_by ?? "someone"} has changed ${row.field} of ${row.document} since. It is ${row.status} with “${row.value}” now.`;
+    ? "The result was removed."
+    : `Not undone: ${row.reviewed_by ?? "another user"} has changed ${row.field} of ${row.document} since. It is ${row.status} with “${row.value}” now.`;
 }

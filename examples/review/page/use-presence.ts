@@ -1,4 +1,7 @@
-/** Who else looks at what. Each tab renews itself; one that stops is gone after half a minute. */
+/**
+ * Which results other reviewers have open. Each tab renews its row; a tab that stops disappears after half a
+ * minute.
+ */
 import { useEffect, useMemo, useRef } from "react";
 import { useLiveQuery } from "tidemark/react";
 import { client, me } from "./client.ts";
@@ -11,7 +14,7 @@ export interface Present {
 const RENEW_MS = 10_000;
 const NOBODY: readonly Present[] = [];
 
-/** Others by the result that they look at. Says where this tab is, too. */
+/** Returns the other reviewers by result, and reports which result this tab has open. */
 export function usePresence(
   project: number | undefined,
   result: string | undefined,
@@ -21,7 +24,7 @@ export function usePresence(
 } {
   const renewals = useRef(0);
   useEffect(() => {
-    // What is lost of this is renewed.
+    // A lost report is repeated at the next renewal.
     const look = (): void =>
       void client.mutate.presence
         .look({ project_id: project ?? 0, result_id: result ?? null, renewals: renewals.current++ })

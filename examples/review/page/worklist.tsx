@@ -1,4 +1,4 @@
-/** The results to review, least certain first: a virtualised list that the keyboard walks. */
+/** The results to review, the least certain first, in a virtualised list with keyboard navigation. */
 import { memo, useEffect, useRef, type ReactElement, type ReactNode } from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { hint } from "../ui/hint.ts";
@@ -42,7 +42,7 @@ export function Worklist({
   const index = selected === undefined ? -1 : keys.indexOf(selected);
   const wasSelected = useRef(selected);
   useEffect(() => {
-    // Follows the selection, not the rows that move around it.
+    // Scrolls when the selection changes, not when rows move.
     if (wasSelected.current !== selected && index >= 0) virtual.scrollToIndex(index);
     wasSelected.current = selected;
   }, [selected, index, virtual]);
@@ -176,7 +176,7 @@ const WorkRow = memo(function WorkRow({
   );
 });
 
-/** A cell that flashes softly when its text changes. */
+/** A cell that flashes when its text changes. */
 function Changing({
   className,
   text,

@@ -1,4 +1,4 @@
-/** What a widget's data is worth, in a word with a shape; never by colour alone. */
+/** The status of a view, as a word with a shape, so that it does not depend on colour. */
 import type { ReactElement } from "react";
 
 export type BadgeStatus = "live" | "loading" | "catching_up" | "stale" | "refused" | "partial";

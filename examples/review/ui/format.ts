@@ -1,4 +1,4 @@
-/** How values read on screen: numbers with separators, times relative with the absolute one at hand. */
+/** Formats values for the screen: numbers with separators, times as ages. */
 
 const integers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumFractionDigits: 1 });
@@ -39,7 +39,7 @@ export function formatMs(ms: number | undefined): string {
 /** `now`, `12 s ago`, `3 min ago`, `in 4 h`, … */
 export function formatAge(ageMs: number): string {
   const seconds = Math.round(Math.abs(ageMs) / 1_000);
-  // Pages look at their clock once a second, so that what has just happened may seem to be ahead of them.
+  // A page reads its clock once a second, so a new event may seem to be in the future.
   if (seconds < 1 || (ageMs < 0 && ageMs > -2_000)) return "now";
   const text = formatSpan(seconds);
   return ageMs >= 0 ? `${text} ago` : `in ${text}`;
@@ -52,7 +52,7 @@ function formatSpan(seconds: number): string {
   return `${formatCount(Math.floor(seconds / 86_400))} d`;
 }
 
-/** Thousands separators in a decimal string of any length, digits untouched. */
+/** Adds thousands separators to a decimal string of any length. */
 export function groupDigits(text: string): string {
   const match = /^(-?)(\d+)(\.\d+)?$/.exec(text);
   if (match === null) return text;

@@ -1,7 +1,7 @@
-/** The soft flash of a changed cell. At high rates hints thin out by themselves, so the screen stays readable. */
+/** The soft flash of a changed cell. At high rates only some changes flash, so that the screen stays readable. */
 
 const DURATION_MS = 600;
-/** Flashes under way at once. Full: further changes go unhinted. */
+/** Flashes at the same time, at most; further changes do not flash. */
 const RUNNING_MAX = 150;
 
 let running = 0;
@@ -15,6 +15,6 @@ export function hint(element: HTMLElement): void {
     [{ backgroundColor: "var(--hint)" }, { backgroundColor: "transparent" }],
     { duration: DURATION_MS, easing: "ease-out" },
   );
-  // A cancelled animation rejects; either way it is over.
+  // A cancelled animation rejects its promise; it has ended too.
   animation.finished.catch(() => {}).finally(() => running--);
 }

@@ -1,4 +1,4 @@
-/** The list of a page's keys, which `?` opens. */
+/** The list of a page's keyboard shortcuts, which `?` opens. */
 import type { ReactElement } from "react";
 
 export function KeyList({

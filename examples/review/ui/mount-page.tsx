@@ -1,4 +1,4 @@
-/** Puts a page into its `#root`, in the remembered theme, with the look that every page shares. */
+/** Renders a page into its `#root`, with the stored theme and the shared styles. */
 import "@fontsource-variable/inter/wght.css";
 import "@fontsource-variable/jetbrains-mono/wght.css";
 import "./tokens.css";

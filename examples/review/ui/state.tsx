@@ -1,4 +1,4 @@
-/** A designed nothing: empty, filtered to nothing, refused, disconnected. A sentence and the next step. */
+/** A message in place of rows: empty, no match, refused, disconnected. It says what to do next. */
 import type { ReactElement, ReactNode } from "react";
 
 export function State({

@@ -1,4 +1,4 @@
-/** The strip at the bottom of every page: connection, position, age, latency and rates. */
+/** The strip at the bottom of a page: connection, seq, age, latency and rates. */
 import type { ReactElement } from "react";
 import type { ConnectionSnapshot } from "tidemark/react";
 import { Badge } from "./badge.tsx";
@@ -26,7 +26,7 @@ export function StatusStrip({
           {asOf === undefined ? "–" : formatAge(Math.max(0, now - asOf))}
         </Item>
         <Item
-          name="position"
+          name="seq"
           width={72}
           title={connection.epoch === undefined ? undefined : `epoch ${connection.epoch}`}
         >
@@ -83,7 +83,7 @@ function ConnectionBadge({
       return (
         <Badge
           status="stale"
-          why={`${state.reason}; trying again in ${Math.max(0, Math.ceil((state.retryAtMs - now) / 1_000))} s`}
+          why={`${state.reason}; next attempt in ${Math.max(0, Math.ceil((state.retryAtMs - now) / 1_000))} s`}
         />
       );
     case "refused":

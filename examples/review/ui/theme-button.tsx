@@ -1,4 +1,4 @@
-/** Goes through light, dark, and as the system says. */
+/** Switches between the system's theme, light and dark. */
 import { useState, type ReactElement } from "react";
 import { applyTheme, readTheme, type Theme } from "./theme.ts";
 

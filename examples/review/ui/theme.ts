@@ -1,4 +1,4 @@
-/** Light, dark, or as the system says; remembered. */
+/** The theme: light, dark, or that of the system. It is stored. */
 export type Theme = "system" | "light" | "dark";
 
 const STORAGE_KEY = "tidemark.theme";

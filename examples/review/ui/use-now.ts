@@ -1,4 +1,7 @@
-/** The present second, for ages on screen. One timer for the whole page; none while nobody looks. */
+/**
+ * The current time in steps of a second, for ages on screen. One timer for the whole page, only while a
+ * component uses it.
+ */
 import { useSyncExternalStore } from "react";
 
 const listeners = new Set<() => void>();
