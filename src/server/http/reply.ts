@@ -15,7 +15,7 @@ export interface Reply {
 }
 
 /** The status of an HTTP answer with this code; 400 for a code of the application's own. */
-export function statusOf(code: string): number {
+function statusOf(code: string): number {
   return errorEntryOf(code)?.status ?? 400;
 }
 
