@@ -81,7 +81,7 @@ const OPS = [
 export class Generator {
   readonly random: Random;
   /** Session ids, view ids and epochs that the server has sent, to be sent back unchanged or changed. */
-  readonly heard: string[] = [];
+  readonly received: string[] = [];
 
   constructor(random: Random) {
     this.random = random;
@@ -100,8 +100,8 @@ export class Generator {
   }
 
   note(text: string): void {
-    if (this.heard.length < 200) this.heard.push(text);
-    else this.heard[this.whole(200)] = text;
+    if (this.received.length < 200) this.received.push(text);
+    else this.received[this.whole(200)] = text;
   }
 
   /** Any JSON value. */
@@ -129,7 +129,7 @@ export class Generator {
     if (kind === 1) return this.pick(COLUMNS);
     if (kind === 2) return this.pick(PATTERNS);
     if (kind === 3) return this.pick(OPERATORS);
-    if (kind === 4 && this.heard.length > 0) return this.changed(this.pick(this.heard));
+    if (kind === 4 && this.received.length > 0) return this.changed(this.pick(this.received));
     return String.fromCharCode(
       ...Array.from({ length: this.whole(8) }, () => this.whole(this.chance(0.9) ? 128 : 65_536)),
     );

@@ -189,20 +189,20 @@ export const frames: MakeTarget = async (generator) => {
       headers: {},
       remoteAddress: undefined,
     });
-  let honestSeq = 0;
-  const honest = connect((text) => {
+  let clientSeq = 0;
+  const correct = connect((text) => {
     const { type, seq } = JSON.parse(text) as { type?: string; seq?: number };
-    if (type === "WATERMARK") honestSeq = seq ?? 0;
+    if (type === "WATERMARK") clientSeq = seq ?? 0;
   });
-  engine.gateway.receive(honest, JSON.stringify({ op: "IDENTIFY", subscriptions: ["notes"] }));
+  engine.gateway.receive(correct, JSON.stringify({ op: "IDENTIFY", subscriptions: ["notes"] }));
   const listen = (text: string): void => {
     must(!text.includes(SECRET), `a hidden row was sent: ${text.slice(0, 300)}`);
     must(!text.includes('"symbol":"BTC"'), `a row of another was sent: ${text.slice(0, 300)}`);
     const frame = JSON.parse(text) as Record<string, unknown>;
     must(downFault(frame) === undefined, `no schema has ${text.slice(0, 300)}`);
     const { session_id, view, epoch } = frame;
-    for (const told of [session_id, view, epoch])
-      if (typeof told === "string") generator.note(told);
+    for (const sent of [session_id, view, epoch])
+      if (typeof sent === "string") generator.note(sent);
   };
   let sessions: Session[] = [];
   return {
@@ -231,12 +231,12 @@ export const frames: MakeTarget = async (generator) => {
           sessions = [];
         }
       }
-      engine.gateway.receive(honest, JSON.stringify({ op: "HEARTBEAT" }));
-      for (let round = 0; round < 80 && honestSeq < engine.follower.head; round++) await settle();
-      must(honest.state.kind === "open", "the honest client is connected");
+      engine.gateway.receive(correct, JSON.stringify({ op: "HEARTBEAT" }));
+      for (let round = 0; round < 80 && clientSeq < engine.follower.head; round++) await settle();
+      must(correct.state.kind === "open", "the correct client is connected");
       must(
-        honestSeq === engine.follower.head,
-        `the honest client stands at ${honestSeq} of ${engine.follower.head}`,
+        clientSeq === engine.follower.head,
+        `the correct client is at ${clientSeq} of ${engine.follower.head}`,
       );
     },
     stop: () => engine.stop(),
@@ -250,23 +250,23 @@ export const tokens: MakeTarget = (generator) => {
     new SessionTokens({ secret: "ours", ...options }),
     new SessionTokens({ secret: "theirs", ...options }),
   ];
-  const mark = ours.identityHashOf({ id: "ann" });
+  const hash = ours.identityHashOf({ id: "ann" });
   return {
     name: "tokens",
     batch: 2_000,
     run(count) {
       for (let index = 0; index < count; index++) {
-        const given = ours.issue(`sess_${generator.random.id(20)}`, mark);
+        const given = ours.issue(`sess_${generator.random.id(20)}`, hash);
         const forged = generator.chance(0.2)
-          ? theirs.issue("sess_x", mark)
+          ? theirs.issue("sess_x", hash)
           : generator.noise(given);
-        must(ours.refusal(given, mark) === undefined, `refused its own: ${given}`);
+        must(ours.refusal(given, hash) === undefined, `refused its own: ${given}`);
         must(
           ours.refusal(given, ours.identityHashOf({ id: "bob" })) === "identity",
           `took another's: ${given}`,
         );
         must(
-          forged === given || ours.refusal(forged, mark) !== undefined,
+          forged === given || ours.refusal(forged, hash) !== undefined,
           `took a forged one: ${forged}`,
         );
       }
@@ -349,19 +349,19 @@ export const http: MakeTarget = async (generator) => {
   const ask = (text: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const socket = createConnection(port, "127.0.0.1", () => socket.end(text));
-      let heard = "";
+      let answer = "";
       socket.on("data", (data) => {
-        heard += data.toString("latin1");
+        answer += data.toString("latin1");
         // An opened stream need not be read to its end.
-        if (heard.length > 20_000) socket.destroy();
+        if (answer.length > 20_000) socket.destroy();
       });
       socket.on("error", () => {});
       const cut = setTimeout(() => socket.destroy(), 300);
       socket.on("close", () => {
         clearTimeout(cut);
-        if (heard.includes(SECRET))
+        if (answer.includes(SECRET))
           reject(new Error(`a hidden row was sent for ${text.slice(0, 500)}`));
-        else if (heard.startsWith("HTTP/1.1 500"))
+        else if (answer.startsWith("HTTP/1.1 500"))
           reject(new Error(`500 for ${text.slice(0, 500)}`));
         else resolve();
       });

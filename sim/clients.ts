@@ -235,14 +235,14 @@ export class SimClient {
     const { oracle } = this.#options;
     const { channel } = view.query;
     const { asOf } = view.getSnapshot();
-    const said = oracle.statusAt(epoch, seq, channel);
+    const reported = oracle.statusAt(epoch, seq, channel);
     if (
-      said !== "live" &&
+      reported !== "live" &&
       !this.#faultTracker.isStatusLost(channel) &&
       !this.#faultTracker.hasOpenFault
     )
       throw new Violation(
-        `${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${said}`,
+        `${this.name} shows ${channel} as live at ${epoch}:${seq}, where it is ${reported}`,
       );
     const freshest = channel === STOCK ? oracle.asOfAt(epoch, seq, VERSIONED_SOURCE) : undefined;
     // A history that was lost may have been fresher than its successor.

@@ -82,13 +82,13 @@ export class Oracle {
     }
     for (const [name, table] of tables) {
       let { status } = table;
-      for (const said of commit.status ?? [])
+      for (const reported of commit.status ?? [])
         if (
-          said.channels === undefined
+          reported.channels === undefined
             ? table.source === commit.source
-            : said.channels.includes(name)
+            : reported.channels.includes(name)
         )
-          status = said.status.status;
+          status = reported.status.status;
       tables.set(name, {
         ...table,
         status,

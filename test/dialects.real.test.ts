@@ -61,7 +61,7 @@ describe("docs/dialects.md", () => {
     grid.socket.on("open", () => grid.socket.send('{"subscribe":"quotes"}'));
     const heat = new PlainSocket(`ws://127.0.0.1:${port}/ws/heatmap?symbol=BTC`);
     await expect
-      .poll(() => grid.said)
+      .poll(() => grid.messages)
       .toEqual([
         {
           type: "table_rows",
@@ -74,32 +74,32 @@ describe("docs/dialects.md", () => {
         },
       ]);
     await expect
-      .poll(() => heat.said.slice(0, 2))
+      .poll(() => heat.messages.slice(0, 2))
       .toEqual([{ cells: [["a", 1]] }, { whole: expect.any(Number) }]);
 
     await quotes.upsert({ symbol: "BTC", venue: "b", price: 3 });
     await quotes.remove('["ETH","a"]');
     await expect
-      .poll(() => grid.said.slice(1).flatMap((frame) => (frame as { rows: unknown[] }).rows))
+      .poll(() => grid.messages.slice(1).flatMap((frame) => (frame as { rows: unknown[] }).rows))
       .toEqual([{ symbol: "BTC", venue: "b", price: 3 }]);
     await expect
-      .poll(() => grid.said.flatMap((frame) => (frame as { removed?: string[] }).removed ?? []))
+      .poll(() => grid.messages.flatMap((frame) => (frame as { removed?: string[] }).removed ?? []))
       .toEqual(['["ETH","a"]']);
     await expect
-      .poll(() => heat.said.filter((frame) => "cells" in (frame as object)))
+      .poll(() => heat.messages.filter((frame) => "cells" in (frame as object)))
       .toEqual([{ cells: [["a", 1]] }, { cells: [["b", 3]] }]);
 
     grid.socket.send('{"unsubscribe":"quotes"}');
     grid.socket.send('{"subscribe":"nothing"}');
     await expect
-      .poll(() => grid.said.at(-1))
+      .poll(() => grid.messages.at(-1))
       .toEqual({ type: "error", code: "UNKNOWN_CHANNEL", message: expect.any(String) });
-    const before = grid.said.length;
+    const before = grid.messages.length;
     await quotes.upsert({ symbol: "BTC", venue: "b", price: 4 });
     await expect
-      .poll(() => heat.said.filter((frame) => "cells" in (frame as object)).at(-1))
+      .poll(() => heat.messages.filter((frame) => "cells" in (frame as object)).at(-1))
       .toEqual({ cells: [["b", 4]] });
-    expect(grid.said.length).toBe(before);
+    expect(grid.messages.length).toBe(before);
 
     const refused = new PlainSocket(`ws://127.0.0.1:${port}/ws/heatmap`);
     await expect.poll(() => refused.closedWith?.code).toBe(1006);

@@ -39,11 +39,11 @@ describe("a dialect", () => {
     own.send({ op: "SUBSCRIBE", subscriptions: ["trades"] });
     const clients = [1, 2, 3].map(() => new PlainSocket(`${url.replace("http", "ws")}/ws/plain`));
     await expect
-      .poll(() => clients.map(({ said }) => said))
+      .poll(() => clients.map(({ messages }) => messages))
       .toEqual(clients.map(() => [{ rows: [trade("a", "BTC", 1)] }]));
     await tidemark.channel("trades").upsert(trade("b", "ETH", 2));
     await expect
-      .poll(() => clients.map(({ said }) => said[1]))
+      .poll(() => clients.map(({ messages }) => messages[1]))
       .toEqual(clients.map(() => ({ rows: [trade("b", "ETH", 2)], removed: [] })));
     const deltas = plain.encoded.filter(
       (message) => "upsertTexts" in message && message.upsertTexts.length > 0,
@@ -76,9 +76,9 @@ describe("a dialect", () => {
       new PlainSocket(`${base}?who=all`),
       new PlainSocket(base),
     ];
-    await expect.poll(() => eth.said).toEqual([{ rows: [trade("b", "ETH", 2)] }]);
+    await expect.poll(() => eth.messages).toEqual([{ rows: [trade("b", "ETH", 2)] }]);
     await expect
-      .poll(() => all.said)
+      .poll(() => all.messages)
       .toEqual([{ rows: [trade("a", "BTC", 1), trade("b", "ETH", 2)] }]);
     await expect.poll(() => nobody.closedWith?.reason).toBe("UNAUTHENTICATED");
     tidemark.revoke("ETH");
@@ -172,7 +172,7 @@ describe("a dialect", () => {
       const client = new PlainSocket(`${url.replace("http", "ws")}${path}`);
       client.socket.on("open", () => client.socket.send("no json"));
       await expect.poll(() => client.closedWith?.reason).toBe("BAD_MESSAGE");
-      expect(client.said.at(-1)).toEqual({ error: "BAD_MESSAGE" });
+      expect(client.messages.at(-1)).toEqual({ error: "BAD_MESSAGE" });
     }
   });
 
@@ -210,7 +210,7 @@ describe("a dialect", () => {
       connect: () => ({ begins: [{ op: "IDENTIFY" }], receive: (text) => JSON.parse(text) as [] }),
     });
     const { tidemark, url } = await startTrades({ dialects: [open] });
-    for (const said of [
+    for (const message of [
       [{ op: "SUBSCRIBE", subscriptions: ["trades"] }, { op: "UNSUBSCRIBE" }],
       [{ op: "CREDIT", turns: "many" }],
       [null],
@@ -218,7 +218,7 @@ describe("a dialect", () => {
       Array.from({ length: 300 }, () => ({ op: "HEARTBEAT" })),
     ]) {
       const client = new PlainSocket(`${url.replace("http", "ws")}/ws/open`);
-      client.socket.on("open", () => client.socket.send(JSON.stringify(said)));
+      client.socket.on("open", () => client.socket.send(JSON.stringify(message)));
       await expect.poll(() => client.closedWith?.reason).toBe("BAD_MESSAGE");
     }
     expect(tidemark.stats()).toMatchObject({ is_ready: true });

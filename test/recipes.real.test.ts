@@ -74,7 +74,7 @@ describe("recipes", () => {
     "attaches to %s and uses its users",
     async (name) => {
       const port = await freePort();
-      let said = "";
+      let output = "";
       child = spawn(process.execPath, ["--import", "tsx", join(folder, `${name}.ts`)], {
         env: {
           ...process.env,
@@ -83,14 +83,14 @@ describe("recipes", () => {
         },
       });
       for (const stream of [child.stdout, child.stderr])
-        stream?.on("data", (chunk) => (said += String(chunk)));
+        stream?.on("data", (chunk) => (output += String(chunk)));
       const url = `http://127.0.0.1:${port}`;
       await expect
         .poll(
           () =>
             fetch(`${url}/whoami`).then(
               ({ status }) => status,
-              () => said,
+              () => output,
             ),
           { timeout: 20_000 },
         )

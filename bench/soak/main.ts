@@ -83,7 +83,7 @@ try {
   const startMs = performance.now();
   while (performance.now() - startMs < minutes * 60_000) {
     await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-    const heard = await server.ask<ServerStats>({ kind: "read" });
+    const stats = await server.ask<ServerStats>({ kind: "read" });
     await devtools.send("HeapProfiler.collectGarbage");
     const { usedSize } = await devtools.send("Runtime.getHeapUsage");
     pageStats = await page.evaluate(() =>
@@ -93,18 +93,18 @@ try {
       errors.push(
         `the page is ${pageStats.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
       );
-    written = heard.written;
+    written = stats.written;
     const { p50 = 0, p99 = 0 } = pageStats.metrics.ui_detail_open_latency_ms;
     samples.push({
       minute: (performance.now() - startMs) / 60_000,
-      serverHeapMb: heard.heapUsed / MB,
-      serverRssMb: heard.rss / MB,
+      serverHeapMb: stats.heapUsed / MB,
+      serverRssMb: stats.rss / MB,
       pageHeapMb: usedSize / MB,
       latencyP50Ms: pageStats.latencyP50Ms ?? 0,
       latencyP99Ms: pageStats.latencyP99Ms ?? 0,
       detailP50Ms: p50,
       detailP99Ms: p99,
-      cpuPercent: (heard.cpu.cpuMs / heard.cpu.wallMs) * 100,
+      cpuPercent: (stats.cpu.cpuMs / stats.cpu.wallMs) * 100,
     });
   }
   const notes = [

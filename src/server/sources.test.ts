@@ -181,7 +181,7 @@ describe("a channel that comes while the server runs", () => {
       changes: [upsert("items", { id: "2" })],
     });
     expect(await watching.next({ op: "INVALID_SESSION" })).toMatchObject({ reason: "epoch" });
-    let from = watching.mark;
+    let from = watching.frameCount;
     watching.send({
       op: "IDENTIFY",
       subscriptions: [
@@ -200,7 +200,7 @@ describe("a channel that comes while the server runs", () => {
       from_seq: 3,
     });
     await watching.next({ type: "WATERMARK" }, from);
-    from = watching.mark;
+    from = watching.frameCount;
     await scripted.context.append({ drops: ["items"], changes: [] });
     await watching.next({ op: "INVALID_SESSION" }, from);
     watching.send({ op: "IDENTIFY", subscriptions: ["items", "trades"] });

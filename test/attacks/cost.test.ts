@@ -98,13 +98,13 @@ describe("(1) one SUBSCRIBE", () => {
       { eval: true, workerData: { stream } },
     );
     atEnd(() => worker.terminate());
-    const said: unknown[] = [];
-    worker.on("message", (message) => said.push(message));
-    await expect.poll(() => said.includes("ready")).toBe(true);
+    const messages: unknown[] = [];
+    worker.on("message", (message) => messages.push(message));
+    await expect.poll(() => messages.includes("ready")).toBe(true);
     await new Promise((resolve) => setTimeout(resolve, 200));
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 800);
     await new Promise((resolve) => setTimeout(resolve, 300));
-    expect(said).toEqual(["ready"]);
+    expect(messages).toEqual(["ready"]);
   });
 });
 

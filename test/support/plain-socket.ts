@@ -3,13 +3,13 @@ import { WebSocket } from "ws";
 import { atEnd } from "./trades-server.ts";
 
 export class PlainSocket {
-  readonly said: unknown[] = [];
+  readonly messages: unknown[] = [];
   readonly socket: WebSocket;
   closedWith: { code: number; reason: string } | undefined;
 
   constructor(url: string, options: { autoPong?: boolean } = {}) {
     this.socket = new WebSocket(url, options);
-    this.socket.on("message", (data) => this.said.push(JSON.parse(String(data))));
+    this.socket.on("message", (data) => this.messages.push(JSON.parse(String(data))));
     this.socket.on("close", (code, reason) => {
       this.closedWith = { code, reason: String(reason) };
     });

@@ -27,15 +27,15 @@ export async function startReview(
   });
   const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   const url = await new Promise<string>((resolve, reject) => {
-    let said = "";
+    let output = "";
     const hear = (chunk: Buffer): void => {
-      said += String(chunk);
-      const found = /Review dashboard: (http:\S+)/.exec(said)?.[1];
+      output += String(chunk);
+      const found = /Review dashboard: (http:\S+)/.exec(output)?.[1];
       if (found !== undefined) resolve(found);
     };
     child.stdout.on("data", hear);
     child.stderr.on("data", hear);
-    child.once("exit", (code) => reject(new Error(`The dashboard ended with ${code}: ${said}`)));
+    child.once("exit", (code) => reject(new Error(`The dashboard ended with ${code}: ${output}`)));
   });
   return {
     url,

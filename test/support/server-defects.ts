@@ -54,10 +54,10 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
     "P2",
     "a second IDENTIFY is accepted",
     stateful(() => {
-      let said = 0;
+      let count = 0;
       return {
         up: (frame, sendToClient) =>
-          frame["op"] === "IDENTIFY" && ++said > 1
+          frame["op"] === "IDENTIFY" && ++count > 1
             ? (sendToClient({ op: "DISPATCH", type: "READY" }), undefined)
             : frame,
       };

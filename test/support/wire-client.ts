@@ -51,7 +51,7 @@ export class WireClient {
     await this.next({ type: "READY" });
   }
 
-  get mark(): number {
+  get frameCount(): number {
     return this.frames.length;
   }
 

@@ -87,7 +87,7 @@ describe("MUTATE", () => {
   it("answers in the turn that holds the write: after its rows, before its watermark (M1, M3)", async () => {
     const server = await start(options());
     const client = await opened(server);
-    const from = client.mark;
+    const from = client.frameCount;
     client.send(mutate("1", { id: "a", price: 5 }));
     const result = await resultOf(client, "1");
     await client.next({ type: "WATERMARK", seq: result["seq"] }, from);
@@ -136,11 +136,11 @@ describe("MUTATE", () => {
     first.send(mutate("1", { id: "a", price: 5 }));
     await resultOf(first, "1");
     for (const client of [first, second]) {
-      const from = client.mark;
+      const from = client.frameCount;
       client.send(mutate("1", { id: "a", price: 5 }));
       expect(await resultOf(client, "1", from)).toMatchObject({ value: { id: "a", at: 5 } });
     }
-    const from = second.mark;
+    const from = second.frameCount;
     second.send(mutate("1", { id: "a", price: 6 }));
     expect(await resultOf(second, "1", from)).toMatchObject({
       error: { code: "MUTATION_CONFLICT" },
@@ -173,7 +173,7 @@ describe("MUTATE", () => {
     }
     client.send({ op: "MUTATE", mutation_id: "mutation-4", name: "trades.constructor", input: {} });
     expect((await resultOf(client, "4"))["error"]).toMatchObject({ code: "UNKNOWN_MUTATION" });
-    const from = client.mark;
+    const from = client.frameCount;
     client.send(mutate("1", { id: "a", price: -1 }));
     expect((await resultOf(client, "1", from))["error"]).toMatchObject({ code: "NEGATIVE" });
     expect(own.ran.filter((line) => line.endsWith("-1"))).toHaveLength(1);
@@ -234,7 +234,7 @@ describe("MUTATE", () => {
     server.tidemark.revoke({ user: "ana" });
     await client.next({ op: "INVALID_SESSION" });
     open();
-    const from = client.mark;
+    const from = client.frameCount;
     client.send({ op: "IDENTIFY", auth: { user: "eve" } });
     await client.next({ type: "READY" }, from);
     client.send(mutate("3", { id: "b", price: 3 }));
@@ -304,7 +304,7 @@ describe("MUTATE", () => {
     client.send(mutate("2", { id: "a", price: 2 }));
     await expect.poll(() => own.ran).toHaveLength(1);
     server.tidemark.revoke({ user: "ana" });
-    const from = client.mark;
+    const from = client.frameCount;
     client.send({ op: "IDENTIFY", auth: { user: "ana" } });
     await client.next({ type: "READY" }, from);
     open();

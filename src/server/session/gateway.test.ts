@@ -72,7 +72,7 @@ describe("the gateway", () => {
     client.send({ op: "SUBSCRIBE", id: 7, subscriptions: ["trades"] });
     await client.next({ type: "SUBSCRIBED", id: 7 });
     await client.next({ type: "WATERMARK" });
-    const from = client.mark;
+    const from = client.frameCount;
     void trades.upsert(trade("a", "BTC", 5));
     void trades.upsert(trade("a", "BTC", 6));
     void trades.remove("b");
@@ -105,19 +105,19 @@ describe("the gateway", () => {
     expect(view).toMatch(/^v_/);
     expect((await client.next({ type: "SNAPSHOT" }))["rows"]).toEqual([{ id: "b", price: 9 }]);
     await client.next({ type: "WATERMARK" });
-    let from = client.mark;
+    let from = client.frameCount;
     await trades.upsert(trade("a", "BTC", 7));
     expect((await client.next({ type: "DELTA_BATCH", view }, from))["patch"]).toEqual({
       upsert: [{ id: "a", price: 7 }],
       remove: [],
     });
-    from = client.mark;
+    from = client.frameCount;
     await trades.upsert(trade("b", "ETH", 4));
     expect((await client.next({ type: "DELTA_BATCH", view }, from))["patch"]).toEqual({
       upsert: [],
       remove: ["b"],
     });
-    from = client.mark;
+    from = client.frameCount;
     await trades.upsert([trade("b", "ETH", 3), trade("z", "ETH", 1)]);
     await tidemark.transact((tx) => tx.upsert("trades", trade("a", "XRP", 7)));
     await trades.upsert(trade("a", "XRP", 8));
@@ -141,7 +141,7 @@ describe("the gateway", () => {
       ],
     });
     await client.next({ type: "WATERMARK" });
-    const from = client.mark;
+    const from = client.frameCount;
     await trades.remove("t4");
     expect((await client.next({ type: "DELTA_BATCH" }, from))["patch"]).toEqual({
       upsert: [trade("t2", "BTC", 2)],
@@ -292,7 +292,7 @@ describe("the gateway", () => {
     client.send({ op: "UNSUBSCRIBE", views: ["trades", "unknown"] });
     client.send({ op: "HEARTBEAT" });
     await client.next({ op: "HEARTBEAT_ACK" });
-    const from = client.mark;
+    const from = client.frameCount;
     await tidemark.transact((tx) => {
       tx.upsert("trades", trade("a", "BTC", 1));
       tx.upsert("notes", { id: "n" });

@@ -197,7 +197,7 @@ describe("rights that change", () => {
       await opened(server, { auth: { user: "bob" } }),
     ];
     rights["ann"] = { column: "symbol", eq: "ETH" };
-    const from = ann.client.mark;
+    const from = ann.client.frameCount;
     server.tidemark.revoke({ user: "ann" });
     await server.tidemark.channel("trades").upsert(trade("b", "BTC", 2));
     await bob.client.next({ type: "DELTA_BATCH" });

@@ -12,7 +12,7 @@ const turnsIn = (frames: readonly Frame[]): number =>
 
 /** Resolves when the server has handled what was sent before it. */
 async function settled(client: WireClient): Promise<void> {
-  const from = client.mark;
+  const from = client.frameCount;
   client.send({ op: "HEARTBEAT" });
   await client.next({ op: "HEARTBEAT_ACK" }, from);
 }
@@ -39,10 +39,10 @@ describe("credit", () => {
     const client = await openedWith(server, ["trades"]);
     client.send({ op: "CREDIT", turns: 1 });
     await settled(client);
-    let from = client.mark;
+    let from = client.frameCount;
     await trades.upsert(trade("a", "BTC", 1));
     await client.next({ type: "WATERMARK", seq: 2 }, from);
-    from = client.mark;
+    from = client.frameCount;
     for (let price = 2; price <= 6; price++) {
       await trades.upsert(trade("a", "BTC", price));
       await settled(client);
@@ -65,7 +65,7 @@ describe("credit", () => {
     const client = await openedWith(server, ["trades", "notes"]);
     client.send({ op: "CREDIT", channel_credit: { trades: 0 } });
     await settled(client);
-    const from = client.mark;
+    const from = client.frameCount;
     await tidemark.transact((tx) => {
       tx.upsert("trades", trade("a", "BTC", 1));
       tx.upsert("notes", { id: "n" });
@@ -120,7 +120,7 @@ describe("credit", () => {
     const client = await openedWith(server, ["trades"]);
     client.send({ op: "CREDIT", turns: 0 });
     await settled(client);
-    const from = client.mark;
+    const from = client.frameCount;
     for (let price = 1; price <= 3; price++) await trades.upsert(trade("a", "BTC", price));
     await expect
       .poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 })
@@ -159,7 +159,7 @@ describe("the digest", () => {
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2), trade("c", "BTC", 3)]);
     await trades.upsert(trade("a", "BTC", 4));
     await trades.remove("b");
-    const from = client.mark;
+    const from = client.frameCount;
     const digestOf = (rows: readonly object[]): string =>
       digestText(rows.reduce((sum, row) => replaceHash(sum, 0, rowHash(JSON.stringify(row))), 0));
     const whole = digestOf([trade("a", "BTC", 4), trade("c", "BTC", 3)]);
