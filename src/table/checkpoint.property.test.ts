@@ -92,52 +92,57 @@ function answers(view: View, headSeq: number): unknown {
 }
 
 describe("a node that begins with a checkpoint", () => {
-  it("serves the frames of one that has read everything, for every cursor", () => {
-    fc.assert(
-      fc.property(
-        fc.array(step, { minLength: 2, maxLength: 30 }),
-        fc.nat(29),
-        fc.boolean(),
-        (steps, at, isRoundTripped) => {
-          const commits = commitsOf(steps);
-          const takenAt = 1 + (at % commits.length);
-          const whole = new Replica();
-          whole.begin("e");
-          for (const commit of commits.slice(0, takenAt)) whole.apply(commit);
-          const taken = whole.checkpoint();
-          // As a store would keep it; JSON has no Infinity, and this channel's bounds have none.
-          const begun = Replica.from(
-            isRoundTripped ? (JSON.parse(JSON.stringify(taken)) as typeof taken) : taken,
-          );
-          expect(begun.checkpoint()).toEqual(taken);
-          const pairs = QUERIES.map(
-            (query) => [whole.acquire(query, undefined), begun.acquire(query, undefined)] as const,
-          );
-          for (const commit of [undefined, ...commits.slice(takenAt)]) {
-            if (commit !== undefined) for (const replica of [whole, begun]) replica.apply(commit);
-            for (const [left, right] of pairs)
-              expect(answers(right, whole.seq)).toEqual(answers(left, whole.seq));
-            expect([
-              begun.epoch,
-              begun.seq,
-              begun.timeMs,
-              begun.stateOf("c"),
-              begun.asOf,
-              begun.sourcePositionOf("s"),
-              begun.table("c")?.total,
-            ]).toEqual([
-              whole.epoch,
-              whole.seq,
-              whole.timeMs,
-              whole.stateOf("c"),
-              whole.asOf,
-              whole.sourcePositionOf("s"),
-              whole.table("c")?.total,
-            ]);
-          }
-        },
-      ),
-      { numRuns: 200 },
-    );
-  });
+  it(
+    "serves the frames of one that has read everything, for every cursor",
+    { timeout: 60_000 },
+    () => {
+      fc.assert(
+        fc.property(
+          fc.array(step, { minLength: 2, maxLength: 30 }),
+          fc.nat(29),
+          fc.boolean(),
+          (steps, at, isRoundTripped) => {
+            const commits = commitsOf(steps);
+            const takenAt = 1 + (at % commits.length);
+            const whole = new Replica();
+            whole.begin("e");
+            for (const commit of commits.slice(0, takenAt)) whole.apply(commit);
+            const taken = whole.checkpoint();
+            // As a store would keep it; JSON has no Infinity, and this channel's bounds have none.
+            const begun = Replica.from(
+              isRoundTripped ? (JSON.parse(JSON.stringify(taken)) as typeof taken) : taken,
+            );
+            expect(begun.checkpoint()).toEqual(taken);
+            const pairs = QUERIES.map(
+              (query) =>
+                [whole.acquire(query, undefined), begun.acquire(query, undefined)] as const,
+            );
+            for (const commit of [undefined, ...commits.slice(takenAt)]) {
+              if (commit !== undefined) for (const replica of [whole, begun]) replica.apply(commit);
+              for (const [left, right] of pairs)
+                expect(answers(right, whole.seq)).toEqual(answers(left, whole.seq));
+              expect([
+                begun.epoch,
+                begun.seq,
+                begun.timeMs,
+                begun.stateOf("c"),
+                begun.asOf,
+                begun.sourcePositionOf("s"),
+                begun.table("c")?.total,
+              ]).toEqual([
+                whole.epoch,
+                whole.seq,
+                whole.timeMs,
+                whole.stateOf("c"),
+                whole.asOf,
+                whole.sourcePositionOf("s"),
+                whole.table("c")?.total,
+              ]);
+            }
+          },
+        ),
+        { numRuns: 200 },
+      );
+    },
+  );
 });

@@ -185,48 +185,52 @@ function draftOf(generated: {
 }
 
 describe("tables and views", () => {
-  it("equal a recomputation from the log after every commit, for readers at every cursor", () => {
-    fc.assert(
-      fc.property(
-        fc.array(step, { minLength: 1, maxLength: 40 }),
-        fc.nat(20),
-        (steps, buildLate) => {
-          const replica = new Replica();
-          replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [channel] });
-          const slow = new SlowTable();
-          const readers: Reader[] = [];
-          let timeMs = 1_000;
-          steps.forEach((generated, index) => {
-            if (index === 0 || index === buildLate) {
-              for (const query of QUERIES) {
-                const view = replica.acquire(query, undefined);
-                readers.push(new Reader(view, 1), new Reader(view, 3), new Reader(view, 11));
+  it(
+    "equal a recomputation from the log after every commit, for readers at every cursor",
+    { timeout: 60_000 },
+    () => {
+      fc.assert(
+        fc.property(
+          fc.array(step, { minLength: 1, maxLength: 40 }),
+          fc.nat(20),
+          (steps, buildLate) => {
+            const replica = new Replica();
+            replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [channel] });
+            const slow = new SlowTable();
+            const readers: Reader[] = [];
+            let timeMs = 1_000;
+            steps.forEach((generated, index) => {
+              if (index === 0 || index === buildLate) {
+                for (const query of QUERIES) {
+                  const view = replica.acquire(query, undefined);
+                  readers.push(new Reader(view, 1), new Reader(view, 3), new Reader(view, 11));
+                }
               }
-            }
-            timeMs += generated.waitMs;
-            const commit: Commit = { ...draftOf(generated), seq: index + 2, timeMs };
-            replica.apply(commit);
-            slow.apply(commit);
-            for (const reader of readers) {
-              const truth = slow.answer(reader.view.query);
-              const held = new Map(
-                [...reader.view.rows.values()].map(({ key, json }) => [
-                  key,
-                  JSON.parse(json) as Row,
-                ]),
-              );
-              expect(held).toEqual(truth);
-              if ((index + 1) % reader.everySteps === 0) {
-                reader.read();
-                expect(reader.store).toEqual(truth);
+              timeMs += generated.waitMs;
+              const commit: Commit = { ...draftOf(generated), seq: index + 2, timeMs };
+              replica.apply(commit);
+              slow.apply(commit);
+              for (const reader of readers) {
+                const truth = slow.answer(reader.view.query);
+                const held = new Map(
+                  [...reader.view.rows.values()].map(({ key, json }) => [
+                    key,
+                    JSON.parse(json) as Row,
+                  ]),
+                );
+                expect(held).toEqual(truth);
+                if ((index + 1) % reader.everySteps === 0) {
+                  reader.read();
+                  expect(reader.store).toEqual(truth);
+                }
               }
-            }
-          });
-        },
-      ),
-      { numRuns: 400 },
-    );
-  });
+            });
+          },
+        ),
+        { numRuns: 400 },
+      );
+    },
+  );
 });
 
 const STATUSES: readonly SourceStatus[] = [
@@ -334,42 +338,46 @@ function slowState(history: readonly Commit[], name: string) {
 }
 
 describe("what sources say", () => {
-  it("is a function of the log: states, freshness and source positions equal a recomputation after every commit", () => {
-    fc.assert(
-      fc.property(fc.array(word, { minLength: 1, maxLength: 25 }), (words) => {
-        const replica = new Replica();
-        const history: Commit[] = [];
-        for (const said of words) {
-          const commit = commitOf(said, history.length + 1, history.at(-1)?.timeMs ?? 0);
-          history.push(commit);
-          replica.apply(commit);
-          for (const name of CHANNELS) {
-            const truth = slowState(history, name);
-            expect(replica.stateOf(name)).toEqual(truth?.state);
-            expect(
-              replica.table(name) &&
-                [...(replica.table(name)?.rows.values() ?? [])].map(({ key }) => key),
-            ).toEqual(truth?.keys);
+  it(
+    "is a function of the log: states, freshness and source positions equal a recomputation after every commit",
+    { timeout: 60_000 },
+    () => {
+      fc.assert(
+        fc.property(fc.array(word, { minLength: 1, maxLength: 25 }), (words) => {
+          const replica = new Replica();
+          const history: Commit[] = [];
+          for (const said of words) {
+            const commit = commitOf(said, history.length + 1, history.at(-1)?.timeMs ?? 0);
+            history.push(commit);
+            replica.apply(commit);
+            for (const name of CHANNELS) {
+              const truth = slowState(history, name);
+              expect(replica.stateOf(name)).toEqual(truth?.state);
+              expect(
+                replica.table(name) &&
+                  [...(replica.table(name)?.rows.values() ?? [])].map(({ key }) => key),
+              ).toEqual(truth?.keys);
+            }
+            const lastOf = (read: (of: Commit) => unknown): object =>
+              Object.fromEntries(
+                history.flatMap((each) =>
+                  each.source === undefined || read(each) === undefined
+                    ? []
+                    : [[each.source, read(each)]],
+                ),
+              );
+            expect(replica.asOf).toEqual(lastOf(({ asOfMs }) => asOfMs));
+            expect({ s: replica.sourcePositionOf("s"), t: replica.sourcePositionOf("t") }).toEqual({
+              s: undefined,
+              t: undefined,
+              ...lastOf(({ sourcePosition }) => sourcePosition),
+            });
           }
-          const lastOf = (read: (of: Commit) => unknown): object =>
-            Object.fromEntries(
-              history.flatMap((each) =>
-                each.source === undefined || read(each) === undefined
-                  ? []
-                  : [[each.source, read(each)]],
-              ),
-            );
-          expect(replica.asOf).toEqual(lastOf(({ asOfMs }) => asOfMs));
-          expect({ s: replica.sourcePositionOf("s"), t: replica.sourcePositionOf("t") }).toEqual({
-            s: undefined,
-            t: undefined,
-            ...lastOf(({ sourcePosition }) => sourcePosition),
-          });
-        }
-      }),
-      { numRuns: 300 },
-    );
-  });
+        }),
+        { numRuns: 300 },
+      );
+    },
+  );
 
   it("ends the views of a channel that is dropped or declared otherwise, and no others", () => {
     const replica = new Replica();
