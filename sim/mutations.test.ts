@@ -2,13 +2,13 @@
  * Shows that the simulator finds bugs: it fails on a copy of the source from which one rule was removed, and
  * the same seeds pass with all rules in place.
  */
-import { spawn } from "node:child_process";
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MUTATIONS, type Mutation } from "./mutations.ts";
+import { runSimulator, type SimulatorResult } from "./simulator-process.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const RUNS = 40;
@@ -23,7 +23,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function simulate(
   name: string,
   mutation: Mutation | undefined,
-): Promise<{ readonly code: number | null; readonly output: string }> {
+  signal: AbortSignal,
+): Promise<SimulatorResult> {
   const copy = join(folder, name);
   for (const part of ["src", "sim", "package.json", "tsconfig.json"])
     cpSync(join(root, part), join(copy, part), { recursive: true });
@@ -39,31 +40,21 @@ function simulate(
       source.replace(mutation.find, () => mutation.replace),
     );
   }
-  return new Promise((resolve) => {
-    const child = spawn(
-      process.execPath,
-      ["--import", "tsx", "sim/main.ts", "--runs", String(RUNS), "--no-shrink"],
-      { cwd: copy },
-    );
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk) => (output += String(chunk)));
-    child.on("exit", (code) => resolve({ code, output }));
-  });
+  return runSimulator(copy, ["--runs", String(RUNS), "--no-shrink"], signal);
 }
 
 describe.concurrent("the simulator", () => {
-  it("passes the same seeds with all rules in place", { timeout: 240_000 }, async () => {
-    const { code, output } = await simulate("whole", undefined);
+  it("passes the same seeds with all rules in place", { timeout: 240_000 }, async ({ signal }) => {
+    const { code, output } = await simulate("whole", undefined, signal);
     expect(output).toContain(`${RUNS} runs passed`);
     expect(code).toBe(0);
   });
 
-  it.each(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))(
+  it.for(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))(
     "fails without a rule: %s",
     { timeout: 120_000 },
-    async (_rule, mutation, index) => {
-      const { code, output } = await simulate(`mutation-${index}`, mutation);
+    async ([, mutation, index], { signal }) => {
+      const { code, output } = await simulate(`mutation-${index}`, mutation, signal);
       expect(output).toContain("FAILED at step");
       expect(code).toBe(1);
     },

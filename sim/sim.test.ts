@@ -1,41 +1,29 @@
 /** The guarantee under faults: 200 seeds, every kind of fault, and the same trace from the same seed. */
-import { spawn } from "node:child_process";
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { FAULTS } from "./faults.ts";
 import { run } from "./run.ts";
+import { runSimulator } from "./simulator-process.ts";
 
 const SEEDS = 200;
 const root = fileURLToPath(new URL("..", import.meta.url));
-
-/** Runs a share of the seeds in its own process. */
-function simulate(
-  seed: number,
-  runs: number,
-): Promise<{ readonly code: number | null; readonly output: string }> {
-  return new Promise((resolve) => {
-    const child = spawn(
-      process.execPath,
-      ["--import", "tsx", "sim/main.ts", "--seed", String(seed), "--runs", String(runs)],
-      { cwd: root },
-    );
-    let output = "";
-    for (const stream of [child.stdout, child.stderr])
-      stream.on("data", (chunk) => (output += String(chunk)));
-    child.on("exit", (code) => resolve({ code, output }));
-  });
-}
 
 describe("the simulator", () => {
   it(
     `keeps the guarantee for ${SEEDS} seeds, and every client converges`,
     { timeout: 400_000 },
-    async () => {
+    async ({ signal }) => {
       const processes = Math.min(4, availableParallelism());
       const share = Math.ceil(SEEDS / processes);
       const results = await Promise.all(
-        Array.from({ length: processes }, (_, index) => simulate(1 + index * share, share)),
+        Array.from({ length: processes }, (_, index) =>
+          runSimulator(
+            root,
+            ["--seed", String(1 + index * share), "--runs", String(share)],
+            signal,
+          ),
+        ),
       );
       for (const { output } of results)
         expect(output, "a failure prints the command that replays it").toContain(
