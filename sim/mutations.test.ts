@@ -11,7 +11,7 @@ import { MUTATIONS, type Mutation } from "./mutations.ts";
 import { runSimulator, type SimulatorResult } from "./simulator-process.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
-const RUNS = 40;
+const RUNS = 60;
 let folder = "";
 
 beforeAll(() => {
@@ -52,7 +52,7 @@ describe.concurrent("the simulator", () => {
 
   it.for(MUTATIONS.map((mutation, index) => [mutation.rule, mutation, index] as const))(
     "fails without a rule: %s",
-    { timeout: 120_000 },
+    { timeout: 240_000 },
     async ([, mutation, index], { signal }) => {
       const { code, output } = await simulate(`mutation-${index}`, mutation, signal);
       expect(output).toContain("FAILED at step");

@@ -20,14 +20,14 @@ export const DECLARATIONS = [
     name: "trades",
     key: ["id"],
     columns,
-    bounds: { rowsMax: 40, tombstonesMax: 5 },
+    bounds: { rowsMax: 40, tombstonesMax: 10 },
   }),
-  declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 8 } }),
+  declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
   declareChannel({
     name: "events",
     key: ["id"],
     columns,
-    bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 6 },
+    bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 },
   }),
   declareChannel({
     name: "reviews",
