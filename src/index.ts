@@ -16,12 +16,14 @@ export type {
 } from "./server/mutations/mutation.ts";
 export { forCaller, type ForCaller } from "./server/for-caller.ts";
 export { createTidemark, Tidemark } from "./server/tidemark.ts";
+export type { ChannelHandle } from "./server/own-channels.ts";
 export type {
-  ChannelHandle,
+  AttachOptions,
+  Listening,
   ListenOptions,
   OpenTransaction,
   TidemarkOptions,
-} from "./server/tidemark.ts";
+} from "./server/options.ts";
 export type { Authenticate } from "./server/session/access.ts";
 export type { Policy } from "./server/policies.ts";
 export type {

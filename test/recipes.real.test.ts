@@ -19,7 +19,7 @@ import { freePort } from "./support/free-port.ts";
 const here = fileURLToPath(new URL(".", import.meta.url));
 const page = readFileSync(new URL("../docs/recipes.md", import.meta.url), "utf8");
 const programs = new Map(
-  [...page.matchAll(/```ts\n\/\/ (\w+\.ts)\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [
+  [...page.matchAll(/```ts\n\/\/ ([\w-]+\.ts)\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [
     name,
     text,
   ]),
@@ -70,7 +70,7 @@ describe("recipes", () => {
     await ended;
   });
 
-  it.each(["express", "fastify", "hono", "nestjs"])(
+  it.each(["express", "fastify", "hono", "nestjs", "by-hand"])(
     "attaches to %s and uses its users",
     async (name) => {
       const port = await freePort();
@@ -133,6 +133,8 @@ describe("recipes", () => {
       expect(view.row("n2")).toEqual({ id: "n2", text: "mine", author: "rita" });
       await expect(add({ id: "n3", text: " " })).rejects.toMatchObject({ code: "EMPTY" });
       expect((await fetch(`${url}/nothing/here`)).status).toBe(404);
+      expect(await (await fetch(`${url}/readyz`)).text()).toBe("ready\n");
+      expect((await fetch(`${url}/metrics`, { headers: { cookie } })).status).toBe(403);
     },
   );
 });

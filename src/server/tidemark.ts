@@ -1,132 +1,54 @@
 /** The composition root: an engine over a log, the program's own channels, its sources, and the HTTP entry points. */
-import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
 import { pino, type Logger } from "pino";
 import { systemClock, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
-import { systemRandom, type Random } from "../std/random.ts";
-import type { ChannelDeclaration } from "../log/channel.ts";
-import type { Expectation, Log } from "../log/log.ts";
+import { systemRandom } from "../std/random.ts";
+import type { Log } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
-import type { Source } from "../sources/source.ts";
 import type { ChannelWrites, Writer } from "../sources/writer.ts";
-import { Access, type Authenticate } from "./session/access.ts";
-import type { Identity, Policy } from "./policies.ts";
-import {
-  checkRow,
-  declarationOf,
-  Transaction,
-  type Channels,
-  type TransactionHandle,
-} from "./channel.ts";
+import type { Channels, TransactionHandle } from "./channel.ts";
 import { Engine } from "./engine.ts";
 import { Answers } from "./http/answers.ts";
+import { checkDialects } from "./http/dialect-paths.ts";
 import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts";
-import { PATHS, type Paths } from "./http/paths.ts";
-import type { Limits } from "./limits.ts";
-import { Metrics } from "./observe/metrics.ts";
-import { listenerOf, mount } from "./http/mount.ts";
-import { MEMORY } from "./mutations/memory-writer.ts";
-import { mutationsByName, type Mutations } from "./mutations/mutation.ts";
-import { registerMetrics, statsOf } from "./observe/register-metrics.ts";
+import { HttpEndpoint, listenerOf } from "./http/http-endpoint.ts";
+import { mountAlone, mountBeside } from "./http/mount.ts";
+import { isLoopback, LOOPBACK, OwnServers } from "./http/own-servers.ts";
+import { PATHS } from "./http/paths.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
-import type { Dialect } from "./turn/dialect.ts";
-
-export interface TidemarkOptions<C extends Channels = Channels, Caller = Identity> {
-  /** Channels that this program writes. Sources bring their own. */
-  readonly channels?: C & Channels<Caller>;
-  readonly sources?: readonly Source[];
-  /**
-   * Who asks. What it returns types the callers of policies and handlers; write it before them, so that the compiler
-   * has seen it. Default: everyone may connect, so bind to an address that only you can reach.
-   */
-  readonly authenticate?: Authenticate<Caller>;
-  /** Policies of channels that sources declare, by name. One that names no channel stops the start. */
-  readonly policies?: Readonly<Record<string, Policy<NoInfer<Caller>>>>;
-  /**
-   * Who an identity is, apart from what it may do, as `({ id }) => id`: the id of a mutation belongs to it, also when
-   * its rights change between a write and its retry. Default: the whole identity.
-   */
-  readonly identityKey?: (caller: NoInfer<Caller>) => unknown;
-  /**
-   * Who may see `/metrics`, all of `/stats`, and each row of the catalog. Default: everyone where there is no
-   * `authenticate`, else nobody; `operatorPort` of `listen` serves both without asking.
-   */
-  readonly isOperator?: (caller: NoInfer<Caller>) => boolean;
-  /** What clients may ask to be written, by name; groups may nest. */
-  readonly mutations?: Mutations<NoInfer<Caller>>;
-  /** Origins of pages that may connect, besides the server's own. */
-  readonly allowedOrigins?: readonly string[];
-  /** Signs session ids, and keys the ids of views. Give all nodes of a deployment the same. Default: this process's own. */
-  readonly sessionSecret?: string;
-  readonly paths?: Partial<Paths>;
-  /** Further ways to speak to clients, each on a path of its own. */
-  readonly dialects?: readonly Dialect[];
-  /** Serve the live table `tidemark.channels`: one row per channel with size, rate and status. */
-  readonly catalog?: boolean;
-  /** A folder of static files to serve at `/`. */
-  readonly assets?: string;
-  /** Limits of the server, of views, and of the log in memory. Those that are left out keep their defaults. */
-  readonly limits?: Limits;
-  /** Where commits are kept in order. Default: in memory, so that every start is a new history. One that is passed is closed by who made it. */
-  readonly log?: Log;
-  /** Default: pino at level `info` on standard error. */
-  readonly logger?: Logger;
-  readonly clock?: Clock;
-  readonly random?: Random;
-}
-
-/** What runs a statement in a transaction: `pg`'s client, PGlite's transaction, or a function around your library's. */
-export type OpenTransaction =
-  | { query(text: string): Promise<unknown> }
-  | ((text: string) => Promise<unknown>);
-
-export interface ListenOptions {
-  /** Default 8080; 0 takes a free one. */
-  readonly port?: number;
-  /** Default 127.0.0.1. */
-  readonly host?: string;
-  /** Serve `/metrics`, all of `/stats`, `/healthz` and `/readyz` to whoever reaches this port of 127.0.0.1. 0 takes a free one. */
-  readonly operatorPort?: number;
-  /** Allow a bind that others can reach although there is no `authenticate`. */
-  readonly allowPublic?: boolean;
-}
-
-/** Where the server listens. */
-export interface Listening {
-  readonly url: string;
-  readonly port: number;
-  /** With `operatorPort`. */
-  readonly operatorUrl?: string;
-}
-
-const LOOPBACK = "127.0.0.1";
-
-/** Writes to one channel. Every call is one commit and returns its seq. */
-export interface ChannelHandle<R> {
-  /** @throws TidemarkError `BAD_ROW` before anything is written, `LOG_FULL`, `STOPPED` */
-  upsert(rows: R | readonly R[]): Promise<number>;
-  remove(keys: string | readonly string[]): Promise<number>;
-  get(key: string): R | undefined;
-  readonly size: number;
-}
+import { MEMORY } from "./mutations/memory-writer.ts";
+import { mutationsByName } from "./mutations/mutation.ts";
+import { Metrics } from "./observe/metrics.ts";
+import { registerMetrics, statsOf } from "./observe/register-metrics.ts";
+import type {
+  AttachOptions,
+  Listening,
+  ListenOptions,
+  OpenTransaction,
+  TidemarkOptions,
+} from "./options.ts";
+import { OwnChannels, type ChannelHandle } from "./own-channels.ts";
+import type { Identity } from "./policies.ts";
+import { Access } from "./session/access.ts";
 
 export class Tidemark<C extends Channels = Channels, Caller = Identity> {
-  readonly #writers: ReadonlyMap<string, Writer>;
   readonly #options: TidemarkOptions<C>;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #engine: Engine;
-  readonly #metrics: Metrics;
-  readonly #declarations = new Map<string, ChannelDeclaration>();
-  readonly #servers = new Set<Server>();
+  readonly #metrics = new Metrics();
+  readonly #writers: ReadonlyMap<string, Writer>;
+  readonly #own: OwnChannels<C>;
   readonly #log: Log;
-  /** The program's channels have been declared. */
+  /** Resolves when the log holds the declarations of the program's channels. */
   readonly #declared: Promise<unknown>;
-  readonly #nodeId: string;
   readonly #answers: Answers;
-  #writes = 0;
+  readonly #servers = new OwnServers();
+  /** Of applications: `attach`, `handleRequest` and `handleUpgrade`. Made when first asked for. */
+  #endpoint: HttpEndpoint | undefined;
   #started: Promise<void> | undefined;
   #isReady = false;
   #isStopped = false;
@@ -134,46 +56,35 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   constructor(typed: TidemarkOptions<C, Caller> = {}) {
     // The compiler has checked that everything takes what `authenticate` returns; from here on it is data.
     const options = typed as unknown as TidemarkOptions<C>;
+    const { authenticate, channels, sources = [] } = options;
+    const random = options.random ?? systemRandom;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? pino({ name: "tidemark" }, pino.destination(2));
     this.#writers = new Map(
-      (options.sources ?? []).flatMap(({ name, writer }) =>
+      sources.flatMap(({ name, writer }) =>
         writer === undefined ? [] : [[name, writer] as const],
       ),
     );
-    const random = options.random ?? systemRandom;
-    this.#logger = options.logger ?? pino({ name: "tidemark" }, pino.destination(2));
-    const log =
-      options.log ??
-      new MemoryLog({
-        clock: this.#clock,
-        random,
-        ...(options.limits?.log && { limits: options.limits.log }),
-      });
-    this.#log = log;
-    this.#nodeId = random.id(8);
-    this.#metrics = new Metrics();
-    for (const [name, definition] of Object.entries(options.channels ?? {}))
-      this.#declarations.set(name, declarationOf(name, definition));
-    const declares = [...this.#declarations.values()];
-    // Before anything is written to them; `start` tells whether that has worked.
+    const limits = options.limits?.log ?? {};
+    this.#log = options.log ?? new MemoryLog({ clock: this.#clock, random, limits });
+    this.#own = new OwnChannels({ channels, log: this.#log, nodeId: random.id(8) });
+    const declares = this.#own.declarations;
+    // Before anything is written to them; `start` rejects if it failed.
     this.#declared =
-      declares.length === 0 ? Promise.resolve() : log.append({ changes: [], declares });
+      declares.length === 0 ? Promise.resolve() : this.#log.append({ changes: [], declares });
     this.#declared.catch(() => {});
     this.#engine = new Engine({
-      log,
+      log: this.#log,
       declares,
       clock: this.#clock,
       random,
       logger: this.#logger,
-      access: new Access({
-        authenticate: options.authenticate,
-        allowedOrigins: options.allowedOrigins,
-      }),
+      access: new Access({ authenticate, allowedOrigins: options.allowedOrigins }),
       observer: this.#metrics,
       secret: options.sessionSecret,
       identityKey: options.identityKey,
-      isOperator: options.isOperator ?? (() => options.authenticate === undefined),
+      isOperator: options.isOperator ?? (() => authenticate === undefined),
       limits: options.limits,
       dialects: checkDialects(options.dialects, { ...PATHS, ...options.paths }),
       catalog: options.catalog,
@@ -181,20 +92,16 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
         definitions: mutationsByName(options.mutations ?? {}),
         writers: this.#writers,
         writeChannels: (fill, expect) =>
-          this.#transact(
+          this.#own.transact(
             (write) => fill(write as unknown as ChannelWrites),
+            this.#engine.limits,
             expect && { source: MEMORY, ...expect },
           ),
       },
     });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
     registerMetrics(this.#metrics, this.#engine);
-    for (const [name, policy] of Object.entries(options.policies ?? {}))
-      this.#engine.policies.set(name, policy);
-    for (const [name, { policy }] of Object.entries(options.channels ?? {})) {
-      this.#engine.claim(name);
-      if (policy !== undefined) this.#engine.policies.set(name, policy);
-    }
+    this.#setPolicies();
   }
 
   /** The identity of the history that the tables are in. */
@@ -210,16 +117,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
 
   /** A channel declared in `channels`. @throws TidemarkError `UNKNOWN_CHANNEL` */
   channel<N extends keyof C & string>(name: N): ChannelHandle<RowOf<C[N]>> {
-    const declaration = this.#own(name);
-    const rows = () => this.#engine.replica.table(declaration.name);
-    return {
-      upsert: (input) => this.transact((transaction) => transaction.upsert(name, input)),
-      remove: (keys) => this.transact((transaction) => transaction.remove(name, keys)),
-      get: (key) => rows()?.rows.get(key)?.row as RowOf<C[N]> | undefined,
-      get size() {
-        return rows()?.rows.size ?? 0;
-      },
-    };
+    return this.#own.handle(name, this.#engine.replica, this.#engine.limits);
   }
 
   /**
@@ -227,36 +125,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
    * @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL` before anything is written, `LOG_FULL`, `STOPPED`
    */
   transact(fill: (transaction: TransactionHandle<C>) => void): Promise<number> {
-    return this.#transact(fill, undefined);
-  }
-
-  /** Each commit of the program's channels has its own source position, so that a guarded write can require that no other commit came between. */
-  async #transact(
-    fill: (transaction: TransactionHandle<C>) => void,
-    expect: Expectation | undefined,
-  ): Promise<number> {
-    const transaction = new Transaction();
-    fill({
-      upsert: (name, rows) => {
-        const declaration = this.#own(name);
-        const schema = this.#options.channels?.[name]?.row;
-        for (const input of Array.isArray(rows) ? (rows as readonly unknown[]) : [rows]) {
-          transaction.upsert(name, checkRow(declaration, schema, this.#engine.limits, input));
-        }
-      },
-      remove: (name, keys) => {
-        this.#own(name);
-        for (const key of typeof keys === "string" ? [keys] : keys) transaction.remove(name, key);
-      },
-    });
-    return this.#log.append(
-      {
-        ...transaction.draft(),
-        source: MEMORY,
-        sourcePosition: `${this.#nodeId}${++this.#writes}`,
-      },
-      expect,
-    );
+    return this.#own.transact(fill, this.#engine.limits);
   }
 
   /**
@@ -265,7 +134,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
    */
   async listen({
     port = 8080,
-    host = "127.0.0.1",
+    host = LOOPBACK,
     operatorPort,
     allowPublic = false,
   }: ListenOptions = {}): Promise<Listening> {
@@ -277,23 +146,54 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     }
     await this.start();
     const server = createServer();
-    this.#mount(server, host, undefined);
-    const bound = await this.#bind(server, host, port);
+    mountAlone(server, this.#createEndpoint(host, this.#options.assets));
+    const bound = await this.#servers.bind(server, host, port);
     const shown = host === "0.0.0.0" || host === "::" || isLoopback(host) ? "localhost" : host;
-    const operations =
-      operatorPort === undefined
-        ? {}
-        : { operatorUrl: `http://localhost:${await this.#listenForOperators(operatorPort)}` };
-    return { url: `http://${shown}:${bound}`, port: bound, ...operations };
+    const operatorUrl =
+      operatorPort === undefined ? undefined : (await this.listenForOperators(operatorPort)).url;
+    return {
+      url: `http://${shown}:${bound}`,
+      port: bound,
+      ...(operatorUrl !== undefined && { operatorUrl }),
+    };
   }
 
-  /** Serves on an existing server, beside whatever it does already. Call `start()` too: until it is done, 503 is answered. */
-  attach(server: Server): void {
-    const others = server.listeners("request") as RequestListener[];
-    server.removeAllListeners("request");
-    this.#mount(server, undefined, (request, response) => {
-      for (const listener of others) listener.call(server, request, response);
+  /**
+   * Serves `/metrics`, all of `/stats`, `/healthz` and `/readyz` without authentication, on a port of 127.0.0.1 that
+   * only operators reach. `listen({ operatorPort })` does it too. @throws TidemarkError `PORT_IN_USE`
+   */
+  async listenForOperators(port = 0): Promise<Listening> {
+    const app = createOperatorHttp({
+      ...this.#httpOptions(new Access({ host: LOOPBACK }), undefined),
+      isOperator: () => true,
     });
+    const bound = await this.#servers.bind(createServer(listenerOf(app)), LOOPBACK, port);
+    return { url: `http://localhost:${bound}`, port: bound };
+  }
+
+  /**
+   * Serves on an application's server. Requests and upgrades of our paths reach us alone, all others reach the
+   * application's listeners as before. Call `start()` too: until it is done, 503 is answered.
+   */
+  attach(server: Server, options: AttachOptions = {}): void {
+    mountBeside(server, this.#sharedEndpoint, options);
+  }
+
+  /**
+   * Answers a request of a Node server, for applications that do not `attach`. Returns false, and does nothing, when
+   * its path is not ours. Call it before anything reads the body.
+   */
+  handleRequest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    options: AttachOptions = {},
+  ): boolean {
+    return this.#sharedEndpoint.handleRequest(request, response, options);
+  }
+
+  /** Takes an upgrade of a Node server. Returns false, and leaves the socket alone, when its path is not ours. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    return this.#sharedEndpoint.handleUpgrade(request, socket, head);
   }
 
   /**
@@ -329,6 +229,11 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     return `${found[0]}:${await found[1].txid(transaction)}`;
   }
 
+  /** What `/stats` shows to operators. */
+  stats(): Record<string, unknown> {
+    return { ...statsOf(this.#engine), is_ready: this.#isServing };
+  }
+
   /** Sends clients away, closes sources, and servers that `listen` opened. Safe to call twice. */
   async stop(): Promise<void> {
     if (this.#isStopped) return;
@@ -338,7 +243,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     this.#engine.stop();
     await Promise.all((this.#options.sources ?? []).map((source) => source.stop()));
     if (this.#options.log === undefined) this.#log.close();
-    await Promise.all([...this.#servers].map(closeServer));
+    await this.#servers.close();
   }
 
   async #start(): Promise<void> {
@@ -346,11 +251,20 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     await Promise.all(
       (this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))),
     );
-    // What they declared and copied is in the log; it is served when the tables hold it.
+    // What the sources declared and copied is in the log; it is served when the tables hold it.
     const { follower } = this.#engine;
     await follower.reached(follower.head);
     this.#checkPolicies();
     this.#isReady = true;
+  }
+
+  #setPolicies(): void {
+    for (const [name, policy] of Object.entries(this.#options.policies ?? {}))
+      this.#engine.policies.set(name, policy);
+    for (const [name, { policy }] of Object.entries(this.#options.channels ?? {})) {
+      this.#engine.claim(name);
+      if (policy !== undefined) this.#engine.policies.set(name, policy);
+    }
   }
 
   /** A misspelt name would leave the table open that was meant. */
@@ -373,35 +287,23 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     }
   }
 
-  #own(name: string): ChannelDeclaration {
-    const declaration = this.#declarations.get(name);
-    if (declaration !== undefined) return declaration;
-    throw new TidemarkError("UNKNOWN_CHANNEL", `This program declares no channel "${name}".`);
+  get #sharedEndpoint(): HttpEndpoint {
+    this.#endpoint ??= this.#createEndpoint(undefined, undefined);
+    return this.#endpoint;
   }
 
-  #listenForOperators(port: number): Promise<number> {
-    const app = createOperatorHttp({
-      ...this.#httpOptions(new Access({ host: LOOPBACK })),
-      isOperator: () => true,
-    });
-    const server = createServer(listenerOf(app));
-    return this.#bind(server, LOOPBACK, port);
+  /** `host` is the address that was bound, where it is known; `assets` a folder to serve besides. */
+  #createEndpoint(host: string | undefined, assets: string | undefined): HttpEndpoint {
+    const { authenticate, allowedOrigins } = this.#options;
+    const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }), assets);
+    const { gateway, limits } = this.#engine;
+    const webSockets = new WebSocketEndpoint(gateway, this.#clock, limits);
+    return new HttpEndpoint({ ...options, app: createHttp(options), webSockets });
   }
 
-  async #bind(server: Server, host: string, port: number): Promise<number> {
-    await new Promise<void>((resolve, reject) => {
-      server.once("error", (cause: NodeJS.ErrnoException) =>
-        reject(listenError(cause, host, port)),
-      );
-      server.listen(port, host, resolve);
-    });
-    this.#servers.add(server);
-    return (server.address() as AddressInfo).port;
-  }
-
-  #httpOptions(access: Access): HttpOptions {
-    const { dialects = [], assets, paths } = this.#options;
-    const { policies } = this.#engine;
+  #httpOptions(access: Access, assets: string | undefined): HttpOptions {
+    const { dialects = [], paths } = this.#options;
+    const { gateway, limits, policies } = this.#engine;
     return {
       access,
       assets,
@@ -409,12 +311,11 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       paths: { ...PATHS, ...paths },
       engine: this.#engine,
       clock: this.#clock,
-      // Before its channels are declared it would refuse what it serves a moment later.
+      // Before its channels are declared the server would refuse what it serves a moment later.
       canConnect: () =>
         this.#isServing &&
-        this.#engine.gateway.sessionCount + this.#answers.size <
-          this.#engine.limits.connectionsMax &&
-        this.#engine.gateway.canConnect,
+        gateway.sessionCount + this.#answers.size < limits.connectionsMax &&
+        gateway.canConnect,
       answers: this.#answers,
       isOperator: (identity) => policies.isOperator(identity),
       metrics: this.#metrics,
@@ -423,26 +324,9 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     };
   }
 
-  #mount(server: Server, host: string | undefined, others: RequestListener | undefined): void {
-    const { authenticate, allowedOrigins } = this.#options;
-    const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }));
-    const app = createHttp(others === undefined ? options : { ...options, assets: undefined });
-    mount(server, {
-      ...options,
-      app,
-      others,
-      endpoint: new WebSocketEndpoint(this.#engine.gateway, this.#clock, this.#engine.limits),
-    });
-  }
-
-  /** It has what it serves, and may be asked. */
+  /** The server has what it serves, and may be asked. */
   get #isServing(): boolean {
     return this.#isReady && !this.#isStopped && this.#engine.follower.isReady;
-  }
-
-  /** What `/stats` shows to operators. */
-  stats(): Record<string, unknown> {
-    return { ...statsOf(this.#engine), is_ready: this.#isServing };
   }
 }
 
@@ -451,44 +335,4 @@ export function createTidemark<C extends Channels = Channels, Caller = undefined
   options: TidemarkOptions<C, Caller> = {},
 ): Tidemark<C, Caller> {
   return new Tidemark(options);
-}
-
-/** @throws TidemarkError `BAD_OPTION` for a path that is none, is ours, or is taken */
-function checkDialects(dialects: readonly Dialect[] = [], { base }: Paths): readonly Dialect[] {
-  const taken = new Set<string>(["/stats", "/metrics", "/healthz", "/readyz"]);
-  for (const { name, path } of dialects) {
-    if (!/^\/[^?#\s]+$/.test(path))
-      throw new TidemarkError(
-        "BAD_OPTION",
-        `The path of dialect "${name}" begins with "/", as "/ws/heatmap".`,
-      );
-    if (taken.has(path) || path.startsWith(`${base}/`))
-      throw new TidemarkError("BAD_OPTION", `The path ${path} of dialect "${name}" is taken.`);
-    taken.add(path);
-  }
-  return dialects;
-}
-
-function isLoopback(host: string): boolean {
-  return host === "localhost" || host === "::1" || host.startsWith("127.");
-}
-
-function listenError(cause: NodeJS.ErrnoException, host: string, port: number): TidemarkError {
-  if (cause.code === "EADDRINUSE") {
-    return new TidemarkError(
-      "PORT_IN_USE",
-      `Port ${port} on ${host} is taken. Choose another (--port, or PORT), or stop what listens there.`,
-      { cause },
-    );
-  }
-  return new TidemarkError("BAD_OPTION", `Can't listen on ${host}:${port}: ${cause.message}.`, {
-    cause,
-  });
-}
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

@@ -80,14 +80,14 @@ export function createHttp(options: HttpOptions): Hono<Env> {
 /** Who operates the server may see everything that it tells of itself; others what their rights show. */
 function addOperations(
   app: Hono<Env>,
-  { access, engine, metrics, isReady, isOperator }: HttpOptions,
+  { access, engine, metrics, paths, isReady, isOperator }: HttpOptions,
 ): void {
-  app.get("/stats", async (context) => {
+  app.get(paths.stats, async (context) => {
     const identity = await access.identify(requestOf(context), undefined);
     const stats = isOperator(identity) === true ? statsOf(engine) : statsFor(engine, identity);
     return answer(context, jsonReply({ ...stats, is_ready: isReady() }));
   });
-  app.get("/metrics", async (context) => {
+  app.get(paths.metrics, async (context) => {
     const identity = await access.identify(requestOf(context), undefined);
     if (isOperator(identity) !== true)
       throw new TidemarkError(
@@ -100,8 +100,8 @@ function addOperations(
       body: await metrics.text(),
     });
   });
-  app.get("/healthz", (context) => context.text("ok\n"));
-  app.get("/readyz", (context) =>
+  app.get(paths.healthz, (context) => context.text("ok\n"));
+  app.get(paths.readyz, (context) =>
     isReady() ? context.text("ready\n") : context.text("starting\n", 503),
   );
 }

@@ -1,96 +1,77 @@
-/** Puts the HTTP routes and the stream on a Node server, alone or beside what that server does already. */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+/** Puts the entry point on a Node server: on one that is ours alone, or beside what an application's server does. */
+import { ServerResponse, type IncomingMessage, type Server } from "node:http";
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { getRequestListener } from "@hono/node-server";
-import type { Access } from "../session/access.ts";
-import { TidemarkError } from "../../std/errors.ts";
-import { JSON_DIALECT } from "../session/json-dialect.ts";
-import type { Dialect, DialectConnection } from "../turn/dialect.ts";
-import type { createHttp } from "./http.ts";
-import type { Paths } from "./paths.ts";
-import { connectionRequest, refuseUpgrade, type WebSocketEndpoint } from "./websocket.ts";
+import { pathOf, type HttpEndpoint } from "./http-endpoint.ts";
+import { refuseUpgrade } from "./websocket.ts";
 
-export interface MountOptions {
-  readonly app: ReturnType<typeof createHttp>;
-  readonly endpoint: WebSocketEndpoint;
-  readonly access: Access;
-  readonly paths: Paths;
-  /** Besides our own protocol. */
-  readonly dialects: readonly Dialect[];
-  readonly canConnect: () => boolean;
-  readonly onInternalError: (error: Error) => void;
-  /** What answers requests that are not ours; undefined when the server is ours alone. */
-  readonly others: RequestListener | undefined;
-}
-
-export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  return (request, response) => void listener(request, response);
-}
-
-export function mount(
-  server: Server,
-  { app, endpoint, access, paths, dialects, canConnect, onInternalError, others }: MountOptions,
-): void {
-  const streams = new Map([
-    [paths.base + paths.stream, JSON_DIALECT],
-    ...dialects
-      .filter(({ carrier }) => carrier === "websocket")
-      .map((dialect) => [dialect.path, dialect] as const),
-  ]);
-  const isOurs = (path: string | undefined): boolean =>
-    path?.startsWith(`${paths.base}/`) === true ||
-    dialects.some((dialect) => dialect.path === path);
-  const listener = listenerOf(app);
+/** On a server that is ours alone: every request gets an answer. */
+export function mountAlone(server: Server, endpoint: HttpEndpoint): void {
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    const path = pathOf(request);
-    if (others !== undefined && !isOurs(path)) others(request, response);
-    else if (path === undefined) response.writeHead(400).end("The address is not a path.\n");
-    else listener(request, response);
+    if (pathOf(request) === undefined) response.writeHead(400).end("The address is not a path.\n");
+    else endpoint.listener(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    const dialect = streams.get(pathOf(request) ?? "");
-    if (dialect === undefined) {
-      // With nobody else to answer, what only mentions an upgrade would hang.
-      if (others === undefined || server.listenerCount("upgrade") === 1)
-        refuseUpgrade(socket, "404 Not Found", `The stream is at ${paths.base}${paths.stream}.`);
-      return;
-    }
-    const refusal = access.refusal(request.headers);
-    if (refusal !== undefined) refuseUpgrade(socket, "403 Forbidden", refusal.message);
-    else if (!canConnect())
-      refuseUpgrade(
-        socket,
-        "503 Service Unavailable",
-        "The server takes no more connections at the moment.",
-      );
-    else upgrade(dialect, request, socket, head);
+    if (!endpoint.handleUpgrade(request, socket, head)) refuseOther(socket);
   });
-
-  const upgrade = (
-    dialect: Dialect,
-    request: IncomingMessage,
-    socket: Duplex,
-    head: Buffer,
-  ): void => {
-    let connection: DialectConnection;
-    try {
-      connection = dialect.connect(connectionRequest(request));
-    } catch (error) {
-      if (error instanceof TidemarkError)
-        return refuseUpgrade(socket, "400 Bad Request", error.message);
-      onInternalError(error as Error);
-      return refuseUpgrade(
-        socket,
-        "500 Internal Server Error",
-        "The server failed to answer; its log has the cause.",
-      );
-    }
-    endpoint.upgrade(request, socket, head, dialect, connection);
-  };
 }
 
-/** The path of a request, or undefined for what is none (`//`, `*`, an absolute address). */
-function pathOf({ url = "" }: IncomingMessage): string | undefined {
-  return url.startsWith("/") && !url.startsWith("//") ? url.split("?", 1)[0] : undefined;
+interface Mounted {
+  readonly endpoint: HttpEndpoint;
+  readonly options: { readonly operations?: boolean };
+}
+
+/** What is attached to each server, so that several of us share one. */
+const mounts = new WeakMap<Server, Mounted[]>();
+
+/**
+ * Beside an application. Requests and upgrades of our paths reach us alone; all others reach the application's own
+ * listeners, whenever it adds them, as if we were not there. Events are taken before they are emitted, because each
+ * listener gets each event: the `ws` of an application would refuse our upgrades, and its router answer our requests.
+ */
+export function mountBeside(
+  server: Server,
+  endpoint: HttpEndpoint,
+  options: Mounted["options"],
+): void {
+  const known = mounts.get(server);
+  if (known !== undefined) return void known.push({ endpoint, options });
+  const mounted = [{ endpoint, options }];
+  mounts.set(server, mounted);
+  const emit = server.emit.bind(server) as (event: string | symbol, ...args: unknown[]) => boolean;
+  const nobody = (): void => {};
+  const isTaken = (event: string | symbol, args: readonly unknown[]): boolean => {
+    if (event === "request") {
+      const [request, response] = args as [IncomingMessage, ServerResponse];
+      return mounted.some((each) => each.endpoint.handleRequest(request, response, each.options));
+    }
+    if (event !== "upgrade") return false;
+    const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
+    if (mounted.some((each) => each.endpoint.handleUpgrade(request, socket, head))) return true;
+    if (server.listeners("upgrade").some((listener) => listener !== nobody)) return false;
+    answerPlainly(server, request, socket);
+    return true;
+  };
+  server.emit = (event: string | symbol, ...args: unknown[]): boolean =>
+    isTaken(event, args) || emit(event, ...args);
+  // Node emits upgrades only where somebody listens.
+  server.on("upgrade", nobody);
+}
+
+/** Without us Node would treat an upgrade that nobody takes as a plain request, and so does this. */
+function answerPlainly(server: Server, request: IncomingMessage, socket: Duplex): void {
+  if (request.method !== "GET" && request.method !== "HEAD") return refuseOther(socket);
+  const response = new ServerResponse(request);
+  response.shouldKeepAlive = false;
+  response.assignSocket(socket as Socket);
+  response.once("finish", () => {
+    response.detachSocket(socket as Socket);
+    socket.end();
+  });
+  socket.on("error", () => {});
+  server.emit("request", request, response);
+}
+
+function refuseOther(socket: Duplex): void {
+  refuseUpgrade(socket, 404, "There is no stream at this path.");
 }

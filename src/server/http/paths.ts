@@ -1,7 +1,8 @@
 /** Where the routes are. */
 
-/** Paths that can be renamed. Those under `base` are relative to it. */
+/** Paths that can be renamed. */
 export interface Paths {
+  /** The paths from `snapshot` to `visible` are relative to it. */
   readonly base: string;
   readonly snapshot: string;
   readonly rows: string;
@@ -14,6 +15,12 @@ export interface Paths {
   readonly mutations: string;
   /** Waits until a write that another endpoint made is visible. */
   readonly visible: string;
+  /** For operators; whole paths. */
+  readonly stats: string;
+  readonly metrics: string;
+  /** For load balancers; whole paths. */
+  readonly healthz: string;
+  readonly readyz: string;
 }
 
 export const PATHS: Paths = {
@@ -26,4 +33,12 @@ export const PATHS: Paths = {
   changes: "/changes",
   mutations: "/mutations",
   visible: "/landed",
+  stats: "/stats",
+  metrics: "/metrics",
+  healthz: "/healthz",
+  readyz: "/readyz",
 };
+
+export function operationPaths({ stats, metrics, healthz, readyz }: Paths): readonly string[] {
+  return [stats, metrics, healthz, readyz];
+}

@@ -3,7 +3,7 @@
  * Outgoing frames are written to the socket as they are, shared between clients, so a turn costs
  * one write. Compression stays off: per client it would cost hundreds of kilobytes each.
  */
-import type { IncomingMessage } from "node:http";
+import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
 import { WebSocketServer, type WebSocket } from "ws";
 import type { Cancel, Clock } from "../../std/clock.ts";
@@ -126,12 +126,12 @@ export function connectionRequest(request: IncomingMessage): ConnectionRequest {
 }
 
 /** Answers an upgrade with a plain HTTP error. */
-export function refuseUpgrade(socket: Duplex, status: string, message: string): void {
+export function refuseUpgrade(socket: Duplex, status: number, message: string): void {
   const body = `${message}\n`;
-  // Whoever was refused may have gone already.
+  // The client may be gone already.
   socket.on("error", () => {});
   socket.on("finish", () => socket.destroy());
   socket.end(
-    `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ""}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
 }

@@ -1,0 +1,105 @@
+/**
+ * The server's entry point for requests and upgrades of a Node server. It answers those of its own paths and leaves
+ * all others alone, so that it stands alone, beside an application's listeners, or inside of a framework's routes.
+ */
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Duplex } from "node:stream";
+import { getRequestListener } from "@hono/node-server";
+import { TidemarkError } from "../../std/errors.ts";
+import type { Access } from "../session/access.ts";
+import { JSON_DIALECT } from "../session/json-dialect.ts";
+import type { Dialect, DialectConnection } from "../turn/dialect.ts";
+import type { createHttp } from "./http.ts";
+import { operationPaths, type Paths } from "./paths.ts";
+import { statusOf } from "./reply.ts";
+import { connectionRequest, refuseUpgrade, type WebSocketEndpoint } from "./websocket.ts";
+
+export interface HttpEndpointOptions {
+  readonly app: ReturnType<typeof createHttp>;
+  readonly webSockets: WebSocketEndpoint;
+  readonly access: Access;
+  readonly paths: Paths;
+  /** Besides our own protocol. */
+  readonly dialects: readonly Dialect[];
+  readonly canConnect: () => boolean;
+  readonly onInternalError: (error: Error) => void;
+}
+
+export class HttpEndpoint {
+  /** Answers every request, also those of other paths: with an asset or 404. */
+  readonly listener: RequestListener;
+  readonly #options: HttpEndpointOptions;
+  readonly #streams: ReadonlyMap<string, Dialect>;
+  readonly #operations: ReadonlySet<string>;
+
+  constructor(options: HttpEndpointOptions) {
+    const { app, dialects, paths } = options;
+    this.#options = options;
+    this.listener = listenerOf(app);
+    this.#streams = new Map([
+      [paths.base + paths.stream, JSON_DIALECT],
+      ...dialects
+        .filter(({ carrier }) => carrier === "websocket")
+        .map((dialect) => [dialect.path, dialect] as const),
+    ]);
+    this.#operations = new Set(operationPaths(paths));
+  }
+
+  /** Answers a request of ours. Returns false, and leaves it alone, when its path is not ours. */
+  handleRequest(
+    request: IncomingMessage,
+    response: ServerResponse,
+    { operations = true }: { readonly operations?: boolean } = {},
+  ): boolean {
+    const path = pathOf(request);
+    const isOurs =
+      path !== undefined && (this.#isOfTables(path) || (operations && this.#operations.has(path)));
+    if (isOurs) this.listener(request, response);
+    return isOurs;
+  }
+
+  /** Takes an upgrade of ours. Returns false, and leaves the socket alone, when its path is no stream of ours. */
+  handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    const dialect = this.#streams.get(pathOf(request) ?? "");
+    if (dialect === undefined) return false;
+    const refusal = this.#refusalOf(request);
+    if (refusal === undefined) this.#upgrade(dialect, request, socket, head);
+    else refuseUpgrade(socket, statusOf(refusal.code), refusal.message);
+    return true;
+  }
+
+  #isOfTables(path: string): boolean {
+    const { paths, dialects } = this.#options;
+    return path.startsWith(`${paths.base}/`) || dialects.some((dialect) => dialect.path === path);
+  }
+
+  #refusalOf(request: IncomingMessage): TidemarkError | undefined {
+    const { access, canConnect } = this.#options;
+    const refusal = access.refusal(request.headers);
+    if (refusal !== undefined || canConnect()) return refusal;
+    return new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
+  }
+
+  #upgrade(dialect: Dialect, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    let connection: DialectConnection;
+    try {
+      connection = dialect.connect(connectionRequest(request));
+    } catch (error) {
+      if (error instanceof TidemarkError)
+        return refuseUpgrade(socket, statusOf(error.code), error.message);
+      this.#options.onInternalError(error as Error);
+      return refuseUpgrade(socket, 500, "The server failed to answer; its log has the cause.");
+    }
+    this.#options.webSockets.upgrade(request, socket, head, dialect, connection);
+  }
+}
+
+export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  return (request, response) => void listener(request, response);
+}
+
+/** The path of a request, or undefined for what is none (`//`, `*`, an absolute address). */
+export function pathOf({ url = "" }: IncomingMessage): string | undefined {
+  return url.startsWith("/") && !url.startsWith("//") ? url.split("?", 1)[0] : undefined;
+}

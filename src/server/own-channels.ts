@@ -1,0 +1,101 @@
+/**
+ * The channels that the program itself declares, and how it writes to them: each call is one commit, checked before
+ * anything is written.
+ */
+import { TidemarkError } from "../std/errors.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { Expectation, Log } from "../log/log.ts";
+import type { RowOf } from "../protocol/typed-channel.ts";
+import type { Replica } from "../table/replica.ts";
+import {
+  checkRow,
+  declarationOf,
+  Transaction,
+  type Channels,
+  type RowLimits,
+  type TransactionHandle,
+} from "./channel.ts";
+import { MEMORY } from "./mutations/memory-writer.ts";
+
+/** Writes to one channel. Every call is one commit and returns its seq. */
+export interface ChannelHandle<R> {
+  /** @throws TidemarkError `BAD_ROW` before anything is written, `LOG_FULL`, `STOPPED` */
+  upsert(rows: R | readonly R[]): Promise<number>;
+  remove(keys: string | readonly string[]): Promise<number>;
+  get(key: string): R | undefined;
+  readonly size: number;
+}
+
+export interface OwnChannelsOptions<C extends Channels> {
+  readonly channels: C | undefined;
+  readonly log: Log;
+  /** Names this process among those that write to the log. */
+  readonly nodeId: string;
+}
+
+export class OwnChannels<C extends Channels> {
+  readonly #options: OwnChannelsOptions<C>;
+  readonly #declarations = new Map<string, ChannelDeclaration>();
+  #writes = 0;
+
+  constructor(options: OwnChannelsOptions<C>) {
+    this.#options = options;
+    for (const [name, definition] of Object.entries(options.channels ?? {}))
+      this.#declarations.set(name, declarationOf(name, definition));
+  }
+
+  get declarations(): readonly ChannelDeclaration[] {
+    return [...this.#declarations.values()];
+  }
+
+  /** @throws TidemarkError `UNKNOWN_CHANNEL` */
+  handle<N extends keyof C & string>(
+    name: N,
+    replica: Replica,
+    limits: RowLimits,
+  ): ChannelHandle<RowOf<C[N]>> {
+    const declaration = this.#own(name);
+    const rows = () => replica.table(declaration.name)?.rows;
+    return {
+      upsert: (input) => this.transact((write) => write.upsert(name, input), limits),
+      remove: (keys) => this.transact((write) => write.remove(name, keys), limits),
+      get: (key) => rows()?.get(key)?.row as RowOf<C[N]> | undefined,
+      get size() {
+        return rows()?.size ?? 0;
+      },
+    };
+  }
+
+  /**
+   * One commit. Each has its own source position, so that a guarded write (`expect`) can require that no other
+   * commit came between. @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL`, `SUPERSEDED`, `LOG_FULL`, `STOPPED`
+   */
+  async transact(
+    fill: (transaction: TransactionHandle<C>) => void,
+    limits: RowLimits,
+    expect?: Expectation,
+  ): Promise<number> {
+    const { channels, log, nodeId } = this.#options;
+    const transaction = new Transaction();
+    fill({
+      upsert: (name, rows) => {
+        const declaration = this.#own(name);
+        const schema = channels?.[name]?.row;
+        for (const input of Array.isArray(rows) ? (rows as readonly unknown[]) : [rows])
+          transaction.upsert(name, checkRow(declaration, schema, limits, input));
+      },
+      remove: (name, keys) => {
+        this.#own(name);
+        for (const key of typeof keys === "string" ? [keys] : keys) transaction.remove(name, key);
+      },
+    });
+    const sourcePosition = `${nodeId}${++this.#writes}`;
+    return log.append({ ...transaction.draft(), source: MEMORY, sourcePosition }, expect);
+  }
+
+  #own(name: string): ChannelDeclaration {
+    const declaration = this.#declarations.get(name);
+    if (declaration !== undefined) return declaration;
+    throw new TidemarkError("UNKNOWN_CHANNEL", `This program declares no channel "${name}".`);
+  }
+}
