@@ -1,7 +1,8 @@
 /** A node of the simulation: a whole engine over the shared log. It may also run the reader of a source. */
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
-import { Engine, type Observer } from "../src/server/engine.ts";
+import { Engine } from "../src/server/engine.ts";
+import type { Observer } from "../src/server/engine-options.ts";
 import { Routes } from "../src/server/http/routes.ts";
 import { StreamRoutes } from "../src/server/http/stream-routes.ts";
 import type { ConnectionRequest } from "../src/server/turn/dialect.ts";

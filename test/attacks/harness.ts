@@ -5,7 +5,8 @@
 import { channel, type TidemarkOptions } from "../../src/index.ts";
 import { declareChannel, type ChannelDeclaration } from "../../src/log/channel.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
-import { Engine, type EngineOptions } from "../../src/server/engine.ts";
+import { Engine } from "../../src/server/engine.ts";
+import type { EngineOptions } from "../../src/server/engine-options.ts";
 import type { Cancel, Clock } from "../../src/std/clock.ts";
 import { seededRandom } from "../../src/std/random.ts";
 import type { Frame as ServerFrame } from "../../src/server/turn/frame.ts";

@@ -2,7 +2,7 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
-import type { Observer } from "../engine.ts";
+import type { Observer } from "../engine-options.ts";
 import { FIXED_LIMITS } from "../limits.ts";
 import type { FlushReport } from "../turn/turns.ts";
 

@@ -17,6 +17,8 @@ import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { Access } from "./access.ts";
+import { grantCredit } from "./credit-grant.ts";
+import { drain } from "./drain.ts";
 import { invalidSession } from "./invalid-session.ts";
 import { commandsOf } from "./commands.ts";
 import { addressedVersion, helloTo, versionRefusal } from "./client-version.ts";
@@ -27,11 +29,11 @@ import type { MutationQueue } from "../mutations/mutation-queue.ts";
 import { sharedCursorIn, type SharedCursor } from "./shared-cursor.ts";
 import type { SubscriptionOpener } from "./subscription-opener.ts";
 import type { Sender } from "../turn/sender.ts";
+import { SessionTimeouts } from "./session-timeouts.ts";
 import type { SessionTokens } from "./session-tokens.ts";
 import type { DialectCommand } from "../turn/dialect.ts";
 import type { Identity } from "../policies.ts";
 import { Session, type Peer, type Said, type Transport } from "../turn/session.ts";
-import { dueOf } from "../turn/session-state.ts";
 import type { Turns } from "../turn/turns.ts";
 
 /** What the gateway has to tell of, for metrics. */
@@ -60,12 +62,13 @@ export class Gateway {
   readonly #options: GatewayOptions;
   readonly #sessions = new Map<string, Session>();
   readonly #budgets: FrameBudgets;
+  readonly #timeouts: SessionTimeouts;
   #isDraining = false;
-  #lastTickMs = Number.POSITIVE_INFINITY;
 
   constructor(options: GatewayOptions) {
     this.#options = options;
     this.#budgets = new FrameBudgets(options.limits, options.clock);
+    this.#timeouts = new SessionTimeouts(options);
   }
 
   get sessionCount(): number {
@@ -184,41 +187,9 @@ export class Gateway {
     session.note({ kind: "left" });
   }
 
-  /** Closes the silent and the anonymous, asks the quiet whether they are there, and sends a watermark to who has not had one lately. */
+  /** Closes silent connections, pings quiet ones, and sends a watermark to sessions that are due one. */
   tick(): void {
-    const { clock, limits, turns } = this.#options;
-    const nowMs = clock.monotonic();
-    // While the process stood still nobody could be heard: what was said meanwhile is read before anyone is judged.
-    const hasStalled = nowMs - this.#lastTickMs > 2 * limits.tickMs;
-    this.#lastTickMs = nowMs;
-    for (const session of this.#sessions.values()) {
-      const { transport, dialect, state, lastTurnMs } = session;
-      // Who can't speak shows by taking what is sent that it is there.
-      if (transport.isOneWay === true && transport.bufferedBytes === 0) session.lastHeardMs = nowMs;
-      const lastPingMs =
-        dialect.hasHeartbeats === true || transport.ping === undefined
-          ? undefined
-          : session.lastPingMs;
-      switch (
-        dueOf(state, { nowMs, lastHeardMs: session.lastHeardMs, lastTurnMs, lastPingMs }, limits)
-      ) {
-        case "close: nothing heard":
-          if (!hasStalled) transport.close(CLOSE.timeout, "nothing heard");
-          break;
-        case "close: no IDENTIFY":
-          if (!hasStalled) transport.close(CLOSE.timeout, "no IDENTIFY");
-          break;
-        case "ping":
-          session.lastPingMs = nowMs;
-          transport.ping?.();
-          break;
-        case "watermark":
-          turns.serve(session);
-          break;
-        case undefined:
-          break;
-      }
-    }
+    this.#timeouts.check(this.#sessions.values());
   }
 
   /**
@@ -259,23 +230,10 @@ export class Gateway {
     this.#sayInvalid(session, reason);
   }
 
-  /** Sends everyone away, a batch at a time, and resolves when all have been told. Takes no new connections. */
+  /** Sends all clients away, a batch at a time, and resolves when all have been told. Takes no new connections. */
   async drain(): Promise<void> {
-    const { clock, limits, random } = this.#options;
     this.#isDraining = true;
-    const sessions = [...this.#sessions.values()];
-    const steps = Math.max(1, Math.floor(limits.drainMsMax / limits.drainStepMs));
-    const batch = Math.max(limits.drainBatch, Math.ceil(sessions.length / steps));
-    for (let from = 0; from < sessions.length; from += batch) {
-      if (from > 0) await new Promise<void>((resolve) => clock.after(limits.drainStepMs, resolve));
-      for (const session of sessions.slice(from, from + batch)) {
-        this.#send(session, {
-          op: "RECONNECT",
-          retry_after_ms: Math.round(100 + random.next() * 900),
-        });
-        session.transport.close(CLOSE.goingAway, "the server is stopping");
-      }
-    }
+    await drain([...this.#sessions.values()], this.#options);
   }
 
   #send(session: Session, message: DownMessage): boolean {
@@ -411,24 +369,10 @@ export class Gateway {
       session.transport.close(CLOSE.goingAway, "connect again");
   }
 
-  #credit(session: Session, { turns, channel_credit }: Credit): void {
-    // Of a session that has ended meanwhile, or was never one.
+  #credit(session: Session, message: Credit): void {
+    // A session that has ended meanwhile, or never began, has nothing to be granted for.
     if (session.state.kind !== "open") return;
-    if (turns !== undefined) {
-      session.credit = turns ?? undefined;
-      session.isExhausted = false;
-    }
-    if (channel_credit !== undefined) {
-      const kept = [...session.channelCredit, ...Object.entries(channel_credit)].slice(
-        -this.#options.limits.channelCreditNamesMax,
-      );
-      session.channelCredit = new Map(kept);
-      for (const subscription of session.subscriptions.values()) {
-        const { id, channel } = subscription.view;
-        const name = [id, channel].find((known) => Object.hasOwn(channel_credit, known));
-        if (name !== undefined) subscription.credit = channel_credit[name] ?? undefined;
-      }
-    }
+    grantCredit(session, message, this.#options.limits.channelCreditNamesMax);
     // With nothing to send the credit is not spent on an empty turn.
     if (session.hasMore) this.#options.turns.serve(session);
   }

@@ -9,20 +9,15 @@ import type { Watermark } from "../../protocol/messages/watermark.ts";
 import type { Replica } from "../../table/replica.ts";
 import type { View } from "../../table/view.ts";
 import type { ChannelStates } from "./channel-states.ts";
+import { resetNotice, slowConsumerNotice } from "./notices.ts";
+import { TurnFacts } from "./turn-facts.ts";
 import type { ViewUpdate } from "./view-update.ts";
 import type { ViewUpdateCache } from "./view-update-cache.ts";
 import { dialectViewOf } from "./dialect.ts";
 import { frameOf, SharedMessage, type Frame } from "./frame.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Session, Subscription } from "./session.ts";
-import {
-  isBehind,
-  stepOf,
-  transition,
-  type Delta,
-  type SubscriptionEvent,
-  type SubscriptionFacts,
-} from "./subscription.ts";
+import { isBehind, stepOf, transition, type SubscriptionEvent } from "./subscription.ts";
 
 export interface TurnStats {
   turns: number;
@@ -58,33 +53,6 @@ interface Turn {
   isFull: boolean;
 }
 
-/** One for all: it is filled anew for each step, of which there are some for every session and turn. */
-class Facts implements SubscriptionFacts {
-  headSeq = 0;
-  lastSeq = 0;
-  waitedMs = 0;
-  readonly aheadMsMax: number;
-  hasCredit = true;
-  hasRoom = true;
-  isAbandoned = false;
-  isWithinSeq = false;
-  view: View | undefined;
-  /** The delta that was looked for, which is the one to begin. */
-  delta: ViewUpdate | undefined;
-  readonly #updates: ViewUpdateCache;
-
-  constructor(updates: ViewUpdateCache, aheadMsMax: number) {
-    this.#updates = updates;
-    this.aheadMsMax = aheadMsMax;
-  }
-
-  deltaFrom(cursor: number): Delta {
-    assert(this.view !== undefined, "a view to look for a delta in");
-    this.delta = this.#updates.delta(this.view, cursor);
-    return this.delta === undefined ? whyNoDelta(this.view, cursor) : "there";
-  }
-}
-
 /** Shared, since nearly all subscriptions are. */
 const ANSWERED: Subscription["requests"] = [];
 const SENT: SubscriptionEvent = { kind: "sent" };
@@ -100,13 +68,19 @@ export class TurnWriter {
     slowConsumers: 0,
   };
   readonly #options: TurnWriterOptions;
-  readonly #facts: Facts;
+  readonly #facts: TurnFacts;
   #watermark: SharedMessage | undefined;
   #oldestCommitMs: number | undefined;
 
   constructor(options: TurnWriterOptions) {
     this.#options = options;
-    this.#facts = new Facts(options.updates, options.limits.aheadMsMax);
+    const { updates, replica, monotonic, limits } = options;
+    this.#facts = new TurnFacts({
+      updates,
+      headOf: (channel) => replica.headOf(channel),
+      monotonic,
+      aheadMsMax: limits.aheadMsMax,
+    });
   }
 
   /** Begins a new flush: watermarks carry its seq from now on. */
@@ -122,13 +96,13 @@ export class TurnWriter {
   write(session: Session, nowMs: number): boolean {
     const room = this.#options.limits.socketBufferBytesMax - session.transport.bufferedBytes;
     if (session.credit === 0) {
-      const isNews = this.#holdAll(session) && !session.isExhausted;
+      const isNews = this.#pauseAll(session) && !session.isExhausted;
       if (isNews) this.stats.creditExhausted++;
       session.isExhausted ||= isNews;
       return true;
     }
     if (room <= 0) {
-      this.#holdAll(session);
+      this.#pauseAll(session);
       return false;
     }
     const turn: Turn = { session, frames: [], behind: [], room, isFull: false };
@@ -148,7 +122,7 @@ export class TurnWriter {
   }
 
   /** Notes since when a session's subscriptions could not be served. Returns whether there are any. */
-  #holdAll(session: Session): boolean {
+  #pauseAll(session: Session): boolean {
     let isBehindAnywhere = false;
     for (const subscription of session.subscriptions.values()) {
       if (!isBehind(subscription.state, subscription.view.rows.lastSeq)) continue;
@@ -180,7 +154,7 @@ export class TurnWriter {
 
   /** Does the next thing for a subscription. Returns whether there may be another. */
   #do(turn: Turn, subscription: Subscription, hasCredit: boolean): boolean {
-    const step = stepOf(subscription.state, this.#factsOf(turn, subscription, hasCredit));
+    const step = stepOf(subscription.state, this.#facts.of(subscription, hasCredit, turn.room > 0));
     switch (step.do) {
       case "wait":
         turn.behind.push(subscription.view.id);
@@ -218,29 +192,6 @@ export class TurnWriter {
       default:
         return unreachable(step);
     }
-  }
-
-  #factsOf(
-    turn: Turn,
-    { view, state, update }: Subscription,
-    hasCredit: boolean,
-  ): SubscriptionFacts {
-    const facts = this.#facts;
-    const isOpening = state.kind === "opening";
-    facts.view = view;
-    facts.delta = undefined;
-    facts.lastSeq = view.rows.lastSeq;
-    facts.headSeq = isOpening ? this.#options.replica.headOf(view.channel) : facts.lastSeq;
-    facts.waitedMs = isOpening ? this.#options.monotonic() - state.sinceMs : 0;
-    facts.hasCredit = hasCredit;
-    facts.hasRoom = turn.room > 0;
-    facts.isAbandoned = update?.isAbandoned === true;
-    facts.isWithinSeq =
-      !facts.hasRoom &&
-      state.kind === "sending" &&
-      update?.kind === "delta" &&
-      update.seqBefore(state.nextFrame) === undefined;
-    return facts;
   }
 
   #note(subscription: Subscription, event: SubscriptionEvent): void {
@@ -304,38 +255,14 @@ export class TurnWriter {
       return;
     this.#note(subscription, { kind: "told slow" });
     this.stats.slowConsumers++;
-    this.#say(
-      turn,
-      {
-        op: "DISPATCH",
-        type: "NOTICE",
-        code: "SLOW_CONSUMER",
-        view: view.id,
-        behind: replica.headOf(view.channel) - (state.kind === "live" ? state.cursor : state.seq),
-        since_unix_ms: state.pause.sinceUnixMs,
-        message:
-          "The view could not be served for want of credit or of room in the socket. What it missed comes as one delta.",
-      },
-      view,
-    );
+    const { sinceUnixMs } = state.pause;
+    const behind =
+      replica.headOf(view.channel) - (state.kind === "live" ? state.cursor : state.seq);
+    this.#say(turn, slowConsumerNotice(view.id, behind, sinceUnixMs), view);
   }
 
   #tellReset(turn: Turn, { view }: Subscription, reason: SnapshotReason): void {
-    if (reason !== "smaller") {
-      this.#say(
-        turn,
-        {
-          op: "DISPATCH",
-          type: "NOTICE",
-          code: "RESET",
-          view: view.id,
-          reason,
-          message:
-            "The connection was slower than the view's memory of removed rows; the view starts anew.",
-        },
-        view,
-      );
-    }
+    if (reason !== "smaller") this.#say(turn, resetNotice(view.id, reason), view);
     this.stats.resets.set(reason, (this.stats.resets.get(reason) ?? 0) + 1);
     this.#options.onReset(turn.session, view.id, reason);
   }
@@ -422,9 +349,4 @@ export class TurnWriter {
       ...(behind !== undefined && { behind }),
     };
   }
-}
-
-function whyNoDelta(view: View, cursor: number): SnapshotReason {
-  if (view.changesSince(cursor) !== undefined) return "smaller";
-  return cursor < view.rows.builtSeq && view.id !== view.channel ? "view_gone" : "floor";
 }

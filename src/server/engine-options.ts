@@ -1,0 +1,63 @@
+/** What an engine is made of and what it reports. */
+import type { Logger } from "pino";
+import type { Clock } from "../std/clock.ts";
+import type { Random } from "../std/random.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { Log } from "../log/log.ts";
+import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
+import type { ResyncReason } from "../protocol/messages/resync.ts";
+import type { Writer } from "../sources/writer.ts";
+import type { Limits } from "./limits.ts";
+import type { FindCheckpoint } from "./log-follower.ts";
+import type { WriteChannels } from "./mutations/memory-writer.ts";
+import type { MutationDefinition } from "./mutations/mutation.ts";
+import type { Identity } from "./policies.ts";
+import type { Access } from "./session/access.ts";
+import type { Dialect } from "./turn/dialect.ts";
+import type { FlushReport } from "./turn/turns.ts";
+
+/** What a node tells of itself, for metrics. */
+export interface Observer {
+  onSnapshot(buildMs: number): void;
+  onFlush(report: FlushReport): void;
+  onReset(reason: string): void;
+  onResumed(outcome: "success" | InvalidSessionReason): void;
+  onResync(reason: ResyncReason | undefined): void;
+  onMutation(outcome: "written" | "rejected", ms: number): void;
+}
+
+export interface EngineOptions {
+  readonly log: Log;
+  /** Begin with a checkpoint in place of all commits up to it. Default: read everything. */
+  readonly findCheckpoint?: FindCheckpoint | undefined;
+  /** The program's own channels. */
+  readonly declares?: readonly ChannelDeclaration[] | undefined;
+  /** Resolves when a history store holds everything up to a seq. Default: there is none. */
+  readonly durable?: ((seq: number) => Promise<void>) | undefined;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly access: Pick<Access, "identify">;
+  readonly observer: Observer;
+  /** Signs session ids and keys the ids of views; shared by the nodes of a deployment. Default: this process's own. */
+  readonly secret?: string | undefined;
+  /** Who an identity is, apart from what it may do. Default: the identity. */
+  readonly identityKey?: ((identity: Identity) => unknown) | undefined;
+  /** Who is told everything of the server itself. Default: everyone. */
+  readonly isOperator?: ((identity: Identity) => boolean) | undefined;
+  readonly limits?: Omit<Limits, "log"> | undefined;
+  /** What clients may ask to be written, where, and how the program's own channels are. */
+  readonly mutations?: EngineMutations | undefined;
+  /** How clients are spoken to, besides our own protocol. */
+  readonly dialects?: readonly Dialect[] | undefined;
+  /** Serve the catalog of channels as a live table. */
+  readonly catalog?: boolean | undefined;
+}
+
+interface EngineMutations {
+  readonly definitions: ReadonlyMap<string, MutationDefinition>;
+  /** By the names of their sources. */
+  readonly writers: ReadonlyMap<string, Writer>;
+  /** How the program's own channels are written to; absent where it has none. */
+  readonly writeChannels?: WriteChannels;
+}
