@@ -1,4 +1,4 @@
-/** What a channel is declared to be: by a program for its own, by a source for those that it found. Carried by the log. */
+/** The declaration of a channel: made by a program for its own, by a source for those that it found; the log carries it. */
 import { TidemarkError } from "../std/errors.ts";
 import type { Column } from "../protocol/column.ts";
 import { CHANNEL_BOUNDS, type ChannelBounds } from "./limits.ts";
@@ -48,7 +48,7 @@ function textOf({
   columns,
   bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax },
 }: ChannelDeclaration): string {
-  // JSON has no Infinity, and null would do for any.
+  // JSON has no Infinity, and null would stand for any value.
   return JSON.stringify([
     name,
     key,

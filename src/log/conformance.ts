@@ -6,11 +6,11 @@ import type { CommitDraft, Log, LogReader } from "./log.ts";
 
 export interface LogUnderTest {
   readonly create: (options: { clock: ManualClock; limits?: Partial<LogLimits> }) => Log;
-  /** Loses the newest commits of a log, where that can happen. */
+  /** Loses the newest commits of a log, if that can happen. */
   readonly loseTail?: (log: Log, commits: number) => void;
-  /** A log that other processes append to too hears of what was appended after a while; this lets the while pass. */
+  /** A log that other processes append to as well learns of their commits after a while; this lets the time pass. */
   readonly settle?: (clock: ManualClock) => Promise<void>;
-  /** False where it is bounded by something else than the rows that readers have not acknowledged. */
+  /** False if something else than the rows that readers have not acknowledged bounds the log. */
   readonly boundsPendingRows?: boolean;
 }
 
@@ -98,7 +98,7 @@ export function logConformance(
       const again = await open(3).then(seqs);
       expect(again).toEqual([4]);
       const former = await open(0).then(seqs, (error: { code: string }) => error.code);
-      // Kept is as good: for a checkpoint, or because nothing was due to be trimmed.
+      // A log may also keep them: for a checkpoint, or because it had nothing to trim.
       expect([[1, 2, 3, 4], "LOG_TRIMMED"]).toContainEqual(former);
     });
 
@@ -164,7 +164,7 @@ export function logConformance(
       ).rejects.toMatchObject({
         code: "SUPERSEDED",
       });
-      // What says nothing of the sourcePosition leaves it, and another source has one of its own.
+      // A draft without a sourcePosition leaves it as it is, and each source has its own.
       await append(draft(1, { source: "s" }), { source: "s", sourcePosition: "p2" });
       await append(draft(1, { source: "t", sourcePosition: "q1" }), {
         source: "t",

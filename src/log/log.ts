@@ -1,6 +1,6 @@
 /**
- * The one ordered sequence of commits of a deployment. It carries everything that a source says: rows,
- * declarations, status, freshness and the source's own position, so that whoever reads it in order knows the
+ * The one ordered sequence of commits of a deployment. It carries everything that sources append: rows,
+ * declarations, status, freshness and the source's own position, so that all readers know the
  * same at the same seq. A log gives each commit the next seq and keeps it until every reader has
  * acknowledged it. Every implementation passes `conformance.ts`.
  */
@@ -26,11 +26,11 @@ export interface ChannelChange {
   readonly total?: number;
 }
 
-/** How far what a source feeds can be trusted. Reasons are for people. */
+/** Whether the rows of a source follow it. Reasons are for people. */
 export type SourceStatus =
   | { readonly status: "live" }
   | { readonly status: "catching_up"; readonly reason?: string }
-  /** What it feeds no longer follows. */
+  /** The channels no longer follow their source. */
   | { readonly status: "stale"; readonly reason: string };
 
 export interface StatusChange {
@@ -40,18 +40,18 @@ export interface StatusChange {
 }
 
 /**
- * An atomic step, before it has a place. Readers apply its parts in this order: drops, declarations,
+ * An atomic step, before it has a seq. Readers apply its parts in this order: drops, declarations,
  * changes, status, source position and freshness. None of them is valid: a tick, or an empty mutation.
  */
 export interface CommitDraft {
   readonly changes: readonly ChannelChange[];
-  /** Who says it; absent for the program's own channels. */
+  /** The source that appends it; absent for the program's own channels. */
   readonly source?: string;
-  /** Where the source stands after it, in its own words. */
+  /** What the source stores to continue after this commit, in its own format. */
   readonly sourcePosition?: string;
-  /** Channels that the source feeds from here on. One that is declared otherwise than before begins anew, empty. */
+  /** Channels that the source feeds from here on. A channel that is declared differently than before begins anew, empty. */
   readonly declares?: readonly ChannelDeclaration[];
-  /** Channels that are there no longer. */
+  /** Channels that no longer exist. */
   readonly drops?: readonly string[];
   readonly status?: readonly StatusChange[];
   /** Everything of the source up to this unix time is in the log. Alone at most once a second. */
@@ -65,7 +65,7 @@ export interface Commit extends CommitDraft {
   readonly timeMs: number;
 }
 
-/** Where an appender believes that its source stands. */
+/** What an appender believes its source stored last. */
 export interface Expectation {
   readonly source: string;
   /** Undefined: the source has not stored a position yet. */
@@ -73,12 +73,12 @@ export interface Expectation {
 }
 
 export interface Log {
-  /** The identity of this history. It changes while running when its tail is lost; readers are told. */
+  /** The identity of this history. It changes while the log runs if the tail is lost; readers are told. */
   readonly epoch: string;
   /**
    * Appends and returns the seq. Waits while the log is full of commits that a reader has not acknowledged.
-   * @throws TidemarkError `SUPERSEDED` where the source does not stand as expected: another leader speaks for
-   * it, and nothing was appended; `LOG_FULL` when too many already wait; `STOPPED` after `close`
+   * @throws TidemarkError `SUPERSEDED` when another leader has appended for the source:
+   * nothing was appended; `LOG_FULL` when too many already wait; `STOPPED` after `close`
    */
   append(draft: CommitDraft, expect?: Expectation): Promise<number>;
   /**
@@ -91,17 +91,17 @@ export interface Log {
 
 /** A node, a history writer, a replay: each at its own pace. */
 export interface LogReader {
-  /** Of the history that it reads. */
+  /** The epoch that it reads. */
   readonly epoch: string;
   /** The seq of the newest commit that has arrived here. */
   readonly head: number;
-  /** What has arrived after the last acknowledged commit, in order: the same again until `ack`. */
+  /** The commits after the last acknowledged one, in order: the same again until `ack`. */
   read(countMax: number): readonly Commit[];
-  /** Commits up to `seq` are not needed here any more. The log trims below its slowest reader. */
+  /** This reader needs the commits up to `seq` no longer. The log trims below its slowest reader. */
   ack(seq: number): void;
   /** Called when commits have arrived. */
   onAppend(listener: () => void): Cancel;
-  /** The history has ended: its tail was lost, and another begins. Nothing more comes here; open anew, from 0 or a checkpoint of the new epoch. */
+  /** The epoch has ended: its tail was lost, and another begins. Nothing more comes to this reader; open anew, from 0 or a checkpoint of the new epoch. */
   onLost(listener: () => void): Cancel;
   close(): void;
 }

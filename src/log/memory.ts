@@ -1,6 +1,6 @@
 /**
- * The log of a single process. It holds only what some reader has not acknowledged, so its memory is
- * bounded by `pendingRowsMax`; every start is a new epoch, and within one nothing is ever lost.
+ * The log of a single process. It keeps the commits that some reader has not acknowledged, so `pendingRowsMax` bounds
+ * its memory. Every start is a new epoch, and within an epoch nothing is ever lost.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -103,7 +103,7 @@ export class MemoryLog implements Log {
         place.listeners.add(listener);
         return () => place.listeners.delete(listener);
       },
-      // A history in memory ends with its process, and its readers with it.
+      // An epoch in memory ends with its process, and so do its readers.
       onLost: () => () => {},
       close: () => {
         this.#readers.delete(place);
@@ -177,6 +177,6 @@ function stopped(): TidemarkError {
 function superseded(expect: Expectation | undefined): TidemarkError {
   return new TidemarkError(
     "SUPERSEDED",
-    `Source "${expect?.source ?? ""}" does not stand where this appender left it: another one speaks for it now. Nothing was appended.`,
+    `Source "${expect?.source ?? ""}" has stored another position than this appender expects: another leader appends for it now. Nothing was appended.`,
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Time as a dependency. Everything that reads a clock or waits takes a `Clock`,
- * so that tests and the simulator can own time. The system clock below is the only
+ * Time as a dependency. Code that reads a clock or waits takes a `Clock`,
+ * so that tests and the simulator control time. The system clock below is the only
  * place in `src/` that touches the platform's timers.
  */
 
@@ -46,7 +46,7 @@ export function delay(clock: Clock, delayMs: number): Promise<void> {
   });
 }
 
-/** Keeps the process alive, which the clock's own timers don't. Returns how to let go. */
+/** Keeps the process alive, which the clock's own timers don't. Returns a function that ends it. */
 export function holdOpen(): Cancel {
   const timer = setInterval(() => {}, 2 ** 30);
   return () => clearInterval(timer);

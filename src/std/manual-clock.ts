@@ -44,7 +44,7 @@ export class ManualClock implements Clock {
     return this.#timers.size;
   }
 
-  /** Moves time forward, running what falls due on the way, also what that schedules. */
+  /** Moves time forward and runs the timers that fall due, also those that they schedule. */
   advance(byMs: number): void {
     const endMs = this.#nowMs + byMs;
     for (;;) {

@@ -16,13 +16,13 @@ export class RowNode {
   row: Row;
   /** The row as it is sent. */
   json: string;
-  /** Of `json` in UTF-8. */
+  /** Bytes of `json` in UTF-8. */
   bytes: number;
   /** The commit that last changed it here. */
   seq: number;
   /** That commit's time. */
   timeMs: number;
-  /** What the digest holds of this row, perhaps of an earlier value; 0 for nothing yet. */
+  /** The hash that the digest has of this row, perhaps of an earlier value; 0 for none yet. */
   hash = 0;
   older: RowNode | null = null;
   newer: RowNode | null = null;
@@ -55,7 +55,7 @@ export interface Changes {
   readonly removes: readonly { readonly key: string; readonly seq: number }[];
 }
 
-/** Everything that decides what is answered to any cursor, as plain data. */
+/** Everything that decides the answer to any cursor, as plain data. */
 export interface RowsCheckpoint {
   readonly builtSeq: number;
   readonly floor: number;
@@ -67,7 +67,7 @@ export interface RowsCheckpoint {
     readonly seq: number;
     readonly timeMs: number;
   }[];
-  /** Places in `rows`, oldest change first: within one seq that is not told by the seqs. */
+  /** Indices into `rows`, oldest change first: within one seq the seqs do not tell this order. */
   readonly order: readonly number[];
   /** Oldest departure first. */
   readonly tombstones: readonly { readonly key: string; readonly seq: number }[];
@@ -188,7 +188,7 @@ export class ChangeOrderedRows {
     return this.#builtSeq;
   }
 
-  /** It was filled while changes came: it is whole from here on, and cursors below are not served. */
+  /** The content was filled while changes came: from `seq` on it is complete, and cursors below are not served. */
   builtAt(seq: number): void {
     this.#advance(Math.max(seq, this.#lastSeq));
     this.#builtSeq = seq;
@@ -260,7 +260,7 @@ export class ChangeOrderedRows {
     return node;
   }
 
-  /** Removes and remembers that it left. Returns whether it was there. */
+  /** Removes a key and leaves a tombstone. Returns whether the key was there. */
   delete(key: string, seq: number): boolean {
     const node = this.#rows.get(key);
     if (node === undefined) return false;
@@ -277,7 +277,7 @@ export class ChangeOrderedRows {
     return true;
   }
 
-  /** Whether a key came, changed or left after `seq`. True as well where that has been forgotten. */
+  /** Whether a key came, changed or left after `seq`. Also true where that has been forgotten. */
   hasChangedSince(key: string, seq: number): boolean {
     const node = this.get(key);
     if (node !== undefined) return node.seq > seq;
@@ -292,7 +292,7 @@ export class ChangeOrderedRows {
 
   /**
    * The newest change at or before `cursor`. Cursors that normalise to the same seq need the
-   * same bytes, so what is encoded once serves nearly everyone.
+   * same bytes, so one encoding serves nearly all sessions.
    */
   normalise(cursor: number): number {
     if (cursor >= this.#lastSeq) return this.#lastSeq;
@@ -302,7 +302,7 @@ export class ChangeOrderedRows {
 
   /**
    * The digest of all rows, or undefined when more than `rowsMax` rows have changed since it was last
-   * asked for: then it has come that much nearer. Each changed row is hashed once, however often it changed.
+   * asked for: then the next call continues. Each changed row is hashed once, however often it changed.
    */
   digest(rowsMax: number): string | undefined {
     let node = this.#hashedTo === null ? this.#order.oldest : this.#hashedTo.newer;

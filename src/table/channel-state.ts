@@ -1,15 +1,15 @@
 /**
- * How far each channel can be trusted, as its source has said it in the log: status, since when, why,
- * and per source the time up to which it is known to be complete. A function of the commits alone.
+ * The status of each channel, as its source has put it into the log: live or not, since when and why, and per source
+ * the time up to which it is complete. A function of the commits alone.
  */
 import type { Commit, SourceStatus } from "../log/log.ts";
 
 export interface ChannelState {
   readonly status: SourceStatus["status"];
   readonly reason: string | undefined;
-  /** Of the commit since which it has this status. */
+  /** Time of the commit since which it has this status. */
   readonly sinceMs: number;
-  /** Who feeds it; undefined for the program itself. */
+  /** The source that feeds it; undefined for the program itself. */
   readonly source: string | undefined;
 }
 
@@ -23,7 +23,7 @@ export function firstState(source: string | undefined, timeMs: number): ChannelS
   };
 }
 
-/** The same object when that is no news. */
+/** Returns the same object when nothing has changed. */
 export function nextState(state: ChannelState, said: SourceStatus, timeMs: number): ChannelState {
   const { status } = said;
   const reason = "reason" in said ? said.reason : undefined;

@@ -7,7 +7,7 @@ import { linearRegex } from "./regex.ts";
 export function whereContextOf(channel: Pick<ChannelDeclaration, "columns">): WhereContext {
   const types = new Map<string, ColumnType>(channel.columns.map(({ name, type }) => [name, type]));
   return {
-    // Where nothing is declared, a name that every object inherits is not a column.
+    // Without declared columns, a name that every object inherits is no column.
     typeOf: (column) =>
       types.size > 0 ? types.get(column) : column in Object.prototype ? undefined : "any",
     columnNames: channel.columns.map(({ name }) => name),

@@ -1,8 +1,8 @@
 /**
- * What one view's where may cost. Terms over texts (`like`, `regex`) cost steps per character, of some tens of
- * nanoseconds each: how many per character is bounded when the query comes, how many in all by the rows that were
- * looked at. Only rows that may be seen count, so that nothing is told of others. Over it the query is refused,
- * before the step that would be too much is taken.
+ * The cost that one view's where may have. Terms over texts (`like`, `regex`) cost steps per character, of some tens of
+ * nanoseconds each. The steps per character are bounded when the query comes, the sum by the rows that were
+ * evaluated. Only rows that the identity may see count, so that the cost reveals nothing of others. A query over its
+ * budget is refused before it takes the step that is too many.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { CostMeter } from "../protocol/where-context.ts";
@@ -24,12 +24,12 @@ export class EvaluationBudget implements CostMeter {
     this.begin();
   }
 
-  /** Some term costs by the length of its text. */
+  /** Some term costs steps by the length of its text. */
   get isMetered(): boolean {
     return this.#perCharacter > 0;
   }
 
-  /** Taken since it last began. */
+  /** Steps taken since `begin`. */
   get steps(): number {
     return this.#steps;
   }
@@ -43,13 +43,13 @@ export class EvaluationBudget implements CostMeter {
     );
   }
 
-  /** A commit, or a view, is about to be looked at. */
+  /** Begins the evaluation of a commit, or of a view. */
   begin(): void {
     this.#steps = 0;
     this.#stepsMax = this.#limits.stepsBaseMax;
   }
 
-  /** A row that may be seen is looked at. */
+  /** Evaluates a row that the identity may see. */
   look(): void {
     this.#stepsMax += this.#limits.stepsPerRowMax;
   }

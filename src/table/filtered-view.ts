@@ -7,7 +7,7 @@ import type { Membership } from "./membership.ts";
 import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
 export interface FilteredViewOptions extends ViewOptions {
-  /** The channel's rows, where a cursor older than the view may be answered from them. */
+  /** The channel's rows, if they may answer a cursor that is older than the view. */
   readonly base: ChangeOrderedRows | undefined;
 }
 

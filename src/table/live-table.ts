@@ -1,5 +1,5 @@
 /**
- * A channel's rows. Applies commits in order, evicts by what the log alone says (row count,
+ * A channel's rows. Applies commits in order, evicts by what the log alone decides (row count,
  * encoded bytes, commit time), and reports each key's change for the views to follow.
  *
  * Retains at most the channel's bounds.
@@ -14,11 +14,11 @@ export interface RowChange {
   readonly key: string;
   readonly before: Row | undefined;
   readonly after: RowNode | undefined;
-  /** Left by a bound of the channel, not by a remove. */
+  /** A bound of the channel evicted the row; it was not removed. */
   readonly evicted: boolean;
 }
 
-/** What a table needs of the commit that changes it. */
+/** The seq and time of the commit that changes a table. */
 export interface CommitPoint {
   readonly seq: number;
   readonly timeMs: number;
@@ -46,7 +46,7 @@ export class LiveTable {
     for (const { row } of this.rows.values()) this.#omitted += omission(row);
   }
 
-  /** Rows of the whole table behind the channel, where its source says. */
+  /** Rows of the whole table behind the channel, if its source counts them. */
   get total(): number | undefined {
     return this.#total;
   }
@@ -56,12 +56,12 @@ export class LiveTable {
     return this.#total !== undefined && this.#total > this.rows.size;
   }
 
-  /** Rows that stand for what was too large or too deep to be carried. */
+  /** Rows that stand for values that were too large or too deep to be sent. */
   get omitted(): number {
     return this.#omitted;
   }
 
-  /** Rows that left by a bound since the start. */
+  /** Rows that a bound has evicted since the start. */
   get evictions(): number {
     return this.#evictions;
   }
@@ -71,7 +71,7 @@ export class LiveTable {
     return this.#changes;
   }
 
-  /** Applies one commit's change. Rows that come with the value they have do not change. */
+  /** Applies one commit's change. A row that comes with the value it has does not change. */
   apply(change: ChannelChange, point: CommitPoint): readonly RowChange[] {
     const changes: RowChange[] = [];
     for (const upsert of change.upserts) this.#upsert(upsert, point, changes);
@@ -82,7 +82,7 @@ export class LiveTable {
     return changes;
   }
 
-  /** Evicts what is over a bound as of this commit, also when the commit did not touch the channel. */
+  /** Evicts rows over a bound as of this commit, also when the commit did not touch the channel. */
   evict(point: CommitPoint): readonly RowChange[] {
     const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
     const changes: RowChange[] = [];

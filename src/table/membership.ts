@@ -1,4 +1,4 @@
-/** The step that all views share: whether a changed row is in, and as which text. */
+/** The step that all views share: whether a changed row is in the view, and its text there. */
 import type { Row } from "../protocol/row.ts";
 import type { Predicate } from "../protocol/where.ts";
 import type { RowChange } from "./live-table.ts";
@@ -13,7 +13,7 @@ export interface Member {
   readonly text: string | undefined;
 }
 
-/** The text of the columns that are asked for. */
+/** The text of the columns that the query names. */
 export type Project = (row: Row) => string;
 
 export class Membership {
@@ -25,19 +25,19 @@ export class Membership {
     this.#project = project;
   }
 
-  /** Its rows' texts are its own, not those of the channel. */
+  /** The view's rows have texts of their own, not those of the channel. */
   get isProjected(): boolean {
     return this.#project !== undefined;
   }
 
-  /** The row after the change, if it is in. */
+  /** The row after the change, if it is in the view. */
   memberOf({ key, after }: RowChange): Member | undefined {
     if (after === undefined || !this.#matches(after.row)) return undefined;
     const { row, seq, json } = after;
     return { key, row, seq, text: this.#project === undefined ? json : undefined };
   }
 
-  /** As it is sent. */
+  /** The text that is sent. */
   jsonOf({ row, text }: Member): string {
     return text ?? this.#project?.(row) ?? JSON.stringify(row);
   }

@@ -9,9 +9,9 @@ import type { Project } from "./membership.ts";
 export function compileProjection(channel: ChannelDeclaration, query: Query): Project | undefined {
   const names = projectedColumns(channel, query);
   if (names === undefined) return undefined;
-  // That a row was left out is said whatever columns are asked for.
+  // The note that a row was left out is sent whatever columns the query names.
   const shown = [...names, OMITTED];
-  // Defined, not assigned: a column may be named `__proto__`.
+  // Defined and not assigned, since a column may be named `__proto__`.
   return (row) =>
     JSON.stringify(
       Object.fromEntries(

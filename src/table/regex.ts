@@ -1,6 +1,6 @@
 /**
  * Regexes from users, on an engine whose time is linear in the text whatever the pattern
- * (RE2), so that no filter can stop the event loop. Backreferences and lookaround are not in it.
+ * (RE2), so that no filter can stop the event loop. It has no backreferences and no lookaround.
  */
 import { RE2JS } from "re2js";
 import type { RegexMatcher } from "../protocol/where-context.ts";

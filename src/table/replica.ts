@@ -1,5 +1,5 @@
 /**
- * All live tables and views of one node, at one seq of one history. It applies commits in the order of
+ * All live tables and views of one node, at one seq of one epoch. It applies commits in the order of
  * the log and knows what changed since the last flush; it knows nothing of clients. Its tables, their
  * states and the sources' positions are a function of the commits, so every replica of a log is equal;
  * its views, and the tables that it declares for itself, are its own.
@@ -21,18 +21,18 @@ import type { View } from "./view.ts";
 interface Channel {
   readonly table: LiveTable;
   views: ViewSet;
-  /** As its source says. */
+  /** The state that its source has put into the log. */
   state: ChannelState;
-  /** A commit could not be applied: what comes after it is passed over until the channel is loaded anew. */
+  /** A commit could not be applied: later ones are skipped until the channel is loaded anew. */
   broken: ChannelState | undefined;
-  /** Of a table that is this node's own and not in the log: it counts its changes by itself. */
+  /** For a table that is this node's own and not in the log: its own count of changes. */
   readonly own: { seq: number; timeMs: number } | undefined;
 }
 
 export interface ReplicaIdentity {
   /** Tells the node's own tables from those of others. */
   readonly node?: string;
-  /** Keys the ids of views, so that nobody finds out by guessing what others ask, or may see. Shared by all nodes of a deployment. */
+  /** Keys the ids of views, so that nobody can guess the queries and policies of others. Shared by all nodes of a deployment. */
   readonly secret?: string;
 }
 
@@ -41,18 +41,18 @@ export class Replica {
   readonly #pool: ViewPool;
   readonly #node: string;
   readonly #secret: string;
-  /** Where each source stood after its last commit that said so, and up to when what it feeds is complete. */
+  /** By source: the position that it stored last, and the time up to which its channels are complete. */
   readonly #sourcePositions = new Map<string, string>();
   readonly #asOf = new Map<string, number>();
   #epoch = "";
   #seq = 0;
   #timeMs = 0;
-  /** Views of channels that were dropped or declared anew, until they are taken. */
+  /** Views of channels that were dropped or declared anew, until `takeGone`. */
   #gone: View[] = [];
-  /** Channels whose states are news, until they are taken. */
+  /** Channels whose states have changed, until `takeTold`. */
   readonly #told = new Set<string>();
 
-  /** Of the node whose tables these are. */
+  /** `node` and `secret` are those of the node whose tables these are. */
   constructor(limits: Partial<ViewLimits> = {}, { node = "", secret = "" }: ReplicaIdentity = {}) {
     this.#node = node;
     this.#secret = secret;
@@ -85,7 +85,7 @@ export class Replica {
     };
   }
 
-  /** The history that the tables are in. */
+  /** The epoch that the tables are in. */
   get epoch(): string {
     return this.#epoch;
   }
@@ -119,7 +119,7 @@ export class Replica {
     return this.#pool.views;
   }
 
-  /** Of all views, besides the channels' own rows, roughly; as of the last second. */
+  /** Bytes of all views besides the channels' own rows, roughly; as of the last second. */
   get viewBytes(): number {
     return this.#pool.bytes;
   }
@@ -128,7 +128,7 @@ export class Replica {
     return this.#pool.entries;
   }
 
-  /** Views of one channel, the bare channel not counted. */
+  /** Views of one channel, without the bare channel. */
   viewsOf(name: string): number {
     return this.#channels.get(name)?.views.size ?? 0;
   }
@@ -146,13 +146,13 @@ export class Replica {
     return this.#channels.get(name)?.own !== undefined;
   }
 
-  /** The newest seq that a channel's views may stand at: the log's, or what the node's own table has counted to. */
+  /** The newest seq of a channel: the log's, or the count of the node's own table. */
   headOf(name: string): number {
     return this.#channels.get(name)?.own?.seq ?? this.#seq;
   }
 
   /**
-   * Forgets all that came from a log, and begins in another history: empty, or as of a checkpoint of it.
+   * Forgets everything that came from a log, and begins in another epoch: empty, or with a checkpoint of it.
    * The node's own tables stay.
    */
   begin(epoch: string, checkpoint?: Checkpoint): void {
@@ -173,7 +173,7 @@ export class Replica {
     }
   }
 
-  /** Applies the next commit of the log. Changes to channels that are not declared are passed over. */
+  /** Applies the next commit of the log. Changes to channels that are not declared are skipped. */
   apply(commit: Commit): void {
     assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
     this.#seq = commit.seq;
@@ -194,7 +194,7 @@ export class Replica {
     if (commit.asOfMs !== undefined) this.#asOf.set(commit.source, commit.asOfMs);
   }
 
-  /** Declares a table of this node alone, which no log tells of. */
+  /** Declares a table of this node alone, which is in no log. */
   declareOwn(declaration: ChannelDeclaration, timeMs: number): void {
     assert(!this.#channels.has(declaration.name), `channel "${declaration.name}" is declared once`);
     this.#add(new LiveTable(declaration, 0), firstState(undefined, timeMs), { seq: 0, timeMs });
@@ -223,21 +223,21 @@ export class Replica {
     return dirty;
   }
 
-  /** The views that have ended since this was last called, because their channels have: nothing more comes of them. */
+  /** The views that have ended with their channels since the last call. */
   takeGone(): readonly View[] {
     const gone = this.#gone;
     this.#gone = [];
     return gone;
   }
 
-  /** The views that are not kept any more since this was last called, because they cost or hold too much. */
+  /** The views that have been refused since the last call, because they cost or hold too much. */
   takeRefused(): readonly RefusedView[] {
     const { refused } = this.#pool;
     this.#pool.refused = [];
     return refused;
   }
 
-  /** The channels whose states are news since this was last called. */
+  /** The channels whose states have changed since the last call. */
   takeTold(): readonly string[] {
     const told = [...this.#told];
     this.#told.clear();
@@ -249,7 +249,7 @@ export class Replica {
     return this.#require(query.channel).views.idOf(query, policy);
   }
 
-  /** In what a view that a client knows under the id `former` differs from the one that answers now. */
+  /** Why a view that a client knows under the id `former` is not the one that answers now. */
   differenceOf(former: string, { id, channel }: View): "view" | "policy" | "declaration" {
     return this.#require(channel).views.differenceOf(former, id);
   }
@@ -262,8 +262,8 @@ export class Replica {
   }
 
   /**
-   * A view, to be filled until it is whole; `owner` is whom it counts for. Released by the caller, also when it
-   * could not be filled. @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
+   * A view, which the caller fills until it is whole; `owner` is the identity whose share it counts against. The
+   * caller releases it, also when it could not be filled. @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
    */
   open(query: Query, policy: Where | undefined, owner?: string): View {
     const channel = this.#require(query.channel);
@@ -278,7 +278,7 @@ export class Replica {
       : channel.views.fill(view, this.#pointOf(channel), isOver);
   }
 
-  /** A view whose channel is gone is let go with it. */
+  /** A view whose channel is gone was released with it. */
   release(view: View, nowMs: number): void {
     this.#channels.get(view.channel)?.views.release(view, nowMs);
   }
@@ -288,7 +288,7 @@ export class Replica {
     this.#pool.refuseLargest();
   }
 
-  /** As it is already: nothing. Otherwise than before: another table, empty, and who watched the old one begins anew. */
+  /** The same declaration changes nothing. Another one makes an empty table, and the subscribers of the old one begin anew. */
   #declare(declaration: ChannelDeclaration, { source, timeMs }: Commit): void {
     const known = this.#channels.get(declaration.name);
     if (known?.own !== undefined) return;
@@ -302,7 +302,7 @@ export class Replica {
     this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
   }
 
-  /** What goes wrong with one channel's rows or views is no other channel's trouble; only a broken invariant stops all. */
+  /** A failure of one channel's rows or views stays with that channel; only a broken invariant stops everything. */
   #applyTo(channel: Channel, change: ChannelChange | undefined, commit: Commit): void {
     const { table } = channel;
     if (channel.broken !== undefined && change?.reload !== true) return;
@@ -322,7 +322,7 @@ export class Replica {
         sinceMs: commit.timeMs,
       };
     }
-    // Its views may have followed half a commit, or missed some.
+    // Its views may have followed half of the commit, or missed some.
     this.#gone.push(...channel.views.end());
     channel.views = new ViewSet(table, this.#pool, { secret: this.#secret, node: undefined });
     this.#told.add(table.channel.name);

@@ -1,6 +1,6 @@
 /**
- * Finds the views that one change can matter to. A view whose filter demands `column = value`
- * (or one of several values) stands in a hash index and is asked only about rows with that
+ * Finds the views that one change can affect. A view whose filter demands `column = value`
+ * (or one of several values) is in a hash index and is asked only about rows with that
  * value before or after the change, so ten thousand such views cost what one does. The rest
  * are asked about every change.
  *
@@ -87,7 +87,7 @@ export class ViewRouter {
     return route.values.flatMap((value) => [...(index.rows.get(value) ?? [])]);
   }
 
-  /** The route, if its column is indexed or may be; otherwise the view has to be asked about everything. */
+  /** The route, if its column is indexed or may be; otherwise the view is asked about every change. */
   usable(route: Route | undefined): Route | undefined {
     if (route === undefined || this.#columns.has(route.column)) return route;
     return this.#columns.size < this.#columnsMax ? route : undefined;
@@ -111,7 +111,7 @@ export class ViewRouter {
     if (--index.viewCount === 0) this.#columns.delete(route.column);
   }
 
-  /** Calls `visit` for each view that the change can matter to, some twice. */
+  /** Calls `visit` for each view that the change can affect, for some twice. */
   route(change: RowChange, visit: (view: View) => void): void {
     for (const view of this.#unrouted) visit(view);
     for (const index of this.#columns.values()) {

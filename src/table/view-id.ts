@@ -1,6 +1,6 @@
 /**
- * A view's identity: hashes of query, channel declaration and policy. Equal questions under
- * equal rights share one view; whatever differs in any can never share a frame.
+ * A view's identity: hashes of query, channel declaration and policy. Equal queries under
+ * equal rights share one view; views that differ in any of these never share a frame.
  */
 import { createHmac } from "node:crypto";
 import type { Query, Where } from "../protocol/query.ts";
@@ -44,7 +44,7 @@ export function isBare({ where, order_by, limit, columns }: Query): boolean {
   );
 }
 
-/** In what a view that was known under `former` differs from the one that answers now. */
+/** Why a view that was known under `former` is not the one that answers now. */
 export function differenceOf(
   former: string,
   present: string,
@@ -53,7 +53,7 @@ export function differenceOf(
 ): "view" | "policy" | "declaration" {
   const [before, after] = [partsOf(former, channel, secret), partsOf(present, channel, secret)];
   if (before === undefined || before.query !== after?.query) return "view";
-  // A bare channel's name says nothing of its declaration.
+  // The name of a bare channel holds no hash of its declaration.
   if (
     before.declaration !== undefined &&
     after.declaration !== undefined &&

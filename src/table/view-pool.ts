@@ -14,7 +14,7 @@ export interface PooledViews {
   refuse(view: View, error: TidemarkError): void;
 }
 
-/** A view that was whole, and is not kept any more. */
+/** A view that was whole and has been refused since. */
 export interface RefusedView {
   readonly view: View;
   readonly error: TidemarkError;
@@ -24,12 +24,12 @@ export class ViewPool {
   readonly limits: ViewLimits;
   readonly dirty = new Set<View>();
   readonly sets = new Set<PooledViews>();
-  /** Until they are taken. */
+  /** Until `takeRefused`. */
   refused: RefusedView[] = [];
   entries = 0;
   #views = 0;
   readonly #viewsOf = new Map<string, number>();
-  /** Of all views, and of each owner's, as of the last sum, and what was filled since. */
+  /** Bytes of all views and of each owner's, as of the last sum, and of what was filled since. */
   #bytes = 0;
   readonly #bytesOf = new Map<string | undefined, number>();
 
@@ -45,7 +45,7 @@ export class ViewPool {
     return this.#views;
   }
 
-  /** A view has come (1) or gone (-1). */
+  /** A view was added (1) or released (-1). */
   count(owner: string | undefined, step: 1 | -1): void {
     this.#views += step;
     if (owner === undefined) return;
@@ -60,12 +60,12 @@ export class ViewPool {
     this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + bytes);
   }
 
-  /** Lets go of every view that nobody uses, without waiting for its linger time. */
+  /** Releases every view without subscribers, without waiting for its linger time. */
   dropIdle(): void {
     for (const views of this.sets) views.sweep(Number.POSITIVE_INFINITY, 0);
   }
 
-  /** Room for one view more. @throws TidemarkError `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE` */
+  /** Makes room for one more view. @throws TidemarkError `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE` */
   checkRoom(owner: string | undefined): void {
     const { viewsMax, identityShareMax } = this.limits;
     if (this.#views >= viewsMax) this.dropIdle();
@@ -118,7 +118,7 @@ export class ViewPool {
     );
   }
 
-  /** Views grow with their channels: over the bound the largest are not kept any more. */
+  /** Views grow with their channels: over the bound the largest are refused. */
   refuseLargest(): void {
     this.#sumBytes();
     const { bytesMax } = this.limits;

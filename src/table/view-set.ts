@@ -24,18 +24,16 @@ interface ViewEntry {
   readonly view: View;
   readonly route: Route | undefined;
   readonly budget: EvaluationBudget;
-  /** Whose request it was built for; undefined where nobody is told apart. */
+  /** The identity whose request it was built for; undefined without identities. */
   readonly owner: string | undefined;
-  /** Keys of rows that have not been looked at yet; undefined when it is whole. */
+  /** Keys of rows that have not been evaluated yet; undefined when the view is whole. */
   fill: { readonly keys: readonly string[]; next: number } | undefined;
   users: number;
   idleSinceMs: number;
 }
 
-/** Rows are left to be looked at; or it is not kept any more. */
+/** `more`: rows are left to be evaluated. `gone`: the view is not kept any more. */
 export type FillResult = "whole" | "more" | "gone";
-
-/** Refused queries that are remembered. Full: the oldest is forgotten, and would be tried again. */
 
 export class ViewSet {
   readonly #table: LiveTable;
@@ -122,7 +120,7 @@ export class ViewSet {
     try {
       if (!this.#fillRows(entry, fill, point, isOver)) return "more";
     } catch (error) {
-      // What is too large for one may have room as another's.
+      // A view that is too large for one identity may have room for another.
       if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY")
         this.#refuse(entry, error);
       else this.#letGo(entry);
@@ -145,14 +143,14 @@ export class ViewSet {
 
   release(view: View, nowMs: number): void {
     const entry = this.#entries.get(view.id);
-    // One of a channel of this name that was declared otherwise before is none of ours.
+    // The view belongs to an earlier declaration of this channel.
     if (entry?.view !== view || --entry.users > 0) return;
     entry.idleSinceMs = nowMs;
-    // Half of a view is of no use to who comes next.
+    // Nobody can use half of a view.
     if (entry.fill !== undefined) this.#letGo(entry);
   }
 
-  /** Lets go of views that nobody has used for the linger time, and tries again what was refused for long enough. */
+  /** Releases views without subscribers after the linger time, and forgets refusals that are old enough. */
   sweep(nowMs: number, lingerMs = this.#pool.limits.lingerMs): void {
     for (const entry of this.#entries.values())
       if (entry.users === 0 && nowMs - entry.idleSinceMs >= lingerMs) this.#letGo(entry);
@@ -162,7 +160,7 @@ export class ViewSet {
     }
   }
 
-  /** The channel is gone: lets go of all views at once, used or not, and returns them. */
+  /** The channel is gone: releases all views at once, used or not, and returns them. */
   end(): readonly View[] {
     const views = [this.#bare, ...Array.from(this.#entries.values(), ({ view }) => view)];
     for (const entry of this.#entries.values()) this.#letGo(entry);
@@ -171,13 +169,13 @@ export class ViewSet {
     return views;
   }
 
-  /** A view is not kept any more although it is used. Whoever watches it is told by `error`. */
+  /** Refuses a view although it has subscribers; they are told `error`. */
   refuse(view: View, error: TidemarkError): void {
     const entry = this.#entries.get(view.id);
     if (entry?.view === view) this.#refuse(entry, error);
   }
 
-  /** Hands the channel's changes on to the views that they can matter to. */
+  /** Hands the channel's changes on to the views that they can affect. */
   apply(changes: readonly RowChange[], point: CommitPoint): void {
     if (changes.length === 0) return;
     const { dirty, limits } = this.#pool;
@@ -228,7 +226,7 @@ export class ViewSet {
     const oldest = this.#refused.keys().next().value;
     if (this.#refused.size > this.#pool.limits.refusedMax && oldest !== undefined)
       this.#refused.delete(oldest);
-    // Nobody was told of it before it was whole.
+    // No client was told of it before it was whole.
     if (entry.fill === undefined) this.#pool.refused.push({ view, error });
   }
 

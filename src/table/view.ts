@@ -19,7 +19,7 @@ export interface View {
   readonly rows: ChangeOrderedRows;
   /** Rows kept, those beyond the window included. */
   readonly entries: number;
-  /** What it holds besides the channel's own rows, roughly. */
+  /** Bytes of the view besides the channel's own rows, roughly. */
   readonly bytes: number;
   /** What happened in the view after a cursor, or undefined where only a snapshot can tell. */
   changesSince(cursor: number): Changes | undefined;
@@ -37,7 +37,7 @@ export interface ViewOptions {
   readonly tombstonesMax: number;
 }
 
-/** Of one entry: its place in maps, lists and perhaps an index. Measured with `npm run bench -- rows`. */
+/** Bytes of one entry in maps, lists and perhaps an index. Measured with `npm run bench -- rows`. */
 const ENTRY_BYTES = 200;
 
 /** `textBytes`: bytes of texts that are the view's own; in memory they may take twice that. */

@@ -20,7 +20,7 @@ export interface BodySink {
   fail(refusal: ErrorMessage | undefined): void;
 }
 
-/** - `events`: until the client leaves - `lines`: until a turn is whole, or, waiting, brings something or the time is over */
+/** `events` go on until the client leaves; `lines` end with a whole turn, or, while waiting, with one that brings something or when the time is over. */
 export type StreamFormat =
   /** `cursor`: the epoch and seq in the id of the event that ends a turn; the client resumes from it. The id also holds the hashes of its views. */
   | { readonly kind: "events"; readonly cursor?: () => string }
