@@ -116,8 +116,6 @@ const sources: readonly Source[] = readdirSync(src, { recursive: true, encoding:
 
 /** Files that are too long. This list only shrinks. */
 const LONGER: Readonly<Record<string, number>> = {
-  "sources/postgres/tables.ts": 404,
-  "sources/postgres/source.ts": 420,
   "client/client.ts": 432,
   "client/stream/stream-engine.ts": 438,
 };

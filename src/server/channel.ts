@@ -142,7 +142,7 @@ export function checkRow(
   return { key, row: copy, json };
 }
 
-/** What the caller does with its object later must not reach the table; what JSON can't carry is refused. */
+/** A copy as JSON: later changes to the caller's object must not reach the table. Values that JSON can't carry are refused. */
 function jsonOf(declaration: ChannelDeclaration, row: object): string {
   try {
     return JSON.stringify(row);

@@ -95,7 +95,7 @@ export class Engine {
     this.turns.onApplied(() => this.#onApplied());
   }
 
-  /** What a source is given to work with, from where the log knows it to stand. */
+  /** The context of a source, beginning at the source position that the log has. */
   contextFor(source: Pick<Source, "name">): SourceContext {
     return this.#host.contextFor(source);
   }
@@ -130,7 +130,7 @@ export class Engine {
     this.follower.stop();
   }
 
-  /** The tables have moved, and nobody has been served yet. */
+  /** The tables have moved, and no session has been served yet. */
   #onApplied(): void {
     const { replica, states, subscribers, gateway, visibility } = this;
     visibility.applied();
@@ -188,7 +188,7 @@ export class Engine {
     const hasAge = [...replica.tables].some(
       ({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY,
     );
-    // A log that is full or closed has no need of a tick, and the next second tries again.
+    // A log that is full or closed needs no tick, and the next second tries again.
     if (isIdle && hasAge) this.log.append({ changes: [] }).catch(() => {});
   }
 

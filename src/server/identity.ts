@@ -1,14 +1,14 @@
 /**
- * Identities as text: equal for equal ones, different for all others. An identity is what `authenticate`
- * returns, so only plain JSON data can be told apart; everything else is refused when a session opens.
+ * Identities as text: equal for equal identities, different for all others. The server can tell plain JSON data
+ * apart; when `authenticate` returns anything else, the session is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { FIXED_LIMITS } from "./limits.ts";
 import type { Identity } from "./policies.ts";
 
 /**
- * JSON with sorted fields, however the identity was put together.
- * @throws TidemarkError `BAD_IDENTITY` for what has parts that JSON does not show
+ * JSON with sorted fields, whatever order the identity's fields have.
+ * @throws TidemarkError `BAD_IDENTITY` for an identity with parts that JSON does not show
  */
 export function identityText(identity: Identity): string {
   return JSON.stringify(plain(identity, 0)) ?? "undefined";

@@ -1,4 +1,4 @@
-/** Which views somebody is subscribed to, as sources are told of it. */
+/** Tells sources which views have subscribers. */
 import type { Cancel, Clock } from "../std/clock.ts";
 import type { Where } from "../protocol/query.ts";
 import { equalityTerms, type Interest, type WatchedView } from "../sources/interest.ts";
@@ -17,7 +17,7 @@ export class InterestTracker {
     this.#clock = clock;
   }
 
-  /** The first subscriber of a view has come. */
+  /** A view has its first subscriber. */
   watch(view: View, policy: Where | undefined): void {
     const { channel, query } = view;
     const where =
@@ -28,12 +28,12 @@ export class InterestTracker {
     this.#tell(channel);
   }
 
-  /** The last one has gone. */
+  /** The last subscriber of a view has gone. */
   unwatch(view: View): void {
     if (this.#watched.delete(view)) this.#tell(view.channel);
   }
 
-  /** What one source is told: of its own channels alone. */
+  /** The interest in one source's channels. */
   of(isOurs: (channel: string) => boolean): Interest {
     const watched = (): readonly WatchedView[] =>
       [...this.#watched.values()].filter(({ channel }) => isOurs(channel));

@@ -1,6 +1,6 @@
 /**
- * A node's reader of the log: it begins with a checkpoint or with nothing, says when the tables have
- * caught up, and begins anew when the history that it reads has ended.
+ * A node's reader of the log: it begins with a checkpoint or with nothing, tells when the tables have
+ * caught up, and begins anew when the epoch that it reads has ended.
  */
 import type { Cancel } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -9,7 +9,7 @@ import type { Commit, Log, LogReader } from "../log/log.ts";
 import type { Checkpoint } from "../table/checkpoint.ts";
 import type { Replica } from "../table/replica.ts";
 
-/** The newest checkpoint of a history, if there is one. */
+/** Finds the newest checkpoint of an epoch, if there is one. */
 export type FindCheckpoint = (
   epoch: string,
 ) => Checkpoint | undefined | Promise<Checkpoint | undefined>;
@@ -18,7 +18,7 @@ export interface LogFollowerOptions {
   readonly log: Log;
   readonly replica: Replica;
   readonly findCheckpoint?: FindCheckpoint | undefined;
-  /** The program's own channels: declared in each history that lacks them, before anybody is served from it. */
+  /** The program's own channels: declared in each epoch that lacks them, before any session is served from it. */
   readonly declares?: readonly ChannelDeclaration[] | undefined;
 }
 
@@ -54,7 +54,7 @@ export class LogFollower {
   }
 
   /**
-   * Resolves when it is ready, and begins if it has not, or could not the last time.
+   * Resolves when the follower is ready; begins when it has not begun, or failed to.
    * @throws what opening the log throws
    */
   async whenReady(): Promise<void> {
@@ -76,7 +76,7 @@ export class LogFollower {
     return this.#reader?.read(countMax) ?? [];
   }
 
-  /** The tables have moved: what they hold need not be kept for this node. */
+  /** The tables have moved: the log need not keep for this node what they hold. */
   applied(): void {
     const { seq } = this.#options.replica;
     this.#reader?.ack(seq);
@@ -87,7 +87,7 @@ export class LogFollower {
     }
   }
 
-  /** Resolves when the tables stand at `seq`. @throws TidemarkError `STOPPED` when they will not, in this history */
+  /** Resolves when the tables stand at `seq`. @throws TidemarkError `STOPPED` when they never will in this epoch */
   reached(seq: number): Promise<void> {
     if (this.#options.replica.seq >= seq) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));
@@ -98,7 +98,7 @@ export class LogFollower {
     this.#arrivals.add(listener);
   }
 
-  /** The history has ended; the tables are about to begin in another. */
+  /** The epoch has ended; the tables are about to begin in another. */
   onEnding(listener: () => void): void {
     this.#endings.add(listener);
   }
@@ -116,7 +116,7 @@ export class LogFollower {
       const checkpoint = await findCheckpoint?.(epoch);
       const reader = await log.open(checkpoint?.seq ?? 0);
       if (this.#isStopped) return reader.close();
-      // Another history may have begun meanwhile.
+      // Another epoch may have begun meanwhile.
       if (reader.epoch !== epoch) {
         reader.close();
         continue;
@@ -151,7 +151,7 @@ export class LogFollower {
     for (const listener of this.#endings) listener();
     this.#letGo(new TidemarkError("STOPPED", "The history that was waited for has ended."));
     this.#beginning = undefined;
-    // Where that fails, the next who wants to be served tries again.
+    // If this fails, the next call of `whenReady` tries again.
     this.whenReady().catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** What each identity may see: a policy per channel, evaluated here alone, becomes part of every view's identity. */
+/** What each identity may see. Policies are evaluated here alone, and become part of each view's id. */
 import { parseQuery } from "../protocol/parse-query.ts";
 import type { Query, Where } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
@@ -8,7 +8,7 @@ import { unknownChannel } from "../table/unknown-channel.ts";
 import type { Replica } from "../table/replica.ts";
 import type { View } from "../table/view.ts";
 
-/** Who a session acts for, as returned by `authenticate`. */
+/** The value that `authenticate` returned for a session. */
 export type Identity = unknown;
 
 /** What a caller may see of a channel: everything, nothing, or the rows that match. */
@@ -19,15 +19,15 @@ export interface AllowedView {
   readonly id: string;
   /** The rows that the identity may see; undefined for all. */
   readonly where: Where | undefined;
-  /** To be filled, and released, by the caller; `owner` is whom it counts for. @throws what `Replica.open` throws */
+  /** The caller fills and releases the view; `owner` is the identity whose share it counts against. @throws what `Replica.open` throws */
   open(owner?: string): View;
 }
 
 export interface PoliciesOptions {
   readonly replica: Replica;
-  /** Who sees everything that the server tells of itself: sizes, refused tables, metrics. */
+  /** Whether the identity may see everything that the server reports of itself: sizes, refused tables, metrics. */
   readonly isOperator: (identity: Identity) => boolean;
-  /** Told of a policy that threw; whom it concerned sees nothing. */
+  /** Called when a policy threw; the identity sees nothing of the channel. */
   readonly onFailed: (channel: string, error: unknown) => void;
 }
 
@@ -49,7 +49,7 @@ export class Policies {
     return this.#options.isOperator(identity);
   }
 
-  /** @throws TidemarkError `UNKNOWN_CHANNEL`, also for who may see nothing of it: nobody learns which there are */
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, also when the identity may see nothing of the channel: it must not learn which channels exist */
   viewFor(identity: Identity, query: Query): AllowedView {
     const where = this.#whereFor(identity, query.channel);
     return {
@@ -70,7 +70,7 @@ export class Policies {
     );
   }
 
-  /** Of which rows of a channel an identity may know. How many there are is for who sees all. */
+  /** Which rows of a channel an identity may see. Only an identity that sees all is told how many there are. */
   extentFor(identity: Identity, channel: string): "all" | "some" | "none" {
     const rights = this.#rightsOf(identity, channel);
     return typeof rights === "object" ? "some" : rights;
@@ -90,7 +90,7 @@ export class Policies {
     return parseQuery({ channel, where: rights }).where;
   }
 
-  /** A policy that throws, or finds nothing to say, shows nothing. */
+  /** A policy that throws, or returns none of these, shows nothing. */
   #rightsOf(identity: Identity, channel: string): ReturnType<Policy> {
     const policy = this.#policies.get(channel);
     if (policy === undefined) return "all";

@@ -1,7 +1,7 @@
 /**
- * What a source is given to work with. Everything that it says goes into the log, in the order in which it
- * is said, and on the condition that nobody else has spoken for it since; so what is known of it is known
- * by all nodes at the same seq, and freshness stands behind the rows that it speaks of.
+ * The contexts of sources. Everything that a source appends goes into the log in order, on the condition that no
+ * other leader has appended for it since. So all nodes know the same of a source at the same seq, and its freshness
+ * comes after the rows that it covers.
  */
 import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -25,7 +25,7 @@ export interface SourceHostOptions {
 
 export class SourceHost {
   readonly #options: SourceHostOptions;
-  /** Who declares which channel in this process; undefined for the program. */
+  /** Which source declares which channel in this process; undefined for the program. */
   readonly #owners = new Map<string, string | undefined>();
 
   constructor(options: SourceHostOptions) {
@@ -39,7 +39,7 @@ export class SourceHost {
     this.#owners.set(channel, owner);
   }
 
-  /** What a source works with from where the log knows it to stand. */
+  /** The context of a source, beginning at the source position that the log has. */
   contextFor({ name }: Pick<Source, "name">): SourceContext {
     const {
       clock,
@@ -69,7 +69,7 @@ export class SourceHost {
       },
       append: (draft) => {
         const appended = last.then(() => append(draft));
-        // The next draft does not depend on what becomes of this one.
+        // The next draft does not depend on the outcome of this one.
         last = appended.catch(() => {});
         return appended;
       },

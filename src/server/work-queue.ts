@@ -1,13 +1,13 @@
 /**
- * Work that takes long is done a slice at a time between turns of the event loop, and whoever has work in it takes
- * turns: one who asks for much waits for itself, not others for it. Retains the work that was added and not done.
+ * Long work, done a slice at a time between turns of the event loop. Owners take turns, so one that asks for much
+ * delays itself and not others. Retains the work that was added and is not done.
  */
 import type { Clock } from "../std/clock.ts";
 
 export interface Work {
-  /** Returns whether it is done; else it goes on when others have had their turn. Looks at `isOver` while it works. */
+  /** Works until it is done or `isOver`. Returns whether it is done; else it goes on after the other owners' turns. */
   readonly run: (isOver: () => boolean) => boolean;
-  /** It will not be run any more: lets go of what it holds. */
+  /** The work will not run any more: releases what it holds. */
   readonly drop?: () => void;
 }
 
@@ -20,7 +20,7 @@ export interface WorkQueueOptions {
 
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
-  /** By whose it is, whose turn is next first. */
+  /** Work by owner; the owner whose turn is next comes first. */
   readonly #work = new Map<object, Work[]>();
   #size = 0;
   #isScheduled = false;
@@ -42,7 +42,7 @@ export class WorkQueue {
     this.#schedule();
   }
 
-  /** Forgets what an owner has in it. */
+  /** Drops the work of an owner. */
   drop(owner: object): void {
     const waiting = this.#work.get(owner) ?? [];
     this.#work.delete(owner);
@@ -72,7 +72,7 @@ export class WorkQueue {
     if (next === undefined) return;
     const [owner, waiting] = next;
     const [work] = waiting;
-    // To the end, so that each has its turn.
+    // The owner goes to the end, so that each has its turn.
     this.#work.delete(owner);
     this.#work.set(owner, waiting);
     try {
@@ -80,7 +80,7 @@ export class WorkQueue {
     } catch (error) {
       this.#options.onFailed(owner, error);
     }
-    // Its owner may have left by what it did.
+    // The work itself may have dropped its owner.
     if (this.#work.get(owner) !== waiting || waiting[0] !== work) return;
     waiting.shift();
     if (waiting.length === 0) this.#work.delete(owner);

@@ -29,3 +29,5 @@ export const notice = v.union(
   [resetNotice, slowConsumerNotice],
   "must be a RESET or a SLOW_CONSUMER",
 );
+
+export type Notice = v.InferOutput<typeof notice>;

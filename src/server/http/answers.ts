@@ -1,13 +1,13 @@
 /**
- * Snapshots over HTTP that have not left the process: each counts like a connection, and one that its client does not
- * take is dropped with its socket, so that nobody holds the server's memory by asking and not reading.
+ * HTTP snapshots that have not left the process. Each counts as a connection. When a client does not read its answer,
+ * the server drops it with its socket, so that no client occupies memory by asking and not reading.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../std/clock.ts";
 
 interface Progress {
-  /** Bytes that the process still holds of it. */
+  /** Bytes of the answer that have not left the process. */
   readonly unreadBytes: number;
   readonly sinceMs: number;
 }
@@ -15,11 +15,11 @@ interface Progress {
 export class Answers {
   readonly #clock: Clock;
   readonly #silenceMsMax: number;
-  /** By socket, since a pipelined answer whose turn has not come does not hear that its socket is gone. */
+  /** By socket, since a pipelined answer that waits for an earlier one is not told when its socket closes. */
   readonly #sockets = new Map<Socket, Map<ServerResponse, Progress>>();
   #isLooking = false;
 
-  /** `silenceMsMax`: an answer of which nothing was taken for so long is dropped. */
+  /** `silenceMsMax`: an answer of which nothing was read for so long is dropped. */
   constructor(clock: Clock, silenceMsMax: number) {
     this.#clock = clock;
     this.#silenceMsMax = silenceMsMax;
@@ -43,7 +43,7 @@ export class Answers {
     if (!this.#isLooking) this.#lookSoon();
   }
 
-  /** It is through, or it carries a session, which counts by itself. */
+  /** The answer has been sent, or it carries a session, which counts by itself. */
   release(response: ServerResponse, socket: Socket): void {
     this.#sockets.get(socket)?.delete(response);
   }
@@ -58,7 +58,7 @@ export class Answers {
     for (const [socket, answers] of this.#sockets) {
       for (const [response, progress] of answers) {
         const unreadBytes = response.writableLength;
-        // One that waits for something to happen has nothing to be taken.
+        // An answer that waits for something to happen has nothing to be read.
         if (unreadBytes === 0 || unreadBytes !== progress.unreadBytes)
           answers.set(response, { unreadBytes, sinceMs: nowMs });
         else if (nowMs - progress.sinceMs >= this.#silenceMsMax) socket.destroy();

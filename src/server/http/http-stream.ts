@@ -1,6 +1,6 @@
 /**
- * Frames over a plain HTTP answer: server-sent events, or lines of JSON for a poll. The same turns
- * from the same cursors as on a WebSocket; a poll is an answer that ends with the turn.
+ * Frames over a plain HTTP answer: server-sent events, or lines of JSON for a poll. It carries the
+ * same turns from the same cursors as a WebSocket; a poll is an answer that ends with the turn.
  */
 import type { ServerResponse } from "node:http";
 import type { Clock } from "../../std/clock.ts";
@@ -10,13 +10,13 @@ import { viewHash } from "../session/shared-cursor.ts";
 import type { Frame } from "../turn/frame.ts";
 import type { Session, Transport } from "../turn/session.ts";
 
-/** The answer's body, as far as it is needed. */
+/** The body of an answer. */
 export interface BodySink {
   write(text: string): void;
   onceFlushed(callback: () => void): void;
   readonly bufferedBytes: number;
   end(): void;
-  /** Ends so that nobody takes what came for the whole. With nothing sent yet it says why. */
+  /** Ends the answer so that no reader takes it for complete. If nothing was sent yet, the answer says why. */
   fail(refusal: ErrorMessage | undefined): void;
 }
 
@@ -24,17 +24,17 @@ export interface BodySink {
 export type StreamFormat =
   /** `cursor`: the epoch and seq in the id of the event that ends a turn; the client resumes from it. The id also holds the hashes of its views. */
   | { readonly kind: "events"; readonly cursor?: () => string }
-  /** `isWholeOnly`: who reads it can't tell from its content whether it is whole, nor what is refused. */
+  /** `isWholeOnly`: its reader can't tell from the content whether the answer is complete, or what was refused. */
   | { readonly kind: "lines"; readonly isOver: () => boolean; readonly isWholeOnly?: boolean };
 
-/** JSON has none; a dialect's text may. */
+/** JSON has no line breaks; the text of a dialect may have some. */
 const LINE_BREAK = /\r\n|\r|\n/g;
 
 export class HttpStreamTransport implements Transport {
   readonly isOneWay = true;
   readonly #sink: BodySink;
   readonly #format: StreamFormat;
-  /** Whose views an event id speaks of; set as soon as the session exists. */
+  /** The session whose views an event id covers; set as soon as it exists. */
   session: Session | undefined;
   #hasNews = false;
   /** The hashes of the views that were named last; they seldom change. */
@@ -55,7 +55,7 @@ export class HttpStreamTransport implements Transport {
     let text = "";
     for (const frame of frames) text += this.#encode(frame);
     if (this.#format.kind === "events") {
-      // Of a turn that says nothing something is sent all the same: whether it arrives shows that somebody is there.
+      // A silent turn still sends something: whether it arrives shows whether the client is there.
       this.#sink.write(
         text === "" && frames.some(({ kind }) => kind === "watermark") ? ":\n\n" : text,
       );
@@ -69,7 +69,7 @@ export class HttpStreamTransport implements Transport {
     this.#sink.write(text);
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
-    // Who polls can't answer on the same connection.
+    // A client that polls can't answer on the same connection.
     const isWhole = last === "watermark" && this.session?.requestsQueued === 0;
     if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver())))
       this.#end(isWhole);
@@ -97,7 +97,7 @@ export class HttpStreamTransport implements Transport {
     this.#sink.fail(refusal);
   }
 
-  /** A frame is one line, or one event. Only a whole turn's end is a place to resume from. */
+  /** A frame is one line, or one event. A client can resume only from the end of a whole turn. */
   #encode(frame: Frame): string {
     if (frame.isSilent) return "";
     const text = frame.payload.toString();
@@ -147,7 +147,7 @@ export function responseSink(
     end: () => {
       head();
       response.end();
-      // Who does not take the end is cut off.
+      // A client that does not read the end is disconnected.
       clock.after(closeGraceMs, () => {
         if (!response.writableFinished) response.destroy();
       });

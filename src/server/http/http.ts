@@ -1,4 +1,4 @@
-/** The HTTP routes, as one Hono app. What they answer is decided in `routes.ts` and `stream-routes.ts`; this maps it to HTTP. */
+/** The HTTP routes, as one Hono app. `routes.ts` and `stream-routes.ts` decide the answers; this maps them to HTTP. */
 import type { ServerResponse } from "node:http";
 import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
@@ -48,7 +48,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   guard(app, options);
   const routes = new Routes({ engine, access });
   const { base } = paths;
-  // What holds much, or lasts; what continues a session, or writes, is let through.
+  // Snapshots are large, so they count as connections. Requests that continue a session, or write, are always admitted.
   app.use(base + paths.snapshot, (context, next) => {
     const { incoming, outgoing } = context.env;
     if (!options.canConnect()) throw full();
@@ -77,7 +77,7 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   return app;
 }
 
-/** Who operates the server may see everything that it tells of itself; others what their rights show. */
+/** Operators see everything that the server reports of itself; others see what their rights allow. */
 function addOperations(
   app: Hono<Env>,
   { access, engine, metrics, paths, isReady, isOperator }: HttpOptions,
@@ -106,7 +106,7 @@ function addOperations(
   );
 }
 
-/** The same on a port of its own, which only operators reach. */
+/** The same routes for a port that only operators reach. */
 export function createOperatorHttp(options: HttpOptions): Hono<Env> {
   const app = new Hono<Env>();
   guard(app, options);
@@ -127,7 +127,7 @@ function addStreams(
     const { socket } = incoming;
     let session: Session | undefined;
     let isGone = false;
-    // A pipelined answer whose turn has not come does not hear that its connection is gone.
+    // A pipelined answer that waits for an earlier one is not told when its connection closes.
     const gone = (): void => {
       isGone = true;
       socket.off("close", gone);
@@ -141,7 +141,7 @@ function addStreams(
       socket.once("close", gone);
       const head = (): void => {
         if (response.headersSent) return;
-        // What has been set for CORS goes out with it. Proxies must neither keep what comes nor change it.
+        // The headers for CORS go out with it. Proxies must neither store nor change the stream.
         response.writeHead(200, {
           ...Object.fromEntries(context.res.headers),
           "Content-Type": type,
@@ -197,7 +197,7 @@ function addAssets(app: Hono<Env>, root: string): void {
   app.get("*", serveStatic({ root }));
 }
 
-/** What comes before every route: who may ask at all, CORS, whether there is anything to answer yet. */
+/** Comes before every route: checks who may ask, sets CORS headers, and waits for readiness. */
 function guard(
   app: Hono<Env>,
   { access, paths, dialects, isReady, onInternalError }: HttpOptions,
@@ -237,10 +237,10 @@ function full(): TidemarkError {
   return new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
 }
 
-/** What answers depend on: who asks, and from where. */
+/** The request headers that answers depend on. */
 const VARY = "Origin, Authorization, Cookie";
 
-/** Nobody else may be given it, unless its route says how it may be kept. */
+/** By default no cache may store an answer; a route may allow it. */
 function answer(context: Context, { status, headers, body }: Reply): Response {
   context.header("Cache-Control", "private, no-store");
   context.header("Vary", VARY);
@@ -252,7 +252,7 @@ function requestOf(context: Context<Env>): ConnectionRequest {
   return connectionRequest(context.env.incoming);
 }
 
-/** @throws TidemarkError `BAD_MESSAGE` for one that is too large or does not say how large it is */
+/** @throws TidemarkError `BAD_MESSAGE` for a body that is too large or does not name its length */
 async function bodyOf(context: Context<Env>): Promise<string> {
   const declared = Number(context.req.header("content-length") ?? Number.NaN);
   if (!(declared <= PROTOCOL_LIMITS.clientFrameBytesMax)) {

@@ -15,7 +15,7 @@ export interface Reply {
 }
 
 /** The status of an HTTP answer with this code; 400 for a code of the application's own. */
-function statusOf(code: string): number {
+export function statusOf(code: string): number {
   return errorEntryOf(code)?.status ?? 400;
 }
 
@@ -31,7 +31,7 @@ export function jsonReply(
   };
 }
 
-/** Undefined for what is no error of ours: the caller logs it, and says `INTERNAL`. */
+/** Undefined for an error that is not ours: the caller logs it and answers `INTERNAL`. */
 export function errorReply(error: unknown): Reply | undefined {
   if (error instanceof MutationError)
     return jsonReply({ ...failureOf(error), retryable: false }, statusOf(error.code));
@@ -40,7 +40,7 @@ export function errorReply(error: unknown): Reply | undefined {
   return jsonReply({ code, message, retryable }, statusOf(code));
 }
 
-/** What a stream refused before it said anything; undefined for one that ended before it was whole. */
+/** The answer of a stream that was refused before it sent anything; without a refusal, it ended before it was complete. */
 export function refusalReply(refusal: ErrorMessage | undefined): Reply {
   if (refusal === undefined)
     return jsonReply(

@@ -1,6 +1,6 @@
 /**
- * The routes that carry the stream where a WebSocket can't go: server-sent events, polls that wait
- * and polls that don't, what their clients say by POST, and dialects over plain HTTP.
+ * The routes that carry the stream where no WebSocket gets through: server-sent events, polls that wait
+ * and polls that don't, the POSTs of their clients, and dialects over plain HTTP.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -23,7 +23,7 @@ export interface StreamRoutesOptions {
   readonly clock: Clock;
 }
 
-/** Begins the answer; called when the request is known to be good. Its head goes out at once, or, `isLazy`, with the first text. */
+/** Begins the answer; called when the request has been checked. Its head goes out at once, or, `isLazy`, with the first text. */
 export type OpenBody = (contentType: string, isLazy?: boolean) => BodySink;
 
 const SUBSCRIPTIONS_SHAPE = `subscriptions is a JSON list of at most ${PROTOCOL_LIMITS.listMax} channel names and queries.`;
@@ -50,7 +50,7 @@ export class StreamRoutes {
     return session;
   }
 
-  /** `body`: of a POST, an IDENTIFY or a RESUME; without one the address says what to subscribe to. */
+  /** `body`: the IDENTIFY or RESUME of a POST; without a body the address names the subscriptions. */
   poll(request: ConnectionRequest, body: string | undefined, open: OpenBody): Session {
     const { clock, engine } = this.#options;
     const [message, at] =
@@ -88,7 +88,7 @@ export class StreamRoutes {
     return session;
   }
 
-  /** What the client of a one-way stream says, a message per line. */
+  /** Receives the messages of a one-way stream's client, one per line. */
   async up(request: ConnectionRequest, read: () => Promise<string>): Promise<void> {
     const { gateway } = this.#options.engine;
     const session = gateway.oneWaySession(parameter(request, "session") ?? "");

@@ -110,7 +110,7 @@ export class WebSocketEndpoint {
       if (dialect.hasHeartbeats !== true)
         webSocket.on("pong", () => this.#gateway.isThere(session));
       webSocket.on("close", (code) => this.#gateway.disconnected(session, code));
-      // The close event follows and says what there is to say.
+      // The close event follows and is handled.
       webSocket.on("error", () => {});
       this.#gateway.begin(session);
     });

@@ -1,6 +1,6 @@
 /**
- * Writes to the program's own channels, each once: what a handler writes is gathered and appended as one
- * commit when it returns. What ran is remembered for as long as the process lives, like the channels.
+ * Runs mutations of the program's own channels, each once: what a handler writes is gathered and appended as one
+ * commit when it returns. Outcomes are remembered for as long as the process lives, like the channels.
  */
 import { TidemarkError } from "../../std/errors.ts";
 import { MutationError } from "../../protocol/mutation-error.ts";
@@ -34,7 +34,7 @@ export interface MemoryWriterOptions {
   /** Resolves when the tables hold all that was in the log when it was called. */
   readonly caughtUp: () => Promise<void>;
   readonly limits: RememberedLimits;
-  /** Told of what a handler threw that is not a refusal. */
+  /** Called with what a handler threw, unless it is a refusal. */
   readonly onFailed: (id: string, error: unknown) => void;
 }
 
@@ -61,7 +61,7 @@ export class MemoryWriter implements Writer {
       });
     }
     const outcome = this.#runOnce(call).catch((error: unknown) => {
-      // A failure that may pass is no outcome.
+      // A failure that may pass is no outcome: the next call runs the mutation again.
       this.#remembered.delete(id);
       throw error;
     });
@@ -69,7 +69,7 @@ export class MemoryWriter implements Writer {
     return outcome;
   }
 
-  /** A write is named by where it stands in the log. */
+  /** The epoch and seq of its commit name a write. */
   covers({ epoch, seq }: TablePoint): (write: string) => boolean {
     return (write) => {
       const [ofEpoch, ofSeq] = write.split(":");
@@ -110,7 +110,7 @@ export class MemoryWriter implements Writer {
         );
         return { kind: "written", write: `${epoch}:${seq}`, value };
       } catch (error) {
-        // Somebody wrote between the look and the append: look again.
+        // Another write came between the check and the append: check again.
         if (error instanceof TidemarkError && error.code === "SUPERSEDED") continue;
         if (!(error instanceof TidemarkError) || error.retryable) throw error;
         return this.#failed(id, error);
@@ -130,7 +130,7 @@ export class MemoryWriter implements Writer {
     };
   }
 
-  /** The tables hold everything that was written, so they alone tell who wrote the row last. */
+  /** The tables hold everything that was written, so they alone know which write changed the row last. */
   #staleBy({ channel, key, isCurrent }: Guard): WriteOutcome | undefined {
     const { replica } = this.#options;
     const node = replica.table(channel)?.rows.get(key);

@@ -1,6 +1,6 @@
 /**
  * Runs one mutation, once per id: checks its input, lets the writer of its source run the handler, and
- * tells where the write will land.
+ * names the write.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
@@ -21,10 +21,10 @@ export interface MutationRequest {
   readonly id: string;
   readonly name: string;
   readonly input: unknown;
-  /** Where the caller saw the row that it changes. */
+  /** The seq at which the caller saw the row that it changes. */
   readonly expected: { readonly epoch: string; readonly seq: number } | undefined;
   readonly caller: Identity;
-  /** What the same caller wrote lately: its own writes are no surprise to it. */
+  /** The caller's own recent writes, which are no conflict for it. */
   readonly ownWrites: OwnWrites;
 }
 
@@ -43,7 +43,7 @@ export interface MutationExecutorOptions {
   readonly limits: Pick<ServerLimits, "mutationResultBytesMax">;
 }
 
-/** A row, and where its caller saw it. */
+/** A row, and the epoch and seq at which its caller saw it. */
 interface Expectation {
   readonly channel: string;
   readonly key: string;
@@ -52,9 +52,9 @@ interface Expectation {
 }
 
 /**
- * The last guarded writes of one caller: between what it expected and its write nobody wrote the row,
- * so they are no conflict for a later mutation that expects the same seq or a later one. A write without a
- * guard may have gone over someone else's and says nothing. Full: the oldest is forgotten.
+ * The last guarded writes of one caller. Nobody else wrote the row between what the caller expected and its write,
+ * so such writes are no conflict for a later mutation that expects the same seq or a later one. A write without a
+ * guard may have replaced another's and is not noted. Full: the oldest is forgotten.
  */
 export class OwnWrites {
   readonly #writes = new Map<string, Expectation>();
@@ -101,7 +101,7 @@ export class MutationExecutor {
     this.#options = options;
   }
 
-  /** @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: not known, or not done; asking again with the same id finds out */
+  /** @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: the outcome is unknown, or nothing was done; asking again with the same id finds out */
   async run(request: MutationRequest): Promise<MutationOutcome> {
     try {
       return await this.#runOnSource(await this.#prepare(request));
@@ -139,7 +139,7 @@ export class MutationExecutor {
         `"${request.name}" does not say which row it changes, so it can't take expected_seq. Declare \`row\`.`,
       );
     }
-    // Whoever knows another's id gets nothing by it. Without a secret, so that it is the same after a restart.
+    // The caller is part of it, so that knowing another's id gains nothing. No secret is, so that it is the same after a restart.
     const caller = identityText(this.#options.identityKey(request.caller));
     const fingerprint = createHash("sha256")
       .update(JSON.stringify([request.name, request.input ?? null, caller]))
@@ -185,7 +185,7 @@ export class MutationExecutor {
 
   #writerOf({ source }: MutationDefinition): readonly [string, Writer] {
     const { writers } = this.#options;
-    // A database is meant where there is one; else the program's own channels.
+    // The default is the database, where there is one; else the program's own channels.
     const named = [...writers].filter(([name]) =>
       source === undefined ? name !== MEMORY : name === source,
     );
@@ -200,7 +200,7 @@ export class MutationExecutor {
     );
   }
 
-  /** A row is as it was seen when it has not changed here since, and nobody has written it that we have not read. */
+  /** A row is as the caller saw it when the tables know of no change since, and the source of no write that the tables lack. */
   #guard(
     { request: { ownWrites, caller }, expected }: Prepared,
     source: string,
@@ -214,7 +214,7 @@ export class MutationExecutor {
     const isOwn = (write: string | undefined): boolean =>
       ownWrites.isExpected(source, write, expected);
     const isCurrent = ({ row, lastWrite, writesSince }: LockedRow): boolean => {
-      // First of all: whether a row that the caller may not see has changed is nothing that it may find out.
+      // Checked first: the caller must not learn whether a row that it may not see has changed.
       if (row !== undefined && !this.#maySee(caller, channel, row)) return false;
       if (isOwn(lastWrite)) return true;
       if (writesSince === undefined || sourcePosition === undefined || !this.#isAsSeen(expected))
@@ -258,7 +258,7 @@ export class MutationExecutor {
   }
 }
 
-/** What a handler returned, as it will travel. @throws MutationError for what JSON can't carry, or is too large */
+/** What a handler returned, as JSON. @throws MutationError for a value that JSON can't carry, or that is too large */
 function jsonOf(value: unknown, bytesMax: number): JsonValue | undefined {
   let text: string | undefined;
   try {

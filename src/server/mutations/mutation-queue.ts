@@ -1,6 +1,6 @@
 /**
- * What clients ask to be written: a session's mutations run one after another, in the order in which
- * it sent them, and each result waits for the turn that holds its write. While the database can't be
+ * Runs clients' mutations: those of a session one after another, in the order in which the client sent
+ * them, and each result waits for the turn that holds its write. While the database can't be
  * reached the queue retries for as long as the client stays, so that no failure changes the order.
  */
 import type { Logger } from "pino";
@@ -44,15 +44,15 @@ export interface MutationQueueOptions {
 /** The mutations of one session. Retained with it. */
 class SessionQueue {
   readonly ownWrites: OwnWrites;
-  /** What has not been answered. */
+  /** Ids that have not been answered. */
   readonly pending = new Set<string>();
   readonly waits = new Set<Cancel>();
   last: Promise<void> = Promise.resolve();
-  /** What waits or runs. */
+  /** Mutations that wait or run. */
   running = 0;
-  /** Whose rights these were when it was asked for. */
+  /** The identity that asked. */
   readonly identityHash: string;
-  /** Nothing of it is run or told any more: rights were taken back, or one of it failed after its client had gone. */
+  /** Nothing of the queue runs or is answered any more: rights were revoked, or a mutation failed after its client had gone. */
   isOver = false;
 
   constructor(identityHash: string, ownWritesMax: number) {
@@ -64,7 +64,7 @@ class SessionQueue {
 export class MutationQueue {
   readonly #options: MutationQueueOptions;
   readonly #queues = new WeakMap<Session, SessionQueue>();
-  /** Those with something to run, their sessions' ends notwithstanding. */
+  /** Queues with something to run, also those of sessions that have ended. */
   readonly #active = new Set<SessionQueue>();
 
   constructor(options: MutationQueueOptions) {
@@ -73,7 +73,7 @@ export class MutationQueue {
 
   receive(session: Session, message: Mutate): void {
     const { mutation_id: id } = message;
-    // To a session that has ended meanwhile: it is said again after READY.
+    // The session has ended meanwhile: the client asks again after READY.
     if (session.state.kind !== "open") return;
     const queue = this.#queueOf(session, session.state.identityHash);
     // Asked again on the same connection: the answer is on its way.
@@ -103,8 +103,8 @@ export class MutationQueue {
   }
 
   /**
-   * The session ends: nobody waits for its writes any more. Those that it asked for are done all the
-   * same, while no more than `mutationsOrphanedMax` are; a client that is still there asks again.
+   * The session has ended: nobody waits for its writes any more. Its mutations still run, unless more than
+   * `mutationsOrphanedMax` are under way; a client that is still there asks again.
    */
   leave(session: Session): void {
     const queue = this.#queues.get(session);
@@ -117,7 +117,7 @@ export class MutationQueue {
       queue.isOver = true;
   }
 
-  /** The rights of an identity have changed: nothing that it asked for under the old ones is run or told any more. */
+  /** The rights of an identity have changed: what it asked for under the old ones neither runs nor is answered any more. */
   revoke(identityHash: string): void {
     for (const queue of this.#active) if (queue.identityHash === identityHash) queue.isOver = true;
   }
@@ -213,7 +213,7 @@ export class MutationQueue {
         return this.#settle(session, queue, id, outcome.write, outcome.value);
       this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
-      // Its client is gone and asks again elsewhere; what comes after it in this queue must not overtake it.
+      // The client is gone and asks again elsewhere; later mutations of this queue must not overtake this one.
       if (session.state.kind !== "open") queue.isOver = true;
       else this.#fail(session, queue, id, this.#explain(error));
     }

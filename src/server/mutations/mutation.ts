@@ -1,4 +1,4 @@
-/** How an application declares what clients may ask it to write. */
+/** How an application declares the mutations that clients may call. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { TidemarkError } from "../../std/errors.ts";
 import type { JsonValue } from "../../protocol/row.ts";
@@ -16,7 +16,7 @@ export interface MutationCall<I, Caller = Identity> {
 interface CommonOptions<I> {
   /** Checks what clients send, and gives their calls its type. zod, valibot, arktype, … */
   readonly input: StandardSchemaV1<unknown, I>;
-  /** The row that `expectedSeq` speaks of. Without it a call that names one is refused. */
+  /** The row that `expectedSeq` is about. Without it a call with `expectedSeq` is refused. */
   readonly row?: (input: NoInfer<I>) => { readonly channel: string; readonly key: string };
 }
 
@@ -81,7 +81,7 @@ export function mutation<I, R>({
 export function mutationsByName(tree: Mutations, prefix = ""): Map<string, MutationDefinition> {
   const found = new Map<string, MutationDefinition>();
   for (const [name, entry] of Object.entries(tree)) {
-    // What every function has (`call`, `name`, …), and what promises and JSON are known by, can't be told from it in `client.mutate`.
+    // `client.mutate` could not tell it from a member of every function (`call`, `name`, …), or from what promises and JSON look for.
     const isTaken = name in Function.prototype || name === "then" || name === "toJSON";
     if (isTaken || !/^[\w-]{1,64}$/.test(name))
       throw new TidemarkError(

@@ -1,6 +1,6 @@
 /**
- * What became of writes to the program's own channels, by their ids, so that asking again does not write
- * again. Each identity has room of its own: who writes much forgets its own oldest, never another's.
+ * The outcomes of writes to the program's own channels, by their ids, so that asking again does not write again.
+ * Each identity has room of its own: an identity that writes much loses its own oldest, never another's.
  *
  * Retains at most `mutationsRememberedMax` outcomes; of one identity `mutationsRememberedPerIdentityMax`, whose
  * values have `mutationsRememberedBytesMax` bytes together.
@@ -19,7 +19,7 @@ export interface RememberedWrite {
   readonly outcome: Promise<WriteOutcome>;
 }
 
-/** The text of no identity. */
+/** The text of a caller without identity. */
 const NOBODY = "undefined";
 
 /** Of one identity: the bytes of its outcomes by id, oldest first. */
@@ -47,7 +47,7 @@ export class RememberedWrites {
     this.#shares.set(caller, share);
     this.#writes.set(id, write);
     share.bytesOf.set(id, 0);
-    // Who is not told apart from others has no share of its own.
+    // Callers without identity have no share of their own.
     if (caller !== NOBODY && share.bytesOf.size > this.#limits.mutationsRememberedPerIdentityMax)
       this.#forgetOldest(share.bytesOf);
     if (this.#writes.size > this.#limits.mutationsRememberedMax) this.#forgetOldest(this.#writes);
@@ -82,7 +82,7 @@ export class RememberedWrites {
   }
 }
 
-/** Bytes of what is kept of an outcome besides its id. */
+/** Bytes of an outcome, without its id. */
 function bytesOf(result: WriteOutcome): number {
   if (result.kind === "written") return Buffer.byteLength(JSON.stringify(result.value ?? null));
   return Buffer.byteLength(

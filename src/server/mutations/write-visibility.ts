@@ -2,7 +2,7 @@
  * Tells when a write has come through the log and the tables hold it. The tables' seq and source positions
  * decide that alone, so nothing is remembered of writes that nobody waits for.
  *
- * Retains what is waited for; who waits is bounded by the mutations of its session.
+ * Retains the writes that are waited for; `mutationsPerSessionMax` and `visibleWaitsMax` bound them.
  */
 import type { Cancel } from "../../std/clock.ts";
 import type { Replica } from "../../table/replica.ts";
@@ -60,7 +60,7 @@ export class WriteVisibility {
     return () => this.#waiting.delete(waiting);
   }
 
-  /** The tables have moved, and nobody has been served yet. */
+  /** The tables have moved, and no session has been served yet. */
   applied(): void {
     if (this.#waiting.size === 0) return;
     const covers = new Map(

@@ -8,7 +8,7 @@ import type { FlushReport } from "../turn/turns.ts";
 
 const LATENCY_BUCKETS_MS = [0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1_024, 4_096, 16_384];
 
-/** Values that are kept elsewhere, by metric name. */
+/** Metrics whose values other parts keep, by name. */
 export interface RegisteredMetrics {
   readonly gauges: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
   /** Per channel; the number of channels bounds the label. */
@@ -76,7 +76,7 @@ export class Metrics implements Observer {
       name: "dashboard_snapshot_build_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "The same as snapshot_v2_build_ms, by the name that older boards know.",
+      help: "The same as snapshot_v2_build_ms, under the name that older boards use.",
     });
     for (const share of [50, 95, 99]) {
       const read = (): number => percentile(this.#recentBuildsMs, share / 100);
@@ -111,12 +111,12 @@ export class Metrics implements Observer {
       registers,
       labelNames: ["outcome"],
       buckets: LATENCY_BUCKETS_MS,
-      help: "Running one mutation, retries included, until it was written or refused.",
+      help: "Time of one mutation, retries included, until it was written or refused.",
     });
     this.#drift = new Counter({
       name: "tidemark_drift_total",
       registers,
-      help: "Views that a client asked for again because its rows did not add up to the digest.",
+      help: "Views that a client asked for again because its rows did not match the digest.",
     });
   }
 

@@ -1,4 +1,4 @@
-/** Connects the metrics to where their values are kept. */
+/** Connects the metrics to the parts that keep their values. */
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
 import type { Metrics } from "./metrics.ts";
@@ -42,7 +42,7 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
         read: () => subscribers.count,
       },
       tidemark_views: {
-        help: "Views maintained, bare channels not counted.",
+        help: "Views that are kept, without bare channels.",
         read: () => replica.viewCount,
       },
       tidemark_view_entries: { help: "Rows of all views.", read: () => replica.viewEntries },
@@ -82,7 +82,7 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
         read: perChannel((table) => table.rows.size),
       },
       tidemark_channel_rows_omitted: {
-        help: "Rows too large or too deep to be carried.",
+        help: "Rows that are too large or too deep to be sent.",
         read: perChannel((table) => table.omitted),
       },
       tidemark_channel_bytes: {
@@ -96,11 +96,11 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
         read: sum((table) => table.changes),
       },
       dashboard_evictions_total: {
-        help: "Rows that left a channel by its bounds.",
+        help: "Rows that the bounds of a channel evicted.",
         read: sum((table) => table.evictions),
       },
       stream_v2_credit_exhausted_total: {
-        help: "Times a session came to be without credit while there was something to send.",
+        help: "Times that a session ran out of credit while there was something to send.",
         read: () => stats.creditExhausted,
       },
       tidemark_slow_consumers_total: {
@@ -136,7 +136,7 @@ export function statsOf(engine: Engine): Record<string, unknown> {
   };
 }
 
-/** What `/stats` shows to an identity: where the server stands, and the channels that it may see. */
+/** What `/stats` shows to an identity: the server's seq, and the channels that the identity may see. */
 export function statsFor(engine: Engine, identity: Identity): Record<string, unknown> {
   const { policies } = engine;
   const extent = (channel: string): string => policies.extentFor(identity, channel);

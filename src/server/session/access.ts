@@ -1,6 +1,6 @@
 /**
- * Who may connect and what they may see. Origins and hosts are checked before anything is read;
- * identities come from the application's `authenticate`.
+ * Decides who may connect. Origins and hosts are checked before anything is read; identities come from the
+ * application's `authenticate`.
  */
 import { isIP } from "node:net";
 import { hostname } from "node:os";
@@ -25,7 +25,7 @@ export interface AccessOptions {
   readonly authenticate?: Authenticate | undefined;
   /** Origins besides the server's own, as `https://app.example.com`; `*` allows all. */
   readonly allowedOrigins?: readonly string[] | undefined;
-  /** The address that was bound, which is then a good Host. */
+  /** The address that was bound, which is an allowed Host. */
   readonly host?: string | undefined;
 }
 
@@ -45,9 +45,9 @@ export class Access {
   }
 
   /**
-   * Why a request is refused before it is read, or undefined. Browsers send Origin where a page
-   * of another site asks; a foreign Host means that a name under someone else's control was
-   * pointed here. Where an identity is demanded the Host proves nothing and is not checked.
+   * Why a request is refused before it is read, or undefined. Browsers send Origin when a page of another site
+   * asks. A foreign Host means that someone pointed a name of theirs at this server. With `authenticate` the Host
+   * proves nothing and is not checked.
    */
   refusal(headers: ConnectionRequest["headers"]): TidemarkError | undefined {
     const host = String(headers["host"] ?? "").toLowerCase();
@@ -85,7 +85,7 @@ export class Access {
     if (identity === null || identity === undefined || identity === false) {
       throw new TidemarkError("UNAUTHENTICATED", "The server wants credentials that it accepts.");
     }
-    // Sessions, writes and revocations are bound to it: one that looks like another's must not get in.
+    // Sessions, writes and revocations are bound to the identity, so it must not look like another's.
     identityText(identity);
     return identity;
   }

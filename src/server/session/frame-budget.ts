@@ -1,6 +1,6 @@
 /**
- * How much a connection may say: so many units per second, and as many again that it has saved up. What is said
- * beyond is still heard while the socket is paused, up to the same amount; then the connection is closed.
+ * How much a connection may send: so many units per second, and a burst that it has saved up. Over that, the socket
+ * is paused while the server works off what has arrived; over twice the burst, the connection is closed.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -24,7 +24,7 @@ export class FrameBudget {
     this.#asOfMs = nowMs;
   }
 
-  /** After `cost` units: how long to hear nothing further, or undefined for too much at once. */
+  /** After `cost` units: how long to stop reading, or undefined for too much at once. */
   spend(cost: number, nowMs: number): number | undefined {
     const { framesPerSecondMax, framesBurstMax } = this.#limits;
     const earned = ((nowMs - this.#asOfMs) / 1_000) * framesPerSecondMax;
@@ -35,7 +35,7 @@ export class FrameBudget {
   }
 }
 
-/** The budgets of all connections, each kept as long as its session is. */
+/** The budgets of all connections, each kept as long as its session. */
 export class FrameBudgets {
   readonly #limits: FrameBudgetLimits;
   readonly #clock: Clock;
@@ -46,7 +46,7 @@ export class FrameBudgets {
     this.#clock = clock;
   }
 
-  /** Over the budget the session's socket is paused; returns why it has to be closed, if it has. */
+  /** Pauses the socket of a session that is over its budget. Returns why the connection has to be closed, if it has. */
   spend(session: Session, cost: number): TidemarkError | undefined {
     const nowMs = this.#clock.monotonic();
     let budget = this.#budgets.get(session);
@@ -63,7 +63,7 @@ export class FrameBudgets {
   }
 }
 
-/** Units that a command costs besides the one of its frame. */
+/** Units that a command costs besides the one for its frame. */
 export function costOf(command: DialectCommand): number {
   switch (command.op) {
     case "RESYNC":
@@ -73,7 +73,7 @@ export function costOf(command: DialectCommand): number {
     case "RESUME":
       return (command.subscriptions ?? []).length;
     case "MUTATE":
-      // As many as may be unanswered bound these.
+      // `mutationsPerSessionMax` bounds these.
       return -1;
     default:
       return 0;

@@ -1,6 +1,6 @@
 /**
- * What clients say and what that does: HELLO, IDENTIFY and RESUME, heartbeats, credit, time-outs and
- * farewells. The subscription opener decides what a cursor is worth; the turns move it. Transports are
+ * Handles what clients send: IDENTIFY and RESUME, heartbeats, subscriptions, credit, mutations; greets them, and
+ * sends them away. The subscription opener decides what a cursor is worth; the turns move it. Transports are
  * handed in; the gateway opens no socket itself.
  */
 import type { Logger } from "pino";
@@ -36,7 +36,7 @@ import type { Identity } from "../policies.ts";
 import { Session, type Peer, type Said, type Transport } from "../turn/session.ts";
 import type { Turns } from "../turn/turns.ts";
 
-/** What the gateway has to tell of, for metrics. */
+/** What the gateway reports for metrics. */
 interface GatewayEvents {
   readonly onResumed: (outcome: "success" | InvalidSessionReason) => void;
   readonly onResync: (reason: ResyncReason | undefined) => void;
@@ -83,7 +83,7 @@ export class Gateway {
     return !this.#isDraining && this.#sessions.size < this.#options.limits.connectionsMax;
   }
 
-  /** A session that can't speak on its own stream, by the id in its HELLO, whose signature is what speaks for the sender. */
+  /** The session of a one-way stream, by the id in its HELLO. The signature of the id proves that the sender owns the session. */
   oneWaySession(token: string): Session | undefined {
     const session = this.#options.tokens.isSigned(token)
       ? this.#sessions.get(token.split(".", 1)[0] ?? "")
@@ -91,7 +91,7 @@ export class Gateway {
     return session?.transport.isOneWay === true ? session : undefined;
   }
 
-  /** Greets a client. What it says by connecting is heard with `begin`. */
+  /** Greets a client. `begin` handles the commands that connecting stands for. */
   connect(transport: Transport, peer: Peer): Session {
     const { clock, random, limits, tokens } = this.#options;
     const session = new Session(`sess_${random.id(20)}`, transport, peer, clock.monotonic());
@@ -112,19 +112,19 @@ export class Gateway {
     if (session.state.kind !== "closed" && this.#maySay(session, 1)) this.#hear(session, text);
   }
 
-  /** Who says too much is not heard for a while; who can't stop is closed. */
+  /** Pauses a session that sends too much, and closes one that goes on. Returns whether it is still open. */
   #maySay(session: Session, cost: number): boolean {
     const refusal = this.#budgets.spend(session, cost);
     if (refusal !== undefined) this.#reject(session, refusal, CLOSE.badMessage);
     return refusal === undefined;
   }
 
-  /** The client shows that it is there. */
+  /** The client has shown that it is alive. */
   isThere(session: Session): void {
     session.lastHeardMs = this.#options.clock.monotonic();
   }
 
-  /** What comes before it is known who speaks waits until then. */
+  /** Frames that arrive while the session is being authenticated wait until it is. */
   #hear(session: Session, said: Said): void {
     const before = session.state.kind;
     if (before === "closed") return;
@@ -145,7 +145,7 @@ export class Gateway {
     try {
       const commands = commandsOf(session.peer, said, this.#options.limits.dialectCommandsMax);
       for (const [index, command] of commands.entries()) {
-        // By then it may be identifying, or closed.
+        // An earlier command may have begun to identify the session, or closed it.
         if (index > 0 && session.state.kind !== before)
           return this.#hear(session, commands.slice(index));
         const cost = costOf(command);
@@ -193,7 +193,7 @@ export class Gateway {
   }
 
   /**
-   * The rights of an identity have changed: its sessions end, nothing more is sent to them, and they identify
+   * Ends the sessions of an identity whose rights have changed: nothing more is sent to them, and they identify
    * anew. Returns how many ended. @throws TidemarkError `BAD_IDENTITY`
    */
   revoke(identity: Identity): number {
@@ -211,8 +211,8 @@ export class Gateway {
   }
 
   /**
-   * What these sessions stand at means nothing any more: the history has ended, or a channel that they watch.
-   * They identify anew, with their cursors, which are worth what they are worth then.
+   * Ends sessions whose cursors have become meaningless, since the epoch has ended or a channel that they watch was
+   * declared anew. They identify anew, and their cursors are judged then.
    */
   restart(sessions: Iterable<Session>): void {
     for (const session of new Set(sessions)) {
@@ -298,7 +298,7 @@ export class Gateway {
     let identity: Identity;
     try {
       identity = await access.identify(session.peer.request, message.auth);
-      // Channels are declared by the log: before it is read it is not known what there is.
+      // The log declares the channels: before it is read the server does not know them.
       await follower.whenReady();
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
@@ -310,7 +310,7 @@ export class Gateway {
     if (session.state.kind !== "identifying") return;
     const { early } = session.state;
     const identityHash = tokens.identityHashOf(identity);
-    // Rights that were taken back while they were being looked up are not granted.
+    // Rights that were revoked while `authenticate` looked them up are not granted.
     const isRevoked = tokens.isRevokedSince(identityHash, revocationCount);
     const refusal = isRevoked
       ? "revoked"
@@ -351,11 +351,11 @@ export class Gateway {
     subscriptions.forEach((request, index) =>
       opener.subscribe({ session, request, answerTo: { index }, base }),
     );
-    // Who asks for nothing is told where we are all the same.
+    // A client that subscribes to nothing still gets a watermark.
     if (subscriptions.length === 0) turns.serveSoon(session);
   }
 
-  /** The client boots anew on the same connection. */
+  /** Refuses the session: the client identifies anew on the same connection. */
   #invalid(session: Session, reason: InvalidSessionReason): void {
     if (session.state.kind === "closed") return;
     this.#options.events.onResumed(reason);
@@ -363,7 +363,7 @@ export class Gateway {
     this.#sayInvalid(session, reason);
   }
 
-  /** A client whose dialect has no word for it finds out by connecting again. */
+  /** A client whose dialect has no INVALID_SESSION is disconnected, and connects again. */
   #sayInvalid(session: Session, reason: InvalidSessionReason): void {
     if (!this.#send(session, invalidSession(reason)))
       session.transport.close(CLOSE.goingAway, "connect again");
@@ -387,7 +387,7 @@ export class Gateway {
     this.#part(session);
   }
 
-  /** Nothing that it says from here on is heard, though its socket may take a while to close. */
+  /** Ignores what the session sends from here on, though its socket may take a while to close. */
   #part(session: Session): void {
     this.#options.opener.leave(session);
     this.#options.mutationQueue.leave(session);

@@ -26,9 +26,9 @@ export interface HttpSnapshotsOptions {
 export interface HttpSnapshotRequest {
   readonly channels: readonly string[];
   readonly identity: Identity;
-  /** Send only what changed after it, where that can be told. */
+  /** Send only what changed after this seq, where the server can tell. */
   readonly sinceSeq: number | undefined;
-  /** A revision, or its `epoch:seq`, that the client holds: asks for what came after. */
+  /** A revision that the client has, or its `epoch:seq`: asks for what came after it. */
   readonly cursor: string | undefined;
   /** The revision of a whole answer that the client has cached. */
   readonly ifNoneMatch: string | undefined;
@@ -42,7 +42,7 @@ interface Built {
   readonly revision: string;
   readonly body: Buffer;
   readonly builtMs: number;
-  /** The views' newest changes in it. */
+  /** The newest change of each view in the body. */
   readonly lastSeqs: string;
 }
 
@@ -64,7 +64,7 @@ export class HttpSnapshots {
         views.push(view);
         await this.#filled(view);
       }
-      // Meanwhile another history may have begun, or a channel been declared anew.
+      // Another epoch may have begun meanwhile, or a channel may have been declared anew.
       if (views.some((view) => replica.fill(view, isOver) !== "whole"))
         throw new TidemarkError("NOT_READY", "The channels have changed meanwhile. Try again.");
       // The node's own tables have no seq of the log.
@@ -87,7 +87,7 @@ export class HttpSnapshots {
     }
   }
 
-  /** In turns with everyone else's views. */
+  /** Fills the views, in turns with those of sessions. */
   #filled(view: View): Promise<void> {
     const { replica, queue } = this.#options;
     if (replica.fill(view, isOver) === "whole") return Promise.resolve();
@@ -125,7 +125,7 @@ export class HttpSnapshots {
     return !isOfOthers && seq <= this.#options.replica.seq ? seq : undefined;
   }
 
-  /** `epoch:seq`, and which views it is a revision of. */
+  /** `epoch:seq`, and a hash of the views. */
   #revision(seq: number, views: readonly View[]): string {
     return `${this.#options.replica.epoch}:${seq}:${fingerprint(views)}`;
   }
@@ -193,7 +193,7 @@ export class HttpSnapshots {
       total,
       ...status
     } = this.#options.states.message(view.channel) ?? {};
-    // Who sees part of the rows is not told how many there are.
+    // An identity that sees some of the rows is not told how many there are.
     const size = view.id === view.channel ? { channel_rows: rows, total } : {};
     const about = {
       view: view.id,

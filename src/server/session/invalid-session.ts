@@ -1,4 +1,4 @@
-/** Why a session can't go on, in words. */
+/** The texts of INVALID_SESSION: why a session can't go on. */
 import type {
   InvalidSession,
   InvalidSessionReason,

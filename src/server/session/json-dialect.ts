@@ -5,7 +5,7 @@ import type { Dialect, DialectConnection } from "../turn/dialect.ts";
 
 const CONNECTION: DialectConnection = { receive: (text) => [parseUp(text)] };
 
-/** Its `path` is the default one: `createTidemark({ paths })` may move it, and it has carriers besides. */
+/** `path` is the default: `createTidemark({ paths })` may change it. Other carriers have paths of their own. */
 export const JSON_DIALECT: Dialect = {
   name: "json",
   path: "/v2/stream",

@@ -1,7 +1,7 @@
 /**
- * Session ids: signed, so that any node that shares the secret can tell whose session it was, in
- * which history, and when. They are no credentials: RESUME authenticates like IDENTIFY, and the id
- * only says whether the session may go on.
+ * Session ids. They are signed, so that any node that shares the secret can tell whose session it was, in which
+ * epoch, and when. They are no credentials: RESUME authenticates like IDENTIFY, and the id only decides whether
+ * the session may go on.
  *
  * `sess_<random>.<epoch>.<issued>.<identity hash>.<signature>`
  */
@@ -53,7 +53,7 @@ export class SessionTokens {
     const parts = token.split(".");
     const [, tokenEpoch, issued = "", tokenIdentityHash = ""] = parts;
     if (parts.length !== 5) return "token";
-    // Another history's id is told as such also where it was signed with another secret.
+    // An id of another epoch is refused as such, also when another secret signed it.
     if (tokenEpoch !== epoch()) return "epoch";
     if (!this.isSigned(token)) return "token";
     const issuedMs = Number.parseInt(issued, 36);
@@ -68,7 +68,7 @@ export class SessionTokens {
       : "identity";
   }
 
-  /** Whether an id was made with our secret, for whomever and whenever. */
+  /** Whether the id was signed with this server's secret, for any identity at any time. */
   isSigned(token: string): boolean {
     const end = token.lastIndexOf(".");
     return end > 0 && isSame(token.slice(end + 1), this.#sign(token.slice(0, end)));
@@ -83,7 +83,7 @@ export class SessionTokens {
     return this.#allRevoked.count > count || (this.#revoked.get(identityHash)?.count ?? 0) > count;
   }
 
-  /** Ids of this identity that were issued until now are refused. */
+  /** Refuses all ids of this identity that were issued until now. */
   revoke(identityHash: string): void {
     const { now, ttlMs, revocationsMax } = this.#options;
     const revocation = { atMs: now(), count: ++this.#revocationCount };
@@ -99,7 +99,7 @@ export class SessionTokens {
     this.#revoked.set(identityHash, revocation);
   }
 
-  /** A short text that is equal for equal identities and tells nothing of them. @throws TidemarkError `BAD_IDENTITY` */
+  /** A short text that is equal for equal identities and reveals nothing of them. @throws TidemarkError `BAD_IDENTITY` */
   identityHashOf(identity: Identity): string {
     return this.#sign(`identity ${identityText(identity)}`).slice(0, 22);
   }

@@ -38,9 +38,9 @@ export interface SubscriptionOpenerOptions {
 export interface QueuedRequest {
   readonly session: Session;
   readonly request: SubscriptionRequest;
-  /** Of the message that asked. */
+  /** Names the request in its answer. */
   readonly answerTo: { readonly id?: number; readonly index: number };
-  /** For subscriptions that name no cursor of their own. */
+  /** The cursor of subscriptions that name none of their own. */
   readonly base: SharedCursor | undefined;
 }
 
@@ -137,7 +137,7 @@ export class SubscriptionOpener {
     session.requestsQueued = 0;
   }
 
-  /** Full: said so, and nothing is kept of it. */
+  /** Refuses a request when the queue is full; nothing is kept of it. */
   #isRefused(session: Session, answerTo: QueuedRequest["answerTo"]): boolean {
     const { limits, sender, queue } = this.#options;
     if (
@@ -157,7 +157,7 @@ export class SubscriptionOpener {
       ...work,
       run: (isOver) => {
         const isDone = work.run(isOver);
-        // It may have left by what was done.
+        // The work itself may have ended the session.
         if (isDone) session.requestsQueued = Math.max(0, session.requestsQueued - 1);
         return isDone;
       },
@@ -179,7 +179,7 @@ export class SubscriptionOpener {
         opened ??= this.#open(queued);
         if (opened === undefined) return true;
         const filled = this.#options.replica.fill(opened.view, isOver);
-        // With its channel, or because it was too large for who asked for it first: there may be another.
+        // The view went with its channel, or was too large for the identity that asked first: open it again.
         if (filled === "gone") drop();
         if (filled !== "whole") return false;
         this.#addSubscriber(queued, opened.allowed, opened.view, opened.cursor);
@@ -219,7 +219,7 @@ export class SubscriptionOpener {
         `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`,
       );
     }
-    // Who is not told apart shares with all others.
+    // Clients without an identity share one budget.
     return {
       allowed,
       cursor,
@@ -279,7 +279,7 @@ export class SubscriptionOpener {
     });
   }
 
-  /** A view is not kept any more: whoever watches it is told why, and has no subscription to it. */
+  /** Ends all subscriptions to a view that was refused, and tells their clients why. */
   end({ view, error: { code, message, retryable } }: RefusedView): void {
     for (const session of this.#options.subscribers.of(view)) {
       const subscription = session.subscriptions.get(view.id);
@@ -290,7 +290,7 @@ export class SubscriptionOpener {
     }
   }
 
-  /** Of what nobody may have, or does not exist, there is no subscription to end. */
+  /** Undefined for a query that the session may not have or that can't exist: there is nothing to end. */
   #viewIdOf(session: Session, query: unknown): string | undefined {
     if (session.state.kind !== "open") return undefined;
     try {
@@ -304,7 +304,7 @@ export class SubscriptionOpener {
     }
   }
 
-  /** A cursor counts in its own epoch and view only. */
+  /** A cursor is valid in its own epoch and view only. */
   #startOf(view: View, cursor: Cursor | undefined): Start {
     if (cursor === undefined) return { cursor: undefined, reason: "no_cursor" };
     if (cursor.epoch !== this.#options.replica.epoch) return { cursor: undefined, reason: "epoch" };
@@ -320,7 +320,7 @@ export class SubscriptionOpener {
   }
 }
 
-/** What the client has said of a channel before it subscribed to it. */
+/** The credit that the client granted to a channel before it subscribed. */
 function creditOf({ channelCredit }: Session, { id, channel }: View): number | undefined {
   return (channelCredit.has(id) ? channelCredit.get(id) : channelCredit.get(channel)) ?? undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * What clients are told of a channel: how far it can be trusted, as the log says, and how many rows it
- * holds here. Frames are made once per version and shared.
+ * The CHANNEL_STATUS of each channel: its status in the log, and how many rows it has on this node. Frames are
+ * made once per version and shared.
  */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Replica } from "../../table/replica.ts";
@@ -12,12 +12,12 @@ interface Told {
   total: number | undefined;
   omitted: number;
   partial: boolean;
-  /** Of the message with counts. */
+  /** Version of the message with counts. */
   version: number;
-  /** Of the one without: hidden rows that come and go are no news in it. */
+  /** Version of the message without counts: rows that its reader may not see do not change it. */
   restrictedVersion: number;
   message: SharedMessage | undefined;
-  /** Without counts, for who sees only part of the rows. */
+  /** Without counts, for identities that see some of the rows only. */
   restricted: SharedMessage | undefined;
 }
 
@@ -30,7 +30,7 @@ export class ChannelStates {
     this.#replica = replica;
   }
 
-  /** The state of a channel is news: what was told of it is not good any more. */
+  /** The state of a channel has changed: its messages are made anew. */
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
@@ -47,7 +47,7 @@ export class ChannelStates {
       });
   }
 
-  /** Notes the channels' sizes and returns the names of those whose size is news. */
+  /** Notes the sizes of the channels and returns the names of those whose size has changed. */
   refreshSizes(): readonly string[] {
     const changed: string[] = [];
     for (const { channel, rows, total, omitted, isPartial } of this.#replica.tables) {
@@ -74,7 +74,7 @@ export class ChannelStates {
     return changed;
   }
 
-  /** 0 for a channel that is not there. */
+  /** 0 for a channel that does not exist. */
   version(channel: string, isRestricted: boolean): number {
     const told = this.#toldOf(channel);
     return (isRestricted ? told?.restrictedVersion : told?.version) ?? 0;
@@ -128,7 +128,7 @@ export class ChannelStates {
   }
 }
 
-/** Whether the channel is partial stays: who sees part of a part has to know. */
+/** `partial` stays: also a reader of some rows has to know that rows are missing. */
 function withoutCounts({
   rows: _rows,
   total: _total,

@@ -1,7 +1,7 @@
 /**
- * How one kind of client is spoken to. Everything behind the words is shared by all dialects: views, cursors,
- * rights, limits, slices, one write per turn. A dialect turns what its clients say into the messages of the
- * protocol, and what the server says into texts; each text is made once for all who need the same.
+ * The language of one kind of client. All dialects share what is behind it: views, cursors, rights, limits, slices,
+ * one write per turn. A dialect turns its clients' texts into messages of the protocol, and the server's messages
+ * into texts; each text is made once for all sessions that need it.
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { Column } from "../../protocol/column.ts";
@@ -10,14 +10,14 @@ import type { UpMessage } from "../../protocol/up.ts";
 import { projectedColumns } from "../../table/projection.ts";
 import type { View } from "../../table/view.ts";
 
-/** What is seen of a request or of the upgrade to a WebSocket. */
+/** What the server sees of a request, or of the upgrade to a WebSocket. */
 export interface ConnectionRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
   readonly remoteAddress: string | undefined;
 }
 
-/** What rows are of. */
+/** The view that rows belong to. */
 export interface DialectView {
   /** The bare channel's name, or an opaque text. */
   readonly id: string;
@@ -28,18 +28,18 @@ export interface DialectView {
   readonly columns: readonly Column[];
 }
 
-/** What a client says: a message of the protocol, or the end of subscriptions by their queries. */
+/** A client's command: a message of the protocol, or the end of subscriptions by their queries. */
 export type DialectCommand =
   | UpMessage
   | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] };
 
-/** One client's side. */
+/** One client's connection in the dialect. */
 export interface DialectConnection {
-  /** What it says by connecting, as by its address: usually an IDENTIFY with subscriptions. */
+  /** The commands that connecting stands for, as by its address: usually an IDENTIFY with subscriptions. */
   readonly begins?: readonly DialectCommand[];
   /**
-   * What a text of it means. Absent: it can't speak, and a text closes the connection.
-   * @throws anything, for what is not understood: the client is told by ERROR, and the connection is closed
+   * The commands that a text of the client stands for. Absent: the client can't send, and a text closes the connection.
+   * @throws anything, for a text that it can't understand: the client gets an ERROR, and the connection is closed
    */
   receive?(text: string): readonly DialectCommand[];
 }
@@ -50,16 +50,16 @@ export interface Dialect {
   readonly path: string;
   /** `websocket`; `sse`: server-sent events; `http`: one answer, which ends with the first whole turn. */
   readonly carrier: "websocket" | "sse" | "http";
-  /** Of an `http` answer. Default `application/x-ndjson`, a text per line. */
+  /** The content type of an `http` answer. Default `application/x-ndjson`, a text per line. */
   readonly contentType?: string;
-  /** Clients say HEARTBEAT. Default: a WebSocket client is alive while it answers pings. */
+  /** Clients send HEARTBEAT. Default: a WebSocket client is alive while it answers pings. */
   readonly hasHeartbeats?: boolean;
-  /** @throws TidemarkError, for an address that means nothing: the connection is refused with it */
+  /** @throws TidemarkError, for an address that it can't understand: the connection is refused with it */
   connect(request: ConnectionRequest): DialectConnection;
   /**
-   * The text of what the server says; undefined to say nothing. A function of its arguments alone, since the
-   * text is shared: for rows (`rowTexts` of a SNAPSHOT, `upsertTexts` and `removes` of a DELTA_BATCH) by
-   * all who are sent the same range of the view.
+   * The text of a message of the server; undefined to send nothing. A function of its arguments alone, since
+   * sessions share the text: for rows (`rowTexts` of a SNAPSHOT, `upsertTexts` and `removes` of a DELTA_BATCH)
+   * all that are sent the same range of the view.
    */
   encode(message: Outgoing, view: DialectView | undefined): string | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * What is said to clients, encoded once per dialect and written to any number of sockets. Server frames of
- * a WebSocket are not masked, so the bytes are the same for every client (RFC 6455, section 5.2).
+ * A message to clients, encoded once per dialect and written to any number of sockets. A WebSocket's server
+ * frames are not masked, so the bytes are the same for every client (RFC 6455, section 5.2).
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { ErrorMessage } from "../../protocol/messages/error.ts";
@@ -9,12 +9,12 @@ import type { Dialect, DialectView } from "./dialect.ts";
 const FIN_TEXT = 0x81;
 const SILENCE = Buffer.alloc(0);
 
-/** What carriers other than the WebSocket need to know: rows, the end of a turn that left nothing behind, that nothing follows, or none of these. */
+/** What carriers other than the WebSocket need to know: the frame has rows, ends a turn that left nothing behind, is the last one, or none of these. */
 export type FrameKind = "rows" | "watermark" | "farewell" | "other";
 
 export class Frame {
   readonly kind: FrameKind;
-  /** Of a refusal, what is refused; and what the dialect threw in place of a text. */
+  /** The ERROR that the frame carries, if it does; and what the dialect threw in place of a text. */
   readonly refusal: ErrorMessage | undefined;
   readonly failure: unknown;
   readonly bytes: Buffer;
@@ -22,7 +22,7 @@ export class Frame {
   #joinedWith: Frame | undefined;
   #joined: Buffer | undefined;
 
-  /** Without a text it is silent: it says nothing, and is of its kind all the same. */
+  /** Without a text the frame is silent: it has no bytes, but keeps its kind. */
   constructor(
     text: string | undefined,
     kind: FrameKind = "other",
@@ -66,7 +66,7 @@ export class Frame {
   }
 
   /**
-   * These bytes followed by those of `next`, kept: the usual turn is one delta and one watermark,
+   * These bytes followed by those of `next`, cached: the usual turn is one delta and one watermark,
    * the same pair for nearly every session, and one buffer costs less to write than two.
    */
   joinedWith(next: Frame): Buffer {
@@ -78,7 +78,7 @@ export class Frame {
   }
 }
 
-/** The one place where frames are made. Silent where the dialect has no word for it, or fails: its error must not be everyone's. */
+/** The one place where frames are made. The frame is silent where the dialect has no text for the message, or fails: the error of one dialect must not reach others. */
 export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView): Frame {
   const refusal = message.op === "ERROR" ? message : undefined;
   try {
@@ -93,7 +93,7 @@ export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView)
   }
 }
 
-/** A message that many are sent: its frame is made once per dialect, when first asked for. */
+/** A message to many sessions: its frame is made once per dialect, when first asked for. */
 export class SharedMessage {
   readonly #message: Outgoing;
   readonly #view: DialectView | undefined;

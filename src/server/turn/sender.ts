@@ -1,4 +1,4 @@
-/** Answers that do not wait for a turn. A client that asks and never reads is cut off, not queued for. */
+/** Sends answers that do not wait for a turn. A client that asks and never reads is disconnected; nothing is queued. */
 import { CLOSE } from "../../protocol/close-codes.ts";
 import type { DownMessage } from "../../protocol/down.ts";
 import { frameOf } from "./frame.ts";
@@ -8,13 +8,13 @@ export class Sender {
   readonly #bufferBytesMax: number;
   readonly #onFailure: (session: Session, failure: unknown) => void;
 
-  /** `onFailure`: the session's dialect could not say it. */
+  /** `onFailure`: the session's dialect failed to encode the message. */
   constructor(bufferBytesMax: number, onFailure: (session: Session, failure: unknown) => void) {
     this.#bufferBytesMax = bufferBytesMax;
     this.#onFailure = onFailure;
   }
 
-  /** Returns whether the client's dialect has words for it. */
+  /** Returns whether the client's dialect has a text for the message. */
   send(session: Session, message: DownMessage): boolean {
     if (session.state.kind === "closed") return true;
     if (session.transport.bufferedBytes > this.#bufferBytesMax) {

@@ -1,6 +1,6 @@
 /**
- * The life of one connection, as a state machine: (state, event) to the next state, and what is due of it.
- * Pure: the gateway gathers the facts, does what is due, and tells what came of it.
+ * The life of one connection, as a state machine: from (state, event) to the next state, and from time to what is
+ * due. Pure: the gateway gathers the facts, does what is due, and reports the outcome as an event.
  *
  *   greeting ──identify──▶ identifying ──accepted──▶ open
  *       ▲                       │                     │
@@ -11,7 +11,7 @@
 
 import type { Identity } from "../policies.ts";
 
-/** `S`: what a client says before it is known who it is, kept until then. */
+/** `S`: the frames that a client sends before its identity is known; they are kept until then. */
 export type SessionState<S> =
   | { readonly kind: "greeting"; readonly sinceMs: number }
   | { readonly kind: "identifying"; readonly early: readonly S[]; readonly sinceMs: number }
@@ -28,7 +28,7 @@ export type SessionEvent<S> =
   | { readonly kind: "ended"; readonly nowMs: number }
   | { readonly kind: "left" };
 
-/** What does not concern a state leaves it as it is: the same object. */
+/** An event that does not concern a state returns the same object. */
 export function nextSessionState<S>(
   state: SessionState<S>,
   event: SessionEvent<S>,
@@ -56,7 +56,7 @@ export interface SessionFacts {
   readonly nowMs: number;
   readonly lastHeardMs: number;
   readonly lastTurnMs: number;
-  /** When it was last asked whether it is there; undefined for one that says so by itself. */
+  /** When the last ping was sent; undefined for a client that sends heartbeats. */
   readonly lastPingMs: number | undefined;
 }
 
@@ -69,7 +69,7 @@ export interface SessionTimes {
 
 export type SessionDue = "close: nothing heard" | "close: no IDENTIFY" | "ping" | "watermark";
 
-/** What time has made due, the most urgent alone; the next look finds the rest. */
+/** The most urgent thing that is due; the next check finds the rest. */
 export function dueOf<S>(
   state: SessionState<S>,
   facts: SessionFacts,

@@ -1,6 +1,6 @@
 /**
- * One client's connection as the server sees it: who it is and where its cursors stand. It holds
- * no rows and no queue; what a slow client has not been sent is simply after its cursor.
+ * One client's connection as the server sees it: its identity and its cursors. It holds no rows and
+ * no queue; what a slow client has not been sent comes after its cursor.
  */
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { View } from "../../table/view.ts";
@@ -12,43 +12,43 @@ import { isBehind, type SubscriptionState } from "./subscription.ts";
 
 /** How frames reach one client. */
 export interface Transport {
-  /** The client has no way to say that it is there; that its end is open has to do. */
+  /** The client can't send; it counts as alive while its socket drains. */
   readonly isOneWay?: boolean;
-  /** Hands over in one write. Silent frames say nothing, and may end a turn. */
+  /** Hands the frames over in one write. A silent frame has no bytes, but may end a turn. */
   write(frames: readonly Frame[]): void;
-  /** Asks whether the client is there. Absent: its dialect says so by itself, or its end being open has to do. */
+  /** Sends a ping. Absent: the dialect has heartbeats, or the client can't send. */
   ping?(): void;
-  /** Calls back when all that was handed over has left the process; not at all when the client is gone. */
+  /** Calls back when everything handed over has left the process; never when the client is gone. */
   onceFlushed(callback: () => void): void;
-  /** Hears nothing further for so long. Absent where nothing can be said. */
+  /** Stops reading for so long. Absent where the client can't send. */
   pause?(ms: number): void;
   /** Bytes handed over that have not left the process. */
   readonly bufferedBytes: number;
   close(code: number, reason: string): void;
 }
 
-/** Who is at the other end, and how it is spoken to. */
+/** The client's request, and the dialect of its connection. */
 export interface Peer {
   readonly request: ConnectionRequest;
   readonly dialect: Dialect;
   readonly connection: DialectConnection;
 }
 
-/** A text as it came, or what it meant. */
+/** A text as the client sent it, or the commands that it stands for. */
 export type Said = string | readonly DialectCommand[];
 
 export interface Subscription {
   readonly view: View;
   state: SubscriptionState;
-  /** What is being sent of it, while `sending`. */
+  /** The update that is being sent, while `sending`. */
   update: ViewUpdate | undefined;
-  /** Of the messages that asked for it and have no answer yet: one that was overtaken by another is answered too. */
+  /** The requests for this view that have no answer yet; a request that a later one overtook is answered too. */
   requests: readonly { readonly id?: number; readonly index: number }[];
   /** The identity sees part of the channel's rows, so it is not told how many there are. */
   readonly isRestricted: boolean;
   /** The version of the channel's status that was sent last. */
   statusVersion: number;
-  /** Turns that may still carry something of it; undefined for no limit. */
+  /** Turns that may still carry something of this view; undefined for no limit. */
   credit: number | undefined;
   /** The round of digests that was sent last. */
   digestRound: number;
@@ -66,21 +66,21 @@ export class Session {
   lastTurnMs: number;
   /** The newest version of the protocol that the client speaks, as far as it has stated one. */
   protocol = PROTOCOL_VERSION;
-  /** Waits in the queue of the turns to be served. */
+  /** The session waits in the queue of the turns. */
   isQueued = false;
-  /** Has more to be sent, and waits for its socket to have room. */
+  /** The session has more to be sent, and waits for room in its socket. */
   isBlocked = false;
-  /** Turns that the client is ready to take; undefined for as many as its socket takes. */
+  /** Turns that the client has granted; undefined for as many as its socket takes. */
   credit: number | undefined;
-  /** Channel credit by name or view id, also for what is subscribed to later. At most `channelCreditNamesMax`. */
+  /** Channel credit by name or view id, also for subscriptions to come. At most `channelCreditNamesMax`. */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
   /** Results of its mutations that wait for its next turn. Bounded by `mutationsPerSessionMax`. */
   results: Frame[] = [];
-  /** What it asked of its subscriptions and that waits for its turn. */
+  /** Its requests about subscriptions that wait in the work queue. */
   requestsQueued = 0;
-  /** What has been logged of it: each cause once, however often a client brings it about. */
+  /** Causes that have been logged for this session; each is logged once. */
   readonly logged = new Set<string>();
-  /** Was found without credit since it last had some. */
+  /** The session has been without credit since it last had some. */
   isExhausted = false;
 
   constructor(id: string, transport: Transport, peer: Peer, nowMs: number) {
@@ -105,7 +105,7 @@ export class Session {
     this.#state = nextSessionState(this.#state, event);
   }
 
-  /** Something is there that the client has not been sent. */
+  /** There is something that the client has not been sent. */
   get hasMore(): boolean {
     if (this.results.length > 0) return true;
     for (const { state, view } of this.subscriptions.values())

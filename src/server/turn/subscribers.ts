@@ -1,4 +1,4 @@
-/** Who is subscribed to which view: for a flush, which serves them, and for sources, which are told of interest. */
+/** Which sessions subscribe to which view: a flush serves them, and sources are told which views are watched. */
 import type { Where } from "../../protocol/query.ts";
 import type { View } from "../../table/view.ts";
 import type { InterestTracker } from "../interest-tracker.ts";
@@ -22,7 +22,7 @@ export class Subscribers {
     return this.#sessions.get(view) ?? [];
   }
 
-  /** Those of all views of a channel; one that has several comes several times. */
+  /** The sessions of all views of a channel; a session with several of them comes several times. */
   *ofChannel(channel: string): Iterable<Session> {
     for (const [view, sessions] of this.#sessions) if (view.channel === channel) yield* sessions;
   }

@@ -1,6 +1,6 @@
 /**
- * One client's cursor into one view, as a state machine: (state, event) to the next state, and (state, facts)
- * to what is to be done. Pure: the turn writer gathers the facts, does what is said, and tells what came of it.
+ * One client's cursor into one view, as a state machine: from (state, event) to the next state, and from (state,
+ * facts) to the next step. Pure: the turn writer gathers the facts, does the step, and reports the outcome as an event.
  *
  *   opening ──answered──▶ live ──began──▶ sending ──sent, the last──▶ live …
  *      │  └─(ahead of the node: waits)      │  ▲
@@ -11,7 +11,7 @@
  */
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 
-/** For want of credit or of room in the socket; monotonic and unix milliseconds. */
+/** Since when sending is paused, for want of credit or of room in the socket; monotonic and unix milliseconds. */
 interface Pause {
   readonly sinceMs: number;
   readonly sinceUnixMs: number;
@@ -22,18 +22,18 @@ interface Pause {
 export type SubscriptionState =
   | {
       readonly kind: "opening";
-      /** To continue from, or undefined to start with a snapshot. */
+      /** The seq to continue from; undefined to start with a snapshot. */
       readonly cursor: number | undefined;
       /** Why there is no usable cursor. */
       readonly reason: SnapshotReason;
-      /** When it was asked for; monotonic milliseconds. */
+      /** When the client asked for it; monotonic milliseconds. */
       readonly sinceMs: number;
       readonly pause: Pause | undefined;
     }
   | {
       readonly kind: "sending";
       readonly update: "snapshot" | "delta";
-      /** Where it leads. */
+      /** The seq that the update leads to. */
       readonly seq: number;
       readonly nextFrame: number;
       readonly frameCount: number;
@@ -44,16 +44,16 @@ export type SubscriptionState =
 export type SubscriptionEvent =
   /** The client was told that it continues from here. */
   | { readonly kind: "answered"; readonly cursor: number }
-  /** An update is going to be sent. */
+  /** An update begins to be sent. */
   | {
       readonly kind: "began";
       readonly update: "snapshot" | "delta";
       readonly seq: number;
       readonly frameCount: number;
     }
-  /** One frame of it was. */
+  /** One frame of the update was sent. */
   | { readonly kind: "sent" }
-  /** Nothing more for now. `reached`: the seq up to which the frames of a delta that were sent are whole. */
+  /** Sending pauses. `reached`: the seq up to which the frames of a delta that were sent are complete. */
   | {
       readonly kind: "paused";
       readonly reached: number | undefined;
@@ -61,7 +61,7 @@ export type SubscriptionEvent =
       readonly nowUnixMs: number;
     }
   | { readonly kind: "told slow" }
-  /** It has been sent everything that there is. */
+  /** The client has been sent everything up to the view's head. */
   | { readonly kind: "caught up" };
 
 export function transition(state: SubscriptionState, event: SubscriptionEvent): SubscriptionState {
@@ -85,7 +85,7 @@ export function transition(state: SubscriptionState, event: SubscriptionEvent): 
         sinceUnixMs: event.nowUnixMs,
         isTold: false,
       };
-      // A delta is given back, and goes on from the seq that it reached: what a slow client holds is a number.
+      // The delta is released, and the next one goes on from the seq reached: a slow client costs a number.
       if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined)
         return { kind: "live", cursor: event.reached, pause };
       return { ...state, pause };
@@ -99,42 +99,42 @@ export function transition(state: SubscriptionState, event: SubscriptionEvent): 
   }
 }
 
-/** What there is between a cursor and a view's head. */
+/** Whether a delta leads from a cursor to the view's head, or why not. */
 export type Delta = "there" | SnapshotReason;
 
 export interface SubscriptionFacts {
-  /** The newest seq that the node holds of the channel, and the view's newest change. */
+  /** The newest change of the channel on this node, and of the view. */
   readonly headSeq: number;
   readonly lastSeq: number;
-  /** Since it was asked for. */
+  /** Milliseconds since the client asked for it. */
   readonly waitedMs: number;
   readonly aheadMsMax: number;
   readonly hasCredit: boolean;
   readonly hasRoom: boolean;
-  /** The update under way was given up for a newer one. */
+  /** The update under way was abandoned for a newer one. */
   readonly isAbandoned: boolean;
-  /** Within one seq of a delta, which is never split over two turns. */
+  /** Sending is within one seq of a delta; a seq is never split over two turns. */
   readonly isWithinSeq: boolean;
   deltaFrom(cursor: number): Delta;
 }
 
 export type Step =
-  /** Its cursor is ahead of this node, which may catch up. */
+  /** The cursor is ahead of this node, which may catch up. */
   | { readonly do: "wait" }
   | { readonly do: "answer"; readonly from: number }
   | { readonly do: "answer with a snapshot"; readonly reason: SnapshotReason }
   | { readonly do: "begin a delta"; readonly cursor: number }
-  /** `isReset`: the client has to be told, since it did not ask. */
+  /** `isReset`: the client did not ask for a snapshot, so it is told why. */
   | { readonly do: "begin a snapshot"; readonly reason: SnapshotReason; readonly isReset: boolean }
   | { readonly do: "send a frame"; readonly index: number }
   | { readonly do: "pause" }
-  /** There is nothing that the client lacks. */
+  /** The client has everything. */
   | { readonly do: "rest" };
 
 const REST: Step = { do: "rest" };
 const PAUSE: Step = { do: "pause" };
 
-/** The next thing to do for a subscription whose turn it is. */
+/** The next step for a subscription that is being served. */
 export function stepOf(state: SubscriptionState, facts: SubscriptionFacts): Step {
   switch (state.kind) {
     case "opening":
@@ -169,7 +169,7 @@ function openingStep(
     : { do: "answer with a snapshot", reason: delta };
 }
 
-/** There is something that its client has not been sent. */
+/** The client has not been sent everything. */
 export function isBehind(state: SubscriptionState, lastSeq: number): boolean {
   return state.kind !== "live" || state.cursor < lastSeq;
 }

@@ -1,6 +1,6 @@
 /**
  * One session's part of a flush: the frames of its subscriptions that are behind, then one
- * WATERMARK, in one write. What does not fit the socket's buffer stays after its cursor.
+ * WATERMARK, in one write. Rows that do not fit the socket's buffer stay after the cursor.
  */
 import { assert, unreachable } from "../../std/assert.ts";
 import type { Outgoing } from "../../protocol/codec.ts";
@@ -25,7 +25,7 @@ export interface TurnStats {
   bytes: number;
   /** Subscriptions that were reset to a snapshot, by reason. */
   readonly resets: Map<string, number>;
-  /** Times that a session came to be without credit while there was something to send. */
+  /** Times that a session ran out of credit while there was something to send. */
   creditExhausted: number;
   /** Subscriptions that have been slow consumers. */
   slowConsumers: number;
@@ -39,7 +39,7 @@ export interface TurnWriterOptions {
   readonly now: () => number;
   readonly monotonic: () => number;
   readonly onReset: (session: Session, view: string, reason: string) => void;
-  /** The session's dialect could not say something: its client has missed it. */
+  /** The session's dialect failed to encode a message: its client has missed it. */
   readonly onFailure: (session: Session, failure: unknown) => void;
 }
 
@@ -49,11 +49,11 @@ interface Turn {
   readonly frames: Frame[];
   readonly behind: string[];
   room: number;
-  /** Something was left out for want of room: there is more as soon as the socket has drained. */
+  /** The socket has no room for more; the rest follows when it has drained. */
   isFull: boolean;
 }
 
-/** Shared, since nearly all subscriptions are. */
+/** Shared, since nearly all subscriptions have been answered. */
 const ANSWERED: Subscription["requests"] = [];
 const SENT: SubscriptionEvent = { kind: "sent" };
 const CAUGHT_UP: SubscriptionEvent = { kind: "caught up" };
@@ -91,7 +91,7 @@ export class TurnWriter {
 
   /**
    * Writes the session's turn. Returns false when its socket has no room for all of it:
-   * then it wants to be served again once it has drained.
+   * then the caller serves it again once the socket has drained.
    */
   write(session: Session, nowMs: number): boolean {
     const room = this.#options.limits.socketBufferBytesMax - session.transport.bufferedBytes;
@@ -121,7 +121,7 @@ export class TurnWriter {
     return !turn.isFull;
   }
 
-  /** Notes since when a session's subscriptions could not be served. Returns whether there are any. */
+  /** Notes since when a session's subscriptions can't be served. Returns whether there are any. */
   #pauseAll(session: Session): boolean {
     let isBehindAnywhere = false;
     for (const subscription of session.subscriptions.values()) {
@@ -148,11 +148,11 @@ export class TurnWriter {
       if (turn.room > 0 && subscription.credit !== undefined) subscription.credit--;
     }
     while (this.#do(turn, subscription, hasCredit)) {
-      // Until it has been sent everything, or there is no room.
+      // Until the client has everything, or there is no room.
     }
   }
 
-  /** Does the next thing for a subscription. Returns whether there may be another. */
+  /** Does the next step of a subscription. Returns whether there may be another. */
   #do(turn: Turn, subscription: Subscription, hasCredit: boolean): boolean {
     const step = stepOf(subscription.state, this.#facts.of(subscription, hasCredit, turn.room > 0));
     switch (step.do) {
@@ -165,7 +165,7 @@ export class TurnWriter {
         return true;
       case "answer with a snapshot":
         this.#answer(turn, subscription, { mode: "snapshot", reason: step.reason });
-        // What has just been sent whole is checked in the next round.
+        // A fresh snapshot needs no digest until the next round.
         subscription.digestRound = this.#options.updates.digestRound;
         this.#begin(subscription, this.#options.updates.snapshot(subscription.view));
         return true;
@@ -242,7 +242,7 @@ export class TurnWriter {
     return { kind: "paused", reached, nowMs: monotonic(), nowUnixMs: now() };
   }
 
-  /** Says, once, that a view could not be served for a while. */
+  /** Tells the client, once, that a view could not be served for a while. */
   #tellSlow(turn: Turn, subscription: Subscription): void {
     const { replica, limits, monotonic } = this.#options;
     const { view, state } = subscription;
@@ -267,7 +267,7 @@ export class TurnWriter {
     this.#options.onReset(turn.session, view.id, reason);
   }
 
-  /** Each round once, to whoever stands at the head. */
+  /** Sends the digest once per round, to a client that is at the view's head. */
   #sendDigest(turn: Turn, subscription: Subscription): void {
     const { updates } = this.#options;
     if (subscription.digestRound === updates.digestRound || turn.room <= 0) return;
@@ -275,7 +275,7 @@ export class TurnWriter {
     if (digest === undefined) return;
     subscription.digestRound = updates.digestRound;
     this.#push(turn, digest.frame(turn.session));
-    // Said again, for who did not hear it.
+    // The status is repeated for a client that lost it.
     subscription.statusVersion = 0;
     this.#sendStatus(turn, subscription);
   }
@@ -293,7 +293,7 @@ export class TurnWriter {
     if (frame !== undefined && !turn.frames.includes(frame)) this.#push(turn, frame);
   }
 
-  /** To all who asked. */
+  /** Answers every request for the view. */
   #answer(
     turn: Turn,
     subscription: Subscription,

@@ -1,7 +1,7 @@
 /**
  * The flush. It advances the replica to one seq H, then serves each session whose views
  * changed, in slices of a few milliseconds between which the event loop runs. Until all are
- * served commits wait in the log, so H is the truth for every session of the flush:
+ * served, commits wait in the log, so H is the truth for every session of the flush:
  *
  *   resting ──commit──▶ applying (slices) ──▶ serving (slices) ──▶ resting
  *                                                └─ longer than flushIntervalMaxMs: overrun, next flush
@@ -127,13 +127,13 @@ export class Turns {
     this.#apply();
   }
 
-  /** Applies commits up to the target, a slice at a time. Nobody is served meanwhile. */
+  /** Applies commits up to the target, a slice at a time. No session is served meanwhile. */
   #apply(): void {
     const { clock, follower, replica, limits } = this.#options;
     const endMs = clock.monotonic() + limits.sliceMs;
     while (replica.seq < this.#targetSeq) {
       const commits = follower.read(limits.commitsPerReadMax);
-      // The history has ended meanwhile.
+      // The epoch has ended meanwhile.
       if (commits.length === 0) break;
       for (const commit of commits) {
         if (commit.seq > this.#targetSeq) break;
@@ -229,7 +229,7 @@ export class Turns {
     else if (this.backlog > 0) this.#startServing();
   }
 
-  /** Quiet: the shortest. Busy: fewer, larger deltas, since a write costs much more than a row in it. */
+  /** Shortest while it is quiet. Under load longer, for fewer and larger deltas: a write costs much more than a row in it. */
   #nextIntervalMs(servingMs: number): number {
     const { limits } = this.#options;
     if (!this.#hasNews) return limits.flushIntervalMs;

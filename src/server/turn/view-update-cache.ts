@@ -17,7 +17,7 @@ interface ViewUpdates {
 
 export interface ViewUpdateCacheOptions {
   readonly limits: ServerLimits;
-  /** In how many the same may be asked for. */
+  /** How many dialects may ask for the same update. */
   readonly dialects: number;
   readonly monotonic: () => number;
   readonly onSnapshot: (buildMs: number) => void;
@@ -78,8 +78,8 @@ export class ViewUpdateCache {
   }
 
   /**
-   * A snapshot at the view's head, or a recent one from which a delta leads to the head. When as many
-   * as may be are under way, the oldest is abandoned: its readers start again with the newest.
+   * A snapshot at the view's head, or a recent one from which a delta leads to the head. When
+   * `snapshotsPinnedMax` are under way, the oldest is abandoned: its readers start again with the newest.
    */
   snapshot(view: View): ViewUpdate {
     const updates = this.#updatesOf(view);
@@ -102,7 +102,7 @@ export class ViewUpdateCache {
     return update;
   }
 
-  /** Lets go of what nobody reads and what is too old to be reused. */
+  /** Releases updates that no session reads and that are too old to be reused. */
   sweep(): void {
     const nowMs = this.#monotonic();
     if (nowMs - this.#roundMs >= this.#limits.digestIntervalMs) {

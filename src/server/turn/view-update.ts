@@ -20,14 +20,14 @@ interface FrameRange {
   readonly prevSeq: number;
   readonly seq: number;
   readonly more: boolean;
-  /** Of a seq that is larger than a frame. */
+  /** The part of a seq that is larger than a frame. */
   readonly part?: number | undefined;
 }
 
 /** The size of a frame, and the number of dialects that may ask for one. */
 export interface ViewUpdateOptions {
   readonly frameBytesMax: number;
-  /** When a range has been encoded in so many, its rows are let go. */
+  /** When a range has been encoded in this many dialects, its rows are released. */
   readonly dialects: number;
 }
 
@@ -92,7 +92,7 @@ export class ViewUpdate {
     prevSeq: number,
     { frameBytesMax, dialects }: ViewUpdateOptions,
   ): ViewUpdate {
-    // Told from the channel, a change may be newer than the view's own newest.
+    // When the channel answers, a change may be newer than the view's newest.
     const seq = Math.max(
       view.rows.lastSeq,
       changes.upserts.at(-1)?.seq ?? 0,
@@ -107,7 +107,7 @@ export class ViewUpdate {
     );
   }
 
-  /** Given up for a newer one; whoever was reading it starts again with that. */
+  /** A newer snapshot takes its place; its readers start again with that. */
   get isAbandoned(): boolean {
     return this.#isAbandoned;
   }
@@ -143,7 +143,7 @@ export class ViewUpdate {
     return frame;
   }
 
-  /** Where a client stands that has read a delta's frames before `index`; undefined within one seq. */
+  /** The cursor of a client that has read a delta's frames before `index`; undefined within one seq. */
   seqBefore(index: number): number | undefined {
     return this.#boundaries[index - 1];
   }
@@ -176,7 +176,7 @@ export class ViewUpdate {
   }
 }
 
-/** What the view's rows add up to, encoded at most once for clients that know DIGEST and once for older ones. */
+/** The digest of the view's rows, encoded at most once for clients that know DIGEST and once for older ones. */
 export class DigestMessage {
   readonly #message: SharedMessage;
   /** Of version 6 and before: an empty delta. */
@@ -208,7 +208,7 @@ export class DigestMessage {
   }
 }
 
-/** `view` names every view but a bare channel, whose id is its name. */
+/** `view` names each view except a bare channel, whose id is its name. */
 function viewName({ id, channel }: DialectView): { channel: string; view?: string } {
   return id === channel ? { channel } : { channel, view: id };
 }
@@ -259,7 +259,7 @@ function splitDelta(
   return ranges;
 }
 
-/** Both lists as one, oldest change first. */
+/** Both lists in one, oldest change first. */
 function bySeq({ upserts, removes }: Changes): readonly DeltaItem[] {
   const items: DeltaItem[] = [];
   let remove = 0;
