@@ -4,7 +4,7 @@
  * change under 10 and under 10,000 views `symbol = 'S…'` of one channel.
  */
 import type { Row } from "../src/protocol/row.ts";
-import type { Query } from "../src/protocol/query.ts";
+import type { WireQuery } from "../src/protocol/query.ts";
 import { seededRandom } from "../src/std/random.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import { Replica } from "../src/table/replica.ts";
@@ -33,7 +33,7 @@ const item = (index: number): Item => ({
   size: index % 97,
 });
 
-const QUERIES: Readonly<Record<string, Query>> = {
+const QUERIES: Readonly<Record<string, WireQuery>> = {
   filtered: { channel: "items", where: { column: "size", gt: 48 } },
   sorted: {
     channel: "items",
@@ -123,7 +123,7 @@ function looksPerChange(size: number): number {
         countingItem(from + index),
       ),
     );
-  replica.acquire(QUERIES["sorted"] as Query, undefined);
+  replica.acquire(QUERIES["sorted"] as WireQuery, undefined);
   reads = 0;
   for (let change = 0; change < 2_000; change++)
     apply([countingItem(Math.floor(random.next() * size))]);

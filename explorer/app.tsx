@@ -15,7 +15,7 @@ export function App(): ReactElement {
   const connection = useConnection(client);
   const catalog = useLiveQuery(client, {
     channel: "tidemark.channels",
-    order_by: [{ column: "channel" }],
+    orderBy: [{ column: "channel" }],
   });
   const served = catalog.rows.filter((row) => row["status"] !== "refused");
   const channels = [...served, ...catalog.rows.filter((row) => row["status"] === "refused")];

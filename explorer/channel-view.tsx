@@ -30,7 +30,7 @@ export function ChannelView({
   const query: Query = {
     channel,
     ...(where !== undefined && { where }),
-    ...(sort.length > 0 && { order_by: sort }),
+    ...(sort.length > 0 && { orderBy: sort }),
     ...(page.columns !== undefined && { columns: page.columns }),
   };
   const view = useLiveQuery(client, query);

@@ -23,7 +23,7 @@ const TIME = /^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}(:?
 function parseFilter({ name: column, type }: Column, typed: string): ParsedFilter {
   const text = typed.trim();
   if (text === "") return { kind: "none" };
-  if (text === "null" || text === "!null") return where({ column, is_null: text === "null" });
+  if (text === "null" || text === "!null") return where({ column, isNull: text === "null" });
   if (type === "json") return error("This column can be filtered by null and !null.");
   if (type === "boolean") {
     return text === "true" || text === "false"

@@ -10,7 +10,7 @@ import {
 } from "../src/client/index.ts";
 import { PageWrites } from "../src/client/writes/page-writes.ts";
 import { StreamEngine } from "../src/client/stream/stream-engine.ts";
-import type { Query } from "../src/protocol/query.ts";
+import { toWireQuery, type Query } from "../src/protocol/user-query.ts";
 import type { Random } from "../src/std/random.ts";
 import { Carriers, type CarrierOptions } from "./carriers.ts";
 import type { FaultCounts } from "./faults.ts";
@@ -265,7 +265,7 @@ export class SimClient {
     for (const allowed of view.query.channel === "orders"
       ? rights.views(this.name, rightsSinceMs)
       : [() => true]) {
-      const rows = oracle.rows(epoch, seq, view.query, allowed);
+      const rows = oracle.rows(epoch, seq, toWireQuery(view.query), allowed);
       if (rows === undefined) return `  ${epoch}:${seq} does not exist`;
       if (isSame(shown, rows, view.query)) return undefined;
       expected = rows;
@@ -279,9 +279,9 @@ type ShownRows = readonly (readonly [string, object])[];
 /** The text of each row, made once: a row object never changes, it is replaced. */
 const texts = new WeakMap<object, string>();
 
-function textOf(row: object, { columns, order_by }: Query): string {
+function textOf(row: object, { columns, orderBy }: Query): string {
   if (columns !== undefined) {
-    const kept = new Set(["id", ...columns, ...(order_by ?? []).map(({ column }) => column)]);
+    const kept = new Set(["id", ...columns, ...(orderBy ?? []).map(({ column }) => column)]);
     return JSON.stringify(
       Object.fromEntries(Object.entries(row).filter(([name]) => kept.has(name))),
     );
@@ -293,7 +293,7 @@ function textOf(row: object, { columns, order_by }: Query): string {
 
 function isSame(shown: ShownRows, expected: ShownRows, query: Query): boolean {
   if (shown.length !== expected.length) return false;
-  if (query.order_by !== undefined || query.limit !== undefined) {
+  if (query.orderBy !== undefined || query.limit !== undefined) {
     return shown.every(
       ([key, row], index) =>
         expected[index]?.[0] === key && textOf(row, query) === textOf(expected[index][1], query),

@@ -5,7 +5,7 @@
 import type { ChannelDeclaration } from "../src/log/channel.ts";
 import type { Commit } from "../src/log/log.ts";
 import { compileOrder } from "../src/protocol/order.ts";
-import type { Query } from "../src/protocol/query.ts";
+import type { WireQuery } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import { compileWhere } from "../src/protocol/where.ts";
 import { whereContextOf } from "../src/table/channel.ts";
@@ -112,7 +112,7 @@ export class Oracle {
   rows(
     epoch: string,
     seq: number,
-    query: Query,
+    query: WireQuery,
     allowed: (row: Row) => boolean,
   ): readonly (readonly [string, Row])[] | undefined {
     const table = this.#tableAt(epoch, seq, query.channel);

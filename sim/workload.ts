@@ -1,6 +1,6 @@
 /** The channels of the simulation, random commits for them, and random queries. */
 import type { ChannelChange, CommitDraft, KeyedRow } from "../src/log/log.ts";
-import type { Query } from "../src/protocol/query.ts";
+import type { Query } from "../src/protocol/user-query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import type { Policy } from "../src/server/policies.ts";
 import type { Random } from "../src/std/random.ts";
@@ -99,7 +99,7 @@ export function randomQuery(random: Random): Query {
   const limit = 1 + Math.floor(random.next() * 8);
   if (choice < 0.82) return { channel, ...where, limit };
   const direction = random.next() < 0.5 ? "desc" : "asc";
-  return { channel, ...where, order_by: [{ column: "price", direction }], limit };
+  return { channel, ...where, orderBy: [{ column: "price", direction }], limit };
 }
 
 export function randomDraft(random: Random, faults: FaultCounts): CommitDraft {

@@ -5,7 +5,7 @@
  */
 import type { LiveView, Optimistic, TidemarkClient } from "../src/client/index.ts";
 import { MutationError } from "../src/protocol/mutation-error.ts";
-import type { Query } from "../src/protocol/query.ts";
+import type { Query } from "../src/protocol/user-query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import type { TypedChannel } from "../src/protocol/typed-channel.ts";
 import type { Random } from "../src/std/random.ts";
@@ -81,7 +81,7 @@ export function rowOf({ key, value }: Edit): Row {
 const QUERIES: readonly Query[] = [
   { channel: REVIEWS },
   { channel: REVIEWS, where: { column: "symbol", eq: "BTC" } },
-  { channel: REVIEWS, order_by: [{ column: "price", direction: "desc" }] },
+  { channel: REVIEWS, orderBy: [{ column: "price", direction: "desc" }] },
 ];
 const KEYS = 8;
 

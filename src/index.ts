@@ -53,7 +53,7 @@ export type {
 export type { ChannelBounds, LogLimits } from "./log/limits.ts";
 export { MemoryLog } from "./log/memory.ts";
 export type { Column, ColumnType } from "./protocol/column.ts";
-export type { Condition, OrderBy, Query, Where } from "./protocol/query.ts";
+export type { Condition, OrderBy, Query, Where } from "./protocol/user-query.ts";
 export type { JsonValue, Row } from "./protocol/row.ts";
 export { MutationError } from "./protocol/mutation-error.ts";
 export { ERROR_CODES } from "./std/error-codes.ts";

@@ -71,7 +71,7 @@ describe.skipIf(!existsSync(recording))("recorded trades", () => {
       });
       const largest = client.live({
         channel: "trades",
-        order_by: [{ column: "amount", direction: "desc" }],
+        orderBy: [{ column: "amount", direction: "desc" }],
         limit: 50,
       });
       for (const view of [all, buys, largest]) view.subscribe(() => {});

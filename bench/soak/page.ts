@@ -24,7 +24,7 @@ const client = createClient({
 });
 const top = client.live({
   channel: "orders",
-  order_by: [{ column: "amount", direction: "desc" }],
+  orderBy: [{ column: "amount", direction: "desc" }],
   limit: 50,
 });
 const quotes = client.live({ channel: "quotes" });

@@ -3,13 +3,13 @@ import { createClient } from "../client/node.ts";
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { parseQuery } from "../protocol/parse-query.ts";
-import type { Query } from "../protocol/query.ts";
+import { fromWireQuery, type Query } from "../protocol/user-query.ts";
 import type { Row } from "../protocol/row.ts";
 
 export interface TailOptions {
   readonly url: string;
   readonly channel: string;
-  /** A `where` as JSON. */
+  /** A `where` as JSON, as it travels. */
   readonly where: string | undefined;
   /** Rows shown. */
   readonly limit: number;
@@ -50,7 +50,7 @@ export function tail({ url, channel, where, limit, auth, output }: TailOptions):
 }
 
 function queryOf(channel: string, where: string | undefined): Query {
-  if (where === undefined) return parseQuery({ channel });
+  if (where === undefined) return { channel };
   let condition: unknown;
   try {
     condition = JSON.parse(where);
@@ -61,7 +61,7 @@ function queryOf(channel: string, where: string | undefined): Query {
       { cause },
     );
   }
-  return parseQuery({ channel, where: condition });
+  return fromWireQuery(parseQuery({ channel, where: condition }));
 }
 
 /** Prints one line per row that entered, changed or left. */

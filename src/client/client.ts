@@ -6,7 +6,7 @@
 import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 import { systemRandom } from "../std/random.ts";
-import type { Query } from "../protocol/query.ts";
+import { toWireQuery, type Query } from "../protocol/user-query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
@@ -211,7 +211,7 @@ export class TidemarkClient<
     query: Query<RowOf<C[N]>> & { readonly channel: N },
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<QueryAnswer<RowOf<C[N]>>> {
-    const own = query as unknown as Query;
+    const own = toWireQuery(query as unknown as Query);
     const { answerIn, askFor } = await import("./page/fetch-query.ts");
     const answer = await this.#fetch(
       `${this.#base}/changes`,

@@ -35,7 +35,7 @@ export type {
 export type { Percentiles, UiMetrics } from "./page/ui-metrics.ts";
 export type { WebSocketConstructor, WebSocketLike } from "./connection/websocket-like.ts";
 export type { Column, ColumnType } from "../protocol/column.ts";
-export type { Condition, OrderBy, Query, Where } from "../protocol/query.ts";
+export type { Condition, OrderBy, Query, Where } from "../protocol/user-query.ts";
 export type { JsonValue, Row } from "../protocol/row.ts";
 export { MutationError } from "../protocol/mutation-error.ts";
 export type { TypedChannel } from "../protocol/typed-channel.ts";

@@ -4,7 +4,8 @@
  */
 import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
 import type { Column } from "../protocol/column.ts";
-import type { OrderBy, Query } from "../protocol/query.ts";
+import type { WireOrderBy, WireQuery } from "../protocol/query.ts";
+import type { Query } from "../protocol/user-query.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
 import type { Backoff, ConnectionState } from "./connection-state.ts";
 
@@ -12,7 +13,7 @@ import type { Backoff, ConnectionState } from "./connection-state.ts";
 export interface ViewShape {
   readonly key: readonly string[];
   readonly columns: readonly Column[];
-  readonly order_by: readonly OrderBy[];
+  readonly order_by: readonly WireOrderBy[];
   readonly isLimited: boolean;
 }
 
@@ -60,7 +61,7 @@ export type RequestKind = "detail" | "snapshot" | "poll" | "up";
 export type ToEngine =
   | { readonly kind: "configure"; readonly config: EngineConfig }
   | { readonly kind: "connect" }
-  | { readonly kind: "open"; readonly id: string; readonly query: Query }
+  | { readonly kind: "open"; readonly id: string; readonly query: WireQuery }
   | { readonly kind: "close"; readonly id: string }
   /** The last commit has been applied and shown. */
   | { readonly kind: "ack" }

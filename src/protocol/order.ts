@@ -1,7 +1,7 @@
 /** Turns `order_by` into a total order over rows: columns, then nulls, then the key. */
 import { TidemarkError } from "../std/errors.ts";
 import { comparatorOf, compareTexts } from "./column.ts";
-import type { OrderBy } from "./query.ts";
+import type { WireOrderBy } from "./query.ts";
 import type { Row } from "./row.ts";
 import { columnType, type WhereContext } from "./where-context.ts";
 
@@ -15,7 +15,7 @@ export type RankOrder = (left: Ranked, right: Ranked) => number;
 
 /** @throws TidemarkError `BAD_QUERY` for unknown columns and columns that hold JSON */
 export function compileOrder(
-  orderBy: readonly OrderBy[],
+  orderBy: readonly WireOrderBy[],
   context: Pick<WhereContext, "typeOf" | "columnNames">,
 ): RankOrder {
   const terms = orderBy.map(

@@ -1,6 +1,6 @@
 /** The edge for queries: untrusted JSON in, the normal form out, or `BAD_QUERY`. */
 import { channelName, query } from "./query-schema.ts";
-import type { Query } from "./query.ts";
+import type { WireQuery } from "./query.ts";
 import { checked } from "./schema-check.ts";
 
 /**
@@ -8,7 +8,7 @@ import { checked } from "./schema-check.ts";
  * what the client sent.
  * @throws TidemarkError `BAD_QUERY`, with the path of what is wrong and what is allowed
  */
-export function parseQuery(input: unknown, at = ""): Query {
+export function parseQuery(input: unknown, at = ""): WireQuery {
   if (typeof input === "string") return { channel: checked(channelName, input, "BAD_QUERY", at) };
   const { order_by, ...rest } = checked(query, input, "BAD_QUERY", at);
   const { channel, where, limit, columns } = rest;

@@ -6,7 +6,7 @@ import {
   type SubscriptionRequest,
 } from "./messages/subscribe.ts";
 import { parseQuery } from "./parse-query.ts";
-import type { Query } from "./query.ts";
+import type { WireQuery } from "./query.ts";
 import { checked } from "./schema-check.ts";
 import { isRecord, type Schema } from "./schema.ts";
 import { UP, type UpMessage } from "./up.ts";
@@ -38,7 +38,7 @@ export function checkUp(value: unknown): UpMessage {
 export function parseSubscription(
   request: SubscriptionRequest,
   at = "",
-): { query: Query; cursor: Cursor | undefined } {
+): { query: WireQuery; cursor: Cursor | undefined } {
   if (!isRecord(request)) return { query: parseQuery(request, at), cursor: undefined };
   const { cursor, ...query } = request as { readonly cursor?: unknown };
   return {

@@ -5,7 +5,13 @@
  */
 import * as v from "valibot";
 import { PROTOCOL_LIMITS } from "./limits.ts";
-import { OPERATORS, type Condition, type Operator, type OrderBy, type Where } from "./query.ts";
+import {
+  OPERATORS,
+  type WireCondition,
+  type Operator,
+  type WireOrderBy,
+  type WireWhere,
+} from "./query.ts";
 import type { JsonValue } from "./row.ts";
 import {
   closedFields,
@@ -70,11 +76,11 @@ const OPERANDS: Readonly<Record<Operator, Schema<unknown>>> = {
 const CONDITIONS = new Map(
   OPERATORS.map((operator) => [
     operator as string,
-    fields({ column: columnName, [operator]: OPERANDS[operator] }) as Schema<Condition>,
+    fields({ column: columnName, [operator]: OPERANDS[operator] }) as Schema<WireCondition>,
   ]),
 );
 
-const badTerm = custom<Where>(
+const badTerm = custom<WireWhere>(
   "no term",
   () => false,
   (input) =>
@@ -85,16 +91,18 @@ const badTerm = custom<Where>(
 );
 
 /** A term is a group or a condition by the names of its fields, of which it has no others. */
-function termSchema(input: unknown): Schema<Where> {
+function termSchema(input: unknown): Schema<WireWhere> {
   const names = isRecord(input) ? Object.keys(input) : [];
   const [name = ""] = names.filter((each) => each !== "column");
   if (names.length === 1) return GROUPS.get(name) ?? badTerm;
   return (names.length === 2 && names.includes("column") && CONDITIONS.get(name)) || badTerm;
 }
 
-const term: Schema<Where> = Object.assign(v.lazy<Schema<Where>>(termSchema), { is: "term" });
+const term: Schema<WireWhere> = Object.assign(v.lazy<Schema<WireWhere>>(termSchema), {
+  is: "term",
+});
 const terms = list(term, { max: whereNodesMax, of: "terms" });
-const GROUPS = new Map<string, Schema<Where>>([
+const GROUPS = new Map<string, Schema<WireWhere>>([
   ["and", fields({ and: terms })],
   ["or", fields({ or: terms })],
   ["not", fields({ not: term })],
@@ -108,9 +116,9 @@ const bounded = custom<unknown>(
 );
 
 /** Every term of a where, for whoever prints the schema. */
-export const where: Schema<Where> = Object.assign(v.pipe(bounded, term as Schema<never>), {
+export const where: Schema<WireWhere> = Object.assign(v.pipe(bounded, term as Schema<never>), {
   options: [...GROUPS.values(), ...CONDITIONS.values()],
-}) as unknown as Schema<Where>;
+}) as unknown as Schema<WireWhere>;
 
 function whereFault(input: unknown): string | undefined {
   let left = whereNodesMax;
@@ -134,9 +142,9 @@ const direction = oneOf(["asc", "desc"]);
 const nulls = oneOf(["first", "last"]);
 
 /** With its defaults filled in, as in Postgres: nulls last when ascending, first when descending. */
-export const orderBy: Schema<OrderBy> = v.pipe(
+export const orderBy: Schema<WireOrderBy> = v.pipe(
   fields({ column: columnName, direction: optional(direction), nulls: optional(nulls) }),
-  v.transform(({ column, direction: way = "asc", nulls: side }): Required<OrderBy> => ({
+  v.transform(({ column, direction: way = "asc", nulls: side }): Required<WireOrderBy> => ({
     column,
     direction: way,
     nulls: side ?? (way === "asc" ? "last" : "first"),

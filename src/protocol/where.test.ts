@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { linearRegex } from "../table/regex.ts";
 import type { ColumnType } from "./column.ts";
 import { parseQuery } from "./parse-query.ts";
-import type { Where } from "./query.ts";
+import type { WireWhere } from "./query.ts";
 import type { Row } from "./row.ts";
 import { compileWhere } from "./where.ts";
 
@@ -23,12 +23,12 @@ const context = {
   regex: linearRegex,
 };
 
-function matches(where: Where, row: Row): boolean {
+function matches(where: WireWhere, row: Row): boolean {
   return compileWhere(where, context)(row);
 }
 
 describe("where", () => {
-  it.each<[string, Where, Row, boolean]>([
+  it.each<[string, WireWhere, Row, boolean]>([
     ["eq on integers", { column: "n", eq: 3 }, { n: 3 }, true],
     ["ne on integers", { column: "n", ne: 3 }, { n: 3 }, false],
     [
@@ -125,7 +125,7 @@ describe("where", () => {
     ["a backreference in a regex", { column: "t", regex: "(a)\\1" }, /Bad regex/],
     ["a regex with huge repeats", { column: "t", regex: "((a{100}){100}){10}" }, /Bad regex/],
   ])("refuses %s", (_title, where, message) => {
-    expect(() => compileWhere(where as Where, context)).toThrow(message);
+    expect(() => compileWhere(where as WireWhere, context)).toThrow(message);
   });
 
   it("answers a regex that stops backtracking engines in linear time", () => {

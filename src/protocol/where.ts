@@ -6,7 +6,7 @@
 import { TidemarkError } from "../std/errors.ts";
 import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "./column.ts";
 import { likeMatcher } from "./like.ts";
-import type { Condition, Where } from "./query.ts";
+import type { WireCondition, WireWhere } from "./query.ts";
 import type { JsonValue, Row } from "./row.ts";
 import {
   columnType,
@@ -26,12 +26,12 @@ export type { WhereContext } from "./where-context.ts";
 const LIKE_CHARACTERS_PER_STEP = 16;
 
 /** @throws TidemarkError `BAD_QUERY` for unknown columns and operands that don't fit, `BAD_REGEX` */
-export function compileWhere(where: Where, context: WhereContext): Predicate {
+export function compileWhere(where: WireWhere, context: WhereContext): Predicate {
   const term = compileTerm(where, context);
   return (row) => term(row) === true;
 }
 
-function compileTerm(where: Where, context: WhereContext): Term {
+function compileTerm(where: WireWhere, context: WhereContext): Term {
   if ("and" in where) return conjunction(where.and.map((part) => compileTerm(part, context)));
   if ("or" in where) return disjunction(where.or.map((part) => compileTerm(part, context)));
   if ("not" in where) {
@@ -68,7 +68,7 @@ function disjunction(terms: readonly Term[]): Term {
   };
 }
 
-function compileCondition(condition: Condition, context: WhereContext): Term {
+function compileCondition(condition: WireCondition, context: WhereContext): Term {
   const { column } = condition;
   const type = columnType(column, context);
   if ("is_null" in condition) {

@@ -11,7 +11,7 @@ import type {
 } from "@tanstack/db";
 import type { ClientChannels, TidemarkClient } from "../client/client.ts";
 import type { RowChanges } from "../client/port.ts";
-import type { Query } from "../protocol/query.ts";
+import type { Query } from "../protocol/user-query.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
@@ -22,7 +22,7 @@ export interface TidemarkCollectionOptions<
   N extends keyof C & string,
 > {
   readonly client: TidemarkClient<C, M>;
-  /** `order_by` and `limit` choose rows; the collection itself keeps no order. */
+  /** `orderBy` and `limit` choose rows; the collection itself keeps no order. */
   readonly query: Query<RowOf<C[N]>> & { readonly channel: N };
   readonly getKey: (row: RowOf<C[N]>) => string;
   readonly id?: string;

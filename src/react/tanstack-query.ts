@@ -18,7 +18,7 @@ import type { LiveView } from "../client/page/page-views.ts";
 import type { WriteOptions } from "../client/writes/page-writes.ts";
 import type { ViewSnapshot } from "../client/page/live-view.ts";
 import type { RowPatch } from "../client/writes/row-patch.ts";
-import type { Query } from "../protocol/query.ts";
+import type { Query } from "../protocol/user-query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";

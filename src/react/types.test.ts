@@ -66,7 +66,7 @@ describe("types", () => {
     const view = client.live({
       channel: "trades",
       where: { column: "price", gt: 5 },
-      order_by: [{ column: "price" }],
+      orderBy: [{ column: "price" }],
     });
     expectTypeOf(view.getSnapshot().rows[0]).toEqualTypeOf<
       { id: string; price: number; note: string | null } | undefined

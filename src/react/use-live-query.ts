@@ -3,7 +3,7 @@ import { useMemo, useSyncExternalStore } from "react";
 import type { ClientChannels, ConnectionSnapshot, TidemarkClient } from "../client/client.ts";
 import type { LiveView } from "../client/page/page-views.ts";
 import type { ViewSnapshot } from "../client/page/live-view.ts";
-import type { Query } from "../protocol/query.ts";
+import type { Query } from "../protocol/user-query.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 

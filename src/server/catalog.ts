@@ -6,7 +6,7 @@
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
 import type { KeyedRow } from "../log/log.ts";
-import type { Where } from "../protocol/query.ts";
+import type { Where } from "../protocol/user-query.ts";
 import type { Replica } from "../table/replica.ts";
 import type { ChannelStates } from "./turn/channel-states.ts";
 

@@ -1,6 +1,7 @@
 /** Tells sources which views have subscribers. */
 import type { Cancel, Clock } from "../std/clock.ts";
-import type { Where } from "../protocol/query.ts";
+import type { WireWhere } from "../protocol/query.ts";
+import { fromWireQuery } from "../protocol/user-query.ts";
 import { equalityTerms, type Interest, type WatchedView } from "../sources/interest.ts";
 import type { View } from "../table/view.ts";
 
@@ -18,13 +19,17 @@ export class InterestTracker {
   }
 
   /** A view has its first subscriber. */
-  watch(view: View, policy: Where | undefined): void {
+  watch(view: View, policy: WireWhere | undefined): void {
     const { channel, query } = view;
     const where =
       query.where === undefined || policy === undefined
         ? (query.where ?? policy)
         : { and: [query.where, policy] };
-    this.#watched.set(view, { channel, query, equals: equalityTerms(where) });
+    this.#watched.set(view, {
+      channel,
+      query: fromWireQuery(query),
+      equals: equalityTerms(where),
+    });
     this.#tell(channel);
   }
 

@@ -1,6 +1,7 @@
 /** What each identity may see. Policies are evaluated here alone, and become part of each view's id. */
 import { parseQuery } from "../protocol/parse-query.ts";
-import type { Query, Where } from "../protocol/query.ts";
+import type { WireQuery, WireWhere } from "../protocol/query.ts";
+import { toWireWhere, type Where } from "../protocol/user-query.ts";
 import type { Row } from "../protocol/row.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { whereContextOf } from "../table/channel.ts";
@@ -18,7 +19,7 @@ export type Policy<Caller = Identity> = (caller: Caller) => "all" | "none" | Whe
 export interface AllowedView {
   readonly id: string;
   /** The rows that the identity may see; undefined for all. */
-  readonly where: Where | undefined;
+  readonly where: WireWhere | undefined;
   /** The caller fills and releases the view; `owner` is the identity whose share it counts against. @throws what `Replica.open` throws */
   open(owner?: string): View;
 }
@@ -50,7 +51,7 @@ export class Policies {
   }
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, also when the identity may see nothing of the channel: it must not learn which channels exist */
-  viewFor(identity: Identity, query: Query): AllowedView {
+  viewFor(identity: Identity, query: WireQuery): AllowedView {
     const where = this.#whereFor(identity, query.channel);
     return {
       id: this.#replica.viewIdOf(query, where),
@@ -83,11 +84,11 @@ export class Policies {
     );
   }
 
-  #whereFor(identity: Identity, channel: string): Where | undefined {
+  #whereFor(identity: Identity, channel: string): WireWhere | undefined {
     const rights = this.#rightsOf(identity, channel);
     if (rights === "all") return undefined;
     if (rights === "none") throw unknownChannel(channel);
-    return parseQuery({ channel, where: rights }).where;
+    return parseQuery({ channel, where: toWireWhere(rights) }).where;
   }
 
   /** A policy that throws, or returns none of these, shows nothing. */

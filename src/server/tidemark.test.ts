@@ -75,7 +75,7 @@ describe("the server", () => {
       () => tidemark.stop(),
       () => client.close(),
     );
-    const view = client.live({ channel: "big", order_by: [{ column: "n", direction: "desc" }] });
+    const view = client.live({ channel: "big", orderBy: [{ column: "n", direction: "desc" }] });
     view.subscribe(() => {});
     await expect.poll(() => view.getSnapshot()).toMatchObject({ status: "live", isPartial: true });
     expect(view.getSnapshot().rows.map(({ n }) => n)).toEqual(

@@ -1,6 +1,7 @@
 /** Which views are watched, so that a source reads what somebody looks at, and pauses when nobody does. */
 import type { Cancel } from "../std/clock.ts";
-import type { Query, Where } from "../protocol/query.ts";
+import type { WireWhere } from "../protocol/query.ts";
+import type { Query } from "../protocol/user-query.ts";
 import type { JsonValue } from "../protocol/row.ts";
 
 export interface WatchedView {
@@ -22,14 +23,14 @@ export interface Interest {
 
 /** The values that `where` allows, by column, as far as equality terms tell. Terms that exclude each other leave no value. */
 export function equalityTerms(
-  where: Where | undefined,
+  where: WireWhere | undefined,
 ): Readonly<Record<string, readonly JsonValue[]>> {
   const found = new Map<string, readonly JsonValue[]>();
   collect(where, found);
   return Object.fromEntries(found);
 }
 
-function collect(where: Where | undefined, found: Map<string, readonly JsonValue[]>): void {
+function collect(where: WireWhere | undefined, found: Map<string, readonly JsonValue[]>): void {
   if (where === undefined) return;
   if ("and" in where) {
     for (const part of where.and) collect(part, found);

@@ -1,6 +1,6 @@
 /** A whole channel without filter, projection and policy: the table itself. Retains nothing of its own. */
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import type { Changes, ChangeOrderedRows } from "./change-ordered-rows.ts";
 import type { View } from "./view.ts";
 
@@ -8,7 +8,7 @@ export class ChannelView implements View {
   readonly id: string;
   readonly channel: string;
   readonly declaration: ChannelDeclaration;
-  readonly query: Query;
+  readonly query: WireQuery;
   readonly rows: ChangeOrderedRows;
   readonly entries = 0;
   readonly bytes = 0;

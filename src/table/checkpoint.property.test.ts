@@ -6,7 +6,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
 import type { Commit } from "../log/log.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { Replica } from "./replica.ts";
 import type { View } from "./view.ts";
 
@@ -21,7 +21,7 @@ const channel = declareChannel({
   ],
   bounds: { rowsMax: 9, tombstonesMax: 5, ageMsMax: 60 },
 });
-const QUERIES: readonly Query[] = [
+const QUERIES: readonly WireQuery[] = [
   { channel: "c" },
   { channel: "c", where: { column: "s", eq: "x" } },
   { channel: "c", where: { column: "n", gt: 1 }, columns: ["n"] },

@@ -1,6 +1,6 @@
 /** All rows that match. Retains at most one entry per row of the channel. */
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { ChangeOrderedRows, type Changes, type RowNode } from "./change-ordered-rows.ts";
 import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
@@ -15,7 +15,7 @@ export class FilteredView implements View {
   readonly id: string;
   readonly channel: string;
   readonly declaration: ChannelDeclaration;
-  readonly query: Query;
+  readonly query: WireQuery;
   readonly rows: ChangeOrderedRows;
   readonly #membership: Membership;
   readonly #base: ChangeOrderedRows | undefined;

@@ -8,7 +8,7 @@ import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
 import type { Commit, CommitDraft, SourceStatus } from "../log/log.ts";
 import { compileOrder } from "../protocol/order.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { parseQuery } from "../protocol/parse-query.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
@@ -30,7 +30,7 @@ const channel = declareChannel({
 });
 const context = whereContextOf(channel);
 
-const QUERIES: readonly Query[] = [
+const QUERIES: readonly WireQuery[] = [
   { channel: "trades" },
   { channel: "trades", where: { column: "symbol", eq: "A" } },
   {
@@ -109,7 +109,7 @@ class SlowTable {
     }
   }
 
-  answer({ where, order_by = [], limit, columns }: Query): Map<string, Row> {
+  answer({ where, order_by = [], limit, columns }: WireQuery): Map<string, Row> {
     const matches = where === undefined ? () => true : compileWhere(where, context);
     const ranked = compileOrder(order_by, context);
     const order: (left: (typeof this.rows)[number], right: (typeof this.rows)[number]) => number =

@@ -1,12 +1,15 @@
 /** `columns` as an encoding: the same membership, fewer fields. */
 import { TidemarkError } from "../std/errors.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { OMITTED, type JsonValue } from "../protocol/row.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Project } from "./membership.ts";
 
 /** Undefined for a query that sends whole rows. @throws TidemarkError `BAD_QUERY` for a column that the channel does not have */
-export function compileProjection(channel: ChannelDeclaration, query: Query): Project | undefined {
+export function compileProjection(
+  channel: ChannelDeclaration,
+  query: WireQuery,
+): Project | undefined {
   const names = projectedColumns(channel, query);
   if (names === undefined) return undefined;
   // The note that a row was left out is sent whatever columns the query names.
@@ -25,7 +28,7 @@ export function compileProjection(channel: ChannelDeclaration, query: Query): Pr
 /** The columns sent, key and `order_by` included, or undefined for all: then a view shares the rows' own texts. */
 export function projectedColumns(
   channel: ChannelDeclaration,
-  query: Query,
+  query: WireQuery,
 ): readonly string[] | undefined {
   if (query.columns === undefined) return undefined;
   const wanted = new Set([

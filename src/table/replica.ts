@@ -8,7 +8,7 @@ import { assert, InvariantError } from "../std/assert.ts";
 import { messageOf } from "../std/errors.ts";
 import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, Commit, KeyedRow } from "../log/log.ts";
-import type { Query, Where } from "../protocol/query.ts";
+import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
 import { unknownChannel } from "./unknown-channel.ts";
@@ -245,7 +245,7 @@ export class Replica {
   }
 
   /** The id of the view that `acquire` would return. @throws TidemarkError `UNKNOWN_CHANNEL` */
-  viewIdOf(query: Query, policy: Where | undefined): string {
+  viewIdOf(query: WireQuery, policy: WireWhere | undefined): string {
     return this.#require(query.channel).views.idOf(query, policy);
   }
 
@@ -255,7 +255,7 @@ export class Replica {
   }
 
   /** A view, whole. @throws what `open` and `fill` throw */
-  acquire(query: Query, policy: Where | undefined): View {
+  acquire(query: WireQuery, policy: WireWhere | undefined): View {
     const view = this.open(query, policy);
     if (this.fill(view, () => false) !== "whole") throw unknownChannel(query.channel);
     return view;
@@ -265,7 +265,7 @@ export class Replica {
    * A view, which the caller fills until it is whole; `owner` is the identity whose share it counts against. The
    * caller releases it, also when it could not be filled. @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
    */
-  open(query: Query, policy: Where | undefined, owner?: string): View {
+  open(query: WireQuery, policy: WireWhere | undefined, owner?: string): View {
     const channel = this.#require(query.channel);
     return channel.views.open(query, policy, this.#pointOf(channel), owner);
   }

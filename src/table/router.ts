@@ -7,7 +7,7 @@
  * Retains one entry per view and value, and per routed column one set entry per row.
  */
 import { equalityKey } from "../protocol/column.ts";
-import type { Where } from "../protocol/query.ts";
+import type { WireWhere } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { WhereContext } from "../protocol/where.ts";
 import type { RowNode } from "./change-ordered-rows.ts";
@@ -21,7 +21,7 @@ export interface Route {
 }
 
 /** The cheapest equality that `where` demands, if it demands one. */
-export function routeOf(where: Where | undefined, context: WhereContext): Route | undefined {
+export function routeOf(where: WireWhere | undefined, context: WhereContext): Route | undefined {
   if (where === undefined) return undefined;
   if ("and" in where) {
     let best: Route | undefined;

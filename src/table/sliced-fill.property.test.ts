@@ -2,7 +2,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { Replica } from "./replica.ts";
 
 const channel = declareChannel({
@@ -14,7 +14,7 @@ const channel = declareChannel({
     { name: "s", type: "text" },
   ],
 });
-const QUERIES: readonly Query[] = [
+const QUERIES: readonly WireQuery[] = [
   { channel: "c", where: { column: "n", gt: 2 } },
   { channel: "c", where: { column: "s", eq: "x" } },
   { channel: "c", order_by: [{ column: "n", direction: "desc", nulls: "first" }], limit: 3 },
@@ -131,7 +131,7 @@ describe("a view that is filled in slices", () => {
         },
       ],
     });
-    const view = replica.open(QUERIES[2] as Query, undefined);
+    const view = replica.open(QUERIES[2] as WireQuery, undefined);
     expect(replica.fill(view, () => true)).toBe("more");
     replica.apply({
       seq: 2,
@@ -162,7 +162,7 @@ describe("a view that is filled in slices", () => {
         },
       ],
     });
-    const view = replica.open(QUERIES[0] as Query, undefined);
+    const view = replica.open(QUERIES[0] as WireQuery, undefined);
     replica.apply({ seq: 2, timeMs: 2, drops: ["c"], declares: [channel], changes: [] });
     expect(replica.fill(view, () => true)).toBe("gone");
   });
@@ -183,7 +183,7 @@ describe("a view that costs too much", () => {
     upserts: [{ key: id, row: { id, s } }],
     removes: [],
   });
-  const costly: Query = { channel: "t", where: { column: "s", regex: "[0-9]{1,60}[x-z]" } };
+  const costly: WireQuery = { channel: "t", where: { column: "s", regex: "[0-9]{1,60}[x-z]" } };
 
   it("is refused when it comes, with the numbers", () => {
     const replica = new Replica();

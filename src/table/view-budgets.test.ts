@@ -1,7 +1,7 @@
 /** What a query may take, in work and memory: no other identity, no commit and no idle view of one's own makes it dearer. */
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import type { ViewLimits } from "./limits.ts";
 import { Replica } from "./replica.ts";
 
@@ -43,7 +43,7 @@ const afterSteps = (count: number) => {
   return () => ++step >= count;
 };
 /** What the whole fill says, or the code of the refusal. */
-function open(replica: Replica, query: Query, identity: string): string {
+function open(replica: Replica, query: WireQuery, identity: string): string {
   try {
     const view = replica.open(query, undefined, identity);
     try {
@@ -103,7 +103,11 @@ describe("a query's budget", () => {
 });
 
 describe("an identity's share of memory", () => {
-  const sorted = (limit: number): Query => ({ channel: "c", order_by: [{ column: "s" }], limit });
+  const sorted = (limit: number): WireQuery => ({
+    channel: "c",
+    order_by: [{ column: "s" }],
+    limit,
+  });
 
   it("that is full refuses the same query to nobody else", () => {
     const replica = replicaOf(1_000, { bytesMax: 1_000_000 });

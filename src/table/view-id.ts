@@ -3,7 +3,7 @@
  * equal rights share one view; views that differ in any of these never share a frame.
  */
 import { createHmac } from "node:crypto";
-import type { Query, Where } from "../protocol/query.ts";
+import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 
 export interface ViewNaming {
@@ -19,8 +19,8 @@ export interface ViewNaming {
  */
 export function viewIdOf(
   channel: ChannelDeclaration,
-  query: Query,
-  policy: Where | undefined,
+  query: WireQuery,
+  policy: WireWhere | undefined,
   { secret, node }: ViewNaming,
 ): string {
   if (isBare(query) && policy === undefined && node === undefined) return channel.name;
@@ -38,7 +38,7 @@ export function viewIdOf(
   return `v_${queryHash(query, secret)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, secret, 22)}`}`;
 }
 
-export function isBare({ where, order_by, limit, columns }: Query): boolean {
+export function isBare({ where, order_by, limit, columns }: WireQuery): boolean {
   return (
     where === undefined && order_by === undefined && limit === undefined && columns === undefined
   );
@@ -73,7 +73,7 @@ function partsOf(
   return query === undefined ? undefined : { query, declaration };
 }
 
-function queryHash({ where, order_by, limit, columns }: Query, secret: string): string {
+function queryHash({ where, order_by, limit, columns }: WireQuery, secret: string): string {
   return hashOf([where ?? null, order_by ?? null, limit ?? null, columns ?? null], secret, 22);
 }
 

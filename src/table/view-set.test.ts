@@ -1,6 +1,6 @@
 /** Sharing, lingering and limits of views; routing by equality. */
 import { describe, expect, it } from "vitest";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { declareChannel } from "../log/channel.ts";
 import type { ViewLimits } from "./limits.ts";
 import { Replica } from "./replica.ts";
@@ -26,7 +26,7 @@ function replicaOf(limits: Partial<ViewLimits> = {}): Replica {
   return replica;
 }
 
-const above = (n: number): Query => ({ channel: "c", where: { column: "n", gt: n } });
+const above = (n: number): WireQuery => ({ channel: "c", where: { column: "n", gt: n } });
 
 describe("views", () => {
   it("are one for equal queries under equal policy, and never across policies", () => {

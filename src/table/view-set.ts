@@ -4,7 +4,7 @@
  */
 import { TidemarkError } from "../std/errors.ts";
 import { compileOrder } from "../protocol/order.ts";
-import type { Query, Where } from "../protocol/query.ts";
+import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
@@ -86,8 +86,8 @@ export class ViewSet {
    * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
    */
   open(
-    query: Query,
-    policy: Where | undefined,
+    query: WireQuery,
+    policy: WireWhere | undefined,
     point: CommitPoint,
     owner: string | undefined,
   ): View {
@@ -132,7 +132,7 @@ export class ViewSet {
     return "whole";
   }
 
-  idOf(query: Query, policy: Where | undefined): string {
+  idOf(query: WireQuery, policy: WireWhere | undefined): string {
     return viewIdOf(this.#table.channel, query, policy, this.#naming);
   }
 
@@ -242,8 +242,8 @@ export class ViewSet {
 
   #build(
     id: string,
-    query: Query,
-    policy: Where | undefined,
+    query: WireQuery,
+    policy: WireWhere | undefined,
     point: CommitPoint,
     owner: string | undefined,
   ): ViewEntry {
@@ -289,8 +289,8 @@ export class ViewSet {
 
   #create(
     id: string,
-    query: Query,
-    policy: Where | undefined,
+    query: WireQuery,
+    policy: WireWhere | undefined,
     point: CommitPoint,
     meter: EvaluationBudget,
   ): View {

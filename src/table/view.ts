@@ -4,7 +4,7 @@
  * one view at different cursors are each exact.
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import type { Changes, ChangeOrderedRows } from "./change-ordered-rows.ts";
 import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
@@ -14,7 +14,7 @@ export interface View {
   readonly id: string;
   readonly channel: string;
   readonly declaration: ChannelDeclaration;
-  readonly query: Query;
+  readonly query: WireQuery;
   /** What subscribers are sent, in the order of change. */
   readonly rows: ChangeOrderedRows;
   /** Rows kept, those beyond the window included. */
@@ -31,7 +31,7 @@ export interface View {
 export interface ViewOptions {
   readonly id: string;
   readonly declaration: ChannelDeclaration;
-  readonly query: Query;
+  readonly query: WireQuery;
   readonly membership: Membership;
   readonly builtSeq: number;
   readonly tombstonesMax: number;

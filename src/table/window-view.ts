@@ -8,7 +8,7 @@
 import sortedBTree from "sorted-btree";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import { compareTexts } from "../protocol/column.ts";
-import type { Query } from "../protocol/query.ts";
+import type { WireQuery } from "../protocol/query.ts";
 import { assert } from "../std/assert.ts";
 import { ChangeOrderedRows, type Changes } from "./change-ordered-rows.ts";
 import type { CommitPoint, RowChange } from "./live-table.ts";
@@ -38,7 +38,7 @@ export class WindowView implements View {
   readonly id: string;
   readonly channel: string;
   readonly declaration: ChannelDeclaration;
-  readonly query: Query;
+  readonly query: WireQuery;
   readonly rows: ChangeOrderedRows;
   readonly #membership: Membership;
   readonly #limit: number;

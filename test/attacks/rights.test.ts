@@ -10,7 +10,7 @@ import { startTrades as start, stopAll, trade } from "../support/trades-server.t
 import type { WireClient } from "../support/wire-client.ts";
 import { silent } from "../support/silent.ts";
 import { Replica } from "../../src/table/replica.ts";
-import type { Where } from "../../src/protocol/query.ts";
+import type { WireWhere } from "../../src/protocol/query.ts";
 import { channel, createTidemark, mutation } from "../../src/index.ts";
 import { mutationsByName } from "../../src/server/mutations/mutation.ts";
 import type { ChannelWrites } from "../../src/sources/writer.ts";
@@ -36,7 +36,7 @@ describe("(6) rows that a policy hides", () => {
         ],
       },
     },
-    policy: Where = { column: "owner", eq: "bob" },
+    policy: WireWhere = { column: "owner", eq: "bob" },
   ): number => {
     let count = 0;
     const row = {
@@ -71,7 +71,7 @@ describe("(6) rows that a policy hides", () => {
   });
 
   it("are not evaluated either when the policy is unknown for a row, or has no equality", () => {
-    const policy: Where = { not: { column: "owner", eq: "ann" } };
+    const policy: WireWhere = { not: { column: "owner", eq: "ann" } };
     const figures = [
       reads("bob", undefined, policy),
       reads("ann", undefined, policy),

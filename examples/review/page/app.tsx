@@ -47,13 +47,13 @@ export function App(): ReactElement {
   const [hasKeys, setHasKeys] = useState(false);
   const connection = useConnection(client);
   const pending = usePendingWrites(client);
-  const projects = useLiveQuery(client, { channel: "projects", order_by: [{ column: "id" }] });
+  const projects = useLiveQuery(client, { channel: "projects", orderBy: [{ column: "id" }] });
   const tallies = useTallies();
   const where = useMemo(() => whereOf(project, filter, find), [project, filter, find]);
   const list = useLiveQuery(client, {
     channel: "extraction_results",
     ...(where && { where }),
-    order_by: [{ column: "confidence" }, { column: "id" }],
+    orderBy: [{ column: "confidence" }, { column: "id" }],
   });
   // The chosen result stays open when it leaves the list.
   const one = useLiveQuery(client, {

@@ -184,7 +184,7 @@ function Matches({
   const { rows } = useLiveQuery(client, {
     channel: "supplier_matches",
     where: { column: "result_id", eq: result.id },
-    order_by: [{ column: "score", direction: "desc" }],
+    orderBy: [{ column: "score", direction: "desc" }],
   });
   return (
     <section className="matches" aria-label="Supplier matches">

@@ -133,7 +133,7 @@ function Jobs({
 }): ReactElement {
   const { rows, isPending } = useLiveQuery(client, {
     channel: "extraction_jobs",
-    order_by: [{ column: "created_at", direction: "desc" }],
+    orderBy: [{ column: "created_at", direction: "desc" }],
     limit: 40,
   });
   const own = rows.filter(({ project_id }) => project_id === project);

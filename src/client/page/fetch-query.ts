@@ -3,7 +3,7 @@ import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
 import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { Subscribed } from "../../protocol/messages/subscribed.ts";
 import { compileOrder } from "../../protocol/order.ts";
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import { VERSIONS } from "../../protocol/version.ts";
 
@@ -15,7 +15,7 @@ export interface QueryAnswer<R = Row> {
 }
 
 /** What to POST to the route for polls. */
-export function askFor(query: Query, auth: unknown): string {
+export function askFor(query: WireQuery, auth: unknown): string {
   return encodePlain({
     op: "IDENTIFY",
     ...VERSIONS,
@@ -27,7 +27,7 @@ export function askFor(query: Query, auth: unknown): string {
 /** @throws TidemarkError as the server says; `STOPPED` when no whole answer came */
 export function answerIn(
   { status, body }: { readonly status: number; readonly body: string },
-  { order_by, limit }: Query,
+  { order_by, limit }: WireQuery,
 ): QueryAnswer {
   if (status === 0)
     throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");

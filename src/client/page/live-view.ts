@@ -1,6 +1,6 @@
 /** One query as the page shows it: its rows in order, how far they can be trusted, what is pinned, and who listens. */
 import type { Column } from "../../protocol/column.ts";
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { OrderedRows } from "./ordered-rows.ts";
 import type { Layer, Overlay } from "../writes/overlay.ts";
@@ -53,7 +53,7 @@ const NO_SHAPE: Pick<ViewShape, "columns" | "key"> = { columns: [], key: [] };
 
 export class ViewCore {
   readonly id: string;
-  readonly query: Query;
+  readonly query: WireQuery;
   readonly listeners = new Set<() => void>();
   /** Told of the server's own rows as they change. */
   readonly followers = new Set<(changes: RowChanges) => void>();
@@ -67,7 +67,7 @@ export class ViewCore {
   #doubt: string | undefined;
   #snapshot: ViewSnapshot | undefined;
 
-  constructor(id: string, query: Query) {
+  constructor(id: string, query: WireQuery) {
     this.id = id;
     this.query = query;
   }
@@ -106,7 +106,7 @@ export class ViewCore {
   layOver(
     patches: readonly RowPatch[],
     elsewhere: (key: string) => Row | undefined,
-    createOverlay: (query: Query) => Overlay,
+    createOverlay: (query: WireQuery) => Overlay,
   ): boolean {
     if (patches.length > 0 && this.#overlay === undefined) {
       this.#overlay = createOverlay(this.query);

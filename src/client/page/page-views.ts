@@ -3,7 +3,8 @@
  * A commit moves all of them before anyone is told.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
+import { toWireQuery, type Query } from "../../protocol/user-query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import type { PageWrites } from "../writes/page-writes.ts";
@@ -59,14 +60,16 @@ export class PageViews {
     return this.#opened.values();
   }
 
+  /** @throws TidemarkError `BAD_QUERY` for a field that a query does not have */
   live(query: Query): LiveView {
-    const id = JSON.stringify(query);
-    // A copy: what the caller does with its object later must not change the view.
-    const own = JSON.parse(id) as Query;
+    const id = JSON.stringify(toWireQuery(query));
+    // Copies: what the caller does with its object later must not change the view.
+    const own = JSON.parse(id) as WireQuery;
+    const written = JSON.parse(JSON.stringify(query)) as Query;
     const idle = new ViewCore(id, own);
     const core = (): ViewCore => this.#views.get(id) ?? idle;
     return {
-      query: own,
+      query: written,
       subscribe: (listener) => this.#listen(id, own, listener),
       getSnapshot: () => core().snapshot(),
       row: (key) => core().row(key),
@@ -129,7 +132,7 @@ export class PageViews {
     for (const cancel of this.#lingering.values()) cancel();
   }
 
-  #listen(id: string, query: Query, listener: () => void): () => void {
+  #listen(id: string, query: WireQuery, listener: () => void): () => void {
     const core = this.#views.get(id) ?? this.#open(id, query);
     this.#lingering.get(core)?.();
     this.#lingering.delete(core);
@@ -147,7 +150,7 @@ export class PageViews {
   }
 
   /** The same view listened to for the changes of its rows alone. */
-  #follow(id: string, query: Query, listener: (changes: RowChanges) => void): () => void {
+  #follow(id: string, query: WireQuery, listener: (changes: RowChanges) => void): () => void {
     const stop = this.#listen(id, query, () => {});
     const core = this.#views.get(id);
     if (core === undefined) return stop;
@@ -160,7 +163,7 @@ export class PageViews {
     };
   }
 
-  #open(id: string, query: Query): ViewCore {
+  #open(id: string, query: WireQuery): ViewCore {
     const core = new ViewCore(String(this.#nextId++), query);
     this.#views.set(id, core);
     this.#opened.set(core.id, core);
@@ -179,7 +182,7 @@ export class PageViews {
    * A row that enters a view by a pending write is whole in another one, if at all; one that is behind
    * may hold a row that is gone. A view of the whole channel has every row that there is.
    */
-  #rowElsewhere({ channel, where, limit }: Query, key: string): Row | undefined {
+  #rowElsewhere({ channel, where, limit }: WireQuery, key: string): Row | undefined {
     if (where === undefined && limit === undefined) return undefined;
     for (const core of this.#opened.values()) {
       const isSource =

@@ -2,7 +2,7 @@
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { Subscribed } from "../../protocol/messages/subscribed.ts";
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import type { ConnectionState } from "../connection-state.ts";
 import type { ViewError, ViewNews, ViewShape, ViewState, ViewStatus } from "../port.ts";
 import { StagedRows, type CommitResult } from "./staged-rows.ts";
@@ -18,7 +18,7 @@ const AS_OF_STEP_MS = 1_000;
 
 export class EngineView {
   readonly id: string;
-  readonly query: Query;
+  readonly query: WireQuery;
   readonly rows = new StagedRows();
   /** Characters of frames that were for it, and how often it was asked for again. */
   bytes = 0;
@@ -45,7 +45,7 @@ export class EngineView {
   #isForgotten = false;
   #reachability: Reachability = { isOpen: false, reason: "not connected yet" };
 
-  constructor(id: string, query: Query) {
+  constructor(id: string, query: WireQuery) {
     this.id = id;
     this.query = query;
   }

@@ -7,7 +7,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Commit } from "../../log/log.ts";
 import { compileOrder } from "../../protocol/order.ts";
-import type { OrderBy } from "../../protocol/query.ts";
+import type { WireOrderBy } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { JSON_DIALECT } from "../../server/session/json-dialect.ts";
 import { ViewUpdate } from "../../server/turn/view-update.ts";
@@ -29,7 +29,7 @@ const channel = declareChannel({
   ],
   bounds: { tombstonesMax: 4 },
 });
-const ORDER: readonly OrderBy[] = [
+const ORDER: readonly WireOrderBy[] = [
   { column: "n", direction: "desc", nulls: "first" },
   { column: "t", direction: "asc", nulls: "last" },
 ];

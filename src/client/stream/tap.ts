@@ -4,6 +4,7 @@
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { redact } from "../../protocol/codec.ts";
+import { fromWireQuery } from "../../protocol/user-query.ts";
 import type { EngineView } from "./engine-view.ts";
 import type { Position, SubscriptionReading, TappedFrame, ToPage } from "../port.ts";
 
@@ -71,7 +72,7 @@ function readingOf(view: EngineView, position: Position | undefined): Subscripti
   const { id, query, viewId, rows, bytes, resyncs, seq, status } = view;
   return {
     id,
-    query,
+    query: fromWireQuery(query),
     viewId,
     status,
     seq,

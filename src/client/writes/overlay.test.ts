@@ -1,6 +1,6 @@
 /** Pending writes over rows: membership, order, limit, identity; and that nothing but what they set is hidden. */
 import { describe, expect, it } from "vitest";
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { ViewShape } from "../port.ts";
 import { OrderedRows } from "../page/ordered-rows.ts";
@@ -19,7 +19,7 @@ const patch = (key: string, fields: Partial<RowPatch>): RowPatch => ({
   ...fields,
 });
 
-function view(query: Omit<Query, "channel">, rows: readonly Row[]) {
+function view(query: Omit<WireQuery, "channel">, rows: readonly Row[]) {
   const shape: ViewShape = {
     key: ["id"],
     columns: COLUMNS,

@@ -4,7 +4,7 @@
  *
  * Retains the rows under patches; they are as many as pending writes name.
  */
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { compileWhere, type Predicate, type WhereContext } from "../../protocol/where.ts";
 import type { ViewShape } from "../port.ts";
@@ -45,7 +45,7 @@ interface Merged {
 }
 
 export class Overlay {
-  readonly #query: Query;
+  readonly #query: WireQuery;
   #columns: ReadonlySet<string> | undefined;
   /** Undefined where the client can't tell: a regex, or a column that is not sent. Then rows stay in, or out, as the server has them. */
   #matches: Predicate | undefined;
@@ -56,7 +56,7 @@ export class Overlay {
   #layer: Layer | undefined;
   #below: RowList | undefined;
 
-  constructor(query: Query) {
+  constructor(query: WireQuery) {
     this.#query = query;
   }
 
@@ -158,7 +158,7 @@ export class Overlay {
   }
 }
 
-function matcherOf({ where }: Query, context: WhereContext): Predicate | undefined {
+function matcherOf({ where }: WireQuery, context: WhereContext): Predicate | undefined {
   if (where === undefined) return () => true;
   try {
     return compileWhere(where, context);

@@ -6,7 +6,7 @@ import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { Random } from "../../std/random.ts";
 import { CLIENT_FRAME_BYTES_MAX } from "../../protocol/limits.ts";
-import type { Query } from "../../protocol/query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import type { JsonValue } from "../../protocol/row.ts";
 import type { MutationTree, TypedMutation } from "../../protocol/typed-mutation.ts";
 import { Overlay } from "./overlay.ts";
@@ -84,7 +84,7 @@ export class PageWrites {
   }
 
   /** Lays pending writes over the rows of a query. */
-  createOverlay(query: Query): Overlay {
+  createOverlay(query: WireQuery): Overlay {
     return new Overlay(query);
   }
 

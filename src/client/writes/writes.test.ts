@@ -77,7 +77,7 @@ describe("client.mutate", () => {
       client.live({ channel: "trades", where: { column: "price", lt: 10 } }),
       client.live({
         channel: "trades",
-        order_by: [{ column: "price", direction: "desc" }],
+        orderBy: [{ column: "price", direction: "desc" }],
         limit: 1,
       }),
     ];
@@ -311,7 +311,7 @@ describe("client.fetch", () => {
       await client.fetch({
         channel: "trades",
         where: { column: "symbol", eq: "BTC" },
-        order_by: [{ column: "price", direction: "desc" }],
+        orderBy: [{ column: "price", direction: "desc" }],
       }),
     ).toMatchObject({ rows: [trade("b", "BTC", 3), trade("a", "BTC", 1)], seq: 2 });
     await expect(client.fetch({ channel: "nothing" } as never)).rejects.toMatchObject({

@@ -1,6 +1,6 @@
 /** SUBSCRIBE: adds subscriptions, or subscribes to existing ones again from the given cursor. */
 import * as v from "valibot";
-import type { Query } from "../query.ts";
+import type { WireQuery } from "../query.ts";
 import { channelName, QUERY_FIELDS } from "../query-schema.ts";
 import {
   anything,
@@ -22,7 +22,7 @@ export const cursor = fields({ epoch: word, view: word, seq: count });
 export type Cursor = v.InferOutput<typeof cursor>;
 
 /** A channel's name, or a query, with the cursor to continue from if there is one. */
-export type SubscriptionRequest = string | (Query & { readonly cursor?: Cursor });
+export type SubscriptionRequest = string | (WireQuery & { readonly cursor?: Cursor });
 
 const requestFields = closedFields("a query", { ...QUERY_FIELDS, cursor: optional(cursor) });
 

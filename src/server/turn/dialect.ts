@@ -5,8 +5,8 @@
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { Column } from "../../protocol/column.ts";
-import type { Query } from "../../protocol/query.ts";
 import type { UpMessage } from "../../protocol/up.ts";
+import { fromWireQuery, type Query } from "../../protocol/user-query.ts";
 import { projectedColumns } from "../../table/projection.ts";
 import type { View } from "../../table/view.ts";
 
@@ -28,7 +28,7 @@ export interface DialectView {
   readonly columns: readonly Column[];
 }
 
-/** A client's command: a message of the protocol, or the end of subscriptions by their queries. */
+/** A client's command: a message of the protocol as it travels, in snake_case, or the end of subscriptions by their queries. */
 export type DialectCommand =
   | UpMessage
   | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] };
@@ -74,7 +74,7 @@ export function dialectViewOf(view: View): DialectView {
     about = {
       id,
       channel,
-      query,
+      query: fromWireQuery(query),
       key: declaration.key,
       columns: declaration.columns.filter(({ name }) => sent === undefined || sent.includes(name)),
     };

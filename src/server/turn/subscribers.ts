@@ -1,5 +1,5 @@
 /** Which sessions subscribe to which view: a flush serves them, and sources are told which views are watched. */
-import type { Where } from "../../protocol/query.ts";
+import type { WireWhere } from "../../protocol/query.ts";
 import type { View } from "../../table/view.ts";
 import type { InterestTracker } from "../interest-tracker.ts";
 import type { Session } from "./session.ts";
@@ -28,7 +28,7 @@ export class Subscribers {
   }
 
   /** `policy` is what the view's rows are restricted to besides its query. */
-  add(view: View, session: Session, policy: Where | undefined): void {
+  add(view: View, session: Session, policy: WireWhere | undefined): void {
     this.#count++;
     const sessions = this.#sessions.get(view);
     if (sessions !== undefined) {

@@ -10,7 +10,7 @@ import {
 } from "../../../test/support/postgres-server.ts";
 import { silent } from "../../../test/support/silent.ts";
 import { createClient, type LiveView } from "../../client/node.ts";
-import type { Query } from "../../protocol/query.ts";
+import type { Query } from "../../protocol/user-query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { createTidemark } from "../../server/tidemark.ts";
 import { databaseOf } from "./database-address.ts";
