@@ -304,6 +304,8 @@ export const http: MakeTarget = async (generator) => {
   const paths = [
     "/v2/snapshot?channels=",
     "/v2/rows/trades/",
+    "/v2/channels/trades",
+    "/v2/channels/hidden",
     "/v2/rows/hidden/1",
     "/v2/changes?channels=",
     "/v2/changes?subscriptions=",

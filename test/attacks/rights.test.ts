@@ -376,7 +376,15 @@ describe("(10) a caller learns nothing of rows that it may not see, from", () =>
       await as(url, "/v2/rows/payroll/1", "eve"),
       await as(url, "/v2/rows/nothere1/1", "eve"),
     ];
-    expect([forbidden["code"], row.status]).toEqual([unknown["code"], noRow.status]);
+    const [channel, noChannel] = [
+      await as(url, "/v2/channels/payroll", "eve"),
+      await as(url, "/v2/channels/nothere", "eve"),
+    ];
+    expect([forbidden["code"], row.status, channel.status]).toEqual([
+      unknown["code"],
+      noRow.status,
+      noChannel.status,
+    ]);
   });
 
   it("CHANNEL_STATUS: changes of hidden rows are not visible", async () => {

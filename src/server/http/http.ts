@@ -58,6 +58,9 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   app.get(base + paths.snapshot, async (context) =>
     answer(context, await routes.snapshot(requestOf(context))),
   );
+  app.get(`${base}${paths.channels}/:channel`, async (context) =>
+    answer(context, await routes.channel(requestOf(context), context.req.param("channel"))),
+  );
   app.get(`${base}${paths.rows}/:channel/:key`, async (context) => {
     const { channel, key } = context.req.param();
     return answer(context, await routes.row(requestOf(context), channel, key));

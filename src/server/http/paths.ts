@@ -6,6 +6,8 @@ export interface Paths {
   readonly base: string;
   readonly snapshot: string;
   readonly rows: string;
+  /** What channels are. */
+  readonly channels: string;
   readonly stream: string;
   /** Server-sent events; what a client says goes to `up`. */
   readonly sse: string;
@@ -27,6 +29,7 @@ export const PATHS: Paths = {
   base: "/v2",
   snapshot: "/snapshot",
   rows: "/rows",
+  channels: "/channels",
   stream: "/stream",
   sse: "/sse",
   up: "/up",

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
 import { checkUp } from "../../protocol/parse-up.ts";
+import { unknownChannel } from "../../table/unknown-channel.ts";
 import type { Engine } from "../engine.ts";
 import type { Access } from "../session/access.ts";
 import { parseChannels } from "../session/http-snapshots.ts";
@@ -42,6 +43,16 @@ export class Routes {
       headers: { ...headers, "Content-Type": "application/json; charset=utf-8" },
       body: answer.body,
     };
+  }
+
+  /** A channel's key and columns, for who may see some of it. */
+  async channel(request: ConnectionRequest, channel: string): Promise<Reply> {
+    const { replica, policies } = this.#options.engine;
+    const identity = await this.#options.access.identify(request, undefined);
+    policies.canSee(identity, channel, undefined);
+    const declaration = replica.table(channel)?.channel;
+    if (declaration === undefined) throw unknownChannel(channel);
+    return jsonReply({ channel, key: declaration.key, columns: declaration.columns });
   }
 
   async row(request: ConnectionRequest, channel: string, key: string): Promise<Reply> {

@@ -416,6 +416,11 @@ describe("access", () => {
       await get("/v2/rows/private/2", "bob"),
       await get("/v2/rows/private/2"),
     ]).toEqual([404, 200, 401]);
+    expect([
+      await get("/v2/channels/private", "bob"),
+      await get("/v2/channels/private", "nobody"),
+      await get("/v2/channels/private"),
+    ]).toEqual([200, 404, 401]);
     const anonymous = connect();
     await anonymous.next({ op: "HELLO" });
     anonymous.send({ op: "IDENTIFY" });
@@ -472,6 +477,7 @@ describe("HTTP", () => {
     ["/v2/snapshot?channels=nope", 404, "UNKNOWN_CHANNEL"],
     ["/v2/snapshot?channels=trades&since_seq=x", 400, "BAD_MESSAGE"],
     ["/v2/rows/trades/nope", 404, "UNKNOWN_ROW"],
+    ["/v2/channels/nope", 404, "UNKNOWN_CHANNEL"],
   ])("answers %s with %i %s", async (path, status, code) => {
     const { url } = await start();
     const response = await fetch(url + path);
