@@ -86,7 +86,7 @@ export class SimClient {
   readonly #random: Random;
   readonly #faultTracker: FaultTracker;
   readonly #views = new Map<LiveView, () => void>();
-  readonly #checked = new Map<LiveView, { readonly snapshot: object; readonly position: object }>();
+  readonly #checked = new Map<LiveView, { readonly snapshot: object; readonly cursor: object }>();
   checks = 0;
 
   constructor(options: SimClientOptions) {
@@ -112,11 +112,11 @@ export class SimClient {
       clock,
       random,
       carriers,
-      climbMs: 5_000,
-      pollMs: 700,
+      upgradeIntervalMs: 5_000,
+      pollIntervalMs: 700,
       lingerMs: 500,
       backoff: { firstMs: 300, delaysMs: [300, 600, 1_200, 2_400] },
-      rowsMax: 500,
+      limits: { viewRowsMax: 500 },
       ...(isOptimistic && { optimistic: OPTIMISTIC as Optimistic<MutationTree> }),
       engine: () => (parts) => new StreamEngine(parts),
       writes: () => (own) => new PageWrites(own),
@@ -178,8 +178,8 @@ export class SimClient {
 
   /** Whether all views are live, at this seq or a later one, and correct without an excuse. */
   isConverged(epoch: string, seq: number): boolean {
-    const { position } = this.client;
-    if (position?.epoch !== epoch || position.seq < seq) return false;
+    const { cursor } = this.client;
+    if (cursor?.epoch !== epoch || cursor.seq < seq) return false;
     if (
       this.user !== undefined &&
       (this.user.unanswered > 0 || this.user.pending > 0 || this.user.hasStrayMark)
@@ -188,7 +188,7 @@ export class SimClient {
     return [...this.#views.keys()].every(
       (view) =>
         view.getSnapshot().status === "live" &&
-        this.#wrong(view, position, this.#options.now()) === undefined,
+        this.#wrong(view, cursor, this.#options.now()) === undefined,
     );
   }
 
@@ -197,7 +197,7 @@ export class SimClient {
       (view) =>
         `${JSON.stringify(view.query)} ${view.getSnapshot().status} ${view.getSnapshot().reason ?? ""} @${view.getSnapshot().seq}`,
     );
-    return `${this.name}${this.user === undefined ? "" : ` ${this.user.unanswered} writes unanswered`} ${JSON.stringify(this.client.connection.getSnapshot().state)} ${this.client.connection.getSnapshot().transport} position ${JSON.stringify(this.client.position)}\n    ${views.join("\n    ")}`;
+    return `${this.name}${this.user === undefined ? "" : ` ${this.user.unanswered} writes unanswered`} ${JSON.stringify(this.client.connection.getSnapshot().state)} ${this.client.connection.getSnapshot().carrier} cursor ${JSON.stringify(this.client.cursor)}\n    ${views.join("\n    ")}`;
   }
 
   close(): void {
@@ -209,22 +209,21 @@ export class SimClient {
     const { status, seq, epoch } = snapshot;
     if (status === "loading" || status === "refused" || epoch === undefined || seq < 0) return;
     const isLive = status === "live";
-    const position = isLive ? this.client.position : { epoch, seq };
+    const cursor = isLive ? this.client.cursor : { epoch, seq };
     const last = this.#checked.get(view);
-    if (position === undefined || (last?.snapshot === snapshot && last.position === position))
-      return;
-    this.#checked.set(view, { snapshot, position });
+    if (cursor === undefined || (last?.snapshot === snapshot && last.cursor === cursor)) return;
+    this.#checked.set(view, { snapshot, cursor });
     const wrong = this.#wrong(
       view,
-      position,
+      cursor,
       isLive ? this.#faultTracker.newestSentMs - RIGHTS_MS : 0,
     );
-    if (wrong !== undefined && !this.#faultTracker.isExcused(position, this.pacing !== undefined)) {
+    if (wrong !== undefined && !this.#faultTracker.isExcused(cursor, this.pacing !== undefined)) {
       throw new Violation(
-        `${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${position.epoch}:${position.seq}\n${wrong}`,
+        `${this.name} shows of ${JSON.stringify(view.query)} (${status}) at ${cursor.epoch}:${cursor.seq}\n${wrong}`,
       );
     }
-    if (isLive) this.#checkFreshness(view, position);
+    if (isLive) this.#checkFreshness(view, cursor);
   }
 
   /** Checks that a view that is shown as live was live at its seq, and that its `asOf` is not later than its rows. */

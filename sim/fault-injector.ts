@@ -139,7 +139,7 @@ export class FaultInjector {
         if (happens("view dropped and made again")) client.change();
         return;
       case 10:
-        if (happens("network back")) client.client.online();
+        if (happens("network back")) client.client.setOnline(true);
         return;
       case 11:
         // No node is told. The rights are looked up when the client is back.

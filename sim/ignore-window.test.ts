@@ -36,7 +36,7 @@ interface Page {
 
 /** What the client does. */
 class OrderedPage implements Page {
-  readonly #writes = new PendingWrites(new ManualClock());
+  readonly #writes = new PendingWrites(new ManualClock(), 100);
   #base = { seq: 0, value: "first" };
 
   constructor() {
@@ -59,7 +59,7 @@ class OrderedPage implements Page {
     this.#writes.take([
       seq === undefined
         ? { id, error: { code: "REFUSED", message: "no" } }
-        : { id, landed: { epoch: "e", seq } },
+        : { id, visibleAt: { epoch: "e", seq } },
     ]);
     this.#settle();
   }

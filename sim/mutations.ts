@@ -70,7 +70,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a patch stays until its own view has reached the seq of the write",
     file: "src/client/writes/pending-writes.ts",
-    find: "(at === undefined || this.#isBehind(at, landed) === false)",
+    find: "(at === undefined || this.#isBehind(at, visible) === false)",
     replace: "true",
   },
   {

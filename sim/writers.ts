@@ -189,7 +189,7 @@ export class User {
     if (snapshot.status === "loading" || snapshot.epoch === undefined) return;
     const at = snapshot.isBehind
       ? { epoch: snapshot.epoch, seq: snapshot.seq }
-      : (this.#client.position ?? { epoch: snapshot.epoch, seq: snapshot.seq });
+      : (this.#client.cursor ?? { epoch: snapshot.epoch, seq: snapshot.seq });
     const before = this.#positions.get(view);
     // A node that lags too far behind, or does not know of the new epoch yet, answers with an older snapshot and says so.
     const wentBack =
@@ -223,7 +223,7 @@ export class User {
     } else if (sight.values.at(-1) !== value) {
       sight.values.push(value);
       this.#trace(
-        `sees ${key}: ${value ?? "nothing"} at ${this.#client.position?.epoch}:${this.#client.position?.seq}`,
+        `sees ${key}: ${value ?? "nothing"} at ${this.#client.cursor?.epoch}:${this.#client.cursor?.seq}`,
       );
     }
   }

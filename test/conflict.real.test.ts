@@ -82,7 +82,7 @@ class Person {
       else
         await this.client.mutate.results.restore(
           { id: row.id, value, status: "pending", supplier: null, reviewed_by: null },
-          { expectedSeq: this.client.position?.seq ?? 0 },
+          { expectedSeq: this.client.cursor?.seq ?? 0 },
         );
     } catch (error) {
       if (!(error instanceof MutationError) || error.code !== "STALE_WRITE") throw error;

@@ -11,7 +11,7 @@ afterEach(stopAll);
 
 async function throughProxy(
   behaviour: ProxyBehaviour,
-  options: { readonly climbMs?: number } = {},
+  options: { readonly upgradeIntervalMs?: number } = {},
 ) {
   const { tidemark, url } = await startTrades();
   const trades = tidemark.channel("trades");
@@ -21,13 +21,13 @@ async function throughProxy(
   const client = createClient({
     url: `ws://localhost:${nginx.port}/v2/stream`,
     backoff: { firstMs: 20, delaysMs: [50, 100, 200, 400, 800] },
-    pollMs: 100,
+    pollIntervalMs: 100,
     ...options,
   });
   atEnd(() => client.close());
   const view = client.live({ channel: "trades" });
   view.subscribe(() => {});
-  const transport = (): CarrierName => client.connection.getSnapshot().transport;
+  const transport = (): CarrierName => client.connection.getSnapshot().carrier;
   const shows = (price: number): Promise<unknown> =>
     expect
       .poll(() => [view.row("a")?.["price"], view.getSnapshot().status], { timeout: 30_000 })
@@ -51,7 +51,7 @@ describe.skipIf(nginxPath === undefined)("behind nginx", () => {
   it("uses server-sent events where upgrades fail, keeps them while idle, and upgrades again without a gap", async () => {
     const { nginx, trades, view, transport, shows } = await throughProxy(
       { passesUpgrades: false, buffers: false, idleMs: 2_000 },
-      { climbMs: 200 },
+      { upgradeIntervalMs: 200 },
     );
     await shows(1);
     expect(transport()).toBe("sse");

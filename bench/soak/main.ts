@@ -32,8 +32,8 @@ interface ServerStats {
 
 interface PageStats {
   readonly state: string;
-  readonly transport: string;
-  readonly isInWorker: boolean;
+  readonly carrier: string;
+  readonly usesWorker: boolean;
   readonly rows: number;
   readonly latencyP50Ms?: number;
   readonly latencyP99Ms?: number;
@@ -41,8 +41,8 @@ interface PageStats {
   readonly drifts: number;
   readonly detailErrors: number;
   readonly metrics: {
-    readonly ui_detail_open_latency_ms: { readonly p50?: number; readonly p99?: number };
-    readonly ui_render_drop_ratio: number;
+    readonly rowLatencyMs: { readonly p50?: number; readonly p99?: number };
+    readonly renderDropRatio: number;
   };
 }
 
@@ -94,7 +94,7 @@ try {
         `the page is ${pageStats.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
       );
     written = stats.written;
-    const { p50 = 0, p99 = 0 } = pageStats.metrics.ui_detail_open_latency_ms;
+    const { p50 = 0, p99 = 0 } = pageStats.metrics.rowLatencyMs;
     samples.push({
       minute: (performance.now() - startMs) / 60_000,
       serverHeapMb: stats.heapUsed / MB,
@@ -108,8 +108,8 @@ try {
     });
   }
   const notes = [
-    `${minutes} minutes, ${written} rows written, a page over ${pageStats?.transport}${pageStats?.isInWorker === true ? " in a worker" : ""} holding ${pageStats?.rows} rows.`,
-    `Gaps ${pageStats?.gaps}, drifts ${pageStats?.drifts}, failed details ${pageStats?.detailErrors}, turns shown together with a later one ${((pageStats?.metrics.ui_render_drop_ratio ?? 0) * 100).toFixed(1)} %.`,
+    `${minutes} minutes, ${written} rows written, a page over ${pageStats?.carrier}${pageStats?.usesWorker === true ? " in a worker" : ""} holding ${pageStats?.rows} rows.`,
+    `Gaps ${pageStats?.gaps}, drifts ${pageStats?.drifts}, failed details ${pageStats?.detailErrors}, turns shown together with a later one ${((pageStats?.metrics.renderDropRatio ?? 0) * 100).toFixed(1)} %.`,
   ];
   const failures = [
     ...writeReport(values.out, samples, notes),

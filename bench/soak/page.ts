@@ -6,8 +6,8 @@ import { createClient } from "../../src/client/index.ts";
 
 interface PageStats {
   readonly state: string;
-  readonly transport: string;
-  readonly isInWorker: boolean;
+  readonly carrier: string;
+  readonly usesWorker: boolean;
   readonly rows: number;
   readonly lagMs: number | undefined;
   readonly latencyP50Ms: number | undefined;
@@ -20,7 +20,7 @@ interface PageStats {
 
 const client = createClient({
   url: new URL("/v2/stream", location.href).href,
-  details: { ttlMs: 0 },
+  limits: { rowCacheMs: 0 },
 });
 const top = client.live({
   channel: "orders",
@@ -48,16 +48,16 @@ quotes.subscribe(() => {});
 setInterval(() => {
   const { keys } = top.getSnapshot();
   const key = keys[Math.floor(Math.random() * keys.length)];
-  if (key !== undefined) client.detail("orders", key).catch(() => detailErrors++);
+  if (key !== undefined) client.row("orders", key).catch(() => detailErrors++);
 }, 1_000);
 
 (globalThis as { pageStats?: () => PageStats }).pageStats = () => {
   const connection = client.connection.getSnapshot();
-  const { latencyP50Ms, latencyP99Ms, lagMs, gaps, drifts, transport } = connection;
+  const { latencyP50Ms, latencyP99Ms, lagMs, gaps, drifts, carrier } = connection;
   return {
     state: connection.state.kind,
-    transport,
-    isInWorker: client.isInWorker,
+    carrier,
+    usesWorker: client.usesWorker,
     rows: top.getSnapshot().keys.length + quotes.getSnapshot().keys.length,
     lagMs,
     latencyP50Ms,

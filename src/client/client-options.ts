@@ -1,56 +1,106 @@
-/** How a client is made. */
+/** The options of a client, and the platform's parts and defaults for those that are left out. */
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
-import type { Backoff } from "./connection-state.ts";
-import type { DetailLimits } from "./page/details.ts";
-import type { LoadEngine, WorkerLike } from "./page/host.ts";
 import type { Fetch } from "./connection/http-scheduler.ts";
+import type { WebSocketConstructor } from "./connection/websocket-like.ts";
+import { BACKOFF, type Backoff } from "./connection-state.ts";
+import { CLIENT_LIMITS, type ClientLimits } from "./limits.ts";
+import type { LoadEngine, WorkerLike } from "./page/host.ts";
 import type { Pacing } from "./page/pacing.ts";
+import type { CarrierName, EngineConfig } from "./port.ts";
+import type { EngineParts } from "./stream/stream-engine.ts";
 import type { LoadWrites } from "./writes/lazy-writes.ts";
 import type { Optimistic } from "./writes/page-writes.ts";
-import type { CarrierName } from "./port.ts";
-import type { WebSocketConstructor } from "./connection/websocket-like.ts";
 
 /** What mutations of these types are expected to do to rows, shown until the server's rows hold it. */
 export interface OptimisticOption<M> {
   readonly optimistic?: Optimistic<M>;
 }
 
+const CARRIERS: readonly CarrierName[] = ["websocket", "sse", "long-poll", "poll"];
+
 export interface ClientOptions {
   /** The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`. */
   readonly url: string;
-  /** Sent in IDENTIFY and RESUME, asked for anew on each connection. */
+  /** Sent in IDENTIFY and RESUME. A function is called for each new connection. */
   readonly auth?: unknown | (() => unknown);
-  /** Rows of one view; a larger view is asked for again with this limit and says partial. Default 200,000. */
-  readonly rowsMax?: number;
-  /** How long a view without listeners is kept. Default 5,000. */
+  /** For HTTP requests that the client makes besides the stream. */
+  readonly headers?: () => Readonly<Record<string, string>>;
+  /** Bounds, each with its default, in `ClientLimits`. */
+  readonly limits?: Partial<ClientLimits>;
+  /** How long a view without listeners is kept, in milliseconds. Default 5,000. */
   readonly lingerMs?: number;
   readonly backoff?: Partial<Backoff>;
   /** What may carry the stream, best first. Default: `websocket`, `sse`, `long-poll`, `poll`. */
   readonly carriers?: readonly CarrierName[];
-  /** Failed attempts in a row after which the next carrier is tried. Default 5; at once where HTTP works and this does not. */
-  readonly attemptsMax?: number;
-  /** How often, on a fallback, the best carrier is tried again. Default 60,000. */
-  readonly climbMs?: number;
-  /** Between plain polls. Default 2,000. */
-  readonly pollMs?: number;
+  /** Failed attempts in a row after which the next carrier is tried. Default 5. Where HTTP works and the carrier does not, the next one is tried at once. */
+  readonly carrierAttemptsMax?: number;
+  /** How often, on a fallback, the best carrier is tried again, in milliseconds. Default 60,000. */
+  readonly upgradeIntervalMs?: number;
+  /** Between plain polls, in milliseconds. Default 2,000. */
+  readonly pollIntervalMs?: number;
   /**
    * Run the stream in a Web Worker. Default: where there is one. Pass a function to create it yourself,
    * where a bundler does not find it, from `tidemark/client/worker`.
    */
   readonly worker?: boolean | (() => WorkerLike);
-  readonly details?: Partial<DetailLimits>;
-  /** For HTTP requests that the client makes besides the stream. */
-  readonly headers?: () => Readonly<Record<string, string>>;
-  /** Default: with animation frames where there are any. */
+  /** When the page shows a commit. Default: with animation frames where there are any. */
   readonly pacing?: Pacing;
-  /** How the part that writes comes into this page. Default: loaded when `optimistic` is given, or with the first write. */
+  /** Loads the code that writes. Default: a dynamic import, when `optimistic` is given, or with the first write. */
   readonly writes?: LoadWrites;
   /** Default: the platform's. These four keep the engine in this thread. */
   readonly WebSocket?: WebSocketConstructor;
   readonly fetch?: Fetch;
   readonly clock?: Clock;
   readonly random?: Random;
-  /** How the engine comes into this thread. Default: loaded when no worker runs. */
+  /** Loads the engine into this thread. Default: a dynamic import, when no worker runs. */
   readonly engine?: LoadEngine;
+}
+
+/** The platform's parts that the engine needs, or those that are passed in their place. */
+export function partsOf({
+  WebSocket,
+  fetch,
+  clock,
+  random,
+}: ClientOptions): Omit<EngineParts, "post"> {
+  const platform = globalThis as Partial<typeof globalThis>;
+  return {
+    WebSocket: WebSocket ?? (platform.WebSocket as WebSocketConstructor | undefined),
+    fetch: fetch ?? (platform.fetch && ((input, init) => globalThis.fetch(input, init))),
+    clock,
+    random,
+  };
+}
+
+/** What the engine is told, with the defaults filled in. */
+export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineConfig {
+  return {
+    url: options.url.replace(/^http/, "ws"),
+    limits: { ...CLIENT_LIMITS, ...options.limits },
+    carriers: options.carriers ?? (hasWebSocket ? CARRIERS : CARRIERS.slice(1)),
+    carrierAttemptsMax: options.carrierAttemptsMax ?? 5,
+    upgradeIntervalMs: options.upgradeIntervalMs ?? 60_000,
+    pollIntervalMs: options.pollIntervalMs ?? 2_000,
+    backoff: { ...BACKOFF, ...options.backoff },
+  };
+}
+
+/** Undefined where the engine runs in this thread: what is passed for this thread would not reach a worker. */
+export function workerOf({
+  worker,
+  WebSocket,
+  fetch,
+  clock,
+  random,
+}: ClientOptions): (() => WorkerLike) | undefined {
+  if (typeof worker === "function") return worker;
+  const isOwn =
+    WebSocket !== undefined || fetch !== undefined || clock !== undefined || random !== undefined;
+  if (worker === false || isOwn || typeof Worker === "undefined") return undefined;
+  return () =>
+    new Worker(new URL("./worker.js", import.meta.url), {
+      type: "module",
+      name: "tidemark",
+    }) as unknown as WorkerLike;
 }

@@ -291,7 +291,7 @@ describe("liveness", () => {
   it("finds out at once whether a connection still works when the network changed", async () => {
     const { client, clock, socket } = await opened();
     const before = socket.said.length;
-    client.online();
+    client.setOnline(true);
     expect(socket.said.slice(before).map(({ op }) => op)).toEqual(["HEARTBEAT"]);
     clock.advance(5_001);
     expect(socket.isClosed).toBe(true);
@@ -299,7 +299,7 @@ describe("liveness", () => {
 
   it("does not take a clock that was set for a round trip", async () => {
     const { client, clock, socket } = await opened();
-    client.online();
+    client.setOnline(true);
     const sentMs = socket.heard("HEARTBEAT")?.["client_time_unix_ms"] as number;
     socket.hear({
       op: "HEARTBEAT_ACK",
@@ -447,10 +447,7 @@ describe("the page's pace", () => {
     frame();
     frame();
     expect(told).toBeLessThanOrEqual(2);
-    expect([view.getSnapshot().status, client.position]).toEqual([
-      "live",
-      { epoch: "e1", seq: 12 },
-    ]);
+    expect([view.getSnapshot().status, client.cursor]).toEqual(["live", { epoch: "e1", seq: 12 }]);
   });
 
   it("takes nothing while hidden, and the server is given no credit for more", async () => {
@@ -571,7 +568,7 @@ describe("a snapshot's rows", () => {
 
 describe("what is bounded", () => {
   it("is a view's rows: a larger one is asked for with a limit and says partial", async () => {
-    const { socket, view } = await opened({ rowsMax: 3 });
+    const { socket, view } = await opened({ limits: { viewRowsMax: 3 } });
     socket.hear(delta(5, 8, "c", "d", "e"), watermark(8));
     expect(socket.heard("UNSUBSCRIBE")).toEqual({ op: "UNSUBSCRIBE", views: ["c"] });
     expect(socket.heard("SUBSCRIBE")).toMatchObject({
@@ -590,7 +587,50 @@ describe("what is bounded", () => {
     expect(view.pinned("a")).toBeUndefined();
   });
 
-  it("is the cache of details: by age and by number", async () => {
+  it("describes a channel without a view of it, and says why it can't", async () => {
+    const answers = [
+      Response.json({ channel: "c", key: ["id"], columns: [{ name: "id", type: "text" }] }),
+      Response.json({ code: "UNKNOWN_CHANNEL", message: "There is no channel." }, { status: 404 }),
+    ];
+    const asked: string[] = [];
+    const fetch = (url: string): Promise<Response> => {
+      asked.push(url);
+      return Promise.resolve(answers.shift() as Response);
+    };
+    const { client } = await opened({ fetch });
+    expect(await client.describe("c")).toEqual({
+      channel: "c",
+      key: ["id"],
+      columns: [{ name: "id", type: "text" }],
+    });
+    await expect(client.describe("a b")).rejects.toMatchObject({ code: "UNKNOWN_CHANNEL" });
+    expect(asked.map((url) => new URL(url).pathname)).toEqual([
+      "/v2/channels/c",
+      "/v2/channels/a%20b",
+    ]);
+  });
+
+  it("maps queries at its edge: camelCase for users, snake_case on the wire", async () => {
+    const { client, socket } = await opened();
+    const view = client.live({
+      channel: "c",
+      where: { column: "n", isNull: false },
+      orderBy: [{ column: "n" }],
+    });
+    view.subscribe(() => {});
+    expect(socket.said.at(-1)).toMatchObject({
+      op: "SUBSCRIBE",
+      subscriptions: [
+        { channel: "c", where: { column: "n", is_null: false }, order_by: [{ column: "n" }] },
+      ],
+    });
+    expect(view.query.orderBy).toEqual([{ column: "n" }]);
+    expect(() => client.live({ channel: "c", order_by: [] } as never)).toThrow(
+      'write "orderBy" instead of "order_by"',
+    );
+  });
+
+  it("keeps single rows: for a while, and so many", async () => {
     const asked: string[] = [];
     const fetch = (url: string): Promise<Response> => {
       asked.push(url.split("/").at(-1) ?? "");
@@ -604,11 +644,14 @@ describe("what is bounded", () => {
         }),
       );
     };
-    const { client, clock } = await opened({ fetch, details: { rowsMax: 2, ttlMs: 1_000 } });
-    for (const key of ["a", "a", "b", "c", "a"]) await client.detail("c", key);
+    const { client, clock } = await opened({
+      fetch,
+      limits: { rowCacheMax: 2, rowCacheMs: 1_000 },
+    });
+    for (const key of ["a", "a", "b", "c", "a"]) await client.row("c", key);
     expect(asked).toEqual(["a", "b", "c", "a"]);
     clock.advance(1_001);
-    await client.detail("c", "a");
+    await client.row("c", "a");
     expect(asked.at(-1)).toBe("a");
     expect(asked).toHaveLength(5);
   });
@@ -632,8 +675,8 @@ describe("a worker", () => {
     });
     clients.push(client);
     client.live({ channel: "c" }).subscribe(() => {});
-    expect([client.isInWorker, said.length, FakeSocket.all.length]).toEqual([true, 2, 0]);
+    expect([client.usesWorker, said.length, FakeSocket.all.length]).toEqual([true, 2, 0]);
     worker?.onerror?.(undefined as never);
-    expect([client.isInWorker, FakeSocket.all.length]).toEqual([false, 1]);
+    expect([client.usesWorker, FakeSocket.all.length]).toEqual([false, 1]);
   });
 });

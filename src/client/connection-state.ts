@@ -4,7 +4,7 @@
  *
  *   idle ─start─▶ connecting ─opened─▶ greeting ─hello─▶ identifying ─ready─▶ open
  *                     ▲                    │            │  ▲  ▲              │ │ │
- *                     │                    │      invalid──┘  └───invalid────┘ │ └─climbed─▶ identifying
+ *                     │                    │      invalid──┘  └───invalid────┘ │ └─upgraded─▶ identifying
  *                     │                    └──────┬─────┘                      │
  *                     │                  closed, silent, reconnect       closed, silent, reconnect
  *                     └─retry, online── waiting ◀─┴────────────────────────────┘
@@ -18,9 +18,9 @@ export type ConnectionState =
   | { readonly kind: "idle" }
   | { readonly kind: "connecting"; readonly attempt: number }
   | { readonly kind: "greeting"; readonly attempt: number }
-  /** `isSeamless`: on from an open connection, while what is shown is as good as before. */
+  /** `isSeamless`: the connection was open just before, so the views stay live meanwhile. */
   | { readonly kind: "identifying"; readonly attempt: number; readonly isSeamless: boolean }
-  /** `attempt` counts until the connection has lasted. */
+  /** `attempt` starts again at 1 only after the connection has lasted for `LASTING_MS`. */
   | { readonly kind: "open"; readonly sinceMs: number; readonly attempt: number }
   | {
       readonly kind: "waiting";
@@ -46,10 +46,10 @@ export type ConnectionEvent =
   | { readonly kind: "closed"; readonly code: number; readonly reason: string }
   /** Nothing was heard for too long. */
   | { readonly kind: "silent" }
-  /** The server sends us away and says for how long. */
+  /** The server asks the client to reconnect after this time. */
   | { readonly kind: "reconnect"; readonly retryAfterMs: number }
   /** A better carrier has said HELLO. */
-  | { readonly kind: "climbed" }
+  | { readonly kind: "upgraded" }
   | { readonly kind: "retry" }
   /** The network is said to be back. */
   | { readonly kind: "online" }
@@ -64,7 +64,7 @@ export interface Backoff {
 
 export const BACKOFF: Backoff = { firstMs: 1_000, delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000] };
 
-/** A connection that was open for this long did get through: what comes after it begins anew. */
+/** A connection that was open for this long counts as a success: its loss starts the backoff again. */
 export const LASTING_MS = 10_000;
 
 /** What a transition may depend on besides state and event. `chance` is in [0, 1). */
@@ -133,7 +133,7 @@ export function transition(
             circumstances,
           )
         : state;
-    case "climbed":
+    case "upgraded":
       return state.kind === "open" ? { kind: "identifying", attempt: 0, isSeamless: true } : state;
     case "retry":
     case "online":
@@ -169,7 +169,7 @@ function attemptAfter(state: Connected, { nowMs }: Circumstances): number {
   return hasLasted ? 1 : state.attempt + 1;
 }
 
-/** Chance in each, so that many clients do not return at the same moment. */
+/** Each delay is partly random, so that many clients do not return at the same moment. */
 function backoffMs(
   attempt: number,
   { chance, backoff: { firstMs, delaysMs } }: Circumstances,

@@ -1,8 +1,11 @@
-/** The door `tidemark/client`: live views in browsers and Node, without a framework. */
+/** The entry point `tidemark/client`: live views in browsers and Node, without a framework. */
 export { createClient, TidemarkClient } from "./client.ts";
-export type { ClientChannels, ConnectionSnapshot, Readable } from "./client.ts";
+export type { AnyChannels, ClientChannels, QueryOf, Readable } from "./client.ts";
 export type { ClientOptions, OptimisticOption } from "./client-options.ts";
+export type { ClientLimits } from "./limits.ts";
+export type { ChannelDescription } from "./page/channel-description.ts";
 export type { QueryAnswer } from "./page/fetch-query.ts";
+export type { RowAnswer } from "./page/row-cache.ts";
 export type { LiveView } from "./page/page-views.ts";
 export type {
   Mutate,
@@ -14,20 +17,20 @@ export type {
 } from "./writes/page-writes.ts";
 export type { PendingWrite } from "./writes/pending-writes.ts";
 export type { RowPatch } from "./writes/row-patch.ts";
-export type { RowChanges } from "./port.ts";
 export type { Backoff, ConnectionState } from "./connection-state.ts";
-export type { Detail, DetailLimits } from "./page/details.ts";
 export type { WorkerLike } from "./page/host.ts";
 export type { PinnedRow, ViewSnapshot } from "./page/live-view.ts";
 export { immediately } from "./page/pacing.ts";
 export type { Pacing } from "./page/pacing.ts";
 export type {
   CarrierName,
-  Position,
+  ConnectionStats,
+  InspectedFrame,
+  Inspection,
+  PageCursor,
   RequestKind,
-  SubscriptionReading,
-  Tapped,
-  TappedFrame,
+  RowChanges,
+  SubscriptionStats,
   ViewError,
   ViewState,
   ViewStatus,
@@ -38,6 +41,6 @@ export type { Column, ColumnType } from "../protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "../protocol/user-query.ts";
 export type { JsonValue, Row } from "../protocol/row.ts";
 export { MutationError } from "../protocol/mutation-error.ts";
-export type { TypedChannel } from "../protocol/typed-channel.ts";
+export type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
 export type { MutationTree, TypedMutation } from "../protocol/typed-mutation.ts";
 export { TidemarkError } from "../std/errors.ts";

@@ -8,8 +8,9 @@ import type { WireOrderBy, WireQuery } from "../protocol/query.ts";
 import type { Query } from "../protocol/user-query.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
 import type { Backoff, ConnectionState } from "./connection-state.ts";
+import type { ClientLimits } from "./limits.ts";
 
-/** What the server told of a view's shape. */
+/** A view's key, columns and order, as the server told them. */
 export interface ViewShape {
   readonly key: readonly string[];
   readonly columns: readonly Column[];
@@ -44,19 +45,19 @@ export type CarrierName = "websocket" | "sse" | "long-poll" | "poll";
 export interface EngineConfig {
   /** The stream's address, as `ws:` or `wss:`. */
   readonly url: string;
-  readonly rowsMax: number;
+  readonly limits: ClientLimits;
   readonly backoff: Backoff;
   /** Tried in this order. */
   readonly carriers: readonly CarrierName[];
   /** Failed attempts in a row after which the next carrier is tried. */
-  readonly attemptsMax: number;
-  /** How often a better carrier is tried. */
-  readonly climbMs: number;
-  readonly pollMs: number;
+  readonly carrierAttemptsMax: number;
+  /** How often, on a fallback, the best carrier is tried again. */
+  readonly upgradeIntervalMs: number;
+  readonly pollIntervalMs: number;
 }
 
 /** Requests over HTTP, by what they are for. */
-export type RequestKind = "detail" | "snapshot" | "poll" | "up";
+export type RequestKind = "row" | "snapshot" | "poll" | "up";
 
 export type ToEngine =
   | { readonly kind: "configure"; readonly config: EngineConfig }
@@ -66,7 +67,7 @@ export type ToEngine =
   /** The last commit has been applied and shown. */
   | { readonly kind: "ack" }
   | { readonly kind: "hidden"; readonly isHidden: boolean }
-  /** The network may have changed: `isBack` when it is said to be back. */
+  /** The network may have changed; `isBack`: the platform says that it is back. */
   | { readonly kind: "network"; readonly isBack: boolean }
   | {
       readonly kind: "credentials";
@@ -84,26 +85,26 @@ export type ToEngine =
     }
   | { readonly kind: "abort"; readonly id: number }
   | { readonly kind: "write"; readonly request: WriteRequest }
-  /** Someone looks on, or does not any more. */
-  | { readonly kind: "tap"; readonly isOn: boolean }
+  /** Somebody inspects the stream, or nobody does any more. */
+  | { readonly kind: "inspect"; readonly isOn: boolean }
   | { readonly kind: "stop" };
 
-/** A mutation to be made; or, with `position` in its place, a write made elsewhere whose landing is to be told. */
+/** A mutation to be made; or, with `txid` in its place, a write made elsewhere: the page is told when it is visible. */
 export interface WriteRequest {
   readonly id: string;
   readonly name?: string;
   readonly input?: unknown;
-  /** Where the row was seen that it changes. */
-  readonly expected?: Position;
-  readonly position?: string;
-  /** For where it goes over HTTP. */
+  /** The commit at which the user saw the row that the write changes. */
+  readonly expected?: PageCursor;
+  readonly txid?: string;
+  /** Sent along where the write goes over HTTP. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What became of a write: it landed, and from that position on views hold it, or it failed. */
+/** What became of a write: views hold it from the commit `visibleAt` on, or it failed. */
 export interface WriteResult {
   readonly id: string;
-  readonly landed?: Position;
+  readonly visibleAt?: PageCursor;
   readonly value?: JsonValue;
   readonly error?: MutationFailure;
 }
@@ -112,10 +113,10 @@ export type ToPage =
   /** The engine runs. */
   | { readonly kind: "running" }
   | Commit
-  /** Rights have changed: nothing of what the page was sent until now may be shown any longer. Not paced. */
+  /** Rights have changed: the page may show none of its rows any longer. Does not wait for a frame. */
   | { readonly kind: "revoked" }
-  | { readonly kind: "connection"; readonly reading: ConnectionReading }
-  | Tapped
+  | { readonly kind: "connection"; readonly stats: ConnectionStats }
+  | ({ readonly kind: "inspection" } & Inspection<WireQuery>)
   | { readonly kind: "credentials"; readonly id: number }
   | {
       readonly kind: "fetched";
@@ -124,18 +125,17 @@ export type ToPage =
       readonly body: string;
     };
 
-/** What passed since the last of these, for who looks on. */
-export interface Tapped {
-  readonly kind: "tapped";
-  readonly frames: readonly TappedFrame[];
+/** What passed between client and server since the last of these. */
+export interface Inspection<Q = Query> {
+  readonly frames: readonly InspectedFrame[];
   /** Frames that were too many to keep. */
-  readonly left: number;
+  readonly dropped: number;
   /** Turns that the server may still send. */
   readonly credit: number;
-  readonly subscriptions: readonly SubscriptionReading[];
+  readonly subscriptions: readonly SubscriptionStats<Q>[];
 }
 
-export interface TappedFrame {
+export interface InspectedFrame {
   readonly direction: "up" | "down";
   readonly atMs: number;
   readonly bytes: number;
@@ -143,14 +143,14 @@ export interface TappedFrame {
   readonly text: string;
 }
 
-export interface SubscriptionReading {
+export interface SubscriptionStats<Q = Query> {
   readonly id: string;
-  readonly query: Query;
+  readonly query: Q;
   /** The server's name for the view, once told. */
   readonly viewId: string | undefined;
   readonly status: ViewStatus;
   readonly seq: number;
-  /** Commits between it and the page's position. */
+  /** Commits between it and the page's cursor. */
   readonly lag: number | undefined;
   readonly rows: number;
   /** Rows that wait to be shown. */
@@ -159,19 +159,19 @@ export interface SubscriptionReading {
   readonly resyncs: number;
 }
 
-/** A place in a history of commits. */
-export interface Position {
+/** A commit that a page has reached: its number, and the history that it is counted in. */
+export interface PageCursor {
   readonly epoch: string;
   readonly seq: number;
 }
 
-/** All views that have news, as of one position. */
+/** All views that have news, as of one commit of the server. */
 export interface Commit {
   readonly kind: "commit";
-  /** Where every live view stands, also those without news; undefined before the first turn. */
-  readonly position: Position | undefined;
+  /** The commit that every live view shows, also those without news; undefined before the first turn. */
+  readonly cursor: PageCursor | undefined;
   readonly views: readonly ViewNews[];
-  /** Of writes, as of the same position; failures as soon as they are known. */
+  /** Of writes, as of the same commit; failures as soon as they are known. */
   readonly results: readonly WriteResult[];
   /** Turns that came since the last commit. */
   readonly turns: number;
@@ -182,15 +182,15 @@ export interface ViewNews {
   /** Sent when the server has told it anew. */
   readonly shape?: ViewShape;
   readonly rows?: RowChanges;
-  /** What was shown may not be shown any longer, not even pinned. */
+  /** The page may not show the view's rows any longer, not even pinned ones. */
   readonly isForgotten?: true;
   readonly state: ViewState;
 }
 
 /**
  * - `loading`: nothing has come yet
- * - `live`: equal to the server's answer at the page's position
- * - `catching_up`: shown rows are older than the page's position, newer ones are on the way
+ * - `live`: equal to the server's answer at the page's cursor
+ * - `catching_up`: shown rows are older than the page's cursor, newer ones are on the way
  * - `stale`: cut off from the server, or the server from its source; `reason` says which
  * - `refused`: the server does not answer this query; `error` says why
  */
@@ -208,36 +208,36 @@ export interface ViewState {
   readonly error: ViewError | undefined;
   /** Unix milliseconds up to which the rows are known to be complete; moves about once a second. */
   readonly asOf: number | undefined;
-  /** The position that the rows are as of, and the history that it is a position in. */
+  /** The commit that the rows are as of, and the history that it is counted in. */
   readonly seq: number;
   readonly epoch: string | undefined;
-  /** The rows are older than the page's position: the view stands at its own. */
+  /** The rows are older than the page's cursor: the view stands at its own. */
   readonly isBehind: boolean;
   /** The channel holds only part of its table, or the client only part of the view. */
   readonly isPartial: boolean;
   /** Rows that the channel holds, and rows of the whole table where the server knows. */
   readonly channelRows: number | undefined;
-  readonly total: number | undefined;
+  readonly totalRows: number | undefined;
   /** Rows of the channel that stand for what was too large or too deep to be carried: their `$omitted` says why. */
-  readonly omitted: number;
+  readonly omittedRows: number;
 }
 
-export interface ConnectionReading extends StreamRates {
+export interface ConnectionStats extends StreamRates {
   readonly state: ConnectionState;
   /** What carries the stream at present. */
-  readonly transport: CarrierName;
-  /** The position of the last watermark, and the history that it is a position in. */
+  readonly carrier: CarrierName;
+  /** The commit of the last watermark, and the history that it is counted in. */
   readonly seq: number;
   readonly epoch: string | undefined;
   /** The oldest `as_of` of the server's sources: everything shown is at least as fresh, stale channels apart. */
   readonly asOf: number | undefined;
-  /** When the server cut the last turn, by the server's clock. */
+  /** When the server made the last turn, by the server's clock. */
   readonly serverTimeMs: number | undefined;
-  /** How long ago that was, the clocks' offset taken off: this page's lag behind the server. */
+  /** How long ago that was, corrected for the clocks' offset: this page's lag behind the server. */
   readonly lagMs: number | undefined;
   readonly roundTripMs: number | undefined;
   readonly clockOffsetMs: number;
-  /** Frames that were missing, and views whose rows did not add up; both are asked for again. */
+  /** Frames that were missing, and views whose rows did not match the server's digest; both are requested again. */
   readonly gaps: number;
   readonly drifts: number;
   /** Rows that wait to be shown. */

@@ -1,6 +1,6 @@
 /**
  * A query as TypeScript users write it, in camelCase and typed by the channel's row, and its mapping to and
- * from the wire. A field that a query does not have is an error that names the right one.
+ * from the wire. A name of the wire is an error here that says the right one.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { WireQuery, WireWhere } from "./query.ts";
@@ -52,49 +52,37 @@ export interface Query<R = Row> {
   readonly columns?: readonly Name<R>[];
 }
 
-const FIELDS = ["channel", "where", "orderBy", "limit", "columns"];
+const TO_WIRE: Names = { orderBy: "order_by", isNull: "is_null" };
+const FROM_WIRE: Names = { order_by: "orderBy", is_null: "isNull" };
 
-/** @throws TidemarkError `BAD_QUERY` for a field that a query does not have, as `order_by` */
-export function toWireQuery({ orderBy, where, ...rest }: Query): WireQuery {
-  for (const field of Object.keys(rest))
-    if (!FIELDS.includes(field)) throw unknownField(field, FIELDS);
-  return {
-    ...rest,
-    ...(where !== undefined && { where: toWireWhere(where) }),
-    ...(orderBy !== undefined && { order_by: orderBy }),
-  };
+type Names = Readonly<Record<string, string>>;
+
+/** @throws TidemarkError `BAD_QUERY` for a name of the wire, as `order_by` */
+export function toWireQuery(query: Query): WireQuery {
+  return renamed(query, TO_WIRE, FROM_WIRE) as WireQuery;
 }
 
 /** @throws TidemarkError `BAD_QUERY` for `is_null` */
 export function toWireWhere(where: Where): WireWhere {
-  if ("and" in where) return { and: where.and.map(toWireWhere) };
-  if ("or" in where) return { or: where.or.map(toWireWhere) };
-  if ("not" in where) return { not: toWireWhere(where.not) };
-  if ("is_null" in where) throw unknownField("is_null", ["isNull"]);
-  return "isNull" in where ? { column: where.column, is_null: where.isNull } : where;
+  return renamed(where, TO_WIRE, FROM_WIRE) as WireWhere;
 }
 
-export function fromWireQuery({ order_by, where, ...rest }: WireQuery): Query {
-  return {
-    ...rest,
-    ...(where !== undefined && { where: fromWireWhere(where) }),
-    ...(order_by !== undefined && { orderBy: order_by }),
-  };
+export function fromWireQuery(query: WireQuery): Query {
+  return renamed(query, FROM_WIRE) as Query;
 }
 
-export function fromWireWhere(where: WireWhere): Where {
-  if ("and" in where) return { and: where.and.map(fromWireWhere) };
-  if ("or" in where) return { or: where.or.map(fromWireWhere) };
-  if ("not" in where) return { not: fromWireWhere(where.not) };
-  return "is_null" in where ? { column: where.column, isNull: where.is_null } : where;
-}
-
-function unknownField(field: string, fields: readonly string[]): TidemarkError {
-  const camelCase = field.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
-  return new TidemarkError(
-    "BAD_QUERY",
-    fields.includes(camelCase)
-      ? `Bad query: write "${camelCase}" instead of "${field}".`
-      : `Bad query: a query has no field "${field}"; it has ${fields.join(", ")}.`,
+/** Only a query's own fields and operators are names in it: columns and operands are values, and no objects. */
+function renamed(value: unknown, names: Names, wrong: Names = {}): unknown {
+  if (Array.isArray(value)) return value.map((item) => renamed(item, names, wrong));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([name, inner]) => {
+      if (Object.hasOwn(wrong, name))
+        throw new TidemarkError(
+          "BAD_QUERY",
+          `Bad query: write "${wrong[name]}" instead of "${name}".`,
+        );
+      return [Object.hasOwn(names, name) ? names[name] : name, renamed(inner, names, wrong)];
+    }),
   );
 }

@@ -70,7 +70,10 @@ describe("the server", () => {
     await tidemark
       .channel("big")
       .upsert(Array.from({ length: 500 }, (_, n) => ({ id: `k${n}`, n })));
-    const client = createClient<typeof channels>({ url: `${url}/v2/stream`, rowsMax: 100 });
+    const client = createClient<typeof channels>({
+      url: `${url}/v2/stream`,
+      limits: { viewRowsMax: 100 },
+    });
     stops.push(
       () => tidemark.stop(),
       () => client.close(),

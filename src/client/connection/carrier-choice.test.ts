@@ -36,11 +36,11 @@ describe("the choice of a carrier", () => {
     expect(choice.current).toBe("websocket");
     choice.lost(NEVER_OPEN);
     expect(choice.current).toBe("sse");
-    choice.climb();
+    choice.upgrade();
     expect(choice.current).toBe("websocket");
   });
 
-  it("never climbs to what was not asked for", () => {
+  it("never upgrades to what was not asked for", () => {
     const choice = new CarrierChoice(["sse", "poll"], 1);
     choice.lost(NEVER_OPEN);
     expect([choice.current, choice.canClimb]).toEqual(["poll", false]);

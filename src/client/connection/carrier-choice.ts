@@ -1,10 +1,10 @@
 /** Which carrier is tried: the first that gets through, and after failures the next. */
 import type { CarrierName } from "../port.ts";
 
-/** How a connection ended that the server did not send away. */
+/** How a connection ended, other than by the server's own request. */
 export interface Loss {
   readonly wasOpen: boolean;
-  /** It was open for long enough to say that the carrier gets through. */
+  /** The connection was open for long enough to show that the carrier works. */
   readonly hasLasted: boolean;
 }
 
@@ -33,9 +33,9 @@ export class CarrierChoice {
   }
 
   /**
-   * Counts what never came to be open, or not for long, and goes to the next carrier when this one does not
-   * get through. Returns whether to find out if the server is reachable where this carrier is not: a proxy
-   * may refuse upgrades, or keep back what it should pass on.
+   * Counts connections that never opened, or closed soon, and changes to the next carrier after too many of
+   * them. Returns whether to check that the server is reachable over HTTP: then the carrier is to blame, as
+   * where a proxy refuses upgrades or buffers the stream.
    */
   lost({ wasOpen, hasLasted }: Loss): boolean {
     if (hasLasted) {
@@ -58,7 +58,7 @@ export class CarrierChoice {
     this.#index = (this.#index + 1) % this.#carriers.length;
   }
 
-  climb(): void {
+  upgrade(): void {
     this.#index = 0;
   }
 }

@@ -27,6 +27,7 @@ import { Liveness } from "./liveness.ts";
 import type { CarrierName, EngineConfig } from "../port.ts";
 import { SseSocket } from "./sse-socket.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
+import { LONG_POLL_MS } from "../limits.ts";
 
 export interface ConnectionOptions {
   readonly config: EngineConfig;
@@ -37,21 +38,17 @@ export interface ConnectionOptions {
   readonly random: Random;
   /** Asked anew for each connection. */
   readonly credentials: () => Promise<unknown>;
-  /** What to subscribe to at the moment when it is said, each with its cursor. */
+  /** What to subscribe to now, each with its cursor. */
   readonly subscriptions: () => readonly SubscriptionRequest[];
   /** Frames of the stream; `bytes` is the length of the text. */
   readonly onMessage: (message: DownMessage, bytes: number) => void;
-  /** Everything that passes, as text. */
+  /** Every frame in both directions, as text. */
   readonly onFrame: (direction: "up" | "down", text: string) => void;
   readonly onInvalid: (reason: InvalidSessionReason) => void;
   readonly onState: (state: ConnectionState) => void;
   /** With each heartbeat. */
   readonly onHeartbeat: () => void;
 }
-
-/** From connecting to READY. */
-const HANDSHAKE_MS = 10_000;
-const LONG_POLL_MS = 15_000;
 
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -64,13 +61,13 @@ export class Connection {
   #token: string | undefined;
   #isHidden = false;
   #retry: Cancel | undefined;
-  #climb: Cancel | undefined;
+  #upgrade: Cancel | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     const { config, clock } = options;
     this.#base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
-    this.#choice = new CarrierChoice(config.carriers, config.attemptsMax);
+    this.#choice = new CarrierChoice(config.carriers, config.carrierAttemptsMax);
     this.#liveness = new Liveness({
       clock,
       sendHeartbeat: (clientTimeMs) => this.#sendHeartbeat(clientTimeMs),
@@ -88,7 +85,7 @@ export class Connection {
     return this.#choice.current;
   }
 
-  /** Each request names all subscriptions; there is no talking in between. */
+  /** Each request names all subscriptions, and nothing can be sent between two requests. */
   get isPolling(): boolean {
     return this.#socket instanceof PollSocket;
   }
@@ -110,7 +107,7 @@ export class Connection {
     this.#on({ kind: "stop" });
   }
 
-  /** The network may have changed: try now instead of waiting, and find out soon whether what is open still works. */
+  /** The network may have changed: a waiting connection retries now, an open one is checked soon. */
   networkChanged(isBack: boolean): void {
     if (isBack) this.#on({ kind: "online" });
     if (this.#state.kind === "open") this.#liveness.beat();
@@ -134,7 +131,7 @@ export class Connection {
     this.#socket?.send(text);
   }
 
-  /** A poll does not wait for news any longer: there may be some that no view has. */
+  /** Ends a long poll's wait: a write may be visible that no view has news of. */
   catchUp(): void {
     if (this.#socket instanceof PollSocket) this.#socket.pollNow();
   }
@@ -159,11 +156,11 @@ export class Connection {
     switch (state.kind) {
       case "connecting":
         this.#retry?.();
-        this.#liveness.watch(HANDSHAKE_MS);
+        this.#liveness.watch(this.#options.config.limits.handshakeMs);
         this.#adopt(this.#open(this.carrier));
         return;
       case "identifying":
-        this.#liveness.watch(HANDSHAKE_MS);
+        this.#liveness.watch(this.#options.config.limits.handshakeMs);
         void this.#identify();
         return;
       case "waiting":
@@ -203,10 +200,10 @@ export class Connection {
         ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
       if (!isTidemark || this.carrier !== carrier || this.#state.kind !== "waiting") return;
       this.#choice.next();
-      // Once around, it is the server's trouble, and the next attempt waits as it should.
+      // Every carrier has failed once, so the server is the cause, and the next attempt waits.
       if (!this.#choice.isFirst) this.#on({ kind: "retry" });
     } catch {
-      // Not reachable at all: the retries go on.
+      // The server is not reachable at all, so the retries go on.
     }
   }
 
@@ -216,18 +213,19 @@ export class Connection {
     if (fetch === undefined) return undefined;
     const shared = { base: this.#base, fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
-    // One that was given up while credentials were asked for says nothing in its successor's name.
+    // A socket that was given up while the page looked up credentials must not identify for its successor.
     const identify = async (): Promise<string | undefined> => {
       const credentials = await this.#options.credentials();
       return this.#socket === poll ? encodePlain(this.#identification(credentials)) : undefined;
     };
-    const onPoll = (): void => this.#liveness.watch(HANDSHAKE_MS + 2 * LONG_POLL_MS);
+    const onPoll = (): void =>
+      this.#liveness.watch(this.#options.config.limits.handshakeMs + 2 * LONG_POLL_MS);
     const poll: PollSocket = new PollSocket({
       ...shared,
       clock,
       identify,
       onPoll,
-      pollMs: config.pollMs,
+      pollIntervalMs: config.pollIntervalMs,
       waitMs: carrier === "poll" ? 0 : LONG_POLL_MS,
     });
     if (this.#isHidden) poll.setHidden(true);
@@ -310,7 +308,7 @@ export class Connection {
           this.#token = message.session_id;
           this.#on({ kind: "ready" });
         }
-        // Without READY it is not known of which history the rest speaks.
+        // Before READY the client does not know which history a frame belongs to.
         if (this.#state.kind === "open") this.#options.onMessage(message, text.length);
         return;
       case "ERROR":
@@ -334,12 +332,12 @@ export class Connection {
   /** From a fallback, tries the best carrier now and then beside it, and changes over when it says HELLO. */
   #scheduleClimb(): void {
     const { clock, config } = this.#options;
-    this.#climb?.();
+    this.#upgrade?.();
     if (!this.#choice.canClimb) return;
-    this.#climb = clock.after(config.climbMs, () => this.#tryClimb());
+    this.#upgrade = clock.after(config.upgradeIntervalMs, () => this.#tryUpgrade());
   }
 
-  #tryClimb(): void {
+  #tryUpgrade(): void {
     if (this.#state.kind !== "open" || this.#isHidden) return this.#scheduleClimb();
     const candidate = this.#open("websocket");
     if (candidate === undefined) return;
@@ -351,7 +349,7 @@ export class Connection {
       candidate.close();
       this.#scheduleClimb();
     };
-    const cancel = this.#options.clock.after(HANDSHAKE_MS, giveUp);
+    const cancel = this.#options.clock.after(this.#options.config.limits.handshakeMs, giveUp);
     candidate.onclose = giveUp;
     candidate.onerror = () => {};
     candidate.onmessage = ({ data }) => {
@@ -359,16 +357,16 @@ export class Connection {
       this.#candidate = undefined;
       cancel();
       this.#dropSocket();
-      this.#choice.climb();
+      this.#choice.upgrade();
       this.#adopt(candidate);
-      this.#on({ kind: "climbed" });
+      this.#on({ kind: "upgraded" });
       this.#receive(String(data));
     };
   }
 
   #dropSocket(): void {
     this.#liveness.stop();
-    this.#climb?.();
+    this.#upgrade?.();
     const sockets = [this.#socket, this.#candidate];
     this.#socket = undefined;
     this.#candidate = undefined;

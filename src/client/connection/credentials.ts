@@ -1,4 +1,4 @@
-/** The engine asks the page who it is, by message, since only the page knows. */
+/** The engine asks the page for its credentials by message, since only the page has them. */
 import type { ToEngine, ToPage } from "../port.ts";
 
 export class Credentials {

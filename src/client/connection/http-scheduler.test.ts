@@ -35,20 +35,20 @@ describe("the client's HTTP", () => {
     const first = http.request("snapshot", "a");
     const second = http.request("poll", "b");
     expect(calls.map(({ url }) => url)).toEqual(["a"]);
-    expect(http.pending).toEqual({ detail: 0, snapshot: 1, poll: 1, up: 0 });
+    expect(http.pending).toEqual({ row: 0, snapshot: 1, poll: 1, up: 0 });
     calls[0]?.answer();
     expect(await (await first).text()).toBe("a");
     await settled();
     expect(calls.map(({ url }) => url)).toEqual(["a", "b"]);
     calls[1]?.answer();
     await second;
-    expect(http.pending).toEqual({ detail: 0, snapshot: 0, poll: 0, up: 0 });
+    expect(http.pending).toEqual({ row: 0, snapshot: 0, poll: 0, up: 0 });
   });
 
   it("lets a detail go at once, aborts the low one for it, and begins that again afterwards", async () => {
     const { http, calls } = scheduler();
     const snapshot = http.request("snapshot", "slow");
-    const detail = http.request("detail", "row");
+    const detail = http.request("row", "row");
     expect(calls.map(({ url, isAborted }) => [url, isAborted()])).toEqual([
       ["slow", true],
       ["row", false],
@@ -58,7 +58,7 @@ describe("the client's HTTP", () => {
     await settled();
     expect(calls.map(({ url }) => url)).toEqual(["slow", "row", "slow"]);
     // Once is enough: further details pass it by, so that it comes to an end.
-    const another = http.request("detail", "row 2");
+    const another = http.request("row", "row 2");
     expect(calls[2]?.isAborted()).toBe(false);
     calls[3]?.answer();
     calls[2]?.answer();
@@ -83,7 +83,7 @@ describe("the client's HTTP", () => {
       for (let index = 0; index < 100; index++) {
         const startMs = clock.monotonic();
         const detail = http
-          .request("detail", `row ${index}`)
+          .request("row", `row ${index}`)
           .then(() => times.push(clock.monotonic() - startMs));
         while (times.length <= index) {
           clock.advance(1);
@@ -105,7 +105,7 @@ describe("the client's HTTP", () => {
         signal?.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))),
       );
     }, clock);
-    const detail = http.request("detail", "row");
+    const detail = http.request("row", "row");
     void http.request("poll", "poll").catch(() => {});
     expect(asked).toEqual(["row"]);
     clock.advance(10_001);

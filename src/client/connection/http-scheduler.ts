@@ -1,27 +1,21 @@
 /**
- * All of the client's HTTP. At most one request of low priority (a snapshot, a poll) is in flight; a
- * detail, and what the client says, never waits for one: it goes at once, and the low one, which it
- * may share a connection with, is aborted the first time and begins again afterwards.
+ * All of the client's HTTP. At most one request of low priority (a snapshot, a poll) is in flight. Requests for
+ * rows and messages to the server start at once. A row aborts the low-priority request once, since both may
+ * share a connection; that request starts again afterwards.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { RequestKind } from "../port.ts";
+import { REQUESTS_WAITING_MAX, ROW_REQUEST_MS_MAX, UP_REQUEST_MS_MAX } from "../limits.ts";
 
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const IS_LOW: Readonly<Record<RequestKind, boolean>> = {
-  detail: false,
+  row: false,
   up: false,
   snapshot: true,
   poll: true,
 };
-
-/** A detail that has not been answered by then is given up: others wait behind it. */
-const DETAIL_MS_MAX = 10_000;
-/** What the client says waits for the server to have done it, but not for ever. */
-const UP_MS_MAX = 30_000;
-/** Low requests that may wait. Full: the oldest fails with `STOPPED`. */
-const WAITING_MAX = 16;
 
 interface Entry {
   readonly kind: RequestKind;
@@ -40,9 +34,9 @@ export class HttpScheduler {
   readonly #fetch: Fetch;
   readonly #clock: Clock;
   readonly #waiting: Entry[] = [];
-  readonly #pending: Record<RequestKind, number> = { detail: 0, snapshot: 0, poll: 0, up: 0 };
+  readonly #pending: Record<RequestKind, number> = { row: 0, snapshot: 0, poll: 0, up: 0 };
   #low: Entry | undefined;
-  #details = 0;
+  #rows = 0;
 
   constructor(fetch: Fetch, clock: Clock) {
     this.#fetch = fetch;
@@ -54,7 +48,7 @@ export class HttpScheduler {
     return { ...this.#pending };
   }
 
-  /** As `fetch`, but resolves when the body has come too, since a body that is coming holds its place. */
+  /** Like `fetch`, but resolves once the whole body has come: until then the request counts as in flight. */
   request(
     kind: RequestKind,
     url: string,
@@ -76,12 +70,12 @@ export class HttpScheduler {
       signal?.addEventListener("abort", entry.onAbort, { once: true });
       this.#pending[kind]++;
       if (!IS_LOW[kind]) {
-        if (kind === "detail") this.#overtake();
+        if (kind === "row") this.#overtake();
         void this.#run(entry);
         return;
       }
       this.#waiting.push(entry);
-      if (this.#waiting.length > WAITING_MAX)
+      if (this.#waiting.length > REQUESTS_WAITING_MAX)
         this.#waiting
           .shift()
           ?.reject(
@@ -92,7 +86,7 @@ export class HttpScheduler {
   }
 
   #overtake(): void {
-    this.#details++;
+    this.#rows++;
     const low = this.#low;
     if (low === undefined || low.wasOvertaken) return;
     low.wasOvertaken = true;
@@ -103,7 +97,7 @@ export class HttpScheduler {
   }
 
   #next(): void {
-    if (this.#low !== undefined || this.#details > 0) return;
+    if (this.#low !== undefined || this.#rows > 0) return;
     this.#low = this.#waiting.shift();
     if (this.#low !== undefined) void this.#run(this.#low);
   }
@@ -112,10 +106,12 @@ export class HttpScheduler {
     const { abort, kind } = entry;
     const cancel = IS_LOW[kind]
       ? undefined
-      : this.#clock.after(kind === "detail" ? DETAIL_MS_MAX : UP_MS_MAX, () => abort.abort());
+      : this.#clock.after(kind === "row" ? ROW_REQUEST_MS_MAX : UP_REQUEST_MS_MAX, () =>
+          abort.abort(),
+        );
     try {
       const response = await this.#fetch(entry.url, { ...entry.init, signal: abort.signal });
-      // A body that is still coming holds its place: it is read here, whole.
+      // The request counts as in flight until its whole body has been read.
       const body = await response.text();
       if (entry.abort !== abort) return;
       this.#settle(entry);
@@ -131,7 +127,7 @@ export class HttpScheduler {
       entry.reject(error);
     } finally {
       cancel?.();
-      if (kind === "detail") this.#details--;
+      if (kind === "row") this.#rows--;
       this.#next();
     }
   }

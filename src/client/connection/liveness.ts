@@ -1,26 +1,22 @@
 /**
- * Whether the server is there: heartbeats go out, something must be heard soon after, and their answers tell
- * how its clock differs from ours. A connection that is silent for too long counts as dead.
+ * Whether the server is alive: after each heartbeat some frame must arrive soon, and the answers tell how the
+ * server's clock differs from ours. A connection that is silent for too long counts as dead.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { HeartbeatAck } from "../../protocol/messages/heartbeat-ack.ts";
 import type { Hello } from "../../protocol/messages/hello.ts";
+import { HEARTBEAT_GRACE_MS, SLEPT_MS } from "../limits.ts";
 
 export interface LivenessOptions {
   readonly clock: Clock;
-  /** Says HEARTBEAT. Absent what is said by polls, which need none. */
+  /** Sends HEARTBEAT. Returns false over polls, which need none. */
   readonly sendHeartbeat: (clientTimeMs: number) => boolean;
-  /** A heartbeat is due, whether or not it is said. */
+  /** A heartbeat is due, whether or not one is sent. */
   readonly onHeartbeat: () => void;
   readonly onSilent: () => void;
-  /** There is a connection that could be silent. A poll that rests while the page is hidden hears nothing. */
+  /** Whether silence means anything. Polls stop while the page is hidden, so nothing arrives then. */
   readonly isWatched: () => boolean;
 }
-
-/** Silence beyond the heartbeat interval, and after a heartbeat, after which the connection counts as dead. */
-const GRACE_MS = 5_000;
-/** A timer that is this late has slept. */
-const SLEPT_MS = 5_000;
 
 export class Liveness {
   readonly #options: LivenessOptions;
@@ -44,8 +40,8 @@ export class Liveness {
     return this.#roundTripMs;
   }
 
-  /** From now on it must be heard within this time. */
-  watch(limitMs = this.#heartbeatMs + GRACE_MS): void {
+  /** The server must be heard within this time from now on. */
+  watch(limitMs = this.#heartbeatMs + HEARTBEAT_GRACE_MS): void {
     const { clock, isWatched, onSilent } = this.#options;
     this.#silence?.();
     this.#silence = undefined;
@@ -59,25 +55,25 @@ export class Liveness {
     this.#schedule(this.#heartbeatMs * chance * 0.2);
   }
 
-  /** Something must be heard soon after it, or the connection is dead. */
+  /** Sends a heartbeat. Unless some frame arrives soon after it, the connection counts as dead. */
   beat(): void {
     const { clock, sendHeartbeat } = this.#options;
     if (!sendHeartbeat(clock.now())) return;
-    // What is due sooner stays: many heartbeats without an answer are no sign of life.
-    if (this.#silenceDueMs > clock.monotonic() + GRACE_MS) this.watch(GRACE_MS);
+    // An earlier deadline stays, so that repeated heartbeats without an answer do not extend it.
+    if (this.#silenceDueMs > clock.monotonic() + HEARTBEAT_GRACE_MS) this.watch(HEARTBEAT_GRACE_MS);
   }
 
   greeted({ heartbeat_interval_ms, session_id, server_time_unix_ms }: Hello): void {
     this.#heartbeatMs = heartbeat_interval_ms;
-    // The HELLO that a poll begins with is its own, and tells no time.
+    // A poll makes its own first HELLO, which has no server time.
     if (session_id !== "") this.#clockOffsetMs = server_time_unix_ms - this.#options.clock.now();
   }
 
   answered({ client_time_unix_ms, server_time_unix_ms }: HeartbeatAck): void {
     const nowMs = this.#options.clock.now();
     const sentMs = client_time_unix_ms ?? nowMs;
-    // Where our clock was set meanwhile, the next one tells.
-    if (nowMs < sentMs || nowMs - sentMs >= this.#heartbeatMs + GRACE_MS) return;
+    // Our clock was set meanwhile, so only the next answer can be used.
+    if (nowMs < sentMs || nowMs - sentMs >= this.#heartbeatMs + HEARTBEAT_GRACE_MS) return;
     this.#roundTripMs = nowMs - sentMs;
     this.#clockOffsetMs = server_time_unix_ms - (sentMs + nowMs) / 2;
   }
@@ -92,7 +88,7 @@ export class Liveness {
     const dueMs = clock.now() + delayMs;
     this.#heartbeat?.();
     this.#heartbeat = clock.after(delayMs, () => {
-      // Late by much, or early: the machine slept, or its clock was set. The answer will tell whether the connection lives.
+      // The timer is early or very late: the machine slept, or its clock was set.
       if (Math.abs(clock.now() - dueMs) > SLEPT_MS) this.#roundTripMs = undefined;
       this.beat();
       onHeartbeat();

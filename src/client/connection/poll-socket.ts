@@ -8,22 +8,21 @@ import { encodePlain, opOf, typeOf } from "../../protocol/codec.ts";
 import { VERSIONS } from "../../protocol/version.ts";
 import type { HttpSocketOptions } from "./sse-socket.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
+import { POLL_FAILURES_MAX } from "../limits.ts";
 
 export interface PollOptions extends HttpSocketOptions {
   readonly clock: Clock;
   /** How long an answer may wait for news; 0 for plain polls. */
   readonly waitMs: number;
   /** Between a plain poll's answer and the next poll. */
-  readonly pollMs: number;
+  readonly pollIntervalMs: number;
   /** What IDENTIFY or RESUME says now; undefined when this socket is not wanted any more. */
   readonly identify: () => Promise<string | undefined>;
   /** A request goes out. */
   readonly onPoll: () => void;
 }
 
-/** Polls that fail in a row before the socket counts as closed. */
-const FAILURES_MAX = 2;
-/** What changes what is subscribed to. */
+/** Messages that change what the client is subscribed to. */
 const ASKS = new Set(["IDENTIFY", "RESUME", "SUBSCRIBE", "RESYNC"]);
 
 export class PollSocket implements WebSocketLike {
@@ -50,7 +49,7 @@ export class PollSocket implements WebSocketLike {
     this.#next = options.clock.after(0, () => this.#greet());
   }
 
-  /** Everything that changes what is subscribed to asks for a poll now; the rest has no meaning here. */
+  /** A message that changes the subscriptions makes the next poll start now; other messages have no meaning here. */
   send(text: string): void {
     if (ASKS.has(opOf(text) ?? "")) this.pollSoon();
   }
@@ -60,7 +59,7 @@ export class PollSocket implements WebSocketLike {
     if (!this.#isPolling) this.#schedule(0);
   }
 
-  /** Asks anew for where the server stands, without waiting for something to happen. */
+  /** Polls at once, and the answer does not wait for news. */
   pollNow(): void {
     this.#isInHaste = true;
     this.#request?.abort();
@@ -101,7 +100,7 @@ export class PollSocket implements WebSocketLike {
 
   async #poll(): Promise<void> {
     if (this.#isOver || this.#isHidden || this.#isPolling) return;
-    const { base, http, waitMs, pollMs, identify } = this.#options;
+    const { base, http, waitMs, pollIntervalMs, identify } = this.#options;
     this.#isPolling = true;
     this.#isWanted = false;
     const isInHaste = this.#isInHaste;
@@ -123,7 +122,7 @@ export class PollSocket implements WebSocketLike {
       this.#hasAnswered = true;
       if (isInHaste) this.#isInHaste = false;
       const text = await response.text();
-      // An answer that does not say whose it is has lost more than that.
+      // An answer without READY or RESUMED is not complete.
       const lines = text.split("\n").filter((line) => line !== "");
       const types = new Set(lines.map(typeOf));
       if (types.has("WATERMARK") && !types.has("READY") && !types.has("RESUMED"))
@@ -131,20 +130,20 @@ export class PollSocket implements WebSocketLike {
       this.#deliver(lines, hasWaited);
       this.#failures = 0;
     } catch (error) {
-      // Given up for another one.
+      // This poll was aborted for a newer one.
       const isOvertaken = request.signal.aborted && this.#isInHaste && !this.#isOver;
-      if (!isOvertaken && ++this.#failures >= FAILURES_MAX)
+      if (!isOvertaken && ++this.#failures >= POLL_FAILURES_MAX)
         return this.#end(error instanceof Error ? error.message : "");
     } finally {
       this.#isPolling = false;
     }
     if (!this.#isOver)
-      this.#schedule(this.#isWanted || (waitMs > 0 && this.#failures === 0) ? 0 : pollMs);
+      this.#schedule(this.#isWanted || (waitMs > 0 && this.#failures === 0) ? 0 : pollIntervalMs);
   }
 
   #deliver(lines: readonly string[], hasWaited: boolean): void {
     for (const line of lines) {
-      // The time in the HELLO of an answer that waited is an old one.
+      // An answer that waited carries an old server time in its HELLO.
       const isOld = hasWaited && opOf(line) === "HELLO";
       if (!isOld && !this.#isOver) this.onmessage?.({ data: line });
     }

@@ -1,30 +1,28 @@
 /**
- * Shows commits, one at a time, each with the next animation frame: all views move together, then everyone
- * who looks is told, then whoever waits for a write. The next commit is asked for when this one is shown.
+ * Shows commits, one at a time, each with the next animation frame: all views change together, then their
+ * listeners are called, then the promises of writes resolve. The next commit is requested when this one is shown.
  */
 import type { Clock } from "../../std/clock.ts";
-import type { Details } from "./details.ts";
 import type { LazyWrites } from "../writes/lazy-writes.ts";
 import type { Pacing } from "./pacing.ts";
 import type { PageViews } from "./page-views.ts";
 import type { Commit, ViewNews, ViewState } from "../port.ts";
+import type { RowCache } from "./row-cache.ts";
 import type { UiMeter } from "./ui-metrics.ts";
+import { SHOWN_LATE_MS } from "../limits.ts";
 
 export interface CommitPumpOptions {
   readonly clock: Clock;
   readonly pacing: Pacing;
   readonly views: PageViews;
   readonly writes: LazyWrites;
-  readonly details: Details;
+  readonly rowCache: RowCache;
   readonly ui: UiMeter;
   /** The commit has been shown. */
   readonly onShown: () => void;
   /** What is pending has changed. */
   readonly onWrites: () => void;
 }
-
-/** A commit that had to wait longer, as a hidden page's does, is not live any more when it is shown. */
-const LATE_MS = 1_500;
 
 export class CommitPump {
   readonly #options: CommitPumpOptions;
@@ -44,9 +42,9 @@ export class CommitPump {
     pacing.next(() => this.#show());
   }
 
-  /** Rights were taken back: nothing is shown of what is held, nor of a commit that waits, as a hidden page's does for long. */
+  /** Rights were taken back: the page shows none of its rows any longer, nor those of a commit that waits for a frame. */
   revoke(): void {
-    const { views, details } = this.#options;
+    const { views, rowCache } = this.#options;
     const waiting = this.#waiting;
     this.#waiting = waiting && {
       ...waiting,
@@ -56,14 +54,14 @@ export class CommitPump {
         state: unseen(state),
       })),
     };
-    details.forget();
+    rowCache.forget();
     const news = [...views.all].map((core) => ({
       id: core.id,
       isForgotten: true as const,
       rows: { upserts: [], removes: core.keys },
       state: unseen(core.state),
     }));
-    const changed = views.apply(views.position, news);
+    const changed = views.apply(views.cursor, news);
     views.tellFollowers(news);
     this.showWrites();
     for (const core of changed) core.notify();
@@ -84,16 +82,16 @@ export class CommitPump {
     const commit = this.#waiting;
     this.#waiting = undefined;
     if (commit === undefined || this.#isStopped) return;
-    const isLate = this.#options.clock.monotonic() - this.#waitingSinceMs > LATE_MS;
+    const isLate = this.#options.clock.monotonic() - this.#waitingSinceMs > SHOWN_LATE_MS;
     try {
       this.#apply(isLate ? { ...commit, views: this.#late(commit.views) } : commit);
     } finally {
-      // Whatever went wrong with it, the next one comes.
+      // The next commit comes even if this one failed.
       this.#options.onShown();
     }
   }
 
-  /** News that had to wait says nothing of now, nor do the views that it does not speak of. */
+  /** A commit that waited is old news: neither its views nor the others are known to be live. */
   #late(views: readonly ViewNews[]): readonly ViewNews[] {
     const named = new Set(views.map(({ id }) => id));
     const others = [...this.#options.views.all]
@@ -102,26 +100,26 @@ export class CommitPump {
     return [...views, ...others].map((news) => ({ ...news, state: late(news.state) }));
   }
 
-  #apply({ views: news, turns, position, results }: Commit): void {
-    const { clock, views, writes, details, ui } = this.#options;
+  #apply({ views: news, turns, cursor, results }: Commit): void {
+    const { clock, views, writes, rowCache, ui } = this.#options;
     const startMs = clock.monotonic();
-    if (news.some(({ isForgotten }) => isForgotten === true)) details.forget();
-    const changed = views.apply(position, news);
-    writes.current?.take(position, results);
+    if (news.some(({ isForgotten }) => isForgotten === true)) rowCache.forget();
+    const changed = views.apply(cursor, news);
+    writes.current?.take(cursor, results);
     for (const core of views.layOver()) changed.add(core);
-    // Only now, when all views stand at the new position, may anyone look.
+    // Listeners are called only now that all views show the new commit.
     views.tellFollowers(news);
     for (const core of changed) core.notify();
     this.#settleWrites(results.length > 0);
     ui.noteCommit(turns, clock.monotonic() - startMs);
   }
 
-  /** Whoever waits for a write hears of it after every view has shown it. */
+  /** The promise of a write resolves after every view has shown the write. */
   #settleWrites(hasResults: boolean): void {
     const { views, writes, onWrites } = this.#options;
     const pending = writes.current?.pending;
     if (pending === undefined || (pending.isEmpty && !hasResults)) return;
-    pending.settle(views.position, views.standings);
+    pending.settle(views.cursor, views.standings);
     if (hasResults) onWrites();
   }
 }
@@ -130,7 +128,7 @@ function unseen(state: ViewState): ViewState {
   return { ...state, status: "loading", reason: "rights have changed" };
 }
 
-/** The next watermark, within a second, says that it is live again. */
+/** The next watermark, within a second, makes the view live again. */
 function late(state: ViewState): ViewState {
   return state.status === "live"
     ? { ...state, status: "catching_up", reason: "the page was not shown for a while" }

@@ -1,4 +1,4 @@
-/** One answer to a query over HTTP, for where nothing follows: a poll that is not repeated. */
+/** One answer to a query over HTTP, without a subscription: a poll that is not repeated. */
 import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
 import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { Subscribed } from "../../protocol/messages/subscribed.ts";
@@ -7,7 +7,7 @@ import type { WireQuery } from "../../protocol/query.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import { VERSIONS } from "../../protocol/version.ts";
 
-/** The rows of a query as of one position. */
+/** The rows of a query as of one commit. */
 export interface QueryAnswer<R = Row> {
   readonly rows: readonly R[];
   readonly epoch: string;
@@ -59,14 +59,14 @@ export function answerIn(
   throw new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
 }
 
-/** What an answer that is no stream says. */
+/** The error in an answer that is not a stream. */
 function refusalIn(body: string): TidemarkError {
   try {
     const { code, message } = JSON.parse(body) as { code?: unknown; message?: unknown };
     if (typeof code === "string" && typeof message === "string")
       return new TidemarkError(code as ErrorCode, message);
   } catch {
-    // Said by a proxy.
+    // The answer came from a proxy.
   }
   return new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
 }

@@ -25,7 +25,7 @@ export class EngineHost {
   readonly #options: EngineHostOptions;
   #worker: WorkerLike | undefined;
   #engine: StreamEngine | undefined;
-  /** Said to an engine that has not said anything yet: said again should another have to take its place. */
+  /** Messages to a worker that has not answered yet: repeated if an engine in this thread has to take its place. */
   #unheard: ToEngine[] | undefined = [];
 
   constructor(options: EngineHostOptions) {
@@ -33,7 +33,7 @@ export class EngineHost {
     try {
       this.#worker = options.createWorker?.();
     } catch {
-      // Not allowed here.
+      // The platform allows no worker here.
     }
     if (this.#worker === undefined) {
       this.#runHere();
@@ -46,7 +46,7 @@ export class EngineHost {
   }
 
   /** Whether the engine runs in a worker. */
-  get isInWorker(): boolean {
+  get usesWorker(): boolean {
     return this.#worker !== undefined;
   }
 

@@ -1,10 +1,10 @@
-/** One query as the page shows it: its rows in order, how far they can be trusted, what is pinned, and who listens. */
+/** One query as the page shows it: its rows in order, how fresh they are, its pinned rows, and its listeners. */
 import type { Column } from "../../protocol/column.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { OrderedRows } from "./ordered-rows.ts";
 import type { Layer, Overlay } from "../writes/overlay.ts";
-import type { Position, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
+import type { PageCursor, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
 import type { RowPatch } from "../writes/row-patch.ts";
 
 /**
@@ -32,9 +32,6 @@ export interface PinnedRow<R = Row> {
   readonly isInView: boolean;
 }
 
-/** Pins of one view. Full: the oldest is let go. */
-const PINS_MAX = 100;
-
 const NOT_STARTED: ViewState = {
   status: "loading",
   reason: "not connected yet",
@@ -45,8 +42,8 @@ const NOT_STARTED: ViewState = {
   isBehind: true,
   isPartial: false,
   channelRows: undefined,
-  total: undefined,
-  omitted: 0,
+  totalRows: undefined,
+  omittedRows: 0,
 };
 
 const NO_SHAPE: Pick<ViewShape, "columns" | "key"> = { columns: [], key: [] };
@@ -55,21 +52,23 @@ export class ViewCore {
   readonly id: string;
   readonly query: WireQuery;
   readonly listeners = new Set<() => void>();
-  /** Told of the server's own rows as they change. */
+  /** Called with the changes of the server's own rows. */
   readonly followers = new Set<(changes: RowChanges) => void>();
   readonly #rows = new OrderedRows();
   #overlay: Overlay | undefined;
   #shape: ViewShape | undefined;
   #layer: Layer | undefined;
+  readonly #pinsMax: number;
   readonly #pins = new Map<string, Row | undefined>();
   #state = NOT_STARTED;
-  /** Why nothing that is shown can be trusted, whatever the engine said last. */
+  /** Why the rows can't be trusted, whatever the engine said last. */
   #doubt: string | undefined;
   #snapshot: ViewSnapshot | undefined;
 
-  constructor(id: string, query: WireQuery) {
+  constructor(id: string, query: WireQuery, pinsMax: number) {
     this.id = id;
     this.query = query;
+    this.#pinsMax = pinsMax;
   }
 
   /** As it is shown: with pending writes. */
@@ -96,7 +95,7 @@ export class ViewCore {
   }
 
   /** Where the rows stand, on a page that stands at `page`; undefined before there are any. */
-  at(page: Position | undefined): Position | undefined {
+  at(page: PageCursor | undefined): PageCursor | undefined {
     const { epoch, seq, isBehind } = this.#state;
     if (epoch === undefined || seq < 0) return undefined;
     return isBehind ? { epoch, seq } : page;
@@ -146,7 +145,7 @@ export class ViewCore {
 
   pin(key: string): void {
     const oldest = this.#pins.keys().next().value;
-    if (this.#pins.size >= PINS_MAX && oldest !== undefined) this.#pins.delete(oldest);
+    if (this.#pins.size >= this.#pinsMax && oldest !== undefined) this.#pins.delete(oldest);
     this.#pins.set(key, this.#rows.row(key));
   }
 
@@ -160,7 +159,7 @@ export class ViewCore {
     return row && this.#pins.has(key) ? { row, isInView: shown !== undefined } : undefined;
   }
 
-  /** Nothing more comes, for good or until the doubt is lifted again. */
+  /** Marks the rows as not to be trusted, until this is called with `undefined`. */
   setDoubt(reason: string | undefined): void {
     if (this.#doubt === reason) return;
     this.#doubt = reason;

@@ -1,6 +1,6 @@
 /**
- * The views of a page: which queries are listened to, what is shown of each, and when one is let go.
- * A commit moves all of them before anyone is told.
+ * The views of a page: which queries have listeners, what each shows, and when a view ends. A commit changes
+ * all of them before any listener is called.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
@@ -8,9 +8,9 @@ import { toWireQuery, type Query } from "../../protocol/user-query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import type { PageWrites } from "../writes/page-writes.ts";
-import type { Position, RowChanges, ToEngine, ViewNews } from "../port.ts";
+import type { PageCursor, RowChanges, ToEngine, ViewNews } from "../port.ts";
 
-/** A query that can be listened to. Handles are free; the view exists while someone listens. */
+/** A handle of a query. Handles cost nothing; the view exists while it has listeners. */
 export interface LiveView<R = Row> {
   readonly query: Query;
   /** Calls back after each change; returns how to stop. Starts the view with its first listener. */
@@ -18,21 +18,23 @@ export interface LiveView<R = Row> {
   /** The same object until something changed. */
   getSnapshot(): ViewSnapshot<R>;
   row(key: string): R | undefined;
-  /** Keeps a row at hand, as what the user has selected, also when it leaves the view. Returns how to let go. */
+  /** Keeps a row, as the one that the user has selected, also when it leaves the view. Returns how to unpin it. */
   pin(key: string): () => void;
   pinned(key: string): PinnedRow<R> | undefined;
   /**
-   * The server's own rows, without pending writes: calls back with those there are, then with what
-   * each commit changed. For what keeps rows itself. Starts the view like `subscribe`.
+   * The server's own rows, without pending writes, for code that keeps rows itself: calls back with all of
+   * them, then with what each commit changed. Starts the view like `subscribe`.
    */
-  follow(listener: (changes: RowChanges) => void): () => void;
+  subscribeChanges(listener: (changes: RowChanges) => void): () => void;
 }
 
 export interface PageViewsOptions {
   readonly clock: Clock;
   /** How long a view without listeners is kept. */
   readonly lingerMs: number;
-  /** Once there are any. */
+  /** Pinned rows of one view. */
+  readonly pinsMax: number;
+  /** Undefined before the first write. */
   readonly writes: () => PageWrites | undefined;
   readonly post: (message: ToEngine) => void;
 }
@@ -43,7 +45,7 @@ export class PageViews {
   readonly #views = new Map<string, ViewCore>();
   readonly #opened = new Map<string, ViewCore>();
   readonly #lingering = new Map<ViewCore, Cancel>();
-  #position: Position | undefined;
+  #cursor: PageCursor | undefined;
   #nextId = 1;
   #isStopped = false;
 
@@ -51,22 +53,22 @@ export class PageViews {
     this.#options = options;
   }
 
-  /** Where every live view stands; undefined before the first turn. */
-  get position(): Position | undefined {
-    return this.#position;
+  /** The commit that every live view shows; undefined before the first turn. */
+  get cursor(): PageCursor | undefined {
+    return this.#cursor;
   }
 
   get all(): Iterable<ViewCore> {
     return this.#opened.values();
   }
 
-  /** @throws TidemarkError `BAD_QUERY` for a field that a query does not have */
+  /** @throws TidemarkError `BAD_QUERY` for a name of the wire, as `order_by` */
   live(query: Query): LiveView {
     const id = JSON.stringify(toWireQuery(query));
     // Copies: what the caller does with its object later must not change the view.
     const own = JSON.parse(id) as WireQuery;
     const written = JSON.parse(JSON.stringify(query)) as Query;
-    const idle = new ViewCore(id, own);
+    const idle = new ViewCore(id, own, this.#options.pinsMax);
     const core = (): ViewCore => this.#views.get(id) ?? idle;
     return {
       query: written,
@@ -79,13 +81,13 @@ export class PageViews {
         return () => holder.unpin(key);
       },
       pinned: (key) => core().pinned(key),
-      follow: (listener) => this.#follow(id, own, listener),
+      subscribeChanges: (listener) => this.#follow(id, own, listener),
     };
   }
 
-  /** Moves the views without telling anyone yet. Returns those that look different. */
-  apply(position: Position | undefined, views: readonly ViewNews[]): Set<ViewCore> {
-    this.#position = position;
+  /** Changes the views without calling their listeners yet. Returns those that have changed. */
+  apply(cursor: PageCursor | undefined, views: readonly ViewNews[]): Set<ViewCore> {
+    this.#cursor = cursor;
     const changed = new Set<ViewCore>();
     for (const news of views) {
       const core = this.#opened.get(news.id);
@@ -95,21 +97,21 @@ export class PageViews {
     return changed;
   }
 
-  /** Tells who keeps rows itself what the server's have changed. */
+  /** Calls those who subscribed to changes of the server's rows. */
   tellFollowers(views: readonly ViewNews[]): void {
     for (const { id, rows } of views) {
       if (rows === undefined) continue;
-      // What one does with them must not keep the others from hearing.
+      // A listener that throws must not keep the others from being called.
       callAll([...(this.#opened.get(id)?.followers ?? [])].map((follower) => () => follower(rows)));
     }
   }
 
-  /** Lays what is pending over every view. Returns the views that look different now. */
+  /** Lays pending writes over every view. Returns the views that have changed. */
   layOver(): readonly ViewCore[] {
     const writes = this.#options.writes();
     if (writes === undefined) return [];
     return [...this.#opened.values()].filter((core) => {
-      const patches = writes.pending.patchesFor(core.query.channel, core.at(this.#position));
+      const patches = writes.pending.patchesFor(core.query.channel, core.at(this.#cursor));
       return core.layOver(
         patches,
         (key) => this.#rowElsewhere(core.query, key),
@@ -118,9 +120,9 @@ export class PageViews {
     });
   }
 
-  /** Where each view stands, for what waits until all of them hold it. */
-  get standings(): readonly (Position | undefined)[] {
-    return Array.from(this.#opened.values(), (core) => core.at(this.#position));
+  /** The commit that each view shows: a write is over when all of them hold it. */
+  get standings(): readonly (PageCursor | undefined)[] {
+    return Array.from(this.#opened.values(), (core) => core.at(this.#cursor));
   }
 
   setDoubt(reason: string | undefined): void {
@@ -156,7 +158,7 @@ export class PageViews {
     if (core === undefined) return stop;
     const entry = (changes: RowChanges): void => listener(changes);
     core.followers.add(entry);
-    if (core.at(this.#position) !== undefined) listener({ upserts: core.baseRows, removes: [] });
+    if (core.at(this.#cursor) !== undefined) listener({ upserts: core.baseRows, removes: [] });
     return () => {
       core.followers.delete(entry);
       stop();
@@ -164,7 +166,7 @@ export class PageViews {
   }
 
   #open(id: string, query: WireQuery): ViewCore {
-    const core = new ViewCore(String(this.#nextId++), query);
+    const core = new ViewCore(String(this.#nextId++), query, this.#options.pinsMax);
     this.#views.set(id, core);
     this.#opened.set(core.id, core);
     this.#options.post({ kind: "open", id: core.id, query });
@@ -179,8 +181,8 @@ export class PageViews {
   }
 
   /**
-   * A row that enters a view by a pending write is whole in another one, if at all; one that is behind
-   * may hold a row that is gone. A view of the whole channel has every row that there is.
+   * The row of a pending write that enters a view: another view may have it with all its columns. A view that
+   * is behind does not count, since the row may be gone. A view of the whole channel has every row itself.
    */
   #rowElsewhere({ channel, where, limit }: WireQuery, key: string): Row | undefined {
     if (where === undefined && limit === undefined) return undefined;
@@ -188,7 +190,7 @@ export class PageViews {
       const isSource =
         core.query.channel === channel &&
         core.query.columns === undefined &&
-        core.at(this.#position) === this.#position;
+        core.at(this.#cursor) === this.#cursor;
       const row = isSource ? core.baseRow(key) : undefined;
       if (row !== undefined) return row;
     }

@@ -2,12 +2,12 @@
  * How many turns the server may send ahead of what the page has shown: about half a second's worth
  * of them, so that a page that stops showing stops receiving, and a fast one never waits.
  */
-
-/** Least and most turns that may be under way. */
-const CREDIT_MIN = 8;
-const CREDIT_MAX = 128;
-const AHEAD_MS = 500;
-const WINDOW_MS = 2_000;
+import {
+  CREDIT_AHEAD_MS,
+  CREDIT_TURNS_MAX,
+  CREDIT_TURNS_MIN,
+  CREDIT_WINDOW_MS,
+} from "../limits.ts";
 
 export class CreditPolicy {
   #left = 0;
@@ -24,7 +24,7 @@ export class CreditPolicy {
     this.#left = Math.max(0, this.#left - 1);
     this.#turns++;
     const elapsedMs = nowMs - this.#windowStartMs;
-    if (elapsedMs < WINDOW_MS) return;
+    if (elapsedMs < CREDIT_WINDOW_MS) return;
     this.#turnsPerSecond = (this.#turns / elapsedMs) * 1_000;
     this.#turns = 0;
     this.#windowStartMs = nowMs;
@@ -33,15 +33,15 @@ export class CreditPolicy {
   /** What to grant now that the page has shown everything; undefined while enough is left. */
   replenish(): number | undefined {
     const target = Math.min(
-      CREDIT_MAX,
-      Math.max(CREDIT_MIN, Math.ceil((this.#turnsPerSecond * AHEAD_MS) / 1_000)),
+      CREDIT_TURNS_MAX,
+      Math.max(CREDIT_TURNS_MIN, Math.ceil((this.#turnsPerSecond * CREDIT_AHEAD_MS) / 1_000)),
     );
     return this.#left > target / 2 ? undefined : this.grant(target);
   }
 
   /** Grants whatever is left: at the start, and in case that an earlier grant was lost. */
-  grant(turns = CREDIT_MIN): number {
-    this.#left = Math.max(turns, CREDIT_MIN);
+  grant(turns = CREDIT_TURNS_MIN): number {
+    this.#left = Math.max(turns, CREDIT_TURNS_MIN);
     return this.#left;
   }
 }

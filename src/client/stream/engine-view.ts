@@ -1,4 +1,4 @@
-/** One query as the engine follows it: its rows, where it stands with the server, and what the page has not been told. */
+/** One query as the engine follows it: its rows, its cursor, and what the page has not been told. */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { Subscribed } from "../../protocol/messages/subscribed.ts";
@@ -6,6 +6,7 @@ import type { WireQuery } from "../../protocol/query.ts";
 import type { ConnectionState } from "../connection-state.ts";
 import type { ViewError, ViewNews, ViewShape, ViewState, ViewStatus } from "../port.ts";
 import { StagedRows, type CommitResult } from "./staged-rows.ts";
+import { AS_OF_STEP_MS } from "../limits.ts";
 
 /** How the connection stands, as far as a view cares. */
 export interface Reachability {
@@ -13,14 +14,11 @@ export interface Reachability {
   readonly reason: string | undefined;
 }
 
-/** How little `asOf` may move without being told. */
-const AS_OF_STEP_MS = 1_000;
-
 export class EngineView {
   readonly id: string;
   readonly query: WireQuery;
   readonly rows = new StagedRows();
-  /** Characters of frames that were for it, and how often it was asked for again. */
+  /** Characters of the view's frames, and how often the view was requested again. */
   bytes = 0;
   resyncs = 0;
   /** The server's name for the view, once told. */
@@ -39,7 +37,7 @@ export class EngineView {
   #channel: ChannelStatus | undefined;
   #stagedChannel: ChannelStatus | undefined;
   #asOf: number | undefined;
-  /** What was shown was as fresh as this: another history that stands before it is not live until it has passed it. */
+  /** How fresh the rows of the last history were: the next one is live only once it is as fresh. */
   #catchUpTo: number | undefined;
   #seq = -1;
   #isForgotten = false;
@@ -77,7 +75,7 @@ export class EngineView {
       : { ...this.#origin, seq: this.rows.seq };
   }
 
-  /** What was not told yet, and marks it as told. */
+  /** What the page has not been told; from now on it counts as told. */
   takeNews(): ViewNews {
     const shape = this.#shape;
     this.#shape = undefined;
@@ -94,7 +92,8 @@ export class EngineView {
     };
   }
 
-  seated({ columns, key, order_by, epoch, view, mode }: Subscribed): void {
+  /** The server has answered the subscription. */
+  subscribed({ columns, key, order_by, epoch, view, mode }: Subscribed): void {
     this.viewId = view;
     this.#nextOrigin = { epoch, view };
     this.#shape = {
@@ -109,12 +108,12 @@ export class EngineView {
     this.rows.begin(key, mode);
   }
 
-  /** Its channel may come yet, so it is asked for again. */
+  /** The server may get the channel later, so the view is requested again. */
   get isWithoutChannel(): boolean {
     return this.#error?.code === "UNKNOWN_CHANNEL";
   }
 
-  /** The server does not answer: what is shown may not be shown any longer. */
+  /** The server refuses the query: the page may not show the view's rows any longer. */
   failed(error: ViewError): void {
     if (this.isWithoutChannel && error.code === this.#error?.code) return;
     this.#error = error;
@@ -141,12 +140,12 @@ export class EngineView {
     this.hasNews = true;
   }
 
-  /** Counts from the end of its turn on, like the rows that it speaks of. */
+  /** The status counts from the end of its turn on, like the rows that it describes. */
   setChannelStatus(status: ChannelStatus): void {
     this.#stagedChannel = status;
   }
 
-  /** What was told in a turn that never came whole. */
+  /** Drops what came of a turn that was not completed. */
   discardStaged(): void {
     this.#stagedChannel = undefined;
     this.rows.discardStaged();
@@ -164,7 +163,7 @@ export class EngineView {
     if (moment === undefined || moment >= (this.#catchUpTo ?? 0)) this.#catchUpTo = undefined;
     this.#origin = this.#nextOrigin;
     this.#seq = seq;
-    // Older than what was told is never kept back: another node may be further behind.
+    // An older time than the last one is told at once: another node may be further behind.
     const hasMoved =
       moment !== undefined &&
       (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
@@ -176,7 +175,7 @@ export class EngineView {
     return result;
   }
 
-  /** The turn left this view behind; a snapshot that has come whole is shown all the same. */
+  /** The turn did not complete this view; a snapshot that is complete is shown all the same. */
   commitBehind(): CommitResult | undefined {
     this.#applyChannelStatus();
     const result = this.rows.commitSnapshot();
@@ -189,13 +188,13 @@ export class EngineView {
     return result;
   }
 
-  /** The page moves on, and this view stays where it is. */
+  /** The page's cursor moves on, and this view keeps its own. */
   leftBehind(): void {
     if (!this.#isBehind) this.hasNews = true;
     this.#isBehind = true;
   }
 
-  /** Frames are missing: the rows are as of the last that were applied, whatever watermarks have said. */
+  /** Frames are missing: the rows are as of the last change that was applied, whatever watermarks have said. */
   fellBehind(): void {
     this.rows.discardStaged();
     this.#seq = this.rows.seq;
@@ -226,8 +225,8 @@ export class EngineView {
       isBehind: this.#isBehind,
       isPartial: this.#channel?.partial === true || this.narrowedTo !== undefined,
       channelRows: this.#channel?.rows,
-      total: this.#channel?.total,
-      omitted: this.#channel?.omitted ?? 0,
+      totalRows: this.#channel?.total,
+      omittedRows: this.#channel?.omitted ?? 0,
     };
   }
 

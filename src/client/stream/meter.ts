@@ -1,8 +1,6 @@
 /** What the client measures of its own stream: delivery latency, rows and bytes. Bounded in time and samples. */
 import type { StreamRates } from "../port.ts";
-
-const WINDOW_MS = 60_000;
-const SAMPLES_MAX = 4_096;
+import { SAMPLES_MAX, SAMPLE_WINDOW_MS } from "../limits.ts";
 
 /** Durations of the last minute, at most `SAMPLES_MAX`. */
 export class Durations {
@@ -17,7 +15,7 @@ export class Durations {
   percentiles(nowMs: number, ...shares: readonly number[]): readonly (number | undefined)[] {
     this.#samples = this.#samples
       .slice(-SAMPLES_MAX)
-      .filter(({ atMs }) => nowMs - atMs <= WINDOW_MS);
+      .filter(({ atMs }) => nowMs - atMs <= SAMPLE_WINDOW_MS);
     const sorted = this.#samples.map(({ ms }) => ms).sort((a, b) => a - b);
     return shares.map(
       (share) => sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))],

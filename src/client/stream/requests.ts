@@ -1,24 +1,20 @@
-/** What the client asks for: subscriptions in frames of bounded size, and which of them have not been answered. */
+/** Requests for subscriptions: frames of bounded size, and which of them have not been answered. */
 import type { Clock } from "../../std/clock.ts";
-import { CLIENT_FRAME_BYTES_MAX, LIST_MAX } from "../../protocol/limits.ts";
+import { LIST_MAX } from "../../protocol/limits.ts";
 import type { EngineView } from "./engine-view.ts";
-
-/** Subscriptions of one frame, well below what the server takes. */
-const REQUEST_BYTES_MAX = CLIENT_FRAME_BYTES_MAX / 4;
-/** An answer that has not come by then was lost. */
-const ANSWER_MS_MAX = 10_000;
+import { SUBSCRIBE_ANSWER_MS_MAX, SUBSCRIBE_LENGTH_MAX } from "../limits.ts";
 
 export function batchesOf(views: readonly EngineView[]): readonly (readonly EngineView[])[] {
   const batches: EngineView[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
+  let length = Number.POSITIVE_INFINITY;
   for (const view of views) {
     const size = JSON.stringify(view.request).length;
-    if (bytes + size > REQUEST_BYTES_MAX || batches.at(-1)?.length === LIST_MAX) {
+    if (length + size > SUBSCRIBE_LENGTH_MAX || batches.at(-1)?.length === LIST_MAX) {
       batches.push([]);
-      bytes = 0;
+      length = 0;
     }
     batches.at(-1)?.push(view);
-    bytes += size;
+    length += size;
   }
   return batches;
 }
@@ -67,7 +63,7 @@ export class Requests {
   takeOverdue(): readonly EngineView[] {
     const overdue: EngineView[] = [];
     for (const [id, { sinceMs, views }] of this.#waiting) {
-      if (this.#clock.monotonic() - sinceMs < ANSWER_MS_MAX) continue;
+      if (this.#clock.monotonic() - sinceMs < SUBSCRIBE_ANSWER_MS_MAX) continue;
       this.#waiting.delete(id);
       overdue.push(...views.filter((view) => view !== undefined));
     }

@@ -1,8 +1,8 @@
 /**
- * The rows of one view as the stream tells them. Frames are staged as they come and applied together
- * when the turn's watermark arrives; what changed is kept until it is taken to be shown, each key once.
- * From then on the page has the rows: here a hash of each tells what is new of a snapshot, and whether all
- * of them add up to the server's digest.
+ * The rows of one view in the engine. Frames are staged as they arrive and applied together when the turn's
+ * watermark arrives; changed rows stay here until the page takes them, each key once. From then on the page has
+ * the rows, and the engine keeps a hash of each: it tells which rows of a snapshot are new, and whether all
+ * rows match the server's digest.
  *
  * Retains at most a hash per row of the view, what one turn stages, and the rows that changed since the last take.
  */
@@ -14,13 +14,13 @@ import type { Snapshot } from "../../protocol/messages/snapshot.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import type { RowChanges } from "../port.ts";
 
-/** What became of a frame: staged, not needed, or not applicable without what is missing before it. */
+/** What became of a frame: staged, not needed, or not applicable since earlier frames are missing. */
 export type StageResult = "staged" | "old" | "gap";
 
 export interface CommitResult {
   /** Rows that changed. */
   readonly changed: number;
-  /** What makes it necessary to ask for the view again: frames are missing, or the rows don't add up to the server's digest. */
+  /** Why the view has to be requested again: frames are missing, or the rows don't match the server's digest. */
   readonly fault: ResyncReason | undefined;
 }
 
@@ -111,8 +111,8 @@ export class StagedRows {
   }
 
   /**
-   * For a view that is behind: applies a snapshot that has come whole, at its own position. Deltas wait
-   * for their turn's end, since a part of one holds newer values than its position. Undefined when there is none.
+   * For a view that is behind: applies a complete snapshot at the view's own cursor. Deltas wait for the
+   * end of their turn, since a part of one holds newer values than its seq. Undefined when there is none.
    */
   commitSnapshot(): CommitResult | undefined {
     const last = this.#staged.at(-1);

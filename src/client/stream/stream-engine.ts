@@ -16,16 +16,18 @@ import type { Watermark } from "../../protocol/messages/watermark.ts";
 import type { UpMessage } from "../../protocol/up.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ConnectionState } from "../connection-state.ts";
-import { Credentials } from "../connection/credentials.ts";
 import { CreditPolicy } from "./credit.ts";
 import { EngineView, reachabilityOf } from "./engine-view.ts";
 import { HttpScheduler, type Fetch } from "../connection/http-scheduler.ts";
-import { PageFetches } from "./page-fetches.ts";
-import type { EngineConfig, Position, ToEngine, ToPage, WriteRequest } from "../port.ts";
-import { Readings } from "./readings.ts";
+import { STATS_INTERVAL_MS } from "../limits.ts";
+import { PageCommits } from "./page-commits.ts";
+import { PageServices } from "./page-services.ts";
+import type { EngineConfig, PageCursor, ToEngine, ToPage, WriteRequest } from "../port.ts";
+import { QuietWatch } from "./quiet-watch.ts";
 import { Requests } from "./requests.ts";
+import { StreamStats } from "./stream-stats.ts";
+import { SubscribedViews } from "./subscribed-views.ts";
 import { PollTalk, StreamTalk, type Talk } from "./talk.ts";
-import { Tap } from "./tap.ts";
 import type { WebSocketConstructor } from "../connection/websocket-like.ts";
 import { WriteSender } from "../writes/write-sender.ts";
 
@@ -37,22 +39,16 @@ export interface EngineParts {
   readonly random?: Random | undefined;
 }
 
-const READING_INTERVAL_MS = 1_000;
-/** The server is heard each second; after this long what is shown may be old, and says so. */
-const QUIET_MS = 3_000;
-
 export class StreamEngine {
   readonly #parts: EngineParts;
   readonly #clock: Clock;
-  readonly #views = new Map<string, EngineView>();
-  /** By the server's view id; two queries that differ here may be one view there. */
-  readonly #seated = new Map<string, Set<EngineView>>();
+  readonly #views = new SubscribedViews();
+  readonly #commits: PageCommits;
   readonly #requests: Requests;
-  readonly #credentials: Credentials;
-  readonly #tap: Tap;
-  readonly #fetches: PageFetches;
+  readonly #services: PageServices;
+  readonly #quiet: QuietWatch;
   readonly #credit = new CreditPolicy();
-  readonly #readings: Readings;
+  readonly #stats: StreamStats;
   readonly #http: HttpScheduler;
   #writes: WriteSender | undefined;
   readonly #streamTalk: Talk;
@@ -61,20 +57,19 @@ export class StreamEngine {
   #config: EngineConfig | undefined;
   /** The request that the last IDENTIFY or RESUME was. */
   #identified = 0;
-  #position: Position | undefined;
+  #cursor: PageCursor | undefined;
   #epoch: string | undefined;
-  #heardMs = Number.NEGATIVE_INFINITY;
-  #isQuiet = false;
-  #turnsSinceCommit = 0;
-  /** The page has not shown the last commit yet. */
-  #isPageBusy = false;
-  #reading: Cancel | undefined;
+  #nextTick: Cancel | undefined;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;
+    this.#commits = new PageCommits(parts.post, this.#views);
     this.#requests = new Requests(this.#clock);
-    this.#readings = new Readings(this.#clock);
+    this.#stats = new StreamStats(this.#clock);
+    this.#quiet = new QuietWatch(this.#clock, (reachability) => {
+      for (const view of this.#views.all) view.setReachability(reachability);
+    });
     const talk = {
       send: (message: UpMessage) => this.#connection?.send(message),
       requests: this.#requests,
@@ -84,14 +79,13 @@ export class StreamEngine {
     this.#pollTalk = new PollTalk(talk);
     const { fetch = () => Promise.reject(new Error("this platform has no fetch")) } = parts;
     this.#http = new HttpScheduler(fetch, this.#clock);
-    this.#credentials = new Credentials(parts.post);
-    this.#tap = new Tap({
+    this.#services = new PageServices({
+      http: this.#http,
       clock: this.#clock,
       post: parts.post,
-      views: () => this.#views.values(),
-      standing: () => ({ position: this.#position, credit: this.#credit.left }),
+      views: () => this.#views.all,
+      standing: () => ({ cursor: this.#cursor, credit: this.#credit.left }),
     });
-    this.#fetches = new PageFetches(this.#http, parts.post);
   }
 
   get #talk(): Talk {
@@ -109,28 +103,23 @@ export class StreamEngine {
       case "close":
         return this.#close(message.id);
       case "ack":
-        this.#isPageBusy = false;
+        this.#commits.shown();
         return this.#publish();
       case "hidden":
         return this.#connection?.setHidden(message.isHidden);
       case "network":
         return this.#connection?.networkChanged(message.isBack);
       case "credentials":
-        return this.#credentials.answered(message);
       case "fetch":
-        void this.#fetches.fetch(message);
-        return;
       case "abort":
-        return this.#fetches.abort(message.id);
-      case "tap":
-        this.#tap.isOn = message.isOn;
-        return;
+      case "inspect":
+        return this.#services.handle(message);
       case "write":
         return this.#write(message.request);
       case "stop":
-        this.#reading?.();
+        this.#nextTick?.();
         this.#writes?.stop();
-        this.#tap.isOn = false;
+        this.#services.inspector.isOn = false;
         return this.#connection?.stop();
     }
   }
@@ -146,8 +135,8 @@ export class StreamEngine {
       random,
       clock: this.#clock,
       http: this.#http,
-      credentials: () => this.#credentials.ask(),
-      onFrame: (direction, text) => this.#tap.note(direction, text),
+      credentials: this.#services.credentials,
+      onFrame: (direction, text) => this.#services.inspector.note(direction, text),
       subscriptions: () => this.#subscriptions(),
       onMessage: (message, bytes) => this.#receive(message, bytes),
       onInvalid: (reason) => this.#onInvalid(reason),
@@ -158,7 +147,7 @@ export class StreamEngine {
       clock: this.#clock,
       http: this.#http,
       base: config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
-      credentials: () => this.#credentials.ask(),
+      credentials: this.#services.credentials,
       way: () => (this.#connection?.state.kind === "open" ? this.#talk.way : undefined),
       send: (message) => this.#connection?.send(message),
       onResult: () => {
@@ -175,7 +164,7 @@ export class StreamEngine {
   }
 
   #open(view: EngineView): void {
-    this.#views.set(view.id, view);
+    this.#views.open(view);
     const state = this.#connection?.state;
     if (state !== undefined) view.setReachability(reachabilityOf(state));
     this.#connection?.start();
@@ -183,33 +172,29 @@ export class StreamEngine {
   }
 
   #close(id: string): void {
-    const view = this.#views.get(id);
-    this.#views.delete(id);
-    if (view !== undefined) this.#unseat(view);
+    const view = this.#views.close(id);
+    if (view !== undefined) this.#unsubscribe(view);
   }
 
-  #unseat(view: EngineView): void {
-    const sharers = view.viewId === undefined ? undefined : this.#seated.get(view.viewId);
-    if (view.viewId === undefined || sharers?.delete(view) !== true || sharers.size > 0) return;
-    this.#seated.delete(view.viewId);
-    this.#endUnwanted(view.viewId);
+  #unsubscribe(view: EngineView): void {
+    if (this.#views.unsubscribe(view) && view.viewId !== undefined) this.#endUnwanted(view.viewId);
   }
 
-  /** While answers are to come, one of them may be for this very view: then the next of its frames asks again. */
+  /** Ends a view that nobody has open. While answers are missing one may be for it: then its next frame calls this again. */
   #endUnwanted(viewId: string): void {
-    if (this.#requests.size === 0 && (this.#seated.get(viewId)?.size ?? 0) === 0)
+    if (this.#requests.size === 0 && this.#views.at(viewId).length === 0)
       this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
   }
 
   #subscriptions(): readonly SubscriptionRequest[] {
-    const views = this.#talk.identify([...this.#views.values()]);
+    const views = this.#talk.identify(this.#views.list);
     this.#requests.clear();
     this.#identified = this.#requests.add(views);
     return views.map(({ request }) => request);
   }
 
   #receive(message: DownMessage, bytes: number): void {
-    this.#readings.meter.noteBytes(bytes);
+    this.#stats.meter.noteBytes(bytes);
     if (message.op === "ERROR") return this.#onError(message);
     if (message.op !== "DISPATCH") return;
     switch (message.type) {
@@ -230,7 +215,7 @@ export class StreamEngine {
           if (view.rows.stageDelta(message) === "gap") this.#resync(view, "gap");
         return;
       case "CHANNEL_STATUS":
-        for (const view of this.#views.values())
+        for (const view of this.#views.all)
           if (view.query.channel === message.channel) view.setChannelStatus(message);
         return;
       case "MUTATION_RESULT":
@@ -240,36 +225,33 @@ export class StreamEngine {
     }
   }
 
-  /** The views that a frame is for. One that nobody here wants is ended, unless its answer is still to come. */
+  /** The views that a frame is for. A view that nobody has open is ended, unless its answer is still missing. */
   #addressed(viewId: string, bytes: number): readonly EngineView[] {
     this.#endUnwanted(viewId);
-    const views = [...(this.#seated.get(viewId) ?? [])];
+    const views = this.#views.at(viewId);
     for (const view of views) view.bytes += bytes;
     return views;
   }
 
   #onReady(epoch: string): void {
     this.#epoch = epoch;
-    this.#heardMs = this.#clock.monotonic();
-    if (this.#talk.isSeatedAnew) this.#seated.clear();
-    this.#talk.opened(() => [...this.#views.values()].filter((view) => !this.#requests.has(view)));
+    this.#quiet.start();
+    if (this.#talk.subscribesAnew) this.#views.endAll();
+    this.#talk.opened(() => this.#views.list.filter((view) => !this.#requests.has(view)));
     this.#writes?.opened();
   }
 
   #onSubscribed(message: Subscribed): void {
     const view = this.#requests.answered(message.id ?? this.#identified, message.index);
-    if (view === undefined || this.#views.get(view.id) !== view)
-      return this.#endUnwanted(message.view);
-    const sharers = this.#seated.get(message.view);
-    if (sharers === undefined) this.#seated.set(message.view, new Set([view]));
-    else sharers.add(view);
-    view.seated(message);
+    if (view === undefined || !this.#views.isOpen(view)) return this.#endUnwanted(message.view);
+    this.#views.subscribe(view, message.view);
+    view.subscribed(message);
     if ((message.from_seq ?? 0) > Math.max(0, view.rows.seq)) this.#resync(view, "gap");
   }
 
   #onError({ id, index, view: viewId, code, message }: ErrorMessage): void {
-    for (const view of this.#seated.get(viewId ?? "") ?? []) view.failed({ code, message });
-    this.#seated.delete(viewId ?? "");
+    for (const view of this.#views.at(viewId ?? "")) view.failed({ code, message });
+    this.#views.end(viewId ?? "");
     if (index !== undefined)
       this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
     this.#publish();
@@ -278,14 +260,13 @@ export class StreamEngine {
   #onWatermark(watermark: Watermark): void {
     const startMs = this.#clock.monotonic();
     const { seq, as_of, behind, server_time_unix_ms } = watermark;
-    this.#heardMs = startMs;
-    this.#hush(false);
+    this.#quiet.heard();
     this.#credit.noteTurn(startMs);
-    this.#turnsSinceCommit++;
-    this.#position = { epoch: this.#epoch ?? "", seq };
-    this.#readings.noteTurn(watermark);
+    this.#commits.noteTurn();
+    this.#cursor = { epoch: this.#epoch ?? "", seq };
+    this.#stats.noteTurn(watermark);
     let rows = 0;
-    for (const [viewId, views] of this.#seated) {
+    for (const [viewId, views] of this.#views.subscribed) {
       const isBehind = behind?.includes(viewId) === true;
       for (const view of views) {
         const result = isBehind
@@ -297,54 +278,49 @@ export class StreamEngine {
       }
     }
     this.#writes?.endTurn(this.#epoch ?? "");
-    for (const view of this.#views.values())
-      if (view.viewId === undefined || this.#seated.get(view.viewId)?.has(view) !== true)
-        view.leftBehind();
-    const nowMs = this.#clock.now();
-    this.#readings.meter.noteRows(rows);
-    this.#readings.meter.noteApply(nowMs, this.#clock.monotonic() - startMs);
-    if (watermark.oldest_commit_unix_ms !== undefined && rows > 0) {
-      this.#readings.meter.noteLatency(
-        nowMs,
-        nowMs + (this.#connection?.clockOffsetMs ?? 0) - watermark.oldest_commit_unix_ms,
-      );
-    }
+    for (const view of this.#views.all) if (!this.#views.isSubscribed(view)) view.leftBehind();
+    this.#stats.noteApplied({
+      rows,
+      ms: this.#clock.monotonic() - startMs,
+      oldestCommitMs: watermark.oldest_commit_unix_ms,
+      clockOffsetMs: this.#connection?.clockOffsetMs ?? 0,
+    });
     this.#publish();
   }
 
-  /** Asks for one view again: from where it stands, or, when its rows don't add up, from the start. */
+  /** Requests one view again: from its cursor, or, when its rows don't match the digest, from the start. */
   #resync(view: EngineView, reason: ResyncReason): void {
     view.resyncs++;
     if (reason === "drift") {
-      this.#readings.drifts++;
+      this.#stats.drifts++;
       view.distrust();
     } else {
-      this.#readings.gaps++;
+      this.#stats.gaps++;
       view.fellBehind();
     }
     const { viewId, cursor } = view;
-    if (viewId !== undefined) this.#seated.get(viewId)?.delete(view);
-    // A position in another history, or in another view, is none here.
+    this.#views.unsubscribe(view);
+    // A cursor of another history, or of another view, is none here.
     const isUsable = cursor?.epoch === this.#epoch && cursor?.view === viewId;
     this.#talk.resync(view, reason, isUsable ? cursor?.seq : undefined);
   }
 
-  /** The view is larger than this client may hold: ask for its first rows only, and say so. */
+  /** The view is larger than `viewRowsMax`: requests only so many rows, and says partial. */
   #narrow(view: EngineView): void {
     if (view.narrowedTo !== undefined) return;
-    this.#unseat(view);
+    this.#unsubscribe(view);
     view.rows.discardStaged();
     view.narrowedTo = this.#rowsMax;
     this.#talk.subscribe([view]);
   }
 
   #onInvalid(reason: InvalidSessionReason): void {
-    // Rows held under rights that have changed are not shown while it is found out which may stay; of another history, or another identity, they are not known to be right.
+    // Rights have changed: no row is shown until the server has answered under the new ones. In another history, or under another identity, rows are not known to be right.
     if (reason === "revoked") {
       this.#parts.post({ kind: "revoked" });
-      for (const view of this.#views.values()) view.forget();
+      for (const view of this.#views.all) view.forget();
     } else if (reason === "epoch" || reason === "identity")
-      for (const view of this.#views.values()) view.leftBehind();
+      for (const view of this.#views.all) view.leftBehind();
     this.#publish();
   }
 
@@ -352,78 +328,53 @@ export class StreamEngine {
     const isSeamless = state.kind === "identifying" && state.isSeamless;
     if (state.kind !== "open") {
       this.#requests.clear();
-      this.#seated.clear();
+      this.#views.endAll();
       this.#writes?.discardStaged();
     }
     const reachability = reachabilityOf(state);
-    for (const view of this.#views.values()) {
+    for (const view of this.#views.all) {
       if (state.kind !== "open") view.discardStaged();
-      // Open again, it is as old as it was until a turn says otherwise.
+      // After reconnecting, a view is behind until a turn says otherwise.
       if (state.kind !== "open" && !isSeamless) view.leftBehind();
       if (!isSeamless) view.setReachability(reachability);
     }
     this.#publish();
-    this.#postReading();
+    this.#postStats();
   }
 
-  /** What may have been lost on the way up is said again. */
+  /** Sends again what may have been lost on the way to the server. */
   #onHeartbeat(): void {
     if (!this.#talk.asksAgain) return;
-    if (!this.#isPageBusy) this.#talk.renewCredit();
+    if (!this.#commits.isBusy) this.#talk.renewCredit();
     this.#writes?.beat();
     const overdue = new Set(
-      this.#requests.takeOverdue().filter((view) => this.#views.get(view.id) === view),
+      this.#requests.takeOverdue().filter((view) => this.#views.isOpen(view)),
     );
-    for (const view of this.#views.values())
+    for (const view of this.#views.all)
       if (view.isWithoutChannel && !this.#requests.has(view)) overdue.add(view);
     if (overdue.size > 0) this.#talk.subscribe([...overdue]);
   }
 
   /** Tells the page everything that it has not been told, if it has shown the last of it. */
   #publish(): void {
-    if (this.#isPageBusy) return;
-    const views = [...this.#views.values()]
-      .filter(({ hasNews }) => hasNews)
-      .map((view) => view.takeNews());
-    if (views.length > 0 || this.#writes?.hasNews(this.#position) === true) {
-      this.#isPageBusy = true;
-      const turns = this.#turnsSinceCommit;
-      this.#turnsSinceCommit = 0;
-      const results = this.#writes?.takeResults() ?? [];
-      return this.#parts.post({ kind: "commit", views, results, turns, position: this.#position });
-    }
-    this.#talk.replenish();
+    if (this.#commits.publish(this.#cursor, this.#writes)) this.#talk.replenish();
   }
 
   #tick(): void {
-    this.#reading = this.#clock.after(READING_INTERVAL_MS, () => this.#tick());
+    this.#nextTick = this.#clock.after(STATS_INTERVAL_MS, () => this.#tick());
     const kind = this.#connection?.state.kind;
-    if (
-      (kind === "open" || kind === "identifying") &&
-      this.#clock.monotonic() - this.#heardMs > QUIET_MS &&
-      this.#talk.isHeardOften
-    )
-      this.#hush(true);
+    if ((kind === "open" || kind === "identifying") && this.#talk.isHeardOften)
+      this.#quiet.check(this.#config?.limits.quietMs ?? 0);
     this.#publish();
-    this.#postReading();
+    this.#postStats();
   }
 
-  #hush(isQuiet: boolean): void {
-    if (this.#isQuiet === isQuiet) return;
-    this.#isQuiet = isQuiet;
-    const reachability = {
-      isOpen: !isQuiet,
-      reason: isQuiet ? "nothing is heard from the server" : undefined,
-    };
-    for (const view of this.#views.values()) view.setReachability(reachability);
-  }
-
-  #postReading(): void {
+  #postStats(): void {
     if (this.#connection === undefined) return;
     this.#parts.post({
       kind: "connection",
-      reading: this.#readings.read(this.#connection, this.#views.values(), {
-        position: this.#position,
+      stats: this.#stats.read(this.#connection, this.#views.all, {
+        cursor: this.#cursor,
         epoch: this.#epoch,
         requestsPending: this.#http.pending,
       }),
@@ -431,6 +382,6 @@ export class StreamEngine {
   }
 
   get #rowsMax(): number {
-    return this.#config?.rowsMax ?? 0;
+    return this.#config?.limits.viewRowsMax ?? 0;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * How the engine says what it wants. Over a stream it may speak at any time, and grants credit; a poll names
- * everything each time, and nothing can be said in between. The engine asks whichever its connection is.
+ * How the engine sends requests. Over a stream it may send at any time, and grants credit; a poll names every
+ * view each time, and nothing can be sent between two polls. The engine uses the one that fits its connection.
  */
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { UpMessage } from "../../protocol/up.ts";
@@ -11,10 +11,10 @@ import { batchesOf, type Requests } from "./requests.ts";
 export interface Talk {
   /** How writes go. */
   readonly way: "stream" | "poll";
-  /** Silence of some seconds means that what is shown may be old. */
+  /** The server says something each second, so silence means that rows may be old. */
   readonly isHeardOften: boolean;
-  /** Each answer seats the views anew. */
-  readonly isSeatedAnew: boolean;
+  /** Each answer subscribes to the views anew. */
+  readonly subscribesAnew: boolean;
   /** The views that IDENTIFY or RESUME names, as many as one frame takes. */
   identify(views: readonly EngineView[]): readonly EngineView[];
   /** READY: `missing` are views that were opened meanwhile, or did not fit. */
@@ -22,11 +22,11 @@ export interface Talk {
   subscribe(views: readonly EngineView[]): void;
   /** `seq`: where to continue from, in this history and view; undefined for a snapshot. */
   resync(view: EngineView, reason: ResyncReason, seq: number | undefined): void;
-  /** Grants again what may have been lost on the way up. */
+  /** Grants credit again, in case that an earlier grant was lost. */
   renewCredit(): void;
-  /** The page has shown what it was told: grants what was spent. */
+  /** The page has shown everything: grants the credit that was spent. */
   replenish(): void;
-  /** A heartbeat asks again for what was not answered. */
+  /** With each heartbeat, requests without an answer are sent again. */
   readonly asksAgain: boolean;
 }
 
@@ -39,7 +39,7 @@ export interface TalkOptions {
 export class StreamTalk implements Talk {
   readonly way = "stream";
   readonly isHeardOften = true;
-  readonly isSeatedAnew = false;
+  readonly subscribesAnew = false;
   readonly asksAgain = true;
   readonly #options: TalkOptions;
 
@@ -93,7 +93,7 @@ export class StreamTalk implements Talk {
 export class PollTalk implements Talk {
   readonly way = "poll";
   readonly isHeardOften = false;
-  readonly isSeatedAnew = true;
+  readonly subscribesAnew = true;
   readonly asksAgain = false;
   readonly #send: TalkOptions["send"];
   #polls = 0;

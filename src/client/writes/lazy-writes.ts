@@ -1,4 +1,4 @@
-/** The part of a page that writes: there at once where it is built in, else loaded with the first write. */
+/** The code that writes: present at once where it is built in, else loaded with the first write. */
 import { TidemarkError } from "../../std/errors.ts";
 import type { PageWrites, PageWritesOptions } from "./page-writes.ts";
 
@@ -23,7 +23,7 @@ export class LazyWrites {
               new Loaded(own),
         ));
     this.#options = options;
-    // What is to be shown at once must be at hand by then.
+    // Optimistic rows are shown at once, so the code must be loaded before the first write.
     if (options.optimistic !== undefined) this.use(() => Promise.resolve()).catch(() => {});
   }
 
@@ -46,7 +46,7 @@ export class LazyWrites {
     }
     if (create !== undefined) {
       this.#loading = create.then((loaded) => (this.#current = loaded(this.#options)));
-      // What could not be loaded now may be with the next write.
+      // The next write tries to load the code again.
       this.#loading.catch(() => (this.#loading = undefined));
     }
     return (this.#loading ?? Promise.reject(new Error("nothing loads"))).then(() =>

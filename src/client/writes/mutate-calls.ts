@@ -1,4 +1,4 @@
-/** `mutate.group.name(input)`: names are looked up when called, so nothing has to be told to the client. */
+/** `mutate.group.name(input)`: the name is made of the property path, so the client needs no list of mutations. */
 import type { MutateOptions } from "./page-writes.ts";
 
 type Call = (name: string, input: unknown, options: MutateOptions | undefined) => Promise<unknown>;
@@ -8,7 +8,7 @@ export function callsOf(call: Call, path: readonly string[] = []): unknown {
     call(path.join("."), input, options);
   return new Proxy(own, {
     get: (target, name) => {
-      // Neither a promise nor JSON, at any depth: who looks for these must not make a write.
+      // `await` and `JSON.stringify` look for these at any depth, and must not make a write.
       if (typeof name !== "string" || name === "then" || name === "toJSON") return undefined;
       return name in Function.prototype
         ? Reflect.get(target, name)

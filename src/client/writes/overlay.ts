@@ -1,8 +1,8 @@
 /**
- * A view's rows with pending writes laid over them. The rows below go on changing; the layer is made
- * anew from them when they have, so a write hides nothing but the columns that it sets.
+ * A view's rows with pending writes laid over them. The server's rows go on changing, and the layer is made
+ * anew when they have changed, so a write hides only the columns that it sets.
  *
- * Retains the rows under patches; they are as many as pending writes name.
+ * Retains the rows that pending writes name.
  */
 import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
@@ -63,7 +63,7 @@ export class Overlay {
   configure({ columns, key, order_by }: ViewShape): void {
     const types = new Map(columns.map(({ name, type }) => [name, type]));
     const isProjected = this.#query.columns !== undefined;
-    // A channel that declares no columns tells none of those that it sends.
+    // The server names no columns of a channel that declares none.
     const sent =
       types.size > 0
         ? [...types.keys()]

@@ -1,6 +1,6 @@
 /**
- * Writes as a page makes them: calls by name with what they are expected to do to rows, writes by
- * the application's own endpoints, and what of it is pending. Loaded by pages that write.
+ * A page's writes: mutations by name with their optimistic patches, writes by the application's own
+ * endpoints, and the list of pending ones. Loaded by pages that write.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -11,7 +11,7 @@ import type { JsonValue } from "../../protocol/row.ts";
 import type { MutationTree, TypedMutation } from "../../protocol/typed-mutation.ts";
 import { Overlay } from "./overlay.ts";
 import { PendingWrites, type PendingWrite } from "./pending-writes.ts";
-import type { Position, WriteRequest, WriteResult } from "../port.ts";
+import type { PageCursor, WriteRequest, WriteResult } from "../port.ts";
 import type { RowPatch } from "./row-patch.ts";
 import { checkSize } from "./write-message.ts";
 
@@ -26,13 +26,13 @@ export type Optimistic<M> = {
 };
 
 export interface MutateOptions {
-  /** In place of the declared function: what this call is expected to do. */
+  /** What this call is expected to do, in place of the declared function. */
   readonly optimistic?: RowPatch | readonly RowPatch[];
   /**
-   * Refuse the write with `STALE_WRITE` if its row has changed after this position: `client.position` as it
-   * was when the row was seen; a number counts in the history that the page is in now.
+   * Refuse the write with `STALE_WRITE` if its row has changed after this commit: `client.cursor` as it was
+   * when the user saw the row; a number counts in the history that the page is in now.
    */
-  readonly expectedSeq?: number | Position;
+  readonly expectedSeq?: number | PageCursor;
 }
 
 /**
@@ -48,7 +48,7 @@ export type Mutate<M> = {
 };
 
 export interface WriteOptions<A> {
-  /** Does the write by the application's own endpoint, which answers with where it will land. */
+  /** Does the write by the application's own endpoint, whose answer names its transaction. */
   readonly run: () => Promise<A>;
   readonly optimistic?: RowPatch | readonly RowPatch[];
   /** Finds in the answer what the endpoint got from `tidemark.txid(tx)`. Default: its `txid`. */
@@ -63,7 +63,8 @@ export interface PageWritesOptions {
   readonly optimistic: Optimistic<MutationTree> | undefined;
   readonly headers: () => Readonly<Record<string, string>>;
   readonly post: (request: WriteRequest) => void;
-  readonly position: () => Position | undefined;
+  readonly pendingMax: number;
+  readonly cursor: () => PageCursor | undefined;
   /** What is pending has changed, and so may every view have. */
   readonly onChange: () => void;
 }
@@ -76,7 +77,7 @@ export class PageWrites {
 
   constructor(options: PageWritesOptions) {
     this.#options = options;
-    this.pending = new PendingWrites(options.clock);
+    this.pending = new PendingWrites(options.clock, options.pendingMax);
   }
 
   get list(): readonly PendingWrite[] {
@@ -92,16 +93,16 @@ export class PageWrites {
   async write<A>({ run, optimistic, txid = txidIn, name = "write" }: WriteOptions<A>): Promise<A> {
     const { random, post, headers, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
-    const landed = this.pending.begin({
+    const visible = this.pending.begin({
       id,
       name,
       input: undefined,
       patches: listOf(optimistic),
       phase: "running",
     });
-    // Refused before it began: then nothing is made either.
-    if (!this.pending.has(id)) await landed;
-    landed.catch(() => {});
+    // The write was refused before it began, so `run` is not called.
+    if (!this.pending.has(id)) await visible;
+    visible.catch(() => {});
     onChange();
     let answer: A;
     try {
@@ -110,7 +111,7 @@ export class PageWrites {
       if (named === undefined) this.pending.end(id);
       else {
         this.pending.answered(id);
-        post({ id, position: named, headers: headers() });
+        post({ id, txid: named, headers: headers() });
       }
     } catch (error) {
       this.pending.end(id);
@@ -119,16 +120,16 @@ export class PageWrites {
     }
     const isAwaited = this.pending.has(id);
     onChange();
-    if (isAwaited) await landed;
+    if (isAwaited) await visible;
     return answer;
   }
 
   /** Takes what the engine has told. */
-  take(position: Position | undefined, results: readonly WriteResult[]): void {
-    // A history that a write landed in, and that was over before the page could show it, came before the present one.
-    for (const { landed } of results)
-      if (landed !== undefined) this.pending.noteHistory(landed.epoch);
-    if (position !== undefined) this.pending.noteHistory(position.epoch);
+  take(cursor: PageCursor | undefined, results: readonly WriteResult[]): void {
+    // A write's history that was over before the page could show it came before the present one.
+    for (const { visibleAt } of results)
+      if (visibleAt !== undefined) this.pending.noteHistory(visibleAt.epoch);
+    if (cursor !== undefined) this.pending.noteHistory(cursor.epoch);
     this.pending.take(results);
   }
 
@@ -138,12 +139,12 @@ export class PageWrites {
     input: unknown,
     { optimistic, expectedSeq }: MutateOptions = {},
   ): Promise<JsonValue | undefined> {
-    const { random, post, headers, position, onChange } = this.#options;
+    const { random, post, headers, cursor, onChange } = this.#options;
     const id = random.id(ID_LENGTH);
     try {
       const expected =
         typeof expectedSeq === "number"
-          ? { epoch: position()?.epoch ?? "", seq: expectedSeq }
+          ? { epoch: cursor()?.epoch ?? "", seq: expectedSeq }
           : expectedSeq;
       if (expected !== undefined && !(expected.seq >= 0)) {
         throw new TidemarkError(
@@ -163,10 +164,10 @@ export class PageWrites {
       checkSize(request, CLIENT_FRAME_BYTES_MAX);
       const patches =
         optimistic === undefined ? listOf(this.#optimisticFor(name)?.(own)) : listOf(optimistic);
-      const landed = this.pending.begin({ id, name, input: own, patches, phase: "sent" });
+      const visible = this.pending.begin({ id, name, input: own, patches, phase: "sent" });
       if (this.pending.has(id)) post(request);
       onChange();
-      return landed;
+      return visible;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -1,10 +1,9 @@
 /**
- * Writes that were made here and that the page does not stand behind yet. Order decides when one is
- * over: in the commit in which a view comes to stand where the write landed, or after it, the view's
- * own rows hold it and its patch goes; but not before those of earlier writes to the same row, or an
- * older value of the page's own would show again. No timers.
+ * Writes of this page that its views do not hold yet. The order of commits decides when a write is over: once a
+ * view shows the commit from which on the write is visible, the view's own rows hold it, and its patch goes. It
+ * does not go before those of earlier writes to the same row, or an older value would show again. No timers.
  *
- *   running ──answered──▶ sent ──result──▶ landed ──every view stands there──▶ gone
+ *   running ──answered──▶ sent ──result──▶ visible ──every view stands there──▶ gone
  *      │                   └──error──▶ gone
  *      └──failed──▶ gone
  */
@@ -12,7 +11,8 @@ import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import { errorOf } from "../../protocol/mutation-error.ts";
 import type { JsonValue } from "../../protocol/row.ts";
-import type { Position, WriteResult } from "../port.ts";
+import { HISTORIES_MAX } from "../limits.ts";
+import type { PageCursor, WriteResult } from "../port.ts";
 import type { RowPatch } from "./row-patch.ts";
 
 /** A write that is under way, as the page may show it. */
@@ -30,16 +30,11 @@ export interface PendingWrite {
 }
 
 interface Entry extends PendingWrite {
-  /** Where it landed, and how many histories the page had been in when it heard. */
-  readonly landed: { readonly position: Position; readonly histories: number } | undefined;
+  /** From which commit on the write is visible, and how many histories the page had been in when it heard. */
+  readonly visible: { readonly at: PageCursor; readonly histories: number } | undefined;
   readonly resolve: (value: JsonValue | undefined) => void;
   readonly reject: (error: Error) => void;
 }
-
-/** Writes that may be pending at once. Full: further ones fail with `TOO_MANY_MUTATIONS`, and nothing is sent. */
-export const PENDING_MAX = 1_000;
-/** Histories that are told apart. A page that outlives so many restarts of the server with one write pending drops it. */
-const HISTORIES_MAX = 16;
 
 export interface Begin {
   readonly id: string;
@@ -51,6 +46,7 @@ export interface Begin {
 
 export class PendingWrites {
   readonly #clock: Clock;
+  readonly #pendingMax: number;
   readonly #entries = new Map<string, Entry>();
   #histories: string[] = [];
   /** Histories that were forgotten, so that counts go on rising. */
@@ -58,13 +54,14 @@ export class PendingWrites {
   #isStopped = false;
   #snapshot: readonly PendingWrite[] | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, pendingMax: number) {
     this.#clock = clock;
+    this.#pendingMax = pendingMax;
   }
 
-  /** Writes that have not come through; the same array until that changes. */
+  /** Writes that are not visible yet; the same array until that changes. */
   get snapshot(): readonly PendingWrite[] {
-    this.#snapshot ??= [...this.#entries.values()].filter(({ landed }) => landed === undefined);
+    this.#snapshot ??= [...this.#entries.values()].filter(({ visible }) => visible === undefined);
     return this.#snapshot;
   }
 
@@ -82,11 +79,11 @@ export class PendingWrites {
       return Promise.reject(
         new TidemarkError("STOPPED", "The client was closed. The write was not made."),
       );
-    if (this.#entries.size >= PENDING_MAX) {
+    if (this.#entries.size >= this.#pendingMax) {
       return Promise.reject(
         new TidemarkError(
           "TOO_MANY_MUTATIONS",
-          `${PENDING_MAX} writes are pending already. This one was not made; try again when some have landed.`,
+          `${this.#pendingMax} writes are pending already. This one was not made; try again when some are done.`,
         ),
       );
     }
@@ -98,7 +95,7 @@ export class PendingWrites {
         patches,
         phase,
         sinceMs: this.#clock.now(),
-        landed: undefined,
+        visible: undefined,
         resolve,
         reject,
       });
@@ -106,12 +103,12 @@ export class PendingWrites {
     });
   }
 
-  /** The application's own endpoint has answered; from now on it is the stream that tells. */
+  /** The application's own endpoint has answered; the stream tells when the write is visible. */
   answered(id: string): void {
     this.#replace(id, { phase: "sent" });
   }
 
-  /** Ends a write that will not come through. */
+  /** Ends a write that failed. */
   fail(id: string, error: Error): void {
     this.#entries.get(id)?.reject(error);
     this.end(id);
@@ -122,7 +119,7 @@ export class PendingWrites {
     this.#snapshot = undefined;
   }
 
-  /** The page has come into this history, or is in it still. */
+  /** The page shows commits of this history. */
   noteHistory(epoch: string): void {
     if (this.#histories.at(-1) === epoch || this.#histories.includes(epoch)) return;
     this.#histories.push(epoch);
@@ -134,14 +131,14 @@ export class PendingWrites {
 
   /** Takes what the server has said. Call `settle` when the views have moved. */
   take(results: readonly WriteResult[]): void {
-    for (const { id, landed, error, value } of results) {
+    for (const { id, visibleAt, error, value } of results) {
       if (error !== undefined) this.fail(id, errorOf(error));
-      else if (landed !== undefined) {
-        const index = this.#histories.indexOf(landed.epoch);
+      else if (visibleAt !== undefined) {
+        const index = this.#histories.indexOf(visibleAt.epoch);
         const histories = this.#forgotten + (index < 0 ? this.#histories.length : index + 1);
         const entry = this.#entries.get(id);
         this.#replace(id, {
-          landed: { position: landed, histories },
+          visible: { at: visibleAt, histories },
           resolve: () => entry?.resolve(value),
         });
       }
@@ -149,34 +146,34 @@ export class PendingWrites {
   }
 
   /** The patches that a view which stands at `at` needs for one channel, oldest first. */
-  patchesFor(channel: string, at: Position | undefined): readonly RowPatch[] {
+  patchesFor(channel: string, at: PageCursor | undefined): readonly RowPatch[] {
     const found: RowPatch[] = [];
-    const held = new Set<string>();
-    for (const { patches, landed } of this.#entries.values()) {
+    const kept = new Set<string>();
+    for (const { patches, visible } of this.#entries.values()) {
       const isOver =
-        landed !== undefined && (at === undefined || this.#isBehind(at, landed) === false);
+        visible !== undefined && (at === undefined || this.#isBehind(at, visible) === false);
       for (const patch of patches) {
-        if (patch.channel !== channel || (isOver && !held.has(patch.key))) continue;
+        if (patch.channel !== channel || (isOver && !kept.has(patch.key))) continue;
         found.push(patch);
-        held.add(patch.key);
+        kept.add(patch.key);
       }
     }
     return found;
   }
 
-  /** Forgets what every view holds, and tells those who wait for it. `views`: where each stands. */
-  settle(page: Position | undefined, views: readonly (Position | undefined)[]): void {
-    const held = new Set<string>();
+  /** Ends the writes that every view holds, and resolves their promises. `views`: the commit that each shows. */
+  settle(page: PageCursor | undefined, views: readonly (PageCursor | undefined)[]): void {
+    const kept = new Set<string>();
     for (const [id, entry] of this.#entries) {
-      const { landed, patches } = entry;
+      const { visible, patches } = entry;
       const isOver =
-        landed !== undefined &&
+        visible !== undefined &&
         page !== undefined &&
-        !this.#isBehind(page, landed) &&
-        !views.some((at) => at !== undefined && this.#isBehind(at, landed));
+        !this.#isBehind(page, visible) &&
+        !views.some((at) => at !== undefined && this.#isBehind(at, visible));
       if (isOver) entry.resolve(undefined);
-      if (isOver && !patches.some((patch) => held.has(rowName(patch)))) this.end(id);
-      else for (const patch of patches) held.add(rowName(patch));
+      if (isOver && !patches.some((patch) => kept.has(rowName(patch)))) this.end(id);
+      else for (const patch of patches) kept.add(rowName(patch));
     }
   }
 
@@ -190,14 +187,14 @@ export class PendingWrites {
     for (const id of this.#entries.keys()) this.fail(id, error);
   }
 
-  /** Whether a position is before the place where a write landed. */
+  /** Whether `at` is before the commit from which on a write is visible. */
   #isBehind(
-    at: Position,
-    { position, histories }: { readonly position: Position; readonly histories: number },
+    at: PageCursor,
+    { at: visibleAt, histories }: { readonly at: PageCursor; readonly histories: number },
   ): boolean {
-    if (at.epoch === position.epoch) return at.seq < position.seq;
+    if (at.epoch === visibleAt.epoch) return at.seq < visibleAt.seq;
     const index = this.#histories.indexOf(at.epoch);
-    // A history that came after the one it landed in began with everything that was written before.
+    // A history that came after the write's own began with everything that was written before.
     return index < 0 || this.#forgotten + index < histories;
   }
 

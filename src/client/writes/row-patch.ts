@@ -1,4 +1,4 @@
-/** What a write is expected to do to rows, said by the client before the server has answered. */
+/** What a write is expected to do to rows, shown before the server has answered. */
 import type { JsonValue, Row } from "../../protocol/row.ts";
 
 /**

@@ -3,16 +3,16 @@ import { TidemarkError } from "../../std/errors.ts";
 import type { Mutate } from "../../protocol/messages/mutate.ts";
 import type { WriteRequest } from "../port.ts";
 
-export function messageOf({ id, name, input, expected, position }: WriteRequest): Mutate {
+export function messageOf({ id, name, input, expected, txid }: WriteRequest): Mutate {
   return {
     op: "MUTATE",
     mutation_id: id,
-    ...(position !== undefined ? { position } : { name: name ?? "", input }),
+    ...(txid !== undefined ? { position: txid } : { name: name ?? "", input }),
     ...(expected !== undefined && { expected_seq: expected.seq, epoch: expected.epoch }),
   };
 }
 
-/** A frame that is larger than the server takes would close the connection, again and again. @throws TidemarkError `BAD_OPTION` */
+/** A frame that is too large for the server would close each new connection. @throws TidemarkError `BAD_OPTION` */
 export function checkSize(request: WriteRequest, bytesMax: number): void {
   const bytes = JSON.stringify(messageOf(request)).length * 3;
   if (

@@ -1,6 +1,6 @@
 /**
  * Writes on their way to the server: sent in the order in which they were made, again with the same
- * ids on each new connection until they are answered, and over HTTP where there is no talking back.
+ * ids on each new connection until they are answered, and over HTTP where the connection is a poll.
  *
  * Retains what has not been answered; the page bounds how many that are.
  */
@@ -9,17 +9,23 @@ import type { Mutate } from "../../protocol/messages/mutate.ts";
 import type { MutationResult } from "../../protocol/messages/mutation-result.ts";
 import type { JsonValue } from "../../protocol/row.ts";
 import type { HttpScheduler } from "../connection/http-scheduler.ts";
-import type { Position, WriteRequest, WriteResult } from "../port.ts";
+import type { PageCursor, WriteRequest, WriteResult } from "../port.ts";
 import { messageOf } from "./write-message.ts";
+import {
+  WRITES_IN_FLIGHT_MAX,
+  WRITE_ANSWER_MS_MAX,
+  WRITE_HTTP_RETRY_MS,
+  WRITE_RESEND_MS_MAX,
+} from "../limits.ts";
 
 export interface WriteSenderOptions {
   readonly clock: Clock;
   readonly http: HttpScheduler;
   /** What the HTTP routes stand under. */
   readonly base: string;
-  /** What IDENTIFY would say of who this is. */
+  /** What IDENTIFY would send as `auth`. */
   readonly credentials: () => Promise<unknown>;
-  /** Undefined while there is no connection; `poll` where what is said goes by HTTP. */
+  /** Undefined while there is no connection; `poll` where writes go by HTTP. */
   readonly way: () => "stream" | "poll" | undefined;
   readonly send: (message: Mutate) => void;
   /** There is something to tell the page. */
@@ -28,21 +34,13 @@ export interface WriteSenderOptions {
 
 interface Entry {
   readonly request: WriteRequest;
-  /** It may have reached a server: since when, by the wall clock, which goes on while the machine sleeps. */
+  /** Since when the write may have reached a server, by the wall clock, which goes on while the machine sleeps. */
   firstSentMs: number | undefined;
   /** When it was sent over the present connection. */
   sentMs: number | undefined;
-  /** Asked for again because one after it was answered. */
+  /** Sent again because a later write was answered. */
   isAskedAgain: boolean;
 }
-
-/** As many as a server takes from one connection. */
-const IN_FLIGHT_MAX = 32;
-/** Servers remember mutations for a day. What has not been answered for so long is not sent again. */
-const RESEND_MS_MAX = 12 * 3_600_000;
-/** Unanswered for this long on an open connection, a write is asked for again. */
-const ANSWER_MS_MAX = 15_000;
-const HTTP_RETRY_MS = 1_000;
 
 export class WriteSender {
   readonly #options: WriteSenderOptions;
@@ -50,8 +48,8 @@ export class WriteSender {
   /** Results of the turn that is coming; and those that the page has not been told. */
   #staged: MutationResult[] = [];
   #results: WriteResult[] = [];
-  /** The furthest place that HTTP told of and the stream has not reached. */
-  #awaited: Position | undefined;
+  /** The latest commit that an answer over HTTP named and the stream has not reached. */
+  #awaited: PageCursor | undefined;
   #isPosting = false;
   #retry: Cancel | undefined;
 
@@ -73,7 +71,7 @@ export class WriteSender {
     this.#sendNext();
   }
 
-  /** A connection is open: everything unanswered is said again, in order. */
+  /** A connection is open: every unanswered write is sent again, in order. */
   opened(): void {
     for (const entry of this.#entries.values()) {
       entry.sentMs = undefined;
@@ -82,19 +80,19 @@ export class WriteSender {
     this.#sendNext();
   }
 
-  /** With each heartbeat: what was lost without the connection being lost is said again, and what is too old is given up. */
+  /** With each heartbeat: writes that were lost on an open connection are sent again, and those that are too old are given up. */
   beat(): void {
     const nowMs = this.#options.clock.monotonic();
     for (const { sentMs } of this.#entries.values())
-      if (sentMs !== undefined && nowMs - sentMs > ANSWER_MS_MAX) return this.opened();
+      if (sentMs !== undefined && nowMs - sentMs > WRITE_ANSWER_MS_MAX) return this.opened();
     this.#sendNext();
   }
 
-  /** What is too old is given up: the server may have forgotten that it was made. */
+  /** A write that is too old is given up: the server may have forgotten whether it was made. */
   #giveUp(): void {
     const nowMs = this.#options.clock.now();
     for (const [id, { firstSentMs }] of this.#entries) {
-      if (firstSentMs === undefined || nowMs - firstSentMs <= RESEND_MS_MAX) continue;
+      if (firstSentMs === undefined || nowMs - firstSentMs <= WRITE_RESEND_MS_MAX) continue;
       this.#answer({
         id,
         error: {
@@ -106,7 +104,7 @@ export class WriteSender {
     }
   }
 
-  /** What was written is told with its turn, what was not at once. */
+  /** A success is told with its turn, a failure at once. */
   receive(message: MutationResult): void {
     const { mutation_id: id, error } = message;
     if (error === undefined) this.#staged.push(message);
@@ -116,7 +114,7 @@ export class WriteSender {
     }
   }
 
-  /** The turn is whole. What was answered before is passed over. */
+  /** The turn is complete. Writes that were answered before are skipped. */
   endTurn(epoch: string): void {
     if (this.#staged.length === 0) return;
     for (const { mutation_id: id, seq = 0, value } of this.#staged) {
@@ -124,18 +122,18 @@ export class WriteSender {
       if (entry === undefined) continue;
       this.#askAgainBefore(entry);
       this.#entries.delete(id);
-      this.#results.push({ id, landed: { epoch, seq }, ...(value !== undefined && { value }) });
+      this.#results.push({ id, visibleAt: { epoch, seq }, ...(value !== undefined && { value }) });
     }
     this.#staged = [];
     this.#sendNext();
   }
 
-  /** Mutations are answered in order: what stands before an answered one was answered, and that was lost. */
+  /** Mutations are answered in order: if an earlier one has no answer, its answer was lost. */
   #askAgainBefore(answered: Entry): void {
-    if (answered.request.position !== undefined) return;
+    if (answered.request.txid !== undefined) return;
     for (const entry of this.#entries.values()) {
       if (entry === answered) return;
-      if (entry.request.position !== undefined || entry.isAskedAgain) continue;
+      if (entry.request.txid !== undefined || entry.isAskedAgain) continue;
       entry.isAskedAgain = true;
       entry.sentMs = undefined;
     }
@@ -146,13 +144,13 @@ export class WriteSender {
     this.#staged = [];
   }
 
-  /** There is something to tell, or the stream has come to where a write landed that HTTP told of. */
-  hasNews(position: Position | undefined): boolean {
+  /** There is a result to tell, or the stream has reached the commit that an answer over HTTP named. */
+  hasNews(cursor: PageCursor | undefined): boolean {
     const awaited = this.#awaited;
     const hasReached =
       awaited !== undefined &&
-      position !== undefined &&
-      (position.epoch !== awaited.epoch || position.seq >= awaited.seq);
+      cursor !== undefined &&
+      (cursor.epoch !== awaited.epoch || cursor.seq >= awaited.seq);
     if (hasReached) this.#awaited = undefined;
     return hasReached || this.#results.length > 0;
   }
@@ -173,7 +171,7 @@ export class WriteSender {
     if (way !== "stream") return;
     let inFlight = 0;
     for (const entry of this.#entries.values()) {
-      if (inFlight >= IN_FLIGHT_MAX) return;
+      if (inFlight >= WRITES_IN_FLIGHT_MAX) return;
       inFlight++;
       if (entry.sentMs !== undefined) continue;
       this.#note(entry);
@@ -199,10 +197,10 @@ export class WriteSender {
       const result = await this.#request(entry.request);
       if (result === undefined) {
         this.#retry?.();
-        this.#retry = this.#options.clock.after(HTTP_RETRY_MS, () => this.#sendNext());
+        this.#retry = this.#options.clock.after(WRITE_HTTP_RETRY_MS, () => this.#sendNext());
         break;
       }
-      this.#awaited = result.landed ?? this.#awaited;
+      this.#awaited = result.visibleAt ?? this.#awaited;
       if (this.#entries.has(entry.request.id)) this.#answer(result);
     }
     this.#isPosting = false;
@@ -218,33 +216,33 @@ export class WriteSender {
     this.#options.onResult();
   }
 
-  /** Undefined when it has to be asked for again. */
+  /** Undefined when the write has to be sent again. */
   async #request({
     id,
     name = "",
     input,
     expected,
-    position,
+    txid,
     headers = {},
   }: WriteRequest): Promise<WriteResult | undefined> {
     const { http, base, credentials } = this.#options;
     try {
       const auth = await credentials();
-      const path = position === undefined ? `mutations/${encodeURIComponent(name)}` : "landed";
+      const path = txid === undefined ? `mutations/${encodeURIComponent(name)}` : "landed";
       const said =
-        position === undefined
+        txid === undefined
           ? {
               mutation_id: id,
               input,
               ...(expected && { expected_seq: expected.seq, epoch: expected.epoch }),
             }
-          : { position };
+          : { position: txid };
       const response = await http.request("up", `${base}/${path}`, {
         method: "POST",
         headers,
         body: JSON.stringify({ ...said, auth }),
       });
-      const answer = (await response.json()) as Position & {
+      const answer = (await response.json()) as PageCursor & {
         value?: JsonValue;
         code?: string;
         message?: string;
@@ -254,7 +252,7 @@ export class WriteSender {
       if (response.ok)
         return {
           id,
-          landed: { epoch: answer.epoch, seq: answer.seq },
+          visibleAt: { epoch: answer.epoch, seq: answer.seq },
           ...(answer.value !== undefined && { value: answer.value }),
         };
       if (answer.retryable !== false || answer.code === undefined) return undefined;

@@ -16,7 +16,7 @@ import {
   type OptimisticOption,
   type TypedChannel,
 } from "../node.ts";
-import { PENDING_MAX } from "./pending-writes.ts";
+import { CLIENT_LIMITS } from "../limits.ts";
 
 afterEach(stopAll);
 
@@ -50,7 +50,7 @@ async function serve(options: Partial<ClientOptions> = {}) {
   const client = createClient<{ trades: TypedChannel<Trade> }, M>({
     url: server.stream,
     backoff: { firstMs: 20, delaysMs: [20, 40] },
-    pollMs: 30,
+    pollIntervalMs: 30,
     ...optimistic,
     ...options,
   });
@@ -178,11 +178,11 @@ describe("client.mutate", () => {
 
   it("is bounded: what is too much is not made, and says so", async () => {
     const { client } = await serve({ url: "ws://127.0.0.1:1/v2/stream" });
-    const written = Array.from({ length: PENDING_MAX + 1 }, (_, index) =>
+    const written = Array.from({ length: CLIENT_LIMITS.pendingWritesMax + 1 }, (_, index) =>
       client.mutate.trades.put(trade(`t${index}`, "BTC", 1)),
     );
     await expect(written.at(-1)).rejects.toMatchObject({ code: "TOO_MANY_MUTATIONS" });
-    expect(client.pendingWrites.getSnapshot()).toHaveLength(PENDING_MAX);
+    expect(client.pendingWrites.getSnapshot()).toHaveLength(CLIENT_LIMITS.pendingWritesMax);
     // An endpoint is not called either.
     let wasCalled = false;
     await expect(
@@ -231,7 +231,7 @@ describe("client.mutate", () => {
     atEnd(() => process.off("uncaughtException", onThrown));
     const view = client.live({ channel: "trades" });
     view.subscribe(() => {});
-    view.follow(({ upserts }) => {
+    view.subscribeChanges(({ upserts }) => {
       if (upserts.length > 0) throw new Error("not mine");
     });
     for (const price of [1, 2]) await client.mutate.trades.put(trade("a", "BTC", price));

@@ -182,7 +182,7 @@ describe.each(VERSIONS)(
         await run();
         const { client, view } = await serve({ tables: ["public.items"] }, mutations);
         await isLive(view("items"));
-        const seen = client.position?.seq ?? 0;
+        const seen = client.cursor?.seq ?? 0;
         const mutate = client.mutate as unknown as {
           set(input: unknown, options: unknown): Promise<unknown>;
         };

@@ -196,7 +196,7 @@ describe.each(
     expect(big.row("900")).toBeUndefined();
     await sql("UPDATE big SET v = 1 WHERE id = 5; DELETE FROM big WHERE id <= 4");
     await expect.poll(() => big.row("5")).toEqual({ id: 5, v: 1 });
-    await expect.poll(() => big.getSnapshot().total, { timeout: 3_000 }).toBe(996);
+    await expect.poll(() => big.getSnapshot().totalRows, { timeout: 3_000 }).toBe(996);
   });
 
   it("copies the table anew after a transaction larger than a commit takes", async () => {

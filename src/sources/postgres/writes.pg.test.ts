@@ -193,7 +193,7 @@ describe.each(
       client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: seen }),
     ).rejects.toMatchObject({ code: "STALE_WRITE" });
     // Seen by now. One's own writes in between are no surprise.
-    const now = client.position?.seq ?? 0;
+    const now = client.cursor?.seq ?? 0;
     const [a, b] = [
       client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: now }),
       client.mutate.items.set({ id: 1, value: "mine again" }, { expectedSeq: now }),
@@ -227,7 +227,7 @@ describe.each(
     expect(
       await client.mutate.items.set(
         { id: 2, value: "c" },
-        { expectedSeq: client.position?.seq ?? 0 },
+        { expectedSeq: client.cursor?.seq ?? 0 },
       ),
     ).toEqual({ rowCount: 1 });
   });

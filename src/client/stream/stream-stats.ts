@@ -1,18 +1,18 @@
-/** What the engine knows of its connection, counted and clocked, as the page reads it once a second. */
+/** Counts and times of the engine's connection, as the page is told once a second. */
 import type { Clock } from "../../std/clock.ts";
 import type { Watermark } from "../../protocol/messages/watermark.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { EngineView } from "./engine-view.ts";
 import { Meter } from "./meter.ts";
-import type { ConnectionReading, Position } from "../port.ts";
+import type { ConnectionStats, PageCursor } from "../port.ts";
 
 export interface Standing {
-  readonly position: Position | undefined;
+  readonly cursor: PageCursor | undefined;
   readonly epoch: string | undefined;
-  readonly requestsPending: ConnectionReading["requestsPending"];
+  readonly requestsPending: ConnectionStats["requestsPending"];
 }
 
-export class Readings {
+export class StreamStats {
   readonly meter = new Meter();
   gaps = 0;
   drifts = 0;
@@ -31,11 +31,31 @@ export class Readings {
     this.#asOf = Math.min(server_time_unix_ms, ...Object.values(as_of));
   }
 
+  /** A turn has been applied: `ms` is how long that took. */
+  noteApplied({
+    rows,
+    ms,
+    oldestCommitMs,
+    clockOffsetMs,
+  }: {
+    readonly rows: number;
+    readonly ms: number;
+    /** When the oldest commit of the turn was made, by the server's clock. */
+    readonly oldestCommitMs: number | undefined;
+    readonly clockOffsetMs: number;
+  }): void {
+    const nowMs = this.#clock.now();
+    this.meter.noteRows(rows);
+    this.meter.noteApply(nowMs, ms);
+    if (oldestCommitMs !== undefined && rows > 0)
+      this.meter.noteLatency(nowMs, nowMs + clockOffsetMs - oldestCommitMs);
+  }
+
   read(
     connection: Connection,
     views: Iterable<EngineView>,
-    { position, epoch, requestsPending }: Standing,
-  ): ConnectionReading {
+    { cursor, epoch, requestsPending }: Standing,
+  ): ConnectionStats {
     const { state, carrier, roundTripMs, clockOffsetMs } = connection;
     const nowMs = this.#clock.now();
     let queueDepth = 0;
@@ -43,13 +63,13 @@ export class Readings {
     return {
       ...this.meter.read(nowMs),
       state,
-      transport: carrier,
+      carrier,
       roundTripMs,
       clockOffsetMs,
       queueDepth,
       epoch,
       requestsPending,
-      seq: position?.seq ?? 0,
+      seq: cursor?.seq ?? 0,
       asOf: this.#asOf,
       serverTimeMs: this.#serverTimeMs,
       lagMs:

@@ -1,0 +1,64 @@
+/** Single rows over HTTP, for what a page opens: kept for a while, at most so many, the least recently used goes first. */
+import type { Clock } from "../../std/clock.ts";
+import type { Row } from "../../protocol/row.ts";
+import type { ClientLimits } from "../limits.ts";
+import { bodyOf, type Answer } from "./page-requests.ts";
+
+/** One row, and when it last changed. */
+export interface RowAnswer<R = Row> {
+  readonly row: R;
+  readonly epoch: string;
+  /** The commit that last changed the row, and its time in Unix milliseconds. */
+  readonly seq: number;
+  readonly committedMs: number;
+  /** The server's newest commit when it answered. */
+  readonly asOfSeq: number;
+}
+
+/** As it travels. */
+interface WireRowAnswer {
+  readonly row: Row;
+  readonly epoch: string;
+  readonly seq: number;
+  readonly committed_unix_ms: number;
+  readonly as_of_seq: number;
+}
+
+export interface RowCacheOptions {
+  readonly fetch: (url: string, signal: AbortSignal | undefined) => Promise<Answer>;
+  readonly clock: Clock;
+  readonly limits: Pick<ClientLimits, "rowCacheMax" | "rowCacheMs">;
+}
+
+export class RowCache {
+  readonly #options: RowCacheOptions;
+  readonly #kept = new Map<string, { readonly answer: RowAnswer; readonly atMs: number }>();
+
+  constructor(options: RowCacheOptions) {
+    this.#options = options;
+  }
+
+  /** Rights may have changed: nothing is answered from what is kept. */
+  forget(): void {
+    this.#kept.clear();
+  }
+
+  /** @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no answer came */
+  async get(url: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
+    const { clock, limits, fetch } = this.#options;
+    const known = this.#kept.get(url);
+    this.#kept.delete(url);
+    if (known !== undefined && clock.monotonic() - known.atMs <= limits.rowCacheMs) {
+      this.#kept.set(url, known);
+      return known.answer;
+    }
+    const { row, epoch, seq, committed_unix_ms, as_of_seq } = bodyOf<WireRowAnswer>(
+      await fetch(url, signal),
+    );
+    const answer = { row, epoch, seq, committedMs: committed_unix_ms, asOfSeq: as_of_seq };
+    this.#kept.set(url, { answer, atMs: clock.monotonic() });
+    const oldest = this.#kept.keys().next().value;
+    if (this.#kept.size > limits.rowCacheMax && oldest !== undefined) this.#kept.delete(oldest);
+    return answer;
+  }
+}

@@ -1,0 +1,42 @@
+/** What the page has not been told, as one commit at a time: the next is posted when the page has shown the last. */
+import type { PageCursor, ToPage } from "../port.ts";
+import type { WriteSender } from "../writes/write-sender.ts";
+import type { SubscribedViews } from "./subscribed-views.ts";
+
+export class PageCommits {
+  readonly #post: (message: ToPage) => void;
+  readonly #views: SubscribedViews;
+  /** The page has not shown the last commit yet. */
+  #isBusy = false;
+  #turns = 0;
+
+  constructor(post: (message: ToPage) => void, views: SubscribedViews) {
+    this.#post = post;
+    this.#views = views;
+  }
+
+  get isBusy(): boolean {
+    return this.#isBusy;
+  }
+
+  noteTurn(): void {
+    this.#turns++;
+  }
+
+  /** The page has shown the last commit. */
+  shown(): void {
+    this.#isBusy = false;
+  }
+
+  /** Returns whether the page has shown everything: then there was nothing to post. */
+  publish(cursor: PageCursor | undefined, writes: WriteSender | undefined): boolean {
+    if (this.#isBusy) return false;
+    const views = this.#views.list.filter(({ hasNews }) => hasNews).map((view) => view.takeNews());
+    if (views.length === 0 && writes?.hasNews(cursor) !== true) return true;
+    this.#isBusy = true;
+    const turns = this.#turns;
+    this.#turns = 0;
+    this.#post({ kind: "commit", views, results: writes?.takeResults() ?? [], turns, cursor });
+    return false;
+  }
+}

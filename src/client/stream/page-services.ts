@@ -1,0 +1,39 @@
+/** What engine and page do for each other besides views and writes: HTTP requests, inspection, credentials. */
+import type { HttpScheduler } from "../connection/http-scheduler.ts";
+import { Credentials } from "../connection/credentials.ts";
+import type { ToEngine } from "../port.ts";
+import { Inspector, type InspectorOptions } from "./inspector.ts";
+import { PageFetches } from "./page-fetches.ts";
+
+export type ServiceMessage = ToEngine & {
+  readonly kind: "credentials" | "fetch" | "abort" | "inspect";
+};
+
+export class PageServices {
+  readonly inspector: Inspector;
+  readonly #credentials: Credentials;
+  readonly #fetches: PageFetches;
+
+  constructor(options: InspectorOptions & { readonly http: HttpScheduler }) {
+    this.inspector = new Inspector(options);
+    this.#credentials = new Credentials(options.post);
+    this.#fetches = new PageFetches(options.http, options.post);
+  }
+
+  /** What the page's `auth` says now. */
+  readonly credentials = (): Promise<unknown> => this.#credentials.ask();
+
+  handle(message: ServiceMessage): void {
+    switch (message.kind) {
+      case "credentials":
+        return this.#credentials.answered(message);
+      case "fetch":
+        void this.#fetches.fetch(message);
+        return;
+      case "abort":
+        return this.#fetches.abort(message.id);
+      case "inspect":
+        this.inspector.isOn = message.isOn;
+    }
+  }
+}
