@@ -6,14 +6,13 @@ import { StatusStrip } from "../examples/review/ui/status-strip.tsx";
 import { ThemeButton } from "../examples/review/ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
-import { client } from "./client.ts";
 import { Shortcuts } from "./shortcuts.tsx";
 import { usePageState } from "./use-page-state.ts";
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
-  const connection = useConnection(client);
-  const catalog = useLiveQuery(client, {
+  const connection = useConnection();
+  const catalog = useLiveQuery({
     channel: "tidemark.channels",
     orderBy: [{ column: "channel" }],
   });

@@ -1,16 +1,16 @@
 /** One channel: its title line and the grid, or a message when there are no rows. */
 import { useCallback, useMemo, type ReactElement } from "react";
-import type { Column, Query, ViewSnapshot } from "../src/client/index.ts";
-import { useLiveQuery } from "../src/react/index.ts";
+import type { Column, Query } from "../src/client/index.ts";
+import { useLiveQuery, type LiveQueryResult } from "../src/react/index.ts";
 import { Badge } from "../examples/review/ui/badge.tsx";
 import { formatCount } from "../examples/review/ui/format.ts";
 import { Grid } from "./grid.tsx";
 import { State } from "../examples/review/ui/state.tsx";
-import { client } from "./client.ts";
 import { ColumnMenu } from "./column-menu.tsx";
 import { Detail } from "./detail.tsx";
 import { whereOf } from "./filter-text.ts";
 import { nextSort, type PageState } from "./page-state.ts";
+import { useChannelShape } from "./use-channel-shape.ts";
 
 export function ChannelView({
   channel,
@@ -33,7 +33,7 @@ export function ChannelView({
     ...(sort.length > 0 && { orderBy: sort }),
     ...(page.columns !== undefined && { columns: page.columns }),
   };
-  const view = useLiveQuery(client, query);
+  const view = useLiveQuery(query);
   const isFiltered = Object.keys(page.filters).length > 0;
   const required = useMemo(
     () => new Set([...shape.key, ...page.sort.map(({ column }) => column)]),
@@ -134,23 +134,6 @@ export function ChannelView({
   );
 }
 
-/** All columns and the key of the channel, from a view of one row. */
-function useChannelShape(channel: string): {
-  readonly columns: readonly Column[];
-  readonly key: readonly string[];
-} {
-  const { columns, key, rows } = useLiveQuery(client, { channel, limit: 1 });
-  const names = columns.length > 0 ? "" : Object.keys(rows[0] ?? {}).join("\n");
-  return useMemo(
-    () => ({
-      key,
-      columns:
-        names === "" ? columns : names.split("\n").map((name): Column => ({ name, type: "any" })),
-    }),
-    [columns, key, names],
-  );
-}
-
 /** Key columns first: the first column stays visible when the grid scrolls sideways. */
 function keyFirst(columns: readonly Column[], key: readonly string[]): readonly Column[] {
   return [
@@ -160,7 +143,7 @@ function keyFirst(columns: readonly Column[], key: readonly string[]): readonly 
 }
 
 function countText(
-  { keys, isPartial, total, channelRows, status }: ViewSnapshot,
+  { keys, isPartial, totalRows, channelRows, status }: LiveQueryResult,
   isFiltered: boolean,
 ): string {
   if (status === "loading" || status === "refused") return "";
@@ -169,8 +152,8 @@ function countText(
       ? ""
       : formatCount(Math.max(channelRows, isFiltered ? 0 : keys.length));
   const scope =
-    isPartial && total !== undefined && total > (channelRows ?? 0)
-      ? `newest ${rowCount} of ${formatCount(total)}`
+    isPartial && totalRows !== undefined && totalRows > (channelRows ?? 0)
+      ? `newest ${rowCount} of ${formatCount(totalRows)}`
       : "";
   if (isFiltered) return `${formatCount(keys.length)} of ${scope || rowCount} rows`;
   return scope || `${formatCount(keys.length)} ${keys.length === 1 ? "row" : "rows"}`;
@@ -181,7 +164,7 @@ function Nothing({
   isFiltered,
   onClear,
 }: {
-  readonly view: ViewSnapshot;
+  readonly view: LiveQueryResult;
   readonly isFiltered: boolean;
   readonly onClear: () => void;
 }): ReactElement {

@@ -6,7 +6,6 @@ import { Badge } from "../examples/review/ui/badge.tsx";
 import { cellText } from "./cell-text.ts";
 import { asTsv } from "./grid.tsx";
 import { useNow } from "../examples/review/ui/use-now.ts";
-import { client } from "./client.ts";
 
 export interface DetailProps {
   readonly channel: string;
@@ -16,7 +15,7 @@ export interface DetailProps {
 }
 
 export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): ReactElement {
-  const view = useLiveQuery(client, { channel, where: whereKey(keyColumns, rowKey) });
+  const view = useLiveQuery({ channel, where: whereKey(keyColumns, rowKey) });
   const row = view.row(rowKey);
   const now = useNow();
   const columns: readonly Column[] =

@@ -1,5 +1,11 @@
 import { mountPage } from "../examples/review/ui/mount-page.tsx";
 import "./explorer.css";
+import { TidemarkProvider } from "../src/react/index.ts";
 import { App } from "./app.tsx";
+import { client } from "./client.ts";
 
-mountPage(<App />);
+mountPage(
+  <TidemarkProvider client={client}>
+    <App />
+  </TidemarkProvider>,
+);

@@ -3,7 +3,7 @@ import { describe, expect, expectTypeOf, it } from "vitest";
 import { channel } from "tidemark";
 import { createClient } from "tidemark/client";
 import { postgres, type JsonValue } from "tidemark/postgres";
-import { useLiveQuery } from "tidemark/react";
+import { createHooks } from "tidemark/react";
 import { z } from "zod";
 import { tables, type Kinds, type OrderItems2, type ShopOrders } from "./golden/tables.ts";
 
@@ -34,9 +34,9 @@ describe("types of a database's tables", () => {
     expectTypeOf(client.live({ channel: "presence" }).getSnapshot().rows).toEqualTypeOf<
       readonly { id: string }[]
     >();
-    expectTypeOf(useLiveQuery<typeof printed.channels, "kinds">)
-      .returns.toHaveProperty("rows")
-      .toEqualTypeOf<readonly Kinds[]>();
+    const { useLiveQuery } = createHooks<typeof printed.channels>();
+    const useKinds = () => useLiveQuery({ channel: "kinds", where: { column: "m", eq: "glad" } });
+    expectTypeOf(useKinds).returns.toHaveProperty("rows").toEqualTypeOf<readonly Kinds[]>();
     expect(Object.keys(printed.channels)).toEqual(Object.keys(tables));
   });
 

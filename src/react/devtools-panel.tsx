@@ -1,9 +1,9 @@
-/** The devtools: connection, subscriptions, frames as they pass, pending writes. It looks on through `client.inspect`. */
+/** The devtools: connection, subscriptions, frames as they pass, pending writes, by `client.inspect`. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { systemClock } from "../std/clock.ts";
-import type { ConnectionSnapshot, TidemarkClient } from "../client/client.ts";
+import type { TidemarkClient } from "../client/client.ts";
 import type { PendingWrite } from "../client/writes/pending-writes.ts";
-import type { SubscriptionReading, TappedFrame } from "../client/port.ts";
+import type { ConnectionStats, InspectedFrame, SubscriptionStats } from "../client/port.ts";
 import { PANEL_CSS } from "./devtools-style.ts";
 import { usePendingWrites } from "./use-live-mutation.ts";
 import { useConnection } from "./use-live-query.ts";
@@ -15,44 +15,44 @@ const STATES_MAX = 30;
 const TABS = ["Subscriptions", "Frames", "Writes", "Connection"] as const;
 type Tab = (typeof TABS)[number];
 
-interface Looked {
-  readonly frames: readonly (TappedFrame & { readonly number: number })[];
-  readonly left: number;
+interface Inspected {
+  readonly frames: readonly (InspectedFrame & { readonly number: number })[];
+  readonly dropped: number;
   readonly credit: number;
-  readonly subscriptions: readonly SubscriptionReading[];
+  readonly subscriptions: readonly SubscriptionStats[];
 }
 
-const NOTHING: Looked = { frames: [], left: 0, credit: 0, subscriptions: [] };
+const NOTHING: Inspected = { frames: [], dropped: 0, credit: 0, subscriptions: [] };
 
 /** Follows the stream; what passes while paused is not kept. */
-function useLooked(client: TidemarkClient, isPaused: boolean): Looked {
-  const [looked, setLooked] = useState(NOTHING);
+function useInspected(client: TidemarkClient, isPaused: boolean): Inspected {
+  const [inspected, setInspected] = useState(NOTHING);
   const paused = useRef(isPaused);
   paused.current = isPaused;
   useEffect(() => {
     let number = 0;
-    return client.inspect(({ frames, left, credit, subscriptions }) => {
+    return client.inspect(({ frames, dropped, credit, subscriptions }) => {
       const numbered = frames.map((frame) => ({ ...frame, number: number++ }));
-      setLooked((before) => ({
+      setInspected((before) => ({
         credit,
         subscriptions,
-        left: before.left + left,
+        dropped: before.dropped + dropped,
         frames: paused.current ? before.frames : [...before.frames, ...numbered].slice(-FRAMES_MAX),
       }));
     });
   }, [client]);
-  return looked;
+  return inspected;
 }
 
 /** The states that the connection went through while the panel was open, newest first. */
 function useStates({
   state,
-  transport,
-}: ConnectionSnapshot): readonly { readonly atMs: number; readonly text: string }[] {
+  carrier,
+}: ConnectionStats): readonly { readonly atMs: number; readonly text: string }[] {
   const [states, setStates] = useState<readonly { readonly atMs: number; readonly text: string }[]>(
     [],
   );
-  const text = `${state.kind} over ${transport}${"reason" in state ? `: ${state.reason}` : ""}`;
+  const text = `${state.kind} over ${carrier}${"reason" in state ? `: ${state.reason}` : ""}`;
   useEffect(
     () =>
       setStates((before) => [{ atMs: systemClock.now(), text }, ...before].slice(0, STATES_MAX)),
@@ -70,11 +70,11 @@ export default function DevtoolsPanel({
 }): ReactElement {
   const [tab, setTab] = useState<Tab>("Subscriptions");
   const [isPaused, setPaused] = useState(false);
-  const connection = useConnection(client);
-  const looked = useLooked(client, isPaused);
+  const connection = useConnection({ client });
+  const inspected = useInspected(client, isPaused);
   const states = useStates(connection);
-  const writes = usePendingWrites(client);
-  const { gaps, drifts, seq, transport, state } = connection;
+  const writes = usePendingWrites({ client });
+  const { gaps, drifts, seq, carrier, state } = connection;
   return (
     <section
       className="tidemark-devtools"
@@ -85,13 +85,13 @@ export default function DevtoolsPanel({
       <header>
         <strong>Tidemark</strong>
         <span>
-          {state.kind}, {transport}
+          {state.kind}, {carrier}
         </span>
-        <span>position {seq}</span>
+        <span>seq {seq}</span>
         <span>
           lag {connection.lagMs === undefined ? "–" : `${Math.round(connection.lagMs)} ms`}
         </span>
-        <span>credit {looked.credit}</span>
+        <span>credit {inspected.credit}</span>
         <span data-bad={gaps > 0}>gaps {gaps}</span>
         <span data-bad={drifts > 0}>drift {drifts}</span>
         <button type="button" onClick={onClose} aria-label="Close">
@@ -109,15 +109,15 @@ export default function DevtoolsPanel({
           >
             {name}{" "}
             {name === "Subscriptions"
-              ? looked.subscriptions.length
+              ? inspected.subscriptions.length
               : name === "Writes"
                 ? writes.length
                 : ""}
           </button>
         ))}
       </nav>
-      {tab === "Subscriptions" && <Subscriptions subscriptions={looked.subscriptions} />}
-      {tab === "Frames" && <Frames looked={looked} isPaused={isPaused} onPause={setPaused} />}
+      {tab === "Subscriptions" && <Subscriptions subscriptions={inspected.subscriptions} />}
+      {tab === "Frames" && <Frames inspected={inspected} isPaused={isPaused} onPause={setPaused} />}
       {tab === "Writes" && <Writes writes={writes} />}
       {tab === "Connection" && (
         <ol className="body">
@@ -135,9 +135,9 @@ export default function DevtoolsPanel({
 function Subscriptions({
   subscriptions,
 }: {
-  readonly subscriptions: readonly SubscriptionReading[];
+  readonly subscriptions: readonly SubscriptionStats[];
 }): ReactElement {
-  if (subscriptions.length === 0) return <p className="body">No view is listened to.</p>;
+  if (subscriptions.length === 0) return <p className="body">No view has a listener.</p>;
   return (
     <div className="body">
       <table>
@@ -175,17 +175,17 @@ function Subscriptions({
 }
 
 function Frames({
-  looked,
+  inspected,
   isPaused,
   onPause,
 }: {
-  readonly looked: Looked;
+  readonly inspected: Inspected;
   readonly isPaused: boolean;
   readonly onPause: (isPaused: boolean) => void;
 }): ReactElement {
   const [search, setSearch] = useState("");
   const [opened, setOpened] = useState<number>();
-  const shown = looked.frames.filter(({ text }) =>
+  const shown = inspected.frames.filter(({ text }) =>
     text.toLowerCase().includes(search.toLowerCase()),
   );
   return (
@@ -202,8 +202,8 @@ function Frames({
           onChange={({ target }) => setSearch(target.value)}
         />
         <span>
-          {shown.length} of {looked.frames.length}
-          {looked.left > 0 && `, ${looked.left} left out`}
+          {shown.length} of {inspected.frames.length}
+          {inspected.dropped > 0 && `, ${inspected.dropped} dropped`}
         </span>
       </div>
       <ol className="body">
@@ -242,7 +242,7 @@ function Writes({ writes }: { readonly writes: readonly PendingWrite[] }): React
   );
 }
 
-function queryText({ channel, ...rest }: SubscriptionReading["query"]): string {
+function queryText({ channel, ...rest }: SubscriptionStats["query"]): string {
   return Object.keys(rest).length === 0 ? channel : `${channel} ${JSON.stringify(rest)}`;
 }
 

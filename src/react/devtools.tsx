@@ -1,7 +1,8 @@
 /** The button that opens the devtools. The panel and what feeds it load with the first opening. */
 import { lazy, Suspense, useState, type CSSProperties, type ReactElement } from "react";
-import type { ClientChannels, TidemarkClient } from "../client/client.ts";
+import type { AnyChannels, ClientChannels, TidemarkClient } from "../client/client.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
+import { useTidemarkClient, type ClientOption } from "./client-context.tsx";
 import { usePendingWrites } from "./use-live-mutation.ts";
 
 const Panel = lazy(() => import("./devtools-panel.tsx"));
@@ -21,19 +22,22 @@ const BUTTON: CSSProperties = {
   cursor: "pointer",
 };
 
-export interface DevtoolsProps<C extends ClientChannels, M extends MutationTree> {
-  readonly client: TidemarkClient<C, M>;
+export interface TidemarkDevtoolsProps<
+  C extends ClientChannels,
+  M extends MutationTree,
+> extends ClientOption<C, M> {
   /** Default closed. */
   readonly initialIsOpen?: boolean;
 }
 
-/** `<TidemarkDevtools client={client} />`, anywhere on the page. */
-export function TidemarkDevtools<C extends ClientChannels, M extends MutationTree>({
-  client,
-  initialIsOpen = false,
-}: DevtoolsProps<C, M>): ReactElement {
+/** `<TidemarkDevtools />`, anywhere below the provider. */
+export function TidemarkDevtools<
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+>({ client: own, initialIsOpen = false }: TidemarkDevtoolsProps<C, M>): ReactElement {
+  const client = useTidemarkClient(own);
   const [isOpen, setOpen] = useState(initialIsOpen);
-  const pending = usePendingWrites(client).length;
+  const pending = usePendingWrites({ client }).length;
   if (!isOpen) {
     return (
       <button

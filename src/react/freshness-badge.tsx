@@ -1,16 +1,24 @@
-/** What a view's rows are worth, in words with a shape, never by colour alone. */
+/** How fresh a query's rows are, in words with a shape, never by colour alone. */
 import type { ReactElement } from "react";
-import type { ViewState, ViewStatus } from "../client/port.ts";
+import type { AnyChannels, ClientChannels, TidemarkClient } from "../client/client.ts";
+import type { Row } from "../protocol/row.ts";
+import type { MutationTree } from "../protocol/typed-mutation.ts";
+import type { Query } from "../protocol/user-query.ts";
+import { useTidemarkClient, type ClientOption } from "./client-context.tsx";
+import type { LiveQueryStatus } from "../client/page/query-result.ts";
+import { useFreshness } from "./use-live-query.ts";
 import { useNow } from "./use-now.ts";
 
-const WORDS: Readonly<Record<ViewStatus, string>> = {
+const WORDS: Readonly<Record<LiveQueryStatus, string>> = {
+  idle: "off",
   live: "live",
   loading: "loading",
   catching_up: "catching up",
   stale: "stale",
   refused: "refused",
 };
-const SHAPES: Readonly<Record<ViewStatus, string>> = {
+const SHAPES: Readonly<Record<LiveQueryStatus, string>> = {
+  idle: "○",
   live: "●",
   loading: "○",
   catching_up: "◔",
@@ -18,25 +26,36 @@ const SHAPES: Readonly<Record<ViewStatus, string>> = {
   refused: "■",
 };
 
-export interface FreshnessBadgeProps {
-  /** A view's snapshot, as `useLiveQuery` returns it. */
-  readonly view: Pick<ViewState, "status" | "asOf" | "reason" | "isPartial">;
-  /** Server time minus the page's, as `useConnection(client).clockOffsetMs`. Default 0. */
-  readonly clockOffsetMs?: number;
+export interface FreshnessBadgeProps<
+  R,
+  C extends ClientChannels,
+  M extends MutationTree,
+> extends ClientOption<C, M> {
+  /** The query that the page shows by `useLiveQuery`. */
+  readonly query: Query<R> | null | undefined;
+  /** Default `tidemark-badge`. */
   readonly className?: string;
 }
 
 /**
  * Unstyled but for its layout: style it by `data-status`, `.tidemark-age` and `.tidemark-reason`. Live
- * rows say so and no age; others say since when they are known to be complete, and why.
+ * rows say so and no age; others say since when they are known to be complete, and why. Only the badge
+ * renders as time passes, not what is around it.
  */
-export function FreshnessBadge({
-  view,
-  clockOffsetMs = 0,
+export function FreshnessBadge<
+  R = Row,
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+>({
+  query,
+  client: own,
   className = "tidemark-badge",
-}: FreshnessBadgeProps): ReactElement {
-  const { status, asOf, reason, isPartial } = view;
-  const now = useNow() + clockOffsetMs;
+}: FreshnessBadgeProps<R, C, M>): ReactElement {
+  const client = useTidemarkClient(own) as unknown as TidemarkClient;
+  const { status, asOf, reason, isPartial } = useFreshness(query as Query | null | undefined, {
+    client,
+  });
+  const now = useNow() + client.connection.getSnapshot().clockOffsetMs;
   const isOld = status === "stale" || status === "catching_up";
   return (
     <span

@@ -1,11 +1,20 @@
-/** The door `tidemark/react`. */
+"use client";
+/** The entry point `tidemark/react`. */
+export { TidemarkProvider, useTidemarkClient } from "./client-context.tsx";
+export type { ClientOption, TidemarkProviderProps } from "./client-context.tsx";
+export { createHooks } from "./create-hooks.ts";
+export type { Hooks } from "./create-hooks.ts";
 export { TidemarkDevtools } from "./devtools.tsx";
-export type { DevtoolsProps } from "./devtools.tsx";
+export type { TidemarkDevtoolsProps } from "./devtools.tsx";
 export { FreshnessBadge } from "./freshness-badge.tsx";
 export type { FreshnessBadgeProps } from "./freshness-badge.tsx";
+export type { Freshness, LiveQueryResult, LiveQueryStatus } from "../client/page/query-result.ts";
 export { useLiveMutation, usePendingWrites } from "./use-live-mutation.ts";
-export type { LiveMutation } from "./use-live-mutation.ts";
-export { useConnection, useLiveQuery } from "./use-live-query.ts";
-export type { ConnectionSnapshot } from "../client/client.ts";
-export type { ViewSnapshot } from "../client/page/live-view.ts";
-export type { PendingWrite } from "../client/writes/pending-writes.ts";
+export type { LiveMutation, LiveMutationOptions } from "./use-live-mutation.ts";
+export {
+  useConnection,
+  useFreshness,
+  useLiveQuery,
+  useSuspenseLiveQuery,
+} from "./use-live-query.ts";
+export type { LiveQueryOptions } from "./use-live-query.ts";

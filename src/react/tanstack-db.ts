@@ -1,5 +1,5 @@
 /**
- * The door `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The server's rows are
+ * The entry point `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The server's rows are
  * written as the stream brings them; a handler's write is over when the page's own rows hold it.
  */
 import type {
@@ -9,7 +9,7 @@ import type {
   SyncConfig,
   UpdateMutationFnParams,
 } from "@tanstack/db";
-import type { ClientChannels, TidemarkClient } from "../client/client.ts";
+import type { ClientChannels, QueryOf, TidemarkClient } from "../client/client.ts";
 import type { RowChanges } from "../client/port.ts";
 import type { Query } from "../protocol/user-query.ts";
 import { keyOf, type Row } from "../protocol/row.ts";
@@ -23,7 +23,7 @@ export interface TidemarkCollectionOptions<
 > {
   readonly client: TidemarkClient<C, M>;
   /** `orderBy` and `limit` choose rows; the collection itself keeps no order. */
-  readonly query: Query<RowOf<C[N]>> & { readonly channel: N };
+  readonly query: QueryOf<C, N>;
   readonly getKey: (row: RowOf<C[N]>) => string;
   readonly id?: string;
   /** Await the write in each: `onUpdate: ({ transaction }) => client.mutate.…`, or `client.write` for an endpoint of yours. */
@@ -123,7 +123,7 @@ function follow(
     }
   };
   // Rows first: who is told that it is ready finds them.
-  const stops = [view.follow(take), view.subscribe(look)];
+  const stops = [view.subscribeChanges(take), view.subscribe(look)];
   look();
   return () => {
     for (const stop of stops) stop();

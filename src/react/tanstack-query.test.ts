@@ -72,7 +72,7 @@ describe("liveQueryOptions", () => {
     await trades.upsert(trade("a", "BTC", 1));
     const options = liveQueryOptions(client, BTC, {
       queryKey: ["prices"],
-      into: (
+      toData: (
         rows,
         entry: { readonly results: readonly Trade[]; readonly schema: string } | undefined,
       ) => ({ schema: "v1", ...entry, results: rows }),

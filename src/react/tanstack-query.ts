@@ -1,36 +1,34 @@
 /**
- * The door `tidemark/tanstack-query`: live views as entries of the query cache. An entry is filled
+ * The entry point `tidemark/tanstack-query`: live views as entries of the query cache. An entry is filled
  * once, then follows the stream; it is fetched again only while the stream is not live.
  */
 import {
   keepPreviousData,
-  useMutation,
   type QueryCacheNotifyEvent,
   type QueryClient,
   type QueryKey,
-  type UseMutationOptions,
-  type UseMutationResult,
   type UseQueryOptions,
 } from "@tanstack/react-query";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
-import type { ClientChannels, TidemarkClient } from "../client/client.ts";
+import type { ClientChannels, QueryOf, TidemarkClient } from "../client/client.ts";
 import type { LiveView } from "../client/page/page-views.ts";
-import type { WriteOptions } from "../client/writes/page-writes.ts";
 import type { ViewSnapshot } from "../client/page/live-view.ts";
-import type { RowPatch } from "../client/writes/row-patch.ts";
 import type { Query } from "../protocol/user-query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 
-export interface LiveQueryExtras<R, D> {
-  /** Puts the rows into the shape that the entry has, as `(rows, entry) => ({ ...entry, results: rows })`. Default: the rows themselves. */
-  readonly into?: (rows: readonly R[], entry: D | undefined) => D;
+export interface LiveQueryOptions<R, D> {
+  /** Makes the entry's data of the rows, as `(rows, data) => ({ ...data, results: rows })`. Default: the rows themselves. */
+  readonly toData?: (rows: readonly R[], data: D | undefined) => D;
   /** Default: `["tidemark", query]`. */
   readonly queryKey?: QueryKey;
   /** How long an entry without observers is kept, and its subscription with it. Default 10 minutes. */
   readonly gcTime?: number;
 }
+
+/** What `useQuery`, `prefetchQuery` and the like take. */
+export type LiveQuery<D> = UseQueryOptions<D, Error, D, QueryKey> & { queryKey: QueryKey };
 
 type AnyQuery = NonNullable<ReturnType<ReturnType<QueryClient["getQueryCache"]>["get"]>>;
 
@@ -59,13 +57,13 @@ export function liveQueryOptions<
   D = readonly RowOf<C[N]>[],
 >(
   client: TidemarkClient<C, M>,
-  query: Query<RowOf<C[N]>> & { readonly channel: N },
-  { into, queryKey = ["tidemark", query], gcTime = GC_MS }: LiveQueryExtras<RowOf<C[N]>, D> = {},
-): UseQueryOptions<D, Error, D, QueryKey> & { queryKey: QueryKey } {
+  query: QueryOf<C, N>,
+  { toData, queryKey = ["tidemark", query], gcTime = GC_MS }: LiveQueryOptions<RowOf<C[N]>, D> = {},
+): LiveQuery<NoInfer<D>> {
   const shape = (rows: readonly Row[], entry: D | undefined): D =>
-    into === undefined
+    toData === undefined
       ? (rows as unknown as D)
-      : into(rows as unknown as readonly RowOf<C[N]>[], entry);
+      : toData(rows as unknown as readonly RowOf<C[N]>[], entry);
   const isLive = (entry: unknown): boolean => followed.get(entry as AnyQuery)?.isLive() === true;
   return {
     queryKey,
@@ -198,38 +196,21 @@ function firstOf(
   });
 }
 
-export interface LiveMutationOptions<A, V, X = unknown> extends Omit<
-  UseMutationOptions<A, Error, V, X>,
-  "mutationFn"
-> {
-  /** The application's own endpoint; its answer carries what `tidemark.txid(tx)` returned. Or one of `client.mutate`, which needs no `txid`. */
+/**
+ * Options for `useMutation`: `liveMutationOptions(client.mutate.reviews.setStatus)`, or for an endpoint of your own
+ * `liveMutationOptions((input) => client.write({ run: () => post(input), optimistic: … }))`. Optimistic rows go
+ * in the very commit in which the page's own rows hold the write.
+ */
+export function liveMutationOptions<A, V>(
+  write: (variables: V) => Promise<A>,
+): {
   readonly mutationFn: (variables: V) => Promise<A>;
-  /** What to show until the page's rows hold the write. */
-  readonly optimistic?: (variables: V) => RowPatch | readonly RowPatch[];
-  /** Finds in the answer what names the transaction. Default: its `txid`. */
-  readonly txid?: WriteOptions<A>["txid"];
-}
-
-/** `useMutation` whose optimistic rows go in the very commit in which the page's own rows hold the write. */
-export function useLiveMutation<
-  C extends ClientChannels,
-  M extends MutationTree,
-  A,
-  V,
-  X = unknown,
->(
-  client: TidemarkClient<C, M>,
-  { mutationFn, optimistic, txid, ...options }: LiveMutationOptions<A, V, X>,
-): UseMutationResult<A, Error, V, X> {
-  return useMutation<A, Error, V, X>({
+  readonly networkMode: "always";
+} {
+  return {
+    // The library passes more arguments, which are not options of a mutation.
+    mutationFn: (variables) => write(variables),
     // Offline, what is pending is shown as pending: it must not wait unseen in the cache.
     networkMode: "always",
-    ...options,
-    mutationFn: (variables) =>
-      client.write({
-        run: () => mutationFn(variables),
-        ...(optimistic && { optimistic: optimistic(variables) }),
-        ...(txid && { txid }),
-      }),
-  });
+  };
 }

@@ -1,12 +1,18 @@
-/** Writes from components: a call with its pending and error state, and what of the page's writes is pending. */
+/** Writes from components: a call with its pending and error state, and which of the page's writes are pending. */
 import { useCallback, useRef, useState, useSyncExternalStore } from "react";
-import type { ClientChannels, TidemarkClient } from "../client/client.ts";
-import type { MutateFunction, MutateOptions } from "../client/writes/page-writes.ts";
+import type { AnyChannels, ClientChannels } from "../client/client.ts";
+import type { MutateOptions } from "../client/writes/page-writes.ts";
 import type { PendingWrite } from "../client/writes/pending-writes.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
+import { useTidemarkClient, type ClientOption } from "./client-context.tsx";
+
+export interface LiveMutationOptions<I, R> {
+  readonly onSuccess?: (data: R, input: I) => void;
+  readonly onError?: (error: Error, input: I) => void;
+}
 
 export interface LiveMutation<I, R> {
-  /** Writes, and reports what becomes of it here. Never rejects. */
+  /** Writes, and puts the outcome into `data` or `error`. Never rejects. */
   readonly mutate: (input: I, options?: MutateOptions) => void;
   /** Writes, and rejects as `client.mutate` does. */
   readonly mutateAsync: (input: I, options?: MutateOptions) => Promise<R>;
@@ -29,12 +35,18 @@ interface State<I, R> {
 
 const IDLE = { pending: 0, data: undefined, error: undefined, variables: undefined };
 
-/** `useLiveMutation(client.mutate.reviews.setStatus)`. Its patch is shown and taken away by order, see `client.mutate`. */
-export function useLiveMutation<I, R>(write: MutateFunction<I, R>): LiveMutation<I, R> {
+/**
+ * `useLiveMutation(client.mutate.reviews.setStatus)`, or for an endpoint of your own
+ * `useLiveMutation((input) => client.write({ run: () => post(input), optimistic: … }))`.
+ */
+export function useLiveMutation<I, R>(
+  write: (input: I, options?: MutateOptions) => Promise<R>,
+  options: LiveMutationOptions<NoInfer<I>, NoInfer<R>> = {},
+): LiveMutation<I, R> {
   const [state, setState] = useState<State<I, R>>(IDLE);
-  const latest = useRef(write);
-  latest.current = write;
-  const mutateAsync = useCallback((input: I, options?: MutateOptions): Promise<R> => {
+  const latest = useRef({ write, options });
+  latest.current = { write, options };
+  const mutateAsync = useCallback((input: I, own?: MutateOptions): Promise<R> => {
     setState((before) => ({
       ...before,
       pending: before.pending + 1,
@@ -43,15 +55,21 @@ export function useLiveMutation<I, R>(write: MutateFunction<I, R>): LiveMutation
     }));
     const end = (result: Partial<State<I, R>>): void =>
       setState((before) => ({ ...before, pending: Math.max(0, before.pending - 1), ...result }));
-    const written = latest.current(input, options);
+    const written = latest.current.write(input, own);
     written.then(
-      (data) => end({ data }),
-      (error: Error) => end({ error }),
+      (data) => {
+        end({ data });
+        latest.current.options.onSuccess?.(data, input);
+      },
+      (error: Error) => {
+        end({ error });
+        latest.current.options.onError?.(error, input);
+      },
     );
     return written;
   }, []);
   const mutate = useCallback(
-    (input: I, options?: MutateOptions): void => void mutateAsync(input, options).catch(() => {}),
+    (input: I, own?: MutateOptions): void => void mutateAsync(input, own).catch(() => {}),
     [mutateAsync],
   );
   const reset = useCallback(() => setState((before) => ({ ...IDLE, pending: before.pending })), []);
@@ -59,10 +77,11 @@ export function useLiveMutation<I, R>(write: MutateFunction<I, R>): LiveMutation
   return { mutate, mutateAsync, isPending: pending > 0, data, error, variables, reset };
 }
 
-/** Every write of the page that has not come through. */
-export function usePendingWrites<C extends ClientChannels, M extends MutationTree>(
-  client: TidemarkClient<C, M>,
-): readonly PendingWrite[] {
-  const { subscribe, getSnapshot } = client.pendingWrites;
+/** Every write of the page that no view holds yet. */
+export function usePendingWrites<
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+>({ client }: ClientOption<C, M> = {}): readonly PendingWrite[] {
+  const { subscribe, getSnapshot } = useTidemarkClient(client).pendingWrites;
   return useSyncExternalStore(subscribe, getSnapshot, getSnapshot);
 }

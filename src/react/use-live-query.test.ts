@@ -6,7 +6,7 @@ import { createClient, type WebSocketLike } from "../client/node.ts";
 import type { Row } from "../protocol/row.ts";
 import { ManualClock } from "../std/manual-clock.ts";
 import { seededRandom } from "../std/random.ts";
-import { useLiveQuery } from "./use-live-query.ts";
+import { useFreshness, useLiveQuery } from "./use-live-query.ts";
 
 /** As much of a page as React needs for components that show nothing. */
 function stubPage(): Element {
@@ -71,7 +71,8 @@ it("renders the list when a row changes, and only the badge when freshness moves
     return null;
   });
   const Page = (): ReactNode => {
-    const { rows, asOf } = useLiveQuery(client, { channel: "c" });
+    const { rows } = useLiveQuery({ channel: "c" }, { client });
+    const { asOf } = useFreshness({ channel: "c" }, { client });
     rendered.freshness.push(asOf);
     return createElement(List, { rows });
   };

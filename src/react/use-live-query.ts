@@ -1,36 +1,136 @@
-/** React bindings: thin readings of the client's external stores. Nothing lives here. */
+/** The hooks that read: each is a `useSyncExternalStore` over a store of the client. */
 import { useMemo, useSyncExternalStore } from "react";
-import type { ClientChannels, ConnectionSnapshot, TidemarkClient } from "../client/client.ts";
+import { TidemarkError, type ErrorCode } from "../std/errors.ts";
+import type { AnyChannels, ClientChannels, QueryOf, TidemarkClient } from "../client/client.ts";
 import type { LiveView } from "../client/page/page-views.ts";
-import type { ViewSnapshot } from "../client/page/live-view.ts";
-import type { Query } from "../protocol/user-query.ts";
-import type { MutationTree } from "../protocol/typed-mutation.ts";
+import type { ConnectionStats, ViewError } from "../client/port.ts";
+import type { Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
+import type { MutationTree } from "../protocol/typed-mutation.ts";
+import { useTidemarkClient, type ClientOption } from "./client-context.tsx";
+import {
+  freshnessOf,
+  isSameFreshness,
+  isSameResult,
+  resultOf,
+  type Freshness,
+  type LiveQueryResult,
+} from "../client/page/query-result.ts";
+import { useView, type Reader } from "./use-store.ts";
 
-/**
- * The rows of a query, live. The component renders again when a turn changed them, when their
- * status changed, and about once a second as `asOf` moves. Equal queries share one subscription,
- * so the query may be written inline.
- */
-export function useLiveQuery<
+export interface LiveQueryOptions<
   C extends ClientChannels,
-  N extends keyof C & string,
-  M extends MutationTree = MutationTree,
->(
-  client: TidemarkClient<C, M>,
-  query: Query<RowOf<C[N]>> & { readonly channel: N },
-): ViewSnapshot<RowOf<C[N]>> {
-  const id = JSON.stringify(query);
-  // Only the query's content matters, not which object carries it.
-  // oxlint-disable-next-line react-hooks/exhaustive-deps
-  const view: LiveView<RowOf<C[N]>> = useMemo(() => client.live<N>(query), [client, id]);
-  return useSyncExternalStore(view.subscribe, view.getSnapshot, view.getSnapshot);
+  M extends MutationTree,
+  R,
+  T,
+> extends ClientOption<C, M> {
+  /** What the component needs of the result. It renders when that has changed. Default: the whole result. */
+  readonly select?: (result: LiveQueryResult<R>) => T;
+  /** When two selected values are the same. Default `Object.is`. */
+  readonly isEqual?: (left: T, right: T) => boolean;
 }
 
-/** The connection: state, position, latency and rates; renders about once a second. */
-export function useConnection<C extends ClientChannels, M extends MutationTree>(
-  client: TidemarkClient<C, M>,
-): ConnectionSnapshot {
-  const { subscribe, getSnapshot } = client.connection;
+const RESULT: Reader<LiveQueryResult> = { read: resultOf, isSame: isSameResult };
+const FRESHNESS: Reader<Freshness> = { read: freshnessOf, isSame: isSameFreshness };
+const whole = (value: unknown): unknown => value;
+
+/** What keeps a component waiting, or ends it. */
+const gateOf = ({ status, error }: LiveQueryResult): "loading" | ViewError | undefined =>
+  status === "loading" ? "loading" : status === "refused" ? (error ?? REFUSED) : undefined;
+const REFUSED: ViewError = { code: "INTERNAL", message: "The server refused the query." };
+
+/**
+ * The rows of a query, live. The component renders when a row, the order or the status changed, and not
+ * because `asOf` moved: `useFreshness` has that. Equal queries share one subscription, so the query may be
+ * written inline. Without a query (`undefined`, `null`) nothing is subscribed to and the status is `idle`.
+ */
+export function useLiveQuery<
+  N extends keyof C & string,
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+  T = LiveQueryResult<RowOf<C[N]>>,
+>(
+  query: QueryOf<C, N> | null | undefined,
+  { client, select, isEqual = Object.is }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
+): NoInfer<T> {
+  const view = useLiveView(useTidemarkClient(client), query);
+  return useView(view, RESULT, (select ?? whole) as (result: LiveQueryResult) => T, isEqual);
+}
+
+/**
+ * `useLiveQuery` for a component below `<Suspense>`: it waits there for the first rows, and throws the server's
+ * refusal to the error boundary. A server renders the boundary's fallback.
+ */
+export function useSuspenseLiveQuery<
+  N extends keyof C & string,
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+  T = LiveQueryResult<RowOf<C[N]>>,
+>(
+  query: QueryOf<C, N>,
+  { client: own, select, isEqual = Object.is }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
+): NoInfer<T> {
+  const client = useTidemarkClient(own);
+  const view = useLiveView(client, query);
+  const gate = useView(view, RESULT, gateOf, Object.is);
+  const value = useView(view, RESULT, (select ?? whole) as (result: LiveQueryResult) => T, isEqual);
+  if (gate === undefined || view === undefined) return value;
+  if (gate !== "loading") throw new TidemarkError(gate.code as ErrorCode, gate.message);
+  if (typeof window === "undefined")
+    throw new TidemarkError("NOT_READY", "Live rows are loaded in the browser.");
+  throw firstRows(client as unknown as TidemarkClient, view);
+}
+
+/** How fresh a query's rows are: status, reason, `asOf`. Renders about once a second, so use it where that is shown. */
+export function useFreshness<
+  N extends keyof C & string,
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+>(query: QueryOf<C, N> | null | undefined, { client }: ClientOption<C, M> = {}): Freshness {
+  const view = useLiveView(useTidemarkClient(client), query);
+  return useView(view, FRESHNESS, whole as (value: Freshness) => Freshness, Object.is);
+}
+
+/** The connection's state, latency and rates; renders about once a second. */
+export function useConnection<
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+>({ client }: ClientOption<C, M> = {}): ConnectionStats {
+  const { subscribe, getSnapshot } = useTidemarkClient(client).connection;
   return useSyncExternalStore(subscribe, getSnapshot, getSnapshot);
+}
+
+function useLiveView<N extends keyof C & string, C extends ClientChannels, M extends MutationTree>(
+  client: TidemarkClient<C, M>,
+  query: QueryOf<C, N> | null | undefined,
+): LiveView<Row> | undefined {
+  const id = JSON.stringify(query ?? null);
+  return useMemo(
+    () => (query == null ? undefined : (client.live<N>(query) as unknown as LiveView<Row>)),
+    // The query's content matters, not which object carries it.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+    [client, id],
+  );
+}
+
+/** By client and query: what components wait for. Each goes when it is settled. */
+const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
+
+/** Resolves when the view has its first rows or is refused. The view is subscribed to until then. */
+function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
+  const own = waiting.get(client) ?? new Map<string, Promise<void>>();
+  waiting.set(client, own);
+  const id = JSON.stringify(view.query);
+  const known = own.get(id);
+  if (known !== undefined) return known;
+  const first = new Promise<void>((resolve) => {
+    const stop = view.subscribe(() => {
+      if (view.getSnapshot().status === "loading") return;
+      own.delete(id);
+      stop();
+      resolve();
+    });
+  });
+  own.set(id, first);
+  return first;
 }

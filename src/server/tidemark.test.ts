@@ -95,7 +95,10 @@ describe("the server", () => {
     await big.upsert(Array.from({ length: 500 }, (_, n) => ({ id: id(n), n })));
     const newest = Array.from({ length: 100 }, (_, index) => 499 - index * 3);
     await big.upsert(newest.map((n) => ({ id: id(n), n: -n })));
-    const client = createClient<typeof channels>({ url: `${url}/v2/stream`, rowsMax: 100 });
+    const client = createClient<typeof channels>({
+      url: `${url}/v2/stream`,
+      limits: { viewRowsMax: 100 },
+    });
     stops.push(
       () => tidemark.stop(),
       () => client.close(),

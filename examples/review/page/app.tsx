@@ -1,21 +1,15 @@
 /** The dashboard's layout and keyboard: projects, worklist, one result, the status strip. */
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactElement } from "react";
-import {
-  FreshnessBadge,
-  TidemarkDevtools,
-  useConnection,
-  useLiveQuery,
-  usePendingWrites,
-  type ViewSnapshot,
-} from "tidemark/react";
-import type { Where } from "tidemark/client";
+import { FreshnessBadge, TidemarkDevtools } from "tidemark/react";
+import type { Query, Where } from "tidemark/client";
 import { formatCount } from "../ui/format.ts";
 import { KeyList } from "../ui/key-list.tsx";
 import { State } from "../ui/state.tsx";
 import { StatusStrip } from "../ui/status-strip.tsx";
 import { ThemeButton } from "../ui/theme-button.tsx";
-import { client, me, type Project, type Result, type Status } from "./client.ts";
+import { me, type Project, type Result, type Status } from "./client.ts";
 import { Detail } from "./detail.tsx";
+import { useConnection, useLiveQuery, usePendingWrites } from "./hooks.ts";
 import { Projects, useTallies } from "./projects.tsx";
 import { Toasts } from "./toasts.tsx";
 import { useActions, type Actions } from "./use-actions.ts";
@@ -45,21 +39,18 @@ export function App(): ReactElement {
   const [find, setFind] = useState("");
   const [selected, setSelected] = useState<string>();
   const [hasKeys, setHasKeys] = useState(false);
-  const connection = useConnection(client);
-  const pending = usePendingWrites(client);
-  const projects = useLiveQuery(client, { channel: "projects", orderBy: [{ column: "id" }] });
+  const connection = useConnection();
+  const pending = usePendingWrites();
+  const projects = useLiveQuery({ channel: "projects", orderBy: [{ column: "id" }] });
   const tallies = useTallies();
-  const where = useMemo(() => whereOf(project, filter, find), [project, filter, find]);
-  const list = useLiveQuery(client, {
-    channel: "extraction_results",
-    ...(where && { where }),
-    orderBy: [{ column: "confidence" }, { column: "id" }],
-  });
+  const worklist = useMemo(() => queryOf(project, filter, find), [project, filter, find]);
+  const list = useLiveQuery(worklist);
   // The chosen result stays open when it leaves the list.
-  const one = useLiveQuery(client, {
-    channel: "extraction_results",
-    where: { column: "id", eq: selected ?? "" },
-  });
+  const one = useLiveQuery(
+    selected === undefined
+      ? undefined
+      : { channel: "extraction_results", where: { column: "id", eq: selected } },
+  );
   const result = selected === undefined ? undefined : (list.row(selected) ?? one.rows[0]);
   const actions = useActions();
   const presence = usePresence(project, selected);
@@ -113,8 +104,8 @@ export function App(): ReactElement {
           onFilter={setFilter}
           find={find}
           onFind={setFind}
-          list={list}
-          clockOffsetMs={connection.clockOffsetMs}
+          count={list.keys.length}
+          query={worklist}
         />
         <div className="content">
           <Worklist
@@ -161,7 +152,7 @@ export function App(): ReactElement {
       </StatusStrip>
       <Toasts toasts={actions.toasts} onDismiss={actions.dismiss} />
       {hasKeys && <KeyList keys={KEYS} />}
-      {new URLSearchParams(location.search).has("devtools") && <TidemarkDevtools client={client} />}
+      {new URLSearchParams(location.search).has("devtools") && <TidemarkDevtools />}
     </div>
   );
 }
@@ -178,8 +169,8 @@ interface ToolbarProps {
   readonly onFilter: (filter: Filter) => void;
   readonly find: string;
   readonly onFind: (text: string) => void;
-  readonly list: ViewSnapshot<Result>;
-  readonly clockOffsetMs: number;
+  readonly count: number;
+  readonly query: Query<Result>;
 }
 
 function Toolbar({
@@ -190,8 +181,8 @@ function Toolbar({
   onFilter,
   find,
   onFind,
-  list,
-  clockOffsetMs,
+  count,
+  query,
 }: ToolbarProps): ReactElement {
   return (
     <div className="title">
@@ -221,8 +212,8 @@ function Toolbar({
           </button>
         ))}
       </div>
-      <span className="count number">{formatCount(list.keys.length)}</span>
-      <FreshnessBadge view={list} clockOffsetMs={clockOffsetMs} className="freshness" />
+      <span className="count number">{formatCount(count)}</span>
+      <FreshnessBadge query={query} className="freshness" />
       <span className="spacer" />
       <input
         className="find"
@@ -238,17 +229,21 @@ function Toolbar({
   );
 }
 
-function whereOf(
+function queryOf(
   project: number | undefined,
   filter: Filter,
   find: string,
-): Where<Result> | undefined {
+): Query<Result> & { readonly channel: "extraction_results" } {
   const terms: Where<Result>[] = [];
   if (project !== undefined) terms.push({ column: "project_id", eq: project });
   if (filter !== "all") terms.push({ column: "status", eq: filter satisfies Status });
   if (find.trim() !== "")
     terms.push({ column: "value", like: `%${find.trim().replace(/[\\%_]/g, "\\$&")}%` });
-  return terms.length === 0 ? undefined : { and: terms };
+  return {
+    channel: "extraction_results",
+    where: { and: terms },
+    orderBy: [{ column: "confidence" }, { column: "id" }],
+  };
 }
 
 function Empty({

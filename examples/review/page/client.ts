@@ -12,7 +12,7 @@ import type {
 export type Status = Result["status"];
 export type { Job, Match, Project, Result };
 
-type Channels = typeof channels & typeof tables;
+export type Channels = typeof channels & typeof tables;
 
 const NAMES = [
   "Ana",

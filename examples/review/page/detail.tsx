@@ -1,10 +1,10 @@
 /** One result: its value to edit, the extracted value, supplier matches, and who else has it open. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
-import { useLiveQuery } from "tidemark/react";
 import { formatAge } from "../ui/format.ts";
 import { State } from "../ui/state.tsx";
 import { useNow } from "../ui/use-now.ts";
-import { client, type Match, type Result } from "./client.ts";
+import type { Match, Result } from "./client.ts";
+import { useLiveQuery } from "./hooks.ts";
 import type { Actions } from "./use-actions.ts";
 import type { Present } from "./use-presence.ts";
 
@@ -181,7 +181,7 @@ function Matches({
   readonly result: Result;
   readonly onChoose: (match: Match) => void;
 }): ReactElement {
-  const { rows } = useLiveQuery(client, {
+  const { rows } = useLiveQuery({
     channel: "supplier_matches",
     where: { column: "result_id", eq: result.id },
     orderBy: [{ column: "score", direction: "desc" }],

@@ -1,8 +1,8 @@
 /** Projects with their counts, and the jobs of the chosen one. */
 import { useMemo, type ReactElement } from "react";
-import { useLiveQuery } from "tidemark/react";
 import { formatCount } from "../ui/format.ts";
-import { client, type Job, type Project, type Status } from "./client.ts";
+import type { Job, Project, Status } from "./client.ts";
+import { useLiveQuery } from "./hooks.ts";
 
 export type Tally = Readonly<Record<Status, number>>;
 
@@ -13,7 +13,7 @@ const NONE: Tally = { pending: 0, accepted: 0, rejected: 0 };
  * at once.
  */
 export function useTallies(): ReadonlyMap<number, Tally> {
-  const { rows } = useLiveQuery(client, {
+  const { rows } = useLiveQuery({
     channel: "extraction_results",
     columns: ["project_id", "status"],
   });
@@ -131,7 +131,7 @@ function Jobs({
   readonly name: string | undefined;
   readonly onStart: (projectId: number) => void;
 }): ReactElement {
-  const { rows, isPending } = useLiveQuery(client, {
+  const { rows, isPending } = useLiveQuery({
     channel: "extraction_jobs",
     orderBy: [{ column: "created_at", direction: "desc" }],
     limit: 40,

@@ -1,6 +1,6 @@
 /** The actions of keys and buttons: writes, a toast when a write is refused, and undo. */
 import { useCallback, useMemo, useRef, useState } from "react";
-import { MutationError, type Position } from "tidemark/client";
+import { MutationError, type PageCursor } from "tidemark/client";
 import { client, me, setFlag, type Match, type Result, type Status } from "./client.ts";
 
 export interface Toast {
@@ -28,7 +28,7 @@ const UNDO_MAX = 200;
 /** A row before a step of this reviewer, and the seq of the page after the step. */
 interface Step {
   readonly before: Pick<Result, "id" | "value" | "status" | "supplier" | "reviewed_by">;
-  readonly made: Promise<Position | undefined>;
+  readonly made: Promise<PageCursor | undefined>;
 }
 
 export function useActions(): Actions {
@@ -65,7 +65,7 @@ export function useActions(): Actions {
       write: () => Promise<unknown>,
     ): void => {
       const made = write().then(
-        () => client.position,
+        () => client.cursor,
         (error: unknown) => {
           setSteps((all) => all.filter((other) => other.made !== made));
           report(error, () => step({ id, value, status, supplier, reviewed_by } as Result, write));

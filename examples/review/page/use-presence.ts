@@ -3,8 +3,8 @@
  * minute.
  */
 import { useEffect, useMemo, useRef } from "react";
-import { useLiveQuery } from "tidemark/react";
 import { client, me } from "./client.ts";
+import { useLiveQuery } from "./hooks.ts";
 
 export interface Present {
   readonly id: string;
@@ -38,7 +38,7 @@ export function usePresence(
     addEventListener("pagehide", leave);
     return () => removeEventListener("pagehide", leave);
   }, []);
-  const { rows } = useLiveQuery(client, { channel: "presence" });
+  const { rows } = useLiveQuery({ channel: "presence" });
   return useMemo(() => {
     const byResult = new Map<string, Present[]>();
     const others = rows.filter(({ id }) => id !== me.id);

@@ -1,9 +1,17 @@
 /** The status of a view, as a word with a shape, so that it does not depend on colour. */
 import type { ReactElement } from "react";
 
-export type BadgeStatus = "live" | "loading" | "catching_up" | "stale" | "refused" | "partial";
+export type BadgeStatus =
+  | "idle"
+  | "live"
+  | "loading"
+  | "catching_up"
+  | "stale"
+  | "refused"
+  | "partial";
 
 const WORDS: Readonly<Record<BadgeStatus, string>> = {
+  idle: "off",
   live: "live",
   loading: "loading",
   catching_up: "catching up",

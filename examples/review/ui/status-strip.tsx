@@ -1,6 +1,6 @@
 /** The strip at the bottom of a page: connection, seq, age, latency and rates. */
 import type { ReactElement } from "react";
-import type { ConnectionSnapshot } from "tidemark/react";
+import type { ConnectionStats } from "tidemark/client";
 import { Badge } from "./badge.tsx";
 import { formatAge, formatBytes, formatCount, formatMs, formatRate } from "./format.ts";
 import { useNow } from "./use-now.ts";
@@ -9,7 +9,7 @@ export function StatusStrip({
   connection,
   children,
 }: {
-  readonly connection: ConnectionSnapshot;
+  readonly connection: ConnectionStats;
   readonly children?: ReactElement;
 }): ReactElement {
   const { asOf } = connection;
@@ -71,14 +71,14 @@ function Item({
 }
 
 function ConnectionBadge({
-  connection: { state, transport },
+  connection: { state, carrier },
 }: {
-  readonly connection: ConnectionSnapshot;
+  readonly connection: ConnectionStats;
 }): ReactElement {
   const now = useNow();
   switch (state.kind) {
     case "open":
-      return <Badge status="live" why={transport} />;
+      return <Badge status="live" why={carrier} />;
     case "waiting":
       return (
         <Badge

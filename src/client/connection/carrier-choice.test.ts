@@ -12,10 +12,10 @@ describe("the choice of a carrier", () => {
     expect(choice.current).toBe("websocket");
     expect(choice.lost(NEVER_OPEN)).toBe(true);
     expect(choice.lost(NEVER_OPEN)).toBe(false);
-    expect([choice.current, choice.isFirst, choice.canClimb]).toEqual(["sse", false, true]);
+    expect([choice.current, choice.isFirst, choice.canUpgrade]).toEqual(["sse", false, true]);
     choice.next();
     choice.next();
-    expect([choice.current, choice.isFirst, choice.canClimb]).toEqual(["websocket", true, false]);
+    expect([choice.current, choice.isFirst, choice.canUpgrade]).toEqual(["websocket", true, false]);
   });
 
   it("asks only after the first failure of what was never open", () => {
@@ -43,6 +43,6 @@ describe("the choice of a carrier", () => {
   it("never upgrades to what was not asked for", () => {
     const choice = new CarrierChoice(["sse", "poll"], 1);
     choice.lost(NEVER_OPEN);
-    expect([choice.current, choice.canClimb]).toEqual(["poll", false]);
+    expect([choice.current, choice.canUpgrade]).toEqual(["poll", false]);
   });
 });

@@ -28,7 +28,7 @@ export class CarrierChoice {
   }
 
   /** A WebSocket would be better than what is used. */
-  get canClimb(): boolean {
+  get canUpgrade(): boolean {
     return !this.isFirst && this.#carriers[0] === "websocket";
   }
 

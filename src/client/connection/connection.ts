@@ -175,7 +175,7 @@ export class Connection {
       case "open":
         this.#liveness.watch();
         this.#liveness.beginHeartbeats(random.next());
-        this.#scheduleClimb();
+        this.#scheduleUpgrade();
         return;
       case "idle":
       case "greeting":
@@ -330,15 +330,15 @@ export class Connection {
   }
 
   /** From a fallback, tries the best carrier now and then beside it, and changes over when it says HELLO. */
-  #scheduleClimb(): void {
+  #scheduleUpgrade(): void {
     const { clock, config } = this.#options;
     this.#upgrade?.();
-    if (!this.#choice.canClimb) return;
+    if (!this.#choice.canUpgrade) return;
     this.#upgrade = clock.after(config.upgradeIntervalMs, () => this.#tryUpgrade());
   }
 
   #tryUpgrade(): void {
-    if (this.#state.kind !== "open" || this.#isHidden) return this.#scheduleClimb();
+    if (this.#state.kind !== "open" || this.#isHidden) return this.#scheduleUpgrade();
     const candidate = this.#open("websocket");
     if (candidate === undefined) return;
     this.#candidate = candidate;
@@ -347,7 +347,7 @@ export class Connection {
       this.#candidate = undefined;
       cancel();
       candidate.close();
-      this.#scheduleClimb();
+      this.#scheduleUpgrade();
     };
     const cancel = this.#options.clock.after(this.#options.config.limits.handshakeMs, giveUp);
     candidate.onclose = giveUp;

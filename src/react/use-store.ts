@@ -1,0 +1,49 @@
+/** One `useSyncExternalStore` over a view: renders when what is made of its snapshot has changed, not before. */
+import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
+import type { LiveView } from "../client/page/page-views.ts";
+import type { Row } from "../protocol/row.ts";
+import { IDLE, NOT_LOADED, type AnySnapshot } from "../client/page/query-result.ts";
+
+/** How a snapshot becomes a value. Hold it stable: it is compared by identity. */
+export interface Reader<T> {
+  readonly read: (snapshot: AnySnapshot) => T;
+  /** A value that is the same as the last is given as the last. */
+  readonly isSame: (left: T, right: T) => boolean;
+}
+
+const NEVER = (): (() => void) => () => {};
+
+/** `view` undefined: there is no query. */
+export function useView<B, T>(
+  view: LiveView<Row> | undefined,
+  base: Reader<B>,
+  select: (value: B) => T,
+  isEqual: (left: T, right: T) => boolean,
+): T {
+  const shown = useRef<{ readonly value: T } | undefined>(undefined);
+  const read = useMemo(() => {
+    let last: { readonly snapshot: AnySnapshot; readonly from: B; readonly value: T } | undefined;
+    return (snapshot: AnySnapshot): T => {
+      if (last?.snapshot === snapshot) return last.value;
+      const made = base.read(snapshot);
+      if (last !== undefined && base.isSame(last.from, made)) {
+        last = { ...last, snapshot };
+        return last.value;
+      }
+      const next = select(made);
+      const before = last ?? shown.current;
+      const value = before !== undefined && isEqual(before.value, next) ? before.value : next;
+      last = { snapshot, from: made, value };
+      return value;
+    };
+  }, [base, select, isEqual]);
+  const value = useSyncExternalStore(
+    view?.subscribe ?? NEVER,
+    () => read(view?.getSnapshot() ?? IDLE),
+    () => read(view === undefined ? IDLE : NOT_LOADED),
+  );
+  useEffect(() => {
+    shown.current = { value };
+  }, [value]);
+  return value;
+}
