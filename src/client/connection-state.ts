@@ -12,7 +12,7 @@
  *   refused: the server does not accept the credentials, or there is no version of the protocol that
  *   both sides speak; only start() tries again.   stopped: for good.
  */
-import { REFUSALS } from "../protocol/close-codes.ts";
+import { isRefusal, REFUSALS, type Refusal } from "../protocol/close-codes.ts";
 
 export type ConnectionState =
   | { readonly kind: "idle" }
@@ -30,7 +30,7 @@ export type ConnectionState =
     }
   | {
       readonly kind: "refused";
-      readonly code: "UNAUTHENTICATED" | "PROTOCOL_MISMATCH";
+      readonly code: Refusal;
       readonly reason: string;
     }
   | { readonly kind: "stopped" };
@@ -107,8 +107,9 @@ export function transition(
         : state;
     case "closed":
       if (!isConnected(state)) return state;
-      for (const code of ["UNAUTHENTICATED", "PROTOCOL_MISMATCH"] as const)
-        if (event.code === REFUSALS[code]) return { kind: "refused", code, reason: event.reason };
+      for (const code in REFUSALS)
+        if (isRefusal(code) && REFUSALS[code] === event.code)
+          return { kind: "refused", code, reason: event.reason };
       return waiting(
         state,
         closeReason(event),

@@ -1,6 +1,12 @@
 /** Errors after which a client does not come back by itself, by the code that the server closes with. */
 export const REFUSALS = { UNAUTHENTICATED: 4401, PROTOCOL_MISMATCH: 4406 } as const;
 
+export type Refusal = keyof typeof REFUSALS;
+
+export function isRefusal(code: string): code is Refusal {
+  return code in REFUSALS;
+}
+
 /** WebSocket close codes that the server uses, beside the standard ones. */
 export const CLOSE = {
   /** 1001: the server is stopping; connect again. */

@@ -6,7 +6,7 @@
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { messageOf } from "../../std/errors.ts";
 import type { Random } from "../../std/random.ts";
-import { CLOSE, REFUSALS } from "../../protocol/close-codes.ts";
+import { isRefusal, REFUSALS } from "../../protocol/close-codes.ts";
 import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { DownMessage } from "../../protocol/down.ts";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
@@ -49,6 +49,9 @@ export interface ConnectionOptions {
   /** With each heartbeat. */
   readonly onHeartbeat: () => void;
 }
+
+/** WebSocket's own close code for a frame that could not be understood. */
+const PROTOCOL_ERROR = 1002;
 
 export class Connection {
   readonly #options: ConnectionOptions;
@@ -283,7 +286,7 @@ export class Connection {
     if (message === undefined)
       return this.#on({
         kind: "closed",
-        code: CLOSE.badMessage,
+        code: PROTOCOL_ERROR,
         reason: "a frame could not be understood",
       });
     switch (message.op) {
@@ -313,7 +316,7 @@ export class Connection {
         return;
       case "ERROR":
         // Over HTTP there is no close code to say so.
-        if (message.code === "PROTOCOL_MISMATCH" || message.code === "UNAUTHENTICATED")
+        if (isRefusal(message.code))
           return this.#on({
             kind: "closed",
             code: REFUSALS[message.code],

@@ -24,12 +24,7 @@ export interface CommitResult {
   readonly fault: ResyncReason | undefined;
 }
 
-/** Up to protocol 6 a digest is a field of an empty delta. */
-type DigestOf = Pick<Digest | DeltaBatch, "seq" | "digest">;
-type StagedFrame =
-  | Snapshot
-  | DeltaBatch
-  | { readonly type: "DIGEST"; readonly digest: string | undefined; readonly more?: false };
+type StagedFrame = Snapshot | DeltaBatch | (Digest & { readonly more?: false });
 
 export class StagedRows {
   /** By the keys of all rows, as far as `#unhashed` does not know better. */
@@ -99,11 +94,15 @@ export class StagedRows {
     return "staged";
   }
 
-  /** The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. */
+  /**
+   * The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. A digest speaks of the
+   * view at exactly its seq, and is compared when the turn ends; up to protocol 6 it is a field of an empty delta.
+   */
   stageDelta(delta: DeltaBatch | Digest): StageResult {
-    if (delta.type === "DIGEST" || delta.digest !== undefined) return this.#stageDigest(delta);
-    if (delta.prev_seq > this.#stagedSeq) return "gap";
-    if (delta.seq <= this.#stagedSeq) return "old";
+    const isDigest = delta.type === "DIGEST";
+    if ((isDigest ? delta.seq : delta.prev_seq) > this.#stagedSeq) return "gap";
+    if (delta.digest !== undefined && delta.seq === this.#stagedSeq) this.#staged.push(delta);
+    if (isDigest || delta.seq <= this.#stagedSeq) return "old";
     if (delta.part !== undefined && !this.#isNextOfSeq(delta)) return "gap";
     this.#staged.push(delta);
     if (delta.more !== true) this.#stagedSeq = delta.seq;
@@ -143,7 +142,8 @@ export class StagedRows {
     let changed = 0;
     let fault: ResyncReason | undefined;
     for (const frame of this.#foldSnapshots()) {
-      if (frame.type !== "DIGEST") changed += this.#apply(frame);
+      const isDelta = frame.type === "DELTA_BATCH" && frame.digest === undefined;
+      if (isDelta || frame.type === "SNAPSHOT") changed += this.#apply(frame);
       else if (this.#digest() !== frame.digest) fault = "drift";
     }
     this.#staged = [];
@@ -163,13 +163,6 @@ export class StagedRows {
     }
     for (const taken of [this.#changes, this.#pageHashes, this.#revised]) taken.clear();
     return { upserts, removes };
-  }
-
-  /** A digest speaks of the view at exactly its seq: to a client that stands before it, something is missing. */
-  #stageDigest({ seq, digest }: DigestOf): StageResult {
-    if (seq !== this.#stagedSeq) return seq > this.#stagedSeq ? "gap" : "old";
-    this.#staged.push({ type: "DIGEST", digest });
-    return "staged";
   }
 
   #isNextPart({ part, seq }: Snapshot): boolean {
