@@ -3,20 +3,13 @@
  * the packages that its own package.json names, and nothing else.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-} from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createClient } from "../src/client/node.ts";
+import { installPackedPackage } from "./support/packed-package.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -53,13 +46,7 @@ describe("the review example, copied into an empty folder", () => {
       Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== "tidemark"),
       folder,
     );
-    execFileSync("npm", ["pack", "--pack-destination", folder, "--silent"], { cwd: root });
-    const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
-    const installed = join(folder, "node_modules/tidemark");
-    mkdirSync(installed);
-    execFileSync("tar", ["-xzf", tarball, "-C", installed, "--strip-components=1"], {
-      cwd: folder,
-    });
+    const installed = installPackedPackage(folder);
     link(Object.keys(manifestOf(installed).dependencies), installed);
   });
   afterAll(async () => {
