@@ -43,6 +43,7 @@ const config: KnipConfig = {
       ignoreBinaries: ["openssl"],
       ignoreDependencies: [
         "@nestjs/*",
+        "@types/express",
         "express",
         "fastify",
         "reflect-metadata",
