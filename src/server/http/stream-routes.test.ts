@@ -103,6 +103,7 @@ describe("server-sent events", () => {
           second.seen.filter(
             ({ frame }) => frame["type"] === "DELTA_BATCH" && frame["digest"] === undefined,
           ).length,
+        { timeout: 4_000 },
       )
       .toBe(2);
     expect(
