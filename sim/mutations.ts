@@ -24,7 +24,7 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a delta that begins after the seq of its view is a gap",
     file: "src/client/stream/staged-rows.ts",
-    find: 'if (delta.prev_seq > this.#stagedSeq) return "gap";',
+    find: 'if ((isDigest ? delta.seq : delta.prev_seq) > this.#stagedSeq) return "gap";',
     replace: "",
   },
   {
