@@ -1,4 +1,7 @@
-/** What `knip` counts as in use: the package's entry points, programs that are started by name, and tests. */
+/**
+ * What `knip` counts as in use: the package's entry points, programs that are started by name, and
+ * tests.
+ */
 import type { KnipConfig } from "knip";
 
 const config: KnipConfig = {
@@ -16,7 +19,8 @@ const config: KnipConfig = {
       ],
       project: ["{src,sim,fuzz,explorer}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
       ignoreDependencies: [
-        // The explorer's, too; the file that imports them is the review example's, which lists them.
+        // The explorer's, too; the file that imports them is the review example's, which lists
+        // them.
         "@fontsource-variable/*",
       ],
       // Of the system, where the tests install nginx and Python.
@@ -38,8 +42,8 @@ const config: KnipConfig = {
     test: {
       entry: ["**/*.test.ts", "support/fault-server.ts", "frames/record.ts"],
       project: ["**/*.ts"],
-      // The programs in docs/recipes.md import these; the tests run them. The Postgres servers are binaries.
-      // It makes a certificate; without it the tests of TLS are skipped.
+      // The programs in docs/recipes.md import these; the tests run them. The Postgres servers are
+      // binaries. It makes a certificate; without it the tests of TLS are skipped.
       ignoreBinaries: ["openssl"],
       ignoreDependencies: [
         "@nestjs/*",

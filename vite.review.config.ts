@@ -4,7 +4,10 @@ import review from "./examples/review/vite.config.ts";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
 
-/** Builds the page of the review dashboard for `npm start`. Its imports of the package lead to the source. */
+/**
+ * Builds the page of the review dashboard for `npm start`. Its imports of the package lead to the
+ * source.
+ */
 export default mergeConfig(review, {
   root: path("./examples/review/page"),
   resolve: {

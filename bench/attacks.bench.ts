@@ -1,7 +1,7 @@
 /**
- * What one attacker costs a hundred other clients of the same server: their latency during each attack, on
- * 20,000 rows of which 200 change per second, and the server's memory and CPU time. `docs/security.md` lists
- * the limits.
+ * What one attacker costs a hundred other clients of the same server: their latency during each
+ * attack, on 20,000 rows of which 200 change per second, and the server's memory and CPU time.
+ * `docs/security.md` lists the limits.
  */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table } from "./support/report.ts";

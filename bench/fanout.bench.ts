@@ -1,7 +1,8 @@
 /**
- * Fan-out: 1,000 WebSocket clients on one channel, compared with `ws` and Socket.IO 4, which broadcast each
- * change. Measures the CPU time of the server per delivered row at 2,000 changes/s and per frame at 50
- * changes/s, and the latency at 50 changes/s. Prints the medians of three rounds with each server in turn.
+ * Fan-out: 1,000 WebSocket clients on one channel, compared with `ws` and Socket.IO 4, which
+ * broadcast each change. Measures the CPU time of the server per delivered row at 2,000 changes/s
+ * and per frame at 50 changes/s, and the latency at 50 changes/s. Prints the medians of three
+ * rounds with each server in turn.
  */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, median, table, goal } from "./support/report.ts";

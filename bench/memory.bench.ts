@@ -1,6 +1,6 @@
 /**
- * Memory: 10,000 connected clients with one subscription each, compared with a bare `ws` server with as many
- * sockets.
+ * Memory: 10,000 connected clients with one subscription each, compared with a bare `ws` server
+ * with as many sockets.
  */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table, goal } from "./support/report.ts";

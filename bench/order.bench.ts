@@ -1,8 +1,8 @@
 /**
- * A view's rows in order, as the page keeps them: comparisons and CPU per changed row for batches of 1 to
- * 10,000 rows in views of 1,000 to 200,000, with the list's arrays read after each batch; beside the former
- * way, which sorted the whole view again above 64 rows. Half of the changed rows move. CPU is that of the
- * whole process, garbage collection included.
+ * A view's rows in order, as the page keeps them: comparisons and CPU per changed row for batches
+ * of 1 to 10,000 rows in views of 1,000 to 200,000, with the list's arrays read after each batch;
+ * beside the former way, which sorted the whole view again above 64 rows. Half of the changed rows
+ * move. CPU is that of the whole process, garbage collection included.
  */
 import { OrderedRows } from "../src/client/page/ordered-rows.ts";
 import type { ViewShape } from "../src/client/port.ts";

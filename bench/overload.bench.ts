@@ -1,7 +1,7 @@
 /**
- * Overload: 20,000 changes/s of 1,000 keys to 1,000 clients, more than a server can deliver one by one. Each
- * second a new client connects. Measures the time until it has its snapshot, and the delay of the event
- * loop, compared with `ws`, which broadcasts each change.
+ * Overload: 20,000 changes/s of 1,000 keys to 1,000 clients, more than a server can deliver one by
+ * one. Each second a new client connects. Measures the time until it has its snapshot, and the
+ * delay of the event loop, compared with `ws`, which broadcasts each change.
  */
 import { WebSocket } from "ws";
 import { startChild } from "./support/child.ts";

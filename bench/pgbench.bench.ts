@@ -1,7 +1,8 @@
 /**
- * What triggers cost writers: transactions per second of pgbench (TPC-B, and single-row updates) without
- * Tidemark and while it reads, at 1, 8 and 32 clients. Prints the medians of three rounds, in turn.
- * Postgres, pgbench and Tidemark share the cores of one machine, which is a part of the cost.
+ * What triggers cost writers: transactions per second of pgbench (TPC-B, and single-row updates)
+ * without Tidemark and while it reads, at 1, 8 and 32 clients. Prints the medians of three rounds,
+ * in turn. Postgres, pgbench and Tidemark share the cores of one machine, which is a part of the
+ * cost.
  */
 import { writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

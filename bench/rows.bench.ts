@@ -1,4 +1,7 @@
-/** The memory of 100,000 rows of about 230 B: in the server, and in a browser's page and worker together. */
+/**
+ * The memory of 100,000 rows of about 230 B: in the server, and in a browser's page and worker
+ * together.
+ */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table } from "./support/report.ts";
 

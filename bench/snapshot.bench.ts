@@ -1,6 +1,6 @@
 /**
- * Snapshots: 1,000 requests for 10,000 rows over HTTP, during 1,000 changes/s. Measures latency, builds and
- * CPU time per request.
+ * Snapshots: 1,000 requests for 10,000 rows over HTTP, during 1,000 changes/s. Measures latency,
+ * builds and CPU time per request.
  */
 import { pino } from "pino";
 import { channel, createTidemark } from "../src/index.ts";

@@ -1,6 +1,7 @@
 /**
- * Clients that stop reading, among 1,000 that read, at 2,000 changes/s: how one of them affects the others'
- * p99 (paired runs, in turn), and what one, and a thousand, cost the server. Compared with `ws`.
+ * Clients that stop reading, among 1,000 that read, at 2,000 changes/s: how one of them affects the
+ * others' p99 (paired runs, in turn), and what one, and a thousand, cost the server. Compared with
+ * `ws`.
  */
 import { startChild, type Child } from "./support/child.ts";
 import { fixed, machine, median, table, goal } from "./support/report.ts";

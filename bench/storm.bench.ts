@@ -1,7 +1,8 @@
 /**
- * A reconnect storm: 10,000 clients with a view of 200 rows each lose their connections at once while rows
- * change. Measures the time until the last one is exact again, the snapshots built, the resumes without a
- * snapshot, and the server's cost. The client's back-off spreads the first attempts over a second.
+ * A reconnect storm: 10,000 clients with a view of 200 rows each lose their connections at once
+ * while rows change. Measures the time until the last one is exact again, the snapshots built, the
+ * resumes without a snapshot, and the server's cost. The client's back-off spreads the first
+ * attempts over a second.
  */
 import { startChild } from "./support/child.ts";
 import { fixed, machine, table } from "./support/report.ts";

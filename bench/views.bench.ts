@@ -1,7 +1,7 @@
 /**
- * Views: the cost of one row's change in a filtered, a sorted and a top-100 view as the table grows,
- * compared with Perspective and TanStack DB at sizes that they load in reasonable time; and the cost of one
- * change under 10 and under 10,000 views `symbol = 'S…'` of one channel.
+ * Views: the cost of one row's change in a filtered, a sorted and a top-100 view as the table
+ * grows, compared with Perspective and TanStack DB at sizes that they load in reasonable time; and
+ * the cost of one change under 10 and under 10,000 views `symbol = 'S…'` of one channel.
  */
 import type { Row } from "../src/protocol/row.ts";
 import type { WireQuery } from "../src/protocol/query.ts";
@@ -96,8 +96,8 @@ function countingItem(index: number): Item {
 }
 
 /**
- * How often one change of a sorted view reads a price, including the encoding of the row: the cost of an
- * index without cache effects.
+ * How often one change of a sorted view reads a price, including the encoding of the row: the cost
+ * of an index without cache effects.
  */
 function looksPerChange(size: number): number {
   const replica = new Replica({ entriesMax: 20_000_000 });

@@ -1,8 +1,8 @@
 /**
  * Several users edit the same rows. Measures the time from a click to the user's own screen and to
- * another's, the cost, and whether a user sees an older value again. Compared with the usual pattern in the
- * same run: a trigger with NOTIFY per row, a socket that passes it on, and TanStack Query with optimistic
- * updates, invalidation and refetching. `npm run bench -- writes [seconds]`
+ * another's, the cost, and whether a user sees an older value again. Compared with the usual
+ * pattern in the same run: a trigger with NOTIFY per row, a socket that passes it on, and TanStack
+ * Query with optimistic updates, invalidation and refetching. `npm run bench -- writes [seconds]`
  */
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { WebSocket } from "ws";
@@ -145,7 +145,8 @@ async function measure(
   const endMs = performance.now() + SECONDS * 1_000;
   await Promise.all(
     pages.slice(0, people).map(async (page, by) => {
-      // The users start spread over a second, then edit in an open loop, without waiting for answers.
+      // The users start spread over a second, then edit in an open loop, without waiting for
+      // answers.
       let dueMs = performance.now() + random.next() * EDIT_EVERY_MS;
       for (let count = 0; dueMs < endMs; count++, dueMs += EDIT_EVERY_MS) {
         await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueMs - performance.now())));

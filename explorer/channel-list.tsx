@@ -1,4 +1,7 @@
-/** The list of channels, from the server's own live table: rows, rate, and the status of a channel that is not live. */
+/**
+ * The list of channels, from the server's own live table: rows, rate, and the status of a channel
+ * that is not live.
+ */
 import type { ReactElement } from "react";
 import type { Row } from "../src/client/index.ts";
 import { Badge, type BadgeStatus } from "../examples/review/ui/badge.tsx";

@@ -1,6 +1,7 @@
 /**
- * Turns the filter text of a column into a `where`. Numbers and times: `42`, `>10`, `1..9`, `1,2,3`. Texts:
- * a part of the value, `=exact`, `=one,two`, `/regex/`. All columns: `!=…`, `null`, `!null`.
+ * Turns the filter text of a column into a `where`. Numbers and times: `42`, `>10`, `1..9`,
+ * `1,2,3`. Texts: a part of the value, `=exact`, `=one,two`, `/regex/`. All columns: `!=…`, `null`,
+ * `!null`.
  */
 import type { Column, Condition, Where } from "../src/client/index.ts";
 
@@ -56,7 +57,8 @@ function orderedFilter(column: string, type: Column["type"], text: string): Pars
   const example = isTime
     ? "2026-01-31, >2026-01-31 or 2026-01-01..2026-01-31"
     : "42, >10, 1..9 or 1,2,3";
-  // Bigint and numeric values stay text, so that no digit is lost. Undeclared columns hold JSON numbers.
+  // Bigint and numeric values stay text, so that no digit is lost. Undeclared columns hold JSON
+  // numbers.
   const operand = (part: string): string | number | undefined => {
     const value = part.trim();
     if (!(isTime ? TIME : DECIMAL).test(value)) return undefined;

@@ -1,6 +1,6 @@
 /**
- * The virtualised live grid: it renders only the visible rows and reads them by key, so a hundred thousand
- * rows cost as much as fifty. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
+ * The virtualised live grid: it renders only the visible rows and reads them by key, so a hundred
+ * thousand rows cost as much as fifty. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
  */
 import {
   useCallback,
@@ -193,7 +193,10 @@ function useSettledWidths(
   return useMemo(measure, [names, isEmpty]);
 }
 
-/** Keeps the first visible row in place when rows enter or leave above it, unless the grid is scrolled to the top. */
+/**
+ * Keeps the first visible row in place when rows enter or leave above it, unless the grid is
+ * scrolled to the top.
+ */
 function useAnchoredScroll(
   scroller: React.RefObject<HTMLDivElement | null>,
   keys: readonly string[],

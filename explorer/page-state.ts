@@ -52,7 +52,10 @@ export function formatHash({ channel, sort, filters, columns, row }: PageState):
   return channel === undefined ? "#/" : `#/${encodeURIComponent(channel)}${search}`;
 }
 
-/** The sort after a click on a column's header: ascending, descending, unsorted. With Shift the other columns stay. */
+/**
+ * The sort after a click on a column's header: ascending, descending, unsorted. With Shift the
+ * other columns stay.
+ */
 export function nextSort(
   sort: readonly OrderBy[],
   column: string,

@@ -1,4 +1,7 @@
-/** A channel's columns and key, from the server's description of it: asked for again when the server has restarted. */
+/**
+ * A channel's columns and key, from the server's description of it: asked for again when the server
+ * has restarted.
+ */
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { ChannelDescription, Column } from "../src/client/index.ts";
 import { useLiveQuery, useTidemarkClient } from "../src/react/index.ts";
@@ -9,7 +12,10 @@ const UNKNOWN: ChannelShape = { columns: [], key: [] };
 /** After a request that failed. */
 const RETRY_MS = 2_000;
 
-/** Every column, whatever the present query selects. A channel that declares none has those of its first row. */
+/**
+ * Every column, whatever the present query selects. A channel that declares none has those of its
+ * first row.
+ */
 export function useChannelShape(channel: string): ChannelShape {
   const description = useDescription(channel);
   const isUndeclared = description?.columns.length === 0;

@@ -1,6 +1,6 @@
 /**
- * The state of the page, kept in its address. Changes replace the address; choosing another channel adds a
- * history entry.
+ * The state of the page, kept in its address. Changes replace the address; choosing another channel
+ * adds a history entry.
  */
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { formatHash, parseHash, type PageState } from "./page-state.ts";

@@ -1,6 +1,6 @@
 /**
- * Random input that is nearly valid: values of the protocol with one mistake, because pure noise is refused
- * by the first check. All random numbers come from one seed, so that a run can be replayed.
+ * Random input that is nearly valid: values of the protocol with one mistake, because pure noise is
+ * refused by the first check. All random numbers come from one seed, so that a run can be replayed.
  */
 import type { Random } from "../src/std/random.ts";
 
@@ -80,7 +80,10 @@ const OPS = [
 
 export class Generator {
   readonly random: Random;
-  /** Session ids, view ids and epochs that the server has sent, to be sent back unchanged or changed. */
+  /**
+   * Session ids, view ids and epochs that the server has sent, to be sent back unchanged or
+   * changed.
+   */
   readonly received: string[] = [];
 
   constructor(random: Random) {

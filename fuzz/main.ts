@@ -1,6 +1,6 @@
 /**
- * `npm run fuzz`: runs all targets in turn, for `--minutes N` or `--inputs N` in total. `--target NAME
- * --seed N` replays one.
+ * `npm run fuzz`: runs all targets in turn, for `--minutes N` or `--inputs N` in total. `--target
+ * NAME --seed N` replays one.
  */
 import { parseArgs } from "node:util";
 import { fuzz } from "./run.ts";

@@ -1,6 +1,7 @@
 /**
- * What is fuzzed, and what must hold: only errors with a code are thrown, no client sees rows that it may
- * not see, a correct client has the rows of the tables, and only issued session ids are accepted.
+ * What is fuzzed, and what must hold: only errors with a code are thrown, no client sees rows that
+ * it may not see, a correct client has the rows of the tables, and only issued session ids are
+ * accepted.
  */
 import { createConnection } from "node:net";
 import { z } from "zod";

@@ -1,4 +1,5 @@
-// `npm run fuzz -- --minutes N`: sends random frames, queries, requests and session ids to a server in memory. `-- --seed N` replays a run.
+// `npm run fuzz -- --minutes N`: sends random frames, queries, requests and session ids to a server
+// in memory. `-- --seed N` replays a run.
 import { spawnSync } from "node:child_process";
 import { install, root } from "./setup.mjs";
 

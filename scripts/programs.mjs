@@ -1,5 +1,6 @@
-// Programs that tests need and that do not come from the package registry. They are looked for where they
-// usually are, and installed where that is possible; otherwise a message names what is missing.
+// Programs that tests need and that do not come from the package registry. They are looked for
+// where they usually are, and installed where that is possible; otherwise a message names what is
+// missing.
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -79,8 +80,8 @@ export function ensurePgbench() {
 }
 
 /**
- * Returns a Python with the `websockets` module. Without it the test of the Python example is skipped, with
- * a warning.
+ * Returns a Python with the `websockets` module. Without it the test of the Python example is
+ * skipped, with a warning.
  */
 export function ensurePython() {
   const look = () =>

@@ -1,5 +1,6 @@
 // What all scripts need first: the packages of the lock file, and a build that is newer than its
-// sources. Does nothing when both are there. Plain JavaScript, because it runs before packages are installed.
+// sources. Does nothing when both are there. Plain JavaScript, because it runs before packages are
+// installed.
 import { spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";

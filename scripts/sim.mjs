@@ -1,4 +1,5 @@
-// `npm run sim`: runs the simulator. `-- --seed N` replays a run, `-- --runs N` runs N seeds, `-- --nightly` runs until it is stopped.
+// `npm run sim`: runs the simulator. `-- --seed N` replays a run, `-- --runs N` runs N seeds, `--
+// --nightly` runs until it is stopped.
 import { spawnSync } from "node:child_process";
 import { install, root } from "./setup.mjs";
 

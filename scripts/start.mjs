@@ -1,5 +1,5 @@
-// `npm start`, `npm run serve` and so on: installs and builds what is missing, then runs the command line.
-// With the demo it also starts the review dashboard, which is a separate application.
+// `npm start`, `npm run serve` and so on: installs and builds what is missing, then runs the
+// command line. With the demo it also starts the review dashboard, which is a separate application.
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { build, install, root } from "./setup.mjs";

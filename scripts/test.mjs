@@ -1,4 +1,5 @@
-// `npm test`: installs what is missing, checks format, lint, dead code and types, builds, and runs all tests: unit, simulator, real Postgres, real Chromium.
+// `npm test`: installs what is missing, checks format, lint, dead code and types, builds, and runs
+// all tests: unit, simulator, real Postgres, real Chromium.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

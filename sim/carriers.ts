@@ -1,4 +1,7 @@
-/** The connections of a simulated client: WebSockets and HTTP requests, each to a node that a load balancer picks. */
+/**
+ * The connections of a simulated client: WebSockets and HTTP requests, each to a node that a load
+ * balancer picks.
+ */
 import type { Fetch } from "../src/client/connection/http-scheduler.ts";
 import type { WebSocketLike } from "../src/client/connection/websocket-like.ts";
 import type { BodySink } from "../src/server/http/http-stream.ts";
@@ -224,12 +227,14 @@ export class Carriers {
     return new Promise((resolve, reject) => {
       let text = "";
       let isWhole = false;
-      // The client handles a poll's answer when it is complete, and never handles an incomplete one.
+      // The client handles a poll's answer when it is complete, and never handles an incomplete
+      // one.
       const { scheduler, frameObserver } = this.#options;
       const deliveries: (() => void)[] = [];
       let isHandled = false;
       const inOrder = (note: () => void): void => void (isHandled ? note() : deliveries.push(note));
-      // A fault is noted twice: before the client handles the answer, and in its order among the deliveries.
+      // A fault is noted twice: before the client handles the answer, and in its order among the
+      // deliveries.
       const faultNotes: (() => void)[] = [];
       const noteFault = (note: () => void): void => {
         faultNotes.push(note);

@@ -1,4 +1,7 @@
-/** Clients of the simulation: the real client, checked at each commit, and malformed clients that break the protocol. */
+/**
+ * Clients of the simulation: the real client, checked at each commit, and malformed clients that
+ * break the protocol.
+ */
 import {
   createClient,
   type CarrierName,
@@ -23,7 +26,10 @@ import { OPTIMISTIC, User } from "./writers.ts";
 
 /** Views per client, at most: one corrupted frame can be in each of them. */
 const VIEWS_MAX = 12;
-/** A client may show rows by its former rights for this long, counted to when its newest frame was sent. */
+/**
+ * A client may show rows by its former rights for this long, counted to when its newest frame was
+ * sent.
+ */
 const RIGHTS_MS = 1_500;
 
 export class Violation extends Error {
@@ -226,7 +232,10 @@ export class SimClient {
     if (isLive) this.#checkFreshness(view, cursor);
   }
 
-  /** Checks that a view that is shown as live was live at its seq, and that its `asOf` is not later than its rows. */
+  /**
+   * Checks that a view that is shown as live was live at its seq, and that its `asOf` is not later
+   * than its rows.
+   */
   #checkFreshness(
     view: LiveView,
     { epoch, seq }: { readonly epoch: string; readonly seq: number },
@@ -251,7 +260,10 @@ export class SimClient {
       );
   }
 
-  /** How the shown rows differ from the expected rows at a seq, by any rights in force after `rightsSinceMs`. */
+  /**
+   * How the shown rows differ from the expected rows at a seq, by any rights in force after
+   * `rightsSinceMs`.
+   */
   #wrong(
     view: LiveView,
     { epoch, seq }: { readonly epoch: string; readonly seq: number },
@@ -320,7 +332,10 @@ function differences(shown: ShownRows, expected: ShownRows, query: Query): strin
     : `  the same rows in another order: ${[...left.keys()].join(" ")}, should be ${[...right.keys()].join(" ")}`;
 }
 
-/** Sends well-formed frames with wrong contents: foreign, old and future cursors, too many requests, odd credit. */
+/**
+ * Sends well-formed frames with wrong contents: foreign, old and future cursors, too many requests,
+ * odd credit.
+ */
 export class MalformedClient {
   readonly #random: Random;
   readonly #faults: FaultCounts;

@@ -1,7 +1,7 @@
 /**
- * The database of the simulation, shared by all nodes: numbered transactions, remembered mutations, and a
- * reader that appends committed writes later, several at once. It keeps the whole history of each key; the
- * history check compares what users saw with it.
+ * The database of the simulation, shared by all nodes: numbered transactions, remembered mutations,
+ * and a reader that appends committed writes later, several at once. It keeps the whole history of
+ * each key; the history check compares what users saw with it.
  */
 import { TidemarkError } from "../src/std/errors.ts";
 import type { Random } from "../src/std/random.ts";
@@ -53,7 +53,10 @@ export class SimDatabase {
     this.#commit(new Map([[key, row]]));
   }
 
-  /** What the reader appends now; undefined when nothing is new. `isWhole` reads all rows, for a log that begins anew. */
+  /**
+   * What the reader appends now; undefined when nothing is new. `isWhole` reads all rows, for a log
+   * that begins anew.
+   */
   read(isWhole: boolean): CommitDraft | undefined {
     const isNews = isWhole || this.#isMarked || this.#unread.size > 0;
     if (!isNews) return undefined;

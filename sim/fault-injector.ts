@@ -1,4 +1,7 @@
-/** Which faults strike in a run, when, and how each is undone. The network injects the faults of single frames. */
+/**
+ * Which faults strike in a run, when, and how each is undone. The network injects the faults of
+ * single frames.
+ */
 import type { Random } from "../src/std/random.ts";
 import type { SimClient } from "./clients.ts";
 import type { SimDatabase } from "./database.ts";

@@ -1,6 +1,7 @@
 /**
- * Notes what the network did to a client's frames, so that the checks know which errors the client cannot
- * have found yet: it finds a lost last frame with the next frame of the view, or with the digest.
+ * Notes what the network did to a client's frames, so that the checks know which errors the client
+ * cannot have found yet: it finds a lost last frame with the next frame of the view, or with the
+ * digest.
  */
 import type { FrameObserver } from "./network.ts";
 
@@ -69,12 +70,16 @@ export class FaultTracker implements FrameObserver {
     }
   }
 
-  /** When the newest frame was sent that the client has handled; the client knows of nothing later. */
+  /**
+   * When the newest frame was sent that the client has handled; the client knows of nothing later.
+   */
   get newestSentMs(): number {
     return this.#newestSentMs;
   }
 
-  /** How many frames had a value changed; the client may find that many digests wrong, and no more. */
+  /**
+   * How many frames had a value changed; the client may find that many digests wrong, and no more.
+   */
   get corrupted(): number {
     return this.#corruptedFrames;
   }
@@ -90,14 +95,15 @@ export class FaultTracker implements FrameObserver {
   }
 
   /**
-   * Whether the rows at this seq may be wrong because of a fault that the client had not found yet. A page
-   * that shows commits late may still be at an earlier seq.
+   * Whether the rows at this seq may be wrong because of a fault that the client had not found yet.
+   * A page that shows commits late may still be at an earlier seq.
    */
   isExcused(
     { epoch, seq }: { readonly epoch: string; readonly seq: number },
     isPaced: boolean,
   ): boolean {
-    // A node that lags behind may have repaired a fault at an old seq; the page may still show the rows before.
+    // A node that lags behind may have repaired a fault at an old seq; the page may still show the
+    // rows before.
     if (isPaced && epoch === this.#faultySeqs.epoch && this.#faultySeqs.seqs.has(seq)) return true;
     const isEarlier =
       epoch === this.#lastRepaired.epoch

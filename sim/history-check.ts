@@ -1,6 +1,6 @@
 /**
- * Checks what one user saw of one row, once the order of all writes is known: never a value that nobody
- * wrote, and never an older value after a newer one. Values of refused writes do not count.
+ * Checks what one user saw of one row, once the order of all writes is known: never a value that
+ * nobody wrote, and never an older value after a newer one. Values of refused writes do not count.
  */
 
 /** A value that was shown; undefined where there was no row. */

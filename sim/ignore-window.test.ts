@@ -1,7 +1,8 @@
 /**
- * Why the client uses order and not time: one user's page under random interleavings of own writes, others'
- * writes, answers, refusals and the stream. One page lays pending patches over its rows; the other ignores
- * pushes for a second after each write, as is usual. The same history check looks at both.
+ * Why the client uses order and not time: one user's page under random interleavings of own writes,
+ * others' writes, answers, refusals and the stream. One page lays pending patches over its rows;
+ * the other ignores pushes for a second after each write, as is usual. The same history check looks
+ * at both.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,7 +1,7 @@
 /**
- * The simulator's command line: `npm run sim -- --seed N` replays one run, `--runs N` runs N seeds from that
- * one on, `--nightly` runs until it is stopped. After a failure it prints the command that replays the
- * smallest failing run.
+ * The simulator's command line: `npm run sim -- --seed N` replays one run, `--runs N` runs N seeds
+ * from that one on, `--nightly` runs until it is stopped. After a failure it prints the command
+ * that replays the smallest failing run.
  */
 import { parseArgs } from "node:util";
 import { FAULTS, type Fault } from "./faults.ts";

@@ -1,6 +1,6 @@
 /**
- * Shows that the simulator finds bugs: it fails on a copy of the source from which one rule was removed.
- * With all rules in place the same seeds pass: they are among those of `sim.test.ts`.
+ * Shows that the simulator finds bugs: it fails on a copy of the source from which one rule was
+ * removed. With all rules in place the same seeds pass: they are among those of `sim.test.ts`.
  */
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

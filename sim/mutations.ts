@@ -1,4 +1,7 @@
-/** Rules whose removal the simulator must notice. Each is removed by changing one place in the source. */
+/**
+ * Rules whose removal the simulator must notice. Each is removed by changing one place in the
+ * source.
+ */
 
 export interface Mutation {
   readonly rule: string;

@@ -1,7 +1,7 @@
 /**
- * A simulated network between clients and nodes. A link carries frames in order, with latency, through a
- * small window; further frames stay in the server's buffer, as with a real socket. All faults of
- * connections are injected here.
+ * A simulated network between clients and nodes. A link carries frames in order, with latency,
+ * through a small window; further frames stay in the server's buffer, as with a real socket. All
+ * faults of connections are injected here.
  */
 import type { Random } from "../src/std/random.ts";
 import type { Gateway } from "../src/server/session/gateway.ts";
@@ -27,7 +27,10 @@ export interface FrameObserver {
   onDelivered(frame: string, sentMs: number): void;
 }
 
-/** Frames in the network that the client has not read, at most; further ones stay in the server's buffer. */
+/**
+ * Frames in the network that the client has not read, at most; further ones stay in the server's
+ * buffer.
+ */
 const WINDOW = 3;
 
 /** The server's end. */
@@ -193,7 +196,9 @@ export class Link implements Transport {
     this.#options.onFrame(text);
   }
 
-  /** Reports a delivery after all code that the frame triggers has run. The checks wait for that. */
+  /**
+   * Reports a delivery after all code that the frame triggers has run. The checks wait for that.
+   */
   #noteDelivered(text: string, sentMs: number): void {
     const { scheduler, frameObserver } = this.#options;
     scheduler.at(scheduler.nowMs, () => frameObserver.onDelivered(text, sentMs));

@@ -1,4 +1,7 @@
-/** A node of the simulation: a whole engine over the shared log. It may also run the reader of a source. */
+/**
+ * A node of the simulation: a whole engine over the shared log. It may also run the reader of a
+ * source.
+ */
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
 import { Engine } from "../src/server/engine.ts";
@@ -111,7 +114,10 @@ export class SimNode {
     this.engine.start().catch(() => {});
   }
 
-  /** Makes this node read the versioned source, as its leader, from the source position that the log has. */
+  /**
+   * Makes this node read the versioned source, as its leader, from the source position that the log
+   * has.
+   */
   lead(): void {
     const { versionedSource, random, faults, nowMs } = this.#options;
     this.reader?.stop();

@@ -1,6 +1,7 @@
 /**
- * What each view should hold, recomputed slowly from the log: the rows of each channel, its state and the
- * freshness of its source at every seq, within the channel's bounds. It shares no code with the tables.
+ * What each view should hold, recomputed slowly from the log: the rows of each channel, its state
+ * and the freshness of its source at every seq, within the channel's bounds. It shares no code with
+ * the tables.
  */
 import type { ChannelDeclaration } from "../src/log/channel.ts";
 import type { Commit } from "../src/log/log.ts";
@@ -106,8 +107,8 @@ export class Oracle {
   }
 
   /**
-   * The rows of a query as of a seq, by key: sorted if the query says how, by key if it has a limit only.
-   * Undefined for a seq that does not exist.
+   * The rows of a query as of a seq, by key: sorted if the query says how, by key if it has a limit
+   * only. Undefined for a seq that does not exist.
    */
   rows(
     epoch: string,

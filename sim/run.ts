@@ -1,6 +1,7 @@
 /**
- * One run: nodes on one log, clients of every kind, and random faults, all from one seed. The run checks the
- * guarantee at each commit of each client; when the faults have stopped, every client must converge.
+ * One run: nodes on one log, clients of every kind, and random faults, all from one seed. The run
+ * checks the guarantee at each commit of each client; when the faults have stopped, every client
+ * must converge.
  */
 import { createHash } from "node:crypto";
 import type { CarrierName } from "../src/client/index.ts";
@@ -160,7 +161,9 @@ class World implements FaultyWorld {
     return seededRandom(hash);
   }
 
-  /** Appends the first commits of a history: the program's channels, and all rows of the sources. */
+  /**
+   * Appends the first commits of a history: the program's channels, and all rows of the sources.
+   */
   begin(): void {
     this.#append({ changes: [], declares: OWN_DECLARATIONS });
     this.readWholeDatabase();
@@ -192,7 +195,9 @@ class World implements FaultyWorld {
     return 1_700_000_000_000 + Math.floor(this.scheduler.nowMs);
   }
 
-  /** Checks that each commit of the versioned source leaves the log's rows equal to that version. */
+  /**
+   * Checks that each commit of the versioned source leaves the log's rows equal to that version.
+   */
   #noteCommit(epoch: string, commit: Commit): void {
     this.#oracle.note(epoch, commit);
     if (commit.source !== VERSIONED_SOURCE || commit.sourcePosition === undefined) return;
@@ -264,7 +269,8 @@ class World implements FaultyWorld {
       rights: this.rights,
       now: () => this.scheduler.nowMs,
       onViolation: (error) => this.#fail(error),
-      // The first carrier is chosen at random. Clients that start with a WebSocket can also fall back and upgrade.
+      // The first carrier is chosen at random. Clients that start with a WebSocket can also fall
+      // back and upgrade.
       carriers: first === 0 ? all : all.slice(first),
     });
     client.network.refusesUpgrades = random.next() < 0.1;
@@ -307,7 +313,10 @@ class World implements FaultyWorld {
     next();
   }
 
-  /** The versioned source changes, and one node leads it; now and then another node believes that it leads. */
+  /**
+   * The versioned source changes, and one node leads it; now and then another node believes that it
+   * leads.
+   */
   #runVersionedSource(): void {
     const random = this.fork("stock");
     const next = (): void => {

@@ -1,7 +1,7 @@
 /**
- * Simulated time. Events run one at a time, by due time and then by creation; all promises that an event
- * resolves are handled before the next one. Each actor has its own clock, which may be set wrong, be paused,
- * or be killed with all its timers.
+ * Simulated time. Events run one at a time, by due time and then by creation; all promises that an
+ * event resolves are handled before the next one. Each actor has its own clock, which may be set
+ * wrong, be paused, or be killed with all its timers.
  */
 import type { Cancel, Clock } from "../src/std/clock.ts";
 
@@ -91,7 +91,10 @@ function settled(): Promise<void> {
 
 const START_UNIX_MS = 1_700_000_000_000;
 
-/** The clock of one actor. Reading `monotonic` takes `costMs`, so that work takes time and is done in slices. */
+/**
+ * The clock of one actor. Reading `monotonic` takes `costMs`, so that work takes time and is done
+ * in slices.
+ */
 export class ActorClock implements Clock {
   readonly #scheduler: Scheduler;
   readonly #costMs: number;

@@ -1,6 +1,7 @@
 /**
- * One history of commits that several nodes read, each with its own delay. It trims commits that every
- * reader has acknowledged and a checkpoint covers. It may lose its tail; then it continues as another epoch.
+ * One history of commits that several nodes read, each with its own delay. It trims commits that
+ * every reader has acknowledged and a checkpoint covers. It may lose its tail; then it continues as
+ * another epoch.
  */
 import type { Cancel, Clock } from "../src/std/clock.ts";
 import { TidemarkError } from "../src/std/errors.ts";
@@ -88,7 +89,9 @@ export class SharedLog {
     this.#trimmedTo = seq;
   }
 
-  /** A failover to a copy without the newest commits: another epoch, with the same older commits. */
+  /**
+   * A failover to a copy without the newest commits: another epoch, with the same older commits.
+   */
   loseTail(count: number): void {
     const keptTo = Math.max(this.#checkpoint?.seq ?? 0, this.#trimmedTo, this.head - count);
     this.#commits.length = keptTo - this.#trimmedTo;

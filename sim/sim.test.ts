@@ -1,4 +1,7 @@
-/** The guarantee under faults: 200 seeds, every kind of fault, and the same trace from the same seed. */
+/**
+ * The guarantee under faults: 200 seeds, every kind of fault, and the same trace from the same
+ * seed.
+ */
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";

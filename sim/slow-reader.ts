@@ -1,4 +1,7 @@
-/** A reader of the log beside the nodes, such as a history writer: it reads late and in batches, and must get each commit once, in order. */
+/**
+ * A reader of the log beside the nodes, such as a history writer: it reads late and in batches, and
+ * must get each commit once, in order.
+ */
 import type { Random } from "../src/std/random.ts";
 import type { Log, LogReader } from "../src/log/log.ts";
 import type { FaultCounts } from "./faults.ts";

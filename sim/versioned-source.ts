@@ -1,7 +1,8 @@
 /**
- * A source of the simulation: a table that changes by itself and keeps all its versions, and the reader that
- * a node runs while it believes that it leads. The reader starts at the source position in the log, and
- * stops when another reader has appended. The log's rows are compared with the versions.
+ * A source of the simulation: a table that changes by itself and keeps all its versions, and the
+ * reader that a node runs while it believes that it leads. The reader starts at the source position
+ * in the log, and stops when another reader has appended. The log's rows are compared with the
+ * versions.
  */
 import { TidemarkError } from "../src/std/errors.ts";
 import type { Random } from "../src/std/random.ts";

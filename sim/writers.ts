@@ -1,7 +1,7 @@
 /**
- * Users who edit rows through a client, and what they see. A user may never see a value that nobody wrote,
- * or an older value after a newer one. Shown values are recorded as they change, and checked at the end,
- * when the order of all writes is known.
+ * Users who edit rows through a client, and what they see. A user may never see a value that nobody
+ * wrote, or an older value after a newer one. Shown values are recorded as they change, and checked
+ * at the end, when the order of all writes is known.
  */
 import type { LiveView, Optimistic, TidemarkClient } from "../src/client/index.ts";
 import { MutationError } from "../src/protocol/mutation-error.ts";
@@ -191,7 +191,8 @@ export class User {
       ? { epoch: snapshot.epoch, seq: snapshot.seq }
       : (this.#client.cursor ?? { epoch: snapshot.epoch, seq: snapshot.seq });
     const before = this.#positions.get(view);
-    // A node that lags too far behind, or does not know of the new epoch yet, answers with an older snapshot and says so.
+    // A node that lags too far behind, or does not know of the new epoch yet, answers with an older
+    // snapshot and says so.
     const wentBack =
       before !== undefined &&
       (before.epoch === at.epoch
@@ -213,7 +214,8 @@ export class User {
 
   #note(sights: Map<string, Sight>, key: string, row: Row | undefined, isPending: boolean): void {
     const value = row === undefined ? undefined : String(row["value"]);
-    // A row that others removed may be missing while an own edit of it is pending; the edit comes back with the row.
+    // A row that others removed may be missing while an own edit of it is pending; the edit comes
+    // back with the row.
     if (value === undefined && isPending) return;
     const sight = sights.get(key);
     if (sight === undefined) {

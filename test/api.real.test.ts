@@ -1,4 +1,6 @@
-/** The exports of each entry point equal the files in `api`. `npm run api` writes these files anew. */
+/**
+ * The exports of each entry point equal the files in `api`. `npm run api` writes these files anew.
+ */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";

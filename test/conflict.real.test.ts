@@ -1,7 +1,7 @@
 /**
- * Twenty users make a thousand edits and undos of the same thirty rows of a real Postgres, and the server is
- * killed twice meanwhile. Each edit is made once or refused, no user sees an older value after a newer one,
- * and all screens end equal to the database.
+ * Twenty users make a thousand edits and undos of the same thirty rows of a real Postgres, and the
+ * server is killed twice meanwhile. Each edit is made once or refused, no user sees an older value
+ * after a newer one, and all screens end equal to the database.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { checkHistory, type ShownValue } from "../sim/history-check.ts";
@@ -69,7 +69,10 @@ class Person {
     this.view.subscribe(() => this.#look());
   }
 
-  /** Makes an edit, or undoes one that nobody has changed since. Resolves when it is written or refused. */
+  /**
+   * Makes an edit, or undoes one that nobody has changed since. Resolves when it is written or
+   * refused.
+   */
   async edit(): Promise<void> {
     const { rows } = this.view.getSnapshot();
     const row = rows[Math.floor(this.#random.next() * rows.length)];

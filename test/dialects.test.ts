@@ -8,7 +8,10 @@ import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
 
 afterEach(stopAll);
 
-/** A dialect that sends rows as `{rows}` and `{removed}` and nothing else. It counts the messages that it encodes. */
+/**
+ * A dialect that sends rows as `{rows}` and `{removed}` and nothing else. It counts the messages
+ * that it encodes.
+ */
 function dialect(
   fields: Partial<Dialect> & Pick<Dialect, "path">,
 ): Dialect & { readonly encoded: Outgoing[] } {

@@ -1,6 +1,6 @@
 /**
- * The review example outside of this repository: copied into an empty folder, with the packed Tidemark and
- * the packages that its own package.json names, and nothing else.
+ * The review example outside of this repository: copied into an empty folder, with the packed
+ * Tidemark and the packages that its own package.json names, and nothing else.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";

@@ -1,4 +1,6 @@
-/** The explorer in Chromium: rows appear, change, filter, sort, and survive a restart of the server. */
+/**
+ * The explorer in Chromium: rows appear, change, filter, sort, and survive a restart of the server.
+ */
 import { PGlite } from "@electric-sql/pglite";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";

@@ -1,4 +1,7 @@
-/** Real faults: a server process that is killed or stopped, and a client that stops reading. In Node and Chromium. */
+/**
+ * Real faults: a server process that is killed or stopped, and a client that stops reading. In Node
+ * and Chromium.
+ */
 import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";

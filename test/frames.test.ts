@@ -1,6 +1,7 @@
 /**
- * Recorded sessions of every version that is spoken (V3): this server takes what a client of that version
- * sent and answers as its server did; this client takes what that server sent and shows the recorded rows.
+ * Recorded sessions of every version that is spoken (V3): this server takes what a client of that
+ * version sent and answers as its server did; this client takes what that server sent and shows the
+ * recorded rows.
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -55,7 +56,9 @@ function streamOf(frame: Frame): string {
     : nameOf(frame);
 }
 
-/** What a server sends to one connection, told by stream. Watermarks count by the last one alone. */
+/**
+ * What a server sends to one connection, told by stream. Watermarks count by the last one alone.
+ */
 class Heard {
   readonly #wire: WireClient;
   readonly #news = new News();

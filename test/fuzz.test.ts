@@ -1,4 +1,6 @@
-/** Runs each fuzzer for a short time, from a fixed seed. `npm run fuzz -- --minutes N` runs longer. */
+/**
+ * Runs each fuzzer for a short time, from a fixed seed. `npm run fuzz -- --minutes N` runs longer.
+ */
 import { describe, expect, it } from "vitest";
 import { fuzz } from "../fuzz/run.ts";
 import { frames, http, queries, tokens } from "../fuzz/targets.ts";

@@ -1,6 +1,6 @@
 /**
- * Behind a real nginx that forbids upgrades, buffers answers or cuts idle connections, the client finds a
- * carrier that works, and upgrades again later.
+ * Behind a real nginx that forbids upgrades, buffers answers or cuts idle connections, the client
+ * finds a carrier that works, and upgrades again later.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { createClient, type CarrierName, type LiveView } from "../src/client/node.ts";

@@ -1,6 +1,6 @@
 /**
- * The Python client, written from PROTOCOL.md alone, against this server: filters, order, digests, and
- * resuming after cuts.
+ * The Python client, written from PROTOCOL.md alone, against this server: filters, order, digests,
+ * and resuming after cuts.
  */
 import { spawn } from "node:child_process";
 import { createInterface } from "node:readline";

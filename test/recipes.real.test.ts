@@ -1,6 +1,6 @@
 /**
- * Takes the programs from docs/recipes.md and runs them: attached to each framework, with the application's
- * own users.
+ * Takes the programs from docs/recipes.md and runs them: attached to each framework, with the
+ * application's own users.
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Replays 2.5 days of recorded trades of one market through log, tables, views, the wire and the client.
- * Skipped without the recordings, which are not part of the project.
+ * Replays 2.5 days of recorded trades of one market through log, tables, views, the wire and the
+ * client. Skipped without the recordings, which are not part of the project.
  */
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";

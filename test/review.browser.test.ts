@@ -1,6 +1,6 @@
 /**
- * The review dashboard in Chromium: each user sees the other's edits, and no older value is shown again, in
- * whatever order and however late the answer and the stream come.
+ * The review dashboard in Chromium: each user sees the other's edits, and no older value is shown
+ * again, in whatever order and however late the answer and the stream come.
  */
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";

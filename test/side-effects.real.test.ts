@@ -1,4 +1,6 @@
-/** A bundler must keep an import of `tidemark/client/worker`, which has an effect and no exports. */
+/**
+ * A bundler must keep an import of `tidemark/client/worker`, which has an effect and no exports.
+ */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -16,7 +18,9 @@ describe("a bundle of an application", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** Bundles one file with the built package. `sideEffects` replaces the list in its package.json. */
+  /**
+   * Bundles one file with the built package. `sideEffects` replaces the list in its package.json.
+   */
   async function bundle(name: string, source: string, sideEffects?: unknown): Promise<string> {
     const app = join(folder, name);
     const installed = join(app, "node_modules", "tidemark");

@@ -1,4 +1,7 @@
-/** What a reader copies from the README and the docs compiles: in an empty project, over the packed package. */
+/**
+ * What a reader copies from the README and the docs compiles: in an empty project, over the packed
+ * package.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";

@@ -38,8 +38,8 @@ const NO_NODE = ["protocol", "client", "react"];
 const MAY_TOUCH_TIME = ["std/clock.ts", "std/random.ts"];
 
 /**
- * Folders and files of the server and the client, lowest first: each may import those of its own line and of
- * the lines before it.
+ * Folders and files of the server and the client, lowest first: each may import those of its own
+ * line and of the lines before it.
  */
 const WINGS: readonly (readonly (readonly string[])[])[] = [
   [

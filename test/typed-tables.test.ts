@@ -1,4 +1,7 @@
-/** Types flow from a database's tables, printed or declared by schemas, to a page's rows. Checked by the compiler; run for the rest. */
+/**
+ * Types flow from a database's tables, printed or declared by schemas, to a page's rows. Checked by
+ * the compiler; run for the rest.
+ */
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { channel } from "tidemark";
 import { createClient } from "tidemark/client";

@@ -1,6 +1,6 @@
 /**
- * The client in Chromium: in a worker, without a worker under a strict CSP, with one commit per frame and
- * none while hidden; and the sizes of its bundles.
+ * The client in Chromium: in a worker, without a worker under a strict CSP, with one commit per
+ * frame and none while hidden; and the sizes of its bundles.
  */
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -18,8 +18,8 @@ const client = fileURLToPath(new URL("../src/client/index.ts", import.meta.url))
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
 /**
- * The sizes of the bundles, gzipped: of what the page loads at once (with this test's script and the
- * bundler's loader), of its worker, and of the part that writes.
+ * The sizes of the bundles, gzipped: of what the page loads at once (with this test's script and
+ * the bundler's loader), of its worker, and of the part that writes.
  */
 const PAGE_BYTES_MAX = 11_300;
 const WORKER_BYTES_MAX = 12_800;

@@ -1,6 +1,7 @@
 /**
- * `npm run soak -- --minutes N`: a server with 20 and 200 changes a second, and a page in Chromium that
- * shows them and opens the details of a row each second. Writes `soak-report/`, and fails when memory grows.
+ * `npm run soak -- --minutes N`: a server with 20 and 200 changes a second, and a page in Chromium
+ * that shows them and opens the details of a row each second. Writes `soak-report/`, and fails when
+ * memory grows.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

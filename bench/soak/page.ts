@@ -1,6 +1,6 @@
 /**
- * The page that stays open: it draws a top 50, subscribes to a whole channel, and opens the details of a row
- * each second.
+ * The page that stays open: it draws a top 50, subscribes to a whole channel, and opens the details
+ * of a row each second.
  */
 import { createClient } from "../../src/client/index.ts";
 

@@ -1,4 +1,7 @@
-/** The server of the soak: 20 changes a second in one channel and 200 in another, for hours. It needs `--expose-gc`. */
+/**
+ * The server of the soak: 20 changes a second in one channel and 200 in another, for hours. It
+ * needs `--expose-gc`.
+ */
 import { pino } from "pino";
 import { channel, createTidemark } from "../../src/index.ts";
 import { answer, cpuMeter } from "../support/child.ts";

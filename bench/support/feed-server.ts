@@ -1,6 +1,6 @@
 /**
- * The process `feed-server <kind>`: sends one feed of trades to all clients, with Tidemark, plain `ws` or
- * Socket.IO.
+ * The process `feed-server <kind>`: sends one feed of trades to all clients, with Tidemark, plain
+ * `ws` or Socket.IO.
  */
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -33,7 +33,9 @@ async function startTidemark(): Promise<Feed> {
   return { port, send: (rows) => void trades.upsert(rows), stats: () => tidemark.stats() };
 }
 
-/** What programs do without a library: send the last rows on connect, then broadcast each change. */
+/**
+ * What programs do without a library: send the last rows on connect, then broadcast each change.
+ */
 async function startWs(): Promise<Feed> {
   const server = createServer();
   const sockets = new WebSocketServer({ server });

@@ -1,4 +1,6 @@
-/** The process `rows-holder server|browser|map`: holds rows as a server, as a browser, or in a Map. */
+/**
+ * The process `rows-holder server|browser|map`: holds rows as a server, as a browser, or in a Map.
+ */
 import { pino } from "pino";
 import { channel, createTidemark } from "../../src/index.ts";
 import { createClient, type WorkerLike } from "../../src/client/node.ts";

@@ -1,7 +1,7 @@
 /**
- * Many small clients in one process, for reconnect storms. Each has its rows and its cursor, resumes from
- * it, and spreads its return over a second as Tidemark's client does. Ten thousand of the real clients would
- * need more than this machine.
+ * Many small clients in one process, for reconnect storms. Each has its rows and its cursor,
+ * resumes from it, and spreads its return over a second as Tidemark's client does. Ten thousand of
+ * the real clients would need more than this machine.
  */
 import { WebSocket } from "ws";
 import { answer, cpuMeter } from "./child.ts";
@@ -101,7 +101,10 @@ answer({
   cut: () => {
     for (const client of clients) client.cut();
   },
-  /** Resolves when all clients have exactly these rows, with the time of the last one and the count of snapshots. */
+  /**
+   * Resolves when all clients have exactly these rows, with the time of the last one and the count
+   * of snapshots.
+   */
   exact: async ({ rows }) => {
     const expected = new Map(rows as [string, number][]);
     const isExact = ({ isWhole, rows: actual }: SmallClient): boolean =>

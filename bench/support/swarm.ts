@@ -1,6 +1,7 @@
 /**
- * Many cheap WebSocket clients in one process. Each reads and counts frame headers; a few decode all frames,
- * to measure rows and latency. They use just enough of each server's protocol to subscribe.
+ * Many cheap WebSocket clients in one process. Each reads and counts frame headers; a few decode
+ * all frames, to measure rows and latency. They use just enough of each server's protocol to
+ * subscribe.
  */
 import { randomBytes } from "node:crypto";
 import { connect, type Socket } from "node:net";

@@ -15,7 +15,10 @@ export interface Trade {
 
 let sequence = 0;
 
-/** `id` is one of `keys`; `sent_ms` is the time when the row was made, for latency on the same machine. */
+/**
+ * `id` is one of `keys`; `sent_ms` is the time when the row was made, for latency on the same
+ * machine.
+ */
 export function makeTrade(keys: number): Trade {
   const n = ++sequence;
   return {

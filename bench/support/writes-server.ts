@@ -1,6 +1,6 @@
 /**
- * The process `writes-server <tidemark|usual> <database url>`: serves results that reviewers edit, from a
- * real Postgres.
+ * The process `writes-server <tidemark|usual> <database url>`: serves results that reviewers edit,
+ * from a real Postgres.
  */
 import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
@@ -61,7 +61,10 @@ async function startTidemark(): Promise<Server> {
   return server;
 }
 
-/** The usual way: a trigger that notifies per row, a socket that passes it on, and pages that fetch again. */
+/**
+ * The usual way: a trigger that notifies per row, a socket that passes it on, and pages that fetch
+ * again.
+ */
 async function startUsual(): Promise<Server> {
   const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 });
   const listener = new pg.Client({ connectionString: databaseUrl });

@@ -1,6 +1,6 @@
 /**
- * The simulated model: it takes queued jobs and reads their documents one by one. Pages get its results
- * through the database, like those of any other program.
+ * The simulated model: it takes queued jobs and reads their documents one by one. Pages get its
+ * results through the database, like those of any other program.
  */
 import type { Database } from "./database.ts";
 import { insertResults } from "./schema.ts";

@@ -1,4 +1,7 @@
-/** Starts the dashboard. `PORT`: default 8081, or the next free port. `DATABASE_URL`: default an embedded database. */
+/**
+ * Starts the dashboard. `PORT`: default 8081, or the next free port. `DATABASE_URL`: default an
+ * embedded database.
+ */
 import { createServer } from "node:net";
 import { fileURLToPath } from "node:url";
 import { createReview } from "./server.ts";

@@ -1,6 +1,6 @@
 /**
- * The mutations of reviewers. Each runs once, in a transaction. A refusal has a code, for which the page has
- * a message.
+ * The mutations of reviewers. Each runs once, in a transaction. A refusal has a code, for which the
+ * page has a message.
  */
 import { forCaller, MutationError } from "tidemark";
 import { z } from "zod";

@@ -1,6 +1,6 @@
 /**
- * The tables of the example and their first rows: invoices that a model has read, field by field. They are
- * seeded, so that each start has the same rows.
+ * The tables of the example and their first rows: invoices that a model has read, field by field.
+ * They are seeded, so that each start has the same rows.
  */
 import type { Queries } from "./database.ts";
 

@@ -1,4 +1,7 @@
-/** The server of the review dashboard: an HTTP server with its own route, to which Tidemark is attached. */
+/**
+ * The server of the review dashboard: an HTTP server with its own route, to which Tidemark is
+ * attached.
+ */
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { serve } from "@hono/node-server";
@@ -47,7 +50,8 @@ export async function createReview({
     logger,
   });
   const app = new Hono();
-  // An endpoint of the application returns the id of its transaction, so that the page can wait for it.
+  // An endpoint of the application returns the id of its transaction, so that the page can wait for
+  // it.
   app.post("/api/results/:id/flag", async (context) => {
     const { isFlagged } = await context.req.json<{ isFlagged: boolean }>();
     const txid = await database.transaction(async (tx) => {

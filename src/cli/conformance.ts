@@ -1,6 +1,7 @@
 /**
- * `tidemark conformance ws://…`: checks any server against the rules of PROTOCOL.md, from outside. Each check
- * has the number of its rule. A check that cannot be made is reported with the reason, and never counts as passed.
+ * `tidemark conformance ws://…`: checks any server against the rules of PROTOCOL.md, from outside.
+ * Each check has the number of its rule. A check that cannot be made is reported with the reason,
+ * and never counts as passed.
  */
 import { CHECKS } from "./conformance/rules.ts";
 import { TestedServer, type TestedServerOptions } from "./conformance/tested-server.ts";

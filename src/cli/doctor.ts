@@ -1,7 +1,7 @@
 /**
- * `tidemark doctor`: checks a deployment from end to end. On a server it checks each carrier, the clocks and
- * freshness. On the database it checks triggers, outbox and lease, and follows one change from its transaction
- * to the client's commit, with the time of each step.
+ * `tidemark doctor`: checks a deployment from end to end. On a server it checks each carrier, the
+ * clocks and freshness. On the database it checks triggers, outbox and lease, and follows one
+ * change from its transaction to the client's commit, with the time of each step.
  */
 import { WebSocket } from "ws";
 import { createClient, type CarrierName } from "../client/node.ts";
@@ -9,11 +9,17 @@ import { delay, systemClock } from "../std/clock.ts";
 import { messageOf } from "../std/errors.ts";
 
 export interface DoctorOptions {
-  /** `http://…` or `ws://…` of the server; its stream is at `/v2/stream` unless the path says otherwise. */
+  /**
+   * `http://…` or `ws://…` of the server; its stream is at `/v2/stream` unless the path says
+   * otherwise.
+   */
   readonly server: string;
   /** The database behind the server, if it is to be checked too. */
   readonly postgres: string | undefined;
-  /** A statement that changes a row of a served table; doctor runs it and follows the change. It changes nothing else. */
+  /**
+   * A statement that changes a row of a served table; doctor runs it and follows the change. It
+   * changes nothing else.
+   */
   readonly change: string | undefined;
   /** The channel that shows the change. */
   readonly channel: string | undefined;
@@ -163,7 +169,10 @@ interface WatchedFrame {
   readonly oldest_commit_unix_ms?: number;
 }
 
-/** Follows one change: transaction, seq, frame, the client's commit. On a busy channel it may take another change for it. */
+/**
+ * Follows one change: transaction, seq, frame, the client's commit. On a busy channel it may take
+ * another change for it.
+ */
 async function trace(
   url: string,
   channel: string,

@@ -1,5 +1,8 @@
 #!/usr/bin/env node
-/** The command line: `tidemark serve`, `types`, `demo`, `tail`, `doctor`, `conformance`, `uninstall`. Only this file reads the environment. */
+/**
+ * The command line: `tidemark serve`, `types`, `demo`, `tail`, `doctor`, `conformance`,
+ * `uninstall`. Only this file reads the environment.
+ */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { holdOpen, systemClock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
@@ -153,7 +156,9 @@ function parse(): ReturnType<
   }
 }
 
-/** The address of the stream: `http` becomes `ws`, and the default path is added when there is none. */
+/**
+ * The address of the stream: `http` becomes `ws`, and the default path is added when there is none.
+ */
 function streamUrl(text: string): string {
   if (!/^(ws|http)s?:\/\//.test(text) || !URL.canParse(text))
     throw bad(`"${text}" is not an address such as ws://localhost:8080/v2/stream`);

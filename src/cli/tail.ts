@@ -1,4 +1,7 @@
-/** `tidemark tail`: a live table in the terminal, redrawn when it changes; one line per change when the output is no terminal. */
+/**
+ * `tidemark tail`: a live table in the terminal, redrawn when it changes; one line per change when
+ * the output is no terminal.
+ */
 import { createClient } from "../client/node.ts";
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";

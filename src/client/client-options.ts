@@ -12,7 +12,9 @@ import type { EngineParts } from "./stream/stream-engine.ts";
 import type { LoadWrites } from "./writes/lazy-writes.ts";
 import type { Optimistic } from "./writes/page-writes.ts";
 
-/** What mutations of these types are expected to do to rows, shown until the server's rows hold it. */
+/**
+ * What mutations of these types are expected to do to rows, shown until the server's rows hold it.
+ */
 export interface OptimisticOption<M> {
   readonly optimistic?: Optimistic<M>;
 }
@@ -20,7 +22,9 @@ export interface OptimisticOption<M> {
 const CARRIERS: readonly CarrierName[] = ["websocket", "sse", "long-poll", "poll"];
 
 export interface ClientOptions {
-  /** The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`. */
+  /**
+   * The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`.
+   */
   readonly url: string;
   /** Sent in IDENTIFY and RESUME. A function is called for each new connection. */
   readonly auth?: unknown | (() => unknown);
@@ -33,20 +37,26 @@ export interface ClientOptions {
   readonly backoff?: Partial<Backoff>;
   /** What may carry the stream, best first. Default: `websocket`, `sse`, `long-poll`, `poll`. */
   readonly carriers?: readonly CarrierName[];
-  /** Failed attempts in a row after which the next carrier is tried. Default 5. Where HTTP works and the carrier does not, the next one is tried at once. */
+  /**
+   * Failed attempts in a row after which the next carrier is tried. Default 5. Where HTTP works and
+   * the carrier does not, the next one is tried at once.
+   */
   readonly carrierAttemptsMax?: number;
   /** How often, on a fallback, the best carrier is tried again, in milliseconds. Default 60,000. */
   readonly upgradeIntervalMs?: number;
   /** Between plain polls, in milliseconds. Default 2,000. */
   readonly pollIntervalMs?: number;
   /**
-   * Run the stream in a Web Worker. Default: where there is one. Pass a function to create it yourself,
-   * where a bundler does not find it, from `tidemark/client/worker`.
+   * Run the stream in a Web Worker. Default: where there is one. Pass a function to create it
+   * yourself, where a bundler does not find it, from `tidemark/client/worker`.
    */
   readonly worker?: boolean | (() => WorkerLike);
   /** When the page shows a commit. Default: with animation frames where there are any. */
   readonly pacing?: Pacing;
-  /** Loads the code that writes. Default: a dynamic import, when `optimistic` is given, or with the first write. */
+  /**
+   * Loads the code that writes. Default: a dynamic import, when `optimistic` is given, or with the
+   * first write.
+   */
   readonly writes?: LoadWrites;
   /** Default: the platform's. These four keep the engine in this thread. */
   readonly WebSocket?: WebSocketConstructor;
@@ -86,7 +96,10 @@ export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineC
   };
 }
 
-/** Undefined where the engine runs in this thread: what is passed for this thread would not reach a worker. */
+/**
+ * Undefined where the engine runs in this thread: what is passed for this thread would not reach a
+ * worker.
+ */
 export function workerOf({
   worker,
   WebSocket,

@@ -1,4 +1,7 @@
-/** The client in one thread, against literal frames: liveness, credit, pins, details, workers that fail. */
+/**
+ * The client in one thread, against literal frames: liveness, credit, pins, details, workers that
+ * fail.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { ManualClock } from "../std/manual-clock.ts";
 import { seededRandom } from "../std/random.ts";

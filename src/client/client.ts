@@ -1,7 +1,7 @@
 /**
- * The client as a page sees it: live views, writes, the connection, single rows, metrics. The engine follows
- * the stream, in a worker where one may run; the page takes its commits one at a time, each with the next
- * animation frame, so that all views of the page change together.
+ * The client as a page sees it: live views, writes, the connection, single rows, metrics. The
+ * engine follows the stream, in a worker where one may run; the page takes its commits one at a
+ * time, each with the next animation frame, so that all views of the page change together.
  */
 import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
 import { messageOf } from "../std/errors.ts";
@@ -158,8 +158,8 @@ export class TidemarkClient<
   }
 
   /**
-   * A view of a query. Handles of equal queries share one view and its rows. If the server refuses the
-   * query, the view's status is `refused`, and its `error` says why.
+   * A view of a query. Handles of equal queries share one view and its rows. If the server refuses
+   * the query, the view's status is `refused`, and its `error` says why.
    */
   live<N extends keyof C & string>(query: QueryOf<C, N>): LiveView<RowOf<C[N]>> {
     return this.#views.live(query as unknown as Query) as unknown as LiveView<RowOf<C[N]>>;
@@ -167,7 +167,8 @@ export class TidemarkClient<
 
   /**
    * One row, by HTTP, with when it last changed. It waits for nothing else that the client fetches.
-   * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no answer came
+   * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no
+   * answer came
    */
   async row<N extends keyof C & string>(
     channel: N,
@@ -196,7 +197,8 @@ export class TidemarkClient<
   }
 
   /**
-   * One answer to a query, by HTTP, without a subscription. The request waits for other requests of low priority.
+   * One answer to a query, by HTTP, without a subscription. The request waits for other requests of
+   * low priority.
    * @throws TidemarkError as the server says; `STOPPED` when no answer came
    */
   async fetch<N extends keyof C & string>(
@@ -215,8 +217,9 @@ export class TidemarkClient<
   }
 
   /**
-   * Makes a write by your own endpoint and shows what it is expected to do until the page holds it. The
-   * endpoint answers with `tidemark.txid(tx)`. Rows that come before the answer are shown under the patch.
+   * Makes a write by your own endpoint and shows what it is expected to do until the page holds it.
+   * The endpoint answers with `tidemark.txid(tx)`. Rows that come before the answer are shown under
+   * the patch.
    */
   write<A>(options: WriteOptions<A>): Promise<A> {
     return this.#writes.use((writes) => writes.write(options));
@@ -228,7 +231,10 @@ export class TidemarkClient<
     getSnapshot: () => this.#writes.current?.list ?? NONE_PENDING,
   };
 
-  /** Frames as they pass, and how each subscription stands, a few times a second: for devtools. Returns how to stop. */
+  /**
+   * Frames as they pass, and how each subscription stands, a few times a second: for devtools.
+   * Returns how to stop.
+   */
   inspect(listener: (inspection: Inspection) => void): () => void {
     const entry = (inspection: Inspection): void => listener(inspection);
     this.#inspectors.add(entry);
@@ -370,7 +376,10 @@ export class TidemarkClient<
   }
 }
 
-/** Creates a client. `createClient<typeof channels, typeof mutations>({ url })` types its queries, rows and mutations. */
+/**
+ * Creates a client. `createClient<typeof channels, typeof mutations>({ url })` types its queries,
+ * rows and mutations.
+ */
 export function createClient<
   C extends ClientChannels = AnyChannels,
   M extends MutationTree = MutationTree,

@@ -4,12 +4,14 @@
  *
  *   idle ─start─▶ connecting ─opened─▶ greeting ─hello─▶ identifying ─ready─▶ open
  *                     ▲                    │            │  ▲  ▲              │ │ │
- *                     │                    │      invalid──┘  └───invalid────┘ │ └─upgraded─▶ identifying
+ *                     │                    │      invalid──┘  └───invalid────┘ │ └─upgraded─▶
+ * identifying
  *                     │                    └──────┬─────┘                      │
  *                     │                  closed, silent, reconnect       closed, silent, reconnect
  *                     └─retry, online── waiting ◀─┴────────────────────────────┘
  *
- *   refused: the server does not accept the credentials, or there is no version of the protocol that
+ *   refused: the server does not accept the credentials, or there is no version of the protocol
+ * that
  *   both sides speak; only start() tries again.   stopped: for good.
  */
 import { isRefusal, REFUSALS, type Refusal } from "../protocol/close-codes.ts";
@@ -64,7 +66,9 @@ export interface Backoff {
 
 export const BACKOFF: Backoff = { firstMs: 1_000, delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000] };
 
-/** A connection that was open for this long counts as a success: its loss starts the backoff again. */
+/**
+ * A connection that was open for this long counts as a success: its loss starts the backoff again.
+ */
 export const LASTING_MS = 10_000;
 
 /** What a transition may depend on besides state and event. `chance` is in [0, 1). */

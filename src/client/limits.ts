@@ -1,11 +1,15 @@
 /**
- * The client's bounds. `ClientLimits` can be set by `createClient({ limits })`; the constants below it
- * follow from the protocol or from the other limits, and are stated here so that they stand in one place.
+ * The client's bounds. `ClientLimits` can be set by `createClient({ limits })`; the constants below
+ * it follow from the protocol or from the other limits, and are stated here so that they stand in
+ * one place.
  */
 import { CLIENT_FRAME_BYTES_MAX } from "../protocol/limits.ts";
 
 export interface ClientLimits {
-  /** Rows of one view. Full: the view is asked for again with this limit, and says partial. Default 200,000. */
+  /**
+   * Rows of one view. Full: the view is asked for again with this limit, and says partial. Default
+   * 200,000.
+   */
   readonly viewRowsMax: number;
   /** Pinned rows of one view. Full: the oldest pin goes. Default 100. */
   readonly viewPinsMax: number;
@@ -13,11 +17,17 @@ export interface ClientLimits {
   readonly rowCacheMax: number;
   /** How long such an answer is kept, in milliseconds. Default 5,000. */
   readonly rowCacheMs: number;
-  /** Writes that are pending at once. Full: the next fails with `TOO_MANY_MUTATIONS`, and is not sent. Default 1,000. */
+  /**
+   * Writes that are pending at once. Full: the next fails with `TOO_MANY_MUTATIONS`, and is not
+   * sent. Default 1,000.
+   */
   readonly pendingWritesMax: number;
   /** From connecting to READY, in milliseconds. Longer: the attempt has failed. Default 10,000. */
   readonly handshakeMs: number;
-  /** Silence of the server, in milliseconds, after which what is shown is called stale. Default 3,000. */
+  /**
+   * Silence of the server, in milliseconds, after which what is shown is called stale. Default
+   * 3,000.
+   */
   readonly quietMs: number;
 }
 
@@ -31,7 +41,10 @@ export const CLIENT_LIMITS: ClientLimits = {
   quietMs: 3_000,
 };
 
-/** A commit that waited longer than this to be shown, as in a hidden page, is shown as `catching_up`. */
+/**
+ * A commit that waited longer than this to be shown, as in a hidden page, is shown as
+ * `catching_up`.
+ */
 export const SHOWN_LATE_MS = 1_500;
 /** A worker says something each second, from a hidden page too. Silent for longer, it has died. */
 export const WORKER_SILENT_MS = 10_000;
@@ -44,7 +57,10 @@ export const AS_OF_STEP_MS = 1_000;
 export const LONG_POLL_MS = 15_000;
 /** Polls that fail in a row before the connection counts as lost. */
 export const POLL_FAILURES_MAX = 2;
-/** Silence beyond the heartbeat interval, and after a heartbeat, after which the connection counts as dead. */
+/**
+ * Silence beyond the heartbeat interval, and after a heartbeat, after which the connection counts
+ * as dead.
+ */
 export const HEARTBEAT_GRACE_MS = 5_000;
 /** A timer that fires this late shows that the machine slept. */
 export const SLEPT_MS = 5_000;
@@ -60,7 +76,10 @@ export const SUBSCRIBE_LENGTH_MAX = CLIENT_FRAME_BYTES_MAX / 4;
 /** A subscription that has not been answered by then is asked for again. */
 export const SUBSCRIBE_ANSWER_MS_MAX = 10_000;
 
-/** Turns that the server may send ahead of what the page has shown: least, most, and how long they should last. */
+/**
+ * Turns that the server may send ahead of what the page has shown: least, most, and how long they
+ * should last.
+ */
 export const CREDIT_TURNS_MIN = 8;
 export const CREDIT_TURNS_MAX = 128;
 export const CREDIT_AHEAD_MS = 500;
@@ -69,20 +88,29 @@ export const CREDIT_WINDOW_MS = 2_000;
 
 /** Writes under way at once: as many as a server takes from one connection. */
 export const WRITES_IN_FLIGHT_MAX = 32;
-/** Servers remember mutations for a day. A write that has not been answered for so long is not sent again. */
+/**
+ * Servers remember mutations for a day. A write that has not been answered for so long is not sent
+ * again.
+ */
 export const WRITE_RESEND_MS_MAX = 12 * 3_600_000;
 /** A write that has not been answered for this long on an open connection is sent again. */
 export const WRITE_ANSWER_MS_MAX = 15_000;
 /** Between two attempts to send a write over HTTP. */
 export const WRITE_HTTP_RETRY_MS = 1_000;
-/** Histories that are told apart. A page that sees so many restarts of the server with one write pending drops it. */
+/**
+ * Histories that are told apart. A page that sees so many restarts of the server with one write
+ * pending drops it.
+ */
 export const HISTORIES_MAX = 16;
 
 /** Durations are measured over this time, and at most so many of them. */
 export const SAMPLE_WINDOW_MS = 60_000;
 export const SAMPLES_MAX = 4_096;
 
-/** While the stream is inspected: time between two batches, frames of one batch, and characters of one frame. */
+/**
+ * While the stream is inspected: time between two batches, frames of one batch, and characters of
+ * one frame.
+ */
 export const INSPECT_BATCH_MS = 200;
 export const INSPECT_FRAMES_MAX = 200;
 export const INSPECT_TEXT_LENGTH_MAX = 4_000;

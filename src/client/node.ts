@@ -1,4 +1,7 @@
-/** The entry point `tidemark/client` under Node, where the WebSocket comes from `ws` unless one is passed. */
+/**
+ * The entry point `tidemark/client` under Node, where the WebSocket comes from `ws` unless one is
+ * passed.
+ */
 import { WebSocket } from "ws";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 import { TidemarkClient, type AnyChannels, type ClientChannels } from "./client.ts";

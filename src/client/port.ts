@@ -89,7 +89,10 @@ export type ToEngine =
   | { readonly kind: "inspect"; readonly isOn: boolean }
   | { readonly kind: "stop" };
 
-/** A mutation to be made; or, with `txid` in its place, a write made elsewhere: the page is told when it is visible. */
+/**
+ * A mutation to be made; or, with `txid` in its place, a write made elsewhere: the page is told
+ * when it is visible.
+ */
 export interface WriteRequest {
   readonly id: string;
   readonly name?: string;
@@ -113,7 +116,9 @@ export type ToPage =
   /** The engine runs. */
   | { readonly kind: "running" }
   | Commit
-  /** Rights have changed: the page may show none of its rows any longer. Does not wait for a frame. */
+  /**
+   * Rights have changed: the page may show none of its rows any longer. Does not wait for a frame.
+   */
   | { readonly kind: "revoked" }
   | { readonly kind: "connection"; readonly stats: ConnectionStats }
   | ({ readonly kind: "inspection" } & Inspection<WireQuery>)
@@ -168,7 +173,10 @@ export interface PageCursor {
 /** All views that have news, as of one commit of the server. */
 export interface Commit {
   readonly kind: "commit";
-  /** The commit that every live view shows, also those without news; undefined before the first turn. */
+  /**
+   * The commit that every live view shows, also those without news; undefined before the first
+   * turn.
+   */
   readonly cursor: PageCursor | undefined;
   readonly views: readonly ViewNews[];
   /** Of writes, as of the same commit; failures as soon as they are known. */
@@ -218,7 +226,10 @@ export interface ViewState {
   /** Rows that the channel holds, and rows of the whole table where the server knows. */
   readonly channelRows: number | undefined;
   readonly totalRows: number | undefined;
-  /** Rows of the channel that stand for what was too large or too deep to be carried: their `$omitted` says why. */
+  /**
+   * Rows of the channel that stand for what was too large or too deep to be carried: their
+   * `$omitted` says why.
+   */
   readonly omittedRows: number;
 }
 
@@ -229,7 +240,10 @@ export interface ConnectionStats extends StreamRates {
   /** The commit of the last watermark, and the history that it is counted in. */
   readonly seq: number;
   readonly epoch: string | undefined;
-  /** The oldest `as_of` of the server's sources: everything shown is at least as fresh, stale channels apart. */
+  /**
+   * The oldest `as_of` of the server's sources: everything shown is at least as fresh, stale
+   * channels apart.
+   */
   readonly asOf: number | undefined;
   /** When the server made the last turn, by the server's clock. */
   readonly serverTimeMs: number | undefined;
@@ -237,7 +251,10 @@ export interface ConnectionStats extends StreamRates {
   readonly lagMs: number | undefined;
   readonly roundTripMs: number | undefined;
   readonly clockOffsetMs: number;
-  /** Frames that were missing, and views whose rows did not match the server's digest; both are requested again. */
+  /**
+   * Frames that were missing, and views whose rows did not match the server's digest; both are
+   * requested again.
+   */
   readonly gaps: number;
   readonly drifts: number;
   /** Rows that wait to be shown. */

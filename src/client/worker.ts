@@ -1,4 +1,7 @@
-/** The stream engine as a Web Worker: `client.ts` starts it and falls back to its own thread where none may run. */
+/**
+ * The stream engine as a Web Worker: `client.ts` starts it and falls back to its own thread where
+ * none may run.
+ */
 import type { ToEngine, ToPage } from "./port.ts";
 import { StreamEngine } from "./stream/stream-engine.ts";
 import type { WebSocketConstructor } from "./connection/websocket-like.ts";

@@ -1,4 +1,7 @@
-/** The declaration of a channel: made by a program for its own, by a source for those that it found; the log carries it. */
+/**
+ * The declaration of a channel: made by a program for its own, by a source for those that it found;
+ * the log carries it.
+ */
 import { TidemarkError } from "../std/errors.ts";
 import type { Column } from "../protocol/column.ts";
 import { CHANNEL_BOUNDS, type ChannelBounds } from "./limits.ts";
@@ -8,7 +11,9 @@ export interface ChannelDeclaration {
   readonly name: string;
   /** Columns whose values identify a row. */
   readonly key: readonly string[];
-  /** Empty when undeclared: then any column may be queried, and values compare by their JSON kind. */
+  /**
+   * Empty when undeclared: then any column may be queried, and values compare by their JSON kind.
+   */
   readonly columns: readonly Column[];
   readonly bounds: ChannelBounds;
 }

@@ -8,7 +8,10 @@ export interface LogUnderTest {
   readonly create: (options: { clock: ManualClock; limits?: Partial<LogLimits> }) => Log;
   /** Loses the newest commits of a log, if that can happen. */
   readonly loseTail?: (log: Log, commits: number) => void;
-  /** A log that other processes append to as well learns of their commits after a while; this lets the time pass. */
+  /**
+   * A log that other processes append to as well learns of their commits after a while; this lets
+   * the time pass.
+   */
   readonly settle?: (clock: ManualClock) => Promise<void>;
   /** False if something else than the rows that readers have not acknowledged bounds the log. */
   readonly boundsPendingRows?: boolean;

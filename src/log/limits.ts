@@ -1,13 +1,20 @@
 /**
- * Limits of the log in memory and of channels, with what happens when one is full. Those of the log can be set with
- * `createTidemark({ limits: { log } })`, those of a channel with `channel({ bounds })`.
+ * Limits of the log in memory and of channels, with what happens when one is full. Those of the log
+ * can be set with `createTidemark({ limits: { log } })`, those of a channel with `channel({ bounds
+ * })`.
  */
 import { limitsOf } from "../std/limits.ts";
 
 export interface LogLimits {
-  /** Rows in commits that some reader has not acknowledged. Full: `append` waits. One commit may exceed it alone. Default 200,000. */
+  /**
+   * Rows in commits that some reader has not acknowledged. Full: `append` waits. One commit may
+   * exceed it alone. Default 200,000.
+   */
   readonly pendingRowsMax: number;
-  /** Callers that wait in `append`. Full: `append` fails with `LOG_FULL`, and nothing is kept of it. Default 10,000. */
+  /**
+   * Callers that wait in `append`. Full: `append` fails with `LOG_FULL`, and nothing is kept of it.
+   * Default 10,000.
+   */
   readonly waitersMax: number;
 }
 
@@ -21,7 +28,10 @@ export function logLimits(given?: Partial<LogLimits>): LogLimits {
   return limitsOf("limits.log", LOG_LIMITS, given);
 }
 
-/** What a channel may hold. Over one of the first three, the rows that changed longest ago are evicted. */
+/**
+ * What a channel may hold. Over one of the first three, the rows that changed longest ago are
+ * evicted.
+ */
 export interface ChannelBounds {
   /** Default 100,000. */
   readonly rowsMax: number;
@@ -29,7 +39,10 @@ export interface ChannelBounds {
   readonly bytesMax: number;
   /** Age since a row's last change, by commit time. Infinity, the default, keeps rows for ever. */
   readonly ageMsMax: number;
-  /** Keys remembered after they left. Full: the floor rises, and older cursors get a snapshot. Default 100,000. */
+  /**
+   * Keys remembered after they left. Full: the floor rises, and older cursors get a snapshot.
+   * Default 100,000.
+   */
   readonly tombstonesMax: number;
 }
 

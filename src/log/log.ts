@@ -1,6 +1,6 @@
 /**
- * The one ordered sequence of commits of a deployment. It carries everything that sources append: rows,
- * declarations, status, freshness and the source's own position, so that all readers know the
+ * The one ordered sequence of commits of a deployment. It carries everything that sources append:
+ * rows, declarations, status, freshness and the source's own position, so that all readers know the
  * same at the same seq. A log gives each commit the next seq and keeps it until every reader has
  * acknowledged it. Every implementation passes `conformance.ts`.
  */
@@ -15,7 +15,9 @@ export interface KeyedRow {
   readonly json?: string;
 }
 
-/** What one commit does to one channel. A key stands in `upserts` or in `removes`, never in both. */
+/**
+ * What one commit does to one channel. A key stands in `upserts` or in `removes`, never in both.
+ */
 export interface ChannelChange {
   readonly channel: string;
   readonly upserts: readonly KeyedRow[];
@@ -41,7 +43,8 @@ export interface StatusChange {
 
 /**
  * An atomic step, before it has a seq. Readers apply its parts in this order: drops, declarations,
- * changes, status, source position and freshness. None of them is valid: a tick, or an empty mutation.
+ * changes, status, source position and freshness. None of them is valid: a tick, or an empty
+ * mutation.
  */
 export interface CommitDraft {
   readonly changes: readonly ChannelChange[];
@@ -49,7 +52,10 @@ export interface CommitDraft {
   readonly source?: string;
   /** What the source stores to continue after this commit, in its own format. */
   readonly sourcePosition?: string;
-  /** Channels that the source feeds from here on. A channel that is declared differently than before begins anew, empty. */
+  /**
+   * Channels that the source feeds from here on. A channel that is declared differently than before
+   * begins anew, empty.
+   */
   readonly declares?: readonly ChannelDeclaration[];
   /** Channels that no longer exist. */
   readonly drops?: readonly string[];
@@ -73,17 +79,23 @@ export interface Expectation {
 }
 
 export interface Log {
-  /** The identity of this history. It changes while the log runs if the tail is lost; readers are told. */
+  /**
+   * The identity of this history. It changes while the log runs if the tail is lost; readers are
+   * told.
+   */
   readonly epoch: string;
   /**
-   * Appends and returns the seq. Waits while the log is full of commits that a reader has not acknowledged.
+   * Appends and returns the seq. Waits while the log is full of commits that a reader has not
+   * acknowledged.
    * @throws TidemarkError `SUPERSEDED` when another leader has appended for the source:
    * nothing was appended; `LOG_FULL` when too many already wait; `STOPPED` after `close`
    */
   append(draft: CommitDraft, expect?: Expectation): Promise<number>;
   /**
-   * A reader of the commits after `after`, once it knows of all that were appended before this call.
-   * @throws TidemarkError `LOG_TRIMMED` where they have been trimmed: begin with a checkpoint; `STOPPED`
+   * A reader of the commits after `after`, once it knows of all that were appended before this
+   * call.
+   * @throws TidemarkError `LOG_TRIMMED` where they have been trimmed: begin with a checkpoint;
+   * `STOPPED`
    */
   open(after: number): Promise<LogReader>;
   close(): void;
@@ -97,11 +109,16 @@ export interface LogReader {
   readonly head: number;
   /** The commits after the last acknowledged one, in order: the same again until `ack`. */
   read(countMax: number): readonly Commit[];
-  /** This reader needs the commits up to `seq` no longer. The log trims below its slowest reader. */
+  /**
+   * This reader needs the commits up to `seq` no longer. The log trims below its slowest reader.
+   */
   ack(seq: number): void;
   /** Called when commits have arrived. */
   onAppend(listener: () => void): Cancel;
-  /** The epoch has ended: its tail was lost, and another begins. Nothing more comes to this reader; open anew, from 0 or a checkpoint of the new epoch. */
+  /**
+   * The epoch has ended: its tail was lost, and another begins. Nothing more comes to this reader;
+   * open anew, from 0 or a checkpoint of the new epoch.
+   */
   onLost(listener: () => void): Cancel;
   close(): void;
 }

@@ -1,6 +1,7 @@
 /**
- * The log of a single process. It keeps the commits that some reader has not acknowledged, so `pendingRowsMax` bounds
- * its memory. Every start is a new epoch, and within an epoch nothing is ever lost.
+ * The log of a single process. It keeps the commits that some reader has not acknowledged, so
+ * `pendingRowsMax` bounds its memory. Every start is a new epoch, and within an epoch nothing is
+ * ever lost.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";

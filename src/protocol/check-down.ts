@@ -1,4 +1,7 @@
-/** Frames of a server against their schemas, for whoever tests a server. A client trusts its server and loads none of this. */
+/**
+ * Frames of a server against their schemas, for whoever tests a server. A client trusts its server
+ * and loads none of this.
+ */
 import { DISPATCHES, DOWN } from "./down.ts";
 import { faultOf } from "./schema-check.ts";
 import { isRecord, type Schema } from "./schema.ts";
@@ -11,7 +14,10 @@ function downSchema({ op, type }: Readonly<Record<string, unknown>>): Schema<unk
   return op === "DISPATCH" ? DISPATCH_SCHEMAS.get(type) : SCHEMAS.get(op);
 }
 
-/** What is wrong with a frame, in words; undefined for a good one, and for one that this version does not know. */
+/**
+ * What is wrong with a frame, in words; undefined for a good one, and for one that this version
+ * does not know.
+ */
 export function downFault(frame: unknown): string | undefined {
   if (!isRecord(frame)) return "a frame must be a JSON object";
   const schema = downSchema(frame);

@@ -1,4 +1,7 @@
-/** Errors after which a client does not come back by itself, by the code that the server closes with. */
+/**
+ * Errors after which a client does not come back by itself, by the code that the server closes
+ * with.
+ */
 export const REFUSALS = { UNAUTHENTICATED: 4401, PROTOCOL_MISMATCH: 4406 } as const;
 
 export type Refusal = keyof typeof REFUSALS;

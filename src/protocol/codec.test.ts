@@ -1,4 +1,7 @@
-/** Texts of messages: rows as they are, what is read back is what was said, and who looks on sees no secrets. */
+/**
+ * Texts of messages: rows as they are, what is read back is what was said, and who looks on sees no
+ * secrets.
+ */
 import { describe, expect, it } from "vitest";
 import { decode, encode, encodePlain, opOf, redact, typeOf } from "./codec.ts";
 

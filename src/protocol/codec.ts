@@ -1,6 +1,7 @@
 /**
- * Messages as text and back: all frames of the JSON protocol are made by `encode`, and read by `decode`.
- * Rows come as the text that they already are, so that a row is encoded once however often it is sent.
+ * Messages as text and back: all frames of the JSON protocol are made by `encode`, and read by
+ * `decode`. Rows come as the text that they already are, so that a row is encoded once however
+ * often it is sent.
  */
 import type { DownMessage } from "./down.ts";
 import type { DeltaBatch } from "./messages/delta-batch.ts";
@@ -62,7 +63,10 @@ export function typeOf(text: string): string | undefined {
   return /^\{"op":"DISPATCH","type":"(\w+)"/.exec(text)?.[1];
 }
 
-/** The text without what must not be seen by who looks on: credentials, and what a session could be taken over with. */
+/**
+ * The text without what must not be seen by who looks on: credentials, and what a session could be
+ * taken over with.
+ */
 export function redact(text: string): string {
   if (!text.includes('"auth"') && !text.includes('"session_id"')) return text;
   try {

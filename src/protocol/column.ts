@@ -10,7 +10,8 @@ import type { JsonValue } from "./row.ts";
  * - `integer`, `float`: JSON numbers (`float` may be the strings NaN, Infinity, -Infinity)
  * - `bigint`, `numeric`: decimal strings that compare as numbers
  * - `timestamp`, `date`: ISO 8601 strings in UTC, microseconds kept
- * - `text`: strings that compare by code point, as databases compare bytes of UTF-8; `boolean`: false before true
+ * - `text`: strings that compare by code point, as databases compare bytes of UTF-8; `boolean`:
+ *   false before true
  * - `json`: anything; can be shown and tested for null, not compared
  * - `any`: undeclared; numbers compare as numbers, strings as strings, kinds never equal
  */
@@ -79,7 +80,10 @@ function compareAny(left: Present, right: Present): number {
 
 const SURROGATES_FROM = 0xd800;
 
-/** By code point. Code units say the same but where one text has a surrogate and the other a unit above them. */
+/**
+ * By code point. Code units say the same but where one text has a surrogate and the other a unit
+ * above them.
+ */
 export function compareTexts(left: string, right: string): number {
   if (left === right) return 0;
   const length = Math.min(left.length, right.length);

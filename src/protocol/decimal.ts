@@ -1,4 +1,7 @@
-/** Decimal strings of any size, compared exactly, in Postgres's order: -Infinity, numbers, Infinity, NaN. */
+/**
+ * Decimal strings of any size, compared exactly, in Postgres's order: -Infinity, numbers, Infinity,
+ * NaN.
+ */
 
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
 const SPECIAL: Readonly<Record<string, number>> = { "-Infinity": -1, Infinity: 1, NaN: 2 };

@@ -1,6 +1,6 @@
 /**
- * An order-free digest of rows: the sum of their hashes, so that both sides keep it as rows come and
- * go. It finds drift, not forgery: 48 bits, two multiplications per character, no cryptography.
+ * An order-free digest of rows: the sum of their hashes, so that both sides keep it as rows come
+ * and go. It finds drift, not forgery: 48 bits, two multiplications per character, no cryptography.
  */
 
 export const DIGEST_MODULUS = 2 ** 48;

@@ -1,4 +1,7 @@
-/** How deep a JSON text nests, told without building what it says: what is too deep overflows whoever walks through it. */
+/**
+ * How deep a JSON text nests, told without building what it says: what is too deep overflows
+ * whoever walks through it.
+ */
 
 const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [
   0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d,

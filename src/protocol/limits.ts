@@ -6,7 +6,10 @@ export const LIST_MAX = 256;
 export const PROTOCOL_LIMITS = {
   /** Bytes of one client frame or request body. Larger ones close the connection with code 1009. */
   clientFrameBytesMax: CLIENT_FRAME_BYTES_MAX,
-  /** Entries of one list: subscriptions of a frame, views of an UNSUBSCRIBE, names in a channel_credit. */
+  /**
+   * Entries of one list: subscriptions of a frame, views of an UNSUBSCRIBE, names in a
+   * channel_credit.
+   */
   listMax: LIST_MAX,
   /** Terms in one `where`, groups included. */
   whereNodesMax: 256,

@@ -1,4 +1,7 @@
-/** A mutation that did not happen: thrown by its handler, carried by the wire, thrown again at its caller. */
+/**
+ * A mutation that did not happen: thrown by its handler, carried by the wire, thrown again at its
+ * caller.
+ */
 import type { MutationFailure } from "./messages/mutation-result.ts";
 import type { JsonValue, Row } from "./row.ts";
 

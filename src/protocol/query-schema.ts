@@ -1,7 +1,7 @@
 /**
- * Queries as schemas: shape, limits and defaults of untrusted JSON. What comes out is the normal form,
- * with fields in one order, so that equal questions become equal texts. Whether columns exist is
- * decided where a query meets its channel.
+ * Queries as schemas: shape, limits and defaults of untrusted JSON. What comes out is the normal
+ * form, with fields in one order, so that equal questions become equal texts. Whether columns exist
+ * is decided where a query meets its channel.
  */
 import * as v from "valibot";
 import { PROTOCOL_LIMITS } from "./limits.ts";
@@ -141,7 +141,9 @@ function whereFault(input: unknown): string | undefined {
 const direction = oneOf(["asc", "desc"]);
 const nulls = oneOf(["first", "last"]);
 
-/** With its defaults filled in, as in Postgres: nulls last when ascending, first when descending. */
+/**
+ * With its defaults filled in, as in Postgres: nulls last when ascending, first when descending.
+ */
 export const orderBy: Schema<WireOrderBy> = v.pipe(
   fields({ column: columnName, direction: optional(direction), nulls: optional(nulls) }),
   v.transform(({ column, direction: way = "asc", nulls: side }): Required<WireOrderBy> => ({

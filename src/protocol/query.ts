@@ -1,7 +1,7 @@
 /**
- * A query as it travels: channel, `where`, `order_by`, `limit` and `columns` as plain JSON. This file has the
- * types of the wire, and `query-schema.ts` what a server accepts of them. What users write is `Query` in
- * `user-query.ts`.
+ * A query as it travels: channel, `where`, `order_by`, `limit` and `columns` as plain JSON. This
+ * file has the types of the wire, and `query-schema.ts` what a server accepts of them. What users
+ * write is `Query` in `user-query.ts`.
  */
 import type { JsonValue } from "./row.ts";
 
@@ -36,8 +36,9 @@ export interface WireQuery {
   readonly where?: WireWhere;
   readonly order_by?: readonly WireOrderBy[];
   /**
-   * Keeps the first `limit` rows in order; without `order_by`, the rows that changed last in the channel
-   * (ties by key), which the client shows in the order of their keys. The view refills when a row leaves.
+   * Keeps the first `limit` rows in order; without `order_by`, the rows that changed last in the
+   * channel (ties by key), which the client shows in the order of their keys. The view refills when
+   * a row leaves.
    */
   readonly limit?: number;
   readonly columns?: readonly string[];

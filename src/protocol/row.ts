@@ -1,6 +1,9 @@
 /** Rows: flat-ish JSON records. Their values travel as JSON; wide numbers travel as strings. */
 
-/** The column of a row that stands for one that was left out (too large, too deep): it says why, beside the key. */
+/**
+ * The column of a row that stands for one that was left out (too large, too deep): it says why,
+ * beside the key.
+ */
 export const OMITTED = "$omitted";
 
 export type JsonValue =

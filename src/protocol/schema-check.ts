@@ -1,4 +1,7 @@
-/** Untrusted values against schemas: what fits comes out typed; what does not is an error that says where and what. */
+/**
+ * Untrusted values against schemas: what fits comes out typed; what does not is an error that says
+ * where and what.
+ */
 import * as v from "valibot";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
 import type { Schema } from "./schema.ts";

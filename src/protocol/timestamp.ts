@@ -7,7 +7,9 @@
 const ISO =
   /^(\d{4,6})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?( BC)?$/;
 
-/** Negative, zero or positive. Values that are not timestamps sort as text, after those that are. */
+/**
+ * Negative, zero or positive. Values that are not timestamps sort as text, after those that are.
+ */
 export function compareTimestamps(left: string, right: string): number {
   if (left === right) return 0;
   if (isPlain(left) && isPlain(right)) {
@@ -20,7 +22,10 @@ export function compareTimestamps(left: string, right: string): number {
   return left < right ? -1 : 1;
 }
 
-/** The same moment as UTC with `+00:00` cut off, fraction without trailing zeros; undefined when it is none. */
+/**
+ * The same moment as UTC with `+00:00` cut off, fraction without trailing zeros; undefined when it
+ * is none.
+ */
 export function canonicalTimestamp(text: string): string | undefined {
   if (text === "infinity" || text === "-infinity") return text;
   const match = ISO.exec(text);
@@ -68,7 +73,10 @@ function zoneMinutes(zone: string | undefined): number {
   return sign * (Number(digits.slice(0, 2)) * 60 + Number(digits.slice(2) || 0));
 }
 
-/** Four-digit year, and ends in a digit or Z: such strings are in order as text once the zone is off. */
+/**
+ * Four-digit year, and ends in a digit or Z: such strings are in order as text once the zone is
+ * off.
+ */
 function isPlain(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return (
@@ -78,7 +86,10 @@ function isPlain(text: string): boolean {
   );
 }
 
-/** Cuts the zone and a fraction's last zeros; a bare date becomes its midnight, to compare with full timestamps. */
+/**
+ * Cuts the zone and a fraction's last zeros; a bare date becomes its midnight, to compare with full
+ * timestamps.
+ */
 function withoutZone(text: string): string {
   let plain = text.endsWith("+00:00")
     ? text.slice(0, -6)

@@ -1,4 +1,7 @@
-/** Users' queries and the wire's say the same in both directions, and an old or wrong field is an error that helps. */
+/**
+ * Users' queries and the wire's say the same in both directions, and an old or wrong field is an
+ * error that helps.
+ */
 import { describe, expect, it } from "vitest";
 import type { WireQuery } from "./query.ts";
 import { fromWireQuery, toWireQuery, type Query } from "./user-query.ts";

@@ -1,6 +1,6 @@
 /**
- * A query as TypeScript users write it, in camelCase and typed by the channel's row, and its mapping to and
- * from the wire. A name of the wire is an error here that says the right one.
+ * A query as TypeScript users write it, in camelCase and typed by the channel's row, and its
+ * mapping to and from the wire. A name of the wire is an error here that says the right one.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { WireQuery, WireWhere } from "./query.ts";
@@ -8,7 +8,9 @@ import type { Row } from "./row.ts";
 
 type Name<R> = Extract<keyof R, string>;
 
-/** One comparison of one column. As in SQL, a comparison with null matches nothing: use `isNull`. */
+/**
+ * One comparison of one column. As in SQL, a comparison with null matches nothing: use `isNull`.
+ */
 export type Condition<R = Row> = {
   [C in Name<R>]:
     | { readonly column: C; readonly eq: R[C] }
@@ -44,8 +46,9 @@ export interface Query<R = Row> {
   /** The row's key breaks ties. */
   readonly orderBy?: readonly OrderBy<R>[];
   /**
-   * Keeps the first `limit` rows in order; without `orderBy`, the rows that changed last in the channel
-   * (ties by key), which the client shows in the order of their keys. The view refills when a row leaves.
+   * Keeps the first `limit` rows in order; without `orderBy`, the rows that changed last in the
+   * channel (ties by key), which the client shows in the order of their keys. The view refills when
+   * a row leaves.
    */
   readonly limit?: number;
   /** Send only these columns; key and `orderBy` columns are always sent. */
@@ -71,7 +74,10 @@ export function fromWireQuery(query: WireQuery): Query {
   return renamed(query, FROM_WIRE) as Query;
 }
 
-/** Only a query's own fields and operators are names in it: columns and operands are values, and no objects. */
+/**
+ * Only a query's own fields and operators are names in it: columns and operands are values, and no
+ * objects.
+ */
 function renamed(value: unknown, names: Names, wrong: Names = {}): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, names, wrong));
   if (typeof value !== "object" || value === null) return value;

@@ -1,4 +1,7 @@
-/** The wire can't change silently: a hash of the schemas, and of what queries, columns and digests mean, belongs to each version. */
+/**
+ * The wire can't change silently: a hash of the schemas, and of what queries, columns and digests
+ * mean, belongs to each version.
+ */
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
 import { CLOSE } from "./close-codes.ts";
@@ -15,7 +18,10 @@ import { UP } from "./up.ts";
 import { PROTOCOL_MIN, PROTOCOL_VERSION } from "./version.ts";
 import { compileWhere } from "./where.ts";
 
-/** By version. Up to version 6 the sources of the messages were hashed; `test/frames` has frames of versions 5 and 6. */
+/**
+ * By version. Up to version 6 the sources of the messages were hashed; `test/frames` has frames of
+ * versions 5 and 6.
+ */
 const KNOWN: Readonly<Record<number, string>> = { 7: "86bf22b8d7fb0ab5" };
 
 /** What a schema says, without its functions and messages. */

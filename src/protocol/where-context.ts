@@ -1,4 +1,7 @@
-/** What a query's columns are checked against: their types, the engine for regexes if there is one, and what may be spent. */
+/**
+ * What a query's columns are checked against: their types, the engine for regexes if there is one,
+ * and what may be spent.
+ */
 import { TidemarkError } from "../std/errors.ts";
 import type { ColumnType } from "./column.ts";
 
@@ -12,9 +15,14 @@ type RegexEngine = (pattern: string) => RegexMatcher;
 
 /** Counts the steps of a where's text terms: those that cost by the length of what they look at. */
 export interface CostMeter {
-  /** A term is compiled that costs so many steps per character. @throws TidemarkError `QUERY_TOO_COSTLY` */
+  /**
+   * A term is compiled that costs so many steps per character. @throws TidemarkError
+   * `QUERY_TOO_COSTLY`
+   */
   declare(stepsPerCharacter: number): void;
-  /** So many steps are about to be taken. @throws TidemarkError `QUERY_TOO_COSTLY` before they are */
+  /**
+   * So many steps are about to be taken. @throws TidemarkError `QUERY_TOO_COSTLY` before they are
+   */
   spend(steps: number): void;
 }
 

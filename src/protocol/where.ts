@@ -22,10 +22,15 @@ type Term = (row: Row) => Truth;
 export type Predicate = (row: Row) => boolean;
 export type { WhereContext } from "./where-context.ts";
 
-/** A step is one state of a regex at one character; a character of a like pattern costs a sixteenth of it. */
+/**
+ * A step is one state of a regex at one character; a character of a like pattern costs a sixteenth
+ * of it.
+ */
 const LIKE_CHARACTERS_PER_STEP = 16;
 
-/** @throws TidemarkError `BAD_QUERY` for unknown columns and operands that don't fit, `BAD_REGEX` */
+/**
+ * @throws TidemarkError `BAD_QUERY` for unknown columns and operands that don't fit, `BAD_REGEX`
+ */
 export function compileWhere(where: WireWhere, context: WhereContext): Predicate {
   const term = compileTerm(where, context);
   return (row) => term(row) === true;

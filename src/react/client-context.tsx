@@ -1,4 +1,7 @@
-/** The page's client, handed to every hook below a provider. A hook's `client` option takes its place. */
+/**
+ * The page's client, handed to every hook below a provider. A hook's `client` option takes its
+ * place.
+ */
 import { createContext, useContext, type ReactElement, type ReactNode } from "react";
 import { TidemarkError } from "../std/errors.ts";
 import type { AnyChannels, ClientChannels, TidemarkClient } from "../client/client.ts";

@@ -1,4 +1,7 @@
-/** The hooks with the types of one client: the same functions as the package exports, nothing is made anew. */
+/**
+ * The hooks with the types of one client: the same functions as the package exports, nothing is
+ * made anew.
+ */
 import type { ReactElement } from "react";
 import type { ClientChannels, QueryOf, TidemarkClient } from "../client/client.ts";
 import type { ConnectionStats } from "../client/port.ts";
@@ -52,7 +55,8 @@ const HOOKS = {
 
 /**
  * Once per application, in a file of its own:
- * `export const { TidemarkProvider, useLiveQuery } = createHooks<typeof channels, typeof mutations>();`
+ * `export const { TidemarkProvider, useLiveQuery } = createHooks<typeof channels, typeof
+ * mutations>();`
  */
 export function createHooks<
   C extends ClientChannels,

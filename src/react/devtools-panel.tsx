@@ -1,4 +1,7 @@
-/** The devtools: connection, subscriptions, frames as they pass, pending writes, by `client.inspect`. */
+/**
+ * The devtools: connection, subscriptions, frames as they pass, pending writes, by
+ * `client.inspect`.
+ */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { systemClock } from "../std/clock.ts";
 import type { TidemarkClient } from "../client/client.ts";

@@ -38,9 +38,9 @@ export interface FreshnessBadgeProps<
 }
 
 /**
- * Unstyled but for its layout: style it by `data-status`, `.tidemark-age` and `.tidemark-reason`. Live
- * rows say so and no age; others say since when they are known to be complete, and why. Only the badge
- * renders as time passes, not what is around it.
+ * Unstyled but for its layout: style it by `data-status`, `.tidemark-age` and `.tidemark-reason`.
+ * Live rows say so and no age; others say since when they are known to be complete, and why. Only
+ * the badge renders as time passes, not what is around it.
  */
 export function FreshnessBadge<
   R = Row,

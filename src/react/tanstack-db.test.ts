@@ -1,4 +1,7 @@
-/** A channel as a collection of TanStack DB: what the library expects of a sync, live queries, joins, optimistic transactions. */
+/**
+ * A channel as a collection of TanStack DB: what the library expects of a sync, live queries,
+ * joins, optimistic transactions.
+ */
 import { createCollection, createLiveQueryCollection, eq } from "@tanstack/db";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";

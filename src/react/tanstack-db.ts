@@ -1,6 +1,7 @@
 /**
- * The entry point `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The server's rows are
- * written as the stream brings them; a handler's write is over when the page's own rows hold it.
+ * The entry point `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The
+ * server's rows are written as the stream brings them; a handler's write is over when the page's
+ * own rows hold it.
  */
 import type {
   CollectionConfig,
@@ -26,7 +27,10 @@ export interface TidemarkCollectionOptions<
   readonly query: QueryOf<C, N>;
   readonly getKey: (row: RowOf<C[N]>) => string;
   readonly id?: string;
-  /** Await the write in each: `onUpdate: ({ transaction }) => client.mutate.…`, or `client.write` for an endpoint of yours. */
+  /**
+   * Await the write in each: `onUpdate: ({ transaction }) => client.mutate.…`, or `client.write`
+   * for an endpoint of yours.
+   */
   readonly onInsert?: (
     params: InsertMutationFnParams<RowOf<C[N]> & object, string>,
   ) => Promise<unknown>;
@@ -39,9 +43,9 @@ export interface TidemarkCollectionOptions<
 }
 
 /**
- * Options for `createCollection`. Declare no `optimistic` function on the client for what a collection
- * writes: the library shows its own. While one of its transactions persists, the library itself holds
- * back what the stream brings to the collection; views by `client.live` go on.
+ * Options for `createCollection`. Declare no `optimistic` function on the client for what a
+ * collection writes: the library shows its own. While one of its transactions persists, the library
+ * itself holds back what the stream brings to the collection; views by `client.live` go on.
  */
 export function tidemarkCollectionOptions<
   C extends ClientChannels,

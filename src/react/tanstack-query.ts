@@ -1,6 +1,6 @@
 /**
- * The entry point `tidemark/tanstack-query`: live views as entries of the query cache. An entry is filled
- * once, then follows the stream; it is fetched again only while the stream is not live.
+ * The entry point `tidemark/tanstack-query`: live views as entries of the query cache. An entry is
+ * filled once, then follows the stream; it is fetched again only while the stream is not live.
  */
 import {
   keepPreviousData,
@@ -19,11 +19,16 @@ import type { RowOf } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 
 export interface LiveQueryOptions<R, D> {
-  /** Makes the entry's data of the rows, as `(rows, data) => ({ ...data, results: rows })`. Default: the rows themselves. */
+  /**
+   * Makes the entry's data of the rows, as `(rows, data) => ({ ...data, results: rows })`. Default:
+   * the rows themselves.
+   */
   readonly toData?: (rows: readonly R[], data: D | undefined) => D;
   /** Default: `["tidemark", query]`. */
   readonly queryKey?: QueryKey;
-  /** How long an entry without observers is kept, and its subscription with it. Default 10 minutes. */
+  /**
+   * How long an entry without observers is kept, and its subscription with it. Default 10 minutes.
+   */
   readonly gcTime?: number;
 }
 
@@ -47,8 +52,8 @@ interface Followed {
 }
 
 /**
- * Options for `useQuery`, `prefetchQuery` and the like. While live the entry is never stale, and focus or
- * reconnect fetch nothing; pending writes are part of the rows.
+ * Options for `useQuery`, `prefetchQuery` and the like. While live the entry is never stale, and
+ * focus or reconnect fetch nothing; pending writes are part of the rows.
  */
 export function liveQueryOptions<
   C extends ClientChannels,
@@ -159,7 +164,10 @@ function follow(
   return own;
 }
 
-/** The view as soon as it can be told, or undefined when the stream does not get through and HTTP has to do. */
+/**
+ * The view as soon as it can be told, or undefined when the stream does not get through and HTTP
+ * has to do.
+ */
 function firstOf(
   client: TidemarkClient,
   view: LiveView<Row>,
@@ -197,9 +205,10 @@ function firstOf(
 }
 
 /**
- * Options for `useMutation`: `liveMutationOptions(client.mutate.reviews.setStatus)`, or for an endpoint of your own
- * `liveMutationOptions((input) => client.write({ run: () => post(input), optimistic: … }))`. Optimistic rows go
- * in the very commit in which the page's own rows hold the write.
+ * Options for `useMutation`: `liveMutationOptions(client.mutate.reviews.setStatus)`, or for an
+ * endpoint of your own `liveMutationOptions((input) => client.write({ run: () => post(input),
+ * optimistic: … }))`. Optimistic rows go in the very commit in which the page's own rows hold the
+ * write.
  */
 export function liveMutationOptions<A, V>(
   write: (variables: V) => Promise<A>,

@@ -1,4 +1,7 @@
-/** Types flow from a channel's declaration to a query's rows. Checked by the compiler; run for the rest. */
+/**
+ * Types flow from a channel's declaration to a query's rows. Checked by the compiler; run for the
+ * rest.
+ */
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";

@@ -1,4 +1,7 @@
-/** Writes from components: a call with its pending and error state, and which of the page's writes are pending. */
+/**
+ * Writes from components: a call with its pending and error state, and which of the page's writes
+ * are pending.
+ */
 import { useCallback, useRef, useState, useSyncExternalStore } from "react";
 import type { AnyChannels, ClientChannels } from "../client/client.ts";
 import type { MutateOptions } from "../client/writes/page-writes.ts";

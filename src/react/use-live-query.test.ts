@@ -1,4 +1,7 @@
-/** A memoised list under `useLiveQuery`: it renders when rows change, and not when their freshness does. */
+/**
+ * A memoised list under `useLiveQuery`: it renders when rows change, and not when their freshness
+ * does.
+ */
 import { act, createElement, memo, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { afterEach, expect, it, vi } from "vitest";

@@ -24,7 +24,10 @@ export interface LiveQueryOptions<
   R,
   T,
 > extends ClientOption<C, M> {
-  /** What the component needs of the result. It renders when that has changed. Default: the whole result. */
+  /**
+   * What the component needs of the result. It renders when that has changed. Default: the whole
+   * result.
+   */
   readonly select?: (result: LiveQueryResult<R>) => T;
   /** When two selected values are the same. Default `Object.is`. */
   readonly isEqual?: (left: T, right: T) => boolean;
@@ -40,9 +43,10 @@ const gateOf = ({ status, error }: LiveQueryResult): "loading" | ViewError | und
 const REFUSED: ViewError = { code: "INTERNAL", message: "The server refused the query." };
 
 /**
- * The rows of a query, live. The component renders when a row, the order or the status changed, and not
- * because `asOf` moved: `useFreshness` has that. Equal queries share one subscription, so the query may be
- * written inline. Without a query (`undefined`, `null`) nothing is subscribed to and the status is `idle`.
+ * The rows of a query, live. The component renders when a row, the order or the status changed, and
+ * not because `asOf` moved: `useFreshness` has that. Equal queries share one subscription, so the
+ * query may be written inline. Without a query (`undefined`, `null`) nothing is subscribed to and
+ * the status is `idle`.
  */
 export function useLiveQuery<
   N extends keyof C & string,
@@ -58,8 +62,8 @@ export function useLiveQuery<
 }
 
 /**
- * `useLiveQuery` for a component below `<Suspense>`: it waits there for the first rows, and throws the server's
- * refusal to the error boundary. A server renders the boundary's fallback.
+ * `useLiveQuery` for a component below `<Suspense>`: it waits there for the first rows, and throws
+ * the server's refusal to the error boundary. A server renders the boundary's fallback.
  */
 export function useSuspenseLiveQuery<
   N extends keyof C & string,
@@ -81,7 +85,10 @@ export function useSuspenseLiveQuery<
   throw firstRows(client as unknown as TidemarkClient, view);
 }
 
-/** How fresh a query's rows are: status, reason, `asOf`. Renders about once a second, so use it where that is shown. */
+/**
+ * How fresh a query's rows are: status, reason, `asOf`. Renders about once a second, so use it
+ * where that is shown.
+ */
 export function useFreshness<
   N extends keyof C & string,
   C extends ClientChannels = AnyChannels,
@@ -116,7 +123,9 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
 /** By client and query: what components wait for. Each goes when it is settled. */
 const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
 
-/** Resolves when the view has its first rows or is refused. The view is subscribed to until then. */
+/**
+ * Resolves when the view has its first rows or is refused. The view is subscribed to until then.
+ */
 function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
   const own = waiting.get(client) ?? new Map<string, Promise<void>>();
   waiting.set(client, own);

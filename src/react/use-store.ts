@@ -1,4 +1,7 @@
-/** One `useSyncExternalStore` over a view: renders when what is made of its snapshot has changed, not before. */
+/**
+ * One `useSyncExternalStore` over a view: renders when what is made of its snapshot has changed,
+ * not before.
+ */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { LiveView } from "../client/page/page-views.ts";
 import type { Row } from "../protocol/row.ts";

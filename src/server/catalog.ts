@@ -1,7 +1,7 @@
 /**
  * The server's own live table: one row per channel with its size, rate and status, for the
- * explorer and for operators. It is the node's own table, which is in no log. It changes once a second
- * at most, and only where something has changed.
+ * explorer and for operators. It is the node's own table, which is in no log. It changes once a
+ * second at most, and only where something has changed.
  */
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
@@ -33,7 +33,10 @@ export const CATALOG: ChannelDeclaration = declareChannel({
 /** An `in` takes so many names. */
 const NAMES_PER_TERM = PROTOCOL_LIMITS.inValuesMax;
 
-/** The policy of the catalog for an identity that may not see all rows of these channels: it hides their rows, and tables that were refused. */
+/**
+ * The policy of the catalog for an identity that may not see all rows of these channels: it hides
+ * their rows, and tables that were refused.
+ */
 export function catalogRights(restricted: readonly string[]): Where {
   const hidden: Where[] = [];
   for (let from = 0; from < restricted.length; from += NAMES_PER_TERM)

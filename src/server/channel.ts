@@ -142,7 +142,10 @@ export function checkRow(
   return { key, row: copy, json };
 }
 
-/** A copy as JSON: later changes to the caller's object must not reach the table. Values that JSON can't carry are refused. */
+/**
+ * A copy as JSON: later changes to the caller's object must not reach the table. Values that JSON
+ * can't carry are refused.
+ */
 function jsonOf(declaration: ChannelDeclaration, row: object): string {
   try {
     return JSON.stringify(row);

@@ -39,7 +39,10 @@ export interface EngineOptions {
   readonly logger: Logger;
   readonly access: Pick<Access, "identify">;
   readonly observer: Observer;
-  /** Signs session ids and keys the ids of views; shared by the nodes of a deployment. Default: this process's own. */
+  /**
+   * Signs session ids and keys the ids of views; shared by the nodes of a deployment. Default: this
+   * process's own.
+   */
   readonly secret?: string | undefined;
   /** Who an identity is, apart from what it may do. Default: the identity. */
   readonly identityKey?: ((identity: Identity) => unknown) | undefined;

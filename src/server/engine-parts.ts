@@ -1,4 +1,7 @@
-/** Makes the parts of an engine, in the order in which they need each other. They hold the rules; the engine their lives. */
+/**
+ * Makes the parts of an engine, in the order in which they need each other. They hold the rules;
+ * the engine their lives.
+ */
 import type { Random } from "../std/random.ts";
 import { CLOSE } from "../protocol/close-codes.ts";
 import type { Writer } from "../sources/writer.ts";
@@ -184,7 +187,10 @@ export function createSessions(
   return { opener, gateway, httpSnapshots };
 }
 
-/** The writers that run mutations, by source: those of the sources, and one for the program's own channels. */
+/**
+ * The writers that run mutations, by source: those of the sources, and one for the program's own
+ * channels.
+ */
 function writersOf(
   { mutations, logger }: EngineOptions,
   limits: ServerLimits,

@@ -1,7 +1,8 @@
 /**
- * One node: tables, views, turns and sessions over a log, without HTTP or sockets. Transports are handed to
- * `connect`; time, chance and the log come in by constructor, so that a whole node also runs under a simulated
- * clock. It owns its parts' lives and their periodic work; the parts hold the rules.
+ * One node: tables, views, turns and sessions over a log, without HTTP or sockets. Transports are
+ * handed to `connect`; time, chance and the log come in by constructor, so that a whole node also
+ * runs under a simulated clock. It owns its parts' lives and their periodic work; the parts hold
+ * the rules.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../std/clock.ts";
@@ -118,7 +119,10 @@ export class Engine {
     });
   }
 
-  /** Starts the periodic work, and resolves when the tables have caught up with the log. @throws what opening the log throws */
+  /**
+   * Starts the periodic work, and resolves when the tables have caught up with the log. @throws
+   * what opening the log throws
+   */
   start(): Promise<void> {
     if (this.#tick === undefined) this.#onTick();
     return this.follower.whenReady();

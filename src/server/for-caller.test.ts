@@ -1,4 +1,7 @@
-/** What `authenticate` returns types policies, handlers and `revoke`. Checked by the compiler; run for the rest. */
+/**
+ * What `authenticate` returns types policies, handlers and `revoke`. Checked by the compiler; run
+ * for the rest.
+ */
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
 import { silent } from "../../test/support/silent.ts";

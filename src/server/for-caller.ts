@@ -1,6 +1,7 @@
 /**
- * Typed callers for channels and mutations that are declared outside of `createTidemark`: names the type that
- * `authenticate` returns once. `createTidemark` refuses to compile with an `authenticate` that returns another.
+ * Typed callers for channels and mutations that are declared outside of `createTidemark`: names the
+ * type that `authenticate` returns once. `createTidemark` refuses to compile with an `authenticate`
+ * that returns another.
  */
 import type { JsonValue, Row } from "../protocol/row.ts";
 import { channel, type ChannelDefinition, type ChannelOptions } from "./channel.ts";

@@ -1,6 +1,6 @@
 /**
- * Identities as text: equal for equal identities, different for all others. The server can tell plain JSON data
- * apart; when `authenticate` returns anything else, the session is refused.
+ * Identities as text: equal for equal identities, different for all others. The server can tell
+ * plain JSON data apart; when `authenticate` returns anything else, the session is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { FIXED_LIMITS } from "./limits.ts";

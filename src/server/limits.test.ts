@@ -1,4 +1,7 @@
-/** Limits are checked at start: unknown names, values that are no numbers, and limits that contradict each other. */
+/**
+ * Limits are checked at start: unknown names, values that are no numbers, and limits that
+ * contradict each other.
+ */
 import { describe, expect, it } from "vitest";
 import { silent } from "../../test/support/silent.ts";
 import { createTidemark } from "../index.ts";

@@ -1,6 +1,7 @@
 /**
- * Limits and periods of the server, with unit, default and what happens when one is full. Each can be set with
- * `createTidemark({ limits: { server } })`; those in `FIXED_LIMITS` can't, since both sides or old texts rely on them.
+ * Limits and periods of the server, with unit, default and what happens when one is full. Each can
+ * be set with `createTidemark({ limits: { server } })`; those in `FIXED_LIMITS` can't, since both
+ * sides or old texts rely on them.
  */
 import type { LogLimits } from "../log/limits.ts";
 import { limitsOf, type LimitRelation } from "../std/limits.ts";
@@ -15,13 +16,25 @@ export interface Limits {
 }
 
 export interface ServerLimits {
-  /** Milliseconds between two flushes at least. A commit that follows a longer quiet is sent at once. Default 16. */
+  /**
+   * Milliseconds between two flushes at least. A commit that follows a longer quiet is sent at
+   * once. Default 16.
+   */
   readonly flushIntervalMs: number;
-  /** When commits arrive while a flush is served, the interval grows until serving takes no more than this share of it… Default 1/3. */
+  /**
+   * When commits arrive while a flush is served, the interval grows until serving takes no more
+   * than this share of it… Default 1/3.
+   */
   readonly flushShareMax: number;
-  /** …and by no more than this. The time between two flushes is for new clients and for all other work. Default 25. */
+  /**
+   * …and by no more than this. The time between two flushes is for new clients and for all other
+   * work. Default 25.
+   */
   readonly flushRestMsMax: number;
-  /** A flush that takes longer to serve is an overrun: the next flush begins, and the sessions that waited longest are served first. Default 2,000. */
+  /**
+   * A flush that takes longer to serve is an overrun: the next flush begins, and the sessions that
+   * waited longest are served first. Default 2,000.
+   */
   readonly flushIntervalMaxMs: number;
   /** Milliseconds of work between two turns of the event loop. Default 4. */
   readonly sliceMs: number;
@@ -29,32 +42,65 @@ export interface ServerLimits {
   readonly commitsPerReadMax: number;
   /** A session is sent a WATERMARK at least this often. Default 1,000. */
   readonly watermarkIntervalMs: number;
-  /** Milliseconds between two rounds of the server's periodic work: timeouts, watermarks, expiry. Default 250. */
+  /**
+   * Milliseconds between two rounds of the server's periodic work: timeouts, watermarks, expiry.
+   * Default 250.
+   */
   readonly tickMs: number;
 
   /** Bytes of one frame, as a target: a row that is larger goes alone. Default 64 KiB. */
   readonly frameBytesMax: number;
-  /** Bytes of one delta. Full: the client gets a snapshot, which is shared and sent part by part. Default 4 MiB. */
+  /**
+   * Bytes of one delta. Full: the client gets a snapshot, which is shared and sent part by part.
+   * Default 4 MiB.
+   */
   readonly deltaBytesMax: number;
-  /** Bytes by which a delta may exceed the view's snapshot before the snapshot is sent instead. Default 16 KiB. */
+  /**
+   * Bytes by which a delta may exceed the view's snapshot before the snapshot is sent instead.
+   * Default 16 KiB.
+   */
   readonly deltaSlackBytes: number;
-  /** Deltas of one view that are kept encoded. Full: the oldest goes, and is encoded again when a session needs it. Default 16. */
+  /**
+   * Deltas of one view that are kept encoded. Full: the oldest goes, and is encoded again when a
+   * session needs it. Default 16.
+   */
   readonly deltasKeptMax: number;
-  /** Unsent bytes of one socket. Full: the session gets nothing until the socket drains. Default 128 KiB. */
+  /**
+   * Unsent bytes of one socket. Full: the session gets nothing until the socket drains. Default 128
+   * KiB.
+   */
   readonly socketBufferBytesMax: number;
-  /** Two frames up to this many bytes are copied into one buffer, once for all clients; larger ones are written side by side. Default 64 KiB. */
+  /**
+   * Two frames up to this many bytes are copied into one buffer, once for all clients; larger ones
+   * are written side by side. Default 64 KiB.
+   */
   readonly joinBytesMax: number;
-  /** Snapshots of one view that may be under way. Full: the oldest is abandoned, and its readers start again with the newest. Default 2. */
+  /**
+   * Snapshots of one view that may be under way. Full: the oldest is abandoned, and its readers
+   * start again with the newest. Default 2.
+   */
   readonly snapshotsPinnedMax: number;
-  /** Milliseconds for which an encoded snapshot answers further requests; the cursor brings what came since. Default 250. */
+  /**
+   * Milliseconds for which an encoded snapshot answers further requests; the cursor brings what
+   * came since. Default 250.
+   */
   readonly snapshotReuseMs: number;
   /** How often each subscription is sent its view's digest. Default 10,000. */
   readonly digestIntervalMs: number;
-  /** Changed rows of a view that are hashed per turn. Full: the digest waits for the next turn. Default 10,000. */
+  /**
+   * Changed rows of a view that are hashed per turn. Full: the digest waits for the next turn.
+   * Default 10,000.
+   */
   readonly digestRowsMax: number;
-  /** Milliseconds after which a subscription that could not be served is a slow consumer and is told so. Default 1,000. */
+  /**
+   * Milliseconds after which a subscription that could not be served is a slow consumer and is told
+   * so. Default 1,000.
+   */
   readonly slowConsumerMs: number;
-  /** How long a subscription waits whose cursor is ahead of this node. Full: it gets a snapshot. Default 5,000. */
+  /**
+   * How long a subscription waits whose cursor is ahead of this node. Full: it gets a snapshot.
+   * Default 5,000.
+   */
   readonly aheadMsMax: number;
 
   /** Open connections. Full: new ones are answered 503. Default 50,000. */
@@ -65,77 +111,148 @@ export interface ServerLimits {
   readonly silenceMsMax: number;
   /** Milliseconds from connecting to IDENTIFY. Full: the connection is closed. Default 10,000. */
   readonly identifyTimeoutMs: number;
-  /** Milliseconds that a client has to answer a close, or to take the end of an answer. Full: its socket is destroyed. Default 2,000. */
+  /**
+   * Milliseconds that a client has to answer a close, or to take the end of an answer. Full: its
+   * socket is destroyed. Default 2,000.
+   */
   readonly closeGraceMs: number;
-  /** Frames that may wait while a session is being authenticated. Full: the connection is closed. Default 16. */
+  /**
+   * Frames that may wait while a session is being authenticated. Full: the connection is closed.
+   * Default 16.
+   */
   readonly earlyFramesMax: number;
   /** Characters of these frames together. Full: the connection is closed. Default 64 Ki. */
   readonly earlyCharsMax: number;
-  /** Frames per second that one connection may send; a subscription counts as one, a RESYNC as eight. Over it the server does not read the socket for a while… Default 100. */
+  /**
+   * Frames per second that one connection may send; a subscription counts as one, a RESYNC as
+   * eight. Over it the server does not read the socket for a while… Default 100.
+   */
   readonly framesPerSecondMax: number;
-  /** …once the client has sent this many at once. As many again: the connection is closed. Default 400. */
+  /**
+   * …once the client has sent this many at once. As many again: the connection is closed. Default
+   * 400.
+   */
   readonly framesBurstMax: number;
-  /** Milliseconds for which a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one. Default 60,000. */
+  /**
+   * Milliseconds for which a session id is good for RESUME. Each HEARTBEAT_ACK brings a fresh one.
+   * Default 60,000.
+   */
   readonly resumeTokenTtlMs: number;
-  /** Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before now are refused. Default 10,000. */
+  /**
+   * Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before
+   * now are refused. Default 10,000.
+   */
   readonly revocationsMax: number;
-  /** A stopping server sends its clients away in batches spread over at most this time… Default 5,000. */
+  /**
+   * A stopping server sends its clients away in batches spread over at most this time… Default
+   * 5,000.
+   */
   readonly drainMsMax: number;
   /** …of at least this many clients… Default 100. */
   readonly drainBatch: number;
   /** …one batch every so many milliseconds. Default 50. */
   readonly drainStepMs: number;
 
-  /** Subscriptions of one session. Full: further ones are refused with `TOO_MANY_SUBSCRIPTIONS`. Default 200. */
+  /**
+   * Subscriptions of one session. Full: further ones are refused with `TOO_MANY_SUBSCRIPTIONS`.
+   * Default 200.
+   */
   readonly subscriptionsPerSessionMax: number;
-  /** Requests for one view of a session that wait for the turn that answers them together. Full: further ones are refused. Default 256. */
+  /**
+   * Requests for one view of a session that wait for the turn that answers them together. Full:
+   * further ones are refused. Default 256.
+   */
   readonly requestsPerViewMax: number;
-  /** Subscription requests of all sessions that wait to be opened. Full: further ones are refused with `NOT_READY`. Default 100,000. */
+  /**
+   * Subscription requests of all sessions that wait to be opened. Full: further ones are refused
+   * with `NOT_READY`. Default 100,000.
+   */
   readonly requestsQueuedMax: number;
   /** The same of one session. Default 512. */
   readonly requestsQueuedPerSessionMax: number;
-  /** Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. Default 200. */
+  /**
+   * Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. Default
+   * 200.
+   */
   readonly channelCreditNamesMax: number;
-  /** Commands that one text of another dialect may mean. Full: the connection is closed. Default 256. */
+  /**
+   * Commands that one text of another dialect may mean. Full: the connection is closed. Default
+   * 256.
+   */
   readonly dialectCommandsMax: number;
 
-  /** Bytes of the JSON of one row that the program writes. A larger one is refused with `BAD_ROW`. Default 4 MiB. */
+  /**
+   * Bytes of the JSON of one row that the program writes. A larger one is refused with `BAD_ROW`.
+   * Default 4 MiB.
+   */
   readonly rowBytesMax: number;
   /** Levels of nesting in such a row. A deeper one is refused with `BAD_ROW`. Default 200. */
   readonly rowDepthMax: number;
 
-  /** Mutations of one connection that have not been answered. Full: further ones are refused with `TOO_MANY_MUTATIONS`. Default 64. */
+  /**
+   * Mutations of one connection that have not been answered. Full: further ones are refused with
+   * `TOO_MANY_MUTATIONS`. Default 64.
+   */
   readonly mutationsPerSessionMax: number;
-  /** Mutations of the program's own channels whose outcomes are remembered. Full: the oldest is forgotten, and would run again. Default 100,000. */
+  /**
+   * Mutations of the program's own channels whose outcomes are remembered. Full: the oldest is
+   * forgotten, and would run again. Default 100,000.
+   */
   readonly mutationsRememberedMax: number;
   /** The same of one identity: its own oldest goes, never another's. Default 1,000. */
   readonly mutationsRememberedPerIdentityMax: number;
-  /** Bytes of the values of one identity's remembered mutations. Full: its oldest goes. Default 4 MiB. */
+  /**
+   * Bytes of the values of one identity's remembered mutations. Full: its oldest goes. Default 4
+   * MiB.
+   */
   readonly mutationsRememberedBytesMax: number;
-  /** Mutations under way of all sessions. Full: those of a session that ends are dropped; a client that is still there asks again. Default 1,000. */
+  /**
+   * Mutations under way of all sessions. Full: those of a session that ends are dropped; a client
+   * that is still there asks again. Default 1,000.
+   */
   readonly mutationsOrphanedMax: number;
-  /** Bytes of the JSON that a mutation returns. A larger value fails the mutation, and nothing is written. Default 64 KiB. */
+  /**
+   * Bytes of the JSON that a mutation returns. A larger value fails the mutation, and nothing is
+   * written. Default 64 KiB.
+   */
   readonly mutationResultBytesMax: number;
-  /** Milliseconds before a mutation is tried again whose source could not be reached; doubled each time… Default 100. */
+  /**
+   * Milliseconds before a mutation is tried again whose source could not be reached; doubled each
+   * time… Default 100.
+   */
   readonly mutationRetryMs: number;
   /** …up to this. Default 5,000. */
   readonly mutationRetryMsMax: number;
-  /** Tries of a mutation that came over HTTP. Full: the answer is 503, and the caller asks again. Default 4. */
+  /**
+   * Tries of a mutation that came over HTTP. Full: the answer is 503, and the caller asks again.
+   * Default 4.
+   */
   readonly httpMutationTriesMax: number;
-  /** Rows of one session's own writes that `expected_seq` does not count as conflicts. Full: the oldest is forgotten. Default 100. */
+  /**
+   * Rows of one session's own writes that `expected_seq` does not count as conflicts. Full: the
+   * oldest is forgotten. Default 100.
+   */
   readonly ownWritesMax: number;
-  /** Milliseconds that a request over HTTP waits for its write to be visible. Full: 503; asking again goes on waiting. Default 15,000. */
+  /**
+   * Milliseconds that a request over HTTP waits for its write to be visible. Full: 503; asking
+   * again goes on waiting. Default 15,000.
+   */
   readonly visibleWaitMsMax: number;
   /** Such requests at a time. Full: 503. Default 10,000. */
   readonly visibleWaitsMax: number;
 
-  /** Different bodies of HTTP snapshots that are kept for reuse. Full: the oldest goes. Default 64. */
+  /**
+   * Different bodies of HTTP snapshots that are kept for reuse. Full: the oldest goes. Default 64.
+   */
   readonly snapshotBodiesMax: number;
   /** Bytes of these bodies together. Full: the oldest goes. Default 64 MiB. */
   readonly snapshotBodyBytesMax: number;
   /** Channels that one HTTP snapshot may name. Full: `BAD_MESSAGE`. Default 100. */
   readonly snapshotChannelsMax: number;
-  /** Milliseconds that a poll may ask to wait for something to happen; a longer wait is cut to it. Default 60,000. */
+  /**
+   * Milliseconds that a poll may ask to wait for something to happen; a longer wait is cut to it.
+   * Default 60,000.
+   */
   readonly pollWaitMsMax: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * A node's reader of the log: it begins with a checkpoint or with nothing, tells when the tables have
- * caught up, and begins anew when the epoch that it reads has ended.
+ * A node's reader of the log: it begins with a checkpoint or with nothing, tells when the tables
+ * have caught up, and begins anew when the epoch that it reads has ended.
  */
 import type { Cancel } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -18,7 +18,10 @@ export interface LogFollowerOptions {
   readonly log: Log;
   readonly replica: Replica;
   readonly findCheckpoint?: FindCheckpoint | undefined;
-  /** The program's own channels: declared in each epoch that lacks them, before any session is served from it. */
+  /**
+   * The program's own channels: declared in each epoch that lacks them, before any session is
+   * served from it.
+   */
   readonly declares?: readonly ChannelDeclaration[] | undefined;
 }
 
@@ -87,7 +90,10 @@ export class LogFollower {
     }
   }
 
-  /** Resolves when the tables stand at `seq`. @throws TidemarkError `STOPPED` when they never will in this epoch */
+  /**
+   * Resolves when the tables stand at `seq`. @throws TidemarkError `STOPPED` when they never will
+   * in this epoch
+   */
   reached(seq: number): Promise<void> {
     if (this.#options.replica.seq >= seq) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));

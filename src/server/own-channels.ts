@@ -1,6 +1,6 @@
 /**
- * The channels that the program itself declares, and how it writes to them: each call is one commit, checked before
- * anything is written.
+ * The channels that the program itself declares, and how it writes to them: each call is one
+ * commit, checked before anything is written.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
@@ -67,8 +67,9 @@ export class OwnChannels<C extends Channels> {
   }
 
   /**
-   * One commit. Each has its own source position, so that a guarded write (`expect`) can require that no other
-   * commit came between. @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL`, `SUPERSEDED`, `LOG_FULL`, `STOPPED`
+   * One commit. Each has its own source position, so that a guarded write (`expect`) can require
+   * that no other commit came between. @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL`,
+   * `SUPERSEDED`, `LOG_FULL`, `STOPPED`
    */
   async transact(
     fill: (transaction: TransactionHandle<C>) => void,

@@ -1,4 +1,6 @@
-/** What each identity may see. Policies are evaluated here alone, and become part of each view's id. */
+/**
+ * What each identity may see. Policies are evaluated here alone, and become part of each view's id.
+ */
 import { parseQuery } from "../protocol/parse-query.ts";
 import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import { toWireWhere, type Where } from "../protocol/user-query.ts";
@@ -20,13 +22,19 @@ export interface AllowedView {
   readonly id: string;
   /** The rows that the identity may see; undefined for all. */
   readonly where: WireWhere | undefined;
-  /** The caller fills and releases the view; `owner` is the identity whose share it counts against. @throws what `Replica.open` throws */
+  /**
+   * The caller fills and releases the view; `owner` is the identity whose share it counts against.
+   * @throws what `Replica.open` throws
+   */
   open(owner?: string): View;
 }
 
 export interface PoliciesOptions {
   readonly replica: Replica;
-  /** Whether the identity may see everything that the server reports of itself: sizes, refused tables, metrics. */
+  /**
+   * Whether the identity may see everything that the server reports of itself: sizes, refused
+   * tables, metrics.
+   */
   readonly isOperator: (identity: Identity) => boolean;
   /** Called when a policy threw; the identity sees nothing of the channel. */
   readonly onFailed: (channel: string, error: unknown) => void;
@@ -50,7 +58,10 @@ export class Policies {
     return this.#options.isOperator(identity);
   }
 
-  /** @throws TidemarkError `UNKNOWN_CHANNEL`, also when the identity may see nothing of the channel: it must not learn which channels exist */
+  /**
+   * @throws TidemarkError `UNKNOWN_CHANNEL`, also when the identity may see nothing of the channel:
+   * it must not learn which channels exist
+   */
   viewFor(identity: Identity, query: WireQuery): AllowedView {
     const where = this.#whereFor(identity, query.channel);
     return {
@@ -71,7 +82,10 @@ export class Policies {
     );
   }
 
-  /** Which rows of a channel an identity may see. Only an identity that sees all is told how many there are. */
+  /**
+   * Which rows of a channel an identity may see. Only an identity that sees all is told how many
+   * there are.
+   */
   extentFor(identity: Identity, channel: string): "all" | "some" | "none" {
     const rights = this.#rightsOf(identity, channel);
     return typeof rights === "object" ? "some" : rights;

@@ -1,7 +1,7 @@
 /**
- * The contexts of sources. Everything that a source appends goes into the log in order, on the condition that no
- * other leader has appended for it since. So all nodes know the same of a source at the same seq, and its freshness
- * comes after the rows that it covers.
+ * The contexts of sources. Everything that a source appends goes into the log in order, on the
+ * condition that no other leader has appended for it since. So all nodes know the same of a source
+ * at the same seq, and its freshness comes after the rows that it covers.
  */
 import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";

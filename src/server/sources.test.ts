@@ -1,4 +1,6 @@
-/** What sources are told, and what clients see of channels that come and go while the server runs. */
+/**
+ * What sources are told, and what clients see of channels that come and go while the server runs.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { ScriptedSource, ScriptedTable } from "../../test/support/scripted-source.ts";
 import { startTrades as start, stopAll, trade } from "../../test/support/trades-server.ts";

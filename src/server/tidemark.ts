@@ -1,4 +1,7 @@
-/** The composition root: an engine over a log, the program's own channels, its sources, and the HTTP entry points. */
+/**
+ * The composition root: an engine over a log, the program's own channels, its sources, and the HTTP
+ * entry points.
+ */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pino, type Logger } from "pino";
@@ -54,7 +57,8 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   #isStopped = false;
 
   constructor(typed: TidemarkOptions<C, Caller> = {}) {
-    // The compiler has checked that everything takes what `authenticate` returns; from here on it is data.
+    // The compiler has checked that everything takes what `authenticate` returns; from here on it
+    // is data.
     const options = typed as unknown as TidemarkOptions<C>;
     const { authenticate, channels, sources = [] } = options;
     const random = options.random ?? systemRandom;
@@ -122,7 +126,8 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
 
   /**
    * One commit over several channels: clients see all of it or nothing. Returns its seq.
-   * @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL` before anything is written, `LOG_FULL`, `STOPPED`
+   * @throws TidemarkError `BAD_ROW`, `UNKNOWN_CHANNEL` before anything is written, `LOG_FULL`,
+   * `STOPPED`
    */
   transact(fill: (transaction: TransactionHandle<C>) => void): Promise<number> {
     return this.#own.transact(fill, this.#engine.limits);
@@ -159,8 +164,9 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   /**
-   * Serves `/metrics`, all of `/stats`, `/healthz` and `/readyz` without authentication, on a port of 127.0.0.1 that
-   * only operators reach. `listen({ operatorPort })` does it too. @throws TidemarkError `PORT_IN_USE`
+   * Serves `/metrics`, all of `/stats`, `/healthz` and `/readyz` without authentication, on a port
+   * of 127.0.0.1 that only operators reach. `listen({ operatorPort })` does it too. @throws
+   * TidemarkError `PORT_IN_USE`
    */
   async listenForOperators(port = 0): Promise<Listening> {
     const app = createOperatorHttp({
@@ -172,16 +178,17 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   /**
-   * Serves on an application's server. Requests and upgrades of our paths reach us alone, all others reach the
-   * application's listeners as before. Call `start()` too: until it is done, 503 is answered.
+   * Serves on an application's server. Requests and upgrades of our paths reach us alone, all
+   * others reach the application's listeners as before. Call `start()` too: until it is done, 503
+   * is answered.
    */
   attach(server: Server, options: AttachOptions = {}): void {
     mountBeside(server, this.#sharedEndpoint, options);
   }
 
   /**
-   * Answers a request of a Node server, for applications that do not `attach`. Returns false, and does nothing, when
-   * its path is not ours. Call it before anything reads the body.
+   * Answers a request of a Node server, for applications that do not `attach`. Returns false, and
+   * does nothing, when its path is not ours. Call it before anything reads the body.
    */
   handleRequest(
     request: IncomingMessage,
@@ -191,24 +198,28 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     return this.#sharedEndpoint.handleRequest(request, response, options);
   }
 
-  /** Takes an upgrade of a Node server. Returns false, and leaves the socket alone, when its path is not ours. */
+  /**
+   * Takes an upgrade of a Node server. Returns false, and leaves the socket alone, when its path is
+   * not ours.
+   */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     return this.#sharedEndpoint.handleUpgrade(request, socket, head);
   }
 
   /**
-   * Revokes what an identity was granted, when its rights have changed: its session ids are refused from now on, and
-   * its open sessions identify anew before they are sent anything further. Call it on each node. Returns how many
-   * sessions of this process ended. @throws TidemarkError `BAD_IDENTITY` for what is not plain JSON data
+   * Revokes what an identity was granted, when its rights have changed: its session ids are refused
+   * from now on, and its open sessions identify anew before they are sent anything further. Call it
+   * on each node. Returns how many sessions of this process ended. @throws TidemarkError
+   * `BAD_IDENTITY` for what is not plain JSON data
    */
   revoke(identity: Caller): number {
     return this.#engine.gateway.revoke(identity);
   }
 
   /**
-   * Names an open transaction of yours. Return the name from your endpoint: the client shows its optimistic rows until
-   * its page holds that transaction. `transaction` is what runs statements in it: something with `query(text)`, or a
-   * function that takes the text and returns the rows.
+   * Names an open transaction of yours. Return the name from your endpoint: the client shows its
+   * optimistic rows until its page holds that transaction. `transaction` is what runs statements in
+   * it: something with `query(text)`, or a function that takes the text and returns the rows.
    * @throws TidemarkError `BAD_OPTION` when no source, or several, take writes and none is named
    */
   async txid(
@@ -292,7 +303,9 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     return this.#endpoint;
   }
 
-  /** `host` is the address that was bound, where it is known; `assets` a folder to serve besides. */
+  /**
+   * `host` is the address that was bound, where it is known; `assets` a folder to serve besides.
+   */
   #createEndpoint(host: string | undefined, assets: string | undefined): HttpEndpoint {
     const { authenticate, allowedOrigins } = this.#options;
     const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }), assets);

@@ -1,11 +1,14 @@
 /**
- * Long work, done a slice at a time between turns of the event loop. Owners take turns, so one that asks for much
- * delays itself and not others. Retains the work that was added and is not done.
+ * Long work, done a slice at a time between turns of the event loop. Owners take turns, so one that
+ * asks for much delays itself and not others. Retains the work that was added and is not done.
  */
 import type { Clock } from "../std/clock.ts";
 
 export interface Work {
-  /** Works until it is done or `isOver`. Returns whether it is done; else it goes on after the other owners' turns. */
+  /**
+   * Works until it is done or `isOver`. Returns whether it is done; else it goes on after the other
+   * owners' turns.
+   */
   readonly run: (isOver: () => boolean) => boolean;
   /** The work will not run any more: releases what it holds. */
   readonly drop?: () => void;

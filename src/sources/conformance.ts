@@ -1,6 +1,7 @@
 /**
- * The suite that every source passes. Call it from a test file with a way to open an outside world: one
- * table `items` of rows `{ id, value }`, texts both, that the source follows and the suite writes to.
+ * The suite that every source passes. Call it from a test file with a way to open an outside world:
+ * one table `items` of rows `{ id, value }`, texts both, that the source follows and the suite
+ * writes to.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { systemClock } from "../std/clock.ts";
@@ -17,7 +18,10 @@ export interface OutsideWorld {
   readonly source: () => Source;
   /** The channel that carries `items`. */
   readonly channel: string;
-  /** Sets a row, or several as one step, and resolves when every reader of the outside world sees it. */
+  /**
+   * Sets a row, or several as one step, and resolves when every reader of the outside world sees
+   * it.
+   */
   readonly set: (rows: Readonly<Record<string, string>>) => Promise<void>;
   readonly remove: (id: string) => Promise<void>;
   readonly rows: () => Promise<ReadonlyMap<string, string>>;

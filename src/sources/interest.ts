@@ -1,4 +1,7 @@
-/** Which views are watched, so that a source reads what somebody looks at, and pauses when nobody does. */
+/**
+ * Which views are watched, so that a source reads what somebody looks at, and pauses when nobody
+ * does.
+ */
 import type { Cancel } from "../std/clock.ts";
 import type { WireWhere } from "../protocol/query.ts";
 import type { Query } from "../protocol/user-query.ts";
@@ -8,8 +11,8 @@ export interface WatchedView {
   readonly channel: string;
   readonly query: Query;
   /**
-   * By column: the values that its rows can have, by the equality terms (`eq`, `in`) of the query and of the
-   * subscriber's policy. A column that is not named can have any value.
+   * By column: the values that its rows can have, by the equality terms (`eq`, `in`) of the query
+   * and of the subscriber's policy. A column that is not named can have any value.
    */
   readonly equals: Readonly<Record<string, readonly JsonValue[]>>;
 }
@@ -21,7 +24,10 @@ export interface Interest {
   onChange(listener: () => void): Cancel;
 }
 
-/** The values that `where` allows, by column, as far as equality terms tell. Terms that exclude each other leave no value. */
+/**
+ * The values that `where` allows, by column, as far as equality terms tell. Terms that exclude each
+ * other leave no value.
+ */
 export function equalityTerms(
   where: WireWhere | undefined,
 ): Readonly<Record<string, readonly JsonValue[]>> {

@@ -1,7 +1,8 @@
 /**
- * The contract of a source: it starts after the source position that the log has of it, and appends a draft for each
- * step of the outside world: channels that come and go, rows, how far they can be trusted, how fresh they are. It is
- * told what is watched and what is durable. One conformance suite runs against every source.
+ * The contract of a source: it starts after the source position that the log has of it, and appends
+ * a draft for each step of the outside world: channels that come and go, rows, how far they can be
+ * trusted, how fresh they are. It is told what is watched and what is durable. One conformance
+ * suite runs against every source.
  */
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
@@ -22,18 +23,25 @@ export interface SourceContext {
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: SourceLogger;
-  /** The last source position in the log: start after it. Undefined when there is none yet. It moves with each `append`. */
+  /**
+   * The last source position in the log: start after it. Undefined when there is none yet. It moves
+   * with each `append`.
+   */
   readonly sourcePosition: string | undefined;
   /**
-   * Appends and returns the seq; waits while the log is full. Drafts keep the order of the calls. Channels in
-   * `declares` belong to the source from then on; `status` without channels is for all of them.
-   * @throws TidemarkError `BAD_OPTION` for a channel that another declares; `SUPERSEDED` when another leader
-   * has appended for this source: stop; `LOG_FULL`, `STOPPED`
+   * Appends and returns the seq; waits while the log is full. Drafts keep the order of the calls.
+   * Channels in `declares` belong to the source from then on; `status` without channels is for all
+   * of them.
+   * @throws TidemarkError `BAD_OPTION` for a channel that another declares; `SUPERSEDED` when
+   * another leader has appended for this source: stop; `LOG_FULL`, `STOPPED`
    */
   append(draft: SourceDraft): Promise<number>;
   /** Reports a table that is not served, and why, for people to see. */
   refuse(refused: { readonly table: string; readonly reason: string }): void;
-  /** Resolves when a history store holds everything up to `seq`; at once where there is none. Nothing else survives the process. */
+  /**
+   * Resolves when a history store holds everything up to `seq`; at once where there is none.
+   * Nothing else survives the process.
+   */
   durable(seq: number): Promise<void>;
   /** Which views of the source's channels are watched. */
   readonly interest: Interest;
@@ -45,8 +53,9 @@ export interface Source {
   /** Runs mutations, where the source takes writes. */
   readonly writer?: Writer;
   /**
-   * Resolves when the channels are declared and their first copies are appended; rejects when the source can't work
-   * as it is configured. After that, the source reports failures by status and tries again.
+   * Resolves when the channels are declared and their first copies are appended; rejects when the
+   * source can't work as it is configured. After that, the source reports failures by status and
+   * tries again.
    */
   start(context: SourceContext): Promise<void>;
   /** Releases everything. Safe to call at any time, also twice. */

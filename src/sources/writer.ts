@@ -1,6 +1,6 @@
 /**
- * The contract of a source that also takes writes: it runs each mutation once, in a transaction, and tells later, from
- * the log's content alone, whether the tables hold a write.
+ * The contract of a source that also takes writes: it runs each mutation once, in a transaction,
+ * and tells later, from the log's content alone, whether the tables hold a write.
  */
 import type { MutationError } from "../protocol/mutation-error.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
@@ -9,7 +9,8 @@ import type { JsonValue, Row } from "../protocol/row.ts";
 export interface SqlTransaction {
   /**
    * Runs one statement; `$1`, `$2`, … stand for the values.
-   * @throws what the driver throws; the transaction is rolled back unless the handler catches and the database allows to go on
+   * @throws what the driver throws; the transaction is rolled back unless the handler catches and
+   * the database allows to go on
    */
   query<R = Record<string, unknown>>(
     text: string,
@@ -74,13 +75,17 @@ export type WriteOutcome =
 export interface Writer {
   /**
    * Runs a write, or tells its outcome when it ran before, here or on another server.
-   * @throws TidemarkError `SOURCE_DOWN` when it is not known whether it ran; calling again finds out
+   * @throws TidemarkError `SOURCE_DOWN` when it is not known whether it ran; calling again finds
+   * out
    */
   run(call: WriteCall): Promise<WriteOutcome>;
   /** Which writes the tables hold at this point. */
   covers(point: TablePoint): (write: string) => boolean;
   /** Whether the text names a write of this source. */
   isWrite(text: string): boolean;
-  /** Names the caller's open transaction, and makes it one that somebody waits for. Absent where others have no transactions. */
+  /**
+   * Names the caller's open transaction, and makes it one that somebody waits for. Absent where
+   * others have no transactions.
+   */
   txid?(transaction: unknown): Promise<string>;
 }

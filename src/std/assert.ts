@@ -1,6 +1,12 @@
-/** Checks for programmer errors. They stay on in production: a broken invariant must stop, not spread. */
+/**
+ * Checks for programmer errors. They stay on in production: a broken invariant must stop, not
+ * spread.
+ */
 
-/** A broken invariant. Code that catches errors lets this one through: it ends the process, and says why. */
+/**
+ * A broken invariant. Code that catches errors lets this one through: it ends the process, and says
+ * why.
+ */
 export class InvariantError extends Error {
   override readonly name = "InvariantError";
 

@@ -1,4 +1,7 @@
-/** The table of errors, and the page that is made of it. `npx vitest run src/std/error-codes.test.ts -u` writes the page. */
+/**
+ * The table of errors, and the page that is made of it. `npx vitest run src/std/error-codes.test.ts
+ * -u` writes the page.
+ */
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES, errorEntryOf, type ErrorCode, type ErrorCodeEntry } from "./error-codes.ts";
 import { TidemarkError } from "./errors.ts";

@@ -1,6 +1,7 @@
 /**
- * The one table of errors. The wire, the HTTP layer, `TidemarkError.retryable`, the metrics, `docs/errors.md` and
- * the tests stand on it. A code never changes its meaning. Browsers need no texts: they load `retryable.ts` alone.
+ * The one table of errors. The wire, the HTTP layer, `TidemarkError.retryable`, the metrics,
+ * `docs/errors.md` and the tests stand on it. A code never changes its meaning. Browsers need no
+ * texts: they load `retryable.ts` alone.
  */
 
 export interface ErrorCodeEntry {

@@ -1,4 +1,7 @@
-/** One error class with a stable code; a message says what happened and what to do. The codes are in `error-codes.ts`. */
+/**
+ * One error class with a stable code; a message says what happened and what to do. The codes are in
+ * `error-codes.ts`.
+ */
 import type { ErrorCode } from "./error-codes.ts";
 import { isRetryable } from "./retryable.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Limits that users set: given values over defaults, checked once at start. A misspelt name, a value that is no
- * number, and two limits that can't both hold stop the start with an error that names them.
+ * Limits that users set: given values over defaults, checked once at start. A misspelt name, a
+ * value that is no number, and two limits that can't both hold stop the start with an error that
+ * names them.
  */
 import { TidemarkError } from "./errors.ts";
 

@@ -1,6 +1,6 @@
 /**
- * The codes that the table in `error-codes.ts` calls retryable, apart from its texts, which browsers do not load.
- * The type makes the compiler compare the two.
+ * The codes that the table in `error-codes.ts` calls retryable, apart from its texts, which
+ * browsers do not load. The type makes the compiler compare the two.
  */
 import type { RetryableCode } from "./error-codes.ts";
 

@@ -188,7 +188,10 @@ export class ChangeOrderedRows {
     return this.#builtSeq;
   }
 
-  /** The content was filled while changes came: from `seq` on it is complete, and cursors below are not served. */
+  /**
+   * The content was filled while changes came: from `seq` on it is complete, and cursors below are
+   * not served.
+   */
   builtAt(seq: number): void {
     this.#advance(Math.max(seq, this.#lastSeq));
     this.#builtSeq = seq;
@@ -301,8 +304,9 @@ export class ChangeOrderedRows {
   }
 
   /**
-   * The digest of all rows, or undefined when more than `rowsMax` rows have changed since it was last
-   * asked for: then the next call continues. Each changed row is hashed once, however often it changed.
+   * The digest of all rows, or undefined when more than `rowsMax` rows have changed since it was
+   * last asked for: then the next call continues. Each changed row is hashed once, however often it
+   * changed.
    */
   digest(rowsMax: number): string | undefined {
     let node = this.#hashedTo === null ? this.#order.oldest : this.#hashedTo.newer;

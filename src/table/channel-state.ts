@@ -1,6 +1,6 @@
 /**
- * The status of each channel, as its source has put it into the log: live or not, since when and why, and per source
- * the time up to which it is complete. A function of the commits alone.
+ * The status of each channel, as its source has put it into the log: live or not, since when and
+ * why, and per source the time up to which it is complete. A function of the commits alone.
  */
 import type { Commit, SourceStatus } from "../log/log.ts";
 

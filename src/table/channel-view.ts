@@ -1,4 +1,7 @@
-/** A whole channel without filter, projection and policy: the table itself. Retains nothing of its own. */
+/**
+ * A whole channel without filter, projection and policy: the table itself. Retains nothing of its
+ * own.
+ */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { WireQuery } from "../protocol/query.ts";
 import type { Changes, ChangeOrderedRows } from "./change-ordered-rows.ts";

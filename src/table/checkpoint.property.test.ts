@@ -1,6 +1,7 @@
 /**
- * A node that begins with a checkpoint and one that has read everything are the same to every client:
- * from there on they serve identical frames for every cursor, evict the same keys, and know the same.
+ * A node that begins with a checkpoint and one that has read everything are the same to every
+ * client: from there on they serve identical frames for every cursor, evict the same keys, and know
+ * the same.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,6 +1,6 @@
 /**
- * A replica's tables at one seq, as plain data. A node may begin with it in place of all commits up to there.
- * Views are not in it: each node has its own.
+ * A replica's tables at one seq, as plain data. A node may begin with it in place of all commits up
+ * to there. Views are not in it: each node has its own.
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { RowsCheckpoint } from "./change-ordered-rows.ts";
@@ -21,7 +21,9 @@ export interface Checkpoint {
   readonly seq: number;
   /** Of the commit at `seq`. */
   readonly timeMs: number;
-  /** By source: what it stored to continue from, and the time up to which its channels are complete. */
+  /**
+   * By source: what it stored to continue from, and the time up to which its channels are complete.
+   */
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
   readonly asOf: readonly (readonly [source: string, unixMs: number])[];
   readonly channels: readonly ChannelCheckpoint[];

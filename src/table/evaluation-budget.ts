@@ -1,8 +1,9 @@
 /**
- * The cost that one view's where may have. Terms over texts (`like`, `regex`) cost steps per character, of some tens of
- * nanoseconds each. The steps per character are bounded when the query comes, the sum by the rows that were
- * evaluated. Only rows that the identity may see count, so that the cost reveals nothing of others. A query over its
- * budget is refused before it takes the step that is too many.
+ * The cost that one view's where may have. Terms over texts (`like`, `regex`) cost steps per
+ * character, of some tens of nanoseconds each. The steps per character are bounded when the query
+ * comes, the sum by the rows that were evaluated. Only rows that the identity may see count, so
+ * that the cost reveals nothing of others. A query over its budget is refused before it takes the
+ * step that is too many.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { CostMeter } from "../protocol/where-context.ts";

@@ -1,19 +1,28 @@
 /**
- * Limits of views, with what happens when one is full. Each can be set with `createTidemark({ limits: { views } })`.
- * The bounds of a channel are part of its declaration.
+ * Limits of views, with what happens when one is full. Each can be set with `createTidemark({
+ * limits: { views } })`. The bounds of a channel are part of its declaration.
  */
 import { limitsOf, type LimitRelation } from "../std/limits.ts";
 
 export interface ViewLimits {
   /** Views over all channels. Full: new queries are refused with `TOO_MANY_VIEWS`. */
   readonly viewsMax: number;
-  /** Views per channel that no equality term routes; each costs one evaluation per change. Full: refused. */
+  /**
+   * Views per channel that no equality term routes; each costs one evaluation per change. Full:
+   * refused.
+   */
   readonly unroutedViewsMax: number;
   /** Entries of all views together. Full: new queries are refused with `VIEW_TOO_LARGE`. */
   readonly entriesMax: number;
-  /** Of all views together: what they hold besides the channels' own rows, in bytes, roughly. Full: refused with `VIEW_TOO_LARGE`. */
+  /**
+   * Of all views together: what they hold besides the channels' own rows, in bytes, roughly. Full:
+   * refused with `VIEW_TOO_LARGE`.
+   */
   readonly bytesMax: number;
-  /** The share of `viewsMax`, `unroutedViewsMax` and `bytesMax` that the views of one identity may take. Full: its next is refused. */
+  /**
+   * The share of `viewsMax`, `unroutedViewsMax` and `bytesMax` that the views of one identity may
+   * take. Full: its next is refused.
+   */
   readonly identityShareMax: number;
   /** Steps per character of text that one query's like and regex terms may take at worst. */
   readonly stepsPerCharacterMax: number;
@@ -21,7 +30,10 @@ export interface ViewLimits {
   readonly stepsPerRowMax: number;
   /** …and besides, for each commit, however few its rows. */
   readonly stepsBaseMax: number;
-  /** Steps of all views for one commit of one channel, … Over both, those that took most are refused. */
+  /**
+   * Steps of all views for one commit of one channel, … Over both, those that took most are
+   * refused.
+   */
   readonly stepsPerCommitMax: number;
   /** …and besides for each row that it changes. */
   readonly stepsPerChangeMax: number;
@@ -29,9 +41,15 @@ export interface ViewLimits {
   readonly fillStepRows: number;
   /** How long a query that proved too costly is refused without being tried. */
   readonly refusedMs: number;
-  /** Such queries remembered per channel. Full: the oldest is forgotten, and may be tried again. Default 1,000. */
+  /**
+   * Such queries remembered per channel. Full: the oldest is forgotten, and may be tried again.
+   * Default 1,000.
+   */
   readonly refusedMax: number;
-  /** Columns of one channel that are indexed for equality terms: each costs a look-up per change. Full: further views are asked about every change. Default 16. */
+  /**
+   * Columns of one channel that are indexed for equality terms: each costs a look-up per change.
+   * Full: further views are asked about every change. Default 16.
+   */
   readonly routedColumnsMax: number;
   /** How long a view without subscribers is kept, so that a client that returns can continue. */
   readonly lingerMs: number;

@@ -9,7 +9,10 @@ export interface Member {
   readonly row: Row;
   /** The commit that last changed the row in its channel. */
   readonly seq: number;
-  /** The row's own text; undefined where the view sends some columns only, whose text is made when it is shown. */
+  /**
+   * The row's own text; undefined where the view sends some columns only, whose text is made when
+   * it is shown.
+   */
   readonly text: string | undefined;
 }
 

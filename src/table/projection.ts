@@ -5,7 +5,10 @@ import { OMITTED, type JsonValue } from "../protocol/row.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Project } from "./membership.ts";
 
-/** Undefined for a query that sends whole rows. @throws TidemarkError `BAD_QUERY` for a column that the channel does not have */
+/**
+ * Undefined for a query that sends whole rows. @throws TidemarkError `BAD_QUERY` for a column that
+ * the channel does not have
+ */
 export function compileProjection(
   channel: ChannelDeclaration,
   query: WireQuery,
@@ -25,7 +28,10 @@ export function compileProjection(
     );
 }
 
-/** The columns sent, key and `order_by` included, or undefined for all: then a view shares the rows' own texts. */
+/**
+ * The columns sent, key and `order_by` included, or undefined for all: then a view shares the rows'
+ * own texts.
+ */
 export function projectedColumns(
   channel: ChannelDeclaration,
   query: WireQuery,

@@ -1,8 +1,8 @@
 /**
- * All live tables and views of one node, at one seq of one epoch. It applies commits in the order of
- * the log and knows what changed since the last flush; it knows nothing of clients. Its tables, their
- * states and the sources' positions are a function of the commits, so every replica of a log is equal;
- * its views, and the tables that it declares for itself, are its own.
+ * All live tables and views of one node, at one seq of one epoch. It applies commits in the order
+ * of the log and knows what changed since the last flush; it knows nothing of clients. Its tables,
+ * their states and the sources' positions are a function of the commits, so every replica of a log
+ * is equal; its views, and the tables that it declares for itself, are its own.
  */
 import { assert, InvariantError } from "../std/assert.ts";
 import { messageOf } from "../std/errors.ts";
@@ -32,7 +32,10 @@ interface Channel {
 export interface ReplicaIdentity {
   /** Tells the node's own tables from those of others. */
   readonly node?: string;
-  /** Keys the ids of views, so that nobody can guess the queries and policies of others. Shared by all nodes of a deployment. */
+  /**
+   * Keys the ids of views, so that nobody can guess the queries and policies of others. Shared by
+   * all nodes of a deployment.
+   */
   readonly secret?: string;
 }
 
@@ -41,7 +44,10 @@ export class Replica {
   readonly #pool: ViewPool;
   readonly #node: string;
   readonly #secret: string;
-  /** By source: the position that it stored last, and the time up to which its channels are complete. */
+  /**
+   * By source: the position that it stored last, and the time up to which its channels are
+   * complete.
+   */
   readonly #sourcePositions = new Map<string, string>();
   readonly #asOf = new Map<string, number>();
   #epoch = "";
@@ -152,8 +158,8 @@ export class Replica {
   }
 
   /**
-   * Forgets everything that came from a log, and begins in another epoch: empty, or with a checkpoint of it.
-   * The node's own tables stay.
+   * Forgets everything that came from a log, and begins in another epoch: empty, or with a
+   * checkpoint of it. The node's own tables stay.
    */
   begin(epoch: string, checkpoint?: Checkpoint): void {
     for (const [name, { own }] of this.#channels) if (own === undefined) this.#drop(name);
@@ -262,8 +268,9 @@ export class Replica {
   }
 
   /**
-   * A view, which the caller fills until it is whole; `owner` is the identity whose share it counts against. The
-   * caller releases it, also when it could not be filled. @throws TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
+   * A view, which the caller fills until it is whole; `owner` is the identity whose share it counts
+   * against. The caller releases it, also when it could not be filled. @throws TidemarkError
+   * `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
    */
   open(query: WireQuery, policy: WireWhere | undefined, owner?: string): View {
     const channel = this.#require(query.channel);
@@ -288,7 +295,10 @@ export class Replica {
     this.#pool.refuseLargest();
   }
 
-  /** The same declaration changes nothing. Another one makes an empty table, and the subscribers of the old one begin anew. */
+  /**
+   * The same declaration changes nothing. Another one makes an empty table, and the subscribers of
+   * the old one begin anew.
+   */
   #declare(declaration: ChannelDeclaration, { source, timeMs }: Commit): void {
     const known = this.#channels.get(declaration.name);
     if (known?.own !== undefined) return;
@@ -302,7 +312,10 @@ export class Replica {
     this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
   }
 
-  /** A failure of one channel's rows or views stays with that channel; only a broken invariant stops everything. */
+  /**
+   * A failure of one channel's rows or views stays with that channel; only a broken invariant stops
+   * everything.
+   */
   #applyTo(channel: Channel, change: ChannelChange | undefined, commit: Commit): void {
     const { table } = channel;
     if (channel.broken !== undefined && change?.reload !== true) return;

@@ -70,7 +70,9 @@ export class ViewRouter {
   readonly #unrouted = new Set<View>();
   readonly #columns = new Map<string, ColumnIndex>();
 
-  /** `columnsMax` columns are indexed; views routed by further ones are asked about every change. */
+  /**
+   * `columnsMax` columns are indexed; views routed by further ones are asked about every change.
+   */
   constructor(context: WhereContext, columnsMax: number) {
     this.#context = context;
     this.#columnsMax = columnsMax;
@@ -87,7 +89,9 @@ export class ViewRouter {
     return route.values.flatMap((value) => [...(index.rows.get(value) ?? [])]);
   }
 
-  /** The route, if its column is indexed or may be; otherwise the view is asked about every change. */
+  /**
+   * The route, if its column is indexed or may be; otherwise the view is asked about every change.
+   */
   usable(route: Route | undefined): Route | undefined {
     if (route === undefined || this.#columns.has(route.column)) return route;
     return this.#columns.size < this.#columnsMax ? route : undefined;

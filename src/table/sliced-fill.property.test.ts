@@ -1,4 +1,7 @@
-/** A view that is filled while commits come is, when it is whole, what one built at once is, and follows on from there. */
+/**
+ * A view that is filled while commits come is, when it is whole, what one built at once is, and
+ * follows on from there.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";

@@ -1,4 +1,7 @@
-/** The one refusal for a channel that does not exist and for one that the caller may not see, so that callers can't tell them apart. */
+/**
+ * The one refusal for a channel that does not exist and for one that the caller may not see, so
+ * that callers can't tell them apart.
+ */
 import { TidemarkError } from "../std/errors.ts";
 
 export function unknownChannel(name: string): TidemarkError {

@@ -1,4 +1,7 @@
-/** What a query may take, in work and memory: no other identity, no commit and no idle view of one's own makes it dearer. */
+/**
+ * What a query may take, in work and memory: no other identity, no commit and no idle view of one's
+ * own makes it dearer.
+ */
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
 import type { WireQuery } from "../protocol/query.ts";

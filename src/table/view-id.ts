@@ -7,15 +7,18 @@ import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 
 export interface ViewNaming {
-  /** Shared by all nodes of a deployment, unknown to clients: an id can't be guessed from a query or a policy. */
+  /**
+   * Shared by all nodes of a deployment, unknown to clients: an id can't be guessed from a query or
+   * a policy.
+   */
   readonly secret: string;
   /** The node whose own table it is: that table's seqs mean nothing on another node. */
   readonly node: string | undefined;
 }
 
 /**
- * The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. A table
- * of one node's own never has its bare name: its seqs mean nothing on another node.
+ * The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. A
+ * table of one node's own never has its bare name: its seqs mean nothing on another node.
  */
 export function viewIdOf(
   channel: ChannelDeclaration,

@@ -1,4 +1,7 @@
-/** What the views of all channels share: counts against the limits, what changed since the last flush, and what was refused. */
+/**
+ * What the views of all channels share: counts against the limits, what changed since the last
+ * flush, and what was refused.
+ */
 import { TidemarkError } from "../std/errors.ts";
 import type { ViewLimits } from "./limits.ts";
 import type { View } from "./view.ts";

@@ -1,6 +1,7 @@
 /**
- * The views of one channel: shared by equal question and policy, built when first wanted, a slice at a time, fed
- * by every change, kept for a while after the last subscriber left. One that costs or holds too much is refused.
+ * The views of one channel: shared by equal question and policy, built when first wanted, a slice
+ * at a time, fed by every change, kept for a while after the last subscriber left. One that costs
+ * or holds too much is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { compileOrder } from "../protocol/order.ts";
@@ -81,9 +82,10 @@ export class ViewSet {
   }
 
   /**
-   * The view for a query under a policy. One that is not there yet begins to be built at `point`: `fill` goes on
-   * until it is whole. Each call must be matched by a `release`.
-   * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`, `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE`
+   * The view for a query under a policy. One that is not there yet begins to be built at `point`:
+   * `fill` goes on until it is whole. Each call must be matched by a `release`.
+   * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`, `TOO_MANY_VIEWS`,
+   * `VIEW_TOO_LARGE`
    */
   open(
     query: WireQuery,
@@ -107,8 +109,9 @@ export class ViewSet {
   }
 
   /**
-   * Looks at further rows until `isOver` or the view is whole. Changes that come meanwhile reach it too. What is
-   * thrown has ended it; one that is gone, by that or with its channel, may be opened anew.
+   * Looks at further rows until `isOver` or the view is whole. Changes that come meanwhile reach it
+   * too. What is thrown has ended it; one that is gone, by that or with its channel, may be opened
+   * anew.
    * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`
    */
   fill(view: View, point: CommitPoint, isOver: () => boolean): FillResult {
@@ -136,7 +139,10 @@ export class ViewSet {
     return viewIdOf(this.#table.channel, query, policy, this.#naming);
   }
 
-  /** In what a view of this channel that a client knows by its id differs from the one that answers now. */
+  /**
+   * In what a view of this channel that a client knows by its id differs from the one that answers
+   * now.
+   */
   differenceOf(former: string, present: string): "view" | "policy" | "declaration" {
     return differenceOf(former, present, this.#table.channel.name, this.#naming);
   }
@@ -150,7 +156,10 @@ export class ViewSet {
     if (entry.fill !== undefined) this.#letGo(entry);
   }
 
-  /** Releases views without subscribers after the linger time, and forgets refusals that are old enough. */
+  /**
+   * Releases views without subscribers after the linger time, and forgets refusals that are old
+   * enough.
+   */
   sweep(nowMs: number, lingerMs = this.#pool.limits.lingerMs): void {
     for (const entry of this.#entries.values())
       if (entry.users === 0 && nowMs - entry.idleSinceMs >= lingerMs) this.#letGo(entry);
@@ -248,7 +257,8 @@ export class ViewSet {
     owner: string | undefined,
   ): ViewEntry {
     const { rows, channel } = this.#table;
-    // With a policy by its terms alone: what is hidden is not even looked up, whatever the client asks.
+    // With a policy by its terms alone: what is hidden is not even looked up, whatever the client
+    // asks.
     const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
     this.#pool.checkRoom(owner);
     if (route === undefined) this.#checkUnrouted(channel.name, owner);
@@ -298,7 +308,8 @@ export class ViewSet {
     const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
     const isWanted =
       query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
-    // What the client asks is not asked of a row that it may not see, also where that is unknown: its time would tell.
+    // What the client asks is not asked of a row that it may not see, also where that is unknown:
+    // its time would tell.
     const isMatch = (row: Row): boolean => {
       meter.look();
       return isWanted(row);

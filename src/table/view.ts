@@ -1,7 +1,7 @@
 /**
- * Views are tables: a query under a policy, kept incrementally from its channel. An entry's seq is the
- * commit that changed its membership, value or rank in this view, never the row's own, so subscribers of
- * one view at different cursors are each exact.
+ * Views are tables: a query under a policy, kept incrementally from its channel. An entry's seq is
+ * the commit that changed its membership, value or rank in this view, never the row's own, so
+ * subscribers of one view at different cursors are each exact.
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { WireQuery } from "../protocol/query.ts";
@@ -37,7 +37,9 @@ export interface ViewOptions {
   readonly tombstonesMax: number;
 }
 
-/** Bytes of one entry in maps, lists and perhaps an index. Measured with `npm run bench -- rows`. */
+/**
+ * Bytes of one entry in maps, lists and perhaps an index. Measured with `npm run bench -- rows`.
+ */
 const ENTRY_BYTES = 200;
 
 /** `textBytes`: bytes of texts that are the view's own; in memory they may take twice that. */

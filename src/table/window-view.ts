@@ -1,7 +1,7 @@
 /**
- * The first `limit` matching rows in order; without `order_by`, those that changed last in the channel.
- * All matching rows stand in an ordered index, so a change costs O(log rows), also when a row leaves
- * and the next one moves up.
+ * The first `limit` matching rows in order; without `order_by`, those that changed last in the
+ * channel. All matching rows stand in an ordered index, so a change costs O(log rows), also when a
+ * row leaves and the next one moves up.
  *
  * Retains at most one index entry per row of the channel, and `limit` rows.
  */
@@ -23,8 +23,8 @@ type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
 export type MemberOrder = (left: Member, right: Member) => number;
 
 /**
- * The order of a query that names none: the newest change first, ties by key. It is a function of the
- * log alone, so every replica keeps the same rows, also one that began with a checkpoint.
+ * The order of a query that names none: the newest change first, ties by key. It is a function of
+ * the log alone, so every replica keeps the same rows, also one that began with a checkpoint.
  */
 export const newestFirst: MemberOrder = (left, right) =>
   right.seq - left.seq || compareTexts(left.key, right.key);
@@ -109,7 +109,10 @@ export class WindowView implements View {
     return changed;
   }
 
-  /** Takes a key out of the index, and the boundary off it. Returns whether it was inside the window. */
+  /**
+   * Takes a key out of the index, and the boundary off it. Returns whether it was inside the
+   * window.
+   */
   #withdraw(key: string): boolean {
     const old = this.#candidates.get(key);
     if (old === undefined) return false;

@@ -1,4 +1,7 @@
-/** Attacks on what a server keeps for its clients: answers, connection slots, pauses and remembered writes. */
+/**
+ * Attacks on what a server keeps for its clients: answers, connection slots, pauses and remembered
+ * writes.
+ */
 import { once } from "node:events";
 import { createConnection } from "node:net";
 import { WebSocket } from "ws";

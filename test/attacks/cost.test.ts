@@ -149,7 +149,10 @@ async function slowViews(buildMs: number) {
   return { ...made, subscriptionsOf, turn };
 }
 
-/** A client that watches `news`, which has just changed, beside a client that has asked for 200 windows. */
+/**
+ * A client that watches `news`, which has just changed, beside a client that has asked for 200
+ * windows.
+ */
 async function newsBesideWindows() {
   const made = await slowViews(125);
   const { log, connect, turn, subscriptionsOf } = made;

@@ -1,6 +1,6 @@
 /**
- * For tests of attacks: an engine without sockets, whose event loop is stepped by hand, and a meter of the
- * processor time of a server's steps.
+ * For tests of attacks: an engine without sockets, whose event loop is stepped by hand, and a meter
+ * of the processor time of a server's steps.
  */
 import { channel, type TidemarkOptions } from "../../src/index.ts";
 import { declareChannel, type ChannelDeclaration } from "../../src/log/channel.ts";
@@ -42,8 +42,8 @@ class FakeTransport implements Transport {
 }
 
 /**
- * An event loop that is stepped by hand: first due timers, then callbacks of `soon`, as in Node. `spend`
- * says what work costs.
+ * An event loop that is stepped by hand: first due timers, then callbacks of `soon`, as in Node.
+ * `spend` says what work costs.
  */
 export class StepClock implements Clock {
   #nowMs = 0;
@@ -158,7 +158,10 @@ export const declared = (name: string) =>
     ],
   });
 
-/** The longest processor time, in milliseconds, between two iterations of the event loop while `during` runs. */
+/**
+ * The longest processor time, in milliseconds, between two iterations of the event loop while
+ * `during` runs.
+ */
 export async function longestStepMs(during: () => Promise<unknown>): Promise<number> {
   let longest = 0;
   let isOver = false;

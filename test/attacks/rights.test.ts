@@ -23,8 +23,8 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 
 describe("(6) rows that a policy hides", () => {
   /**
-   * How often a column of the client's query was read in a row of this owner, for a caller who may see only
-   * bob's rows.
+   * How often a column of the client's query was read in a row of this owner, for a caller who may
+   * see only bob's rows.
    */
   const reads = (
     owner: string | null,

@@ -1,7 +1,7 @@
 /**
- * Records the sessions with the library of a source tree: `npx tsx test/frames/record.ts [TREE]` writes
- * `protocol-N.json` beside this file, N being the version that the tree's server states. A proxy between
- * server and client, which are real, writes down what passes.
+ * Records the sessions with the library of a source tree: `npx tsx test/frames/record.ts [TREE]`
+ * writes `protocol-N.json` beside this file, N being the version that the tree's server states. A
+ * proxy between server and client, which are real, writes down what passes.
  */
 import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";

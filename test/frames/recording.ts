@@ -1,7 +1,8 @@
 /**
- * Recorded sessions: what a server and a client of one version sent each other, step by step, beside what
- * was done to the server and to the client's page. What differs from run to run is replaced: times are 0,
- * and session ids, epochs, view ids and mutation ids are names such as `id_of_session_1`.
+ * Recorded sessions: what a server and a client of one version sent each other, step by step,
+ * beside what was done to the server and to the client's page. What differs from run to run is
+ * replaced: times are 0, and session ids, epochs, view ids and mutation ids are names such as
+ * `id_of_session_1`.
  */
 export type Frame = Readonly<Record<string, unknown>>;
 
@@ -41,7 +42,10 @@ export interface Recording {
 }
 
 const NAME = /^id_of_/;
-/** Told in words, a time, a count of the moment, or what a version states of itself: these may differ. */
+/**
+ * Told in words, a time, a count of the moment, or what a version states of itself: these may
+ * differ.
+ */
 const FREE = new Set(["message", "protocol", "protocol_min", "retry_after_ms"]);
 const isFree = (name: string, value: unknown): boolean =>
   FREE.has(name) || name.endsWith("_unix_ms") || (name === "rows" && typeof value === "number");
@@ -71,7 +75,10 @@ export function bound(value: unknown, bindings: Bindings): unknown {
   );
 }
 
-/** Where a frame differs from the recorded one in more than it may; undefined where it does not. Binds names. */
+/**
+ * Where a frame differs from the recorded one in more than it may; undefined where it does not.
+ * Binds names.
+ */
 export function difference(
   recorded: unknown,
   actual: unknown,
@@ -97,7 +104,10 @@ export function difference(
   return undefined;
 }
 
-/** Tells what is new from what a server repeats each second: watermarks of idle turns, statuses and digests. */
+/**
+ * Tells what is new from what a server repeats each second: watermarks of idle turns, statuses and
+ * digests.
+ */
 export class News {
   readonly #told = new Map<string, string>();
   #isTurnNew = false;

@@ -1,4 +1,7 @@
-/** The server of the recorded sessions, made with the library of whichever version records or replays. */
+/**
+ * The server of the recorded sessions, made with the library of whichever version records or
+ * replays.
+ */
 import { WebSocket } from "ws";
 import { z } from "zod";
 import type * as Library from "../../src/index.ts";
@@ -14,7 +17,10 @@ export interface Served {
   stop(): Promise<void>;
 }
 
-/** `hasDigests`: they come with each turn; else none comes. Frames are small, so that rows of some length fill several. */
+/**
+ * `hasDigests`: they come with each turn; else none comes. Frames are small, so that rows of some
+ * length fill several.
+ */
 export async function serve(
   { createTidemark, channel, mutation, MutationError }: typeof Library,
   { hasDigests }: { readonly hasDigests: boolean },

@@ -1,4 +1,7 @@
-/** What is done in the sessions that are recorded: every message in both directions comes up in one of them. */
+/**
+ * What is done in the sessions that are recorded: every message in both directions comes up in one
+ * of them.
+ */
 import type { ClientAction, Frame, ServerAction } from "./recording.ts";
 
 type ScriptStep =

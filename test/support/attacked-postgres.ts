@@ -1,6 +1,6 @@
 /**
- * A Postgres for tests of attacks. Mallory owns a schema with types, casts and functions that write into a
- * vault when they run with the server's rights. The server's own role `srv` is no superuser.
+ * A Postgres for tests of attacks. Mallory owns a schema with types, casts and functions that write
+ * into a vault when they run with the server's rights. The server's own role `srv` is no superuser.
  */
 import type pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from "vitest";
@@ -52,8 +52,8 @@ export function attackedPostgres(version: PostgresVersion) {
   afterAll(() => server.remove());
 
   /**
-   * Only the server's role may write into the vault. Mallory may create in her schema and in public, as all
-   * roles may before Postgres 15.
+   * Only the server's role may write into the vault. Mallory may create in her schema and in
+   * public, as all roles may before Postgres 15.
    */
   beforeEach(async () => {
     const name = `attack_${++count}`;
@@ -113,8 +113,8 @@ export function attackedPostgres(version: PostgresVersion) {
         await sql("SELECT DISTINCT what || ' as ' || who AS line FROM vault.gold ORDER BY 1")
       ).rows.map(({ line }) => String(line)),
     /**
-     * Serves mallory's table while she attacks. With `refused` the table must not be served, and the reason
-     * must begin with that text.
+     * Serves mallory's table while she attacks. With `refused` the table must not be served, and
+     * the reason must begin with that text.
      */
     during: async (
       act: () => unknown,

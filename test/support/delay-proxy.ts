@@ -1,6 +1,6 @@
 /**
- * A proxy with separate delays for HTTP answers and for both directions of the stream, which tests may
- * change at any time. The order on a connection is kept, as in a network.
+ * A proxy with separate delays for HTTP answers and for both directions of the stream, which tests
+ * may change at any time. The order on a connection is kept, as in a network.
  */
 import { createServer, request, type IncomingMessage } from "node:http";
 import { connect, type AddressInfo, type Socket } from "node:net";

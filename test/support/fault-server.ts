@@ -1,4 +1,7 @@
-/** A server in its own process, which tests kill and stop. It writes rows on request, and reports its memory. */
+/**
+ * A server in its own process, which tests kill and stop. It writes rows on request, and reports
+ * its memory.
+ */
 import { pino } from "pino";
 import { channel, createTidemark } from "../../src/index.ts";
 

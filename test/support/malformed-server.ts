@@ -1,6 +1,6 @@
 /**
- * A proxy before a correct server, with one defect: it changes what the server sends on the stream, what
- * the client sends, or an HTTP answer. Without a defect it passes everything on unchanged.
+ * A proxy before a correct server, with one defect: it changes what the server sends on the stream,
+ * what the client sends, or an HTTP answer. Without a defect it passes everything on unchanged.
  */
 import { createServer, request, type IncomingHttpHeaders, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,7 +17,9 @@ export interface Answer {
   readonly body: string;
 }
 
-/** One per connection, so that a defect may keep state. `sendToClient` sends a frame now or later. */
+/**
+ * One per connection, so that a defect may keep state. `sendToClient` sends a frame now or later.
+ */
 export interface ConnectionDefect {
   down?(frame: Frame, sendToClient: (frame: Frame) => void): Changed;
   up?(frame: Frame, sendToClient: (frame: Frame) => void): Changed;

@@ -41,7 +41,10 @@ export async function startNginx(upstreamPort: number, behaviour: ProxyBehaviour
   await answers(port);
   return {
     port,
-    /** Applies another behaviour. New workers take over soon; old workers end with their connections. */
+    /**
+     * Applies another behaviour. New workers take over soon; old workers end with their
+     * connections.
+     */
     reload(next) {
       writeFileSync(config, configOf(folder, port, upstreamPort, next));
       child.kill("SIGHUP");

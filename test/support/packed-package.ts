@@ -4,7 +4,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { join } from "node:path";
 import { root } from "./snippets.ts";
 
-/** Packs the package and unpacks it below `node_modules` of a folder; returns where. Its dependencies are not installed. */
+/**
+ * Packs the package and unpacks it below `node_modules` of a folder; returns where. Its
+ * dependencies are not installed.
+ */
 export function installPackedPackage(folder: string): string {
   const installed = join(folder, "node_modules/tidemark");
   mkdirSync(installed, { recursive: true });
@@ -17,12 +20,18 @@ export function installPackedPackage(folder: string): string {
 
 export interface EmptyProject {
   readonly folder: string;
-  /** Checks the types of everything in the folder, in strict mode. @throws Error with the output of tsc */
+  /**
+   * Checks the types of everything in the folder, in strict mode. @throws Error with the output of
+   * tsc
+   */
   checkTypes(): void;
   remove(): void;
 }
 
-/** A project that has the packed package, and beside it the packages that this repository's tests install. */
+/**
+ * A project that has the packed package, and beside it the packages that this repository's tests
+ * install.
+ */
 export function emptyProject(): EmptyProject {
   const folder = mkdtempSync(join(root, "test", ".project-"));
   installPackedPackage(folder);

@@ -1,7 +1,7 @@
 /**
- * Real Postgres servers for tests and benchmarks, with binaries from the npm registry. Each has a fresh
- * cluster in a temporary folder on a free port, which is removed afterwards. Versions: the oldest supported
- * one and the newest.
+ * Real Postgres servers for tests and benchmarks, with binaries from the npm registry. Each has a
+ * fresh cluster in a temporary folder on a free port, which is removed afterwards. Versions: the
+ * oldest supported one and the newest.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import {
@@ -35,7 +35,10 @@ export interface PostgresServer {
   sql(text: string): Promise<pg.QueryResult>;
   /** Makes a database, and returns its address. */
   createDatabase(name: string): Promise<string>;
-  /** Stops the server (`fast` by default, `immediate` like a crash) and starts it again on the same port. */
+  /**
+   * Stops the server (`fast` by default, `immediate` like a crash) and starts it again on the same
+   * port.
+   */
   restart(mode?: "fast" | "immediate"): Promise<void>;
   stopServer(mode?: "fast" | "immediate"): Promise<void>;
   startServer(): Promise<void>;
@@ -127,7 +130,10 @@ export async function withClient<T>(
   }
 }
 
-/** The path of pgbench, or undefined. It comes with the system's Postgres, not with that of the npm registry. */
+/**
+ * The path of pgbench, or undefined. It comes with the system's Postgres, not with that of the npm
+ * registry.
+ */
 export function findPgbench(): string | undefined {
   const candidates = [
     ...(process.env["PATH"] ?? "").split(":").map((folder) => join(folder, "pgbench")),
@@ -147,7 +153,10 @@ function packageOf(version: PostgresVersion): string {
   return join(modules, version === 13 ? "postgres-13" : platform);
 }
 
-/** Copies the binaries so that any user may read them, with the links that the package's install step makes. */
+/**
+ * Copies the binaries so that any user may read them, with the links that the package's install
+ * step makes.
+ */
 function copyBinaries(version: PostgresVersion, folder: string): string {
   if (!hasPostgres(version))
     throw new Error(

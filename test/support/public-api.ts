@@ -1,8 +1,8 @@
 /**
- * Prints what an entry point of the package exports, from the declarations that the build has emitted:
- * names in alphabetical order, each with its signature, without comments; then the types that the
- * signatures mention and that no entry point exports. It works on text, because emitted declarations are
- * regular: each top-level statement begins at the start of a line.
+ * Prints what an entry point of the package exports, from the declarations that the build has
+ * emitted: names in alphabetical order, each with its signature, without comments; then the types
+ * that the signatures mention and that no entry point exports. It works on text, because emitted
+ * declarations are regular: each top-level statement begins at the start of a line.
  */
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -125,7 +125,10 @@ const textsOf = ({ path, name }: Place): readonly string[] =>
     ? (read(path).statements.get(name) ?? [])
     : [`export { ${name} } from "${path}";`];
 
-/** What the signatures mention, and what that mentions, of this package's own types; those in `known` aside. */
+/**
+ * What the signatures mention, and what that mentions, of this package's own types; those in
+ * `known` aside.
+ */
 function mentioned(
   exported: ReadonlyMap<string, Place>,
   known: ReadonlySet<string>,

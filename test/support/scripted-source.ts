@@ -98,7 +98,8 @@ export class ScriptedSource implements Source {
     this.#next = context.clock.after(LOOK_MS, () => {
       this.#looking = this.#look()
         .catch((error: unknown) => {
-          // Another leader appends for this source. After any other error the next poll tries again.
+          // Another leader appends for this source. After any other error the next poll tries
+          // again.
           if (error instanceof TidemarkError && error.code === "SUPERSEDED") this.#isStopped = true;
         })
         .finally(() => this.#schedule());

@@ -569,7 +569,10 @@ export const SERVER_DEFECTS: readonly (readonly [rule: string, what: string, def
   ["A2", "a caller of the stream gets 401", { http: () => ({ status: 401, body: "{}" }) }],
 ];
 
-/** `where` with its first condition alone; the other one stays in it without effect, so that views stay apart. */
+/**
+ * `where` with its first condition alone; the other one stays in it without effect, so that views
+ * stay apart.
+ */
 function withoutTerms(query: Frame): Frame {
   const { and } = (query["where"] ?? {}) as { readonly and?: readonly unknown[] };
   return and === undefined

@@ -1,6 +1,9 @@
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 
-/** A proxy before a port that passes bytes on, swallows them (also from a given text on), or cuts all connections. */
+/**
+ * A proxy before a port that passes bytes on, swallows them (also from a given text on), or cuts
+ * all connections.
+ */
 export async function startSilentProxy(port: number) {
   const sockets = new Set<Socket>();
   const proxy = {

@@ -1,6 +1,6 @@
 /**
- * The code of the documents, as files: each block of TypeScript begins with a comment that names its
- * file, and blocks of one document that name the same file are one file, in their order.
+ * The code of the documents, as files: each block of TypeScript begins with a comment that names
+ * its file, and blocks of one document that name the same file are one file, in their order.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";

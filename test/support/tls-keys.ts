@@ -1,4 +1,6 @@
-/** A self-signed certificate for `localhost`, in a folder that Postgres may read; made by openssl. */
+/**
+ * A self-signed certificate for `localhost`, in a folder that Postgres may read; made by openssl.
+ */
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";

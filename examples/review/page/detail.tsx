@@ -1,4 +1,6 @@
-/** One result: its value to edit, the extracted value, supplier matches, and who else has it open. */
+/**
+ * One result: its value to edit, the extracted value, supplier matches, and who else has it open.
+ */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import { formatAge } from "../ui/format.ts";
 import { State } from "../ui/state.tsx";
@@ -127,7 +129,10 @@ function ReviewedAt({ at }: { readonly at: string | null }): ReactElement | null
   );
 }
 
-/** The typed text stays until it is saved or discarded. A note says when another user has changed the value. */
+/**
+ * The typed text stays until it is saved or discarded. A note says when another user has changed
+ * the value.
+ */
 function ValueEditor({
   result,
   onSave,

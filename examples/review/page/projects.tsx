@@ -9,8 +9,8 @@ export type Tally = Readonly<Record<Status, number>>;
 const NONE: Tally = { pending: 0, accepted: 0, rejected: 0 };
 
 /**
- * The results of each project by status, counted on the page from two columns, so that pending writes count
- * at once.
+ * The results of each project by status, counted on the page from two columns, so that pending
+ * writes count at once.
  */
 export function useTallies(): ReadonlyMap<number, Tally> {
   const { rows } = useLiveQuery({

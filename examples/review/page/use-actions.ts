@@ -100,7 +100,8 @@ export function useActions(): Actions {
         if (last === undefined) return;
         setSteps((all) => all.filter((other) => other !== last));
         attempt(async () => {
-          // The server refuses it when another user has changed the row since, even if this page has not shown that yet.
+          // The server refuses it when another user has changed the row since, even if this page
+          // has not shown that yet.
           const expectedSeq = await last.made;
           if (expectedSeq !== undefined)
             await client.mutate.results.restore(last.before, { expectedSeq });

@@ -1,6 +1,6 @@
 /**
- * Which results other reviewers have open. Each tab renews its row; a tab that stops disappears after half a
- * minute.
+ * Which results other reviewers have open. Each tab renews its row; a tab that stops disappears
+ * after half a minute.
  */
 import { useEffect, useMemo, useRef } from "react";
 import { client, me } from "./client.ts";

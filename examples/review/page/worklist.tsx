@@ -1,4 +1,6 @@
-/** The results to review, the least certain first, in a virtualised list with keyboard navigation. */
+/**
+ * The results to review, the least certain first, in a virtualised list with keyboard navigation.
+ */
 import { memo, useEffect, useRef, type ReactElement, type ReactNode } from "react";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { hint } from "../ui/hint.ts";

@@ -1,4 +1,7 @@
-/** The soft flash of a changed cell. At high rates only some changes flash, so that the screen stays readable. */
+/**
+ * The soft flash of a changed cell. At high rates only some changes flash, so that the screen stays
+ * readable.
+ */
 
 const DURATION_MS = 600;
 /** Flashes at the same time, at most; further changes do not flash. */

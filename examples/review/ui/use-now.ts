@@ -1,6 +1,6 @@
 /**
- * The current time in steps of a second, for ages on screen. One timer for the whole page, only while a
- * component uses it.
+ * The current time in steps of a second, for ages on screen. One timer for the whole page, only
+ * while a component uses it.
  */
 import { useSyncExternalStore } from "react";
 

@@ -26,7 +26,9 @@ export function check(
   };
 }
 
-/** A rule that cannot be checked from outside, or not without harm. It is listed with the reason. */
+/**
+ * A rule that cannot be checked from outside, or not without harm. It is listed with the reason.
+ */
 export function unseen(rule: string, title: string, reason: string): Check {
   return { rule, title, run: () => Promise.resolve({ kind: "not checked", reason }) };
 }

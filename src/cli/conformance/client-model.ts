@@ -1,6 +1,6 @@
 /**
- * A model of a correct client: it applies the frames turn by turn, as PROTOCOL.md says, and notes each frame
- * that breaks a rule. The checks compare its rows with the rows that were written.
+ * A model of a correct client: it applies the frames turn by turn, as PROTOCOL.md says, and notes
+ * each frame that breaks a rule. The checks compare its rows with the rows that were written.
  */
 import { downFault } from "../../protocol/check-down.ts";
 import { digestText, DIGEST_MODULUS, rowHash } from "../../protocol/digest.ts";
@@ -25,7 +25,9 @@ export class ModelView {
   readonly id: string;
   readonly key: readonly string[];
   rows = new Map<string, Row>();
-  /** The seq of the last snapshot or delta that was applied completely; undefined before the first. */
+  /**
+   * The seq of the last snapshot or delta that was applied completely; undefined before the first.
+   */
   local: number | undefined;
   /** The parts received so far of a snapshot, or of the delta of one seq. */
   arriving:

@@ -1,4 +1,7 @@
-/** P6: what a query selects, over the suite's own rows. The expected results are written out, not computed. */
+/**
+ * P6: what a query selects, over the suite's own rows. The expected results are written out, not
+ * computed.
+ */
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Row } from "../../protocol/row.ts";
 import { check, unseen, type Check } from "./check.ts";

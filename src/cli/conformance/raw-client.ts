@@ -1,6 +1,6 @@
 /**
- * A client that sends and receives literal frames and interprets none: it keeps the received frames in
- * order, for the checks.
+ * A client that sends and receives literal frames and interprets none: it keeps the received frames
+ * in order, for the checks.
  */
 import { WebSocket } from "ws";
 import { delay, systemClock } from "../../std/clock.ts";

@@ -1,7 +1,7 @@
 /**
- * One session with views over the suite's own rows, and a sequence of writes. It runs once, and many checks
- * look at its frames. After each write the views are compared when a WATERMARK covers the write, and again a
- * little later if they were wrong.
+ * One session with views over the suite's own rows, and a sequence of writes. It runs once, and
+ * many checks look at its frames. After each write the views are compared when a WATERMARK covers
+ * the write, and again a little later if they were wrong.
  */
 import type { Row } from "../../protocol/row.ts";
 import { ClientModel } from "./client-model.ts";

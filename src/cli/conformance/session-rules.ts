@@ -1,4 +1,7 @@
-/** S1 to S6: sessions that resume on another connection, sessions that cannot, and views that are subscribed again. */
+/**
+ * S1 to S6: sessions that resume on another connection, sessions that cannot, and views that are
+ * subscribed again.
+ */
 import { check, unseen, type Check } from "./check.ts";
 import { NOBODY } from "./connection-rules.ts";
 import type { Row } from "../../protocol/row.ts";

@@ -89,7 +89,10 @@ export class TestedServer {
     return this.#writer;
   }
 
-  /** A request below the stream's base path. Skips the check when HTTP needs credentials that were not given. */
+  /**
+   * A request below the stream's base path. Skips the check when HTTP needs credentials that were
+   * not given.
+   */
   async http(
     path: string,
     init: RequestInit & { readonly headers?: Headers } = {},

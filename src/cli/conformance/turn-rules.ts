@@ -1,4 +1,7 @@
-/** P8 and P10 to P15: snapshots, deltas and watermarks. Most checks look at the frames of one scenario. */
+/**
+ * P8 and P10 to P15: snapshots, deltas and watermarks. Most checks look at the frames of one
+ * scenario.
+ */
 import { delay, systemClock } from "../../std/clock.ts";
 import { check, unseen, type Check } from "./check.ts";
 import { ClientModel } from "./client-model.ts";

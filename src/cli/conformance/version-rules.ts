@@ -1,4 +1,7 @@
-/** V1 to V4: which versions of the protocol the sides state, and what a client of an older one is sent. */
+/**
+ * V1 to V4: which versions of the protocol the sides state, and what a client of an older one is
+ * sent.
+ */
 import { DIGEST_VERSION, PROTOCOL_VERSION, VERSIONS } from "../../protocol/version.ts";
 import { check, unseen, type Check } from "./check.ts";
 import { must, mustFit, skip } from "./check-result.ts";

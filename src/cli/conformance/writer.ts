@@ -1,13 +1,16 @@
 /**
- * Writes the suite's own rows, through a mutation or an ingest that the server's author provides. Both take
- * `{upsert: [row…], remove: [key…]}`, write to the channel in one commit, and answer with its seq.
+ * Writes the suite's own rows, through a mutation or an ingest that the server's author provides.
+ * Both take `{upsert: [row…], remove: [key…]}`, write to the channel in one commit, and answer with
+ * its seq.
  */
 import type { Row } from "../../protocol/row.ts";
 import { systemRandom } from "../../std/random.ts";
 import type { RawClient, Headers } from "./raw-client.ts";
 import { must } from "./check-result.ts";
 
-/** The columns that the channel needs; `id` is its key. Further columns must not require a value. */
+/**
+ * The columns that the channel needs; `id` is its key. Further columns must not require a value.
+ */
 export interface OwnRow extends Row {
   readonly id: string;
   readonly kind: string;

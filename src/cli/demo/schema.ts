@@ -1,4 +1,7 @@
-/** The sample database: orders of a grocery delivery in Lisbon. It is seeded, so that each start has the same rows. */
+/**
+ * The sample database: orders of a grocery delivery in Lisbon. It is seeded, so that each start has
+ * the same rows.
+ */
 import type { PGlite } from "@electric-sql/pglite";
 import { seededRandom, type Random } from "../../std/random.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Changes the sample database with ordinary SQL, as an application would: orders are placed, packed and
- * delivered; stock, prices and couriers change. Old orders are deleted, so that the database does not grow.
- * It does not use Tidemark.
+ * Changes the sample database with ordinary SQL, as an application would: orders are placed, packed
+ * and delivered; stock, prices and couriers change. Old orders are deleted, so that the database
+ * does not grow. It does not use Tidemark.
  */
 import type { PGlite } from "@electric-sql/pglite";
 import type { Cancel, Clock } from "../../std/clock.ts";
@@ -28,7 +28,9 @@ export interface WorkloadOptions {
   readonly onError: (message: string) => void;
 }
 
-/** Returns a function that stops the workload; its promise resolves when the current step has ended. */
+/**
+ * Returns a function that stops the workload; its promise resolves when the current step has ended.
+ */
 export function startWorkload({ database, clock, onError }: WorkloadOptions): () => Promise<void> {
   const random = seededRandom(7);
   const workload = { database, random };

@@ -33,9 +33,9 @@ export class CarrierChoice {
   }
 
   /**
-   * Counts connections that never opened, or closed soon, and changes to the next carrier after too many of
-   * them. Returns whether to check that the server is reachable over HTTP: then the carrier is to blame, as
-   * where a proxy refuses upgrades or buffers the stream.
+   * Counts connections that never opened, or closed soon, and changes to the next carrier after too
+   * many of them. Returns whether to check that the server is reachable over HTTP: then the carrier
+   * is to blame, as where a proxy refuses upgrades or buffers the stream.
    */
   lost({ wasOpen, hasLasted }: Loss): boolean {
     if (hasLasted) {

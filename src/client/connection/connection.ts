@@ -110,7 +110,9 @@ export class Connection {
     this.#on({ kind: "stop" });
   }
 
-  /** The network may have changed: a waiting connection retries now, an open one is checked soon. */
+  /**
+   * The network may have changed: a waiting connection retries now, an open one is checked soon.
+   */
   networkChanged(isBack: boolean): void {
     if (isBack) this.#on({ kind: "online" });
     if (this.#state.kind === "open") this.#liveness.beat();
@@ -216,7 +218,8 @@ export class Connection {
     if (fetch === undefined) return undefined;
     const shared = { base: this.#base, fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
-    // A socket that was given up while the page looked up credentials must not identify for its successor.
+    // A socket that was given up while the page looked up credentials must not identify for its
+    // successor.
     const identify = async (): Promise<string | undefined> => {
       const credentials = await this.#options.credentials();
       return this.#socket === poll ? encodePlain(this.#identification(credentials)) : undefined;
@@ -332,7 +335,10 @@ export class Connection {
     return true;
   }
 
-  /** From a fallback, tries the best carrier now and then beside it, and changes over when it says HELLO. */
+  /**
+   * From a fallback, tries the best carrier now and then beside it, and changes over when it says
+   * HELLO.
+   */
   #scheduleUpgrade(): void {
     const { clock, config } = this.#options;
     this.#upgrade?.();

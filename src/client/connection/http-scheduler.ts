@@ -1,7 +1,7 @@
 /**
- * All of the client's HTTP. At most one request of low priority (a snapshot, a poll) is in flight. Requests for
- * rows and messages to the server start at once. A row aborts the low-priority request once, since both may
- * share a connection; that request starts again afterwards.
+ * All of the client's HTTP. At most one request of low priority (a snapshot, a poll) is in flight.
+ * Requests for rows and messages to the server start at once. A row aborts the low-priority request
+ * once, since both may share a connection; that request starts again afterwards.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -48,7 +48,10 @@ export class HttpScheduler {
     return { ...this.#pending };
   }
 
-  /** Like `fetch`, but resolves once the whole body has come: until then the request counts as in flight. */
+  /**
+   * Like `fetch`, but resolves once the whole body has come: until then the request counts as in
+   * flight.
+   */
   request(
     kind: RequestKind,
     url: string,

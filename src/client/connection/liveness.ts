@@ -1,6 +1,7 @@
 /**
- * Whether the server is alive: after each heartbeat some frame must arrive soon, and the answers tell how the
- * server's clock differs from ours. A connection that is silent for too long counts as dead.
+ * Whether the server is alive: after each heartbeat some frame must arrive soon, and the answers
+ * tell how the server's clock differs from ours. A connection that is silent for too long counts as
+ * dead.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { HeartbeatAck } from "../../protocol/messages/heartbeat-ack.ts";
@@ -14,7 +15,9 @@ export interface LivenessOptions {
   /** A heartbeat is due, whether or not one is sent. */
   readonly onHeartbeat: () => void;
   readonly onSilent: () => void;
-  /** Whether silence means anything. Polls stop while the page is hidden, so nothing arrives then. */
+  /**
+   * Whether silence means anything. Polls stop while the page is hidden, so nothing arrives then.
+   */
   readonly isWatched: () => boolean;
 }
 
@@ -50,7 +53,10 @@ export class Liveness {
     this.#silence = clock.after(limitMs, onSilent);
   }
 
-  /** The first heartbeat comes at a moment of its own (`chance` is in [0, 1)), so that many clients spread out. */
+  /**
+   * The first heartbeat comes at a moment of its own (`chance` is in [0, 1)), so that many clients
+   * spread out.
+   */
   beginHeartbeats(chance: number): void {
     this.#schedule(this.#heartbeatMs * chance * 0.2);
   }

@@ -1,7 +1,7 @@
 /**
- * Polls as a socket. Each poll is one request that names all views with their cursors and is answered
- * with one turn; a long poll's answer waits until there is something to say. None goes while the page
- * is hidden.
+ * Polls as a socket. Each poll is one request that names all views with their cursors and is
+ * answered with one turn; a long poll's answer waits until there is something to say. None goes
+ * while the page is hidden.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { encodePlain, opOf, typeOf } from "../../protocol/codec.ts";
@@ -37,7 +37,10 @@ export class PollSocket implements WebSocketLike {
   #isHidden = false;
   #isOver = false;
   #failures = 0;
-  /** The HELLO of the first answer has been handed on; the state machine wants one before it identifies. */
+  /**
+   * The HELLO of the first answer has been handed on; the state machine wants one before it
+   * identifies.
+   */
   #hasGreeted = false;
   #hasAnswered = false;
   /** Of the poll under way. */
@@ -49,7 +52,10 @@ export class PollSocket implements WebSocketLike {
     this.#next = options.clock.after(0, () => this.#greet());
   }
 
-  /** A message that changes the subscriptions makes the next poll start now; other messages have no meaning here. */
+  /**
+   * A message that changes the subscriptions makes the next poll start now; other messages have no
+   * meaning here.
+   */
   send(text: string): void {
     if (ASKS.has(opOf(text) ?? "")) this.pollSoon();
   }
@@ -82,7 +88,9 @@ export class PollSocket implements WebSocketLike {
     this.#next = this.#options.clock.after(delayMs, () => void this.#poll());
   }
 
-  /** Opens: there is nothing to connect, so the first poll finds out whether the server is there. */
+  /**
+   * Opens: there is nothing to connect, so the first poll finds out whether the server is there.
+   */
   #greet(): void {
     this.onopen?.(undefined as never);
     this.#hasGreeted = true;

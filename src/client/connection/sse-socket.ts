@@ -1,6 +1,6 @@
 /**
- * Server-sent events as a socket: frames arrive as events, and messages go out by POST, one after another.
- * It reads with `fetch`, so that it also runs in workers and in Node.
+ * Server-sent events as a socket: frames arrive as events, and messages go out by POST, one after
+ * another. It reads with `fetch`, so that it also runs in workers and in Node.
  */
 import { decode } from "../../protocol/codec.ts";
 import type { Hello } from "../../protocol/messages/hello.ts";

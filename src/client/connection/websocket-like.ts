@@ -1,4 +1,7 @@
-/** The part of the WebSocket interface that the client uses; browsers' and `ws`'s fit, and so do its own HTTP carriers. */
+/**
+ * The part of the WebSocket interface that the client uses; browsers' and `ws`'s fit, and so do its
+ * own HTTP carriers.
+ */
 export interface WebSocketLike {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: { data: unknown }) => void) | null;

@@ -1,6 +1,7 @@
 /**
- * Shows commits, one at a time, each with the next animation frame: all views change together, then their
- * listeners are called, then the promises of writes resolve. The next commit is requested when this one is shown.
+ * Shows commits, one at a time, each with the next animation frame: all views change together, then
+ * their listeners are called, then the promises of writes resolve. The next commit is requested
+ * when this one is shown.
  */
 import type { Clock } from "../../std/clock.ts";
 import type { LazyWrites } from "../writes/lazy-writes.ts";
@@ -42,7 +43,10 @@ export class CommitPump {
     pacing.next(() => this.#show());
   }
 
-  /** Rights were taken back: the page shows none of its rows any longer, nor those of a commit that waits for a frame. */
+  /**
+   * Rights were taken back: the page shows none of its rows any longer, nor those of a commit that
+   * waits for a frame.
+   */
   revoke(): void {
     const { views, rowCache } = this.#options;
     const waiting = this.#waiting;

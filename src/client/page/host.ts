@@ -1,4 +1,7 @@
-/** Where the engine runs: in a worker, or in this thread where none may run (Node, a strict CSP) or none is wanted. */
+/**
+ * Where the engine runs: in a worker, or in this thread where none may run (Node, a strict CSP) or
+ * none is wanted.
+ */
 import type { ToEngine, ToPage } from "../port.ts";
 import type { EngineParts, StreamEngine } from "../stream/stream-engine.ts";
 
@@ -25,7 +28,10 @@ export class EngineHost {
   readonly #options: EngineHostOptions;
   #worker: WorkerLike | undefined;
   #engine: StreamEngine | undefined;
-  /** Messages to a worker that has not answered yet: repeated if an engine in this thread has to take its place. */
+  /**
+   * Messages to a worker that has not answered yet: repeated if an engine in this thread has to
+   * take its place.
+   */
   #unheard: ToEngine[] | undefined = [];
 
   constructor(options: EngineHostOptions) {

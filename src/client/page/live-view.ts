@@ -1,4 +1,7 @@
-/** One query as the page shows it: its rows in order, how fresh they are, its pinned rows, and its listeners. */
+/**
+ * One query as the page shows it: its rows in order, how fresh they are, its pinned rows, and its
+ * listeners.
+ */
 import type { Column } from "../../protocol/column.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
@@ -8,17 +11,22 @@ import type { PageCursor, RowChanges, ViewNews, ViewShape, ViewState } from "../
 import type { RowPatch } from "../writes/row-patch.ts";
 
 /**
- * A view at one moment; a new object whenever something in it changed. `rows` and `row` read the view's
- * present rows, so read them from the newest snapshot, as React does.
+ * A view at one moment; a new object whenever something in it changed. `rows` and `row` read the
+ * view's present rows, so read them from the newest snapshot, as React does.
  */
 export interface ViewSnapshot<R = Row> extends ViewState {
-  /** The same array until a row enters, leaves, changes or moves; freshness alone does not touch it. */
+  /**
+   * The same array until a row enters, leaves, changes or moves; freshness alone does not touch it.
+   */
   readonly rows: readonly R[];
   /** Keys of the rows, in order: the same array until a row enters, leaves or moves. */
   readonly keys: readonly string[];
   /** The same function until a row of the view, or what is pending, changes. */
   readonly row: (key: string) => R | undefined;
-  /** A write of this page to the row is not part of the server's rows yet. The same function as long as `row`. */
+  /**
+   * A write of this page to the row is not part of the server's rows yet. The same function as long
+   * as `row`.
+   */
   readonly isPending: (key: string) => boolean;
   /** Known once the server has answered; empty for a channel that declares none. */
   readonly columns: readonly Column[];

@@ -68,7 +68,10 @@ export class OrderedRows {
     return { list, row: (key) => this.#rows.get(key), isPending: () => false };
   }
 
-  /** A map keeps the order of arrival. Its arrays are made when they are first read: a grid that reads by key needs one. */
+  /**
+   * A map keeps the order of arrival. Its arrays are made when they are first read: a grid that
+   * reads by key needs one.
+   */
   #arrivals(changes: readonly ListChange[]): RowList {
     const all = this.#rows;
     let keys = changes.every(({ before, after }) => before && after) ? this.list.keys : undefined;

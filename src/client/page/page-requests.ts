@@ -1,6 +1,6 @@
 /**
- * HTTP requests of the page. The engine makes them, so that all of the client's HTTP goes through one
- * scheduler; here they wait for their answers.
+ * HTTP requests of the page. The engine makes them, so that all of the client's HTTP goes through
+ * one scheduler; here they wait for their answers.
  */
 import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
 import type { RequestKind, ToEngine } from "../port.ts";
@@ -65,7 +65,10 @@ export class PageRequests {
   }
 }
 
-/** The object that the server answered with. @throws TidemarkError as the server says; `STOPPED` when no answer came */
+/**
+ * The object that the server answered with. @throws TidemarkError as the server says; `STOPPED`
+ * when no answer came
+ */
 export function bodyOf<T>({ status, body }: Answer): T {
   if (status === 0)
     throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");

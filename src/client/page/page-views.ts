@@ -1,6 +1,6 @@
 /**
- * The views of a page: which queries have listeners, what each shows, and when a view ends. A commit changes
- * all of them before any listener is called.
+ * The views of a page: which queries have listeners, what each shows, and when a view ends. A
+ * commit changes all of them before any listener is called.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
@@ -18,12 +18,15 @@ export interface LiveView<R = Row> {
   /** The same object until something changed. */
   getSnapshot(): ViewSnapshot<R>;
   row(key: string): R | undefined;
-  /** Keeps a row, as the one that the user has selected, also when it leaves the view. Returns how to unpin it. */
+  /**
+   * Keeps a row, as the one that the user has selected, also when it leaves the view. Returns how
+   * to unpin it.
+   */
   pin(key: string): () => void;
   pinned(key: string): PinnedRow<R> | undefined;
   /**
-   * The server's own rows, without pending writes, for code that keeps rows itself: calls back with all of
-   * them, then with what each commit changed. Starts the view like `subscribe`.
+   * The server's own rows, without pending writes, for code that keeps rows itself: calls back with
+   * all of them, then with what each commit changed. Starts the view like `subscribe`.
    */
   subscribeChanges(listener: (changes: RowChanges) => void): () => void;
 }
@@ -181,8 +184,9 @@ export class PageViews {
   }
 
   /**
-   * The row of a pending write that enters a view: another view may have it with all its columns. A view that
-   * is behind does not count, since the row may be gone. A view of the whole channel has every row itself.
+   * The row of a pending write that enters a view: another view may have it with all its columns. A
+   * view that is behind does not count, since the row may be gone. A view of the whole channel has
+   * every row itself.
    */
   #rowElsewhere({ channel, where, limit }: WireQuery, key: string): Row | undefined {
     if (where === undefined && limit === undefined) return undefined;

@@ -1,6 +1,6 @@
 /**
- * A view's snapshot in two parts, for bindings of frameworks: the rows with their status, and how fresh they are.
- * So a list does not render because time passed.
+ * A view's snapshot in two parts, for bindings of frameworks: the rows with their status, and how
+ * fresh they are. So a list does not render because time passed.
  */
 import type { Row } from "../../protocol/row.ts";
 import type { ViewState, ViewStatus } from "../port.ts";
@@ -9,7 +9,9 @@ import { ViewCore, type ViewSnapshot } from "./live-view.ts";
 /** `idle`: there is no query. */
 export type LiveQueryStatus = ViewStatus | "idle";
 
-/** The rows of a query: a new object when one of its fields changed, and not when only time passed. */
+/**
+ * The rows of a query: a new object when one of its fields changed, and not when only time passed.
+ */
 export interface LiveQueryResult<R = Row> extends Omit<
   ViewSnapshot<R>,
   "status" | "asOf" | "seq" | "epoch" | "isBehind"
@@ -60,7 +62,10 @@ export function freshnessOf(snapshot: AnySnapshot): Freshness {
   return { status, reason, asOf, seq, epoch, isBehind, isPartial };
 }
 
-/** A view's `row` is another function once a row has changed, so `rows` need not be made to be compared. */
+/**
+ * A view's `row` is another function once a row has changed, so `rows` need not be made to be
+ * compared.
+ */
 export function isSameResult(left: LiveQueryResult, right: LiveQueryResult): boolean {
   return sameFields(left, right, "rows") && left.error?.code === right.error?.code;
 }

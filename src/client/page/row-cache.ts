@@ -1,4 +1,7 @@
-/** Single rows over HTTP, for what a page opens: kept for a while, at most so many, the least recently used goes first. */
+/**
+ * Single rows over HTTP, for what a page opens: kept for a while, at most so many, the least
+ * recently used goes first.
+ */
 import type { Clock } from "../../std/clock.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { ClientLimits } from "../limits.ts";
@@ -43,7 +46,10 @@ export class RowCache {
     this.#kept.clear();
   }
 
-  /** @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no answer came */
+  /**
+   * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no
+   * answer came
+   */
   async get(url: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
     const { clock, limits, fetch } = this.#options;
     const known = this.#kept.get(url);

@@ -1,4 +1,7 @@
-/** A list after any batch equals a slow sort of the same rows, and costs O(changed · log rows) comparisons. */
+/**
+ * A list after any batch equals a slow sort of the same rows, and costs O(changed · log rows)
+ * comparisons.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compileOrder, type Ranked, type RankOrder } from "../../protocol/order.ts";

@@ -1,4 +1,6 @@
-/** One query as the engine follows it: its rows, its cursor, and what the page has not been told. */
+/**
+ * One query as the engine follows it: its rows, its cursor, and what the page has not been told.
+ */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { Subscribed } from "../../protocol/messages/subscribed.ts";
@@ -27,7 +29,10 @@ export class EngineView {
   narrowedTo: number | undefined;
   /** There is something that the page has not been told. */
   hasNews = true;
-  /** The history and view that the rows belong to: where a cursor is valid. Set when rows are, not before. */
+  /**
+   * The history and view that the rows belong to: where a cursor is valid. Set when rows are, not
+   * before.
+   */
   #origin: { readonly epoch: string; readonly view: string } | undefined;
   /** Those of the subscription under way. */
   #nextOrigin: { readonly epoch: string; readonly view: string } | undefined;
@@ -194,7 +199,10 @@ export class EngineView {
     this.#isBehind = true;
   }
 
-  /** Frames are missing: the rows are as of the last change that was applied, whatever watermarks have said. */
+  /**
+   * Frames are missing: the rows are as of the last change that was applied, whatever watermarks
+   * have said.
+   */
   fellBehind(): void {
     this.rows.discardStaged();
     this.#seq = this.rows.seq;

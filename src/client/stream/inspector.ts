@@ -1,6 +1,6 @@
 /**
- * Frames between engine and server for a developer who inspects the stream, in batches, with the state of each
- * subscription. Off, it costs nothing; on, it keeps a bounded batch.
+ * Frames between engine and server for a developer who inspects the stream, in batches, with the
+ * state of each subscription. Off, it costs nothing; on, it keeps a bounded batch.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { redact } from "../../protocol/codec.ts";

@@ -1,4 +1,7 @@
-/** What the client measures of its own stream: delivery latency, rows and bytes. Bounded in time and samples. */
+/**
+ * What the client measures of its own stream: delivery latency, rows and bytes. Bounded in time and
+ * samples.
+ */
 import type { StreamRates } from "../port.ts";
 import { SAMPLES_MAX, SAMPLE_WINDOW_MS } from "../limits.ts";
 

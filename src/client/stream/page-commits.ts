@@ -1,4 +1,7 @@
-/** What the page has not been told, as one commit at a time: the next is posted when the page has shown the last. */
+/**
+ * What the page has not been told, as one commit at a time: the next is posted when the page has
+ * shown the last.
+ */
 import type { PageCursor, ToPage } from "../port.ts";
 import type { WriteSender } from "../writes/write-sender.ts";
 import type { SubscribedViews } from "./subscribed-views.ts";

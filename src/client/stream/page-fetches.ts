@@ -1,4 +1,7 @@
-/** Requests that the page asks the engine to make, so that all of the client's HTTP goes through one scheduler. */
+/**
+ * Requests that the page asks the engine to make, so that all of the client's HTTP goes through one
+ * scheduler.
+ */
 import type { HttpScheduler } from "../connection/http-scheduler.ts";
 import type { ToEngine, ToPage } from "../port.ts";
 

@@ -1,4 +1,7 @@
-/** What engine and page do for each other besides views and writes: HTTP requests, inspection, credentials. */
+/**
+ * What engine and page do for each other besides views and writes: HTTP requests, inspection,
+ * credentials.
+ */
 import type { HttpScheduler } from "../connection/http-scheduler.ts";
 import { Credentials } from "../connection/credentials.ts";
 import type { ToEngine } from "../port.ts";

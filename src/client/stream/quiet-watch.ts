@@ -1,4 +1,7 @@
-/** Whether the server, which says something each second, has been silent for so long that rows may be old. */
+/**
+ * Whether the server, which says something each second, has been silent for so long that rows may
+ * be old.
+ */
 import type { Clock } from "../../std/clock.ts";
 import type { Reachability } from "./engine-view.ts";
 

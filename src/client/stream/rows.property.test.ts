@@ -1,7 +1,7 @@
 /**
  * The client's rows against an oracle: whatever deltas, snapshots, repeats and gaps arrive, after a
- * commit they are the server's as of that position; what the page takes of them, at its own pace, is
- * in the query's order, and rows that did not change are the same objects.
+ * commit they are the server's as of that position; what the page takes of them, at its own pace,
+ * is in the query's order, and rows that did not change are the same objects.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";

@@ -1,10 +1,11 @@
 /**
- * The rows of one view in the engine. Frames are staged as they arrive and applied together when the turn's
- * watermark arrives; changed rows stay here until the page takes them, each key once. From then on the page has
- * the rows, and the engine keeps a hash of each: it tells which rows of a snapshot are new, and whether all
- * rows match the server's digest.
+ * The rows of one view in the engine. Frames are staged as they arrive and applied together when
+ * the turn's watermark arrives; changed rows stay here until the page takes them, each key once.
+ * From then on the page has the rows, and the engine keeps a hash of each: it tells which rows of a
+ * snapshot are new, and whether all rows match the server's digest.
  *
- * Retains at most a hash per row of the view, what one turn stages, and the rows that changed since the last take.
+ * Retains at most a hash per row of the view, what one turn stages, and the rows that changed since
+ * the last take.
  */
 import { digestText, replaceHash, rowHash } from "../../protocol/digest.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
@@ -14,13 +15,18 @@ import type { Snapshot } from "../../protocol/messages/snapshot.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import type { RowChanges } from "../port.ts";
 
-/** What became of a frame: staged, not needed, or not applicable since earlier frames are missing. */
+/**
+ * What became of a frame: staged, not needed, or not applicable since earlier frames are missing.
+ */
 export type StageResult = "staged" | "old" | "gap";
 
 export interface CommitResult {
   /** Rows that changed. */
   readonly changed: number;
-  /** Why the view has to be requested again: frames are missing, or the rows don't match the server's digest. */
+  /**
+   * Why the view has to be requested again: frames are missing, or the rows don't match the
+   * server's digest.
+   */
   readonly fault: ResyncReason | undefined;
 }
 
@@ -45,8 +51,8 @@ export class StagedRows {
   #seq = -1;
   #stagedSeq = -1;
   /**
-   * The seq of the view's last change that is applied. It is what frames are checked against and what a
-   * cursor says: a watermark only tells that the server has sent all, not that all has come.
+   * The seq of the view's last change that is applied. It is what frames are checked against and
+   * what a cursor says: a watermark only tells that the server has sent all, not that all has come.
    */
   get seq(): number {
     return this.#seq;
@@ -95,8 +101,9 @@ export class StagedRows {
   }
 
   /**
-   * The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. A digest speaks of the
-   * view at exactly its seq, and is compared when the turn ends; up to protocol 6 it is a field of an empty delta.
+   * The gap rule: a delta `(prev_seq, seq]` applies where `prev_seq <= local < seq`. A digest
+   * speaks of the view at exactly its seq, and is compared when the turn ends; up to protocol 6 it
+   * is a field of an empty delta.
    */
   stageDelta(delta: DeltaBatch | Digest): StageResult {
     const isDigest = delta.type === "DIGEST";
@@ -110,8 +117,9 @@ export class StagedRows {
   }
 
   /**
-   * For a view that is behind: applies a complete snapshot at the view's own cursor. Deltas wait for the
-   * end of their turn, since a part of one holds newer values than its seq. Undefined when there is none.
+   * For a view that is behind: applies a complete snapshot at the view's own cursor. Deltas wait
+   * for the end of their turn, since a part of one holds newer values than its seq. Undefined when
+   * there is none.
    */
   commitSnapshot(): CommitResult | undefined {
     const last = this.#staged.at(-1);
@@ -127,7 +135,8 @@ export class StagedRows {
   /** Forgets everything: the rows may not be shown any more. */
   clear(): void {
     for (const key of this.keys()) this.#set(key, undefined);
-    // The page may have let go of its rows before it takes these changes: whatever comes under a key is news to it.
+    // The page may have let go of its rows before it takes these changes: whatever comes under a
+    // key is news to it.
     for (const key of this.#changes.keys()) this.#pageHashes.set(key, Number.NaN);
     this.#seq = -1;
     this.discardStaged();

@@ -180,7 +180,10 @@ export class StreamEngine {
     if (this.#views.unsubscribe(view) && view.viewId !== undefined) this.#endUnwanted(view.viewId);
   }
 
-  /** Ends a view that nobody has open. While answers are missing one may be for it: then its next frame calls this again. */
+  /**
+   * Ends a view that nobody has open. While answers are missing one may be for it: then its next
+   * frame calls this again.
+   */
   #endUnwanted(viewId: string): void {
     if (this.#requests.size === 0 && this.#views.at(viewId).length === 0)
       this.#connection?.send({ op: "UNSUBSCRIBE", views: [viewId] });
@@ -225,7 +228,10 @@ export class StreamEngine {
     }
   }
 
-  /** The views that a frame is for. A view that nobody has open is ended, unless its answer is still missing. */
+  /**
+   * The views that a frame is for. A view that nobody has open is ended, unless its answer is still
+   * missing.
+   */
   #addressed(viewId: string, bytes: number): readonly EngineView[] {
     this.#endUnwanted(viewId);
     const views = this.#views.at(viewId);
@@ -288,7 +294,10 @@ export class StreamEngine {
     this.#publish();
   }
 
-  /** Requests one view again: from its cursor, or, when its rows don't match the digest, from the start. */
+  /**
+   * Requests one view again: from its cursor, or, when its rows don't match the digest, from the
+   * start.
+   */
   #resync(view: EngineView, reason: ResyncReason): void {
     view.resyncs++;
     if (reason === "drift") {
@@ -315,7 +324,8 @@ export class StreamEngine {
   }
 
   #onInvalid(reason: InvalidSessionReason): void {
-    // Rights have changed: no row is shown until the server has answered under the new ones. In another history, or under another identity, rows are not known to be right.
+    // Rights have changed: no row is shown until the server has answered under the new ones. In
+    // another history, or under another identity, rows are not known to be right.
     if (reason === "revoked") {
       this.#parts.post({ kind: "revoked" });
       for (const view of this.#views.all) view.forget();

@@ -1,4 +1,7 @@
-/** The engine's views, and which of them the server's view ids stand for: two queries that differ here may be one view there. */
+/**
+ * The engine's views, and which of them the server's view ids stand for: two queries that differ
+ * here may be one view there.
+ */
 import type { EngineView } from "./engine-view.ts";
 
 export class SubscribedViews {

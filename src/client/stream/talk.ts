@@ -1,6 +1,7 @@
 /**
- * How the engine sends requests. Over a stream it may send at any time, and grants credit; a poll names every
- * view each time, and nothing can be sent between two polls. The engine uses the one that fits its connection.
+ * How the engine sends requests. Over a stream it may send at any time, and grants credit; a poll
+ * names every view each time, and nothing can be sent between two polls. The engine uses the one
+ * that fits its connection.
  */
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { UpMessage } from "../../protocol/up.ts";

@@ -1,4 +1,7 @@
-/** `mutate.group.name(input)`: the name is made of the property path, so the client needs no list of mutations. */
+/**
+ * `mutate.group.name(input)`: the name is made of the property path, so the client needs no list of
+ * mutations.
+ */
 import type { MutateOptions } from "./page-writes.ts";
 
 type Call = (name: string, input: unknown, options: MutateOptions | undefined) => Promise<unknown>;

@@ -1,4 +1,7 @@
-/** Pending writes over rows: membership, order, limit, identity; and that nothing but what they set is hidden. */
+/**
+ * Pending writes over rows: membership, order, limit, identity; and that nothing but what they set
+ * is hidden.
+ */
 import { describe, expect, it } from "vitest";
 import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";

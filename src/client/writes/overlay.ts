@@ -1,6 +1,6 @@
 /**
- * A view's rows with pending writes laid over them. The server's rows go on changing, and the layer is made
- * anew when they have changed, so a write hides only the columns that it sets.
+ * A view's rows with pending writes laid over them. The server's rows go on changing, and the layer
+ * is made anew when they have changed, so a write hides only the columns that it sets.
  *
  * Retains the rows that pending writes name.
  */
@@ -47,7 +47,10 @@ interface Merged {
 export class Overlay {
   readonly #query: WireQuery;
   #columns: ReadonlySet<string> | undefined;
-  /** Undefined where the client can't tell: a regex, or a column that is not sent. Then rows stay in, or out, as the server has them. */
+  /**
+   * Undefined where the client can't tell: a regex, or a column that is not sent. Then rows stay
+   * in, or out, as the server has them.
+   */
   #matches: Predicate | undefined;
   /** How many rows are shown at most; undefined where the client can't tell which of them go. */
   #limit: number | undefined;
@@ -74,7 +77,8 @@ export class Overlay {
       columnNames: [],
     };
     this.#matches = matcherOf(this.#query, context);
-    // A limit without an order keeps the newest rows, and the client does not know which is the oldest of them.
+    // A limit without an order keeps the newest rows, and the client does not know which is the
+    // oldest of them.
     this.#limit = order_by.length > 0 ? this.#query.limit : undefined;
     this.#merged = new Map();
     this.#layer = undefined;

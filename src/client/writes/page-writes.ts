@@ -29,15 +29,15 @@ export interface MutateOptions {
   /** What this call is expected to do, in place of the declared function. */
   readonly optimistic?: RowPatch | readonly RowPatch[];
   /**
-   * Refuse the write with `STALE_WRITE` if its row has changed after this commit: `client.cursor` as it was
-   * when the user saw the row; a number counts in the history that the page is in now.
+   * Refuse the write with `STALE_WRITE` if its row has changed after this commit: `client.cursor`
+   * as it was when the user saw the row; a number counts in the history that the page is in now.
    */
   readonly expectedSeq?: number | PageCursor;
 }
 
 /**
- * Resolves with what the handler returned, when every live view of the page holds the write. Rejects
- * with `MutationError` when nothing was written, with `TidemarkError` when it was not sent.
+ * Resolves with what the handler returned, when every live view of the page holds the write.
+ * Rejects with `MutationError` when nothing was written, with `TidemarkError` when it was not sent.
  */
 export type MutateFunction<I, R> = (input: I, options?: MutateOptions) => Promise<R>;
 
@@ -89,7 +89,10 @@ export class PageWrites {
     return new Overlay(query);
   }
 
-  /** A write by the application's own endpoint. Rejects with what `run` throws, or with `MutationError`. */
+  /**
+   * A write by the application's own endpoint. Rejects with what `run` throws, or with
+   * `MutationError`.
+   */
   async write<A>({ run, optimistic, txid = txidIn, name = "write" }: WriteOptions<A>): Promise<A> {
     const { random, post, headers, onChange } = this.#options;
     const id = random.id(ID_LENGTH);

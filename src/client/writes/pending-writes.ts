@@ -1,7 +1,8 @@
 /**
- * Writes of this page that its views do not hold yet. The order of commits decides when a write is over: once a
- * view shows the commit from which on the write is visible, the view's own rows hold it, and its patch goes. It
- * does not go before those of earlier writes to the same row, or an older value would show again. No timers.
+ * Writes of this page that its views do not hold yet. The order of commits decides when a write is
+ * over: once a view shows the commit from which on the write is visible, the view's own rows hold
+ * it, and its patch goes. It does not go before those of earlier writes to the same row, or an
+ * older value would show again. No timers.
  *
  *   running ──answered──▶ sent ──result──▶ visible ──every view stands there──▶ gone
  *      │                   └──error──▶ gone
@@ -25,12 +26,18 @@ export interface PendingWrite {
   readonly patches: readonly RowPatch[];
   /** Unix milliseconds. */
   readonly sinceMs: number;
-  /** `running`: the application's own endpoint has not answered. `sent`: it is with the server, or on its way, or waits for a connection. */
+  /**
+   * `running`: the application's own endpoint has not answered. `sent`: it is with the server, or
+   * on its way, or waits for a connection.
+   */
   readonly phase: "running" | "sent";
 }
 
 interface Entry extends PendingWrite {
-  /** From which commit on the write is visible, and how many histories the page had been in when it heard. */
+  /**
+   * From which commit on the write is visible, and how many histories the page had been in when it
+   * heard.
+   */
   readonly visible: { readonly at: PageCursor; readonly histories: number } | undefined;
   readonly resolve: (value: JsonValue | undefined) => void;
   readonly reject: (error: Error) => void;
@@ -161,7 +168,10 @@ export class PendingWrites {
     return found;
   }
 
-  /** Ends the writes that every view holds, and resolves their promises. `views`: the commit that each shows. */
+  /**
+   * Ends the writes that every view holds, and resolves their promises. `views`: the commit that
+   * each shows.
+   */
   settle(page: PageCursor | undefined, views: readonly (PageCursor | undefined)[]): void {
     const kept = new Set<string>();
     for (const [id, entry] of this.#entries) {

@@ -2,12 +2,14 @@
 import type { JsonValue, Row } from "../../protocol/row.ts";
 
 /**
- * One row of one channel. With none of `set`, `insert` and `remove` it only says which row is pending.
- * Values are what the channel sends: a `numeric` or `bigint` is a string.
+ * One row of one channel. With none of `set`, `insert` and `remove` it only says which row is
+ * pending. Values are what the channel sends: a `numeric` or `bigint` is a string.
  */
 export interface RowPatch {
   readonly channel: string;
-  /** As in views: the key column's value as a string, or the JSON list of them for several columns. */
+  /**
+   * As in views: the key column's value as a string, or the JSON list of them for several columns.
+   */
   readonly key: string;
   /** Replaces these columns where the row exists; the other columns go on changing under it. */
   readonly set?: Readonly<Record<string, JsonValue>>;

@@ -12,7 +12,10 @@ export function messageOf({ id, name, input, expected, txid }: WriteRequest): Mu
   };
 }
 
-/** A frame that is too large for the server would close each new connection. @throws TidemarkError `BAD_OPTION` */
+/**
+ * A frame that is too large for the server would close each new connection. @throws TidemarkError
+ * `BAD_OPTION`
+ */
 export function checkSize(request: WriteRequest, bytesMax: number): void {
   const bytes = JSON.stringify(messageOf(request)).length * 3;
   if (

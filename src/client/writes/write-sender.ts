@@ -34,7 +34,10 @@ export interface WriteSenderOptions {
 
 interface Entry {
   readonly request: WriteRequest;
-  /** Since when the write may have reached a server, by the wall clock, which goes on while the machine sleeps. */
+  /**
+   * Since when the write may have reached a server, by the wall clock, which goes on while the
+   * machine sleeps.
+   */
   firstSentMs: number | undefined;
   /** When it was sent over the present connection. */
   sentMs: number | undefined;
@@ -80,7 +83,10 @@ export class WriteSender {
     this.#sendNext();
   }
 
-  /** With each heartbeat: writes that were lost on an open connection are sent again, and those that are too old are given up. */
+  /**
+   * With each heartbeat: writes that were lost on an open connection are sent again, and those that
+   * are too old are given up.
+   */
   beat(): void {
     const nowMs = this.#options.clock.monotonic();
     for (const { sentMs } of this.#entries.values())
@@ -144,7 +150,9 @@ export class WriteSender {
     this.#staged = [];
   }
 
-  /** There is a result to tell, or the stream has reached the commit that an answer over HTTP named. */
+  /**
+   * There is a result to tell, or the stream has reached the commit that an answer over HTTP named.
+   */
   hasNews(cursor: PageCursor | undefined): boolean {
     const awaited = this.#awaited;
     const hasReached =

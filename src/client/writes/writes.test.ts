@@ -1,4 +1,7 @@
-/** Writes of a page against a real server in this process: offline, full, over every carrier, on several views. */
+/**
+ * Writes of a page against a real server in this process: offline, full, over every carrier, on
+ * several views.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import {

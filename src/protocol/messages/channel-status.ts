@@ -1,4 +1,6 @@
-/** CHANNEL_STATUS: how far a channel can be trusted, sent on subscribing and whenever it changes. */
+/**
+ * CHANNEL_STATUS: how far a channel can be trusted, sent on subscribing and whenever it changes.
+ */
 import type * as v from "valibot";
 import { amount, count, fields, flag, only, oneOf, optional, words } from "../schema.ts";
 
@@ -17,7 +19,10 @@ export const channelStatus = fields({
   rows: optional(count),
   /** Rows of the whole table, where the channel holds only part of it. */
   total: optional(count),
-  /** Rows that were too large or too deep to be sent; each says so in its `$omitted`. Absent where there are none. */
+  /**
+   * Rows that were too large or too deep to be sent; each says so in its `$omitted`. Absent where
+   * there are none.
+   */
   omitted: optional(count),
   /** True when the channel holds only part of its table. */
   partial: flag,

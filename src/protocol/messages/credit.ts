@@ -1,4 +1,7 @@
-/** CREDIT: how much the client is ready to take. Until it is first sent, as much as its socket takes. */
+/**
+ * CREDIT: how much the client is ready to take. Until it is first sent, as much as its socket
+ * takes.
+ */
 import * as v from "valibot";
 import { count, fields, LIST, named, only, optional } from "../schema.ts";
 

@@ -15,7 +15,10 @@ export const deltaBatch = fields({
   patch: fields({ upsert: longList(row), remove: longList(words) }),
   /** Another frame with the same range follows; the view's seq moves with the last. */
   more: optional(yes),
-  /** Of several frames with the same `prev_seq` of which all but the last have `more`: which one this is, from 0. */
+  /**
+   * Of several frames with the same `prev_seq` of which all but the last have `more`: which one
+   * this is, from 0.
+   */
   part: optional(count),
   /**
    * Up to version 6 only, in place of DIGEST: the digest of the view's rows at `seq`, on a frame

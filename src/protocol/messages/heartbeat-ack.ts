@@ -1,4 +1,6 @@
-/** HEARTBEAT_ACK: the answer to HEARTBEAT. It has both clocks, for the offset and the round trip. */
+/**
+ * HEARTBEAT_ACK: the answer to HEARTBEAT. It has both clocks, for the offset and the round trip.
+ */
 import type * as v from "valibot";
 import { amount, fields, only, optional, words } from "../schema.ts";
 

@@ -1,4 +1,7 @@
-/** IDENTIFY: the client's first frame. It says who the client is, and, to save a round trip, what it subscribes to. */
+/**
+ * IDENTIFY: the client's first frame. It says who the client is, and, to save a round trip, what it
+ * subscribes to.
+ */
 import type * as v from "valibot";
 import { anything, count, fields, only, optional, word } from "../schema.ts";
 import { requests } from "./subscribe.ts";

@@ -1,8 +1,13 @@
-/** MUTATE: asks for a named write, or, with `position`, only to be told when a write made elsewhere is visible. */
+/**
+ * MUTATE: asks for a named write, or, with `position`, only to be told when a write made elsewhere
+ * is visible.
+ */
 import * as v from "valibot";
 import { anything, count, custom, fields, only, optional, word, type Schema } from "../schema.ts";
 
-/** Made by the client, never for two writes. The same id again is the same write again, run once. */
+/**
+ * Made by the client, never for two writes. The same id again is the same write again, run once.
+ */
 const mutationId: Schema<string> = custom<string>(
   "8 to 64 of A-Z a-z 0-9 _ -",
   (input) => typeof input === "string" && /^[\w-]{8,64}$/.test(input),

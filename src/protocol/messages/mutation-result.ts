@@ -1,6 +1,6 @@
 /**
- * MUTATION_RESULT: what became of a MUTATE. A success comes in the turn whose WATERMARK is the first
- * to cover the write, or a later one; a failure at once.
+ * MUTATION_RESULT: what became of a MUTATE. A success comes in the turn whose WATERMARK is the
+ * first to cover the write, or a later one; a failure at once.
  */
 import * as v from "valibot";
 import { count, fields, json, only, optional, row, words } from "../schema.ts";

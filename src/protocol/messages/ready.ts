@@ -1,4 +1,7 @@
-/** READY answers IDENTIFY, RESUMED answers RESUME: the identity is accepted, and the session is open. */
+/**
+ * READY answers IDENTIFY, RESUMED answers RESUME: the identity is accepted, and the session is
+ * open.
+ */
 import { count, fields, only, oneOf, words } from "../schema.ts";
 
 export const ready = fields({

@@ -1,4 +1,6 @@
-/** WATERMARK: ends a turn. Every view of the session that is not listed in `behind` stands at `seq`. */
+/**
+ * WATERMARK: ends a turn. Every view of the session that is not listed in `behind` stands at `seq`.
+ */
 import type * as v from "valibot";
 import { amount, count, fields, longList, named, only, optional, words } from "../schema.ts";
 

@@ -1,6 +1,7 @@
 /**
- * HTTP snapshots that have not left the process. Each counts as a connection. When a client does not read its answer,
- * the server drops it with its socket, so that no client occupies memory by asking and not reading.
+ * HTTP snapshots that have not left the process. Each counts as a connection. When a client does
+ * not read its answer, the server drops it with its socket, so that no client occupies memory by
+ * asking and not reading.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -15,7 +16,10 @@ interface Progress {
 export class Answers {
   readonly #clock: Clock;
   readonly #silenceMsMax: number;
-  /** By socket, since a pipelined answer that waits for an earlier one is not told when its socket closes. */
+  /**
+   * By socket, since a pipelined answer that waits for an earlier one is not told when its socket
+   * closes.
+   */
   readonly #sockets = new Map<Socket, Map<ServerResponse, Progress>>();
   #isLooking = false;
 

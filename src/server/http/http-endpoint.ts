@@ -1,6 +1,7 @@
 /**
- * The server's entry point for requests and upgrades of a Node server. It answers those of its own paths and leaves
- * all others alone, so that it stands alone, beside an application's listeners, or inside of a framework's routes.
+ * The server's entry point for requests and upgrades of a Node server. It answers those of its own
+ * paths and leaves all others alone, so that it stands alone, beside an application's listeners, or
+ * inside of a framework's routes.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -58,7 +59,10 @@ export class HttpEndpoint {
     return isOurs;
   }
 
-  /** Takes an upgrade of ours. Returns false, and leaves the socket alone, when its path is no stream of ours. */
+  /**
+   * Takes an upgrade of ours. Returns false, and leaves the socket alone, when its path is no
+   * stream of ours.
+   */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const dialect = this.#streams.get(pathOf(request) ?? "");
     if (dialect === undefined) return false;

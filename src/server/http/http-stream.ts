@@ -16,15 +16,27 @@ export interface BodySink {
   onceFlushed(callback: () => void): void;
   readonly bufferedBytes: number;
   end(): void;
-  /** Ends the answer so that no reader takes it for complete. If nothing was sent yet, the answer says why. */
+  /**
+   * Ends the answer so that no reader takes it for complete. If nothing was sent yet, the answer
+   * says why.
+   */
   fail(refusal: ErrorMessage | undefined): void;
 }
 
-/** `events` go on until the client leaves; `lines` end with a whole turn, or, while waiting, with one that brings something or when the time is over. */
+/**
+ * `events` go on until the client leaves; `lines` end with a whole turn, or, while waiting, with
+ * one that brings something or when the time is over.
+ */
 export type StreamFormat =
-  /** `cursor`: the epoch and seq in the id of the event that ends a turn; the client resumes from it. The id also holds the hashes of its views. */
+  /**
+   * `cursor`: the epoch and seq in the id of the event that ends a turn; the client resumes from
+   * it. The id also holds the hashes of its views.
+   */
   | { readonly kind: "events"; readonly cursor?: () => string }
-  /** `isWholeOnly`: its reader can't tell from the content whether the answer is complete, or what was refused. */
+  /**
+   * `isWholeOnly`: its reader can't tell from the content whether the answer is complete, or what
+   * was refused.
+   */
   | { readonly kind: "lines"; readonly isOver: () => boolean; readonly isWholeOnly?: boolean };
 
 /** JSON has no line breaks; the text of a dialect may have some. */

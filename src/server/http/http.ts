@@ -1,4 +1,7 @@
-/** The HTTP routes, as one Hono app. `routes.ts` and `stream-routes.ts` decide the answers; this maps them to HTTP. */
+/**
+ * The HTTP routes, as one Hono app. `routes.ts` and `stream-routes.ts` decide the answers; this
+ * maps them to HTTP.
+ */
 import type { ServerResponse } from "node:http";
 import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
@@ -48,7 +51,8 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   guard(app, options);
   const routes = new Routes({ engine, access });
   const { base } = paths;
-  // Snapshots are large, so they count as connections. Requests that continue a session, or write, are always admitted.
+  // Snapshots are large, so they count as connections. Requests that continue a session, or write,
+  // are always admitted.
   app.use(base + paths.snapshot, (context, next) => {
     const { incoming, outgoing } = context.env;
     if (!options.canConnect()) throw full();
@@ -80,7 +84,9 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   return app;
 }
 
-/** Operators see everything that the server reports of itself; others see what their rights allow. */
+/**
+ * Operators see everything that the server reports of itself; others see what their rights allow.
+ */
 function addOperations(
   app: Hono<Env>,
   { access, engine, metrics, paths, isReady, isOperator }: HttpOptions,

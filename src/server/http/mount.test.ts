@@ -1,4 +1,7 @@
-/** Beside an application on its server: our paths reach us alone, everything else the application alone. */
+/**
+ * Beside an application on its server: our paths reach us alone, everything else the application
+ * alone.
+ */
 import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";

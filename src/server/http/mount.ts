@@ -1,4 +1,7 @@
-/** Puts the entry point on a Node server: on one that is ours alone, or beside what an application's server does. */
+/**
+ * Puts the entry point on a Node server: on one that is ours alone, or beside what an application's
+ * server does.
+ */
 import { ServerResponse, type IncomingMessage, type Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
@@ -25,9 +28,10 @@ interface Mounted {
 const mounts = new WeakMap<Server, Mounted[]>();
 
 /**
- * Beside an application. Requests and upgrades of our paths reach us alone; all others reach the application's own
- * listeners, whenever it adds them, as if we were not there. Events are taken before they are emitted, because each
- * listener gets each event: the `ws` of an application would refuse our upgrades, and its router answer our requests.
+ * Beside an application. Requests and upgrades of our paths reach us alone; all others reach the
+ * application's own listeners, whenever it adds them, as if we were not there. Events are taken
+ * before they are emitted, because each listener gets each event: the `ws` of an application would
+ * refuse our upgrades, and its router answer our requests.
  */
 export function mountBeside(
   server: Server,
@@ -58,7 +62,9 @@ export function mountBeside(
   server.on("upgrade", nobody);
 }
 
-/** Without us Node would treat an upgrade that nobody takes as a plain request, and so does this. */
+/**
+ * Without us Node would treat an upgrade that nobody takes as a plain request, and so does this.
+ */
 function answerPlainly(server: Server, request: IncomingMessage, socket: Duplex): void {
   if (request.method !== "GET" && request.method !== "HEAD") return refuseOther(socket);
   const response = new ServerResponse(request);

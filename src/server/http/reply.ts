@@ -1,6 +1,6 @@
 /**
- * The answers of routes, without a framework: `http.ts` maps them to HTTP, the simulator takes them as they are.
- * The status of an error comes from the table of errors.
+ * The answers of routes, without a framework: `http.ts` maps them to HTTP, the simulator takes them
+ * as they are. The status of an error comes from the table of errors.
  */
 import { errorEntryOf } from "../../std/error-codes.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -40,7 +40,10 @@ export function errorReply(error: unknown): Reply | undefined {
   return jsonReply({ code, message, retryable }, statusOf(code));
 }
 
-/** The answer of a stream that was refused before it sent anything; without a refusal, it ended before it was complete. */
+/**
+ * The answer of a stream that was refused before it sent anything; without a refusal, it ended
+ * before it was complete.
+ */
 export function refusalReply(refusal: ErrorMessage | undefined): Reply {
   if (refusal === undefined)
     return jsonReply(

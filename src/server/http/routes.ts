@@ -1,4 +1,7 @@
-/** The answers of the routes that are not streams: snapshots, single rows, mutations, and whether a write is visible. */
+/**
+ * The answers of the routes that are not streams: snapshots, single rows, mutations, and whether a
+ * write is visible.
+ */
 import { randomUUID } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
 import { checkUp } from "../../protocol/parse-up.ts";

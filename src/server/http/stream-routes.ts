@@ -1,6 +1,6 @@
 /**
- * The routes that carry the stream where no WebSocket gets through: server-sent events, polls that wait
- * and polls that don't, the POSTs of their clients, and dialects over plain HTTP.
+ * The routes that carry the stream where no WebSocket gets through: server-sent events, polls that
+ * wait and polls that don't, the POSTs of their clients, and dialects over plain HTTP.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -23,7 +23,10 @@ export interface StreamRoutesOptions {
   readonly clock: Clock;
 }
 
-/** Begins the answer; called when the request has been checked. Its head goes out at once, or, `isLazy`, with the first text. */
+/**
+ * Begins the answer; called when the request has been checked. Its head goes out at once, or,
+ * `isLazy`, with the first text.
+ */
 export type OpenBody = (contentType: string, isLazy?: boolean) => BodySink;
 
 const SUBSCRIPTIONS_SHAPE = `subscriptions is a JSON list of at most ${PROTOCOL_LIMITS.listMax} channel names and queries.`;
@@ -35,7 +38,10 @@ export class StreamRoutes {
     this.#options = options;
   }
 
-  /** A client that posts its IDENTIFY names no subscriptions here. @throws TidemarkError, as all do before `open` is called */
+  /**
+   * A client that posts its IDENTIFY names no subscriptions here. @throws TidemarkError, as all do
+   * before `open` is called
+   */
   events(request: ConnectionRequest, open: OpenBody): Session {
     const identify = identifyOf(request);
     const at = parseEventId(header(request, "last-event-id"));
@@ -50,7 +56,9 @@ export class StreamRoutes {
     return session;
   }
 
-  /** `body`: the IDENTIFY or RESUME of a POST; without a body the address names the subscriptions. */
+  /**
+   * `body`: the IDENTIFY or RESUME of a POST; without a body the address names the subscriptions.
+   */
   poll(request: ConnectionRequest, body: string | undefined, open: OpenBody): Session {
     const { clock, engine } = this.#options;
     const [message, at] =

@@ -1,6 +1,7 @@
 /**
- * Runs mutations of the program's own channels, each once: what a handler writes is gathered and appended as one
- * commit when it returns. Outcomes are remembered for as long as the process lives, like the channels.
+ * Runs mutations of the program's own channels, each once: what a handler writes is gathered and
+ * appended as one commit when it returns. Outcomes are remembered for as long as the process lives,
+ * like the channels.
  */
 import { TidemarkError } from "../../std/errors.ts";
 import { MutationError } from "../../protocol/mutation-error.ts";
@@ -18,8 +19,8 @@ import { RememberedWrites, type RememberedLimits } from "./remembered-writes.ts"
 export const MEMORY = "memory";
 
 /**
- * Fills and appends one commit of the program's own channels. With `expect`, only if nothing was written to
- * them since that source position: `SUPERSEDED` otherwise.
+ * Fills and appends one commit of the program's own channels. With `expect`, only if nothing was
+ * written to them since that source position: `SUPERSEDED` otherwise.
  */
 export type WriteChannels = (
   fill: (write: ChannelWrites) => void,
@@ -130,7 +131,10 @@ export class MemoryWriter implements Writer {
     };
   }
 
-  /** The tables hold everything that was written, so they alone know which write changed the row last. */
+  /**
+   * The tables hold everything that was written, so they alone know which write changed the row
+   * last.
+   */
   #staleBy({ channel, key, isCurrent }: Guard): WriteOutcome | undefined {
     const { replica } = this.#options;
     const node = replica.table(channel)?.rows.get(key);

@@ -1,6 +1,6 @@
 /**
- * Runs one mutation, once per id: checks its input, lets the writer of its source run the handler, and
- * names the write.
+ * Runs one mutation, once per id: checks its input, lets the writer of its source run the handler,
+ * and names the write.
  */
 import { createHash } from "node:crypto";
 import type { Logger } from "pino";
@@ -52,9 +52,10 @@ interface Expectation {
 }
 
 /**
- * The last guarded writes of one caller. Nobody else wrote the row between what the caller expected and its write,
- * so such writes are no conflict for a later mutation that expects the same seq or a later one. A write without a
- * guard may have replaced another's and is not noted. Full: the oldest is forgotten.
+ * The last guarded writes of one caller. Nobody else wrote the row between what the caller expected
+ * and its write, so such writes are no conflict for a later mutation that expects the same seq or a
+ * later one. A write without a guard may have replaced another's and is not noted. Full: the oldest
+ * is forgotten.
  */
 export class OwnWrites {
   readonly #writes = new Map<string, Expectation>();
@@ -101,7 +102,10 @@ export class MutationExecutor {
     this.#options = options;
   }
 
-  /** @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: the outcome is unknown, or nothing was done; asking again with the same id finds out */
+  /**
+   * @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: the outcome is unknown, or nothing was done;
+   * asking again with the same id finds out
+   */
   async run(request: MutationRequest): Promise<MutationOutcome> {
     try {
       return await this.#runOnSource(await this.#prepare(request));
@@ -139,7 +143,8 @@ export class MutationExecutor {
         `"${request.name}" does not say which row it changes, so it can't take expected_seq. Declare \`row\`.`,
       );
     }
-    // The caller is part of it, so that knowing another's id gains nothing. No secret is, so that it is the same after a restart.
+    // The caller is part of it, so that knowing another's id gains nothing. No secret is, so that
+    // it is the same after a restart.
     const caller = identityText(this.#options.identityKey(request.caller));
     const fingerprint = createHash("sha256")
       .update(JSON.stringify([request.name, request.input ?? null, caller]))
@@ -200,7 +205,10 @@ export class MutationExecutor {
     );
   }
 
-  /** A row is as the caller saw it when the tables know of no change since, and the source of no write that the tables lack. */
+  /**
+   * A row is as the caller saw it when the tables know of no change since, and the source of no
+   * write that the tables lack.
+   */
   #guard(
     { request: { ownWrites, caller }, expected }: Prepared,
     source: string,
@@ -258,7 +266,10 @@ export class MutationExecutor {
   }
 }
 
-/** What a handler returned, as JSON. @throws MutationError for a value that JSON can't carry, or that is too large */
+/**
+ * What a handler returned, as JSON. @throws MutationError for a value that JSON can't carry, or
+ * that is too large
+ */
 function jsonOf(value: unknown, bytesMax: number): JsonValue | undefined {
   let text: string | undefined;
   try {

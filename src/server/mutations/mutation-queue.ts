@@ -1,6 +1,6 @@
 /**
- * Runs clients' mutations: those of a session one after another, in the order in which the client sent
- * them, and each result waits for the turn that holds its write. While the database can't be
+ * Runs clients' mutations: those of a session one after another, in the order in which the client
+ * sent them, and each result waits for the turn that holds its write. While the database can't be
  * reached the queue retries for as long as the client stays, so that no failure changes the order.
  */
 import type { Logger } from "pino";
@@ -52,7 +52,10 @@ class SessionQueue {
   running = 0;
   /** The identity that asked. */
   readonly identityHash: string;
-  /** Nothing of the queue runs or is answered any more: rights were revoked, or a mutation failed after its client had gone. */
+  /**
+   * Nothing of the queue runs or is answered any more: rights were revoked, or a mutation failed
+   * after its client had gone.
+   */
   isOver = false;
 
   constructor(identityHash: string, ownWritesMax: number) {
@@ -103,8 +106,8 @@ export class MutationQueue {
   }
 
   /**
-   * The session has ended: nobody waits for its writes any more. Its mutations still run, unless more than
-   * `mutationsOrphanedMax` are under way; a client that is still there asks again.
+   * The session has ended: nobody waits for its writes any more. Its mutations still run, unless
+   * more than `mutationsOrphanedMax` are under way; a client that is still there asks again.
    */
   leave(session: Session): void {
     const queue = this.#queues.get(session);
@@ -117,14 +120,18 @@ export class MutationQueue {
       queue.isOver = true;
   }
 
-  /** The rights of an identity have changed: what it asked for under the old ones neither runs nor is answered any more. */
+  /**
+   * The rights of an identity have changed: what it asked for under the old ones neither runs nor
+   * is answered any more.
+   */
   revoke(identityHash: string): void {
     for (const queue of this.#active) if (queue.identityHash === identityHash) queue.isOver = true;
   }
 
   /**
    * Runs a mutation and waits until the tables hold it. For HTTP.
-   * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: ask again with the same id
+   * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: ask again with the
+   * same id
    */
   async run(
     message: Mutate,
@@ -213,7 +220,8 @@ export class MutationQueue {
         return this.#settle(session, queue, id, outcome.write, outcome.value);
       this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
-      // The client is gone and asks again elsewhere; later mutations of this queue must not overtake this one.
+      // The client is gone and asks again elsewhere; later mutations of this queue must not
+      // overtake this one.
       if (session.state.kind !== "open") queue.isOver = true;
       else this.#fail(session, queue, id, this.#explain(error));
     }

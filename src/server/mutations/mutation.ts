@@ -6,7 +6,9 @@ import type { TypedMutation } from "../../protocol/typed-mutation.ts";
 import type { ChannelWrites, SqlTransaction } from "../../sources/writer.ts";
 import type { Identity } from "../policies.ts";
 
-/** What a mutation's handler gets; `caller` is what `authenticate` returned, typed by `forCaller`. */
+/**
+ * What a mutation's handler gets; `caller` is what `authenticate` returned, typed by `forCaller`.
+ */
 export interface MutationCall<I, Caller = Identity> {
   readonly caller: Caller;
   readonly input: I;
@@ -58,7 +60,9 @@ export interface Mutations<Caller = never> {
   readonly [name: string]: MutationDefinition<unknown, unknown, Caller> | Mutations<Caller>;
 }
 
-/** Declares a mutation on a database, or, with `source: "memory"`, on the program's own channels. */
+/**
+ * Declares a mutation on a database, or, with `source: "memory"`, on the program's own channels.
+ */
 export function mutation<I, R extends JsonValue | void>(
   options: MemoryMutationOptions<I, R>,
 ): MutationDefinition<I, R, Identity>;
@@ -76,12 +80,14 @@ export function mutation<I, R>({
 
 /**
  * Mutations by their whole name, `group.name`.
- * @throws TidemarkError `BAD_OPTION` for a name with other characters than letters, digits, _ and -, or that functions have already
+ * @throws TidemarkError `BAD_OPTION` for a name with other characters than letters, digits, _ and
+ * -, or that functions have already
  */
 export function mutationsByName(tree: Mutations, prefix = ""): Map<string, MutationDefinition> {
   const found = new Map<string, MutationDefinition>();
   for (const [name, entry] of Object.entries(tree)) {
-    // `client.mutate` could not tell it from a member of every function (`call`, `name`, …), or from what promises and JSON look for.
+    // `client.mutate` could not tell it from a member of every function (`call`, `name`, …), or
+    // from what promises and JSON look for.
     const isTaken = name in Function.prototype || name === "then" || name === "toJSON";
     if (isTaken || !/^[\w-]{1,64}$/.test(name))
       throw new TidemarkError(

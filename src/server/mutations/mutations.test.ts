@@ -1,4 +1,7 @@
-/** MUTATE and MUTATION_RESULT over the socket and over HTTP, in literal frames by rule number (M1–M7). */
+/**
+ * MUTATE and MUTATION_RESULT over the socket and over HTTP, in literal frames by rule number
+ * (M1–M7).
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
 import { startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";

@@ -1,9 +1,11 @@
 /**
- * The outcomes of writes to the program's own channels, by their ids, so that asking again does not write again.
- * Each identity has room of its own: an identity that writes much loses its own oldest, never another's.
+ * The outcomes of writes to the program's own channels, by their ids, so that asking again does not
+ * write again. Each identity has room of its own: an identity that writes much loses its own
+ * oldest, never another's.
  *
- * Retains at most `mutationsRememberedMax` outcomes; of one identity `mutationsRememberedPerIdentityMax`, whose
- * values have `mutationsRememberedBytesMax` bytes together.
+ * Retains at most `mutationsRememberedMax` outcomes; of one identity
+ * `mutationsRememberedPerIdentityMax`, whose values have `mutationsRememberedBytesMax` bytes
+ * together.
  */
 import type { WriteOutcome } from "../../sources/writer.ts";
 import type { ServerLimits } from "../limits.ts";

@@ -1,8 +1,9 @@
 /**
- * Tells when a write has come through the log and the tables hold it. The tables' seq and source positions
- * decide that alone, so nothing is remembered of writes that nobody waits for.
+ * Tells when a write has come through the log and the tables hold it. The tables' seq and source
+ * positions decide that alone, so nothing is remembered of writes that nobody waits for.
  *
- * Retains the writes that are waited for; `mutationsPerSessionMax` and `visibleWaitsMax` bound them.
+ * Retains the writes that are waited for; `mutationsPerSessionMax` and `visibleWaitsMax` bound
+ * them.
  */
 import type { Cancel } from "../../std/clock.ts";
 import type { Replica } from "../../table/replica.ts";

@@ -136,7 +136,9 @@ export function statsOf(engine: Engine): Record<string, unknown> {
   };
 }
 
-/** What `/stats` shows to an identity: the server's seq, and the channels that the identity may see. */
+/**
+ * What `/stats` shows to an identity: the server's seq, and the channels that the identity may see.
+ */
 export function statsFor(engine: Engine, identity: Identity): Record<string, unknown> {
   const { policies } = engine;
   const extent = (channel: string): string => policies.extentFor(identity, channel);

@@ -1,6 +1,6 @@
 /**
- * Decides who may connect. Origins and hosts are checked before anything is read; identities come from the
- * application's `authenticate`.
+ * Decides who may connect. Origins and hosts are checked before anything is read; identities come
+ * from the application's `authenticate`.
  */
 import { isIP } from "node:net";
 import { hostname } from "node:os";
@@ -13,8 +13,9 @@ import { identityText } from "../identity.ts";
 type Authenticated<Caller> = Caller | null | undefined | false;
 
 /**
- * Returns the caller's identity, plain JSON data that tells this caller from all others, or throws (or returns null)
- * to refuse. What it returns types policies and handlers. `auth` is what the client sent in IDENTIFY, undefined for GET.
+ * Returns the caller's identity, plain JSON data that tells this caller from all others, or throws
+ * (or returns null) to refuse. What it returns types policies and handlers. `auth` is what the
+ * client sent in IDENTIFY, undefined for GET.
  */
 export type Authenticate<Caller = Identity> = (
   request: ConnectionRequest,
@@ -45,9 +46,9 @@ export class Access {
   }
 
   /**
-   * Why a request is refused before it is read, or undefined. Browsers send Origin when a page of another site
-   * asks. A foreign Host means that someone pointed a name of theirs at this server. With `authenticate` the Host
-   * proves nothing and is not checked.
+   * Why a request is refused before it is read, or undefined. Browsers send Origin when a page of
+   * another site asks. A foreign Host means that someone pointed a name of theirs at this server.
+   * With `authenticate` the Host proves nothing and is not checked.
    */
   refusal(headers: ConnectionRequest["headers"]): TidemarkError | undefined {
     const host = String(headers["host"] ?? "").toLowerCase();
@@ -73,7 +74,10 @@ export class Access {
     return this.#origins.has("*") || this.#origins.has(origin) ? origin : undefined;
   }
 
-  /** @throws TidemarkError `UNAUTHENTICATED`; `BAD_IDENTITY` for an identity that can't be told from others */
+  /**
+   * @throws TidemarkError `UNAUTHENTICATED`; `BAD_IDENTITY` for an identity that can't be told from
+   * others
+   */
   async identify(request: ConnectionRequest, auth: unknown): Promise<Identity> {
     if (this.#authenticate === undefined) return undefined;
     let identity: Identity;
@@ -85,7 +89,8 @@ export class Access {
     if (identity === null || identity === undefined || identity === false) {
       throw new TidemarkError("UNAUTHENTICATED", "The server wants credentials that it accepts.");
     }
-    // Sessions, writes and revocations are bound to the identity, so it must not look like another's.
+    // Sessions, writes and revocations are bound to the identity, so it must not look like
+    // another's.
     identityText(identity);
     return identity;
   }

@@ -1,4 +1,7 @@
-/** The versions of the protocol at the start of a connection: what the client's address states, and what HELLO answers. */
+/**
+ * The versions of the protocol at the start of a connection: what the client's address states, and
+ * what HELLO answers.
+ */
 import type { Identify } from "../../protocol/messages/identify.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
 import {
@@ -16,7 +19,10 @@ import { JSON_DIALECT } from "./json-dialect.ts";
 /** A client that states no version speaks at most this one. */
 const UNSTATED = DIGEST_VERSION - 1;
 
-/** `?protocol=N` of the address, which a client that sends no frames of its own, or wants an older HELLO, has. */
+/**
+ * `?protocol=N` of the address, which a client that sends no frames of its own, or wants an older
+ * HELLO, has.
+ */
 function statedIn(url: string): number | undefined {
   const text = /[?&]protocol=(\d{1,6})(?:&|$)/.exec(url)?.[1];
   return text === undefined ? undefined : Number(text);
@@ -27,7 +33,10 @@ export function addressedVersion({ dialect, request }: Peer): number {
   return dialect === JSON_DIALECT ? (statedIn(request.url) ?? UNSTATED) : PROTOCOL_VERSION;
 }
 
-/** HELLO states the newest version that the server speaks, or an older one that the address asks for. */
+/**
+ * HELLO states the newest version that the server speaks, or an older one that the address asks
+ * for.
+ */
 export function helloTo(
   { request }: Peer,
   sessionId: string,
@@ -46,7 +55,10 @@ export function helloTo(
   };
 }
 
-/** Why a client is refused that has no version in common with this server; undefined where it has one. */
+/**
+ * Why a client is refused that has no version in common with this server; undefined where it has
+ * one.
+ */
 export function versionRefusal(message: Identify | Resume): TidemarkError | undefined {
   const fault = versionFault("client", message);
   return fault === undefined ? undefined : new TidemarkError("PROTOCOL_MISMATCH", fault);

@@ -1,4 +1,7 @@
-/** Turns what a client said into checked commands. Commands of other dialects must have the shapes of the protocol. */
+/**
+ * Turns what a client said into checked commands. Commands of other dialects must have the shapes
+ * of the protocol.
+ */
 import { TidemarkError } from "../../std/errors.ts";
 import { checkUp } from "../../protocol/parse-up.ts";
 import type { DialectCommand } from "../turn/dialect.ts";

@@ -1,4 +1,7 @@
-/** Applies a CREDIT: turns of the session, and turns of single channels or views, also of those to come. */
+/**
+ * Applies a CREDIT: turns of the session, and turns of single channels or views, also of those to
+ * come.
+ */
 import type { Credit } from "../../protocol/messages/credit.ts";
 import type { Session } from "../turn/session.ts";
 

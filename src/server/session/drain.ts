@@ -1,4 +1,7 @@
-/** Sends clients away when the server stops: in batches, so that they do not all connect elsewhere at once. */
+/**
+ * Sends clients away when the server stops: in batches, so that they do not all connect elsewhere
+ * at once.
+ */
 import { delay, type Clock } from "../../std/clock.ts";
 import type { Random } from "../../std/random.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";

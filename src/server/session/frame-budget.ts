@@ -1,6 +1,7 @@
 /**
- * How much a connection may send: so many units per second, and a burst that it has saved up. Over that, the socket
- * is paused while the server works off what has arrived; over twice the burst, the connection is closed.
+ * How much a connection may send: so many units per second, and a burst that it has saved up. Over
+ * that, the socket is paused while the server works off what has arrived; over twice the burst, the
+ * connection is closed.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -46,7 +47,10 @@ export class FrameBudgets {
     this.#clock = clock;
   }
 
-  /** Pauses the socket of a session that is over its budget. Returns why the connection has to be closed, if it has. */
+  /**
+   * Pauses the socket of a session that is over its budget. Returns why the connection has to be
+   * closed, if it has.
+   */
   spend(session: Session, cost: number): TidemarkError | undefined {
     const nowMs = this.#clock.monotonic();
     let budget = this.#budgets.get(session);

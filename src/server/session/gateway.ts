@@ -1,7 +1,7 @@
 /**
- * Handles what clients send: IDENTIFY and RESUME, heartbeats, subscriptions, credit, mutations; greets them, and
- * sends them away. The subscription opener decides what a cursor is worth; the turns move it. Transports are
- * handed in; the gateway opens no socket itself.
+ * Handles what clients send: IDENTIFY and RESUME, heartbeats, subscriptions, credit, mutations;
+ * greets them, and sends them away. The subscription opener decides what a cursor is worth; the
+ * turns move it. Transports are handed in; the gateway opens no socket itself.
  */
 import type { Logger } from "pino";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -83,7 +83,7 @@ export class Gateway {
     return !this.#isDraining && this.#sessions.size < this.#options.limits.connectionsMax;
   }
 
-  /** The session of a one-way stream, by the id in its HELLO. The signature of the id proves that the sender owns the session. */
+  /** The session of a one-way stream, by the id of its HELLO; its signature proves the owner. */
   oneWaySession(token: string): Session | undefined {
     const session = this.#options.tokens.isSigned(token)
       ? this.#sessions.get(token.split(".", 1)[0] ?? "")
@@ -112,7 +112,7 @@ export class Gateway {
     if (session.state.kind !== "closed" && this.#maySay(session, 1)) this.#hear(session, text);
   }
 
-  /** Pauses a session that sends too much, and closes one that goes on. Returns whether it is still open. */
+  /** Pauses a session that sends too much, and closes one that goes on. False if it is closed. */
   #maySay(session: Session, cost: number): boolean {
     const refusal = this.#budgets.spend(session, cost);
     if (refusal !== undefined) this.#reject(session, refusal, CLOSE.badMessage);
@@ -187,14 +187,14 @@ export class Gateway {
     session.note({ kind: "left" });
   }
 
-  /** Closes silent connections, pings quiet ones, and sends a watermark to sessions that are due one. */
+  /** Closes silent connections, pings quiet ones, and sends the watermarks that are due. */
   tick(): void {
     this.#timeouts.check(this.#sessions.values());
   }
 
   /**
-   * Ends the sessions of an identity whose rights have changed: nothing more is sent to them, and they identify
-   * anew. Returns how many ended. @throws TidemarkError `BAD_IDENTITY`
+   * Ends the sessions of an identity whose rights have changed: nothing more is sent to them, and
+   * they identify anew. Returns how many ended. @throws TidemarkError `BAD_IDENTITY`
    */
   revoke(identity: Identity): number {
     const { tokens, mutationQueue } = this.#options;
@@ -211,8 +211,8 @@ export class Gateway {
   }
 
   /**
-   * Ends sessions whose cursors have become meaningless, since the epoch has ended or a channel that they watch was
-   * declared anew. They identify anew, and their cursors are judged then.
+   * Ends sessions whose cursors have become meaningless, since the epoch has ended or a channel
+   * that they watch was declared anew. They identify anew, and their cursors are judged then.
    */
   restart(sessions: Iterable<Session>): void {
     for (const session of new Set(sessions)) {
@@ -230,7 +230,7 @@ export class Gateway {
     this.#sayInvalid(session, reason);
   }
 
-  /** Sends all clients away, a batch at a time, and resolves when all have been told. Takes no new connections. */
+  /** Sends all clients away in batches and accepts no new ones. Resolves when all have been told. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     await drain([...this.#sessions.values()], this.#options);

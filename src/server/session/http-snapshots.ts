@@ -1,7 +1,8 @@
 /**
  * Snapshots over HTTP: `GET /snapshot` answers with channels' rows and the seq that a socket can
- * continue from, or with what changed since a seq. A body is encoded at most once per `snapshotReuseMs`,
- * however many clients ask; an older body serves as well, since the cursor brings what came since.
+ * continue from, or with what changed since a seq. A body is encoded at most once per
+ * `snapshotReuseMs`, however many clients ask; an older body serves as well, since the cursor
+ * brings what came since.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -112,7 +113,10 @@ export class HttpSnapshots {
     }
   }
 
-  /** The seq in a revision of exactly these views. A revision for another identity or another list says nothing. */
+  /**
+   * The seq in a revision of exactly these views. A revision for another identity or another list
+   * says nothing.
+   */
   #seqOf(
     revision: string | undefined,
     views: readonly View[],

@@ -5,7 +5,10 @@ import type { Dialect, DialectConnection } from "../turn/dialect.ts";
 
 const CONNECTION: DialectConnection = { receive: (text) => [parseUp(text)] };
 
-/** `path` is the default: `createTidemark({ paths })` may change it. Other carriers have paths of their own. */
+/**
+ * `path` is the default: `createTidemark({ paths })` may change it. Other carriers have paths of
+ * their own.
+ */
 export const JSON_DIALECT: Dialect = {
   name: "json",
   path: "/v2/stream",

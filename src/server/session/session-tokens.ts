@@ -1,7 +1,7 @@
 /**
- * Session ids. They are signed, so that any node that shares the secret can tell whose session it was, in which
- * epoch, and when. They are no credentials: RESUME authenticates like IDENTIFY, and the id only decides whether
- * the session may go on.
+ * Session ids. They are signed, so that any node that shares the secret can tell whose session it
+ * was, in which epoch, and when. They are no credentials: RESUME authenticates like IDENTIFY, and
+ * the id only decides whether the session may go on.
  *
  * `sess_<random>.<epoch>.<issued>.<identity hash>.<signature>`
  */
@@ -40,7 +40,9 @@ export class SessionTokens {
     this.#options = options;
   }
 
-  /** `identityHash` as returned by `identityHashOf`; without one the id is good for any identity. */
+  /**
+   * `identityHash` as returned by `identityHashOf`; without one the id is good for any identity.
+   */
   issue(sessionId: string, identityHash: string = UNBOUND): string {
     const { epoch, now } = this.#options;
     const body = `${sessionId}.${epoch()}.${Math.floor(now()).toString(36)}.${identityHash}`;
@@ -99,7 +101,10 @@ export class SessionTokens {
     this.#revoked.set(identityHash, revocation);
   }
 
-  /** A short text that is equal for equal identities and reveals nothing of them. @throws TidemarkError `BAD_IDENTITY` */
+  /**
+   * A short text that is equal for equal identities and reveals nothing of them. @throws
+   * TidemarkError `BAD_IDENTITY`
+   */
   identityHashOf(identity: Identity): string {
     return this.#sign(`identity ${identityText(identity)}`).slice(0, 22);
   }

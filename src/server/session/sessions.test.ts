@@ -1,4 +1,6 @@
-/** RESUME, INVALID_SESSION, RESYNC, RECONNECT and revoked rights, in literal frames by rule number. */
+/**
+ * RESUME, INVALID_SESSION, RESYNC, RECONNECT and revoked rights, in literal frames by rule number.
+ */
 import { afterEach, describe, expect, it } from "vitest";
 import {
   atEnd,

@@ -1,4 +1,7 @@
-/** One cursor for all views of a client, as an event id or a poll's address carries it: `epoch:seq:hashes`. */
+/**
+ * One cursor for all views of a client, as an event id or a poll's address carries it:
+ * `epoch:seq:hashes`.
+ */
 import type { Identify } from "../../protocol/messages/identify.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
 import { createHash } from "node:crypto";

@@ -1,6 +1,7 @@
 /**
- * Opens subscriptions: takes a query, an identity's rights and perhaps a cursor, and makes the session a
- * subscriber of a view. It decides what a cursor is worth; the turns move the cursor from there on.
+ * Opens subscriptions: takes a query, an identity's rights and perhaps a cursor, and makes the
+ * session a subscriber of a view. It decides what a cursor is worth; the turns move the cursor from
+ * there on.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../std/clock.ts";
@@ -100,7 +101,10 @@ export class SubscriptionOpener {
     });
   }
 
-  /** Ends subscriptions, after the requests that came before, which may not be open yet. With no request queued it does so at once. */
+  /**
+   * Ends subscriptions, after the requests that came before, which may not be open yet. With no
+   * request queued it does so at once.
+   */
   unsubscribe(
     session: Session,
     which: { readonly views: readonly string[] } | { readonly queries: readonly unknown[] },
@@ -179,7 +183,8 @@ export class SubscriptionOpener {
         opened ??= this.#open(queued);
         if (opened === undefined) return true;
         const filled = this.#options.replica.fill(opened.view, isOver);
-        // The view went with its channel, or was too large for the identity that asked first: open it again.
+        // The view went with its channel, or was too large for the identity that asked first: open
+        // it again.
         if (filled === "gone") drop();
         if (filled !== "whole") return false;
         this.#addSubscriber(queued, opened.allowed, opened.view, opened.cursor);
@@ -290,7 +295,10 @@ export class SubscriptionOpener {
     }
   }
 
-  /** Undefined for a query that the session may not have or that can't exist: there is nothing to end. */
+  /**
+   * Undefined for a query that the session may not have or that can't exist: there is nothing to
+   * end.
+   */
   #viewIdOf(session: Session, query: unknown): string | undefined {
     if (session.state.kind !== "open") return undefined;
     try {

@@ -1,6 +1,6 @@
 /**
- * The CHANNEL_STATUS of each channel: its status in the log, and how many rows it has on this node. Frames are
- * made once per version and shared.
+ * The CHANNEL_STATUS of each channel: its status in the log, and how many rows it has on this node.
+ * Frames are made once per version and shared.
  */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Replica } from "../../table/replica.ts";

@@ -1,7 +1,8 @@
 /**
- * The language of one kind of client. All dialects share what is behind it: views, cursors, rights, limits, slices,
- * one write per turn. A dialect turns its clients' texts into messages of the protocol, and the server's messages
- * into texts; each text is made once for all sessions that need it.
+ * The language of one kind of client. All dialects share what is behind it: views, cursors, rights,
+ * limits, slices, one write per turn. A dialect turns its clients' texts into messages of the
+ * protocol, and the server's messages into texts; each text is made once for all sessions that need
+ * it.
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { Column } from "../../protocol/column.ts";
@@ -28,18 +29,26 @@ export interface DialectView {
   readonly columns: readonly Column[];
 }
 
-/** A client's command: a message of the protocol as it travels, in snake_case, or the end of subscriptions by their queries. */
+/**
+ * A client's command: a message of the protocol as it travels, in snake_case, or the end of
+ * subscriptions by their queries.
+ */
 export type DialectCommand =
   | UpMessage
   | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] };
 
 /** One client's connection in the dialect. */
 export interface DialectConnection {
-  /** The commands that connecting stands for, as by its address: usually an IDENTIFY with subscriptions. */
+  /**
+   * The commands that connecting stands for, as by its address: usually an IDENTIFY with
+   * subscriptions.
+   */
   readonly begins?: readonly DialectCommand[];
   /**
-   * The commands that a text of the client stands for. Absent: the client can't send, and a text closes the connection.
-   * @throws anything, for a text that it can't understand: the client gets an ERROR, and the connection is closed
+   * The commands that a text of the client stands for. Absent: the client can't send, and a text
+   * closes the connection.
+   * @throws anything, for a text that it can't understand: the client gets an ERROR, and the
+   * connection is closed
    */
   receive?(text: string): readonly DialectCommand[];
 }
@@ -48,18 +57,24 @@ export interface Dialect {
   readonly name: string;
   /** The whole path, `/ws/heatmap`. */
   readonly path: string;
-  /** `websocket`; `sse`: server-sent events; `http`: one answer, which ends with the first whole turn. */
+  /**
+   * `websocket`; `sse`: server-sent events; `http`: one answer, which ends with the first whole
+   * turn.
+   */
   readonly carrier: "websocket" | "sse" | "http";
   /** The content type of an `http` answer. Default `application/x-ndjson`, a text per line. */
   readonly contentType?: string;
   /** Clients send HEARTBEAT. Default: a WebSocket client is alive while it answers pings. */
   readonly hasHeartbeats?: boolean;
-  /** @throws TidemarkError, for an address that it can't understand: the connection is refused with it */
+  /**
+   * @throws TidemarkError, for an address that it can't understand: the connection is refused with
+   * it
+   */
   connect(request: ConnectionRequest): DialectConnection;
   /**
-   * The text of a message of the server; undefined to send nothing. A function of its arguments alone, since
-   * sessions share the text: for rows (`rowTexts` of a SNAPSHOT, `upsertTexts` and `removes` of a DELTA_BATCH)
-   * all that are sent the same range of the view.
+   * The text of a message of the server; undefined to send nothing. A function of its arguments
+   * alone, since sessions share the text: for rows (`rowTexts` of a SNAPSHOT, `upsertTexts` and
+   * `removes` of a DELTA_BATCH) all that are sent the same range of the view.
    */
   encode(message: Outgoing, view: DialectView | undefined): string | undefined;
 }

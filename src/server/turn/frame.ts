@@ -1,6 +1,7 @@
 /**
- * A message to clients, encoded once per dialect and written to any number of sockets. A WebSocket's server
- * frames are not masked, so the bytes are the same for every client (RFC 6455, section 5.2).
+ * A message to clients, encoded once per dialect and written to any number of sockets. A
+ * WebSocket's server frames are not masked, so the bytes are the same for every client (RFC 6455,
+ * section 5.2).
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { ErrorMessage } from "../../protocol/messages/error.ts";
@@ -9,12 +10,17 @@ import type { Dialect, DialectView } from "./dialect.ts";
 const FIN_TEXT = 0x81;
 const SILENCE = Buffer.alloc(0);
 
-/** What carriers other than the WebSocket need to know: the frame has rows, ends a turn that left nothing behind, is the last one, or none of these. */
+/**
+ * What carriers other than the WebSocket need to know: the frame has rows, ends a turn that left
+ * nothing behind, is the last one, or none of these.
+ */
 export type FrameKind = "rows" | "watermark" | "farewell" | "other";
 
 export class Frame {
   readonly kind: FrameKind;
-  /** The ERROR that the frame carries, if it does; and what the dialect threw in place of a text. */
+  /**
+   * The ERROR that the frame carries, if it does; and what the dialect threw in place of a text.
+   */
   readonly refusal: ErrorMessage | undefined;
   readonly failure: unknown;
   readonly bytes: Buffer;
@@ -78,7 +84,10 @@ export class Frame {
   }
 }
 
-/** The one place where frames are made. The frame is silent where the dialect has no text for the message, or fails: the error of one dialect must not reach others. */
+/**
+ * The one place where frames are made. The frame is silent where the dialect has no text for the
+ * message, or fails: the error of one dialect must not reach others.
+ */
 export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView): Frame {
   const refusal = message.op === "ERROR" ? message : undefined;
   try {

@@ -1,4 +1,7 @@
-/** What a client is told about its own connection: that it is slow, and that a view starts anew because of it. */
+/**
+ * What a client is told about its own connection: that it is slow, and that a view starts anew
+ * because of it.
+ */
 import type { Notice } from "../../protocol/messages/notice.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 

@@ -1,6 +1,7 @@
 /**
- * The life of one connection, as a state machine: from (state, event) to the next state, and from time to what is
- * due. Pure: the gateway gathers the facts, does what is due, and reports the outcome as an event.
+ * The life of one connection, as a state machine: from (state, event) to the next state, and from
+ * time to what is due. Pure: the gateway gathers the facts, does what is due, and reports the
+ * outcome as an event.
  *
  *   greeting ──identify──▶ identifying ──accepted──▶ open
  *       ▲                       │                     │

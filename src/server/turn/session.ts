@@ -42,7 +42,10 @@ export interface Subscription {
   state: SubscriptionState;
   /** The update that is being sent, while `sending`. */
   update: ViewUpdate | undefined;
-  /** The requests for this view that have no answer yet; a request that a later one overtook is answered too. */
+  /**
+   * The requests for this view that have no answer yet; a request that a later one overtook is
+   * answered too.
+   */
   requests: readonly { readonly id?: number; readonly index: number }[];
   /** The identity sees part of the channel's rows, so it is not told how many there are. */
   readonly isRestricted: boolean;
@@ -60,7 +63,10 @@ export class Session {
   readonly peer: Peer;
   readonly subscriptions = new Map<string, Subscription>();
   #state: SessionState<Said>;
-  /** When the client was last heard, asked whether it is there, and sent a turn; monotonic milliseconds. */
+  /**
+   * When the client was last heard, asked whether it is there, and sent a turn; monotonic
+   * milliseconds.
+   */
   lastHeardMs: number;
   lastPingMs: number;
   lastTurnMs: number;
@@ -72,7 +78,10 @@ export class Session {
   isBlocked = false;
   /** Turns that the client has granted; undefined for as many as its socket takes. */
   credit: number | undefined;
-  /** Channel credit by name or view id, also for subscriptions to come. At most `channelCreditNamesMax`. */
+  /**
+   * Channel credit by name or view id, also for subscriptions to come. At most
+   * `channelCreditNamesMax`.
+   */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
   /** Results of its mutations that wait for its next turn. Bounded by `mutationsPerSessionMax`. */
   results: Frame[] = [];

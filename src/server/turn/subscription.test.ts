@@ -1,4 +1,7 @@
-/** The cursor's state machine: every (state, event), and what each state does with each combination of facts. */
+/**
+ * The cursor's state machine: every (state, event), and what each state does with each combination
+ * of facts.
+ */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {

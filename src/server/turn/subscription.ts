@@ -1,17 +1,22 @@
 /**
- * One client's cursor into one view, as a state machine: from (state, event) to the next state, and from (state,
- * facts) to the next step. Pure: the turn writer gathers the facts, does the step, and reports the outcome as an event.
+ * One client's cursor into one view, as a state machine: from (state, event) to the next state, and
+ * from (state, facts) to the next step. Pure: the turn writer gathers the facts, does the step, and
+ * reports the outcome as an event.
  *
  *   opening ──answered──▶ live ──began──▶ sending ──sent, the last──▶ live …
  *      │  └─(ahead of the node: waits)      │  ▲
  *      └────────────began─────────────────▶ sending ──given up──▶ sending anew
  *
- * The cursor is the seq up to which everything has been sent. Sending may pause for want of credit or room; the
- * state keeps since when, until the cursor is at the view's head again. Below the view's floor there is no delta, only a snapshot.
+ * The cursor is the seq up to which everything has been sent. Sending may pause for want of credit
+ * or room; the state keeps since when, until the cursor is at the view's head again. Below the
+ * view's floor there is no delta, only a snapshot.
  */
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 
-/** Since when sending is paused, for want of credit or of room in the socket; monotonic and unix milliseconds. */
+/**
+ * Since when sending is paused, for want of credit or of room in the socket; monotonic and unix
+ * milliseconds.
+ */
 interface Pause {
   readonly sinceMs: number;
   readonly sinceUnixMs: number;
@@ -53,7 +58,10 @@ export type SubscriptionEvent =
     }
   /** One frame of the update was sent. */
   | { readonly kind: "sent" }
-  /** Sending pauses. `reached`: the seq up to which the frames of a delta that were sent are complete. */
+  /**
+   * Sending pauses. `reached`: the seq up to which the frames of a delta that were sent are
+   * complete.
+   */
   | {
       readonly kind: "paused";
       readonly reached: number | undefined;
@@ -85,7 +93,8 @@ export function transition(state: SubscriptionState, event: SubscriptionEvent): 
         sinceUnixMs: event.nowUnixMs,
         isTold: false,
       };
-      // The delta is released, and the next one goes on from the seq reached: a slow client costs a number.
+      // The delta is released, and the next one goes on from the seq reached: a slow client costs a
+      // number.
       if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined)
         return { kind: "live", cursor: event.reached, pause };
       return { ...state, pause };

@@ -1,6 +1,6 @@
 /**
- * What the next step of a subscription depends on. One object serves all: it is filled anew for each step, of which
- * every session and turn has several.
+ * What the next step of a subscription depends on. One object serves all: it is filled anew for
+ * each step, of which every session and turn has several.
  */
 import { assert } from "../../std/assert.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";

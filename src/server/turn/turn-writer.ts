@@ -218,7 +218,10 @@ export class TurnWriter {
     if (subscription.state.kind !== "sending") this.#giveBack(subscription);
   }
 
-  /** A snapshot goes on later with the same update; a delta releases its update and goes on from the seq it reached. */
+  /**
+   * A snapshot goes on later with the same update; a delta releases its update and goes on from the
+   * seq it reached.
+   */
   #pause(subscription: Subscription): void {
     const { state, update } = subscription;
     this.#note(

@@ -4,7 +4,8 @@
  * served, commits wait in the log, so H is the truth for every session of the flush:
  *
  *   resting ──commit──▶ applying (slices) ──▶ serving (slices) ──▶ resting
- *                                                └─ longer than flushIntervalMaxMs: overrun, next flush
+ *                                                └─ longer than flushIntervalMaxMs: overrun, next
+ * flush
  *
  * Sessions that subscribe or drain are served at H as well, at the front of the queue.
  */
@@ -19,7 +20,10 @@ import type { TurnWriter } from "./turn-writer.ts";
 export interface FlushReport {
   /** From the moment the tables stand at H to the last session served. */
   readonly servingMs: number;
-  /** From the oldest commit of the flush to the last session served; undefined for a flush without commits. */
+  /**
+   * From the oldest commit of the flush to the last session served; undefined for a flush without
+   * commits.
+   */
   readonly dispatchMs: number | undefined;
   readonly sessions: number;
   readonly isOverrun: boolean;
@@ -90,7 +94,9 @@ export class Turns {
     this.#timer = waitMs > 0 ? clock.after(waitMs, begin) : clock.soon(begin);
   }
 
-  /** Serves a session at the present seq, before those that wait for changes: it has no rows yet. */
+  /**
+   * Serves a session at the present seq, before those that wait for changes: it has no rows yet.
+   */
   serveSoon(session: Session): void {
     if (session.isQueued || this.#isStopped) return;
     session.isQueued = true;
@@ -229,7 +235,10 @@ export class Turns {
     else if (this.backlog > 0) this.#startServing();
   }
 
-  /** Shortest while it is quiet. Under load longer, for fewer and larger deltas: a write costs much more than a row in it. */
+  /**
+   * Shortest while it is quiet. Under load longer, for fewer and larger deltas: a write costs much
+   * more than a row in it.
+   */
   #nextIntervalMs(servingMs: number): number {
     const { limits } = this.#options;
     if (!this.#hasNews) return limits.flushIntervalMs;

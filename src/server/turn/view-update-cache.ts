@@ -1,6 +1,7 @@
 /**
  * Encode once: hands out one shared update per (view, cursor, seq). Retains at most
- * `snapshotsPinnedMax` snapshots of a view, and `deltasKeptMax` of its deltas until the view changes.
+ * `snapshotsPinnedMax` snapshots of a view, and `deltasKeptMax` of its deltas until the view
+ * changes.
  */
 import type { Changes } from "../../table/change-ordered-rows.ts";
 import type { View } from "../../table/view.ts";
@@ -79,7 +80,8 @@ export class ViewUpdateCache {
 
   /**
    * A snapshot at the view's head, or a recent one from which a delta leads to the head. When
-   * `snapshotsPinnedMax` are under way, the oldest is abandoned: its readers start again with the newest.
+   * `snapshotsPinnedMax` are under way, the oldest is abandoned: its readers start again with the
+   * newest.
    */
   snapshot(view: View): ViewUpdate {
     const updates = this.#updatesOf(view);

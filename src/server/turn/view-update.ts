@@ -1,7 +1,8 @@
 /**
- * What one view sends from a cursor up to one seq, frozen: a snapshot, or the delta `(prevSeq, seq]`. Frames
- * are encoded when first asked for, once per dialect, and shared by all sessions that need the same update.
- * Rows are kept as the text that is sent, so later changes can't reach an update.
+ * What one view sends from a cursor up to one seq, frozen: a snapshot, or the delta `(prevSeq,
+ * seq]`. Frames are encoded when first asked for, once per dialect, and shared by all sessions that
+ * need the same update. Rows are kept as the text that is sent, so later changes can't reach an
+ * update.
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
@@ -143,7 +144,9 @@ export class ViewUpdate {
     return frame;
   }
 
-  /** The cursor of a client that has read a delta's frames before `index`; undefined within one seq. */
+  /**
+   * The cursor of a client that has read a delta's frames before `index`; undefined within one seq.
+   */
   seqBefore(index: number): number | undefined {
     return this.#boundaries[index - 1];
   }
@@ -176,7 +179,10 @@ export class ViewUpdate {
   }
 }
 
-/** The digest of the view's rows, encoded at most once for clients that know DIGEST and once for older ones. */
+/**
+ * The digest of the view's rows, encoded at most once for clients that know DIGEST and once for
+ * older ones.
+ */
 export class DigestMessage {
   readonly #message: SharedMessage;
   /** Of version 6 and before: an empty delta. */

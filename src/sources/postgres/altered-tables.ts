@@ -46,7 +46,10 @@ function differencesNow(table: Table, declarations: Declarations): readonly stri
     : differencesOf(table, declaration);
 }
 
-/** How a table is read. NULL and labels, which only declarations are compared with, are no part of it. */
+/**
+ * How a table is read. NULL and labels, which only declarations are compared with, are no part of
+ * it.
+ */
 function readFormOf({ schema, name, columns, key }: Table): string {
   return JSON.stringify([schema, name, columns, key], (property, value: unknown) =>
     property === "shape" ? undefined : value,

@@ -1,4 +1,7 @@
-/** Attacks on what a server of Postgres serves to all: each test says that one table, name, value or role harms no other. */
+/**
+ * Attacks on what a server of Postgres serves to all: each test says that one table, name, value or
+ * role harms no other.
+ */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { beforeEach, describe, expect, it } from "vitest";

@@ -1,6 +1,11 @@
-/** The question to Postgres's catalog: which tables there are, who owns them, their columns and their keys. */
+/**
+ * The question to Postgres's catalog: which tables there are, who owns them, their columns and
+ * their keys.
+ */
 
-/** The owners of a table and of its partitions who are neither the connecting role nor a superuser. */
+/**
+ * The owners of a table and of its partitions who are neither the connecting role nor a superuser.
+ */
 const STRANGERS = `(WITH RECURSIVE tree AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid WHERE c.relkind = 'p')
   SELECT json_agg(DISTINCT o.rolname) FROM tree JOIN pg_class r ON r.oid = tree.oid JOIN pg_roles o ON o.oid = r.relowner
    WHERE o.rolname <> current_user AND NOT o.rolsuper)`;
@@ -11,8 +16,8 @@ const BASE = `(WITH RECURSIVE base AS (SELECT t.oid, a.atttypmod AS typmod, 0 AS
   SELECT base.oid, base.typmod FROM base ORDER BY depth DESC LIMIT 1)`;
 
 /**
- * Whether the column `a` can hold NULL. A constraint that is not validated yet (Postgres 18) excludes none of the
- * rows that are there, and a domain's NOT NULL can be passed by.
+ * Whether the column `a` can hold NULL. A constraint that is not validated yet (Postgres 18)
+ * excludes none of the rows that are there, and a domain's NOT NULL can be passed by.
  */
 const IS_NULLABLE = `(NOT a.attnotnull OR EXISTS (
     SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))`;

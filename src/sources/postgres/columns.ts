@@ -1,4 +1,7 @@
-/** What a column of a table is to the reader: how its values are selected, what they are on the wire, whether a key may have it. */
+/**
+ * What a column of a table is to the reader: how its values are selected, what they are on the
+ * wire, whether a key may have it.
+ */
 import type { ColumnType } from "../../protocol/column.ts";
 import type { ColumnShape } from "./table-shape.ts";
 
@@ -11,11 +14,17 @@ export interface TableColumn {
   readonly shape: ColumnShape;
   /** Of an array: how deep it is declared to nest, which Postgres does not enforce. */
   readonly dimensions: number;
-  /** Postgres's name of the type, for messages; for a domain, that of its base type, so that the reader runs none of its checks. */
+  /**
+   * Postgres's name of the type, for messages; for a domain, that of its base type, so that the
+   * reader runs none of its checks.
+   */
   readonly sqlType: string;
   /** How a value is selected so that JSON keeps it whole; `$` stands for the column. */
   readonly expression: string;
-  /** The column's type. A value of a type that the column has got since is not selected: its cast might be anyone's. */
+  /**
+   * The column's type. A value of a type that the column has got since is not selected: its cast
+   * might be anyone's.
+   */
   readonly typeOid: number;
   /** How a key's text becomes the value again, to look the key up; `$` stands for the text. */
   readonly fromText: string;
@@ -25,7 +34,10 @@ export interface TableColumn {
   readonly keyRefusal: string | undefined;
   /** A type that a user of the database made, whose labels and casts may change. */
   readonly ownTypeOid: number | undefined;
-  /** Where the type does not bound the length: how to tell the size in bytes without reading the value; `$` stands for the column. */
+  /**
+   * Where the type does not bound the length: how to tell the size in bytes without reading the
+   * value; `$` stands for the column.
+   */
   readonly size: string | undefined;
 }
 
@@ -53,7 +65,10 @@ export interface CatalogColumn {
   readonly typmod: number;
 }
 
-/** Postgres and JSON.stringify write values of these types alike. Not floats; not JSON, which keeps its spaces. */
+/**
+ * Postgres and JSON.stringify write values of these types alike. Not floats; not JSON, which keeps
+ * its spaces.
+ */
 export const EXACT_TYPES: ReadonlySet<ColumnType> = new Set<ColumnType>([
   "boolean",
   "integer",
@@ -129,7 +144,8 @@ export function columnOf(column: CatalogColumn): TableColumn {
       : column.element !== null && column.is_element_builtin === false
         ? (column.element_oid ?? undefined)
         : undefined,
-    // An enum's labels are compared as texts: no cast of a user is run, and a label that is gone finds nothing.
+    // An enum's labels are compared as texts: no cast of a user is run, and a label that is gone
+    // finds nothing.
     fromText: isEnum
       ? `(SELECT label FROM unnest(enum_range(NULL::${sqlType})) AS label WHERE format('%s', label) = $)`
       : `($)::${sqlType}`,
@@ -180,7 +196,10 @@ function shapeOf(
   };
 }
 
-/** Keys are looked up and compared by Postgres's own functions alone; an enum's labels serve as well. */
+/**
+ * Keys are looked up and compared by Postgres's own functions alone; an enum's labels serve as
+ * well.
+ */
 function keyRefusalOf(column: CatalogColumn): string | undefined {
   const { base, kind, element, is_builtin: isBuiltin, has_casts: hasCasts } = column;
   const unfit = "which can't identify a row";

@@ -4,8 +4,9 @@ import type { PostgresLimits } from "./limits.ts";
 import type { SqlDatabase, SqlSession } from "./sql.ts";
 
 /**
- * Connects by the first attempt that succeeds. While an attempt is not answered, because a network drops what it is
- * given, another begins every `reconnectWatchedMsMax`, so that the first one after the network is back gets through.
+ * Connects by the first attempt that succeeds. While an attempt is not answered, because a network
+ * drops what it is given, another begins every `reconnectWatchedMsMax`, so that the first one after
+ * the network is back gets through.
  */
 export function connectSoon(
   database: SqlDatabase,

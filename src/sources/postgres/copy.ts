@@ -1,4 +1,6 @@
-/** Copies tables as of one snapshot: the first load, and every reload. Runs inside a transaction. */
+/**
+ * Copies tables as of one snapshot: the first load, and every reload. Runs inside a transaction.
+ */
 import type { ChannelBounds } from "../../log/limits.ts";
 import type { ChannelChange, KeyedRow } from "../../log/log.ts";
 

@@ -1,4 +1,7 @@
-/** What a database may be given as: an address, a configuration, a Pool; passwords that expire, and TLS. */
+/**
+ * What a database may be given as: an address, a configuration, a Pool; passwords that expire, and
+ * TLS.
+ */
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { z } from "zod";

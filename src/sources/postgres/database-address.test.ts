@@ -1,4 +1,6 @@
-/** What is no database is refused at once, in words; types hold for whichever drivers are installed. */
+/**
+ * What is no database is refused at once, in words; types hold for whichever drivers are installed.
+ */
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
 import { describe, expect, expectTypeOf, it } from "vitest";

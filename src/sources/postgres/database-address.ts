@@ -1,6 +1,7 @@
 /**
- * What `postgres()` takes for a database: an address, a configuration or a Pool of `pg`, or a PGlite. The types name
- * what is used of each, so that they hold whichever of the two packages an application has installed.
+ * What `postgres()` takes for a database: an address, a configuration or a Pool of `pg`, or a
+ * PGlite. The types name what is used of each, so that they hold whichever of the two packages an
+ * application has installed.
  */
 import { TidemarkError } from "../../std/errors.ts";
 import { pgDatabase } from "./pg-database.ts";
@@ -45,7 +46,9 @@ function isPGlite(given: unknown): given is EmbeddedPostgres {
   return typeof listen === "function" && typeof transaction === "function";
 }
 
-/** A connection of `pg`, or of another driver, is no configuration: one connection is not enough. */
+/**
+ * A connection of `pg`, or of another driver, is no configuration: one connection is not enough.
+ */
 function isConfig(given: unknown): given is PgConfig {
   return (
     typeof given === "object" &&

@@ -1,4 +1,7 @@
-/** Tables with declared rows: what differs stops the start, and says where, what was expected, what was found, and what to do. */
+/**
+ * Tables with declared rows: what differs stops the start, and says where, what was expected, what
+ * was found, and what to do.
+ */
 import { readFileSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";

@@ -1,6 +1,7 @@
 /**
- * Compares what a program declares of tables with what they are, before anything is installed: a declared shape with
- * the catalog, a schema with rows. A wrong declaration stops the start, since the types of its rows would lie.
+ * Compares what a program declares of tables with what they are, before anything is installed: a
+ * declared shape with the catalog, a schema with rows. A wrong declaration stops the start, since
+ * the types of its rows would lie.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -61,7 +62,8 @@ function isList(tables: TablesOption): tables is readonly string[] {
 }
 
 /**
- * Checks every declaration. Of a table that can't be read at the moment no rows are checked, and a warning says so.
+ * Checks every declaration. Of a table that can't be read at the moment no rows are checked, and a
+ * warning says so.
  * @throws TidemarkError `TABLE_REFUSED` with everything that is not as declared
  */
 export async function checkDeclarations(
@@ -99,7 +101,10 @@ export async function checkDeclarations(
   return { checked, warnings };
 }
 
-/** How a table differs from its declared shape. Columns that are not declared do not matter, nor do rarer values than declared. */
+/**
+ * How a table differs from its declared shape. Columns that are not declared do not matter, nor do
+ * rarer values than declared.
+ */
 export function differencesOf(
   table: Table,
   { key, columns }: TableShape<unknown>,
@@ -203,7 +208,10 @@ function misfit(
   return undefined;
 }
 
-/** Columns that can be NULL and whose schema refuses it, told by a row that fits with NULL in the column. */
+/**
+ * Columns that can be NULL and whose schema refuses it, told by a row that fits with NULL in the
+ * column.
+ */
 function nullWarnings(
   table: Table,
   schema: StandardSchemaV1,

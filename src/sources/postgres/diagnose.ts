@@ -1,4 +1,7 @@
-/** What `tidemark doctor` finds out about a database: whether everything is installed, and whether a server reads. */
+/**
+ * What `tidemark doctor` finds out about a database: whether everything is installed, and whether a
+ * server reads.
+ */
 import type { Clock } from "../../std/clock.ts";
 import { databaseOf } from "./database-address.ts";
 import { DIAGNOSIS_LIMITS } from "./limits.ts";
@@ -30,7 +33,10 @@ export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
   }
 }
 
-/** Runs the user's statement. Returns when it was committed, by this machine's clock, and how long it took. */
+/**
+ * Runs the user's statement. Returns when it was committed, by this machine's clock, and how long
+ * it took.
+ */
 export async function runChange(
   url: string,
   statement: string,

@@ -1,4 +1,7 @@
-/** Databases that are slow to answer, busy, or being emptied: what readers show meanwhile is true, or says that it is old. */
+/**
+ * Databases that are slow to answer, busy, or being emptied: what readers show meanwhile is true,
+ * or says that it is old.
+ */
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -112,7 +115,8 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
           status: "stale",
           reason: "no answer from Postgres for 2 s",
         });
-        // Thawed only now for the network; the stopped process stays as it is, as a machine that hangs.
+        // Thawed only now for the network; the stopped process stays as it is, as a machine that
+        // hangs.
         if (kind === "silent network") {
           await pause(3_000);
           proxy.isSwallowing = false;
@@ -121,7 +125,8 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
         await expect
           .poll(() => [view.getSnapshot().status, view.row("1")?.["v"]], { timeout: 40_000 })
           .toEqual(["live", 1]);
-        // A hanging process is given up after readTimeoutMs; a network that is back is back at once.
+        // A hanging process is given up after readTimeoutMs; a network that is back is back at
+        // once.
         expect(performance.now() - thawedMs).toBeLessThan(kind === "SIGSTOP" ? 6_000 : 2_000);
         if (pid !== 0) process.kill(pid, "SIGCONT");
         expect(wrongLiveMs).toBeLessThan(3_000);

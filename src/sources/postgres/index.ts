@@ -1,4 +1,6 @@
-/** The entry point `tidemark/postgres`: a Postgres database, or an embedded PGlite, as live tables. */
+/**
+ * The entry point `tidemark/postgres`: a Postgres database, or an embedded PGlite, as live tables.
+ */
 import { databaseOf, type DatabaseAddress } from "./database-address.ts";
 import { postgresLimits } from "./limits.ts";
 import { TriggerSource, type PostgresOptions, type PostgresSource } from "./source.ts";
@@ -23,11 +25,13 @@ export type {
 export type { JsonValue } from "../../protocol/row.ts";
 
 /**
- * Tables of a database as a source. `postgres("postgres://…", { tables })`, where `tables` are names, or what
- * `npx tidemark types` prints, or schemas by name: then rows have types, `typeof source.channels`.
+ * Tables of a database as a source. `postgres("postgres://…", { tables })`, where `tables` are
+ * names, or what `npx tidemark types` prints, or schemas by name: then rows have types, `typeof
+ * source.channels`.
  *
- * A Pool of `pg` gives its options, from which connections of our own are made; it is neither used nor ended. A
- * PGlite has one connection, so the reader's TimeZone (UTC) and output formats hold for the application as well.
+ * A Pool of `pg` gives its options, from which connections of our own are made; it is neither used
+ * nor ended. A PGlite has one connection, so the reader's TimeZone (UTC) and output formats hold
+ * for the application as well.
  * @throws TidemarkError `BAD_OPTION` for what is no database
  */
 export function postgres<const T extends TablesOption = readonly string[]>(

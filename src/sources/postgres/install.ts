@@ -1,6 +1,7 @@
 /**
- * Installs in the database what captures changes, and removes it again. Installing again changes only what differs;
- * uninstalling leaves nothing. A table that can't be changed (locked, no right) is reported, and the others go on.
+ * Installs in the database what captures changes, and removes it again. Installing again changes
+ * only what differs; uninstalling leaves nothing. A table that can't be changed (locked, no right)
+ * is reported, and the others go on.
  */
 import { createHash } from "node:crypto";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -22,7 +23,10 @@ export interface Installed {
   readonly failed: readonly FailedTable[];
 }
 
-/** Installs triggers, each table's in a transaction of its own, so that no application waits for more than one. */
+/**
+ * Installs triggers, each table's in a transaction of its own, so that no application waits for
+ * more than one.
+ */
 export async function install(
   session: SqlSession,
   tables: readonly Table[],
@@ -48,8 +52,9 @@ export async function install(
 }
 
 /**
- * Makes the capture functions of earlier versions do nothing, where this version has not replaced them: they used
- * casts, which the owners of their tables can make. The triggers stay, so that no lock on a table is needed.
+ * Makes the capture functions of earlier versions do nothing, where this version has not replaced
+ * them: they used casts, which the owners of their tables can make. The triggers stay, so that no
+ * lock on a table is needed.
  */
 export async function releaseFormer(session: SqlSession): Promise<void> {
   const former = await session.query(
@@ -59,9 +64,11 @@ export async function releaseFormer(session: SqlSession): Promise<void> {
 }
 
 /**
- * Removes triggers, functions and schema: first the lease, so that nothing is written any more, then the triggers of
- * each table in a transaction of its own. Returns the tables that had triggers; undefined when nothing was installed.
- * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of that name that is not ours, `TABLE_REFUSED` for a locked table
+ * Removes triggers, functions and schema: first the lease, so that nothing is written any more,
+ * then the triggers of each table in a transaction of its own. Returns the tables that had
+ * triggers; undefined when nothing was installed.
+ * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of that name that is not
+ * ours, `TABLE_REFUSED` for a locked table
  */
 export async function uninstall(
   session: SqlSession,
@@ -92,7 +99,10 @@ export async function uninstall(
   );
 }
 
-/** Whether it is an error of a statement, and not of the connection. Codes: PostgreSQL documentation, appendix A. */
+/**
+ * Whether it is an error of a statement, and not of the connection. Codes: PostgreSQL
+ * documentation, appendix A.
+ */
 export function isOfStatement(error: unknown): boolean {
   const { code, severity } = error as { code?: unknown; severity?: unknown };
   return (
@@ -148,7 +158,10 @@ async function createTriggers(
   });
 }
 
-/** The tables with both triggers as they should be, on all partitions; where we own the table, enabled always. */
+/**
+ * The tables with both triggers as they should be, on all partitions; where we own the table,
+ * enabled always.
+ */
 async function tablesInPlace(
   queries: SqlQueries,
   tables: readonly Table[],

@@ -1,4 +1,7 @@
-/** What a server could not capture or read for a while is neither lost nor called fresh, and other tables and servers don't wait for it. */
+/**
+ * What a server could not capture or read for a while is neither lost nor called fresh, and other
+ * tables and servers don't wait for it.
+ */
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {

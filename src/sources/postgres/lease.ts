@@ -1,7 +1,7 @@
 /**
- * The reader's lease: while it lives, triggers write to the outbox; when it ends they stop, so the outbox does not
- * grow while nobody reads. A sequence holds it, outside of transactions, so that every writer sees its newest value
- * whatever the writer's snapshot. All times are the database's.
+ * The reader's lease: while it lives, triggers write to the outbox; when it ends they stop, so the
+ * outbox does not grow while nobody reads. A sequence holds it, outside of transactions, so that
+ * every writer sees its newest value whatever the writer's snapshot. All times are the database's.
  */
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
@@ -38,7 +38,10 @@ export class Lease {
     return this.#untilSeconds;
   }
 
-  /** Other servers read the same database. One flag tells writers to notify, so none of the readers sleeps. */
+  /**
+   * Other servers read the same database. One flag tells writers to notify, so none of the readers
+   * sleeps.
+   */
   get isShared(): boolean {
     return this.#otherReaders > 0;
   }
@@ -65,8 +68,8 @@ export class Lease {
   }
 
   /**
-   * Extends the lease, and stores what was read. Returns false when it had ended before, or others removed this
-   * reader: then triggers may have missed changes, and a copy is due.
+   * Extends the lease, and stores what was read. Returns false when it had ended before, or others
+   * removed this reader: then triggers may have missed changes, and a copy is due.
    */
   async renew(session: SqlSession, snapshot: PgSnapshot): Promise<boolean> {
     const { readerId, leaseSeconds } = this.#options;
@@ -100,8 +103,9 @@ export class Lease {
   }
 
   /**
-   * Deletes captured changes that every living reader had read a round ago; `latest` is what is in the log. Those of
-   * the last round stay, because a write that expects its row unchanged looks among them.
+   * Deletes captured changes that every living reader had read a round ago; `latest` is what is in
+   * the log. Those of the last round stay, because a write that expects its row unchanged looks
+   * among them.
    */
   async prune(session: SqlSession, latest: PgSnapshot): Promise<void> {
     const snapshot = this.#mayPrune;
@@ -117,7 +121,10 @@ export class Lease {
     );
   }
 
-  /** Forgets mutations after a window, and refusals over a bound. Asked for again after that, a mutation runs again. */
+  /**
+   * Forgets mutations after a window, and refusals over a bound. Asked for again after that, a
+   * mutation runs again.
+   */
   async forgetMutations(
     session: SqlSession,
     { mutationWindowMs, refusalsMax }: Pick<PostgresLimits, "mutationWindowMs" | "refusalsMax">,

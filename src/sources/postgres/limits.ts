@@ -1,6 +1,6 @@
 /**
- * Bounds and periods of the Postgres source, in milliseconds, rows or bytes as their names say, with their defaults
- * below. Each can be set by the option `limits` of `postgres()`.
+ * Bounds and periods of the Postgres source, in milliseconds, rows or bytes as their names say,
+ * with their defaults below. Each can be set by the option `limits` of `postgres()`.
  */
 import { limitsOf } from "../../std/limits.ts";
 
@@ -17,13 +17,21 @@ export interface PostgresLimits {
   readonly readTimeoutMs: number;
   /** The same while tables are copied, or others of our statements run that take long. */
   readonly copyTimeoutMs: number;
-  /** How long a read may wait for a lock on a table. Then the table is suspended, and the others go on. */
+  /**
+   * How long a read may wait for a lock on a table. Then the table is suspended, and the others go
+   * on.
+   */
   readonly readLockMs: number;
-  /** The first pause before a suspended table is tried again. Each pause is twice the one before… */
+  /**
+   * The first pause before a suspended table is tried again. Each pause is twice the one before…
+   */
   readonly retryTableBaseMs: number;
   /** …up to this. */
   readonly retryTableMsMax: number;
-  /** How long a new lease waits for transactions that wrote before it began, so that one copy has them all. */
+  /**
+   * How long a new lease waits for transactions that wrote before it began, so that one copy has
+   * them all.
+   */
   readonly settleMsMax: number;
   /** Between two looks at whether these transactions have ended. */
   readonly settleStepMs: number;
@@ -39,9 +47,15 @@ export interface PostgresLimits {
   readonly pollIdleMsMax: number;
   /** Quiet after which the reader sleeps and writers wake it by NOTIFY. */
   readonly sleepAfterMs: number;
-  /** Between reads while asleep. They find what a writer wrote that looked just before the reader fell asleep. */
+  /**
+   * Between reads while asleep. They find what a writer wrote that looked just before the reader
+   * fell asleep.
+   */
   readonly pollAsleepMs: number;
-  /** Triggers write to the outbox only while a reader's lease lives, so it does not grow while nobody reads. */
+  /**
+   * Triggers write to the outbox only while a reader's lease lives, so it does not grow while
+   * nobody reads.
+   */
   readonly leaseSeconds: number;
   readonly renewMs: number;
   /** Between two prunings of the outbox. */
@@ -50,14 +64,23 @@ export interface PostgresLimits {
   readonly commitRowsMax: number;
   /** Rows fetched at a time while copying. */
   readonly copyChunkRows: number;
-  /** The rows of tables that Postgres estimates to be larger than this are not counted, but estimated. */
+  /**
+   * The rows of tables that Postgres estimates to be larger than this are not counted, but
+   * estimated.
+   */
   readonly exactCountRowsMax: number;
-  /** Statements that one connection keeps prepared, one for each set of tables that were read together. Full: another connection begins with none. */
+  /**
+   * Statements that one connection keeps prepared, one for each set of tables that were read
+   * together. Full: another connection begins with none.
+   */
   readonly statementsMax: number;
   /** While nothing changes, the source says this often up to when it has read everything. */
   readonly asOfStepMs: number;
   readonly reconnectBaseMs: number;
-  /** The first pause between attempts to connect is `reconnectBaseMs`; the longest while nobody watches is this… */
+  /**
+   * The first pause between attempts to connect is `reconnectBaseMs`; the longest while nobody
+   * watches is this…
+   */
   readonly reconnectCapMs: number;
   /** …and while somebody does. */
   readonly reconnectWatchedMsMax: number;
@@ -77,7 +100,10 @@ export interface PostgresLimits {
   readonly writeStatementMsMax: number;
   /** How long a mutation's transaction may be idle between statements before Postgres ends it. */
   readonly writeIdleMsMax: number;
-  /** Runs of one mutation that Postgres asks to be tried again (deadlocks, serialization failures). Then it is refused. */
+  /**
+   * Runs of one mutation that Postgres asks to be tried again (deadlocks, serialization failures).
+   * Then it is refused.
+   */
   readonly writeAttemptsMax: number;
   /** How long a mutation is remembered, so that it does not run again under the same id. */
   readonly mutationWindowMs: number;
@@ -139,11 +165,17 @@ export const POSTGRES_LIMITS: PostgresLimits = {
 
 /** For `tidemark doctor`. */
 export const DIAGNOSIS_LIMITS = {
-  /** Rows that an outbox has at most while everything is well: a few seconds of writes, until they are pruned. */
+  /**
+   * Rows that an outbox has at most while everything is well: a few seconds of writes, until they
+   * are pruned.
+   */
   outboxRowsMax: 100_000,
 };
 
-/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist, or limits that can't both hold */
+/**
+ * @throws TidemarkError `BAD_OPTION` for a limit that does not exist, or limits that can't both
+ * hold
+ */
 export function postgresLimits(given?: Partial<PostgresLimits>): PostgresLimits {
   return limitsOf("limits", POSTGRES_LIMITS, given, [
     ["pollMs", "pollBusyMsMax"],

@@ -1,4 +1,7 @@
-/** A connection that knows when it was last answered, so that the source notices when Postgres stops answering. */
+/**
+ * A connection that knows when it was last answered, so that the source notices when Postgres stops
+ * answering.
+ */
 import type { Clock } from "../../std/clock.ts";
 import type { SqlQueries, SqlRow, SqlSession, TransactionMode } from "./sql.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Attacks on the server's role: the owner of a table that is served does not become it. Most tables belong to
- * mallory, who is trusted with her tables where the test is about her types, casts and values, so that these are served.
+ * Attacks on the server's role: the owner of a table that is served does not become it. Most tables
+ * belong to mallory, who is trusted with her tables where the test is about her types, casts and
+ * values, so that these are served.
  */
 import { describe, expect, it } from "vitest";
 import { z } from "zod";

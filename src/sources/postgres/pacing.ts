@@ -1,4 +1,7 @@
-/** When the reader reads next: fast while changes come, slower when they stop, asleep after a while. Pure. */
+/**
+ * When the reader reads next: fast while changes come, slower when they stop, asleep after a while.
+ * Pure.
+ */
 import type { PostgresLimits } from "./limits.ts";
 
 export interface Pace {

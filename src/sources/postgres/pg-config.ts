@@ -1,4 +1,7 @@
-/** How connections of `pg` are configured: what the application says, and what each of our two uses needs besides. */
+/**
+ * How connections of `pg` are configured: what the application says, and what each of our two uses
+ * needs besides.
+ */
 
 /** The configuration that `pg`'s Client and Pool take; `pg` has the documentation of each field. */
 export interface PgConfig {
@@ -40,7 +43,10 @@ export interface PgConfig {
   readonly verify?: unknown;
 }
 
-/** Which server, who connects and how: the part that the reader's connections share with the application's. */
+/**
+ * Which server, who connects and how: the part that the reader's connections share with the
+ * application's.
+ */
 const ADDRESS = [
   "connectionString",
   "host",
@@ -55,7 +61,10 @@ const ADDRESS = [
   "options",
 ] as const satisfies readonly (keyof PgConfig)[];
 
-/** For connections of the reader, whose statements read values as `pg` does by default and set their own timeouts. */
+/**
+ * For connections of the reader, whose statements read values as `pg` does by default and set their
+ * own timeouts.
+ */
 export function addressIn(config: PgConfig): PgConfig {
   return Object.fromEntries(
     ADDRESS.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])),

@@ -14,7 +14,10 @@ import {
 const BASE = 2n ** 32n - 8n;
 const XIDS = Array.from({ length: 24 }, (_, index) => BASE + BigInt(index));
 
-/** One in the way Postgres makes it: everything below `xmax` except what is in progress. Spans the 32-bit boundary. */
+/**
+ * One in the way Postgres makes it: everything below `xmax` except what is in progress. Spans the
+ * 32-bit boundary.
+ */
 const snapshot = fc
   .tuple(fc.integer({ min: 0, max: XIDS.length }), fc.subarray(XIDS))
   .map(([end, open]) => {

@@ -1,8 +1,9 @@
 /**
- * The arithmetic of a `pg_snapshot`, which tells what a reader has read: `xmin:xmax:xip,…`. It shows transactions
- * below `xmax` that are not among those in progress (`xip`, at least `xmin`). All ids are 64 bits wide, so they travel
- * as text and are compared as integers. Pure, and right for committed transactions only: nobody asks about aborted
- * ones. Rules: PostgreSQL documentation, "pg_snapshot Components".
+ * The arithmetic of a `pg_snapshot`, which tells what a reader has read: `xmin:xmax:xip,…`. It
+ * shows transactions below `xmax` that are not among those in progress (`xip`, at least `xmin`).
+ * All ids are 64 bits wide, so they travel as text and are compared as integers. Pure, and right
+ * for committed transactions only: nobody asks about aborted ones. Rules: PostgreSQL documentation,
+ * "pg_snapshot Components".
  */
 import { assert } from "../../std/assert.ts";
 
@@ -25,7 +26,10 @@ export function inProgressArray({ inProgress }: PgSnapshot): string {
   return `{${inProgress.join(",")}}`;
 }
 
-/** Which transactions are visible. Prepared once, because it is called for each write that somebody waits for. */
+/**
+ * Which transactions are visible. Prepared once, because it is called for each write that somebody
+ * waits for.
+ */
 export function visibleIn({ xmax, inProgress }: PgSnapshot): (xid: string) => boolean {
   const end = BigInt(xmax);
   const open = new Set(inProgress);
@@ -44,7 +48,10 @@ export function includes(outer: PgSnapshot, inner: PgSnapshot): boolean {
   return outer.inProgress.every((xid) => BigInt(xid) >= innerEnd || inner.inProgress.includes(xid));
 }
 
-/** Transactions that were in progress in both: they began before the first and had not ended at the second. */
+/**
+ * Transactions that were in progress in both: they began before the first and had not ended at the
+ * second.
+ */
 export function inProgressInBoth(left: PgSnapshot, right: PgSnapshot): ReadonlySet<string> {
   return new Set(left.inProgress.filter((xid) => right.inProgress.includes(xid)));
 }
@@ -55,7 +62,10 @@ export function hasEnded(transactions: ReadonlySet<string>, { inProgress }: PgSn
   return false;
 }
 
-/** The 64 bits of a transaction id of which a row's `xmin` has 32. `later` is an id that is larger by less than 2^32. */
+/**
+ * The 64 bits of a transaction id of which a row's `xmin` has 32. `later` is an id that is larger
+ * by less than 2^32.
+ */
 export function widenXid(xmin: string, later: string): string {
   const end = BigInt(later);
   const distance = BigInt.asUintN(32, end - BigInt(xmin));

@@ -20,7 +20,8 @@ export function pgWrites(
   let pool: Promise<Pool> | undefined;
   const open = async (): Promise<Pool> => {
     const pg = await loadPg();
-    // Of its own also where the application has one: its timeouts bound how long a handler can hold locks.
+    // Of its own also where the application has one: its timeouts bound how long a handler can hold
+    // locks.
     const opened = new pg.Pool({
       ...(config as PoolConfig),
       max: writeConnectionsMax,

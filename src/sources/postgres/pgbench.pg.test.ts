@@ -1,4 +1,7 @@
-/** Under pgbench: nothing lost, nothing doubled, the last writer wins, and nobody waits for a slow transaction. */
+/**
+ * Under pgbench: nothing lost, nothing doubled, the last writer wins, and nobody waits for a slow
+ * transaction.
+ */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import pg from "pg";
 import { initPgbench, runPgbench, spawnPgbench } from "../../../test/support/pgbench.ts";

@@ -1,6 +1,7 @@
 /**
- * The statement that reads what has changed, kept prepared by the connection: one for each set of tables that are read
- * together. A statement's name comes from its text, so tables that come and go find their statement again.
+ * The statement that reads what has changed, kept prepared by the connection: one for each set of
+ * tables that are read together. A statement's name comes from its text, so tables that come and go
+ * find their statement again.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -41,7 +42,10 @@ export class PreparedRead {
     this.#names.clear();
   }
 
-  /** Makes the statement that of these tables. @throws TidemarkError `SOURCE_DOWN` over `statementsMax`: connect again */
+  /**
+   * Makes the statement that of these tables. @throws TidemarkError `SOURCE_DOWN` over
+   * `statementsMax`: connect again
+   */
   async prepare(
     session: SqlSession,
     tables: readonly Table[],

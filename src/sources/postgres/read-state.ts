@@ -1,4 +1,7 @@
-/** What a reader has read so far, and what it asks Postgres to find out: the snapshot, the stamps of tables, which tables were written. */
+/**
+ * What a reader has read so far, and what it asks Postgres to find out: the snapshot, the stamps of
+ * tables, which tables were written.
+ */
 import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
 import { asText, type SqlQueries } from "./sql.ts";
 import { stampsStatement, stampStatement } from "./stamps.ts";
@@ -11,11 +14,17 @@ export interface ReadState extends Stamps {
   /** The transactions whose changes have been read. */
   readonly snapshot: PgSnapshot;
   readonly startedAt: string;
-  /** Transactions that may have written before the lease began, and the tables. When one ends, these are copied. */
+  /**
+   * Transactions that may have written before the lease began, and the tables. When one ends, these
+   * are copied.
+   */
   readonly uncaptured: Writers;
 }
 
-/** The stamp of everything that is read, and of each table by oid, as the rows in the log were read under it. */
+/**
+ * The stamp of everything that is read, and of each table by oid, as the rows in the log were read
+ * under it.
+ */
 export interface Stamps {
   readonly stamp: string;
   readonly stamps: ReadonlyMap<number, string>;

@@ -1,10 +1,11 @@
 /**
- * Copies the tables as of a snapshot, then asks again and again what has become visible since, and appends it as one
- * commit. Where that can't be known (a restart, an ended lease, a TRUNCATE, a huge transaction, a table that was
- * taken apart) it copies instead; equal rows change nothing. A table that fails is suspended, and the others go on.
+ * Copies the tables as of a snapshot, then asks again and again what has become visible since, and
+ * appends it as one commit. Where that can't be known (a restart, an ended lease, a TRUNCATE, a
+ * huge transaction, a table that was taken apart) it copies instead; equal rows change nothing. A
+ * table that fails is suspended, and the others go on.
  *
- * A commit holds everything that became visible between two reads, rows as of the later one. A transaction is never
- * split, and the last writer of a row wins by construction.
+ * A commit holds everything that became visible between two reads, rows as of the later one. A
+ * transaction is never split, and the last writer of a row wins by construction.
  */
 import { assert } from "../../std/assert.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -57,7 +58,7 @@ export class Reader {
   readonly #totals = new TableTotals();
   readonly #tables: ServedTables;
   readonly #statement: PreparedRead;
-  /** Undefined before the first copy, and while changes may be missing from the outbox, until the next copy. */
+  /** Undefined before the first copy, and from a gap in the outbox until the next copy. */
   #state: ReadState | undefined;
   #hasBegun = false;
   /** The snapshot of the last commit. The state's moves on with reads that find nothing. */
@@ -121,7 +122,8 @@ export class Reader {
   async copyAll(session: SqlSession): Promise<void> {
     const { lease, context, limits } = this.#options;
     const { clock } = context;
-    // What was written while no lease lived is in no outbox: nothing continues until a copy has come through.
+    // What was written while no lease lived is in no outbox: nothing continues until a copy has
+    // come through.
     this.#state = undefined;
     await lease.begin(session);
     const writers = await writersBefore({ session, tables: this.#tables.all, clock, limits });
@@ -147,8 +149,8 @@ export class Reader {
   }
 
   /**
-   * Reads and appends what has become visible. Returns how many keys changed, plus one where somebody waits for a
-   * transaction among it.
+   * Reads and appends what has become visible. Returns how many keys changed, plus one where
+   * somebody waits for a transaction among it.
    * @throws what the connection throws; nothing is skipped, since the state moves with the append
    */
   async read(session: SqlSession): Promise<number> {
@@ -161,7 +163,7 @@ export class Reader {
     return changes;
   }
 
-  /** Where a table makes the work fail, suspends the table. The next read does the work again, without it. */
+  /** Suspends a table that makes the work fail. The next read does the work without it. */
   async #orSuspendCauses(session: SqlSession, run: () => Promise<void>): Promise<void> {
     try {
       await run();
@@ -215,7 +217,7 @@ export class Reader {
     );
   }
 
-  /** Reads again in a transaction, so that tables that must be copied are as of the same snapshot as the others. */
+  /** Reads again in a transaction, so that copied tables are as of the same snapshot as the others. */
   async #reload(session: SqlSession, state: ReadState, others: readonly Table[]): Promise<void> {
     const { context, limits } = this.#options;
     const asOfMs = context.clock.now();
@@ -299,7 +301,10 @@ export class Reader {
     return { changes, live };
   }
 
-  /** After a read that failed as a whole: suspends the tables that fail by themselves. Returns whether there were any. */
+  /**
+   * After a read that failed as a whole: suspends the tables that fail by themselves. Returns
+   * whether there were any.
+   */
   async #suspendCauses(session: SqlSession): Promise<boolean> {
     const since = this.#state?.snapshot;
     if (since === undefined) return false;
@@ -352,8 +357,9 @@ export class Reader {
   }
 
   /**
-   * Looks at tables again, and at their triggers. A table that is gone, or has another key or other columns than its
-   * channel was declared with, is suspended until it is as it was, or the server is restarted.
+   * Looks at tables again, and at their triggers. A table that is gone, or has another key or other
+   * columns than its channel was declared with, is suspended until it is as it was, or the server
+   * is restarted.
    */
   async #examine(session: SqlSession, tables: readonly Table[]): Promise<void> {
     for (const [table, reason] of await alteredTables(session, tables, this.#options))

@@ -1,4 +1,7 @@
-/** What the source tells of its start: what it installed, which tables it serves and refuses, and what should not stay as it is. */
+/**
+ * What the source tells of its start: what it installed, which tables it serves and refuses, and
+ * what should not stay as it is.
+ */
 import type { CheckedTable } from "./declarations.ts";
 import type { SqlSession } from "./sql.ts";
 import type { RefusedTable, Table } from "./tables.ts";

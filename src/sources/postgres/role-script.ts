@@ -1,4 +1,7 @@
-/** The SQL that makes a role for Tidemark, which can read the present tables and put triggers on them, and no more. */
+/**
+ * The SQL that makes a role for Tidemark, which can read the present tables and put triggers on
+ * them, and no more.
+ */
 import { databaseOf } from "./database-address.ts";
 import { asText, ident, type SqlRow } from "./sql.ts";
 

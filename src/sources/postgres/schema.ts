@@ -1,7 +1,7 @@
 /**
- * The schema `tidemark` in the database: an outbox, a lease, the readers, the mutations that have run. It is used only
- * where it and everything in it belong to the connecting role: what somebody else made there would run with that
- * role's rights.
+ * The schema `tidemark` in the database: an outbox, a lease, the readers, the mutations that have
+ * run. It is used only where it and everything in it belong to the connecting role: what somebody
+ * else made there would run with that role's rights.
  */
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { asText, ident, literal, type SqlQueries, type SqlSession } from "./sql.ts";
@@ -21,7 +21,8 @@ const SCHEMA = [
      xid xid8 NOT NULL, tab bigint NOT NULL, key jsonb, delta smallint NOT NULL
    ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_analyze_threshold = 1000000)`,
   "CREATE INDEX outbox_xid ON tidemark.outbox (xid)",
-  // A sequence, because its value is outside of transactions: a writer always sees the newest lease.
+  // A sequence, because its value is outside of transactions: a writer always sees the newest
+  // lease.
   "CREATE SEQUENCE tidemark.lease MINVALUE 0",
   // Not logged like the outbox, so that it tells whether the outbox was emptied.
   "CREATE UNLOGGED TABLE tidemark.alive (id text PRIMARY KEY)",
@@ -36,7 +37,9 @@ const MUTATIONS = [
   "CREATE INDEX mutation_at ON tidemark.mutation (at)",
 ];
 
-/** Since version 3: a table that nobody else can lock, refusals by caller, and nothing for PUBLIC. */
+/**
+ * Since version 3: a table that nobody else can lock, refusals by caller, and nothing for PUBLIC.
+ */
 const BORDERS = [
   "CREATE TABLE tidemark.installing ()",
   "ALTER TABLE tidemark.mutation ADD COLUMN caller text",
@@ -44,7 +47,10 @@ const BORDERS = [
   "REVOKE ALL ON SCHEMA tidemark FROM PUBLIC",
 ];
 
-/** Names the open transaction and makes it one that somebody waits for, which takes one row of the outbox. */
+/**
+ * Names the open transaction and makes it one that somebody waits for, which takes one row of the
+ * outbox.
+ */
 const TXID = [
   `CREATE OR REPLACE FUNCTION tidemark.txid() RETURNS text
      LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $txid$
@@ -83,7 +89,8 @@ const STATE = `
 const MADE_MEANWHILE = ["42P06", "42P07", "23505"];
 
 /**
- * Makes or upgrades the schema; returns whether it was made. `txidRoles` may call `tidemark.txid()`.
+ * Makes or upgrades the schema; returns whether it was made. `txidRoles` may call
+ * `tidemark.txid()`.
  * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT`
  */
 export async function ensureSchema(
@@ -100,7 +107,10 @@ export async function ensureSchema(
   return wasCreated;
 }
 
-/** Undefined where there is none. @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of somebody else */
+/**
+ * Undefined where there is none. @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a
+ * schema of somebody else
+ */
 export async function schemaVersion(queries: SqlQueries): Promise<number | undefined> {
   const [state] = await queries.query(STATE);
   if (state === undefined) return undefined;
@@ -119,7 +129,10 @@ export async function schemaVersion(queries: SqlQueries): Promise<number | undef
   );
 }
 
-/** Lets one installer work at a time. Nobody else can lock this table, so nobody else can delay an installer. */
+/**
+ * Lets one installer work at a time. Nobody else can lock this table, so nobody else can delay an
+ * installer.
+ */
 export async function lockForInstalling(queries: SqlQueries, lockTimeoutMs: number): Promise<void> {
   await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);
   await queries.query("LOCK TABLE tidemark.installing IN EXCLUSIVE MODE");
@@ -154,7 +167,8 @@ async function upgrade(session: SqlSession): Promise<void> {
   await session.transaction("write", async (queries) => {
     const found = await schemaVersion(queries);
     if (found === VERSION) return;
-    // Where two servers find an old version, the second waits for the first and finds the work done.
+    // Where two servers find an old version, the second waits for the first and finds the work
+    // done.
     await queries.query("LOCK TABLE tidemark.reader IN ACCESS EXCLUSIVE MODE");
     const [state] = await queries.query(STATE);
     if (state?.["comment"] === commentOf(VERSION)) return;

@@ -1,7 +1,7 @@
 /**
- * Which tables are read and which are suspended: locked, altered, or with something in them that fails the read. The
- * channel of a suspended table is stale with the reason, and the other tables go on. Each is tried again, one at a
- * time, after a pause that grows.
+ * Which tables are read and which are suspended: locked, altered, or with something in them that
+ * fails the read. The channel of a suspended table is stale with the reason, and the other tables
+ * go on. Each is tried again, one at a time, after a pause that grows.
  */
 import { messageOf } from "../../std/errors.ts";
 import type { SourceContext } from "../source.ts";
@@ -72,8 +72,8 @@ export class ServedTables {
   }
 
   /**
-   * Runs what reads one table in an open transaction. A failure suspends the table, and the transaction goes on. A
-   * connection that is gone fails at the savepoint as well.
+   * Runs what reads one table in an open transaction. A failure suspends the table, and the
+   * transaction goes on. A connection that is gone fails at the savepoint as well.
    */
   async orSuspend(queries: SqlQueries, table: Table, run: () => Promise<unknown>): Promise<void> {
     await queries.query("SAVEPOINT tidemark_table");
@@ -86,7 +86,10 @@ export class ServedTables {
     }
   }
 
-  /** Locks the tables for reading. One that somebody else holds locked is not waited for long: it is suspended. */
+  /**
+   * Locks the tables for reading. One that somebody else holds locked is not waited for long: it is
+   * suspended.
+   */
   async lock(queries: SqlQueries): Promise<void> {
     const tables = this.read;
     if (tables.length === 0) return;
@@ -118,7 +121,10 @@ export class ServedTables {
     if (entry !== undefined) this.#entries.set(oid, { ...entry, dueMs: undefined });
   }
 
-  /** Notes that the table was copied. Returns whether its channel must be told that it is live again. */
+  /**
+   * Notes that the table was copied. Returns whether its channel must be told that it is live
+   * again.
+   */
   noteCopied({ oid }: Table): boolean {
     const entry = this.#entries.get(oid);
     if (entry === undefined || entry.dueMs !== undefined) return false;

@@ -1,4 +1,7 @@
-/** The settings of the reader's connections: how values are written as text, and what no other setting may change for the reader. */
+/**
+ * The settings of the reader's connections: how values are written as text, and what no other
+ * setting may change for the reader.
+ */
 import type { PostgresLimits } from "./limits.ts";
 import type { SqlQueries, SqlSession } from "./sql.ts";
 
@@ -15,7 +18,8 @@ const FORMAT_SETTINGS = [
 const READER_SETTINGS = [
   "SET default_transaction_read_only = off",
   "SET default_transaction_isolation = 'read committed'",
-  // Rows that a policy of the database hides would be missing in silence. So an error says so, and no policy is run.
+  // Rows that a policy of the database hides would be missing in silence. So an error says so, and
+  // no policy is run.
   "SET row_security = off",
   "SET jit = off",
   "SET statement_timeout = 0",
@@ -24,7 +28,8 @@ const READER_SETTINGS = [
   "SET enable_hashjoin = off",
   "SET enable_mergejoin = off",
   "SET plan_cache_mode = force_generic_plan",
-  // A view that takes the name of a table of a prepared statement is not read, in versions that can refuse it.
+  // A view that takes the name of a table of a prepared statement is not read, in versions that can
+  // refuse it.
   "SELECT set_config(name, 'view, foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
   "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'",
 ];

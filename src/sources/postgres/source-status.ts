@@ -1,4 +1,7 @@
-/** Tells the channels of a source how far they can be trusted. Telling them the same twice is no news. */
+/**
+ * Tells the channels of a source how far they can be trusted. Telling them the same twice is no
+ * news.
+ */
 import type { SourceStatus } from "../../log/log.ts";
 import type { SourceContext } from "../source.ts";
 
@@ -36,7 +39,10 @@ export class SourceStatusTeller {
       });
   }
 
-  /** The same without waiting. It follows the rows that were appended before; a log that takes nothing shows nothing newer. */
+  /**
+   * The same without waiting. It follows the rows that were appended before; a log that takes
+   * nothing shows nothing newer.
+   */
   tellSoon(status: SourceStatus): void {
     this.tell(status).catch((error: unknown) =>
       this.#context.logger.warn({ err: error }, "status could not be appended"),

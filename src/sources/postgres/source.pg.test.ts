@@ -1,4 +1,7 @@
-/** The source on the oldest and the newest supported Postgres, and on PGlite: types, keys, triggers, faults. */
+/**
+ * The source on the oldest and the newest supported Postgres, and on PGlite: types, keys, triggers,
+ * faults.
+ */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {

@@ -1,7 +1,7 @@
 /**
- * The Postgres source by triggers and outbox: finds tables, installs what it needs, copies, then reads what has
- * become visible, on one connection. A lost connection makes its channels stale at once. The source connects again
- * with growing pauses, and continues where it was.
+ * The Postgres source by triggers and outbox: finds tables, installs what it needs, copies, then
+ * reads what has become visible, on one connection. A lost connection makes its channels stale at
+ * once. The source connects again with growing pauses, and continues where it was.
  */
 import { assert } from "../../std/assert.ts";
 import type { Cancel } from "../../std/clock.ts";
@@ -30,18 +30,20 @@ import { PostgresWriter } from "./writer.ts";
 
 export interface PostgresOptions<T extends TablesOption = TablesOption> {
   /**
-   * Tables by name: a list; or declarations by name, so that rows have types: what `npx tidemark types` prints, or
-   * schemas. The start fails where a declaration is not what the table is. Default: all that can be live.
+   * Tables by name: a list; or declarations by name, so that rows have types: what `npx tidemark
+   * types` prints, or schemas. The start fails where a declaration is not what the table is.
+   * Default: all that can be live.
    */
   readonly tables?: T | undefined;
   /** Default `postgres`. */
   readonly name?: string;
   /**
-   * Roles whose tables are served although Postgres then runs their functions (in indexes, statistics, partitions)
-   * with the connecting role's rights. Default: none but that role itself, and superusers.
+   * Roles whose tables are served although Postgres then runs their functions (in indexes,
+   * statistics, partitions) with the connecting role's rights. Default: none but that role itself,
+   * and superusers.
    */
   readonly trustedOwners?: readonly string[];
-  /** Roles that may call `tidemark.txid()` in their own transactions. Default: the connecting role alone. */
+  /** Roles that may call `tidemark.txid()`. Default: the connecting role alone. */
   readonly txidRoles?: readonly string[];
   /** Bounds of each table's channel. Default: 100,000 rows, 256 MiB. */
   readonly bounds?: Partial<ChannelBounds>;
@@ -60,7 +62,7 @@ interface Started {
 
 /** What `postgres()` returns: a source for `createTidemark({ sources })`. */
 export interface PostgresSource<T extends TablesOption = readonly string[]> extends Source {
-  /** The declared tables' channels by name, for their types: `createClient<typeof source.channels>()`. */
+  /** The declared tables' channels, for their types: `createClient<typeof source.channels>()`. */
   readonly channels: TableChannels<T>;
 }
 
@@ -83,7 +85,10 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
   /** Work is under way that may take long. */
   #isBusy = false;
   #isStopped = false;
-  /** Postgres can't prepare a transaction that notifies for two-phase commit. Where that is in use, writers do not notify. */
+  /**
+   * Postgres can't prepare a transaction that notifies for two-phase commit. Where that is in use,
+   * writers do not notify.
+   */
   #canNotify = false;
   #loop: Promise<void> = Promise.resolve();
 
@@ -149,7 +154,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     this.#loop = this.#run().finally(stopInterest);
   }
 
-  /** Finds the tables, compares them with what is declared, installs triggers, declares channels. */
+  /** Finds the tables, compares them with their declarations, installs triggers. */
   async #install(session: SqlSession): Promise<Started> {
     const context = this.#need(this.#context);
     const { label } = this.#database;
@@ -281,7 +286,10 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     return new ObservedSession(session, this.#need(this.#context).clock);
   }
 
-  /** Makes the channels stale when Postgres does not answer: silence must not look like a database without changes. */
+  /**
+   * Makes the channels stale when Postgres does not answer: silence must not look like a database
+   * without changes.
+   */
   #watch(): void {
     if (this.#isStopped) return;
     const { clock } = this.#need(this.#context);
@@ -333,7 +341,8 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       );
       if (pace.isAsleep !== lease.isAsleep) {
         await lease.setAsleep(session, pace.isAsleep);
-        // One more read before sleeping: present writers may not have seen the flag that makes them notify.
+        // One more read before sleeping: present writers may not have seen the flag that makes them
+        // notify.
         if (pace.isAsleep) continue;
       }
       await this.#pause(pace.delayMs);

@@ -1,6 +1,6 @@
 /**
- * What the source needs of a Postgres connection, so that a server and the embedded PGlite run the same code.
- * Statements select text wherever a driver might convert.
+ * What the source needs of a Postgres connection, so that a server and the embedded PGlite run the
+ * same code. Statements select text wherever a driver might convert.
  */
 import type { SqlTransaction } from "../writer.ts";
 
@@ -24,9 +24,10 @@ export interface SqlSession extends SqlQueries {
   /** The application uses this connection as well, so settings must suit both. */
   readonly isShared: boolean;
   /**
-   * Runs a statement that is kept under its name, in the open transaction where there is one. Its snapshot is taken
-   * when its tables are locked, that of SQL's EXECUTE before: through that one a TRUNCATE that it waited for shows.
-   * Absent where only one connection exists, so that nothing is waited for.
+   * Runs a statement that is kept under its name, in the open transaction where there is one. Its
+   * snapshot is taken when its tables are locked, that of SQL's EXECUTE before: through that one a
+   * TRUNCATE that it waited for shows. Absent where only one connection exists, so that nothing is
+   * waited for.
    */
   readonly prepared?: (
     name: string,
@@ -48,7 +49,8 @@ export interface SqlSession extends SqlQueries {
 export interface SqlWrites {
   /**
    * Runs `run` in a transaction of its own; rolls back and rethrows when it throws.
-   * @throws TidemarkError `SOURCE_DOWN` when the connection was lost, so that it is not known whether it was committed
+   * @throws TidemarkError `SOURCE_DOWN` when the connection was lost, so that it is not known
+   * whether it was committed
    */
   transaction<T>(run: (transaction: SqlTransaction) => Promise<T>): Promise<T>;
   close(): Promise<void>;

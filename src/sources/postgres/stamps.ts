@@ -1,16 +1,21 @@
 /**
- * A stamp changes when captured changes may not tell everything: when our triggers and their functions, partitions,
- * files, columns, owners, row security, or the labels and casts of types change. No trigger fires for these (TRUNCATE
- * of a partition, DETACH, triggers off for a restore). So the reader reads the stamp with the rows, as of the same
- * snapshot, and copies tables whose stamps differ.
+ * A stamp changes when captured changes may not tell everything: when our triggers and their
+ * functions, partitions, files, columns, owners, row security, or the labels and casts of types
+ * change. No trigger fires for these (TRUNCATE of a partition, DETACH, triggers off for a restore).
+ * So the reader reads the stamp with the rows, as of the same snapshot, and copies tables whose
+ * stamps differ.
  *
- * An `xmin` tells that a row of a catalog was written again, even with the same values. VACUUM, ANALYZE, indexes,
- * comments and grants on tables do not change a stamp; VACUUM FULL and CLUSTER make new files and cost a copy. Stamps
- * are sums of hashes, so that order does not matter and no text is made per column.
+ * An `xmin` tells that a row of a catalog was written again, even with the same values. VACUUM,
+ * ANALYZE, indexes, comments and grants on tables do not change a stamp; VACUUM FULL and CLUSTER
+ * make new files and cost a copy. Stamps are sums of hashes, so that order does not matter and no
+ * text is made per column.
  */
 import { qualified, type Table } from "./tables.ts";
 
-/** The tables with their partitions at any depth, as `relation (root, oid)`: two terms of a WITH RECURSIVE. */
+/**
+ * The tables with their partitions at any depth, as `relation (root, oid)`: two terms of a WITH
+ * RECURSIVE.
+ */
 export function relations(tables: readonly Table[]): string {
   const list = (isPartitioned: boolean): string => {
     const some = tables
@@ -40,14 +45,18 @@ export function stampsStatement(tables: readonly Table[]): string {
   return `WITH RECURSIVE ${relations(tables)} ${stamps.join(" UNION ALL ") || "SELECT NULL AS oid, NULL AS stamp WHERE false"}`;
 }
 
-/** Locks tables before the snapshot is taken: a TRUNCATE or a DETACH that came after it would show through it. */
+/**
+ * Locks tables before the snapshot is taken: a TRUNCATE or a DETACH that came after it would show
+ * through it.
+ */
 export function lockStatement(tables: readonly Table[]): string {
   return `LOCK TABLE ${tables.map(target).join(", ")} IN ACCESS SHARE MODE`;
 }
 
 /**
- * Transactions that have written to these tables and not ended, with the tables. A writer keeps its lock until it
- * ends; a transaction without a lock has not written. The locks are read once, so that they are consistent.
+ * Transactions that have written to these tables and not ended, with the tables. A writer keeps its
+ * lock until it ends; a transaction without a lock has not written. The locks are read once, so
+ * that they are consistent.
  */
 export function writersStatement(tables: readonly Table[]): string {
   return `WITH RECURSIVE ${relations(tables)}, lock AS MATERIALIZED (SELECT * FROM pg_locks WHERE granted AND pid IS DISTINCT FROM pg_backend_pid())
@@ -58,7 +67,10 @@ export function writersStatement(tables: readonly Table[]): string {
        AND l.mode IN ('RowExclusiveLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')`;
 }
 
-/** The rows of a table without those of tables that inherit from it, which have triggers of their own or none. */
+/**
+ * The rows of a table without those of tables that inherit from it, which have triggers of their
+ * own or none.
+ */
 export function target(table: Table): string {
   return `${table.isPartitioned ? "" : "ONLY "}${qualified(table)}`;
 }

@@ -1,7 +1,8 @@
 /**
- * The SQL that reads: one prepared statement that answers "what has become visible since this snapshot", and the
- * copy. Values become text by their types' output functions alone, and keys are compared with Postgres's own
- * operators: casts and operators that somebody else made would run with the reader's rights.
+ * The SQL that reads: one prepared statement that answers "what has become visible since this
+ * snapshot", and the copy. Values become text by their types' output functions alone, and keys are
+ * compared with Postgres's own operators: casts and operators that somebody else made would run
+ * with the reader's rights.
  */
 import { assert } from "../../std/assert.ts";
 import type { KeyedRow } from "../../log/log.ts";
@@ -22,7 +23,10 @@ export interface ReadHeader {
   readonly startedAt: string;
   /** False after a crash, which empties tables that are not logged. */
   readonly isAlive: boolean;
-  /** The stamp of all tables as of the same snapshot; null where nothing was committed since the former one. */
+  /**
+   * The stamp of all tables as of the same snapshot; null where nothing was committed since the
+   * former one.
+   */
   readonly stamp: string | null;
 }
 
@@ -52,10 +56,11 @@ export interface ReadOptions {
 }
 
 /**
- * The read, with the former snapshot's xmax, its transactions in progress and its text as parameters. Keys that are
- * spelled otherwise are other keys, so they are grouped as text. One statement has one snapshot, so changes and rows
- * are as of the same one. Rows of newer transactions and rows of transactions that were in progress are two index
- * ranges; the statement never looks at what lies between, however long a transaction stays open.
+ * The read, with the former snapshot's xmax, its transactions in progress and its text as
+ * parameters. Keys that are spelled otherwise are other keys, so they are grouped as text. One
+ * statement has one snapshot, so changes and rows are as of the same one. Rows of newer
+ * transactions and rows of transactions that were in progress are two index ranges; the statement
+ * never looks at what lies between, however long a transaction stays open.
  */
 export function readStatement(
   tables: readonly Table[],
@@ -86,7 +91,10 @@ export function readParameters(since: PgSnapshot): readonly [string, string, str
   return [since.xmax, inProgressArray(since), since.text];
 }
 
-/** The same by SQL, for a connection that is shared with an application. It may have the statement of an earlier reader. */
+/**
+ * The same by SQL, for a connection that is shared with an application. It may have the statement
+ * of an earlier reader.
+ */
 export const SHARED = {
   find: `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`,
   deallocate: `DEALLOCATE ${PREPARED}`,
@@ -99,7 +107,10 @@ export const SHARED = {
 export interface Read {
   readonly header: ReadHeader;
   readonly changes: readonly ReadChange[];
-  /** Somebody waits for one of the transactions that became visible, so they are a commit even if no row changed. */
+  /**
+   * Somebody waits for one of the transactions that became visible, so they are a commit even if no
+   * row changed.
+   */
   readonly isAwaited: boolean;
 }
 
@@ -161,7 +172,10 @@ export function lockRowStatement(table: Table, rowBytesMax: number): string {
     WHERE ${table.key.map((column, index) => `t.${ident(column.name)} = ${ofText(column, `$${index + 1}::text`)}`).join(" AND ")} FOR UPDATE`;
 }
 
-/** The transactions that wrote a key after a snapshot: the parameters are the key's parts, then the snapshot's `xmax` and its transactions in progress. */
+/**
+ * The transactions that wrote a key after a snapshot: the parameters are the key's parts, then the
+ * snapshot's `xmax` and its transactions in progress.
+ */
 export function writesSinceStatement({ oid, key }: Table): string {
   const parts = key
     .map((column, index) => `format('%s', ${ofText(column, `$${index + 1}::text`)})`)
@@ -170,7 +184,10 @@ export function writesSinceStatement({ oid, key }: Table): string {
   return `SELECT DISTINCT xid::text AS write FROM tidemark.outbox WHERE (xid >= $${xmax}::text::xid8 OR xid = ANY ($${inProgress}::text::xid8[])) AND tab = ${oid} AND (key IS NULL OR key = jsonb_build_array(${parts}))`;
 }
 
-/** A row from its text, which is kept where `JSON.stringify` would write the same. A row that nests too deep is left out, and says so. */
+/**
+ * A row from its text, which is kept where `JSON.stringify` would write the same. A row that nests
+ * too deep is left out, and says so.
+ */
 export function keyedRow(text: string, table: Table, depthMax: number): KeyedRow {
   const row = JSON.parse(text) as Row;
   const key = keyText(row, table);
@@ -195,7 +212,10 @@ function keyText(row: Row, table: Table): string {
   return key;
 }
 
-/** The row as JSON text; null where the outer join found none. A row that is too large is replaced; where its columns tell its size, before it is built. */
+/**
+ * The row as JSON text; null where the outer join found none. A row that is too large is replaced;
+ * where its columns tell its size, before it is built.
+ */
 function rowJson(table: Table, alias: string, bytesMax: number): string {
   const first = table.key[0];
   assert(first !== undefined, "a table has a key");

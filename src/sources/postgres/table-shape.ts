@@ -1,6 +1,7 @@
 /**
- * What a program declares of a database's tables, so that their rows have types: by any Standard Schema, or by
- * `table()`, as `tidemark types` prints it. The source compares the declarations with the tables at its start.
+ * What a program declares of a database's tables, so that their rows have types: by any Standard
+ * Schema, or by `table()`, as `tidemark types` prints it. The source compares the declarations with
+ * the tables at its start.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ColumnType } from "../../protocol/column.ts";
@@ -37,7 +38,9 @@ export function table<R extends object>(shape: {
 /** A schema of zod, valibot, arktype, …, or what `table()` returns. */
 export type TableDeclaration = StandardSchemaV1 | TableShape<unknown>;
 
-/** Tables to serve: a list of names, or declarations by name. A name is `table`, or `schema.table`. */
+/**
+ * Tables to serve: a list of names, or declarations by name. A name is `table`, or `schema.table`.
+ */
 export type TablesOption = readonly string[] | Readonly<Record<string, TableDeclaration>>;
 
 /** Rows are served as they are, so their type is what the schema takes. */

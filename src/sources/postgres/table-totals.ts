@@ -1,4 +1,6 @@
-/** Counts the rows of each table from captured changes, and turns these into changes of channels. */
+/**
+ * Counts the rows of each table from captured changes, and turns these into changes of channels.
+ */
 import type { ChannelChange, KeyedRow } from "../../log/log.ts";
 import type { ReadChange } from "./statements.ts";
 import type { Table } from "./tables.ts";

@@ -1,4 +1,7 @@
-/** The file that `tidemark types` prints, on the oldest and the newest Postgres and on PGlite, against a golden one that compiles. */
+/**
+ * The file that `tidemark types` prints, on the oldest and the newest Postgres and on PGlite,
+ * against a golden one that compiles.
+ */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { PGlite } from "@electric-sql/pglite";

@@ -1,7 +1,8 @@
 /**
- * The TypeScript file that `tidemark types` prints: an interface for the rows of each table, and `tables`, which
- * `postgres(…, { tables })` takes. The same tables always give the same text. Names of a database may be anything, so
- * every one of them is written as a literal, or made an identifier.
+ * The TypeScript file that `tidemark types` prints: an interface for the rows of each table, and
+ * `tables`, which `postgres(…, { tables })` takes. The same tables always give the same text. Names
+ * of a database may be anything, so every one of them is written as a literal, or made an
+ * identifier.
  */
 import type { TableColumn } from "./columns.ts";
 import { databaseOf, type DatabaseAddress } from "./database-address.ts";
@@ -23,7 +24,10 @@ export interface TypesFile {
   readonly refused: readonly RefusedTable[];
 }
 
-/** Reads the catalog alone, so the role needs no rights on the tables. @throws TidemarkError `TABLE_REFUSED` */
+/**
+ * Reads the catalog alone, so the role needs no rights on the tables. @throws TidemarkError
+ * `TABLE_REFUSED`
+ */
 export async function typesFile(
   address: DatabaseAddress,
   { tables: wanted, schema, command }: TypesOptions,

@@ -49,15 +49,21 @@ export interface FindOptions {
   readonly oids?: readonly number[];
   /** Only tables of this schema. */
   readonly schema?: string | undefined;
-  /** Roles whose tables are served although Postgres then runs their functions with the connecting role's rights. */
+  /**
+   * Roles whose tables are served although Postgres then runs their functions with the connecting
+   * role's rights.
+   */
   readonly trustedOwners?: readonly string[] | undefined;
-  /** Whether the role must have the rights that serving takes. Default true; without, tables are only described. */
+  /**
+   * Whether the role must have the rights that serving takes. Default true; without, tables are
+   * only described.
+   */
   readonly isServing?: boolean;
 }
 
 /**
- * All tables that can be live, or the named ones. A table that can't be is returned with a reason; a named one that
- * can't be is an error.
+ * All tables that can be live, or the named ones. A table that can't be is returned with a reason;
+ * a named one that can't be is an error.
  * @throws TidemarkError `TABLE_REFUSED`, `MISSING_GRANT`
  */
 export async function findTables(
@@ -85,7 +91,10 @@ export async function findTables(
   return { tables, refused };
 }
 
-/** A bare name must be that of one table alone: a table that somebody makes later in another schema is not meant. */
+/**
+ * A bare name must be that of one table alone: a table that somebody makes later in another schema
+ * is not meant.
+ */
 function pick(rows: readonly SqlRow[], wanted: string): SqlRow {
   const matches = rows.filter((row) => {
     const [schema, name] = [asText(row["schema"]), asText(row["name"])];

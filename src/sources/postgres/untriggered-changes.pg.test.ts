@@ -1,6 +1,7 @@
 /**
- * Changes of a table for which no trigger fires: once a channel is live and its `as_of` is after the change's commit
- * (by the database's clock), its rows equal SELECT. No reader is ever live after the change and wrong.
+ * Changes of a table for which no trigger fires: once a channel is live and its `as_of` is after
+ * the change's commit (by the database's clock), its rows equal SELECT. No reader is ever live
+ * after the change and wrong.
  */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -162,7 +163,10 @@ const CHANGES: readonly Change[] = [
   },
 ];
 
-/** Nobody is live and wrong past the change, nor out of trust for good, unless the table is no more what it was. */
+/**
+ * Nobody is live and wrong past the change, nor out of trust for good, unless the table is no more
+ * what it was.
+ */
 async function holds(
   address: string | PGlite,
   run: (text: string) => Promise<object[]>,

@@ -1,4 +1,7 @@
-/** A pause that ends early: when something calls `wake`, or has called `notify` since the last pause. */
+/**
+ * A pause that ends early: when something calls `wake`, or has called `notify` since the last
+ * pause.
+ */
 import type { Cancel, Clock } from "../../std/clock.ts";
 
 export class Wakeup {

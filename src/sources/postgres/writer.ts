@@ -1,7 +1,7 @@
 /**
- * Runs mutations on the database, each once. A mutation writes its row in `tidemark.mutation` first, so two runs under
- * one id wait for each other there. What it returned is kept in that row, in the same transaction; why it was refused,
- * in the next one.
+ * Runs mutations on the database, each once. A mutation writes its row in `tidemark.mutation`
+ * first, so two runs under one id wait for each other there. What it returned is kept in that row,
+ * in the same transaction; why it was refused, in the next one.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -129,7 +129,10 @@ export class PostgresWriter implements Writer {
     return { kind: "written", write: asText(rows[0]?.write), value };
   }
 
-  /** Nothing was written, and nothing will be when it is asked for again: the refusal is stored before anyone is told. */
+  /**
+   * Nothing was written, and nothing will be when it is asked for again: the refusal is stored
+   * before anyone is told.
+   */
   async #reject({ id, fingerprint, caller }: WriteCall, cause: unknown): Promise<WriteOutcome> {
     if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
     const error =
@@ -160,7 +163,9 @@ export class PostgresWriter implements Writer {
     return recording.catch(unknown);
   }
 
-  /** Locks the row for the transaction, then asks whether anyone has written it since it was seen. */
+  /**
+   * Locks the row for the transaction, then asks whether anyone has written it since it was seen.
+   */
   async #check(
     transaction: SqlTransaction,
     { channel, key, sourcePosition, isCurrent }: Guard,
@@ -258,7 +263,10 @@ function outcomeOf({ fingerprint, write, value, error }: Recorded, asked: string
     : { kind: "rejected", error: errorOf(error) };
 }
 
-/** Settings under which keys and rows are written as the reader reads them, and names mean Postgres's own operators and functions. */
+/**
+ * Settings under which keys and rows are written as the reader reads them, and names mean
+ * Postgres's own operators and functions.
+ */
 const READ_AS: Readonly<Record<string, string>> = {
   search_path: "pg_catalog, pg_temp",
   TimeZone: "UTC",

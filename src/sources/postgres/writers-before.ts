@@ -1,6 +1,6 @@
 /**
- * Transactions that may have written before a lease began, when no trigger captured what they did, and the
- * tables that they wrote to. Triggers capture all transactions that begin to write later.
+ * Transactions that may have written before a lease began, when no trigger captured what they did,
+ * and the tables that they wrote to. Triggers capture all transactions that begin to write later.
  */
 import type { Clock } from "../../std/clock.ts";
 import type { PostgresLimits } from "./limits.ts";
@@ -12,7 +12,10 @@ import type { Table } from "./tables.ts";
 /** The oids of the tables, by transaction. */
 export type Writers = ReadonlyMap<string, ReadonlySet<number>>;
 
-/** Waits for short transactions, at most `settleMsMax`, so that one copy has them all. Returns those that are left. */
+/**
+ * Waits for short transactions, at most `settleMsMax`, so that one copy has them all. Returns those
+ * that are left.
+ */
 export async function writersBefore(options: {
   readonly session: SqlQueries;
   readonly tables: readonly Table[];

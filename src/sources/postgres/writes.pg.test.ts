@@ -1,4 +1,7 @@
-/** Mutations on the oldest and the newest supported Postgres, and on PGlite: once, in order, found again, refused when stale. */
+/**
+ * Mutations on the oldest and the newest supported Postgres, and on PGlite: once, in order, found
+ * again, refused when stale.
+ */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { z } from "zod";
