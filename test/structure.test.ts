@@ -224,6 +224,16 @@ describe("the source tree", () => {
     expect(wrong.map(({ path }) => path)).toEqual([]);
   });
 
+  it("keeps comments within the width that the formatter keeps for code", () => {
+    const wide = sources.flatMap(({ path, text }) =>
+      text
+        .split("\n")
+        .filter((line) => /^\s*(\/\/|\/?\*)/.test(line) && line.length > 100)
+        .map((line) => `${path}: ${line.trim()}`),
+    );
+    expect(wide).toEqual([]);
+  });
+
   it("has files under 400 lines, with an opening comment and a name in kebab-case", () => {
     for (const { path, text } of sources) {
       expect(text.split("\n").length, `${path} is too long`).toBeLessThanOrEqual(400);

@@ -230,7 +230,7 @@ export class Gateway {
     this.#sayInvalid(session, reason);
   }
 
-  /** Sends all clients away in batches and accepts no new ones. Resolves when all have been told. */
+  /** Sends all clients away in batches and accepts no new ones. Resolves when all are told. */
   async drain(): Promise<void> {
     this.#isDraining = true;
     await drain([...this.#sessions.values()], this.#options);

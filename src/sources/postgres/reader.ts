@@ -217,7 +217,7 @@ export class Reader {
     );
   }
 
-  /** Reads again in a transaction, so that copied tables are as of the same snapshot as the others. */
+  /** Reads again in a transaction, so that all tables, copied or not, are as of one snapshot. */
   async #reload(session: SqlSession, state: ReadState, others: readonly Table[]): Promise<void> {
     const { context, limits } = this.#options;
     const asOfMs = context.clock.now();
