@@ -100,7 +100,7 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
         sql: 'SELECT aid FROM pgbench_accounts ORDER BY abalance DESC, aid::text COLLATE "C" LIMIT 100',
         query: {
           channel: "pgbench_accounts",
-          order_by: [{ column: "abalance", direction: "desc" }],
+          orderBy: [{ column: "abalance", direction: "desc" }],
           limit: 100,
         },
       },
@@ -108,7 +108,7 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
         sql: 'SELECT tid FROM pgbench_tellers ORDER BY tbalance, tid::text COLLATE "C"',
         query: {
           channel: "pgbench_tellers",
-          order_by: [{ column: "tbalance" }],
+          orderBy: [{ column: "tbalance" }],
           columns: ["tbalance"],
         },
       },
@@ -143,12 +143,12 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
     for (const [index, { sql, query }] of queries.entries()) {
       const { rows } = await server.sql(sql);
       const truth = rows.map((row) => String(Object.values(row as object)[0]));
-      const isOrdered = "order_by" in query;
-      const held = (): readonly string[] => {
+      const isOrdered = "orderBy" in query;
+      const shown = (): readonly string[] => {
         const keys = views[index]?.getSnapshot().keys ?? [];
         return isOrdered ? keys : keys.toSorted();
       };
-      await expect.poll(held, { timeout: 10_000 }).toEqual(isOrdered ? truth : truth.toSorted());
+      await expect.poll(shown, { timeout: 10_000 }).toEqual(isOrdered ? truth : truth.toSorted());
     }
     staying.close();
     await tidemark.stop();

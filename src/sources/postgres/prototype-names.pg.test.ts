@@ -98,7 +98,7 @@ describe.skipIf(!hasPostgres(18))("names from the prototype", () => {
         where: open({ channel: "p", where: { column: "__proto__", gte: "d" } } as never),
         ordered: open({
           channel: "p",
-          order_by: [{ column: "__proto__", direction: "desc" }],
+          orderBy: [{ column: "__proto__", direction: "desc" }],
           limit: 2,
         } as never),
         table: open({ channel: "__proto__" }),

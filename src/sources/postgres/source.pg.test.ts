@@ -194,7 +194,7 @@ describe.each(
     const big = view("big");
     await expect
       .poll(() => big.getSnapshot())
-      .toMatchObject({ isPartial: true, channelRows: 100, total: 1_000 });
+      .toMatchObject({ isPartial: true, channelRows: 100, totalRows: 1_000 });
     expect(big.row("901")).toBeDefined();
     expect(big.row("900")).toBeUndefined();
     await sql("UPDATE big SET v = 1 WHERE id = 5; DELETE FROM big WHERE id <= 4");
@@ -484,7 +484,7 @@ describe("faults", () => {
     await server.sql("INSERT INTO million SELECT n, 0 FROM generate_series(1, 1000000) n");
     await expect
       .poll(() => million.getSnapshot(), { timeout: 60_000 })
-      .toMatchObject({ channelRows: 1_000, total: 1_000_000, isPartial: true });
+      .toMatchObject({ channelRows: 1_000, totalRows: 1_000_000, isPartial: true });
     expect([million.row("999001"), million.row("999000")]).toEqual([
       { id: 999_001, v: 0 },
       undefined,
