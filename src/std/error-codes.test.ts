@@ -17,7 +17,7 @@ function page(): string {
     );
   return `# Errors
 
-Every error has a \`code\` that never changes its meaning, a message for people, and \`retryable\`: whether the same call may succeed later. The same codes stand in \`TidemarkError.code\`, in ERROR frames and in the JSON of HTTP answers, which have the status in the last column. \`ERROR_CODES\` of the package is this table as data. A mutation may refuse with codes of its own (\`MutationError\`); over HTTP such an answer has the status 400.
+Every error has a \`code\`, a message for people, and \`retryable\`: whether the same call may succeed later. The meaning of a code never changes. \`TidemarkError.code\`, ERROR frames and the JSON of HTTP answers have the same codes; the last column is the status of the HTTP answer. The package exports this table as \`ERROR_CODES\`. A mutation may refuse with codes of the application (\`MutationError\`); over HTTP such an answer has the status 400.
 
 | code | what happened | what to do | retryable | HTTP |
 | --- | --- | --- | --- | --- |

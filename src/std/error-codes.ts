@@ -79,14 +79,15 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: {
     retryable: false,
     status: 401,
-    meaning: "The server wants credentials that it accepts.",
+    meaning: "The credentials are missing, or the server does not accept them.",
     action: "Sign in again, and send fresh credentials.",
   },
   BAD_IDENTITY: {
     retryable: false,
     status: 500,
-    meaning: "authenticate returned a value that the server can't tell from other identities.",
-    action: "Return plain JSON data from authenticate; the message says which part is not.",
+    meaning:
+      "authenticate returned a value that the server can't distinguish from other identities.",
+    action: "Return plain JSON data from authenticate; the message names the part that is not.",
   },
   PROTOCOL_MISMATCH: {
     retryable: false,
@@ -104,7 +105,7 @@ export const ERROR_CODES = {
     retryable: false,
     status: 403,
     meaning: "The Origin of the page, or the Host, is not on the allow list.",
-    action: "Add it to allowedOrigins (--allow-origin).",
+    action: "Add the origin to allowedOrigins (--allow-origin).",
   },
   NOT_IDENTIFIED: {
     retryable: false,
@@ -121,14 +122,14 @@ export const ERROR_CODES = {
   TOO_MANY_VIEWS: {
     retryable: true,
     status: 503,
-    meaning: "The server keeps as many different views as it may.",
+    meaning: "The server has reached its limit of different views.",
     action: "Let clients share queries, try again later, or raise viewsMax.",
   },
   TOO_MANY_SUBSCRIPTIONS: {
     retryable: false,
     status: 429,
     meaning: "A connection asked for more subscriptions than it may have.",
-    action: "Unsubscribe from what is not shown, or raise subscriptionsPerSessionMax.",
+    action: "Unsubscribe from views that are not shown, or raise subscriptionsPerSessionMax.",
   },
   VIEW_TOO_LARGE: {
     retryable: true,
@@ -147,19 +148,20 @@ export const ERROR_CODES = {
     retryable: false,
     status: 503,
     meaning: "The log has trimmed the commits after this seq.",
-    action: "Begin with a checkpoint.",
+    action: "Start the reader from a checkpoint.",
   },
   SUPERSEDED: {
     retryable: false,
     status: 503,
-    meaning: "Another leader has appended for the source since. This one no longer speaks for it.",
+    meaning:
+      "Another leader has appended commits for the source. This leader may not append any more.",
     action: "Stop this leader. To lead again, start the source anew.",
   },
   TABLE_REFUSED: {
     retryable: false,
     status: 500,
     meaning: "The server can't serve a table.",
-    action: "Do what the message says, which names the table and the reason.",
+    action: "Read the message, which names the table, the reason and what to do.",
   },
   MISSING_GRANT: {
     retryable: false,
@@ -213,7 +215,7 @@ export const ERROR_CODES = {
     retryable: false,
     status: 409,
     meaning: "The row has changed since the seq that the write expected. Nothing was written.",
-    action: "Show the user the row as it is now, which the error carries, and let them decide.",
+    action: "Show the user the row as it is now, which the error carries, and let the user decide.",
   },
   MUTATION_FAILED: {
     retryable: false,
@@ -230,8 +232,8 @@ export const ERROR_CODES = {
   TOO_MANY_MUTATIONS: {
     retryable: true,
     status: 429,
-    meaning: "As many mutations are pending as may be. This one was not sent.",
-    action: "Try again when some have been answered.",
+    meaning: "The limit of pending mutations is reached. This mutation was not sent.",
+    action: "Try again when some mutations have been answered.",
   },
   OUTCOME_UNKNOWN: {
     retryable: false,
@@ -243,8 +245,8 @@ export const ERROR_CODES = {
   UNKNOWN_POSITION: {
     retryable: false,
     status: 400,
-    meaning: "The text names no write of a source of this server.",
-    action: "Send what tidemark.txid() returned on this deployment.",
+    meaning: "The text is not a txid of a source of this server.",
+    action: "Send the text that tidemark.txid() returned on this deployment.",
   },
   INTERNAL: {
     retryable: false,
@@ -256,7 +258,7 @@ export const ERROR_CODES = {
     retryable: true,
     status: 503,
     meaning: "The server or the client has been stopped.",
-    action: "Use one that runs: this one does not start again.",
+    action: "Create a new one: a stopped server or client does not start again.",
   },
 } as const satisfies Readonly<Record<string, ErrorCodeEntry>>;
 
