@@ -77,7 +77,11 @@ function NoChannel({
   readonly reason: string | undefined;
 }): ReactElement {
   if (status === "live")
-    return <State title="No tables yet">The server serves no table. Its terminal says why.</State>;
+    return (
+      <State title="No tables yet">
+        The server serves no table. The server's log has the reason.
+      </State>
+    );
   if (status === "refused")
     return <State title="The server refused the connection">{reason}</State>;
   return (

@@ -194,9 +194,9 @@ function Nothing({
           </button>
         }
       >
-        Rows appear here as soon as one matches.
+        Rows appear here as soon as they match.
       </State>
     );
   }
-  return <State title="No rows yet">Rows appear here as soon as the table has any.</State>;
+  return <State title="No rows yet">Rows appear here as soon as the table has some.</State>;
 }

@@ -25,7 +25,7 @@ function parseFilter({ name: column, type }: Column, typed: string): ParsedFilte
   const text = typed.trim();
   if (text === "") return { kind: "none" };
   if (text === "null" || text === "!null") return where({ column, isNull: text === "null" });
-  if (type === "json") return error("This column can be filtered by null and !null.");
+  if (type === "json") return error("Filter this column with null or !null.");
   if (type === "boolean") {
     return text === "true" || text === "false"
       ? where({ column, eq: text === "true" })
@@ -78,7 +78,7 @@ function orderedFilter(column: string, type: Column["type"], text: string): Pars
     return where({ column, in: values as (string | number)[] });
   }
   const value = operand(rest);
-  if (value === undefined) return error(`Type something like ${example}.`);
+  if (value === undefined) return error(`Type a value like ${example}.`);
   return where({ column, [COMPARISONS[operator]]: value } as Condition);
 }
 

@@ -6,12 +6,12 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["/", "filter the first column"],
   ["Esc", "leave the filter, close details"],
   ["↑ ↓ ← →", "move in the grid"],
-  ["Page Up, Page Down, Home, End", "move by pages"],
+  ["Page Up, Page Down, Home, End", "move by a page, or to the ends"],
   ["Enter", "open the row"],
   ["Ctrl C", "copy the row as tab-separated text"],
   ["Shift click", "sort by one more column"],
   ["[ ]", "previous, next channel"],
-  ["?", "this list"],
+  ["?", "show or hide this list"],
 ];
 
 export function Shortcuts({

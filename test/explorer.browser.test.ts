@@ -118,7 +118,7 @@ describe("the explorer", () => {
     await page.locator('[data-filter="price"]').fill("cheap");
     await expect
       .poll(() => page.getByRole("alert").innerText())
-      .toContain("price: Type something like 42");
+      .toContain("price: Type a value like 42");
     await page.locator('[data-filter="price"]').fill("");
     await page.locator('[data-filter="name"]').fill("/(/");
     await expect.poll(() => page.locator(".state").innerText()).toContain("Bad regex");

@@ -281,7 +281,7 @@ describe("the review dashboard", () => {
     await rita.keyboard.press("Enter");
     await expect
       .poll(() => ana.locator(".value .note").innerText())
-      .toContain("Rita has changed it to “theirs”");
+      .toContain("Rita has changed this value to “theirs”");
     expect(await ana.locator("#value").inputValue()).toBe("mine");
     await ana.keyboard.press("Enter");
     await expect.poll(() => row(rita, key).locator(".c-value").innerText()).toBe("mine");

@@ -30,7 +30,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["/", "find in values"],
   ["[ ]", "previous, next project"],
   ["Esc", "out"],
-  ["?", "this list"],
+  ["?", "show or hide this list"],
 ];
 
 export function App(): ReactElement {
@@ -269,7 +269,7 @@ function Empty({
   if (filter === "pending")
     return (
       <State title="All reviewed" action={action}>
-        New results appear here as jobs read documents. Start a job at the left.
+        New results appear here while jobs read documents. Start a job on the left.
       </State>
     );
   return (

@@ -22,7 +22,9 @@ export function Detail({ result, isPending, who, actions, onClose }: DetailProps
   if (result === undefined) {
     return (
       <aside className="detail" aria-label="Result">
-        <State title="Nothing chosen">Choose a result, or press ↓. Press ? for the keys.</State>
+        <State title="Nothing chosen">
+          Choose a result, or press ↓. Press ? for the keyboard shortcuts.
+        </State>
       </aside>
     );
   }
@@ -170,10 +172,10 @@ function ValueEditor({
       />
       <p className="note dim">
         {hasMoved
-          ? `${result.reviewed_by ?? "Someone"} has changed it to “${result.value}” meanwhile.`
+          ? `${result.reviewed_by ?? "Someone"} has changed this value to “${result.value}”.`
           : draft === undefined
             ? ""
-            : "Enter saves and accepts, Esc leaves it."}
+            : "Enter saves and accepts. Esc cancels."}
       </p>
     </form>
   );

@@ -132,5 +132,5 @@ function messageFor(error: unknown): string {
   const row = error.row as Result | null | undefined;
   return row == null
     ? "The result was removed."
-    : `Not undone: ${row.reviewed_by ?? "another user"} has changed ${row.field} of ${row.document} since. It is ${row.status} with “${row.value}” now.`;
+    : `Not undone: ${row.reviewed_by ?? "another user"} has changed ${row.field} of ${row.document}. It is now ${row.status}, with the value “${row.value}”.`;
 }
