@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { silent } from "../../test/support/silent.ts";
 import { createTidemark } from "../index.ts";
 import { LOG_LIMITS } from "../log/limits.ts";
+import { postgresLimits } from "../sources/postgres/limits.ts";
 import { VIEW_LIMITS, viewLimits } from "../table/limits.ts";
 import { SERVER_LIMITS, serverLimits, type Limits } from "./limits.ts";
 
@@ -39,6 +40,30 @@ describe("limits", () => {
     );
     expect(() => start({ views: { identityShareMax: 2 } })).toThrow(
       "limits.views.identityShareMax (2) must not exceed 1.",
+    );
+  });
+
+  it("without which nothing goes on, or a loop has no end, are at least 1", () => {
+    expect(() => start({ server: { snapshotsPinnedMax: 0 } })).toThrow(
+      "limits.server.snapshotsPinnedMax is 0. It must be at least 1.",
+    );
+    for (const name of ["commitsPerReadMax", "socketBufferBytesMax", "drainBatch", "tickMs"])
+      expect(() => start({ server: { [name]: 0 } }), name).toThrow("It must be at least 1.");
+    expect(() => start({ server: { flushShareMax: 0 } })).toThrow("at least 0.01");
+    expect(() => start({ views: { fillStepRows: 0 } })).toThrow("limits.views.fillStepRows is 0");
+    expect(() => postgresLimits({ copyChunkRows: 0 })).toThrow("limits.copyChunkRows is 0");
+  });
+
+  it("stand in their groups: others are not ignored in silence", () => {
+    expect(() => start({ connectionsMax: 5 } as object)).toThrow(
+      "There is no limits.connectionsMax.",
+    );
+    expect(() => start({ sever: { connectionsMax: 5 } } as object)).toThrow("limits.server");
+  });
+
+  it("of a lease let it be renewed before it ends", () => {
+    expect(() => postgresLimits({ leaseSeconds: 5 })).toThrow(
+      "limits.renewMs (5000) must be less than limits.leaseSeconds (5) in milliseconds.",
     );
   });
 

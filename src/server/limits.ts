@@ -4,7 +4,8 @@
  * sides or old texts rely on them.
  */
 import type { LogLimits } from "../log/limits.ts";
-import { limitsOf, type LimitRelation } from "../std/limits.ts";
+import { TidemarkError } from "../std/errors.ts";
+import { atLeast, limitsOf, type LimitRelation } from "../std/limits.ts";
 import type { ViewLimits } from "../table/limits.ts";
 
 /** All limits of a server that users can set. */
@@ -338,7 +339,35 @@ const RELATIONS: readonly LimitRelation<ServerLimits>[] = [
   ["mutationResultBytesMax", "mutationsRememberedBytesMax"],
   ["mutationRetryMs", "mutationRetryMsMax"],
   ["drainStepMs", "drainMsMax"],
+  [0.01, "flushShareMax"],
+  ...atLeast<ServerLimits>(
+    1,
+    "commitsPerReadMax",
+    "tickMs",
+    "frameBytesMax",
+    "socketBufferBytesMax",
+    "snapshotsPinnedMax",
+    "digestRowsMax",
+    "heartbeatIntervalMs",
+    "framesPerSecondMax",
+    "drainBatch",
+  ),
 ];
+
+const GROUPS = ["server", "views", "log"] as const satisfies readonly (keyof Limits)[];
+
+/**
+ * A misspelt group, or a limit outside of its group, would be ignored in silence.
+ * @throws TidemarkError `BAD_OPTION`
+ */
+export function checkLimitGroups(given: Limits | undefined): void {
+  for (const name of Object.keys(given ?? {}))
+    if (!GROUPS.some((group) => group === name))
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `There is no limits.${name}. Limits stand in groups: ${GROUPS.map((group) => `limits.${group}`).join(", ")}.`,
+      );
+}
 
 /** @throws TidemarkError `BAD_OPTION` for a limit that does not exist or can't hold */
 export function serverLimits(given?: Partial<ServerLimits>): ServerLimits {

@@ -22,6 +22,7 @@ import { mountAlone, mountBeside } from "./http/mount.ts";
 import { isLoopback, LOOPBACK, OwnServers } from "./http/own-servers.ts";
 import { PATHS } from "./http/paths.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
+import { checkLimitGroups } from "./limits.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName } from "./mutations/mutation.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -70,6 +71,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
         writer === undefined ? [] : [[name, writer] as const],
       ),
     );
+    checkLimitGroups(options.limits);
     const limits = options.limits?.log ?? {};
     this.#log = options.log ?? new MemoryLog({ clock: this.#clock, random, limits });
     this.#own = new OwnChannels({ channels, log: this.#log, nodeId: random.id(8) });

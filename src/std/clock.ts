@@ -12,17 +12,23 @@ export interface Clock {
   now(): number;
   /** Milliseconds since an arbitrary start, with sub-millisecond digits. Never goes back. */
   monotonic(): number;
-  /** Runs `callback` once after `delayMs`. Does not keep the process alive by itself. */
+  /**
+   * Runs `callback` once after `delayMs`, or after 24 days where that is longer. Does not keep the
+   * process alive by itself.
+   */
   after(delayMs: number, callback: () => void): Cancel;
   /** Runs `callback` as soon as pending input and output have had a turn. */
   soon(callback: () => void): Cancel;
 }
 
+/** A platform's timer takes no longer delay: it would fire at once. */
+const DELAY_MS_MAX = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after(delayMs, callback) {
-    const timer: unknown = setTimeout(callback, delayMs);
+    const timer: unknown = setTimeout(callback, Math.min(delayMs, DELAY_MS_MAX));
     // A Node timer can be told not to hold the process open; a browser's is a number.
     if (typeof timer === "object" && timer !== null && "unref" in timer) {
       (timer as { unref(): void }).unref();

@@ -5,11 +5,16 @@
  */
 import { TidemarkError } from "./errors.ts";
 
-/** A limit that must not exceed another, or a number. */
+/** A limit that must not exceed another; or a number on either side. */
 export type LimitRelation<L> = readonly [
-  smaller: keyof L & string,
+  smaller: (keyof L & string) | number,
   larger: (keyof L & string) | number,
 ];
+
+/** For limits without which nothing goes on, or a loop has no end, when they are 0. */
+export function atLeast<L>(min: number, ...names: (keyof L & string)[]): LimitRelation<L>[] {
+  return names.map((name) => [min, name] as const);
+}
 
 /** `group` is how users address the limits, `limits.server`. @throws TidemarkError `BAD_OPTION` */
 export function limitsOf<L extends { readonly [K in keyof L]: number }>(
@@ -31,12 +36,15 @@ export function limitsOf<L extends { readonly [K in keyof L]: number }>(
     Object.assign(limits, { [name]: value });
   }
   for (const [smaller, larger] of relations) {
+    const min = typeof smaller === "number" ? smaller : limits[smaller];
     const max = typeof larger === "number" ? larger : limits[larger];
-    if (limits[smaller] <= max) continue;
+    if (min <= max) continue;
     const other = typeof larger === "number" ? String(max) : `${group}.${larger} (${max})`;
     throw new TidemarkError(
       "BAD_OPTION",
-      `${group}.${smaller} (${limits[smaller]}) must not exceed ${other}.`,
+      typeof smaller === "number"
+        ? `${group}.${larger} is ${max}. It must be at least ${min}.`
+        : `${group}.${smaller} (${min}) must not exceed ${other}.`,
     );
   }
   return limits;

@@ -82,7 +82,10 @@ export const FIXED_VIEW_LIMITS = {
   regexProgramMax: 2_000,
 } as const;
 
-const RELATIONS: readonly LimitRelation<ViewLimits>[] = [["identityShareMax", 1]];
+const RELATIONS: readonly LimitRelation<ViewLimits>[] = [
+  ["identityShareMax", 1],
+  [1, "fillStepRows"],
+];
 
 /** @throws TidemarkError `BAD_OPTION` for a limit that does not exist or can't hold */
 export function viewLimits(given?: Partial<ViewLimits>): ViewLimits {

@@ -2,7 +2,8 @@
  * Bounds and periods of the Postgres source, in milliseconds, rows or bytes as their names say,
  * with their defaults below. Each can be set by the option `limits` of `postgres()`.
  */
-import { limitsOf } from "../../std/limits.ts";
+import { TidemarkError } from "../../std/errors.ts";
+import { atLeast, limitsOf } from "../../std/limits.ts";
 
 export interface PostgresLimits {
   /** Between reads while changes come. */
@@ -177,12 +178,30 @@ export const DIAGNOSIS_LIMITS = {
  * hold
  */
 export function postgresLimits(given?: Partial<PostgresLimits>): PostgresLimits {
-  return limitsOf("limits", POSTGRES_LIMITS, given, [
+  const limits = limitsOf("limits", POSTGRES_LIMITS, given, [
     ["pollMs", "pollBusyMsMax"],
     ["answerMsMax", "readTimeoutMs"],
     ["readTimeoutMs", "copyTimeoutMs"],
     ["retryTableBaseMs", "retryTableMsMax"],
     ["reconnectBaseMs", "reconnectCapMs"],
     ["refusalsPerCallerMax", "refusalsMax"],
+    ...atLeast<PostgresLimits>(
+      1,
+      "copyChunkRows",
+      "commitRowsMax",
+      "statementsMax",
+      "watchMs",
+      "reconnectWatchedMsMax",
+      "writeConnectionsMax",
+      "forgetRefusalsEvery",
+      "leaseSeconds",
+    ),
   ]);
+  // A lease that ends before it is renewed makes the reader copy every table, again and again.
+  if (limits.renewMs >= limits.leaseSeconds * 1_000)
+    throw new TidemarkError(
+      "BAD_OPTION",
+      `limits.renewMs (${limits.renewMs}) must be less than limits.leaseSeconds (${limits.leaseSeconds}) in milliseconds.`,
+    );
+  return limits;
 }
