@@ -1,9 +1,11 @@
 /**
  * What is no database is refused at once, in words; types hold for whichever drivers are installed.
  */
+import { createServer, type AddressInfo, type Socket } from "node:net";
 import { PGlite } from "@electric-sql/pglite";
 import pg from "pg";
-import { describe, expect, expectTypeOf, it } from "vitest";
+import { describe, expect, expectTypeOf, it, vi } from "vitest";
+import { databaseOf } from "./database-address.ts";
 import { postgres, type DatabaseAddress, type PgConfig } from "./index.ts";
 
 describe("a database's address", () => {
@@ -15,6 +17,17 @@ describe("a database's address", () => {
     // @ts-expect-error an environment variable may be undefined
     void (() => postgres(process.env["DATABASE_URL"]));
     expect(() => postgres("")).toThrow("an empty text: is an environment variable empty?");
+  });
+
+  it("is nothing that only looks like a configuration", () => {
+    // Each would connect to localhost, as whoever runs the program.
+    for (const [given, name] of [
+      [Promise.resolve({ host: "db" }), "a Promise: is an await missing?"],
+      [new URL("postgres://me@db/shop"), "a URL: pass its text, String(url)"],
+      [() => ({ host: "db" }), "a function"],
+      [new Map([["host", "db"]]), "a Map"],
+    ] as const)
+      expect(() => postgres(given as never)).toThrow(`It was given ${name}.`);
   });
 
   it("is no single connection, and no list", () => {
@@ -31,5 +44,34 @@ describe("a database's address", () => {
     expectTypeOf<PGlite>().toExtend<DatabaseAddress>();
     expectTypeOf<undefined>().not.toExtend<DatabaseAddress>();
     expect(() => postgres({ host: "localhost", max: 3 })).not.toThrow();
+  });
+});
+
+describe("a password function that throws", () => {
+  it("leaves no connection open, of the reader or of mutations, for Postgres to wait on", async () => {
+    const open = new Set<Socket>();
+    const asking = createServer((socket) => {
+      open.add(socket);
+      socket.on("error", () => {});
+      socket.once("close", () => open.delete(socket));
+      // AuthenticationCleartextPassword.
+      socket.once("data", () => socket.write(Buffer.from([82, 0, 0, 0, 8, 0, 0, 0, 3])));
+    });
+    await new Promise<void>((resolve) => asking.listen(0, "127.0.0.1", resolve));
+    const { port } = asking.address() as AddressInfo;
+    const password = (): Promise<string> => Promise.reject(new Error("no token"));
+    const database = databaseOf({ host: "127.0.0.1", port, user: "me", password });
+    const writes = database.openWrites();
+    try {
+      await expect(database.connect()).rejects.toThrow("no token");
+      await expect(writes.transaction(async () => {})).rejects.toMatchObject({
+        code: "SOURCE_DOWN",
+      });
+      await vi.waitFor(() => expect(open.size).toBe(0));
+    } finally {
+      for (const socket of open) socket.destroy();
+      asking.close();
+      await writes.close();
+    }
   });
 });

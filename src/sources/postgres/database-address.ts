@@ -48,12 +48,13 @@ function isPGlite(given: unknown): given is EmbeddedPostgres {
 
 /**
  * A connection of `pg`, or of another driver, is no configuration: one connection is not enough.
+ * Nor is an object of the platform, such as a URL or a Promise, whose fields mean something else.
  */
 function isConfig(given: unknown): given is PgConfig {
   return (
     typeof given === "object" &&
     given !== null &&
-    !Array.isArray(given) &&
+    Object.prototype.toString.call(given) === "[object Object]" &&
     typeof (given as { query?: unknown }).query !== "function"
   );
 }
@@ -67,7 +68,10 @@ function optionsOf({ options }: PgPool): PgConfig {
 function nameOf(given: unknown): string {
   if (given === undefined) return "undefined: is an environment variable not set?";
   if (given === "") return "an empty text: is an environment variable empty?";
+  if (typeof given === "function") return "a function";
   if (typeof given !== "object" || given === null) return String(given);
+  if (given instanceof Promise) return "a Promise: is an await missing?";
+  if (given instanceof URL) return "a URL: pass its text, String(url)";
   const { name } = (given.constructor ?? {}) as { readonly name?: string };
   return name === "Client"
     ? "a Client, which is one connection: pass its configuration"

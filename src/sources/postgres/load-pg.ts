@@ -1,4 +1,5 @@
-/** The driver `pg`, an optional peer dependency: loaded when first used. */
+/** The driver `pg`, an optional peer dependency: loaded when first used; and what it leaves open. */
+import type { Client } from "pg";
 import { TidemarkError } from "../../std/errors.ts";
 
 /** @throws TidemarkError `BAD_OPTION` when it is not installed */
@@ -11,4 +12,33 @@ export async function loadPg(): Promise<typeof import("pg").default> {
     );
   });
   return loaded.default;
+}
+
+type Pg = Awaited<ReturnType<typeof loadPg>>;
+
+/**
+ * Ends a connection at once, in whatever state it is. `pg` leaves it open when a password function
+ * throws, and Postgres then waits a minute for the password: each attempt would take one of its
+ * connections.
+ */
+export function closeSocket(client: Client): void {
+  (
+    client as unknown as { readonly connection?: { readonly stream: { destroy(): void } } }
+  ).connection?.stream.destroy();
+}
+
+type Connected = (error: Error | null) => void;
+type Connecting = new (config: unknown) => { connect(callback: Connected): void };
+
+/** A Client for a Pool, which does not end those that could not connect. */
+export function closingClient(pg: Pg, base: unknown = pg.Client): Pg["Client"] {
+  class ClosingClient extends (base as Connecting) {
+    override connect(callback: Connected): void {
+      super.connect((error) => {
+        if (error !== null && error !== undefined) closeSocket(this as unknown as Client);
+        callback(error);
+      });
+    }
+  }
+  return ClosingClient as unknown as Pg["Client"];
 }

@@ -2,7 +2,7 @@
 import type { ClientConfig } from "pg";
 import { messageOf } from "../../std/errors.ts";
 import type { PostgresLimits } from "./limits.ts";
-import { loadPg } from "./load-pg.ts";
+import { closeSocket, loadPg } from "./load-pg.ts";
 import { addressIn, labelOf, type PgConfig } from "./pg-config.ts";
 import { pgWrites } from "./pg-writes.ts";
 import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlSession } from "./sql.ts";
@@ -36,9 +36,14 @@ async function connect(
     for (const callback of lost) callback(reason);
     lost.clear();
   });
-  await client.connect();
-  // Names without a schema are Postgres's own, whatever someone put into `public`.
-  await client.query("SET search_path = pg_catalog, pg_temp");
+  try {
+    await client.connect();
+    // Names without a schema are Postgres's own, whatever someone put into `public`.
+    await client.query("SET search_path = pg_catalog, pg_temp");
+  } catch (error) {
+    closeSocket(client);
+    throw error;
+  }
   const query: SqlSession["query"] = async (text, parameters) =>
     (await client.query(text, parameters as unknown[] | undefined)).rows;
   return {
@@ -70,9 +75,7 @@ async function connect(
     },
     abandon: () => {
       reason = "no answer";
-      (
-        client as unknown as { readonly connection: { readonly stream: { destroy(): void } } }
-      ).connection.stream.destroy();
+      closeSocket(client);
     },
     close: async () => {
       lost.clear();

@@ -4,7 +4,7 @@ import { delay, systemClock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { SqlTransaction } from "../writer.ts";
 import type { PostgresLimits } from "./limits.ts";
-import { loadPg } from "./load-pg.ts";
+import { closingClient, loadPg } from "./load-pg.ts";
 import type { PgConfig } from "./pg-config.ts";
 import type { SqlWrites } from "./sql.ts";
 
@@ -24,6 +24,7 @@ export function pgWrites(
     // locks.
     const opened = new pg.Pool({
       ...(config as PoolConfig),
+      Client: closingClient(pg, config.Client),
       max: writeConnectionsMax,
       min: 0,
       application_name: "tidemark mutations",
