@@ -313,7 +313,12 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }), assets);
     const { gateway, limits } = this.#engine;
     const webSockets = new WebSocketEndpoint(gateway, this.#clock, limits);
-    return new HttpEndpoint({ ...options, app: createHttp(options), webSockets });
+    return new HttpEndpoint({
+      ...options,
+      app: createHttp(options),
+      webSockets,
+      isStopped: () => this.#isStopped,
+    });
   }
 
   #httpOptions(access: Access, assets: string | undefined): HttpOptions {

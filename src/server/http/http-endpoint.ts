@@ -23,12 +23,14 @@ export interface HttpEndpointOptions {
   /** Besides our own protocol. */
   readonly dialects: readonly Dialect[];
   readonly canConnect: () => boolean;
+  readonly isStopped: () => boolean;
   readonly onInternalError: (error: Error) => void;
 }
 
 export class HttpEndpoint {
   /** Answers every request, also those of other paths: with an asset or 404. */
   readonly listener: RequestListener;
+  readonly isStopped: () => boolean;
   readonly #options: HttpEndpointOptions;
   readonly #streams: ReadonlyMap<string, Dialect>;
   readonly #operations: ReadonlySet<string>;
@@ -36,6 +38,7 @@ export class HttpEndpoint {
   constructor(options: HttpEndpointOptions) {
     const { app, dialects, paths } = options;
     this.#options = options;
+    this.isStopped = options.isStopped;
     this.listener = listenerOf(app);
     this.#streams = new Map([
       [paths.base + paths.stream, JSON_DIALECT],

@@ -2,7 +2,13 @@
  * Beside an application on its server: our paths reach us alone, everything else the application
  * alone.
  */
-import { createServer, request as httpRequest, type RequestListener, type Server } from "node:http";
+import {
+  Agent,
+  createServer,
+  request as httpRequest,
+  type RequestListener,
+  type Server,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import { afterEach, describe, expect, it } from "vitest";
@@ -116,6 +122,70 @@ describe("attach", () => {
       asked.once("error", reject).end();
     });
     expect(answer).toBe("mine /plain");
+  });
+
+  it.each(["attached", "listening"])(
+    "reads the body of a request that only mentions an upgrade, and the requests after it: %s",
+    async (how) => {
+      const tidemark = await started();
+      const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+      ends.push(() => agent.destroy());
+      let host: string;
+      if (how === "attached") {
+        const server = createServer(mine);
+        tidemark.attach(server);
+        host = await listening(server);
+      } else host = (await tidemark.listen({ port: 0 })).url.slice("http://".length);
+      const post = (body: string): Promise<string> =>
+        new Promise((resolve, reject) => {
+          const headers = {
+            Connection: "Upgrade, HTTP2-Settings",
+            Upgrade: "h2c",
+            "HTTP2-Settings": "AAEAAEAAAAIAAAAA",
+            "Content-Length": body.length,
+          };
+          const options = { method: "POST", headers, agent };
+          const asked = httpRequest(`http://${host}/v2/mutations/none`, options, (response) => {
+            let text = "";
+            response.setEncoding("utf8").on("data", (part: string) => (text += part));
+            response.once("end", () => resolve(text));
+          });
+          asked.once("error", reject).end(body);
+        });
+      // More than comes with the headers. Without its body the request would be a BAD_MESSAGE.
+      const body = JSON.stringify({ input: "x".repeat(60_000) });
+      for (const answer of [await post(body), await post(body)])
+        expect(JSON.parse(answer)).toMatchObject({ code: "UNKNOWN_MUTATION" });
+    },
+  );
+
+  it("makes room for another when it has stopped", async () => {
+    const server = createServer(mine);
+    const former = await started();
+    former.attach(server);
+    const host = await listening(server);
+    const ready = async (): Promise<number> => (await fetch(`http://${host}/readyz`)).status;
+    expect(await ready()).toBe(200);
+    // A program that reloads itself stops the former before or after it attaches the next.
+    await former.stop();
+    expect(await ready()).toBe(503);
+    const next = await started();
+    next.attach(server);
+    expect(await ready()).toBe(200);
+    const last = await started();
+    last.attach(server);
+    await next.stop();
+    expect(await ready()).toBe(200);
+    expect(await isOurStream(`ws://${host}/v2/stream`)).toBe(true);
+  });
+
+  it("takes the options of the last time where it is attached twice", async () => {
+    const server = createServer(mine);
+    const tidemark = await started();
+    tidemark.attach(server);
+    tidemark.attach(server, { operations: false });
+    const host = await listening(server);
+    expect(await text(`http://${host}/metrics`)).toBe("mine /metrics");
   });
 
   it("lets two servers share one", async () => {

@@ -2,8 +2,7 @@
  * Puts the entry point on a Node server: on one that is ours alone, or beside what an application's
  * server does.
  */
-import { ServerResponse, type IncomingMessage, type Server } from "node:http";
-import type { Socket } from "node:net";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pathOf, type HttpEndpoint } from "./http-endpoint.ts";
 import { refuseUpgrade } from "./websocket.ts";
@@ -15,7 +14,10 @@ export function mountAlone(server: Server, endpoint: HttpEndpoint): void {
     else endpoint.listener(request, response);
   });
   server.on("upgrade", (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-    if (!endpoint.handleUpgrade(request, socket, head)) refuseOther(socket);
+    if (endpoint.handleUpgrade(request, socket, head)) return;
+    if (request.headers.upgrade?.toLowerCase() !== "websocket")
+      return answerPlainly(server, request, socket, head);
+    refuseUpgrade(socket, 404, "There is no stream at this path.");
   });
 }
 
@@ -39,21 +41,27 @@ export function mountBeside(
   options: Mounted["options"],
 ): void {
   const known = mounts.get(server);
-  if (known !== undefined) return void known.push({ endpoint, options });
-  const mounted = [{ endpoint, options }];
+  const mounted = known ?? [];
+  // One that has stopped makes room, and one that is attached again has its new options.
+  const stay = mounted.filter((each) => each.endpoint !== endpoint && !each.endpoint.isStopped());
+  mounted.splice(0, mounted.length, ...stay, { endpoint, options });
+  if (known !== undefined) return;
   mounts.set(server, mounted);
   const emit = server.emit.bind(server) as (event: string | symbol, ...args: unknown[]) => boolean;
   const nobody = (): void => {};
+  // One that has stopped answers what no other does.
+  const isTakenBy = (take: (each: Mounted) => boolean): boolean =>
+    mounted.some((each) => !each.endpoint.isStopped() && take(each)) || mounted.some(take);
   const isTaken = (event: string | symbol, args: readonly unknown[]): boolean => {
     if (event === "request") {
       const [request, response] = args as [IncomingMessage, ServerResponse];
-      return mounted.some((each) => each.endpoint.handleRequest(request, response, each.options));
+      return isTakenBy((each) => each.endpoint.handleRequest(request, response, each.options));
     }
     if (event !== "upgrade") return false;
     const [request, socket, head] = args as [IncomingMessage, Duplex, Buffer];
-    if (mounted.some((each) => each.endpoint.handleUpgrade(request, socket, head))) return true;
+    if (isTakenBy((each) => each.endpoint.handleUpgrade(request, socket, head))) return true;
     if (server.listeners("upgrade").some((listener) => listener !== nobody)) return false;
-    answerPlainly(server, request, socket);
+    answerPlainly(server, request, socket, head);
     return true;
   };
   server.emit = (event: string | symbol, ...args: unknown[]): boolean =>
@@ -63,21 +71,33 @@ export function mountBeside(
 }
 
 /**
- * Without us Node would treat an upgrade that nobody takes as a plain request, and so does this.
+ * Lets Node read the request again without its wish to upgrade, as Node does where nobody listens
+ * for upgrades: `curl --http2` and Java's client send one with each first request, also with a
+ * body.
  */
-function answerPlainly(server: Server, request: IncomingMessage, socket: Duplex): void {
-  if (request.method !== "GET" && request.method !== "HEAD") return refuseOther(socket);
-  const response = new ServerResponse(request);
-  response.shouldKeepAlive = false;
-  response.assignSocket(socket as Socket);
-  response.once("finish", () => {
-    response.detachSocket(socket as Socket);
-    socket.end();
-  });
-  socket.on("error", () => {});
-  server.emit("request", request, response);
+function answerPlainly(
+  server: Server,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): void {
+  const { method = "GET", url = "/", httpVersion, rawHeaders } = request;
+  const lines = [`${method} ${url} HTTP/${httpVersion}`];
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const [name = "", value = ""] = rawHeaders.slice(at, at + 2);
+    const kept = withoutUpgrade(name.toLowerCase(), value);
+    if (kept !== undefined) lines.push(`${name}: ${kept}`);
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join("\r\n")}\r\n\r\n`, "latin1"), head]));
+  server.emit("encrypted" in socket ? "secureConnection" : "connection", socket);
 }
 
-function refuseOther(socket: Duplex): void {
-  refuseUpgrade(socket, 404, "There is no stream at this path.");
+function withoutUpgrade(name: string, value: string): string | undefined {
+  if (name === "upgrade" || name === "http2-settings") return undefined;
+  if (name !== "connection") return value;
+  const options = value
+    .split(",")
+    .map((option) => option.trim())
+    .filter((option) => !/^(?:upgrade|http2-settings)$/i.test(option));
+  return options.length === 0 ? undefined : options.join(", ");
 }
