@@ -1,4 +1,6 @@
-/** The driver `pg`, an optional peer dependency: loaded when first used; and what it leaves open. */
+/**
+ * The driver `pg`, an optional peer dependency: loaded when first used. Closes what it leaves open.
+ */
 import type { Client } from "pg";
 import { TidemarkError } from "../../std/errors.ts";
 

@@ -165,14 +165,13 @@ async function createSchema(session: SqlSession): Promise<boolean> {
 
 async function upgrade(session: SqlSession): Promise<void> {
   await session.transaction("write", async (queries) => {
-    const found = await schemaVersion(queries);
-    if (found === VERSION) return;
-    // Where two servers find an old version, the second waits for the first and finds the work
-    // done.
+    if ((await schemaVersion(queries)) === VERSION) return;
+    // Where two servers find an old version, the second waits for the first, and finds the work
+    // done, or begun by a server of a version between.
     await queries.query("LOCK TABLE tidemark.reader IN ACCESS EXCLUSIVE MODE");
-    const [state] = await queries.query(STATE);
-    if (state?.["comment"] === commentOf(VERSION)) return;
-    for (const statement of [...(UPGRADES[found ?? VERSION] ?? []), commentStatement()])
+    const found = (await schemaVersion(queries)) ?? VERSION;
+    if (found === VERSION) return;
+    for (const statement of [...(UPGRADES[found] ?? []), commentStatement()])
       await queries.query(statement);
   });
 }

@@ -3,7 +3,7 @@
  * again, refused when stale.
  */
 import { PGlite } from "@electric-sql/pglite";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
 import {
   hasPostgres,
@@ -100,6 +100,12 @@ async function serve(address: string | PGlite, options: Partial<PostgresOptions>
 }
 
 const SERVERS = ["13", "18", "PGlite"] as const;
+
+const TO_VERSION_2 = `ALTER TABLE tidemark.reader RENAME COLUMN snapshot TO position;
+  ALTER FUNCTION tidemark.txid() RENAME TO position;
+  DROP TABLE tidemark.installing; DROP INDEX tidemark.mutation_refused;
+  ALTER TABLE tidemark.mutation DROP COLUMN caller;
+  COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 2. Remove with: tidemark uninstall'`;
 
 describe.each(
   SERVERS.filter((name) => name === "PGlite" || hasPostgres(Number(name) as PostgresVersion)),
@@ -348,6 +354,50 @@ describe.each(
       ).rows,
     ).toEqual([{ may: true, gone: true }]);
   });
+
+  it("brings version 2 up to date", async () => {
+    const first = await serve(address);
+    await first.tidemark.stop();
+    await sql(TO_VERSION_2);
+    const second = await serve(address);
+    expect(await second.client.mutate.items.set({ id: 1, value: "new" })).toEqual({ rowCount: 1 });
+    expect(
+      (await sql("SELECT to_regprocedure('tidemark.position()') IS NULL AS gone")).rows,
+    ).toEqual([{ gone: true }]);
+  });
+
+  it.skipIf(name === "PGlite")(
+    "goes on from the version that another server brings it to meanwhile",
+    async () => {
+      const first = await serve(address);
+      await first.tidemark.stop();
+      await sql(TO_VERSION_2);
+      const second = await withClient(String(address), async (other) => {
+        await other.query("BEGIN; LOCK TABLE tidemark.reader IN ACCESS EXCLUSIVE MODE");
+        const serving = serve(address);
+        serving.catch(() => {});
+        await vi.waitFor(async () =>
+          expect(
+            (
+              await sql(
+                "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = 'tidemark.reader'::regclass",
+              )
+            ).rows,
+          ).toHaveLength(1),
+        );
+        // As version 3 did it.
+        await other.query(`CREATE TABLE tidemark.installing ();
+          ALTER TABLE tidemark.mutation ADD COLUMN caller text;
+          CREATE INDEX mutation_refused ON tidemark.mutation (caller, at) WHERE error IS NOT NULL;
+          COMMENT ON SCHEMA tidemark IS 'Tidemark change capture, version 3. Remove with: tidemark uninstall';
+          COMMIT`);
+        return serving;
+      });
+      expect(await second.client.mutate.items.set({ id: 1, value: "new" })).toEqual({
+        rowCount: 1,
+      });
+    },
+  );
 
   it.skipIf(name === "PGlite")(
     "lets a named role name its transaction, and do nothing else there; others not even that",
