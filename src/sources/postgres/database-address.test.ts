@@ -47,6 +47,20 @@ describe("a database's address", () => {
   });
 });
 
+describe("declarations of tables", () => {
+  it("are schemas, or made by table()", () => {
+    const old = { _def: {}, parse: () => ({}) };
+    for (const given of [old, undefined, null, true, {}, { key: "id", columns: {} }])
+      expect(() => postgres("postgres://db", { tables: { orders: given } as never })).toThrow(
+        'tables declares "orders" by what is neither a schema',
+      );
+    const asFunction = Object.assign(() => {}, { "~standard": {} });
+    expect(() =>
+      postgres("postgres://db", { tables: { orders: asFunction } as never }),
+    ).not.toThrow();
+  });
+});
+
 describe("a password function that throws", () => {
   it("leaves no connection open, of the reader or of mutations, for Postgres to wait on", async () => {
     const open = new Set<Socket>();

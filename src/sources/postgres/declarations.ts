@@ -14,6 +14,7 @@ import { asText, type SqlSession } from "./sql.ts";
 import { newestRowsStatement } from "./statements.ts";
 import {
   isStandardSchema,
+  isTableDeclaration,
   type ColumnShape,
   type TableDeclaration,
   type TableShape,
@@ -44,7 +45,7 @@ export function namesIn(tables: TablesOption | undefined): readonly string[] | u
   return isList(tables) ? tables : Object.keys(tables);
 }
 
-/** @throws TidemarkError `BAD_OPTION` where two names are of one channel */
+/** @throws TidemarkError `BAD_OPTION` where two names are of one channel, or one declares nothing */
 export function declarationsIn(tables: TablesOption | undefined): Declarations {
   const declarations = new Map<string, TableDeclaration>();
   if (tables === undefined || isList(tables)) return declarations;
@@ -52,6 +53,11 @@ export function declarationsIn(tables: TablesOption | undefined): Declarations {
     const channel = name.replace(/^public\./, "");
     if (declarations.has(channel))
       throw new TidemarkError("BAD_OPTION", `tables declares "${channel}" twice.`);
+    if (!isTableDeclaration(declaration))
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `tables declares "${channel}" by what is neither a schema (Standard Schema, as of zod 3.24 and later) nor made by table().`,
+      );
     declarations.set(channel, declaration);
   }
   return declarations;

@@ -58,3 +58,10 @@ export type TableChannels<T> = T extends readonly string[]
 export function isStandardSchema(declaration: TableDeclaration): declaration is StandardSchemaV1 {
   return "~standard" in declaration;
 }
+
+/** Whether a value that the compiler has not seen is one. */
+export function isTableDeclaration(given: unknown): given is TableDeclaration {
+  if ((typeof given !== "object" && typeof given !== "function") || given === null) return false;
+  const { key, columns } = given as Partial<TableShape>;
+  return "~standard" in given || (Array.isArray(key) && typeof columns === "object");
+}
