@@ -112,6 +112,23 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     expect(tidemark.stats()["channels"]).toMatchObject([{ channel: "items", status: "live" }]);
   });
 
+  it("is read as it is whatever the connection string sets besides", async () => {
+    const { port } = server;
+    const settings = "query_timeout=1&statement_timeout=1&application_name=theirs";
+    const address = `postgres://postgres@127.0.0.1:${port}/postgres?${settings}&sslmode=disable`;
+    expect(await written(address, "string")).toEqual([{ id: 1, value: "string" }]);
+    const { rows } = await server.sql(
+      "SELECT DISTINCT application_name AS name FROM pg_stat_activity WHERE application_name ~ 'tidemark|theirs' ORDER BY 1",
+    );
+    expect(rows).toEqual([{ name: "tidemark" }, { name: "tidemark mutations" }]);
+  });
+
+  it("is written to by a Pool's options, which hide the password", async () => {
+    const pool = new pg.Pool({ ...at(), user: "iam", password: "token" });
+    stops.push(() => pool.end());
+    expect(await written(pool.options, "options")).toEqual([{ id: 1, value: "options" }]);
+  });
+
   it("is connected to with a password that is asked for anew for each connection", async () => {
     let calls = 0;
     const password = async (): Promise<string> => {

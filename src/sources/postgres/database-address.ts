@@ -27,9 +27,9 @@ export function databaseOf(
   const given: unknown = address;
   if (typeof given === "string" && given !== "")
     return pgDatabase({ connectionString: given }, limits);
-  if (isPool(given)) return pgDatabase(optionsOf(given), limits);
+  if (isPool(given)) return pgDatabase(visible(given.options), limits);
   if (isPGlite(given)) return pgliteDatabase(given);
-  if (isConfig(given)) return pgDatabase(given, limits);
+  if (isConfig(given)) return pgDatabase(visible(given), limits);
   throw new TidemarkError(
     "BAD_OPTION",
     `postgres() takes "postgres://user@host/database", a configuration or a Pool of pg, or a PGlite. It was given ${nameOf(given)}.`,
@@ -59,8 +59,8 @@ function isConfig(given: unknown): given is PgConfig {
   );
 }
 
-/** A Pool hides its password, so that logs do not show it: a copy by `...` has none. */
-function optionsOf({ options }: PgPool): PgConfig {
+/** A Pool's options hide the password, so that logs do not show it: a copy by `...` has none. */
+function visible(options: PgConfig): PgConfig {
   const { password } = options;
   return password === undefined ? options : { ...options, password };
 }

@@ -66,9 +66,33 @@ const ADDRESS = [
  * own timeouts.
  */
 export function addressIn(config: PgConfig): PgConfig {
+  const given = withoutSettings(config, READ_SETTINGS);
   return Object.fromEntries(
-    ADDRESS.flatMap((name) => (config[name] === undefined ? [] : [[name, config[name]]])),
+    ADDRESS.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
   );
+}
+
+/** What a connection string may set, and `pg` would prefer to what we set for mutations… */
+export const WRITE_SETTINGS: readonly string[] = [
+  "application_name",
+  "statement_timeout",
+  "query_timeout",
+  "idle_in_transaction_session_timeout",
+];
+/** …and for the reader. */
+const READ_SETTINGS: readonly string[] = [...WRITE_SETTINGS, "lock_timeout", "types", "pipeline"];
+
+/** The configuration with its connection string without these settings. */
+export function withoutSettings(config: PgConfig, settings: readonly string[]): PgConfig {
+  const { connectionString } = config;
+  const at = connectionString?.indexOf("?") ?? -1;
+  if (connectionString === undefined || at < 0) return config;
+  const kept = connectionString
+    .slice(at + 1)
+    .split("&")
+    .filter((parameter) => !settings.includes(parameter.split("=", 1)[0] ?? ""));
+  const query = kept.length === 0 ? "" : `?${kept.join("&")}`;
+  return { ...config, connectionString: connectionString.slice(0, at) + query };
 }
 
 /** `host:port/database`, never credentials. */

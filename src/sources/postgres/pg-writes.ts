@@ -5,7 +5,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import type { SqlTransaction } from "../writer.ts";
 import type { PostgresLimits } from "./limits.ts";
 import { closingClient, loadPg } from "./load-pg.ts";
-import type { PgConfig } from "./pg-config.ts";
+import { WRITE_SETTINGS, withoutSettings, type PgConfig } from "./pg-config.ts";
 import type { SqlWrites } from "./sql.ts";
 
 export function pgWrites(
@@ -23,7 +23,7 @@ export function pgWrites(
     // Of its own also where the application has one: its timeouts bound how long a handler can hold
     // locks.
     const opened = new pg.Pool({
-      ...(config as PoolConfig),
+      ...(withoutSettings(config, WRITE_SETTINGS) as PoolConfig),
       Client: closingClient(pg, config.Client),
       max: writeConnectionsMax,
       min: 0,
