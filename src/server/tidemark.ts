@@ -20,7 +20,7 @@ import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts
 import { HttpEndpoint, listenerOf } from "./http/http-endpoint.ts";
 import { mountAlone, mountBeside } from "./http/mount.ts";
 import { isLoopback, LOOPBACK, OwnServers } from "./http/own-servers.ts";
-import { PATHS } from "./http/paths.ts";
+import { pathsOf } from "./http/paths.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
 import { checkLimitGroups } from "./limits.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
@@ -92,7 +92,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       identityKey: options.identityKey,
       isOperator: options.isOperator ?? (() => authenticate === undefined),
       limits: options.limits,
-      dialects: checkDialects(options.dialects, { ...PATHS, ...options.paths }),
+      dialects: checkDialects(options.dialects, pathsOf(options.paths)),
       catalog: options.catalog,
       mutations: {
         definitions: mutationsByName(options.mutations ?? {}),
@@ -328,7 +328,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       access,
       assets,
       dialects,
-      paths: { ...PATHS, ...paths },
+      paths: pathsOf(paths),
       engine: this.#engine,
       clock: this.#clock,
       // Before its channels are declared the server would refuse what it serves a moment later.

@@ -188,6 +188,16 @@ describe("attach", () => {
     expect(await text(`http://${host}/metrics`)).toBe("mine /metrics");
   });
 
+  it("does not take all requests for want of a base", () => {
+    for (const base of ["", "/", "live", "/live/"])
+      expect(() => createTidemark({ paths: { base }, logger: silent })).toThrow(
+        `paths.base is "${base}". It must begin with "/", as "/live", and not end with it.`,
+      );
+    expect(() => createTidemark({ paths: { health: "/h" } as object, logger: silent })).toThrow(
+      "There is no path paths.health.",
+    );
+  });
+
   it("lets two servers share one", async () => {
     const server = createServer(mine);
     (await started()).attach(server);

@@ -1,4 +1,5 @@
 /** Where the routes are. */
+import { TidemarkError } from "../../std/errors.ts";
 
 /** Paths that can be renamed. */
 export interface Paths {
@@ -44,4 +45,22 @@ export const PATHS: Paths = {
 
 export function operationPaths({ stats, metrics, healthz, readyz }: Paths): readonly string[] {
   return [stats, metrics, healthz, readyz];
+}
+
+/**
+ * The paths with those that are left out. An empty base would take every request of an application
+ * that we are attached to.
+ * @throws TidemarkError `BAD_OPTION` for a path that is none, or a name that does not exist
+ */
+export function pathsOf(given: Partial<Paths> = {}): Paths {
+  for (const [name, path] of Object.entries<unknown>(given)) {
+    if (!Object.hasOwn(PATHS, name))
+      throw new TidemarkError("BAD_OPTION", `There is no path paths.${name}.`);
+    if (typeof path !== "string" || !/^(?:\/[^/?#\s:*]+)+$/.test(path))
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `paths.${name} is "${String(path)}". It must begin with "/", as "/live", and not end with it.`,
+      );
+  }
+  return { ...PATHS, ...given };
 }
