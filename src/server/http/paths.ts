@@ -26,7 +26,7 @@ export interface Paths {
   readonly readyz: string;
 }
 
-export const PATHS: Paths = {
+const PATHS: Paths = {
   base: "/v2",
   snapshot: "/snapshot",
   rows: "/rows",

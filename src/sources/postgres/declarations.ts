@@ -45,7 +45,9 @@ export function namesIn(tables: TablesOption | undefined): readonly string[] | u
   return isList(tables) ? tables : Object.keys(tables);
 }
 
-/** @throws TidemarkError `BAD_OPTION` where two names are of one channel, or one declares nothing */
+/**
+ * @throws TidemarkError `BAD_OPTION` where two names are of one channel, or one declares nothing
+ */
 export function declarationsIn(tables: TablesOption | undefined): Declarations {
   const declarations = new Map<string, TableDeclaration>();
   if (tables === undefined || isList(tables)) return declarations;
