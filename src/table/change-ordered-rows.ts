@@ -232,10 +232,16 @@ export class ChangeOrderedRows {
     return this.#rows.values();
   }
 
-  /** Inserts or replaces, as the newest change. */
-  set(key: string, row: Row, json: string, seq: number, timeMs: number): RowNode {
+  /** Inserts or replaces, as the newest change. `bytes` are those of `json`, where known. */
+  set(
+    key: string,
+    row: Row,
+    json: string,
+    seq: number,
+    timeMs: number,
+    bytes = Buffer.byteLength(json),
+  ): RowNode {
     this.#advance(seq);
-    const bytes = Buffer.byteLength(json);
     this.#bytes += bytes;
     const existing = this.#rows.get(key);
     if (existing !== undefined) {

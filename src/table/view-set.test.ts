@@ -1,5 +1,5 @@
 /** Sharing, lingering and limits of views; routing by equality. */
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { WireQuery } from "../protocol/query.ts";
 import { declareChannel } from "../log/channel.ts";
 import type { ViewLimits } from "./limits.ts";
@@ -47,6 +47,20 @@ describe("views", () => {
         ({ row }) => row["s"] === "odd",
       ),
     ).toBe(true);
+  });
+
+  it("take the bytes of a row's text from the channel, which has counted them", () => {
+    const replica = replicaOf();
+    const views = [0, 1, 2, 3].map((n) => replica.acquire(above(n), undefined));
+    const named = replica.acquire({ channel: "c", columns: ["n"] }, undefined);
+    const counted = vi.spyOn(Buffer, "byteLength");
+    const upserts = [{ key: "k9", row: { id: "k9", s: "größer", n: 9 } }];
+    replica.apply({ seq: 2, timeMs: 1, changes: [{ channel: "c", upserts, removes: [] }] });
+    const calls = counted.mock.calls.filter(([text]) => String(text).includes("größer")).length;
+    counted.mockRestore();
+    expect(calls).toBe(1);
+    for (const { rows } of [...views, named])
+      for (const { json, bytes } of rows.values()) expect(bytes).toBe(Buffer.byteLength(json));
   });
 
   it("start their floor where they were built: earlier cursors get a snapshot", () => {
