@@ -569,6 +569,68 @@ describe("a snapshot's rows", () => {
   });
 });
 
+describe("after a write that the page was told is visible, a snapshot that is older and of a view that is behind", () => {
+  /** The page is told that a write is visible at seq 9; `other` is not loaded yet. */
+  async function written() {
+    const page = await opened();
+    const { client, socket } = page;
+    const other = client.live({ channel: "c", where: { column: "id", ne: "none" } });
+    const mutate = client.mutate as unknown as { put: (input: object) => Promise<unknown> };
+    const put = mutate.put({ id: "z" });
+    await settled();
+    const { mutation_id } = socket.heard("MUTATE") as { mutation_id: string };
+    const result = { op: "DISPATCH", type: "MUTATION_RESULT", mutation_id, seq: 9 };
+    const tell = async (): Promise<void> => {
+      socket.hear(delta(5, 9, "z"), result, { ...watermark(9), behind: ["c:ne"] });
+      await put;
+    };
+    const answer = (): Frame => subscribed({ id: socket.heard("SUBSCRIBE")?.["id"], view: "c:ne" });
+    return { ...page, other, tell, answer };
+  }
+  const part = (seq: number, index: number, more: boolean, ...ids: readonly string[]): Frame => ({
+    ...snapshot(seq, ...ids),
+    view: "c:ne",
+    part: index,
+    more,
+  });
+  const behind = (seq: number): Frame => ({ ...watermark(seq), behind: ["c:ne"] });
+
+  it("is shown once the view stands there: the view was opened after the write (M3)", async () => {
+    const { socket, other, tell, answer } = await written();
+    await tell();
+    other.subscribe(() => {});
+    socket.hear(answer(), part(5, 0, false, "a", "b"), behind(10));
+    expect([other.getSnapshot().status, other.getSnapshot().keys]).toEqual(["loading", []]);
+    socket.hear({ ...delta(5, 9, "z"), view: "c:ne" }, watermark(10));
+    expect([other.getSnapshot().status, other.getSnapshot().keys]).toEqual([
+      "live",
+      ["a", "b", "z"],
+    ]);
+  });
+
+  it("is shown once the view stands there: a part of it came before the write (M3)", async () => {
+    const { socket, other, tell, answer } = await written();
+    other.subscribe(() => {});
+    socket.hear(answer(), part(5, 0, true, "a"), behind(8));
+    await tell();
+    socket.hear(part(5, 1, false, "b"), behind(10));
+    expect(other.getSnapshot().keys).toEqual([]);
+    socket.hear({ ...delta(5, 9, "z"), view: "c:ne" }, watermark(10));
+    expect(other.getSnapshot().keys).toEqual(["a", "b", "z"]);
+  });
+
+  it("gives way to one that holds the write, which is shown at once", async () => {
+    const { socket, other, tell, answer } = await written();
+    await tell();
+    other.subscribe(() => {});
+    socket.hear(answer(), part(9, 0, false, "a", "b", "z"), behind(12));
+    expect([other.getSnapshot().status, other.getSnapshot().keys]).toEqual([
+      "catching_up",
+      ["a", "b", "z"],
+    ]);
+  });
+});
+
 describe("what is bounded", () => {
   it("is a view's rows: a larger one is asked for with a limit and says partial", async () => {
     const { socket, view } = await opened({ limits: { viewRowsMax: 3 } });

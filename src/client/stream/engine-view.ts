@@ -180,10 +180,13 @@ export class EngineView {
     return result;
   }
 
-  /** The turn did not complete this view; a snapshot that is complete is shown all the same. */
-  commitBehind(): CommitResult | undefined {
+  /**
+   * The turn did not complete this view; a snapshot that is complete is shown all the same, unless
+   * it is older than a write that the page has been told is visible, at `visibleSeq`.
+   */
+  commitBehind(visibleSeq: number): CommitResult | undefined {
     this.#applyChannelStatus();
-    const result = this.rows.commitSnapshot();
+    const result = this.rows.commitSnapshot(visibleSeq);
     if (result !== undefined) {
       this.#origin = this.#nextOrigin;
       this.#seq = this.rows.seq;

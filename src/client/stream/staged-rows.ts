@@ -119,11 +119,13 @@ export class StagedRows {
   /**
    * For a view that is behind: applies a complete snapshot at the view's own cursor. Deltas wait
    * for the end of their turn, since a part of one holds newer values than its seq. Undefined when
-   * there is none.
+   * there is none, or none of `seqMin` or after it.
    */
-  commitSnapshot(): CommitResult | undefined {
+  commitSnapshot(seqMin: number): CommitResult | undefined {
     const last = this.#staged.at(-1);
-    return last?.type === "SNAPSHOT" && !last.more ? this.commit() : undefined;
+    return last?.type === "SNAPSHOT" && !last.more && last.seq >= seqMin
+      ? this.commit()
+      : undefined;
   }
 
   /** Forgets what was staged: the connection that it came over is gone. */

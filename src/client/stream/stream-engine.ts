@@ -272,11 +272,12 @@ export class StreamEngine {
     this.#cursor = { epoch: this.#epoch ?? "", seq };
     this.#stats.noteTurn(watermark);
     let rows = 0;
+    const visibleSeq = this.#writes?.visibleSeq(this.#epoch ?? "") ?? -1;
     for (const [viewId, views] of this.#views.subscribed) {
       const isBehind = behind?.includes(viewId) === true;
       for (const view of views) {
         const result = isBehind
-          ? view.commitBehind()
+          ? view.commitBehind(visibleSeq)
           : view.commit(seq, as_of, server_time_unix_ms);
         rows += result?.changed ?? 0;
         if (result?.fault !== undefined) this.#resync(view, result.fault);

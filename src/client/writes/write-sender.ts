@@ -53,6 +53,8 @@ export class WriteSender {
   #results: WriteResult[] = [];
   /** The latest commit that an answer over HTTP named and the stream has not reached. */
   #awaited: PageCursor | undefined;
+  /** The latest commit from which on an answered write is visible. */
+  #visibleAt: PageCursor | undefined;
   #isPosting = false;
   #retry: Cancel | undefined;
 
@@ -128,7 +130,7 @@ export class WriteSender {
       if (entry === undefined) continue;
       this.#askAgainBefore(entry);
       this.#entries.delete(id);
-      this.#results.push({ id, visibleAt: { epoch, seq }, ...(value !== undefined && { value }) });
+      this.#tell({ id, visibleAt: { epoch, seq }, ...(value !== undefined && { value }) });
     }
     this.#staged = [];
     this.#sendNext();
@@ -161,6 +163,11 @@ export class WriteSender {
       (cursor.epoch !== awaited.epoch || cursor.seq >= awaited.seq);
     if (hasReached) this.#awaited = undefined;
     return hasReached || this.#results.length > 0;
+  }
+
+  /** The seq from which on every answered write of this history is visible; -1 without any. */
+  visibleSeq(epoch: string): number {
+    return this.#visibleAt?.epoch === epoch ? this.#visibleAt.seq : -1;
   }
 
   takeResults(): readonly WriteResult[] {
@@ -220,8 +227,15 @@ export class WriteSender {
 
   #answer(result: WriteResult): void {
     this.#entries.delete(result.id);
-    this.#results.push(result);
+    this.#tell(result);
     this.#options.onResult();
+  }
+
+  #tell(result: WriteResult): void {
+    const { visibleAt } = result;
+    this.#results.push(result);
+    if (visibleAt !== undefined && visibleAt.seq > this.visibleSeq(visibleAt.epoch))
+      this.#visibleAt = visibleAt;
   }
 
   /** Undefined when the write has to be sent again. */
