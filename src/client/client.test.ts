@@ -224,6 +224,41 @@ describe("a session", () => {
     expect(client.connection.getSnapshot().state.kind).toBe("refused");
   });
 
+  it("says with which code it was refused where the close gives no reason", async () => {
+    const { client, socket, view } = await opened();
+    socket.onclose?.({ code: 4401, reason: "" });
+    expect(client.connection.getSnapshot().state.kind).toBe("refused");
+    expect(view.getSnapshot().reason).toBe("closed with code 4401");
+  });
+
+  it("keeps no row of a history in which the channel had another key", async () => {
+    const { socket, view } = await opened();
+    socket.hear(
+      {
+        ...delta(5, 8),
+        patch: {
+          upsert: [
+            { id: "a", k: "x" },
+            { id: "b", k: "y" },
+          ],
+          remove: [],
+        },
+      },
+      watermark(8),
+      { op: "INVALID_SESSION", reason: "epoch", message: "" },
+    );
+    await settled();
+    socket.hear(
+      { ...READY, epoch: "e2" },
+      subscribed({ epoch: "e2", key: ["k"] }),
+      { ...watermark(1), behind: ["c"] },
+      { ...snapshot(2), rows: [{ id: "c", k: "z" }] },
+      watermark(2),
+    );
+    expect(view.getSnapshot().rows).toEqual([{ id: "c", k: "z" }]);
+    expect(view.getSnapshot().keys).toEqual(["z"]);
+  });
+
   it("shows nothing of what it held when its rights have been revoked (S4)", async () => {
     const { socket, view } = await opened();
     view.pin("a");
@@ -690,6 +725,11 @@ describe("what is bounded", () => {
       ],
     });
     expect(view.query.orderBy).toEqual([{ column: "n" }]);
+    const since = new Date(1_700_000_000_000);
+    client.live({ channel: "c", where: { column: "at", gt: since as never } }).subscribe(() => {});
+    expect(socket.said.at(-1)).toMatchObject({
+      subscriptions: [{ where: { column: "at", gt: "2023-11-14T22:13:20.000Z" } }],
+    });
     expect(() => client.live({ channel: "c", order_by: [] } as never)).toThrow(
       'write "orderBy" instead of "order_by"',
     );
@@ -719,6 +759,23 @@ describe("what is bounded", () => {
     await client.row("c", "a");
     expect(asked.at(-1)).toBe("a");
     expect(asked).toHaveLength(5);
+  });
+
+  it("keeps no single row that was asked for under rights that are taken back (S4)", async () => {
+    const answers: ((response: Response) => void)[] = [];
+    const fetch = (url: string): Promise<Response> =>
+      url.includes("/rows/")
+        ? new Promise((resolve) => answers.push(resolve))
+        : Promise.reject(new Error("no network"));
+    const { client, socket } = await opened({ fetch });
+    const under = client.row("c", "a");
+    socket.hear({ op: "INVALID_SESSION", reason: "revoked", message: "" });
+    const answer = { row: {}, seq: 1, epoch: "e1", as_of_seq: 1, committed_unix_ms: 1 };
+    answers[0]?.(Response.json(answer));
+    await under;
+    client.row("c", "a").catch(() => {});
+    await settled();
+    expect(answers).toHaveLength(2);
   });
 });
 

@@ -113,7 +113,7 @@ export function transition(
       if (!isConnected(state)) return state;
       for (const code in REFUSALS)
         if (isRefusal(code) && REFUSALS[code] === event.code)
-          return { kind: "refused", code, reason: event.reason };
+          return { kind: "refused", code, reason: closeReason(event) };
       return waiting(
         state,
         closeReason(event),

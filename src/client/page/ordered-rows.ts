@@ -42,10 +42,11 @@ export class OrderedRows {
       columnNames: [],
     };
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, context) : undefined;
-    const rows = [...this.#rows.values()];
-    this.#rows.clear();
+    // Rows stay under the keys that they came with: by these the engine names those that go.
     this.shown = this.#show(NO_ROWS);
-    this.apply({ upserts: rows, removes: [] });
+    this.#reshow(
+      Array.from(this.#rows, ([name, after]) => ({ key: name, before: undefined, after })),
+    );
   }
 
   apply({ upserts, removes }: RowChanges): void {
@@ -60,6 +61,10 @@ export class OrderedRows {
       const before = this.#rows.get(key);
       if (this.#rows.delete(key)) changes.push({ key, before, after: undefined });
     }
+    this.#reshow(changes);
+  }
+
+  #reshow(changes: readonly ListChange[]): void {
     if (changes.length === 0) return;
     this.shown = this.#show(this.#order ? this.listWith(changes) : this.#arrivals(changes));
   }

@@ -35,15 +35,15 @@ export interface RowCacheOptions {
 
 export class RowCache {
   readonly #options: RowCacheOptions;
-  readonly #kept = new Map<string, { readonly answer: RowAnswer; readonly atMs: number }>();
+  #kept = new Map<string, { readonly answer: RowAnswer; readonly atMs: number }>();
 
   constructor(options: RowCacheOptions) {
     this.#options = options;
   }
 
-  /** Rights may have changed: nothing is answered from what is kept. */
+  /** Rights may have changed: nothing that was kept, or is under way, answers later calls. */
   forget(): void {
-    this.#kept.clear();
+    this.#kept = new Map();
   }
 
   /**
@@ -52,19 +52,20 @@ export class RowCache {
    */
   async get(url: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
     const { clock, limits, fetch } = this.#options;
-    const known = this.#kept.get(url);
-    this.#kept.delete(url);
+    const kept = this.#kept;
+    const known = kept.get(url);
+    kept.delete(url);
     if (known !== undefined && clock.monotonic() - known.atMs <= limits.rowCacheMs) {
-      this.#kept.set(url, known);
+      kept.set(url, known);
       return known.answer;
     }
     const { row, epoch, seq, committed_unix_ms, as_of_seq } = bodyOf<WireRowAnswer>(
       await fetch(url, signal),
     );
     const answer = { row, epoch, seq, committedMs: committed_unix_ms, asOfSeq: as_of_seq };
-    this.#kept.set(url, { answer, atMs: clock.monotonic() });
-    const oldest = this.#kept.keys().next().value;
-    if (this.#kept.size > limits.rowCacheMax && oldest !== undefined) this.#kept.delete(oldest);
+    kept.set(url, { answer, atMs: clock.monotonic() });
+    const oldest = kept.keys().next().value;
+    if (kept.size > limits.rowCacheMax && oldest !== undefined) kept.delete(oldest);
     return answer;
   }
 }
