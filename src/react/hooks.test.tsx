@@ -34,11 +34,11 @@ afterEach(stopAll);
 
 const ALL = { channel: "trades" } as const;
 
-async function serve() {
+async function serve({ lingerMs = 10 } = {}) {
   const server = await startTrades();
   const client = createClient<Channels>({
     url: server.stream,
-    lingerMs: 10,
+    lingerMs,
     pacing: immediately,
     backoff: { firstMs: 20, delaysMs: [20] },
   });
@@ -190,6 +190,32 @@ describe("useSuspenseLiveQuery", () => {
     expect(statuses).not.toContain("loading");
   });
 
+  it("keeps what it has while it waits for another query, and waits once", async () => {
+    const { show, trades } = await serve({ lingerMs: 0 });
+    await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
+    function List(): ReactNode {
+      const of = (symbol: string) =>
+        ({ channel: "trades", where: { column: "symbol", eq: symbol } }) as const;
+      const { rows } = useSuspenseLiveQuery(of("BTC"));
+      const { rows: others } = useSuspenseLiveQuery(of("ETH"));
+      return [...rows, ...others].map(({ price }) => price).join();
+    }
+    let waits = 0;
+    function Waiting(): ReactNode {
+      waits++;
+      return "waiting";
+    }
+    const page = show(
+      <Suspense fallback={<Waiting />}>
+        <List />
+      </Suspense>,
+    );
+    await expect.poll(() => page.textContent).toBe("1,2");
+    await trades.upsert(trade("b", "ETH", 3));
+    await expect.poll(() => page.textContent).toBe("1,3");
+    expect(waits).toBe(1);
+  });
+
   it("throws what the server refuses to the error boundary", async () => {
     const { show } = await serve();
     function List(): ReactNode {
@@ -235,6 +261,22 @@ describe("useLiveMutation", () => {
     answer({ ok: true });
     await expect.poll(() => page.textContent).toBe('1 false 0 {"ok":true}');
     expect(told).toEqual([[{ ok: true }, 7]]);
+  });
+});
+
+describe("useLiveMutation, where the write throws at once", () => {
+  it("is not pending for ever, and says why", async () => {
+    const { show } = await serve();
+    function Editor(): ReactNode {
+      const { mutate, isPending, error } = useLiveMutation((): Promise<void> => {
+        throw new Error("not a date");
+      });
+      return <button onClick={() => mutate(undefined)}>{`${isPending} ${error?.message}`}</button>;
+    }
+    const page = show(<Editor />);
+    await expect.poll(() => page.textContent).toBe("false undefined");
+    page.querySelector("button")?.click();
+    await expect.poll(() => page.textContent).toBe("false not a date");
   });
 });
 

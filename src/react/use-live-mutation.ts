@@ -58,7 +58,8 @@ export function useLiveMutation<I, R>(
     }));
     const end = (result: Partial<State<I, R>>): void =>
       setState((before) => ({ ...before, pending: Math.max(0, before.pending - 1), ...result }));
-    const written = latest.current.write(input, own);
+    // What throws at once is a write that failed, too.
+    const written = new Promise<R>((resolve) => resolve(latest.current.write(input, own)));
     written.then(
       (data) => {
         end({ data });

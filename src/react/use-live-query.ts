@@ -1,5 +1,6 @@
 /** The hooks that read: each is a `useSyncExternalStore` over a store of the client. */
 import { useMemo, useSyncExternalStore } from "react";
+import { systemClock } from "../std/clock.ts";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
 import type { AnyChannels, ClientChannels, QueryOf, TidemarkClient } from "../client/client.ts";
 import type { LiveView } from "../client/page/page-views.ts";
@@ -120,11 +121,15 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
   );
 }
 
+/** A component that waited has subscribed by then, even if it waits for other queries too. */
+const MOUNT_MS_MAX = 10_000;
+
 /** By client and query: what components wait for. Each goes when it is settled. */
 const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
 
 /**
- * Resolves when the view has its first rows or is refused. The view is subscribed to until then.
+ * Resolves when the view has its first rows or is refused. The view stays subscribed to until its
+ * component can have mounted: React may show a boundary long after it has rendered it.
  */
 function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
   const own = waiting.get(client) ?? new Map<string, Promise<void>>();
@@ -135,8 +140,8 @@ function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
   const first = new Promise<void>((resolve) => {
     const stop = view.subscribe(() => {
       if (view.getSnapshot().status === "loading") return;
-      own.delete(id);
-      stop();
+      if (!own.delete(id)) return;
+      systemClock.after(MOUNT_MS_MAX, stop);
       resolve();
     });
   });
