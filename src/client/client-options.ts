@@ -1,5 +1,6 @@
 /** The options of a client, and the platform's parts and defaults for those that are left out. */
 import type { Clock } from "../std/clock.ts";
+import { limitsOf } from "../std/limits.ts";
 import type { Random } from "../std/random.ts";
 import type { Fetch } from "./connection/http-scheduler.ts";
 import type { WebSocketConstructor } from "./connection/websocket-like.ts";
@@ -30,7 +31,7 @@ export interface ClientOptions {
   readonly auth?: unknown | (() => unknown);
   /** For HTTP requests that the client makes besides the stream. */
   readonly headers?: () => Readonly<Record<string, string>>;
-  /** Bounds, each with its default, in `ClientLimits`. */
+  /** Bounds, each with its default, in `ClientLimits`. Others than these throw `BAD_OPTION`. */
   readonly limits?: Partial<ClientLimits>;
   /** How long a view without listeners is kept, in milliseconds. Default 5,000. */
   readonly lingerMs?: number;
@@ -87,7 +88,7 @@ export function partsOf({
 export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineConfig {
   return {
     url: options.url.replace(/^http/, "ws"),
-    limits: { ...CLIENT_LIMITS, ...options.limits },
+    limits: limitsOf("limits", CLIENT_LIMITS, options.limits),
     carriers: options.carriers ?? (hasWebSocket ? CARRIERS : CARRIERS.slice(1)),
     carrierAttemptsMax: options.carrierAttemptsMax ?? 5,
     upgradeIntervalMs: options.upgradeIntervalMs ?? 60_000,

@@ -677,6 +677,16 @@ describe("what is bounded", () => {
     expect(view.getSnapshot().isPartial).toBe(true);
   });
 
+  it("is checked when the client is created, and a limit that is undefined has its default", async () => {
+    const create = (limits: object) => createClient({ url: "ws://x/v2/stream", limits });
+    expect(() => create({ viewRowsMax: Number.NaN })).toThrow("limits.viewRowsMax is NaN");
+    expect(() => create({ quietMs: -1 })).toThrow("limits.quietMs is -1");
+    expect(() => create({ rowsMax: 5 })).toThrow("There is no limit limits.rowsMax.");
+    const { clock, view } = await opened({ limits: { quietMs: undefined } as object });
+    clock.advance(2_000);
+    expect(view.getSnapshot().status).toBe("live");
+  });
+
   it("does not reach what is pinned: a selected row stays when it leaves the view", async () => {
     const { socket, view } = await opened();
     const unpin = view.pin("a");
