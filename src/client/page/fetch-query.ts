@@ -32,29 +32,38 @@ export function answerIn(
   if (status === 0)
     throw new TidemarkError("STOPPED", "No answer came from the server. Try again.");
   if (status >= 400) throw refusalIn(body);
-  const rows: Row[] = [];
+  const rows = new Map<string, Row>();
   let told: Subscribed | undefined;
+  const put = (row: Row): void => void rows.set(keyOf(row, told?.key ?? []) ?? "", row);
   for (const line of body.split("\n")) {
     const message = decode(line);
-    if (message === undefined) continue;
-    if ("code" in message && "message" in message)
+    if (message?.op === "ERROR")
       throw new TidemarkError(message.code as ErrorCode, message.message);
-    if (message.op !== "DISPATCH") continue;
+    if (message?.op !== "DISPATCH") continue;
     if (message.type === "SUBSCRIBED") told = message;
-    if (message.type === "SNAPSHOT") for (const row of message.rows) rows.push(row);
+    if (message.type === "SNAPSHOT") {
+      // A snapshot may be begun anew.
+      if (message.part === 0) rows.clear();
+      message.rows.forEach(put);
+    }
+    // A snapshot may be older than the turn, and is followed by what came since.
+    if (message.type === "DELTA_BATCH") {
+      for (const key of message.patch.remove) rows.delete(key);
+      message.patch.upsert.forEach(put);
+    }
     if (message.type !== "WATERMARK" || told === undefined || message.behind !== undefined)
       continue;
-    const { columns, key, epoch } = told;
+    const { columns, epoch } = told;
+    const { seq } = message;
+    if (order_by === undefined && limit === undefined)
+      return { rows: [...rows.values()], epoch, seq };
     const types = new Map(columns.map(({ name, type }) => [name, type]));
-    if (order_by !== undefined || limit !== undefined) {
-      const order = compileOrder(order_by ?? [], {
-        typeOf: (name) => types.get(name) ?? "any",
-        columnNames: [],
-      });
-      const ranked = rows.map((row) => ({ key: keyOf(row, key) ?? "", row }));
-      return { rows: ranked.sort(order).map(({ row }) => row), epoch, seq: message.seq };
-    }
-    return { rows, epoch, seq: message.seq };
+    const order = compileOrder(order_by ?? [], {
+      typeOf: (name) => types.get(name) ?? "any",
+      columnNames: [],
+    });
+    const ranked = Array.from(rows, ([key, row]) => ({ key, row }));
+    return { rows: ranked.sort(order).map(({ row }) => row), epoch, seq };
   }
   throw new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
 }

@@ -304,6 +304,23 @@ describe("client.fetch", () => {
     await expect(client.fetch({ channel: "trades" })).rejects.toMatchObject({ code: "STOPPED" });
   });
 
+  it("answers a query with what came after the snapshot that it was answered with", async () => {
+    const { client, tidemark } = await serve();
+    const trades = tidemark.channel("trades");
+    const seqIs = (seq: number) => expect.poll(() => tidemark.stats()["seq"]).toBe(seq);
+    await trades.upsert([trade("a", "BTC", 1), trade("b", "BTC", 1)]);
+    await seqIs(2);
+    await client.fetch({ channel: "trades" });
+    // Within `snapshotReuseMs`.
+    await trades.upsert([trade("a", "BTC", 2), trade("c", "BTC", 2)]);
+    await trades.remove("b");
+    await seqIs(4);
+    expect(await client.fetch({ channel: "trades" })).toMatchObject({
+      rows: [trade("a", "BTC", 2), trade("c", "BTC", 2)],
+      seq: 4,
+    });
+  });
+
   it("answers a query once, in its order, or says why not", async () => {
     const { client, tidemark } = await serve();
     await tidemark
