@@ -666,6 +666,31 @@ describe("after a write that the page was told is visible, a snapshot that is ol
   });
 });
 
+describe("a view whose rows don't match the digest", () => {
+  it("shows what a write is expected to do until its new snapshot has come (M3)", async () => {
+    const { client, socket, view } = await opened();
+    const mutate = client.mutate as unknown as {
+      put: (input: object, options: object) => Promise<unknown>;
+    };
+    const optimistic = { channel: "c", key: "a", set: { n: 1 } };
+    const put = mutate.put({}, { optimistic });
+    await settled();
+    const { mutation_id } = socket.heard("MUTATE") as { mutation_id: string };
+    socket.hear(DIGEST, watermark(8));
+    const resync = socket.heard("RESYNC");
+    expect(resync).toEqual({ op: "RESYNC", id: expect.any(Number), view: "c", reason: "drift" });
+    socket.hear({ op: "DISPATCH", type: "MUTATION_RESULT", mutation_id, seq: 9 }, watermark(9));
+    expect(view.row("a")).toEqual({ id: "a", n: 1 });
+    socket.hear(
+      subscribed({ id: resync?.["id"] }),
+      { ...snapshot(9), rows: [{ id: "a", n: 1 }] },
+      watermark(10),
+    );
+    await put;
+    expect([view.row("a"), view.getSnapshot().isPending("a")]).toEqual([{ id: "a", n: 1 }, false]);
+  });
+});
+
 describe("what is bounded", () => {
   it("is a view's rows: a larger one is asked for with a limit and says partial", async () => {
     const { socket, view } = await opened({ limits: { viewRowsMax: 3 } });

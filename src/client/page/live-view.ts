@@ -54,6 +54,9 @@ const NOT_STARTED: ViewState = {
   omittedRows: 0,
 };
 
+/** Where rows stand that do not match the server's digest: before every write. */
+const NOWHERE: PageCursor = { epoch: "", seq: -1 };
+
 const NO_SHAPE: Pick<ViewShape, "columns" | "key"> = { columns: [], key: [] };
 
 export class ViewCore {
@@ -104,9 +107,9 @@ export class ViewCore {
 
   /** Where the rows stand, on a page that stands at `page`; undefined before there are any. */
   at(page: PageCursor | undefined): PageCursor | undefined {
-    const { epoch, seq, isBehind } = this.#state;
-    if (epoch === undefined || seq < 0) return undefined;
-    return isBehind ? { epoch, seq } : page;
+    const { epoch, seq, isBehind, status } = this.#state;
+    if (epoch !== undefined && seq >= 0) return isBehind ? { epoch, seq } : page;
+    return status === "loading" || status === "refused" ? undefined : NOWHERE;
   }
 
   /** Lays pending writes over the rows. Returns whether that changes what is shown. */
