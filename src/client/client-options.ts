@@ -1,6 +1,6 @@
 /** The options of a client, and the platform's parts and defaults for those that are left out. */
 import type { Clock } from "../std/clock.ts";
-import { limitsOf } from "../std/limits.ts";
+import { atLeast, limitsOf } from "../std/limits.ts";
 import type { Random } from "../std/random.ts";
 import type { Fetch } from "./connection/http-scheduler.ts";
 import type { WebSocketConstructor } from "./connection/websocket-like.ts";
@@ -19,6 +19,9 @@ import type { Optimistic } from "./writes/page-writes.ts";
 export interface OptimisticOption<M> {
   readonly optimistic?: Optimistic<M>;
 }
+
+/** At 0, no view would load, no connection would open, or no rows would be live. */
+const POSITIVE = atLeast<ClientLimits>(1, "viewRowsMax", "handshakeMs", "quietMs");
 
 const CARRIERS: readonly CarrierName[] = ["websocket", "sse", "long-poll", "poll"];
 
@@ -88,7 +91,7 @@ export function partsOf({
 export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineConfig {
   return {
     url: options.url.replace(/^http/, "ws"),
-    limits: limitsOf("limits", CLIENT_LIMITS, options.limits),
+    limits: limitsOf("limits", CLIENT_LIMITS, options.limits, POSITIVE),
     carriers: options.carriers ?? (hasWebSocket ? CARRIERS : CARRIERS.slice(1)),
     carrierAttemptsMax: options.carrierAttemptsMax ?? 5,
     upgradeIntervalMs: options.upgradeIntervalMs ?? 60_000,

@@ -706,6 +706,7 @@ describe("what is bounded", () => {
     const create = (limits: object) => createClient({ url: "ws://x/v2/stream", limits });
     expect(() => create({ viewRowsMax: Number.NaN })).toThrow("limits.viewRowsMax is NaN");
     expect(() => create({ quietMs: -1 })).toThrow("limits.quietMs is -1");
+    expect(() => create({ viewRowsMax: 0 })).toThrow("It must be at least 1.");
     expect(() => create({ rowsMax: 5 })).toThrow("There is no limit limits.rowsMax.");
     const { clock, view } = await opened({ limits: { quietMs: undefined } as object });
     clock.advance(2_000);
