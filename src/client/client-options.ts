@@ -27,35 +27,44 @@ const CARRIERS: readonly CarrierName[] = ["websocket", "sse", "long-poll", "poll
 
 export interface ClientOptions {
   /**
-   * The stream's address, `ws://…/v2/stream`; `http:` and `https:` are taken as `ws:` and `wss:`.
+   * The stream's address, `ws://…/v2/stream`. An `http:` or `https:` address works, too.
    */
   readonly url: string;
   /** Sent in IDENTIFY and RESUME. A function is called for each new connection. */
   readonly auth?: unknown | (() => unknown);
-  /** For HTTP requests that the client makes besides the stream. */
+  /** Replaces `fetch` for the client's HTTP requests. Default: the platform's. */
   readonly headers?: () => Readonly<Record<string, string>>;
   /** Bounds, each with its default, in `ClientLimits`. Others than these throw `BAD_OPTION`. */
   readonly limits?: Partial<ClientLimits>;
   /** How long a view without listeners is kept, in milliseconds. Default 5,000. */
   readonly lingerMs?: number;
   readonly backoff?: Partial<Backoff>;
-  /** What may carry the stream, best first. Default: `websocket`, `sse`, `long-poll`, `poll`. */
+  /**
+   * The carriers that the stream may use, best first. Default: `websocket`, `sse`, `long-poll`,
+   * `poll`.
+   */
   readonly carriers?: readonly CarrierName[];
   /**
-   * Failed attempts in a row after which the next carrier is tried. Default 5. Where HTTP works and
-   * the carrier does not, the next one is tried at once.
+   * After so many failed attempts in a row the client tries the next carrier. Default 5. Where
+   * HTTP works and the carrier does not, the client tries the next one at once.
    */
   readonly carrierAttemptsMax?: number;
-  /** How often, on a fallback, the best carrier is tried again, in milliseconds. Default 60,000. */
+  /**
+   * On a fallback, the client tries the best carrier again at this interval, in milliseconds.
+   * Default 60,000.
+   */
   readonly upgradeIntervalMs?: number;
-  /** Between plain polls, in milliseconds. Default 2,000. */
+  /** The interval between plain polls, in milliseconds. Default 2,000. */
   readonly pollIntervalMs?: number;
   /**
-   * Run the stream in a Web Worker. Default: where there is one. Pass a function to create it
-   * yourself, where a bundler does not find it, from `tidemark/client/worker`.
+   * Whether the stream runs in a Web Worker. Default: it does, where the platform has workers. If
+   * your bundler does not find the worker, pass a function that creates it from
+   * `tidemark/client/worker`.
    */
   readonly worker?: boolean | (() => WorkerLike);
-  /** When the page shows a commit. Default: with animation frames where there are any. */
+  /**
+   * When the page shows a commit. Default: with the next animation frame; at once without frames.
+   */
   readonly pacing?: Pacing;
   /**
    * Loads the code that writes. Default: a dynamic import, when `optimistic` is given, or with the
@@ -71,7 +80,7 @@ export interface ClientOptions {
   readonly engine?: LoadEngine;
 }
 
-/** The platform's parts that the engine needs, or those that are passed in their place. */
+/** The platform's parts that the engine needs, or their replacements from the options. */
 export function partsOf({
   WebSocket,
   fetch,
@@ -87,7 +96,7 @@ export function partsOf({
   };
 }
 
-/** What the engine is told, with the defaults filled in. */
+/** The engine's configuration, with the defaults filled in. */
 export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineConfig {
   return {
     url: options.url.replace(/^http/, "ws"),
@@ -101,8 +110,8 @@ export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineC
 }
 
 /**
- * Undefined where the engine runs in this thread: what is passed for this thread would not reach a
- * worker.
+ * Undefined where the engine runs in this thread: parts that are passed for this thread can't
+ * reach a worker.
  */
 export function workerOf({
   worker,

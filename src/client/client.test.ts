@@ -21,7 +21,7 @@ afterEach(() => {
   for (const client of clients.splice(0)) client.close();
 });
 
-/** Servers as the client sees them: what it said, and what is said to it. */
+/** Servers as the client sees them: the frames that it sent, and the frames that it receives. */
 class FakeSocket implements WebSocketLike {
   static all: FakeSocket[] = [];
   onopen: WebSocketLike["onopen"] = null;
@@ -166,7 +166,7 @@ describe("a session", () => {
     });
   });
 
-  it("is not live on a server that stands before what was shown, until it has passed that (P11)", async () => {
+  it("is not live on a server that is behind the commit that was shown, until the server has passed it (P11)", async () => {
     const { clock, socket, view } = await opened();
     const told = (seq: number, asOf: number): Frame => ({ ...watermark(seq), as_of: { db: asOf } });
     const status = {
@@ -202,7 +202,7 @@ describe("a session", () => {
     expect(view.getSnapshot().status).toBe("live");
   });
 
-  it("shows nothing of a view that the server does not keep any more, and why (P9)", async () => {
+  it("removes the rows of a view that the server has ended, and gives the reason (P9)", async () => {
     const { socket, view } = await opened();
     socket.hear({
       op: "ERROR",
@@ -216,7 +216,7 @@ describe("a session", () => {
     );
   });
 
-  it("is refused where only an ERROR says so, and does not ask again", async () => {
+  it("is refused by an ERROR alone, and does not subscribe again", async () => {
     const { client, clock, socket } = await opened();
     socket.hear({ op: "ERROR", code: "UNAUTHENTICATED", message: "no", retryable: false });
     clock.advance(120_000);
@@ -259,7 +259,7 @@ describe("a session", () => {
     expect(view.getSnapshot().keys).toEqual(["z"]);
   });
 
-  it("shows nothing of what it held when its rights have been revoked (S4)", async () => {
+  it("removes all rows when its rights have been revoked (S4)", async () => {
     const { socket, view } = await opened();
     view.pin("a");
     socket.hear({ op: "INVALID_SESSION", reason: "revoked", message: "" });
@@ -270,7 +270,7 @@ describe("a session", () => {
     ]);
   });
 
-  it("stays away for as long as a stopping server asks, and not as one (S6)", async () => {
+  it("waits as long as a stopping server asks, and many clients return at different times (S6)", async () => {
     const { clock, socket } = await opened();
     socket.hear({ op: "RECONNECT", retry_after_ms: 4_000 });
     clock.advance(3_900);
@@ -279,7 +279,7 @@ describe("a session", () => {
     expect(FakeSocket.all).toHaveLength(2);
   });
 
-  it("begins anew after a frame that is not whole", async () => {
+  it("identifies anew after a frame that can't be parsed", async () => {
     const { socket, view } = await opened();
     socket.hear('{"op":"DISP');
     expect([socket.isClosed, view.getSnapshot().reason]).toEqual([
@@ -290,7 +290,7 @@ describe("a session", () => {
 });
 
 describe("liveness", () => {
-  it("says that what it shows is old as soon as nothing is heard for 3 s, and is live again with the next turn", async () => {
+  it("calls its rows stale after 3 s of silence, and is live again with the next turn", async () => {
     const { clock, socket, view } = await opened();
     clock.advance(4_500);
     expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual([
@@ -309,7 +309,7 @@ describe("liveness", () => {
     expect(socket.isClosed).toBe(true);
   });
 
-  it("finds out within 5 s whether a connection still works when the page is seen again", async () => {
+  it("finds out within 5 s whether a connection still works when the page is visible again", async () => {
     let tell: (isHidden: boolean) => void = () => {};
     const { clock, socket } = await opened({
       pacing: {
@@ -335,7 +335,7 @@ describe("liveness", () => {
     expect(socket.isClosed).toBe(true);
   });
 
-  it("does not take a clock that was set for a round trip", async () => {
+  it("does not count a change of the clock as a round trip", async () => {
     const { client, clock, socket } = await opened();
     client.setOnline(true);
     const sentMs = socket.heard("HEARTBEAT")?.["client_time_unix_ms"] as number;
@@ -350,7 +350,7 @@ describe("liveness", () => {
 });
 
 describe("gaps", () => {
-  it("are asked for again from the last applied change, and only in the view concerned (S5)", async () => {
+  it("are requested again from the last applied change, and only in the affected view (S5)", async () => {
     const { client, clock, socket, view } = await opened();
     socket.hear(delta(6, 8, "z"), watermark(8));
     expect(socket.heard("RESYNC")).toEqual({
@@ -377,7 +377,7 @@ describe("gaps", () => {
     expect(client.connection.getSnapshot().gaps).toBe(1);
   });
 
-  it("that only the digest shows are healed from a fresh snapshot, and counted (B4)", async () => {
+  it("that only the digest shows are repaired by a fresh snapshot, and counted (B4)", async () => {
     const { client, clock, socket, view } = await opened();
     socket.hear(DIGEST, watermark(9));
     expect(socket.heard("RESYNC")).toEqual({
@@ -392,13 +392,13 @@ describe("gaps", () => {
     expect(client.connection.getSnapshot().drifts).toBe(1);
   });
 
-  it("that a server of version 6 shows by the digest of an empty delta are healed, too (V3)", async () => {
+  it("that a server of version 6 shows by the digest of an empty delta are repaired, too (V3)", async () => {
     const { socket } = await opened();
     socket.hear({ ...delta(5, 5), digest: "0" }, watermark(9));
     expect(socket.heard("RESYNC")).toMatchObject({ view: "c", reason: "drift" });
   });
 
-  it("in answers are asked for again: a SUBSCRIBED that never came", async () => {
+  it("in answers are requested again: a SUBSCRIBED that never came", async () => {
     const { client, clock, socket } = await opened();
     client.live({ channel: "d" }).subscribe(() => {});
     const first = socket.heard("SUBSCRIBE");
@@ -412,7 +412,7 @@ describe("gaps", () => {
 });
 
 describe("two queries that are one view on the server", () => {
-  it("share it: the one that stays is not ended with the other, nor by an answer that comes late", async () => {
+  it("share it: closing one does not end the other, and neither does a late answer", async () => {
     const { client, clock, socket, view } = await opened({ lingerMs: 0 });
     const other = client.live({
       channel: "c",
@@ -439,7 +439,7 @@ describe("two queries that are one view on the server", () => {
     expect(view.getSnapshot().status).toBe("live");
   });
 
-  it("are told apart from a continuation after rows that this client never had", async () => {
+  it("are not mistaken for a continuation after rows that this client never had", async () => {
     const { client, socket } = await opened();
     const same = client.live({ where: { column: "id", ne: "none" }, channel: "c" });
     same.subscribe(() => {});
@@ -449,7 +449,7 @@ describe("two queries that are one view on the server", () => {
 });
 
 describe("the page's pace", () => {
-  /** A page whose frames come when told. */
+  /** A page whose animation frames the test triggers. */
   function pacing(): { readonly pace: Pacing; frame(): void; hide(isHidden: boolean): void } {
     let take: (() => void) | undefined;
     let tell: (isHidden: boolean) => void = () => {};
@@ -472,7 +472,7 @@ describe("the page's pace", () => {
     };
   }
 
-  it("is one commit per frame: what came meanwhile comes with the next, each row once", async () => {
+  it("is one commit per frame: later changes come with the next commit, each row once", async () => {
     const { pace, frame } = pacing();
     const { client, socket, view } = await opened({ pacing: pace });
     let told = 0;
@@ -488,7 +488,7 @@ describe("the page's pace", () => {
     expect([view.getSnapshot().status, client.cursor]).toEqual(["live", { epoch: "e1", seq: 12 }]);
   });
 
-  it("takes nothing while hidden, and the server is given no credit for more", async () => {
+  it("takes nothing while hidden, and grants the server no credit", async () => {
     const { pace, frame, hide } = pacing();
     const { socket, view } = await opened({ pacing: pace });
     frame();
@@ -522,7 +522,7 @@ describe("a snapshot's rows", () => {
     server_time_unix_ms: 1_700_000_000_000 + seconds * 1_000,
   });
 
-  it("are the same array while turns move nothing but their freshness", async () => {
+  it("are the same array while turns change only their freshness", async () => {
     const { socket, view } = await opened();
     socket.hear(status, later(8, 1));
     const before = view.getSnapshot();
@@ -692,7 +692,7 @@ describe("a view whose rows don't match the digest", () => {
 });
 
 describe("what is bounded", () => {
-  it("is a view's rows: a larger one is asked for with a limit and says partial", async () => {
+  it("includes a view's rows: a larger view is requested with a limit and is partial", async () => {
     const { socket, view } = await opened({ limits: { viewRowsMax: 3 } });
     socket.hear(delta(5, 8, "c", "d", "e"), watermark(8));
     expect(socket.heard("UNSUBSCRIBE")).toEqual({ op: "UNSUBSCRIBE", views: ["c"] });
@@ -713,7 +713,7 @@ describe("what is bounded", () => {
     expect(view.getSnapshot().status).toBe("live");
   });
 
-  it("does not reach what is pinned: a selected row stays when it leaves the view", async () => {
+  it("excludes pinned rows: a selected row stays when it leaves the view", async () => {
     const { socket, view } = await opened();
     const unpin = view.pin("a");
     socket.hear({ ...delta(5, 8), patch: { upsert: [], remove: ["a"] } }, watermark(8));
@@ -723,7 +723,7 @@ describe("what is bounded", () => {
     expect(view.pinned("a")).toBeUndefined();
   });
 
-  it("describes a channel without a view of it, and says why it can't", async () => {
+  it("describes a channel without a view of it, and rejects with the server's reason", async () => {
     const answers = [
       Response.json({ channel: "c", key: ["id"], columns: [{ name: "id", type: "text" }] }),
       Response.json({ code: "UNKNOWN_CHANNEL", message: "There is no channel." }, { status: 404 }),
@@ -746,7 +746,7 @@ describe("what is bounded", () => {
     ]);
   });
 
-  it("maps queries at its edge: camelCase for users, snake_case on the wire", async () => {
+  it("maps queries: camelCase for users, snake_case on the wire", async () => {
     const { client, socket } = await opened();
     const view = client.live({
       channel: "c",
@@ -771,7 +771,7 @@ describe("what is bounded", () => {
     );
   });
 
-  it("keeps single rows: for a while, and so many", async () => {
+  it("keeps single rows for a limited time, and a limited number of them", async () => {
     const asked: string[] = [];
     const fetch = (url: string): Promise<Response> => {
       asked.push(url.split("/").at(-1) ?? "");
@@ -816,7 +816,7 @@ describe("what is bounded", () => {
 });
 
 describe("a worker", () => {
-  it("that can't run is replaced by the same engine in this thread, and nothing that was said is lost", async () => {
+  it("that can't run is replaced by the same engine in this thread, and no message is lost", async () => {
     FakeSocket.all = [];
     let worker: WorkerLike | undefined;
     const said: unknown[] = [];

@@ -37,17 +37,17 @@ import { callsOf } from "./writes/mutate-calls.ts";
 import type { Mutate, Optimistic, WriteOptions } from "./writes/page-writes.ts";
 import type { PendingWrite } from "./writes/pending-writes.ts";
 
-/** Something that can be read at any time and tells when it changed. */
+/** A value that can be read at any time and whose listeners are called when it changes. */
 export interface Readable<T> {
   subscribe(listener: () => void): () => void;
-  /** The same object until something changed. */
+  /** The same object until the value changes. */
   getSnapshot(): T;
 }
 
 /** Channels by name, with their rows' types. */
 export type ClientChannels = Readonly<Record<string, TypedChannel<unknown>>>;
 
-/** Channels whose types nobody has named: any channel, any column. */
+/** The default where no channel types are given: any channel, any column. */
 export type AnyChannels = Record<string, TypedChannel<Row>>;
 
 /** A query of the channel `N`, typed by its rows. */
@@ -89,7 +89,7 @@ export class TidemarkClient<
   readonly mutate: Mutate<M>;
   readonly #writes: LazyWrites;
   readonly #options: ClientOptions;
-  /** What the HTTP routes stand under, `https://…/v2`. */
+  /** The base of the HTTP routes, `https://…/v2`. */
   readonly #httpBase: string;
   readonly #clock: Clock;
   readonly #views: PageViews;
@@ -166,7 +166,8 @@ export class TidemarkClient<
   }
 
   /**
-   * One row, by HTTP, with when it last changed. It waits for nothing else that the client fetches.
+   * One row, by HTTP, with the commit that last changed it. It does not wait for the client's
+   * other requests.
    * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no
    * answer came
    */
@@ -217,9 +218,9 @@ export class TidemarkClient<
   }
 
   /**
-   * Makes a write by your own endpoint and shows what it is expected to do until the page holds it.
-   * The endpoint answers with `tidemark.txid(tx)`. Rows that come before the answer are shown under
-   * the patch.
+   * Makes a write by your own endpoint, and shows its optimistic patch until the page's views hold
+   * the write. The endpoint answers with `tidemark.txid(tx)`. The patch stays on rows that arrive
+   * before the answer.
    */
   write<A>(options: WriteOptions<A>): Promise<A> {
     return this.#writes.use((writes) => writes.write(options));
@@ -232,8 +233,8 @@ export class TidemarkClient<
   };
 
   /**
-   * Frames as they pass, and how each subscription stands, a few times a second: for devtools.
-   * Returns how to stop.
+   * Calls back a few times a second with the frames that passed and the state of each
+   * subscription: for devtools. Returns a function that stops it.
    */
   inspect(listener: (inspection: Inspection) => void): () => void {
     const entry = (inspection: Inspection): void => listener(inspection);
@@ -266,18 +267,23 @@ export class TidemarkClient<
     this.#notify();
   }
 
-  /** Tells whether there is a network, where the platform does not: `true` connects at once. */
+  /**
+   * Tells the client whether there is a network, where the platform does not: `true` connects at
+   * once.
+   */
   setOnline(isOnline: boolean): void {
     this.#host.post({ kind: "network", isBack: isOnline });
   }
 
-  /** The connection: renewed about once a second, and when its state changes. */
+  /**
+   * The connection's state and stats: a new object about once a second, and when the state changes.
+   */
   readonly connection: Readable<ConnectionStats> = {
     subscribe: (listener) => this.#subscribe(listener),
     getSnapshot: () => this.#stats,
   };
 
-  /** What the page measures of itself: renewed about once a second. */
+  /** The page's own metrics: a new object about once a second. */
   readonly metrics: Readable<UiMetrics> = {
     subscribe: (listener) => this.#subscribe(listener),
     getSnapshot: () => (this.#metrics ??= this.#ui.read(this.#stats)),

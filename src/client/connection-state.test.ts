@@ -76,7 +76,7 @@ describe("the connection", () => {
     }
   }
 
-  it("comes back soon after a connection that was open, then waits longer each time, with chance, up to the cap", () => {
+  it("retries soon after a connection that was open, then waits longer each time, partly at random, up to the cap", () => {
     const wait = (state: ConnectionState, chance: number): number => {
       const next = transition(state, EVENTS.closed, { ...circumstances, chance });
       return next.kind === "waiting" ? next.retryAtMs - circumstances.nowMs : Number.NaN;
@@ -89,11 +89,11 @@ describe("the connection", () => {
       2_000, 4_000, 8_000, 16_000, 32_000, 32_000,
     ]);
     expect(wait(failed(1), 0)).toBe(1_000);
-    // One that was cut at once each time is no success.
+    // A connection that closes at once each time is no success.
     expect(wait({ kind: "open", sinceMs: 19_000, attempt: 2 }, 1)).toBe(4_000);
   });
 
-  it("stays away at least as long as the server asks", () => {
+  it("waits at least as long as the server asks", () => {
     const state = transition(STATES.open, EVENTS.reconnect, circumstances);
     expect(state.kind === "waiting" && state.retryAtMs - circumstances.nowMs).toBe(600);
   });
@@ -105,14 +105,14 @@ describe("the connection", () => {
     );
   });
 
-  it("does not come back by itself when its credentials were refused", () => {
+  it("does not retry by itself when its credentials were refused", () => {
     expect(
       transition(STATES.identifying, { kind: "closed", code: 4401, reason: "" }, circumstances)
         .kind,
     ).toBe("refused");
   });
 
-  it("does not come back by itself when there is no version that both sides speak", () => {
+  it("does not retry by itself when there is no version that both sides speak", () => {
     const closed = { kind: "closed", code: 4406, reason: "The server is too old." } as const;
     const refused = {
       kind: "refused",

@@ -10,9 +10,8 @@
  *                     │                  closed, silent, reconnect       closed, silent, reconnect
  *                     └─retry, online── waiting ◀─┴────────────────────────────┘
  *
- *   refused: the server does not accept the credentials, or there is no version of the protocol
- * that
- *   both sides speak; only start() tries again.   stopped: for good.
+ *   refused: the server does not accept the credentials, or there is no protocol version that both
+ *   sides speak; only start() tries again.   stopped: for good.
  */
 import { isRefusal, REFUSALS, type Refusal } from "../protocol/close-codes.ts";
 
@@ -53,14 +52,14 @@ export type ConnectionEvent =
   /** A better carrier has said HELLO. */
   | { readonly kind: "upgraded" }
   | { readonly kind: "retry" }
-  /** The network is said to be back. */
+  /** The platform reports that the network is back. */
   | { readonly kind: "online" }
   | { readonly kind: "stop" };
 
 export interface Backoff {
-  /** The first attempt after a connection that was open comes within this time, by chance. */
+  /** The first attempt after an open connection comes at a random time within this. */
   readonly firstMs: number;
-  /** The delay before each further attempt, half of it by chance; the last one is the cap. */
+  /** The delay before each further attempt, half of it random; the last one is the cap. */
   readonly delaysMs: readonly number[];
 }
 
@@ -174,7 +173,7 @@ function attemptAfter(state: Connected, { nowMs }: Circumstances): number {
   return hasLasted ? 1 : state.attempt + 1;
 }
 
-/** Each delay is partly random, so that many clients do not return at the same moment. */
+/** Each delay is partly random, so that many clients do not return at the same time. */
 function backoffMs(
   attempt: number,
   { chance, backoff: { firstMs, delaysMs } }: Circumstances,

@@ -1,7 +1,7 @@
 /**
  * The client's bounds. `ClientLimits` can be set by `createClient({ limits })`; the constants below
- * it follow from the protocol or from the other limits, and are stated here so that they stand in
- * one place.
+ * it follow from the protocol or from the other limits, and are here so that all bounds are in one
+ * file.
  */
 import { CLIENT_FRAME_BYTES_MAX } from "../protocol/limits.ts";
 
@@ -11,9 +11,11 @@ export interface ClientLimits {
    * 200,000.
    */
   readonly viewRowsMax: number;
-  /** Pinned rows of one view. Full: the oldest pin goes. Default 100. */
+  /** Pinned rows of one view. Full: the oldest pin is dropped. Default 100. */
   readonly viewPinsMax: number;
-  /** Answers of `client.row` that are kept. Full: the least recently used goes. Default 200. */
+  /**
+   * Answers of `client.row` that are kept. Full: the least recently used is dropped. Default 200.
+   */
   readonly rowCacheMax: number;
   /** How long such an answer is kept, in milliseconds. Default 5,000. */
   readonly rowCacheMs: number;
@@ -25,8 +27,7 @@ export interface ClientLimits {
   /** From connecting to READY, in milliseconds. Longer: the attempt has failed. Default 10,000. */
   readonly handshakeMs: number;
   /**
-   * Silence of the server, in milliseconds, after which what is shown is called stale. Default
-   * 3,000.
+   * Silence of the server, in milliseconds, after which the rows are called stale. Default 3,000.
    */
   readonly quietMs: number;
 }
@@ -46,14 +47,17 @@ export const CLIENT_LIMITS: ClientLimits = {
  * `catching_up`.
  */
 export const SHOWN_LATE_MS = 1_500;
-/** A worker says something each second, from a hidden page too. Silent for longer, it has died. */
+/**
+ * A worker posts something each second, also in a hidden page. One that is silent for longer is
+ * dead.
+ */
 export const WORKER_SILENT_MS = 10_000;
 /** The engine sends its connection's stats to the page at this interval. */
 export const STATS_INTERVAL_MS = 1_000;
-/** How little `asOf` moves without the page being told. */
+/** The page is not told of smaller moves of `asOf`. */
 export const AS_OF_STEP_MS = 1_000;
 
-/** A long poll waits so long for something to happen. */
+/** A long poll's answer waits so long for news. */
 export const LONG_POLL_MS = 15_000;
 /** Polls that fail in a row before the connection counts as lost. */
 export const POLL_FAILURES_MAX = 2;
@@ -65,7 +69,7 @@ export const HEARTBEAT_GRACE_MS = 5_000;
 /** A timer that fires this late shows that the machine slept. */
 export const SLEPT_MS = 5_000;
 
-/** A row that has not been answered by then is given up: others wait behind it. */
+/** A row request without an answer is given up after this time: others wait behind it. */
 export const ROW_REQUEST_MS_MAX = 10_000;
 /** A message by POST waits for the server's answer for at most this long. */
 export const UP_REQUEST_MS_MAX = 30_000;
@@ -77,8 +81,8 @@ export const SUBSCRIBE_LENGTH_MAX = CLIENT_FRAME_BYTES_MAX / 4;
 export const SUBSCRIBE_ANSWER_MS_MAX = 10_000;
 
 /**
- * Turns that the server may send ahead of what the page has shown: least, most, and how long they
- * should last.
+ * Turns that the server may send before the page has shown them: the least, the most, and how long
+ * they should last.
  */
 export const CREDIT_TURNS_MIN = 8;
 export const CREDIT_TURNS_MAX = 128;
@@ -98,8 +102,8 @@ export const WRITE_ANSWER_MS_MAX = 15_000;
 /** Between two attempts to send a write over HTTP. */
 export const WRITE_HTTP_RETRY_MS = 1_000;
 /**
- * Histories that are told apart. A page that sees so many restarts of the server with one write
- * pending drops it.
+ * Histories (`epoch`s) that are remembered. A page drops a write that is pending over more
+ * restarts of the server than this.
  */
 export const HISTORIES_MAX = 16;
 

@@ -1,5 +1,5 @@
 /**
- * What the page and the stream engine say to each other. Everything here is plain data, so that the
+ * The messages between the page and the stream engine. Everything here is plain data, so that the
  * engine may run in a Web Worker; in one thread the same messages are handed over directly.
  */
 import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
@@ -10,7 +10,7 @@ import type { JsonValue, Row } from "../protocol/row.ts";
 import type { Backoff, ConnectionState } from "./connection-state.ts";
 import type { ClientLimits } from "./limits.ts";
 
-/** A view's key, columns and order, as the server told them. */
+/** A view's key, columns and order, as the server sent them. */
 export interface ViewShape {
   readonly key: readonly string[];
   readonly columns: readonly Column[];
@@ -49,14 +49,14 @@ export interface EngineConfig {
   readonly backoff: Backoff;
   /** Tried in this order. */
   readonly carriers: readonly CarrierName[];
-  /** Failed attempts in a row after which the next carrier is tried. */
+  /** After so many failed attempts in a row the next carrier is tried. */
   readonly carrierAttemptsMax: number;
   /** How often, on a fallback, the best carrier is tried again. */
   readonly upgradeIntervalMs: number;
   readonly pollIntervalMs: number;
 }
 
-/** Requests over HTTP, by what they are for. */
+/** Requests over HTTP, by purpose. */
 export type RequestKind = "row" | "snapshot" | "poll" | "up";
 
 export type ToEngine =
@@ -67,7 +67,7 @@ export type ToEngine =
   /** The last commit has been applied and shown. */
   | { readonly kind: "ack" }
   | { readonly kind: "hidden"; readonly isHidden: boolean }
-  /** The network may have changed; `isBack`: the platform says that it is back. */
+  /** The network may have changed; `isBack`: the platform reports that it is back. */
   | { readonly kind: "network"; readonly isBack: boolean }
   | {
       readonly kind: "credentials";
@@ -85,13 +85,13 @@ export type ToEngine =
     }
   | { readonly kind: "abort"; readonly id: number }
   | { readonly kind: "write"; readonly request: WriteRequest }
-  /** Somebody inspects the stream, or nobody does any more. */
+  /** Starts or stops the inspection of the stream. */
   | { readonly kind: "inspect"; readonly isOn: boolean }
   | { readonly kind: "stop" };
 
 /**
- * A mutation to be made; or, with `txid` in its place, a write made elsewhere: the page is told
- * when it is visible.
+ * A mutation to make; or, with `txid` instead, a write made elsewhere: the engine reports when it
+ * is visible.
  */
 export interface WriteRequest {
   readonly id: string;
@@ -100,11 +100,11 @@ export interface WriteRequest {
   /** The commit at which the user saw the row that the write changes. */
   readonly expected?: PageCursor;
   readonly txid?: string;
-  /** Sent along where the write goes over HTTP. */
+  /** The credentials for a write over HTTP. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What became of a write: views hold it from the commit `visibleAt` on, or it failed. */
+/** The outcome of a write: views hold it from the commit `visibleAt` on, or it failed. */
 export interface WriteResult {
   readonly id: string;
   readonly visibleAt?: PageCursor;
@@ -117,7 +117,7 @@ export type ToPage =
   | { readonly kind: "running" }
   | Commit
   /**
-   * Rights have changed: the page may show none of its rows any longer. Does not wait for a frame.
+   * Rights have changed: the page must remove all its rows, without waiting for a frame.
    */
   | { readonly kind: "revoked" }
   | { readonly kind: "connection"; readonly stats: ConnectionStats }
@@ -130,10 +130,10 @@ export type ToPage =
       readonly body: string;
     };
 
-/** What passed between client and server since the last of these. */
+/** Frames between client and server since the last message of this type. */
 export interface Inspection<Q = Query> {
   readonly frames: readonly InspectedFrame[];
-  /** Frames that were too many to keep. */
+  /** Frames that were dropped from the full batch. */
   readonly dropped: number;
   /** Turns that the server may still send. */
   readonly credit: number;
@@ -144,27 +144,27 @@ export interface InspectedFrame {
   readonly direction: "up" | "down";
   readonly atMs: number;
   readonly bytes: number;
-  /** Its beginning, secrets left out. */
+  /** The beginning of the frame's text, without secrets. */
   readonly text: string;
 }
 
 export interface SubscriptionStats<Q = Query> {
   readonly id: string;
   readonly query: Q;
-  /** The server's name for the view, once told. */
+  /** The server's id of the view, once known. */
   readonly viewId: string | undefined;
   readonly status: ViewStatus;
   readonly seq: number;
   /** Commits between it and the page's cursor. */
   readonly lag: number | undefined;
   readonly rows: number;
-  /** Rows that wait to be shown. */
+  /** Rows that wait for the page to show them. */
   readonly queued: number;
   readonly bytes: number;
   readonly resyncs: number;
 }
 
-/** A commit that a page has reached: its number, and the history that it is counted in. */
+/** A commit that a page has reached: its `seq`, and the `epoch` of the history that counts it. */
 export interface PageCursor {
   readonly epoch: string;
   readonly seq: number;
@@ -179,7 +179,7 @@ export interface Commit {
    */
   readonly cursor: PageCursor | undefined;
   readonly views: readonly ViewNews[];
-  /** Of writes, as of the same commit; failures as soon as they are known. */
+  /** Outcomes of writes, as of the same commit; failures as soon as they are known. */
   readonly results: readonly WriteResult[];
   /** Turns that came since the last commit. */
   readonly turns: number;
@@ -187,10 +187,10 @@ export interface Commit {
 
 export interface ViewNews {
   readonly id: string;
-  /** Sent when the server has told it anew. */
+  /** Present when the server has sent it anew. */
   readonly shape?: ViewShape;
   readonly rows?: RowChanges;
-  /** The page may not show the view's rows any longer, not even pinned ones. */
+  /** The page must remove the view's rows, also pinned ones. */
   readonly isForgotten?: true;
   readonly state: ViewState;
 }
@@ -199,7 +199,7 @@ export interface ViewNews {
  * - `loading`: nothing has come yet
  * - `live`: equal to the server's answer at the page's cursor
  * - `catching_up`: shown rows are older than the page's cursor, newer ones are on the way
- * - `stale`: cut off from the server, or the server from its source; `reason` says which
+ * - `stale`: the client has lost the server, or the server its source; `reason` says which
  * - `refused`: the server does not answer this query; `error` says why
  */
 export type ViewStatus = "loading" | "live" | "catching_up" | "stale" | "refused";
@@ -219,7 +219,7 @@ export interface ViewState {
   /** The commit that the rows are as of, and the history that it is counted in. */
   readonly seq: number;
   readonly epoch: string | undefined;
-  /** The rows are older than the page's cursor: the view stands at its own. */
+  /** The rows are older than the page's cursor; the view has a cursor of its own. */
   readonly isBehind: boolean;
   /** The channel holds only part of its table, or the client only part of the view. */
   readonly isPartial: boolean;
@@ -227,15 +227,15 @@ export interface ViewState {
   readonly channelRows: number | undefined;
   readonly totalRows: number | undefined;
   /**
-   * Rows of the channel that stand for what was too large or too deep to be carried: their
-   * `$omitted` says why.
+   * Rows of the channel that lack values since these were too large or too deeply nested to send:
+   * their `$omitted` says why.
    */
   readonly omittedRows: number;
 }
 
 export interface ConnectionStats extends StreamRates {
   readonly state: ConnectionState;
-  /** What carries the stream at present. */
+  /** The stream's present carrier. */
   readonly carrier: CarrierName;
   /** The commit of the last watermark, and the history that it is counted in. */
   readonly seq: number;
@@ -247,7 +247,9 @@ export interface ConnectionStats extends StreamRates {
   readonly asOf: number | undefined;
   /** When the server made the last turn, by the server's clock. */
   readonly serverTimeMs: number | undefined;
-  /** How long ago that was, corrected for the clocks' offset: this page's lag behind the server. */
+  /**
+   * Milliseconds since then, corrected for the clocks' offset: this page's lag behind the server.
+   */
   readonly lagMs: number | undefined;
   readonly roundTripMs: number | undefined;
   readonly clockOffsetMs: number;
@@ -257,7 +259,7 @@ export interface ConnectionStats extends StreamRates {
    */
   readonly gaps: number;
   readonly drifts: number;
-  /** Rows that wait to be shown. */
+  /** Rows that wait for the page to show them. */
   readonly queueDepth: number;
   readonly turns: number;
   readonly requestsPending: Readonly<Record<RequestKind, number>>;

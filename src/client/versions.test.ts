@@ -18,7 +18,7 @@ const HELLO = {
 const TOO_OLD = "The server is too old: it speaks protocol 4, this side 5 to 7.";
 const TOO_NEW = "The server is too new: it speaks protocol 9, this side 5 to 7.";
 
-/** Says HELLO over any carrier, and nothing else. Counts what is sent to it. */
+/** Sends HELLO over any carrier, and nothing else. Counts the frames that it receives. */
 async function greeter(hello: object) {
   let connections = 0;
   const server: Server = createServer((request, response) => {
@@ -51,7 +51,7 @@ function clientOf(url: string, carriers: readonly CarrierName[] = ["websocket"])
   return { client, view, state };
 }
 
-describe("a client says, and does not come back by itself (V2), when a server", () => {
+describe("a client reports, and does not reconnect by itself (V2), when a server", () => {
   const cases = (["websocket", "sse", "long-poll", "poll"] as const).flatMap((carrier) => [
     [carrier, { protocol: 4 }, TOO_OLD] as const,
     [carrier, { protocol: 11, protocol_min: 9 }, TOO_NEW] as const,
@@ -68,7 +68,7 @@ describe("a client says, and does not come back by itself (V2), when a server", 
   });
 });
 
-describe("a client goes on with", () => {
+describe("a client works with", () => {
   it("a server of version 5, which states no oldest version (V1)", async () => {
     const server = await greeter({ protocol: 5 });
     const { state } = clientOf(server.url);

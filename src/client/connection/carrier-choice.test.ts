@@ -7,7 +7,7 @@ const SHORT = { wasOpen: true, hasLasted: false };
 const LASTED = { wasOpen: true, hasLasted: true };
 
 describe("the choice of a carrier", () => {
-  it("goes on to the next after so many failures, and around", () => {
+  it("moves to the next carrier after so many failures, and from the last to the first", () => {
     const choice = new CarrierChoice(["websocket", "sse", "poll"], 2);
     expect(choice.current).toBe("websocket");
     expect(choice.lost(NEVER_OPEN)).toBe(true);
@@ -18,7 +18,7 @@ describe("the choice of a carrier", () => {
     expect([choice.current, choice.isFirst, choice.canUpgrade]).toEqual(["websocket", true, false]);
   });
 
-  it("asks only after the first failure of what was never open", () => {
+  it("checks the server over HTTP only after the first failure of a connection that was never open", () => {
     const choice = new CarrierChoice(["websocket", "sse"], 5);
     expect(choice.lost(SHORT)).toBe(false);
     expect(choice.lost(NEVER_OPEN)).toBe(false);
@@ -26,7 +26,7 @@ describe("the choice of a carrier", () => {
     expect(choice.lost(NEVER_OPEN)).toBe(true);
   });
 
-  it("counts anew after one that lasted, and not what was no fault of it", () => {
+  it("counts anew after a connection that lasted, and ignores failures that are not the carrier's", () => {
     const choice = new CarrierChoice(["websocket", "sse"], 2);
     choice.lost(NEVER_OPEN);
     choice.lost(LASTED);
@@ -40,7 +40,7 @@ describe("the choice of a carrier", () => {
     expect(choice.current).toBe("websocket");
   });
 
-  it("never upgrades to what was not asked for", () => {
+  it("never upgrades to a carrier that the options leave out", () => {
     const choice = new CarrierChoice(["sse", "poll"], 1);
     choice.lost(NEVER_OPEN);
     expect([choice.current, choice.canUpgrade]).toEqual(["poll", false]);

@@ -27,7 +27,7 @@ export class CarrierChoice {
     return this.#index === 0;
   }
 
-  /** A WebSocket would be better than what is used. */
+  /** A WebSocket is allowed, and the present carrier is another. */
   get canUpgrade(): boolean {
     return !this.isFirst && this.#carriers[0] === "websocket";
   }

@@ -1,7 +1,7 @@
 /**
  * The shell around the connection state machine: one socket of whichever carrier works, its
  * heartbeats, its retries, and the session id that lets it resume. It knows nothing of views; it
- * hands frames up and asks what to subscribe to.
+ * passes frames up and asks for the subscriptions.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { messageOf } from "../../std/errors.ts";
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly random: Random;
   /** Asked anew for each connection. */
   readonly credentials: () => Promise<unknown>;
-  /** What to subscribe to now, each with its cursor. */
+  /** The subscriptions to request now, each with its cursor. */
   readonly subscriptions: () => readonly SubscriptionRequest[];
   /** Frames of the stream; `bytes` is the length of the text. */
   readonly onMessage: (message: DownMessage, bytes: number) => void;
@@ -93,7 +93,7 @@ export class Connection {
     return this.#socket instanceof PollSocket;
   }
 
-  /** Server time minus ours, from the heartbeat with half its round trip taken off. */
+  /** Server time minus ours, from the heartbeat, less half its round trip. */
   get clockOffsetMs(): number {
     return this.#liveness.clockOffsetMs;
   }
@@ -136,7 +136,7 @@ export class Connection {
     this.#socket?.send(text);
   }
 
-  /** Ends a long poll's wait: a write may be visible that no view has news of. */
+  /** Ends a long poll's wait: a write may be visible although no view has changed. */
   catchUp(): void {
     if (this.#socket instanceof PollSocket) this.#socket.pollNow();
   }
@@ -199,7 +199,7 @@ export class Connection {
     const { fetch } = this.#options;
     try {
       const response = await fetch?.(`${this.#base}/changes`, { cache: "no-store" });
-      // Without channels this is Tidemark's own complaint, and no proxy's.
+      // Tidemark itself refuses a request without channels; any other answer is a proxy's.
       const isTidemark =
         response !== undefined &&
         ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
@@ -278,7 +278,7 @@ export class Connection {
       subscriptions,
     };
     if (this.#token === undefined) return { op: "IDENTIFY", ...rest };
-    // Without `last_seq`: it would speak for views that have been opened since, too.
+    // Without `last_seq`, which would also acknowledge for views that have been opened since.
     return { op: "RESUME", session_id: this.#token, ...rest };
   }
 

@@ -1,4 +1,4 @@
-/** One request of low priority at a time; what a person waits for never waits behind it. */
+/** One request of low priority at a time; a row that a person waits for never waits behind it. */
 import { describe, expect, it } from "vitest";
 import { ManualClock } from "../../std/manual-clock.ts";
 import { systemClock } from "../../std/clock.ts";
@@ -45,7 +45,7 @@ describe("the client's HTTP", () => {
     expect(http.pending).toEqual({ row: 0, snapshot: 0, poll: 0, up: 0 });
   });
 
-  it("lets a detail go at once, aborts the low one for it, and begins that again afterwards", async () => {
+  it("sends a row request at once, aborts the low-priority one for it, and repeats that one afterwards", async () => {
     const { http, calls } = scheduler();
     const snapshot = http.request("snapshot", "slow");
     const detail = http.request("row", "row");
@@ -57,7 +57,7 @@ describe("the client's HTTP", () => {
     expect(await (await detail).text()).toBe("row");
     await settled();
     expect(calls.map(({ url }) => url)).toEqual(["slow", "row", "slow"]);
-    // Once is enough: further details pass it by, so that it comes to an end.
+    // A request is aborted only once: further row requests leave it alone, so that it completes.
     const another = http.request("row", "row 2");
     expect(calls[2]?.isAborted()).toBe(false);
     calls[3]?.answer();
@@ -65,7 +65,7 @@ describe("the client's HTTP", () => {
     await Promise.all([another, snapshot]);
   });
 
-  it("keeps a detail's p99 while a snapshot hangs for 5 s", async () => {
+  it("keeps the p99 of row requests while a snapshot hangs for 5 s", async () => {
     const latency = async (hasHanging: boolean): Promise<number> => {
       const clock = new ManualClock();
       const http = new HttpScheduler(
@@ -96,7 +96,7 @@ describe("the client's HTTP", () => {
     expect(await latency(true)).toBe(await latency(false));
   });
 
-  it("gives up a detail that is never answered, so that polls go on", async () => {
+  it("gives up a row request that is never answered, so that polls continue", async () => {
     const clock = new ManualClock();
     const asked: string[] = [];
     const http = new HttpScheduler((url, { signal }) => {
@@ -114,7 +114,7 @@ describe("the client's HTTP", () => {
     expect(asked).toEqual(["row", "poll"]);
   });
 
-  it("gives up what its caller gave up, waiting or in flight", async () => {
+  it("drops a request that its caller aborts, waiting or in flight", async () => {
     const { http, calls } = scheduler();
     const [first, second] = [new AbortController(), new AbortController()];
     const inFlight = http.request("poll", "a", {}, first.signal);
@@ -127,7 +127,7 @@ describe("the client's HTTP", () => {
     expect(http.pending.poll).toBe(0);
   });
 
-  it("keeps a bounded number waiting", async () => {
+  it("bounds how many requests wait", async () => {
     const { http } = scheduler();
     const requests = Array.from({ length: 20 }, (_, index) => http.request("poll", String(index)));
     for (const request of requests) request.catch(() => {});

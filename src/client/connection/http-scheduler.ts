@@ -25,7 +25,7 @@ interface Entry {
   readonly reject: (error: unknown) => void;
   readonly signal: AbortSignal | undefined;
   readonly onAbort: () => void;
-  /** Of the attempt under way. */
+  /** Aborts the present attempt. */
   abort: AbortController;
   wasOvertaken: boolean;
 }

@@ -34,7 +34,7 @@ export class Liveness {
     this.#options = options;
   }
 
-  /** Server time minus ours, from the heartbeat with half its round trip taken off. */
+  /** Server time minus ours, from the heartbeat, less half its round trip. */
   get clockOffsetMs(): number {
     return this.#clockOffsetMs;
   }
@@ -43,7 +43,7 @@ export class Liveness {
     return this.#roundTripMs;
   }
 
-  /** The server must be heard within this time from now on. */
+  /** Some frame must arrive within this time from now. */
   watch(limitMs = this.#heartbeatMs + HEARTBEAT_GRACE_MS): void {
     const { clock, isWatched, onSilent } = this.#options;
     this.#silence?.();
@@ -54,7 +54,7 @@ export class Liveness {
   }
 
   /**
-   * The first heartbeat comes at a moment of its own (`chance` is in [0, 1)), so that many clients
+   * The first heartbeat comes at a random time (`chance` is in [0, 1)), so that many clients
    * spread out.
    */
   beginHeartbeats(chance: number): void {

@@ -1,6 +1,6 @@
 /**
  * Polls as a socket. Each poll is one request that names all views with their cursors and is
- * answered with one turn; a long poll's answer waits until there is something to say. None goes
+ * answered with one turn; a long poll's answer waits until there is news. The socket does not poll
  * while the page is hidden.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
@@ -14,11 +14,11 @@ export interface PollOptions extends HttpSocketOptions {
   readonly clock: Clock;
   /** How long an answer may wait for news; 0 for plain polls. */
   readonly waitMs: number;
-  /** Between a plain poll's answer and the next poll. */
+  /** The time between a plain poll's answer and the next poll. */
   readonly pollIntervalMs: number;
-  /** What IDENTIFY or RESUME says now; undefined when this socket is not wanted any more. */
+  /** The IDENTIFY or RESUME to send now; undefined when this socket is not used any more. */
   readonly identify: () => Promise<string | undefined>;
-  /** A request goes out. */
+  /** Called when a request is sent. */
   readonly onPoll: () => void;
 }
 
@@ -38,12 +38,12 @@ export class PollSocket implements WebSocketLike {
   #isOver = false;
   #failures = 0;
   /**
-   * The HELLO of the first answer has been handed on; the state machine wants one before it
+   * The HELLO of the first answer has been passed on; the state machine needs one before it
    * identifies.
    */
   #hasGreeted = false;
   #hasAnswered = false;
-  /** Of the poll under way. */
+  /** Aborts the present poll. */
   #request: AbortController | undefined;
   #isInHaste = false;
 
@@ -53,8 +53,8 @@ export class PollSocket implements WebSocketLike {
   }
 
   /**
-   * A message that changes the subscriptions makes the next poll start now; other messages have no
-   * meaning here.
+   * A message that changes the subscriptions makes the next poll start now; polls ignore other
+   * messages.
    */
   send(text: string): void {
     if (ASKS.has(opOf(text) ?? "")) this.pollSoon();

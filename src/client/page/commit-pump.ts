@@ -21,13 +21,13 @@ export interface CommitPumpOptions {
   readonly ui: UiMeter;
   /** The commit has been shown. */
   readonly onShown: () => void;
-  /** What is pending has changed. */
+  /** The list of pending writes has changed. */
   readonly onWrites: () => void;
 }
 
 export class CommitPump {
   readonly #options: CommitPumpOptions;
-  /** Taken with the next frame. */
+  /** The commit that the next frame shows. */
   #waiting: Commit | undefined;
   #waitingSinceMs = 0;
   #isStopped = false;
@@ -44,8 +44,7 @@ export class CommitPump {
   }
 
   /**
-   * Rights were taken back: the page shows none of its rows any longer, nor those of a commit that
-   * waits for a frame.
+   * Rights were revoked: the page removes all rows, also those of a commit that waits for a frame.
    */
   revoke(): void {
     const { views, rowCache } = this.#options;
@@ -71,7 +70,7 @@ export class CommitPump {
     for (const core of changed) core.notify();
   }
 
-  /** A write began, or ended without the server: what is shown changes now. */
+  /** A write began, or ended without the server: the shown rows change now. */
   showWrites(): void {
     for (const core of this.#options.views.layOver()) core.notify();
     this.#options.onWrites();
@@ -95,7 +94,7 @@ export class CommitPump {
     }
   }
 
-  /** A commit that waited is old news: neither its views nor the others are known to be live. */
+  /** A commit that waited is old: neither its views nor the others are known to be live. */
   #late(views: readonly ViewNews[]): readonly ViewNews[] {
     const named = new Set(views.map(({ id }) => id));
     const others = [...this.#options.views.all]

@@ -14,7 +14,7 @@ export interface QueryAnswer<R = Row> {
   readonly seq: number;
 }
 
-/** What to POST to the route for polls. */
+/** The body to POST to the route for polls. */
 export function askFor(query: WireQuery, auth: unknown): string {
   return encodePlain({
     op: "IDENTIFY",

@@ -1,6 +1,6 @@
 /**
- * Where the engine runs: in a worker, or in this thread where none may run (Node, a strict CSP) or
- * none is wanted.
+ * Where the engine runs: in a worker, or in this thread if the platform allows no worker (Node, a
+ * strict CSP) or the options turn it off.
  */
 import type { ToEngine, ToPage } from "../port.ts";
 import type { EngineParts, StreamEngine } from "../stream/stream-engine.ts";
@@ -14,7 +14,9 @@ export interface WorkerLike {
 }
 
 type CreateEngine = (parts: EngineParts) => StreamEngine;
-/** Gives what makes an engine in this thread, at once or when it has been loaded. */
+/**
+ * Calls back with the function that makes an engine in this thread, at once or after loading it.
+ */
 export type LoadEngine = () => CreateEngine | Promise<CreateEngine>;
 
 export interface EngineHostOptions {

@@ -11,12 +11,12 @@ import type { PageCursor, RowChanges, ViewNews, ViewShape, ViewState } from "../
 import type { RowPatch } from "../writes/row-patch.ts";
 
 /**
- * A view at one moment; a new object whenever something in it changed. `rows` and `row` read the
- * view's present rows, so read them from the newest snapshot, as React does.
+ * A view's state: a new object whenever the state changes. `rows` and `row` read the view's
+ * present rows, so use the newest snapshot only, as React does.
  */
 export interface ViewSnapshot<R = Row> extends ViewState {
   /**
-   * The same array until a row enters, leaves, changes or moves; freshness alone does not touch it.
+   * The same array until a row enters, leaves, changes or moves; a change of freshness keeps it.
    */
   readonly rows: readonly R[];
   /** Keys of the rows, in order: the same array until a row enters, leaves or moves. */
@@ -24,8 +24,8 @@ export interface ViewSnapshot<R = Row> extends ViewState {
   /** The same function until a row of the view, or what is pending, changes. */
   readonly row: (key: string) => R | undefined;
   /**
-   * A write of this page to the row is not part of the server's rows yet. The same function as long
-   * as `row`.
+   * Whether the row has a write of this page that the server's rows do not hold yet. The same
+   * function as long as `row` is.
    */
   readonly isPending: (key: string) => boolean;
   /** Known once the server has answered; empty for a channel that declares none. */
@@ -35,7 +35,7 @@ export interface ViewSnapshot<R = Row> extends ViewState {
 
 /** A row that stays although it may have left the view. */
 export interface PinnedRow<R = Row> {
-  /** Its newest value that was part of the view. */
+  /** The newest value that the row had in the view. */
   readonly row: R;
   readonly isInView: boolean;
 }
@@ -72,7 +72,7 @@ export class ViewCore {
   readonly #pinsMax: number;
   readonly #pins = new Map<string, Row | undefined>();
   #state = NOT_STARTED;
-  /** Why the rows can't be trusted, whatever the engine said last. */
+  /** Why the rows can't be trusted; overrides the engine's last state. */
   #doubt: string | undefined;
   #snapshot: ViewSnapshot | undefined;
 
@@ -82,12 +82,12 @@ export class ViewCore {
     this.#pinsMax = pinsMax;
   }
 
-  /** As it is shown: with pending writes. */
+  /** The shown state: with pending writes. */
   row(key: string): Row | undefined {
     return (this.#layer ?? this.#rows.shown).row(key);
   }
 
-  /** As the server has it. */
+  /** The server's state, without pending writes. */
   baseRow(key: string): Row | undefined {
     return this.#rows.row(key);
   }
@@ -105,14 +105,14 @@ export class ViewCore {
     return this.#rows.list.rows;
   }
 
-  /** Where the rows stand, on a page that stands at `page`; undefined before there are any. */
+  /** The cursor of the rows, on a page whose cursor is `page`; undefined before the first rows. */
   at(page: PageCursor | undefined): PageCursor | undefined {
     const { epoch, seq, isBehind, status } = this.#state;
     if (epoch !== undefined && seq >= 0) return isBehind ? { epoch, seq } : page;
     return status === "loading" || status === "refused" ? undefined : NOWHERE;
   }
 
-  /** Lays pending writes over the rows. Returns whether that changes what is shown. */
+  /** Lays pending writes over the rows. Returns whether the shown rows change. */
   layOver(
     patches: readonly RowPatch[],
     elsewhere: (key: string) => Row | undefined,
@@ -136,10 +136,10 @@ export class ViewCore {
     return this.#snapshot;
   }
 
-  /** Applies a commit's part without telling anyone yet. */
+  /** Applies the view's part of a commit without calling listeners yet. */
   apply({ shape, rows, isForgotten, state }: ViewNews): void {
     if (isForgotten === true) this.#pins.clear();
-    // Told anew with each connection, and nearly always as it was.
+    // Each connection sends the shape anew, nearly always unchanged.
     if (shape !== undefined && JSON.stringify(shape) !== JSON.stringify(this.#shape)) {
       this.#rows.configure(shape);
       this.#shape = shape;
@@ -186,7 +186,7 @@ export class ViewCore {
     const { list, row, isPending } = this.#layer ?? this.#rows.shown;
     const { columns, key } = this.#shape ?? NO_SHAPE;
     return {
-      // Read when it is asked for: a grid that reads by key may never need it.
+      // Made on first access: a grid that reads by key may never need it.
       get rows(): readonly Row[] {
         return list.rows;
       },
@@ -204,7 +204,7 @@ export class ViewCore {
   }
 }
 
-/** A listener that throws must not keep the others from hearing. */
+/** A listener that throws must not keep the others from being called. */
 export function callAll(listeners: Iterable<() => void>): void {
   for (const listener of listeners) {
     try {

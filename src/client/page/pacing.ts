@@ -6,7 +6,10 @@
 export interface Pacing {
   /** Runs `take` when the page is ready to show something. */
   next(take: () => void): void;
-  /** Tells whether the page is hidden, now and when that changes; returns how to stop. */
+  /**
+   * Calls back with whether the page is hidden, now and on each change; returns a function that
+   * stops it.
+   */
   watchHidden(listener: (isHidden: boolean) => void): () => void;
 }
 
@@ -27,7 +30,7 @@ function withFrames(page: Document, requestFrame: (take: () => void) => void): P
   };
 }
 
-/** What fits the platform. */
+/** The default pacing of the platform. */
 export function platformPacing(): Pacing {
   return typeof document === "undefined" || typeof requestAnimationFrame === "undefined"
     ? immediately

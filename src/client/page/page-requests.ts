@@ -58,7 +58,7 @@ export class PageRequests {
     this.#waiting.delete(id);
   }
 
-  /** Nothing more is answered. */
+  /** Rejects all waiting requests. */
   stop(): void {
     this.#isStopped = true;
     for (const id of this.#waiting.keys()) this.answered(id, { status: 0, body: "" });
@@ -75,7 +75,7 @@ export function bodyOf<T>({ status, body }: Answer): T {
   if (!body.startsWith("{"))
     throw new TidemarkError(
       "INTERNAL",
-      `Something else than the server answered, with HTTP ${status}.`,
+      `The answer, with HTTP ${status}, is not from a Tidemark server.`,
     );
   const answer = JSON.parse(body) as T & { readonly code?: ErrorCode; readonly message?: string };
   if (status === 200) return answer;

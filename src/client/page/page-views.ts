@@ -13,20 +13,23 @@ import type { PageCursor, RowChanges, ToEngine, ViewNews } from "../port.ts";
 /** A handle of a query. Handles cost nothing; the view exists while it has listeners. */
 export interface LiveView<R = Row> {
   readonly query: Query;
-  /** Calls back after each change; returns how to stop. Starts the view with its first listener. */
+  /**
+   * Calls back after each change; returns a function that stops it. The first listener starts the
+   * view.
+   */
   subscribe(listener: () => void): () => void;
-  /** The same object until something changed. */
+  /** The same object until the view's state changes. */
   getSnapshot(): ViewSnapshot<R>;
   row(key: string): R | undefined;
   /**
-   * Keeps a row, as the one that the user has selected, also when it leaves the view. Returns how
-   * to unpin it.
+   * Keeps a row, such as the user's selection, also when it leaves the view. Returns a function
+   * that unpins it.
    */
   pin(key: string): () => void;
   pinned(key: string): PinnedRow<R> | undefined;
   /**
    * The server's own rows, without pending writes, for code that keeps rows itself: calls back with
-   * all of them, then with what each commit changed. Starts the view like `subscribe`.
+   * all of them, then with each commit's changes. Starts the view like `subscribe`.
    */
   subscribeChanges(listener: (changes: RowChanges) => void): () => void;
 }
@@ -68,7 +71,7 @@ export class PageViews {
   /** @throws TidemarkError `BAD_QUERY` for a name of the wire, as `order_by` */
   live(query: Query): LiveView {
     const id = JSON.stringify(toWireQuery(query));
-    // Copies: what the caller does with its object later must not change the view.
+    // Copies the query: later changes of the caller's object must not change the view.
     const own = JSON.parse(id) as WireQuery;
     const written = JSON.parse(JSON.stringify(query)) as Query;
     const idle = new ViewCore(id, own, this.#options.pinsMax);

@@ -1,8 +1,8 @@
-/** What the platform tells of the page and the network, as messages to the engine. */
+/** The platform's events about the page and the network, as messages to the engine. */
 import type { ToEngine } from "../port.ts";
 import type { Pacing } from "./pacing.ts";
 
-/** Returns how to stop. */
+/** Returns a function that stops it. */
 export function watchPage(pacing: Pacing, post: (message: ToEngine) => void): () => void {
   const stopHidden = pacing.watchHidden((isHidden) => post({ kind: "hidden", isHidden }));
   if (typeof document === "undefined") return stopHidden;

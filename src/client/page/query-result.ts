@@ -1,6 +1,6 @@
 /**
  * A view's snapshot in two parts, for bindings of frameworks: the rows with their status, and how
- * fresh they are. So a list does not render because time passed.
+ * fresh they are. A list thus does not render because time passed.
  */
 import type { Row } from "../../protocol/row.ts";
 import type { ViewState, ViewStatus } from "../port.ts";
@@ -41,7 +41,7 @@ export function resultOf(snapshot: AnySnapshot): LiveQueryResult {
     status,
     reason,
     error,
-    // Read when the component does: a grid that reads by key never pays for the array.
+    // Made on first access: a grid that reads by key never pays for the array.
     get rows() {
       return snapshot.rows;
     },

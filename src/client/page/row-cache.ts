@@ -1,6 +1,6 @@
 /**
- * Single rows over HTTP, for what a page opens: kept for a while, at most so many, the least
- * recently used goes first.
+ * Single rows over HTTP, for the details that a page opens: kept for a limited time, a limited
+ * number of them, the least recently used dropped first.
  */
 import type { Clock } from "../../std/clock.ts";
 import type { Row } from "../../protocol/row.ts";
@@ -14,11 +14,11 @@ export interface RowAnswer<R = Row> {
   /** The commit that last changed the row, and its time in Unix milliseconds. */
   readonly seq: number;
   readonly committedMs: number;
-  /** The server's newest commit when it answered. */
+  /** The server's newest commit at the time of the answer. */
   readonly asOfSeq: number;
 }
 
-/** As it travels. */
+/** The row's form on the wire. */
 interface WireRowAnswer {
   readonly row: Row;
   readonly epoch: string;

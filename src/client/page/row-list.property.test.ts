@@ -20,7 +20,7 @@ const order = compileOrder(
   },
 );
 
-/** The order, and how often it was asked. */
+/** The order, and how often it compared. */
 function counted(): { readonly order: RankOrder; calls: number } {
   const counter = {
     calls: 0,
@@ -85,7 +85,7 @@ describe("a list of rows", () => {
         const followed = new Followed(undefined);
         for (const each of batches) {
           followed.apply(each);
-          // As a map does.
+          // As in a `Map`.
           expect(followed.list.keys).toEqual([...followed.rows.keys()]);
           expect(followed.list.rows).toEqual([...followed.rows.values()]);
         }
@@ -151,7 +151,7 @@ describe("a list of rows", () => {
     expect(followed.list.rows[0]).toBe(former.rows[0]);
   });
 
-  it("holds each key once although the application has changed a row in place", () => {
+  it("has each key once although the application has changed a row in place", () => {
     const followed = new Followed(order);
     const rows = ["a", "b", "c", "d"].map((id, index) => [id, { n: index, t: "x" }] as const);
     followed.apply(new Map(rows));

@@ -8,7 +8,7 @@
 import { lowerBound, type Ranked, type RankOrder } from "../../protocol/order.ts";
 import type { Row } from "../../protocol/row.ts";
 
-/** Keys and rows, side by side. What has been read of a list does not change any more. */
+/** Keys and rows, side by side. An array that has been read does not change any more. */
 export interface RowList {
   readonly keys: readonly string[];
   readonly rows: readonly Row[];
@@ -27,7 +27,7 @@ export interface ListChange {
  */
 interface Step {
   readonly index: number;
-  /** Rows of the list that the step takes the place of: 0 or 1. */
+  /** Rows of the list that the step replaces: 0 or 1. */
   readonly taken: number;
   readonly key: string;
   readonly row: Row | undefined;
@@ -63,7 +63,7 @@ export function changedList(
   }
   if (order) entered.sort(order);
   for (const ranked of entered) steps.push({ ...ranked, index: indexOf(ranked), taken: 0 });
-  // What enters before a row comes before what becomes of the row.
+  // Rows that enter before a row come before the row's own step.
   steps.sort((a, b) => a.index - b.index || a.taken - b.taken);
   const next = stepped(list, steps);
   return steps.every(({ taken, row }) => taken && row) ? { keys, rows: next.rows } : next;
@@ -74,7 +74,7 @@ function stepped(list: RowList, steps: readonly Step[]): RowList {
   const rows: Row[] = [];
   let from = 0;
   let to = 0;
-  // An array that is as long as it may get is not copied as it grows.
+  // An array with its final length is not copied as it fills.
   keys.length = rows.length = list.keys.length + steps.length;
   const copyTo = (end: number): void => {
     for (; from < end; from++) {

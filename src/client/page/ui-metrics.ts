@@ -1,4 +1,4 @@
-/** What the page measures of itself. */
+/** The page's own metrics. */
 import type { Clock } from "../../std/clock.ts";
 import { Durations } from "../stream/meter.ts";
 import type { ConnectionStats, RequestKind } from "../port.ts";
@@ -12,17 +12,17 @@ export interface Percentiles {
 export interface UiMetrics {
   /** Applying one turn in the engine. */
   readonly deltaApplyMs: Percentiles;
-  /** From taking a commit to having told everyone who listens. */
+  /** From taking a commit to the return of the last listener. */
   readonly renderCommitMs: Percentiles;
-  /** From asking for a row by `client.row` to having it. */
+  /** From a call of `client.row` to its answer. */
   readonly rowLatencyMs: Percentiles;
-  /** Frames that were missing and asked for again. */
+  /** Missing frames that were requested again. */
   readonly streamGaps: number;
-  /** Share of turns that were shown together with a later one. */
+  /** Share of turns, 0 to 1, that were shown together with a later one. */
   readonly renderDropRatio: number;
-  /** Undefined where the platform does not tell. */
+  /** Undefined where the platform does not report it. */
   readonly heapUsedMb: number | undefined;
-  /** Rows that wait to be shown. */
+  /** Rows that wait for the page to show them. */
   readonly deltaQueueDepth: number;
   readonly requestsPending: Readonly<Record<RequestKind, number>>;
 }

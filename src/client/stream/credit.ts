@@ -1,6 +1,6 @@
 /**
- * How many turns the server may send ahead of what the page has shown: about half a second's worth
- * of them, so that a page that stops showing stops receiving, and a fast one never waits.
+ * How many turns the server may send before the page has shown them: about half a second of them.
+ * So a page that stops showing stops receiving, and a fast page never waits.
  */
 import {
   CREDIT_AHEAD_MS,
@@ -15,7 +15,7 @@ export class CreditPolicy {
   #turns = 0;
   #turnsPerSecond = 0;
 
-  /** Turns that the server may still send, as far as is known here. */
+  /** Turns that the server may still send, by the client's count. */
   get left(): number {
     return this.#left;
   }
@@ -30,7 +30,7 @@ export class CreditPolicy {
     this.#windowStartMs = nowMs;
   }
 
-  /** What to grant now that the page has shown everything; undefined while enough is left. */
+  /** The credit to grant after the page has shown everything; undefined while enough is left. */
   replenish(): number | undefined {
     const target = Math.min(
       CREDIT_TURNS_MAX,
@@ -39,7 +39,7 @@ export class CreditPolicy {
     return this.#left > target / 2 ? undefined : this.grant(target);
   }
 
-  /** Grants whatever is left: at the start, and in case that an earlier grant was lost. */
+  /** Grants all that is left: at the start, and in case an earlier grant was lost. */
   grant(turns = CREDIT_TURNS_MIN): number {
     this.#left = Math.max(turns, CREDIT_TURNS_MIN);
     return this.#left;

@@ -1,5 +1,6 @@
 /**
- * One query as the engine follows it: its rows, its cursor, and what the page has not been told.
+ * One query as the engine follows it: its rows, its cursor, and its changes that the page does not
+ * have yet.
  */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
 import type { Cursor, SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
@@ -10,7 +11,7 @@ import type { ViewError, ViewNews, ViewShape, ViewState, ViewStatus } from "../p
 import { StagedRows, type CommitResult } from "./staged-rows.ts";
 import { AS_OF_STEP_MS } from "../limits.ts";
 
-/** How the connection stands, as far as a view cares. */
+/** The part of the connection's state that a view needs. */
 export interface Reachability {
   readonly isOpen: boolean;
   readonly reason: string | undefined;
@@ -23,18 +24,18 @@ export class EngineView {
   /** Characters of the view's frames, and how often the view was requested again. */
   bytes = 0;
   resyncs = 0;
-  /** The server's name for the view, once told. */
+  /** The server's id of the view, once known. */
   viewId: string | undefined;
   /** Set when the view was larger than the client's bound and is now asked for with this limit. */
   narrowedTo: number | undefined;
-  /** There is something that the page has not been told. */
+  /** The view has changes that the page does not have yet. */
   hasNews = true;
   /**
    * The history and view that the rows belong to: where a cursor is valid. Set when rows are, not
    * before.
    */
   #origin: { readonly epoch: string; readonly view: string } | undefined;
-  /** Those of the subscription under way. */
+  /** The history and view of the present subscription. */
   #nextOrigin: { readonly epoch: string; readonly view: string } | undefined;
   #shape: ViewShape | undefined;
   #isBehind = true;
@@ -61,7 +62,7 @@ export class EngineView {
     return this.#status().status;
   }
 
-  /** What the server is asked for. */
+  /** The query that is sent to the server. */
   get request(): SubscriptionRequest {
     const limit = this.narrowedTo;
     const query =
@@ -73,14 +74,14 @@ export class EngineView {
     return Object.keys(query).length === 1 ? query.channel : query;
   }
 
-  /** Where to continue from, if anywhere. */
+  /** The cursor to continue from; undefined for a snapshot. */
   get cursor(): Cursor | undefined {
     return this.#origin === undefined || !this.rows.isLoaded
       ? undefined
       : { ...this.#origin, seq: this.rows.seq };
   }
 
-  /** What the page has not been told; from now on it counts as told. */
+  /** Takes the changes that the page does not have yet. */
   takeNews(): ViewNews {
     const shape = this.#shape;
     this.#shape = undefined;
@@ -118,7 +119,7 @@ export class EngineView {
     return this.#error?.code === "UNKNOWN_CHANNEL";
   }
 
-  /** The server refuses the query: the page may not show the view's rows any longer. */
+  /** The server refuses the query: the page must remove the view's rows. */
   failed(error: ViewError): void {
     if (this.isWithoutChannel && error.code === this.#error?.code) return;
     this.#error = error;
@@ -150,7 +151,7 @@ export class EngineView {
     this.#stagedChannel = status;
   }
 
-  /** Drops what came of a turn that was not completed. */
+  /** Drops the frames of an incomplete turn. */
   discardStaged(): void {
     this.#stagedChannel = undefined;
     this.rows.discardStaged();
@@ -161,19 +162,22 @@ export class EngineView {
     this.#applyChannelStatus();
     const result = this.rows.commit();
     if (result.fault !== undefined) return result;
-    const moment = this.#freshness(asOf, serverTimeMs);
+    const freshUpToMs = this.#freshness(asOf, serverTimeMs);
     const isOther = this.#origin !== undefined && this.#origin.epoch !== this.#nextOrigin?.epoch;
     if (isOther && this.#channel?.source !== undefined)
       this.#catchUpTo = Math.max(this.#catchUpTo ?? 0, this.#asOf ?? 0);
-    if (moment === undefined || moment >= (this.#catchUpTo ?? 0)) this.#catchUpTo = undefined;
+    if (freshUpToMs === undefined || freshUpToMs >= (this.#catchUpTo ?? 0))
+      this.#catchUpTo = undefined;
     this.#origin = this.#nextOrigin;
     this.#seq = seq;
-    // An older time than the last one is told at once: another node may be further behind.
+    // A time before the last one is passed on at once: another node may be further behind.
     const hasMoved =
-      moment !== undefined &&
-      (this.#asOf === undefined || moment < this.#asOf || moment - this.#asOf >= AS_OF_STEP_MS);
+      freshUpToMs !== undefined &&
+      (this.#asOf === undefined ||
+        freshUpToMs < this.#asOf ||
+        freshUpToMs - this.#asOf >= AS_OF_STEP_MS);
     if (result.changed > 0 || hasMoved || this.#isBehind) {
-      this.#asOf = moment ?? this.#asOf;
+      this.#asOf = freshUpToMs ?? this.#asOf;
       this.#isBehind = false;
       this.hasNews = true;
     }
@@ -203,8 +207,8 @@ export class EngineView {
   }
 
   /**
-   * Frames are missing: the rows are as of the last change that was applied, whatever watermarks
-   * have said.
+   * Frames are missing: the rows are as of the last applied change, even if a later watermark has
+   * come.
    */
   fellBehind(): void {
     this.rows.discardStaged();
@@ -212,7 +216,9 @@ export class EngineView {
     this.leftBehind();
   }
 
-  /** Up to when its rows are complete; not known while it is not known who feeds the channel. */
+  /**
+   * The time up to which the rows are complete; undefined while the channel's source is unknown.
+   */
   #freshness(asOf: Readonly<Record<string, number>>, serverTimeMs: number): number | undefined {
     if (this.#channel === undefined) return undefined;
     const { source } = this.#channel;
@@ -254,7 +260,7 @@ export class EngineView {
   }
 }
 
-/** What a state of the connection means to every view. */
+/** Each connection state as views see it. */
 export function reachabilityOf(state: ConnectionState): Reachability {
   switch (state.kind) {
     case "open":

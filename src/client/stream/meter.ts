@@ -1,5 +1,5 @@
 /**
- * What the client measures of its own stream: delivery latency, rows and bytes. Bounded in time and
+ * The stream's metrics in the client: delivery latency, rows and bytes. Bounded in time and
  * samples.
  */
 import type { StreamRates } from "../port.ts";
@@ -14,7 +14,7 @@ export class Durations {
     if (this.#samples.length > SAMPLES_MAX * 2) this.#samples = this.#samples.slice(-SAMPLES_MAX);
   }
 
-  /** The value below which this share of them lies; undefined without any. */
+  /** The value below which this share of the samples lies; undefined without samples. */
   percentiles(nowMs: number, ...shares: readonly number[]): readonly (number | undefined)[] {
     this.#samples = this.#samples
       .slice(-SAMPLES_MAX)

@@ -1,6 +1,5 @@
 /**
- * What the page has not been told, as one commit at a time: the next is posted when the page has
- * shown the last.
+ * Posts the page's changes as one commit at a time: the next when the page has shown the last.
  */
 import type { PageCursor, ToPage } from "../port.ts";
 import type { WriteSender } from "../writes/write-sender.ts";

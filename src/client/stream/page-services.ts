@@ -1,5 +1,5 @@
 /**
- * What engine and page do for each other besides views and writes: HTTP requests, inspection,
+ * Services between engine and page besides views and writes: HTTP requests, inspection,
  * credentials.
  */
 import type { HttpScheduler } from "../connection/http-scheduler.ts";
@@ -23,7 +23,7 @@ export class PageServices {
     this.#fetches = new PageFetches(options.http, options.post);
   }
 
-  /** What the page's `auth` says now. */
+  /** The present value of the page's `auth`. */
   readonly credentials = (): Promise<unknown> => this.#credentials.ask();
 
   handle(message: ServiceMessage): void {

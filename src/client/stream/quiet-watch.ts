@@ -1,6 +1,6 @@
 /**
- * Whether the server, which says something each second, has been silent for so long that rows may
- * be old.
+ * Whether the server, which sends a turn each second, has been silent for so long that rows may be
+ * old.
  */
 import type { Clock } from "../../std/clock.ts";
 import type { Reachability } from "./engine-view.ts";
@@ -16,7 +16,7 @@ export class QuietWatch {
     this.#onChange = onChange;
   }
 
-  /** The server has identified us: the time runs from now on. */
+  /** The server has accepted the identity: the time starts now. */
   start(): void {
     this.#heardMs = this.#clock.monotonic();
   }

@@ -36,13 +36,13 @@ export class Requests {
     return this.#waiting.size;
   }
 
-  /** Whether an answer for this view is still to come. */
+  /** Whether an answer for this view is still missing. */
   has(view: EngineView): boolean {
     for (const { views } of this.#waiting.values()) if (views.includes(view)) return true;
     return false;
   }
 
-  /** Returns the id to ask with. */
+  /** Returns the id for the request. */
   add(views: readonly EngineView[]): number {
     const id = this.#nextId++;
     if (views.length === 0) return id;
@@ -50,7 +50,7 @@ export class Requests {
     return id;
   }
 
-  /** The view that an answer is for, once. */
+  /** Takes the view that an answer is for; undefined the second time. */
   answered(id: number, index: number): EngineView | undefined {
     const request = this.#waiting.get(id);
     const view = request?.views[index];

@@ -1,7 +1,7 @@
 /**
- * The client's rows against an oracle: whatever deltas, snapshots, repeats and gaps arrive, after a
- * commit they are the server's as of that position; what the page takes of them, at its own pace,
- * is in the query's order, and rows that did not change are the same objects.
+ * The client's rows against an oracle: whatever deltas, snapshots, repeats and gaps arrive, after
+ * a commit the rows are the server's as of that seq; the page takes them at its own pace, in the
+ * query's order, and unchanged rows are the same objects.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -42,15 +42,15 @@ const step = fc.record({
     { selector: ({ id }) => id, maxLength: 6 },
   ),
   removes: fc.uniqueArray(key, { maxLength: 3 }),
-  /** What becomes of the delta to this position. */
+  /** What happens to the delta up to this seq. */
   fate: fc.constantFrom("sent", "sent", "sent", "sent twice", "lost", "split"),
   /** The page has not shown the last commit yet. */
   isPageBusy: fc.boolean(),
 });
 
-function framesOf(cut: ViewUpdate): readonly ReturnType<typeof JSON.parse>[] {
-  return Array.from({ length: cut.frameCount }, (_, index) =>
-    JSON.parse(cut.frame(index, JSON_DIALECT).payload.toString()),
+function framesOf(update: ViewUpdate): readonly ReturnType<typeof JSON.parse>[] {
+  return Array.from({ length: update.frameCount }, (_, index) =>
+    JSON.parse(update.frame(index, JSON_DIALECT).payload.toString()),
   );
 }
 
@@ -119,17 +119,17 @@ describe("the rows", () => {
           store.stageDelta(digestAt(view.rows.lastSeq, digest));
           expect(store.commit().fault).toBeUndefined();
           cursor = replica.seq;
-          // A page that is slow takes several turns at once.
+          // A slow page takes several turns at once.
           if (isPageBusy && index < steps.length - 1) return;
           shown.apply(store.take());
           const truth = Array.from(view.rows.values(), ({ key: id, row }) => ({ key: id, row }));
-          const held = shown.list.keys.map((id) => ({ key: id, row: shown.row(id) as Row }));
-          if (orderBy.length > 0) expect(held).toEqual(truth.toSorted(order));
+          const taken = shown.list.keys.map((id) => ({ key: id, row: shown.row(id) as Row }));
+          if (orderBy.length > 0) expect(taken).toEqual(truth.toSorted(order));
           else
-            expect(held.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(
+            expect(taken.toSorted((a, b) => (a.key < b.key ? -1 : 1))).toEqual(
               truth.toSorted((a, b) => (a.key < b.key ? -1 : 1)),
             );
-          for (const { key: id, row } of held) {
+          for (const { key: id, row } of taken) {
             const former = before.get(id);
             if (
               former !== undefined &&
@@ -171,7 +171,7 @@ describe("the rows", () => {
   };
   const keysOf = (store: StagedRows): readonly string[] => [...store.keys()].toSorted();
 
-  it("report a gap and keep what they have", () => {
+  it("report a gap and stay as they are", () => {
     const store = begun();
     store.stageSnapshot(snapshot(5, 0, false, "a"));
     store.commit();
@@ -180,7 +180,7 @@ describe("the rows", () => {
     expect(keysOf(store)).toEqual(["a"]);
   });
 
-  it("take no watermark for a proof: the gap after a lost frame is seen", () => {
+  it("show a gap after a lost frame although its watermark came", () => {
     const store = begun();
     store.stageSnapshot(snapshot(5, 0, false, "a"));
     store.commit();
@@ -199,7 +199,7 @@ describe("the rows", () => {
     expect(store.stageDelta(delta(5, 6, { part: 2 }))).toBe("gap");
   });
 
-  it("take no part for the whole, whatever the watermark says", () => {
+  it("do not apply an incomplete snapshot, whatever the watermark says", () => {
     const store = begun();
     expect(store.commit().fault).toBe("gap");
     store.stageSnapshot(snapshot(5, 0, false, "a"));
@@ -225,7 +225,7 @@ describe("the rows", () => {
     expect(keysOf(store)).toEqual(["a"]);
   });
 
-  it("find that they have drifted from the server's, at exactly its position", () => {
+  it("are found to differ from the server's only by a digest of their own seq", () => {
     const store = begun();
     store.stageSnapshot(snapshot(5, 0, false, "a"));
     const sum = digestText(replaceHash(0, 0, rowHash(JSON.stringify({ id: "a" }))));
@@ -234,10 +234,10 @@ describe("the rows", () => {
     store.stageDelta(digestAt(5, "1"));
     expect(store.commit().fault).toBe("drift");
     store.stageDelta(delta(5, 6));
-    // Of an older position: it says nothing of this one.
+    // A digest of an older seq does not apply to this one.
     expect(store.stageDelta(digestAt(5, "1"))).toBe("old");
     expect(store.commit().fault).toBeUndefined();
-    // Of a newer one: what leads to it is missing.
+    // A digest of a newer seq: the deltas up to it are missing.
     expect(store.stageDelta(digestAt(7, "1"))).toBe("gap");
   });
 });

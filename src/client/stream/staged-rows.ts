@@ -33,26 +33,29 @@ export interface CommitResult {
 type StagedFrame = Snapshot | DeltaBatch | (Digest & { readonly more?: false });
 
 export class StagedRows {
-  /** By the keys of all rows, as far as `#unhashed` does not know better. */
+  /** Hashes by key, for all rows but those in `#unhashed`. */
   readonly #hashes = new Map<string, number>();
-  /** Changed and not taken: the row as it is, or undefined for one that is gone. */
+  /** Changes that the page has not taken: the present row, or undefined for a removed one. */
   readonly #changes = new Map<string, Row | undefined>();
-  /** Those of the changes that `#hashes` does not have yet. */
+  /** Changes that are not in `#hashes` yet. */
   readonly #unhashed = new Set<string>();
   /** The hashes of the rows that the page has under the changed keys. */
   readonly #pageHashes = new Map<string, number | undefined>();
-  /** Keys that changed more than once: the last change may have brought back what the page has. */
+  /**
+   * Keys that changed more than once: the last change may have restored the row that the page has.
+   */
   readonly #revised = new Set<string>();
   #hashSum = 0;
   #size = 0;
   #key: readonly string[] = [];
   #staged: StagedFrame[] = [];
-  /** The last change that is applied, and that is staged on top; -1 before the first snapshot. */
+  /** The seqs of the last applied and the last staged change; -1 before the first snapshot. */
   #seq = -1;
   #stagedSeq = -1;
   /**
    * The seq of the view's last change that is applied. It is what frames are checked against and
-   * what a cursor says: a watermark only tells that the server has sent all, not that all has come.
+   * what a cursor says: a watermark shows that the server has sent everything, not that everything
+   * has arrived.
    */
   get seq(): number {
     return this.#seq;
@@ -128,23 +131,23 @@ export class StagedRows {
       : undefined;
   }
 
-  /** Forgets what was staged: the connection that it came over is gone. */
+  /** Drops the staged frames: their connection is gone. */
   discardStaged(): void {
     this.#staged = [];
     this.#stagedSeq = this.#seq;
   }
 
-  /** Forgets everything: the rows may not be shown any more. */
+  /** Drops everything: the rows must not be shown any more. */
   clear(): void {
     for (const key of this.keys()) this.#set(key, undefined);
-    // The page may have let go of its rows before it takes these changes: whatever comes under a
-    // key is news to it.
+    // The page may drop its rows before it takes these changes, so every later row is a change for
+    // it.
     for (const key of this.#changes.keys()) this.#pageHashes.set(key, Number.NaN);
     this.#seq = -1;
     this.discardStaged();
   }
 
-  /** Applies what is staged, at the end of a turn that is said to be whole. */
+  /** Applies the staged frames when the turn's watermark has arrived. */
   commit(): CommitResult {
     if (this.#staged.at(-1)?.more === true || this.#stagedSeq < 0) {
       this.discardStaged();
@@ -162,7 +165,7 @@ export class StagedRows {
     return { changed, fault };
   }
 
-  /** What changed since this was last called, each key once at its present value. */
+  /** The changes since the last call, each key once with its present row. */
   take(): RowChanges {
     this.#settleHashes();
     const upserts: Row[] = [];
@@ -190,7 +193,7 @@ export class StagedRows {
     return part === expected;
   }
 
-  /** Parts of one snapshot as one frame, so that what it does not name can go. */
+  /** Joins the parts of a snapshot to one frame: rows that it does not name are removed. */
   #foldSnapshots(): readonly StagedFrame[] {
     const parts = this.#staged.filter((frame) => frame.type === "SNAPSHOT");
     const first = parts[0];
@@ -222,12 +225,12 @@ export class StagedRows {
     return this.#changes.has(key) ? this.#changes.get(key) !== undefined : this.#hashes.has(key);
   }
 
-  /** The row that is there is this one: by its hash, where it has been taken. */
+  /** Whether the present row equals this one: compared by hash if the page has taken it. */
   #isHeld(key: string, row: Row): boolean {
     if (!this.#changes.has(key))
       return this.#hashes.has(key) && this.#hashes.get(key) === rowHash(JSON.stringify(row));
-    const held = this.#changes.get(key);
-    return held !== undefined && JSON.stringify(held) === JSON.stringify(row);
+    const changed = this.#changes.get(key);
+    return changed !== undefined && JSON.stringify(changed) === JSON.stringify(row);
   }
 
   #set(key: string, row: Row | undefined): void {

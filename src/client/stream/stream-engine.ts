@@ -1,7 +1,8 @@
 /**
  * The client's engine: one connection, any number of views. Frames are routed to their views and
- * staged; a WATERMARK applies them all, and the page is told of everything in one commit, the next
- * one not before it has shown the last. It runs in a Web Worker or beside the page, the same code.
+ * staged; a WATERMARK applies them all, and the page gets all changes in one commit. The next
+ * commit waits until the page has shown the last. The same code runs in a Web Worker and in the
+ * page's thread.
  */
 import { systemClock, type Cancel, type Clock } from "../../std/clock.ts";
 import { systemRandom, type Random } from "../../std/random.ts";
@@ -181,8 +182,8 @@ export class StreamEngine {
   }
 
   /**
-   * Ends a view that nobody has open. While answers are missing one may be for it: then its next
-   * frame calls this again.
+   * Ends a view that the page has closed. A missing answer may be for the view: then the view's
+   * next frame calls this again.
    */
   #endUnwanted(viewId: string): void {
     if (this.#requests.size === 0 && this.#views.at(viewId).length === 0)
@@ -229,8 +230,8 @@ export class StreamEngine {
   }
 
   /**
-   * The views that a frame is for. A view that nobody has open is ended, unless its answer is still
-   * missing.
+   * The views that a frame is for. Ends a view that the page has closed, unless its answer is
+   * still missing.
    */
   #addressed(viewId: string, bytes: number): readonly EngineView[] {
     this.#endUnwanted(viewId);
@@ -310,12 +311,12 @@ export class StreamEngine {
     }
     const { viewId, cursor } = view;
     this.#views.unsubscribe(view);
-    // A cursor of another history, or of another view, is none here.
+    // A cursor of another history or another view is not valid here.
     const isUsable = cursor?.epoch === this.#epoch && cursor?.view === viewId;
     this.#talk.resync(view, reason, isUsable ? cursor?.seq : undefined);
   }
 
-  /** The view is larger than `viewRowsMax`: requests only so many rows, and says partial. */
+  /** Requests only `viewRowsMax` rows of a larger view, and marks it as partial. */
   #narrow(view: EngineView): void {
     if (view.narrowedTo !== undefined) return;
     this.#unsubscribe(view);
@@ -366,7 +367,7 @@ export class StreamEngine {
     if (overdue.size > 0) this.#talk.subscribe([...overdue]);
   }
 
-  /** Tells the page everything that it has not been told, if it has shown the last of it. */
+  /** Posts all new changes to the page, if the page has shown the last commit. */
   #publish(): void {
     if (this.#commits.publish(this.#cursor, this.#writes)) this.#talk.replenish();
   }

@@ -1,4 +1,4 @@
-/** Counts and times of the engine's connection, as the page is told once a second. */
+/** Counts and times of the engine's connection, sent to the page once a second. */
 import type { Clock } from "../../std/clock.ts";
 import type { Watermark } from "../../protocol/messages/watermark.ts";
 import type { Connection } from "../connection/connection.ts";

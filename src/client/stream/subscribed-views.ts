@@ -8,7 +8,7 @@ export class SubscribedViews {
   readonly #views = new Map<string, EngineView>();
   readonly #byViewId = new Map<string, Set<EngineView>>();
 
-  /** Those that the page has open. */
+  /** The views that the page has open. */
   get all(): Iterable<EngineView> {
     return this.#views.values();
   }
@@ -17,7 +17,7 @@ export class SubscribedViews {
     return [...this.#views.values()];
   }
 
-  /** Those that the server sends something for, by its view id. */
+  /** The views that the server sends frames for, by view id. */
   get subscribed(): Iterable<readonly [string, ReadonlySet<EngineView>]> {
     return this.#byViewId;
   }
@@ -26,7 +26,7 @@ export class SubscribedViews {
     this.#views.set(view.id, view);
   }
 
-  /** The page has closed it: the view, if it was open. */
+  /** Closes a view for the page. Returns the view, if it was open. */
   close(id: string): EngineView | undefined {
     const view = this.#views.get(id);
     this.#views.delete(id);

@@ -10,9 +10,9 @@ import type { EngineView } from "./engine-view.ts";
 import { batchesOf, type Requests } from "./requests.ts";
 
 export interface Talk {
-  /** How writes go. */
+  /** How the connection sends writes. */
   readonly way: "stream" | "poll";
-  /** The server says something each second, so silence means that rows may be old. */
+  /** The server sends a turn each second, so silence means that rows may be old. */
   readonly isHeardOften: boolean;
   /** Each answer subscribes to the views anew. */
   readonly subscribesAnew: boolean;
@@ -23,7 +23,7 @@ export interface Talk {
   subscribe(views: readonly EngineView[]): void;
   /** `seq`: where to continue from, in this history and view; undefined for a snapshot. */
   resync(view: EngineView, reason: ResyncReason, seq: number | undefined): void;
-  /** Grants credit again, in case that an earlier grant was lost. */
+  /** Grants credit again, in case an earlier grant was lost. */
   renewCredit(): void;
   /** The page has shown everything: grants the credit that was spent. */
   replenish(): void;

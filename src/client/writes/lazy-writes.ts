@@ -1,9 +1,12 @@
-/** The code that writes: present at once where it is built in, else loaded with the first write. */
+/**
+ * The code for writes: present from the start where it is built in, else loaded with the first
+ * write.
+ */
 import { TidemarkError } from "../../std/errors.ts";
 import type { PageWrites, PageWritesOptions } from "./page-writes.ts";
 
 type CreateWrites = (options: PageWritesOptions) => PageWrites;
-/** Gives what makes writes, at once or when it has been loaded. */
+/** Calls back with the function that makes `PageWrites`, at once or after loading it. */
 export type LoadWrites = () => CreateWrites | Promise<CreateWrites>;
 
 export class LazyWrites {
@@ -32,7 +35,7 @@ export class LazyWrites {
     return this.#current;
   }
 
-  /** @throws TidemarkError `STOPPED` after `stop`, and what loading throws */
+  /** @throws TidemarkError `STOPPED` after `stop`, and the errors of loading */
   use<T>(write: (writes: PageWrites) => Promise<T>): Promise<T> {
     if (this.#isStopped)
       return Promise.reject(

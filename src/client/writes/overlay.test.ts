@@ -1,6 +1,6 @@
 /**
- * Pending writes over rows: membership, order, limit, identity; and that nothing but what they set
- * is hidden.
+ * Pending writes over rows: membership, order, limit, identity; they hide only the columns that
+ * they set.
  */
 import { describe, expect, it } from "vitest";
 import type { WireQuery } from "../../protocol/query.ts";
@@ -64,7 +64,7 @@ describe("an overlay", () => {
     expect(over(patches).row("c")).toBe(base.row("c"));
   });
 
-  it("takes a row out of a filter that it leaves, and puts one in that another view knows whole", () => {
+  it("removes a row that leaves the filter, and inserts one that another view has with all columns", () => {
     const { over } = view({ where: { column: "status", eq: "new" } }, ROWS.slice(0, 2));
     expect(over([patch("a", { set: { status: "done" } })]).list.keys).toEqual(["b"]);
     expect(over([patch("c", { set: { status: "new" } })]).list.keys).toEqual(["a", "b"]);
@@ -83,7 +83,7 @@ describe("an overlay", () => {
     });
   });
 
-  it("moves a row in the order, by the column's type, and cuts at the limit", () => {
+  it("moves a row in the order, by the column's type, and drops rows beyond the limit", () => {
     const query = { order_by: [{ column: "price" }], limit: 3 };
     const { over } = view(query, ROWS);
     expect(over([patch("a", { set: { price: "9.5" } })]).list.keys).toEqual(["b", "a", "c"]);
@@ -133,7 +133,7 @@ describe("an overlay", () => {
     expect(layer.row("b")).toBe(over([]).row("b"));
   });
 
-  it("keeps the columns that were asked for where the channel declares none", () => {
+  it("keeps the selected columns where the channel declares none", () => {
     const overlay = new Overlay({ channel: "c", columns: ["text"] });
     const shape: ViewShape = { key: ["id"], columns: [], order_by: [], isLimited: false };
     const base = new OrderedRows();

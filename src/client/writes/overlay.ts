@@ -1,6 +1,6 @@
 /**
- * A view's rows with pending writes laid over them. The server's rows go on changing, and the layer
- * is made anew when they have changed, so a write hides only the columns that it sets.
+ * A view's rows with pending writes laid over them. The layer is made anew when the server's rows
+ * change, so a write hides only the columns that it sets.
  *
  * Retains the rows that pending writes name.
  */
@@ -23,7 +23,7 @@ interface RowChange {
   readonly after: Row | undefined;
 }
 
-/** The rows as the server has them. */
+/** The server's rows. */
 export interface BaseRows {
   /** The same object until one of the rows enters, leaves, changes or moves. */
   readonly list: RowList;
@@ -48,14 +48,14 @@ export class Overlay {
   readonly #query: WireQuery;
   #columns: ReadonlySet<string> | undefined;
   /**
-   * Undefined where the client can't tell: a regex, or a column that is not sent. Then rows stay
-   * in, or out, as the server has them.
+   * Undefined where the client can't tell, for a regex or a column that is not sent. Then the
+   * membership of rows stays as the server has it.
    */
   #matches: Predicate | undefined;
-  /** How many rows are shown at most; undefined where the client can't tell which of them go. */
+  /** How many rows are shown at most; undefined where the client can't tell which to drop. */
   #limit: number | undefined;
   #merged = new Map<string, Merged>();
-  /** The last layer, and the rows that it lies over. */
+  /** The last layer, and the rows below it. */
   #layer: Layer | undefined;
   #below: RowList | undefined;
 

@@ -15,7 +15,7 @@ import type { PageCursor, WriteRequest, WriteResult } from "../port.ts";
 import type { RowPatch } from "./row-patch.ts";
 import { checkSize } from "./write-message.ts";
 
-/** What a write is expected to do, as a pure function of its input. */
+/** A write's expected patches, as a pure function of its input. */
 export type OptimisticFunction<I> = (input: I) => RowPatch | readonly RowPatch[];
 
 /** For some of the mutations, by the same names. */
@@ -26,7 +26,7 @@ export type Optimistic<M> = {
 };
 
 export interface MutateOptions {
-  /** What this call is expected to do, in place of the declared function. */
+  /** The expected patches of this call, in place of the declared function. */
   readonly optimistic?: RowPatch | readonly RowPatch[];
   /**
    * Refuse the write with `STALE_WRITE` if its row has changed after this commit: `client.cursor`
@@ -51,9 +51,11 @@ export interface WriteOptions<A> {
   /** Does the write by the application's own endpoint, whose answer names its transaction. */
   readonly run: () => Promise<A>;
   readonly optimistic?: RowPatch | readonly RowPatch[];
-  /** Finds in the answer what the endpoint got from `tidemark.txid(tx)`. Default: its `txid`. */
+  /**
+   * Finds the result of `tidemark.txid(tx)` in the endpoint's answer. Default: the answer's `txid`.
+   */
   readonly txid?: (answer: A) => string | undefined;
-  /** For the list of what is pending. */
+  /** The write's name in the list of pending writes. */
   readonly name?: string;
 }
 
@@ -65,7 +67,7 @@ export interface PageWritesOptions {
   readonly post: (request: WriteRequest) => void;
   readonly pendingMax: number;
   readonly cursor: () => PageCursor | undefined;
-  /** What is pending has changed, and so may every view have. */
+  /** The pending writes have changed, and so may every view have. */
   readonly onChange: () => void;
 }
 
@@ -127,9 +129,9 @@ export class PageWrites {
     return answer;
   }
 
-  /** Takes what the engine has told. */
+  /** Takes the outcomes that the engine has sent. */
   take(cursor: PageCursor | undefined, results: readonly WriteResult[]): void {
-    // A write's history that was over before the page could show it came before the present one.
+    // A write's history that ended before the page could show it precedes the present one.
     for (const { visibleAt } of results)
       if (visibleAt !== undefined) this.pending.noteHistory(visibleAt.epoch);
     if (cursor !== undefined) this.pending.noteHistory(cursor.epoch);
@@ -152,10 +154,10 @@ export class PageWrites {
       if (expected !== undefined && !(expected.seq >= 0)) {
         throw new TidemarkError(
           "BAD_OPTION",
-          `expectedSeq is ${expected.seq}: a view that has not loaded has shown no row yet. Wait until it has, or leave it out.`,
+          `expectedSeq is ${expected.seq}, but a view that has not loaded has shown no row. Wait until it is loaded, or leave out expectedSeq.`,
         );
       }
-      // What the caller does with its object later must not change what is sent.
+      // Copies the input: later changes of the caller's object must not change the write.
       const own: unknown = input === undefined ? undefined : JSON.parse(JSON.stringify(input));
       const request: WriteRequest = {
         id,

@@ -1,10 +1,10 @@
 /**
  * Writes of this page that its views do not hold yet. The order of commits decides when a write is
  * over: once a view shows the commit from which on the write is visible, the view's own rows hold
- * it, and its patch goes. It does not go before those of earlier writes to the same row, or an
- * older value would show again. No timers.
+ * it, and its patch is removed. Patches of one row are removed in order, or an older value would
+ * show again. No timers.
  *
- *   running ──answered──▶ sent ──result──▶ visible ──every view stands there──▶ gone
+ *   running ──answered──▶ sent ──result──▶ visible ──every view holds it──▶ gone
  *      │                   └──error──▶ gone
  *      └──failed──▶ gone
  */
@@ -16,27 +16,27 @@ import { HISTORIES_MAX } from "../limits.ts";
 import type { PageCursor, WriteResult } from "../port.ts";
 import type { RowPatch } from "./row-patch.ts";
 
-/** A write that is under way, as the page may show it. */
+/** A pending write, as the page may show it. */
 export interface PendingWrite {
   readonly id: string;
   /** The mutation's name, or what the caller of `write` named it. */
   readonly name: string;
   readonly input: unknown;
-  /** The rows that it speaks of. */
+  /** The rows that its patches name. */
   readonly patches: readonly RowPatch[];
   /** Unix milliseconds. */
   readonly sinceMs: number;
   /**
-   * `running`: the application's own endpoint has not answered. `sent`: it is with the server, or
-   * on its way, or waits for a connection.
+   * `running`: the application's own endpoint has not answered. `sent`: it is with the server, on
+   * its way, or waits for a connection.
    */
   readonly phase: "running" | "sent";
 }
 
 interface Entry extends PendingWrite {
   /**
-   * From which commit on the write is visible, and how many histories the page had been in when it
-   * heard.
+   * The commit from which on the write is visible, and how many histories the page had seen when
+   * it learnt that.
    */
   readonly visible: { readonly at: PageCursor; readonly histories: number } | undefined;
   readonly resolve: (value: JsonValue | undefined) => void;
@@ -56,7 +56,7 @@ export class PendingWrites {
   readonly #pendingMax: number;
   readonly #entries = new Map<string, Entry>();
   #histories: string[] = [];
-  /** Histories that were forgotten, so that counts go on rising. */
+  /** The number of histories that were dropped, so that counts keep rising. */
   #forgotten = 0;
   #isStopped = false;
   #snapshot: readonly PendingWrite[] | undefined;
@@ -136,7 +136,7 @@ export class PendingWrites {
     }
   }
 
-  /** Takes what the server has said. Call `settle` when the views have moved. */
+  /** Takes an outcome from the server. Call `settle` when the views have changed. */
   take(results: readonly WriteResult[]): void {
     for (const { id, visibleAt, error, value } of results) {
       if (error !== undefined) this.fail(id, errorOf(error));
@@ -152,7 +152,7 @@ export class PendingWrites {
     }
   }
 
-  /** The patches that a view which stands at `at` needs for one channel, oldest first. */
+  /** The patches of one channel that a view with the cursor `at` needs, oldest first. */
   patchesFor(channel: string, at: PageCursor | undefined): readonly RowPatch[] {
     const found: RowPatch[] = [];
     const kept = new Set<string>();
@@ -187,12 +187,12 @@ export class PendingWrites {
     }
   }
 
-  /** Nothing more comes. */
+  /** Rejects all pending writes. */
   stop(): void {
     this.#isStopped = true;
     const error = new TidemarkError(
       "STOPPED",
-      "The client was closed before the write came through. It may have been made.",
+      "The client was closed before the write was confirmed. It may have been made.",
     );
     for (const id of this.#entries.keys()) this.fail(id, error);
   }
@@ -204,7 +204,7 @@ export class PendingWrites {
   ): boolean {
     if (at.epoch === visibleAt.epoch) return at.seq < visibleAt.seq;
     const index = this.#histories.indexOf(at.epoch);
-    // A history that came after the write's own began with everything that was written before.
+    // A history after the write's own includes everything that was written before.
     return index < 0 || this.#forgotten + index < histories;
   }
 

@@ -1,4 +1,4 @@
-/** What a write is expected to do to rows, shown before the server has answered. */
+/** The rows' expected changes by a write, shown before the server has answered. */
 import type { JsonValue, Row } from "../../protocol/row.ts";
 
 /**
@@ -18,7 +18,7 @@ export interface RowPatch {
   readonly remove?: true;
 }
 
-/** What a row looks like under patches, oldest first; undefined when there is none. */
+/** The row with the patches applied, oldest first; undefined when there is no row. */
 export function patched(base: Row | undefined, patches: readonly RowPatch[]): Row | undefined {
   let row = base;
   for (const { set, insert, remove } of patches) {

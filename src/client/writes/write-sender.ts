@@ -21,21 +21,21 @@ import {
 export interface WriteSenderOptions {
   readonly clock: Clock;
   readonly http: HttpScheduler;
-  /** What the HTTP routes stand under. */
+  /** The base of the HTTP routes. */
   readonly base: string;
-  /** What IDENTIFY would send as `auth`. */
+  /** The present `auth`, as IDENTIFY sends it. */
   readonly credentials: () => Promise<unknown>;
   /** Undefined while there is no connection; `poll` where writes go by HTTP. */
   readonly way: () => "stream" | "poll" | undefined;
   readonly send: (message: Mutate) => void;
-  /** There is something to tell the page. */
+  /** Called when there are outcomes for the page. */
   readonly onResult: () => void;
 }
 
 interface Entry {
   readonly request: WriteRequest;
   /**
-   * Since when the write may have reached a server, by the wall clock, which goes on while the
+   * Since when the write may have reached a server, by the wall clock, which runs while the
    * machine sleeps.
    */
   firstSentMs: number | undefined;
@@ -48,7 +48,7 @@ interface Entry {
 export class WriteSender {
   readonly #options: WriteSenderOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Results of the turn that is coming; and those that the page has not been told. */
+  /** Results of the incomplete turn; and results that the page does not have yet. */
   #staged: MutationResult[] = [];
   #results: WriteResult[] = [];
   /** The latest commit that an answer over HTTP named and the stream has not reached. */
@@ -106,13 +106,13 @@ export class WriteSender {
         error: {
           code: "OUTCOME_UNKNOWN",
           message:
-            "No answer has come for half a day. Look whether the write was made before making it again.",
+            "The server has not answered for half a day. Check whether the write was made before you repeat it.",
         },
       });
     }
   }
 
-  /** A success is told with its turn, a failure at once. */
+  /** A success goes to the page with its turn, a failure at once. */
   receive(message: MutationResult): void {
     const { mutation_id: id, error } = message;
     if (error === undefined) this.#staged.push(message);
@@ -147,13 +147,14 @@ export class WriteSender {
     }
   }
 
-  /** The connection is gone, and with it the turn that was coming. */
+  /** The connection is gone, and with it the incomplete turn. */
   discardStaged(): void {
     this.#staged = [];
   }
 
   /**
-   * There is a result to tell, or the stream has reached the commit that an answer over HTTP named.
+   * Whether there is a result for the page, or the stream has reached the commit that an HTTP
+   * answer named.
    */
   hasNews(cursor: PageCursor | undefined): boolean {
     const awaited = this.#awaited;

@@ -118,7 +118,7 @@ describe("client.mutate", () => {
     expect([view.getSnapshot().keys, client.pendingWrites.getSnapshot()]).toEqual([[], []]);
   });
 
-  it("takes back what was refused, and rejects with its code", async () => {
+  it("removes the patch of a refused write, and rejects with the error's code", async () => {
     const { client } = await serve();
     const view = client.live({ channel: "trades" });
     view.subscribe(() => {});
@@ -127,14 +127,14 @@ describe("client.mutate", () => {
     expect(view.getSnapshot().keys).toEqual(["a"]);
     await expect(written).rejects.toMatchObject({ name: "MutationError", code: "NEGATIVE" });
     expect(view.getSnapshot().keys).toEqual([]);
-    // Names that a page does not know are the server's to refuse.
+    // The server refuses names that the page does not know.
     await expect(
       (client.mutate as unknown as { x: { y: (input: unknown) => Promise<unknown> } }).x.y({}),
     ).rejects.toMatchObject({ code: "UNKNOWN_MUTATION" });
   });
 
   it.each<readonly CarrierName[]>([["websocket"], ["sse"], ["long-poll"], ["poll"]])(
-    "works over %s, also for what the page's views do not show",
+    "works over %s, also for rows that the page's views do not show",
     async (carrier) => {
       const { client } = await serve({ carriers: [carrier] });
       const view = client.live({ channel: "trades", where: { column: "symbol", eq: "BTC" } });
@@ -152,7 +152,7 @@ describe("client.mutate", () => {
     },
   );
 
-  it("keeps what is written offline on screen as pending, and sends it in order when the connection is back", async () => {
+  it("shows offline writes as pending, and sends them in order when the connection is back", async () => {
     const first = await serve();
     const { client } = first;
     const view = client.live({ channel: "trades" });
@@ -179,7 +179,7 @@ describe("client.mutate", () => {
     ]);
   });
 
-  it("is bounded: what is too much is not made, and says so", async () => {
+  it("is bounded: a write beyond the bound is not made, and rejects with the reason", async () => {
     const { client } = await serve({ url: "ws://127.0.0.1:1/v2/stream" });
     const written = Array.from({ length: CLIENT_LIMITS.pendingWritesMax + 1 }, (_, index) =>
       client.mutate.trades.put(trade(`t${index}`, "BTC", 1)),
@@ -214,7 +214,7 @@ describe("client.mutate", () => {
     });
   });
 
-  it("sends what waits when those before it were refused", async () => {
+  it("sends waiting writes when earlier ones were refused", async () => {
     const { client } = await serve();
     const written = Array.from({ length: 80 }, (_, index) =>
       client.mutate.trades.put(trade(`t${index}`, "BTC", index < 60 ? -1 : 1)),
@@ -226,7 +226,7 @@ describe("client.mutate", () => {
     ]).toEqual([60, []]);
   });
 
-  it("is not stopped by someone who follows rows and throws", async () => {
+  it("continues when a listener for rows throws", async () => {
     const { client } = await serve();
     const thrown: unknown[] = [];
     const onThrown = (error: unknown): void => void thrown.push(error);
@@ -259,7 +259,7 @@ describe("client.mutate", () => {
 });
 
 describe("client.write", () => {
-  it("gives up its patch with the endpoint's failure, and with an answer that names no transaction", async () => {
+  it("removes its patch when the endpoint fails or its answer names no transaction", async () => {
     const { client } = await serve();
     const view = client.live({ channel: "trades" });
     view.subscribe(() => {});
@@ -279,7 +279,7 @@ describe("client.write", () => {
 });
 
 describe("client.fetch", () => {
-  it("says what the server says where it does not answer at all", async () => {
+  it("rejects with the server's error", async () => {
     const { client, tidemark } = await serve();
     await tidemark.stop();
     const refusing = createClient({
@@ -321,7 +321,7 @@ describe("client.fetch", () => {
     });
   });
 
-  it("answers a query once, in its order, or says why not", async () => {
+  it("answers a query once, in its order, or rejects with the reason", async () => {
     const { client, tidemark } = await serve();
     await tidemark
       .channel("trades")
