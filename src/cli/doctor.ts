@@ -14,7 +14,7 @@ export interface DoctorOptions {
    * otherwise.
    */
   readonly server: string;
-  /** The database behind the server, if it is to be checked too. */
+  /** The address of the server's database, to check it too. */
   readonly postgres: string | undefined;
   /**
    * A statement that changes a row of a served table; doctor runs it and follows the change. It
@@ -72,7 +72,7 @@ export async function doctor({
   print(
     bad === 0
       ? "All checks passed."
-      : `${bad} ${bad === 1 ? "check" : "checks"} failed. docs/websocket-troubleshooting.md says what helps, by symptom.`,
+      : `${bad} ${bad === 1 ? "check" : "checks"} failed. docs/websocket-troubleshooting.md has the remedies, by symptom.`,
   );
   return bad === 0 ? 0 : 1;
 }
@@ -170,8 +170,8 @@ interface WatchedFrame {
 }
 
 /**
- * Follows one change: transaction, seq, frame, the client's commit. On a busy channel it may take
- * another change for it.
+ * Follows one change: transaction, seq, frame, the client's commit. On a busy channel it may
+ * follow another change by mistake.
  */
 async function trace(
   url: string,

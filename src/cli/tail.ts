@@ -12,9 +12,9 @@ import type { Row } from "../protocol/row.ts";
 export interface TailOptions {
   readonly url: string;
   readonly channel: string;
-  /** A `where` as JSON, as it travels. */
+  /** A `where` as JSON, in snake_case as on the wire. */
   readonly where: string | undefined;
-  /** Rows shown. */
+  /** The number of rows shown. */
   readonly limit: number;
   readonly auth: string | undefined;
   readonly output: NodeJS.WriteStream;

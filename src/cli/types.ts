@@ -5,9 +5,9 @@ export interface TypesCommand {
   readonly url: string;
   readonly tables: readonly string[] | undefined;
   readonly schema: string | undefined;
-  /** Gets the file. */
+  /** Called with the file's text. */
   readonly write: (text: string) => void;
-  /** Gets what is not in the file, and why. */
+  /** Called with each table that is not in the file, and the reason. */
   readonly warn: (line: string) => void;
 }
 
@@ -24,7 +24,7 @@ export async function types({ url, tables, schema, write, warn }: TypesCommand):
     warn(`Not live, so not in the file: ${table}: ${reason}`);
 }
 
-/** As a shell takes it. */
+/** The text quoted for a shell. */
 function quoted(text: string): string {
   return /^[\w.,-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -1,5 +1,5 @@
 /**
- * Frames of a server against their schemas, for whoever tests a server. A client trusts its server
+ * Checks a server's frames against their schemas, for tests of a server. A client trusts its server
  * and loads none of this.
  */
 import { DISPATCHES, DOWN } from "./down.ts";
@@ -15,8 +15,8 @@ function downSchema({ op, type }: Readonly<Record<string, unknown>>): Schema<unk
 }
 
 /**
- * What is wrong with a frame, in words; undefined for a good one, and for one that this version
- * does not know.
+ * Describes what is wrong with a frame; undefined for a valid frame, and for an op or type that
+ * this version does not know.
  */
 export function downFault(frame: unknown): string | undefined {
   if (!isRecord(frame)) return "a frame must be a JSON object";

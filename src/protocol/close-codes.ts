@@ -1,6 +1,6 @@
 /**
- * Errors after which a client does not come back by itself, by the code that the server closes
- * with.
+ * The server's WebSocket close codes, and the errors after which a client does not reconnect by
+ * itself.
  */
 export const REFUSALS = { UNAUTHENTICATED: 4401, PROTOCOL_MISMATCH: 4406 } as const;
 
@@ -22,6 +22,6 @@ export const CLOSE = {
   unauthenticated: REFUSALS.UNAUTHENTICATED,
   /** 4406: client and server have no version of the protocol in common. Do not retry unchanged. */
   protocolMismatch: REFUSALS.PROTOCOL_MISMATCH,
-  /** 4408: no IDENTIFY, or no sign of life, in time. Connect again. */
+  /** 4408: no IDENTIFY, or no frame at all, in time. Connect again. */
   timeout: 4408,
 } as const;

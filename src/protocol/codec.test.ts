@@ -1,12 +1,12 @@
 /**
- * Texts of messages: rows as they are, what is read back is what was said, and who looks on sees no
+ * Messages as text: rows pass unchanged, decoding inverts encoding, and inspected frames show no
  * secrets.
  */
 import { describe, expect, it } from "vitest";
 import { decode, encode, encodePlain, opOf, redact, typeOf } from "./codec.ts";
 
 describe("the codec", () => {
-  it("takes rows as the texts that they are", () => {
+  it("inserts encoded rows unchanged", () => {
     const snapshot = encode({
       op: "DISPATCH",
       type: "SNAPSHOT",
@@ -39,7 +39,7 @@ describe("the codec", () => {
     });
   });
 
-  it("reads what it made, and says of the rest that it is not whole", () => {
+  it("decodes what it encodes, and returns undefined for incomplete texts", () => {
     const hello = {
       op: "HELLO",
       protocol: 5,

@@ -1,7 +1,7 @@
 /**
- * Messages as text and back: all frames of the JSON protocol are made by `encode`, and read by
- * `decode`. Rows come as the text that they already are, so that a row is encoded once however
- * often it is sent.
+ * Messages as text and back: `encode` makes all frames of the JSON protocol, and `decode` reads
+ * them. Rows are passed to `encode` as JSON text, so that each row is encoded once however often
+ * it is sent.
  */
 import type { DownMessage } from "./down.ts";
 import type { DeltaBatch } from "./messages/delta-batch.ts";
@@ -21,7 +21,7 @@ export interface DeltaOfTexts extends Omit<DeltaBatch, "patch"> {
 
 export type Outgoing = DownMessage | SnapshotOfTexts | DeltaOfTexts;
 
-/** What a client says, and what of a server has no rows. */
+/** The messages of a client, and those of a server that have no rows. */
 export function encodePlain(message: DownMessage | UpMessage): string {
   return JSON.stringify(message);
 }
@@ -38,7 +38,7 @@ export function encode(message: Outgoing): string {
   return encodePlain(message);
 }
 
-/** What a server said; undefined for what is not whole. Fields that are not known are left in. */
+/** A server's message; undefined for text that is no JSON object. Unknown fields are kept. */
 export function decode(text: string): DownMessage | undefined {
   let message: unknown;
   try {
@@ -64,8 +64,8 @@ export function typeOf(text: string): string | undefined {
 }
 
 /**
- * The text without what must not be seen by who looks on: credentials, and what a session could be
- * taken over with.
+ * The text for inspection, without secrets: credentials, and the session id, which could be used
+ * to take over the session.
  */
 export function redact(text: string): string {
   if (!text.includes('"auth"') && !text.includes('"session_id"')) return text;
@@ -75,7 +75,7 @@ export function redact(text: string): string {
       return name === "session_id" && typeof value === "string" ? `${value.slice(0, 9)}…` : value;
     });
   } catch {
-    // Not whole, or too deep: what can't be looked through is not shown.
+    // Incomplete, or nested too deep: a text that can't be checked is not shown.
     return "";
   }
 }

@@ -12,7 +12,7 @@ const decimal = fc
     return `${sign}${scale === 0 ? text : `${text.slice(0, -scale)}.${text.slice(-scale)}`}`;
   });
 
-/** As a whole number of 10^-9. */
+/** The value as a whole number of 10^-9. */
 function scaled(text: string): bigint {
   const [whole = "0", fraction = ""] = text.replace("-", "").split(".");
   const magnitude = BigInt(whole + fraction.padEnd(9, "0"));
@@ -55,7 +55,7 @@ describe("timestamps", () => {
   const instant = fc
     .integer({ min: -60_000_000_000_000, max: 250_000_000_000_000 })
     .map((ms) => new Date(ms));
-  it("compare as their instants do, whatever the zone they are written in", () => {
+  it("compare as their instants do, in any zone", () => {
     fc.assert(
       fc.property(instant, instant, fc.integer({ min: -14, max: 14 }), (a, b, hours) => {
         const zoned = new Date(b.getTime() + hours * 3_600_000)

@@ -1,5 +1,5 @@
 /**
- * Column types and what they mean for comparison. Equality, order and hashing of values are
+ * Column types and how their values compare. Equality, order and hashing of values are
  * decided here alone, so that a filter, an index and a sort can't disagree.
  */
 import { compareDecimals, canonicalDecimal, isDecimal } from "./decimal.ts";
@@ -81,8 +81,8 @@ function compareAny(left: Present, right: Present): number {
 const SURROGATES_FROM = 0xd800;
 
 /**
- * By code point. Code units say the same but where one text has a surrogate and the other a unit
- * above them.
+ * By code point. Code units give the same order except where one text has a surrogate and the
+ * other a unit above the surrogates.
  */
 export function compareTexts(left: string, right: string): number {
   if (left === right) return 0;
@@ -107,14 +107,14 @@ export function equalityKey(type: ColumnType, value: Present): string {
   if (isNumeric(type)) return canonicalDecimal(String(value));
   if (type === "timestamp" || type === "date")
     return canonicalTimestamp(String(value)) ?? String(value);
-  // Where kinds may mix, a text that reads like another kind's key is another value.
+  // In `any` columns a text must not equal the key of a number or boolean.
   if (typeof value === "string") return type === "any" ? `"${value}` : value;
   return `${typeof value}:${JSON.stringify(value)}`;
 }
 
 /**
  * The form of a filter's value that compares with the column's own values, or undefined
- * when it can't be one: a word for a number, a number for a text.
+ * when the value can't have the column's type: a word for a number, a number for a text.
  */
 export function coerceOperand(type: ColumnType, value: JsonValue): Present | undefined {
   if (value === null || typeof value === "object") return undefined;

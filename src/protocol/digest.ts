@@ -1,11 +1,11 @@
 /**
- * An order-free digest of rows: the sum of their hashes, so that both sides keep it as rows come
- * and go. It finds drift, not forgery: 48 bits, two multiplications per character, no cryptography.
+ * An order-free digest of rows: the sum of their hashes, which both sides update with each changed
+ * row. It finds errors, not forgery: 48 bits, two multiplications per character, no cryptography.
  */
 
 export const DIGEST_MODULUS = 2 ** 48;
 
-/** Of a row as it is sent, which holds its key. */
+/** The hash of a row's JSON text, which includes its key. */
 export function rowHash(json: string): number {
   let low = 0xdeadbeef;
   let high = 0x41c6ce57;

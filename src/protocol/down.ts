@@ -1,4 +1,4 @@
-/** What a server may send: one schema per `op`, and per `type` of a DISPATCH. */
+/** The frames that a server may send: one schema per `op`, and per `type` of a DISPATCH. */
 import type * as v from "valibot";
 import { channelStatus } from "./messages/channel-status.ts";
 import { deltaBatch } from "./messages/delta-batch.ts";

@@ -1,13 +1,13 @@
 /**
- * How deep a JSON text nests, told without building what it says: what is too deep overflows
- * whoever walks through it.
+ * How deep a JSON text nests, counted without parsing it: code that walks a value that nests too
+ * deep overflows the stack.
  */
 
 const [QUOTE, BACKSLASH, OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [
   0x22, 0x5c, 0x7b, 0x7d, 0x5b, 0x5d,
 ];
 
-/** Counted to one above `most`; 0 where the text is too short to nest that deep. */
+/** The depth, counted up to `most + 1`; 0 where the text is too short to nest that deep. */
 export function jsonDepth(text: string, most: number): number {
   // Each level takes two characters.
   if (text.length <= 2 * most) return 0;

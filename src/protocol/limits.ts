@@ -1,5 +1,5 @@
-/** Bounds on what a peer may say. Each is part of the protocol: both sides hold to it. */
-/** What a client holds to stands apart, so that browsers load no more. */
+/** Bounds on a peer's messages. Each is part of the protocol: both sides keep it. */
+/** The bounds that a client needs are exported separately, so that browsers load no more. */
 export const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
 export const LIST_MAX = 256;
 

@@ -1,12 +1,12 @@
 /**
- * A mutation that did not happen: thrown by its handler, carried by the wire, thrown again at its
- * caller.
+ * The error of a mutation that wrote nothing: its handler throws it, the wire carries it, and the
+ * caller's promise rejects with it.
  */
 import type { MutationFailure } from "./messages/mutation-result.ts";
 import type { JsonValue, Row } from "./row.ts";
 
 export interface MutationErrorOptions {
-  /** For the caller's program, beside the code. */
+  /** Further values for the caller's program, sent with the code. */
   readonly data?: JsonValue | undefined;
   readonly row?: Row | null | undefined;
   readonly cause?: unknown;
@@ -17,7 +17,7 @@ export class MutationError extends Error {
   /** One of `ERROR_CODES`, or the application's own. */
   readonly code: string;
   readonly data: JsonValue | undefined;
-  /** With `STALE_WRITE`: the row as it is now; null when it is gone or may not be seen. */
+  /** With `STALE_WRITE`: the present row; null when it is gone or the caller may not see it. */
   readonly row: Row | null | undefined;
 
   constructor(code: string, message: string, { data, row, cause }: MutationErrorOptions = {}) {

@@ -5,7 +5,7 @@ import type { WireOrderBy } from "./query.ts";
 import type { Row } from "./row.ts";
 import { columnType, type WhereContext } from "./where-context.ts";
 
-/** What is put in order: a row and the key that breaks ties. */
+/** A row to sort, and the key that breaks ties. */
 export interface Ranked {
   readonly key: string;
   readonly row: Row;

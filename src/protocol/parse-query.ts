@@ -1,11 +1,11 @@
-/** The edge for queries: untrusted JSON in, the normal form out, or `BAD_QUERY`. */
+/** Parses queries: untrusted JSON becomes the normal form, or `BAD_QUERY`. */
 import { channelName, query } from "./query-schema.ts";
 import type { WireQuery } from "./query.ts";
 import { checked } from "./schema-check.ts";
 
 /**
- * Checks shape and limits, not yet whether the columns exist. `at` is where the query stands in
- * what the client sent.
+ * Checks shape and limits, not yet whether the columns exist. `at` is the query's path in the
+ * client's frame.
  * @throws TidemarkError `BAD_QUERY`, with the path of what is wrong and what is allowed
  */
 export function parseQuery(input: unknown, at = ""): WireQuery {

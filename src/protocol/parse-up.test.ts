@@ -1,4 +1,4 @@
-/** What a client sends is taken as its schema says, or refused with the path of what is wrong. */
+/** Clients' frames are parsed by their schemas, or refused with the path of the error. */
 import { describe, expect, it } from "vitest";
 import { parseQuery } from "./parse-query.ts";
 import { checkUp, parseSubscription, parseUp } from "./parse-up.ts";
@@ -23,7 +23,7 @@ describe("frames of a client (P1, P3)", () => {
     expect(checkUp({ op: "CREDIT", turns: null })).toEqual({ op: "CREDIT", turns: null });
   });
 
-  it("may have a heartbeat's time and a resync's reason that the server does not know", () => {
+  it("may have heartbeat times and resync reasons that the server does not know", () => {
     expect(checkUp({ op: "HEARTBEAT", client_time_unix_ms: "noon" })).toEqual({ op: "HEARTBEAT" });
     expect(checkUp({ op: "RESYNC", view: "v", reason: "boredom" })).toEqual({
       op: "RESYNC",
@@ -31,7 +31,7 @@ describe("frames of a client (P1, P3)", () => {
     });
   });
 
-  it("take names of prototypes as plain names", () => {
+  it("treat names of prototypes as plain names", () => {
     const { channel_credit } = parseUp(
       '{"op":"CREDIT","channel_credit":{"__proto__":1,"constructor":null}}',
     ) as { channel_credit: object };
@@ -62,7 +62,7 @@ describe("frames of a client (P1, P3)", () => {
       "mutation_id: must be 8 to 64 letters, digits, _ and -",
     ],
     ['{"op":"MUTATE","mutation_id":"long-enough"}', "MUTATE has either a name or a position"],
-  ])("are refused in words: %s", (text, words) => {
+  ])("are refused with an explanation: %s", (text, words) => {
     expect(refusal(() => parseUp(text))).toBe(`Bad message: ${words}.`);
   });
 });

@@ -1,4 +1,4 @@
-/** The edge for client frames: untrusted text in, a checked message out, or `BAD_MESSAGE`. */
+/** Parses client frames: untrusted text becomes a checked message, or `BAD_MESSAGE`. */
 import { TidemarkError } from "../std/errors.ts";
 import {
   cursor as cursorSchema,
@@ -32,7 +32,7 @@ export function checkUp(value: unknown): UpMessage {
 }
 
 /**
- * Splits one subscription into its query and its cursor. `at` is where it stands in the frame.
+ * Splits one subscription into its query and its cursor. `at` is its path in the frame.
  * @throws TidemarkError `BAD_QUERY`, and `BAD_MESSAGE` for the cursor
  */
 export function parseSubscription(

@@ -1,7 +1,7 @@
 /**
- * Queries as schemas: shape, limits and defaults of untrusted JSON. What comes out is the normal
- * form, with fields in one order, so that equal questions become equal texts. Whether columns exist
- * is decided where a query meets its channel.
+ * Queries as schemas: shape, limits and defaults of untrusted JSON. The result is the normal form,
+ * with fields in one order, so that equal queries become equal texts. Whether columns exist is
+ * decided where a query meets its channel.
  */
 import * as v from "valibot";
 import { PROTOCOL_LIMITS } from "./limits.ts";
@@ -47,7 +47,7 @@ export const channelName: Schema<string> = custom<string>(
 
 const columnName: Schema<string> = v.string("must be a column's name");
 
-/** What a column is compared with. */
+/** The value that a column is compared with. */
 const operand: Schema<JsonValue> = v.nullable(
   custom<JsonValue>(
     `boolean, finite number or text of at most ${operandLengthMax}`,
@@ -108,14 +108,14 @@ const GROUPS = new Map<string, Schema<WireWhere>>([
   ["not", fields({ not: term })],
 ]);
 
-/** Looked at first, so that nothing that is too large or too deep is walked through. */
+/** Checked first, so that no later check walks through a tree that is too large or too deep. */
 const bounded = custom<unknown>(
   `at most ${whereNodesMax} terms, ${whereDepthMax} levels`,
   (input) => whereFault(input) === undefined,
   (input) => whereFault(input) ?? "",
 );
 
-/** Every term of a where, for whoever prints the schema. */
+/** The schema of a term, for code that prints schemas. */
 export const where: Schema<WireWhere> = Object.assign(v.pipe(bounded, term as Schema<never>), {
   options: [...GROUPS.values(), ...CONDITIONS.values()],
 }) as unknown as Schema<WireWhere>;
@@ -142,7 +142,8 @@ const direction = oneOf(["asc", "desc"]);
 const nulls = oneOf(["first", "last"]);
 
 /**
- * With its defaults filled in, as in Postgres: nulls last when ascending, first when descending.
+ * An entry of `order_by` with its defaults filled in, as in Postgres: nulls last when ascending,
+ * first when descending.
  */
 export const orderBy: Schema<WireOrderBy> = v.pipe(
   fields({ column: columnName, direction: optional(direction), nulls: optional(nulls) }),

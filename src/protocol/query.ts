@@ -1,7 +1,7 @@
 /**
- * A query as it travels: channel, `where`, `order_by`, `limit` and `columns` as plain JSON. This
- * file has the types of the wire, and `query-schema.ts` what a server accepts of them. What users
- * write is `Query` in `user-query.ts`.
+ * A query on the wire: channel, `where`, `order_by`, `limit` and `columns` as plain JSON. This
+ * file has the types, and `query-schema.ts` the server's checks. Users write `Query` from
+ * `user-query.ts`.
  */
 import type { JsonValue } from "./row.ts";
 

@@ -1,8 +1,8 @@
-/** Rows: flat-ish JSON records. Their values travel as JSON; wide numbers travel as strings. */
+/** Rows: JSON objects, mostly flat. Numbers that JSON can't hold exactly are strings. */
 
 /**
- * The column of a row that stands for one that was left out (too large, too deep): it says why,
- * beside the key.
+ * The column that says why a row's values were left out (too large, nested too deep). Such a row
+ * has only its key and this column.
  */
 export const OMITTED = "$omitted";
 

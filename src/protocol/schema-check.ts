@@ -1,6 +1,6 @@
 /**
- * Untrusted values against schemas: what fits comes out typed; what does not is an error that says
- * where and what.
+ * Checks untrusted values against schemas: a valid value is returned typed; an invalid one is an
+ * error with its path and an explanation.
  */
 import * as v from "valibot";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
@@ -12,7 +12,7 @@ const SUBJECTS = { BAD_MESSAGE: "Bad message", BAD_QUERY: "Bad query" } as const
 const FIRST_ONLY = { abortEarly: true, abortPipeEarly: true } as const;
 
 /**
- * `at` is where the value stands in what the client sent.
+ * `at` is the value's path in the client's frame.
  * @throws TidemarkError with the code, and the path of what is wrong
  */
 export function checked<T>(
@@ -26,7 +26,7 @@ export function checked<T>(
   throw new TidemarkError(code, `${SUBJECTS[code]}: ${inWords(result.issues[0], at)}.`);
 }
 
-/** What is wrong with the value, as a path and words; undefined where it fits. */
+/** The value's first error, as a path and an explanation; undefined where the value is valid. */
 export function faultOf(schema: Schema<unknown>, value: unknown): string | undefined {
   const result = v.safeParse(schema, value, FIRST_ONLY);
   return result.success ? undefined : inWords(result.issues[0], "");

@@ -1,5 +1,5 @@
 /**
- * The parts that message schemas are made of. Each part has a message that reads after a path:
+ * The parts that message schemas are made of. Each part has a message that follows a path:
  * "subscriptions[2].cursor.seq: must be a whole number of at least 0". A schema of this file takes
  * untrusted JSON; it reads own properties alone, so names such as `__proto__` are plain data.
  */
@@ -99,7 +99,7 @@ function takesNull(schema: Entries[string]): boolean {
   return inner.type === "nullable" || inner.type === "unknown";
 }
 
-/** A list of at most `max` items; the length is looked at first. */
+/** A list of at most `max` items; the length is checked first. */
 export function list<T>(
   item: Schema<T>,
   {
@@ -132,7 +132,7 @@ export function text(max: number): Schema<string> {
 }
 
 export const word = text(WORD_LENGTH_MAX);
-/** Text of a server, which has no bound. */
+/** A text that a server sends, without a bound. */
 export const words: Schema<string> = v.string("must be a text");
 export const flag: Schema<boolean> = v.boolean("must be true or false");
 export const amount: Schema<number> = v.number("must be a number");
@@ -143,7 +143,7 @@ function isWhole(input: unknown, min: number): input is number {
   return typeof input === "number" && Number.isSafeInteger(input) && input >= min;
 }
 
-/** A commit's number, or a count. */
+/** A commit's seq, or a count. */
 export const count: Schema<number> = custom<number>(
   "whole number from 0",
   (input) => isWhole(input, 0),
@@ -170,7 +170,7 @@ export function oneOf<const T extends readonly string[]>(values: T): Schema<T[nu
   return v.picklist(values, `must be one of ${values.join(", ")}`);
 }
 
-/** Named values, as `{name: value}`. Each name is data, `__proto__` too. */
+/** A map of names to values. Each name is plain data, also `__proto__`. */
 export function named<T>(
   value: Schema<T>,
   max = Number.POSITIVE_INFINITY,

@@ -23,8 +23,8 @@ export function compareTimestamps(left: string, right: string): number {
 }
 
 /**
- * The same moment as UTC with `+00:00` cut off, fraction without trailing zeros; undefined when it
- * is none.
+ * The same instant in UTC without `+00:00`, its fraction without trailing zeros; undefined when
+ * the text is no timestamp.
  */
 export function canonicalTimestamp(text: string): string | undefined {
   if (text === "infinity" || text === "-infinity") return text;
@@ -42,7 +42,7 @@ export function canonicalTimestamp(text: string): string | undefined {
     zone,
     era = "",
   ] = match;
-  const moment = Date.UTC(
+  const instant = Date.UTC(
     2000,
     Number(month) - 1,
     Number(day),
@@ -50,7 +50,7 @@ export function canonicalTimestamp(text: string): string | undefined {
     Number(minute),
     Number(second),
   );
-  const date = new Date(moment);
+  const date = new Date(instant);
   // 400 years repeat the calendar, so any year shifts into the range that Date keeps exactly.
   date.setUTCFullYear(2000 + (Number(year) % 400), Number(month) - 1, Number(day));
   const isReal =
@@ -74,8 +74,8 @@ function zoneMinutes(zone: string | undefined): number {
 }
 
 /**
- * Four-digit year, and ends in a digit or Z: such strings are in order as text once the zone is
- * off.
+ * Four-digit year, and ends in a digit or Z: such strings sort correctly as text once the zone is
+ * removed.
  */
 function isPlain(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
@@ -87,8 +87,8 @@ function isPlain(text: string): boolean {
 }
 
 /**
- * Cuts the zone and a fraction's last zeros; a bare date becomes its midnight, to compare with full
- * timestamps.
+ * Removes the zone and a fraction's trailing zeros; a bare date becomes its midnight, to compare
+ * with full timestamps.
  */
 function withoutZone(text: string): string {
   let plain = text.endsWith("+00:00")

@@ -1,4 +1,4 @@
-/** How a row's type travels from a channel's declaration to a client's queries: as a type only. */
+/** Carries a row's type from a channel's declaration to a client's queries, as a type only. */
 import type { Row } from "./row.ts";
 
 export interface TypedChannel<R = Row> {

@@ -1,4 +1,4 @@
-/** How the types of a mutation travel from its declaration to a client's calls: as types only. */
+/** Carries the types of a mutation from its declaration to a client's calls, as types only. */
 
 export interface TypedMutation<I = unknown, R = unknown> {
   readonly isMutation: true;

@@ -1,4 +1,4 @@
-/** What a client may send: one schema per `op`. */
+/** The frames that a client may send: one schema per `op`. */
 import type * as v from "valibot";
 import { credit } from "./messages/credit.ts";
 import { heartbeat } from "./messages/heartbeat.ts";

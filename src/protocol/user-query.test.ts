@@ -1,6 +1,6 @@
 /**
- * Users' queries and the wire's say the same in both directions, and an old or wrong field is an
- * error that helps.
+ * Users' queries and the wire's map to each other in both directions, and an old or wrong field is
+ * an error that names the right one.
  */
 import { describe, expect, it } from "vitest";
 import type { WireQuery } from "./query.ts";
@@ -32,16 +32,16 @@ const WIRE: WireQuery = {
 };
 
 describe("a user's query", () => {
-  it("travels in snake_case", () => {
+  it("is sent in snake_case", () => {
     expect(toWireQuery(QUERY)).toEqual(WIRE);
     expect(toWireQuery({ channel: "trades" })).toEqual({ channel: "trades" });
   });
 
-  it("is given back in camelCase", () => {
+  it("is returned in camelCase", () => {
     expect(fromWireQuery(WIRE)).toEqual(QUERY);
   });
 
-  it("leaves out what is undefined", () => {
+  it("leaves out undefined fields", () => {
     expect(toWireQuery({ channel: "trades", where: undefined } as never)).toEqual({
       channel: "trades",
     });

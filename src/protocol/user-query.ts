@@ -1,6 +1,6 @@
 /**
  * A query as TypeScript users write it, in camelCase and typed by the channel's row, and its
- * mapping to and from the wire. A name of the wire is an error here that says the right one.
+ * mapping to and from the wire. A field in snake_case is an error here that names the right one.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { WireQuery, WireWhere } from "./query.ts";
@@ -76,8 +76,8 @@ export function fromWireQuery(query: WireQuery): Query {
 }
 
 /**
- * Only a query's own fields and operators are names in it: columns and operands are values, and no
- * objects.
+ * Only the names of a query's own fields and operators change; columns and operands are values and
+ * stay as they are.
  */
 function renamed(value: unknown, names: Names, wrong: Names = {}): unknown {
   if (Array.isArray(value)) return value.map((item) => renamed(item, names, wrong));

@@ -1,6 +1,6 @@
 /**
- * The wire can't change silently: a hash of the schemas, and of what queries, columns and digests
- * mean, belongs to each version.
+ * The wire can't change silently: each version has a hash of the schemas, and of the results of
+ * queries, comparisons and digests.
  */
 import { createHash } from "node:crypto";
 import { expect, it } from "vitest";
@@ -24,7 +24,7 @@ import { compileWhere } from "./where.ts";
  */
 const KNOWN: Readonly<Record<number, string>> = { 7: "86bf22b8d7fb0ab5" };
 
-/** What a schema says, without its functions and messages. */
+/** A schema's structure, without its functions and messages. */
 const SAID = ["is", "type", "literal", "options", "entries", "item", "wrapped", "value"];
 
 function printed(schema: unknown): unknown {
@@ -80,7 +80,7 @@ const QUERIES = [
   },
 ];
 
-/** What queries, values and rows come to. */
+/** The results of parsing queries, comparing values and hashing rows. */
 function golden(): unknown {
   const context = { typeOf: () => "any" as const, columnNames: ["a"] };
   return {
@@ -124,7 +124,7 @@ it("speaks at least its own version", () => {
   expect(PROTOCOL_MIN).toBeLessThanOrEqual(PROTOCOL_VERSION);
 });
 
-it("prints a schema's shape, and none of its words", () => {
+it("prints a schema's structure without its messages", () => {
   expect(printed(UP.HEARTBEAT)).toEqual({
     is: "object",
     type: "custom",

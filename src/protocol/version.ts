@@ -19,7 +19,7 @@ interface StatedVersions {
   readonly protocol_min?: number;
 }
 
-/** What each side states: a server in HELLO, a client in IDENTIFY and RESUME. */
+/** The versions that each side states: a server in HELLO, a client in IDENTIFY and RESUME. */
 export const VERSIONS = { protocol: PROTOCOL_VERSION, protocol_min: PROTOCOL_MIN } as const;
 
 /**

@@ -1,27 +1,28 @@
 /**
- * What a query's columns are checked against: their types, the engine for regexes if there is one,
- * and what may be spent.
+ * What a query is compiled against: the columns' types, the engine for regexes if there is one,
+ * and the budget of steps.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { ColumnType } from "./column.ts";
 
 export interface RegexMatcher {
   readonly matches: (text: string) => boolean;
-  /** Steps per character of text, at worst. */
+  /** Steps per character of text, in the worst case. */
   readonly steps: number;
 }
 
 type RegexEngine = (pattern: string) => RegexMatcher;
 
-/** Counts the steps of a where's text terms: those that cost by the length of what they look at. */
+/** Counts the steps of a where's text terms: those whose cost depends on the text's length. */
 export interface CostMeter {
   /**
-   * A term is compiled that costs so many steps per character. @throws TidemarkError
+   * Counts a compiled term, which costs so many steps per character. @throws TidemarkError
    * `QUERY_TOO_COSTLY`
    */
   declare(stepsPerCharacter: number): void;
   /**
-   * So many steps are about to be taken. @throws TidemarkError `QUERY_TOO_COSTLY` before they are
+   * Counts steps before they are taken. @throws TidemarkError `QUERY_TOO_COSTLY` when they are too
+   * many
    */
   spend(steps: number): void;
 }
@@ -29,14 +30,14 @@ export interface CostMeter {
 export interface WhereContext {
   /** The column's type, or undefined when the channel has no such column. */
   typeOf(column: string): ColumnType | undefined;
-  /** Names for the message about an unknown column. */
+  /** The column names for the message about an unknown column. */
   readonly columnNames: readonly string[];
   readonly regex?: RegexEngine;
-  /** Without one nothing is counted. */
+  /** Without a budget nothing is counted. */
   readonly meter?: CostMeter | undefined;
 }
 
-/** @throws TidemarkError `BAD_QUERY` for a column that there is not */
+/** @throws TidemarkError `BAD_QUERY` for an unknown column */
 export function columnType(
   column: string,
   context: Pick<WhereContext, "typeOf" | "columnNames">,

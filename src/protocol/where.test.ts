@@ -66,7 +66,7 @@ describe("where", () => {
     ["numeric NaN above all, as in Postgres", { column: "dec", gt: "1e300" }, { dec: "NaN" }, true],
     ["float NaN equals itself", { column: "f", eq: "NaN" }, { f: "NaN" }, true],
     [
-      "timestamps in other zones are the same moment",
+      "timestamps in other zones are the same instant",
       { column: "at", eq: "2026-01-31T14:00:00+02:00" },
       { at: "2026-01-31T12:00:00+00:00" },
       true,

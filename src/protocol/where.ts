@@ -1,7 +1,7 @@
 /**
  * Turns a `where` into a function over rows, with SQL's three-valued logic: a comparison with
- * a null is unknown, and only what is true matches. Regexes run on the engine that is handed in
- * (servers pass a linear-time one); without one, a regex is refused.
+ * a null is unknown, and only what is true matches. Regexes run on the engine that is passed
+ * (servers pass a linear-time one); without an engine, a regex is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "./column.ts";

@@ -1,6 +1,5 @@
 /**
- * The page's client, handed to every hook below a provider. A hook's `client` option takes its
- * place.
+ * The page's client for every hook below a provider. A hook's `client` option overrides it.
  */
 import { createContext, useContext, type ReactElement, type ReactNode } from "react";
 import { TidemarkError } from "../std/errors.ts";

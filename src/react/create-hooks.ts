@@ -1,6 +1,5 @@
 /**
- * The hooks with the types of one client: the same functions as the package exports, nothing is
- * made anew.
+ * The hooks with the types of one client: the functions that the package exports, unchanged.
  */
 import type { ReactElement } from "react";
 import type { ClientChannels, QueryOf, TidemarkClient } from "../client/client.ts";

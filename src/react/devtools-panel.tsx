@@ -12,7 +12,7 @@ import { usePendingWrites } from "./use-live-mutation.ts";
 import { useConnection } from "./use-live-query.ts";
 import { useNow } from "./use-now.ts";
 
-/** Frames kept. Full: the oldest go. */
+/** Frames kept. Full: the oldest are dropped. */
 const FRAMES_MAX = 500;
 const STATES_MAX = 30;
 const TABS = ["Subscriptions", "Frames", "Writes", "Connection"] as const;
@@ -27,7 +27,7 @@ interface Inspected {
 
 const NOTHING: Inspected = { frames: [], dropped: 0, credit: 0, subscriptions: [] };
 
-/** Follows the stream; what passes while paused is not kept. */
+/** Follows the stream; frames that pass while paused are not kept. */
 function useInspected(client: TidemarkClient, isPaused: boolean): Inspected {
   const [inspected, setInspected] = useState(NOTHING);
   const paused = useRef(isPaused);

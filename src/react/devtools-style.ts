@@ -1,4 +1,4 @@
-/** How the devtools look: their own, whatever the page around them does. */
+/** The styles of the devtools, independent of the page's own. */
 export const PANEL_CSS = `
 .tidemark-devtools { all: initial; position: fixed; inset: auto 0 0 0; z-index: 9999; display: flex; flex-direction: column; height: min(340px, 60vh); border-top: 1px solid #3d4c59; background: #0d1820; color: #dbe6ee; font: 12px/20px ui-monospace, monospace; color-scheme: dark; }
 .tidemark-devtools * { font: inherit; color: inherit; box-sizing: border-box; }

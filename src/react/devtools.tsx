@@ -1,4 +1,4 @@
-/** The button that opens the devtools. The panel and what feeds it load with the first opening. */
+/** The button that opens the devtools. The panel's code loads when it is first opened. */
 import { lazy, Suspense, useState, type CSSProperties, type ReactElement } from "react";
 import type { AnyChannels, ClientChannels, TidemarkClient } from "../client/client.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";

@@ -1,4 +1,7 @@
-/** How fresh a query's rows are, in words with a shape, never by colour alone. */
+/**
+ * A badge that shows how fresh a query's rows are, in words and with a shape, never by colour
+ * alone.
+ */
 import type { ReactElement } from "react";
 import type { AnyChannels, ClientChannels, TidemarkClient } from "../client/client.ts";
 import type { Row } from "../protocol/row.ts";
@@ -39,8 +42,8 @@ export interface FreshnessBadgeProps<
 
 /**
  * Unstyled but for its layout: style it by `data-status`, `.tidemark-age` and `.tidemark-reason`.
- * Live rows say so and no age; others say since when they are known to be complete, and why. Only
- * the badge renders as time passes, not what is around it.
+ * For live rows the badge shows no age; for others it shows their age and the reason. As time
+ * passes, only the badge renders, not the components around it.
  */
 export function FreshnessBadge<
   R = Row,

@@ -1,5 +1,8 @@
 // @vitest-environment happy-dom
-/** The hooks in a document: what a component renders for, and what it does not. A real server. */
+/**
+ * The hooks in a document, against a real server: which changes render a component, and which do
+ * not.
+ */
 import { Component, Suspense, useState, type ReactNode } from "react";
 import { createRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
@@ -121,7 +124,7 @@ describe("useLiveQuery", () => {
     expect(symbols).toHaveLength((before[1] as number) + 1);
   });
 
-  it("is off without a query, and its subscription ends when it is turned off", async () => {
+  it("does not subscribe without a query, and ends its subscription when the query goes", async () => {
     const { show, trades, tidemark } = await serve();
     await trades.upsert(trade("a", "BTC", 1));
     const statuses: string[] = [];
@@ -145,7 +148,7 @@ describe("useLiveQuery", () => {
     await expect.poll(subscriptions).toBe(0);
   });
 
-  it("says what is missing where there is no provider", () => {
+  it("throws an error that names the missing provider", () => {
     function Lonely(): ReactNode {
       return useLiveQuery(ALL).status;
     }
@@ -216,7 +219,7 @@ describe("useSuspenseLiveQuery", () => {
     expect(waits).toBe(1);
   });
 
-  it("throws what the server refuses to the error boundary", async () => {
+  it("throws the server's refusal to the error boundary", async () => {
     const { show } = await serve();
     function List(): ReactNode {
       const query = { channel: "trades", where: { column: "nope", eq: 1 } } as never;
@@ -234,7 +237,7 @@ describe("useSuspenseLiveQuery", () => {
 });
 
 describe("useLiveMutation", () => {
-  it("tells what becomes of a write by an endpoint of one's own, and lists it while it is pending", async () => {
+  it("returns the outcome of a write by the application's own endpoint, and lists the write while it is pending", async () => {
     const { show, trades } = await serve();
     await trades.upsert(trade("a", "BTC", 1));
     let answer = (_value: object): void => {};
@@ -281,7 +284,7 @@ describe("useLiveMutation, where the write throws at once", () => {
 });
 
 describe("<FreshnessBadge>", () => {
-  it("says in words how fresh a query's rows are", async () => {
+  it("shows as a text how fresh a query's rows are", async () => {
     const { show, tidemark } = await serve();
     const page = show(<FreshnessBadge query={ALL} />);
     await expect.poll(() => page.textContent).toBe("● live");

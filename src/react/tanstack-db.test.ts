@@ -1,5 +1,5 @@
 /**
- * A channel as a collection of TanStack DB: what the library expects of a sync, live queries,
+ * A channel as a collection of TanStack DB: the library's contract for a sync, live queries,
  * joins, optimistic transactions.
  */
 import { createCollection, createLiveQueryCollection, eq } from "@tanstack/db";
@@ -130,7 +130,7 @@ describe("a tidemark collection", () => {
     await expect.poll(() => plain(joined.toArray)).toEqual([{ id: "b", price: 9, text: "look" }]);
   });
 
-  it("shows optimistic transactions at once, and they end on the server's rows without a gap", async () => {
+  it("shows optimistic transactions at once, and replaces them by the server's rows without a gap", async () => {
     const { tidemark, trades } = await serve();
     await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     await trades.preload();
@@ -152,7 +152,7 @@ describe("a tidemark collection", () => {
     subscription.unsubscribe();
   });
 
-  it("takes back what the server refused", async () => {
+  it("removes the changes that the server refused", async () => {
     const { tidemark, trades } = await serve();
     await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     await trades.preload();

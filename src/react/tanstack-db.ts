@@ -1,7 +1,7 @@
 /**
- * The entry point `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The
- * server's rows are written as the stream brings them; a handler's write is over when the page's
- * own rows hold it.
+ * The entry point `tidemark/tanstack-db`: a channel, or a query of it, as a collection. The stream
+ * writes the server's rows to the collection; a handler's write ends when the page's own rows hold
+ * it.
  */
 import type {
   CollectionConfig,
@@ -43,9 +43,10 @@ export interface TidemarkCollectionOptions<
 }
 
 /**
- * Options for `createCollection`. Declare no `optimistic` function on the client for what a
- * collection writes: the library shows its own. While one of its transactions persists, the library
- * itself holds back what the stream brings to the collection; views by `client.live` go on.
+ * Options for `createCollection`. Declare no `optimistic` function on the client for a
+ * collection's mutations: the library shows its own changes. While one of its transactions
+ * persists, the library delays the stream's changes to the collection; views by `client.live` are
+ * not delayed.
  */
 export function tidemarkCollectionOptions<
   C extends ClientChannels,
@@ -98,7 +99,7 @@ function follow(
   }: Sync & { collection: { getKeyFromItem(row: object): string } },
 ): () => void {
   const view = client.live(query);
-  /** By the channel's key: the collection's may be another. */
+  /** Rows by the channel's key: the collection's key may be another. */
   const keys = new Map<string, string>();
   const take = ({ upserts, removes }: RowChanges): void => {
     const columns = view.getSnapshot().key;
@@ -126,7 +127,7 @@ function follow(
       markReady();
     }
   };
-  // Rows first: who is told that it is ready finds them.
+  // The rows are written before `markReady`, so that its listeners find them.
   const stops = [view.subscribeChanges(take), view.subscribe(look)];
   look();
   return () => {

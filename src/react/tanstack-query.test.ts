@@ -42,7 +42,7 @@ async function serve() {
 const BTC = { channel: "trades", where: { column: "symbol", eq: "BTC" } } as const;
 
 describe("liveQueryOptions", () => {
-  it("fills the entry once, merges what is pushed, keeps unchanged rows the same, and fetches nothing", async () => {
+  it("fills the entry once, merges pushed changes, keeps unchanged rows the same, and fetches nothing", async () => {
     const { client, cache, requests, trades } = await serve();
     await trades.upsert([trade("a", "BTC", 1), trade("b", "BTC", 2)]);
     const observer = new QueryObserver(cache, liveQueryOptions(client, BTC));
@@ -60,7 +60,7 @@ describe("liveQueryOptions", () => {
     await expect.poll(() => observer.getCurrentResult().data?.[1]).toEqual(trade("b", "BTC", 3));
     expect(observer.getCurrentResult().data?.[0]).toBe(before?.[0]);
     expect([observer.getCurrentResult().isStale, requests]).toEqual([false, []]);
-    // Nothing went back to loading, and no state between was shown.
+    // No query returned to loading, and no intermediate state was shown.
     expect(seen.filter(([data]) => data !== undefined)).toEqual([
       [[1, 2], false],
       [[1, 3], false],
@@ -121,12 +121,12 @@ describe("liveQueryOptions", () => {
     expect(statuses.has("pending") && statuses.has("error")).toBe(false);
   });
 
-  it("does not let a late answer over HTTP go over what the stream has brought", async () => {
+  it("does not let a late answer over HTTP replace newer rows of the stream", async () => {
     const server = await startTrades();
     const trades = server.tidemark.channel("trades");
     await trades.upsert(trade("a", "BTC", 1));
     let answer = (): void => {};
-    const held = new Promise<void>((resolve) => {
+    const answered = new Promise<void>((resolve) => {
       answer = resolve;
     });
     const sockets: { fail(): void }[] = [];
@@ -143,7 +143,7 @@ describe("liveQueryOptions", () => {
       fetch: async (url, init) => {
         const response = await fetch(url, init);
         const body = await response.text();
-        await held;
+        await answered;
         return new Response(body, { status: response.status });
       },
     });
@@ -154,7 +154,7 @@ describe("liveQueryOptions", () => {
       client.close();
     });
     let refetched: Promise<unknown> | undefined;
-    // The stream may be back in a moment: what is fetched is fetched while it is down.
+    // The stream may be back soon: the fetch has to happen while it is down.
     atEnd(
       observer.subscribe(({ data, isStale }) => {
         if (data !== undefined && isStale) refetched ??= observer.refetch();
@@ -170,7 +170,7 @@ describe("liveQueryOptions", () => {
     expect(observer.getCurrentResult().data).toEqual([trade("a", "BTC", 3)]);
   });
 
-  it("shows what the page itself writes while the stream is down", async () => {
+  it("shows the page's own writes while the stream is down", async () => {
     const { client, cache, tidemark, trades } = await serve();
     await trades.upsert(trade("a", "BTC", 1));
     const observer = new QueryObserver(cache, { ...liveQueryOptions(client, BTC), retry: false });
@@ -190,7 +190,7 @@ describe("liveQueryOptions", () => {
   it("fills from HTTP where the stream does not get through", async () => {
     const server = await startTrades();
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
-    // Nothing that carries a stream works; requests do.
+    // No carrier of a stream works; plain requests do.
     const client = createClient<{ trades: TypedChannel<Trade> }>({
       url: server.stream,
       carriers: ["websocket"],

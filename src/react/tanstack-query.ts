@@ -20,28 +20,29 @@ import type { MutationTree } from "../protocol/typed-mutation.ts";
 
 export interface LiveQueryOptions<R, D> {
   /**
-   * Makes the entry's data of the rows, as `(rows, data) => ({ ...data, results: rows })`. Default:
-   * the rows themselves.
+   * Makes the entry's data from the rows, such as `(rows, data) => ({ ...data, results: rows })`.
+   * Default: the rows.
    */
   readonly toData?: (rows: readonly R[], data: D | undefined) => D;
   /** Default: `["tidemark", query]`. */
   readonly queryKey?: QueryKey;
   /**
-   * How long an entry without observers is kept, and its subscription with it. Default 10 minutes.
+   * How long an entry without observers and its subscription are kept, in milliseconds. Default
+   * 600,000 (10 minutes).
    */
   readonly gcTime?: number;
 }
 
-/** What `useQuery`, `prefetchQuery` and the like take. */
+/** Options for `useQuery`, `prefetchQuery` and the like. */
 export type LiveQuery<D> = UseQueryOptions<D, Error, D, QueryKey> & { queryKey: QueryKey };
 
 type AnyQuery = NonNullable<ReturnType<ReturnType<QueryClient["getQueryCache"]>["get"]>>;
 
 const GC_MS = 10 * 60_000;
-/** Between fetches over HTTP while the stream is not live. */
+/** The interval between fetches over HTTP while the stream is not live. */
 const REFETCH_MS = 5_000;
 
-/** The subscription of each cache entry. It hangs on the entry itself, and goes with it. */
+/** The subscription of each cache entry, removed together with the entry. */
 const followed = new WeakMap<AnyQuery, Followed>();
 
 interface Followed {
@@ -101,7 +102,7 @@ export function liveQueryOptions<
         snapshot === undefined
           ? ((await client.fetch<N>(query, { signal })).rows as unknown as readonly Row[])
           : snapshot.rows;
-      // The stream may have come back while the answer was on its way: then it knows better.
+      // If the stream has come back meanwhile, its rows are newer than the answer.
       own.told = own.isLive() ? own.view.getSnapshot().rows : fetched;
       return shape(own.told, cache.getQueryData<D>(queryKey));
     },
@@ -131,18 +132,19 @@ function follow(
     const { rows, status } = view.getSnapshot();
     if (isLive() !== wasLive) {
       wasLive = !wasLive;
-      // Observers look again at whether it is stale, and when to fetch.
+      // Observers check again whether the entry is stale, and when to fetch.
       entry.setState({ ...entry.state });
     }
     if (status === "loading" || status === "refused") return;
-    // While cut off, what was fetched may be newer: only what this page itself writes is news then.
+    // While the stream is down, fetched rows may be newer than the view's: only the page's own
+    // writes are new.
     const isNews =
       shown === undefined ||
       shown.length !== rows.length ||
       rows.some((row, index) => row !== shown?.[index]);
     shown = rows;
     if (status === "stale" && !isNews) return;
-    // The first rows come as the answer to the fetch that began it.
+    // The first rows are the answer to the fetch that started the subscription.
     if (entry.state.data === undefined && entry.state.fetchStatus === "fetching") return;
     const { told } = own;
     if (
@@ -165,8 +167,8 @@ function follow(
 }
 
 /**
- * The view as soon as it can be told, or undefined when the stream does not get through and HTTP
- * has to do.
+ * The view's snapshot as soon as it is loaded or refused; undefined when the stream does not
+ * connect and HTTP is used instead.
  */
 function firstOf(
   client: TidemarkClient,
@@ -207,8 +209,8 @@ function firstOf(
 /**
  * Options for `useMutation`: `liveMutationOptions(client.mutate.reviews.setStatus)`, or for an
  * endpoint of your own `liveMutationOptions((input) => client.write({ run: () => post(input),
- * optimistic: … }))`. Optimistic rows go in the very commit in which the page's own rows hold the
- * write.
+ * optimistic: … }))`. Optimistic rows are removed in the commit in which the page's own rows hold
+ * the write.
  */
 export function liveMutationOptions<A, V>(
   write: (variables: V) => Promise<A>,
@@ -219,7 +221,8 @@ export function liveMutationOptions<A, V>(
   return {
     // The library passes more arguments, which are not options of a mutation.
     mutationFn: (variables) => write(variables),
-    // Offline, what is pending is shown as pending: it must not wait unseen in the cache.
+    // The client itself keeps offline writes and shows them as pending, so the cache must not pause
+    // them.
     networkMode: "always",
   };
 }

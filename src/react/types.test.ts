@@ -1,6 +1,6 @@
 /**
- * Types flow from a channel's declaration to a query's rows. Checked by the compiler; run for the
- * rest.
+ * Types flow from a channel's declaration to a query's rows. The compiler checks them; the few
+ * runtime assertions run as tests.
  */
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { describe, expect, expectTypeOf, it } from "vitest";
@@ -45,7 +45,7 @@ const { useLiveQuery, useSuspenseLiveQuery, useFreshness, useTidemarkClient } = 
 >();
 type Trade = { id: string; price: number; note: string | null };
 
-/** What only the compiler looks at: hooks do not run here. */
+/** Code for the compiler only: hooks do not run here. */
 function checked(_check: () => void): void {}
 
 describe("types", () => {
@@ -170,7 +170,7 @@ describe("types", () => {
     });
   });
 
-  it("come from the client that is passed, where there is no createHooks", () => {
+  it("come from the client that is passed, without createHooks", () => {
     checked(() => {
       const { rows } = useUntypedQuery({ channel: "trades" }, { client });
       expectTypeOf(rows).toEqualTypeOf<readonly Trade[]>();

@@ -15,16 +15,16 @@ export interface LiveMutationOptions<I, R> {
 }
 
 export interface LiveMutation<I, R> {
-  /** Writes, and puts the outcome into `data` or `error`. Never rejects. */
+  /** Writes, and stores the outcome in `data` or `error`. Never throws. */
   readonly mutate: (input: I, options?: MutateOptions) => void;
   /** Writes, and rejects as `client.mutate` does. */
   readonly mutateAsync: (input: I, options?: MutateOptions) => Promise<R>;
   /** A write of this component is under way. */
   readonly isPending: boolean;
-  /** Of the last write that ended. */
+  /** The error of the last write that ended. */
   readonly data: R | undefined;
   readonly error: Error | undefined;
-  /** What the last write was called with, so that it can be tried again. */
+  /** The arguments of the last write, so that it can be tried again. */
   readonly variables: I | undefined;
   readonly reset: () => void;
 }

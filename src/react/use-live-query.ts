@@ -1,4 +1,7 @@
-/** The hooks that read: each is a `useSyncExternalStore` over a store of the client. */
+/**
+ * The hooks for queries and the connection: each is a `useSyncExternalStore` over a store of the
+ * client.
+ */
 import { useMemo, useSyncExternalStore } from "react";
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError, type ErrorCode } from "../std/errors.ts";
@@ -26,11 +29,11 @@ export interface LiveQueryOptions<
   T,
 > extends ClientOption<C, M> {
   /**
-   * What the component needs of the result. It renders when that has changed. Default: the whole
-   * result.
+   * Selects the part of the result that the component needs; the component renders when that part
+   * changes. Default: the whole result.
    */
   readonly select?: (result: LiveQueryResult<R>) => T;
-  /** When two selected values are the same. Default `Object.is`. */
+  /** Whether two selected values are the same. Default `Object.is`. */
   readonly isEqual?: (left: T, right: T) => boolean;
 }
 
@@ -38,7 +41,7 @@ const RESULT: Reader<LiveQueryResult> = { read: resultOf, isSame: isSameResult }
 const FRESHNESS: Reader<Freshness> = { read: freshnessOf, isSame: isSameFreshness };
 const whole = (value: unknown): unknown => value;
 
-/** What keeps a component waiting, or ends it. */
+/** Whether a component waits, renders, or throws. */
 const gateOf = ({ status, error }: LiveQueryResult): "loading" | ViewError | undefined =>
   status === "loading" ? "loading" : status === "refused" ? (error ?? REFUSED) : undefined;
 const REFUSED: ViewError = { code: "INTERNAL", message: "The server refused the query." };
@@ -124,7 +127,7 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
 /** A component that waited has subscribed by then, even if it waits for other queries too. */
 const MOUNT_MS_MAX = 10_000;
 
-/** By client and query: what components wait for. Each goes when it is settled. */
+/** The promises that components wait for, by client and query. Each is removed when it settles. */
 const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
 
 /**

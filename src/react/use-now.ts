@@ -1,4 +1,4 @@
-/** The time, as a component that shows ages needs it. */
+/** The present time for components that show ages. */
 import { useEffect, useState } from "react";
 import { systemClock, type Cancel } from "../std/clock.ts";
 

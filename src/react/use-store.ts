@@ -1,22 +1,22 @@
 /**
- * One `useSyncExternalStore` over a view: renders when what is made of its snapshot has changed,
- * not before.
+ * One `useSyncExternalStore` over a view: renders only when the value selected from its snapshot
+ * has changed.
  */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
 import type { LiveView } from "../client/page/page-views.ts";
 import type { Row } from "../protocol/row.ts";
 import { IDLE, NOT_LOADED, type AnySnapshot } from "../client/page/query-result.ts";
 
-/** How a snapshot becomes a value. Hold it stable: it is compared by identity. */
+/** Makes a value from a snapshot. Pass a stable function: it is compared by identity. */
 export interface Reader<T> {
   readonly read: (snapshot: AnySnapshot) => T;
-  /** A value that is the same as the last is given as the last. */
+  /** Whether two values are the same; then the former one is returned. */
   readonly isSame: (left: T, right: T) => boolean;
 }
 
 const NEVER = (): (() => void) => () => {};
 
-/** `view` undefined: there is no query. */
+/** `view` is undefined without a query. */
 export function useView<B, T>(
   view: LiveView<Row> | undefined,
   base: Reader<B>,

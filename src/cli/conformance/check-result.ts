@@ -1,6 +1,6 @@
 /**
- * The result of a check. A check that cannot be made says why; it counts neither as passed nor as
- * failed.
+ * The result of a check. A check that cannot be made has a reason; it counts neither as passed nor
+ * as failed.
  */
 import { downFault } from "../../protocol/check-down.ts";
 import { messageOf } from "../../std/errors.ts";

@@ -7,7 +7,7 @@ import { digestText, DIGEST_MODULUS, rowHash } from "../../protocol/digest.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
 import type { Frame } from "./raw-client.ts";
 
-/** By the type of a frame, the rule that says what it looks like. */
+/** The rule about the structure of each type of frame. */
 const RULES: Readonly<Record<string, string>> = {
   SUBSCRIBED: "P5",
   SNAPSHOT: "P8",

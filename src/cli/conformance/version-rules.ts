@@ -1,6 +1,6 @@
 /**
- * V1 to V4: which versions of the protocol the sides state, and what a client of an older one is
- * sent.
+ * V1 to V4: which versions of the protocol the sides state, and which frames a client of an older
+ * version gets.
  */
 import { DIGEST_VERSION, PROTOCOL_VERSION, VERSIONS } from "../../protocol/version.ts";
 import { check, unseen, type Check } from "./check.ts";

@@ -33,7 +33,7 @@ export class Writer {
   /** The prefix of ids and kinds of this run, which tells its rows from others in the channel. */
   readonly run = `conf-${systemRandom.id(8)}`;
   readonly #write: Write;
-  readonly #held = new Set<string>();
+  readonly #writtenIds = new Set<string>();
 
   constructor(write: Write) {
     this.#write = write;
@@ -44,15 +44,15 @@ export class Writer {
   }
 
   async write({ upsert = [], remove = [] }: Change): Promise<number> {
-    for (const { id } of upsert) this.#held.add(id);
+    for (const { id } of upsert) this.#writtenIds.add(id);
     const seq = await this.#write({ upsert, remove });
-    for (const key of remove) this.#held.delete(key);
+    for (const key of remove) this.#writtenIds.delete(key);
     return seq;
   }
 
   /** Removes all remaining rows. */
   async clear(): Promise<void> {
-    const keys = [...this.#held];
+    const keys = [...this.#writtenIds];
     for (let from = 0; from < keys.length; from += KEYS_PER_WRITE)
       await this.write({ remove: keys.slice(from, from + KEYS_PER_WRITE) });
   }

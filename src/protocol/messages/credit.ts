@@ -1,6 +1,6 @@
 /**
- * CREDIT: how much the client is ready to take. Until it is first sent, as much as its socket
- * takes.
+ * CREDIT: how many turns the server may send. Until the first CREDIT only the socket limits the
+ * server.
  */
 import * as v from "valibot";
 import { count, fields, LIST, named, only, optional } from "../schema.ts";
@@ -9,11 +9,12 @@ const turns = v.nullable(count);
 
 export const credit = fields({
   op: only("CREDIT"),
-  /** Further turns from now on; replaces what is left. `null` lifts the limit. */
+  /** Further turns from now on; replaces the remaining credit. `null` removes the limit. */
   turns: optional(turns),
   /**
-   * By channel name or view id: further turns that carry something of it; replaces what is left.
-   * At 0 the view waits and is listed in `behind`, while all others go on. `null` lifts the limit.
+   * By channel name or view id: further turns with frames of it; replaces the remaining credit. At
+   * 0 the view waits and is listed in `behind`, while all others continue. `null` removes the
+   * limit.
    */
   channel_credit: optional(named(turns, LIST.max)),
 });

@@ -1,4 +1,6 @@
-/** DELTA_BATCH: what changed in a view in `(prev_seq, seq]`, each key once, at its newest value. */
+/**
+ * DELTA_BATCH: the changes of a view in `(prev_seq, seq]`, each key once, with its newest value.
+ */
 import * as v from "valibot";
 import { count, fields, longList, only, optional, row, words, type Schema } from "../schema.ts";
 
@@ -16,8 +18,8 @@ export const deltaBatch = fields({
   /** Another frame with the same range follows; the view's seq moves with the last. */
   more: optional(yes),
   /**
-   * Of several frames with the same `prev_seq` of which all but the last have `more`: which one
-   * this is, from 0.
+   * The index of this frame, from 0, among several frames with the same `prev_seq`, of which all
+   * but the last have `more`.
    */
   part: optional(count),
   /**

@@ -1,4 +1,4 @@
-/** DIGEST: what the rows of a view add up to at `seq`, for the client to compare with its own. */
+/** DIGEST: the digest of a view's rows at `seq`, for the client to compare with its own. */
 import type * as v from "valibot";
 import { count, fields, only, optional, words } from "../schema.ts";
 

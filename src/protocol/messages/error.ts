@@ -5,11 +5,11 @@ import { count, fields, flag, only, optional, whole, words, type Schema } from "
 
 export const errorMessage = fields({
   op: only("ERROR"),
-  /** A client takes codes that it does not know. */
+  /** A client must accept codes that it does not know. */
   code: words as Schema<ErrorCode>,
   message: words,
   retryable: flag,
-  /** Of the SUBSCRIBE that failed, with the index in its `subscriptions`. */
+  /** The id of the SUBSCRIBE that failed, with the index in its `subscriptions`. */
   id: optional(whole),
   index: optional(count),
   /** A subscription to this view has ended. */

@@ -8,7 +8,10 @@ export const heartbeatAck = fields({
   op: only("HEARTBEAT_ACK"),
   server_time_unix_ms: amount,
   client_time_unix_ms: optional(amount),
-  /** A fresh one, so that RESUME works for `resume_token_ttl_ms` after the connection is lost. */
+  /**
+   * A fresh session id, so that RESUME works for `resume_token_ttl_ms` after the connection is
+   * lost.
+   */
   session_id: optional(words),
 });
 

@@ -1,8 +1,8 @@
-/** HEARTBEAT: a sign of life, and a probe of the round trip and the clock offset. */
+/** HEARTBEAT: shows that the client is alive, and measures the round trip and the clock offset. */
 import { amount, fields, only, tolerated } from "../schema.ts";
 
 export const heartbeat = fields({
   op: only("HEARTBEAT"),
-  /** Comes back in the answer as it is. */
+  /** The answer returns it unchanged. */
   client_time_unix_ms: tolerated(amount),
 });

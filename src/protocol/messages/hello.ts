@@ -6,7 +6,7 @@ export const hello = fields({
   op: only("HELLO"),
   /** The newest version that the server speaks. */
   protocol: count,
-  /** The oldest version that the server speaks. Servers up to version 6 do not tell it. */
+  /** The oldest version that the server speaks. Servers up to version 6 do not send it. */
   protocol_min: optional(count),
   session_id: words,
   /** The client sends HEARTBEAT at least this often. */

@@ -1,4 +1,7 @@
-/** INVALID_SESSION: the session can't go on. The connection stays: the client sends IDENTIFY. */
+/**
+ * INVALID_SESSION: the session can't continue. The connection stays open: the client sends
+ * IDENTIFY.
+ */
 import type * as v from "valibot";
 import { fields, only, oneOf, words } from "../schema.ts";
 
@@ -6,8 +9,9 @@ import { fields, only, oneOf, words } from "../schema.ts";
  * - `token`: not a session id of this server
  * - `epoch`: seqs of another history
  * - `expired`: older than `resume_token_ttl_ms`
- * - `identity`: the credentials are refused now, or another's
- * - `revoked`: the identity's rights have changed; rows held under them must go
+ * - `identity`: the credentials are refused now, or are those of another identity
+ * - `revoked`: the identity's rights have changed; the client must drop the rows that it got under
+ *   the old rights
  */
 const reason = oneOf(["token", "epoch", "expired", "identity", "revoked"]);
 

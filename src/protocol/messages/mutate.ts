@@ -1,12 +1,12 @@
 /**
- * MUTATE: asks for a named write, or, with `position`, only to be told when a write made elsewhere
+ * MUTATE: requests a named write, or, with `position`, only a notice when a write made elsewhere
  * is visible.
  */
 import * as v from "valibot";
 import { anything, count, custom, fields, only, optional, word, type Schema } from "../schema.ts";
 
 /**
- * Made by the client, never for two writes. The same id again is the same write again, run once.
+ * Chosen by the client, unique per write. A write that is sent again with the same id runs once.
  */
 const mutationId: Schema<string> = custom<string>(
   "8 to 64 of A-Z a-z 0-9 _ -",
@@ -20,7 +20,7 @@ const all = fields({
   /** As declared on the server, dots between its parts. */
   name: optional(word),
   input: optional(anything),
-  /** In place of `name`: what the application's own endpoint has answered. */
+  /** Instead of `name`: the `txid` that the application's own endpoint has answered. */
   position: optional(word),
   /** Refuse the write with `STALE_WRITE` when its row has changed after this seq… */
   expected_seq: optional(count),

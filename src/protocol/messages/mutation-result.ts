@@ -1,5 +1,5 @@
 /**
- * MUTATION_RESULT: what became of a MUTATE. A success comes in the turn whose WATERMARK is the
+ * MUTATION_RESULT: the outcome of a MUTATE. A success comes in the turn whose WATERMARK is the
  * first to cover the write, or a later one; a failure at once.
  */
 import * as v from "valibot";
@@ -11,7 +11,7 @@ const mutationFailure = fields({
   code: words,
   message: words,
   data: optional(json),
-  /** With `STALE_WRITE`: the row as it is now; null when it is gone or may not be seen. */
+  /** With `STALE_WRITE`: the present row; null when it is gone or the caller may not see it. */
   row: optional(v.nullable(row)),
 });
 
@@ -19,9 +19,9 @@ export const mutationResult = fields({
   op: only("DISPATCH"),
   type: only("MUTATION_RESULT"),
   mutation_id: words,
-  /** Views that stand at this seq or after it hold the write. Absent with `error`. */
+  /** Views at this seq or after it hold the write. Absent with `error`. */
   seq: optional(count),
-  /** What the handler returned. */
+  /** The handler's result. */
   value: optional(json),
   error: optional(mutationFailure),
 });

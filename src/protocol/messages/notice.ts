@@ -1,4 +1,4 @@
-/** NOTICE: something the server had to do that the client should know. */
+/** NOTICE: the server tells the client that it reset or delayed a view. */
 import * as v from "valibot";
 import { amount, count, fields, only, words } from "../schema.ts";
 import { snapshotReason } from "./subscribed.ts";
@@ -14,7 +14,7 @@ const resetNotice = fields({
   message: words,
 });
 
-/** A view could not be served for a while, for want of credit or of room in the socket. */
+/** A view could not be served for a while, because credit or room in the socket was missing. */
 const slowConsumerNotice = fields({
   ...head,
   code: only("SLOW_CONSUMER"),

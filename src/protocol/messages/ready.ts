@@ -10,6 +10,6 @@ export const ready = fields({
   /** For the next RESUME, within `resume_token_ttl_ms`. */
   session_id: words,
   epoch: words,
-  /** The server's seq at this moment. */
+  /** The server's present seq. */
   seq: count,
 });

@@ -3,6 +3,6 @@ import { amount, fields, only } from "../schema.ts";
 
 export const reconnect = fields({
   op: only("RECONNECT"),
-  /** How long to wait at least before connecting again; clients add chance. */
+  /** The minimum wait before connecting again, in milliseconds; clients add a random time. */
   retry_after_ms: amount,
 });

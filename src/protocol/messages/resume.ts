@@ -1,11 +1,11 @@
-/** RESUME: in place of IDENTIFY, continues a session on whichever connection or node this is. */
+/** RESUME: sent instead of IDENTIFY, continues a session on a new connection, to any node. */
 import type * as v from "valibot";
 import { anything, count, fields, only, optional, word } from "../schema.ts";
 import { requests } from "./subscribe.ts";
 
 export const resume = fields({
   op: only("RESUME"),
-  /** The newest that READY, RESUMED or HEARTBEAT_ACK told. */
+  /** The newest id from READY, RESUMED or HEARTBEAT_ACK. */
   session_id: word,
   /** As in IDENTIFY. */
   protocol: optional(count),
@@ -13,7 +13,10 @@ export const resume = fields({
   /** Checked anew, as in IDENTIFY. */
   auth: optional(anything),
   subscriptions: optional(requests),
-  /** The seq of the last WATERMARK without `behind`: where subscriptions without a cursor stand. */
+  /**
+   * The seq of the last WATERMARK without `behind`: subscriptions without a cursor continue from
+   * it.
+   */
   last_seq: optional(count),
 });
 

@@ -2,7 +2,7 @@
 import type * as v from "valibot";
 import { count, fields, only, oneOf, optional, tolerated, whole, word } from "../schema.ts";
 
-/** Why a client wants one view again. */
+/** Why a client requests one view again. */
 const reason = oneOf(["gap", "drift"]);
 
 export const resync = fields({
@@ -10,9 +10,9 @@ export const resync = fields({
   /** Returned in SUBSCRIBED and ERROR. */
   id: optional(whole),
   view: word,
-  /** Where the client stands. Left out where its rows can't be trusted. */
+  /** The seq of the client's rows. Left out where the rows can't be trusted. */
   seq: optional(count),
-  /** Counted by the server, which passes over reasons that it does not know. */
+  /** The server counts reasons, and ignores those that it does not know. */
   reason: tolerated(reason),
 });
 

@@ -16,7 +16,7 @@ import {
   type Schema,
 } from "../schema.ts";
 
-/** Where a client stands in one view: valid for this epoch and this view id only. */
+/** The seq that a client has reached in one view: valid for this epoch and this view id only. */
 export const cursor = fields({ epoch: word, view: word, seq: count });
 
 export type Cursor = v.InferOutput<typeof cursor>;
@@ -26,7 +26,9 @@ export type SubscriptionRequest = string | (WireQuery & { readonly cursor?: Curs
 
 const requestFields = closedFields("a query", { ...QUERY_FIELDS, cursor: optional(cursor) });
 
-/** One subscription, whole. Frames are taken with `requests`, so that one bad query fails alone. */
+/**
+ * One complete subscription. Frames are parsed with `requests`, so that one bad query fails alone.
+ */
 export const subscriptionRequest: Schema<SubscriptionRequest> = Object.assign(
   v.lazy<Schema<SubscriptionRequest>>((input) =>
     typeof input === "string" ? channelName : requestFields,
@@ -34,7 +36,7 @@ export const subscriptionRequest: Schema<SubscriptionRequest> = Object.assign(
   { options: [channelName, requestFields] },
 );
 
-/** Of a frame: each is checked by `subscriptionRequest` when it is opened. */
+/** The subscriptions of a frame: `subscriptionRequest` checks each when it is opened. */
 export const requests = list(anything as Schema<SubscriptionRequest>, LIST);
 
 export const subscribe = fields({

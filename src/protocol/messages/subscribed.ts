@@ -6,13 +6,13 @@ import { count, fields, longList, only, oneOf, optional, whole, words } from "..
 
 /**
  * Why a subscription starts with a snapshot.
- * - `no_cursor`: none was named
- * - `epoch`: it is a seq in another history
- * - `ahead`: it is ahead of this server, which did not catch up in time
- * - `view`: it is of another query
- * - `policy`, `declaration`: the rights, or the channel, are not what they were
- * - `view_gone`: the view was let go meanwhile and can't be told from its channel
- * - `floor`: so long ago that removed keys have been forgotten
+ * - `no_cursor`: the request has no cursor
+ * - `epoch`: the cursor's seq is of another history
+ * - `ahead`: the cursor is ahead of this server, which did not catch up in time
+ * - `view`: the cursor is of another query
+ * - `policy`, `declaration`: the rights, or the channel's declaration, have changed
+ * - `view_gone`: the server has dropped the view, and can't compute its changes from the channel
+ * - `floor`: the cursor is so old that the server has forgotten removed keys
  * - `smaller`: a snapshot is smaller than the delta would be
  */
 export const snapshotReason = oneOf([
@@ -30,7 +30,7 @@ export const snapshotReason = oneOf([
 export const subscribed = fields({
   op: only("DISPATCH"),
   type: only("SUBSCRIBED"),
-  /** Of the SUBSCRIBE that asked; absent when IDENTIFY did. */
+  /** The id of the SUBSCRIBE; absent when IDENTIFY or RESUME subscribed. */
   id: optional(whole),
   /** Index in that message's `subscriptions`. */
   index: count,
