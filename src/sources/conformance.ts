@@ -19,14 +19,17 @@ export interface OutsideWorld {
   /** The channel that carries `items`. */
   readonly channel: string;
   /**
-   * Sets a row, or several as one step, and resolves when every reader of the outside world sees
-   * it.
+   * Sets one row, or several as one step, and resolves when every reader of the outside world sees
+   * them.
    */
   readonly set: (rows: Readonly<Record<string, string>>) => Promise<void>;
   readonly remove: (id: string) => Promise<void>;
   readonly rows: () => Promise<ReadonlyMap<string, string>>;
-  /** Breaks the connection to it, where that can happen. Returns how to restore it. */
-  readonly cut?: () => Promise<() => Promise<void>>;
+  /**
+   * Breaks the connection to the outside world, where there is one. Returns a function that
+   * restores it.
+   */
+  readonly disconnect?: () => Promise<() => Promise<void>>;
   readonly close: () => Promise<void>;
 }
 
@@ -34,7 +37,7 @@ interface Write {
   readonly id: string;
   /** Counts up per row; undefined for a remove. */
   readonly version: number | undefined;
-  /** Acknowledged at this unix time. */
+  /** When the write was acknowledged, in Unix milliseconds. */
   readonly atMs: number;
 }
 
@@ -80,7 +83,7 @@ class Host {
     const append = async (draft: SourceDraft): Promise<number> => {
       this.appends++;
       if (this.fault?.at === this.appends)
-        throw new TidemarkError(this.fault.code, "said by the suite");
+        throw new TidemarkError(this.fault.code, "thrown by the suite");
       if (this.appendMs > 0)
         await new Promise<void>((resolve) => systemClock.after(this.appendMs, resolve));
       const seq = await this.log.append(
@@ -163,7 +166,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
     return { world, host, start, set, remove, shown, state, settles, writes };
   };
 
-  /** Makes changes: rows come, change and go, some of them together. */
+  /** Makes changes: adds, changes and removes rows, some of them together. */
   const live = async (
     { set, remove }: Awaited<ReturnType<typeof begin>>,
     steps: number,
@@ -177,7 +180,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
   };
 
   /** Checks what every commit of any source must fulfil. */
-  const judge = ({ host, world, writes }: Awaited<ReturnType<typeof begin>>): void => {
+  const checkHistory = ({ host, world, writes }: Awaited<ReturnType<typeof begin>>): void => {
     let declaredAt: number | undefined;
     const newest = new Map<string, number>();
     host.commits.forEach(({ seq, declares, changes, source, asOfMs }, index) => {
@@ -197,7 +200,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
           newest.set(key, value);
         }
       }
-      // `asOfMs`: the tables hold everything that was written and acknowledged before it.
+      // `asOfMs`: the tables hold every write that was acknowledged before it.
       if (asOfMs === undefined) return;
       const rows = host.rowsAt[index] as ReadonlyMap<string, string>;
       const before = new Map(
@@ -234,7 +237,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       });
       expect(test.state()).toMatchObject({ status: "live" });
       expect(Object.values(test.host.replica.asOf)[0]).toBeGreaterThanOrEqual(beganMs - 1_000);
-      judge(test);
+      checkHistory(test);
     });
 
     it("follows every step in order, never goes back, and is never fresher than its rows", async () => {
@@ -242,10 +245,10 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await test.start();
       await live(test, 60);
       await test.settles();
-      judge(test);
+      checkHistory(test);
     });
 
-    it("never splits what was one step", async () => {
+    it("never splits a step", async () => {
       const test = await begin();
       await test.start();
       for (let step = 0; step < 30; step++) await test.set("left", "right");
@@ -256,7 +259,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
           expect(Number(rows.get("right"))).toBe(Number(rows.get("left")) + 1);
     });
 
-    it("tells how fresh it is also when nothing changes", async () => {
+    it("reports its freshness also when nothing changes", async () => {
       const test = await begin();
       await test.set("a");
       await test.start();
@@ -264,10 +267,10 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await expect
         .poll(() => Object.values(test.host.replica.asOf)[0], WAIT)
         .toBeGreaterThan(before);
-      judge(test);
+      checkHistory(test);
     });
 
-    it("continues after a restart, over the same log, with what happened meanwhile", async () => {
+    it("continues after a restart, over the same log, with the changes made meanwhile", async () => {
       const test = await begin();
       await test.set("a", "b", "c");
       const first = await test.start();
@@ -279,7 +282,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await test.settles();
       await live(test, 10);
       await test.settles();
-      judge(test);
+      checkHistory(test);
     });
 
     it("appends nothing after it was stopped while changes came, and can be stopped twice", async () => {
@@ -292,7 +295,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await living;
       await new Promise<void>((resolve) => systemClock.after(100, resolve));
       expect(test.host.appends).toBe(appends);
-      judge(test);
+      checkHistory(test);
     });
 
     it("can be stopped while it starts", async () => {
@@ -317,11 +320,11 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       await live(test, 60);
       await test.settles();
       expect(test.host.concurrentMax).toBeLessThanOrEqual(2);
-      judge(test);
+      checkHistory(test);
     });
 
     it.each([1, 2, 3, 4, 5, 6])(
-      "survives that append %i fails: it fails to start, or tries again, and loses nothing",
+      "survives a failure of append %i: it fails to start, or tries again, and loses nothing",
       async (at) => {
         const test = await begin();
         await test.set("a", "b");
@@ -333,7 +336,7 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
         if (!isStarted) await test.start();
         await live(test, 12);
         await test.settles();
-        judge(test);
+        checkHistory(test);
       },
     );
 
@@ -349,20 +352,20 @@ export function sourceConformance(name: string, open: () => Promise<OutsideWorld
       expect(test.host.appends).toBe(appends);
     });
 
-    it("is stale with a reason while it is cut off, and live and exact when it is back", async (context) => {
+    it("is stale with a reason while it is disconnected, and live and exact when it is connected again", async (context) => {
       const test = await begin();
-      if (test.world.cut === undefined) return context.skip();
+      if (test.world.disconnect === undefined) return context.skip();
       await test.set("a", "b");
       await test.start();
-      const mend = await test.world.cut();
+      const reconnect = await test.world.disconnect();
       await expect
         .poll(() => test.state(), WAIT)
         .toMatchObject({ status: "stale", reason: expect.stringMatching(/./) });
-      await mend();
+      await reconnect();
       await test.set("a", "c");
       await test.remove("b");
       await test.settles();
-      judge(test);
+      checkHistory(test);
     });
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Which views are watched, so that a source reads what somebody looks at, and pauses when nobody
- * does.
+ * Which views are watched, so that a source reads only watched tables, and pauses when no view is
+ * watched.
  */
 import type { Cancel } from "../std/clock.ts";
 import type { WireWhere } from "../protocol/query.ts";
@@ -11,8 +11,8 @@ export interface WatchedView {
   readonly channel: string;
   readonly query: Query;
   /**
-   * By column: the values that its rows can have, by the equality terms (`eq`, `in`) of the query
-   * and of the subscriber's policy. A column that is not named can have any value.
+   * By column: the values that the view's rows can have, by the equality terms (`eq`, `in`) of the
+   * query and of the subscriber's policy. A column that is not listed can have any value.
    */
   readonly equals: Readonly<Record<string, readonly JsonValue[]>>;
 }
@@ -20,7 +20,7 @@ export interface WatchedView {
 export interface Interest {
   /** The views of the source's channels that somebody is subscribed to now, each once. */
   readonly views: readonly WatchedView[];
-  /** Calls `listener` when `views` has changed; once for changes that follow each other at once. */
+  /** Calls `listener` when `views` has changed; changes in quick succession are one call. */
   onChange(listener: () => void): Cancel;
 }
 

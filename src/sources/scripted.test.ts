@@ -1,4 +1,4 @@
-/** A scripted source passes the suite, so the suite asks for nothing that can't be had. */
+/** A scripted source passes the suite, so the suite's demands can be met. */
 import { ScriptedSource, ScriptedTable } from "../../test/support/scripted-source.ts";
 import { sourceConformance } from "./conformance.ts";
 
@@ -10,7 +10,7 @@ sourceConformance("a scripted one", () => {
     set: (rows) => Promise.resolve(table.set(rows)),
     remove: (id) => Promise.resolve(table.remove(id)),
     rows: () => Promise.resolve(new Map(table.rows)),
-    cut: () => {
+    disconnect: () => {
       table.isReachable = false;
       return Promise.resolve(() => {
         table.isReachable = true;

@@ -1,8 +1,8 @@
 /**
- * The contract of a source: it starts after the source position that the log has of it, and appends
- * a draft for each step of the outside world: channels that come and go, rows, how far they can be
- * trusted, how fresh they are. It is told what is watched and what is durable. One conformance
- * suite runs against every source.
+ * The contract of a source: it starts after its source position in the log, and appends a draft
+ * for each step of the outside world: new and ended channels, rows, status and freshness. Its
+ * context reports which views are watched and which commits are durable. One conformance suite
+ * runs against every source.
  */
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
@@ -10,7 +10,7 @@ import type { CommitDraft } from "../log/log.ts";
 import type { Interest } from "./interest.ts";
 import type { Writer } from "./writer.ts";
 
-/** Where a source logs; a logger of pino fits. */
+/** The logger of a source; a pino logger fits. */
 export interface SourceLogger {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;
@@ -36,11 +36,11 @@ export interface SourceContext {
    * another leader has appended for this source: stop; `LOG_FULL`, `STOPPED`
    */
   append(draft: SourceDraft): Promise<number>;
-  /** Reports a table that is not served, and why, for people to see. */
+  /** Reports a table that is not served, with the reason, for operators. */
   refuse(refused: { readonly table: string; readonly reason: string }): void;
   /**
    * Resolves when a history store holds everything up to `seq`; at once where there is none.
-   * Nothing else survives the process.
+   * Only the history store survives the process.
    */
   durable(seq: number): Promise<void>;
   /** Which views of the source's channels are watched. */
@@ -58,6 +58,6 @@ export interface Source {
    * tries again.
    */
   start(context: SourceContext): Promise<void>;
-  /** Releases everything. Safe to call at any time, also twice. */
+  /** Releases all resources. Safe to call at any time, also twice. */
   stop(): Promise<void>;
 }

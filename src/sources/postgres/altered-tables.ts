@@ -1,4 +1,6 @@
-/** Which tables are no longer what their channels, or the program, declared, and why. */
+/**
+ * Finds tables that no longer match the declarations of their channels or of the program, and why.
+ */
 import { differencesOf, type Declarations } from "./declarations.ts";
 import type { SqlSession } from "./sql.ts";
 import { isStandardSchema } from "./table-shape.ts";
@@ -26,7 +28,7 @@ export async function alteredTables(
         `its table is gone or can't be read any more${why === undefined ? "" : `: ${why}`}`,
       );
     else if (readFormOf(now) !== readFormOf(table))
-      altered.set(table, "its table was altered; restart Tidemark to read its new shape");
+      altered.set(table, "its table was altered; restart Tidemark to serve its new columns");
     else {
       const differences = differencesNow(now, declarations);
       if (differences.length > 0)
@@ -47,8 +49,8 @@ function differencesNow(table: Table, declarations: Declarations): readonly stri
 }
 
 /**
- * How a table is read. NULL and labels, which only declarations are compared with, are no part of
- * it.
+ * How a table is read, as a text to compare. NULL and labels are left out: only declarations are
+ * compared with them.
  */
 function readFormOf({ schema, name, columns, key }: Table): string {
   return JSON.stringify([schema, name, columns, key], (property, value: unknown) =>

@@ -1,6 +1,6 @@
 /**
- * Attacks on what a server of Postgres serves to all: each test says that one table, name, value or
- * role harms no other.
+ * Attacks on a server's availability and data: in each test, one table, name, value or role harms
+ * no other.
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
@@ -32,7 +32,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
         "CREATE TABLE public.items (id int PRIMARY KEY, v int DEFAULT 0); INSERT INTO public.items VALUES (1); GRANT SELECT, TRIGGER ON public.items TO srv",
       ),
     );
-    /** The good table goes on. */
+    /** The good table is still served. */
     async function goesOn(items: LiveView, value: number, timeout = 6_000): Promise<void> {
       await sql(`UPDATE public.items SET v = ${value}`);
       await expect
@@ -47,7 +47,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
       const { view } = await serve({ trustedOwners: TRUSTED });
       await goesOn(view("items"), 1);
     });
-    it("b: a key that can't be read back: a time zone that only output takes", async () => {
+    it("b: a key that can't be parsed again: a time zone that only output accepts", async () => {
       await sql(`CREATE TABLE mal.t (k timestamptz PRIMARY KEY); ${GRANTS}`, "mallory");
       const { view } = await serve({ trustedOwners: TRUSTED });
       const items = view("items");
@@ -58,7 +58,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
       );
       await goesOn(items, 1);
     });
-    it("b: a key that is no longer one: an enum's value renamed in the same transaction", async () => {
+    it("b: a key that is no longer valid: an enum's value renamed in the same transaction", async () => {
       await sql(`CREATE TABLE mal.t (k mal.mood PRIMARY KEY); ${GRANTS}`, "mallory");
       const { view } = await serve({ trustedOwners: TRUSTED });
       const items = view("items");
@@ -121,14 +121,14 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
         await client.query("INSERT INTO mal.t VALUES (2, 2)");
       });
     });
-    it("d: writers of a table that is not the server's to drop triggers from are left alone in the end", async () => {
+    it("d: capture stops in the end for a table whose triggers the server may not drop", async () => {
       await sql(`CREATE TABLE mal.t (k int PRIMARY KEY, v int); ${GRANTS}`, "mallory");
       await serve({ trustedOwners: TRUSTED });
       await sql("ALTER TABLE mal.t RENAME k TO k2", "mallory");
       await pause(7_000);
       await sql("INSERT INTO mal.t VALUES (1, 1)", "mallory");
     });
-    it("e: a stranger holds the advisory lock", async () => {
+    it("e: another role holds the advisory lock", async () => {
       await withClient(as("app"), async (client) => {
         await client.query("SELECT pg_advisory_lock(7431905)");
         const started = serve({ trustedOwners: TRUSTED });
@@ -162,7 +162,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
     const items = view("items");
     await isLive(items);
     await sql(`ALTER TABLE public.items ${change}`);
-    // Stale is fine, live with a row missing is a lie.
+    // The channel may be stale; live with a missing row would be wrong.
     const lies: number[] = [];
     items.subscribe(
       () =>
@@ -218,7 +218,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
         expect(orders.row("1")?.["v"]).toBe("real");
       },
     );
-    it("a table of the same name in public, made later, is not served in place of the one that was named", async () => {
+    it("a table of the same name in public, made later, is not served instead of the named one", async () => {
       await fake("public.orders");
       await expect(serve({ tables: ["orders"] })).rejects.toMatchObject({ code: "TABLE_REFUSED" });
     });
@@ -247,7 +247,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
     expect(await names()).toBe(1);
   });
 
-  it("6: a role that was granted nothing can't fill the outbox", async () => {
+  it("6: a role without grants can't fill the outbox", async () => {
     await sql("CREATE TABLE public.items (id int PRIMARY KEY)");
     await serve({}, undefined, "postgres");
     await sql(
@@ -310,7 +310,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
     it.each([
       ["json", 5_500],
       ["jsonb", 6_000],
-    ])("a server that is a process of its own lives on: %s nested %i deep", async (type, depth) => {
+    ])("a server in a process of its own stays alive: %s nested %i deep", async (type, depth) => {
       await sql(
         `CREATE TABLE public.docs (id int PRIMARY KEY, j ${type}); INSERT INTO public.docs VALUES (1, (repeat('[', ${depth}) || repeat(']', ${depth}))::${type})`,
       );
@@ -348,7 +348,7 @@ describe.each(VERSIONS)("attacks on Postgres %s", (version) => {
         said: child.exitCode === null ? "" : said.slice(-1_500),
       }).toEqual({ code: null, said: "" });
     });
-    it("at start: text that grows past what Postgres takes as JSON", async () => {
+    it("at start: text that becomes larger than Postgres's limit as JSON", async () => {
       await sql(
         "CREATE TABLE public.docs (id int PRIMARY KEY, t text); INSERT INTO public.docs VALUES (1, repeat(chr(1), 185000000))",
       );

@@ -3,10 +3,10 @@
  * never the row: the reader fetches rows as of its own snapshot, so the order in which triggers
  * fire does not matter, and wide rows cost writers nothing.
  *
- * The function runs with our rights on values of users' types. So it makes texts of them by their
- * output functions, which only a superuser can define, and never by casts, which anyone can. It
- * never makes the application's write fail: where it can't read a key, it asks for a copy of the
- * table.
+ * The function runs with the server's rights on values of users' types. So it converts them to
+ * text by their output functions, which only a superuser can define, and never by casts, which
+ * anyone can. It never makes the application's write fail: where it can't read a key, it asks for
+ * a copy of the table.
  */
 import { NOTIFY_CHANNEL } from "./schema.ts";
 import { ident } from "./sql.ts";
@@ -19,8 +19,8 @@ export function captureName({ oid }: Pick<Table, "oid">): string {
 export function captureStatements(table: Table): readonly string[] {
   const functionName = `${captureName(table)}()`;
   const target = qualified(table);
-  // Their names have the table's oid: a table that becomes a partition gets its parent's triggers
-  // beside its own.
+  // The triggers' names have the table's oid: a table that becomes a partition gets its parent's
+  // triggers in addition to its own.
   const rows = `tidemark_rows_${table.oid}`;
   const truncate = `tidemark_truncate_${table.oid}`;
   return [
@@ -30,8 +30,8 @@ export function captureStatements(table: Table): readonly string[] {
     `DROP TRIGGER IF EXISTS ${truncate} ON ${target}`,
     `CREATE TRIGGER ${rows} AFTER INSERT OR UPDATE OR DELETE ON ${target} FOR EACH ROW EXECUTE FUNCTION ${functionName}`,
     `CREATE TRIGGER ${truncate} AFTER TRUNCATE ON ${target} FOR EACH STATEMENT EXECUTE FUNCTION ${functionName}`,
-    // So that they fire for replicated changes too. Only the owner may do this. All partitions
-    // follow, also later ones.
+    // Makes the triggers fire for replicated changes too. Only the owner may do this. It applies to
+    // all partitions, also later ones.
     ...(table.isOwned
       ? [
           `ALTER TABLE ${target} ENABLE ALWAYS TRIGGER ${rows}`,

@@ -1,10 +1,9 @@
 /**
- * The question to Postgres's catalog: which tables there are, who owns them, their columns and
- * their keys.
+ * The query of Postgres's catalog: the tables, their owners, their columns and their keys.
  */
 
 /**
- * The owners of a table and of its partitions who are neither the connecting role nor a superuser.
+ * The owners of a table and of its partitions that are neither the connecting role nor a superuser.
  */
 const STRANGERS = `(WITH RECURSIVE tree AS (SELECT c.oid UNION ALL SELECT i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid WHERE c.relkind = 'p')
   SELECT json_agg(DISTINCT o.rolname) FROM tree JOIN pg_class r ON r.oid = tree.oid JOIN pg_roles o ON o.oid = r.relowner
@@ -17,7 +16,7 @@ const BASE = `(WITH RECURSIVE base AS (SELECT t.oid, a.atttypmod AS typmod, 0 AS
 
 /**
  * Whether the column `a` can hold NULL. A constraint that is not validated yet (Postgres 18)
- * excludes none of the rows that are there, and a domain's NOT NULL can be passed by.
+ * does not exclude NULL in present rows, and a domain's NOT NULL can be bypassed.
  */
 const IS_NULLABLE = `(NOT a.attnotnull OR EXISTS (
     SELECT FROM pg_constraint k WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum] AND NOT k.convalidated))`;
@@ -52,7 +51,7 @@ const KEY = `
                      WHERE ${IS_NULLABLE})
    ORDER BY i.indisprimary DESC, i.indisreplident DESC, i.indnkeyatts, i.indexrelid LIMIT 1`;
 
-/** Every relation that an application may mean by a table, one row each; ends in a condition. */
+/** Every relation that an application may name as a table, one row each; ends in a condition. */
 export const TABLES = `
   SELECT c.oid::text AS oid, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
          row_security_active(c.oid)::text AS hides_rows,

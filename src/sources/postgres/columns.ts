@@ -1,6 +1,6 @@
 /**
- * What a column of a table is to the reader: how its values are selected, what they are on the
- * wire, whether a key may have it.
+ * How the reader treats a column: how its values are selected, their type on the wire, whether the
+ * column can be part of a key.
  */
 import type { ColumnType } from "../../protocol/column.ts";
 import type { ColumnShape } from "./table-shape.ts";
@@ -10,42 +10,45 @@ type WireType = ColumnShape["type"];
 export interface TableColumn {
   readonly name: string;
   readonly type: ColumnType;
-  /** What declarations of the table are compared with. */
+  /** The facts that the table's declarations are compared with. */
   readonly shape: ColumnShape;
-  /** Of an array: how deep it is declared to nest, which Postgres does not enforce. */
+  /** Of an array: the declared number of dimensions, which Postgres does not enforce. */
   readonly dimensions: number;
   /**
    * Postgres's name of the type, for messages; for a domain, that of its base type, so that the
    * reader runs none of its checks.
    */
   readonly sqlType: string;
-  /** How a value is selected so that JSON keeps it whole; `$` stands for the column. */
+  /** The expression that selects a value so that JSON loses nothing; `$` stands for the column. */
   readonly expression: string;
   /**
-   * The column's type. A value of a type that the column has got since is not selected: its cast
-   * might be anyone's.
+   * The column's type. If the column's type changes later, its values are not selected: anyone may
+   * have made the new type's casts.
    */
   readonly typeOid: number;
-  /** How a key's text becomes the value again, to look the key up; `$` stands for the text. */
+  /**
+   * The expression that converts a key's text back to the value, to look the key up; `$` stands for
+   * the text.
+   */
   readonly fromText: string;
   /** Whether the value's text is the same under any session's settings. */
   readonly isPlainKey: boolean;
-  /** Why the column can't be part of a key; undefined where it can. */
+  /** Why the column can't be part of a key; undefined if it can. */
   readonly keyRefusal: string | undefined;
   /** A type that a user of the database made, whose labels and casts may change. */
   readonly ownTypeOid: number | undefined;
   /**
-   * Where the type does not bound the length: how to tell the size in bytes without reading the
-   * value; `$` stands for the column.
+   * Where the type does not bound the length: the expression for the size in bytes, without
+   * reading the value; `$` stands for the column.
    */
   readonly size: string | undefined;
 }
 
-/** A column as `TABLES` finds it. */
+/** A column as the query `TABLES` returns it. */
 export interface CatalogColumn {
   readonly name: string;
   readonly number: number;
-  /** Of the base type of a domain, as all below but `type_oid`. */
+  /** Of a domain, its base type; so are all fields below but `type_oid`. */
   readonly sql_type: string;
   readonly type_oid: number;
   readonly oid: number;
@@ -93,7 +96,7 @@ const PLAIN: Readonly<Record<string, WireType>> = {
   json: "json",
   jsonb: "json",
 };
-/** Types whose JSON form would lose digits: they travel as their text. */
+/** Types whose JSON form would lose digits: they are sent as text. */
 const AS_TEXT: Readonly<Record<string, WireType>> = { int8: "bigint", numeric: "numeric" };
 /** Key types whose text does not depend on a session's settings. */
 const PLAIN_KEYS = new Set([
@@ -144,8 +147,8 @@ export function columnOf(column: CatalogColumn): TableColumn {
       : column.element !== null && column.is_element_builtin === false
         ? (column.element_oid ?? undefined)
         : undefined,
-    // An enum's labels are compared as texts: no cast of a user is run, and a label that is gone
-    // finds nothing.
+    // An enum's labels are compared as texts: no user's cast runs, and a removed label matches
+    // nothing.
     fromText: isEnum
       ? `(SELECT label FROM unnest(enum_range(NULL::${sqlType})) AS label WHERE format('%s', label) = $)`
       : `($)::${sqlType}`,
@@ -155,7 +158,7 @@ export function columnOf(column: CatalogColumn): TableColumn {
   return { ...common, type, dimensions, expression, shape: shapeOf(column, type, items) };
 }
 
-/** How a column is selected, and what its values, or an array's elements, are then. */
+/** How a column is selected, and the types of its values, or of an array's elements. */
 function selectionOf({
   base,
   element,
@@ -197,8 +200,8 @@ function shapeOf(
 }
 
 /**
- * Keys are looked up and compared by Postgres's own functions alone; an enum's labels serve as
- * well.
+ * Keys are looked up and compared by Postgres's own functions alone; an enum's labels are allowed,
+ * too.
  */
 function keyRefusalOf(column: CatalogColumn): string | undefined {
   const { base, kind, element, is_builtin: isBuiltin, has_casts: hasCasts } = column;

@@ -1,4 +1,4 @@
-/** Postgres and PGlite as sources like any other. */
+/** Postgres and PGlite pass the suite of all sources. */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe } from "vitest";
 import {
@@ -16,7 +16,7 @@ const limits = { reconnectBaseMs: 20, reconnectCapMs: 100 };
 /** The suite's steps as SQL; ids and values are its own, and plain. */
 function worldOf(
   sql: (text: string) => Promise<readonly Record<string, unknown>[]>,
-  rest: Pick<OutsideWorld, "source" | "close" | "cut">,
+  rest: Pick<OutsideWorld, "source" | "close" | "disconnect">,
 ): OutsideWorld {
   return {
     channel: "items",
@@ -58,7 +58,7 @@ describe.skipIf(!hasPostgres(18))("postgres", () => {
     return worldOf(sql, {
       source: () => postgres(address, { limits }),
       close: () => Promise.resolve(),
-      cut: async () => {
+      disconnect: async () => {
         const admin = (text: string) => withClient(server.url, (client) => client.query(text));
         await admin(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
         await admin(

@@ -5,8 +5,8 @@ import type { SqlDatabase, SqlSession } from "./sql.ts";
 
 /**
  * Connects by the first attempt that succeeds. While an attempt is not answered, because a network
- * drops what it is given, another begins every `reconnectWatchedMsMax`, so that the first one after
- * the network is back gets through.
+ * drops its packets, another begins every `reconnectWatchedMsMax`, so that the first attempt
+ * after the network is back succeeds.
  */
 export function connectSoon(
   database: SqlDatabase,

@@ -1,5 +1,5 @@
 /**
- * What a database may be given as: an address, a configuration, a Pool; passwords that expire, and
+ * The forms of a database's address: a URL, a configuration, a Pool; passwords that expire, and
  * TLS.
  */
 import pg from "pg";
@@ -31,7 +31,7 @@ afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
 
-/** Serves, writes, and returns what a page shows then. */
+/** Serves, writes, and returns the rows that a page then shows. */
 async function written(address: DatabaseAddress, value: string): Promise<unknown> {
   const tidemark = createTidemark({ sources: [postgres(address)], mutations, logger: silent });
   stops.push(() => tidemark.stop());
@@ -80,16 +80,16 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
   });
   afterEach(() => server.sql("DROP SCHEMA IF EXISTS tidemark CASCADE"));
 
-  it("is given as a configuration", async () => {
+  it("can be a configuration", async () => {
     expect(await written({ ...at(), user: "postgres" }, "config")).toEqual([
       { id: 1, value: "config" },
     ]);
   });
 
-  it("is given as a Pool, which is neither used nor ended", async () => {
+  it("can be a Pool, which is neither used nor ended", async () => {
     const pool = new pg.Pool({ ...at(), user: "postgres", password: "none", max: 1 });
     stops.push(() => pool.end());
-    // Taken: what uses the pool waits for ever.
+    // The pool's connection is taken, so any use of the pool would wait forever.
     const taken = await pool.connect();
     expect(await written(pool, "pool")).toEqual([{ id: 1, value: "pool" }]);
     for (const stop of stops.splice(1).reverse()) await stop();
@@ -98,7 +98,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     expect(pool.totalCount).toBe(1);
   });
 
-  it("is read as it is whatever the Pool's types and timeouts are", async () => {
+  it("is read correctly whatever the Pool's types and timeouts are", async () => {
     const pool = new pg.Pool({
       ...at(),
       user: "postgres",
@@ -129,7 +129,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     expect(await written(pool.options, "options")).toEqual([{ id: 1, value: "options" }]);
   });
 
-  it("is connected to with a password that is asked for anew for each connection", async () => {
+  it("is connected to with a password function that is called for each connection", async () => {
     let calls = 0;
     const password = async (): Promise<string> => {
       calls++;
@@ -139,7 +139,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     stops.push(() => pool.end());
     expect(await written(pool, "iam")).toEqual([{ id: 1, value: "iam" }]);
     const before = calls;
-    // The reader's, and one for the mutation.
+    // One connection of the reader, and one for the mutation.
     expect(before).toBe(2);
     await server.sql(
       "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'iam'",
@@ -147,7 +147,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     await expect.poll(() => calls, { timeout: 20_000 }).toBeGreaterThan(before);
   });
 
-  it("is refused with a wrong password, in words", async () => {
+  it("gives a clear error for a wrong password", async () => {
     await expect(
       written({ ...at(), user: "iam", password: () => "wrong" }, "x"),
     ).rejects.toMatchObject({
@@ -169,7 +169,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     expect(rows).toEqual([{ ssl: true }]);
   });
 
-  it("is refused where the certificate is not trusted, and where TLS is demanded and not used", async () => {
+  it("is refused when the certificate is not trusted, and when the server requires TLS and the client does not use it", async () => {
     const address = { ...at(), host: "localhost", user: "secure" };
     await expect(written({ ...address, ssl: true }, "x")).rejects.toMatchObject({
       code: "SOURCE_DOWN",

@@ -1,5 +1,6 @@
 /**
- * What is no database is refused at once, in words; types hold for whichever drivers are installed.
+ * A wrong address is refused at once with a clear error; the types hold whichever drivers are
+ * installed.
  */
 import { createServer, type AddressInfo, type Socket } from "node:net";
 import { PGlite } from "@electric-sql/pglite";
@@ -9,7 +10,7 @@ import { databaseOf } from "./database-address.ts";
 import { postgres, type DatabaseAddress, type PgConfig } from "./index.ts";
 
 describe("a database's address", () => {
-  it("must be there", () => {
+  it("must not be undefined or empty", () => {
     // @ts-expect-error undefined is no address
     expect(() => postgres(undefined)).toThrow(
       "It was given undefined: is an environment variable not set?",
@@ -30,14 +31,14 @@ describe("a database's address", () => {
       expect(() => postgres(given as never)).toThrow(`It was given ${name}.`);
   });
 
-  it("is no single connection, and no list", () => {
+  it("must not be a single connection or a list", () => {
     expect(() => postgres(new pg.Client({ host: "localhost" }))).toThrow(
       "a Client, which is one connection: pass its configuration",
     );
     expect(() => postgres([] as never)).toThrow("It was given a Array.");
   });
 
-  it("may be what the drivers' types say", () => {
+  it("accepts the drivers' own types", () => {
     expectTypeOf<pg.PoolConfig>().toExtend<PgConfig>();
     expectTypeOf<keyof pg.PoolConfig>().toExtend<keyof PgConfig>();
     expectTypeOf<pg.Pool>().toExtend<DatabaseAddress>();

@@ -1,7 +1,7 @@
 /**
- * What `postgres()` takes for a database: an address, a configuration or a Pool of `pg`, or a
- * PGlite. The types name what is used of each, so that they hold whichever of the two packages an
- * application has installed.
+ * The forms in which `postgres()` accepts a database: a URL, a configuration or a Pool of `pg`, or
+ * a PGlite. The types name only the used parts of each, so that they hold whichever of the two
+ * packages an application has installed.
  */
 import { TidemarkError } from "../../std/errors.ts";
 import { pgDatabase } from "./pg-database.ts";
@@ -47,7 +47,7 @@ function isPGlite(given: unknown): given is EmbeddedPostgres {
 }
 
 /**
- * A connection of `pg`, or of another driver, is no configuration: one connection is not enough.
+ * A single connection of `pg`, or of another driver, is refused: one connection is not enough.
  * Nor is an object of the platform, such as a URL or a Promise, whose fields mean something else.
  */
 function isConfig(given: unknown): given is PgConfig {

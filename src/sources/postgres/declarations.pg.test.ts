@@ -1,6 +1,6 @@
 /**
- * Tables with declared rows: what differs stops the start, and says where, what was expected, what
- * was found, and what to do.
+ * Tables with declared rows: a difference stops the start, and the error names the column, the
+ * expected and the found type, and the remedy.
  */
 import { readFileSync } from "node:fs";
 import { PGlite } from "@electric-sql/pglite";
@@ -85,7 +85,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
       },
     );
 
-  it("are served where they are as declared, columns that are not declared besides", async () => {
+  it("are served when they match, also with further columns that are not declared", async () => {
     await create();
     await sql("INSERT INTO items VALUES (1, NULL, 1.50, 'open', 7)");
     const { client } = await serve({ items });
@@ -96,7 +96,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
       .toEqual([{ id: 1, note: null, total: "1.50", state: "open", more: 7 }]);
   });
 
-  it("are served as the file says that was printed of them", async () => {
+  it("are served by the declarations that `tidemark types` prints for them", async () => {
     await sql(readFileSync(new URL("../../../test/golden/schema.sql", import.meta.url), "utf8"));
     const { report } = await serve(golden);
     expect(report?.tables).toEqual(Object.keys(golden));
@@ -112,7 +112,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
     await sql("DO $$ BEGIN ASSERT to_regnamespace('tidemark') IS NULL; END $$");
   });
 
-  it("stop the start for a column that can be NULL, and for another key", async () => {
+  it("stop the start for an unexpected nullable column, and for another key", async () => {
     await create("numeric");
     expect(await refusal({ items })).toContain(
       'column "total": expected NOT NULL, found that it can be NULL',
@@ -122,7 +122,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
     expect(await refusal({ items: other })).toContain("its key: expected note, found id");
   });
 
-  it("stop the start for an array of other elements, and for a text that is no enum", async () => {
+  it("stop the start for an array of other elements, and for a text instead of an enum", async () => {
     await sql("CREATE TABLE lists (id int PRIMARY KEY, tags text[] NOT NULL, kind text NOT NULL)");
     const lists = table<{ id: number; tags: readonly number[]; kind: "a" }>({
       key: ["id"],
@@ -137,7 +137,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
     expect(message).toContain('"kind": expected an enum of "a", found text');
   });
 
-  it("with a schema have their first rows checked, and the report says how many", async () => {
+  it("with a schema have their first rows checked, and the report has their number", async () => {
     await create();
     const { report } = await serve({ "public.items": schema });
     expect(report?.checked).toEqual([{ table: "items", rows: 0 }]);
@@ -147,7 +147,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
     ]);
   });
 
-  it("with a schema stop the start where a row does not fit", async () => {
+  it("with a schema stop the start when a row does not match", async () => {
     await create();
     await sql("INSERT INTO items VALUES (1, NULL, 1.50, 'open')");
     const wrong = schema.extend({ total: z.number() });
@@ -165,10 +165,10 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
     );
   });
 
-  it("with a schema are served unchecked, with a warning, while somebody holds them locked", async () => {
+  it("with a schema are served unchecked, with a warning, while they are locked", async () => {
     await create();
     await withClient(address, async (other) => {
-      // Triggers are in place, so that only the check waits.
+      // The triggers are installed already, so that only the check waits.
       const before = createTidemark({ sources: [postgres(address)], logger: silent });
       await before.start();
       await before.stop();
@@ -191,7 +191,7 @@ describe.runIf(hasPostgres(18))("declared tables", () => {
     );
   });
 
-  it("are suspended when they are no longer as declared, and come back when they are", async () => {
+  it("are suspended when they no longer match, and resumed when they match again", async () => {
     await create();
     await sql("INSERT INTO items VALUES (1, NULL, 1.50, 'open')");
     const { client } = await serve({ items });

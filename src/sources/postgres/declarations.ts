@@ -1,7 +1,7 @@
 /**
- * Compares what a program declares of tables with what they are, before anything is installed: a
+ * Compares a program's declarations of tables with the database, before anything is installed: a
  * declared shape with the catalog, a schema with rows. A wrong declaration stops the start, since
- * the types of its rows would lie.
+ * the types of its rows would be wrong.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -46,7 +46,7 @@ export function namesIn(tables: TablesOption | undefined): readonly string[] | u
 }
 
 /**
- * @throws TidemarkError `BAD_OPTION` where two names are of one channel, or one declares nothing
+ * @throws TidemarkError `BAD_OPTION` where two names mean one channel, or one declares nothing
  */
 export function declarationsIn(tables: TablesOption | undefined): Declarations {
   const declarations = new Map<string, TableDeclaration>();
@@ -70,9 +70,9 @@ function isList(tables: TablesOption): tables is readonly string[] {
 }
 
 /**
- * Checks every declaration. Of a table that can't be read at the moment no rows are checked, and a
- * warning says so.
- * @throws TidemarkError `TABLE_REFUSED` with everything that is not as declared
+ * Checks every declaration. A table that can't be read now gives a warning, and its rows are not
+ * checked.
+ * @throws TidemarkError `TABLE_REFUSED` with every difference
  */
 export async function checkDeclarations(
   session: SqlSession,
@@ -110,8 +110,8 @@ export async function checkDeclarations(
 }
 
 /**
- * How a table differs from its declared shape. Columns that are not declared do not matter, nor do
- * rarer values than declared.
+ * How a table differs from its declared shape. Further columns do not matter, and neither do
+ * columns whose type has fewer values than declared.
  */
 export function differencesOf(
   table: Table,
@@ -166,7 +166,7 @@ function misnamed(channel: string, tables: readonly Table[]): string {
     : `Table "${channel}" is the channel "${other.channel}": declare it by that name.`;
 }
 
-/** The newest rows by key, as they are served; or why they could not be read. */
+/** The newest rows by key, as they are served; or the reason why they could not be read. */
 async function newestRows(
   session: SqlSession,
   table: Table,
@@ -182,7 +182,7 @@ async function newestRows(
         }),
       );
     });
-    // What is shown in place of a row that is too large is no row.
+    // The replacement of a row that is too large is not checked.
     return found
       .map(({ row }) => JSON.parse(asText(row)) as Row)
       .filter((row) => !(OMITTED in row));
@@ -211,14 +211,14 @@ function misfit(
         column === undefined ? "" : ` (found ${wordsOf(column.shape)}: ${column.sqlType})`;
       return `${pathOf(issue)}${issue.message}${found}`;
     });
-    return `Table "${table.channel}" is not as its schema says, in the row with the key ${key}: ${words.join("; ")}. Numbers of type bigint and numeric travel as strings, dates and times as ISO 8601.`;
+    return `Table "${table.channel}" is not as its schema says, in the row with the key ${key}: ${words.join("; ")}. Values of type bigint and numeric are strings, dates and times are ISO 8601 strings.`;
   }
   return undefined;
 }
 
 /**
- * Columns that can be NULL and whose schema refuses it, told by a row that fits with NULL in the
- * column.
+ * Columns that can be NULL although the schema refuses NULL, found by setting the column of a
+ * valid row to NULL.
  */
 function nullWarnings(
   table: Table,
@@ -239,7 +239,7 @@ function nullWarnings(
     );
 }
 
-/** @throws TidemarkError `BAD_OPTION` for a schema that answers later */
+/** @throws TidemarkError `BAD_OPTION` for an asynchronous schema */
 function issuesOf(
   { channel }: Table,
   schema: StandardSchemaV1,

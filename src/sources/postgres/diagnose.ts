@@ -1,6 +1,6 @@
 /**
- * What `tidemark doctor` finds out about a database: whether everything is installed, and whether a
- * server reads.
+ * The database checks of `tidemark doctor`: whether everything is installed, and whether a server
+ * reads.
  */
 import type { Clock } from "../../std/clock.ts";
 import { databaseOf } from "./database-address.ts";
@@ -46,7 +46,7 @@ export async function runChange(
   try {
     const startMs = clock.monotonic();
     await session.transaction("write", async (queries) => {
-      // People write names without their schemas, which the session does not look up.
+      // People write names without their schemas, so the session's search path must have them.
       await queries.query("SET LOCAL search_path TO DEFAULT");
       await queries.query(statement);
     });
@@ -63,11 +63,11 @@ async function role(session: SqlQueries): Promise<Diagnosis> {
   const name = asText(row?.["name"]);
   if (row?.["super"] !== true)
     return { name: "role", isGood: true, text: `${name}, which is no superuser` };
-  // It works, so it is no fault, but the text names the risk.
+  // A superuser works, so the check passes, but its text names the risk.
   return {
     name: "role",
     isGood: true,
-    text: `${name} is a superuser: whoever gets through Tidemark has the whole server. Make a role of its own: tidemark doctor --postgres … --role tidemark prints the SQL`,
+    text: `${name} is a superuser: a hole in Tidemark would open the whole server. Make a role for Tidemark: tidemark doctor --postgres … --role tidemark prints the SQL`,
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Databases that are slow to answer, busy, or being emptied: what readers show meanwhile is true,
- * or says that it is old.
+ * Databases that answer slowly, are busy, or are being emptied: meanwhile the shown rows are
+ * correct, or marked as stale.
  */
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -60,7 +60,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
           writers = begin();
           await pause(300);
           served.copies.length = 0;
-          // Its lease ends while it is away.
+          // The server's lease ends while it is away.
           await run(
             "SELECT setval('tidemark.lease', 0); DELETE FROM tidemark.reader; SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tidemark'",
           );
@@ -115,7 +115,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
           status: "stale",
           reason: "no answer from Postgres for 2 s",
         });
-        // Thawed only now for the network; the stopped process stays as it is, as a machine that
+        // The network works again from here; the stopped process stays stopped, like a machine that
         // hangs.
         if (kind === "silent network") {
           await pause(3_000);
@@ -125,8 +125,8 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
         await expect
           .poll(() => [view.getSnapshot().status, view.row("1")?.["v"]], { timeout: 40_000 })
           .toEqual(["live", 1]);
-        // A hanging process is given up after readTimeoutMs; a network that is back is back at
-        // once.
+        // The reader gives up a hanging process after readTimeoutMs; it notices a working network
+        // at once.
         expect(performance.now() - thawedMs).toBeLessThan(kind === "SIGSTOP" ? 6_000 : 2_000);
         if (pid !== 0) process.kill(pid, "SIGCONT");
         expect(wrongLiveMs).toBeLessThan(3_000);
@@ -176,7 +176,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
     60_000,
   );
 
-  it("shows no state that never was while a table is emptied and filled in one transaction", async () => {
+  it("shows no state that never existed while a table is emptied and filled in one transaction", async () => {
     const url = await server.createDatabase("torn");
     await withClient(url, (client) => client.query(PLAIN));
     const served = await serve(url);
@@ -189,7 +189,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
       });
       await withClient(url, async (client) => {
         for (let round = 0; round < 20; round++) {
-          // What is read next has changes of before, and waits for the lock.
+          // The next read has earlier changes, and waits for the lock.
           await client.query(
             `UPDATE p SET v = ${round}; COMMIT; BEGIN; TRUNCATE p; INSERT INTO p SELECT n, ${round} FROM generate_series(0, 29) n`,
           );

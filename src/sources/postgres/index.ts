@@ -25,14 +25,14 @@ export type {
 export type { JsonValue } from "../../protocol/row.ts";
 
 /**
- * Tables of a database as a source. `postgres("postgres://…", { tables })`, where `tables` are
- * names, or what `npx tidemark types` prints, or schemas by name: then rows have types, `typeof
- * source.channels`.
+ * Tables of a database as a source. `postgres("postgres://…", { tables })`, where `tables` is a
+ * list of names, the output of `npx tidemark types`, or an object of schemas by name. The latter
+ * two give the rows types, `typeof source.channels`.
  *
- * A Pool of `pg` gives its options, from which connections of our own are made; it is neither used
- * nor ended. A PGlite has one connection, so the reader's TimeZone (UTC) and output formats hold
- * for the application as well.
- * @throws TidemarkError `BAD_OPTION` for what is no database
+ * Of a Pool of `pg` only the options are used, to open further connections; the Pool itself is
+ * neither used nor ended. A PGlite has one connection, so the reader's TimeZone (UTC) and output
+ * formats hold for the application as well.
+ * @throws TidemarkError `BAD_OPTION` for an invalid `database`
  */
 export function postgres<const T extends TablesOption = readonly string[]>(
   database: DatabaseAddress,

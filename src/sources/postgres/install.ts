@@ -1,7 +1,7 @@
 /**
- * Installs in the database what captures changes, and removes it again. Installing again changes
- * only what differs; uninstalling leaves nothing. A table that can't be changed (locked, no right)
- * is reported, and the others go on.
+ * Installs the change capture in the database, and removes it again. Installing again changes only
+ * differences; uninstalling leaves nothing. A table that can't be changed (locked, missing rights)
+ * is reported, and the others are installed.
  */
 import { createHash } from "node:crypto";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -18,7 +18,7 @@ export interface FailedTable {
 export interface Installed {
   /** Channels whose triggers were created or replaced. */
   readonly installed: readonly string[];
-  /** Channels whose triggers were in place. */
+  /** Channels whose triggers were there already. */
   readonly unchanged: readonly string[];
   readonly failed: readonly FailedTable[];
 }
@@ -67,8 +67,8 @@ export async function releaseFormer(session: SqlSession): Promise<void> {
  * Removes triggers, functions and schema: first the lease, so that nothing is written any more,
  * then the triggers of each table in a transaction of its own. Returns the tables that had
  * triggers; undefined when nothing was installed.
- * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of that name that is not
- * ours, `TABLE_REFUSED` for a locked table
+ * @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a schema of that name that
+ * Tidemark did not make, `TABLE_REFUSED` for a locked table
  */
 export async function uninstall(
   session: SqlSession,
@@ -83,7 +83,8 @@ export async function uninstall(
   );
   await session.query("SET client_min_messages = warning");
   for (const { name, schema, table } of functions) {
-    // We own the function and may drop it, with its triggers, also where we do not own the table.
+    // The role owns the function, so it may drop it with its triggers, also on tables of other
+    // owners.
     await withTimeout(
       session,
       lockTimeoutMs,
@@ -100,7 +101,7 @@ export async function uninstall(
 }
 
 /**
- * Whether it is an error of a statement, and not of the connection. Codes: PostgreSQL
+ * Whether the error is a statement's, and not the connection's. Codes: PostgreSQL
  * documentation, appendix A.
  */
 export function isOfStatement(error: unknown): boolean {
@@ -159,8 +160,8 @@ async function createTriggers(
 }
 
 /**
- * The tables with both triggers as they should be, on all partitions; where we own the table,
- * enabled always.
+ * The tables with both triggers installed and current, on all partitions; and, where the role owns
+ * the table, enabled always.
  */
 async function tablesInPlace(
   queries: SqlQueries,

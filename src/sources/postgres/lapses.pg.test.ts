@@ -1,6 +1,6 @@
 /**
- * What a server could not capture or read for a while is neither lost nor called fresh, and other
- * tables and servers don't wait for it.
+ * Changes that a server could not capture or read for a while are neither lost nor called fresh,
+ * and other tables and servers don't wait for them.
  */
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -53,7 +53,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     return client;
   }
 
-  it("copies again after a lease that ended, also when the first such copy is cut off", async () => {
+  it("copies again after its lease ended, also when the first such copy is interrupted", async () => {
     const { run, proxy, viaProxy } = await database(TABLE);
     const view = (await served(viaProxy, SHORT_LEASE)).view("p");
     await until(() => view.getSnapshot().status, "live");
@@ -61,7 +61,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     proxy.port = 1;
     proxy.cut();
     await until(() => view.getSnapshot().status, "stale");
-    // Until the lease has ended and nothing is captured any more.
+    // Waits until the lease has ended and triggers capture no more.
     for (let id = 2; ; id++) {
       await run("TRUNCATE tidemark.outbox");
       await run(`INSERT INTO p VALUES (${id}, 0)`);
@@ -75,7 +75,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     proxy.isSwallowing = false;
     proxy.cut();
     const [{ count: rows }] = (await run("SELECT count(*)::int FROM p")) as [{ count: number }];
-    // Live is said of all rows, or not at all.
+    // The channel is live only with all rows.
     const wrong: number[] = [];
     view.subscribe(
       () =>
@@ -116,7 +116,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     await until(() => other.getSnapshot().status, "live", 15_000);
   });
 
-  it("has the row of a transaction that began before its lease, of a table that was held meanwhile", async () => {
+  it("has the row of a transaction that began before its lease, in a table that was suspended meanwhile", async () => {
     const { run, url, proxy, viaProxy } = await database(
       `${TABLE}; CREATE TABLE good (id int PRIMARY KEY)`,
     );
@@ -134,14 +134,15 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     const writer = await session(url);
     await writer.query("BEGIN; INSERT INTO p VALUES (2, 2)");
     proxy.port = port;
-    // What it writes is not captured: live without it is allowed only while it is not committed.
+    // The transaction's writes are not captured: live without them is allowed only until it
+    // commits.
     await pause(1_500);
     await writer.query("COMMIT");
     await until(() => view.getSnapshot().keys.length, 2);
     await until(() => view.getSnapshot().status, "live");
   });
 
-  it("serves a table again whose grant went and came back", async () => {
+  it("serves a table again after its grant was revoked and given back", async () => {
     const { name, url, run } = await database(
       `CREATE ROLE reading LOGIN; ${TABLE}; GRANT SELECT, TRIGGER ON p TO reading`,
     );
@@ -159,7 +160,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     expect(view.row("1")).toMatchObject({ v: 3 });
   });
 
-  it("that knows an older shape of a table does not keep its changes from another that knows the new", async () => {
+  it("with an older shape of a table does not hide its changes from a server with the new shape", async () => {
     const { run, url, proxy, viaProxy } = await database(TABLE);
     const old = (await served(viaProxy)).view("p");
     await until(() => old.getSnapshot().status, "live");
@@ -177,7 +178,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
     expect(current.getSnapshot().status).toBe("live");
   });
 
-  it("is back within two seconds of a network that was silent for longer than any timeout", async () => {
+  it("is live within two seconds after a network was silent for longer than any timeout", async () => {
     const { run, proxy, viaProxy } = await database(TABLE);
     const view = (await served(viaProxy)).view("p");
     await until(() => view.getSnapshot().status, "live");
@@ -201,7 +202,7 @@ describe.skipIf(!hasPostgres(18))("a server of tables", () => {
       CREATE FUNCTION theirs.to_json(theirs.mood) RETURNS json LANGUAGE plpgsql AS $$ BEGIN
         INSERT INTO vault.gold VALUES (current_user); RETURN '"sad"'; END $$;
       CREATE CAST (theirs.mood AS json) WITH FUNCTION theirs.to_json(theirs.mood)`);
-    // As version 2 made them.
+    // The functions of version 2.
     await run(`
       CREATE FUNCTION tidemark.capture_1() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $capture$ BEGIN
         INSERT INTO tidemark.outbox (xid, tab, key, delta) VALUES (pg_current_xact_id(), 1, jsonb_build_array(NEW.k), 1); RETURN NULL; END $capture$;

@@ -17,7 +17,7 @@ export class Lease {
   #untilSeconds = 0;
   #isAsleep = false;
   #otherReaders = 0;
-  /** What was read before the last pruning: the next one deletes it. */
+  /** The snapshot read before the last pruning: the next pruning deletes up to it. */
   #mayPrune: PgSnapshot | undefined;
   #prunedTo: PgSnapshot | undefined;
 
@@ -33,7 +33,7 @@ export class Lease {
     return this.#isAsleep;
   }
 
-  /** Triggers capture everything that is written until then, in the database's unix seconds. */
+  /** Triggers capture all writes until this time, in the database's Unix seconds. */
   get untilSeconds(): number {
     return this.#untilSeconds;
   }
@@ -46,7 +46,7 @@ export class Lease {
     return this.#otherReaders > 0;
   }
 
-  /** Begins a lease. Triggers capture what transactions write that begin from now on. */
+  /** Begins a lease. Triggers capture the writes of all transactions that begin from now on. */
   async begin(session: SqlSession): Promise<void> {
     const { readerId, leaseSeconds } = this.#options;
     this.#isAsleep = false;
@@ -68,8 +68,9 @@ export class Lease {
   }
 
   /**
-   * Extends the lease, and stores what was read. Returns false when it had ended before, or others
-   * removed this reader: then triggers may have missed changes, and a copy is due.
+   * Extends the lease, and stores the read snapshot. Returns false when the lease had ended
+   * before, or others removed this reader: then triggers may have missed changes, and a copy is
+   * due.
    */
   async renew(session: SqlSession, snapshot: PgSnapshot): Promise<boolean> {
     const { readerId, leaseSeconds } = this.#options;
@@ -97,15 +98,15 @@ export class Lease {
     );
   }
 
-  /** Captured changes that it shows may have been deleted. */
+  /** The snapshot whose captured changes may have been deleted. */
   get prunedTo(): PgSnapshot | undefined {
     return this.#prunedTo;
   }
 
   /**
-   * Deletes captured changes that every living reader had read a round ago; `latest` is what is in
-   * the log. Those of the last round stay, because a write that expects its row unchanged looks
-   * among them.
+   * Deletes captured changes that every living reader had read a round ago; `latest` is the
+   * snapshot in the log. Changes of the last round stay, because a write that expects its row
+   * unchanged searches them.
    */
   async prune(session: SqlSession, latest: PgSnapshot): Promise<void> {
     const snapshot = this.#mayPrune;
@@ -122,8 +123,8 @@ export class Lease {
   }
 
   /**
-   * Forgets mutations after a window, and refusals over a bound. Asked for again after that, a
-   * mutation runs again.
+   * Deletes the records of old mutations, and of refusals over a bound. A mutation that is sent
+   * again after that runs again.
    */
   async forgetMutations(
     session: SqlSession,

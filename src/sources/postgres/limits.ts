@@ -6,21 +6,23 @@ import { TidemarkError } from "../../std/errors.ts";
 import { atLeast, limitsOf } from "../../std/limits.ts";
 
 export interface PostgresLimits {
-  /** Between reads while changes come. */
+  /** The interval between reads while changes come. */
   readonly pollMs: number;
-  /** While changes come, each read is followed by a rest of this many times its own length… */
+  /** While changes come, the pause after each read is this many times the read's own length… */
   readonly pollRestFactor: number;
-  /** …and of no more than this. */
+  /** …and at most this. */
   readonly pollBusyMsMax: number;
-  /** Without an answer for this long, the channels are stale and say so; the connection is kept. */
+  /**
+   * Without an answer for this long, the channels are stale with a reason; the connection is kept.
+   */
   readonly answerMsMax: number;
   /** Without any answer for this long, the connection counts as lost. */
   readonly readTimeoutMs: number;
-  /** The same while tables are copied, or others of our statements run that take long. */
+  /** The same while tables are copied, or other long statements of the source run. */
   readonly copyTimeoutMs: number;
   /**
-   * How long a read may wait for a lock on a table. Then the table is suspended, and the others go
-   * on.
+   * How long a read may wait for a lock on a table. Then the table is suspended, and the others
+   * are read.
    */
   readonly readLockMs: number;
   /**
@@ -30,11 +32,11 @@ export interface PostgresLimits {
   /** …up to this. */
   readonly retryTableMsMax: number;
   /**
-   * How long a new lease waits for transactions that wrote before it began, so that one copy has
-   * them all.
+   * How long a new lease waits for transactions that wrote before it, so that one copy has all
+   * their changes.
    */
   readonly settleMsMax: number;
-  /** Between two looks at whether these transactions have ended. */
+  /** The interval of checks whether these transactions have ended. */
   readonly settleStepMs: number;
   /** Bytes of one row's JSON in UTF-8. A larger row is replaced by its key and `$omitted`. */
   readonly rowBytesMax: number;
@@ -42,15 +44,15 @@ export interface PostgresLimits {
   readonly rowDepthMax: number;
   /** Rows of each table with a schema that the schema checks at the start: the newest by key. */
   readonly schemaRowsMax: number;
-  /** What is wrong with one of these rows: things that the error names at most. */
+  /** The error names at most so many faults of one of these rows. */
   readonly schemaIssuesMax: number;
   /** The longest pause between reads that found nothing, before sleeping. */
   readonly pollIdleMsMax: number;
-  /** Quiet after which the reader sleeps and writers wake it by NOTIFY. */
+  /** After this time without changes the reader sleeps, and writers wake it by NOTIFY. */
   readonly sleepAfterMs: number;
   /**
-   * Between reads while asleep. They find what a writer wrote that looked just before the reader
-   * fell asleep.
+   * The interval between reads while asleep. They find the changes of writers that checked the
+   * flag just before the reader fell asleep.
    */
   readonly pollAsleepMs: number;
   /**
@@ -59,7 +61,7 @@ export interface PostgresLimits {
    */
   readonly leaseSeconds: number;
   readonly renewMs: number;
-  /** Between two prunings of the outbox. */
+  /** The interval between prunings of the outbox. */
   readonly pruneMs: number;
   /** Keys in one commit. Where more have changed, the reader copies their tables instead. */
   readonly commitRowsMax: number;
@@ -75,23 +77,26 @@ export interface PostgresLimits {
    * together. Full: another connection begins with none.
    */
   readonly statementsMax: number;
-  /** While nothing changes, the source says this often up to when it has read everything. */
+  /** While nothing changes, the source reports its freshness at this interval. */
   readonly asOfStepMs: number;
   readonly reconnectBaseMs: number;
   /**
-   * The first pause between attempts to connect is `reconnectBaseMs`; the longest while nobody
-   * watches is this…
+   * The first pause between attempts to connect is `reconnectBaseMs`; the longest while no view is
+   * watched is this…
    */
   readonly reconnectCapMs: number;
-  /** …and while somebody does. */
+  /** …and while a view is watched. */
   readonly reconnectWatchedMsMax: number;
   /** An attempt of the reader to connect is given up after this; others begin sooner. */
   readonly connectTimeoutMs: number;
   /** Attempts to connect that are under way at once; the next begins when one has ended. */
   readonly connectAttemptsMax: number;
-  /** Quiet on a connection of the reader after which TCP asks whether the other side is there. */
+  /**
+   * After this time without traffic on a reader's connection, TCP probes whether the other side is
+   * there.
+   */
   readonly keepAliveDelayMs: number;
-  /** Between two looks at whether Postgres still answers. */
+  /** The interval of checks whether Postgres still answers. */
   readonly watchMs: number;
   /** Transactions of mutations that run at once; more wait. */
   readonly writeConnectionsMax: number;
@@ -110,9 +115,9 @@ export interface PostgresLimits {
   readonly mutationWindowMs: number;
   /** Refused mutations of one caller that are remembered. Full: the oldest are forgotten. */
   readonly refusalsPerCallerMax: number;
-  /** The same for all callers together. */
+  /** Refused mutations of all callers together that are remembered. */
   readonly refusalsMax: number;
-  /** Refusals between two rounds in which those of a caller that are too many are forgotten. */
+  /** After so many refusals, the ones above the bounds are forgotten. */
   readonly forgetRefusalsEvery: number;
   /** How long installing may wait for a lock on a table before it gives up with a message. */
   readonly lockTimeoutMs: number;
@@ -174,8 +179,7 @@ export const DIAGNOSIS_LIMITS = {
 };
 
 /**
- * @throws TidemarkError `BAD_OPTION` for a limit that does not exist, or limits that can't both
- * hold
+ * @throws TidemarkError `BAD_OPTION` for an unknown limit, or limits that contradict each other
  */
 export function postgresLimits(given?: Partial<PostgresLimits>): PostgresLimits {
   const limits = limitsOf("limits", POSTGRES_LIMITS, given, [

@@ -1,7 +1,7 @@
 /**
- * Attacks on the server's role: the owner of a table that is served does not become it. Most tables
- * belong to mallory, who is trusted with her tables where the test is about her types, casts and
- * values, so that these are served.
+ * Attacks on the server's role: the owner of a served table must not gain its rights. Most tables
+ * belong to the role mallory. Tests about her types, casts and values list her in `trustedOwners`,
+ * so that her tables are served.
  */
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -134,7 +134,7 @@ describe.each(VERSIONS)(
               "CREATE TABLE mal.t (id int PRIMARY KEY, v int); CREATE STATISTICS mal.st ON (v + mal.vol('extended statistics')), id FROM mal.t",
             ],
           ]),
-    ])("b: planning a read would run %s", async (_kind, table) => {
+    ])("b: a read whose planning would run %s", async (_kind, table) => {
       await sql(`${table}; ${GRANTS} INSERT INTO mal.t VALUES (1, 1); `, "mallory");
       await during(() => sql("UPDATE mal.t SET v = 2", "mallory"), {
         trustedOwners: [],
@@ -187,7 +187,7 @@ describe.each(VERSIONS)(
         const mutate = client.mutate as unknown as {
           set(input: unknown, options: unknown): Promise<unknown>;
         };
-        // While another transaction, which the reader has not read yet, wrote another row.
+        // Another transaction, which the reader has not read yet, has written another row.
         await withClient(admin(), async (other) => {
           await other.query(
             `BEGIN; SELECT FROM public.items WHERE v = 2 FOR UPDATE; UPDATE public.items SET v = 4 WHERE v = 3`,
@@ -217,7 +217,7 @@ describe.each(VERSIONS)(
         await guarded("sad", () => operator("mal.mood"));
         expect(await gold()).toEqual([]);
       });
-      it("does not use a stranger's operator, on a table and types that are none of hers: varchar", async () => {
+      it("does not use a stranger's operator on other roles' tables and types: varchar", async () => {
         await items("varchar", "a", "b");
         await guarded("a", () => operator("varchar"));
         expect(await gold()).toEqual([]);
@@ -249,7 +249,8 @@ describe.each(VERSIONS)(
       GRANT ALL ON ALL TABLES IN SCHEMA tidemark TO PUBLIC; GRANT ALL ON ALL SEQUENCES IN SCHEMA tidemark TO PUBLIC`,
           "mallory",
         );
-        // A superuser may mend even a former version's; another role does not get that far.
+        // A superuser may repair even a former version's schema; another role is refused before
+        // that.
         await expect(serve({}, undefined, made === "1" ? "postgres" : "srv")).rejects.toMatchObject(
           { code: "MISSING_GRANT" },
         );

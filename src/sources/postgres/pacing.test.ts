@@ -30,7 +30,7 @@ describe("the reader's pace", () => {
     });
   });
 
-  it("never sleeps where nobody may ring", () => {
+  it("never sleeps when writers can't notify", () => {
     const pace = nextPace(
       firstPace(0, limits),
       { ...read, nowMs: 60_000, maySleep: false },

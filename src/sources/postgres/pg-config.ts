@@ -1,6 +1,6 @@
 /**
- * How connections of `pg` are configured: what the application says, and what each of our two uses
- * needs besides.
+ * How connections of `pg` are configured: the application's settings, with those that the reader
+ * and the mutations need in addition.
  */
 
 /** The configuration that `pg`'s Client and Pool take; `pg` has the documentation of each field. */
@@ -10,9 +10,9 @@ export interface PgConfig {
   readonly port?: number | undefined;
   readonly database?: string | undefined;
   readonly user?: string | undefined;
-  /** A function is called for each connection, so it may fetch a token that expires (IAM). */
+  /** A function is called for each new connection, so it may fetch a token that expires (IAM). */
   readonly password?: string | (() => string | Promise<string>) | undefined;
-  /** As Node's `tls.connect` takes it: `{ ca, rejectUnauthorized, … }`. */
+  /** Options of Node's `tls.connect`: `{ ca, rejectUnauthorized, … }`. */
   readonly ssl?: boolean | object | undefined;
   readonly sslnegotiation?: "postgres" | "direct" | undefined;
   readonly enableChannelBinding?: boolean | undefined;
@@ -44,7 +44,7 @@ export interface PgConfig {
 }
 
 /**
- * Which server, who connects and how: the part that the reader's connections share with the
+ * Server, role, password and TLS: the settings that the reader's connections share with the
  * application's.
  */
 const ADDRESS = [

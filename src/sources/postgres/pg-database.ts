@@ -38,7 +38,7 @@ async function connect(
   });
   try {
     await client.connect();
-    // Names without a schema are Postgres's own, whatever someone put into `public`.
+    // Names without a schema mean Postgres's own objects, whatever `public` contains.
     await client.query("SET search_path = pg_catalog, pg_temp");
   } catch (error) {
     closeSocket(client);

@@ -1,4 +1,4 @@
-/** Snapshots against what they mean: the set of transactions that are visible. */
+/** Snapshots against their meaning: the set of visible transactions. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
@@ -15,8 +15,8 @@ const BASE = 2n ** 32n - 8n;
 const XIDS = Array.from({ length: 24 }, (_, index) => BASE + BigInt(index));
 
 /**
- * One in the way Postgres makes it: everything below `xmax` except what is in progress. Spans the
- * 32-bit boundary.
+ * A snapshot as Postgres makes it: every transaction below `xmax` except those in progress. Spans
+ * the 32-bit boundary.
  */
 const snapshot = fc
   .tuple(fc.integer({ min: 0, max: XIDS.length }), fc.subarray(XIDS))
@@ -31,7 +31,7 @@ const snapshot = fc
   });
 
 describe("a snapshot", () => {
-  it("shows what it says, and reads as Postgres writes it", () => {
+  it("shows the transactions of its text, and parses Postgres's format", () => {
     fc.assert(
       fc.property(snapshot, ({ text, visible, inProgress }) => {
         const isVisible = visibleIn(parseSnapshot(text));
@@ -41,7 +41,7 @@ describe("a snapshot", () => {
     );
   });
 
-  it("includes another exactly when it shows all that the other shows", () => {
+  it("includes another exactly when it shows all transactions of the other", () => {
     fc.assert(
       fc.property(snapshot, snapshot, (outer, inner) => {
         expect(includes(parseSnapshot(outer.text), parseSnapshot(inner.text))).toBe(
@@ -52,7 +52,7 @@ describe("a snapshot", () => {
     );
   });
 
-  it("tells what was in progress in both, and when one of that has ended", () => {
+  it("finds the transactions that were in progress in both, and when one of them has ended", () => {
     fc.assert(
       fc.property(snapshot, snapshot, snapshot, (first, second, third) => {
         const both = inProgressInBoth(parseSnapshot(first.text), parseSnapshot(second.text));
@@ -69,14 +69,14 @@ describe("a snapshot", () => {
     );
   });
 
-  it("is refused where it is none", () => {
+  it("is refused when the text is no snapshot", () => {
     for (const text of ["", "1", "1:", "1:x:", "a:b:c"])
       expect(() => parseSnapshot(text)).toThrow("is a snapshot");
   });
 });
 
 describe("a transaction id of 32 bits", () => {
-  it("is found again from any later one", () => {
+  it("is restored from any later id", () => {
     fc.assert(
       fc.property(
         fc.bigInt({ min: 3n, max: 2n ** 40n }),
@@ -90,8 +90,8 @@ describe("a transaction id of 32 bits", () => {
     );
   });
 
-  it("of before all time is the first", () => {
-    // Frozen rows keep a small xmin, which may be above all that were ever given out.
+  it("before the first id is the first", () => {
+    // Frozen rows keep a small xmin, which may be above every assigned id.
     expect(widenXid("100", "50")).toBe("0");
   });
 });

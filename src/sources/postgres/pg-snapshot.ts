@@ -1,13 +1,13 @@
 /**
- * The arithmetic of a `pg_snapshot`, which tells what a reader has read: `xmin:xmax:xip,…`. It
- * shows transactions below `xmax` that are not among those in progress (`xip`, at least `xmin`).
- * All ids are 64 bits wide, so they travel as text and are compared as integers. Pure, and right
- * for committed transactions only: nobody asks about aborted ones. Rules: PostgreSQL documentation,
- * "pg_snapshot Components".
+ * The arithmetic of a `pg_snapshot`, the set of transactions that a reader has read:
+ * `xmin:xmax:xip,…`. It shows transactions below `xmax` that are not among those in progress
+ * (`xip`, at least `xmin`). All ids are 64 bits wide, so they are passed as text and compared as
+ * integers. Pure, and correct for committed transactions only: no caller asks about aborted ones.
+ * Rules: PostgreSQL documentation, "pg_snapshot Components".
  */
 import { assert } from "../../std/assert.ts";
 
-/** Two of them can be compared only by what they show. */
+/** A snapshot as text. Compare two by the transactions that they show. */
 export interface PgSnapshot {
   readonly text: string;
   /** The first transaction that had not begun. */
@@ -27,8 +27,8 @@ export function inProgressArray({ inProgress }: PgSnapshot): string {
 }
 
 /**
- * Which transactions are visible. Prepared once, because it is called for each write that somebody
- * waits for.
+ * Tests whether a transaction is visible. Prepared once, because it is called for each awaited
+ * write.
  */
 export function visibleIn({ xmax, inProgress }: PgSnapshot): (xid: string) => boolean {
   const end = BigInt(xmax);
@@ -36,7 +36,7 @@ export function visibleIn({ xmax, inProgress }: PgSnapshot): (xid: string) => bo
   return (xid) => BigInt(xid) < end && !open.has(xid);
 }
 
-/** Whether everything that is visible in `inner` is visible in `outer`. */
+/** Whether `outer` shows every transaction that `inner` shows. */
 export function includes(outer: PgSnapshot, inner: PgSnapshot): boolean {
   const innerEnd = BigInt(inner.xmax);
   if (BigInt(outer.xmax) < innerEnd) {

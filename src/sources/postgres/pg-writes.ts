@@ -20,8 +20,8 @@ export function pgWrites(
   let pool: Promise<Pool> | undefined;
   const open = async (): Promise<Pool> => {
     const pg = await loadPg();
-    // Of its own also where the application has one: its timeouts bound how long a handler can hold
-    // locks.
+    // A separate pool even if the application has one: its timeouts bound how long a handler can
+    // hold locks.
     const opened = new pg.Pool({
       ...(withoutSettings(config, WRITE_SETTINGS) as PoolConfig),
       Client: closingClient(pg, config.Client),
@@ -35,14 +35,14 @@ export function pgWrites(
       idle_in_transaction_session_timeout: writeIdleMsMax,
       allowExitOnIdle: true,
     });
-    // A connection that breaks while nobody uses it is replaced by the next.
+    // The pool replaces a connection that breaks while it is idle.
     opened.on("error", () => {});
     return opened;
   };
   return {
     transaction: async (run) => inTransaction(await connectTo(await (pool ??= open())), run),
     close: async () => {
-      // A handler that does not return is not waited for.
+      // Does not wait for a handler that does not return.
       await Promise.race([
         pool?.then((opened) => opened.end()),
         delay(systemClock, writeConnectTimeoutMs),
@@ -88,7 +88,8 @@ async function inTransaction<T>(
     await client.query("COMMIT");
     return result;
   } catch (error) {
-    // A connection that can't roll back is gone, and nobody knows whether it had committed.
+    // A connection that can't roll back is lost, and it is not known whether the transaction was
+    // committed.
     await client.query("ROLLBACK").catch(onError);
     throw lost === undefined ? error : down(error);
   } finally {

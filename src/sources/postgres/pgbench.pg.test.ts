@@ -1,6 +1,6 @@
 /**
- * Under pgbench: nothing lost, nothing doubled, the last writer wins, and nobody waits for a slow
- * transaction.
+ * Under pgbench: no change is lost or applied twice, the last writer wins, and no reader waits for
+ * a slow transaction.
  */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import pg from "pg";
@@ -65,7 +65,7 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
     await running.stop();
   });
 
-  it("loses nothing at the seam of copy and stream while a writer runs at full speed", async () => {
+  it("loses nothing between copy and stream while a writer runs at full speed", async () => {
     const writer = spawnPgbench(server, ["-c", "8", "-j", "2", "-T", "60"]);
     const instances: Running[] = [];
     for (let index = 0; index < 4; index++) instances.push(await start());
@@ -168,7 +168,7 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
     expect((await load).tps).toBeGreaterThan(0);
   });
 
-  it("waits for nobody: changes arrive while another transaction stays open for seconds", async () => {
+  it("does not wait for open transactions: changes arrive while one stays open for seconds", async () => {
     const running = await start();
     await expect
       .poll(() => running.views.every((view) => view.getSnapshot().status === "live"))

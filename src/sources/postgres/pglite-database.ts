@@ -1,7 +1,7 @@
 /** The embedded Postgres. It has one connection, so sessions share it and close nothing. */
 import { TRANSACTION_SETTINGS, type SqlDatabase, type SqlRow } from "./sql.ts";
 
-/** What is used of a PGlite, in an application that may not have its types. */
+/** The used part of a PGlite, for applications that may not have its types. */
 export interface EmbeddedPostgres extends EmbeddedQueries {
   transaction<T>(run: (transaction: EmbeddedQueries) => Promise<T>): Promise<T>;
   listen(channel: string, onNotify: (payload: string) => void): Promise<() => Promise<void>>;

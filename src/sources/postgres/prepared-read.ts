@@ -1,7 +1,7 @@
 /**
- * The statement that reads what has changed, kept prepared by the connection: one for each set of
- * tables that are read together. A statement's name comes from its text, so tables that come and go
- * find their statement again.
+ * The statement that reads changes, kept prepared by the connection: one for each set of tables
+ * that are read together. A statement's name is a hash of its text, so the same set of tables
+ * finds its statement again.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -21,7 +21,7 @@ import type { Table } from "./tables.ts";
 export class PreparedRead {
   readonly #readerId: string;
   readonly #limits: PostgresLimits;
-  /** Of statements that the present connection keeps. */
+  /** The names of the statements that the present connection keeps. */
   readonly #names = new Set<string>();
   #name = "";
   #text = "";
@@ -37,13 +37,13 @@ export class PreparedRead {
     return { keysMax: commitRowsMax + 2, readerId: this.#readerId, rowBytesMax };
   }
 
-  /** Forgets what another connection had prepared. */
+  /** Forgets the former connection's statements. */
   reset(): void {
     this.#names.clear();
   }
 
   /**
-   * Makes the statement that of these tables. @throws TidemarkError `SOURCE_DOWN` over
+   * Selects the statement for these tables. @throws TidemarkError `SOURCE_DOWN` above
    * `statementsMax`: connect again
    */
   async prepare(
@@ -68,7 +68,7 @@ export class PreparedRead {
     await queries.query(SHARED.prepare(text));
   }
 
-  /** What has become visible since the snapshot. */
+  /** Reads the changes that have become visible since the snapshot. */
   async run(session: SqlSession, queries: SqlQueries, since: PgSnapshot): Promise<Read> {
     const rows = await (session.prepared?.(this.#name, this.#text, readParameters(since)) ??
       queries.query(SHARED.execute(since)));

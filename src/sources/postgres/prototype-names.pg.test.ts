@@ -1,4 +1,4 @@
-/** Columns, keys, values and tables that are named like what every object has. */
+/** Columns, keys, values and tables that are named like members of every object. */
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
   hasPostgres,

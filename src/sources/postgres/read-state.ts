@@ -1,6 +1,6 @@
 /**
- * What a reader has read so far, and what it asks Postgres to find out: the snapshot, the stamps of
- * tables, which tables were written.
+ * A reader's progress, and its queries for that: the snapshot, the stamps of tables, the tables
+ * that were written.
  */
 import { inProgressArray, type PgSnapshot } from "./pg-snapshot.ts";
 import { asText, type SqlQueries } from "./sql.ts";
@@ -9,7 +9,7 @@ import { headerStatement, type ReadHeader } from "./statements.ts";
 import type { Table } from "./tables.ts";
 import type { Writers } from "./writers-before.ts";
 
-/** What a new connection needs to know to continue reading. */
+/** The state from which a new connection continues to read. */
 export interface ReadState extends Stamps {
   /** The transactions whose changes have been read. */
   readonly snapshot: PgSnapshot;
@@ -44,7 +44,7 @@ export async function readStamps(queries: SqlQueries, tables: readonly Table[]):
   };
 }
 
-/** The tables that transactions have written to which the snapshot does not show. */
+/** The tables written by transactions that the snapshot does not show. */
 export async function writtenSince(
   queries: SqlQueries,
   tables: readonly Table[],

@@ -1,8 +1,8 @@
 /**
- * Copies the tables as of a snapshot, then asks again and again what has become visible since, and
- * appends it as one commit. Where that can't be known (a restart, an ended lease, a TRUNCATE, a
- * huge transaction, a table that was taken apart) it copies instead; equal rows change nothing. A
- * table that fails is suspended, and the others go on.
+ * Copies the tables as of a snapshot, then repeatedly reads the changes that have become visible
+ * since, and appends them as one commit. Where these are not known (a restart, an ended lease, a
+ * TRUNCATE, a huge transaction, a detached partition) it copies instead; equal rows change
+ * nothing. A table that fails is suspended, and the others are read.
  *
  * A commit holds everything that became visible between two reads, rows as of the later one. A
  * transaction is never split, and the last writer of a row wins by construction.
@@ -40,7 +40,7 @@ export interface ReaderOptions {
   readonly trustedOwners: readonly string[];
   /** Tables whose triggers could not be installed. */
   readonly failed: readonly FailedTable[];
-  /** Called as work begins and ends that may take long. */
+  /** Called when work that may take long begins and ends. */
   readonly onLongWork: (isBusy: boolean) => void;
 }
 
@@ -72,17 +72,17 @@ export class Reader {
     this.#statement = new PreparedRead(lease.readerId, limits);
   }
 
-  /** Everything that it shows has been read. */
+  /** The snapshot up to which everything has been read. */
   get snapshot(): PgSnapshot | undefined {
     return this.#state?.snapshot;
   }
 
-  /** Everything that it shows is in the log. */
+  /** The snapshot up to which everything is in the log. */
   get appended(): PgSnapshot | undefined {
     return this.#appended;
   }
 
-  /** The channels of tables that are read. The others have said why not. */
+  /** The channels of tables that are read. The others have a status with the reason. */
   get channels(): readonly string[] {
     return this.#tables.read.map(({ channel }) => channel);
   }
@@ -122,8 +122,8 @@ export class Reader {
   async copyAll(session: SqlSession): Promise<void> {
     const { lease, context, limits } = this.#options;
     const { clock } = context;
-    // What was written while no lease lived is in no outbox: nothing continues until a copy has
-    // come through.
+    // Writes without a living lease are in no outbox, so reading does not continue until a copy has
+    // succeeded.
     this.#state = undefined;
     await lease.begin(session);
     const writers = await writersBefore({ session, tables: this.#tables.all, clock, limits });
@@ -149,9 +149,9 @@ export class Reader {
   }
 
   /**
-   * Reads and appends what has become visible. Returns how many keys changed, plus one where
-   * somebody waits for a transaction among it.
-   * @throws what the connection throws; nothing is skipped, since the state moves with the append
+   * Reads and appends the changes that have become visible. Returns how many keys changed, plus
+   * one if a client waits for one of the transactions.
+   * @throws the connection's errors; nothing is skipped, since the state moves with the append
    */
   async read(session: SqlSession): Promise<number> {
     let changes = 0;
@@ -208,7 +208,7 @@ export class Reader {
     return changes.length + (isAwaited ? 1 : 0);
   }
 
-  /** Whether what was captured does not tell everything that has changed. */
+  /** Whether the captured changes are incomplete. */
   #mustCopy({ uncaptured }: ReadState, { header, changes }: Read): boolean {
     return (
       hasEnded(new Set(uncaptured.keys()), parseSnapshot(header.snapshot)) ||
@@ -357,8 +357,8 @@ export class Reader {
   }
 
   /**
-   * Looks at tables again, and at their triggers. A table that is gone, or has another key or other
-   * columns than its channel was declared with, is suspended until it is as it was, or the server
+   * Checks tables and their triggers again. A table that is gone, or has another key or other
+   * columns than its channel was declared with, is suspended until it is restored, or the server
    * is restarted.
    */
   async #examine(session: SqlSession, tables: readonly Table[]): Promise<void> {

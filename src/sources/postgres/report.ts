@@ -1,6 +1,6 @@
 /**
- * What the source tells of its start: what it installed, which tables it serves and refuses, and
- * what should not stay as it is.
+ * The source's report on its start: what it installed, which tables it serves and refuses, and
+ * warnings.
  */
 import type { CheckedTable } from "./declarations.ts";
 import type { SqlSession } from "./sql.ts";
@@ -9,16 +9,16 @@ import type { RefusedTable, Table } from "./tables.ts";
 export interface PostgresReport {
   /** Host, port and name. */
   readonly database: string;
-  /** Whether the schema `tidemark` was made by this start. */
+  /** Whether this start created the schema `tidemark`. */
   readonly createdSchema: boolean;
   /** The channels that are served. */
   readonly tables: readonly string[];
-  /** Those whose triggers were created or replaced. */
+  /** Channels whose triggers were created or replaced. */
   readonly installed: readonly string[];
-  /** Those whose triggers were in place. */
+  /** Channels whose triggers were there already. */
   readonly unchanged: readonly string[];
   readonly refused: readonly RefusedTable[];
-  /** What works, and should not stay as it is. */
+  /** Texts for people about things that work, but should be changed. */
   readonly warnings: readonly string[];
   /** Tables with a schema, and how many of their rows it has checked. */
   readonly checked: readonly CheckedTable[];
@@ -36,7 +36,7 @@ export async function warningsOf(
   const warnings: string[] = [];
   if (role?.["super"] === true && !session.isShared) {
     warnings.push(
-      `Connected as ${String(role["name"])}, a superuser. Use a role that can read the tables and no more: tidemark doctor prints the SQL that makes one.`,
+      `Connected as ${String(role["name"])}, a superuser. Use a role that can only read the tables: tidemark doctor prints the SQL that makes one.`,
     );
   }
   if (notOwned.length > 0) {

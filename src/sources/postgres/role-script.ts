@@ -1,6 +1,6 @@
 /**
- * The SQL that makes a role for Tidemark, which can read the present tables and put triggers on
- * them, and no more.
+ * The SQL that makes a role for Tidemark, which can only read the present tables and create
+ * triggers on them.
  */
 import { databaseOf } from "./database-address.ts";
 import { asText, ident, type SqlRow } from "./sql.ts";

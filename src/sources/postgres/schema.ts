@@ -1,12 +1,12 @@
 /**
  * The schema `tidemark` in the database: an outbox, a lease, the readers, the mutations that have
- * run. It is used only where it and everything in it belong to the connecting role: what somebody
- * else made there would run with that role's rights.
+ * run. It is used only where it and everything in it belong to the connecting role: objects of
+ * other owners there would run with that role's rights.
  */
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { asText, ident, literal, type SqlQueries, type SqlSession } from "./sql.ts";
 
-/** In the outbox, in place of a table's oid: somebody waits for this transaction. */
+/** In the outbox, instead of a table's oid: a client waits for this transaction. */
 export const AWAITED = 0;
 /** The channel of NOTIFY on which writers wake a sleeping reader. */
 export const NOTIFY_CHANNEL = "tidemark_changes";
@@ -16,7 +16,7 @@ const MIN_SERVER_VERSION = 130_000;
 /** The value of the lease is twice its end in unix seconds, plus one while the reader sleeps. */
 const SCHEMA = [
   "CREATE SCHEMA tidemark",
-  // Not logged: after a crash the reader copies anew, and writers are spared the WAL.
+  // Not logged: after a crash the reader copies anew, and writers write no WAL for it.
   `CREATE UNLOGGED TABLE tidemark.outbox (
      xid xid8 NOT NULL, tab bigint NOT NULL, key jsonb, delta smallint NOT NULL
    ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 10000, autovacuum_analyze_threshold = 1000000)`,
@@ -24,14 +24,14 @@ const SCHEMA = [
   // A sequence, because its value is outside of transactions: a writer always sees the newest
   // lease.
   "CREATE SEQUENCE tidemark.lease MINVALUE 0",
-  // Not logged like the outbox, so that it tells whether the outbox was emptied.
+  // Not logged, like the outbox, so that it shows whether the outbox was emptied.
   "CREATE UNLOGGED TABLE tidemark.alive (id text PRIMARY KEY)",
   "CREATE TABLE tidemark.reader (id text PRIMARY KEY, snapshot pg_snapshot, lease_until timestamptz NOT NULL)",
 ];
 
 /** Since version 2: the mutations that have run. */
 const MUTATIONS = [
-  // Logged: when a client asks for a mutation again after a crash, it must be found.
+  // Logged: a mutation that a client sends again after a crash must be found.
   `CREATE TABLE tidemark.mutation (
      id text PRIMARY KEY, fingerprint text NOT NULL, xid xid8 NOT NULL, value text, error text, at timestamptz NOT NULL DEFAULT clock_timestamp())`,
   "CREATE INDEX mutation_at ON tidemark.mutation (at)",
@@ -48,8 +48,7 @@ const BORDERS = [
 ];
 
 /**
- * Names the open transaction and makes it one that somebody waits for, which takes one row of the
- * outbox.
+ * Names the open transaction and marks it as awaited, by one row in the outbox.
  */
 const TXID = [
   `CREATE OR REPLACE FUNCTION tidemark.txid() RETURNS text
@@ -69,7 +68,9 @@ const TXID = [
 
 const RENAME_SNAPSHOT = "ALTER TABLE tidemark.reader RENAME COLUMN position TO snapshot";
 
-/** From each version that may be found to this one. A renamed function keeps its grants. */
+/**
+ * The statements that upgrade each older version to this one. A renamed function keeps its grants.
+ */
 const UPGRADES: Readonly<Record<number, readonly string[]>> = {
   1: [RENAME_SNAPSHOT, ...MUTATIONS, ...BORDERS, ...TXID],
   2: [RENAME_SNAPSHOT, "DROP FUNCTION IF EXISTS tidemark.position()", ...BORDERS, ...TXID],
@@ -85,7 +86,7 @@ const STATE = `
            AND NOT EXISTS (SELECT FROM aclexplode(n.nspacl) a WHERE a.privilege_type = 'CREATE' AND a.grantee <> n.nspowner) AS ours
     FROM pg_namespace n JOIN pg_roles o ON o.oid = n.nspowner WHERE n.nspname = 'tidemark'`;
 
-/** Another server was faster: the schema, or a row of the catalog, is there already. */
+/** Another server was faster: the schema, or a row of the catalog, exists already. */
 const MADE_MEANWHILE = ["42P06", "42P07", "23505"];
 
 /**
@@ -109,7 +110,7 @@ export async function ensureSchema(
 
 /**
  * Undefined where there is none. @throws TidemarkError `DATABASE_REFUSED`, `MISSING_GRANT` for a
- * schema of somebody else
+ * schema of another owner
  */
 export async function schemaVersion(queries: SqlQueries): Promise<number | undefined> {
   const [state] = await queries.query(STATE);

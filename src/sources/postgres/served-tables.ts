@@ -1,7 +1,7 @@
 /**
- * Which tables are read and which are suspended: locked, altered, or with something in them that
- * fails the read. The channel of a suspended table is stale with the reason, and the other tables
- * go on. Each is tried again, one at a time, after a pause that grows.
+ * Which tables are read and which are suspended: locked, altered, or with contents that fail the
+ * read. The channel of a suspended table is stale with the reason, and the other tables are read.
+ * Each is tried again, one at a time, after a pause that grows.
  */
 import { messageOf } from "../../std/errors.ts";
 import type { SourceContext } from "../source.ts";
@@ -17,7 +17,7 @@ interface Entry {
   readonly dueMs: number | undefined;
   /** The last pause; 0 once it has been copied again. */
   readonly pauseMs: number;
-  /** Its channel was told to be stale, and not yet to be live. */
+  /** The channel's last status is stale. */
   readonly isStale: boolean;
 }
 
@@ -54,7 +54,7 @@ export class ServedTables {
     return entry !== undefined && entry.dueMs === undefined;
   }
 
-  /** Reads the table no more until it is due again, and tells its channel why. */
+  /** Suspends the table until it is due again, and gives its channel the reason. */
   async suspend(table: Table, reason: string): Promise<void> {
     const { append, clock, logger } = this.#context;
     const entry = this.#entries.get(table.oid);
@@ -72,8 +72,8 @@ export class ServedTables {
   }
 
   /**
-   * Runs what reads one table in an open transaction. A failure suspends the table, and the
-   * transaction goes on. A connection that is gone fails at the savepoint as well.
+   * Runs the read of one table in an open transaction. A failure suspends the table, and the
+   * transaction continues. If the connection is lost, the savepoint fails as well.
    */
   async orSuspend(queries: SqlQueries, table: Table, run: () => Promise<unknown>): Promise<void> {
     await queries.query("SAVEPOINT tidemark_table");
@@ -87,8 +87,8 @@ export class ServedTables {
   }
 
   /**
-   * Locks the tables for reading. One that somebody else holds locked is not waited for long: it is
-   * suspended.
+   * Locks the tables for reading. A table that stays locked by others is suspended after a short
+   * wait.
    */
   async lock(queries: SqlQueries): Promise<void> {
     const tables = this.read;
@@ -122,8 +122,7 @@ export class ServedTables {
   }
 
   /**
-   * Notes that the table was copied. Returns whether its channel must be told that it is live
-   * again.
+   * Notes that the table was copied. Returns whether its channel needs the status live.
    */
   noteCopied({ oid }: Table): boolean {
     const entry = this.#entries.get(oid);

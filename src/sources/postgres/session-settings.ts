@@ -1,6 +1,6 @@
 /**
- * The settings of the reader's connections: how values are written as text, and what no other
- * setting may change for the reader.
+ * The settings of the reader's connections: how values are written as text, and settings that the
+ * role or the database must not override.
  */
 import type { PostgresLimits } from "./limits.ts";
 import type { SqlQueries, SqlSession } from "./sql.ts";
@@ -18,8 +18,8 @@ const FORMAT_SETTINGS = [
 const READER_SETTINGS = [
   "SET default_transaction_read_only = off",
   "SET default_transaction_isolation = 'read committed'",
-  // Rows that a policy of the database hides would be missing in silence. So an error says so, and
-  // no policy is run.
+  // Rows that a policy of the database hides would be missing in silence. With this setting such a
+  // read fails instead, and no policy is run.
   "SET row_security = off",
   "SET jit = off",
   "SET statement_timeout = 0",
@@ -45,7 +45,10 @@ export async function prepareSession(
   await session.query(`SET lock_timeout = ${readLockMs}`);
 }
 
-/** For one transaction on any connection: reads rows as the reader does, and waits for nobody. */
+/**
+ * For one transaction on any connection: reads rows as the reader does, and does not wait for
+ * locks.
+ */
 export async function readingLocally(
   queries: SqlQueries,
   { readLockMs }: PostgresLimits,

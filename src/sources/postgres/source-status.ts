@@ -1,6 +1,5 @@
 /**
- * Tells the channels of a source how far they can be trusted. Telling them the same twice is no
- * news.
+ * Appends the status of a source's channels. A status that equals the last one is not appended.
  */
 import type { SourceStatus } from "../../log/log.ts";
 import type { SourceContext } from "../source.ts";
@@ -40,8 +39,8 @@ export class SourceStatusTeller {
   }
 
   /**
-   * The same without waiting. It follows the rows that were appended before; a log that takes
-   * nothing shows nothing newer.
+   * The same without waiting. The status follows the rows that were appended before; while the log
+   * takes nothing, readers see nothing newer.
    */
   tellSoon(status: SourceStatus): void {
     this.tell(status).catch((error: unknown) =>

@@ -93,7 +93,7 @@ describe.each(
     return database;
   };
 
-  it("carries every type whole, at the copy and in the stream", async () => {
+  it("keeps values of every type exact, at the copy and in the stream", async () => {
     const { address, sql } = await fresh(`
       CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS numeric CHECK (value > 0);
       CREATE TABLE kinds (id bigint PRIMARY KEY, small int2, big bigint, n numeric, d positive, f float8, t text, b boolean, at timestamptz,
@@ -158,7 +158,7 @@ describe.each(
     await expect.poll(values(mixed, "$$v")).toEqual(['["5","z"]:after']);
   });
 
-  it("ends at the last value where other triggers write the same rows again, cascades included", async () => {
+  it("has the last value when other triggers write the same rows again, cascades included", async () => {
     const { address, sql } = await fresh(`
       CREATE TABLE a (id int PRIMARY KEY, v int, touched int DEFAULT 0);
       CREATE TABLE child (id int PRIMARY KEY, a_id int REFERENCES a ON DELETE CASCADE ON UPDATE CASCADE);
@@ -186,7 +186,7 @@ describe.each(
     expect(child.row("1")).toEqual({ id: 1, a_id: 101 });
   });
 
-  it("holds the newest rows of a table larger than its bound and says so; the total stays exact", async () => {
+  it("keeps the newest rows of a table larger than its bound and marks it as partial; the total stays exact", async () => {
     const { address, sql } = await fresh(
       "CREATE TABLE big (id int PRIMARY KEY, v int); INSERT INTO big SELECT n, 0 FROM generate_series(1, 1000) n",
     );
@@ -202,7 +202,7 @@ describe.each(
     await expect.poll(() => big.getSnapshot().totalRows, { timeout: 3_000 }).toBe(996);
   });
 
-  it("copies the table anew after a transaction larger than a commit takes", async () => {
+  it("copies the table anew after a transaction that is too large for a commit", async () => {
     const { address, sql } = await fresh(
       "CREATE TABLE big (id int PRIMARY KEY, v int); CREATE TABLE other (id int PRIMARY KEY, v int)",
     );
@@ -289,7 +289,7 @@ describe("faults", () => {
 
   const values = (view: LiveView) => () => new Set(view.getSnapshot().rows.map((row) => row["v"]));
 
-  it("is stale at once when its connection is killed, then live, and misses nothing", async () => {
+  it("is stale at once when its connection is killed, then live with every change", async () => {
     const { view } = await serve(server.url);
     const t = view("t");
     await expect.poll(() => t.getSnapshot().status).toBe("live");
@@ -307,7 +307,7 @@ describe("faults", () => {
   });
 
   it.each(["fast", "immediate"] as const)(
-    "survives a %s restart of Postgres, with what was written meanwhile",
+    "survives a %s restart of Postgres, with the writes made meanwhile",
     async (mode) => {
       const { view } = await serve(server.url);
       const t = view("t");
@@ -331,7 +331,7 @@ describe("faults", () => {
     },
   );
 
-  it("copies what transactions wrote that began before it came", async () => {
+  it("copies the writes of transactions that began before it started", async () => {
     await withClient(server.url, async (early) => {
       // No lease lives now, so this write is not captured.
       await early.query("BEGIN");
@@ -354,7 +354,7 @@ describe("faults", () => {
     await expect.poll(() => t.row("2")?.["v"], { timeout: 5_000 }).toBe(555);
   });
 
-  it("keeps the outbox small while it reads, and writes none when nobody does", async () => {
+  it("keeps the outbox small while it reads, and empty when no reader runs", async () => {
     const { view, tidemark } = await serve(server.url, { limits: { pruneMs: 50 } });
     const t = view("t");
     for (let value = 0; value < 30; value++) await server.sql(`UPDATE t SET v = ${2_000 + value}`);
@@ -408,7 +408,7 @@ describe("faults", () => {
     await expect.poll(values(t), { timeout: 15_000 }).toEqual(new Set([802]));
   });
 
-  it("lets go of a table that was altered or dropped, frees its writers, and keeps the others live", async () => {
+  it("suspends a table that was altered or dropped, stops its capture, and keeps the others live", async () => {
     await server.sql(
       "CREATE TABLE altered (id int PRIMARY KEY, v int); CREATE TABLE dropped (id int PRIMARY KEY)",
     );
@@ -428,7 +428,7 @@ describe("faults", () => {
     await server.sql("DROP TABLE altered");
   });
 
-  it("notices what no trigger tells: a partition that was emptied, rows loaded with triggers off", async () => {
+  it("notices changes without triggers: a partition that was emptied, rows loaded with triggers off", async () => {
     await server.sql(
       "CREATE TABLE parted (id int PRIMARY KEY, v int) PARTITION BY RANGE (id); CREATE TABLE p1 PARTITION OF parted FOR VALUES FROM (0) TO (10); CREATE TABLE p2 PARTITION OF parted FOR VALUES FROM (10) TO (20); INSERT INTO parted SELECT n, 0 FROM generate_series(0, 19) n; CREATE TABLE loaded (id int PRIMARY KEY)",
     );
@@ -446,7 +446,7 @@ describe("faults", () => {
     await server.sql("DROP TABLE parted, loaded");
   });
 
-  it("counts only its own tables when it asks whether a commit is too large", async () => {
+  it("counts only its own tables when it checks whether a commit is too large", async () => {
     await server.sql("CREATE TABLE foreign_big (id int PRIMARY KEY)");
     const all = await serve(server.url);
     const { view } = await serve(server.url, { tables: ["t"], limits: { commitRowsMax: 100 } });
@@ -460,7 +460,7 @@ describe("faults", () => {
     await server.sql("DROP TABLE foreign_big");
   });
 
-  it("leaves a schema of the same name alone that is not its own", async () => {
+  it("does not touch a schema of the same name that it did not make", async () => {
     const url = await server.createDatabase("theirs");
     await withClient(url, (client) =>
       client.query(
@@ -476,7 +476,7 @@ describe("faults", () => {
     await withClient(url, (client) => client.query("SELECT FROM tidemark.precious"));
   });
 
-  it("takes a transaction of a million rows as a copy of the newest, and stays exact", async () => {
+  it("copies the newest rows after a transaction of a million rows, and stays exact", async () => {
     await server.sql("CREATE TABLE million (id int PRIMARY KEY, v int)");
     const { view } = await serve(server.url, { tables: ["million"], bounds: { rowsMax: 1_000 } });
     const million = view("million");

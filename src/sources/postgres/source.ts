@@ -1,7 +1,7 @@
 /**
- * The Postgres source by triggers and outbox: finds tables, installs what it needs, copies, then
- * reads what has become visible, on one connection. A lost connection makes its channels stale at
- * once. The source connects again with growing pauses, and continues where it was.
+ * The Postgres source by triggers and outbox: finds tables, installs the capture, copies, then
+ * reads the changes that become visible, on one connection. A lost connection makes its channels
+ * stale at once. The source connects again with growing pauses, and continues where it was.
  */
 import { assert } from "../../std/assert.ts";
 import type { Cancel } from "../../std/clock.ts";
@@ -30,9 +30,9 @@ import { PostgresWriter } from "./writer.ts";
 
 export interface PostgresOptions<T extends TablesOption = TablesOption> {
   /**
-   * Tables by name: a list; or declarations by name, so that rows have types: what `npx tidemark
-   * types` prints, or schemas. The start fails where a declaration is not what the table is.
-   * Default: all that can be live.
+   * The tables to serve: a list of names; or declarations by name, which give the rows types: the
+   * output of `npx tidemark types`, or schemas. The start fails if a declaration does not match
+   * its table. Default: all tables that can be live.
    */
   readonly tables?: T | undefined;
   /** Default `postgres`. */
@@ -48,11 +48,11 @@ export interface PostgresOptions<T extends TablesOption = TablesOption> {
   /** Bounds of each table's channel. Default: 100,000 rows, 256 MiB. */
   readonly bounds?: Partial<ChannelBounds>;
   readonly limits?: Partial<PostgresLimits>;
-  /** Told once, after the first start. */
+  /** Called once, after the first start. */
   readonly onInstalled?: (report: PostgresReport) => void;
 }
 
-/** What is served from the start. */
+/** The tables found at the start. */
 interface Started {
   readonly tables: readonly Table[];
   /** Tables whose triggers could not be installed. */
@@ -86,8 +86,8 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
   #isBusy = false;
   #isStopped = false;
   /**
-   * Postgres can't prepare a transaction that notifies for two-phase commit. Where that is in use,
-   * writers do not notify.
+   * Postgres can't prepare a transaction with NOTIFY for two-phase commit. Where two-phase commit
+   * is in use, writers do not notify.
    */
   #canNotify = false;
   #loop: Promise<void> = Promise.resolve();
@@ -146,7 +146,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       await session.close();
       throw error;
     }
-    // A new subscriber does not wait for the long pause of a time when nobody watched.
+    // A new subscriber does not wait for the long pause that applied while no view was watched.
     const stopInterest = context.interest.onChange(() => {
       if (this.#session === undefined) this.#wakeup.wake();
     });
@@ -195,7 +195,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     this.#stopWatch();
     this.#wakeup.wake();
     const { clock } = this.#context ?? {};
-    // A statement without an answer is not waited for.
+    // Does not wait for a statement without an answer.
     const cancel = clock?.after(this.#limits.answerMsMax, () => this.#session?.abandon());
     await this.#loop;
     cancel?.();
@@ -208,7 +208,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     await session.close().catch(() => {});
   }
 
-  /** Makes a connection the one that is read from. */
+  /** Starts to read from this connection. */
   async #attach(session: ObservedSession): Promise<void> {
     this.#session = session;
     session.onLost((reason) => {
@@ -287,8 +287,8 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
   }
 
   /**
-   * Makes the channels stale when Postgres does not answer: silence must not look like a database
-   * without changes.
+   * Makes the channels stale when Postgres does not answer: a database that does not answer must
+   * not look like one without changes.
    */
   #watch(): void {
     if (this.#isStopped) return;
@@ -315,7 +315,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     let pace = firstPace(clock.monotonic(), this.#limits);
     let renewedMs = clock.monotonic();
     let prunedMs = renewedMs;
-    // What was read is deleted in the second round after it.
+    // Captured changes are deleted in the second round after they were read.
     let pruneRounds = 0;
     while (this.#session === session && !this.#isStopped) {
       const beganMs = clock.monotonic();
@@ -341,8 +341,8 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       );
       if (pace.isAsleep !== lease.isAsleep) {
         await lease.setAsleep(session, pace.isAsleep);
-        // One more read before sleeping: present writers may not have seen the flag that makes them
-        // notify.
+        // Reads once more before sleeping: running writers may not have seen the flag that makes
+        // them notify.
         if (pace.isAsleep) continue;
       }
       await this.#pause(pace.delayMs);
@@ -369,7 +369,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
   #dropSession(): void {
     const session = this.#session;
     this.#session = undefined;
-    // Not waited for: the other side may never answer.
+    // Does not wait: the other side may never answer.
     session?.close().catch(() => {});
   }
 

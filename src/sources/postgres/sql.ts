@@ -1,13 +1,13 @@
 /**
- * What the source needs of a Postgres connection, so that a server and the embedded PGlite run the
- * same code. Statements select text wherever a driver might convert.
+ * The interface of a Postgres connection that the source needs; a server and the embedded PGlite
+ * implement it. Statements select text wherever a driver might convert values.
  */
 import type { SqlTransaction } from "../writer.ts";
 
 export type SqlRow = Readonly<Record<string, unknown>>;
 
 export interface SqlQueries {
-  /** Runs one statement. Values that are not null come as the driver reads them. */
+  /** Runs one statement. Values that are not null are as the driver returns them. */
   query(text: string, parameters?: readonly unknown[]): Promise<readonly SqlRow[]>;
 }
 
@@ -24,10 +24,10 @@ export interface SqlSession extends SqlQueries {
   /** The application uses this connection as well, so settings must suit both. */
   readonly isShared: boolean;
   /**
-   * Runs a statement that is kept under its name, in the open transaction where there is one. Its
-   * snapshot is taken when its tables are locked, that of SQL's EXECUTE before: through that one a
-   * TRUNCATE that it waited for shows. Absent where only one connection exists, so that nothing is
-   * waited for.
+   * Runs a statement that is prepared under its name, in the open transaction if there is one. It
+   * takes its snapshot after locking its tables. SQL's EXECUTE takes it before, so a TRUNCATE that
+   * it waited for would show through. Absent where only one connection exists, since no lock is
+   * waited for there.
    */
   readonly prepared?: (
     name: string,
@@ -40,7 +40,7 @@ export interface SqlSession extends SqlQueries {
   listen(channel: string, onNotify: () => void): Promise<void>;
   /** Calls `callback` once when the connection is lost. */
   onLost(callback: (reason: string) => void): void;
-  /** Destroys the connection: whatever waits for an answer fails. */
+  /** Destroys the connection: all pending statements fail. */
   abandon(): void;
   close(): Promise<void>;
 }
@@ -57,7 +57,7 @@ export interface SqlWrites {
 }
 
 export interface SqlDatabase {
-  /** For messages: host and database, never credentials. */
+  /** The name in messages: host and database, never credentials. */
   readonly label: string;
   connect(): Promise<SqlSession>;
   openWrites(): SqlWrites;

@@ -1,11 +1,11 @@
 /**
- * A stamp changes when captured changes may not tell everything: when our triggers and their
+ * A stamp changes when the captured changes may be incomplete: when Tidemark's triggers and their
  * functions, partitions, files, columns, owners, row security, or the labels and casts of types
- * change. No trigger fires for these (TRUNCATE of a partition, DETACH, triggers off for a restore).
- * So the reader reads the stamp with the rows, as of the same snapshot, and copies tables whose
- * stamps differ.
+ * change. No trigger fires for these (TRUNCATE of a partition, DETACH, triggers off for a
+ * restore). So the reader reads the stamp with the rows, as of the same snapshot, and copies
+ * tables whose stamps differ.
  *
- * An `xmin` tells that a row of a catalog was written again, even with the same values. VACUUM,
+ * An `xmin` changes when a row of a catalog was written again, even with the same values. VACUUM,
  * ANALYZE, indexes, comments and grants on tables do not change a stamp; VACUUM FULL and CLUSTER
  * make new files and cost a copy. Stamps are sums of hashes, so that order does not matter and no
  * text is made per column.
@@ -46,7 +46,7 @@ export function stampsStatement(tables: readonly Table[]): string {
 }
 
 /**
- * Locks tables before the snapshot is taken: a TRUNCATE or a DETACH that came after it would show
+ * Locks tables before the snapshot is taken: a TRUNCATE or a DETACH after the snapshot would show
  * through it.
  */
 export function lockStatement(tables: readonly Table[]): string {

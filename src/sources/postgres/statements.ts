@@ -1,7 +1,7 @@
 /**
- * The SQL that reads: one prepared statement that answers "what has become visible since this
- * snapshot", and the copy. Values become text by their types' output functions alone, and keys are
- * compared with Postgres's own operators: casts and operators that somebody else made would run
+ * The SQL of the reader: one prepared statement that returns the changes that have become visible
+ * since a snapshot, and the copy. Values become text by their types' output functions alone, and
+ * keys are compared with Postgres's own operators: casts and operators of other roles would run
  * with the reader's rights.
  */
 import { assert } from "../../std/assert.ts";
@@ -15,7 +15,7 @@ import { relations, stampOfAll, target } from "./stamps.ts";
 import type { TableColumn } from "./columns.ts";
 import type { Table } from "./tables.ts";
 
-/** What one read says about the server and its snapshot. */
+/** The header of a read: facts about the server and its snapshot. */
 export interface ReadHeader {
   readonly snapshot: string;
   readonly nowSeconds: number;
@@ -34,7 +34,7 @@ export interface ReadChange {
   readonly table: Table;
   /** Undefined for TRUNCATE. */
   readonly key: string | undefined;
-  /** Rows gained or lost in the table. */
+  /** By how many rows the table has grown or shrunk. */
   readonly delta: number;
   /** The row as of the read, or undefined when there is none. */
   readonly row: KeyedRow | undefined;
@@ -49,7 +49,7 @@ function headerJson(readerId: string, stamp: string): string {
 }
 
 export interface ReadOptions {
-  /** Keys that are read at most. */
+  /** The maximum of keys that are read. */
   readonly keysMax: number;
   readonly readerId: string;
   readonly rowBytesMax: number;
@@ -57,10 +57,10 @@ export interface ReadOptions {
 
 /**
  * The read, with the former snapshot's xmax, its transactions in progress and its text as
- * parameters. Keys that are spelled otherwise are other keys, so they are grouped as text. One
+ * parameters. Keys with different texts are different keys, so they are grouped as text. One
  * statement has one snapshot, so changes and rows are as of the same one. Rows of newer
  * transactions and rows of transactions that were in progress are two index ranges; the statement
- * never looks at what lies between, however long a transaction stays open.
+ * never reads the rows between, however long a transaction stays open.
  */
 export function readStatement(
   tables: readonly Table[],
@@ -92,8 +92,8 @@ export function readParameters(since: PgSnapshot): readonly [string, string, str
 }
 
 /**
- * The same by SQL, for a connection that is shared with an application. It may have the statement
- * of an earlier reader.
+ * The same by SQL, for a connection that is shared with an application. That connection may still
+ * have the statement of an earlier reader.
  */
 export const SHARED = {
   find: `SELECT 1 FROM pg_prepared_statements WHERE name = '${PREPARED}'`,
@@ -108,8 +108,8 @@ export interface Read {
   readonly header: ReadHeader;
   readonly changes: readonly ReadChange[];
   /**
-   * Somebody waits for one of the transactions that became visible, so they are a commit even if no
-   * row changed.
+   * A client waits for one of the transactions that became visible, so they are a commit even if
+   * no row changed.
    */
   readonly isAwaited: boolean;
 }
@@ -186,7 +186,7 @@ export function writesSinceStatement({ oid, key }: Table): string {
 
 /**
  * A row from its text, which is kept where `JSON.stringify` would write the same. A row that nests
- * too deep is left out, and says so.
+ * too deep is replaced by its key and `$omitted`.
  */
 export function keyedRow(text: string, table: Table, depthMax: number): KeyedRow {
   const row = JSON.parse(text) as Row;
@@ -214,7 +214,7 @@ function keyText(row: Row, table: Table): string {
 
 /**
  * The row as JSON text; null where the outer join found none. A row that is too large is replaced;
- * where its columns tell its size, before it is built.
+ * if its columns' sizes are known, before it is built.
  */
 function rowJson(table: Table, alias: string, bytesMax: number): string {
   const first = table.key[0];
@@ -246,7 +246,7 @@ function selected(columns: readonly TableColumn[], of: (name: string) => string)
 /** The captured key in the form of the key in its row, so that both give the same text. */
 function keyJson(table: Table): string {
   const columns = table.key.map((column, index) => {
-    // The captured key is a text, which is what the row has for a user's type.
+    // The captured key is a text, and so is a value of a user's type in the row.
     const value =
       column.ownTypeOid === undefined
         ? column.expression.replaceAll("$", () => keyPart(column, index))

@@ -1,7 +1,7 @@
 /**
- * What a program declares of a database's tables, so that their rows have types: by any Standard
- * Schema, or by `table()`, as `tidemark types` prints it. The source compares the declarations with
- * the tables at its start.
+ * A program's declarations of a database's tables, which give their rows types: by any Standard
+ * Schema, or by `table()`, as `tidemark types` prints it. The source compares the declarations
+ * with the tables at its start.
  */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { ColumnType } from "../../protocol/column.ts";
@@ -10,18 +10,18 @@ import type { TypedChannel } from "../../protocol/typed-channel.ts";
 
 type Name<R> = Extract<keyof R, string>;
 
-/** One column, as its values are in rows. */
+/** The type of a column's values in rows. */
 export interface ColumnShape {
   readonly type: Exclude<ColumnType, "any">;
   /** Default false. */
   readonly isNullable?: boolean;
   /** Of an enum, or of an array of one: every label. */
   readonly labels?: readonly string[];
-  /** Of an array: what its elements are. */
+  /** Of an array: the type of its elements. */
   readonly items?: Exclude<ColumnType, "any">;
 }
 
-/** A table's key and columns, with its row's type set aside. */
+/** A table's key and columns, without its row's type. */
 export interface TableShape<R = Row> extends TypedChannel<R> {
   readonly key: readonly string[];
   readonly columns: Readonly<Record<string, ColumnShape>>;
@@ -43,7 +43,7 @@ export type TableDeclaration = StandardSchemaV1 | TableShape<unknown>;
  */
 export type TablesOption = readonly string[] | Readonly<Record<string, TableDeclaration>>;
 
-/** Rows are served as they are, so their type is what the schema takes. */
+/** Rows are served unchanged, so their type is the schema's input. */
 type DeclaredRow<D> =
   D extends StandardSchemaV1<infer I, unknown> ? I : D extends TypedChannel<infer R> ? R : never;
 

@@ -22,7 +22,7 @@ export class TableTotals {
       if (gathered === undefined)
         byTable.set(table, (gathered = { upserts: new Map(), removes: new Set(), delta: 0 }));
       gathered.delta += delta;
-      // A row whose key is spelled differently now: the key as it was captured is removed.
+      // The row's key has a different text now, so the captured key is removed.
       if (row !== undefined) gathered.upserts.set(row.key, row);
       if (key !== undefined && key !== row?.key) gathered.removes.add(key);
     }

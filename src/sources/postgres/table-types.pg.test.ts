@@ -44,7 +44,7 @@ describe.each(
     (name) => name === "PGlite" || hasPostgres(Number(name) as PostgresVersion),
   ),
 )("types of tables on %s", (name) => {
-  it("are the golden file, the same each time, and name what can't be live", async () => {
+  it("equal the golden file, each time, and list the tables that can't be live", async () => {
     const address = await databaseOf(name);
     const { text, refused } = await typesFile(address, { command });
     if (process.env["UPDATE_GOLDEN"] === "1") writeFileSync(golden, text);
@@ -53,7 +53,7 @@ describe.each(
     expect(refused.map(({ table }) => table)).toEqual(["keyless"]);
   });
 
-  it("are of one schema, or of named tables, where that is asked for", async () => {
+  it("can be limited to one schema, or to named tables", async () => {
     const address = await databaseOf(name);
     const { text } = await typesFile(address, { command, schema: "shop" });
     expect(text.match(/^ {2}\S+: table<\w+>/gm)).toEqual([
@@ -72,7 +72,7 @@ describe.each(
 });
 
 describe.runIf(hasPostgres(18))("types of tables on Postgres 18", () => {
-  it("take a NOT NULL that is not validated as nullable", async () => {
+  it("treat a NOT NULL that is not validated as nullable", async () => {
     const server = await startPostgres(18);
     stops.push(() => server.remove());
     await server.sql(

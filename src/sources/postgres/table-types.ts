@@ -1,7 +1,7 @@
 /**
  * The TypeScript file that `tidemark types` prints: an interface for the rows of each table, and
- * `tables`, which `postgres(…, { tables })` takes. The same tables always give the same text. Names
- * of a database may be anything, so every one of them is written as a literal, or made an
+ * `tables`, which `postgres(…, { tables })` takes. The same tables always give the same text. A
+ * database's names may contain anything, so each is written as a literal, or converted to an
  * identifier.
  */
 import type { TableColumn } from "./columns.ts";
@@ -20,7 +20,7 @@ export interface TypesOptions {
 
 export interface TypesFile {
   readonly text: string;
-  /** Tables that can't be live, and are not in it. */
+  /** Tables that can't be live and are not in the file. */
   readonly refused: readonly RefusedTable[];
 }
 
@@ -35,7 +35,7 @@ export async function typesFile(
   const session = await databaseOf(address).connect();
   try {
     return await session.transaction("snapshot", async (queries) => {
-      // The names of types have their schemas, whatever the application's path is.
+      // Type names include their schemas, whatever the application's search path is.
       await queries.query("SET LOCAL search_path = pg_catalog, pg_temp");
       const { tables, refused } = await findTables(queries, { wanted, schema, isServing: false });
       return { text: textOf(tables, command), refused };
@@ -45,7 +45,7 @@ export async function typesFile(
   }
 }
 
-/** Names that the file has already. */
+/** Names that the file uses already. */
 const TAKEN = ["JsonValue", "table", "tables"];
 
 function textOf(tables: readonly Table[], command: string): string {
@@ -110,7 +110,7 @@ function valueOf({ type, isNullable, labels, items }: ColumnShape): string {
   return `{ ${parts.filter((part) => part !== false).join(", ")} }`;
 }
 
-/** What the type of the rows does not tell of the column. */
+/** Facts about a column that are not part of the row's type. */
 function noteOf({ sqlType, shape: { type, items, labels } }: TableColumn): string | undefined {
   const isTold =
     type === "boolean" || type === "integer" || sqlType === "text" || labels !== undefined;
@@ -122,7 +122,7 @@ function typeOf({ shape, dimensions }: TableColumn): string {
   const one = labels === undefined ? scalar(items ?? shape.type) : union(labels);
   let type = one;
   if (items !== undefined) {
-    // Elements can be NULL whatever the column says.
+    // Elements can be NULL even if the column is NOT NULL.
     type = `readonly (${one} | null)[]`;
     for (let depth = 1; depth < dimensions; depth++) type = `readonly (${type})[]`;
   }
@@ -169,12 +169,12 @@ function property(name: string): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : literal(name);
 }
 
-/** In an object, `__proto__` would set what the object inherits from. */
+/** In an object literal, `__proto__` would set the prototype. */
 function valueName(name: string): string {
   return name === "__proto__" ? '["__proto__"]' : property(name);
 }
 
-/** A text as TypeScript writes it, on one line. */
+/** A text as a TypeScript literal on one line. */
 function literal(text: string): string {
   return JSON.stringify(text)
     .replaceAll("\u2028", String.raw`\u2028`)

@@ -92,8 +92,8 @@ export async function findTables(
 }
 
 /**
- * A bare name must be that of one table alone: a table that somebody makes later in another schema
- * is not meant.
+ * A bare name must match exactly one table; a table that is made later in another schema is
+ * ignored.
  */
 function pick(rows: readonly SqlRow[], wanted: string): SqlRow {
   const matches = rows.filter((row) => {
@@ -126,7 +126,7 @@ function channelName(schema: string, name: string): string {
   return schema === "public" ? part(name) : `${part(schema)}.${part(name)}`;
 }
 
-/** A name with a dot is quoted, so that no table takes the name of another's channel. */
+/** A name with a dot is quoted, so that no table's channel can have the name of another's. */
 function part(name: string): string {
   return name.includes(".") ? ident(name) : name;
 }
@@ -149,7 +149,7 @@ function refusalOf(row: SqlRow, trustedOwners: readonly string[]): RefusedTable 
     code,
     reason,
   });
-  // What is no table is refused for that, whatever the rights.
+  // Relations that are no tables are refused as such, whatever the rights.
   if (KINDS[asText(row["kind"])] !== undefined) return undefined;
   const strangers =
     (JSON.parse(asText(row["strangers"] ?? "null")) as readonly string[] | null) ?? [];
@@ -175,7 +175,7 @@ function refusalOf(row: SqlRow, trustedOwners: readonly string[]): RefusedTable 
   );
 }
 
-/** What a table is, or why tables like it can't be live, whatever the rights. */
+/** The table's description, or why such a table can't be live, whatever the rights. */
 function describe(row: SqlRow): Table | RefusedTable {
   const { schema, name, channel } = nameOf(row);
   const refuse = (reason: string): RefusedTable => ({
@@ -211,7 +211,7 @@ function describe(row: SqlRow): Table | RefusedTable {
     isPartitioned: row["kind"] === "p",
     isOwned: row["is_owned"] === "true",
     hasJson: columns.some(({ type }) => type === "json"),
-    // An object puts names that are numbers first.
+    // JavaScript objects put numeric names first.
     isTextExact: columns.every(
       ({ name: column, type }) => EXACT_TYPES.has(type) && !/^\d/.test(column),
     ),

@@ -1,7 +1,7 @@
 /**
  * Changes of a table for which no trigger fires: once a channel is live and its `as_of` is after
- * the change's commit (by the database's clock), its rows equal SELECT. No reader is ever live
- * after the change and wrong.
+ * the change's commit (by the database's clock), its rows equal SELECT. No client is ever live
+ * with wrong rows after the change.
  */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -15,22 +15,22 @@ import {
 import { pause, PLAIN, serve, textOf, until } from "../../../test/support/served-database.ts";
 import type { LiveView } from "../../client/node.ts";
 
-interface Verdict {
-  /** For how long a page was live, past the change, and wrong. */
+interface Observation {
+  /** For how long a page was live with wrong rows after the change. */
   readonly wrongMs: number;
-  /** From the change's commit until it was live, past the change, and right; undefined: never. */
+  /** From the change's commit until the page was live with the right rows; undefined: never. */
   readonly rightAfterMs: number | undefined;
   readonly statuses: readonly string[];
 }
 
-/** Watches a view while a change is done; `query` reads rows and the database's clock. */
-async function judge(
+/** Observes a view while a change is made; `query` reads rows and the database's clock. */
+async function observe(
   view: LiveView,
   query: (text: string) => Promise<readonly object[]>,
   truth: string,
   change: () => Promise<unknown>,
   watchMs = 7_000,
-): Promise<Verdict> {
+): Promise<Observation> {
   await until(() => view.getSnapshot().status, "live");
   await pause(1_500);
   const before = textOf(await query(truth));
@@ -164,8 +164,8 @@ const CHANGES: readonly Change[] = [
 ];
 
 /**
- * Nobody is live and wrong past the change, nor out of trust for good, unless the table is no more
- * what it was.
+ * Checks that no page is live with wrong rows after the change, and that each is live again,
+ * unless the table is no longer the same.
  */
 async function holds(
   address: string | PGlite,
@@ -181,14 +181,14 @@ async function holds(
       await run(text);
       const want = textOf(await run("SELECT * FROM p"));
       await until(() => textOf(view.getSnapshot().rows), want);
-      // The first of two is found with the next renewal.
+      // The reader finds the first of two changes with the next renewal.
       await pause(1_500);
     }
-    const verdict = await judge(view, run, truth, async () => {
+    const observed = await observe(view, run, truth, async () => {
       for (const text of change) await run(text);
     });
-    expect(verdict.wrongMs).toBe(0);
-    if (!/change names/.test(name)) expect(verdict.rightAfterMs).toBeDefined();
+    expect(observed.wrongMs).toBe(0);
+    if (!/change names/.test(name)) expect(observed.rightAfterMs).toBeDefined();
   } finally {
     await served.stop();
   }
@@ -204,7 +204,7 @@ describe.each([13, 18] as const)(
     });
     afterAll(() => server?.remove());
 
-    describe.concurrent("that no trigger tells", () => {
+    describe.concurrent("for which no trigger fires", () => {
       it.skipIf(!hasPostgres(version)).each(CHANGES)(
         "$name",
         async (change) => {
@@ -222,7 +222,7 @@ describe.each([13, 18] as const)(
   },
 );
 
-/** A session that says it is a replica is one of several, which PGlite does not have. */
+/** The cases without a second session, which PGlite does not have. */
 const ON_PGLITE = [
   "TRUNCATE of one partition",
   "ATTACH PARTITION",

@@ -8,12 +8,12 @@ export class Wakeup {
   #wake: () => void = () => {};
   #isNotified = false;
 
-  /** Ends the present pause; does nothing where nobody pauses. */
+  /** Ends the present pause; without a pause, does nothing. */
   wake(): void {
     this.#wake();
   }
 
-  /** Ends the present pause, or the next at once. */
+  /** Ends the present pause; without a pause, the next one ends at once. */
   notify(): void {
     this.#isNotified = true;
     this.#wake();

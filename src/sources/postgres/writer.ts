@@ -1,7 +1,7 @@
 /**
  * Runs mutations on the database, each once. A mutation writes its row in `tidemark.mutation`
- * first, so two runs under one id wait for each other there. What it returned is kept in that row,
- * in the same transaction; why it was refused, in the next one.
+ * first, so two runs under one id wait for each other there. Its result is kept in that row, in
+ * the same transaction; the reason of a refusal, in the next one.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -29,7 +29,7 @@ export interface PostgresWriterOptions {
   readonly table: (channel: string) => Table | undefined;
   /** The snapshot whose captured changes may have been deleted. */
   readonly prunedTo: () => string | undefined;
-  /** Called with what a handler threw that is not a refusal. */
+  /** Called with a handler's error that is no refusal. */
   readonly onFailed: (id: string, error: unknown) => void;
 }
 
@@ -47,7 +47,7 @@ interface Recorded {
 const FORGET_REFUSALS = `DELETE FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL
    AND at < (SELECT at FROM tidemark.mutation WHERE caller = $1 AND error IS NOT NULL ORDER BY at DESC OFFSET $2 LIMIT 1)`;
 
-/** The guard found another row than was seen; rolls the transaction back. */
+/** The row has changed since the caller saw it; rolls the transaction back. */
 class Stale extends Error {
   readonly row: Row | undefined;
 
@@ -130,8 +130,7 @@ export class PostgresWriter implements Writer {
   }
 
   /**
-   * Nothing was written, and nothing will be when it is asked for again: the refusal is stored
-   * before anyone is told.
+   * Stores the refusal before answering, so that the mutation stays refused when it is sent again.
    */
   async #reject({ id, fingerprint, caller }: WriteCall, cause: unknown): Promise<WriteOutcome> {
     if (!(cause instanceof MutationError)) this.#options.onFailed(id, cause);
@@ -154,7 +153,7 @@ export class PostgresWriter implements Writer {
             callerHash(caller),
             this.#options.limits.refusalsPerCallerMax,
           ]);
-        // Another run under this id came between: what it did counts.
+        // Another run under this id was faster: its outcome counts.
         return rowCount === 0
           ? outcomeOf(await recorded(transaction, id), fingerprint)
           : { kind: "rejected", error };
@@ -164,7 +163,8 @@ export class PostgresWriter implements Writer {
   }
 
   /**
-   * Locks the row for the transaction, then asks whether anyone has written it since it was seen.
+   * Locks the row for the transaction, then checks whether others have written it since the caller
+   * saw it.
    */
   async #check(
     transaction: SqlTransaction,
@@ -174,7 +174,7 @@ export class PostgresWriter implements Writer {
     if (table === undefined)
       throw new MutationError(
         "UNKNOWN_CHANNEL",
-        `There is no channel "${channel}" to look for the row in.`,
+        `There is no channel "${channel}" for the expected row.`,
       );
     const parts = table.key.length === 1 ? [key] : (JSON.parse(key) as string[]);
     const restore = await readAsReader(transaction);
@@ -205,7 +205,7 @@ export class PostgresWriter implements Writer {
   ): Promise<readonly string[] | undefined> {
     const seen = parseSnapshot(since);
     const pruned = this.#options.prunedTo();
-    // Changes that were deleted must be part of `since`; otherwise nobody can tell.
+    // All deleted changes must be part of `since`; otherwise the writers are not known.
     if (pruned !== undefined && !includes(seen, parseSnapshot(pruned))) return undefined;
     const { rows } = await transaction.query<{ write: unknown }>(writesSinceStatement(table), [
       ...key,
@@ -221,7 +221,7 @@ function callerHash(caller: string): string {
   return createHash("sha256").update(caller).digest("hex").slice(0, 32);
 }
 
-/** Nobody knows whether it ran, or will be remembered: the caller must ask again. */
+/** The mutation may or may not have run: the caller must send it again. */
 function unknown(cause: unknown): never {
   throw cause instanceof TidemarkError
     ? cause

@@ -1,5 +1,5 @@
 /**
- * Transactions that may have written before a lease began, when no trigger captured what they did,
+ * Transactions that may have written before a lease began, when no trigger captured their changes,
  * and the tables that they wrote to. Triggers capture all transactions that begin to write later.
  */
 import type { Clock } from "../../std/clock.ts";
@@ -13,8 +13,8 @@ import type { Table } from "./tables.ts";
 export type Writers = ReadonlyMap<string, ReadonlySet<number>>;
 
 /**
- * Waits for short transactions, at most `settleMsMax`, so that one copy has them all. Returns those
- * that are left.
+ * Waits for short transactions, at most `settleMsMax`, so that one copy has all their changes.
+ * Returns the transactions that are still open.
  */
 export async function writersBefore(options: {
   readonly session: SqlQueries;

@@ -1,6 +1,6 @@
 /**
- * Mutations on the oldest and the newest supported Postgres, and on PGlite: once, in order, found
- * again, refused when stale.
+ * Mutations on the oldest and the newest supported Postgres, and on PGlite: each runs once, in
+ * order, is remembered, and is refused when stale.
  */
 import { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
@@ -44,7 +44,9 @@ const mutations = {
         return { rowCount };
       },
     }),
-    /** As ORMs do it: in a savepoint, so that the row's writer has a number of its own. */
+    /**
+     * Writes in a savepoint, as ORMs do, so that the row's writer has a transaction id of its own.
+     */
     setInSavepoint: mutation({
       input,
       row,
@@ -144,7 +146,7 @@ describe.each(
     );
   });
 
-  it("resolves with the rows at hand, also when nothing was changed", async () => {
+  it("resolves when the rows have arrived, also when nothing was changed", async () => {
     const { client, view } = await serve(address);
     expect(await client.mutate.items.set({ id: 1, value: "second" })).toEqual({ rowCount: 1 });
     expect(view.row("1")).toEqual({ id: 1, value: "second" });
@@ -180,7 +182,7 @@ describe.each(
     ]);
   });
 
-  it("rolls back what failed, tells nothing of why, and the connection is good for the next", async () => {
+  it("rolls back a failed mutation, hides the reason, and uses the connection for the next one", async () => {
     const { post, client } = await serve(address);
     const failed = await post("items.broken", { input: {} });
     expect(failed).toMatchObject({ status: 500, code: "MUTATION_FAILED" });
@@ -189,11 +191,11 @@ describe.each(
     expect(await client.mutate.items.set({ id: 2, value: "next" })).toEqual({ rowCount: 1 });
   });
 
-  it("refuses what others changed after the position that was seen, read or not, and returns the row", async () => {
+  it("refuses a write whose row others changed after the expected seq, read or not, and returns the row", async () => {
     const { client, view } = await serve(address);
     const seen = view.getSnapshot().seq;
     await sql("UPDATE items SET value = 'theirs' WHERE id = 1");
-    // At once: the reader may not have read it yet.
+    // Without waiting: the reader may not have read the change yet.
     await expect(
       client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: seen }),
     ).rejects.toMatchObject({ code: "STALE_WRITE", row: { id: 1, value: "theirs" } });
@@ -201,7 +203,7 @@ describe.each(
     await expect(
       client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: seen }),
     ).rejects.toMatchObject({ code: "STALE_WRITE" });
-    // Seen by now. One's own writes in between are no surprise.
+    // The change has been read. The caller's own writes in between do not make the row stale.
     const now = client.cursor?.seq ?? 0;
     const [a, b] = [
       client.mutate.items.set({ id: 1, value: "mine" }, { expectedSeq: now }),
@@ -214,7 +216,7 @@ describe.each(
     ).rejects.toMatchObject({ code: "STALE_WRITE", row: null });
   });
 
-  it("takes a write that saw the row as it is, however long nothing has changed and whatever else the database did", async () => {
+  it("accepts a write whose row is unchanged, after any time and any other writes of the database", async () => {
     const { client, view } = await serve(address);
     await sql("CREATE TABLE elsewhere (n int)");
     for (const value of ["a", "b"]) {
@@ -222,7 +224,7 @@ describe.each(
       await expect.poll(() => view.row("2")).toEqual({ id: 2, value });
     }
     await sql("INSERT INTO elsewhere VALUES (1)");
-    // The reader has deleted what it read by then.
+    // By then the reader has deleted the captured changes.
     await expect
       .poll(
         async () =>
@@ -241,7 +243,7 @@ describe.each(
     ).toEqual({ rowCount: 1 });
   });
 
-  it("loses no row of a mutation that changes more than one commit takes", async () => {
+  it("loses no row of a mutation that is too large for one commit", async () => {
     await sql("INSERT INTO items SELECT n, 'many' FROM generate_series(10, 109) n");
     const many = {
       all: mutation({
@@ -290,7 +292,7 @@ describe.each(
     ).rejects.toMatchObject({ code: "STALE_WRITE", row: { id: 1, value: "theirs" } });
   });
 
-  it("lets the application's own transaction join in, also one that changes nothing", async () => {
+  it("awaits the application's own transaction, also one that changes nothing", async () => {
     const { tidemark, client, view } = await serve(address);
     const run = async (text: string): Promise<{ txid: string }> => {
       if (typeof address !== "string")
@@ -314,12 +316,12 @@ describe.each(
     });
     expect(txid).toMatch(/^postgres:\d+$/);
     expect(view.row("1")).toEqual({ id: 1, value: "own way" });
-    // It changed nothing that anyone sees.
+    // The transaction changed no visible row.
     await client.write({ run: () => run("UPDATE items SET value = value WHERE false") });
     expect(client.pendingWrites.getSnapshot()).toEqual([]);
   });
 
-  it("brings an installation of the version before up to date, and uninstalls without a trace", async () => {
+  it("upgrades an installation of version 1, and uninstalls without a trace", async () => {
     const first = await serve(address);
     await first.tidemark.stop();
     await sql(
@@ -338,7 +340,7 @@ describe.each(
     ).toEqual([]);
   });
 
-  it("brings version 3 up to date, with the grants that were made there", async () => {
+  it("upgrades version 3, and keeps the grants made there", async () => {
     const first = await serve(address);
     await first.tidemark.stop();
     await sql(
@@ -400,7 +402,7 @@ describe.each(
   );
 
   it.skipIf(name === "PGlite")(
-    "lets a named role name its transaction, and do nothing else there; others not even that",
+    "lets the roles of `txidRoles` call txid() and nothing else; other roles may not call it",
     async () => {
       await sql(
         "CREATE ROLE app LOGIN; CREATE ROLE other LOGIN; GRANT SELECT, UPDATE ON items TO app",
@@ -434,7 +436,7 @@ describe.each(
   );
 
   it.skipIf(name === "PGlite")(
-    "tries on by itself while the database is away, in order",
+    "retries by itself while the database is away, in order",
     async () => {
       const { client, view } = await serve(address);
       await server?.stopServer("immediate");
