@@ -1,6 +1,6 @@
 /**
- * The declaration of a channel: made by a program for its own, by a source for those that it found;
- * the log carries it.
+ * The declaration of a channel: a program declares its own channels, a source those of its tables;
+ * the log carries the declaration.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { Column } from "../protocol/column.ts";
@@ -42,7 +42,7 @@ export function declareChannel(options: {
   return { name, key, columns, bounds };
 }
 
-/** Declaring a channel again as it is changes nothing. */
+/** Whether two declarations are equal: declaring a channel again unchanged has no effect. */
 export function isSameDeclaration(left: ChannelDeclaration, right: ChannelDeclaration): boolean {
   return textOf(left) === textOf(right);
 }

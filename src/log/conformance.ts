@@ -9,11 +9,10 @@ export interface LogUnderTest {
   /** Loses the newest commits of a log, if that can happen. */
   readonly loseTail?: (log: Log, commits: number) => void;
   /**
-   * A log that other processes append to as well learns of their commits after a while; this lets
-   * the time pass.
+   * A log that other processes append to learns of their commits with a delay; this waits for it.
    */
   readonly settle?: (clock: ManualClock) => Promise<void>;
-  /** False if something else than the rows that readers have not acknowledged bounds the log. */
+  /** False if the log is not bounded by the rows that readers have not acknowledged. */
   readonly boundsPendingRows?: boolean;
 }
 
@@ -54,7 +53,7 @@ export function logConformance(
   };
 
   describe(`${name} as a log`, () => {
-    it("gives seqs from 1 without a hole and hands commits out in that order", async () => {
+    it("gives seqs from 1 without a gap and returns commits in that order", async () => {
       const { log, open, clock } = await begin();
       const reader = await open(0);
       expect(
@@ -69,7 +68,7 @@ export function logConformance(
       ]);
     });
 
-    it("hands out the same commits until they are acknowledged, then those after them", async () => {
+    it("returns the same commits until they are acknowledged, then the later ones", async () => {
       const { append, open } = await begin();
       const reader = await open(0);
       for (let index = 0; index < 3; index++) await append(draft());
@@ -83,7 +82,7 @@ export function logConformance(
       expect(seqs(reader)).toEqual([3]);
     });
 
-    it("has readers that begin where they ask to, know all that was appended before, and go at their own pace", async () => {
+    it("has readers that begin after a given seq, know all earlier commits, and read at their own pace", async () => {
       const { append, open } = await begin();
       const slow = await open(0);
       for (let index = 0; index < 4; index++) await append(draft());
@@ -93,7 +92,7 @@ export function logConformance(
       expect(seqs(slow)).toEqual([1, 2, 3, 4]);
     });
 
-    it("says that it has trimmed what a reader asks for, instead of leaving a hole", async () => {
+    it("throws LOG_TRIMMED for trimmed commits, instead of leaving a gap", async () => {
       const { append, open } = await begin();
       const reader = await open(0);
       for (let index = 0; index < 4; index++) await append(draft());
@@ -101,11 +100,11 @@ export function logConformance(
       const again = await open(3).then(seqs);
       expect(again).toEqual([4]);
       const former = await open(0).then(seqs, (error: { code: string }) => error.code);
-      // A log may also keep them: for a checkpoint, or because it had nothing to trim.
+      // A log may also keep the commits: for a checkpoint, or because it had nothing to trim.
       expect([[1, 2, 3, 4], "LOG_TRIMMED"]).toContainEqual(former);
     });
 
-    it("carries everything that a draft says", async () => {
+    it("carries every field of a draft", async () => {
       const { append, open } = await begin();
       const reader = await open(0);
       const said: CommitDraft = draft(1, {
@@ -145,7 +144,7 @@ export function logConformance(
       expect(await append({ changes: [] })).toBe(1);
     });
 
-    it("refuses an appender whose source does not stand where it believes: a second leader", async () => {
+    it("refuses an appender whose expected source position is not the stored one: a second leader", async () => {
       const { append, open, log } = await begin();
       const reader = await open(0);
       await append(draft(1, { source: "s", sourcePosition: "p1" }), {
@@ -180,7 +179,7 @@ export function logConformance(
       expect(seqs(reader)).toEqual([1, 2, 3, 4, 5]);
     });
 
-    it("tells listeners of what has arrived until they stop listening, and nothing after close", async () => {
+    it("calls listeners for new commits until they stop listening, and never after close", async () => {
       const { append, open } = await begin();
       const reader = await open(0);
       let calls = 0;
@@ -229,7 +228,7 @@ export function logConformance(
       expect(await second).toBe(2);
     });
 
-    it("looks at what an append expects when it is placed, not when it began to wait", async () => {
+    it("checks an append's `expect` when it is placed, not when it began to wait", async () => {
       const { log, open } = await begin({ limits: { pendingRowsMax: 20 } });
       const reader = await open(0);
       await log.append(draft(15));
@@ -247,7 +246,7 @@ export function logConformance(
       await refused;
     });
 
-    it("takes one commit that is larger than its bound, alone", async () => {
+    it("accepts one commit that is larger than its bound, alone", async () => {
       const { log } = await begin({ limits: { pendingRowsMax: 20 } });
       expect(await log.append(draft(100))).toBe(1);
     });
@@ -266,7 +265,7 @@ export function logConformance(
   });
 
   describe.runIf(loseTail !== undefined)(`${name} when its tail is lost`, () => {
-    it("is in another epoch, tells its readers, and gives them nothing more", async () => {
+    it("is in another epoch, notifies its readers, and gives them no more commits", async () => {
       const { log, open, append, clock } = await begin();
       const reader = await open(0);
       for (let index = 0; index < 4; index++) await append(draft());

@@ -12,7 +12,7 @@ export interface LogLimits {
    */
   readonly pendingRowsMax: number;
   /**
-   * Callers that wait in `append`. Full: `append` fails with `LOG_FULL`, and nothing is kept of it.
+   * Callers that wait in `append`. Full: `append` fails with `LOG_FULL`, and nothing is written.
    * Default 10,000.
    */
   readonly waitersMax: number;
@@ -23,13 +23,13 @@ export const LOG_LIMITS: LogLimits = {
   waitersMax: 10_000,
 };
 
-/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist */
+/** @throws TidemarkError `BAD_OPTION` for an unknown limit */
 export function logLimits(given?: Partial<LogLimits>): LogLimits {
   return limitsOf("limits.log", LOG_LIMITS, given);
 }
 
 /**
- * What a channel may hold. Over one of the first three, the rows that changed longest ago are
+ * Bounds of one channel. Over one of the first three, the rows that changed longest ago are
  * evicted.
  */
 export interface ChannelBounds {

@@ -1,7 +1,7 @@
 /**
  * The one ordered sequence of commits of a deployment. It carries everything that sources append:
- * rows, declarations, status, freshness and the source's own position, so that all readers know the
- * same at the same seq. A log gives each commit the next seq and keeps it until every reader has
+ * rows, declarations, status, freshness and source positions, so that all readers have the same
+ * state at the same seq. A log gives each commit the next seq and keeps it until every reader has
  * acknowledged it. Every implementation passes `conformance.ts`.
  */
 import type { Cancel } from "../std/clock.ts";
@@ -16,19 +16,19 @@ export interface KeyedRow {
 }
 
 /**
- * What one commit does to one channel. A key stands in `upserts` or in `removes`, never in both.
+ * What one commit does to one channel. A key is in `upserts` or in `removes`, never in both.
  */
 export interface ChannelChange {
   readonly channel: string;
   readonly upserts: readonly KeyedRow[];
   readonly removes: readonly string[];
-  /** `upserts` is the channel's whole new content: what it does not name is removed. */
+  /** `upserts` is the channel's whole new content: all other rows are removed. */
   readonly reload?: true;
   /** Rows of the whole table behind the channel, where the source knows it. */
   readonly total?: number;
 }
 
-/** Whether the rows of a source follow it. Reasons are for people. */
+/** Whether a source's channels follow it. Reasons are texts for people. */
 export type SourceStatus =
   | { readonly status: "live" }
   | { readonly status: "catching_up"; readonly reason?: string }
@@ -43,14 +43,14 @@ export interface StatusChange {
 
 /**
  * An atomic step, before it has a seq. Readers apply its parts in this order: drops, declarations,
- * changes, status, source position and freshness. None of them is valid: a tick, or an empty
- * mutation.
+ * changes, status, source position and freshness. A draft without any part is valid: a tick, or an
+ * empty mutation.
  */
 export interface CommitDraft {
   readonly changes: readonly ChannelChange[];
   /** The source that appends it; absent for the program's own channels. */
   readonly source?: string;
-  /** What the source stores to continue after this commit, in its own format. */
+  /** The source position from which the source continues after this commit, in its own format. */
   readonly sourcePosition?: string;
   /**
    * Channels that the source feeds from here on. A channel that is declared differently than before
@@ -60,7 +60,10 @@ export interface CommitDraft {
   /** Channels that no longer exist. */
   readonly drops?: readonly string[];
   readonly status?: readonly StatusChange[];
-  /** Everything of the source up to this unix time is in the log. Alone at most once a second. */
+  /**
+   * Everything of the source up to this time, in Unix milliseconds, is in the log. A draft with
+   * nothing else is appended at most once a second.
+   */
   readonly asOfMs?: number;
 }
 
@@ -71,17 +74,17 @@ export interface Commit extends CommitDraft {
   readonly timeMs: number;
 }
 
-/** What an appender believes its source stored last. */
+/** The source position that an appender expects to be its source's last. */
 export interface Expectation {
   readonly source: string;
-  /** Undefined: the source has not stored a position yet. */
+  /** Undefined: the source has not stored a source position yet. */
   readonly sourcePosition: string | undefined;
 }
 
 export interface Log {
   /**
    * The identity of this history. It changes while the log runs if the tail is lost; readers are
-   * told.
+   * notified.
    */
   readonly epoch: string;
   /**
@@ -92,22 +95,22 @@ export interface Log {
    */
   append(draft: CommitDraft, expect?: Expectation): Promise<number>;
   /**
-   * A reader of the commits after `after`, once it knows of all that were appended before this
-   * call.
-   * @throws TidemarkError `LOG_TRIMMED` where they have been trimmed: begin with a checkpoint;
-   * `STOPPED`
+   * A reader of the commits after `after`. Resolves when the reader knows of all commits appended
+   * before this call.
+   * @throws TidemarkError `LOG_TRIMMED` where these commits have been trimmed: begin with a
+   * checkpoint; `STOPPED`
    */
   open(after: number): Promise<LogReader>;
   close(): void;
 }
 
-/** A node, a history writer, a replay: each at its own pace. */
+/** Reads the commits for a node, a history writer or a replay, each at its own pace. */
 export interface LogReader {
-  /** The epoch that it reads. */
+  /** The epoch of this reader. */
   readonly epoch: string;
   /** The seq of the newest commit that has arrived here. */
   readonly head: number;
-  /** The commits after the last acknowledged one, in order: the same again until `ack`. */
+  /** The commits after the last acknowledged one, in order: the same ones until `ack`. */
   read(countMax: number): readonly Commit[];
   /**
    * This reader needs the commits up to `seq` no longer. The log trims below its slowest reader.
@@ -116,8 +119,8 @@ export interface LogReader {
   /** Called when commits have arrived. */
   onAppend(listener: () => void): Cancel;
   /**
-   * The epoch has ended: its tail was lost, and another begins. Nothing more comes to this reader;
-   * open anew, from 0 or a checkpoint of the new epoch.
+   * The epoch has ended: its tail was lost, and another begins. This reader gets no more commits;
+   * open another, from 0 or a checkpoint of the new epoch.
    */
   onLost(listener: () => void): Cancel;
   close(): void;

@@ -22,7 +22,7 @@ export interface MemoryLogOptions {
   readonly limits?: Partial<LogLimits>;
 }
 
-/** One reader's place in the log. */
+/** One reader and its progress in the log. */
 interface Place {
   acked: number;
   readonly listeners: Set<() => void>;
@@ -104,7 +104,7 @@ export class MemoryLog implements Log {
         place.listeners.add(listener);
         return () => place.listeners.delete(listener);
       },
-      // An epoch in memory ends with its process, and so do its readers.
+      // An epoch in memory lasts as long as its process, so the callback is never called.
       onLost: () => () => {},
       close: () => {
         this.#readers.delete(place);
@@ -141,7 +141,7 @@ export class MemoryLog implements Log {
     return commit.seq;
   }
 
-  /** Without a reader everything is kept, for the first one to come. */
+  /** Without a reader all commits are kept, for the first reader. */
   #trim(): void {
     if (this.#readers.size === 0) return;
     let slowest = this.#head;
@@ -178,6 +178,6 @@ function stopped(): TidemarkError {
 function superseded(expect: Expectation | undefined): TidemarkError {
   return new TidemarkError(
     "SUPERSEDED",
-    `Source "${expect?.source ?? ""}" has stored another position than this appender expects: another leader appends for it now. Nothing was appended.`,
+    `Source "${expect?.source ?? ""}" has stored another source position than this appender expects: another leader appends for it now. Nothing was appended.`,
   );
 }

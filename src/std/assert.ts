@@ -1,11 +1,11 @@
 /**
- * Checks for programmer errors. They stay on in production: a broken invariant must stop, not
- * spread.
+ * Checks for programmer errors. They stay on in production: a broken invariant must stop the
+ * process before it does more harm.
  */
 
 /**
- * A broken invariant. Code that catches errors lets this one through: it ends the process, and says
- * why.
+ * A broken invariant. Code that catches errors rethrows this one: it ends the process with its
+ * message.
  */
 export class InvariantError extends Error {
   override readonly name = "InvariantError";

@@ -17,7 +17,7 @@ export interface Clock {
    * process alive by itself.
    */
   after(delayMs: number, callback: () => void): Cancel;
-  /** Runs `callback` as soon as pending input and output have had a turn. */
+  /** Runs `callback` after pending input and output have been handled. */
   soon(callback: () => void): Cancel;
 }
 
@@ -29,7 +29,8 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   after(delayMs, callback) {
     const timer: unknown = setTimeout(callback, Math.min(delayMs, DELAY_MS_MAX));
-    // A Node timer can be told not to hold the process open; a browser's is a number.
+    // A Node timer has `unref`, so that it does not keep the process alive; a browser's is a
+    // number.
     if (typeof timer === "object" && timer !== null && "unref" in timer) {
       (timer as { unref(): void }).unref();
     }

@@ -1,6 +1,6 @@
 /**
- * The table of errors, and the page that is made of it. `npx vitest run src/std/error-codes.test.ts
- * -u` writes the page.
+ * The table of errors, and the page that is generated from it. `npx vitest run
+ * src/std/error-codes.test.ts -u` writes the page.
  */
 import { describe, expect, it } from "vitest";
 import { ERROR_CODES, errorEntryOf, type ErrorCode, type ErrorCodeEntry } from "./error-codes.ts";
@@ -44,7 +44,7 @@ describe("the table of errors", () => {
     }
   });
 
-  it("knows no code that every object inherits", () => {
+  it("has no code for names that every object inherits", () => {
     expect(errorEntryOf("constructor")).toBeUndefined();
   });
 });

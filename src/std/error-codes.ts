@@ -1,6 +1,6 @@
 /**
  * The one table of errors. The wire, the HTTP layer, `TidemarkError.retryable`, the metrics,
- * `docs/errors.md` and the tests stand on it. A code never changes its meaning. Browsers need no
+ * `docs/errors.md` and the tests use it. A code never changes its meaning. Browsers need no
  * texts: they load `retryable.ts` alone.
  */
 
@@ -10,11 +10,11 @@ export interface ErrorCodeEntry {
   /** The status of an HTTP answer that carries the code. */
   readonly status: number;
   readonly meaning: string;
-  /** What the reader of the error can do. */
+  /** How the reader of the error can resolve it. */
   readonly action: string;
 }
 
-/** Every code with what it means and what to do. */
+/** Every code with its meaning and the remedy. */
 export const ERROR_CODES = {
   BAD_MESSAGE: {
     retryable: false,

@@ -1,7 +1,7 @@
 /**
- * Limits that users set: given values over defaults, checked once at start. A misspelt name, a
- * value that is no number, and two limits that can't both hold stop the start with an error that
- * names them.
+ * Limits that users set: their values replace the defaults, and are checked once at start. A
+ * misspelt name, a value that is no number, and two limits that contradict each other stop the
+ * start with an error that names them.
  */
 import { TidemarkError } from "./errors.ts";
 
@@ -16,7 +16,10 @@ export function atLeast<L>(min: number, ...names: (keyof L & string)[]): LimitRe
   return names.map((name) => [min, name] as const);
 }
 
-/** `group` is how users address the limits, `limits.server`. @throws TidemarkError `BAD_OPTION` */
+/**
+ * `group` is the path of the limits for users, such as `limits.server`. @throws TidemarkError
+ * `BAD_OPTION`
+ */
 export function limitsOf<L extends { readonly [K in keyof L]: number }>(
   group: string,
   defaults: L,

@@ -1,5 +1,5 @@
 /**
- * A clock that stands still until it is told to move. Timers fire in order of their
+ * A clock that moves only by calls. Timers fire in order of their
  * due time, then of their creation, so a run is a function of the calls made.
  */
 import type { Cancel, Clock } from "./clock.ts";

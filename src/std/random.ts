@@ -1,4 +1,4 @@
-/** Chance as a dependency, like time, so that a run can be replayed from a seed. */
+/** Randomness as a dependency, like time, so that a run can be replayed from a seed. */
 
 export interface Random {
   /** A number in [0, 1). */

@@ -1,6 +1,6 @@
 /**
  * The codes that the table in `error-codes.ts` calls retryable, apart from its texts, which
- * browsers do not load. The type makes the compiler compare the two.
+ * browsers do not load. The compiler checks by the type that both agree.
  */
 import type { RetryableCode } from "./error-codes.ts";
 

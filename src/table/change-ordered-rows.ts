@@ -1,7 +1,7 @@
 /**
- * The one data structure: rows in a map, threaded on a list in the order of the seq that last
- * changed them, beside a bounded list of tombstones for keys that left and its floor. For any
- * cursor at or above the floor, `changesSince(cursor)` is exact, whatever happened in between.
+ * The data structure of tables and views: rows in a map and in a linked list ordered by the seq of
+ * their last change, with a bounded list of tombstones for removed keys and its floor. For any
+ * cursor at or above the floor, `changesSince(cursor)` is exact, whatever changed in between.
  *
  * Retains at most the rows that were set and not deleted, plus `tombstonesMax` keys.
  */
@@ -22,7 +22,7 @@ export class RowNode {
   seq: number;
   /** That commit's time. */
   timeMs: number;
-  /** The hash that the digest has of this row, perhaps of an earlier value; 0 for none yet. */
+  /** This row's hash in the digest, perhaps of an earlier value; 0 for none yet. */
   hash = 0;
   older: RowNode | null = null;
   newer: RowNode | null = null;
@@ -49,18 +49,18 @@ class Tombstone {
   }
 }
 
-/** What happened after a cursor, oldest change first; `seqs` of both lists never fall. */
+/** The changes after a cursor, oldest change first; `seqs` of both lists never fall. */
 export interface Changes {
   readonly upserts: readonly Pick<RowNode, "key" | "json" | "bytes" | "seq">[];
   readonly removes: readonly { readonly key: string; readonly seq: number }[];
 }
 
-/** Everything that decides the answer to any cursor, as plain data. */
+/** The content as plain data; it determines the answer to every cursor. */
 export interface RowsCheckpoint {
   readonly builtSeq: number;
   readonly floor: number;
   readonly lastSeq: number;
-  /** In the order in which their keys came, which is the order of snapshots. */
+  /** In the order in which their keys were inserted, which is the order of snapshots. */
   readonly rows: readonly {
     readonly key: string;
     readonly json: string;
@@ -124,11 +124,11 @@ export class ChangeOrderedRows {
   #lastSeq: number;
   #bytes = 0;
   #hashSum = 0;
-  /** The newest row up to which all hashes are of the rows' present values. */
+  /** The newest row up to which all hashes are current. */
   #hashedTo: RowNode | null = null;
   #builtSeq: number;
 
-  /** From `builtSeq` on the content follows each change: cursors below it are not served. */
+  /** From `builtSeq` on the content includes each change: cursors below it are not served. */
   constructor(builtSeq: number, tombstonesMax: number) {
     this.#builtSeq = builtSeq;
     this.#floor = builtSeq;
@@ -183,7 +183,7 @@ export class ChangeOrderedRows {
     };
   }
 
-  /** The seq from which on the content follows each change. */
+  /** The seq from which on the content includes each change. */
   get builtSeq(): number {
     return this.#builtSeq;
   }
@@ -286,7 +286,10 @@ export class ChangeOrderedRows {
     return true;
   }
 
-  /** Whether a key came, changed or left after `seq`. Also true where that has been forgotten. */
+  /**
+   * Whether a key was inserted, changed or removed after `seq`. Also true where that is no longer
+   * known.
+   */
   hasChangedSince(key: string, seq: number): boolean {
     const node = this.get(key);
     if (node !== undefined) return node.seq > seq;

@@ -1,19 +1,22 @@
 /**
- * The status of each channel, as its source has put it into the log: live or not, since when and
- * why, and per source the time up to which it is complete. A function of the commits alone.
+ * The status of each channel from its source's commits: live or not, since when and why, and per
+ * source the time up to which it is complete. A function of the commits alone.
  */
 import type { Commit, SourceStatus } from "../log/log.ts";
 
 export interface ChannelState {
   readonly status: SourceStatus["status"];
   readonly reason: string | undefined;
-  /** Time of the commit since which it has this status. */
+  /** Time of the commit that set this status. */
   readonly sinceMs: number;
   /** The source that feeds it; undefined for the program itself. */
   readonly source: string | undefined;
 }
 
-/** A program's own channel is live from the start; a source says when. */
+/**
+ * A program's own channel is live from the start; a source's channel from the source's first
+ * status.
+ */
 export function firstState(source: string | undefined, timeMs: number): ChannelState {
   return {
     status: source === undefined ? "live" : "catching_up",
@@ -31,7 +34,7 @@ export function nextState(state: ChannelState, said: SourceStatus, timeMs: numbe
   return { ...state, status, reason, sinceMs: state.status === status ? state.sinceMs : timeMs };
 }
 
-/** What a commit says of one channel's status; the last word counts. */
+/** The status that a commit sets for one channel; the last entry counts. */
 export function statusIn(
   { status = [], source }: Pick<Commit, "status" | "source">,
   channel: string,

@@ -7,7 +7,7 @@ import { linearRegex } from "./regex.ts";
 export function whereContextOf(channel: Pick<ChannelDeclaration, "columns">): WhereContext {
   const types = new Map<string, ColumnType>(channel.columns.map(({ name, type }) => [name, type]));
   return {
-    // Without declared columns, a name that every object inherits is no column.
+    // Without declared columns any name is a column, except names that every object inherits.
     typeOf: (column) =>
       types.size > 0 ? types.get(column) : column in Object.prototype ? undefined : "any",
     columnNames: channel.columns.map(({ name }) => name),

@@ -1,7 +1,7 @@
 /**
  * A node that begins with a checkpoint and one that has read everything are the same to every
- * client: from there on they serve identical frames for every cursor, evict the same keys, and know
- * the same.
+ * client: from there on they serve identical frames for every cursor, evict the same keys, and
+ * have the same states.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -69,7 +69,7 @@ function commitsOf(
   });
 }
 
-/** Everything that a cursor can be answered with, and the snapshot. */
+/** The answers to all cursors, and the snapshot. */
 function answers(view: View, headSeq: number): unknown {
   const cursors = Array.from({ length: headSeq + 1 }, (_, cursor) => {
     const normal = cursor < view.rows.floor ? cursor : view.rows.normalise(cursor);
@@ -94,7 +94,7 @@ function answers(view: View, headSeq: number): unknown {
 
 describe("a node that begins with a checkpoint", () => {
   it(
-    "serves the frames of one that has read everything, for every cursor",
+    "serves the same frames as one that has read everything, for every cursor",
     { timeout: 60_000 },
     () => {
       fc.assert(
@@ -109,7 +109,8 @@ describe("a node that begins with a checkpoint", () => {
             whole.begin("e");
             for (const commit of commits.slice(0, takenAt)) whole.apply(commit);
             const taken = whole.checkpoint();
-            // As a store would keep it; JSON has no Infinity, and this channel's bounds have none.
+            // The checkpoint as a store keeps it; JSON has no Infinity, and this channel's bounds
+            // have none.
             const begun = Replica.from(
               isRoundTripped ? (JSON.parse(JSON.stringify(taken)) as typeof taken) : taken,
             );

@@ -1,6 +1,6 @@
 /**
- * A replica's tables at one seq, as plain data. A node may begin with it in place of all commits up
- * to there. Views are not in it: each node has its own.
+ * A replica's tables at one seq, as plain data. A node may begin with it instead of the commits up
+ * to that seq. It has no views: each node has its own.
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { RowsCheckpoint } from "./change-ordered-rows.ts";
@@ -9,7 +9,7 @@ import type { ChannelState } from "./channel-state.ts";
 export interface ChannelCheckpoint {
   readonly declaration: ChannelDeclaration;
   readonly state: ChannelState;
-  /** A commit could not be applied to the channel: it may hold half of it. */
+  /** A commit could not be applied to the channel, which may hold half of the commit. */
   readonly broken?: ChannelState;
   /** Rows of the whole table behind the channel, if its source counts them. */
   readonly total: number | undefined;
@@ -19,10 +19,11 @@ export interface ChannelCheckpoint {
 export interface Checkpoint {
   readonly epoch: string;
   readonly seq: number;
-  /** Of the commit at `seq`. */
+  /** The time of the commit at `seq`. */
   readonly timeMs: number;
   /**
-   * By source: what it stored to continue from, and the time up to which its channels are complete.
+   * By source: the stored source position, and the time up to which the source's channels are
+   * complete.
    */
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
   readonly asOf: readonly (readonly [source: string, unixMs: number])[];

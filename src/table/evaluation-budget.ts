@@ -1,9 +1,9 @@
 /**
  * The cost that one view's where may have. Terms over texts (`like`, `regex`) cost steps per
  * character, of some tens of nanoseconds each. The steps per character are bounded when the query
- * comes, the sum by the rows that were evaluated. Only rows that the identity may see count, so
- * that the cost reveals nothing of others. A query over its budget is refused before it takes the
- * step that is too many.
+ * is opened, and the sum in proportion to the evaluated rows. Only rows that the identity may see
+ * count, so that the cost reveals nothing of others. A query over its budget is refused before it
+ * takes the step that is too many.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { CostMeter } from "../protocol/where-context.ts";
@@ -25,7 +25,7 @@ export class EvaluationBudget implements CostMeter {
     this.begin();
   }
 
-  /** Some term costs steps by the length of its text. */
+  /** Whether some term's cost depends on the length of its text. */
   get isMetered(): boolean {
     return this.#perCharacter > 0;
   }
@@ -60,7 +60,7 @@ export class EvaluationBudget implements CostMeter {
     if (this.#steps <= this.#stepsMax) return;
     const { stepsPerRowMax, stepsBaseMax } = this.#limits;
     throw tooCostly(
-      `its like and regex terms take more than ${stepsPerRowMax} steps per row on average, and ${stepsBaseMax} besides. Put cheaper terms before them in an \`and\`, or test shorter texts`,
+      `its like and regex terms take more than ${stepsPerRowMax} steps per row on average plus ${stepsBaseMax}. Put cheaper terms before them in an \`and\`, or test shorter texts`,
     );
   }
 }

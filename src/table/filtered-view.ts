@@ -48,9 +48,9 @@ export class FilteredView implements View {
 
   /**
    * A cursor from before the view was built, or from below its floor, is answered from its channel:
-   * each key that changed there is an upsert if it is in the view, else a remove. All of it counts
-   * as of one seq, since the channel's order of change is not the view's: a part of it is no cursor
-   * here.
+   * each key that changed there is an upsert if it is in the view, else a remove. The whole answer
+   * has one seq, since the channel's order of changes is not the view's: a client can't continue
+   * from a part of it.
    */
   changesSince(cursor: number): Changes | undefined {
     const own = this.rows.changesSince(cursor);

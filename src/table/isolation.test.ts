@@ -1,4 +1,4 @@
-/** One row that can't be applied is its channel's trouble alone. */
+/** A row that can't be applied affects only its channel. */
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
 import type { Row } from "../protocol/row.ts";
@@ -13,7 +13,7 @@ const upsert = (channel: string, row: Row) => ({
   upserts: [{ key: String(row["id"]), row }],
   removes: [],
 });
-/** Deeper than the stack is. */
+/** Nested deeper than the stack allows. */
 function deep(): Row {
   let value: Row = { id: "x" };
   for (let level = 0; level < 200_000; level++) value = { id: "x", inner: value };
@@ -46,13 +46,13 @@ describe("a commit that can't be applied to a channel", () => {
       reason: expect.stringContaining("could not be applied"),
       sinceMs: 2,
     });
-    // Its subscribers begin anew.
+    // The channel's subscribers begin anew.
     expect(replica.takeGone()).toContain(watched);
     replica.apply({ seq: 3, timeMs: 3, changes: [upsert("bad", { id: "2" })] });
     expect([...(replica.table("bad")?.rows.values() ?? [])].map(({ key }) => key)).toEqual(["1"]);
   });
 
-  it("is mended when the channel is loaded anew", () => {
+  it("is repaired when the channel is loaded anew", () => {
     const replica = new Replica();
     replica.apply({ seq: 1, timeMs: 1, declares: [bad], changes: [] });
     replica.apply({ seq: 2, timeMs: 2, changes: [upsert("bad", deep())] });

@@ -15,40 +15,40 @@ export interface ViewLimits {
   /** Entries of all views together. Full: new queries are refused with `VIEW_TOO_LARGE`. */
   readonly entriesMax: number;
   /**
-   * Of all views together: what they hold besides the channels' own rows, in bytes, roughly. Full:
-   * refused with `VIEW_TOO_LARGE`.
+   * Estimated bytes of all views together, without the channels' own rows. Full: refused with
+   * `VIEW_TOO_LARGE`.
    */
   readonly bytesMax: number;
   /**
    * The share of `viewsMax`, `unroutedViewsMax` and `bytesMax` that the views of one identity may
-   * take. Full: its next is refused.
+   * take. Full: the identity's next view is refused.
    */
   readonly identityShareMax: number;
   /** Steps per character of text that one query's like and regex terms may take at worst. */
   readonly stepsPerCharacterMax: number;
-  /** Steps that one query may take per row looked at, on average… */
+  /** Steps that one query may take per evaluated row, on average… */
   readonly stepsPerRowMax: number;
-  /** …and besides, for each commit, however few its rows. */
+  /** …and in addition for each commit, however few its rows. */
   readonly stepsBaseMax: number;
   /**
-   * Steps of all views for one commit of one channel, … Over both, those that took most are
-   * refused.
+   * Steps of all views for one commit of one channel, … Over both, the views that took the most
+   * steps are refused.
    */
   readonly stepsPerCommitMax: number;
-  /** …and besides for each row that it changes. */
+  /** …and in addition for each row that the commit changes. */
   readonly stepsPerChangeMax: number;
-  /** Rows that are looked at between two looks at the clock, while a view is built. */
+  /** Rows that are evaluated between two checks of the clock, while a view is built. */
   readonly fillStepRows: number;
   /** How long a query that proved too costly is refused without being tried. */
   readonly refusedMs: number;
   /**
-   * Such queries remembered per channel. Full: the oldest is forgotten, and may be tried again.
-   * Default 1,000.
+   * Queries remembered as too costly, per channel. Full: the oldest is forgotten, and may be tried
+   * again. Default 1,000.
    */
   readonly refusedMax: number;
   /**
    * Columns of one channel that are indexed for equality terms: each costs a look-up per change.
-   * Full: further views are asked about every change. Default 16.
+   * Full: further views are evaluated for every change. Default 16.
    */
   readonly routedColumnsMax: number;
   /** How long a view without subscribers is kept, so that a client that returns can continue. */
@@ -76,7 +76,7 @@ export const VIEW_LIMITS: ViewLimits = {
   tombstonesMax: 20_000,
 };
 
-/** Limits that nobody sets. */
+/** Limits that can't be set. */
 export const FIXED_VIEW_LIMITS = {
   /** Instructions of a compiled regex. A larger one is refused with `BAD_REGEX`. */
   regexProgramMax: 2_000,
@@ -87,7 +87,7 @@ const RELATIONS: readonly LimitRelation<ViewLimits>[] = [
   [1, "fillStepRows"],
 ];
 
-/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist or can't hold */
+/** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */
 export function viewLimits(given?: Partial<ViewLimits>): ViewLimits {
   return limitsOf("limits.views", VIEW_LIMITS, given, RELATIONS);
 }

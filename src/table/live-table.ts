@@ -1,6 +1,6 @@
 /**
- * A channel's rows. Applies commits in order, evicts by what the log alone decides (row count,
- * encoded bytes, commit time), and reports each key's change for the views to follow.
+ * A channel's rows. Applies commits in order, evicts by criteria that depend on the log alone (row
+ * count, encoded bytes, commit time), and reports each key's change to the views.
  *
  * Retains at most the channel's bounds.
  */
@@ -56,7 +56,7 @@ export class LiveTable {
     return this.#total !== undefined && this.#total > this.rows.size;
   }
 
-  /** Rows that stand for values that were too large or too deep to be sent. */
+  /** Rows with `$omitted`, whose values were too large or nested too deep to be sent. */
   get omitted(): number {
     return this.#omitted;
   }
@@ -71,7 +71,7 @@ export class LiveTable {
     return this.#changes;
   }
 
-  /** Applies one commit's change. A row that comes with the value it has does not change. */
+  /** Applies one commit's change. A row with its present value does not change. */
   apply(change: ChannelChange, point: CommitPoint): readonly RowChange[] {
     const changes: RowChange[] = [];
     for (const upsert of change.upserts) this.#upsert(upsert, point, changes);

@@ -1,17 +1,17 @@
-/** The step that all views share: whether a changed row is in the view, and its text there. */
+/** A step of all views: whether a changed row is in the view, and its text there. */
 import type { Row } from "../protocol/row.ts";
 import type { Predicate } from "../protocol/where.ts";
 import type { RowChange } from "./live-table.ts";
 
-/** A row as a view has it. */
+/** A row in a view. */
 export interface Member {
   readonly key: string;
   readonly row: Row;
   /** The commit that last changed the row in its channel. */
   readonly seq: number;
   /**
-   * The row's own text; undefined where the view sends some columns only, whose text is made when
-   * it is shown.
+   * The row's own text; undefined where the view sends only some columns: their text is made when
+   * it is sent.
    */
   readonly text: string | undefined;
 }

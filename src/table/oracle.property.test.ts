@@ -1,7 +1,7 @@
 /**
  * The oracle: after every commit of a generated history, each table and view equals a slow
- * recomputation from the log, and each reader that applies `changesSince` from wherever it
- * stands ends with exactly that, in order of change.
+ * recomputation from the log, and each reader that applies `changesSince` from its cursor ends
+ * with exactly those rows, in order of change.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -81,7 +81,9 @@ const step = fc.oneof(
   },
 );
 
-/** The channel as a plain list of versions, oldest change first: the slow, obvious truth. */
+/**
+ * The channel as a plain list of versions, oldest change first: the slow, obviously correct model.
+ */
 class SlowTable {
   rows: { key: string; row: Row; seq: number; timeMs: number }[] = [];
 
@@ -212,13 +214,13 @@ describe("tables and views", () => {
               slow.apply(commit);
               for (const reader of readers) {
                 const truth = slow.answer(reader.view.query);
-                const held = new Map(
+                const viewRows = new Map(
                   [...reader.view.rows.values()].map(({ key, json }) => [
                     key,
                     JSON.parse(json) as Row,
                   ]),
                 );
-                expect(held).toEqual(truth);
+                expect(viewRows).toEqual(truth);
                 if ((index + 1) % reader.everySteps === 0) {
                   reader.read();
                   expect(reader.store).toEqual(truth);
@@ -243,7 +245,7 @@ const STATUSES: readonly SourceStatus[] = [
 const CHANNELS = ["a", "b", "c"] as const;
 const declared = (name: string, rowsMax: number) =>
   declareChannel({ name, key: ["id"], bounds: { rowsMax } });
-/** What sources `s` and `t`, and the program itself, may say in one commit. */
+/** The possible contents of one commit by the sources `s` and `t` or the program itself. */
 const word = fc.record({
   source: fc.constantFrom("s", "t", undefined),
   declares: fc.array(
@@ -300,7 +302,7 @@ function commitOf(
   };
 }
 
-/** The whole history read again: what one channel is at its end. */
+/** One channel's state, recomputed from the whole history. */
 function slowState(history: readonly Commit[], name: string) {
   let state:
     | { status: string; reason: string | undefined; sinceMs: number; source: string | undefined }
@@ -337,9 +339,9 @@ function slowState(history: readonly Commit[], name: string) {
   return state && { state, keys };
 }
 
-describe("what sources say", () => {
+describe("the sources' status and freshness", () => {
   it(
-    "is a function of the log: states, freshness and source positions equal a recomputation after every commit",
+    "are a function of the log: states, freshness and source positions equal a recomputation after every commit",
     { timeout: 60_000 },
     () => {
       fc.assert(

@@ -15,9 +15,9 @@ export function compileProjection(
 ): Project | undefined {
   const names = projectedColumns(channel, query);
   if (names === undefined) return undefined;
-  // The note that a row was left out is sent whatever columns the query names.
+  // `$omitted` is sent whatever columns the query names.
   const shown = [...names, OMITTED];
-  // Defined and not assigned, since a column may be named `__proto__`.
+  // Uses `defineProperty` instead of an assignment, since a column may be named `__proto__`.
   return (row) =>
     JSON.stringify(
       Object.fromEntries(

@@ -2,7 +2,7 @@
  * All live tables and views of one node, at one seq of one epoch. It applies commits in the order
  * of the log and knows what changed since the last flush; it knows nothing of clients. Its tables,
  * their states and the sources' positions are a function of the commits, so every replica of a log
- * is equal; its views, and the tables that it declares for itself, are its own.
+ * is equal; only its views, and the tables that it declares for itself, can differ.
  */
 import { assert, InvariantError } from "../std/assert.ts";
 import { messageOf } from "../std/errors.ts";
@@ -21,20 +21,20 @@ import type { View } from "./view.ts";
 interface Channel {
   readonly table: LiveTable;
   views: ViewSet;
-  /** The state that its source has put into the log. */
+  /** The channel's state from the log. */
   state: ChannelState;
   /** A commit could not be applied: later ones are skipped until the channel is loaded anew. */
   broken: ChannelState | undefined;
-  /** For a table that is this node's own and not in the log: its own count of changes. */
+  /** For a table of this node alone, which is not in the log: its count of changes. */
   readonly own: { seq: number; timeMs: number } | undefined;
 }
 
 export interface ReplicaIdentity {
-  /** Tells the node's own tables from those of others. */
+  /** Distinguishes the node's own tables from other nodes' tables. */
   readonly node?: string;
   /**
-   * Keys the ids of views, so that nobody can guess the queries and policies of others. Shared by
-   * all nodes of a deployment.
+   * The key for the hashes in view ids, so that clients can't guess others' queries and policies.
+   * Shared by all nodes of a deployment.
    */
   readonly secret?: string;
 }
@@ -45,7 +45,7 @@ export class Replica {
   readonly #node: string;
   readonly #secret: string;
   /**
-   * By source: the position that it stored last, and the time up to which its channels are
+   * By source: its last stored source position, and the time up to which its channels are
    * complete.
    */
   readonly #sourcePositions = new Map<string, string>();
@@ -65,14 +65,14 @@ export class Replica {
     this.#pool = new ViewPool(viewLimits(limits));
   }
 
-  /** A replica that answers as one that has read everything up to the checkpoint. */
+  /** A replica that gives the same answers as one that has read everything up to the checkpoint. */
   static from(checkpoint: Checkpoint, limits: Partial<ViewLimits> = {}): Replica {
     const replica = new Replica(limits);
     replica.begin(checkpoint.epoch, checkpoint);
     return replica;
   }
 
-  /** Everything but views, as of the present seq, as plain data. */
+  /** The tables and states at the present seq, without views, as plain data. */
   checkpoint(): Checkpoint {
     const channels = [...this.#channels.values()].filter(({ own }) => own === undefined);
     return {
@@ -106,12 +106,12 @@ export class Replica {
     return this.#timeMs;
   }
 
-  /** What the source stored last, as of the tables' seq, to continue from. */
+  /** The source position that the source stored last, as of the tables' seq. */
   sourcePositionOf(source: string): string | undefined {
     return this.#sourcePositions.get(source);
   }
 
-  /** Per source: everything up to this unix time is in the tables. */
+  /** By source: the Unix time, in milliseconds, up to which everything is in the tables. */
   get asOf(): Readonly<Record<string, number>> {
     return Object.fromEntries(this.#asOf);
   }
@@ -125,7 +125,7 @@ export class Replica {
     return this.#pool.views;
   }
 
-  /** Bytes of all views besides the channels' own rows, roughly; as of the last second. */
+  /** Estimated bytes of all views, without the channels' own rows; as of the last second. */
   get viewBytes(): number {
     return this.#pool.bytes;
   }
@@ -158,7 +158,7 @@ export class Replica {
   }
 
   /**
-   * Forgets everything that came from a log, and begins in another epoch: empty, or with a
+   * Drops everything from the log, and begins in another epoch: empty, or with a
    * checkpoint of it. The node's own tables stay.
    */
   begin(epoch: string, checkpoint?: Checkpoint): void {
@@ -222,7 +222,7 @@ export class Replica {
     channel.views.apply(channel.table.evict(point), point);
   }
 
-  /** The views that changed since this was last called. */
+  /** The views that have changed since the last call. */
   takeDirty(): readonly View[] {
     const dirty = [...this.#pool.dirty];
     this.#pool.dirty.clear();
@@ -236,7 +236,10 @@ export class Replica {
     return gone;
   }
 
-  /** The views that have been refused since the last call, because they cost or hold too much. */
+  /**
+   * The views that have been refused since the last call, because they cost too much or are too
+   * large.
+   */
   takeRefused(): readonly RefusedView[] {
     const { refused } = this.#pool;
     this.#pool.refused = [];
@@ -255,12 +258,12 @@ export class Replica {
     return this.#require(query.channel).views.idOf(query, policy);
   }
 
-  /** Why a view that a client knows under the id `former` is not the one that answers now. */
+  /** Why a client's view with the id `former` differs from the present view. */
   differenceOf(former: string, { id, channel }: View): "view" | "policy" | "declaration" {
     return this.#require(channel).views.differenceOf(former, id);
   }
 
-  /** A view, whole. @throws what `open` and `fill` throw */
+  /** A complete view. @throws the errors of `open` and `fill` */
   acquire(query: WireQuery, policy: WireWhere | undefined): View {
     const view = this.open(query, policy);
     if (this.fill(view, () => false) !== "whole") throw unknownChannel(query.channel);
@@ -268,16 +271,16 @@ export class Replica {
   }
 
   /**
-   * A view, which the caller fills until it is whole; `owner` is the identity whose share it counts
-   * against. The caller releases it, also when it could not be filled. @throws TidemarkError
-   * `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
+   * A view, which the caller fills until it is complete; `owner` is the identity whose share the
+   * view counts against. The caller releases it, also when it could not be filled. @throws
+   * TidemarkError `UNKNOWN_CHANNEL`, and what `ViewSet.open` throws
    */
   open(query: WireQuery, policy: WireWhere | undefined, owner?: string): View {
     const channel = this.#require(query.channel);
     return channel.views.open(query, policy, this.#pointOf(channel), owner);
   }
 
-  /** Goes on until `isOver` or the view is whole. @throws what `ViewSet.fill` throws */
+  /** Evaluates rows until `isOver` or the view is complete. @throws the errors of `ViewSet.fill` */
   fill(view: View, isOver: () => boolean): FillResult {
     const channel = this.#channels.get(view.channel);
     return channel === undefined
@@ -313,8 +316,8 @@ export class Replica {
   }
 
   /**
-   * A failure of one channel's rows or views stays with that channel; only a broken invariant stops
-   * everything.
+   * A failure of one channel's rows or views affects that channel alone; only a broken invariant
+   * stops the server.
    */
   #applyTo(channel: Channel, change: ChannelChange | undefined, commit: Commit): void {
     const { table } = channel;
@@ -335,7 +338,7 @@ export class Replica {
         sinceMs: commit.timeMs,
       };
     }
-    // Its views may have followed half of the commit, or missed some.
+    // The channel's views may have applied half of the commit, or none of it.
     this.#gone.push(...channel.views.end());
     channel.views = new ViewSet(table, this.#pool, { secret: this.#secret, node: undefined });
     this.#told.add(table.channel.name);

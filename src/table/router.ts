@@ -1,8 +1,8 @@
 /**
- * Finds the views that one change can affect. A view whose filter demands `column = value`
- * (or one of several values) is in a hash index and is asked only about rows with that
- * value before or after the change, so ten thousand such views cost what one does. The rest
- * are asked about every change.
+ * Finds the views that one change can affect. A view whose filter requires `column = value` (or
+ * one of several values) is in a hash index and is evaluated only for rows with that value before
+ * or after the change, so ten thousand such views cost as much as one. The other views are
+ * evaluated for every change.
  *
  * Retains one entry per view and value, and per routed column one set entry per row.
  */
@@ -14,13 +14,13 @@ import type { RowNode } from "./change-ordered-rows.ts";
 import type { RowChange } from "./live-table.ts";
 import type { View } from "./view.ts";
 
-/** The equality that every row of a view must meet. */
+/** The equality that every row of a view must satisfy. */
 export interface Route {
   readonly column: string;
   readonly values: readonly string[];
 }
 
-/** The cheapest equality that `where` demands, if it demands one. */
+/** The cheapest equality that `where` requires, if it requires one. */
 export function routeOf(where: WireWhere | undefined, context: WhereContext): Route | undefined {
   if (where === undefined) return undefined;
   if ("and" in where) {
@@ -36,7 +36,7 @@ export function routeOf(where: WireWhere | undefined, context: WhereContext): Ro
   if (type === undefined || !("column" in where)) return undefined;
   const operands = "eq" in where ? [where.eq] : "in" in where ? where.in : undefined;
   if (operands === undefined) return undefined;
-  // An operand of null matches nothing, so it needs no place in the index.
+  // An operand of null matches nothing, so it needs no index entry.
   const values = operands.flatMap((operand) =>
     operand === null ? [] : [equalityKey(type, operand)],
   );
@@ -71,26 +71,29 @@ export class ViewRouter {
   readonly #columns = new Map<string, ColumnIndex>();
 
   /**
-   * `columnsMax` columns are indexed; views routed by further ones are asked about every change.
+   * `columnsMax` columns are indexed; views routed by further ones are evaluated for every change.
    */
   constructor(context: WhereContext, columnsMax: number) {
     this.#context = context;
     this.#columnsMax = columnsMax;
   }
 
-  /** Views that are asked about every change. */
+  /** Views that are evaluated for every change. */
   get unroutedCount(): number {
     return this.#unrouted.size;
   }
 
-  /** Keys of the rows that a route leads to; `rows` fills the column's index when it is new. */
+  /**
+   * The keys of the rows with the route's value; `rows` fills the column's index when it is new.
+   */
   keysFor(route: Route, rows: Iterable<RowNode>): Iterable<string> {
     const index = this.#indexFor(route.column, rows);
     return route.values.flatMap((value) => [...(index.rows.get(value) ?? [])]);
   }
 
   /**
-   * The route, if its column is indexed or may be; otherwise the view is asked about every change.
+   * The route, if its column is indexed or may be; otherwise the view is evaluated for every
+   * change.
    */
   usable(route: Route | undefined): Route | undefined {
     if (route === undefined || this.#columns.has(route.column)) return route;

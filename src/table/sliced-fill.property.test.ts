@@ -1,6 +1,6 @@
 /**
- * A view that is filled while commits come is, when it is whole, what one built at once is, and
- * follows on from there.
+ * A view that is filled while commits arrive equals, once complete, a view that was built at once,
+ * and stays equal to it.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -40,14 +40,14 @@ const commit = fc.record({
   upserts: fc.uniqueArray(row, { selector: ({ id }) => id, maxLength: 5 }),
   removes: fc.uniqueArray(fc.constantFrom(..."abcdefghijkl"), { maxLength: 2 }),
 });
-/** A commit, or some rows more of the view. */
+/** A commit, or a slice of the view's fill. */
 const step = fc.oneof(
   { weight: 1, arbitrary: commit },
   { weight: 2, arbitrary: fc.constant("fill" as const) },
 );
 
 describe("a view that is filled in slices", () => {
-  it("equals one built at once, and both tell the same from then on", () => {
+  it("equals one built at once, and both give the same answers from then on", () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...QUERIES),
@@ -103,7 +103,7 @@ describe("a view that is filled in slices", () => {
               const shown = new Map([...view.rows.values()].map(({ key, json }) => [key, json]));
               apply(each);
               if (wholeAt !== undefined) {
-                // What changed since is told from any cursor at which it was whole.
+                // Both answer every cursor from which on the view was complete.
                 const changes = view.changesSince(seq - 1);
                 for (const { key, json } of changes?.upserts ?? []) shown.set(key, json);
                 for (const { key } of changes?.removes ?? []) shown.delete(key);
@@ -120,7 +120,7 @@ describe("a view that is filled in slices", () => {
     );
   });
 
-  it("serves no cursor from before it was whole", () => {
+  it("serves no cursor from before it was complete", () => {
     const replica = new Replica({ fillStepRows: 1 });
     replica.apply({
       seq: 1,
@@ -151,7 +151,7 @@ describe("a view that is filled in slices", () => {
     ]);
   });
 
-  it("that nobody wants any more, or whose channel is gone, is not filled on", () => {
+  it("without subscribers, or of a channel that is gone, is not filled further", () => {
     const replica = new Replica({ fillStepRows: 1 });
     replica.apply({
       seq: 1,
@@ -188,7 +188,7 @@ describe("a view that costs too much", () => {
   });
   const costly: WireQuery = { channel: "t", where: { column: "s", regex: "[0-9]{1,60}[x-z]" } };
 
-  it("is refused when it comes, with the numbers", () => {
+  it("is refused when it is opened, with the numbers", () => {
     const replica = new Replica();
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [] });
     const message = /take 1802 steps per character of text or more, and a query may take 256/;
@@ -212,7 +212,7 @@ describe("a view that costs too much", () => {
     expect(replica.viewCount).toBe(0);
   });
 
-  it("ends with the commit that shows it, before the step that would be too much, and is not tried again for a while", () => {
+  it("ends with the commit that exceeds its budget, before the step beyond it, and is not tried again for a while", () => {
     const replica = new Replica({ refusedMs: 1_000 });
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [upsert("a", "1")] });
     const [view, cheap] = [
@@ -233,7 +233,7 @@ describe("a view that costs too much", () => {
     expect(replica.acquire(costly, undefined).rows.size).toBe(0);
   });
 
-  it("goes first where all together cost too much", () => {
+  it("is refused first when all views together cost too much", () => {
     const replica = new Replica({ stepsPerCommitMax: 100_000, stepsPerChangeMax: 0 });
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [] });
     const [dear, cheap] = [
@@ -245,7 +245,7 @@ describe("a view that costs too much", () => {
     expect(cheap.rows.size).toBe(1);
   });
 
-  it("and one that holds too much, as its channel grows", () => {
+  it("is refused also for its size, as its channel grows", () => {
     const replica = new Replica({ bytesMax: 100_000 });
     replica.apply({ seq: 1, timeMs: 1, declares: [texts], changes: [] });
     const [wide, narrow] = [

@@ -1,6 +1,6 @@
 /**
- * The one refusal for a channel that does not exist and for one that the caller may not see, so
- * that callers can't tell them apart.
+ * The same refusal for a channel that does not exist and for one that the caller may not see, so
+ * that callers can't distinguish them.
  */
 import { TidemarkError } from "../std/errors.ts";
 

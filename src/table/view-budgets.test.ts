@@ -1,6 +1,6 @@
 /**
- * What a query may take, in work and memory: no other identity, no commit and no idle view of one's
- * own makes it dearer.
+ * A query's budgets of work and memory: neither other identities, nor commits, nor the identity's
+ * own idle views reduce them.
  */
 import { describe, expect, it } from "vitest";
 import { declareChannel } from "../log/channel.ts";
@@ -45,7 +45,7 @@ const afterSteps = (count: number) => {
   let step = 0;
   return () => ++step >= count;
 };
-/** What the whole fill says, or the code of the refusal. */
+/** The result of the whole fill, or the code of the refusal. */
 function open(replica: Replica, query: WireQuery, identity: string): string {
   try {
     const view = replica.open(query, undefined, identity);
@@ -60,7 +60,7 @@ function open(replica: Replica, query: WireQuery, identity: string): string {
 }
 
 describe("a query's budget", () => {
-  it("is not made smaller by a commit while its view is filled", () => {
+  it("is not reduced by a commit while its view is filled", () => {
     const replica = replicaOf(100_000);
     const view = replica.open(
       { channel: "c", where: { column: "s", like: "%abc%def%" } },
@@ -71,7 +71,7 @@ describe("a query's budget", () => {
     expect(replica.fill(view, () => false)).toBe("whole");
   });
 
-  it("is as large as the commit that it looks at", () => {
+  it("grows with the commit that it evaluates", () => {
     const replica = replicaOf(10);
     for (const like of ["%abc%def%", "%ghi%jkl%", "%mno%pqr%"])
       replica.acquire({ channel: "c", where: { column: "s", like } }, undefined);
@@ -79,7 +79,7 @@ describe("a query's budget", () => {
     expect(replica.takeRefused()).toEqual([]);
   });
 
-  it("tells in its refusal nothing of rows that a policy hides", () => {
+  it("reveals in its refusal nothing of rows that a policy hides", () => {
     const policy = {
       or: [
         { column: "owner", eq: "me" },
@@ -112,21 +112,21 @@ describe("an identity's share of memory", () => {
     limit,
   });
 
-  it("that is full refuses the same query to nobody else", () => {
+  it("that is full does not refuse the same query to others", () => {
     const replica = replicaOf(1_000, { bytesMax: 1_000_000 });
     replica.fill(replica.open(sorted(1), undefined, "greedy"), () => false);
     expect(open(replica, sorted(2), "greedy")).toBe("VIEW_TOO_LARGE");
     expect(open(replica, sorted(2), "other")).toBe("whole");
   });
 
-  it("is not filled by views that it left: sorting by one column after the other", () => {
+  it("is not used by views without subscribers: sorting by one column after the other", () => {
     const replica = replicaOf(1_000, { bytesMax: 2_000_000 });
     expect(
       Array.from({ length: 20 }, (_, index) => open(replica, sorted(index + 1), "user")),
     ).toEqual(Array.from({ length: 20 }, () => "whole"));
   });
 
-  it("of places for views that no equality routes neither", () => {
+  it("of unrouted views is not used by views without subscribers either", () => {
     const replica = replicaOf(10, { unroutedViewsMax: 40 });
     const said = new Set(
       Array.from({ length: 60 }, (_, index) =>

@@ -8,17 +8,17 @@ import type { ChannelDeclaration } from "../log/channel.ts";
 
 export interface ViewNaming {
   /**
-   * Shared by all nodes of a deployment, unknown to clients: an id can't be guessed from a query or
-   * a policy.
+   * A secret that all nodes of a deployment share: clients can't compute the id of a query and a
+   * policy.
    */
   readonly secret: string;
-  /** The node whose own table it is: that table's seqs mean nothing on another node. */
+  /** The node, for the node's own table: that table's seqs mean nothing on another node. */
   readonly node: string | undefined;
 }
 
 /**
  * The channel's name for a bare channel without a policy, else `v_query.declaration[.policy]`. A
- * table of one node's own never has its bare name: its seqs mean nothing on another node.
+ * node's own table never has its bare name as id: its seqs mean nothing on another node.
  */
 export function viewIdOf(
   channel: ChannelDeclaration,
@@ -47,7 +47,7 @@ export function isBare({ where, order_by, limit, columns }: WireQuery): boolean 
   );
 }
 
-/** Why a view that was known under `former` is not the one that answers now. */
+/** Why the view with the id `former` differs from the present view. */
 export function differenceOf(
   former: string,
   present: string,

@@ -1,12 +1,12 @@
 /**
- * What the views of all channels share: counts against the limits, what changed since the last
- * flush, and what was refused.
+ * The shared state of all channels' views: counts against the limits, the views that changed since
+ * the last flush, and the refused views.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { ViewLimits } from "./limits.ts";
 import type { View } from "./view.ts";
 
-/** The views of one channel, as far as the pool is concerned. */
+/** The part of a channel's views that the pool uses. */
 export interface PooledViews {
   holdings(): Iterable<{
     readonly view: View;
@@ -17,7 +17,7 @@ export interface PooledViews {
   refuse(view: View, error: TidemarkError): void;
 }
 
-/** A view that was whole and has been refused since. */
+/** A view that was complete and has been refused since. */
 export interface RefusedView {
   readonly view: View;
   readonly error: TidemarkError;
@@ -27,12 +27,12 @@ export class ViewPool {
   readonly limits: ViewLimits;
   readonly dirty = new Set<View>();
   readonly sets = new Set<PooledViews>();
-  /** Until `takeRefused`. */
+  /** The refused views, until `takeRefused`. */
   refused: RefusedView[] = [];
   entries = 0;
   #views = 0;
   readonly #viewsOf = new Map<string, number>();
-  /** Bytes of all views and of each owner's, as of the last sum, and of what was filled since. */
+  /** Bytes of all views and of each owner's: the last sum, plus the views filled since. */
   #bytes = 0;
   readonly #bytesOf = new Map<string | undefined, number>();
 
@@ -57,7 +57,7 @@ export class ViewPool {
     else this.#viewsOf.set(owner, views);
   }
 
-  /** A view is whole. */
+  /** A view is complete. */
   noteFilled({ bytes }: View, owner: string | undefined): void {
     this.#bytes += bytes;
     this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + bytes);
@@ -98,7 +98,10 @@ export class ViewPool {
     );
   }
 
-  /** A view that is being filled, on top of the last sum. @throws TidemarkError `VIEW_TOO_LARGE` */
+  /**
+   * Checks the size of a view that is being filled, in addition to the last sum. @throws
+   * TidemarkError `VIEW_TOO_LARGE`
+   */
   checkBytes(view: View, owner: string | undefined): void {
     const { bytesMax, identityShareMax } = this.limits;
     const isOver = (): boolean =>

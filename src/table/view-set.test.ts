@@ -63,7 +63,7 @@ describe("views", () => {
       for (const { json, bytes } of rows.values()) expect(bytes).toBe(Buffer.byteLength(json));
   });
 
-  it("start their floor where they were built: earlier cursors get a snapshot", () => {
+  it("have their floor at the seq where they were built: earlier cursors get a snapshot", () => {
     const view = replicaOf().acquire(above(3), undefined);
     expect([view.rows.floor, view.rows.changesSince(0)]).toEqual([1, undefined]);
   });
@@ -91,7 +91,7 @@ describe("views", () => {
           },
         ],
       });
-    // All of one commit: the ties go by key.
+    // All rows are of one commit: ties are ordered by key.
     expect(keys()).toEqual(["k0", "k1", "k2"]);
     write(2, [7, 9]);
     expect(keys()).toEqual(["k0", "k7", "k9"]);
@@ -101,7 +101,7 @@ describe("views", () => {
     expect(keys()).toEqual(["k0", "k1", "k7"]);
   });
 
-  it("take no write for a change that leaves the row as it is", () => {
+  it("ignore a write that does not change the row", () => {
     const replica = replicaOf();
     const view = replica.acquire({ channel: "c", limit: 1 }, undefined);
     const row = { id: "k4", s: "even", n: 4 };
@@ -110,7 +110,7 @@ describe("views", () => {
     expect(Array.from(view.rows.values(), ({ key }) => key)).toEqual(["k0"]);
   });
 
-  it("linger for the resume window after the last subscriber, then go", () => {
+  it("stay for the resume window after the last subscriber, then end", () => {
     const replica = replicaOf({ lingerMs: 100 });
     const view = replica.acquire(above(3), undefined);
     replica.release(view, 1_000);
@@ -122,7 +122,7 @@ describe("views", () => {
     expect(replica.acquire(above(3), undefined)).not.toBe(view);
   });
 
-  it("are refused in words beyond their number, when none is idle", () => {
+  it("are refused with an explanation above their maximum, when none is idle", () => {
     const replica = replicaOf({ viewsMax: 2 });
     const idle = replica.acquire(above(1), undefined);
     replica.acquire(above(2), undefined);
@@ -133,7 +133,7 @@ describe("views", () => {
     expect(replica.acquire(above(3), undefined).rows.size).toBe(6);
   });
 
-  it("without an equality term are limited on their own, since each costs every change", () => {
+  it("without an equality term have a limit of their own, since every change evaluates each", () => {
     const replica = replicaOf({ unroutedViewsMax: 1 });
     replica.acquire(above(1), undefined);
     expect(() => replica.acquire(above(2), undefined)).toThrow(/equality term/);
@@ -153,7 +153,7 @@ describe("views", () => {
     ).toBe(4);
   });
 
-  it("are refused when they would hold more rows than all views may, and leave nothing behind", () => {
+  it("are refused when all views would hold too many rows, and leave nothing behind", () => {
     const replica = replicaOf({ entriesMax: 8 });
     expect(() => replica.acquire(above(-1), undefined)).toThrow(
       expect.objectContaining({ code: "VIEW_TOO_LARGE" }),

@@ -1,7 +1,7 @@
 /**
- * The views of one channel: shared by equal question and policy, built when first wanted, a slice
- * at a time, fed by every change, kept for a while after the last subscriber left. One that costs
- * or holds too much is refused.
+ * The views of one channel: shared by equal query and policy, built in slices when first
+ * requested, updated by every change, kept for a while after the last subscriber left. A view that
+ * costs too much or is too large is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { compileOrder } from "../protocol/order.ts";
@@ -25,15 +25,15 @@ interface ViewEntry {
   readonly view: View;
   readonly route: Route | undefined;
   readonly budget: EvaluationBudget;
-  /** The identity whose request it was built for; undefined without identities. */
+  /** The identity that requested the view first; undefined without identities. */
   readonly owner: string | undefined;
-  /** Keys of rows that have not been evaluated yet; undefined when the view is whole. */
+  /** Keys of rows that have not been evaluated yet; undefined when the view is complete. */
   fill: { readonly keys: readonly string[]; next: number } | undefined;
   users: number;
   idleSinceMs: number;
 }
 
-/** `more`: rows are left to be evaluated. `gone`: the view is not kept any more. */
+/** `more`: rows are left to be evaluated. `gone`: the view has ended. */
 export type FillResult = "whole" | "more" | "gone";
 
 export class ViewSet {
@@ -44,7 +44,7 @@ export class ViewSet {
   readonly #router: ViewRouter;
   readonly #bare: ChannelView;
   readonly #entries = new Map<string, ViewEntry>();
-  /** Those with terms that cost by the length of what they look at. */
+  /** The views with terms whose cost depends on a text's length. */
   readonly #metered = new Set<ViewEntry>();
   /** Queries that proved too costly, or too large, by view id. */
   readonly #refused = new Map<
@@ -71,7 +71,7 @@ export class ViewSet {
     return this.#entries.size;
   }
 
-  /** What is kept for each owner; `undefined` for clients that have no identity. */
+  /** The views and bytes of each owner; `undefined` for clients without identity. */
   *holdings(): Iterable<{
     readonly view: View;
     readonly owner: string | undefined;
@@ -82,8 +82,8 @@ export class ViewSet {
   }
 
   /**
-   * The view for a query under a policy. One that is not there yet begins to be built at `point`:
-   * `fill` goes on until it is whole. Each call must be matched by a `release`.
+   * The view for a query under a policy. A new view is built as of `point`: call `fill` until it
+   * is complete. Each call must be matched by a `release`.
    * @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`, `TOO_MANY_VIEWS`,
    * `VIEW_TOO_LARGE`
    */
@@ -109,9 +109,9 @@ export class ViewSet {
   }
 
   /**
-   * Looks at further rows until `isOver` or the view is whole. Changes that come meanwhile reach it
-   * too. What is thrown has ended it; one that is gone, by that or with its channel, may be opened
-   * anew.
+   * Evaluates further rows until `isOver` or the view is complete. The view follows changes
+   * meanwhile. An error ends the view; a view that is gone, by an error or with its channel, may
+   * be opened anew.
    * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`
    */
   fill(view: View, point: CommitPoint, isOver: () => boolean): FillResult {
@@ -140,8 +140,7 @@ export class ViewSet {
   }
 
   /**
-   * In what a view of this channel that a client knows by its id differs from the one that answers
-   * now.
+   * How a client's view of this channel, named by its id, differs from the present view.
    */
   differenceOf(former: string, present: string): "view" | "policy" | "declaration" {
     return differenceOf(former, present, this.#table.channel.name, this.#naming);
@@ -152,7 +151,7 @@ export class ViewSet {
     // The view belongs to an earlier declaration of this channel.
     if (entry?.view !== view || --entry.users > 0) return;
     entry.idleSinceMs = nowMs;
-    // Nobody can use half of a view.
+    // An incomplete view is of no use.
     if (entry.fill !== undefined) this.#letGo(entry);
   }
 
@@ -178,13 +177,13 @@ export class ViewSet {
     return views;
   }
 
-  /** Refuses a view although it has subscribers; they are told `error`. */
+  /** Refuses a view although it has subscribers, who get `error`. */
   refuse(view: View, error: TidemarkError): void {
     const entry = this.#entries.get(view.id);
     if (entry?.view === view) this.#refuse(entry, error);
   }
 
-  /** Hands the channel's changes on to the views that they can affect. */
+  /** Applies the channel's changes to the views that they can affect. */
   apply(changes: readonly RowChange[], point: CommitPoint): void {
     if (changes.length === 0) return;
     const { dirty, limits } = this.#pool;
@@ -209,7 +208,7 @@ export class ViewSet {
       this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
   }
 
-  /** All together must not take more than their time either: those that took most go first. */
+  /** Bounds the steps of all views together: the views that took the most are refused first. */
   #refuseCostliest(stepsMax: number): void {
     let steps = 0;
     for (const { budget } of this.#metered) steps += budget.steps;
@@ -235,7 +234,7 @@ export class ViewSet {
     const oldest = this.#refused.keys().next().value;
     if (this.#refused.size > this.#pool.limits.refusedMax && oldest !== undefined)
       this.#refused.delete(oldest);
-    // No client was told of it before it was whole.
+    // No client knows of a view that is not complete.
     if (entry.fill === undefined) this.#pool.refused.push({ view, error });
   }
 
@@ -257,8 +256,8 @@ export class ViewSet {
     owner: string | undefined,
   ): ViewEntry {
     const { rows, channel } = this.#table;
-    // With a policy by its terms alone: what is hidden is not even looked up, whatever the client
-    // asks.
+    // Under a policy only the policy's terms route: hidden rows are not even looked up, whatever
+    // the query is.
     const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
     this.#pool.checkRoom(owner);
     if (route === undefined) this.#checkUnrouted(channel.name, owner);
@@ -308,8 +307,8 @@ export class ViewSet {
     const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
     const isWanted =
       query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
-    // What the client asks is not asked of a row that it may not see, also where that is unknown:
-    // its time would tell.
+    // The client's where is not evaluated for a row that the policy does not allow, or may not
+    // allow: the time would reveal the row.
     const isMatch = (row: Row): boolean => {
       meter.look();
       return isWanted(row);
@@ -318,7 +317,7 @@ export class ViewSet {
     const matches: Predicate =
       policy === undefined ? wanted : (row) => mayBeSeen(row) && wanted(row);
     const { order_by = [], limit } = query;
-    // Compiled without a limit too: a column that has no order is refused.
+    // Compiled also without a limit, so that a column that has no order is refused.
     const ranked = compileOrder(order_by, this.#context);
     const order = order_by.length === 0 ? newestFirst : ranked;
     const declaration = this.#table.channel;
@@ -332,7 +331,7 @@ export class ViewSet {
       tombstonesMax: this.#pool.limits.tombstonesMax,
     };
     if (limit !== undefined) return new WindowView({ ...options, limit, order });
-    // Under a policy the channel's removes would tell keys that may not be seen.
+    // Under a policy the channel's removes would reveal keys that the caller may not see.
     return new FilteredView({
       ...options,
       base: policy === undefined ? this.#table.rows : undefined,
@@ -351,7 +350,7 @@ export class ViewSet {
       const key = keys[fill.next++] ?? "";
       const after = rows.get(key);
       const entriesBefore = view.entries;
-      // One that left meanwhile has left the view as well.
+      // A row that left the channel meanwhile has left the view as well.
       if (after !== undefined) view.apply({ key, before: undefined, after, evicted: false }, point);
       this.#pool.entries += view.entries - entriesBefore;
       if (this.#pool.entries > this.#pool.limits.entriesMax) this.#pool.dropIdle();

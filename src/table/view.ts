@@ -15,19 +15,19 @@ export interface View {
   readonly channel: string;
   readonly declaration: ChannelDeclaration;
   readonly query: WireQuery;
-  /** What subscribers are sent, in the order of change. */
+  /** The view's rows as subscribers get them, in the order of change. */
   readonly rows: ChangeOrderedRows;
-  /** Rows kept, those beyond the window included. */
+  /** The number of rows kept, including those beyond the window. */
   readonly entries: number;
-  /** Bytes of the view besides the channel's own rows, roughly. */
+  /** Estimated bytes of the view, without the channel's own rows. */
   readonly bytes: number;
-  /** What happened in the view after a cursor, or undefined where only a snapshot can tell. */
+  /** The view's changes after a cursor; undefined where only a snapshot can answer. */
   changesSince(cursor: number): Changes | undefined;
-  /** Follows one change of the channel. Returns whether the view changed. */
+  /** Applies one change of the channel. Returns whether the view changed. */
   apply(change: RowChange, point: CommitPoint): boolean;
 }
 
-/** What a view that is not a whole channel is made of. */
+/** The parts of a view that is not a whole channel. */
 export interface ViewOptions {
   readonly id: string;
   readonly declaration: ChannelDeclaration;

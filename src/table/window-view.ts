@@ -1,6 +1,6 @@
 /**
  * The first `limit` matching rows in order; without `order_by`, those that changed last in the
- * channel. All matching rows stand in an ordered index, so a change costs O(log rows), also when a
+ * channel. All matching rows are in an ordered index, so a change costs O(log rows), also when a
  * row leaves and the next one moves up.
  *
  * Retains at most one index entry per row of the channel, and `limit` rows.
@@ -15,7 +15,8 @@ import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Member, Membership } from "./membership.ts";
 import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
-// sorted-btree is CommonJS: Node's default import is its exports, the class a property of them.
+// sorted-btree is CommonJS: Node's default import is its `exports` object, which has the class as a
+// property.
 const BTree = sortedBTree.default;
 type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
 
@@ -23,8 +24,8 @@ type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
 export type MemberOrder = (left: Member, right: Member) => number;
 
 /**
- * The order of a query that names none: the newest change first, ties by key. It is a function of
- * the log alone, so every replica keeps the same rows, also one that began with a checkpoint.
+ * The order of a query without `order_by`: the newest change first, ties by key. It is a function
+ * of the log alone, so every replica keeps the same rows, also one that began with a checkpoint.
  */
 export const newestFirst: MemberOrder = (left, right) =>
   right.seq - left.seq || compareTexts(left.key, right.key);
@@ -97,7 +98,7 @@ export class WindowView implements View {
     if (member !== undefined) this.#enroll(member);
     if (member !== undefined && this.#last !== undefined && this.#order(member, this.#last) < 0)
       return this.#enter(member, point);
-    // Nothing moved in above the boundary, so a place that came free goes to the next in order.
+    // No row moved in above the boundary, so the next row in order takes a free place.
     const next =
       this.rows.size - (wasInside ? 1 : 0) < this.#limit ? this.#firstOutside() : undefined;
     let changed = false;
@@ -110,8 +111,8 @@ export class WindowView implements View {
   }
 
   /**
-   * Takes a key out of the index, and the boundary off it. Returns whether it was inside the
-   * window.
+   * Removes a key from the index, and moves the boundary if it was there. Returns whether the key
+   * was inside the window.
    */
   #withdraw(key: string): boolean {
     const old = this.#candidates.get(key);
@@ -127,7 +128,9 @@ export class WindowView implements View {
     this.#index.set(member, undefined);
   }
 
-  /** A candidate above the boundary moves in; the last one moves out when that is one too many. */
+  /**
+   * Moves a candidate above the boundary in, and the last one out if the window is then too large.
+   */
   #enter(member: Member, point: CommitPoint): boolean {
     const changed = this.#show(member, point);
     if (this.rows.size <= this.#limit || this.#last === undefined) return changed;

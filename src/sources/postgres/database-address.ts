@@ -48,7 +48,7 @@ function isPGlite(given: unknown): given is EmbeddedPostgres {
 
 /**
  * A single connection of `pg`, or of another driver, is refused: one connection is not enough.
- * Nor is an object of the platform, such as a URL or a Promise, whose fields mean something else.
+ * So is an object of the platform, such as a URL or a Promise, whose fields mean something else.
  */
 function isConfig(given: unknown): given is PgConfig {
   return (
