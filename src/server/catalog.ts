@@ -1,7 +1,7 @@
 /**
  * The server's own live table: one row per channel with its size, rate and status, for the
- * explorer and for operators. It is the node's own table, which is in no log. It changes once a
- * second at most, and only where something has changed.
+ * explorer and for operators. It is the node's own table, which is in no log. Its rows change at
+ * most once a second, and only rows with new values.
  */
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
@@ -30,7 +30,7 @@ export const CATALOG: ChannelDeclaration = declareChannel({
   ],
 });
 
-/** An `in` takes so many names. */
+/** The maximum of names in one `in`. */
 const NAMES_PER_TERM = PROTOCOL_LIMITS.inValuesMax;
 
 /**
@@ -67,7 +67,7 @@ export class Catalog {
     this.#refused.set(refused.table, refused);
   }
 
-  /** What changed since the last call. */
+  /** The rows that have changed since the last call. */
   changes(nowMs: number): {
     readonly upserts: readonly KeyedRow[];
     readonly removes: readonly string[];

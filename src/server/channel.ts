@@ -1,4 +1,4 @@
-/** Channels that an application declares, and the handle it writes to them with. */
+/** Channels that an application declares, and the handle for writing to them. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
@@ -13,23 +13,28 @@ import type { Policy } from "./policies.ts";
 
 type Name<R> = Extract<keyof R, string>;
 
-/** Channels whose policies take this caller. Default: any channels. */
+/** Channels whose policies accept this caller's type. Default: any channels. */
 export type Channels<Caller = never> = Readonly<Record<string, ChannelDefinition<unknown, Caller>>>;
 
 export interface ChannelOptions<R, Caller = unknown> {
   /** The column, or columns, whose values identify a row. */
   readonly key: NoInfer<Name<R>> | readonly NoInfer<Name<R>>[];
-  /** Validates rows on their way in, and gives queries their types. zod, valibot, arktype, … */
+  /** Validates written rows, and gives queries their types. zod, valibot, arktype, … */
   readonly row?: StandardSchemaV1<unknown, R>;
-  /** How columns compare. Without it numbers compare as numbers and strings as strings. */
+  /**
+   * The columns' types, which decide how values compare. Default: numbers compare as numbers and
+   * strings as strings.
+   */
   readonly columns?: { readonly [C in NoInfer<Name<R>>]?: ColumnType };
   /** Default: 100,000 rows, 256 MiB, no age. */
   readonly bounds?: Partial<ChannelBounds>;
-  /** Default: everyone sees all rows. `forCaller` types what it takes. */
+  /**
+   * Which rows a caller may see. Default: everyone sees all rows. `forCaller` types its argument.
+   */
   readonly policy?: Policy<Caller>;
 }
 
-/** What `channel()` returns: its options with the row's type set aside. */
+/** The result of `channel()`: its options without the row's type. */
 export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel<R> {
   readonly key: readonly string[];
   readonly row: StandardSchemaV1 | undefined;
@@ -40,7 +45,7 @@ export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel
 
 /**
  * Declares a channel. The row's type comes from the schema, or is given as `channel<Trade>(…)`.
- * @throws TidemarkError `BAD_OPTION` for a column type that does not exist
+ * @throws TidemarkError `BAD_OPTION` for an unknown column type
  */
 export function channel<R extends object = Row, Caller = unknown>(
   options: ChannelOptions<R, Caller>,
@@ -67,7 +72,7 @@ export function declarationOf(
   return declareChannel({ name, key, columns, bounds });
 }
 
-/** Changes to one or more channels, gathered for one commit. */
+/** Changes to one or more channels, collected for one commit. */
 export class Transaction {
   readonly #changes = new Map<string, Map<string, KeyedRow | undefined>>();
 

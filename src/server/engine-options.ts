@@ -1,4 +1,4 @@
-/** What an engine is made of and what it reports. */
+/** The options of an engine, and the facts that it reports. */
 import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
@@ -16,7 +16,7 @@ import type { Access } from "./session/access.ts";
 import type { Dialect } from "./turn/dialect.ts";
 import type { FlushReport } from "./turn/turns.ts";
 
-/** What a node tells of itself, for metrics. */
+/** A node's reports for metrics. */
 export interface Observer {
   onSnapshot(buildMs: number): void;
   onFlush(report: FlushReport): void;
@@ -28,7 +28,7 @@ export interface Observer {
 
 export interface EngineOptions {
   readonly log: Log;
-  /** Begin with a checkpoint in place of all commits up to it. Default: read everything. */
+  /** Begin with a checkpoint instead of the commits up to it. Default: read everything. */
   readonly findCheckpoint?: FindCheckpoint | undefined;
   /** The program's own channels. */
   readonly declares?: readonly ChannelDeclaration[] | undefined;
@@ -44,14 +44,16 @@ export interface EngineOptions {
    * process's own.
    */
   readonly secret?: string | undefined;
-  /** Who an identity is, apart from what it may do. Default: the identity. */
+  /**
+   * The part of an identity that names the user, without the rights. Default: the whole identity.
+   */
   readonly identityKey?: ((identity: Identity) => unknown) | undefined;
-  /** Who is told everything of the server itself. Default: everyone. */
+  /** Which identities may see everything that the server reports of itself. Default: everyone. */
   readonly isOperator?: ((identity: Identity) => boolean) | undefined;
   readonly limits?: Omit<Limits, "log"> | undefined;
-  /** What clients may ask to be written, where, and how the program's own channels are. */
+  /** The mutations that clients may call, and the writers that run them. */
   readonly mutations?: EngineMutations | undefined;
-  /** How clients are spoken to, besides our own protocol. */
+  /** Further dialects for clients, besides Tidemark's own protocol. */
   readonly dialects?: readonly Dialect[] | undefined;
   /** Serve the catalog of channels as a live table. */
   readonly catalog?: boolean | undefined;
@@ -59,8 +61,8 @@ export interface EngineOptions {
 
 interface EngineMutations {
   readonly definitions: ReadonlyMap<string, MutationDefinition>;
-  /** By the names of their sources. */
+  /** The writers, by the names of their sources. */
   readonly writers: ReadonlyMap<string, Writer>;
-  /** How the program's own channels are written to; absent where it has none. */
+  /** The writer of the program's own channels; absent where it has none. */
   readonly writeChannels?: WriteChannels;
 }

@@ -1,6 +1,6 @@
 /**
- * Makes the parts of an engine, in the order in which they need each other. They hold the rules;
- * the engine their lives.
+ * Makes the parts of an engine, in the order of their dependencies. The parts have the rules; the
+ * engine starts and stops them.
  */
 import type { Random } from "../std/random.ts";
 import { CLOSE } from "../protocol/close-codes.ts";
@@ -29,7 +29,7 @@ import { TurnWriter } from "./turn/turn-writer.ts";
 import { ViewUpdateCache } from "./turn/view-update-cache.ts";
 import { WorkQueue } from "./work-queue.ts";
 
-/** The tables: what the log makes of them, who may see what, and who watches. */
+/** The tables with the log's follower, policies and interest. */
 export function createTables(options: EngineOptions, secret: string) {
   const { clock, log, logger, random } = options;
   const replica = new Replica(options.limits?.views, { node: random.id(8), secret });
@@ -47,7 +47,7 @@ export function createTables(options: EngineOptions, secret: string) {
 
 type Tables = ReturnType<typeof createTables>;
 
-/** What is sent to sessions, and the work that is done between turns. */
+/** The turns of sessions, and the queue of work between turns. */
 export function createTurns(options: EngineOptions, limits: ServerLimits, tables: Tables) {
   const { clock, logger, observer } = options;
   const { replica, states, follower, subscribers } = tables;
@@ -96,7 +96,7 @@ export function createTurns(options: EngineOptions, limits: ServerLimits, tables
 
 type TurnParts = ReturnType<typeof createTurns>;
 
-/** What clients ask to be written. */
+/** The mutations of clients. */
 export function createMutations(
   options: EngineOptions,
   limits: ServerLimits,
@@ -132,7 +132,7 @@ export function createMutations(
   return { visibility, mutationQueue };
 }
 
-/** Who is connected, and snapshots over HTTP. */
+/** The sessions, and snapshots over HTTP. */
 export function createSessions(
   options: EngineOptions & { readonly secret: string },
   limits: ServerLimits,

@@ -1,8 +1,8 @@
 /**
  * One node: tables, views, turns and sessions over a log, without HTTP or sockets. Transports are
- * handed to `connect`; time, chance and the log come in by constructor, so that a whole node also
- * runs under a simulated clock. It owns its parts' lives and their periodic work; the parts hold
- * the rules.
+ * passed to `connect`; time, randomness and the log are passed to the constructor, so that a whole
+ * node also runs under a simulated clock. The engine starts and stops its parts and runs their
+ * periodic work; the parts have the rules.
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../std/clock.ts";
@@ -96,7 +96,7 @@ export class Engine {
     this.turns.onApplied(() => this.#onApplied());
   }
 
-  /** The context of a source, beginning at the source position that the log has. */
+  /** The context of a source, beginning at its source position in the log. */
   contextFor(source: Pick<Source, "name">): SourceContext {
     return this.#host.contextFor(source);
   }
@@ -110,7 +110,7 @@ export class Engine {
     return this.#clock.monotonic();
   }
 
-  /** A client of our own protocol. */
+  /** Connects a client of Tidemark's own protocol. */
   connect(transport: Transport, request: ConnectionRequest): Session {
     return this.gateway.connect(transport, {
       request,
@@ -121,7 +121,7 @@ export class Engine {
 
   /**
    * Starts the periodic work, and resolves when the tables have caught up with the log. @throws
-   * what opening the log throws
+   * the errors of opening the log
    */
   start(): Promise<void> {
     if (this.#tick === undefined) this.#onTick();
@@ -134,7 +134,7 @@ export class Engine {
     this.follower.stop();
   }
 
-  /** The tables have moved, and no session has been served yet. */
+  /** The tables are at a new seq, and no session has been served yet. */
   #onApplied(): void {
     const { replica, states, subscribers, gateway, visibility } = this;
     visibility.applied();
@@ -192,7 +192,7 @@ export class Engine {
     const hasAge = [...replica.tables].some(
       ({ channel }) => channel.bounds.ageMsMax < Number.POSITIVE_INFINITY,
     );
-    // A log that is full or closed needs no tick, and the next second tries again.
+    // A log that is full or closed needs no tick, and the next tick is a second later.
     if (isIdle && hasAge) this.log.append({ changes: [] }).catch(() => {});
   }
 

@@ -1,6 +1,6 @@
 /**
- * What `authenticate` returns types policies, handlers and `revoke`. Checked by the compiler; run
- * for the rest.
+ * The result of `authenticate` types policies, handlers and `revoke`. The compiler checks the
+ * types; the few runtime assertions run as tests.
  */
 import { describe, expect, expectTypeOf, it } from "vitest";
 import { z } from "zod";
@@ -51,7 +51,7 @@ const mutations = {
 };
 
 describe("the caller's type", () => {
-  it("comes from authenticate, whether it refuses, is asynchronous, or takes its arguments by inference", () => {
+  it("comes from authenticate, which may refuse, be asynchronous, or have inferred arguments", () => {
     const tidemark = createTidemark({
       logger: silent,
       authenticate: async ({ headers }) => (headers["cookie"] === undefined ? null : ann),
@@ -70,7 +70,7 @@ describe("the caller's type", () => {
     });
   });
 
-  it("must be the one that channels and mutations were declared for", () => {
+  it("must be the type that channels and mutations were declared for", () => {
     createTidemark({
       logger: silent,
       authenticate: () => ({ name: "ann" }),
@@ -90,7 +90,7 @@ describe("the caller's type", () => {
     expect(tidemark.revoke({ name: "ann" })).toBe(0);
   });
 
-  it("may have more than they ask for", () => {
+  it("may have more fields than they require", () => {
     const tidemark = createTidemark({
       logger: silent,
       authenticate: () => ({ ...ann, email: "ann@example.com" }),

@@ -1,7 +1,7 @@
 /**
- * Typed callers for channels and mutations that are declared outside of `createTidemark`: names the
- * type that `authenticate` returns once. `createTidemark` refuses to compile with an `authenticate`
- * that returns another.
+ * Typed callers for channels and mutations that are declared outside of `createTidemark`: the type
+ * that `authenticate` returns is named once. `createTidemark` does not compile with an
+ * `authenticate` that returns another type.
  */
 import type { JsonValue, Row } from "../protocol/row.ts";
 import { channel, type ChannelDefinition, type ChannelOptions } from "./channel.ts";
@@ -12,13 +12,13 @@ import {
   type MutationOptions,
 } from "./mutations/mutation.ts";
 
-/** `channel` and `mutation` with the type of their caller. */
+/** `channel` and `mutation`, typed by their caller. */
 export interface ForCaller<Caller> {
-  /** As `channel`; the policy takes the caller. */
+  /** As `channel`, with a policy typed by the caller. */
   channel<R extends object = Row>(
     options: ChannelOptions<R, Caller>,
   ): ChannelDefinition<NoInfer<R>, Caller>;
-  /** As `mutation`; the handler takes the caller. */
+  /** As `mutation`, with a handler typed by the caller. */
   mutation<I, R extends JsonValue | void>(
     options: MemoryMutationOptions<I, R, Caller>,
   ): MutationDefinition<I, R, Caller>;

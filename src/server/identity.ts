@@ -1,14 +1,14 @@
 /**
- * Identities as text: equal for equal identities, different for all others. The server can tell
- * plain JSON data apart; when `authenticate` returns anything else, the session is refused.
+ * Identities as text: equal for equal identities, different for all others. This works only for
+ * plain JSON data; when `authenticate` returns anything else, the session is refused.
  */
 import { TidemarkError } from "../std/errors.ts";
 import { FIXED_LIMITS } from "./limits.ts";
 import type { Identity } from "./policies.ts";
 
 /**
- * JSON with sorted fields, whatever order the identity's fields have.
- * @throws TidemarkError `BAD_IDENTITY` for an identity with parts that JSON does not show
+ * The identity as JSON, with its fields sorted.
+ * @throws TidemarkError `BAD_IDENTITY` for an identity with values that JSON can't represent
  */
 export function identityText(identity: Identity): string {
   return JSON.stringify(plain(identity, 0)) ?? "undefined";
@@ -58,6 +58,6 @@ function nameOf(value: unknown): string {
 function unhashable(what: string): TidemarkError {
   return new TidemarkError(
     "BAD_IDENTITY",
-    `An identity is plain JSON data, so that it can be told from others, and this one ${what}. Return { id, … } from authenticate.`,
+    `An identity must be plain JSON data, so that identities can be compared, and this one ${what}. Return { id, … } from authenticate.`,
   );
 }

@@ -18,7 +18,7 @@ describe("limits", () => {
     expect(viewLimits({ viewsMax: undefined } as object)).toEqual(VIEW_LIMITS);
   });
 
-  it("that do not exist stop the start", () => {
+  it("stop the start when they are unknown", () => {
     expect(() => start({ server: { flushMs: 3 } as object })).toThrow(
       "There is no limit limits.server.flushMs.",
     );
@@ -26,7 +26,7 @@ describe("limits", () => {
     expect(() => start({ log: { rows: 3 } as object })).toThrow("limits.log.rows");
   });
 
-  it("that are no number, or below 0, stop the start", () => {
+  it("stop the start when they are no number, or below 0", () => {
     expect(() => start({ server: { sliceMs: Number.NaN } })).toThrow(
       "limits.server.sliceMs is NaN",
     );
@@ -34,7 +34,7 @@ describe("limits", () => {
     expect(() => start({ log: { pendingRowsMax: -1 } })).toThrow("limits.log.pendingRowsMax is -1");
   });
 
-  it("that contradict each other stop the start, and both are named with their values", () => {
+  it("stop the start when two contradict each other, and the error names both with their values", () => {
     expect(() => start({ server: { silenceMsMax: 5_000 } })).toThrow(
       "limits.server.heartbeatIntervalMs (15000) must not exceed limits.server.silenceMsMax (5000).",
     );
@@ -67,7 +67,7 @@ describe("limits", () => {
     );
   });
 
-  it("are coherent as they are", () => {
+  it("have defaults that do not contradict each other", () => {
     expect(serverLimits()).toEqual(SERVER_LIMITS);
     expect(viewLimits()).toEqual(VIEW_LIMITS);
     expect(LOG_LIMITS.pendingRowsMax).toBeGreaterThan(0);

@@ -1,7 +1,7 @@
 /**
  * Limits and periods of the server, with unit, default and what happens when one is full. Each can
- * be set with `createTidemark({ limits: { server } })`; those in `FIXED_LIMITS` can't, since both
- * sides or old texts rely on them.
+ * be set with `createTidemark({ limits: { server } })`; those in `FIXED_LIMITS` can't, since
+ * clients or existing dashboards depend on them.
  */
 import type { LogLimits } from "../log/limits.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -12,14 +12,14 @@ import type { ViewLimits } from "../table/limits.ts";
 export interface Limits {
   readonly server?: Partial<ServerLimits>;
   readonly views?: Partial<ViewLimits>;
-  /** Of the log in memory. */
+  /** Limits of the log in memory. */
   readonly log?: Partial<LogLimits>;
 }
 
 export interface ServerLimits {
   /**
-   * Milliseconds between two flushes at least. A commit that follows a longer quiet is sent at
-   * once. Default 16.
+   * Minimum of milliseconds between two flushes. A commit after a longer pause is sent at once.
+   * Default 16.
    */
   readonly flushIntervalMs: number;
   /**
@@ -28,20 +28,20 @@ export interface ServerLimits {
    */
   readonly flushShareMax: number;
   /**
-   * …and by no more than this. The time between two flushes is for new clients and for all other
-   * work. Default 25.
+   * …and by at most this many milliseconds. The time between two flushes is for new clients and
+   * for all other work. Default 25.
    */
   readonly flushRestMsMax: number;
   /**
-   * A flush that takes longer to serve is an overrun: the next flush begins, and the sessions that
-   * waited longest are served first. Default 2,000.
+   * A flush that takes more milliseconds to serve is an overrun: the next flush begins, and the
+   * sessions that waited longest are served first. Default 2,000.
    */
   readonly flushIntervalMaxMs: number;
   /** Milliseconds of work between two turns of the event loop. Default 4. */
   readonly sliceMs: number;
   /** Commits that a flush takes from the log at a time. Default 256. */
   readonly commitsPerReadMax: number;
-  /** A session is sent a WATERMARK at least this often. Default 1,000. */
+  /** Maximum of milliseconds between two WATERMARKs to a session. Default 1,000. */
   readonly watermarkIntervalMs: number;
   /**
    * Milliseconds between two rounds of the server's periodic work: timeouts, watermarks, expiry.
@@ -49,7 +49,7 @@ export interface ServerLimits {
    */
   readonly tickMs: number;
 
-  /** Bytes of one frame, as a target: a row that is larger goes alone. Default 64 KiB. */
+  /** Bytes of one frame, as a target: a larger row has a frame of its own. Default 64 KiB. */
   readonly frameBytesMax: number;
   /**
    * Bytes of one delta. Full: the client gets a snapshot, which is shared and sent part by part.
@@ -82,11 +82,11 @@ export interface ServerLimits {
    */
   readonly snapshotsPinnedMax: number;
   /**
-   * Milliseconds for which an encoded snapshot answers further requests; the cursor brings what
-   * came since. Default 250.
+   * Milliseconds for which an encoded snapshot answers further requests; the cursor brings later
+   * changes. Default 250.
    */
   readonly snapshotReuseMs: number;
-  /** How often each subscription is sent its view's digest. Default 10,000. */
+  /** Milliseconds between two digests of a view to a subscription. Default 10,000. */
   readonly digestIntervalMs: number;
   /**
    * Changed rows of a view that are hashed per turn. Full: the digest waits for the next turn.
@@ -94,26 +94,26 @@ export interface ServerLimits {
    */
   readonly digestRowsMax: number;
   /**
-   * Milliseconds after which a subscription that could not be served is a slow consumer and is told
-   * so. Default 1,000.
+   * Milliseconds after which a subscription that could not be served is a slow consumer and gets
+   * SLOW_CONSUMER. Default 1,000.
    */
   readonly slowConsumerMs: number;
   /**
-   * How long a subscription waits whose cursor is ahead of this node. Full: it gets a snapshot.
-   * Default 5,000.
+   * Milliseconds for which a subscription waits while its cursor is ahead of this node. Full: it
+   * gets a snapshot. Default 5,000.
    */
   readonly aheadMsMax: number;
 
   /** Open connections. Full: new ones are answered 503. Default 50,000. */
   readonly connectionsMax: number;
-  /** How often a client sends a HEARTBEAT. Default 15,000. */
+  /** Milliseconds between two HEARTBEATs of a client. Default 15,000. */
   readonly heartbeatIntervalMs: number;
-  /** Silence after which a connection is closed. Default 40,000. */
+  /** Milliseconds of silence after which a connection is closed. Default 40,000. */
   readonly silenceMsMax: number;
   /** Milliseconds from connecting to IDENTIFY. Full: the connection is closed. Default 10,000. */
   readonly identifyTimeoutMs: number;
   /**
-   * Milliseconds that a client has to answer a close, or to take the end of an answer. Full: its
+   * Milliseconds that a client has to answer a close, or to read the end of an answer. Full: its
    * socket is destroyed. Default 2,000.
    */
   readonly closeGraceMs: number;
@@ -130,7 +130,7 @@ export interface ServerLimits {
    */
   readonly framesPerSecondMax: number;
   /**
-   * …once the client has sent this many at once. As many again: the connection is closed. Default
+   * …once the client has sent this many at once. Twice as many: the connection is closed. Default
    * 400.
    */
   readonly framesBurstMax: number;
@@ -140,8 +140,8 @@ export interface ServerLimits {
    */
   readonly resumeTokenTtlMs: number;
   /**
-   * Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued before
-   * now are refused. Default 10,000.
+   * Revoked identities remembered, each for `resumeTokenTtlMs`. Full: all session ids issued
+   * before are refused. Default 10,000.
    */
   readonly revocationsMax: number;
   /**
@@ -160,7 +160,7 @@ export interface ServerLimits {
    */
   readonly subscriptionsPerSessionMax: number;
   /**
-   * Requests for one view of a session that wait for the turn that answers them together. Full:
+   * Requests of a session for one view that wait for the turn that answers them together. Full:
    * further ones are refused. Default 256.
    */
   readonly requestsPerViewMax: number;
@@ -169,15 +169,15 @@ export interface ServerLimits {
    * with `NOT_READY`. Default 100,000.
    */
   readonly requestsQueuedMax: number;
-  /** The same of one session. Default 512. */
+  /** Subscription requests of one session that wait to be opened. Full: as above. Default 512. */
   readonly requestsQueuedPerSessionMax: number;
   /**
-   * Names of channel credit kept for subscriptions to come. Full: the oldest is forgotten. Default
+   * Names of channel credit kept for later subscriptions. Full: the oldest is forgotten. Default
    * 200.
    */
   readonly channelCreditNamesMax: number;
   /**
-   * Commands that one text of another dialect may mean. Full: the connection is closed. Default
+   * Commands that a dialect may make of one text. Full: the connection is closed. Default
    * 256.
    */
   readonly dialectCommandsMax: number;
@@ -197,19 +197,22 @@ export interface ServerLimits {
   readonly mutationsPerSessionMax: number;
   /**
    * Mutations of the program's own channels whose outcomes are remembered. Full: the oldest is
-   * forgotten, and would run again. Default 100,000.
+   * forgotten, and runs again if it is sent again. Default 100,000.
    */
   readonly mutationsRememberedMax: number;
-  /** The same of one identity: its own oldest goes, never another's. Default 1,000. */
+  /**
+   * The same for one identity. Full: its own oldest outcome is forgotten, never another's. Default
+   * 1,000.
+   */
   readonly mutationsRememberedPerIdentityMax: number;
   /**
-   * Bytes of the values of one identity's remembered mutations. Full: its oldest goes. Default 4
-   * MiB.
+   * Bytes of the values of one identity's remembered mutations. Full: its oldest outcome is
+   * forgotten. Default 4 MiB.
    */
   readonly mutationsRememberedBytesMax: number;
   /**
-   * Mutations under way of all sessions. Full: those of a session that ends are dropped; a client
-   * that is still there asks again. Default 1,000.
+   * Mutations under way of all sessions. Full: mutations of a session that ends are dropped; a
+   * client that reconnects sends them again. Default 1,000.
    */
   readonly mutationsOrphanedMax: number;
   /**
@@ -225,8 +228,8 @@ export interface ServerLimits {
   /** …up to this. Default 5,000. */
   readonly mutationRetryMsMax: number;
   /**
-   * Tries of a mutation that came over HTTP. Full: the answer is 503, and the caller asks again.
-   * Default 4.
+   * Tries of a mutation that came over HTTP. Full: the answer is 503, and the caller sends it
+   * again. Default 4.
    */
   readonly httpMutationTriesMax: number;
   /**
@@ -235,8 +238,8 @@ export interface ServerLimits {
    */
   readonly ownWritesMax: number;
   /**
-   * Milliseconds that a request over HTTP waits for its write to be visible. Full: 503; asking
-   * again goes on waiting. Default 15,000.
+   * Milliseconds that a request over HTTP waits for its write to be visible. Full: 503; the caller
+   * may ask again and continue to wait. Default 15,000.
    */
   readonly visibleWaitMsMax: number;
   /** Such requests at a time. Full: 503. Default 10,000. */
@@ -251,8 +254,8 @@ export interface ServerLimits {
   /** Channels that one HTTP snapshot may name. Full: `BAD_MESSAGE`. Default 100. */
   readonly snapshotChannelsMax: number;
   /**
-   * Milliseconds that a poll may ask to wait for something to happen; a longer wait is cut to it.
-   * Default 60,000.
+   * Maximum of `wait_ms`, the milliseconds that a poll may wait for news; a larger value counts as
+   * this. Default 60,000.
    */
   readonly pollWaitMsMax: number;
 }
@@ -318,15 +321,15 @@ export const SERVER_LIMITS: ServerLimits = {
   pollWaitMsMax: 60_000,
 };
 
-/** Limits that nobody sets. */
+/** Limits that can't be set. */
 export const FIXED_LIMITS = {
   /** Levels of nesting in an identity. Full: `BAD_IDENTITY`. */
   identityDepthMax: 32,
-  /** Characters of the text that names a write of another endpoint. A longer one is unknown. */
+  /** Characters of a `txid` that a client sends. A longer one is unknown. */
   txidLengthMax: 512,
-  /** Frames that a RESYNC counts as: it may make a whole snapshot. */
+  /** Frames that a RESYNC counts as, since it may need a whole snapshot. */
   resyncFrames: 8,
-  /** Snapshot build times kept for the gauges that older boards read. Full: the oldest go. */
+  /** Snapshot build times kept for the gauges of older dashboards. Full: the oldest are dropped. */
   recentBuildsMax: 1_000,
 } as const;
 
@@ -369,7 +372,7 @@ export function checkLimitGroups(given: Limits | undefined): void {
       );
 }
 
-/** @throws TidemarkError `BAD_OPTION` for a limit that does not exist or can't hold */
+/** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */
 export function serverLimits(given?: Partial<ServerLimits>): ServerLimits {
   return limitsOf("limits.server", SERVER_LIMITS, given, RELATIONS);
 }

@@ -1,6 +1,6 @@
 /**
- * A node's reader of the log: it begins with a checkpoint or with nothing, tells when the tables
- * have caught up, and begins anew when the epoch that it reads has ended.
+ * A node's reader of the log: it begins with a checkpoint or from seq 0, reports when the tables
+ * have caught up, and begins anew when its epoch has ended.
  */
 import type { Cancel } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -20,7 +20,7 @@ export interface LogFollowerOptions {
   readonly findCheckpoint?: FindCheckpoint | undefined;
   /**
    * The program's own channels: declared in each epoch that lacks them, before any session is
-   * served from it.
+   * served in that epoch.
    */
   readonly declares?: readonly ChannelDeclaration[] | undefined;
 }
@@ -46,19 +46,19 @@ export class LogFollower {
     this.#options = options;
   }
 
-  /** The newest commit that has arrived here; that of the tables while there is no reader. */
+  /** The seq of the newest commit that has arrived here; without a reader, the tables' seq. */
   get head(): number {
     return this.#reader?.head ?? this.#options.replica.seq;
   }
 
-  /** The tables hold what the log held when this node began, or began anew. */
+  /** Whether the tables hold everything that was in the log when this node began, or began anew. */
   get isReady(): boolean {
     return this.#isReady;
   }
 
   /**
-   * Resolves when the follower is ready; begins when it has not begun, or failed to.
-   * @throws what opening the log throws
+   * Resolves when the follower is ready; begins if it has not begun, or has failed to. @throws the
+   * errors of opening the log
    */
   async whenReady(): Promise<void> {
     for (;;) {
@@ -79,7 +79,7 @@ export class LogFollower {
     return this.#reader?.read(countMax) ?? [];
   }
 
-  /** The tables have moved: the log need not keep for this node what they hold. */
+  /** The tables are at a new seq: the log need not keep earlier commits for this node. */
   applied(): void {
     const { seq } = this.#options.replica;
     this.#reader?.ack(seq);
@@ -91,20 +91,20 @@ export class LogFollower {
   }
 
   /**
-   * Resolves when the tables stand at `seq`. @throws TidemarkError `STOPPED` when they never will
-   * in this epoch
+   * Resolves when the tables have reached `seq`. @throws TidemarkError `STOPPED` when they can't
+   * reach it in this epoch
    */
   reached(seq: number): Promise<void> {
     if (this.#options.replica.seq >= seq) return Promise.resolve();
     return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));
   }
 
-  /** Commits have arrived. */
+  /** Called when commits have arrived. */
   onArrival(listener: () => void): void {
     this.#arrivals.add(listener);
   }
 
-  /** The epoch has ended; the tables are about to begin in another. */
+  /** Called when the epoch has ended, before the tables begin in another. */
   onEnding(listener: () => void): void {
     this.#endings.add(listener);
   }
@@ -112,7 +112,7 @@ export class LogFollower {
   stop(): void {
     this.#isStopped = true;
     this.#isReady = false;
-    this.#letGo(new TidemarkError("STOPPED", "The node has been stopped."));
+    this.#rejectWaiters(new TidemarkError("STOPPED", "The node has been stopped."));
   }
 
   async #begin(): Promise<void> {
@@ -155,13 +155,13 @@ export class LogFollower {
   #beginAnew(): void {
     this.#isReady = false;
     for (const listener of this.#endings) listener();
-    this.#letGo(new TidemarkError("STOPPED", "The history that was waited for has ended."));
+    this.#rejectWaiters(new TidemarkError("STOPPED", "The history that was waited for has ended."));
     this.#beginning = undefined;
     // If this fails, the next call of `whenReady` tries again.
     this.whenReady().catch(() => {});
   }
 
-  #letGo(error: TidemarkError): void {
+  #rejectWaiters(error: TidemarkError): void {
     for (const stop of this.#stops) stop();
     this.#stops = [];
     this.#reader?.close();

@@ -1,4 +1,4 @@
-/** What `createTidemark`, `listen` and `attach` take. */
+/** The options of `createTidemark`, `listen` and `attach`. */
 import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
@@ -17,50 +17,54 @@ export interface TidemarkOptions<C extends Channels = Channels, Caller = Identit
   readonly channels?: C & Channels<Caller>;
   readonly sources?: readonly Source[];
   /**
-   * Who asks. What it returns types the callers of policies and handlers; write it before them, so
-   * that the compiler has seen it. Default: everyone may connect, so bind to an address that only
-   * you can reach.
+   * Returns the caller's identity. Its type is the type of `caller` in policies and handlers;
+   * write it before them, so that the compiler can infer it. Default: everyone may connect, so
+   * bind to an address that only you can reach.
    */
   readonly authenticate?: Authenticate<Caller>;
   /**
-   * Policies of channels that sources declare, by name. One that names no channel stops the start.
+   * Policies of channels that sources declare, by name. A policy for an unknown channel stops the
+   * start.
    */
   readonly policies?: Readonly<Record<string, Policy<NoInfer<Caller>>>>;
   /**
-   * Who an identity is, apart from what it may do, as `({ id }) => id`: the id of a mutation
-   * belongs to it, also when its rights change between a write and its retry. Default: the whole
-   * identity.
+   * Returns the part of an identity that names the user, without the rights, such as `({ id }) =>
+   * id`. A mutation's id belongs to this part, also when the rights change between a write and its
+   * retry. Default: the whole identity.
    */
   readonly identityKey?: (caller: NoInfer<Caller>) => unknown;
   /**
-   * Who may see `/metrics`, all of `/stats`, and each row of the catalog. Default: everyone where
-   * there is no `authenticate`, else nobody; `operatorPort` of `listen` serves both without asking.
+   * Whether an identity may see `/metrics`, all of `/stats`, and each row of the catalog. Default:
+   * everyone without `authenticate`, else no one; `operatorPort` of `listen` serves both without
+   * authentication.
    */
   readonly isOperator?: (caller: NoInfer<Caller>) => boolean;
-  /** What clients may ask to be written, by name; groups may nest. */
+  /** The mutations that clients may call, by name; groups may nest. */
   readonly mutations?: Mutations<NoInfer<Caller>>;
-  /** Origins of pages that may connect, besides the server's own. */
+  /**
+   * Origins of pages that may connect, besides the server's own, such as `https://app.example.com`;
+   * `*` allows all.
+   */
   readonly allowedOrigins?: readonly string[];
   /**
-   * Signs session ids, and keys the ids of views. Give all nodes of a deployment the same. Default:
-   * this process's own.
+   * Signs session ids, and keys the ids of views. Give all nodes of a deployment the same secret.
+   * Default: a random one for this process.
    */
   readonly sessionSecret?: string;
   readonly paths?: Partial<Paths>;
-  /** Further ways to speak to clients, each on a path of its own. */
+  /** Further dialects for clients, each on a path of its own. */
   readonly dialects?: readonly Dialect[];
   /** Serve the live table `tidemark.channels`: one row per channel with size, rate and status. */
   readonly catalog?: boolean;
   /** A folder of static files to serve at `/`. */
   readonly assets?: string;
   /**
-   * Limits of the server, of views, and of the log in memory. Those that are left out keep their
-   * defaults.
+   * Limits of the server, of views, and of the log in memory. Omitted limits keep their defaults.
    */
   readonly limits?: Limits;
   /**
-   * Where commits are kept in order. Default: in memory, so that every start is a new history. One
-   * that is passed is closed by who made it.
+   * The log of commits. Default: in memory, so that every start is a new history. The server does
+   * not close a log that you pass.
    */
   readonly log?: Log;
   /** Default: pino at level `info` on standard error. */
@@ -70,24 +74,24 @@ export interface TidemarkOptions<C extends Channels = Channels, Caller = Identit
 }
 
 /**
- * What runs a statement in a transaction: `pg`'s client, PGlite's transaction, or a function around
- * your library's.
+ * Runs statements in a transaction: `pg`'s client, PGlite's transaction, or a function that calls
+ * your library.
  */
 export type OpenTransaction =
   | { query(text: string): Promise<unknown> }
   | ((text: string) => Promise<unknown>);
 
 export interface ListenOptions {
-  /** Default 8080; 0 takes a free one. */
+  /** Default 8080; 0 takes a free port. */
   readonly port?: number;
   /** Default 127.0.0.1. */
   readonly host?: string;
   /**
-   * Serve `/metrics`, all of `/stats`, `/healthz` and `/readyz` to whoever reaches this port of
-   * 127.0.0.1. 0 takes a free one.
+   * Serve `/metrics`, all of `/stats`, `/healthz` and `/readyz` without authentication on this
+   * port of 127.0.0.1. 0 takes a free port.
    */
   readonly operatorPort?: number;
-  /** Allow a bind that others can reach although there is no `authenticate`. */
+  /** Allow an address that others can reach although there is no `authenticate`. Default false. */
   readonly allowPublic?: boolean;
 }
 
@@ -95,7 +99,7 @@ export interface ListenOptions {
 export interface Listening {
   readonly url: string;
   readonly port: number;
-  /** With `operatorPort`. */
+  /** Present with `operatorPort`. */
   readonly operatorUrl?: string;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The channels that the program itself declares, and how it writes to them: each call is one
- * commit, checked before anything is written.
+ * The program's own channels, and writes to them: each call is one commit, checked before anything
+ * is written.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
@@ -29,7 +29,7 @@ export interface ChannelHandle<R> {
 export interface OwnChannelsOptions<C extends Channels> {
   readonly channels: C | undefined;
   readonly log: Log;
-  /** Names this process among those that write to the log. */
+  /** Identifies this process among the writers of the log. */
   readonly nodeId: string;
 }
 

@@ -1,5 +1,6 @@
 /**
- * What each identity may see. Policies are evaluated here alone, and become part of each view's id.
+ * The rows that each identity may see. Policies are evaluated only here, and become part of each
+ * view's id.
  */
 import { parseQuery } from "../protocol/parse-query.ts";
 import type { WireQuery, WireWhere } from "../protocol/query.ts";
@@ -14,7 +15,7 @@ import type { View } from "../table/view.ts";
 /** The value that `authenticate` returned for a session. */
 export type Identity = unknown;
 
-/** What a caller may see of a channel: everything, nothing, or the rows that match. */
+/** The rows of a channel that a caller may see: all, none, or those that match. */
 export type Policy<Caller = Identity> = (caller: Caller) => "all" | "none" | Where;
 
 /** A query within an identity's rights. */
@@ -23,8 +24,8 @@ export interface AllowedView {
   /** The rows that the identity may see; undefined for all. */
   readonly where: WireWhere | undefined;
   /**
-   * The caller fills and releases the view; `owner` is the identity whose share it counts against.
-   * @throws what `Replica.open` throws
+   * The caller fills and releases the view; `owner` is the identity whose share the view counts
+   * against. @throws the errors of `Replica.open`
    */
   open(owner?: string): View;
 }
@@ -83,8 +84,8 @@ export class Policies {
   }
 
   /**
-   * Which rows of a channel an identity may see. Only an identity that sees all is told how many
-   * there are.
+   * Which rows of a channel an identity may see. Only an identity that sees all rows gets their
+   * count.
    */
   extentFor(identity: Identity, channel: string): "all" | "some" | "none" {
     const rights = this.#rightsOf(identity, channel);
@@ -105,7 +106,7 @@ export class Policies {
     return parseQuery({ channel, where: toWireWhere(rights) }).where;
   }
 
-  /** A policy that throws, or returns none of these, shows nothing. */
+  /** A policy that throws, or returns anything else, shows nothing. */
   #rightsOf(identity: Identity, channel: string): ReturnType<Policy> {
     const policy = this.#policies.get(channel);
     if (policy === undefined) return "all";

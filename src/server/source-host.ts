@@ -1,7 +1,7 @@
 /**
- * The contexts of sources. Everything that a source appends goes into the log in order, on the
- * condition that no other leader has appended for it since. So all nodes know the same of a source
- * at the same seq, and its freshness comes after the rows that it covers.
+ * The contexts of sources. A source's drafts are appended to the log in order, on the condition
+ * that no other leader has appended for the source since. All nodes thus have the same state of a
+ * source at the same seq, and its freshness follows the rows that it covers.
  */
 import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -25,21 +25,21 @@ export interface SourceHostOptions {
 
 export class SourceHost {
   readonly #options: SourceHostOptions;
-  /** Which source declares which channel in this process; undefined for the program. */
+  /** The source that declares each channel in this process; undefined for the program. */
   readonly #owners = new Map<string, string | undefined>();
 
   constructor(options: SourceHostOptions) {
     this.#options = options;
   }
 
-  /** @throws TidemarkError `BAD_OPTION` for a name that another declares */
+  /** @throws TidemarkError `BAD_OPTION` for a name that another source declares */
   claim(channel: string, owner: string | undefined): void {
     if (this.#owners.has(channel) && this.#owners.get(channel) !== owner)
       throw new TidemarkError("BAD_OPTION", `Channel "${channel}" is declared twice.`);
     this.#owners.set(channel, owner);
   }
 
-  /** The context of a source, beginning at the source position that the log has. */
+  /** The context of a source, beginning at its source position in the log. */
   contextFor({ name }: Pick<Source, "name">): SourceContext {
     const {
       clock,

@@ -1,5 +1,5 @@
 /**
- * What sources are told, and what clients see of channels that come and go while the server runs.
+ * The sources' context, and channels that are declared and dropped while the server runs.
  */
 import { afterEach, describe, expect, it } from "vitest";
 import { ScriptedSource, ScriptedTable } from "../../test/support/scripted-source.ts";
@@ -12,7 +12,7 @@ import { MemoryLog } from "../log/memory.ts";
 
 afterEach(stopAll);
 
-/** A source that does what the test says. */
+/** A source that the test controls. */
 function puppet(name = "puppet") {
   let context: SourceContext | undefined;
   const source: Source = {
@@ -44,7 +44,7 @@ const upsert = (channel: string, ...rows: readonly { id: string }[]) => ({
 });
 
 describe("interest", () => {
-  it("is the views that somebody watches, with the values of their equality terms, and changes as they come and go", async () => {
+  it("has the watched views, with the values of their equality terms, and changes with the subscribers", async () => {
     const scripted = puppet();
     const server = await start({ sources: [scripted.source] });
     const { context } = scripted;
@@ -93,11 +93,11 @@ describe("interest", () => {
     second.close();
     await expect.poll(() => context.interest.views).toEqual([]);
     await expect.poll(() => told.at(-1)).toEqual([]);
-    // Views of other channels, and second subscribers, are no news.
+    // Views of other channels, and second subscribers, are no changes.
     expect(told.length).toBeLessThanOrEqual(4);
   });
 
-  it("lets a source rest while nobody watches: no look, no timer", async () => {
+  it("lets a source stop its reads and timers while no view is watched", async () => {
     const table = new ScriptedTable();
     table.set({ a: "1" });
     const source = new ScriptedSource(table, { isPausing: true });
@@ -116,7 +116,7 @@ describe("interest", () => {
     });
     client.close();
     await expect.poll(() => server.tidemark.stats()["subscriptions"]).toBe(0);
-    // One look may have been under way.
+    // One read may have been under way.
     await expect
       .poll(async () => {
         const before = source.looks;
@@ -135,8 +135,8 @@ describe("durable", () => {
   });
 });
 
-describe("a channel that comes while the server runs", () => {
-  it("can be subscribed to from then on, and is refused to who declares it as well", async () => {
+describe("a channel that is declared while the server runs", () => {
+  it("can be subscribed to from then on, and can't be declared by another source", async () => {
     const [scripted, other] = [puppet(), puppet("other")];
     const server = await start({ sources: [scripted.source, other.source] });
     const client = server.connect();
@@ -161,7 +161,7 @@ describe("a channel that comes while the server runs", () => {
     ).rejects.toMatchObject({ code: "BAD_OPTION" });
   });
 
-  it("begins anew for who watches it when it is declared otherwise, and ends when it is dropped; the rest goes on", async () => {
+  it("begins anew for its subscribers when its declaration changes, and ends when it is dropped; other channels continue", async () => {
     const scripted = puppet();
     const server = await start({ sources: [scripted.source] });
     await scripted.context.append({
@@ -215,8 +215,8 @@ describe("a channel that comes while the server runs", () => {
   });
 });
 
-describe("a log that is handed in", () => {
-  it("has readers beside the server, which are told everything, and is left open by it", async () => {
+describe("a log that is passed", () => {
+  it("has readers beside the server, which get every commit, and is not closed by the server", async () => {
     const log = new MemoryLog({ clock: systemClock, random: systemRandom });
     const history = await log.open(0);
     const server = await start({ log });
@@ -234,7 +234,7 @@ describe("a log that is handed in", () => {
     ]);
     await server.tidemark.stop();
     expect(await log.append({ changes: [] })).toBe(3);
-    // Another server over it reads what is there, and holds the same.
+    // Another server over the same log reads it, and has the same rows.
     const again = await start({ log });
     await expect
       .poll(() => again.tidemark.channel("trades").get("a"))

@@ -1,4 +1,4 @@
-/** The composed server: what holds over several channels and over time. */
+/** The composed server: properties of several channels together and over time. */
 import { afterEach, describe, expect, it } from "vitest";
 import { silent } from "../../test/support/silent.ts";
 import { createClient } from "../client/node.ts";
@@ -15,7 +15,7 @@ interface Account {
 }
 
 describe("the server", () => {
-  it("moves all views of a page in one step: two accounts never disagree", async () => {
+  it("changes all views of a page in one step: two accounts never disagree", async () => {
     const channels = {
       left: channel<Account>({ key: "id" }),
       right: channel<Account>({ key: "id" }),
@@ -47,7 +47,7 @@ describe("the server", () => {
     expect([...sums]).toEqual([100]);
   });
 
-  it("lets rows grow old while nothing is written: an idle log ticks", async () => {
+  it("evicts rows by age while nothing is written: an idle log ticks", async () => {
     const channels = { recent: channel<{ id: string }>({ key: "id", bounds: { ageMsMax: 300 } }) };
     const tidemark = createTidemark({ channels, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });
@@ -63,7 +63,7 @@ describe("the server", () => {
     await expect.poll(() => recent.getSnapshot().keys, { timeout: 5_000 }).toEqual([]);
   });
 
-  it("asks again with a limit, and says partial, where a view is larger than the client may hold", async () => {
+  it("shows part of a view that is larger than the client may hold, and marks it as partial", async () => {
     const channels = { big: channel<{ id: string; n: number }>({ key: "id" }) };
     const tidemark = createTidemark({ channels, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });
@@ -86,7 +86,7 @@ describe("the server", () => {
     );
   });
 
-  it("holds the newest rows where a view without order is larger than the client may hold", async () => {
+  it("shows the newest rows of a view without order that is larger than the client may hold", async () => {
     const channels = { big: channel<{ id: string; n: number }>({ key: "id" }) };
     const tidemark = createTidemark({ channels, logger: silent });
     const { url } = await tidemark.listen({ port: 0 });

@@ -51,15 +51,18 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #declared: Promise<unknown>;
   readonly #answers: Answers;
   readonly #servers = new OwnServers();
-  /** Of applications: `attach`, `handleRequest` and `handleUpgrade`. Made when first asked for. */
+  /**
+   * The endpoint for applications: `attach`, `handleRequest` and `handleUpgrade`. Made on first
+   * use.
+   */
   #endpoint: HttpEndpoint | undefined;
   #started: Promise<void> | undefined;
   #isReady = false;
   #isStopped = false;
 
   constructor(typed: TidemarkOptions<C, Caller> = {}) {
-    // The compiler has checked that everything takes what `authenticate` returns; from here on it
-    // is data.
+    // The compiler has checked that policies and handlers accept the identity's type; from here on
+    // it is `unknown`.
     const options = typed as unknown as TidemarkOptions<C>;
     const { authenticate, channels, sources = [] } = options;
     const random = options.random ?? systemRandom;
@@ -76,7 +79,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     this.#log = options.log ?? new MemoryLog({ clock: this.#clock, random, limits });
     this.#own = new OwnChannels({ channels, log: this.#log, nodeId: random.id(8) });
     const declares = this.#own.declarations;
-    // Before anything is written to them; `start` rejects if it failed.
+    // Declares the channels before anything is written to them; `start` rejects if that failed.
     this.#declared =
       declares.length === 0 ? Promise.resolve() : this.#log.append({ changes: [], declares });
     this.#declared.catch(() => {});
@@ -137,7 +140,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
 
   /**
    * Starts, and serves on a port of its own.
-   * @throws TidemarkError `PORT_IN_USE`, `PUBLIC_BIND`, and what a source's start throws
+   * @throws TidemarkError `PORT_IN_USE`, `PUBLIC_BIND`, and the errors of a source's start
    */
   async listen({
     port = 8080,
@@ -148,7 +151,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     if (!isLoopback(host) && this.#options.authenticate === undefined && !allowPublic) {
       throw new TidemarkError(
         "PUBLIC_BIND",
-        `Binding ${host} shows every channel to whoever can reach it. Pass authenticate, or allow it (allowPublic, --allow-public).`,
+        `On ${host} everyone who can reach this address can read every channel. Pass authenticate, or allow it (allowPublic, --allow-public).`,
       );
     }
     await this.start();
@@ -180,9 +183,9 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   /**
-   * Serves on an application's server. Requests and upgrades of our paths reach us alone, all
-   * others reach the application's listeners as before. Call `start()` too: until it is done, 503
-   * is answered.
+   * Serves on an application's server. Requests and upgrades of Tidemark's paths reach only
+   * Tidemark, all others reach the application's listeners as before. Call `start()` too: until it
+   * resolves, the answers are 503.
    */
   attach(server: Server, options: AttachOptions = {}): void {
     mountBeside(server, this.#sharedEndpoint, options);
@@ -190,7 +193,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
 
   /**
    * Answers a request of a Node server, for applications that do not `attach`. Returns false, and
-   * does nothing, when its path is not ours. Call it before anything reads the body.
+   * does nothing, for other paths than Tidemark's. Call it before any code reads the body.
    */
   handleRequest(
     request: IncomingMessage,
@@ -201,27 +204,27 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   /**
-   * Takes an upgrade of a Node server. Returns false, and leaves the socket alone, when its path is
-   * not ours.
+   * Takes an upgrade of a Node server. Returns false, and leaves the socket alone, for other paths
+   * than Tidemark's.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     return this.#sharedEndpoint.handleUpgrade(request, socket, head);
   }
 
   /**
-   * Revokes what an identity was granted, when its rights have changed: its session ids are refused
-   * from now on, and its open sessions identify anew before they are sent anything further. Call it
-   * on each node. Returns how many sessions of this process ended. @throws TidemarkError
-   * `BAD_IDENTITY` for what is not plain JSON data
+   * Revokes the rights of an identity, to be called when they have changed: its session ids are
+   * refused from now on, and its open sessions identify anew before they get any further frame.
+   * Call it on each node. Returns how many sessions of this process ended. @throws TidemarkError
+   * `BAD_IDENTITY` for an identity that is not plain JSON data
    */
   revoke(identity: Caller): number {
     return this.#engine.gateway.revoke(identity);
   }
 
   /**
-   * Names an open transaction of yours. Return the name from your endpoint: the client shows its
-   * optimistic rows until its page holds that transaction. `transaction` is what runs statements in
-   * it: something with `query(text)`, or a function that takes the text and returns the rows.
+   * Names an open transaction of your application. Return the name from your endpoint: the client
+   * shows its optimistic rows until its page holds that transaction. `transaction` runs statements
+   * in it: an object with `query(text)`, or a function that takes the text and returns the rows.
    * @throws TidemarkError `BAD_OPTION` when no source, or several, take writes and none is named
    */
   async txid(
@@ -242,7 +245,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     return `${found[0]}:${await found[1].txid(transaction)}`;
   }
 
-  /** What `/stats` shows to operators. */
+  /** The content of `/stats` for operators. */
   stats(): Record<string, unknown> {
     return { ...statsOf(this.#engine), is_ready: this.#isServing };
   }
@@ -264,7 +267,8 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     await Promise.all(
       (this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))),
     );
-    // What the sources declared and copied is in the log; it is served when the tables hold it.
+    // The sources' declarations and copies are in the log; they are served when the tables hold
+    // them.
     const { follower } = this.#engine;
     await follower.reached(follower.head);
     this.#checkPolicies();
@@ -280,7 +284,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     }
   }
 
-  /** A misspelt name would leave the table open that was meant. */
+  /** A misspelt name would leave the intended table without a policy. */
   #checkPolicies(): void {
     const { replica } = this.#engine;
     for (const name of Object.keys(this.#options.policies ?? {})) {
@@ -295,7 +299,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
         .join(", ");
       throw new TidemarkError(
         "BAD_OPTION",
-        `policies names a channel "${name}" that no source has declared. There are ${known || "none"}.`,
+        `policies has the channel "${name}", which no source has declared. Declared channels: ${known || "none"}.`,
       );
     }
   }
@@ -306,7 +310,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   /**
-   * `host` is the address that was bound, where it is known; `assets` a folder to serve besides.
+   * `host` is the bound address, if it is known; `assets` is a folder to serve in addition.
    */
   #createEndpoint(host: string | undefined, assets: string | undefined): HttpEndpoint {
     const { authenticate, allowedOrigins } = this.#options;
@@ -331,7 +335,8 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       paths: pathsOf(paths),
       engine: this.#engine,
       clock: this.#clock,
-      // Before its channels are declared the server would refuse what it serves a moment later.
+      // Before its channels are declared the server would refuse channels that it serves a little
+      // later.
       canConnect: () =>
         this.#isServing &&
         gateway.sessionCount + this.#answers.size < limits.connectionsMax &&
@@ -344,7 +349,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     };
   }
 
-  /** The server has what it serves, and may be asked. */
+  /** Whether the server has its channels and can answer. */
   get #isServing(): boolean {
     return this.#isReady && !this.#isStopped && this.#engine.follower.isReady;
   }

@@ -1,23 +1,23 @@
 /**
- * Long work, done a slice at a time between turns of the event loop. Owners take turns, so one that
- * asks for much delays itself and not others. Retains the work that was added and is not done.
+ * Long work, done a slice at a time between turns of the event loop. Owners alternate, so an owner
+ * with much work delays only itself. Retains the work that was added and is not done.
  */
 import type { Clock } from "../std/clock.ts";
 
 export interface Work {
   /**
-   * Works until it is done or `isOver`. Returns whether it is done; else it goes on after the other
-   * owners' turns.
+   * Works until it is done or `isOver`. Returns whether it is done; else it continues after the
+   * other owners' work.
    */
   readonly run: (isOver: () => boolean) => boolean;
-  /** The work will not run any more: releases what it holds. */
+  /** Releases the work's resources: it will not run any more. */
   readonly drop?: () => void;
 }
 
 export interface WorkQueueOptions {
   readonly clock: Clock;
   readonly sliceMs: number;
-  /** A piece of work threw; it counts as done. */
+  /** Called when a piece of work threw; the piece counts as done. */
   readonly onFailed: (owner: object, error: unknown) => void;
 }
 

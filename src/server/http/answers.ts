@@ -1,7 +1,7 @@
 /**
  * HTTP snapshots that have not left the process. Each counts as a connection. When a client does
- * not read its answer, the server drops it with its socket, so that no client occupies memory by
- * asking and not reading.
+ * not read its answer, the server drops it with its socket, so that no client occupies memory with
+ * answers that it does not read.
  */
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -17,13 +17,13 @@ export class Answers {
   readonly #clock: Clock;
   readonly #silenceMsMax: number;
   /**
-   * By socket, since a pipelined answer that waits for an earlier one is not told when its socket
-   * closes.
+   * By socket, since a pipelined answer that waits for an earlier one gets no event when its
+   * socket closes.
    */
   readonly #sockets = new Map<Socket, Map<ServerResponse, Progress>>();
   #isLooking = false;
 
-  /** `silenceMsMax`: an answer of which nothing was read for so long is dropped. */
+  /** `silenceMsMax`: an answer is dropped when its client has read nothing for so long. */
   constructor(clock: Clock, silenceMsMax: number) {
     this.#clock = clock;
     this.#silenceMsMax = silenceMsMax;
@@ -62,7 +62,7 @@ export class Answers {
     for (const [socket, answers] of this.#sockets) {
       for (const [response, progress] of answers) {
         const unreadBytes = response.writableLength;
-        // An answer that waits for something to happen has nothing to be read.
+        // An answer that waits for news has no bytes to read.
         if (unreadBytes === 0 || unreadBytes !== progress.unreadBytes)
           answers.set(response, { unreadBytes, sinceMs: nowMs });
         else if (nowMs - progress.sinceMs >= this.#silenceMsMax) socket.destroy();

@@ -4,7 +4,7 @@ import type { Dialect } from "../turn/dialect.ts";
 import { operationPaths, type Paths } from "./paths.ts";
 
 /**
- * @throws TidemarkError `BAD_OPTION` for a path that is no path, is the server's own, or is taken
+ * @throws TidemarkError `BAD_OPTION` for a path that is invalid, is the server's own, or is taken
  */
 export function checkDialects(dialects: readonly Dialect[] = [], paths: Paths): readonly Dialect[] {
   const taken = new Set(operationPaths(paths));

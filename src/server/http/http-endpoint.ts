@@ -1,7 +1,7 @@
 /**
- * The server's entry point for requests and upgrades of a Node server. It answers those of its own
- * paths and leaves all others alone, so that it stands alone, beside an application's listeners, or
- * inside of a framework's routes.
+ * The server's entry point for requests and upgrades of a Node server. It answers requests of its
+ * own paths and leaves all others alone, so that it works on its own, beside an application's
+ * listeners, or inside a framework's routes.
  */
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
@@ -20,7 +20,7 @@ export interface HttpEndpointOptions {
   readonly webSockets: WebSocketEndpoint;
   readonly access: Access;
   readonly paths: Paths;
-  /** Besides our own protocol. */
+  /** Further dialects, besides Tidemark's own protocol. */
   readonly dialects: readonly Dialect[];
   readonly canConnect: () => boolean;
   readonly isStopped: () => boolean;
@@ -49,7 +49,7 @@ export class HttpEndpoint {
     this.#operations = new Set(operationPaths(paths));
   }
 
-  /** Answers a request of ours. Returns false, and leaves it alone, when its path is not ours. */
+  /** Answers a request of the server's paths. Returns false, and does nothing, for other paths. */
   handleRequest(
     request: IncomingMessage,
     response: ServerResponse,
@@ -63,8 +63,8 @@ export class HttpEndpoint {
   }
 
   /**
-   * Takes an upgrade of ours. Returns false, and leaves the socket alone, when its path is no
-   * stream of ours.
+   * Takes an upgrade of the server's streams. Returns false, and leaves the socket alone, for
+   * other paths.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     const dialect = this.#streams.get(pathOf(request) ?? "");
@@ -106,7 +106,9 @@ export function listenerOf(app: ReturnType<typeof createHttp>): RequestListener 
   return (request, response) => void listener(request, response);
 }
 
-/** The path of a request, or undefined for what is none (`//`, `*`, an absolute address). */
+/**
+ * The path of a request; undefined for an address that is no path (`//`, `*`, an absolute address).
+ */
 export function pathOf({ url = "" }: IncomingMessage): string | undefined {
   return url.startsWith("/") && !url.startsWith("//") ? url.split("?", 1)[0] : undefined;
 }

@@ -24,22 +24,22 @@ export interface BodySink {
 }
 
 /**
- * `events` go on until the client leaves; `lines` end with a whole turn, or, while waiting, with
- * one that brings something or when the time is over.
+ * `events` continue until the client leaves; `lines` end with a whole turn, or, if they wait, with
+ * the first turn that has news or when the time is over.
  */
 export type StreamFormat =
   /**
-   * `cursor`: the epoch and seq in the id of the event that ends a turn; the client resumes from
-   * it. The id also holds the hashes of its views.
+   * `cursor`: the id of an event that ends a turn has the epoch and seq, from which the client
+   * resumes. The id also holds the hashes of its views.
    */
   | { readonly kind: "events"; readonly cursor?: () => string }
   /**
-   * `isWholeOnly`: its reader can't tell from the content whether the answer is complete, or what
-   * was refused.
+   * `isWholeOnly`: the answer's reader can't see from the content whether it is complete, or why
+   * it was refused.
    */
   | { readonly kind: "lines"; readonly isOver: () => boolean; readonly isWholeOnly?: boolean };
 
-/** JSON has no line breaks; the text of a dialect may have some. */
+/** JSON has no line breaks; a dialect's text may have some. */
 const LINE_BREAK = /\r\n|\r|\n/g;
 
 export class HttpStreamTransport implements Transport {
@@ -49,7 +49,7 @@ export class HttpStreamTransport implements Transport {
   /** The session whose views an event id covers; set as soon as it exists. */
   session: Session | undefined;
   #hasNews = false;
-  /** The hashes of the views that were named last; they seldom change. */
+  /** The view hashes of the last event id; they seldom change. */
   #hashes = { names: "", text: "" };
   #isClosed = false;
 
@@ -67,7 +67,7 @@ export class HttpStreamTransport implements Transport {
     let text = "";
     for (const frame of frames) text += this.#encode(frame);
     if (this.#format.kind === "events") {
-      // A silent turn still sends something: whether it arrives shows whether the client is there.
+      // A silent turn still sends a comment: if it can't be sent, the client is gone.
       this.#sink.write(
         text === "" && frames.some(({ kind }) => kind === "watermark") ? ":\n\n" : text,
       );
@@ -81,7 +81,7 @@ export class HttpStreamTransport implements Transport {
     this.#sink.write(text);
     this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
     const last = frames.at(-1)?.kind;
-    // A client that polls can't answer on the same connection.
+    // A client that polls can't send on the same connection.
     const isWhole = last === "watermark" && this.session?.requestsQueued === 0;
     if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver())))
       this.#end(isWhole);
@@ -132,7 +132,7 @@ export class HttpStreamTransport implements Transport {
 
 const NOTHING = Buffer.alloc(0);
 
-/** `head` goes out with the first text, if it has not yet. */
+/** Sends a text; the first one together with `head`, unless that has been sent. */
 export function responseSink(
   response: ServerResponse,
   clock: Clock,
@@ -159,7 +159,7 @@ export function responseSink(
     end: () => {
       head();
       response.end();
-      // A client that does not read the end is disconnected.
+      // Disconnects a client that does not read the end.
       clock.after(closeGraceMs, () => {
         if (!response.writableFinished) response.destroy();
       });

@@ -85,7 +85,8 @@ export function createHttp(options: HttpOptions): Hono<Env> {
 }
 
 /**
- * Operators see everything that the server reports of itself; others see what their rights allow.
+ * Operators see everything that the server reports of itself; others see only the channels that
+ * they may see.
  */
 function addOperations(
   app: Hono<Env>,
@@ -101,7 +102,7 @@ function addOperations(
     if (isOperator(identity) !== true)
       throw new TidemarkError(
         "FORBIDDEN",
-        "Metrics are for operators: isOperator says who is one, operatorPort serves them apart.",
+        "Metrics are for operators. Let isOperator return true for this identity, or use operatorPort.",
       );
     return answer(context, {
       status: 200,
@@ -136,21 +137,21 @@ function addStreams(
     const { socket } = incoming;
     let session: Session | undefined;
     let isGone = false;
-    // A pipelined answer that waits for an earlier one is not told when its connection closes.
+    // A pipelined answer that waits for an earlier one gets no event when its connection closes.
     const gone = (): void => {
       isGone = true;
       socket.off("close", gone);
       if (session !== undefined) gateway.disconnected(session, CLOSE.goingAway);
     };
     const open: OpenBody = (type, isLazy = false) => {
-      // It counts as a session from here on.
+      // The answer counts as a session from here on.
       answers.release(response, socket);
       if (!canConnect()) throw full();
       response.once("close", gone);
       socket.once("close", gone);
       const head = (): void => {
         if (response.headersSent) return;
-        // The headers for CORS go out with it. Proxies must neither store nor change the stream.
+        // The head includes the headers for CORS. Proxies must neither store nor change the stream.
         response.writeHead(200, {
           ...Object.fromEntries(context.res.headers),
           "Content-Type": type,
@@ -200,13 +201,16 @@ function addStreams(
 function addAssets(app: Hono<Env>, root: string): void {
   app.use("/assets/*", async (context, next) => {
     await next();
-    // Their names carry a hash of their content.
+    // The file names contain a hash of the content.
     if (context.res.ok) context.header("Cache-Control", "public, max-age=31536000, immutable");
   });
   app.get("*", serveStatic({ root }));
 }
 
-/** Comes before every route: checks who may ask, sets CORS headers, and waits for readiness. */
+/**
+ * Runs before every route: checks Origin and Host, sets CORS headers, and refuses requests until
+ * the server is ready.
+ */
 function guard(
   app: Hono<Env>,
   { access, paths, dialects, isReady, onInternalError }: HttpOptions,
@@ -261,13 +265,13 @@ function requestOf(context: Context<Env>): ConnectionRequest {
   return connectionRequest(context.env.incoming);
 }
 
-/** @throws TidemarkError `BAD_MESSAGE` for a body that is too large or does not name its length */
+/** @throws TidemarkError `BAD_MESSAGE` for a body that is too large or has no Content-Length */
 async function bodyOf(context: Context<Env>): Promise<string> {
   const declared = Number(context.req.header("content-length") ?? Number.NaN);
   if (!(declared <= PROTOCOL_LIMITS.clientFrameBytesMax)) {
     throw new TidemarkError(
       "BAD_MESSAGE",
-      `A body names its length and has at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`,
+      `A body must have a Content-Length and at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`,
     );
   }
   return context.req.text();

@@ -1,6 +1,5 @@
 /**
- * Beside an application on its server: our paths reach us alone, everything else the application
- * alone.
+ * Tidemark beside an application on one server: each gets only the requests of its own paths.
  */
 import {
   Agent,
@@ -43,7 +42,7 @@ async function listening(server: Server): Promise<string> {
   return `127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-/** What a WebSocket of the application says first. */
+/** The first message of the application's WebSocket. */
 function greetingOf(address: string): Promise<string> {
   const socket = new WebSocket(address);
   ends.push(() => socket.terminate());
@@ -98,10 +97,10 @@ describe("attach", () => {
       expect(await text(`http://${other}${path}`)).toBe(`mine ${path}`);
   });
 
-  it("leaves upgrades of other paths to the application's WebSockets, which leave ours alone", async () => {
+  it("leaves upgrades of other paths to the application's WebSockets, which leave Tidemark's alone", async () => {
     const server = createServer(mine);
     (await started()).attach(server);
-    // It refuses upgrades of all other paths that reach it.
+    // The application's WebSocket server refuses upgrades of all other paths that reach it.
     const chat = new WebSocketServer({ server, path: "/chat" });
     chat.on("connection", (socket) => socket.send("hello"));
     ends.push(() => chat.close());
@@ -110,7 +109,7 @@ describe("attach", () => {
     expect(await isOurStream(`ws://${host}/v2/stream`)).toBe(true);
   });
 
-  it("treats an upgrade that nobody takes as the plain request that it is without us", async () => {
+  it("treats an upgrade that no listener takes as a plain request, as Node does", async () => {
     const server = createServer(mine);
     (await started()).attach(server);
     const host = await listening(server);
@@ -210,7 +209,7 @@ describe("attach", () => {
 });
 
 describe("handleRequest and handleUpgrade", () => {
-  it("say whether a request was ours, and leave others alone", async () => {
+  it("return whether they took the request, and leave others alone", async () => {
     const tidemark = await started();
     const server = createServer((request, response) => {
       if (!tidemark.handleRequest(request, response)) mine(request, response);
@@ -230,7 +229,7 @@ describe("handleRequest and handleUpgrade", () => {
 });
 
 describe("listenForOperators", () => {
-  it("serves all metrics beside an application, without asking who it is", async () => {
+  it("serves all metrics beside an application, without authentication", async () => {
     const tidemark = await started({ authenticate: () => null });
     const server = createServer(mine);
     tidemark.attach(server);

@@ -1,13 +1,13 @@
 /**
- * Puts the entry point on a Node server: on one that is ours alone, or beside what an application's
- * server does.
+ * Connects the HTTP endpoint to a Node server: to a server of Tidemark's own, or to an
+ * application's server, beside its listeners.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pathOf, type HttpEndpoint } from "./http-endpoint.ts";
 import { refuseUpgrade } from "./websocket.ts";
 
-/** On a server that is ours alone: every request gets an answer. */
+/** On a server of Tidemark's own: every request gets an answer. */
 export function mountAlone(server: Server, endpoint: HttpEndpoint): void {
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
     if (pathOf(request) === undefined) response.writeHead(400).end("The address is not a path.\n");
@@ -26,14 +26,14 @@ interface Mounted {
   readonly options: { readonly operations?: boolean };
 }
 
-/** What is attached to each server, so that several of us share one. */
+/** The endpoints attached to each server, so that several share one. */
 const mounts = new WeakMap<Server, Mounted[]>();
 
 /**
- * Beside an application. Requests and upgrades of our paths reach us alone; all others reach the
- * application's own listeners, whenever it adds them, as if we were not there. Events are taken
- * before they are emitted, because each listener gets each event: the `ws` of an application would
- * refuse our upgrades, and its router answer our requests.
+ * Beside an application. Requests and upgrades of Tidemark's paths reach only Tidemark; all others
+ * reach the application's own listeners, whenever it adds them. `emit` is wrapped, because each
+ * listener gets each event: the application's `ws` would refuse Tidemark's upgrades, and its
+ * router would answer Tidemark's requests.
  */
 export function mountBeside(
   server: Server,
@@ -66,7 +66,7 @@ export function mountBeside(
   };
   server.emit = (event: string | symbol, ...args: unknown[]): boolean =>
     isTaken(event, args) || emit(event, ...args);
-  // Node emits upgrades only where somebody listens.
+  // Node emits upgrades only if there is a listener.
   server.on("upgrade", nobody);
 }
 

@@ -33,7 +33,7 @@ function listenError(cause: NodeJS.ErrnoException, host: string, port: number): 
   if (cause.code === "EADDRINUSE") {
     return new TidemarkError(
       "PORT_IN_USE",
-      `Port ${port} on ${host} is taken. Choose another (--port, or PORT), or stop what listens there.`,
+      `Port ${port} on ${host} is taken. Choose another (--port, or PORT), or stop the program that listens there.`,
       { cause },
     );
   }

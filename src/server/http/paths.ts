@@ -1,4 +1,4 @@
-/** Where the routes are. */
+/** The paths of the routes. */
 import { TidemarkError } from "../../std/errors.ts";
 
 /** Paths that can be renamed. */
@@ -7,10 +7,10 @@ export interface Paths {
   readonly base: string;
   readonly snapshot: string;
   readonly rows: string;
-  /** What channels are. */
+  /** Descriptions of channels. */
   readonly channels: string;
   readonly stream: string;
-  /** Server-sent events; what a client says goes to `up`. */
+  /** Server-sent events; the client's messages go to `up`. */
   readonly sse: string;
   readonly up: string;
   /** Polls. */

@@ -1,6 +1,6 @@
 /**
- * The answers of routes, without a framework: `http.ts` maps them to HTTP, the simulator takes them
- * as they are. The status of an error comes from the table of errors.
+ * The answers of routes, without a framework: `http.ts` maps them to HTTP, the simulator uses them
+ * directly. The status of an error comes from the table of errors.
  */
 import { errorEntryOf } from "../../std/error-codes.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -31,7 +31,7 @@ export function jsonReply(
   };
 }
 
-/** Undefined for an error that is not ours: the caller logs it and answers `INTERNAL`. */
+/** Undefined for an error of another class: the caller logs it and answers `INTERNAL`. */
 export function errorReply(error: unknown): Reply | undefined {
   if (error instanceof MutationError)
     return jsonReply({ ...failureOf(error), retryable: false }, statusOf(error.code));
@@ -49,7 +49,7 @@ export function refusalReply(refusal: ErrorMessage | undefined): Reply {
     return jsonReply(
       {
         code: "NOT_READY",
-        message: "The answer ended before it was whole. Try again.",
+        message: "The answer ended before it was complete. Try again.",
         retryable: true,
       },
       503,

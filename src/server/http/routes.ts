@@ -48,7 +48,7 @@ export class Routes {
     };
   }
 
-  /** A channel's key and columns, for who may see some of it. */
+  /** A channel's key and columns, for callers that may see some of its rows. */
   async channel(request: ConnectionRequest, channel: string): Promise<Reply> {
     const { replica, policies } = this.#options.engine;
     const identity = await this.#options.access.identify(request, undefined);
@@ -79,7 +79,8 @@ export class Routes {
     const { mutation_id = randomUUID(), input, expected_seq, epoch, auth } = objectOf(body);
     const caller = await access.identify(request, auth);
     const message = checkUp({ op: "MUTATE", mutation_id, name, input, expected_seq, epoch });
-    if (message.op !== "MUTATE") throw new TidemarkError("INTERNAL", "A MUTATE is a MUTATE.");
+    if (message.op !== "MUTATE")
+      throw new TidemarkError("INTERNAL", "checkUp returned another op than MUTATE.");
     const { seq, value } = await this.#admitted(() => engine.mutationQueue.run(message, caller));
     return jsonReply({
       mutation_id: message.mutation_id,
@@ -89,7 +90,7 @@ export class Routes {
     });
   }
 
-  /** Answers when the tables hold what another endpoint wrote. */
+  /** Answers when the tables hold the write of another endpoint. */
   async visible(request: ConnectionRequest, body: string): Promise<Reply> {
     const { engine, access } = this.#options;
     const { position, auth } = objectOf(body);
@@ -97,7 +98,7 @@ export class Routes {
     if (typeof position !== "string")
       throw new TidemarkError(
         "BAD_MESSAGE",
-        "The body is {position, auth?}, the position a text that tidemark.txid() returned.",
+        "The body is {position, auth?}, where position is the result of tidemark.txid().",
       );
     const seq = await this.#admitted(() =>
       engine.mutationQueue.whenVisible(engine.mutationQueue.sourceWriteOf(position)),
@@ -107,7 +108,7 @@ export class Routes {
 
   async #admitted<T>(run: () => Promise<T>): Promise<T> {
     if (this.#waiting >= this.#options.engine.limits.visibleWaitsMax)
-      throw new TidemarkError("NOT_READY", "Too many writes are waited for. Try again.");
+      throw new TidemarkError("NOT_READY", "Too many requests wait for writes. Try again.");
     this.#waiting++;
     try {
       return await run();

@@ -16,7 +16,7 @@ interface Event {
   readonly frame: Frame;
 }
 
-/** Reads events as they come. */
+/** Reads events as they arrive. */
 async function events(url: string, headers: Record<string, string> = {}) {
   const abort = new AbortController();
   atEnd(() => abort.abort());
@@ -111,7 +111,7 @@ describe("server-sent events", () => {
         .filter(({ frame }) => frame["type"] === "SUBSCRIBED")
         .map(({ frame }) => frame["mode"]),
     ).toEqual(["delta", "delta"]);
-    // An id says nothing of views that it was not told of.
+    // An event id covers only the views that were subscribed when it was made.
     const other = await events(
       `${server.url}/v2/sse?subscriptions=${encodeURIComponent(JSON.stringify([{ channel: "trades", where: { column: "price", gt: 6 } }]))}`,
       { "last-event-id": String(id) },
@@ -122,7 +122,7 @@ describe("server-sent events", () => {
     });
   });
 
-  it("take what the client says by POST: IDENTIFY, subscriptions, credit (T3)", async () => {
+  it("take the client's messages by POST: IDENTIFY, subscriptions, credit (T3)", async () => {
     const server = await start();
     const stream = await events(`${server.url}/v2/sse`);
     const { frame: hello } = await stream.next({ op: "HELLO" });
@@ -167,8 +167,8 @@ describe("answers that wait behind others on one connection", () => {
   });
 });
 
-describe("what is said by POST", () => {
-  it("needs an id that the server signed, of a session that can't speak for itself (T3)", async () => {
+describe("a message by POST", () => {
+  it("needs an id that the server signed, of a one-way session (T3)", async () => {
     const { url, connect: open } = await start();
     const client = open();
     const { session_id } = await client.next({ op: "HELLO" });
@@ -212,7 +212,7 @@ describe("a poll", () => {
       subscriptions: [{ channel: "trades", cursor: { epoch, view: "trades", seq: 3 } }],
     });
     const third = await poll(`${server.url}/v2/changes`, { method: "POST", body });
-    // The delta is the digest alone.
+    // The delta has only the digest.
     expect(third.map(({ op, type }) => type ?? op)).toEqual([
       "HELLO",
       "RESUMED",
@@ -224,7 +224,7 @@ describe("a poll", () => {
     expect(server.tidemark.stats()["sessions"]).toBe(0);
   });
 
-  it("that may wait does so until a turn brings something (T4)", async () => {
+  it("with wait_ms waits until a turn has news (T4)", async () => {
     const server = await start();
     const trades = server.tidemark.channel("trades");
     await trades.upsert(trade("a", "BTC", 1));
@@ -259,7 +259,7 @@ describe("a poll", () => {
     expect(frames.at(-1)).toMatchObject({ type: "WATERMARK", seq: 2 });
   });
 
-  it("answers what it can't understand with 400 and a code (H5)", async () => {
+  it("answers a malformed request with 400 and a code (H5)", async () => {
     const { url } = await start();
     for (const path of [
       "/v2/changes",

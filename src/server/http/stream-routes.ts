@@ -1,6 +1,6 @@
 /**
- * The routes that carry the stream where no WebSocket gets through: server-sent events, polls that
- * wait and polls that don't, the POSTs of their clients, and dialects over plain HTTP.
+ * The routes that carry the stream where a WebSocket can't connect: server-sent events, long polls
+ * and plain polls, the POSTs of their clients, and dialects over plain HTTP.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -24,8 +24,8 @@ export interface StreamRoutesOptions {
 }
 
 /**
- * Begins the answer; called when the request has been checked. Its head goes out at once, or,
- * `isLazy`, with the first text.
+ * Begins the answer; called when the request has been checked. Sends the head at once, or, with
+ * `isLazy`, together with the first text.
  */
 export type OpenBody = (contentType: string, isLazy?: boolean) => BodySink;
 
@@ -142,7 +142,7 @@ function addressedIdentify(request: ConnectionRequest): Identify {
   if (identify !== undefined) return identify;
   throw new TidemarkError(
     "BAD_MESSAGE",
-    "Name what to subscribe to: ?channels=a,b or ?subscriptions=[…].",
+    "Name the subscriptions: ?channels=a,b or ?subscriptions=[…].",
   );
 }
 
@@ -172,7 +172,7 @@ function subscriptionsOf(text: string): readonly SubscriptionRequest[] {
   return list as readonly SubscriptionRequest[];
 }
 
-/** `cursor=epoch:seq[:hashes]`: up to which seq the client has the named views. */
+/** `cursor=epoch:seq[:hashes]`: the seq up to which the client has the named views. */
 function sharedCursorOf(request: ConnectionRequest): SharedCursor | undefined {
   const text = parameter(request, "cursor");
   if (text === undefined) return undefined;
@@ -180,7 +180,7 @@ function sharedCursorOf(request: ConnectionRequest): SharedCursor | undefined {
   if (cursor !== undefined) return cursor;
   const [, epoch, seq] = /^(\w+):(\d{1,15})$/.exec(text) ?? [];
   if (epoch === undefined)
-    throw new TidemarkError("BAD_MESSAGE", "cursor is epoch:seq, as told by an earlier answer.");
+    throw new TidemarkError("BAD_MESSAGE", "cursor is epoch:seq, as in an earlier answer.");
   return { epoch, seq: Number(seq) };
 }
 

@@ -1,7 +1,8 @@
 /**
  * The WebSocket transport: a thin shell over `ws`, which does the handshake and reads frames.
- * Outgoing frames are written to the socket as they are, shared between clients, so a turn costs
- * one write. Compression stays off: per client it would cost hundreds of kilobytes each.
+ * Outgoing frames are bytes that clients share and that are written to the socket unchanged, so a
+ * turn costs one write. Compression stays off: per client it would cost hundreds of kilobytes
+ * each.
  */
 import { STATUS_CODES, type IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";

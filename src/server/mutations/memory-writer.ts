@@ -1,7 +1,7 @@
 /**
- * Runs mutations of the program's own channels, each once: what a handler writes is gathered and
- * appended as one commit when it returns. Outcomes are remembered for as long as the process lives,
- * like the channels.
+ * Runs mutations of the program's own channels, each once: a handler's writes are collected and
+ * appended as one commit when it returns. Outcomes are remembered for as long as the process
+ * lives, like the channels.
  */
 import { TidemarkError } from "../../std/errors.ts";
 import { MutationError } from "../../protocol/mutation-error.ts";
@@ -32,10 +32,10 @@ export interface MemoryWriterOptions {
   readonly writeChannels: WriteChannels;
   /** The newest seq of the log. */
   readonly head: () => number;
-  /** Resolves when the tables hold all that was in the log when it was called. */
+  /** Resolves when the tables hold all commits that were in the log at the call. */
   readonly caughtUp: () => Promise<void>;
   readonly limits: RememberedLimits;
-  /** Called with what a handler threw, unless it is a refusal. */
+  /** Called with a handler's error, unless it is a refusal. */
   readonly onFailed: (id: string, error: unknown) => void;
 }
 
@@ -62,7 +62,7 @@ export class MemoryWriter implements Writer {
       });
     }
     const outcome = this.#runOnce(call).catch((error: unknown) => {
-      // A failure that may pass is no outcome: the next call runs the mutation again.
+      // A temporary failure is not remembered: the next call runs the mutation again.
       this.#remembered.delete(id);
       throw error;
     });
@@ -70,7 +70,7 @@ export class MemoryWriter implements Writer {
     return outcome;
   }
 
-  /** The epoch and seq of its commit name a write. */
+  /** A write is named by the epoch and seq of its commit. */
   covers({ epoch, seq }: TablePoint): (write: string) => boolean {
     return (write) => {
       const [ofEpoch, ofSeq] = write.split(":");
@@ -111,7 +111,7 @@ export class MemoryWriter implements Writer {
         );
         return { kind: "written", write: `${epoch}:${seq}`, value };
       } catch (error) {
-        // Another write came between the check and the append: check again.
+        // Another write was appended between the check and the append: check again.
         if (error instanceof TidemarkError && error.code === "SUPERSEDED") continue;
         if (!(error instanceof TidemarkError) || error.retryable) throw error;
         return this.#failed(id, error);
@@ -132,8 +132,7 @@ export class MemoryWriter implements Writer {
   }
 
   /**
-   * The tables hold everything that was written, so they alone know which write changed the row
-   * last.
+   * The tables hold every write, so they show which write changed the row last.
    */
   #staleBy({ channel, key, isCurrent }: Guard): WriteOutcome | undefined {
     const { replica } = this.#options;

@@ -24,7 +24,7 @@ export interface MutationRequest {
   /** The seq at which the caller saw the row that it changes. */
   readonly expected: { readonly epoch: string; readonly seq: number } | undefined;
   readonly caller: Identity;
-  /** The caller's own recent writes, which are no conflict for it. */
+  /** The caller's own recent writes, which do not count as conflicts. */
   readonly ownWrites: OwnWrites;
 }
 
@@ -37,13 +37,13 @@ export interface MutationExecutorOptions {
   readonly writers: ReadonlyMap<string, Writer>;
   readonly replica: Replica;
   readonly policies: Policies;
-  /** Who an identity is, apart from what it may do. */
+  /** The part of an identity that names the user, without the rights. */
   readonly identityKey: (identity: Identity) => unknown;
   readonly logger: Logger;
   readonly limits: Pick<ServerLimits, "mutationResultBytesMax">;
 }
 
-/** A row, and the epoch and seq at which its caller saw it. */
+/** A row, and the epoch and seq at which the caller saw it. */
 interface Expectation {
   readonly channel: string;
   readonly key: string;
@@ -72,7 +72,7 @@ export class OwnWrites {
     if (this.#writes.size > this.#max && oldest !== undefined) this.#writes.delete(oldest);
   }
 
-  /** Nobody else wrote the row between `expected` and this write. */
+  /** Notes a write: no other caller wrote the row between `expected` and this write. */
   isExpected(source: string, write: string | number | undefined, expected: Expectation): boolean {
     const own = write === undefined ? undefined : this.#writes.get(`${source}:${write}`);
     return (
@@ -104,7 +104,7 @@ export class MutationExecutor {
 
   /**
    * @throws TidemarkError `SOURCE_DOWN`, `LOG_FULL`: the outcome is unknown, or nothing was done;
-   * asking again with the same id finds out
+   * a call with the same id finds out
    */
   async run(request: MutationRequest): Promise<MutationOutcome> {
     try {
@@ -140,11 +140,11 @@ export class MutationExecutor {
     if (request.expected !== undefined && row === undefined) {
       throw new MutationError(
         "BAD_INPUT",
-        `"${request.name}" does not say which row it changes, so it can't take expected_seq. Declare \`row\`.`,
+        `"${request.name}" does not declare which row it changes, so it can't take expected_seq. Declare \`row\`.`,
       );
     }
-    // The caller is part of it, so that knowing another's id gains nothing. No secret is, so that
-    // it is the same after a restart.
+    // The key includes the caller, so that another caller's id is of no use. It includes no secret,
+    // so that it is the same after a restart.
     const caller = identityText(this.#options.identityKey(request.caller));
     const fingerprint = createHash("sha256")
       .update(JSON.stringify([request.name, request.input ?? null, caller]))
@@ -190,7 +190,7 @@ export class MutationExecutor {
 
   #writerOf({ source }: MutationDefinition): readonly [string, Writer] {
     const { writers } = this.#options;
-    // The default is the database, where there is one; else the program's own channels.
+    // The default is the database, if there is one; else the program's own channels.
     const named = [...writers].filter(([name]) =>
       source === undefined ? name !== MEMORY : name === source,
     );
@@ -200,14 +200,14 @@ export class MutationExecutor {
     throw new TidemarkError(
       "BAD_OPTION",
       source === undefined
-        ? `Several sources take writes (${[...writers.keys()].join(", ")}); the mutation has to name one.`
+        ? `Several sources take writes (${[...writers.keys()].join(", ")}); the mutation must name one as its source.`
         : `No source "${source}" takes writes.`,
     );
   }
 
   /**
-   * A row is as the caller saw it when the tables know of no change since, and the source of no
-   * write that the tables lack.
+   * The row is unchanged for the caller when the tables have no later change, and the source has
+   * no write that the tables lack.
    */
   #guard(
     { request: { ownWrites, caller }, expected }: Prepared,
@@ -244,7 +244,7 @@ export class MutationExecutor {
     );
   }
 
-  /** The caller gets the row as it is now, if it may see it. */
+  /** The error has the present row, if the caller may see it. */
   #stale({ request, expected }: Prepared, present: Row | undefined): MutationError {
     const row =
       present !== undefined &&
@@ -267,7 +267,7 @@ export class MutationExecutor {
 }
 
 /**
- * What a handler returned, as JSON. @throws MutationError for a value that JSON can't carry, or
+ * The handler's result, as JSON. @throws MutationError for a value that JSON can't carry, or
  * that is too large
  */
 function jsonOf(value: unknown, bytesMax: number): JsonValue | undefined {
@@ -277,7 +277,7 @@ function jsonOf(value: unknown, bytesMax: number): JsonValue | undefined {
   } catch (cause) {
     throw new MutationError(
       "MUTATION_FAILED",
-      "The mutation returned something that is not JSON.",
+      "The mutation returned a value that JSON can't represent.",
       { cause },
     );
   }

@@ -41,20 +41,20 @@ export interface MutationQueueOptions {
   readonly onMutation: (outcome: "written" | "rejected", ms: number) => void;
 }
 
-/** The mutations of one session. Retained with it. */
+/** The mutations of one session. Retained as long as the session. */
 class SessionQueue {
   readonly ownWrites: OwnWrites;
-  /** Ids that have not been answered. */
+  /** Mutation ids that have not been answered. */
   readonly pending = new Set<string>();
   readonly waits = new Set<Cancel>();
   last: Promise<void> = Promise.resolve();
   /** Mutations that wait or run. */
   running = 0;
-  /** The identity that asked. */
+  /** The session's identity. */
   readonly identityHash: string;
   /**
-   * Nothing of the queue runs or is answered any more: rights were revoked, or a mutation failed
-   * after its client had gone.
+   * The queue neither runs nor answers mutations any more: rights were revoked, or a mutation
+   * failed after its client had gone.
    */
   isOver = false;
 
@@ -67,7 +67,7 @@ class SessionQueue {
 export class MutationQueue {
   readonly #options: MutationQueueOptions;
   readonly #queues = new WeakMap<Session, SessionQueue>();
-  /** Queues with something to run, also those of sessions that have ended. */
+  /** Queues with mutations to run, also those of sessions that have ended. */
   readonly #active = new Set<SessionQueue>();
 
   constructor(options: MutationQueueOptions) {
@@ -76,10 +76,10 @@ export class MutationQueue {
 
   receive(session: Session, message: Mutate): void {
     const { mutation_id: id } = message;
-    // The session has ended meanwhile: the client asks again after READY.
+    // The session has ended meanwhile: the client sends the mutation again after READY.
     if (session.state.kind !== "open") return;
     const queue = this.#queueOf(session, session.state.identityHash);
-    // Asked again on the same connection: the answer is on its way.
+    // Sent again on the same connection: the answer is on its way.
     if (queue.pending.has(id)) return;
     const unanswered = queue.pending.size + session.results.length;
     if (unanswered >= this.#options.limits.mutationsPerSessionMax) {
@@ -106,8 +106,8 @@ export class MutationQueue {
   }
 
   /**
-   * The session has ended: nobody waits for its writes any more. Its mutations still run, unless
-   * more than `mutationsOrphanedMax` are under way; a client that is still there asks again.
+   * The session has ended: no client waits for its writes. Its mutations still run, unless more
+   * than `mutationsOrphanedMax` are under way; a client that reconnects sends them again.
    */
   leave(session: Session): void {
     const queue = this.#queues.get(session);
@@ -121,8 +121,8 @@ export class MutationQueue {
   }
 
   /**
-   * The rights of an identity have changed: what it asked for under the old ones neither runs nor
-   * is answered any more.
+   * The rights of an identity have changed: mutations that it sent under the old rights neither
+   * run nor are answered any more.
    */
   revoke(identityHash: string): void {
     for (const queue of this.#active) if (queue.identityHash === identityHash) queue.isOver = true;
@@ -130,8 +130,8 @@ export class MutationQueue {
 
   /**
    * Runs a mutation and waits until the tables hold it. For HTTP.
-   * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: ask again with the
-   * same id
+   * @throws MutationError when it was refused; TidemarkError `SOURCE_DOWN`, …: send it again with
+   * the same id
    */
   async run(
     message: Mutate,
@@ -152,7 +152,7 @@ export class MutationQueue {
 
   /**
    * Resolves with the tables' seq as soon as they hold the write.
-   * @throws TidemarkError `NOT_READY` when that takes too long; asking again goes on waiting
+   * @throws TidemarkError `NOT_READY` when that takes too long; call again to continue waiting
    */
   whenVisible(write: SourceWrite): Promise<number> {
     const { clock, visibility, limits } = this.#options;
@@ -163,7 +163,7 @@ export class MutationQueue {
         reject(
           new TidemarkError(
             "NOT_READY",
-            "The write has not come through yet. Ask again, with the same mutation_id.",
+            "The write is not visible yet. Send the request again, with the same mutation_id.",
           ),
         );
       });
@@ -220,8 +220,8 @@ export class MutationQueue {
         return this.#settle(session, queue, id, outcome.write, outcome.value);
       this.#fail(session, queue, id, failureOf(outcome.error));
     } catch (error) {
-      // The client is gone and asks again elsewhere; later mutations of this queue must not
-      // overtake this one.
+      // The client is gone and sends its mutations again elsewhere; later mutations of this queue
+      // must not overtake this one.
       if (session.state.kind !== "open") queue.isOver = true;
       else this.#fail(session, queue, id, this.#explain(error));
     }

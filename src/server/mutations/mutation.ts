@@ -7,7 +7,8 @@ import type { ChannelWrites, SqlTransaction } from "../../sources/writer.ts";
 import type { Identity } from "../policies.ts";
 
 /**
- * What a mutation's handler gets; `caller` is what `authenticate` returned, typed by `forCaller`.
+ * The argument of a mutation's handler; `caller` is the result of `authenticate`, typed by
+ * `forCaller`.
  */
 export interface MutationCall<I, Caller = Identity> {
   readonly caller: Caller;
@@ -16,18 +17,25 @@ export interface MutationCall<I, Caller = Identity> {
 }
 
 interface CommonOptions<I> {
-  /** Checks what clients send, and gives their calls its type. zod, valibot, arktype, … */
+  /** Checks the clients' input, and types their calls. zod, valibot, arktype, … */
   readonly input: StandardSchemaV1<unknown, I>;
-  /** The row that `expectedSeq` is about. Without it a call with `expectedSeq` is refused. */
+  /**
+   * The row that the mutation changes, for `expectedSeq`. Without it a call with `expectedSeq` is
+   * refused.
+   */
   readonly row?: (input: NoInfer<I>) => { readonly channel: string; readonly key: string };
 }
 
 export interface MutationOptions<I, R, Caller = Identity> extends CommonOptions<I> {
-  /** The source whose database is written to. Default: the only one that takes writes. */
+  /**
+   * The name of the source whose database the handler writes to. Default: the only source that
+   * takes writes.
+   */
   readonly source?: string;
   /**
-   * Writes in a transaction that is committed when it returns and rolled back when it throws. Throw
-   * `MutationError` to refuse with a code of your own. It may run again after a deadlock.
+   * Writes in a transaction that is committed when the handler returns and rolled back when it
+   * throws. Throw `MutationError` to refuse with a code of your own. It may run again after a
+   * deadlock.
    */
   readonly handler: (
     call: MutationCall<I, Caller> & { readonly tx: SqlTransaction },
@@ -36,18 +44,18 @@ export interface MutationOptions<I, R, Caller = Identity> extends CommonOptions<
 
 export interface MemoryMutationOptions<I, R, Caller = Identity> extends CommonOptions<I> {
   readonly source: "memory";
-  /** Writes to the program's own channels: one commit, when it returns. */
+  /** Writes to the program's own channels, as one commit when the handler returns. */
   readonly handler: (
     call: MutationCall<I, Caller> & { readonly write: ChannelWrites },
   ) => R | Promise<R>;
 }
 
-/** What `mutation()` returns: its options with their types set aside. */
+/** The result of `mutation()`: its options without their types. */
 export interface MutationDefinition<I = unknown, R = unknown, Caller = never> extends TypedMutation<
   I,
   R
 > {
-  /** For the compiler alone. */
+  /** Used only by the compiler. */
   readonly callerType?: (caller: Caller) => void;
   readonly input: StandardSchemaV1;
   readonly source: string | undefined;
@@ -55,7 +63,7 @@ export interface MutationDefinition<I = unknown, R = unknown, Caller = never> ex
   readonly handler: (call: never) => unknown;
 }
 
-/** Mutations whose handlers take this caller; groups may nest. Default: any mutations. */
+/** Mutations whose handlers accept this caller's type; groups may nest. Default: any mutations. */
 export interface Mutations<Caller = never> {
   readonly [name: string]: MutationDefinition<unknown, unknown, Caller> | Mutations<Caller>;
 }
@@ -79,20 +87,19 @@ export function mutation<I, R>({
 }
 
 /**
- * Mutations by their whole name, `group.name`.
- * @throws TidemarkError `BAD_OPTION` for a name with other characters than letters, digits, _ and
- * -, or that functions have already
+ * Mutations by their full name, `group.name`. @throws TidemarkError `BAD_OPTION` for a name with
+ * other characters than letters, digits, _ and -, or that is a member of every function
  */
 export function mutationsByName(tree: Mutations, prefix = ""): Map<string, MutationDefinition> {
   const found = new Map<string, MutationDefinition>();
   for (const [name, entry] of Object.entries(tree)) {
-    // `client.mutate` could not tell it from a member of every function (`call`, `name`, …), or
-    // from what promises and JSON look for.
+    // `client.mutate` can't distinguish such a name from a member of every function (`call`,
+    // `name`, …), or from `then` and `toJSON`.
     const isTaken = name in Function.prototype || name === "then" || name === "toJSON";
     if (isTaken || !/^[\w-]{1,64}$/.test(name))
       throw new TidemarkError(
         "BAD_OPTION",
-        `A mutation can't be called "${name}": a name is of letters, digits, _ and -, and not a member of functions.`,
+        `A mutation can't be called "${name}": use letters, digits, _ and -, and no name of a function's member.`,
       );
     if (entry.isMutation === true) found.set(prefix + name, entry as unknown as MutationDefinition);
     else

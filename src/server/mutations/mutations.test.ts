@@ -112,7 +112,7 @@ describe("MUTATE", () => {
     expect(client.frames.some(({ type }) => type === "DELTA_BATCH")).toBe(false);
   });
 
-  it("runs what a session sends in order, one after another (M1)", async () => {
+  it("runs a session's mutations in order, one after another (M1)", async () => {
     const own = options();
     const server = await start(own);
     const client = await opened(server);
@@ -151,7 +151,7 @@ describe("MUTATE", () => {
     expect(own.ran).toEqual(["ana a 5"]);
   });
 
-  it("says why nothing was written, with the application's own codes, and remembers it (M2, M4)", async () => {
+  it("answers a refusal with the application's own code, and remembers it (M2, M4)", async () => {
     const own = options();
     const server = await start(own);
     const client = await opened(server);
@@ -162,7 +162,7 @@ describe("MUTATE", () => {
         { code: "NEGATIVE", message: "A price is not below 0.", data: { least: 0 } },
       ],
       ["2", { id: "a", price: "5" }, { code: "BAD_INPUT" }],
-      // What the server says to itself stays with it.
+      // The client does not get the text of an internal error.
       ["5", { id: "a", price: 64 }, { code: "MUTATION_FAILED" }],
       [
         "3",
@@ -183,7 +183,7 @@ describe("MUTATE", () => {
     expect(server.tidemark.channel("trades").size).toBe(0);
   });
 
-  it("refuses a stale write with the row as it is now, for who may see it (M5)", async () => {
+  it("refuses a stale write with the present row, for callers that may see it (M5)", async () => {
     const server = await start(options());
     const trades = server.tidemark.channel("trades");
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
@@ -201,16 +201,16 @@ describe("MUTATE", () => {
     // A session's own write is no conflict, whatever its seq.
     ana.send(mutate("4", { id: "a", price: 10 }, { expected_seq: 3 }));
     expect(await resultOf(ana, "4")).toMatchObject({ seq: 5 });
-    // A seq of another epoch says nothing.
+    // A seq of another epoch never makes a write stale.
     eve.send(mutate("5", { id: "a", price: 9 }, { expected_seq: 10, epoch: "elsewhere" }));
     expect((await resultOf(eve, "5"))["error"]).toMatchObject({ code: "STALE_WRITE" });
-    // A row that is gone.
+    // The row is gone.
     await trades.remove("a");
     eve.send(mutate("6", { id: "a", price: 9 }, { expected_seq: 5 }));
     expect((await resultOf(eve, "6"))["error"]).toMatchObject({ code: "STALE_WRITE", row: null });
   });
 
-  it("bounds what is unanswered (M1)", async () => {
+  it("bounds the unanswered mutations (M1)", async () => {
     const own = options();
     const server = await start({ ...own, limits: { server: { mutationsPerSessionMax: 2 } } });
     const client = await opened(server);
@@ -224,7 +224,7 @@ describe("MUTATE", () => {
     expect(await resultOf(client, "2")).toMatchObject({ seq: 3 });
   });
 
-  it("runs nothing more that was asked for under rights that were taken back (S4)", async () => {
+  it("runs no mutation that was sent under revoked rights (S4)", async () => {
     const own = options();
     const server = await start(own);
     const client = await opened(server);
@@ -245,7 +245,7 @@ describe("MUTATE", () => {
     expect(own.ran).toEqual(["ana a 1", "eve b 3"]);
   });
 
-  it("runs nothing after one that failed when its client had gone: it asks again, in order (M1)", async () => {
+  it("runs no mutation after one that failed when its client had gone: the client sends them again, in order (M1)", async () => {
     const own = options();
     const down = { is: true };
     const mutations = {
@@ -254,7 +254,7 @@ describe("MUTATE", () => {
         handler: ({ input }) => void own.ran.push(String(input.n)),
       }),
     };
-    // A database that is away at first.
+    // A database that is down at first.
     const writer: Writer = {
       run: async ({ run }) => {
         if (down.is) throw new TidemarkError("SOURCE_DOWN", "not now");
@@ -295,7 +295,7 @@ describe("MUTATE", () => {
     expect(own.ran).toEqual(["1", "2", "3"]);
   });
 
-  it("says nothing more of what was asked for under rights that were taken back, nor of its results (S4)", async () => {
+  it("answers no mutation that was sent under revoked rights, and sends no results of it (S4)", async () => {
     const own = options();
     const server = await start(own);
     const client = await opened(server);
@@ -322,7 +322,7 @@ describe("MUTATE", () => {
     expect(own.ran).toEqual(["ana a -1"]);
   });
 
-  it("lets one of two through that saw the same row (M5)", async () => {
+  it("accepts one of two writes that saw the same row (M5)", async () => {
     const server = await start(options());
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
@@ -337,7 +337,7 @@ describe("MUTATE", () => {
     expect(codes.filter((code) => code === undefined)).toHaveLength(1);
   });
 
-  it("does not take one's own unguarded write for proof that nobody else wrote (M5)", async () => {
+  it("does not conclude from a session's own unguarded write that no other wrote (M5)", async () => {
     const server = await start(options());
     const trades = server.tidemark.channel("trades");
     await trades.upsert(trade("a", "BTC", 1));
@@ -348,7 +348,7 @@ describe("MUTATE", () => {
     expect((await resultOf(ana, "2"))["error"]).toMatchObject({ code: "STALE_WRITE" });
   });
 
-  it("holds back results for who takes no turns, and counts them (M1, B1)", async () => {
+  it("delays results for a client without credit, and counts them (M1, B1)", async () => {
     const server = await start({ ...options(), limits: { server: { mutationsPerSessionMax: 3 } } });
     const client = await opened(server);
     client.send({ op: "CREDIT", turns: 0 });
@@ -371,14 +371,14 @@ describe("MUTATE", () => {
 
   it.each([
     ["no id", { op: "MUTATE", name: "trades.reprice", input: {} }],
-    ["an id that is none", { op: "MUTATE", mutation_id: "a b", name: "x", input: {} }],
+    ["an invalid id", { op: "MUTATE", mutation_id: "a b", name: "x", input: {} }],
     [
       "a name and a position",
       { op: "MUTATE", mutation_id: "mutation-1", name: "x", position: "y:1" },
     ],
     ["neither", { op: "MUTATE", mutation_id: "mutation-1" }],
     [
-      "a position to expect that is none",
+      "an invalid expected_seq",
       { op: "MUTATE", mutation_id: "mutation-1", name: "x", expected_seq: -1 },
     ],
   ])("closes on %s (P3)", async (_what, frame) => {
@@ -389,7 +389,7 @@ describe("MUTATE", () => {
     await expect.poll(() => client.closed?.code).toBe(4400);
   });
 
-  it("knows no position where no source takes writes (M6)", async () => {
+  it("answers UNKNOWN_POSITION where no source takes writes (M6)", async () => {
     const server = await start(options());
     const client = await opened(server);
     client.send({ op: "MUTATE", mutation_id: "mutation-1", position: "postgres:700" });
@@ -401,7 +401,7 @@ describe("MUTATE", () => {
 });
 
 describe("mutation()", () => {
-  it.each(["a b", "then", "call", "name", ""])("takes no name like %j", (name) => {
+  it.each(["a b", "then", "call", "name", ""])("refuses a name like %j", (name) => {
     const nothing = mutation({ source: "memory", input: z.object({}), handler: () => {} });
     expect(() => createTidemark({ mutations: { group: { [name]: nothing } } })).toThrow(
       "can't be called",

@@ -1,7 +1,7 @@
 /**
- * The outcomes of writes to the program's own channels, by their ids, so that asking again does not
- * write again. Each identity has room of its own: an identity that writes much loses its own
- * oldest, never another's.
+ * The outcomes of writes to the program's own channels, by mutation id, so that a repeated
+ * mutation does not write again. Each identity has a bound of its own: an identity that writes
+ * much loses its own oldest outcomes, never another's.
  *
  * Retains at most `mutationsRememberedMax` outcomes; of one identity
  * `mutationsRememberedPerIdentityMax`, whose values have `mutationsRememberedBytesMax` bytes
@@ -21,10 +21,10 @@ export interface RememberedWrite {
   readonly outcome: Promise<WriteOutcome>;
 }
 
-/** The text of a caller without identity. */
+/** Stands for callers without identity. */
 const NOBODY = "undefined";
 
-/** Of one identity: the bytes of its outcomes by id, oldest first. */
+/** For each identity: the bytes of its outcomes by id, oldest first. */
 interface Share {
   readonly bytesOf: Map<string, number>;
   bytes: number;

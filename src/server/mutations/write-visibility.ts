@@ -1,9 +1,8 @@
 /**
- * Tells when a write has come through the log and the tables hold it. The tables' seq and source
- * positions decide that alone, so nothing is remembered of writes that nobody waits for.
+ * Reports when a write has passed through the log and the tables hold it. Only the tables' seq and
+ * source positions decide that, so nothing is kept for writes that no client waits for.
  *
- * Retains the writes that are waited for; `mutationsPerSessionMax` and `visibleWaitsMax` bound
- * them.
+ * Retains the awaited writes; `mutationsPerSessionMax` and `visibleWaitsMax` bound them.
  */
 import type { Cancel } from "../../std/clock.ts";
 import type { Replica } from "../../table/replica.ts";
@@ -30,12 +29,12 @@ export class WriteVisibility {
     this.#writers = writers;
   }
 
-  /** Writes that are waited for. */
+  /** The awaited writes. */
   get size(): number {
     return this.#waiting.size;
   }
 
-  /** The tables hold the write. */
+  /** Whether the tables hold the write. */
   isVisible(write: SourceWrite): boolean {
     return this.#coversOf(write.source)(write.write);
   }
@@ -61,7 +60,7 @@ export class WriteVisibility {
     return () => this.#waiting.delete(waiting);
   }
 
-  /** The tables have moved, and no session has been served yet. */
+  /** The tables are at a new seq, and no session has been served yet. */
   applied(): void {
     if (this.#waiting.size === 0) return;
     const covers = new Map(

@@ -1,4 +1,4 @@
-/** What the server counts, for Prometheus. Gauges are read when scraped; no label is unbounded. */
+/** The server's metrics, for Prometheus. Gauges are read when scraped; no label is unbounded. */
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
@@ -53,7 +53,7 @@ export class Metrics implements Observer {
       name: "tidemark_flush_serving_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "From the moment a flush has applied its commits to the last session served with it.",
+      help: "From applying the last commit of a flush to the last session served with it.",
     });
     this.#snapshotBuildMs = new Histogram({
       name: "snapshot_v2_build_ms",
@@ -76,7 +76,7 @@ export class Metrics implements Observer {
       name: "dashboard_snapshot_build_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "The same as snapshot_v2_build_ms, under the name that older boards use.",
+      help: "The same as snapshot_v2_build_ms, under the name that older dashboards use.",
     });
     for (const share of [50, 95, 99]) {
       const read = (): number => percentile(this.#recentBuildsMs, share / 100);
@@ -104,7 +104,7 @@ export class Metrics implements Observer {
     this.#gaps = new Counter({
       name: "stream_v2_gap_events_total",
       registers,
-      help: "Views that a client asked for again because frames were missing.",
+      help: "Views that a client requested again because frames were missing.",
     });
     this.#mutations = new Histogram({
       name: "tidemark_mutation_ms",
@@ -116,7 +116,7 @@ export class Metrics implements Observer {
     this.#drift = new Counter({
       name: "tidemark_drift_total",
       registers,
-      help: "Views that a client asked for again because its rows did not match the digest.",
+      help: "Views that a client requested again because its rows did not match the digest.",
     });
   }
 

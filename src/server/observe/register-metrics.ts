@@ -100,11 +100,11 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
         read: sum((table) => table.evictions),
       },
       stream_v2_credit_exhausted_total: {
-        help: "Times that a session ran out of credit while there was something to send.",
+        help: "Times that a session ran out of credit while frames waited.",
         read: () => stats.creditExhausted,
       },
       tidemark_slow_consumers_total: {
-        help: "Subscriptions told that they are slow consumers.",
+        help: "Subscriptions that got SLOW_CONSUMER.",
         read: () => stats.slowConsumers,
       },
       tidemark_turns_total: { help: "Turns written.", read: () => stats.turns },
@@ -114,7 +114,7 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
   });
 }
 
-/** What `/stats` shows to operators. */
+/** The content of `/stats` for operators. */
 export function statsOf(engine: Engine): Record<string, unknown> {
   const { gateway, subscribers, replica, turns, writer } = engine;
   const { turns: turnsSent, frames, bytes, resets } = writer.stats;
@@ -137,7 +137,8 @@ export function statsOf(engine: Engine): Record<string, unknown> {
 }
 
 /**
- * What `/stats` shows to an identity: the server's seq, and the channels that the identity may see.
+ * The content of `/stats` for another identity: the server's seq, and the channels that the
+ * identity may see.
  */
 export function statsFor(engine: Engine, identity: Identity): Record<string, unknown> {
   const { policies } = engine;

@@ -13,9 +13,9 @@ import { identityText } from "../identity.ts";
 type Authenticated<Caller> = Caller | null | undefined | false;
 
 /**
- * Returns the caller's identity, plain JSON data that tells this caller from all others, or throws
- * (or returns null) to refuse. What it returns types policies and handlers. `auth` is what the
- * client sent in IDENTIFY, undefined for GET.
+ * Returns the caller's identity as plain JSON data, different for different callers, or throws (or
+ * returns null) to refuse. Its type is the type of `caller` in policies and handlers. `auth` is
+ * the value that the client sent in IDENTIFY; undefined for GET.
  */
 export type Authenticate<Caller = Identity> = (
   request: ConnectionRequest,
@@ -24,7 +24,7 @@ export type Authenticate<Caller = Identity> = (
 
 export interface AccessOptions {
   readonly authenticate?: Authenticate | undefined;
-  /** Origins besides the server's own, as `https://app.example.com`; `*` allows all. */
+  /** Origins besides the server's own, such as `https://app.example.com`; `*` allows all. */
   readonly allowedOrigins?: readonly string[] | undefined;
   /** The address that was bound, which is an allowed Host. */
   readonly host?: string | undefined;
@@ -46,9 +46,9 @@ export class Access {
   }
 
   /**
-   * Why a request is refused before it is read, or undefined. Browsers send Origin when a page of
-   * another site asks. A foreign Host means that someone pointed a name of theirs at this server.
-   * With `authenticate` the Host proves nothing and is not checked.
+   * Why a request is refused before it is read, or undefined. Browsers send Origin with requests
+   * of another site's page. A foreign Host means that another domain name points to this server
+   * (DNS rebinding). With `authenticate` the Host is not checked.
    */
   refusal(headers: ConnectionRequest["headers"]): TidemarkError | undefined {
     const host = String(headers["host"] ?? "").toLowerCase();
@@ -75,8 +75,8 @@ export class Access {
   }
 
   /**
-   * @throws TidemarkError `UNAUTHENTICATED`; `BAD_IDENTITY` for an identity that can't be told from
-   * others
+   * @throws TidemarkError `UNAUTHENTICATED`; `BAD_IDENTITY` for an identity that can't be compared
+   * with others
    */
   async identify(request: ConnectionRequest, auth: unknown): Promise<Identity> {
     if (this.#authenticate === undefined) return undefined;
@@ -89,8 +89,8 @@ export class Access {
     if (identity === null || identity === undefined || identity === false) {
       throw new TidemarkError("UNAUTHENTICATED", "The server wants credentials that it accepts.");
     }
-    // Sessions, writes and revocations are bound to the identity, so it must not look like
-    // another's.
+    // Sessions, writes and revocations are bound to the identity, so it must differ from all
+    // others.
     identityText(identity);
     return identity;
   }

@@ -12,7 +12,7 @@ const linesOf = async (response: Response): Promise<readonly Frame[]> =>
     .map((line) => JSON.parse(line) as Frame);
 
 describe("a server", () => {
-  it("states its versions in HELLO, and none that is newer than the address asks for (V1)", async () => {
+  it("states its versions in HELLO, none newer than the version in the address (V1)", async () => {
     const { connect, stream } = await start();
     expect(await connect().next({ op: "HELLO" })).toMatchObject({ protocol: 7, protocol_min: 5 });
     for (const [stated, told] of [

@@ -1,6 +1,6 @@
 /**
- * The versions of the protocol at the start of a connection: what the client's address states, and
- * what HELLO answers.
+ * The versions of the protocol at the start of a connection: the version in the client's address,
+ * and the versions in HELLO.
  */
 import type { Identify } from "../../protocol/messages/identify.ts";
 import type { Resume } from "../../protocol/messages/resume.ts";
@@ -20,22 +20,20 @@ import { JSON_DIALECT } from "./json-dialect.ts";
 const UNSTATED = DIGEST_VERSION - 1;
 
 /**
- * `?protocol=N` of the address, which a client that sends no frames of its own, or wants an older
- * HELLO, has.
+ * `?protocol=N` of the address, for clients that send no frames or need an older HELLO.
  */
 function statedIn(url: string): number | undefined {
   const text = /[?&]protocol=(\d{1,6})(?:&|$)/.exec(url)?.[1];
   return text === undefined ? undefined : Number(text);
 }
 
-/** Before the client's first frame. Clients of other dialects are not told apart by version. */
+/** The version before the client's first frame. Clients of other dialects have no version. */
 export function addressedVersion({ dialect, request }: Peer): number {
   return dialect === JSON_DIALECT ? (statedIn(request.url) ?? UNSTATED) : PROTOCOL_VERSION;
 }
 
 /**
- * HELLO states the newest version that the server speaks, or an older one that the address asks
- * for.
+ * HELLO states the newest version that the server speaks, or the older one in the address.
  */
 export function helloTo(
   { request }: Peer,
@@ -56,8 +54,7 @@ export function helloTo(
 }
 
 /**
- * Why a client is refused that has no version in common with this server; undefined where it has
- * one.
+ * Why the client and this server have no version in common; undefined if they have one.
  */
 export function versionRefusal(message: Identify | Resume): TidemarkError | undefined {
   const fault = versionFault("client", message);

@@ -1,5 +1,5 @@
 /**
- * Turns what a client said into checked commands. Commands of other dialects must have the shapes
+ * Turns a client's texts into checked commands. Commands of other dialects must have the shapes
  * of the protocol.
  */
 import { TidemarkError } from "../../std/errors.ts";
@@ -8,7 +8,7 @@ import type { DialectCommand } from "../turn/dialect.ts";
 import type { Peer, Said } from "../turn/session.ts";
 import { JSON_DIALECT } from "./json-dialect.ts";
 
-/** @throws TidemarkError `BAD_MESSAGE`, and what the dialect throws */
+/** @throws TidemarkError `BAD_MESSAGE`, and the dialect's errors */
 export function commandsOf(
   { connection, dialect }: Peer,
   said: Said,
@@ -17,12 +17,12 @@ export function commandsOf(
   if (typeof said === "string" && connection.receive === undefined)
     throw new TidemarkError(
       "BAD_MESSAGE",
-      `Clients of the dialect "${dialect.name}" have nothing to say.`,
+      `Clients of the dialect "${dialect.name}" must not send.`,
     );
   const commands = typeof said === "string" ? (connection.receive?.(said) ?? []) : said;
   if (dialect === JSON_DIALECT) return commands;
   if (!Array.isArray(commands) || commands.length > commandsMax)
-    throw new TidemarkError("BAD_MESSAGE", `A text means at most ${commandsMax} commands.`);
+    throw new TidemarkError("BAD_MESSAGE", `One text may contain at most ${commandsMax} commands.`);
   return commands.map(checked);
 }
 

@@ -1,11 +1,11 @@
 /**
- * Applies a CREDIT: turns of the session, and turns of single channels or views, also of those to
- * come.
+ * Applies a CREDIT: turns of the session, and turns of single channels or views, also of later
+ * subscriptions.
  */
 import type { Credit } from "../../protocol/messages/credit.ts";
 import type { Session } from "../turn/session.ts";
 
-/** Keeps the newest `namesMax` names for subscriptions to come. */
+/** Keeps the newest `namesMax` names for later subscriptions. */
 export function grantCredit(
   session: Session,
   { turns, channel_credit }: Credit,

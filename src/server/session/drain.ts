@@ -1,6 +1,5 @@
 /**
- * Sends clients away when the server stops: in batches, so that they do not all connect elsewhere
- * at once.
+ * Sends clients away when the server stops: in batches, so that they do not all reconnect at once.
  */
 import { delay, type Clock } from "../../std/clock.ts";
 import type { Random } from "../../std/random.ts";
@@ -16,7 +15,7 @@ export interface DrainOptions {
   readonly sender: Sender;
 }
 
-/** Resolves when all have been told. */
+/** Resolves when all clients have been sent RECONNECT. */
 export async function drain(
   sessions: readonly Session[],
   { clock, random, limits, sender }: DrainOptions,

@@ -1,7 +1,6 @@
 /**
- * How much a connection may send: so many units per second, and a burst that it has saved up. Over
- * that, the socket is paused while the server works off what has arrived; over twice the burst, the
- * connection is closed.
+ * How much a connection may send: a number of units per second, and a burst of saved units. Above
+ * that, the server pauses the socket; above twice the burst, it closes the connection.
  */
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -25,7 +24,10 @@ export class FrameBudget {
     this.#asOfMs = nowMs;
   }
 
-  /** After `cost` units: how long to stop reading, or undefined for too much at once. */
+  /**
+   * Spends `cost` units. Returns the milliseconds for which to stop reading; undefined above twice
+   * the burst.
+   */
   spend(cost: number, nowMs: number): number | undefined {
     const { framesPerSecondMax, framesBurstMax } = this.#limits;
     const earned = ((nowMs - this.#asOfMs) / 1_000) * framesPerSecondMax;
@@ -62,12 +64,12 @@ export class FrameBudgets {
     const { framesPerSecondMax, framesBurstMax } = this.#limits;
     return new TidemarkError(
       "TOO_MANY_FRAMES",
-      `A connection says at most ${framesPerSecondMax} frames per second, and ${framesBurstMax} at once.`,
+      `A connection may send at most ${framesPerSecondMax} frames per second, and ${framesBurstMax} at once.`,
     );
   }
 }
 
-/** Units that a command costs besides the one for its frame. */
+/** Units of a command in addition to the one for its frame. */
 export function costOf(command: DialectCommand): number {
   switch (command.op) {
     case "RESYNC":
@@ -77,7 +79,7 @@ export function costOf(command: DialectCommand): number {
     case "RESUME":
       return (command.subscriptions ?? []).length;
     case "MUTATE":
-      // `mutationsPerSessionMax` bounds these.
+      // `mutationsPerSessionMax` bounds mutations.
       return -1;
     default:
       return 0;

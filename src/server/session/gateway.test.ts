@@ -1,4 +1,4 @@
-/** The wire, literally: each test names the PROTOCOL.md rules that it holds. */
+/** The wire, in literal frames: each test names the PROTOCOL.md rules that it checks. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -121,7 +121,7 @@ describe("the gateway", () => {
     await trades.upsert([trade("b", "ETH", 3), trade("z", "ETH", 1)]);
     await tidemark.transact((tx) => tx.upsert("trades", trade("a", "XRP", 7)));
     await trades.upsert(trade("a", "XRP", 8));
-    // Neither what stays outside nor a column that is not selected is a change of the view.
+    // Neither rows outside the filter nor columns that are not selected change the view.
     expect((await client.next({ type: "DELTA_BATCH", view }, from))["patch"]).toEqual({
       upsert: [{ id: "a", price: 8 }],
       remove: [],
@@ -140,7 +140,7 @@ describe("the gateway", () => {
         { channel: "trades", order_by: [{ column: "price", direction: "desc" }], limit: 2 },
       ],
     });
-    // Not the watermark, which also comes before anything is subscribed.
+    // Waits for the snapshot, since a watermark also comes before the subscription.
     await client.next({ type: "SNAPSHOT" });
     const from = client.frameCount;
     await trades.remove("t4");
@@ -150,7 +150,7 @@ describe("the gateway", () => {
     });
   });
 
-  it("continues after a cursor without a snapshot, and says why where it can't (P7)", async () => {
+  it("continues after a cursor without a snapshot, or gives the reason for a snapshot (P7)", async () => {
     const { tidemark, connect } = await start({
       limits: { server: { aheadMsMax: 20, watermarkIntervalMs: 20 } },
     });
@@ -190,7 +190,7 @@ describe("the gateway", () => {
     }
   });
 
-  it("sends only what came after an HTTP snapshot (P7, H2)", async () => {
+  it("sends only the changes after an HTTP snapshot (P7, H2)", async () => {
     const { tidemark, url, connect } = await start();
     await tidemark.channel("trades").upsert([trade("a", "BTC", 1)]);
     await tidemark.channel("notes").upsert([{ id: "n" }]);
@@ -252,7 +252,7 @@ describe("the gateway", () => {
     ["an unknown op", '{"op":"SHOUT"}', 4400],
     ["a second IDENTIFY", '{"op":"IDENTIFY"}', 4400],
     ["a frame over the limit", JSON.stringify({ op: "X", text: "x".repeat(70_000) }), 1009],
-  ])("closes on %s, after saying why (P3)", async (_title, text, code) => {
+  ])("closes on %s, after an ERROR with the reason (P3)", async (_title, text, code) => {
     const { connect } = await start();
     const client = connect();
     await client.open();
@@ -273,7 +273,7 @@ describe("the gateway", () => {
     });
   });
 
-  it("closes who never identifies and who falls silent (P4)", async () => {
+  it("closes connections that never identify or fall silent (P4)", async () => {
     const { connect } = await start({
       limits: { server: { identifyTimeoutMs: 100, heartbeatIntervalMs: 600, silenceMsMax: 600 } },
     });
@@ -348,7 +348,7 @@ describe("access", () => {
     await own.open();
   });
 
-  it("lets a named origin in, with CORS (A1)", async () => {
+  it("accepts an allowed origin, with CORS (A1)", async () => {
     const { url, connect } = await start({ allowedOrigins: ["https://app.example"] });
     const response = await fetch(`${url}/v2/snapshot?channels=trades`, {
       headers: { origin: "https://app.example" },
@@ -360,7 +360,7 @@ describe("access", () => {
     await connect({ origin: "https://app.example" }).open();
   });
 
-  it("asks authenticate, and never shows a row that the identity's policy excludes (A2, A3)", async () => {
+  it("calls authenticate, and never shows a row that the identity's policy excludes (A2, A3)", async () => {
     interface Note {
       id: string;
       owner: string;
@@ -436,7 +436,7 @@ describe("access", () => {
     await tidemark.stop();
   });
 
-  it("says plainly that a port is taken", async () => {
+  it("reports clearly that a port is taken", async () => {
     const { url } = await start();
     const other = createTidemark({ logger: silent });
     await expect(other.listen({ port: Number(new URL(url).port) })).rejects.toMatchObject({
@@ -447,7 +447,7 @@ describe("access", () => {
 });
 
 describe("HTTP", () => {
-  it("answers 304 while nothing changed, and what changed since (H1, H3)", async () => {
+  it("answers 304 while nothing has changed, and else the changes (H1, H3)", async () => {
     const { tidemark, url } = await start({ limits: { server: { snapshotReuseMs: 1 } } });
     const trades = tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "BTC", 1)]);

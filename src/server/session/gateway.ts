@@ -1,7 +1,7 @@
 /**
  * Handles what clients send: IDENTIFY and RESUME, heartbeats, subscriptions, credit, mutations;
- * greets them, and sends them away. The subscription opener decides what a cursor is worth; the
- * turns move it. Transports are handed in; the gateway opens no socket itself.
+ * greets them, and sends them away. The subscription opener decides whether a cursor is valid; the
+ * turns move it. Callers pass the transports; the gateway opens no socket itself.
  */
 import type { Logger } from "pino";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
@@ -36,7 +36,7 @@ import type { Identity } from "../policies.ts";
 import { Session, type Peer, type Said, type Transport } from "../turn/session.ts";
 import type { Turns } from "../turn/turns.ts";
 
-/** What the gateway reports for metrics. */
+/** The gateway's reports for metrics. */
 interface GatewayEvents {
   readonly onResumed: (outcome: "success" | InvalidSessionReason) => void;
   readonly onResync: (reason: ResyncReason | undefined) => void;
@@ -91,7 +91,7 @@ export class Gateway {
     return session?.transport.isOneWay === true ? session : undefined;
   }
 
-  /** Greets a client. `begin` handles the commands that connecting stands for. */
+  /** Greets a client. `begin` handles the commands that the connection's address stands for. */
   connect(transport: Transport, peer: Peer): Session {
     const { clock, random, limits, tokens } = this.#options;
     const session = new Session(`sess_${random.id(20)}`, transport, peer, clock.monotonic());
@@ -106,20 +106,20 @@ export class Gateway {
     if (begins !== undefined) this.#hear(session, begins);
   }
 
-  /** A text of the client. */
+  /** Handles a text of the client. */
   receive(session: Session, text: string): void {
     this.isThere(session);
     if (session.state.kind !== "closed" && this.#maySay(session, 1)) this.#hear(session, text);
   }
 
-  /** Pauses a session that sends too much, and closes one that goes on. False if it is closed. */
+  /** Pauses a session that sends too much, and closes one that continues. False if it is closed. */
   #maySay(session: Session, cost: number): boolean {
     const refusal = this.#budgets.spend(session, cost);
     if (refusal !== undefined) this.#reject(session, refusal, CLOSE.badMessage);
     return refusal === undefined;
   }
 
-  /** The client has shown that it is alive. */
+  /** Notes that the client is alive. */
   isThere(session: Session): void {
     session.lastHeardMs = this.#options.clock.monotonic();
   }
@@ -160,12 +160,12 @@ export class Gateway {
   }
 
   /**
-   * Begins a session. `at` is the cursor of all its views, for a carrier that keeps one cursor.
+   * Begins a session. `at` is the common cursor of all its views, for carriers that keep only one.
    * @throws TidemarkError `BAD_MESSAGE` for a second one on a connection
    */
   identify(session: Session, message: Identify | Resume, at?: SharedCursor): void {
     if (session.state.kind !== "greeting")
-      throw new TidemarkError("BAD_MESSAGE", "IDENTIFY or RESUME is sent once per connection.");
+      throw new TidemarkError("BAD_MESSAGE", "Send IDENTIFY or RESUME only once per connection.");
     const refusal = versionRefusal(message);
     if (refusal !== undefined) return this.#reject(session, refusal, CLOSE.protocolMismatch);
     session.protocol = message.protocol ?? session.protocol;
@@ -175,7 +175,7 @@ export class Gateway {
     });
   }
 
-  /** The transport is gone. */
+  /** Ends the session after its transport has closed. */
   disconnected(session: Session, code: number): void {
     if (!this.#sessions.delete(session.id)) return;
     this.#options.logger.info(
@@ -211,8 +211,8 @@ export class Gateway {
   }
 
   /**
-   * Ends sessions whose cursors have become meaningless, since the epoch has ended or a channel
-   * that they watch was declared anew. They identify anew, and their cursors are judged then.
+   * Ends sessions whose cursors are no longer valid, since the epoch has ended or one of their
+   * channels was declared anew. They identify anew, and their cursors are checked then.
    */
   restart(sessions: Iterable<Session>): void {
     for (const session of new Set(sessions)) {
@@ -230,7 +230,10 @@ export class Gateway {
     this.#sayInvalid(session, reason);
   }
 
-  /** Sends all clients away in batches and accepts no new ones. Resolves when all are told. */
+  /**
+   * Sends all clients away in batches and accepts no new ones. Resolves when all have been sent
+   * RECONNECT.
+   */
   async drain(): Promise<void> {
     this.#isDraining = true;
     await drain([...this.#sessions.values()], this.#options);
@@ -298,7 +301,7 @@ export class Gateway {
     let identity: Identity;
     try {
       identity = await access.identify(session.peer.request, message.auth);
-      // The log declares the channels: before it is read the server does not know them.
+      // The log has the declarations: the server knows the channels only after reading it.
       await follower.whenReady();
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
@@ -310,7 +313,7 @@ export class Gateway {
     if (session.state.kind !== "identifying") return;
     const { early } = session.state;
     const identityHash = tokens.identityHashOf(identity);
-    // Rights that were revoked while `authenticate` looked them up are not granted.
+    // Rights that were revoked during `authenticate` are not granted.
     const isRevoked = tokens.isRevokedSince(identityHash, revocationCount);
     const refusal = isRevoked
       ? "revoked"
@@ -370,10 +373,10 @@ export class Gateway {
   }
 
   #credit(session: Session, message: Credit): void {
-    // A session that has ended meanwhile, or never began, has nothing to be granted for.
+    // A session that has ended meanwhile, or never began, gets no credit.
     if (session.state.kind !== "open") return;
     grantCredit(session, message, this.#options.limits.channelCreditNamesMax);
-    // With nothing to send the credit is not spent on an empty turn.
+    // Without frames to send, the credit is not spent on an empty turn.
     if (session.hasMore) this.#options.turns.serve(session);
   }
 
@@ -387,7 +390,7 @@ export class Gateway {
     this.#part(session);
   }
 
-  /** Ignores what the session sends from here on, though its socket may take a while to close. */
+  /** Ignores further messages of the session, though its socket may take a while to close. */
   #part(session: Session): void {
     this.#options.opener.leave(session);
     this.#options.mutationQueue.leave(session);

@@ -1,4 +1,4 @@
-/** Input that means harm, or is careless: each case once brought something down. */
+/** Malicious or careless input: each case once caused a failure. */
 import { createConnection } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";
@@ -7,7 +7,7 @@ import { channel, type createTidemark } from "../../index.ts";
 afterEach(stopAll);
 
 describe("hostile input", () => {
-  it("survives addresses that are no paths, and refused clients that vanish", async () => {
+  it("survives addresses that are no paths, and refused clients that disconnect", async () => {
     const { url, connect } = await start();
     const { port } = new URL(url);
     const raw = (text: string, isRude: boolean): Promise<void> =>
@@ -28,7 +28,7 @@ describe("hostile input", () => {
     await connect().open();
   });
 
-  it("takes no column from the prototype", async () => {
+  it("does not take names of the prototype as columns", async () => {
     const { tidemark, connect } = await start();
     const client = connect();
     await client.open();
@@ -69,7 +69,7 @@ describe("hostile input", () => {
     });
   });
 
-  it("shows nothing where a policy finds nothing to say", async () => {
+  it("shows nothing when a policy returns undefined", async () => {
     const { connect } = await start({
       channels: { guarded: channel({ key: "id", policy: () => undefined as never }) },
     });
@@ -79,7 +79,7 @@ describe("hostile input", () => {
     expect(await client.next({ op: "ERROR" })).toMatchObject({ code: "UNKNOWN_CHANNEL" });
   });
 
-  it("gives nobody a 304 for another's rows", async () => {
+  it("answers no client with 304 for another identity's rows", async () => {
     const { tidemark, url } = await start({
       channels: {
         owned: channel({

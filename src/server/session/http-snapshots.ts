@@ -1,8 +1,8 @@
 /**
  * Snapshots over HTTP: `GET /snapshot` answers with channels' rows and the seq that a socket can
- * continue from, or with what changed since a seq. A body is encoded at most once per
- * `snapshotReuseMs`, however many clients ask; an older body serves as well, since the cursor
- * brings what came since.
+ * continue from, or with the changes since a seq. A body is encoded at most once per
+ * `snapshotReuseMs`, however many clients request it; a body of that age is still correct, since
+ * the cursor brings later changes.
  */
 import { createHash } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
@@ -18,7 +18,7 @@ export interface HttpSnapshotsOptions {
   readonly states: ChannelStates;
   readonly policies: Policies;
   readonly limits: ServerLimits;
-  /** Where views are filled. */
+  /** The queue in which views are filled. */
   readonly queue: WorkQueue;
   readonly monotonic: () => number;
   readonly onBuild: (buildMs: number) => void;
@@ -27,9 +27,9 @@ export interface HttpSnapshotsOptions {
 export interface HttpSnapshotRequest {
   readonly channels: readonly string[];
   readonly identity: Identity;
-  /** Send only what changed after this seq, where the server can tell. */
+  /** Send only the changes after this seq, if the server still knows them. */
   readonly sinceSeq: number | undefined;
-  /** A revision that the client has, or its `epoch:seq`: asks for what came after it. */
+  /** A revision that the client has, or its `epoch:seq`: the answer has the changes after it. */
   readonly cursor: string | undefined;
   /** The revision of a whole answer that the client has cached. */
   readonly ifNoneMatch: string | undefined;
@@ -55,7 +55,7 @@ export class HttpSnapshots {
     this.#options = options;
   }
 
-  /** @throws TidemarkError `UNKNOWN_CHANNEL`, and what opening and filling a view throws */
+  /** @throws TidemarkError `UNKNOWN_CHANNEL`, and the errors of opening and filling a view */
   async answer(request: HttpSnapshotRequest): Promise<HttpSnapshotAnswer> {
     const { replica, monotonic, policies } = this.#options;
     const views: View[] = [];
@@ -88,7 +88,7 @@ export class HttpSnapshots {
     }
   }
 
-  /** Fills the views, in turns with those of sessions. */
+  /** Fills the views, alternating with the work of sessions. */
   #filled(view: View): Promise<void> {
     const { replica, queue } = this.#options;
     if (replica.fill(view, isOver) === "whole") return Promise.resolve();
@@ -114,8 +114,8 @@ export class HttpSnapshots {
   }
 
   /**
-   * The seq in a revision of exactly these views. A revision for another identity or another list
-   * says nothing.
+   * The seq in a revision of exactly these views. Undefined for a revision of another identity or
+   * another list.
    */
   #seqOf(
     revision: string | undefined,
@@ -197,7 +197,7 @@ export class HttpSnapshots {
       total,
       ...status
     } = this.#options.states.message(view.channel) ?? {};
-    // An identity that sees some of the rows is not told how many there are.
+    // An identity that sees only some of the rows does not get their count.
     const size = view.id === view.channel ? { channel_rows: rows, total } : {};
     const about = {
       view: view.id,
@@ -219,7 +219,7 @@ export class HttpSnapshots {
   }
 }
 
-/** Asks without working. */
+/** Checks only, without work. */
 function isOver(): boolean {
   return true;
 }

@@ -1,4 +1,4 @@
-/** The texts of INVALID_SESSION: why a session can't go on. */
+/** The texts of INVALID_SESSION: why a session can't continue. */
 import type {
   InvalidSession,
   InvalidSessionReason,

@@ -1,4 +1,4 @@
-/** Our own protocol as a dialect: its messages as JSON, one per text. */
+/** Tidemark's own protocol as a dialect: its messages as JSON, one per text. */
 import { encode } from "../../protocol/codec.ts";
 import { parseUp } from "../../protocol/parse-up.ts";
 import type { Dialect, DialectConnection } from "../turn/dialect.ts";

@@ -1,5 +1,5 @@
 /**
- * What is due for each session as time passes: a ping, a watermark, or the end of its connection.
+ * Does the timed actions of each session: a ping, a watermark, or the end of its connection.
  */
 import type { Clock } from "../../std/clock.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";
@@ -26,8 +26,8 @@ export class SessionTimeouts {
   check(sessions: Iterable<Session>): void {
     const { clock, limits } = this.#options;
     const nowMs = clock.monotonic();
-    // While the process stood still no client could be heard: the server reads what they sent
-    // before it closes any.
+    // While the process was suspended it read no frames: the server reads the waiting ones before
+    // it closes any connection.
     const hasStalled = nowMs - this.#lastCheckMs > 2 * limits.tickMs;
     this.#lastCheckMs = nowMs;
     for (const session of sessions) this.#check(session, nowMs, hasStalled);

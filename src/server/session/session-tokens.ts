@@ -1,7 +1,7 @@
 /**
- * Session ids. They are signed, so that any node that shares the secret can tell whose session it
- * was, in which epoch, and when. They are no credentials: RESUME authenticates like IDENTIFY, and
- * the id only decides whether the session may go on.
+ * Session ids. They are signed, so that any node with the same secret can read the session's
+ * identity, epoch and time from the id. They are no credentials: RESUME authenticates like
+ * IDENTIFY, and the id only decides whether the session may continue.
  *
  * `sess_<random>.<epoch>.<issued>.<identity hash>.<signature>`
  */
@@ -11,7 +11,7 @@ import type { Identity } from "../policies.ts";
 import { identityText } from "../identity.ts";
 
 export interface SessionTokensOptions {
-  /** Shared by all nodes of a deployment. */
+  /** The secret that all nodes of a deployment share. */
   readonly secret: string;
   readonly epoch: () => string;
   readonly ttlMs: number;
@@ -22,11 +22,11 @@ export interface SessionTokensOptions {
 
 interface Revocation {
   readonly atMs: number;
-  /** Its number among all revocations. */
+  /** The count of revocations up to this one. */
   readonly count: number;
 }
 
-/** Stands for the identity of a session that has not been identified yet. */
+/** The identity hash of a session that has not been identified yet. */
 const UNBOUND = "-";
 
 export class SessionTokens {
@@ -41,7 +41,7 @@ export class SessionTokens {
   }
 
   /**
-   * `identityHash` as returned by `identityHashOf`; without one the id is good for any identity.
+   * `identityHash` is a result of `identityHashOf`; without it the id is valid for any identity.
    */
   issue(sessionId: string, identityHash: string = UNBOUND): string {
     const { epoch, now } = this.#options;
@@ -49,7 +49,7 @@ export class SessionTokens {
     return `${body}.${this.#sign(body)}`;
   }
 
-  /** Why a session can't go on for this identity, or undefined when it can. */
+  /** Why a session can't continue for this identity, or undefined when it can. */
   refusal(token: string, identityHash: string): InvalidSessionReason | undefined {
     const { epoch, ttlMs, now } = this.#options;
     const parts = token.split(".");
@@ -76,7 +76,7 @@ export class SessionTokens {
     return end > 0 && isSame(token.slice(end + 1), this.#sign(token.slice(0, end)));
   }
 
-  /** How many revocations there were, to ask later what came since. */
+  /** The count of revocations so far, to find later ones with it. */
   get revocationCount(): number {
     return this.#revocationCount;
   }

@@ -34,7 +34,7 @@ async function resumed(server: Server, resume: Frame): Promise<WireClient> {
   return client;
 }
 
-/** An authenticate that takes `{ user }`, with rights that a test may change. */
+/** An authenticate for `{ user }`, with rights that a test may change. */
 function withUsers(rights: Record<string, "all" | "none" | { column: string; eq: string }>) {
   return {
     authenticate: (_request: unknown, auth: unknown) => {
@@ -53,7 +53,7 @@ function withUsers(rights: Record<string, "all" | "none" | { column: string; eq:
 }
 
 describe("RESUME", () => {
-  it("continues each subscription from its cursor and says from where (S1, S2)", async () => {
+  it("continues each subscription from its cursor and states its seq (S1, S2)", async () => {
     const server = await start();
     const trades = server.tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 9)]);
@@ -100,7 +100,7 @@ describe("RESUME", () => {
     expect(second.frames.some(({ type }) => type === "SNAPSHOT")).toBe(false);
   });
 
-  it("resumes a filtered view that was let go from its channel, and snapshots a top-N, saying why (S2)", async () => {
+  it("resumes a dropped filtered view from its channel, and sends a snapshot of a top-N view, with the reason (S2)", async () => {
     const server = await start({ limits: { views: { lingerMs: 0 } } });
     const trades = server.tidemark.channel("trades");
     await trades.upsert([trade("a", "BTC", 9), trade("b", "ETH", 8), trade("c", "SOL", 1)]);
@@ -139,7 +139,7 @@ describe("RESUME", () => {
     });
   });
 
-  it("refuses foreign, old and forged sessions, and takes an IDENTIFY on the same connection (S3)", async () => {
+  it("refuses foreign, old and forged sessions, and accepts an IDENTIFY on the same connection (S3)", async () => {
     const users = withUsers({ ann: "all", bob: "all" });
     const server = await start(users);
     const ann = await opened(server, { auth: { user: "ann" } });
@@ -169,7 +169,7 @@ describe("RESUME", () => {
     await again.next({ type: "SNAPSHOT" });
   });
 
-  it("is good on a process that never saw the session, where the secret is shared and the history is not (S3)", async () => {
+  it("is refused with `epoch` by another process with the same secret and another history (S3)", async () => {
     const server = await start({ sessionSecret: "one secret" });
     const other = await start({ sessionSecret: "one secret" });
     const { token } = await opened(server);
@@ -180,7 +180,7 @@ describe("RESUME", () => {
     ).toBeDefined();
   });
 
-  it("is kept alive by a fresh session id in each HEARTBEAT_ACK (S1)", async () => {
+  it("stays possible by a fresh session id in each HEARTBEAT_ACK (S1)", async () => {
     const server = await start();
     const { client } = await opened(server);
     client.send({ op: "HEARTBEAT" });
@@ -223,7 +223,7 @@ describe("rights that change", () => {
   });
 });
 
-describe("rights that change while they are looked up", () => {
+describe("rights that change during authenticate", () => {
   it("are not granted (S4)", async () => {
     let answer: (identity: unknown) => void = () => {};
     const server = await start({

@@ -1,5 +1,5 @@
 /**
- * One cursor for all views of a client, as an event id or a poll's address carries it:
+ * One cursor for all views of a client, for event ids and the addresses of polls:
  * `epoch:seq:hashes`.
  */
 import type { Identify } from "../../protocol/messages/identify.ts";
@@ -15,7 +15,7 @@ export interface SharedCursor {
   readonly viewHashes?: ReadonlySet<string>;
 }
 
-/** Whether it covers this view. */
+/** Whether the cursor covers this view. */
 export function isCursorOf(
   { viewHashes }: SharedCursor,
   { id, query }: Pick<View, "id" | "query">,
@@ -23,7 +23,7 @@ export function isCursorOf(
   return viewHashes === undefined ? isBare(query) : viewHashes.has(viewHash(id));
 }
 
-/** A view id in eight characters. */
+/** The hash of a view id, in eight characters. */
 export function viewHash(viewId: string): string {
   return createHash("sha256").update(viewId).digest("base64url").slice(0, 8);
 }
@@ -35,7 +35,7 @@ export function parseEventId(text: string | undefined): SharedCursor | undefined
   return { epoch, seq: Number(seq), viewHashes: new Set(hashes?.split(".")) };
 }
 
-/** The cursor for whole channels that a client names, if it does. */
+/** The cursor for whole channels in a client's message, if it has one. */
 export function sharedCursorIn(
   message: Identify | Resume,
   epoch: string,

@@ -1,7 +1,7 @@
 /**
  * Opens subscriptions: takes a query, an identity's rights and perhaps a cursor, and makes the
- * session a subscriber of a view. It decides what a cursor is worth; the turns move the cursor from
- * there on.
+ * session a subscriber of a view. It decides whether a cursor is valid; from then on the turns
+ * move the cursor.
  */
 import type { Logger } from "pino";
 import type { Clock } from "../../std/clock.ts";
@@ -31,17 +31,17 @@ export interface SubscriptionOpenerOptions {
   readonly limits: ServerLimits;
   readonly logger: Logger;
   readonly sender: Sender;
-  /** Where views are filled and subscriptions opened, in turns between sessions. */
+  /** The queue in which views are filled and subscriptions opened, alternating between sessions. */
   readonly queue: WorkQueue;
 }
 
-/** A subscription that a client asked for and that is not open yet. */
+/** A requested subscription that is not open yet. */
 export interface QueuedRequest {
   readonly session: Session;
   readonly request: SubscriptionRequest;
-  /** Names the request in its answer. */
+  /** The request's id, returned in its answer. */
   readonly answerTo: { readonly id?: number; readonly index: number };
-  /** The cursor of subscriptions that name none of their own. */
+  /** The cursor for subscriptions that have none of their own. */
   readonly base: SharedCursor | undefined;
 }
 
@@ -67,7 +67,7 @@ export class SubscriptionOpener {
     this.#add(queued.session, this.#workOf(queued));
   }
 
-  /** Opens again a view that the session has: from `seq`, or from a fresh snapshot. */
+  /** Subscribes to one of the session's views again: from `seq`, or from a fresh snapshot. */
   resync(session: Session, { id, view, seq }: Resync): void {
     const answerTo = { ...(id !== undefined && { id }), index: 0 };
     if (this.#isRefused(session, answerTo)) return;
@@ -102,8 +102,8 @@ export class SubscriptionOpener {
   }
 
   /**
-   * Ends subscriptions, after the requests that came before, which may not be open yet. With no
-   * request queued it does so at once.
+   * Ends subscriptions, after earlier requests that are still queued. Without queued requests it
+   * does so at once.
    */
   unsubscribe(
     session: Session,
@@ -131,7 +131,7 @@ export class SubscriptionOpener {
       });
   }
 
-  /** Ends all of a session's subscriptions. Views that only it used begin to linger. */
+  /** Ends all of a session's subscriptions. Views without other subscribers begin to linger. */
   leave(session: Session): void {
     const { queue } = this.#options;
     for (const subscription of session.subscriptions.values()) this.#release(session, subscription);
@@ -141,7 +141,7 @@ export class SubscriptionOpener {
     session.requestsQueued = 0;
   }
 
-  /** Refuses a request when the queue is full; nothing is kept of it. */
+  /** Refuses a request when the queue is full, and keeps nothing of it. */
   #isRefused(session: Session, answerTo: QueuedRequest["answerTo"]): boolean {
     const { limits, sender, queue } = this.#options;
     if (
@@ -161,7 +161,7 @@ export class SubscriptionOpener {
       ...work,
       run: (isOver) => {
         const isDone = work.run(isOver);
-        // The work itself may have ended the session.
+        // Opening may have ended the session.
         if (isDone) session.requestsQueued = Math.max(0, session.requestsQueued - 1);
         return isDone;
       },
@@ -183,8 +183,8 @@ export class SubscriptionOpener {
         opened ??= this.#open(queued);
         if (opened === undefined) return true;
         const filled = this.#options.replica.fill(opened.view, isOver);
-        // The view went with its channel, or was too large for the identity that asked first: open
-        // it again.
+        // The view ended with its channel, or was too large for the identity that requested it
+        // first: open it again.
         if (filled === "gone") drop();
         if (filled !== "whole") return false;
         this.#addSubscriber(queued, opened.allowed, opened.view, opened.cursor);
@@ -221,7 +221,7 @@ export class SubscriptionOpener {
     if ((existing?.requests.length ?? 0) >= limits.requestsPerViewMax) {
       throw new TidemarkError(
         "TOO_MANY_SUBSCRIPTIONS",
-        `${limits.requestsPerViewMax} requests for this view wait for a turn to be answered in. Grant credit, or read what comes.`,
+        `${limits.requestsPerViewMax} requests for this view wait for a turn with their answers. Grant credit, or read the frames that were sent.`,
       );
     }
     // Clients without an identity share one budget.
@@ -284,7 +284,7 @@ export class SubscriptionOpener {
     });
   }
 
-  /** Ends all subscriptions to a view that was refused, and tells their clients why. */
+  /** Ends all subscriptions to a view that was refused, with an ERROR to their clients. */
   end({ view, error: { code, message, retryable } }: RefusedView): void {
     for (const session of this.#options.subscribers.of(view)) {
       const subscription = session.subscriptions.get(view.id);
@@ -296,8 +296,8 @@ export class SubscriptionOpener {
   }
 
   /**
-   * Undefined for a query that the session may not have or that can't exist: there is nothing to
-   * end.
+   * Undefined for an invalid query, or one that the session may not have: there is no subscription
+   * to end.
    */
   #viewIdOf(session: Session, query: unknown): string | undefined {
     if (session.state.kind !== "open") return undefined;

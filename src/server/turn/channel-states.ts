@@ -1,5 +1,5 @@
 /**
- * The CHANNEL_STATUS of each channel: its status in the log, and how many rows it has on this node.
+ * The CHANNEL_STATUS of each channel: its status in the log, and its row count on this node.
  * Frames are made once per version and shared.
  */
 import type { ChannelStatus } from "../../protocol/messages/channel-status.ts";
@@ -14,10 +14,10 @@ interface Told {
   partial: boolean;
   /** Version of the message with counts. */
   version: number;
-  /** Version of the message without counts: rows that its reader may not see do not change it. */
+  /** Version of the message without counts: rows that the reader may not see do not change it. */
   restrictedVersion: number;
   message: SharedMessage | undefined;
-  /** Without counts, for identities that see some of the rows only. */
+  /** The message without counts, for identities that see only some of the rows. */
   restricted: SharedMessage | undefined;
 }
 
@@ -30,7 +30,7 @@ export class ChannelStates {
     this.#replica = replica;
   }
 
-  /** The state of a channel has changed: its messages are made anew. */
+  /** Makes a channel's messages anew after a change of its state. */
   renew(channel: string): void {
     const table = this.#replica.table(channel);
     if (table === undefined) this.#told.delete(channel);
@@ -74,7 +74,7 @@ export class ChannelStates {
     return changed;
   }
 
-  /** 0 for a channel that does not exist. */
+  /** The channel's version; 0 for a channel that does not exist. */
   version(channel: string, isRestricted: boolean): number {
     const told = this.#toldOf(channel);
     return (isRestricted ? told?.restrictedVersion : told?.version) ?? 0;
@@ -111,7 +111,10 @@ export class ChannelStates {
     };
   }
 
-  /** Of all channels that `isVisible` names; without counts where `hasCounts` says no. */
+  /**
+   * The states of all channels for which `isVisible` is true; without counts where `hasCounts` is
+   * false.
+   */
   messages(
     isVisible: (channel: string) => boolean,
     hasCounts: (channel: string) => boolean,
@@ -128,7 +131,7 @@ export class ChannelStates {
   }
 }
 
-/** `partial` stays: also a reader of some rows has to know that rows are missing. */
+/** Keeps `partial`: also a reader of some rows must know that rows are missing. */
 function withoutCounts({
   rows: _rows,
   total: _total,

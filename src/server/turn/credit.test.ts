@@ -10,7 +10,7 @@ afterEach(stopAll);
 const turnsIn = (frames: readonly Frame[]): number =>
   frames.filter(({ type }) => type === "WATERMARK").length;
 
-/** Resolves when the server has handled what was sent before it. */
+/** Resolves when the server has handled all earlier frames. */
 async function settled(client: WireClient): Promise<void> {
   const from = client.frameCount;
   client.send({ op: "HEARTBEAT" });
@@ -47,7 +47,7 @@ describe("credit", () => {
       await trades.upsert(trade("a", "BTC", price));
       await settled(client);
     }
-    // Longer than the watermark of the idle.
+    // Longer than the watermark interval of an idle server.
     await expect
       .poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 4_000 })
       .toContain("stream_v2_credit_exhausted_total 1");
@@ -59,7 +59,7 @@ describe("credit", () => {
     });
   });
 
-  it("of a channel holds that channel back, listed in behind, while the rest stands at H (B2)", async () => {
+  it("of a channel pauses that channel, which is listed in behind, while the other views are at H (B2)", async () => {
     const server = await start();
     const { tidemark } = server;
     const client = await openedWith(server, ["trades", "notes"]);
@@ -91,7 +91,7 @@ describe("credit", () => {
     ).toMatchObject({ patch: { upsert: [trade("a", "BTC", 2)] } });
   });
 
-  it("of one turn at a time brings a snapshot of many parts through (B1, P8)", async () => {
+  it("of one turn at a time is enough for a snapshot of many parts (B1, P8)", async () => {
     const server = await start({
       limits: { server: { frameBytesMax: 2_000, socketBufferBytesMax: 4_000 } },
     });
@@ -114,7 +114,7 @@ describe("credit", () => {
     expect(turnsIn(client.frames)).toBeGreaterThan(5);
   });
 
-  it("that lacked for long is told by NOTICE SLOW_CONSUMER, once, and the connection stays (B3)", async () => {
+  it("that is missing for long causes one NOTICE SLOW_CONSUMER, and the connection stays (B3)", async () => {
     const server = await start({ limits: { server: { slowConsumerMs: 50 } } });
     const trades = server.tidemark.channel("trades");
     const client = await openedWith(server, ["trades"]);
@@ -185,7 +185,7 @@ describe("the digest", () => {
       .toBeDefined();
   });
 
-  it("comes to clients that state no version below 7 as an empty delta (V3)", async () => {
+  it("is an empty delta for clients that state no version (V3)", async () => {
     const server = await start({ limits: { server: { digestIntervalMs: 100 } } });
     const digestTo = async (versions: Frame): Promise<Frame> => {
       const client = await openedWith(server, ["trades"], versions);

@@ -1,8 +1,8 @@
 /**
- * The language of one kind of client. All dialects share what is behind it: views, cursors, rights,
- * limits, slices, one write per turn. A dialect turns its clients' texts into messages of the
- * protocol, and the server's messages into texts; each text is made once for all sessions that need
- * it.
+ * The message format of one kind of client. All dialects share the server behind it: views,
+ * cursors, rights, limits, slices, one write per turn. A dialect turns its clients' texts into
+ * messages of the protocol, and the server's messages into texts; each text is made once for all
+ * sessions that need it.
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { Column } from "../../protocol/column.ts";
@@ -11,7 +11,7 @@ import { fromWireQuery, type Query } from "../../protocol/user-query.ts";
 import { projectedColumns } from "../../table/projection.ts";
 import type { View } from "../../table/view.ts";
 
-/** What the server sees of a request, or of the upgrade to a WebSocket. */
+/** The address and headers of a request, or of the upgrade to a WebSocket. */
 export interface ConnectionRequest {
   readonly url: string;
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>;
@@ -30,7 +30,7 @@ export interface DialectView {
 }
 
 /**
- * A client's command: a message of the protocol as it travels, in snake_case, or the end of
+ * A client's command: a message of the protocol in snake_case, as on the wire, or the end of
  * subscriptions by their queries.
  */
 export type DialectCommand =
@@ -40,14 +40,12 @@ export type DialectCommand =
 /** One client's connection in the dialect. */
 export interface DialectConnection {
   /**
-   * The commands that connecting stands for, as by its address: usually an IDENTIFY with
-   * subscriptions.
+   * The commands that the connection's address stands for: usually an IDENTIFY with subscriptions.
    */
   readonly begins?: readonly DialectCommand[];
   /**
-   * The commands that a text of the client stands for. Absent: the client can't send, and a text
-   * closes the connection.
-   * @throws anything, for a text that it can't understand: the client gets an ERROR, and the
+   * The commands that a client's text stands for. Absent: the client can't send, and a text closes
+   * the connection. @throws any error for an invalid text: the client gets an ERROR, and the
    * connection is closed
    */
   receive?(text: string): readonly DialectCommand[];
@@ -64,11 +62,13 @@ export interface Dialect {
   readonly carrier: "websocket" | "sse" | "http";
   /** The content type of an `http` answer. Default `application/x-ndjson`, a text per line. */
   readonly contentType?: string;
-  /** Clients send HEARTBEAT. Default: a WebSocket client is alive while it answers pings. */
+  /**
+   * Whether clients send HEARTBEAT. Default false: a WebSocket client is alive while it answers
+   * pings.
+   */
   readonly hasHeartbeats?: boolean;
   /**
-   * @throws TidemarkError, for an address that it can't understand: the connection is refused with
-   * it
+   * @throws TidemarkError for an invalid address: the connection is refused with it
    */
   connect(request: ConnectionRequest): DialectConnection;
   /**

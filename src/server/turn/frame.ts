@@ -11,15 +11,15 @@ const FIN_TEXT = 0x81;
 const SILENCE = Buffer.alloc(0);
 
 /**
- * What carriers other than the WebSocket need to know: the frame has rows, ends a turn that left
- * nothing behind, is the last one, or none of these.
+ * The frame's kind, for carriers other than the WebSocket: it has rows, ends a turn without views
+ * in `behind`, is the last frame, or none of these.
  */
 export type FrameKind = "rows" | "watermark" | "farewell" | "other";
 
 export class Frame {
   readonly kind: FrameKind;
   /**
-   * The ERROR that the frame carries, if it does; and what the dialect threw in place of a text.
+   * The ERROR that the frame carries, if any; and the dialect's error if it failed to make a text.
    */
   readonly refusal: ErrorMessage | undefined;
   readonly failure: unknown;
@@ -28,7 +28,7 @@ export class Frame {
   #joinedWith: Frame | undefined;
   #joined: Buffer | undefined;
 
-  /** Without a text the frame is silent: it has no bytes, but keeps its kind. */
+  /** A frame without a text is silent: it has no bytes, but has a kind. */
   constructor(
     text: string | undefined,
     kind: FrameKind = "other",
@@ -85,7 +85,7 @@ export class Frame {
 }
 
 /**
- * The one place where frames are made. The frame is silent where the dialect has no text for the
+ * The one place where frames are made. The frame is silent if the dialect has no text for the
  * message, or fails: the error of one dialect must not reach others.
  */
 export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView): Frame {
@@ -102,7 +102,7 @@ export function frameOf(message: Outgoing, dialect: Dialect, view?: DialectView)
   }
 }
 
-/** A message to many sessions: its frame is made once per dialect, when first asked for. */
+/** A message to many sessions: its frame is made once per dialect, on first use. */
 export class SharedMessage {
   readonly #message: Outgoing;
   readonly #view: DialectView | undefined;

@@ -1,6 +1,6 @@
 /**
- * What a client is told about its own connection: that it is slow, and that a view starts anew
- * because of it.
+ * The NOTICEs about a client's own connection: that it is slow, and that a view therefore starts
+ * anew.
  */
 import type { Notice } from "../../protocol/messages/notice.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
@@ -15,7 +15,7 @@ export function slowConsumerNotice(view: string, behind: number, sinceUnixMs: nu
     behind,
     since_unix_ms: sinceUnixMs,
     message:
-      "The view was not sent for want of credit or of room in the socket. One delta will bring what it missed.",
+      "The view was not sent because credit or room in the socket was missing. One delta will bring the missed changes.",
   };
 }
 

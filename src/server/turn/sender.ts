@@ -1,6 +1,6 @@
 /**
- * Sends answers that do not wait for a turn. A client that asks and never reads is disconnected;
- * nothing is queued.
+ * Sends answers that do not wait for a turn. A client that sends requests and never reads is
+ * disconnected; nothing is queued.
  */
 import { CLOSE } from "../../protocol/close-codes.ts";
 import type { DownMessage } from "../../protocol/down.ts";

@@ -1,4 +1,4 @@
-/** The session's state machine: every (state, event), and what time makes due in each state. */
+/** The session's state machine: every (state, event), and the timed actions in each state. */
 import { describe, expect, it } from "vitest";
 import { dueOf, nextSessionState, type SessionEvent, type SessionState } from "./session-state.ts";
 
@@ -18,7 +18,7 @@ const events = {
   left: { kind: "left" },
 } as const satisfies Record<string, SessionEvent<string>>;
 const anew: State = { kind: "greeting", sinceMs: 5 };
-/** What a pair leads to; a pair that is not here changes nothing. */
+/** The next state of each pair; a pair that is not listed changes nothing. */
 const table: Record<keyof typeof states, Partial<Record<keyof typeof events, State>>> = {
   greeting: { identify: { kind: "identifying", early: [], sinceMs: 5 }, left: { kind: "closed" } },
   identifying: {
@@ -48,7 +48,7 @@ describe("a session", () => {
     });
   }
 
-  it("is closed for silence, and for not saying who it is", () => {
+  it("is closed for silence, and for not identifying in time", () => {
     expect(dueOf(states.open, { ...facts, lastHeardMs: 99 }, times)).toBe("close: nothing heard");
     expect(dueOf(states.open, { ...facts, lastHeardMs: 100 }, times)).toBeUndefined();
     for (const kind of ["greeting", "identifying"] as const) {
@@ -60,7 +60,7 @@ describe("a session", () => {
     ).toBeUndefined();
   });
 
-  it("is asked whether it is there once per interval, when it does not say so by itself", () => {
+  it("is sent a ping once per interval, when it sends no heartbeats", () => {
     const quiet = { ...facts, lastHeardMs: 170 };
     expect(dueOf(states.open, quiet, times)).toBeUndefined();
     expect(dueOf(states.open, { ...quiet, lastPingMs: 0 }, times)).toBe("ping");
@@ -68,7 +68,7 @@ describe("a session", () => {
     expect(dueOf(states.open, { ...facts, lastPingMs: 0 }, times)).toBeUndefined();
   });
 
-  it("hears a watermark when it is open and has had no turn lately", () => {
+  it("is sent a watermark when it is open and has had no turn lately", () => {
     expect(dueOf(states.open, { ...facts, lastTurnMs: 180 }, times)).toBe("watermark");
     expect(
       dueOf({ ...states.greeting, sinceMs: 200 }, { ...facts, lastTurnMs: 180 }, times),

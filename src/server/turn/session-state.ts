@@ -1,6 +1,6 @@
 /**
  * The life of one connection, as a state machine: from (state, event) to the next state, and from
- * time to what is due. Pure: the gateway gathers the facts, does what is due, and reports the
+ * time to what is due. Pure: the gateway collects the facts, does the due action, and reports the
  * outcome as an event.
  *
  *   greeting ──identify──▶ identifying ──accepted──▶ open
@@ -29,7 +29,7 @@ export type SessionEvent<S> =
   | { readonly kind: "ended"; readonly nowMs: number }
   | { readonly kind: "left" };
 
-/** An event that does not concern a state returns the same object. */
+/** An event without meaning in a state returns the same object. */
 export function nextSessionState<S>(
   state: SessionState<S>,
   event: SessionEvent<S>,
@@ -70,7 +70,7 @@ export interface SessionTimes {
 
 export type SessionDue = "close: nothing heard" | "close: no IDENTIFY" | "ping" | "watermark";
 
-/** The most urgent thing that is due; the next check finds the rest. */
+/** The most urgent due action; the next check finds the others. */
 export function dueOf<S>(
   state: SessionState<S>,
   facts: SessionFacts,

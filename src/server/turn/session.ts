@@ -1,6 +1,6 @@
 /**
- * One client's connection as the server sees it: its identity and its cursors. It holds no rows and
- * no queue; what a slow client has not been sent comes after its cursor.
+ * One client's connection as the server sees it: its identity and its cursors. It has no rows and
+ * no queue: a slow client's unsent changes are those after its cursor.
  */
 import { PROTOCOL_VERSION } from "../../protocol/version.ts";
 import type { View } from "../../table/view.ts";
@@ -14,15 +14,15 @@ import { isBehind, type SubscriptionState } from "./subscription.ts";
 export interface Transport {
   /** The client can't send; it counts as alive while its socket drains. */
   readonly isOneWay?: boolean;
-  /** Hands the frames over in one write. A silent frame has no bytes, but may end a turn. */
+  /** Sends the frames in one write. A silent frame has no bytes, but may end a turn. */
   write(frames: readonly Frame[]): void;
   /** Sends a ping. Absent: the dialect has heartbeats, or the client can't send. */
   ping?(): void;
-  /** Calls back when everything handed over has left the process; never when the client is gone. */
+  /** Calls back when all sent bytes have left the process; never when the client is gone. */
   onceFlushed(callback: () => void): void;
-  /** Stops reading for so long. Absent where the client can't send. */
+  /** Stops reading for so many milliseconds. Absent where the client can't send. */
   pause?(ms: number): void;
-  /** Bytes handed over that have not left the process. */
+  /** Sent bytes that have not left the process. */
   readonly bufferedBytes: number;
   close(code: number, reason: string): void;
 }
@@ -43,15 +43,15 @@ export interface Subscription {
   /** The update that is being sent, while `sending`. */
   update: ViewUpdate | undefined;
   /**
-   * The requests for this view that have no answer yet; a request that a later one overtook is
-   * answered too.
+   * The requests for this view without an answer, including those that a later request has
+   * replaced.
    */
   requests: readonly { readonly id?: number; readonly index: number }[];
-  /** The identity sees part of the channel's rows, so it is not told how many there are. */
+  /** The identity sees part of the channel's rows, so it does not get their count. */
   readonly isRestricted: boolean;
   /** The version of the channel's status that was sent last. */
   statusVersion: number;
-  /** Turns that may still carry something of this view; undefined for no limit. */
+  /** Remaining turns with frames of this view; undefined for no limit. */
   credit: number | undefined;
   /** The round of digests that was sent last. */
   digestRound: number;
@@ -64,22 +64,21 @@ export class Session {
   readonly subscriptions = new Map<string, Subscription>();
   #state: SessionState<Said>;
   /**
-   * When the client was last heard, asked whether it is there, and sent a turn; monotonic
-   * milliseconds.
+   * When the client last sent something, got a ping, and got a turn; monotonic milliseconds.
    */
   lastHeardMs: number;
   lastPingMs: number;
   lastTurnMs: number;
-  /** The newest version of the protocol that the client speaks, as far as it has stated one. */
+  /** The newest version of the protocol that the client has stated. */
   protocol = PROTOCOL_VERSION;
-  /** The session waits in the queue of the turns. */
+  /** Whether the session waits in the queue of the turns. */
   isQueued = false;
-  /** The session has more to be sent, and waits for room in its socket. */
+  /** Whether the session has unsent frames, and waits for room in its socket. */
   isBlocked = false;
   /** Turns that the client has granted; undefined for as many as its socket takes. */
   credit: number | undefined;
   /**
-   * Channel credit by name or view id, also for subscriptions to come. At most
+   * Channel credit by name or view id, also for later subscriptions. At most
    * `channelCreditNamesMax`.
    */
   channelCredit: ReadonlyMap<string, number | null> = new Map();
@@ -87,9 +86,9 @@ export class Session {
   results: Frame[] = [];
   /** Its requests about subscriptions that wait in the work queue. */
   requestsQueued = 0;
-  /** Causes that have been logged for this session; each is logged once. */
+  /** Errors that have been logged for this session; each is logged once. */
   readonly logged = new Set<string>();
-  /** The session has been without credit since it last had some. */
+  /** Whether the session has run out of credit, and this has been counted. */
   isExhausted = false;
 
   constructor(id: string, transport: Transport, peer: Peer, nowMs: number) {
@@ -114,7 +113,7 @@ export class Session {
     this.#state = nextSessionState(this.#state, event);
   }
 
-  /** There is something that the client has not been sent. */
+  /** Whether there are changes that the client has not been sent. */
   get hasMore(): boolean {
     if (this.results.length > 0) return true;
     for (const { state, view } of this.subscriptions.values())

@@ -25,12 +25,14 @@ export class Subscribers {
     return this.#sessions.get(view) ?? [];
   }
 
-  /** The sessions of all views of a channel; a session with several of them comes several times. */
+  /**
+   * The sessions of all views of a channel; a session with several of them is listed several times.
+   */
   *ofChannel(channel: string): Iterable<Session> {
     for (const [view, sessions] of this.#sessions) if (view.channel === channel) yield* sessions;
   }
 
-  /** `policy` is what the view's rows are restricted to besides its query. */
+  /** `policy` restricts the view's rows in addition to its query. */
   add(view: View, session: Session, policy: WireWhere | undefined): void {
     this.#count++;
     const sessions = this.#sessions.get(view);

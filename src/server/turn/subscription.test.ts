@@ -1,6 +1,6 @@
 /**
- * The cursor's state machine: every (state, event), and what each state does with each combination
- * of facts.
+ * The cursor's state machine: every (state, event), and the step of each state for each
+ * combination of facts.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -64,7 +64,7 @@ const events = {
 const begun = { kind: "sending", update: "delta", seq: 12, nextFrame: 0, frameCount: 4 } as const;
 const now = { sinceMs: 10, sinceUnixMs: 20, isTold: false };
 const told = { ...pause, isTold: true };
-/** What a pair leads to; a pair that is not here changes nothing. */
+/** The next state of each pair; a pair that is not listed changes nothing. */
 const table: Record<
   keyof typeof states,
   Partial<Record<keyof typeof events, SubscriptionState>>
@@ -143,7 +143,7 @@ describe("a subscription", () => {
     });
   }
 
-  it("that opens is answered where it stands, and waits while it is ahead of the node", () => {
+  it("that opens is answered at its cursor, and waits while it is ahead of the node", () => {
     expect(step(states["opening, no cursor"])).toEqual({
       do: "answer with a snapshot",
       reason: "no_cursor",
@@ -154,7 +154,7 @@ describe("a subscription", () => {
       do: "answer with a snapshot",
       reason: "floor",
     });
-    // At the head there is nothing that a delta would have to tell.
+    // At the head a delta would be empty.
     expect(step(states["opening at 5"], { lastSeq: 5, deltaFrom: () => "floor" })).toEqual({
       do: "answer",
       from: 5,
@@ -164,14 +164,14 @@ describe("a subscription", () => {
       do: "answer with a snapshot",
       reason: "ahead",
     });
-    // Neither credit nor room is asked for: the answer itself is owed.
+    // The answer itself needs neither credit nor room.
     expect(step(states["opening at 5"], { hasCredit: false, hasRoom: false })).toEqual({
       do: "answer",
       from: 5,
     });
   });
 
-  it("that sends goes on frame by frame, pauses between seqs, and begins anew what was given up", () => {
+  it("that sends continues frame by frame, pauses between seqs, and starts an abandoned update anew", () => {
     expect(step(states["sending a delta"])).toEqual({ do: "send a frame", index: 1 });
     expect(step(states["sending a delta"], { hasRoom: false })).toEqual({ do: "pause" });
     expect(step(states["sending a delta"], { hasRoom: false, isWithinSeq: true })).toEqual({
@@ -184,7 +184,7 @@ describe("a subscription", () => {
       reason: "smaller",
       isReset: false,
     });
-    // Nothing is built for who can't take it.
+    // No update is built for a session that can't take it.
     expect(step(states["sending a snapshot"], { isAbandoned: true, hasRoom: false })).toEqual({
       do: "pause",
     });
@@ -193,7 +193,7 @@ describe("a subscription", () => {
     });
   });
 
-  it("that is live rests at the head, and is brought there by a delta, or from below the floor by a snapshot that is told", () => {
+  it("that is live rests at the head, and gets there by a delta, or from below the floor by a snapshot with a NOTICE", () => {
     expect(step(states["live at 5"], { lastSeq: 5 })).toEqual({ do: "rest" });
     expect(step(states["live at 5"])).toEqual({ do: "begin a delta", cursor: 5 });
     expect(step(states["live at 5"], { deltaFrom: () => "floor" })).toEqual({
@@ -208,7 +208,7 @@ describe("a subscription", () => {
     });
   });
 
-  it("ends at the head whatever happens, and its cursor never goes back", () => {
+  it("reaches the head after any events, and its cursor never goes back", () => {
     const room = fc.record({
       hasCredit: fc.boolean(),
       hasRoom: fc.boolean(),

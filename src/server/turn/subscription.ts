@@ -1,26 +1,26 @@
 /**
  * One client's cursor into one view, as a state machine: from (state, event) to the next state, and
- * from (state, facts) to the next step. Pure: the turn writer gathers the facts, does the step, and
- * reports the outcome as an event.
+ * from (state, facts) to the next step. Pure: the turn writer collects the facts, does the step,
+ * and reports the outcome as an event.
  *
  *   opening ──answered──▶ live ──began──▶ sending ──sent, the last──▶ live …
  *      │  └─(ahead of the node: waits)      │  ▲
  *      └────────────began─────────────────▶ sending ──given up──▶ sending anew
  *
- * The cursor is the seq up to which everything has been sent. Sending may pause for want of credit
- * or room; the state keeps since when, until the cursor is at the view's head again. Below the
- * view's floor there is no delta, only a snapshot.
+ * The cursor is the seq up to which everything has been sent. Sending may pause when credit or
+ * room is missing; the state keeps the start of the pause, until the cursor is at the view's head
+ * again. Below the view's floor there is no delta, only a snapshot.
  */
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
 
 /**
- * Since when sending is paused, for want of credit or of room in the socket; monotonic and unix
+ * Since when sending is paused because credit or room in the socket is missing; monotonic and Unix
  * milliseconds.
  */
 interface Pause {
   readonly sinceMs: number;
   readonly sinceUnixMs: number;
-  /** The client has been told that it is slow. */
+  /** Whether the client has got SLOW_CONSUMER. */
   readonly isTold: boolean;
 }
 
@@ -31,7 +31,7 @@ export type SubscriptionState =
       readonly cursor: number | undefined;
       /** Why there is no usable cursor. */
       readonly reason: SnapshotReason;
-      /** When the client asked for it; monotonic milliseconds. */
+      /** When the client requested the subscription; monotonic milliseconds. */
       readonly sinceMs: number;
       readonly pause: Pause | undefined;
     }
@@ -47,7 +47,7 @@ export type SubscriptionState =
   | { readonly kind: "live"; readonly cursor: number; readonly pause: Pause | undefined };
 
 export type SubscriptionEvent =
-  /** The client was told that it continues from here. */
+  /** The answer is sent: the client continues from here. */
   | { readonly kind: "answered"; readonly cursor: number }
   /** An update begins to be sent. */
   | {
@@ -93,8 +93,8 @@ export function transition(state: SubscriptionState, event: SubscriptionEvent): 
         sinceUnixMs: event.nowUnixMs,
         isTold: false,
       };
-      // The delta is released, and the next one goes on from the seq reached: a slow client costs a
-      // number.
+      // The delta is released, and the next one continues from the reached seq: a slow client costs
+      // only that number.
       if (state.kind === "sending" && state.update === "delta" && event.reached !== undefined)
         return { kind: "live", cursor: event.reached, pause };
       return { ...state, pause };
@@ -115,7 +115,7 @@ export interface SubscriptionFacts {
   /** The newest change of the channel on this node, and of the view. */
   readonly headSeq: number;
   readonly lastSeq: number;
-  /** Milliseconds since the client asked for it. */
+  /** Milliseconds since the client requested it. */
   readonly waitedMs: number;
   readonly aheadMsMax: number;
   readonly hasCredit: boolean;
@@ -133,11 +133,11 @@ export type Step =
   | { readonly do: "answer"; readonly from: number }
   | { readonly do: "answer with a snapshot"; readonly reason: SnapshotReason }
   | { readonly do: "begin a delta"; readonly cursor: number }
-  /** `isReset`: the client did not ask for a snapshot, so it is told why. */
+  /** `isReset`: the client did not request a snapshot, so it gets the reason. */
   | { readonly do: "begin a snapshot"; readonly reason: SnapshotReason; readonly isReset: boolean }
   | { readonly do: "send a frame"; readonly index: number }
   | { readonly do: "pause" }
-  /** The client has everything. */
+  /** The client is up to date. */
   | { readonly do: "rest" };
 
 const REST: Step = { do: "rest" };
@@ -178,7 +178,7 @@ function openingStep(
     : { do: "answer with a snapshot", reason: delta };
 }
 
-/** The client has not been sent everything. */
+/** Whether the client lacks changes. */
 export function isBehind(state: SubscriptionState, lastSeq: number): boolean {
   return state.kind !== "live" || state.cursor < lastSeq;
 }

@@ -1,6 +1,6 @@
 /**
- * What the next step of a subscription depends on. One object serves all: it is filled anew for
- * each step, of which every session and turn has several.
+ * The facts for the next step of a subscription. One object is reused: it is filled anew for each
+ * step, of which every session and turn has several.
  */
 import { assert } from "../../std/assert.ts";
 import type { SnapshotReason } from "../../protocol/messages/subscribed.ts";
@@ -27,7 +27,7 @@ export class TurnFacts implements SubscriptionFacts {
   hasRoom = true;
   isAbandoned = false;
   isWithinSeq = false;
-  /** The delta that the last step looked for, which is the one to begin. */
+  /** The delta that the last step found, which is the one to begin. */
   delta: ViewUpdate | undefined;
   #view: View | undefined;
   readonly #options: TurnFactsOptions;
@@ -37,7 +37,7 @@ export class TurnFacts implements SubscriptionFacts {
     this.aheadMsMax = options.aheadMsMax;
   }
 
-  /** Fills it for one step. */
+  /** Fills the object for one step. */
   of({ view, state, update }: Subscription, hasCredit: boolean, hasRoom: boolean): TurnFacts {
     const isOpening = state.kind === "opening";
     this.#view = view;

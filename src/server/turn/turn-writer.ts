@@ -25,7 +25,7 @@ export interface TurnStats {
   bytes: number;
   /** Subscriptions that were reset to a snapshot, by reason. */
   readonly resets: Map<string, number>;
-  /** Times that a session ran out of credit while there was something to send. */
+  /** Times that a session ran out of credit while frames waited. */
   creditExhausted: number;
   /** Subscriptions that have been slow consumers. */
   slowConsumers: number;
@@ -39,21 +39,21 @@ export interface TurnWriterOptions {
   readonly now: () => number;
   readonly monotonic: () => number;
   readonly onReset: (session: Session, view: string, reason: string) => void;
-  /** The session's dialect failed to encode a message: its client has missed it. */
+  /** Called when the session's dialect failed to encode a message, which its client has missed. */
   readonly onFailure: (session: Session, failure: unknown) => void;
 }
 
-/** Frames gathered for one write, and how many more bytes the socket may take. */
+/** Frames collected for one write, and how many more bytes the socket may take. */
 interface Turn {
   readonly session: Session;
   readonly frames: Frame[];
   readonly behind: string[];
   room: number;
-  /** The socket has no room for more; the rest follows when it has drained. */
+  /** Whether the socket is full; the rest follows when it has drained. */
   isFull: boolean;
 }
 
-/** Shared, since nearly all subscriptions have been answered. */
+/** A shared empty list, since nearly all subscriptions have been answered. */
 const ANSWERED: Subscription["requests"] = [];
 const SENT: SubscriptionEvent = { kind: "sent" };
 const CAUGHT_UP: SubscriptionEvent = { kind: "caught up" };
@@ -121,7 +121,10 @@ export class TurnWriter {
     return !turn.isFull;
   }
 
-  /** Notes since when a session's subscriptions can't be served. Returns whether there are any. */
+  /**
+   * Notes the time from which on a session's subscriptions can't be served. Returns whether there
+   * are any.
+   */
   #pauseAll(session: Session): boolean {
     let isBehindAnywhere = false;
     for (const subscription of session.subscriptions.values()) {
@@ -148,7 +151,7 @@ export class TurnWriter {
       if (turn.room > 0 && subscription.credit !== undefined) subscription.credit--;
     }
     while (this.#do(turn, subscription, hasCredit)) {
-      // Until the client has everything, or there is no room.
+      // Until the client is up to date, or there is no room.
     }
   }
 
@@ -219,8 +222,8 @@ export class TurnWriter {
   }
 
   /**
-   * A snapshot goes on later with the same update; a delta releases its update and goes on from the
-   * seq it reached.
+   * A snapshot continues later with the same update; a delta releases its update and continues
+   * from the reached seq.
    */
   #pause(subscription: Subscription): void {
     const { state, update } = subscription;
@@ -245,7 +248,7 @@ export class TurnWriter {
     return { kind: "paused", reached, nowMs: monotonic(), nowUnixMs: now() };
   }
 
-  /** Tells the client, once, that a view could not be served for a while. */
+  /** Sends SLOW_CONSUMER, once, for a view that could not be served for a while. */
   #tellSlow(turn: Turn, subscription: Subscription): void {
     const { replica, limits, monotonic } = this.#options;
     const { view, state } = subscription;

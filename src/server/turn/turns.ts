@@ -1,7 +1,7 @@
 /**
  * The flush. It advances the replica to one seq H, then serves each session whose views
  * changed, in slices of a few milliseconds between which the event loop runs. Until all are
- * served, commits wait in the log, so H is the truth for every session of the flush:
+ * served, commits wait in the log, so every session of the flush gets the state at H:
  *
  *   resting ──commit──▶ applying (slices) ──▶ serving (slices) ──▶ resting
  *                                                └─ longer than flushIntervalMaxMs: overrun, next
@@ -18,7 +18,7 @@ import type { Subscribers } from "./subscribers.ts";
 import type { TurnWriter } from "./turn-writer.ts";
 
 export interface FlushReport {
-  /** From the moment the tables stand at H to the last session served. */
+  /** From the tables' arrival at H to the last session served. */
   readonly servingMs: number;
   /**
    * From the oldest commit of the flush to the last session served; undefined for a flush without
@@ -49,7 +49,10 @@ export class Turns {
   #next = 0;
   #urgent: Session[] = [];
   #flushAtMs = Number.NEGATIVE_INFINITY;
-  /** The last flush that served a session: a flush that serves nobody does not delay the next. */
+  /**
+   * The last flush that served a session: a flush without sessions to serve does not delay the
+   * next.
+   */
   #servedFlushAtMs = Number.NEGATIVE_INFINITY;
   #targetSeq = 0;
   #oldestCommitMs: number | undefined;
@@ -81,7 +84,7 @@ export class Turns {
     this.#appliedListeners.add(listener);
   }
 
-  /** Says that the log has grown, or that a table of the node's own has changed. */
+  /** Notifies that the log has grown, or that a table of the node's own has changed. */
   newsArrived(): void {
     if (this.#isStopped || this.#state !== "resting" || this.#timer !== undefined) return;
     const { clock } = this.#options;

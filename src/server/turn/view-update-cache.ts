@@ -1,5 +1,5 @@
 /**
- * Encode once: hands out one shared update per (view, cursor, seq). Retains at most
+ * Returns one shared update per (view, cursor, seq), so that each is encoded once. Retains at most
  * `snapshotsPinnedMax` snapshots of a view, and `deltasKeptMax` of its deltas until the view
  * changes.
  */
@@ -18,7 +18,7 @@ interface ViewUpdates {
 
 export interface ViewUpdateCacheOptions {
   readonly limits: ServerLimits;
-  /** How many dialects may ask for the same update. */
+  /** The number of dialects that may use the same update. */
   readonly dialects: number;
   readonly monotonic: () => number;
   readonly onSnapshot: (buildMs: number) => void;
@@ -44,7 +44,7 @@ export class ViewUpdateCache {
     this.#roundMs = options.monotonic();
   }
 
-  /** Rises every `digestIntervalMs`; each subscription is sent a digest in each round. */
+  /** Rises every `digestIntervalMs`; each subscription gets a digest in each round. */
   get digestRound(): number {
     return this.#digestRound;
   }

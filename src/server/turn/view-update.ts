@@ -1,8 +1,7 @@
 /**
- * What one view sends from a cursor up to one seq, frozen: a snapshot, or the delta `(prevSeq,
- * seq]`. Frames are encoded when first asked for, once per dialect, and shared by all sessions that
- * need the same update. Rows are kept as the text that is sent, so later changes can't reach an
- * update.
+ * A view's frames from a cursor up to one seq, frozen: a snapshot, or the delta `(prevSeq, seq]`.
+ * Frames are encoded on first use, once per dialect, and shared by all sessions that need the same
+ * update. Rows are kept as the text that is sent, so later changes can't reach an update.
  */
 import type { Outgoing } from "../../protocol/codec.ts";
 import type { DeltaBatch } from "../../protocol/messages/delta-batch.ts";
@@ -25,7 +24,7 @@ interface FrameRange {
   readonly part?: number | undefined;
 }
 
-/** The size of a frame, and the number of dialects that may ask for one. */
+/** The size of a frame, and the number of dialects that may use one. */
 export interface ViewUpdateOptions {
   readonly frameBytesMax: number;
   /** When a range has been encoded in this many dialects, its rows are released. */
@@ -36,7 +35,7 @@ export class ViewUpdate {
   readonly kind: "snapshot" | "delta";
   /** The seq that it brings a client to. */
   readonly seq: number;
-  /** Sessions in the middle of reading it. */
+  /** The number of sessions that are reading the update. */
   readers = 0;
   readonly #view: DialectView;
   readonly #dialects: number;
@@ -93,7 +92,7 @@ export class ViewUpdate {
     prevSeq: number,
     { frameBytesMax, dialects }: ViewUpdateOptions,
   ): ViewUpdate {
-    // When the channel answers, a change may be newer than the view's newest.
+    // If the channel answers, a change may be newer than the view's newest.
     const seq = Math.max(
       view.rows.lastSeq,
       changes.upserts.at(-1)?.seq ?? 0,
@@ -108,7 +107,7 @@ export class ViewUpdate {
     );
   }
 
-  /** A newer snapshot takes its place; its readers start again with that. */
+  /** Abandons the update for a newer snapshot, with which its readers start again. */
   get isAbandoned(): boolean {
     return this.#isAbandoned;
   }
@@ -185,7 +184,7 @@ export class ViewUpdate {
  */
 export class DigestMessage {
   readonly #message: SharedMessage;
-  /** Of version 6 and before: an empty delta. */
+  /** The digest for versions up to 6: an empty delta. */
   readonly #olderMessage: SharedMessage;
 
   constructor(view: View, digest: string) {
@@ -207,7 +206,7 @@ export class DigestMessage {
     this.#olderMessage = new SharedMessage(older, about);
   }
 
-  /** For a client that speaks up to `protocol`. */
+  /** The digest for a client that speaks up to `protocol`. */
   frame({ dialect, protocol }: { readonly dialect: Dialect; readonly protocol: number }): Frame {
     const message = protocol < DIGEST_VERSION ? this.#olderMessage : this.#message;
     return message.frame(dialect);
