@@ -1,6 +1,6 @@
 /**
  * The connection as a pure state machine: (state, event, now, chance) to the next state. The shell
- * in `connection.ts` does what the state asks for and feeds it events.
+ * in `connection.ts` does the state's actions and feeds it events.
  *
  *   idle ─start─▶ connecting ─opened─▶ greeting ─hello─▶ identifying ─ready─▶ open
  *                     ▲                    │            │  ▲  ▲              │ │ │
@@ -45,11 +45,11 @@ export type ConnectionEvent =
   /** INVALID_SESSION: identify anew on the same connection. */
   | { readonly kind: "invalid" }
   | { readonly kind: "closed"; readonly code: number; readonly reason: string }
-  /** Nothing was heard for too long. */
+  /** No frame has arrived for too long. */
   | { readonly kind: "silent" }
   /** The server asks the client to reconnect after this time. */
   | { readonly kind: "reconnect"; readonly retryAfterMs: number }
-  /** A better carrier has said HELLO. */
+  /** A better carrier has received HELLO. */
   | { readonly kind: "upgraded" }
   | { readonly kind: "retry" }
   /** The platform reports that the network is back. */

@@ -7,8 +7,8 @@ import { CLIENT_FRAME_BYTES_MAX } from "../protocol/limits.ts";
 
 export interface ClientLimits {
   /**
-   * Rows of one view. Full: the view is asked for again with this limit, and says partial. Default
-   * 200,000.
+   * Rows of one view. Full: the view is requested again with this limit, and is marked as partial.
+   * Default 200,000.
    */
   readonly viewRowsMax: number;
   /** Pinned rows of one view. Full: the oldest pin is dropped. Default 100. */
@@ -77,7 +77,7 @@ export const UP_REQUEST_MS_MAX = 30_000;
 export const REQUESTS_WAITING_MAX = 16;
 /** Characters of one frame of subscriptions, well below what the server takes. */
 export const SUBSCRIBE_LENGTH_MAX = CLIENT_FRAME_BYTES_MAX / 4;
-/** A subscription that has not been answered by then is asked for again. */
+/** A subscription without an answer is requested again after this time. */
 export const SUBSCRIBE_ANSWER_MS_MAX = 10_000;
 
 /**

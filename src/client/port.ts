@@ -1,6 +1,6 @@
 /**
  * The messages between the page and the stream engine. Everything here is plain data, so that the
- * engine may run in a Web Worker; in one thread the same messages are handed over directly.
+ * engine may run in a Web Worker; in one thread the same messages are passed directly.
  */
 import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
 import type { Column } from "../protocol/column.ts";

@@ -98,7 +98,7 @@ describe("liveQueryOptions", () => {
     expect(liveQueryOptions(client, BTC).gcTime).toBe(600_000);
   });
 
-  it("goes stale with the stream, keeps its rows, and follows again without loading", async () => {
+  it("is stale while the stream is down, keeps its rows, and follows again without loading", async () => {
     const { client, cache, tidemark, url, trades } = await serve();
     await trades.upsert(trade("a", "BTC", 1));
     const options = { ...liveQueryOptions(client, BTC), retry: false };

@@ -43,7 +43,7 @@ describe("limits", () => {
     );
   });
 
-  it("without which nothing goes on, or a loop has no end, are at least 1", () => {
+  it("must be at least 1 when 0 would stop all work or make a loop endless", () => {
     expect(() => start({ server: { snapshotsPinnedMax: 0 } })).toThrow(
       "limits.server.snapshotsPinnedMax is 0. It must be at least 1.",
     );
@@ -54,14 +54,14 @@ describe("limits", () => {
     expect(() => postgresLimits({ copyChunkRows: 0 })).toThrow("limits.copyChunkRows is 0");
   });
 
-  it("stand in their groups: others are not ignored in silence", () => {
+  it("must be in their groups: others stop the start", () => {
     expect(() => start({ connectionsMax: 5 } as object)).toThrow(
       "There is no limits.connectionsMax.",
     );
     expect(() => start({ sever: { connectionsMax: 5 } } as object)).toThrow("limits.server");
   });
 
-  it("of a lease let it be renewed before it ends", () => {
+  it("of a lease must allow its renewal before it ends", () => {
     expect(() => postgresLimits({ leaseSeconds: 5 })).toThrow(
       "limits.renewMs (5000) must be less than limits.leaseSeconds (5) in milliseconds.",
     );

@@ -62,8 +62,8 @@ export interface ServerLimits {
    */
   readonly deltaSlackBytes: number;
   /**
-   * Deltas of one view that are kept encoded. Full: the oldest goes, and is encoded again when a
-   * session needs it. Default 16.
+   * Deltas of one view that are kept encoded. Full: the oldest is dropped, and encoded again when
+   * a session needs it. Default 16.
    */
   readonly deltasKeptMax: number;
   /**
@@ -246,10 +246,11 @@ export interface ServerLimits {
   readonly visibleWaitsMax: number;
 
   /**
-   * Different bodies of HTTP snapshots that are kept for reuse. Full: the oldest goes. Default 64.
+   * Different bodies of HTTP snapshots that are kept for reuse. Full: the oldest is dropped.
+   * Default 64.
    */
   readonly snapshotBodiesMax: number;
-  /** Bytes of these bodies together. Full: the oldest goes. Default 64 MiB. */
+  /** Bytes of these bodies together. Full: the oldest is dropped. Default 64 MiB. */
   readonly snapshotBodyBytesMax: number;
   /** Channels that one HTTP snapshot may name. Full: `BAD_MESSAGE`. Default 100. */
   readonly snapshotChannelsMax: number;
@@ -360,7 +361,7 @@ const RELATIONS: readonly LimitRelation<ServerLimits>[] = [
 const GROUPS = ["server", "views", "log"] as const satisfies readonly (keyof Limits)[];
 
 /**
- * A misspelt group, or a limit outside of its group, would be ignored in silence.
+ * A misspelt group, or a limit outside of its group, would otherwise be ignored silently.
  * @throws TidemarkError `BAD_OPTION`
  */
 export function checkLimitGroups(given: Limits | undefined): void {
@@ -368,7 +369,7 @@ export function checkLimitGroups(given: Limits | undefined): void {
     if (!GROUPS.some((group) => group === name))
       throw new TidemarkError(
         "BAD_OPTION",
-        `There is no limits.${name}. Limits stand in groups: ${GROUPS.map((group) => `limits.${group}`).join(", ")}.`,
+        `There is no limits.${name}. Limits are in groups: ${GROUPS.map((group) => `limits.${group}`).join(", ")}.`,
       );
 }
 

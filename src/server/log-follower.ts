@@ -155,7 +155,12 @@ export class LogFollower {
   #beginAnew(): void {
     this.#isReady = false;
     for (const listener of this.#endings) listener();
-    this.#rejectWaiters(new TidemarkError("STOPPED", "The history that was waited for has ended."));
+    this.#rejectWaiters(
+      new TidemarkError(
+        "STOPPED",
+        "The log's epoch has ended before this node had all of its commits.",
+      ),
+    );
     this.#beginning = undefined;
     // If this fails, the next call of `whenReady` tries again.
     this.whenReady().catch(() => {});

@@ -18,7 +18,7 @@ export interface WatchedView {
 }
 
 export interface Interest {
-  /** The views of the source's channels that somebody is subscribed to now, each once. */
+  /** The views of the source's channels that have subscribers now, each once. */
   readonly views: readonly WatchedView[];
   /** Calls `listener` when `views` has changed; changes in quick succession are one call. */
   onChange(listener: () => void): Cancel;

@@ -11,7 +11,7 @@ export type LimitRelation<L> = readonly [
   larger: (keyof L & string) | number,
 ];
 
-/** For limits without which nothing goes on, or a loop has no end, when they are 0. */
+/** Relations for limits that must not be 0, since work would stop or a loop would not end. */
 export function atLeast<L>(min: number, ...names: (keyof L & string)[]): LimitRelation<L>[] {
   return names.map((name) => [min, name] as const);
 }

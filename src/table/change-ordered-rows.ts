@@ -232,7 +232,9 @@ export class ChangeOrderedRows {
     return this.#rows.values();
   }
 
-  /** Inserts or replaces, as the newest change. `bytes` are those of `json`, where known. */
+  /**
+   * Inserts or replaces, as the newest change. `bytes` is the length of `json` in UTF-8, if known.
+   */
   set(
     key: string,
     row: Row,

@@ -77,7 +77,7 @@ export class FilteredView implements View {
     if (member === undefined) return this.rows.delete(key, seq);
     const json = this.#membership.jsonOf(member);
     if (this.rows.get(key)?.json === json) return false;
-    // Views by the hundred show one row: its channel has counted the bytes of the same text.
+    // Hundreds of views may have one row: its channel has counted the bytes of the same text.
     const bytes = json === change.after?.json ? change.after.bytes : undefined;
     this.rows.set(key, member.row, json, seq, timeMs, bytes);
     return true;

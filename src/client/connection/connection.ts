@@ -208,7 +208,7 @@ export class Connection {
       // Every carrier has failed once, so the server is the cause, and the next attempt waits.
       if (!this.#choice.isFirst) this.#on({ kind: "retry" });
     } catch {
-      // The server is not reachable at all, so the retries go on.
+      // The server is not reachable at all, so the retries continue.
     }
   }
 

@@ -1,4 +1,4 @@
-/** What a channel is, as the server tells it without a view. */
+/** A channel's key and columns, which the server returns without a view. */
 import type { Column } from "../../protocol/column.ts";
 
 export interface ChannelDescription {

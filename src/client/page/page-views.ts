@@ -103,7 +103,7 @@ export class PageViews {
     return changed;
   }
 
-  /** Calls those who subscribed to changes of the server's rows. */
+  /** Calls the listeners for changes of the server's rows. */
   tellFollowers(views: readonly ViewNews[]): void {
     for (const { id, rows } of views) {
       if (rows === undefined) continue;

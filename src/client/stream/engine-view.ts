@@ -26,7 +26,7 @@ export class EngineView {
   resyncs = 0;
   /** The server's id of the view, once known. */
   viewId: string | undefined;
-  /** Set when the view was larger than the client's bound and is now asked for with this limit. */
+  /** Set when the view was larger than the client's bound and is now requested with this limit. */
   narrowedTo: number | undefined;
   /** The view has changes that the page does not have yet. */
   hasNews = true;

@@ -1,7 +1,7 @@
 /**
  * The rows of one view in the engine. Frames are staged as they arrive and applied together when
  * the turn's watermark arrives; changed rows stay here until the page takes them, each key once.
- * From then on the page has the rows, and the engine keeps a hash of each: it tells which rows of a
+ * From then on the page has the rows, and the engine keeps a hash of each, to find which rows of a
  * snapshot are new, and whether all rows match the server's digest.
  *
  * Retains at most a hash per row of the view, what one turn stages, and the rows that changed since

@@ -110,7 +110,7 @@ export class PendingWrites {
     });
   }
 
-  /** The application's own endpoint has answered; the stream tells when the write is visible. */
+  /** The application's own endpoint has answered; the stream reports when the write is visible. */
   answered(id: string): void {
     this.#replace(id, { phase: "sent" });
   }

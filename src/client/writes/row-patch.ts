@@ -11,7 +11,7 @@ export interface RowPatch {
    * As in views: the key column's value as a string, or the JSON list of them for several columns.
    */
   readonly key: string;
-  /** Replaces these columns where the row exists; the other columns go on changing under it. */
+  /** Replaces these columns where the row exists; the other columns continue to change. */
   readonly set?: Readonly<Record<string, JsonValue>>;
   /** A new row, under a key that the client makes up and that stays the row's key. */
   readonly insert?: Row;

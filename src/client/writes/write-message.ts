@@ -1,4 +1,4 @@
-/** A write as the frame that asks for it. */
+/** A write as a MUTATE frame. */
 import { TidemarkError } from "../../std/errors.ts";
 import type { Mutate } from "../../protocol/messages/mutate.ts";
 import type { WriteRequest } from "../port.ts";

@@ -124,7 +124,7 @@ describe("attach", () => {
   });
 
   it.each(["attached", "listening"])(
-    "reads the body of a request that only mentions an upgrade, and the requests after it: %s",
+    "reads the body of a request with an upgrade that no listener takes, and later requests: %s",
     async (how) => {
       const tidemark = await started();
       const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -158,7 +158,7 @@ describe("attach", () => {
     },
   );
 
-  it("makes room for another when it has stopped", async () => {
+  it("can be replaced by another server when it has stopped", async () => {
     const server = createServer(mine);
     const former = await started();
     former.attach(server);
@@ -178,7 +178,7 @@ describe("attach", () => {
     expect(await isOurStream(`ws://${host}/v2/stream`)).toBe(true);
   });
 
-  it("takes the options of the last time where it is attached twice", async () => {
+  it("uses the options of the last call when it is attached twice", async () => {
     const server = createServer(mine);
     const tidemark = await started();
     tidemark.attach(server);
@@ -187,7 +187,7 @@ describe("attach", () => {
     expect(await text(`http://${host}/metrics`)).toBe("mine /metrics");
   });
 
-  it("does not take all requests for want of a base", () => {
+  it("refuses a base that would match all requests", () => {
     for (const base of ["", "/", "live", "/live/"])
       expect(() => createTidemark({ paths: { base }, logger: silent })).toThrow(
         `paths.base is "${base}". It must begin with "/", as "/live", and not end with it.`,

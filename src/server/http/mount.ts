@@ -42,14 +42,14 @@ export function mountBeside(
 ): void {
   const known = mounts.get(server);
   const mounted = known ?? [];
-  // One that has stopped makes room, and one that is attached again has its new options.
+  // Removes stopped endpoints, and replaces one that is attached again with other options.
   const stay = mounted.filter((each) => each.endpoint !== endpoint && !each.endpoint.isStopped());
   mounted.splice(0, mounted.length, ...stay, { endpoint, options });
   if (known !== undefined) return;
   mounts.set(server, mounted);
   const emit = server.emit.bind(server) as (event: string | symbol, ...args: unknown[]) => boolean;
   const nobody = (): void => {};
-  // One that has stopped answers what no other does.
+  // A stopped endpoint answers only the requests that no other takes.
   const isTakenBy = (take: (each: Mounted) => boolean): boolean =>
     mounted.some((each) => !each.endpoint.isStopped() && take(each)) || mounted.some(take);
   const isTaken = (event: string | symbol, args: readonly unknown[]): boolean => {
@@ -71,9 +71,8 @@ export function mountBeside(
 }
 
 /**
- * Lets Node read the request again without its wish to upgrade, as Node does where nobody listens
- * for upgrades: `curl --http2` and Java's client send one with each first request, also with a
- * body.
+ * Lets Node parse the request again without its upgrade headers, as Node does without upgrade
+ * listeners: `curl --http2` and Java's client send one with each first request, also with a body.
  */
 function answerPlainly(
   server: Server,

@@ -48,9 +48,9 @@ export function operationPaths({ stats, metrics, healthz, readyz }: Paths): read
 }
 
 /**
- * The paths with those that are left out. An empty base would take every request of an application
- * that we are attached to.
- * @throws TidemarkError `BAD_OPTION` for a path that is none, or a name that does not exist
+ * The paths, with defaults for omitted ones. An empty base would match every request of the
+ * application.
+ * @throws TidemarkError `BAD_OPTION` for an invalid path, or an unknown name
  */
 export function pathsOf(given: Partial<Paths> = {}): Paths {
   for (const [name, path] of Object.entries<unknown>(given)) {

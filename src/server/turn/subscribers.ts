@@ -1,6 +1,6 @@
 /**
- * Which sessions subscribe to which view: a flush serves them, and sources are told which views are
- * watched.
+ * Which sessions subscribe to which view: a flush serves them, and sources learn from it which
+ * views are watched.
  */
 import type { WireWhere } from "../../protocol/query.ts";
 import type { View } from "../../table/view.ts";

@@ -212,7 +212,7 @@ function keyRefusalOf(column: CatalogColumn): string | undefined {
   if (isCitext(column)) return undefined;
   if (kind !== "e") return unfit;
   return hasCasts
-    ? "for which somebody made a cast, which Postgres would run with our rights to look it up"
+    ? "for which somebody made a cast, which Postgres would run with the server's rights to look it up"
     : undefined;
 }
 

@@ -112,7 +112,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     expect(tidemark.stats()["channels"]).toMatchObject([{ channel: "items", status: "live" }]);
   });
 
-  it("is read as it is whatever the connection string sets besides", async () => {
+  it("is read correctly whatever other settings the connection string has", async () => {
     const { port } = server;
     const settings = "query_timeout=1&statement_timeout=1&application_name=theirs";
     const address = `postgres://postgres@127.0.0.1:${port}/postgres?${settings}&sslmode=disable`;
@@ -123,7 +123,7 @@ describe.runIf(hasPostgres(18) && hasOpenssl())("a database", () => {
     expect(rows).toEqual([{ name: "tidemark" }, { name: "tidemark mutations" }]);
   });
 
-  it("is written to by a Pool's options, which hide the password", async () => {
+  it("can be a Pool's options, which hide the password", async () => {
     const pool = new pg.Pool({ ...at(), user: "iam", password: "token" });
     stops.push(() => pool.end());
     expect(await written(pool.options, "options")).toEqual([{ id: 1, value: "options" }]);

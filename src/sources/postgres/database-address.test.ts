@@ -20,8 +20,8 @@ describe("a database's address", () => {
     expect(() => postgres("")).toThrow("an empty text: is an environment variable empty?");
   });
 
-  it("is nothing that only looks like a configuration", () => {
-    // Each would connect to localhost, as whoever runs the program.
+  it("must not be an object that only looks like a configuration", () => {
+    // Each would connect to localhost as the operating system's user.
     for (const [given, name] of [
       [Promise.resolve({ host: "db" }), "a Promise: is an await missing?"],
       [new URL("postgres://me@db/shop"), "a URL: pass its text, String(url)"],
@@ -53,7 +53,7 @@ describe("declarations of tables", () => {
     const old = { _def: {}, parse: () => ({}) };
     for (const given of [old, undefined, null, true, {}, { key: "id", columns: {} }])
       expect(() => postgres("postgres://db", { tables: { orders: given } as never })).toThrow(
-        'tables declares "orders" by what is neither a schema',
+        'tables declares "orders" by a value that is neither a schema',
       );
     const asFunction = Object.assign(() => {}, { "~standard": {} });
     expect(() =>

@@ -58,7 +58,7 @@ export function declarationsIn(tables: TablesOption | undefined): Declarations {
     if (!isTableDeclaration(declaration))
       throw new TidemarkError(
         "BAD_OPTION",
-        `tables declares "${channel}" by what is neither a schema (Standard Schema, as of zod 3.24 and later) nor made by table().`,
+        `tables declares "${channel}" by a value that is neither a schema (Standard Schema, such as zod 3.24 or later) nor made by table().`,
       );
     declarations.set(channel, declaration);
   }

@@ -1,5 +1,6 @@
 /**
- * The driver `pg`, an optional peer dependency: loaded when first used. Closes what it leaves open.
+ * The driver `pg`, an optional peer dependency: loaded when first used; and a Client that closes
+ * connections which `pg` leaves open.
  */
 import type { Client } from "pg";
 import { TidemarkError } from "../../std/errors.ts";
@@ -19,7 +20,7 @@ export async function loadPg(): Promise<typeof import("pg").default> {
 type Pg = Awaited<ReturnType<typeof loadPg>>;
 
 /**
- * Ends a connection at once, in whatever state it is. `pg` leaves it open when a password function
+ * Ends a connection at once, in any state. `pg` leaves it open when a password function
  * throws, and Postgres then waits a minute for the password: each attempt would take one of its
  * connections.
  */
@@ -32,7 +33,7 @@ export function closeSocket(client: Client): void {
 type Connected = (error: Error | null) => void;
 type Connecting = new (config: unknown) => { connect(callback: Connected): void };
 
-/** A Client for a Pool, which does not end those that could not connect. */
+/** A Client for a Pool, which by itself does not end clients that could not connect. */
 export function closingClient(pg: Pg, base: unknown = pg.Client): Pg["Client"] {
   class ClosingClient extends (base as Connecting) {
     override connect(callback: Connected): void {

@@ -22,7 +22,7 @@ export class ObservedSession implements SqlSession {
       this.prepared = (name, text, parameters) => this.#answered(prepared(name, text, parameters));
   }
 
-  /** Time since the last answer. A reader asks at least every half second. */
+  /** Time since the last answer. A reader sends a query at least every half second. */
   get quietMs(): number {
     return this.#clock.monotonic() - this.#answeredMs;
   }

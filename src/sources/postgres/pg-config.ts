@@ -72,7 +72,7 @@ export function addressIn(config: PgConfig): PgConfig {
   );
 }
 
-/** What a connection string may set, and `pg` would prefer to what we set for mutations… */
+/** Settings of a connection string that `pg` would prefer to the source's own: for mutations… */
 export const WRITE_SETTINGS: readonly string[] = [
   "application_name",
   "statement_timeout",

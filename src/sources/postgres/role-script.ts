@@ -46,7 +46,7 @@ function scriptOf(tables: readonly SqlRow[], database: string, role: string): st
       : [
           `-- Postgres runs functions of these owners with the rights of ${to} whenever their tables are read. Serve with:`,
           `--   --trust-owner ${strangers.join(",")}`,
-          "-- Writes under session_replication_role = replica are captured after the owner has said, for each trigger:",
+          "-- Writes under session_replication_role = replica are captured after the owner has run, for each trigger:",
           "--   ALTER TABLE … ENABLE ALWAYS TRIGGER tidemark_rows_…;",
         ]),
     "",

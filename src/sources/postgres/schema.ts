@@ -38,7 +38,7 @@ const MUTATIONS = [
 ];
 
 /**
- * Since version 3: a table that nobody else can lock, refusals by caller, and nothing for PUBLIC.
+ * Since version 3: a table that no other role can lock, refusals by caller, and nothing for PUBLIC.
  */
 const BORDERS = [
   "CREATE TABLE tidemark.installing ()",
@@ -131,8 +131,8 @@ export async function schemaVersion(queries: SqlQueries): Promise<number | undef
 }
 
 /**
- * Lets one installer work at a time. Nobody else can lock this table, so nobody else can delay an
- * installer.
+ * Lets one installer work at a time. No other role can lock this table, so no other role can delay
+ * an installer.
  */
 export async function lockForInstalling(queries: SqlQueries, lockTimeoutMs: number): Promise<void> {
   await queries.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`);

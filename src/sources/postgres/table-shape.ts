@@ -59,7 +59,7 @@ export function isStandardSchema(declaration: TableDeclaration): declaration is 
   return "~standard" in declaration;
 }
 
-/** Whether a value that the compiler has not seen is one. */
+/** Whether a value that the compiler has not checked is a declaration. */
 export function isTableDeclaration(given: unknown): given is TableDeclaration {
   if ((typeof given !== "object" && typeof given !== "function") || given === null) return false;
   const { key, columns } = given as Partial<TableShape>;
