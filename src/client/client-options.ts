@@ -34,7 +34,7 @@ export interface ClientOptions {
   readonly auth?: unknown | (() => unknown);
   /** Replaces `fetch` for the client's HTTP requests. Default: the platform's. */
   readonly headers?: () => Readonly<Record<string, string>>;
-  /** Bounds, each with its default, in `ClientLimits`. Others than these throw `BAD_OPTION`. */
+  /** Bounds, each with its default, in `ClientLimits`. Unknown ones throw `BAD_OPTION`. */
   readonly limits?: Partial<ClientLimits>;
   /** How long a view without listeners is kept, in milliseconds. Default 5,000. */
   readonly lingerMs?: number;

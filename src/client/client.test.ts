@@ -224,14 +224,14 @@ describe("a session", () => {
     expect(client.connection.getSnapshot().state.kind).toBe("refused");
   });
 
-  it("says with which code it was refused where the close gives no reason", async () => {
+  it("gives the close code as the reason of a refusal without a text", async () => {
     const { client, socket, view } = await opened();
     socket.onclose?.({ code: 4401, reason: "" });
     expect(client.connection.getSnapshot().state.kind).toBe("refused");
     expect(view.getSnapshot().reason).toBe("closed with code 4401");
   });
 
-  it("keeps no row of a history in which the channel had another key", async () => {
+  it("drops the rows of a history in which the channel had another key", async () => {
     const { socket, view } = await opened();
     socket.hear(
       {
@@ -604,8 +604,8 @@ describe("a snapshot's rows", () => {
   });
 });
 
-describe("after a write that the page was told is visible, a snapshot that is older and of a view that is behind", () => {
-  /** The page is told that a write is visible at seq 9; `other` is not loaded yet. */
+describe("of a view that is behind, a snapshot older than a visible write", () => {
+  /** A write is visible for the page at seq 9; `other` is not loaded yet. */
   async function written() {
     const page = await opened();
     const { client, socket } = page;
@@ -630,7 +630,7 @@ describe("after a write that the page was told is visible, a snapshot that is ol
   });
   const behind = (seq: number): Frame => ({ ...watermark(seq), behind: ["c:ne"] });
 
-  it("is shown once the view stands there: the view was opened after the write (M3)", async () => {
+  it("is shown once the view reaches the write's seq: the view was opened after the write (M3)", async () => {
     const { socket, other, tell, answer } = await written();
     await tell();
     other.subscribe(() => {});
@@ -643,7 +643,7 @@ describe("after a write that the page was told is visible, a snapshot that is ol
     ]);
   });
 
-  it("is shown once the view stands there: a part of it came before the write (M3)", async () => {
+  it("is shown once the view reaches the write's seq: a part came before the write (M3)", async () => {
     const { socket, other, tell, answer } = await written();
     other.subscribe(() => {});
     socket.hear(answer(), part(5, 0, true, "a"), behind(8));
@@ -654,7 +654,7 @@ describe("after a write that the page was told is visible, a snapshot that is ol
     expect(other.getSnapshot().keys).toEqual(["a", "b", "z"]);
   });
 
-  it("gives way to one that holds the write, which is shown at once", async () => {
+  it("is replaced by a snapshot with the write, which is shown at once", async () => {
     const { socket, other, tell, answer } = await written();
     await tell();
     other.subscribe(() => {});
@@ -667,7 +667,7 @@ describe("after a write that the page was told is visible, a snapshot that is ol
 });
 
 describe("a view whose rows don't match the digest", () => {
-  it("shows what a write is expected to do until its new snapshot has come (M3)", async () => {
+  it("shows a write's optimistic patch until its new snapshot has come (M3)", async () => {
     const { client, socket, view } = await opened();
     const mutate = client.mutate as unknown as {
       put: (input: object, options: object) => Promise<unknown>;
@@ -797,7 +797,7 @@ describe("what is bounded", () => {
     expect(asked).toHaveLength(5);
   });
 
-  it("keeps no single row that was asked for under rights that are taken back (S4)", async () => {
+  it("drops single rows that were requested under revoked rights (S4)", async () => {
     const answers: ((response: Response) => void)[] = [];
     const fetch = (url: string): Promise<Response> =>
       url.includes("/rows/")

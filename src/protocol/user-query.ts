@@ -62,7 +62,7 @@ type Names = Readonly<Record<string, string>>;
 
 /** @throws TidemarkError `BAD_QUERY` for a name of the wire, as `order_by` */
 export function toWireQuery(query: Query): WireQuery {
-  // As JSON first: an operand may be a `Date`, which travels as its text.
+  // As JSON first: an operand may be a `Date`, which is sent as its text.
   return renamed(JSON.parse(JSON.stringify(query)), TO_WIRE, FROM_WIRE) as WireQuery;
 }
 

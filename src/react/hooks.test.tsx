@@ -193,7 +193,7 @@ describe("useSuspenseLiveQuery", () => {
     expect(statuses).not.toContain("loading");
   });
 
-  it("keeps what it has while it waits for another query, and waits once", async () => {
+  it("keeps its other queries while it waits for one, and waits once", async () => {
     const { show, trades } = await serve({ lingerMs: 0 });
     await trades.upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
     function List(): ReactNode {
@@ -268,7 +268,7 @@ describe("useLiveMutation", () => {
 });
 
 describe("useLiveMutation, where the write throws at once", () => {
-  it("is not pending for ever, and says why", async () => {
+  it("is not pending forever, and has the error", async () => {
     const { show } = await serve();
     function Editor(): ReactNode {
       const { mutate, isPending, error } = useLiveMutation((): Promise<void> => {

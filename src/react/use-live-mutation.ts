@@ -58,7 +58,7 @@ export function useLiveMutation<I, R>(
     }));
     const end = (result: Partial<State<I, R>>): void =>
       setState((before) => ({ ...before, pending: Math.max(0, before.pending - 1), ...result }));
-    // What throws at once is a write that failed, too.
+    // A write that throws at once has failed, too.
     const written = new Promise<R>((resolve) => resolve(latest.current.write(input, own)));
     written.then(
       (data) => {

@@ -42,11 +42,11 @@ export function answerIn(
     if (message?.op !== "DISPATCH") continue;
     if (message.type === "SUBSCRIBED") told = message;
     if (message.type === "SNAPSHOT") {
-      // A snapshot may be begun anew.
+      // A snapshot may start anew.
       if (message.part === 0) rows.clear();
       message.rows.forEach(put);
     }
-    // A snapshot may be older than the turn, and is followed by what came since.
+    // A snapshot may be older than the turn, and is followed by the later changes.
     if (message.type === "DELTA_BATCH") {
       for (const key of message.patch.remove) rows.delete(key);
       message.patch.upsert.forEach(put);

@@ -54,7 +54,7 @@ const NOT_STARTED: ViewState = {
   omittedRows: 0,
 };
 
-/** Where rows stand that do not match the server's digest: before every write. */
+/** The cursor of rows that do not match the server's digest: before every write. */
 const NOWHERE: PageCursor = { epoch: "", seq: -1 };
 
 const NO_SHAPE: Pick<ViewShape, "columns" | "key"> = { columns: [], key: [] };

@@ -42,7 +42,7 @@ export class OrderedRows {
       columnNames: [],
     };
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, context) : undefined;
-    // Rows stay under the keys that they came with: by these the engine names those that go.
+    // Rows stay under the keys that they came with: the engine names removed rows by these.
     this.shown = this.#show(NO_ROWS);
     this.#reshow(
       Array.from(this.#rows, ([name, after]) => ({ key: name, before: undefined, after })),

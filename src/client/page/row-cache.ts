@@ -41,7 +41,7 @@ export class RowCache {
     this.#options = options;
   }
 
-  /** Rights may have changed: nothing that was kept, or is under way, answers later calls. */
+  /** Rights may have changed: kept answers and those under way are not used for later calls. */
   forget(): void {
     this.#kept = new Map();
   }

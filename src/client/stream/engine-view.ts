@@ -186,7 +186,7 @@ export class EngineView {
 
   /**
    * The turn did not complete this view; a snapshot that is complete is shown all the same, unless
-   * it is older than a write that the page has been told is visible, at `visibleSeq`.
+   * it is older than a write that is visible for the page from `visibleSeq` on.
    */
   commitBehind(visibleSeq: number): CommitResult | undefined {
     this.#applyChannelStatus();

@@ -122,7 +122,7 @@ export class StagedRows {
   /**
    * For a view that is behind: applies a complete snapshot at the view's own cursor. Deltas wait
    * for the end of their turn, since a part of one holds newer values than its seq. Undefined when
-   * there is none, or none of `seqMin` or after it.
+   * there is none at or after `seqMin`.
    */
   commitSnapshot(seqMin: number): CommitResult | undefined {
     const last = this.#staged.at(-1);

@@ -304,7 +304,7 @@ describe("client.fetch", () => {
     await expect(client.fetch({ channel: "trades" })).rejects.toMatchObject({ code: "STOPPED" });
   });
 
-  it("answers a query with what came after the snapshot that it was answered with", async () => {
+  it("answers a query with the changes after a reused snapshot", async () => {
     const { client, tidemark } = await serve();
     const trades = tidemark.channel("trades");
     const seqIs = (seq: number) => expect.poll(() => tidemark.stats()["seq"]).toBe(seq);
