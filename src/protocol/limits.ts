@@ -1,5 +1,7 @@
-/** Bounds on a peer's messages. Each is part of the protocol: both sides keep it. */
-/** The bounds that a client needs are exported separately, so that browsers load no more. */
+/**
+ * Bounds on a peer's messages. Each is part of the protocol: both sides keep it. The bounds that a
+ * client needs are exported separately, so that browsers load no more.
+ */
 export const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
 export const LIST_MAX = 256;
 
@@ -23,6 +25,8 @@ export const PROTOCOL_LIMITS = {
   patternLengthMax: 512,
   orderByMax: 8,
   columnsMax: 512,
+  /** Characters of a name or an id that a client sends. */
+  nameLengthMax: 512,
   /** Characters of a channel's name. */
   channelNameLengthMax: 200,
 } as const;

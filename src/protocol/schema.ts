@@ -7,9 +7,6 @@ import * as v from "valibot";
 import { PROTOCOL_LIMITS } from "./limits.ts";
 import type { JsonValue, Row } from "./row.ts";
 
-/** Characters of a name or an id that a client sends. */
-const WORD_LENGTH_MAX = 512;
-
 export type Schema<T> = v.GenericSchema<unknown, T>;
 type Entries = v.ObjectEntries;
 type Fields<E extends Entries> = Readonly<v.InferOutput<v.ObjectSchema<E, undefined>>>;
@@ -131,7 +128,7 @@ export function text(max: number): Schema<string> {
   );
 }
 
-export const word = text(WORD_LENGTH_MAX);
+export const word = text(PROTOCOL_LIMITS.nameLengthMax);
 /** A text that a server sends, without a bound. */
 export const words: Schema<string> = v.string("must be a text");
 export const flag: Schema<boolean> = v.boolean("must be true or false");
@@ -188,10 +185,11 @@ export function named<T>(
       const entries: [string, T][] = [];
       for (const [key, input] of Object.entries(dataset.value)) {
         const result = v.safeParse(value, input, { abortEarly: true });
-        if (!result.success || key.length > WORD_LENGTH_MAX) {
+        if (!result.success || key.length > PROTOCOL_LIMITS.nameLengthMax) {
           addIssue({
             message:
-              result.issues?.[0]?.message ?? `is a name of more than ${WORD_LENGTH_MAX} characters`,
+              result.issues?.[0]?.message ??
+              `is a name of more than ${PROTOCOL_LIMITS.nameLengthMax} characters`,
             path: [
               { type: "object", origin: "value", input: dataset.value as never, key, value: input },
             ],

@@ -8,13 +8,11 @@ import type { TidemarkClient } from "../client/client.ts";
 import type { PendingWrite } from "../client/writes/pending-writes.ts";
 import type { ConnectionStats, InspectedFrame, SubscriptionStats } from "../client/port.ts";
 import { PANEL_CSS } from "./devtools-style.ts";
+import { FRAMES_KEPT_MAX, STATES_KEPT_MAX } from "./limits.ts";
 import { usePendingWrites } from "./use-live-mutation.ts";
 import { useConnection } from "./use-live-query.ts";
 import { useNow } from "./use-now.ts";
 
-/** Frames kept. Full: the oldest are dropped. */
-const FRAMES_MAX = 500;
-const STATES_MAX = 30;
 const TABS = ["Subscriptions", "Frames", "Writes", "Connection"] as const;
 type Tab = (typeof TABS)[number];
 
@@ -40,7 +38,9 @@ function useInspected(client: TidemarkClient, isPaused: boolean): Inspected {
         credit,
         subscriptions,
         dropped: before.dropped + dropped,
-        frames: paused.current ? before.frames : [...before.frames, ...numbered].slice(-FRAMES_MAX),
+        frames: paused.current
+          ? before.frames
+          : [...before.frames, ...numbered].slice(-FRAMES_KEPT_MAX),
       }));
     });
   }, [client]);
@@ -58,7 +58,9 @@ function useStates({
   const text = `${state.kind} over ${carrier}${"reason" in state ? `: ${state.reason}` : ""}`;
   useEffect(
     () =>
-      setStates((before) => [{ atMs: systemClock.now(), text }, ...before].slice(0, STATES_MAX)),
+      setStates((before) =>
+        [{ atMs: systemClock.now(), text }, ...before].slice(0, STATES_KEPT_MAX),
+      ),
     [text],
   );
   return states;

@@ -17,6 +17,7 @@ import type { Query } from "../protocol/user-query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
+import { ENTRY_UNUSED_MS, REFETCH_MS } from "./limits.ts";
 
 export interface LiveQueryOptions<R, D> {
   /**
@@ -37,10 +38,6 @@ export interface LiveQueryOptions<R, D> {
 export type LiveQuery<D> = UseQueryOptions<D, Error, D, QueryKey> & { queryKey: QueryKey };
 
 type AnyQuery = NonNullable<ReturnType<ReturnType<QueryClient["getQueryCache"]>["get"]>>;
-
-const GC_MS = 10 * 60_000;
-/** The interval between fetches over HTTP while the stream is not live. */
-const REFETCH_MS = 5_000;
 
 /** The subscription of each cache entry, removed together with the entry. */
 const followed = new WeakMap<AnyQuery, Followed>();
@@ -64,7 +61,11 @@ export function liveQueryOptions<
 >(
   client: TidemarkClient<C, M>,
   query: QueryOf<C, N>,
-  { toData, queryKey = ["tidemark", query], gcTime = GC_MS }: LiveQueryOptions<RowOf<C[N]>, D> = {},
+  {
+    toData,
+    queryKey = ["tidemark", query],
+    gcTime = ENTRY_UNUSED_MS,
+  }: LiveQueryOptions<RowOf<C[N]>, D> = {},
 ): LiveQuery<NoInfer<D>> {
   const shape = (rows: readonly Row[], entry: D | undefined): D =>
     toData === undefined

@@ -21,6 +21,7 @@ import {
   type LiveQueryResult,
 } from "../client/page/query-result.ts";
 import { useView, type Reader } from "./use-store.ts";
+import { MOUNT_MS_MAX } from "./limits.ts";
 
 export interface LiveQueryOptions<
   C extends ClientChannels,
@@ -123,9 +124,6 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
     [client, id],
   );
 }
-
-/** A component that waited has subscribed by then, even if it waits for other queries too. */
-const MOUNT_MS_MAX = 10_000;
 
 /** The promises that components wait for, by client and query. Each is removed when it settles. */
 const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
