@@ -2,6 +2,7 @@
  * Random input that is nearly valid: values of the protocol with one mistake, because pure noise is
  * refused by the first check. All random numbers come from one seed, so that a run can be replayed.
  */
+import { OPERATORS } from "../src/protocol/query.ts";
 import type { Random } from "../src/std/random.ts";
 
 const NAMES = [
@@ -19,20 +20,7 @@ const NAMES = [
   "a".repeat(250),
 ];
 const COLUMNS = ["id", "symbol", "price", "owner", "nothing", "__proto__", "hasOwnProperty"];
-const OPERATORS = [
-  "eq",
-  "ne",
-  "lt",
-  "lte",
-  "gt",
-  "gte",
-  "in",
-  "between",
-  "like",
-  "regex",
-  "is_null",
-  "nope",
-];
+const OPERATORS_AND_NONE = [...OPERATORS, "nope"];
 const PATTERNS = [
   "%",
   "%a%",
@@ -131,7 +119,7 @@ export class Generator {
     if (kind === 0) return this.pick(NAMES);
     if (kind === 1) return this.pick(COLUMNS);
     if (kind === 2) return this.pick(PATTERNS);
-    if (kind === 3) return this.pick(OPERATORS);
+    if (kind === 3) return this.pick(OPERATORS_AND_NONE);
     if (kind === 4 && this.received.length > 0) return this.changed(this.pick(this.received));
     return String.fromCharCode(
       ...Array.from({ length: this.whole(8) }, () => this.whole(this.chance(0.9) ? 128 : 65_536)),
@@ -154,7 +142,7 @@ export class Generator {
         or: Array.from({ length: this.whole(5) }, () => this.mostly(this.where(depth + 1))),
       };
     if (kind === 3) return { not: this.mostly(this.where(depth + 1)) };
-    const operator = this.pick(OPERATORS);
+    const operator = this.pick(OPERATORS_AND_NONE);
     const operand =
       operator === "in" || operator === "between"
         ? Array.from({ length: this.whole(4) }, () => this.value(3))

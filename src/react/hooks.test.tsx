@@ -37,8 +37,11 @@ afterEach(stopAll);
 
 const ALL = { channel: "trades" } as const;
 
-async function serve({ lingerMs = 10 } = {}) {
-  const server = await startTrades();
+async function serve({
+  lingerMs = 10,
+  ...options
+}: { lingerMs?: number } & Parameters<typeof startTrades>[0] = {}) {
+  const server = await startTrades(options);
   const client = createClient<Channels>({
     url: server.stream,
     lingerMs,
@@ -233,6 +236,21 @@ describe("useSuspenseLiveQuery", () => {
       </Boundary>,
     );
     await expect.poll(() => page.textContent).toContain('there is no column "nope"');
+  });
+
+  it("throws the refusal of the connection, which no row can follow", async () => {
+    const { show } = await serve({ authenticate: () => null });
+    function List(): ReactNode {
+      return useSuspenseLiveQuery(ALL).rows.length;
+    }
+    const page = show(
+      <Boundary>
+        <Suspense fallback="waiting">
+          <List />
+        </Suspense>
+      </Boundary>,
+    );
+    await expect.poll(() => page.textContent).toContain("credentials");
   });
 });
 

@@ -68,7 +68,7 @@ export function useLiveQuery<
 
 /**
  * `useLiveQuery` for a component below `<Suspense>`: it waits there for the first rows, and throws
- * the server's refusal to the error boundary. A server renders the boundary's fallback.
+ * the server's refusal, of the query or of the connection, to the error boundary. A server renders the boundary's fallback.
  */
 export function useSuspenseLiveQuery<
   N extends keyof C & string,
@@ -87,6 +87,8 @@ export function useSuspenseLiveQuery<
   if (gate !== "loading") throw new TidemarkError(gate.code as ErrorCode, gate.message);
   if (typeof window === "undefined")
     throw new TidemarkError("NOT_READY", "Live rows are loaded in the browser.");
+  const { state } = client.connection.getSnapshot();
+  if (state.kind === "refused") throw new TidemarkError(state.code, state.reason);
   throw firstRows(client as unknown as TidemarkClient, view);
 }
 
@@ -129,7 +131,7 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
 const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
 
 /**
- * Resolves when the view has its first rows or is refused. The view stays subscribed to until its
+ * Resolves when the view has its first rows, or it or the connection is refused. The view stays subscribed to until its
  * component can have mounted: React may show a boundary long after it has rendered it.
  */
 function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
@@ -139,12 +141,17 @@ function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
   const known = own.get(id);
   if (known !== undefined) return known;
   const first = new Promise<void>((resolve) => {
-    const stop = view.subscribe(() => {
-      if (view.getSnapshot().status === "loading") return;
+    const { connection } = client;
+    const look = (): void => {
+      const isRefused = connection.getSnapshot().state.kind === "refused";
+      if (view.getSnapshot().status === "loading" && !isRefused) return;
       if (!own.delete(id)) return;
-      systemClock.after(MOUNT_MS_MAX, stop);
+      stopConnection();
+      systemClock.after(MOUNT_MS_MAX, stopView);
       resolve();
-    });
+    };
+    const stopConnection = connection.subscribe(look);
+    const stopView = view.subscribe(look);
   });
   own.set(id, first);
   return first;

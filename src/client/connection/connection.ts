@@ -363,6 +363,9 @@ export class Connection {
     candidate.onerror = () => {};
     candidate.onmessage = ({ data }) => {
       if (this.#candidate !== candidate || this.#state.kind !== "open") return giveUp();
+      // The fallback works: a server that this client can't speak to must not take its place.
+      const hello = decode(String(data));
+      if (hello?.op !== "HELLO" || versionFault("server", hello) !== undefined) return giveUp();
       this.#candidate = undefined;
       cancel();
       this.#dropSocket();
