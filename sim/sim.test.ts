@@ -1,5 +1,5 @@
 /**
- * The guarantee under faults: 120 seeds, every kind of fault, and the same trace from the same
+ * The guarantee under faults: 200 seeds, every kind of fault, and the same trace from the same
  * seed.
  */
 import { availableParallelism } from "node:os";
@@ -9,7 +9,7 @@ import { FAULTS } from "./faults.ts";
 import { run } from "./run.ts";
 import { runSimulator } from "./simulator-process.ts";
 
-const SEEDS = 120;
+const SEEDS = 200;
 const root = fileURLToPath(new URL("..", import.meta.url));
 
 describe("the simulator", () => {

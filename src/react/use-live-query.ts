@@ -68,7 +68,8 @@ export function useLiveQuery<
 
 /**
  * `useLiveQuery` for a component below `<Suspense>`: it waits there for the first rows, and throws
- * the server's refusal, of the query or of the connection, to the error boundary. A server renders the boundary's fallback.
+ * the server's refusal, of the query or of the connection, to the error boundary. A server renders
+ * the boundary's fallback.
  */
 export function useSuspenseLiveQuery<
   N extends keyof C & string,
@@ -131,8 +132,9 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
 const waiting = new WeakMap<TidemarkClient, Map<string, Promise<void>>>();
 
 /**
- * Resolves when the view has its first rows, or it or the connection is refused. The view stays subscribed to until its
- * component can have mounted: React may show a boundary long after it has rendered it.
+ * Resolves when the view has its first rows, or when the query or the connection is refused. The
+ * view stays subscribed to until its component can have mounted: React may show a boundary long
+ * after it has rendered it.
  */
 function firstRows(client: TidemarkClient, view: LiveView<Row>): Promise<void> {
   const own = waiting.get(client) ?? new Map<string, Promise<void>>();
