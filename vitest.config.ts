@@ -55,7 +55,7 @@ export default defineConfig({
           testTimeout: 120_000,
           hookTimeout: 120_000,
           // Tests start their own servers on free ports, and mostly wait for them.
-          maxWorkers: 2,
+          maxWorkers: 3,
         },
       },
       {
