@@ -18,26 +18,7 @@ export function compileOrder(
   orderBy: readonly WireOrderBy[],
   context: Pick<WhereContext, "typeOf" | "columnNames">,
 ): RankOrder {
-  const terms = orderBy.map(
-    ({ column, direction = "asc", nulls = direction === "asc" ? "last" : "first" }) => {
-      const type = columnType(column, context);
-      if (type === "json") {
-        throw new TidemarkError(
-          "BAD_QUERY",
-          `Bad query: column "${column}" holds JSON and has no order.`,
-        );
-      }
-      const compare = comparatorOf(type);
-      const sign = direction === "asc" ? 1 : -1;
-      const nullRank = nulls === "first" ? -1 : 1;
-      return (left: Row, right: Row): number => {
-        const a = left[column] ?? null;
-        const b = right[column] ?? null;
-        if (a === null || b === null) return a === b ? 0 : a === null ? nullRank : -nullRank;
-        return sign * compare(a, b);
-      };
-    },
-  );
+  const terms = orderBy.map((term) => compileOrderTerm(term, context));
   return (left, right) => {
     for (const term of terms) {
       const order = term(left.row, right.row);
@@ -45,6 +26,42 @@ export function compileOrder(
     }
     return compareTexts(left.key, right.key);
   };
+}
+
+/**
+ * The order by one column. @throws TidemarkError `BAD_QUERY` for an unknown column, and one that
+ * holds JSON
+ */
+export function compileOrderTerm(
+  term: WireOrderBy,
+  context: Pick<WhereContext, "typeOf" | "columnNames">,
+): (left: Row, right: Row) => number {
+  const { column, direction, nulls } = withDefaults(term);
+  const type = columnType(column, context);
+  if (type === "json") {
+    throw new TidemarkError(
+      "BAD_QUERY",
+      `Bad query: column "${column}" holds JSON and has no order.`,
+    );
+  }
+  const compare = comparatorOf(type);
+  const sign = direction === "asc" ? 1 : -1;
+  const nullRank = nulls === "first" ? -1 : 1;
+  return (left, right) => {
+    const a = left[column] ?? null;
+    const b = right[column] ?? null;
+    if (a === null || b === null) return a === b ? 0 : a === null ? nullRank : -nullRank;
+    return sign * compare(a, b);
+  };
+}
+
+/** The term with what it means where it says nothing. */
+export function withDefaults({
+  column,
+  direction = "asc",
+  nulls = direction === "asc" ? "last" : "first",
+}: WireOrderBy): Required<WireOrderBy> {
+  return { column, direction, nulls };
 }
 
 /** The first index for which `isBefore` is false. */

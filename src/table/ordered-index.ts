@@ -1,0 +1,119 @@
+/**
+ * Rows of one channel in one order. It is built in steps and follows changes meanwhile, so that it
+ * is never wrong about the rows that it has.
+ *
+ * Retains one entry per row that it includes, without the row's own text.
+ */
+import sortedBTree from "sorted-btree";
+import type { Predicate } from "../protocol/where.ts";
+import type { RowNode } from "./change-ordered-rows.ts";
+import { Place, type IndexOrder } from "./index-order.ts";
+import type { RowChange } from "./live-table.ts";
+
+// sorted-btree is CommonJS: Node's default import is its `exports` object, which has the class as a
+// property.
+const BTree = sortedBTree.default;
+type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
+
+/** Bytes of an entry with its places in the map and the tree. Measured with `bench/views`. */
+const ENTRY_BYTES = 160;
+
+/** What one change was to the index: the row's entry before and after it. */
+export interface IndexStep {
+  readonly before: Place | undefined;
+  readonly after: Place | undefined;
+}
+
+export interface OrderedIndexOptions {
+  readonly order: IndexOrder;
+  /** The rows that belong to the index. */
+  readonly includes: Predicate;
+  /**
+   * The rows that are there when the index is made; undefined for a step that found none. It may
+   * leave out rows that change before it has ended.
+   */
+  readonly rows: Iterator<RowNode | undefined>;
+}
+
+export class OrderedIndex {
+  readonly order: IndexOrder;
+  readonly #includes: Predicate;
+  readonly #unread: Iterator<RowNode | undefined>;
+  readonly #entries = new Map<string, Place>();
+  readonly #tree: BTree<Place, undefined>;
+  #isWhole = false;
+  /** The change that was followed last, and what it was. */
+  #change: RowChange | undefined;
+  #step: IndexStep | undefined;
+
+  constructor({ order, includes, rows }: OrderedIndexOptions) {
+    this.order = order;
+    this.#includes = includes;
+    this.#unread = rows;
+    this.#tree = new BTree<Place, undefined>(undefined, order.compare);
+  }
+
+  /** Whether it has all rows. */
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Estimated. */
+  get bytes(): number {
+    return this.#entries.size * ENTRY_BYTES;
+  }
+
+  get(key: string): Place | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** Reads up to `steps` further rows. Returns whether the index is whole. */
+  build(steps: number): boolean {
+    for (let step = 0; step < steps && !this.#isWhole; step++) {
+      const { done, value: node } = this.#unread.next();
+      this.#isWhole = done === true;
+      // A row that has changed meanwhile is there already.
+      if (node === undefined || node === null || this.#entries.has(node.key)) continue;
+      if (this.#includes(node.row)) this.#enter(placeOf(node));
+    }
+    return this.#isWhole;
+  }
+
+  /**
+   * Follows a change of the channel; the same change again does nothing. Undefined when the row
+   * was not, and is not, in the index.
+   */
+  follow(change: RowChange): IndexStep | undefined {
+    if (this.#change === change) return this.#step;
+    this.#change = change;
+    const { key, after: node } = change;
+    const before = this.#entries.get(key);
+    const after = node !== undefined && this.#includes(node.row) ? placeOf(node) : undefined;
+    this.#step = before === undefined && after === undefined ? undefined : { before, after };
+    if (before !== undefined && (after === undefined || this.order.compare(before, after) !== 0))
+      this.#tree.delete(before);
+    if (after !== undefined) this.#enter(after);
+    else this.#entries.delete(key);
+    return this.#step;
+  }
+
+  /** The rows after a place, in order. The index must not change until the last one was taken. */
+  *after(place: Place): Generator<Place> {
+    const { compare } = this.order;
+    for (const entry of this.#tree.keys(place)) if (compare(entry, place) !== 0) yield entry;
+  }
+
+  #enter(entry: Place): void {
+    this.#entries.set(entry.key, entry);
+    // Replaces an entry in the same place.
+    this.#tree.set(entry, undefined);
+  }
+}
+
+function placeOf({ key, row, seq, json, bytes }: RowNode): Place {
+  return new Place(key, row, seq, json, bytes);
+}
