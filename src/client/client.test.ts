@@ -295,7 +295,7 @@ describe("liveness", () => {
     clock.advance(4_500);
     expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual([
       "stale",
-      "nothing is heard from the server",
+      "no response from the server",
     ]);
     socket.hear(watermark(9));
     expect(view.getSnapshot().status).toBe("live");

@@ -58,6 +58,7 @@ export type QueryOf<C extends ClientChannels, N extends keyof C & string> = Quer
 const NONE_PENDING: readonly PendingWrite[] = [];
 const NOT_CONNECTED: ConnectionStats = {
   state: { kind: "idle" },
+  silentSinceMs: undefined,
   carrier: "websocket",
   seq: 0,
   epoch: undefined,
@@ -72,6 +73,7 @@ const NOT_CONNECTED: ConnectionStats = {
   turns: 0,
   latencyP50Ms: undefined,
   latencyP99Ms: undefined,
+  latencySamples: 0,
   applyP50Ms: undefined,
   applyP99Ms: undefined,
   rowsPerSecond: 0,
@@ -246,7 +248,10 @@ export class TidemarkClient<
     };
   }
 
-  /** Connects. The first view and the first write do so by themselves. */
+  /**
+   * Connects; the first view and the first write do so by themselves. A connection that waits for
+   * its next attempt (`connection.getSnapshot().state.retryAtMs`), or was refused, tries now.
+   */
   connect(): void {
     this.#host.post({ kind: "connect" });
   }

@@ -3,12 +3,12 @@
  * in `connection.ts` does the state's actions and feeds it events.
  *
  *   idle ─start─▶ connecting ─opened─▶ greeting ─hello─▶ identifying ─ready─▶ open
- *                     ▲                    │            │  ▲  ▲              │ │ │
- *                     │                    │      invalid──┘  └───invalid────┘ │ └─upgraded─▶
- * identifying
- *                     │                    └──────┬─────┘                      │
- *                     │                  closed, silent, reconnect       closed, silent, reconnect
- *                     └─retry, online── waiting ◀─┴────────────────────────────┘
+ *                     ▲                    │            │  ▲    ▲             │ │
+ *                     │                    │      invalid──┘    └───invalid, upgraded
+ *                     │                    └──────┬─────┘                     │
+ *       retry, online,│                     closed, silent, away,             │
+ *                shown│                     busy, reconnect                   │
+ *                     └─────── waiting ◀──────────┴───────────────────────────┘
  *
  *   refused: the server does not accept the credentials, or there is no protocol version that both
  *   sides speak; only start() tries again.   stopped: for good.
@@ -17,17 +17,26 @@ import { isRefusal, REFUSALS, type Refusal } from "../protocol/close-codes.ts";
 
 export type ConnectionState =
   | { readonly kind: "idle" }
-  | { readonly kind: "connecting"; readonly attempt: number }
-  | { readonly kind: "greeting"; readonly attempt: number }
+  /** `reason`: why the last connection ended; undefined at the first attempt. */
+  | { readonly kind: "connecting"; readonly attempt: number; readonly reason: string | undefined }
+  | { readonly kind: "greeting"; readonly attempt: number; readonly reason: string | undefined }
   /** `isSeamless`: the connection was open just before, so the views stay live meanwhile. */
-  | { readonly kind: "identifying"; readonly attempt: number; readonly isSeamless: boolean }
+  | {
+      readonly kind: "identifying";
+      readonly attempt: number;
+      readonly reason: string | undefined;
+      readonly isSeamless: boolean;
+    }
   /** `attempt` starts again at 1 only after the connection has lasted for `LASTING_MS`. */
   | { readonly kind: "open"; readonly sinceMs: number; readonly attempt: number }
   | {
       readonly kind: "waiting";
       readonly attempt: number;
+      /** When the next attempt is due, in Unix milliseconds. `client.connect()` tries now. */
       readonly retryAtMs: number;
       readonly reason: string;
+      /** The server named this time, or a proxy before it. */
+      readonly isAskedFor: boolean;
     }
   | {
       readonly kind: "refused";
@@ -49,9 +58,15 @@ export type ConnectionEvent =
   | { readonly kind: "silent" }
   /** The server asks the client to reconnect after this time. */
   | { readonly kind: "reconnect"; readonly retryAfterMs: number }
+  /** The server did not answer a small request, so no socket was opened. */
+  | { readonly kind: "away" }
+  /** The server, or a proxy before it, answered such a request with "not now". */
+  | { readonly kind: "busy"; readonly retryAfterMs: number | undefined }
   /** A better carrier has received HELLO. */
   | { readonly kind: "upgraded" }
   | { readonly kind: "retry" }
+  /** The page is visible again: it does not sit out a delay that was made for hidden pages. */
+  | { readonly kind: "shown" }
   /** The platform reports that the network is back. */
   | { readonly kind: "online" }
   | { readonly kind: "stop" };
@@ -61,9 +76,18 @@ export interface Backoff {
   readonly firstMs: number;
   /** The delay before each further attempt, half of it random; the last one is the cap. */
   readonly delaysMs: readonly number[];
+  /**
+   * The cap while somebody looks: for a visible page with a network, as long as the server can't be
+   * reached. Such attempts are mostly one small request. Default 1,500.
+   */
+  readonly visibleMsMax: number;
 }
 
-export const BACKOFF: Backoff = { firstMs: 1_000, delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000] };
+export const BACKOFF: Backoff = {
+  firstMs: 1_000,
+  delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000],
+  visibleMsMax: 1_500,
+};
 
 /**
  * A connection that was open for this long counts as a success: its loss starts the backoff again.
@@ -75,6 +99,11 @@ export interface Circumstances {
   readonly nowMs: number;
   readonly chance: number;
   readonly backoff: Backoff;
+  /**
+   * The page is visible and has a network, and the server is not known to answer: a server that
+   * answers and still takes no connection needs the whole delay.
+   */
+  readonly mayHurry: boolean;
 }
 
 /** There is a socket, open or opening. */
@@ -91,13 +120,13 @@ export function transition(
   switch (event.kind) {
     case "start":
       return state.kind === "idle" || state.kind === "refused"
-        ? { kind: "connecting", attempt: 0 }
+        ? { kind: "connecting", attempt: 0, reason: undefined }
         : state;
     case "opened":
-      return state.kind === "connecting" ? { kind: "greeting", attempt: state.attempt } : state;
+      return state.kind === "connecting" ? { ...state, kind: "greeting" } : state;
     case "hello":
       return state.kind === "greeting"
-        ? { kind: "identifying", attempt: state.attempt, isSeamless: false }
+        ? { ...state, kind: "identifying", isSeamless: false }
         : state;
     case "ready":
       return state.kind === "identifying"
@@ -105,44 +134,29 @@ export function transition(
         : state;
     case "invalid":
       if (state.kind === "identifying") return { ...state };
-      return state.kind === "open"
-        ? { kind: "identifying", attempt: state.attempt, isSeamless: true }
-        : state;
-    case "closed":
-      if (!isConnected(state)) return state;
-      for (const code in REFUSALS)
-        if (isRefusal(code) && REFUSALS[code] === event.code)
-          return { kind: "refused", code, reason: closeReason(event) };
-      return waiting(
-        state,
-        closeReason(event),
-        backoffMs(attemptAfter(state, circumstances), circumstances),
-        circumstances,
-      );
-    case "silent":
-      return isConnected(state)
-        ? waiting(
-            state,
-            "nothing was heard from the server",
-            backoffMs(attemptAfter(state, circumstances), circumstances),
-            circumstances,
-          )
-        : state;
-    case "reconnect":
-      return isConnected(state)
-        ? waiting(
-            state,
-            "the server is stopping",
-            event.retryAfterMs * (1 + circumstances.chance),
-            circumstances,
-          )
-        : state;
+      return state.kind === "open" ? identifyingAgain(state.attempt) : state;
     case "upgraded":
-      return state.kind === "open" ? { kind: "identifying", attempt: 0, isSeamless: true } : state;
+      return state.kind === "open" ? identifyingAgain(0) : state;
+    case "shown":
+      return state.kind === "waiting" && !state.isAskedFor ? connecting(state) : state;
     case "retry":
     case "online":
-      return state.kind === "waiting" ? { kind: "connecting", attempt: state.attempt } : state;
+      return state.kind === "waiting" ? connecting(state) : state;
+    case "closed":
+    case "silent":
+    case "away":
+    case "busy":
+    case "reconnect":
+      return isConnected(state) ? lost(state, event, circumstances) : state;
   }
+}
+
+function connecting({ attempt, reason }: ConnectionState & { kind: "waiting" }): ConnectionState {
+  return { kind: "connecting", attempt, reason };
+}
+
+function identifyingAgain(attempt: number): ConnectionState {
+  return { kind: "identifying", attempt, reason: undefined, isSeamless: true };
 }
 
 export function isConnected(state: ConnectionState): state is Connected {
@@ -154,36 +168,57 @@ export function isConnected(state: ConnectionState): state is Connected {
   );
 }
 
-function waiting(
-  state: Connected,
-  reason: string,
-  delayMs: number,
-  circumstances: Circumstances,
-): ConnectionState {
-  return {
-    kind: "waiting",
-    attempt: attemptAfter(state, circumstances),
-    reason,
-    retryAtMs: circumstances.nowMs + delayMs,
-  };
-}
+type Loss = ConnectionEvent & { kind: "closed" | "silent" | "away" | "busy" | "reconnect" };
 
-function attemptAfter(state: Connected, { nowMs }: Circumstances): number {
+function lost(state: Connected, event: Loss, circumstances: Circumstances): ConnectionState {
+  const { nowMs, chance } = circumstances;
   const hasLasted = state.kind === "open" && nowMs - state.sinceMs >= LASTING_MS;
-  return hasLasted ? 1 : state.attempt + 1;
+  const isHurried =
+    circumstances.mayHurry &&
+    state.kind === "connecting" &&
+    event.kind !== "busy" &&
+    event.kind !== "reconnect";
+  const counted = hasLasted ? 1 : state.attempt + 1;
+  // A server that was away for long is new: its first refusal must not cost the longest delay.
+  const attempt = isHurried ? Math.min(counted, 2) : counted;
+  const backoff = backoffMs(attempt, isHurried, circumstances);
+  const wait = (reason: string, askedMs?: number): ConnectionState => ({
+    kind: "waiting",
+    attempt,
+    reason,
+    retryAtMs: nowMs + (askedMs === undefined ? backoff : askedMs * (1 + chance)),
+    isAskedFor: askedMs !== undefined,
+  });
+  switch (event.kind) {
+    case "closed":
+      for (const code in REFUSALS)
+        if (isRefusal(code) && REFUSALS[code] === event.code)
+          return { kind: "refused", code, reason: closeReason(event) };
+      return wait(closeReason(event));
+    case "silent":
+      return wait("no response from the server");
+    case "away":
+      return wait("the server can't be reached");
+    case "busy":
+      return wait("the server is unavailable", event.retryAfterMs);
+    case "reconnect":
+      return wait("the server is shutting down", event.retryAfterMs);
+  }
 }
 
 /** Each delay is partly random, so that many clients do not return at the same time. */
 function backoffMs(
   attempt: number,
-  { chance, backoff: { firstMs, delaysMs } }: Circumstances,
+  isHurried: boolean,
+  { chance, backoff: { firstMs, delaysMs, visibleMsMax } }: Circumstances,
 ): number {
   if (attempt <= 1) return firstMs * chance;
-  const fullMs = delaysMs[Math.min(attempt - 2, delaysMs.length - 1)] ?? firstMs;
+  const plannedMs = delaysMs[Math.min(attempt - 2, delaysMs.length - 1)] ?? firstMs;
+  const fullMs = isHurried ? Math.min(plannedMs, visibleMsMax) : plannedMs;
   return fullMs / 2 + (fullMs / 2) * chance;
 }
 
 function closeReason({ code, reason }: { code: number; reason: string }): string {
   if (reason !== "") return reason;
-  return code === 1006 ? "the connection was lost" : `closed with code ${code}`;
+  return code === 1006 ? "connection lost" : `closed with code ${code}`;
 }

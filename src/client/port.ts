@@ -29,9 +29,12 @@ export interface StreamRates {
   /** From commit to the applied turn, of the last minute; undefined before the first. */
   readonly latencyP50Ms: number | undefined;
   readonly latencyP99Ms: number | undefined;
+  /** How many turns these two are from: of fewer than a hundred, the p99 is the slowest. */
+  readonly latencySamples: number;
   /** Applying one turn, of the last minute. */
   readonly applyP50Ms: number | undefined;
   readonly applyP99Ms: number | undefined;
+  /** Rows of deltas; those of snapshots do not count. */
   readonly rowsPerSecond: number;
   readonly bytesPerSecond: number;
   /** Sums since the client was made. */
@@ -235,6 +238,11 @@ export interface ViewState {
 
 export interface ConnectionStats extends StreamRates {
   readonly state: ConnectionState;
+  /**
+   * While an open connection has been silent for longer than `limits.quietMs`, so that views are
+   * stale: when the last turn came, in Unix milliseconds.
+   */
+  readonly silentSinceMs: number | undefined;
   /** The stream's present carrier. */
   readonly carrier: CarrierName;
   /** The commit of the last watermark, and the history that it is counted in. */

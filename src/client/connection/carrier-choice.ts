@@ -53,6 +53,11 @@ export class CarrierChoice {
     this.#failures--;
   }
 
+  /** Nor were the ones before it: the server can't be reached at all. */
+  acquit(): void {
+    this.#failures = 0;
+  }
+
   next(): void {
     this.#failures = 0;
     this.#index = (this.#index + 1) % this.#carriers.length;

@@ -23,7 +23,9 @@ import {
 import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
 import { PollSocket } from "./poll-socket.ts";
 import { CarrierChoice } from "./carrier-choice.ts";
+import { CarrierUpgrade } from "./carrier-upgrade.ts";
 import { Liveness } from "./liveness.ts";
+import { ServerProbe } from "./server-probe.ts";
 import type { CarrierName, EngineConfig } from "../port.ts";
 import { SseSocket } from "./sse-socket.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
@@ -58,19 +60,35 @@ export class Connection {
   readonly #base: string;
   readonly #choice: CarrierChoice;
   readonly #liveness: Liveness;
+  readonly #probe: ServerProbe;
+  readonly #upgrade: CarrierUpgrade;
   #state: ConnectionState = { kind: "idle" };
   #socket: WebSocketLike | undefined;
-  #candidate: WebSocketLike | undefined;
   #token: string | undefined;
   #isHidden = false;
+  #isOffline = false;
   #retry: Cancel | undefined;
-  #upgrade: Cancel | undefined;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { config, clock } = options;
+    const { config, clock, fetch } = options;
     this.#base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#choice = new CarrierChoice(config.carriers, config.carrierAttemptsMax);
+    this.#probe = new ServerProbe(fetch, `${this.#base}/changes`);
+    this.#upgrade = new CarrierUpgrade({
+      clock,
+      intervalMs: config.upgradeIntervalMs,
+      handshakeMs: config.limits.handshakeMs,
+      isWanted: () => this.#state.kind === "open" && !this.#isHidden,
+      open: () => this.#open("websocket"),
+      onGreeted: (socket, hello) => {
+        this.#dropSocket();
+        this.#choice.upgrade();
+        this.#adopt(socket);
+        this.#on({ kind: "upgraded" });
+        this.#receive(hello);
+      },
+    });
     this.#liveness = new Liveness({
       clock,
       sendHeartbeat: (clientTimeMs) => this.#sendHeartbeat(clientTimeMs),
@@ -110,19 +128,33 @@ export class Connection {
     this.#on({ kind: "stop" });
   }
 
+  /** A user or the application asks for it: connects, or tries again without more delay. */
+  connect(): void {
+    this.#on({ kind: "start" });
+    this.#on({ kind: "retry" });
+  }
+
   /**
    * The network may have changed: a waiting connection retries now, an open one is checked soon.
    */
   networkChanged(isBack: boolean): void {
+    this.#isOffline = !isBack;
     if (isBack) this.#on({ kind: "online" });
-    if (this.#state.kind === "open") this.#liveness.beat();
+    this.#check();
   }
 
   setHidden(isHidden: boolean): void {
     this.#isHidden = isHidden;
     if (this.#socket instanceof PollSocket) this.#socket.setHidden(isHidden);
     if (this.isPolling) this.#liveness.watch();
-    else if (!isHidden) this.networkChanged(false);
+    else if (!isHidden) {
+      this.#on({ kind: "shown" });
+      this.#check();
+    }
+  }
+
+  #check(): void {
+    if (this.#state.kind === "open") this.#liveness.beat();
   }
 
   /** Sends when open; otherwise nothing, since a new connection starts with a fresh IDENTIFY. */
@@ -148,12 +180,18 @@ export class Connection {
       nowMs: clock.now(),
       chance: random.next(),
       backoff: config.backoff,
+      mayHurry: this.#isWatched && !this.#probe.isThere,
     });
     if (after === before) return;
-    if (after.kind === "waiting" && before.kind !== "waiting") this.#noteLoss(before, event);
     this.#state = after;
     this.#enter(after);
+    if (after.kind === "waiting") this.#noteLoss(before, event);
     onState(after);
+  }
+
+  /** Somebody may look at the page, and it may have a network. */
+  get #isWatched(): boolean {
+    return !this.#isHidden && !this.#isOffline;
   }
 
   #enter(state: ConnectionState): void {
@@ -162,7 +200,8 @@ export class Connection {
       case "connecting":
         this.#retry?.();
         this.#liveness.watch(this.#options.config.limits.handshakeMs);
-        this.#adopt(this.#open(this.carrier));
+        if (this.#isWatched && this.#probe.isDue) void this.#askThenOpen(state);
+        else this.#adopt(this.#open(this.carrier));
         return;
       case "identifying":
         this.#liveness.watch(this.#options.config.limits.handshakeMs);
@@ -178,9 +217,10 @@ export class Connection {
         this.#dropSocket();
         return;
       case "open":
+        this.#probe.connected();
         this.#liveness.watch();
         this.#liveness.beginHeartbeats(random.next());
-        this.#scheduleUpgrade();
+        if (this.#choice.canUpgrade) this.#upgrade.schedule();
         return;
       case "idle":
       case "greeting":
@@ -188,28 +228,29 @@ export class Connection {
     }
   }
 
-  #noteLoss(before: ConnectionState, event: ConnectionEvent): void {
-    if (event.kind === "reconnect") return;
+  #noteLoss(before: ConnectionState, { kind }: ConnectionEvent): void {
+    this.#probe.failed();
+    if (kind === "reconnect") return;
+    // Where nothing gets through, the carrier is not to blame.
+    if (kind === "away" || kind === "busy") return this.#choice.acquit();
     const wasOpen = before.kind === "open";
     const hasLasted = wasOpen && this.#options.clock.now() - before.sinceMs >= LASTING_MS;
     if (this.#choice.lost({ wasOpen, hasLasted })) void this.#askWhetherReachable(this.carrier);
   }
 
+  async #askThenOpen(attempt: ConnectionState): Promise<void> {
+    const answer = await this.#probe.ask();
+    if (this.#state !== attempt) return;
+    if (answer.kind === "away" || answer.kind === "busy") return this.#on(answer);
+    this.#adopt(this.#open(this.carrier));
+  }
+
   async #askWhetherReachable(carrier: CarrierName): Promise<void> {
-    const { fetch } = this.#options;
-    try {
-      const response = await fetch?.(`${this.#base}/changes`, { cache: "no-store" });
-      // Tidemark itself refuses a request without channels; any other answer is a proxy's.
-      const isTidemark =
-        response !== undefined &&
-        ((await response.json()) as { code?: unknown }).code === "BAD_MESSAGE";
-      if (!isTidemark || this.carrier !== carrier || this.#state.kind !== "waiting") return;
-      this.#choice.next();
-      // Every carrier has failed once, so the server is the cause, and the next attempt waits.
-      if (!this.#choice.isFirst) this.#on({ kind: "retry" });
-    } catch {
-      // The server is not reachable at all, so the retries continue.
-    }
+    const { kind } = await this.#probe.ask();
+    if (kind !== "tidemark" || this.carrier !== carrier || this.#state.kind !== "waiting") return;
+    this.#choice.next();
+    // Every carrier has failed once, so the server is the cause, and the next attempt waits.
+    if (!this.#choice.isFirst) this.#on({ kind: "retry" });
   }
 
   #open(carrier: CarrierName): WebSocketLike | undefined {
@@ -335,53 +376,12 @@ export class Connection {
     return true;
   }
 
-  /**
-   * From a fallback, tries the best carrier now and then beside it, and changes over when it says
-   * HELLO.
-   */
-  #scheduleUpgrade(): void {
-    const { clock, config } = this.#options;
-    this.#upgrade?.();
-    if (!this.#choice.canUpgrade) return;
-    this.#upgrade = clock.after(config.upgradeIntervalMs, () => this.#tryUpgrade());
-  }
-
-  #tryUpgrade(): void {
-    if (this.#state.kind !== "open" || this.#isHidden) return this.#scheduleUpgrade();
-    const candidate = this.#open("websocket");
-    if (candidate === undefined) return;
-    this.#candidate = candidate;
-    const giveUp = (): void => {
-      if (this.#candidate !== candidate) return;
-      this.#candidate = undefined;
-      cancel();
-      candidate.close();
-      this.#scheduleUpgrade();
-    };
-    const cancel = this.#options.clock.after(this.#options.config.limits.handshakeMs, giveUp);
-    candidate.onclose = giveUp;
-    candidate.onerror = () => {};
-    candidate.onmessage = ({ data }) => {
-      if (this.#candidate !== candidate || this.#state.kind !== "open") return giveUp();
-      // The fallback works: a server that this client can't speak to must not take its place.
-      const hello = decode(String(data));
-      if (hello?.op !== "HELLO" || versionFault("server", hello) !== undefined) return giveUp();
-      this.#candidate = undefined;
-      cancel();
-      this.#dropSocket();
-      this.#choice.upgrade();
-      this.#adopt(candidate);
-      this.#on({ kind: "upgraded" });
-      this.#receive(String(data));
-    };
-  }
-
   #dropSocket(): void {
+    this.#probe.stop();
     this.#liveness.stop();
-    this.#upgrade?.();
-    const sockets = [this.#socket, this.#candidate];
+    this.#upgrade.stop();
+    const socket = this.#socket;
     this.#socket = undefined;
-    this.#candidate = undefined;
-    for (const socket of sockets) socket?.close();
+    socket?.close();
   }
 }

@@ -271,9 +271,11 @@ export function reachabilityOf(state: ConnectionState): Reachability {
     case "stopped":
       return { isOpen: false, reason: "the client was closed" };
     case "idle":
+      return { isOpen: false, reason: "connecting" };
     case "connecting":
     case "greeting":
     case "identifying":
-      return { isOpen: false, reason: "connecting" };
+      // Between two attempts the views keep the reason why they are not live.
+      return { isOpen: false, reason: state.reason ?? "connecting" };
   }
 }

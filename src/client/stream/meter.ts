@@ -5,6 +5,9 @@
 import type { StreamRates } from "../port.ts";
 import { SAMPLES_MAX, SAMPLE_WINDOW_MS } from "../limits.ts";
 
+/** Rates over less time than this say little; the former ones stay. */
+const RATES_MS_MIN = 500;
+
 /** Durations of the last minute, at most `SAMPLES_MAX`. */
 export class Durations {
   #samples: { readonly atMs: number; readonly ms: number }[] = [];
@@ -12,6 +15,11 @@ export class Durations {
   note(atMs: number, ms: number): void {
     this.#samples.push({ atMs, ms: Math.max(0, ms) });
     if (this.#samples.length > SAMPLES_MAX * 2) this.#samples = this.#samples.slice(-SAMPLES_MAX);
+  }
+
+  /** The samples that the last percentiles are from. */
+  get count(): number {
+    return this.#samples.length;
   }
 
   /** The value below which this share of the samples lies; undefined without samples. */
@@ -32,6 +40,7 @@ export class Meter {
   #rows = 0;
   #bytes = 0;
   #last = { atMs: 0, rows: 0, bytes: 0 };
+  #rates = { rowsPerSecond: 0, bytesPerSecond: 0 };
 
   noteLatency(atMs: number, latencyMs: number): void {
     this.#latencies.note(atMs, latencyMs);
@@ -49,22 +58,33 @@ export class Meter {
     this.#rows += rows;
   }
 
-  /** Rates since the previous call, percentiles over the last minute. */
+  /** Rates since about a second ago, percentiles over the last minute. */
   read(nowMs: number): StreamRates {
     const [latencyP50Ms, latencyP99Ms] = this.#latencies.percentiles(nowMs, 0.5, 0.99);
     const [applyP50Ms, applyP99Ms] = this.#applies.percentiles(nowMs, 0.5, 0.99);
-    const seconds = Math.max(0.001, (nowMs - this.#last.atMs) / 1_000);
-    const rates = {
+    this.#measure(nowMs);
+    return {
       latencyP50Ms,
       latencyP99Ms,
+      latencySamples: this.#latencies.count,
       applyP50Ms,
       applyP99Ms,
-      rowsPerSecond: this.#last.atMs === 0 ? 0 : (this.#rows - this.#last.rows) / seconds,
-      bytesPerSecond: this.#last.atMs === 0 ? 0 : (this.#bytes - this.#last.bytes) / seconds,
+      ...this.#rates,
       rows: this.#rows,
       bytes: this.#bytes,
     };
+  }
+
+  #measure(nowMs: number): void {
+    const { atMs, rows, bytes } = this.#last;
+    const seconds = (nowMs - atMs) / 1_000;
+    // The clock may have been set back.
+    if (seconds >= 0 && seconds * 1_000 < RATES_MS_MIN) return;
+    if (atMs > 0 && seconds > 0)
+      this.#rates = {
+        rowsPerSecond: (this.#rows - rows) / seconds,
+        bytesPerSecond: (this.#bytes - bytes) / seconds,
+      };
     this.#last = { atMs: nowMs, rows: this.#rows, bytes: this.#bytes };
-    return rates;
   }
 }

@@ -23,6 +23,8 @@ export type StageResult = "staged" | "old" | "gap";
 export interface CommitResult {
   /** Rows that changed. */
   readonly changed: number;
+  /** Of these, the ones that deltas brought: a snapshot also brings rows that changed long ago. */
+  readonly delivered: number;
   /**
    * Why the view has to be requested again: frames are missing, or the rows don't match the
    * server's digest.
@@ -151,18 +153,20 @@ export class StagedRows {
   commit(): CommitResult {
     if (this.#staged.at(-1)?.more === true || this.#stagedSeq < 0) {
       this.discardStaged();
-      return { changed: 0, fault: "gap" };
+      return { changed: 0, delivered: 0, fault: "gap" };
     }
     let changed = 0;
+    let delivered = 0;
     let fault: ResyncReason | undefined;
     for (const frame of this.#foldSnapshots()) {
-      const isDelta = frame.type === "DELTA_BATCH" && frame.digest === undefined;
-      if (isDelta || frame.type === "SNAPSHOT") changed += this.#apply(frame);
+      if (frame.type === "SNAPSHOT") changed += this.#apply(frame);
+      else if (frame.type === "DELTA_BATCH" && frame.digest === undefined)
+        delivered += this.#apply(frame);
       else if (this.#digest() !== frame.digest) fault = "drift";
     }
     this.#staged = [];
     this.#seq = this.#stagedSeq;
-    return { changed, fault };
+    return { changed: changed + delivered, delivered, fault };
   }
 
   /** The changes since the last call, each key once with its present row. */

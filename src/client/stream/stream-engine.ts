@@ -68,9 +68,7 @@ export class StreamEngine {
     this.#commits = new PageCommits(parts.post, this.#views);
     this.#requests = new Requests(this.#clock);
     this.#stats = new StreamStats(this.#clock);
-    this.#quiet = new QuietWatch(this.#clock, (reachability) => {
-      for (const view of this.#views.all) view.setReachability(reachability);
-    });
+    this.#quiet = new QuietWatch(this.#clock, (to) => this.#views.setReachability(to));
     const talk = {
       send: (message: UpMessage) => this.#connection?.send(message),
       requests: this.#requests,
@@ -98,7 +96,7 @@ export class StreamEngine {
       case "configure":
         return this.#configure(message.config);
       case "connect":
-        return this.#connection?.start();
+        return this.#connection?.connect();
       case "open":
         return this.#open(new EngineView(message.id, message.query));
       case "close":
@@ -170,6 +168,7 @@ export class StreamEngine {
     if (state !== undefined) view.setReachability(reachabilityOf(state));
     this.#connection?.start();
     if (state?.kind === "open") this.#talk.subscribe([view]);
+    else this.#publish();
   }
 
   #close(id: string): void {
@@ -267,7 +266,7 @@ export class StreamEngine {
   #onWatermark(watermark: Watermark): void {
     const startMs = this.#clock.monotonic();
     const { seq, as_of, behind, server_time_unix_ms } = watermark;
-    this.#quiet.heard();
+    const wasSilent = this.#quiet.heard();
     this.#credit.noteTurn(startMs);
     this.#commits.noteTurn();
     this.#cursor = { epoch: this.#epoch ?? "", seq };
@@ -280,7 +279,7 @@ export class StreamEngine {
         const result = isBehind
           ? view.commitBehind(visibleSeq)
           : view.commit(seq, as_of, server_time_unix_ms);
-        rows += result?.changed ?? 0;
+        rows += result?.delivered ?? 0;
         if (result?.fault !== undefined) this.#resync(view, result.fault);
         if (view.rows.size > this.#rowsMax) this.#narrow(view);
       }
@@ -294,6 +293,7 @@ export class StreamEngine {
       clockOffsetMs: this.#connection?.clockOffsetMs ?? 0,
     });
     this.#publish();
+    if (wasSilent) this.#postStats();
   }
 
   /**
@@ -339,6 +339,7 @@ export class StreamEngine {
   #onState(state: ConnectionState): void {
     const isSeamless = state.kind === "identifying" && state.isSeamless;
     if (state.kind !== "open") {
+      if (!isSeamless) this.#quiet.stop();
       this.#requests.clear();
       this.#views.endAll();
       this.#writes?.discardStaged();
@@ -374,9 +375,7 @@ export class StreamEngine {
 
   #tick(): void {
     this.#nextTick = this.#clock.after(STATS_INTERVAL_MS, () => this.#tick());
-    const kind = this.#connection?.state.kind;
-    if ((kind === "open" || kind === "identifying") && this.#talk.isHeardOften)
-      this.#quiet.check(this.#config?.limits.quietMs ?? 0);
+    if (this.#talk.isHeardOften) this.#quiet.check(this.#config?.limits.quietMs ?? 0);
     this.#publish();
     this.#postStats();
   }
@@ -388,6 +387,7 @@ export class StreamEngine {
       stats: this.#stats.read(this.#connection, this.#views.all, {
         cursor: this.#cursor,
         epoch: this.#epoch,
+        silentSinceMs: this.#quiet.silentSinceMs,
         requestsPending: this.#http.pending,
       }),
     });

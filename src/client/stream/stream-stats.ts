@@ -9,6 +9,7 @@ import type { ConnectionStats, PageCursor } from "../port.ts";
 export interface Standing {
   readonly cursor: PageCursor | undefined;
   readonly epoch: string | undefined;
+  readonly silentSinceMs: number | undefined;
   readonly requestsPending: ConnectionStats["requestsPending"];
 }
 
@@ -38,6 +39,7 @@ export class StreamStats {
     oldestCommitMs,
     clockOffsetMs,
   }: {
+    /** Rows that deltas brought. */
     readonly rows: number;
     readonly ms: number;
     /** When the oldest commit of the turn was made, by the server's clock. */
@@ -54,7 +56,7 @@ export class StreamStats {
   read(
     connection: Connection,
     views: Iterable<EngineView>,
-    { cursor, epoch, requestsPending }: Standing,
+    { cursor, epoch, silentSinceMs, requestsPending }: Standing,
   ): ConnectionStats {
     const { state, carrier, roundTripMs, clockOffsetMs } = connection;
     const nowMs = this.#clock.now();
@@ -68,6 +70,7 @@ export class StreamStats {
       clockOffsetMs,
       queueDepth,
       epoch,
+      silentSinceMs,
       requestsPending,
       seq: cursor?.seq ?? 0,
       asOf: this.#asOf,

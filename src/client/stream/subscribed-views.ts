@@ -2,7 +2,7 @@
  * The engine's views, and which of them the server's view ids stand for: two queries that differ
  * here may be one view there.
  */
-import type { EngineView } from "./engine-view.ts";
+import type { EngineView, Reachability } from "./engine-view.ts";
 
 export class SubscribedViews {
   readonly #views = new Map<string, EngineView>();
@@ -20,6 +20,10 @@ export class SubscribedViews {
   /** The views that the server sends frames for, by view id. */
   get subscribed(): Iterable<readonly [string, ReadonlySet<EngineView>]> {
     return this.#byViewId;
+  }
+
+  setReachability(reachability: Reachability): void {
+    for (const view of this.all) view.setReachability(reachability);
   }
 
   open(view: EngineView): void {

@@ -1,0 +1,85 @@
+/**
+ * One small HTTP request before a whole handshake: while the server is away, nothing else is tried,
+ * so a page may look for it often. Browsers also delay WebSockets after many that failed.
+ */
+import type { Fetch } from "./http-scheduler.ts";
+import { RETRY_AFTER_MS_MAX } from "../limits.ts";
+
+export type ServerAnswer =
+  | { readonly kind: "tidemark" }
+  /** Another answer: of a proxy, or of an application beside Tidemark. */
+  | { readonly kind: "other" }
+  /** No answer, or that of a gateway without a server behind it. */
+  | { readonly kind: "away" }
+  | { readonly kind: "busy"; readonly retryAfterMs: number | undefined };
+
+const GATEWAY_ERRORS: ReadonlySet<number> = new Set([502, 504]);
+const NOT_NOW: ReadonlySet<number> = new Set([429, 503]);
+
+export class ServerProbe {
+  readonly #fetch: Fetch | undefined;
+  readonly #url: string;
+  /** Attempts in a row that did not lead to a connection. */
+  #failures = 0;
+  #isThere = false;
+  #asking: AbortController | undefined;
+
+  constructor(fetch: Fetch | undefined, url: string) {
+    this.#fetch = fetch;
+    this.#url = url;
+  }
+
+  /** A server gave the last answer: it is there, and takes no connection. */
+  get isThere(): boolean {
+    return this.#isThere;
+  }
+
+  /**
+   * Whether the next attempt begins with a request. The first two do not, nor does every attempt
+   * whose number is a power of two: a page's policy may allow WebSockets alone.
+   */
+  get isDue(): boolean {
+    return this.#fetch !== undefined && (this.#failures & (this.#failures - 1)) !== 0;
+  }
+
+  failed(): void {
+    this.#failures++;
+  }
+
+  connected(): void {
+    this.#failures = 0;
+    this.#isThere = false;
+  }
+
+  async ask(): Promise<ServerAnswer> {
+    this.stop();
+    const asking = new AbortController();
+    this.#asking = asking;
+    const answer = await this.#request(asking.signal).catch(() => ({ kind: "away" }) as const);
+    if (this.#asking === asking) this.#isThere = answer.kind !== "away";
+    return answer;
+  }
+
+  /** Gives the request up. */
+  stop(): void {
+    this.#asking?.abort();
+    this.#asking = undefined;
+  }
+
+  async #request(signal: AbortSignal): Promise<ServerAnswer> {
+    const response = await this.#fetch?.(this.#url, { cache: "no-store", signal });
+    if (response === undefined || GATEWAY_ERRORS.has(response.status)) return { kind: "away" };
+    if (NOT_NOW.has(response.status))
+      return { kind: "busy", retryAfterMs: retryAfterMs(response.headers.get("retry-after")) };
+    // Tidemark itself refuses a request without channels.
+    const body = (await response.json().catch(() => undefined)) as { code?: unknown } | undefined;
+    return { kind: body?.code === "BAD_MESSAGE" ? "tidemark" : "other" };
+  }
+}
+
+/** Seconds, as servers send them; a date would need the server's clock. */
+function retryAfterMs(header: string | null): number | undefined {
+  return header !== null && /^\d+$/.test(header)
+    ? Math.min(Number(header) * 1_000, RETRY_AFTER_MS_MAX)
+    : undefined;
+}
