@@ -45,6 +45,12 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "ranked;",
   },
   {
+    rule: "a closed end of a range contains its own value",
+    file: "src/table/interval.ts",
+    find: "  return order > 0 || (order === 0 && !lower.isOpen);",
+    replace: "  return order > 0;",
+  },
+  {
     rule: "commits wait between the slices of a flush",
     file: "src/server/turn/turns.ts",
     find: "      if (nowMs - startMs >= limits.sliceMs) {",

@@ -1,6 +1,6 @@
 /** The channels of the simulation, random commits for them, and random queries. */
 import type { ChannelChange, CommitDraft, KeyedRow } from "../src/log/log.ts";
-import type { Query } from "../src/protocol/user-query.ts";
+import type { Query, Where } from "../src/protocol/user-query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import type { Policy } from "../src/server/policies.ts";
 import type { Random } from "../src/std/random.ts";
@@ -94,12 +94,37 @@ export function randomQuery(random: Random): Query {
   const choice = random.next();
   if (choice < 0.35) return { channel };
   if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };
-  if (choice < 0.7) return { channel, where: { column: "price", gt: 50 }, columns: ["price"] };
-  const where = random.next() < 0.5 ? { where: { column: "symbol", in: ["BTC", "ETH"] } } : {};
+  if (choice < 0.7) return { channel, where: randomRange(random), columns: ["price"] };
+  const where = randomWhere(random);
   const limit = 1 + Math.floor(random.next() * 8);
   if (choice < 0.82) return { channel, ...where, limit };
   const direction = random.next() < 0.5 ? "desc" : "asc";
   return { channel, ...where, orderBy: [{ column: "price", direction }], limit };
+}
+
+function randomWhere(random: Random): Pick<Query, "where"> {
+  const choice = random.next();
+  if (choice < 0.4) return {};
+  const symbols = { column: "symbol", in: ["BTC", "ETH"] } as const;
+  if (choice < 0.7) return { where: symbols };
+  return { where: choice < 0.85 ? randomRange(random) : { and: [symbols, randomRange(random)] } };
+}
+
+/** Of few prices, so that rows often have a bound's value. */
+function randomRange(random: Random): Where {
+  const low = Math.floor(random.next() * 95);
+  const column = "price";
+  return pick<Where>(random, [
+    { column, gt: low },
+    { column, lte: low },
+    { column, between: [low, low + Math.floor(random.next() * 5)] },
+    {
+      and: [
+        { column, gte: low },
+        { column, lt: low + 30 },
+      ],
+    },
+  ]);
 }
 
 export function randomDraft(random: Random, faults: FaultCounts): CommitDraft {

@@ -1,7 +1,14 @@
 /** Order and equality of wide values agree with an exact slow comparison, and with each other. */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareTexts, equalityKey } from "./column.ts";
+import {
+  coerceOperand,
+  COLUMN_TYPES,
+  comparatorOf,
+  compareTexts,
+  equalityKey,
+  isInOrder,
+} from "./column.ts";
 import { canonicalDecimal, compareDecimals } from "./decimal.ts";
 import { canonicalTimestamp, compareTimestamps } from "./timestamp.ts";
 
@@ -135,5 +142,75 @@ describe("texts", () => {
       }),
       { numRuns: 2_000 },
     );
+  });
+});
+
+const WILD: readonly (string | number | boolean)[] = [
+  "",
+  "!",
+  "15",
+  "word",
+  "0x10",
+  " 5 ",
+  "1e-400",
+  "3.0000000000000000",
+  "+7",
+  "5.",
+  ".5",
+  "NaN",
+  "Infinity",
+  "-Infinity",
+  "abcd-xyz1",
+  "99-1-1Z",
+  "2026-1",
+  "2026-01-31 ",
+  "12026-01-31T12:00:00+00:00",
+  "12026-02-30",
+  "012026-01-01",
+  "0044-03-15 BC",
+  "infinity",
+  "2026-01-31",
+  "2026-01-31T12:00:00.50Z",
+  "2026-01-31T12:00:00+02:00",
+  "9007199254740993",
+  9007199254740992,
+  "0.30000000000000004",
+  0.1,
+  5e-324,
+  1e21,
+  -0,
+  16,
+  true,
+];
+
+describe("values in order", () => {
+  const wild = fc.oneof(
+    fc.constantFrom(...WILD),
+    decimal,
+    fc.double({ noNaN: true, noDefaultInfinity: true }),
+  );
+  const typed = fc.constantFrom(...COLUMN_TYPES.filter((type) => type !== "json"));
+
+  it("have one place among all operands of their type", () => {
+    let checked = 0;
+    fc.assert(
+      fc.property(typed, wild, wild, wild, (type, value, one, other) => {
+        const [low, high] = [coerceOperand(type, one), coerceOperand(type, other)];
+        if (low === undefined || high === undefined) return;
+        if (![value, low, high].every((each) => isInOrder(type, each as string))) return;
+        const compare = comparatorOf(type);
+        const [a, b, c] = [
+          compare(low as string, high as string),
+          compare(value, low as string),
+          compare(value, high as string),
+        ].map((order) => Math.sign(order) + 0);
+        checked++;
+        if (a === 0) expect(b).toBe(c);
+        else if (a !== undefined && b !== undefined && c !== undefined)
+          expect(a < 0 ? b : c).toBeGreaterThanOrEqual(a < 0 ? c : b);
+      }),
+      { numRuns: 20_000 },
+    );
+    expect(checked).toBeGreaterThan(4_000);
   });
 });

@@ -2,8 +2,8 @@
  * Column types and how their values compare. Equality, order and hashing of values are
  * decided here alone, so that a filter, an index and a sort can't disagree.
  */
-import { compareDecimals, canonicalDecimal, isDecimal } from "./decimal.ts";
-import { compareTimestamps, canonicalTimestamp } from "./timestamp.ts";
+import { compareDecimals, canonicalDecimal, isDecimal, isPlainDecimal } from "./decimal.ts";
+import { compareTimestamps, canonicalTimestamp, hasYear } from "./timestamp.ts";
 import type { JsonValue } from "./row.ts";
 
 /**
@@ -35,11 +35,15 @@ export interface Column {
   readonly type: ColumnType;
 }
 
-type Present = Exclude<JsonValue, null>;
+export type Present = Exclude<JsonValue, null>;
 export type Compare = (left: Present, right: Present) => number;
 
 function isNumeric(type: ColumnType): boolean {
   return type === "integer" || type === "float" || type === "bigint" || type === "numeric";
+}
+
+function isTimed(type: ColumnType): boolean {
+  return type === "timestamp" || type === "date";
 }
 
 /** How two present values of a type compare: negative, zero or positive. Total. */
@@ -64,6 +68,17 @@ export function comparatorOf(type: ColumnType): Compare {
 function compareNumbers(left: Present, right: Present): number {
   if (typeof left === "number" && typeof right === "number") return left - right;
   return compareDecimals(String(left), String(right));
+}
+
+/**
+ * Whether the type's comparison puts the value in one place among all such values. A row may hold
+ * what its column's type does not allow, as a word in a number's place: that compares somehow with
+ * each other value, but an index can't rely on it.
+ */
+export function isInOrder(type: ColumnType, value: Present): boolean {
+  if (typeof value === "number") return Number.isFinite(value) && !isTimed(type);
+  if (isNumeric(type)) return typeof value === "string" && isPlainDecimal(value);
+  return !isTimed(type) || (typeof value === "string" && hasYear(value));
 }
 
 const KIND_ORDER = { boolean: 0, number: 1, string: 2, object: 3 } as const;
@@ -105,8 +120,7 @@ function aboveSurrogates(unit: number): number {
 /** A string that is the same for two values of a type exactly when they compare as equal. */
 export function equalityKey(type: ColumnType, value: Present): string {
   if (isNumeric(type)) return canonicalDecimal(String(value));
-  if (type === "timestamp" || type === "date")
-    return canonicalTimestamp(String(value)) ?? String(value);
+  if (isTimed(type)) return canonicalTimestamp(String(value)) ?? String(value);
   // In `any` columns a text must not equal the key of a number or boolean.
   if (typeof value === "string") return type === "any" ? `"${value}` : value;
   return `${typeof value}:${JSON.stringify(value)}`;

@@ -4,6 +4,7 @@
  */
 
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
+const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)$/;
 const SPECIAL: Readonly<Record<string, number>> = { "-Infinity": -1, Infinity: 1, NaN: 2 };
 
 /** Up to this length a decimal string is exact as a double, so the cheap comparison is right. */
@@ -16,6 +17,11 @@ export function isDecimal(text: string): boolean {
   if (Object.hasOwn(SPECIAL, text)) return true;
   const match = DECIMAL.exec(text);
   return match !== null && /\d/.test(text) && Math.abs(Number(match[4] ?? 0)) <= EXPONENT_MAX;
+}
+
+/** A decimal without an exponent: all of these, and numbers, have one order. */
+export function isPlainDecimal(text: string): boolean {
+  return PLAIN.test(text) || Object.hasOwn(SPECIAL, text);
 }
 
 export function compareDecimals(left: string, right: string): number {

@@ -22,6 +22,11 @@ export function compareTimestamps(left: string, right: string): number {
   return left < right ? -1 : 1;
 }
 
+/** Texts with a year have one order, whatever follows it. */
+export function hasYear(text: string): boolean {
+  return !Number.isNaN(yearOf(text));
+}
+
 /**
  * The same instant in UTC without `+00:00`, its fraction without trailing zeros; undefined when
  * the text is no timestamp.

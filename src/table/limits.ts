@@ -8,8 +8,8 @@ export interface ViewLimits {
   /** Views over all channels. Full: new queries are refused with `TOO_MANY_VIEWS`. */
   readonly viewsMax: number;
   /**
-   * Views per channel that no equality term routes; each costs one evaluation per change. Full:
-   * refused.
+   * Views per channel that neither an equality nor a range term routes; each costs one evaluation
+   * per change. Full: refused.
    */
   readonly unroutedViewsMax: number;
   /** Entries of all views together. Full: new queries are refused with `VIEW_TOO_LARGE`. */
@@ -47,8 +47,8 @@ export interface ViewLimits {
    */
   readonly refusedMax: number;
   /**
-   * Columns of one channel that are indexed for equality terms: each costs a look-up per change.
-   * Full: further views are evaluated for every change. Default 16.
+   * Columns of one channel that are indexed for equality terms, and as many for range terms: each
+   * costs a look-up per change. Full: further views are evaluated for every change. Default 16.
    */
   readonly routedColumnsMax: number;
   /** How long a view without subscribers is kept, so that a client that returns can continue. */

@@ -43,6 +43,20 @@ const QUERIES: readonly WireQuery[] = [
     },
   },
   { channel: "trades", where: { column: "price", between: ["1.5", "3"] } },
+  { channel: "trades", where: { column: "price", gt: "1.50" } },
+  { channel: "trades", where: { column: "price", gte: 1.5 } },
+  {
+    channel: "trades",
+    where: {
+      and: [
+        { column: "size", gt: 1 },
+        { column: "size", lte: 3 },
+        { column: "price", lt: "NaN" },
+      ],
+    },
+    limit: 2,
+    order_by: [{ column: "price" }],
+  },
   { channel: "trades", where: { not: { column: "size", lt: 3 } }, columns: ["size"] },
   { channel: "trades", limit: 3, order_by: [{ column: "price", direction: "desc" }] },
   {

@@ -20,6 +20,18 @@ const channel = declareChannel({
 const QUERIES: readonly WireQuery[] = [
   { channel: "c", where: { column: "n", gt: 2 } },
   { channel: "c", where: { column: "s", eq: "x" } },
+  { channel: "c", where: { column: "s", in: ["x", "y"] } },
+  { channel: "c", where: { column: "n", between: [1, 3] }, columns: ["s"] },
+  {
+    channel: "c",
+    where: {
+      and: [
+        { column: "s", eq: "xy" },
+        { column: "n", lte: 3 },
+        { column: "n", gt: 0 },
+      ],
+    },
+  },
   { channel: "c", order_by: [{ column: "n", direction: "desc", nulls: "first" }], limit: 3 },
   {
     channel: "c",
@@ -81,6 +93,10 @@ describe("a view that is filled in slices", () => {
             upserts: [...new Map(rows.map((each) => [each.id, each])).values()],
             removes: [],
           });
+          // Another view that is filled from the same index, and further than this one.
+          const before = { channel: "c", where: { column: "s", eq: "y" } };
+          const other = replica.open(before, undefined);
+          replica.fill(other, () => true);
           const view = replica.open(query, undefined);
           let wholeAt = replica.fill(view, () => true) === "whole" ? seq : undefined;
           const check = (): void => {
@@ -97,6 +113,7 @@ describe("a view that is filled in slices", () => {
           check();
           for (const each of steps) {
             if (each === "fill") {
+              replica.fill(other, () => true);
               if (wholeAt === undefined && replica.fill(view, () => true) === "whole")
                 wholeAt = seq;
             } else {
@@ -120,6 +137,70 @@ describe("a view that is filled in slices", () => {
     );
   });
 
+  it("reads a few rows per slice, also to index them by a value, and none before the first", () => {
+    const stepRows = 8;
+    for (const where of [
+      { column: "n", gt: 2 },
+      { column: "s", eq: "x" },
+      { column: "s", like: "x" },
+    ]) {
+      const replica = new Replica({ fillStepRows: stepRows });
+      let reads = 0;
+      const counted = (id: string) =>
+        Object.defineProperty({ id, s: "x" }, where.column, {
+          enumerable: true,
+          get: () => (reads++, where.column === "n" ? 3 : "x"),
+        });
+      const upserts = Array.from({ length: 200 }, (_, at) => ({
+        key: `${at}`,
+        row: counted(`${at}`),
+      }));
+      replica.apply({
+        seq: 1,
+        timeMs: 1,
+        declares: [channel],
+        changes: [{ channel: "c", upserts, removes: [] }],
+      });
+      reads = 0;
+      const view = replica.open({ channel: "c", where }, undefined);
+      expect(reads).toBe(0);
+      for (let result = "more"; result === "more"; reads = 0) {
+        result = replica.fill(view, () => true);
+        expect(reads).toBeLessThanOrEqual(2 * stepRows);
+      }
+      expect(view.rows.size).toBe(200);
+    }
+  });
+
+  it("is not filled for ever when each slice adds a row", () => {
+    const replica = new Replica({ fillStepRows: 1 });
+    let seq = 0;
+    const insert = (): void =>
+      replica.apply({
+        seq: ++seq,
+        timeMs: 1,
+        declares: [channel],
+        changes: [
+          {
+            channel: "c",
+            upserts: [{ key: `${seq}`, row: { id: `${seq}`, n: 3, s: "x" } }],
+            removes: [],
+          },
+        ],
+      });
+    for (let index = 0; index < 5; index++) insert();
+    const views = [QUERIES[0], QUERIES[1]].map((query) =>
+      replica.open(query as WireQuery, undefined),
+    );
+    for (const view of views) {
+      for (let slices = 0; replica.fill(view, () => true) === "more"; slices++) {
+        expect(slices).toBeLessThan(50);
+        insert();
+      }
+      expect(view.rows.size).toBe(seq);
+    }
+  });
+
   it("serves no cursor from before it was complete", () => {
     const replica = new Replica({ fillStepRows: 1 });
     replica.apply({
@@ -134,7 +215,7 @@ describe("a view that is filled in slices", () => {
         },
       ],
     });
-    const view = replica.open(QUERIES[2] as WireQuery, undefined);
+    const view = replica.open(QUERIES[5] as WireQuery, undefined);
     expect(replica.fill(view, () => true)).toBe("more");
     replica.apply({
       seq: 2,

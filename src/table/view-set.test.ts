@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import type { WireQuery } from "../protocol/query.ts";
 import { declareChannel } from "../log/channel.ts";
+import { FilteredView } from "./filtered-view.ts";
 import type { ViewLimits } from "./limits.ts";
 import { Replica } from "./replica.ts";
 
@@ -133,10 +134,12 @@ describe("views", () => {
     expect(replica.acquire(above(3), undefined).rows.size).toBe(6);
   });
 
-  it("without an equality term have a limit of their own, since every change evaluates each", () => {
+  it("without an equality or range term have a limit of their own, since every change evaluates each", () => {
     const replica = replicaOf({ unroutedViewsMax: 1 });
-    replica.acquire(above(1), undefined);
-    expect(() => replica.acquire(above(2), undefined)).toThrow(/equality term/);
+    const not = (n: number): WireQuery => ({ channel: "c", where: { column: "n", ne: n } });
+    replica.acquire(not(1), undefined);
+    expect(() => replica.acquire(not(2), undefined)).toThrow(/equality or range term/);
+    for (const n of [1, 2, 3]) replica.acquire(above(n), undefined);
     expect(
       replica.acquire(
         {
@@ -151,6 +154,43 @@ describe("views", () => {
         undefined,
       ).rows.size,
     ).toBe(4);
+  });
+
+  it("with ten thousand different ranges are evaluated only for the rows in their ranges", () => {
+    const replica = replicaOf();
+    const ofSpan = (from: number, s?: string): WireQuery => {
+      const range = { column: "n", between: [from, from + 1] } as const;
+      return {
+        channel: "c",
+        where: s === undefined ? range : { and: [range, { column: "s", eq: s }] },
+      };
+    };
+    for (let index = 0; index < 5_000; index++) {
+      replica.acquire(ofSpan(10 * index + 100), undefined);
+      replica.acquire(ofSpan(10 * index + 100, "even"), undefined);
+    }
+    const evaluated = vi.spyOn(FilteredView.prototype, "apply");
+    const write = (s: string, n: number): number => {
+      evaluated.mockClear();
+      const upserts = [{ key: "k0", row: { id: "k0", s, n } }];
+      replica.apply({
+        seq: replica.seq + 1,
+        timeMs: 0,
+        changes: [{ channel: "c", upserts, removes: [] }],
+      });
+      return evaluated.mock.calls.length;
+    };
+    // Between the ranges, into one, within it, to another value, out of it, and below all.
+    const counts = [
+      write("even", 108),
+      write("even", 2_100),
+      write("even", 2_101),
+      write("odd", 2_101),
+      write("odd", 40_107),
+      write("odd", 0),
+    ];
+    evaluated.mockRestore();
+    expect(counts).toEqual([0, 2, 2, 2, 1, 0]);
   });
 
   it("are refused when all views would hold too many rows, and leave nothing behind", () => {

@@ -15,7 +15,9 @@ import { ChannelView } from "./channel-view.ts";
 import { FilteredView } from "./filtered-view.ts";
 import { Membership } from "./membership.ts";
 import { compileProjection } from "./projection.ts";
-import { routeOf, ViewRouter, type Route } from "./router.ts";
+import type { RowNode } from "./change-ordered-rows.ts";
+import { routeOf, type Route } from "./route.ts";
+import { isRouted, ViewRouter } from "./router.ts";
 import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
 import type { ViewPool } from "./view-pool.ts";
 import { newestFirst, WindowView } from "./window-view.ts";
@@ -23,12 +25,12 @@ import type { View } from "./view.ts";
 
 interface ViewEntry {
   readonly view: View;
-  readonly route: Route | undefined;
+  readonly route: Route;
   readonly budget: EvaluationBudget;
   /** The identity that requested the view first; undefined without identities. */
   readonly owner: string | undefined;
-  /** Keys of rows that have not been evaluated yet; undefined when the view is complete. */
-  fill: { readonly keys: readonly string[]; next: number } | undefined;
+  /** The rows that have not been evaluated yet; undefined when the view is complete. */
+  fill: Iterator<RowNode | undefined> | undefined;
   users: number;
   idleSinceMs: number;
 }
@@ -57,7 +59,7 @@ export class ViewSet {
     this.#table = table;
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
-    this.#router = new ViewRouter(this.#context, this.#pool.limits.routedColumnsMax);
+    this.#router = new ViewRouter(this.#context, table.rows, pool.limits.routedColumnsMax);
     this.#bare = new ChannelView(
       viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming),
       table.channel,
@@ -255,43 +257,39 @@ export class ViewSet {
     point: CommitPoint,
     owner: string | undefined,
   ): ViewEntry {
-    const { rows, channel } = this.#table;
     // Under a policy only the policy's terms route: hidden rows are not even looked up, whatever
     // the query is.
     const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
     this.#pool.checkRoom(owner);
-    if (route === undefined) this.#checkUnrouted(channel.name, owner);
+    if (!isRouted(route)) this.#checkUnrouted(this.#table.channel.name, owner);
     const budget = new EvaluationBudget(this.#pool.limits);
     const view = this.#create(id, query, policy, point, budget);
-    const keys =
-      route === undefined
-        ? Array.from(rows.values(), ({ key }) => key)
-        : [...this.#router.keysFor(route, rows.values())];
     this.#router.add(view, route);
-    return { view, route, budget, owner, fill: { keys, next: 0 }, users: 0, idleSinceMs: 0 };
+    const fill = this.#router.rowsFor(route);
+    return { view, route, budget, owner, fill, users: 0, idleSinceMs: 0 };
   }
 
   #checkUnrouted(channel: string, owner: string | undefined): void {
     const { unroutedViewsMax, identityShareMax } = this.#pool.limits;
     if (this.#router.unroutedCount >= unroutedViewsMax) this.#pool.dropIdle();
-    const help = "Add a column = value term, share queries, or raise unroutedViewsMax.";
+    const help =
+      "Add a term column = value or a range of a column, share queries, or raise unroutedViewsMax.";
     if (this.#router.unroutedCount >= unroutedViewsMax) {
       throw new TidemarkError(
         "TOO_MANY_VIEWS",
-        `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality term, its limit. ${help}`,
+        `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality or range term, its limit. ${help}`,
       );
     }
     if (owner === undefined) return;
     const ofOwner = (): number =>
-      [...this.#entries.values()].filter(
-        (entry) => entry.route === undefined && entry.owner === owner,
-      ).length;
+      [...this.#entries.values()].filter((entry) => !isRouted(entry.route) && entry.owner === owner)
+        .length;
     if (ofOwner() >= unroutedViewsMax * identityShareMax) this.#pool.dropIdle();
     const own = ofOwner();
     if (own >= unroutedViewsMax * identityShareMax) {
       throw new TidemarkError(
         "TOO_MANY_VIEWS",
-        `Channel "${channel}" maintains ${own} views without an equality term for this identity, its share. ${help}`,
+        `Channel "${channel}" maintains ${own} views without an equality or range term for this identity, its share. ${help}`,
       );
     }
   }
@@ -340,22 +338,22 @@ export class ViewSet {
 
   #fillRows(
     { view, owner }: ViewEntry,
-    fill: NonNullable<ViewEntry["fill"]>,
+    rows: Iterator<RowNode | undefined>,
     point: CommitPoint,
     isOver: () => boolean,
   ): boolean {
-    const { rows } = this.#table;
-    const { keys } = fill;
-    while (fill.next < keys.length) {
-      const key = keys[fill.next++] ?? "";
-      const after = rows.get(key);
-      const entriesBefore = view.entries;
-      // A row that left the channel meanwhile has left the view as well.
-      if (after !== undefined) view.apply({ key, before: undefined, after, evicted: false }, point);
-      this.#pool.entries += view.entries - entriesBefore;
-      if (this.#pool.entries > this.#pool.limits.entriesMax) this.#pool.dropIdle();
-      this.#pool.checkEntries();
-      if (fill.next % this.#pool.limits.fillStepRows !== 0) continue;
+    const { limits } = this.#pool;
+    for (let steps = 1; ; steps++) {
+      const { done, value: after } = rows.next();
+      if (done === true) break;
+      if (after !== undefined) {
+        const entriesBefore = view.entries;
+        view.apply({ key: after.key, before: undefined, after, evicted: false }, point);
+        this.#pool.entries += view.entries - entriesBefore;
+        if (this.#pool.entries > limits.entriesMax) this.#pool.dropIdle();
+        this.#pool.checkEntries();
+      }
+      if (steps % limits.fillStepRows !== 0) continue;
       this.#pool.checkBytes(view, owner);
       if (isOver()) return false;
     }
