@@ -35,9 +35,11 @@ const config: KnipConfig = {
         "*.bench.ts",
         "soak/{main,page,server}.ts",
         // Processes of their own, started by name.
-        "support/{attacker,feed-server,http-load,rows-holder,storm-clients,swarm,writes-server}.ts",
+        "support/{attacker,feed-server,http-load,postgres-node,rows-holder,storm-clients,swarm,writes-server}.ts",
       ],
       project: ["**/*.ts"],
+      // Of the system, to give a process a core.
+      ignoreBinaries: ["taskset"],
     },
     test: {
       entry: ["**/*.test.ts", "support/fault-server.ts", "frames/record.ts"],

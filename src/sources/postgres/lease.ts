@@ -3,6 +3,7 @@
  * outbox does not grow while nobody reads. A sequence holds it, outside of transactions, so that
  * every writer sees its newest value whatever the writer's snapshot. All times are the database's.
  */
+import type { Clock } from "../../std/clock.ts";
 import type { PostgresLimits } from "./limits.ts";
 import { asText, type SqlQueries, type SqlSession } from "./sql.ts";
 import type { PgSnapshot } from "./pg-snapshot.ts";
@@ -10,6 +11,7 @@ import type { PgSnapshot } from "./pg-snapshot.ts";
 export interface LeaseOptions {
   readonly readerId: string;
   readonly leaseSeconds: number;
+  readonly clock: Clock;
 }
 
 export class Lease {
@@ -17,6 +19,7 @@ export class Lease {
   #untilSeconds = 0;
   #isAsleep = false;
   #otherReaders = 0;
+  #commitMs = 0;
   /** The snapshot read before the last pruning: the next pruning deletes up to it. */
   #mayPrune: PgSnapshot | undefined;
   #prunedTo: PgSnapshot | undefined;
@@ -46,6 +49,14 @@ export class Lease {
     return this.#otherReaders > 0;
   }
 
+  /**
+   * How long a commit took lately: setting the lease writes a record that must be durable, so it
+   * takes as long as an application's commit.
+   */
+  get commitMs(): number {
+    return this.#commitMs;
+  }
+
   /** Begins a lease. Triggers capture the writes of all transactions that begin from now on. */
   async begin(session: SqlSession): Promise<void> {
     const { readerId, leaseSeconds } = this.#options;
@@ -59,7 +70,7 @@ export class Lease {
     await session.query("INSERT INTO tidemark.alive (id) VALUES ($1) ON CONFLICT DO NOTHING", [
       readerId,
     ]);
-    await this.#set(session);
+    await this.#committing(() => this.#set(session));
   }
 
   /** Extends the lease while a long copy is under way. */
@@ -75,7 +86,7 @@ export class Lease {
   async renew(session: SqlSession, snapshot: PgSnapshot): Promise<boolean> {
     const { readerId, leaseSeconds } = this.#options;
     const formerUntil = this.#untilSeconds;
-    await this.#set(session);
+    await this.#committing(() => this.#set(session));
     const [row] = await session.query(
       `WITH gone AS (DELETE FROM tidemark.reader WHERE lease_until < clock_timestamp() AND id <> $1 RETURNING id),
             mine AS (UPDATE tidemark.reader SET snapshot = $2::pg_snapshot, lease_until = clock_timestamp() + make_interval(secs => $3)
@@ -93,8 +104,10 @@ export class Lease {
   async setAsleep(session: SqlSession, isAsleep: boolean): Promise<void> {
     this.#isAsleep = isAsleep;
     const until = Math.floor(this.#untilSeconds);
-    await session.query(
-      `SELECT setval('tidemark.lease', (${until}::bigint << 1) + ${isAsleep ? 1 : 0})`,
+    await this.#committing(() =>
+      session.query(
+        `SELECT setval('tidemark.lease', (${until}::bigint << 1) + ${isAsleep ? 1 : 0})`,
+      ),
     );
   }
 
@@ -147,6 +160,13 @@ export class Lease {
     await session.query(
       "SELECT setval('tidemark.lease', 0) WHERE NOT EXISTS (SELECT 1 FROM tidemark.reader WHERE lease_until >= clock_timestamp())",
     );
+  }
+
+  async #committing(run: () => Promise<unknown>): Promise<void> {
+    const { clock } = this.#options;
+    const beganMs = clock.monotonic();
+    await run();
+    this.#commitMs = clock.monotonic() - beganMs;
   }
 
   async #set(session: SqlQueries): Promise<void> {

@@ -48,13 +48,24 @@ export interface PostgresLimits {
   readonly schemaIssuesMax: number;
   /** The longest pause between reads that found nothing, before sleeping. */
   readonly pollIdleMsMax: number;
-  /** After this time without changes the reader sleeps, and writers wake it by NOTIFY. */
+  /**
+   * After this time with few enough transactions the reader sleeps, and writers wake it by NOTIFY.
+   */
   readonly sleepAfterMs: number;
   /**
-   * The interval between reads while asleep. They find the changes of writers that checked the
-   * flag just before the reader fell asleep.
+   * The longest interval between reads while asleep. They find the changes of writers that checked
+   * the flag just before the reader fell asleep.
    */
   readonly pollAsleepMs: number;
+  /**
+   * Transactions that notify commit one after another. They notify while this share of the time
+   * would suffice for their commits…
+   */
+  readonly notifyShareMax: number;
+  /** …and no more than these come per second. */
+  readonly notifyPerSecondMax: number;
+  /** The transactions above that rate after which the reader polls instead. */
+  readonly notifyBurstMax: number;
   /**
    * Triggers write to the outbox only while a reader's lease lives, so it does not grow while
    * nobody reads.
@@ -125,7 +136,7 @@ export interface PostgresLimits {
 
 export const POSTGRES_LIMITS: PostgresLimits = {
   pollMs: 4,
-  pollRestFactor: 6,
+  pollRestFactor: 3,
   pollBusyMsMax: 50,
   answerMsMax: 2_000,
   readTimeoutMs: 4_000,
@@ -142,6 +153,9 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   pollIdleMsMax: 20,
   sleepAfterMs: 1_000,
   pollAsleepMs: 500,
+  notifyShareMax: 0.25,
+  notifyPerSecondMax: 300,
+  notifyBurstMax: 32,
   leaseSeconds: 60,
   renewMs: 5_000,
   pruneMs: 1_000,
@@ -199,6 +213,7 @@ export function postgresLimits(given?: Partial<PostgresLimits>): PostgresLimits 
       "writeConnectionsMax",
       "forgetRefusalsEvery",
       "leaseSeconds",
+      "notifyBurstMax",
     ),
   ]);
   // A lease that ends before it is renewed makes the reader copy every table, again and again.

@@ -1,44 +1,92 @@
 /**
- * When the reader reads next: fast while changes come, slower when they stop, asleep after a while.
- * Pure.
+ * When the reader reads next. Pure.
+ *
+ *   polling ──few transactions for `sleepAfterMs`──▶ asleep: writers notify, and each wakes a read
+ *      ◀─more transactions than may notify, or one that did not─┘
+ *
+ * Transactions that notify commit one after another: Postgres locks the queue of NOTIFY until the
+ * commit is durable. So they notify only while that lock is held for a small share of the time.
+ * Otherwise the reader polls, which costs writers nothing.
  */
 import type { PostgresLimits } from "./limits.ts";
 
 export interface Pace {
   readonly delayMs: number;
-  /** When something changed last. */
-  readonly quietSinceMs: number;
   readonly isAsleep: boolean;
+  /** Transactions lately, less those that may notify: a bucket that drains at that rate. */
+  readonly excess: number;
+  readonly readAtMs: number;
+  readonly pollingSinceMs: number;
+}
+
+export interface PacedRead {
+  /** Changed keys. */
+  readonly changes: number;
+  /** Transactions that have notified since the former read. */
+  readonly notices: number;
+  readonly nowMs: number;
+  readonly readMs: number;
+  /** How long a transaction's commit takes, as the reader measures it. */
+  readonly commitMs: number;
+  /** False where NOTIFY would not reach every reader. */
+  readonly maySleep: boolean;
 }
 
 type PacingLimits = Pick<
   PostgresLimits,
-  "pollMs" | "pollRestFactor" | "pollBusyMsMax" | "pollIdleMsMax" | "sleepAfterMs" | "pollAsleepMs"
+  | "pollMs"
+  | "pollRestFactor"
+  | "pollBusyMsMax"
+  | "pollIdleMsMax"
+  | "sleepAfterMs"
+  | "pollAsleepMs"
+  | "notifyShareMax"
+  | "notifyPerSecondMax"
+  | "notifyBurstMax"
 >;
 
 export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
-  return { delayMs: pollMs, quietSinceMs: nowMs, isAsleep: false };
+  return {
+    delayMs: pollMs,
+    isAsleep: false,
+    excess: 0,
+    readAtMs: nowMs,
+    pollingSinceMs: nowMs,
+  };
 }
 
-/** `maySleep` is false where NOTIFY would not reach every reader. */
-export function nextPace(
-  pace: Pace,
-  read: {
-    readonly changes: number;
-    readonly nowMs: number;
-    readonly readMs: number;
-    readonly maySleep: boolean;
-  },
-  limits: PacingLimits,
-): Pace {
-  if (read.changes > 0) {
-    const delayMs = Math.min(
-      limits.pollBusyMsMax,
-      Math.max(limits.pollMs, read.readMs * limits.pollRestFactor),
-    );
-    return { delayMs, quietSinceMs: read.nowMs, isAsleep: false };
-  }
-  const isAsleep = read.maySleep && read.nowMs - pace.quietSinceMs >= limits.sleepAfterMs;
-  const delayMs = isAsleep ? limits.pollAsleepMs : Math.min(limits.pollIdleMsMax, pace.delayMs * 2);
-  return { delayMs, quietSinceMs: pace.quietSinceMs, isAsleep };
+export function nextPace(pace: Pace, read: PacedRead, limits: PacingLimits): Pace {
+  const { nowMs, changes, notices } = read;
+  const { notifyBurstMax, sleepAfterMs } = limits;
+  const drained = ((nowMs - pace.readAtMs) / 1_000) * notifiesPerSecond(read, limits);
+  const found = pace.isAsleep ? notices : changes;
+  const excess = Math.min(notifyBurstMax, Math.max(0, pace.excess - drained) + found);
+  const isBusy = excess >= notifyBurstMax;
+  // The read that follows falling asleep finds transactions from before.
+  const isUnannounced = pace.delayMs > 0 && changes > 0 && notices === 0;
+  const pollingSinceMs = isBusy || pace.isAsleep ? nowMs : pace.pollingSinceMs;
+  const isQuiet = excess < 1 && nowMs - pollingSinceMs >= sleepAfterMs;
+  const isAsleep = read.maySleep && (pace.isAsleep ? !isBusy && !isUnannounced : isQuiet);
+  const delayMs = isAsleep ? asleepMs(pace, limits) : pollMs(pace, read, limits);
+  return { delayMs, isAsleep, excess, readAtMs: nowMs, pollingSinceMs };
+}
+
+/** How many transactions a second may notify. */
+function notifiesPerSecond({ commitMs }: PacedRead, limits: PacingLimits): number {
+  return Math.min(limits.notifyPerSecondMax, (1_000 * limits.notifyShareMax) / commitMs);
+}
+
+/**
+ * Falling asleep, the reader reads once more at once, and then ever more rarely: transactions that
+ * were open before may not have seen that they should notify.
+ */
+function asleepMs(pace: Pace, { pollIdleMsMax, pollAsleepMs }: PacingLimits): number {
+  if (!pace.isAsleep) return 0;
+  return Math.min(pollAsleepMs, Math.max(pollIdleMsMax, pace.delayMs * 2));
+}
+
+function pollMs(pace: Pace, { changes, readMs }: PacedRead, limits: PacingLimits): number {
+  if (changes === 0 && !pace.isAsleep) return Math.min(limits.pollIdleMsMax, pace.delayMs * 2);
+  const restMs = Math.max(limits.pollMs, readMs * limits.pollRestFactor);
+  return Math.min(limits.pollBusyMsMax, restMs);
 }

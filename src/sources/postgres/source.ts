@@ -127,6 +127,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       const lease = new Lease({
         readerId: context.random.id(16),
         leaseSeconds: this.#limits.leaseSeconds,
+        clock: context.clock,
       });
       const reader = new Reader({
         tables,
@@ -319,6 +320,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     let pruneRounds = 0;
     while (this.#session === session && !this.#isStopped) {
       const beganMs = clock.monotonic();
+      const notices = this.#wakeup.takeNotices();
       const changes = await reader.read(session);
       if (!status.isLive) await status.tell({ status: "live" });
       if (changes > 0) pruneRounds = 2;
@@ -334,17 +336,10 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
         pruneRounds--;
         await this.#long(() => lease.prune(session, appended));
       }
-      pace = nextPace(
-        pace,
-        { changes, nowMs, readMs: nowMs - beganMs, maySleep: this.#canNotify && !lease.isShared },
-        this.#limits,
-      );
-      if (pace.isAsleep !== lease.isAsleep) {
-        await lease.setAsleep(session, pace.isAsleep);
-        // Reads once more before sleeping: running writers may not have seen the flag that makes
-        // them notify.
-        if (pace.isAsleep) continue;
-      }
+      const { commitMs, isShared } = lease;
+      const read = { changes, notices, nowMs, readMs: nowMs - beganMs, commitMs };
+      pace = nextPace(pace, { ...read, maySleep: this.#canNotify && !isShared }, this.#limits);
+      if (pace.isAsleep !== lease.isAsleep) await lease.setAsleep(session, pace.isAsleep);
       await this.#pause(pace.delayMs);
     }
   }

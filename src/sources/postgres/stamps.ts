@@ -29,7 +29,8 @@ export function relations(tables: readonly Table[]): string {
 
 /** The stamp of all tables together. It comes after `relations`. */
 export function stampOfAll(tables: readonly Table[]): string {
-  return stampOf("SELECT oid FROM relation", listOf(tables.map(({ oid }) => oid)), typesOf(tables));
+  const relation = "ARRAY(SELECT oid FROM relation)";
+  return stampOf(tables, tables.some(({ isPartitioned }) => isPartitioned) ? relation : undefined);
 }
 
 export function stampStatement(tables: readonly Table[]): string {
@@ -40,7 +41,7 @@ export function stampStatement(tables: readonly Table[]): string {
 export function stampsStatement(tables: readonly Table[]): string {
   const stamps = tables.map(
     (table) =>
-      `SELECT '${table.oid}' AS oid, ${stampOf(`SELECT r.oid FROM relation r WHERE r.root = ${table.oid}`, String(table.oid), typesOf([table]))} AS stamp`,
+      `SELECT '${table.oid}' AS oid, ${stampOf([table], table.isPartitioned ? `ARRAY(SELECT r.oid FROM relation r WHERE r.root = ${table.oid})` : undefined)} AS stamp`,
   );
   return `WITH RECURSIVE ${relations(tables)} ${stamps.join(" UNION ALL ") || "SELECT NULL AS oid, NULL AS stamp WHERE false"}`;
 }
@@ -75,29 +76,40 @@ export function target(table: Table): string {
   return `${table.isPartitioned ? "" : "ONLY "}${qualified(table)}`;
 }
 
-function stampOf(among: string, roots: string, types: string): string {
-  return `concat_ws(' ',
-    (SELECT concat(${sum("g.xmin", "g.oid::int8")}, ':', count(*) FILTER (WHERE g.tgenabled <> 'A')) FROM pg_trigger g WHERE g.tgrelid IN (${among}) AND g.tgname LIKE 'tidemark%'),
-    (SELECT ${sum("p.xmin", "p.oid::int8")} FROM pg_proc p WHERE p.oid IN (SELECT g.tgfoid FROM pg_trigger g WHERE g.tgrelid IN (${among}) AND g.tgname LIKE 'tidemark%')),
-    (SELECT ${sum("i.xmin", "i.inhrelid::int8")} FROM pg_inherits i WHERE i.inhrelid IN (${among}) AND i.inhrelid NOT IN (${roots})),
-    (SELECT ${sum("c.oid, c.relfilenode, c.relnamespace, c.relowner, c.relrowsecurity::int::oid, c.relforcerowsecurity::int::oid", "hashtextextended(c.relname::text, 0)")} FROM pg_class c WHERE c.oid IN (${among})),
-    (SELECT ${sum("a.xmin", "a.attrelid::int8 * 65536 + a.attnum")} FROM pg_attribute a WHERE a.attrelid IN (${roots}) AND a.attnum > 0),
-    (SELECT ${sum("e.xmin", "e.oid::int8")} FROM pg_enum e WHERE e.enumtypid IN (${types})),
-    (SELECT count(*) FROM pg_cast k WHERE k.castsource IN (${types}) OR k.casttarget IN (${types})))`;
+/**
+ * `partitions` is an array of the oids of the tables and their partitions; undefined where no table
+ * is partitioned. Only what these tables can have is read, since each read pays for it.
+ */
+function stampOf(tables: readonly Table[], partitions: string | undefined): string {
+  const roots = arrayOf(tables.map(({ oid }) => oid));
+  const types = [
+    ...new Set(
+      tables.flatMap(({ columns }) => columns.flatMap(({ ownTypeOid }) => ownTypeOid ?? [])),
+    ),
+  ];
+  const among = partitions ?? roots;
+  return `concat_ws(' ', ${[
+    `(SELECT concat(${sum("g.xmin, p.xmin", "g.oid::int8")}, ':', count(*) FILTER (WHERE g.tgenabled <> 'A')) FROM pg_trigger g LEFT JOIN pg_proc p ON p.oid = g.tgfoid WHERE g.tgrelid = ANY (${among}) AND g.tgname LIKE 'tidemark%')`,
+    `(SELECT ${sum("c.oid, c.relfilenode, c.relnamespace, c.relowner, c.relrowsecurity::int::oid, c.relforcerowsecurity::int::oid", "hashtextextended(c.relname::text, 0)")} FROM pg_class c WHERE c.oid = ANY (${among}))`,
+    `(SELECT ${sum("a.xmin", "a.attrelid::int8 * 65536 + a.attnum")} FROM pg_attribute a WHERE a.attrelid = ANY (${roots}) AND a.attnum > 0)`,
+    ...(partitions === undefined
+      ? []
+      : [
+          `(SELECT ${sum("i.xmin", "i.inhrelid::int8")} FROM pg_inherits i WHERE i.inhrelid = ANY (${partitions}) AND i.inhrelid <> ALL (${roots}))`,
+        ]),
+    ...(types.length === 0
+      ? []
+      : [
+          `(SELECT ${sum("e.xmin", "e.oid::int8")} FROM pg_enum e WHERE e.enumtypid = ANY (${arrayOf(types)}))`,
+          `(SELECT count(*) FROM pg_cast k WHERE k.castsource = ANY (${arrayOf(types)}) OR k.casttarget = ANY (${arrayOf(types)}))`,
+        ]),
+  ].join(",\n    ")})`;
 }
 
 function sum(values: string, seed: string): string {
   return `concat(count(*), ':', sum(hash_array_extended(ARRAY[${values}], ${seed})))`;
 }
 
-function typesOf(tables: readonly Table[]): string {
-  return listOf([
-    ...new Set(
-      tables.flatMap(({ columns }) => columns.flatMap(({ ownTypeOid }) => ownTypeOid ?? [])),
-    ),
-  ]);
-}
-
-function listOf(oids: readonly number[]): string {
-  return oids.map((oid) => `${oid}::oid`).join(", ") || "0::oid";
+function arrayOf(oids: readonly number[]): string {
+  return `'{${oids.join(",")}}'::oid[]`;
 }

@@ -7,6 +7,7 @@ import type { Cancel, Clock } from "../../std/clock.ts";
 export class Wakeup {
   #wake: () => void = () => {};
   #isNotified = false;
+  #notices = 0;
 
   /** Ends the present pause; without a pause, does nothing. */
   wake(): void {
@@ -16,7 +17,15 @@ export class Wakeup {
   /** Ends the present pause; without a pause, the next one ends at once. */
   notify(): void {
     this.#isNotified = true;
+    this.#notices++;
     this.#wake();
+  }
+
+  /** The calls of `notify` since the last call of this. */
+  takeNotices(): number {
+    const notices = this.#notices;
+    this.#notices = 0;
+    return notices;
   }
 
   pause(clock: Clock, delayMs: number): Promise<void> {
