@@ -1,5 +1,5 @@
 /** The explorer's layout: the list of channels, the chosen channel, the status strip. */
-import { useCallback, type ReactElement } from "react";
+import { useCallback, useState, type ReactElement } from "react";
 import { useConnection, useLiveQuery } from "../src/react/index.ts";
 import { State } from "../examples/review/ui/state.tsx";
 import { StatusStrip } from "../examples/review/ui/status-strip.tsx";
@@ -11,6 +11,7 @@ import { usePageState } from "./use-page-state.ts";
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
+  const [hasKeys, setHasKeys] = useState(false);
   const connection = useConnection();
   const catalog = useLiveQuery({
     channel: "tidemark.channels",
@@ -58,9 +59,21 @@ export function App(): ReactElement {
         <ChannelView key={selected} channel={selected} page={page} onChange={update} />
       )}
       <StatusStrip connection={connection}>
-        <span className="dim keys-hint">? for keys</span>
+        <button
+          type="button"
+          className="plain keys-hint"
+          aria-expanded={hasKeys}
+          onClick={() => setHasKeys((before) => !before)}
+        >
+          ? Keys
+        </button>
       </StatusStrip>
-      <Shortcuts onStep={step} onEscape={() => update({ row: undefined })} />
+      <Shortcuts
+        isOpen={hasKeys}
+        onToggle={() => setHasKeys((before) => !before)}
+        onStep={step}
+        onEscape={() => update({ row: undefined })}
+      />
     </div>
   );
 }

@@ -1,35 +1,110 @@
-/** How a value appears in a cell: its text, its style, and the tooltip. */
-import type { Column, JsonValue } from "../src/client/index.ts";
+/** How a column's values appear in cells: their text, style, alignment and width. */
+import type { Column, JsonValue, Row } from "../src/client/index.ts";
 import { formatAge, groupDigits } from "../examples/review/ui/format.ts";
+
+/** How a column is shown: settled once, so that cells don't move when rows change. */
+export interface ColumnFormat {
+  readonly column: Column;
+  readonly widthPx: number;
+  readonly isNumber: boolean;
+  /** Amounts have thousands separators; keys and other identifiers have none. */
+  readonly isGrouped: boolean;
+  /** Values with fewer fraction digits leave room for so many, so that decimal points align. */
+  readonly fractionDigits: number;
+}
 
 export interface CellText {
   readonly text: string;
+  /** Invisible text behind a number, in place of the digits that other rows have. */
+  readonly filler?: string;
   readonly title: string | undefined;
   readonly tone: "normal" | "dim" | "mono";
 }
 
 const NUMERIC = new Set(["integer", "float", "bigint", "numeric"]);
+/** Longer fractions are shown, but no other row leaves room for them. */
+const FRACTION_DIGITS_MAX = 6;
+/** How many of the first rows decide how a column is shown. */
+export const SAMPLE_ROWS = 60;
 
-export function isNumericColumn({ type }: Column, sample?: JsonValue): boolean {
-  return NUMERIC.has(type) || (type === "any" && typeof sample === "number");
-}
-
-/** Identifiers are shown without thousands separators. */
+/** Names of numbers that no one adds up. */
 function isIdentifier(name: string): boolean {
-  return /(^|_)(id|no|nr|seq|hash|port)$/i.test(name);
+  return (
+    /(^|_)(id|no|nr|seq|hash|port|pid|year|zip|code|phone)$/i.test(name) ||
+    /[a-z](Id|ID)$/.test(name)
+  );
 }
 
-export function cellText(column: Column, value: JsonValue | undefined, nowMs: number): CellText {
+export function columnFormat(
+  column: Column,
+  {
+    isKey,
+    sample,
+  }: { readonly isKey: boolean; readonly sample: readonly (JsonValue | undefined)[] },
+): ColumnFormat {
+  const values = sample.filter((value) => value !== undefined && value !== null);
+  const isNumber =
+    NUMERIC.has(column.type) ||
+    (column.type === "any" &&
+      values.length > 0 &&
+      values.every((value) => typeof value === "number"));
+  const shape = {
+    column,
+    isNumber,
+    isGrouped: isNumber && !isKey && !isIdentifier(column.name),
+    fractionDigits: isNumber
+      ? Math.min(FRACTION_DIGITS_MAX, Math.max(0, ...values.map(fractionDigitsOf)))
+      : 0,
+  };
+  const texts =
+    column.type === "timestamp"
+      ? ["59 min ago"]
+      : values.map((value) => {
+          const { text, filler = "" } = cellText(shape, value, 0);
+          return text + filler;
+        });
+  const widest = Math.max(textWidth(column.name) + ARROW_PX, ...texts.map(textWidth));
+  return {
+    ...shape,
+    widthPx: Math.round(Math.min(WIDTH_MAX, Math.max(WIDTH_MIN, widest + PADDING))),
+  };
+}
+
+/** The formats of a grid's columns, from its first `SAMPLE_ROWS` rows. */
+export function columnFormats(
+  columns: readonly Column[],
+  key: readonly string[],
+  rows: readonly (Row | undefined)[],
+): readonly ColumnFormat[] {
+  return columns.map((column) =>
+    columnFormat(column, {
+      isKey: key.includes(column.name),
+      sample: rows.map((row) => row?.[column.name]),
+    }),
+  );
+}
+
+function fractionDigitsOf(value: JsonValue): number {
+  return /^-?\d+\.(\d+)$/.exec(String(value))?.[1]?.length ?? 0;
+}
+
+export function cellText(
+  format: Omit<ColumnFormat, "widthPx">,
+  value: JsonValue | undefined,
+  nowMs: number,
+): CellText {
   if (value === undefined || value === null) return { text: "null", title: undefined, tone: "dim" };
   if (typeof value === "object") {
     const text = JSON.stringify(value);
     return { text, title: text, tone: "mono" };
   }
-  if (column.type === "timestamp" && typeof value === "string") return timeText(value, nowMs);
+  if (format.column.type === "timestamp" && typeof value === "string")
+    return timeText(value, nowMs);
   const text = String(value);
-  if (isNumericColumn(column, value)) {
+  if (format.isNumber) {
     return {
-      text: isIdentifier(column.name) ? text : groupDigits(text),
+      text: format.isGrouped ? groupDigits(text) : text,
+      filler: fillerOf(text, format.fractionDigits),
       title: undefined,
       tone: "normal",
     };
@@ -38,12 +113,23 @@ export function cellText(column: Column, value: JsonValue | undefined, nowMs: nu
   return { text, title: text.length > 24 ? text : undefined, tone: isHash ? "mono" : "normal" };
 }
 
+/** What a number lacks for its decimal point to stand below those of other rows. */
+function fillerOf(text: string, fractionDigits: number): string {
+  if (fractionDigits === 0 || !/^-?\d+(\.\d+)?$/.test(text)) return "";
+  const missing = fractionDigits - fractionDigitsOf(text);
+  if (missing <= 0) return "";
+  return (text.includes(".") ? "" : ".") + "0".repeat(missing);
+}
+
+/** Made once: a formatter costs more than what it formats. */
+const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+
 function timeText(value: string, nowMs: number): CellText {
   const time = Date.parse(value);
   if (Number.isNaN(time)) return { text: value, title: undefined, tone: "normal" };
   return {
     text: formatAge(nowMs - time),
-    title: `${new Date(time).toLocaleString()} (${value})`,
+    title: `${absolute.format(time)} (${value})`,
     tone: "normal",
   };
 }
@@ -56,21 +142,6 @@ const PADDING = 22;
 const ARROW_PX = 30;
 const WIDTH_MIN = 64;
 const WIDTH_MAX = 300;
-
-/** The width of each column, from its name and a sample of rows. */
-export function columnWidths(
-  columns: readonly Column[],
-  rows: readonly (Readonly<Record<string, JsonValue>> | undefined)[],
-): readonly number[] {
-  return columns.map((column) => {
-    const sampled =
-      column.type === "timestamp"
-        ? ["59 min ago"]
-        : rows.map((row) => cellText(column, row?.[column.name], 0).text);
-    const widest = Math.max(textWidth(column.name) + ARROW_PX, ...sampled.map(textWidth));
-    return Math.round(Math.min(WIDTH_MAX, Math.max(WIDTH_MIN, widest + PADDING)));
-  });
-}
 
 function textWidth(text: string): number {
   const wide = text.replace(/[^A-Z0-9]/g, "").length;

@@ -1,5 +1,5 @@
 /** One channel: its title line and the grid, or a message when there are no rows. */
-import { useCallback, useMemo, type ReactElement } from "react";
+import { useCallback, useMemo, useRef, type ReactElement } from "react";
 import type { Column, Query } from "../src/client/index.ts";
 import { useLiveQuery, type LiveQueryResult } from "../src/react/index.ts";
 import { Badge } from "../examples/review/ui/badge.tsx";
@@ -9,8 +9,11 @@ import { State } from "../examples/review/ui/state.tsx";
 import { ColumnMenu } from "./column-menu.tsx";
 import { Detail } from "./detail.tsx";
 import { whereOf } from "./filter-text.ts";
+import { FollowButton } from "./follow-button.tsx";
+import { newestFirst } from "./newest-first.ts";
 import { nextSort, type PageState } from "./page-state.ts";
 import { useChannelShape } from "./use-channel-shape.ts";
+import { useFollow } from "./use-follow.ts";
 
 export function ChannelView({
   channel,
@@ -26,18 +29,34 @@ export function ChannelView({
     () => whereOf(shape.columns, page.filters),
     [shape.columns, page.filters],
   );
-  const sort = page.sort.filter(({ column }) => shape.columns.some(({ name }) => name === column));
+  const newest = useMemo(() => newestFirst(shape), [shape]);
+  const chosen = page.sort.filter(({ column }) =>
+    shape.columns.some(({ name }) => name === column),
+  );
+  const sort = chosen.length > 0 || newest === undefined ? chosen : [newest];
+  const isNewestFirst =
+    newest !== undefined && sort[0]?.column === newest.column && sort[0].direction === "desc";
   const query: Query = {
     channel,
     ...(where !== undefined && { where }),
     ...(sort.length > 0 && { orderBy: sort }),
     ...(page.columns !== undefined && { columns: page.columns }),
   };
-  const view = useLiveQuery(query);
+  // Without its shape, the table's own order is not known.
+  const view = useLiveQuery(shape.isKnown ? query : undefined);
+  const isLoading = view.status === "loading" || view.status === "idle";
+  const scroller = useRef<HTMLDivElement>(null);
+  const follow = useFollow(scroller, {
+    keys: view.keys,
+    isNewestFirst,
+    isLoading,
+    queryId: JSON.stringify(query),
+  });
   const isFiltered = Object.keys(page.filters).length > 0;
   const required = useMemo(
-    () => new Set([...shape.key, ...page.sort.map(({ column }) => column)]),
-    [shape.key, page.sort],
+    () => new Set([...shape.key, ...sort.map(({ column }) => column)]),
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+    [shape.key, JSON.stringify(sort)],
   );
   const shown = useMemo(
     () =>
@@ -77,7 +96,7 @@ export function ChannelView({
     <main className="channel">
       <header className="title">
         <h1>{channel}</h1>
-        <Badge status={view.status} why={view.reason} />
+        <Badge status={isLoading ? "loading" : view.status} why={view.reason} />
         <span className="count number">{countText(view, isFiltered)}</span>
         <span className="spacer" />
         {isFiltered && (
@@ -85,6 +104,7 @@ export function ChannelView({
             Clear filters
           </button>
         )}
+        <FollowButton follow={follow} isNewestFirst={isNewestFirst} />
         <ColumnMenu
           all={shape.columns}
           required={required}
@@ -96,11 +116,13 @@ export function ChannelView({
         <Grid
           label={channel}
           columns={columns}
-          keys={view.keys}
+          keyColumns={shape.key}
+          scroller={scroller}
+          keys={follow.keys}
           row={view.row}
           isStale={view.status === "stale"}
-          isLoading={view.status === "loading"}
-          sort={page.sort}
+          isLoading={isLoading}
+          sort={sort}
           filters={page.filters}
           filterErrors={errors}
           onSort={onSort}
@@ -117,10 +139,11 @@ export function ChannelView({
         />
         {page.row !== undefined && shape.key.length > 0 && (
           <Detail
-            key={`${channel}\n${page.row}`}
+            key={channel}
             channel={channel}
             keyColumns={shape.key}
             rowKey={page.row}
+            shown={view.row(page.row)}
             onClose={() => onChange({ row: undefined })}
           />
         )}

@@ -1,22 +1,30 @@
 /** The panel beside the grid: one whole row, live. */
-import type { ReactElement } from "react";
-import type { Column, Where } from "../src/client/index.ts";
+import { useEffect, useState, type ReactElement } from "react";
+import type { Column, Row, Where } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
 import { Badge } from "../examples/review/ui/badge.tsx";
-import { cellText } from "./cell-text.ts";
-import { asTsv } from "./grid.tsx";
+import { cellText, columnFormat } from "./cell-text.ts";
+import { copyText } from "./copy-text.ts";
+import { asTsv } from "./grid-keys.ts";
 import { useNow } from "../examples/review/ui/use-now.ts";
+
+/** Holding an arrow key asks the server for the last row only. */
+const SETTLE_MS = 150;
 
 export interface DetailProps {
   readonly channel: string;
   readonly keyColumns: readonly string[];
   readonly rowKey: string;
+  /** The row as the grid has it, without hidden columns: shown until the whole row has come. */
+  readonly shown: Row | undefined;
   readonly onClose: () => void;
 }
 
-export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): ReactElement {
-  const view = useLiveQuery({ channel, where: whereKey(keyColumns, rowKey) });
-  const row = view.row(rowKey);
+export function Detail({ channel, keyColumns, rowKey, shown, onClose }: DetailProps): ReactElement {
+  const settledKey = useSettled(rowKey, SETTLE_MS);
+  const view = useLiveQuery({ channel, where: whereKey(keyColumns, settledKey) });
+  const row = view.row(rowKey) ?? shown;
+  const isWaiting = settledKey !== rowKey || view.status === "loading";
   const now = useNow();
   const columns: readonly Column[] =
     view.columns.length > 0
@@ -30,7 +38,7 @@ export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): R
           type="button"
           className="plain"
           disabled={row === undefined}
-          onClick={() => void navigator.clipboard.writeText(asTsv(columns, [row]))}
+          onClick={() => void copyText(asTsv(columns, [row]))}
         >
           Copy
         </button>
@@ -38,18 +46,22 @@ export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): R
           ✕
         </button>
       </header>
-      {view.status !== "live" && (
+      {view.status !== "live" && !(isWaiting && row !== undefined) && (
         <div className="detail-status">
           <Badge status={view.status} why={view.reason} />
         </div>
       )}
-      {row === undefined && view.status === "live" ? (
+      {row === undefined && !isWaiting && view.status === "live" ? (
         <p className="detail-gone">This row is no longer in the channel.</p>
       ) : (
         <dl>
           {columns.map((column) => {
             const value = row?.[column.name];
-            const { text, tone } = cellText(column, value, now);
+            const format = columnFormat(column, {
+              isKey: keyColumns.includes(column.name),
+              sample: [value],
+            });
+            const { text, tone } = cellText(format, value, now);
             const isJson = typeof value === "object" && value !== null;
             return (
               <div key={column.name}>
@@ -70,6 +82,16 @@ export function Detail({ channel, keyColumns, rowKey, onClose }: DetailProps): R
       )}
     </aside>
   );
+}
+
+/** The value once it has stayed the same for a while. */
+function useSettled(value: string, settleMs: number): string {
+  const [settled, setSettled] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(value), settleMs);
+    return () => clearTimeout(timer);
+  }, [value, settleMs]);
+  return settled;
 }
 
 /** A `where` for the key. A composite key is the JSON list of its parts. */

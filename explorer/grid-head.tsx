@@ -1,42 +1,53 @@
 /** The header of the grid: for each column a name that sorts on click, and a filter below it. */
-import { useEffect, useState, type ReactElement } from "react";
+import { memo, useEffect, useState, type KeyboardEvent, type ReactElement } from "react";
 import type { Column, OrderBy } from "../src/client/index.ts";
-import { isNumericColumn } from "./cell-text.ts";
+import type { ColumnFormat } from "./cell-text.ts";
+import type { ColumnWindow } from "./use-column-window.ts";
 
 /** The query changes when nothing was typed for this long. */
 const SETTLE_MS = 250;
 
 export interface GridHeadProps {
-  readonly columns: readonly Column[];
-  readonly widths: readonly number[];
+  readonly formats: readonly ColumnFormat[];
+  readonly window: ColumnWindow;
   readonly sort: readonly OrderBy[];
   readonly filters: Readonly<Record<string, string>>;
   /** Errors of filters, by column. */
   readonly filterErrors: Readonly<Record<string, string>>;
   readonly onSort: (column: string, isAdditional: boolean) => void;
   readonly onFilter: (column: string, text: string) => void;
+  /** To the grid's rows. */
+  readonly onLeaveFilter: () => void;
+  /** `/` in a filter that `/` has reached, and that is still empty. */
+  readonly onNextFilter: (column: string) => void;
 }
 
-export function GridHead({
-  columns,
-  widths,
+export const GridHead = memo(function GridHead({
+  formats,
+  window: { indexes, leadPx, trailPx },
   sort,
   filters,
   filterErrors,
   onSort,
   onFilter,
+  onLeaveFilter,
+  onNextFilter,
 }: GridHeadProps): ReactElement {
   return (
     <div className="grid-head" role="row" aria-rowindex={1}>
-      {columns.map((column, columnIndex) => {
+      {indexes.map((index) => {
+        const format = formats[index];
+        if (format === undefined) return null;
+        const { column, widthPx, isNumber } = format;
         const place = sort.findIndex((term) => term.column === column.name);
         const direction = sort[place]?.direction ?? "asc";
         return (
           <div
             key={column.name}
             role="columnheader"
-            className={`cell ${isNumericColumn(column) ? "number" : ""}`}
-            style={{ width: widths[columnIndex] }}
+            aria-colindex={index + 1}
+            className={`cell ${isNumber ? "number" : ""}`}
+            style={{ width: widthPx, marginLeft: index === indexes[1] ? leadPx : 0 }}
             aria-sort={place < 0 ? "none" : direction === "desc" ? "descending" : "ascending"}
           >
             <button
@@ -56,12 +67,24 @@ export function GridHead({
               text={filters[column.name] ?? ""}
               error={filterErrors[column.name]}
               onFilter={onFilter}
+              onLeave={onLeaveFilter}
+              onNext={onNextFilter}
             />
           </div>
         );
       })}
+      {trailPx > 0 && <div className="trail" style={{ width: trailPx }} />}
     </div>
   );
+});
+
+interface FilterInputProps {
+  readonly column: Column;
+  readonly text: string;
+  readonly error: string | undefined;
+  readonly onFilter: (column: string, text: string) => void;
+  readonly onLeave: () => void;
+  readonly onNext: (column: string) => void;
 }
 
 function FilterInput({
@@ -69,12 +92,9 @@ function FilterInput({
   text,
   error,
   onFilter,
-}: {
-  readonly column: Column;
-  readonly text: string;
-  readonly error: string | undefined;
-  readonly onFilter: (column: string, text: string) => void;
-}): ReactElement {
+  onLeave,
+  onNext,
+}: FilterInputProps): ReactElement {
   const [typed, setTyped] = useState(text);
   useEffect(() => setTyped(text), [text]);
   useEffect(() => {
@@ -82,6 +102,22 @@ function FilterInput({
     const timer = setTimeout(() => onFilter(column.name, typed), SETTLE_MS);
     return () => clearTimeout(timer);
   }, [typed, text, column.name, onFilter]);
+  const onKeyDown = (event: KeyboardEvent<HTMLInputElement>): void => {
+    const { reached } = event.currentTarget.dataset;
+    delete event.currentTarget.dataset["reached"];
+    if (event.key === "Enter") onFilter(column.name, typed);
+    if (event.key === "Escape" || event.key === "ArrowDown") {
+      // The filter stays as it is; what was typed counts.
+      onFilter(column.name, typed);
+      onLeave();
+      event.preventDefault();
+    }
+    // A regex begins with the same sign: it is text in a filter that was reached otherwise.
+    if (event.key === "/" && typed === "" && reached !== undefined) {
+      onNext(column.name);
+      event.preventDefault();
+    }
+  };
   return (
     <input
       type="text"
@@ -93,16 +129,9 @@ function FilterInput({
       autoComplete="off"
       data-filter={column.name}
       value={typed}
+      onPointerDown={({ currentTarget }) => delete currentTarget.dataset["reached"]}
       onChange={(event) => setTyped(event.target.value)}
-      onKeyDown={(event) => {
-        if (event.key === "Enter") onFilter(column.name, typed);
-        if (event.key === "Escape") {
-          onFilter(column.name, "");
-          setTyped("");
-          event.currentTarget.blur();
-        }
-        event.stopPropagation();
-      }}
+      onKeyDown={onKeyDown}
     />
   );
 }

@@ -1,28 +1,41 @@
 /**
- * The virtualised live grid: it renders only the visible rows and reads them by key, so a hundred
- * thousand rows cost as much as fifty. Keyboard: arrows, Page Up and Down, Home, End, Enter, copy.
+ * The virtualised live grid: it renders only the visible rows and columns and reads rows by key.
+ * Keyboard: arrows, Page Up and Down, Home, End, Enter, copy; `/` goes to the filters.
  */
 import {
   useCallback,
-  useLayoutEffect,
   useMemo,
   useRef,
   useState,
   type KeyboardEvent,
   type ReactElement,
   type ReactNode,
+  type RefObject,
 } from "react";
-import { useVirtualizer } from "@tanstack/react-virtual";
 import type { Column, Row } from "../src/client/index.ts";
-import { columnWidths } from "./cell-text.ts";
+import { hint } from "../examples/review/ui/hint.ts";
+import { useNow } from "../examples/review/ui/use-now.ts";
+import { ROW_HEIGHT, useVirtualRows } from "../examples/review/ui/use-virtual-rows.ts";
+import { columnFormats, SAMPLE_ROWS, type ColumnFormat } from "./cell-text.ts";
+import { copyText } from "./copy-text.ts";
 import { GridHead, type GridHeadProps } from "./grid-head.tsx";
-import { GridRow } from "./grid-row.tsx";
+import { asTsv, placeAfter, plainText, type Place } from "./grid-keys.ts";
+import { ACTIVE_CELL_ID, GridRow } from "./grid-row.tsx";
+import { useColumnWindow } from "./use-column-window.ts";
+import { useFilterFocus } from "./use-filter-focus.ts";
+import { useRowSlots } from "./use-row-slots.ts";
 
-const ROW_HEIGHT = 28;
-const SAMPLE_ROWS = 60;
+const SKELETON_ROWS = 20;
 
-export interface GridProps extends Omit<GridHeadProps, "widths"> {
+export interface GridProps extends Omit<
+  GridHeadProps,
+  "formats" | "window" | "onLeaveFilter" | "onNextFilter"
+> {
   readonly label: string;
+  readonly scroller: RefObject<HTMLDivElement | null>;
+  readonly columns: readonly Column[];
+  /** The columns of the table's key. */
+  readonly keyColumns: readonly string[];
   readonly keys: readonly string[];
   readonly row: (key: string) => Row | undefined;
   readonly isStale: boolean;
@@ -40,13 +53,11 @@ interface Active {
   readonly column: number;
 }
 
-interface Place {
-  readonly index: number;
-  readonly column: number;
-}
-
 export function Grid({
   label,
+  scroller,
+  columns,
+  keyColumns,
   keys,
   row,
   isStale,
@@ -54,57 +65,54 @@ export function Grid({
   selectedKey,
   onSelect,
   empty,
-  columns,
   ...head
 }: GridProps): ReactElement {
-  const scroller = useRef<HTMLDivElement>(null);
-  const [active, setActive] = useState<Active>({ key: undefined, column: 0 });
-  const widths = useSettledWidths(columns, keys, row);
-  const virtual = useVirtualizer({
-    count: keys.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW_HEIGHT,
-    getItemKey: (index) => keys[index] ?? index,
-    overscan: 8,
-    scrollPaddingStart: 60,
-  });
-  useAnchoredScroll(scroller, keys);
-
-  const press = useCallback(
-    (index: number, column: number) => {
-      const key = keysRef.current[index];
-      setActive({ key, column });
-      if (key !== undefined) onSelect(key);
-    },
-    [onSelect],
+  const formats = useSettledFormats(columns, keyColumns, keys, row);
+  const widths = useMemo(() => formats.map(({ widthPx }) => widthPx), [formats]);
+  const window = useColumnWindow(scroller, widths);
+  const virtual = useVirtualRows(scroller, keys);
+  const rows = useRowSlots(keys, virtual);
+  const hasTimes = columns.some(({ type }) => type === "timestamp");
+  const now = useNow();
+  const cursor = useCursor(keys, selectedKey, onSelect);
+  const { place, press } = cursor;
+  const names = useMemo(() => columns.map(({ name }) => name), [columns]);
+  const focusFilter = useFilterFocus(scroller, names, window.scrollToColumn, place.column);
+  const leaveFilter = useCallback(() => scroller.current?.focus(), [scroller]);
+  const nextFilter = useCallback(
+    (name: string) => focusFilter((names.indexOf(name) + 1) % names.length),
+    [focusFilter, names],
   );
-  const keysRef = useRef(keys);
-  keysRef.current = keys;
 
-  const activeIndex = active.key === undefined ? -1 : keys.indexOf(active.key);
-
-  const move = (to: Place): void => {
-    const index = Math.max(0, Math.min(keys.length - 1, to.index));
-    setActive({ key: keys[index], column: Math.max(0, Math.min(columns.length - 1, to.column)) });
-    virtual.scrollToIndex(index);
-  };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== scroller.current) return;
-    const page = Math.max(1, Math.floor((scroller.current.clientHeight - 60) / ROW_HEIGHT));
-    const step = keyStep(
-      event.key,
-      { index: activeIndex, column: active.column },
-      page,
-      keys.length,
-      columns.length,
-    );
-    const key = keys[activeIndex];
-    if (step !== undefined) move(step);
+    const isCommand = event.ctrlKey || event.metaKey;
+    const key = keys[place.index];
+    if (isCommand && event.key.toLowerCase() === "c" && key !== undefined) {
+      // A selected text is copied by the browser.
+      if (getSelection()?.isCollapsed === false) return;
+      const name = names[place.column] ?? "";
+      void copyText(event.shiftKey ? asTsv(columns, [row(key)]) : plainText(row(key)?.[name]));
+      const cells = event.shiftKey
+        ? scroller.current.querySelectorAll<HTMLElement>(`[data-key="${CSS.escape(key)}"] .cell`)
+        : scroller.current.querySelectorAll<HTMLElement>(`#${ACTIVE_CELL_ID}`);
+      for (const cell of cells) hint(cell);
+    } else if (isCommand || event.altKey) return;
     else if (event.key === "Enter" && key !== undefined) onSelect(key);
-    else if (event.key === "c" && (event.ctrlKey || event.metaKey) && key !== undefined) {
-      void navigator.clipboard.writeText(asTsv(columns, [row(key)]));
-    } else return;
+    else {
+      const size = { rows: keys.length, columns: columns.length, pageRows: virtual.pageRows() };
+      const to = placeAfter(event.key, place, size);
+      if (to === undefined || keys.length === 0) return;
+      cursor.move(to);
+      virtual.scrollToRow(to.index);
+      window.scrollToColumn(to.column);
+    }
     event.preventDefault();
+  };
+  const onFocus = (): void => {
+    const { current } = scroller;
+    if (current === null || cursor.isPlaced || !current.matches(":focus-visible")) return;
+    cursor.enter(Math.ceil(current.scrollTop / ROW_HEIGHT));
   };
 
   return (
@@ -114,119 +122,125 @@ export function Grid({
       role="grid"
       aria-label={label}
       aria-rowcount={keys.length + 1}
+      aria-colcount={columns.length}
+      aria-activedescendant={cursor.isPlaced ? ACTIVE_CELL_ID : undefined}
       tabIndex={0}
       data-stale={isStale}
+      style={{ scrollPaddingLeft: widths[0] }}
       onKeyDown={onKeyDown}
+      onFocus={(event) => event.target === event.currentTarget && onFocus()}
     >
-      <GridHead columns={columns} widths={widths} {...head} />
+      <GridHead
+        formats={formats}
+        window={window}
+        onLeaveFilter={leaveFilter}
+        onNextFilter={nextFilter}
+        {...head}
+      />
       <div
         className="grid-body"
         style={{
-          height: isLoading ? 20 * ROW_HEIGHT : virtual.getTotalSize(),
-          minWidth: `max(100%, ${widths.reduce((sum, width) => sum + width, 0)}px)`,
+          height: isLoading ? SKELETON_ROWS * ROW_HEIGHT : virtual.height,
+          minWidth: `max(100%, ${window.totalPx}px)`,
         }}
       >
-        {isLoading && <Skeleton widths={widths} />}
-        {virtual.getVirtualItems().map(({ index, start }) => {
-          const key = keys[index];
-          if (key === undefined) return null;
-          return (
-            <GridRow
-              key={key}
-              index={index}
-              rowKey={key}
-              row={row(key)}
-              columns={columns}
-              widths={widths}
-              top={start}
-              isSelected={key === selectedKey}
-              activeColumn={index === activeIndex ? active.column : -1}
-              onPress={press}
-            />
-          );
-        })}
+        {isLoading && <Skeleton formats={formats} />}
+        {rows.map(({ key, index, slot }) => (
+          <GridRow
+            key={slot}
+            index={index}
+            rowKey={key}
+            row={row(key)}
+            formats={formats}
+            window={window}
+            isSelected={key === selectedKey}
+            activeColumn={index === place.index ? place.column : -1}
+            nowMs={hasTimes ? now : 0}
+            onPress={press}
+          />
+        ))}
       </div>
       {keys.length === 0 && !isLoading && empty}
     </div>
   );
 }
 
-function keyStep(
-  key: string,
-  { index, column }: Place,
-  page: number,
-  rows: number,
-  columns: number,
-): Place | undefined {
-  switch (key) {
-    case "ArrowDown":
-      return { index: index + 1, column };
-    case "ArrowUp":
-      return { index: index - 1, column };
-    case "ArrowRight":
-      return { index: Math.max(0, index), column: column + 1 };
-    case "ArrowLeft":
-      return { index: Math.max(0, index), column: column - 1 };
-    case "PageDown":
-      return { index: index + page, column };
-    case "PageUp":
-      return { index: index - page, column };
-    case "Home":
-      return { index: 0, column };
-    case "End":
-      return { index: rows - 1, column: Math.min(column, columns - 1) };
-    default:
-      return undefined;
-  }
+/** The cell of the keyboard cursor, which stays with its row; open details follow it. */
+function useCursor(
+  keys: readonly string[],
+  selectedKey: string | undefined,
+  onSelect: (key: string) => void,
+): {
+  readonly place: Place;
+  readonly isPlaced: boolean;
+  readonly move: (to: Place) => void;
+  /** Places the cursor when there is none: at the selected row, or at this one. */
+  readonly enter: (index: number) => void;
+  readonly press: (index: number, column: number) => void;
+} {
+  const [active, setActive] = useState<Active>({ key: undefined, column: 0 });
+  const activeIndex = useMemo(
+    () => (active.key === undefined ? -1 : keys.indexOf(active.key)),
+    [keys, active.key],
+  );
+  // Where the cursor's row was when it left: the next key starts there.
+  const lastIndex = useRef(-1);
+  if (activeIndex >= 0) lastIndex.current = activeIndex;
+  const shown = useRef(keys);
+  shown.current = keys;
+  const press = useCallback(
+    (index: number, column: number) => {
+      const key = shown.current[index];
+      setActive({ key, column });
+      if (key !== undefined) onSelect(key);
+    },
+    [onSelect],
+  );
+  const { column } = active;
+  const index = Math.min(lastIndex.current, keys.length - 1);
+  return {
+    place: { index, column },
+    isPlaced: index >= 0,
+    move: (to) => {
+      const key = keys[to.index];
+      setActive({ key, column: to.column });
+      if (selectedKey !== undefined && key !== undefined) onSelect(key);
+    },
+    enter: (visible) => {
+      const selected = selectedKey === undefined ? -1 : keys.indexOf(selectedKey);
+      setActive({ key: keys[selected >= 0 ? selected : visible], column });
+    },
+    press,
+  };
 }
 
-/** Measures column widths from the first rows, and keeps them when rows change. */
-function useSettledWidths(
+/** The formats of the columns, from the first rows; kept when rows change. */
+function useSettledFormats(
   columns: readonly Column[],
+  keyColumns: readonly string[],
   keys: readonly string[],
   row: (key: string) => Row | undefined,
-): readonly number[] {
-  const names = columns.map(({ name }) => name).join("\n");
+): readonly ColumnFormat[] {
+  const names = columns.map(({ name, type }) => `${name} ${type}`).join("\n");
   const isEmpty = keys.length === 0;
-  const measure = () => columnWidths(columns, keys.slice(0, SAMPLE_ROWS).map(row));
+  const measure = (): readonly ColumnFormat[] =>
+    columnFormats(columns, keyColumns, keys.slice(0, SAMPLE_ROWS).map(row));
   // oxlint-disable-next-line react-hooks/exhaustive-deps
   return useMemo(measure, [names, isEmpty]);
 }
 
-/**
- * Keeps the first visible row in place when rows enter or leave above it, unless the grid is
- * scrolled to the top.
- */
-function useAnchoredScroll(
-  scroller: React.RefObject<HTMLDivElement | null>,
-  keys: readonly string[],
-): void {
-  const before = useRef(keys);
-  useLayoutEffect(() => {
-    const former = before.current;
-    before.current = keys;
-    const element = scroller.current;
-    if (element === null || former === keys || element.scrollTop < ROW_HEIGHT) return;
-    const formerIndex = Math.floor(element.scrollTop / ROW_HEIGHT);
-    const anchor = former[formerIndex];
-    if (anchor === undefined || keys[formerIndex] === anchor) return;
-    const index = keys.indexOf(anchor);
-    if (index >= 0) element.scrollTop += (index - formerIndex) * ROW_HEIGHT;
-  }, [scroller, keys]);
-}
-
-function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElement {
+function Skeleton({ formats }: { readonly formats: readonly ColumnFormat[] }): ReactElement {
   return (
     <>
-      {Array.from({ length: 20 }, (_, index) => (
+      {Array.from({ length: SKELETON_ROWS }, (_, index) => (
         <div
           key={index}
           className="grid-row"
           style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
           aria-hidden="true"
         >
-          {widths.map((width, columnIndex) => (
-            <div key={columnIndex} className="cell" style={{ width }}>
+          {formats.map(({ column, widthPx }, columnIndex) => (
+            <div key={column.name} className="cell" style={{ width: widthPx }}>
               <span
                 className="skeleton"
                 style={{ width: `${45 + ((index * 7 + columnIndex * 13) % 45)}%` }}
@@ -237,21 +251,4 @@ function Skeleton({ widths }: { readonly widths: readonly number[] }): ReactElem
       ))}
     </>
   );
-}
-
-/** Rows as tab-separated text with a header, for spreadsheets. */
-export function asTsv(columns: readonly Column[], rows: readonly (Row | undefined)[]): string {
-  const clean = (value: unknown): string =>
-    (value === null || value === undefined
-      ? ""
-      : typeof value === "object"
-        ? JSON.stringify(value)
-        : String(value)
-    ).replace(/[\t\r\n]+/g, " ");
-  return [
-    columns.map(({ name }) => clean(name)),
-    ...rows.map((row) => columns.map(({ name }) => clean(row?.[name]))),
-  ]
-    .map((cells) => cells.join("\t"))
-    .join("\n");
 }

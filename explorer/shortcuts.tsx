@@ -1,31 +1,37 @@
 /** The keyboard shortcuts of the page, and their list. */
-import { useEffect, useState, type ReactElement } from "react";
+import { useEffect, type ReactElement } from "react";
 import { KeyList } from "../examples/review/ui/key-list.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
-  ["/", "filter the first column"],
-  ["Esc", "leave the filter, close details"],
+  ["/", "filter the column; again: the next one"],
+  ["Esc", "back to the rows; close details"],
   ["↑ ↓ ← →", "move in the grid"],
   ["Page Up, Page Down, Home, End", "move by a page, or to the ends"],
   ["Enter", "open the row"],
-  ["Ctrl C", "copy the row as tab-separated text"],
+  ["Ctrl C", "copy the cell"],
+  ["Ctrl Shift C", "copy the row as tab-separated text"],
   ["Shift click", "sort by one more column"],
   ["[ ]", "previous, next channel"],
+  ["P", "pause; show the new rows"],
   ["?", "show or hide this list"],
 ];
 
 export function Shortcuts({
+  isOpen,
+  onToggle,
   onStep,
   onEscape,
 }: {
+  /** Whether the list is shown. */
+  readonly isOpen: boolean;
+  readonly onToggle: () => void;
   readonly onStep: (by: 1 | -1) => void;
   readonly onEscape: () => void;
 }): ReactElement | null {
-  const [isOpen, setIsOpen] = useState(false);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key === "Escape") {
-        if (isOpen) setIsOpen(false);
+        if (isOpen) onToggle();
         else onEscape();
         return;
       }
@@ -36,8 +42,7 @@ export function Shortcuts({
         event.metaKey
       )
         return;
-      if (event.key === "/") document.querySelector<HTMLInputElement>("[data-filter]")?.focus();
-      else if (event.key === "?") setIsOpen((open) => !open);
+      if (event.key === "?") onToggle();
       else if (event.key === "]") onStep(1);
       else if (event.key === "[") onStep(-1);
       else return;
@@ -45,7 +50,7 @@ export function Shortcuts({
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [isOpen, onEscape, onStep]);
+  }, [isOpen, onToggle, onEscape, onStep]);
   if (!isOpen) return null;
   return <KeyList keys={KEYS} />;
 }

@@ -6,9 +6,12 @@ import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { ChannelDescription, Column } from "../src/client/index.ts";
 import { useLiveQuery, useTidemarkClient } from "../src/react/index.ts";
 
-export type ChannelShape = Pick<ChannelDescription, "columns" | "key">;
+export interface ChannelShape extends Pick<ChannelDescription, "columns" | "key"> {
+  /** Whether the server has described the channel. */
+  readonly isKnown: boolean;
+}
 
-const UNKNOWN: ChannelShape = { columns: [], key: [] };
+const UNKNOWN: ChannelShape = { columns: [], key: [], isKnown: false };
 /** After a request that failed. */
 const RETRY_MS = 2_000;
 
@@ -23,13 +26,14 @@ export function useChannelShape(channel: string): ChannelShape {
     select: ({ rows }) => Object.keys(rows[0] ?? {}).join("\n"),
   });
   return useMemo(() => {
-    if (description === undefined || names === "") return description ?? UNKNOWN;
+    if (description === undefined) return UNKNOWN;
+    if (names === "") return { ...description, isKnown: true };
     const columns = names.split("\n").map((name): Column => ({ name, type: "any" }));
-    return { ...description, columns };
+    return { ...description, columns, isKnown: true };
   }, [description, names]);
 }
 
-function useDescription(channel: string): ChannelShape | undefined {
+function useDescription(channel: string): ChannelDescription | undefined {
   const client = useTidemarkClient();
   const epoch = useSyncExternalStore(
     client.connection.subscribe,

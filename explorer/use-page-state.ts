@@ -1,29 +1,62 @@
 /**
  * The state of the page, kept in its address. Changes replace the address; choosing another channel
- * adds a history entry.
+ * adds a history entry. The row of open details follows the cursor, so it reaches the address a
+ * moment later: browsers limit how often an address may change.
  */
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { formatHash, parseHash, type PageState } from "./page-state.ts";
 
+const ROW_SETTLE_MS = 250;
+
+const listeners = new Set<() => void>();
+/** The address that the page is about to have. */
+let upcoming: string | undefined;
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+function write(address: string, isNewEntry: boolean): void {
+  clearTimeout(timer);
+  upcoming = undefined;
+  if (address === location.hash) return;
+  if (isNewEntry) history.pushState(null, "", address);
+  else history.replaceState(null, "", address);
+}
+
+/** Someone went back or forward, or typed an address. */
+function onNavigation(): void {
+  clearTimeout(timer);
+  upcoming = undefined;
+  for (const listener of listeners) listener();
+}
+
 function subscribe(listener: () => void): () => void {
-  addEventListener("hashchange", listener);
-  addEventListener("popstate", listener);
+  if (listeners.size === 0) {
+    addEventListener("hashchange", onNavigation);
+    addEventListener("popstate", onNavigation);
+  }
+  listeners.add(listener);
   return () => {
-    removeEventListener("hashchange", listener);
-    removeEventListener("popstate", listener);
+    listeners.delete(listener);
+    if (listeners.size > 0) return;
+    removeEventListener("hashchange", onNavigation);
+    removeEventListener("popstate", onNavigation);
   };
 }
 
+const present = (): string => upcoming ?? location.hash;
+
 export function usePageState(): readonly [PageState, (change: Partial<PageState>) => void] {
-  const hash = useSyncExternalStore(subscribe, () => location.hash);
+  const hash = useSyncExternalStore(subscribe, present);
   const state = useMemo(() => parseHash(hash), [hash]);
   const update = useCallback((change: Partial<PageState>) => {
-    const next = { ...parseHash(location.hash), ...change };
+    const next = { ...parseHash(present()), ...change };
     const address = formatHash(next);
-    if (address === location.hash) return;
-    if (change.channel !== undefined) history.pushState(null, "", address);
-    else history.replaceState(null, "", address);
-    dispatchEvent(new PopStateEvent("popstate"));
+    if (address === present()) return;
+    if (Object.keys(change).join() === "row" && change.row !== undefined) {
+      clearTimeout(timer);
+      upcoming = address;
+      timer = setTimeout(() => write(address, false), ROW_SETTLE_MS);
+    } else write(address, change.channel !== undefined);
+    for (const listener of listeners) listener();
   }, []);
   return [state, update];
 }

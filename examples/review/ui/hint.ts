@@ -10,8 +10,8 @@ const RUNNING_MAX = 150;
 let running = 0;
 const reduced = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
 
-export function hint(element: HTMLElement): void {
-  if (running >= RUNNING_MAX || reduced?.matches === true || document.hidden) return;
+export function hint(element: HTMLElement): Animation | undefined {
+  if (running >= RUNNING_MAX || reduced?.matches === true || document.hidden) return undefined;
   for (const animation of element.getAnimations()) animation.cancel();
   running++;
   const animation = element.animate(
@@ -20,4 +20,5 @@ export function hint(element: HTMLElement): void {
   );
   // A cancelled animation rejects its promise; it has ended too.
   animation.finished.catch(() => {}).finally(() => running--);
+  return animation;
 }

@@ -1,0 +1,128 @@
+/**
+ * The frames of the explorer in headless Chromium without a GPU, while it scrolls through 100,000
+ * rows that change in 200 transactions per second. Needs CHROMIUM_PATH.
+ */
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { channel, createTidemark, type JsonValue } from "../src/index.ts";
+import { fixed, goal, machine, percentile, table } from "./support/report.ts";
+
+const ROWS = 100_000;
+const TRANSACTIONS_PER_SECOND = 200;
+const SECONDS = 8;
+const FRAME_P99_MS = 33;
+/** Pixels per frame: reading, the wheel, and dragging the bar. */
+const PACES = { read: 14, wheel: 240, drag: 24_000 } as const;
+
+const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
+type Order = Record<string, JsonValue>;
+
+const states = ["placed", "paid", "packed", "sent", "returned"] as const;
+const orderOf = (id: number, change: number): Order => ({
+  id,
+  customer: `customer ${(id * 7_919) % 5_000}`,
+  status: states[(id + change) % states.length] ?? "",
+  total: ((id * 37 + change) % 100_000) / 100,
+  quantity: (id + change) % 40,
+  city: ["Lagos", "Lima", "Lyon", "Luanda"][id % 4] ?? "",
+  note: `order ${id} of batch ${id % 97}`,
+  created_at: new Date(1.7e12 + id * 1_000).toISOString(),
+  updated_at: new Date(1.8e12 + change * 1_000).toISOString(),
+  options: { gift: id % 3 === 0 },
+});
+
+const tidemark = createTidemark({
+  channels: {
+    orders: channel({
+      key: "id",
+      columns: {
+        id: "integer",
+        customer: "text",
+        status: "text",
+        total: "float",
+        quantity: "integer",
+        city: "text",
+        note: "text",
+        created_at: "timestamp",
+        updated_at: "timestamp",
+        options: "json",
+      },
+    }),
+  },
+  catalog: true,
+  assets,
+});
+const orders = tidemark.channel("orders");
+for (let id = 0; id < ROWS; id += 1_000)
+  await orders.upsert(Array.from({ length: 1_000 }, (_, index) => orderOf(id + index, 0)));
+const { url } = await tidemark.listen({ port: 0 });
+
+let changes = 0;
+let newest = ROWS;
+const load = setInterval(() => {
+  for (let step = 0; step < TRANSACTIONS_PER_SECOND / 50; step++) {
+    changes++;
+    if (changes % 5 === 0) {
+      void orders.upsert([orderOf(newest, changes)]);
+      void orders.remove([String(newest - ROWS)]);
+      newest++;
+    } else void orders.upsert([orderOf(newest - 1 - ((changes * 7_919) % ROWS), changes)]);
+  }
+}, 20);
+
+/** Runs in the page, as text: the times of the frames while the grid scrolls up and down. */
+const scroll = (pixels: number): string => `new Promise((resolve) => {
+  const grid = document.querySelector(".grid");
+  const times = [];
+  let before = performance.now();
+  const end = before + ${SECONDS * 1_000};
+  let pace = ${pixels};
+  const frame = (now) => {
+    times.push(now - before);
+    before = now;
+    if (now >= end) return resolve(times.slice(5));
+    const next = grid.scrollTop + pace;
+    if (next < 0 || next > grid.scrollHeight - grid.clientHeight) pace = -pace;
+    grid.scrollTop += pace;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+})`;
+
+const browser = await chromium.launch({
+  args: ["--no-sandbox", "--disable-gpu"],
+  ...(process.env["CHROMIUM_PATH"] !== undefined && {
+    executablePath: process.env["CHROMIUM_PATH"],
+  }),
+});
+const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+await page.goto(`${url}/#/orders`);
+await page.waitForFunction(() =>
+  /100,\d{3}/.test(document.querySelector(".count")?.textContent ?? ""),
+);
+const results: (readonly [string, readonly number[]])[] = [];
+for (const [pace, pixels] of Object.entries(PACES)) {
+  await page.evaluate(() => document.querySelector(".grid")?.scrollTo(0, 5_000));
+  results.push([pace, await page.evaluate<number[]>(scroll(pixels))]);
+}
+clearInterval(load);
+await browser.close();
+await tidemark.stop();
+
+console.log(`${ROWS} rows, ${TRANSACTIONS_PER_SECOND} transactions/s\n${await machine()}\n`);
+console.log(
+  table(
+    ["pace", "frames/s", "p50 ms", "p95 ms", "p99 ms", "worst ms"],
+    results.map(([pace, times]) => [
+      pace,
+      fixed(times.length / SECONDS, 1),
+      ...[0.5, 0.95, 0.99, 1].map((share) => fixed(percentile(times, share), 1)),
+    ]),
+  ),
+);
+console.log();
+for (const [pace, times] of results)
+  console.log(
+    goal(`${pace}: p99 at most ${FRAME_P99_MS} ms`, percentile(times, 0.99) <= FRAME_P99_MS),
+  );
+process.exit(0);

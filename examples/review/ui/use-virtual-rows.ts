@@ -1,0 +1,133 @@
+/**
+ * Which rows of a scroller to render, for rows of one height below a head that stays in sight.
+ * Nothing is measured but the scroller, so a hundred thousand rows cost as much as fifty.
+ *
+ * The scroller's first child is its head; its body is as high as `height`, with each row at
+ * `index * ROW_HEIGHT`. When others enter or leave above them, rows in sight stay in place: the active
+ * one if it is in sight, else the first.
+ */
+import { useCallback, useLayoutEffect, useRef, useState, type RefObject } from "react";
+import { flushSync } from "react-dom";
+
+/** As `--row` in tokens.css. */
+export const ROW_HEIGHT = 28;
+/** Rows rendered beyond each edge. */
+const OVERSCAN = 8;
+/** The range moves in steps of so many rows, so that not every scrolled row renders the list. */
+const STEP = 4;
+/** So many rows in sight are looked for in the new list, until one is found. */
+const ANCHORS_MAX = 40;
+
+interface Range {
+  readonly first: number;
+  /** The index after the last row. */
+  readonly end: number;
+}
+
+export interface VirtualRows extends Range {
+  /** The height of all rows. */
+  readonly height: number;
+  /** Brings a row into sight, by as little scrolling as possible. */
+  readonly scrollToRow: (index: number) => void;
+  /** How many whole rows are in sight, at least 1: the step of Page Up and Page Down. */
+  readonly pageRows: () => number;
+}
+
+export function useVirtualRows(
+  scroller: RefObject<HTMLElement | null>,
+  keys: readonly string[],
+  activeKey?: string,
+): VirtualRows {
+  const [{ first, end }, setRange] = useState<Range>({ first: 0, end: 0 });
+  const read = useCallback(() => {
+    const { current: element } = scroller;
+    if (element === null) return;
+    const { scrollTop, clientHeight } = element;
+    const next = rangeOf(scrollTop, clientHeight);
+    setRange((range) => (range.first === next.first && range.end === next.end ? range : next));
+  }, [scroller]);
+
+  useLayoutEffect(() => {
+    const element = scroller.current;
+    if (element === null) return;
+    read();
+    // Renders before the browser paints what was scrolled to.
+    const readNow = (): void => flushSync(read);
+    const observer = new ResizeObserver(readNow);
+    observer.observe(element);
+    element.addEventListener("scroll", readNow, { passive: true });
+    return () => {
+      observer.disconnect();
+      element.removeEventListener("scroll", readNow);
+    };
+  }, [scroller, read]);
+
+  const shown = useRef(keys);
+  useLayoutEffect(() => {
+    const former = shown.current;
+    shown.current = keys;
+    if (scroller.current === null || former === keys) return;
+    keepInPlace(scroller.current, former, keys, activeKey);
+    read();
+  }, [scroller, keys, activeKey, read]);
+
+  const pageRows = useCallback(() => {
+    const { current: element } = scroller;
+    if (element === null) return 1;
+    return Math.max(1, Math.floor((element.clientHeight - headHeight(element)) / ROW_HEIGHT));
+  }, [scroller]);
+  const scrollToRow = useCallback(
+    (index: number) => {
+      const { current: element } = scroller;
+      if (element === null) return;
+      const top = index * ROW_HEIGHT;
+      const lowest = top + ROW_HEIGHT + headHeight(element) - element.clientHeight;
+      if (element.scrollTop > top) element.scrollTop = top;
+      else if (element.scrollTop < lowest) element.scrollTop = lowest;
+    },
+    [scroller],
+  );
+  return {
+    first: Math.min(first, keys.length),
+    end: Math.min(end, keys.length),
+    height: keys.length * ROW_HEIGHT,
+    scrollToRow,
+    pageRows,
+  };
+}
+
+function rangeOf(scrollTop: number, clientHeight: number): Range {
+  const first = Math.floor(scrollTop / ROW_HEIGHT) - OVERSCAN;
+  const end = Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + OVERSCAN;
+  return { first: Math.max(0, Math.floor(first / STEP) * STEP), end: Math.ceil(end / STEP) * STEP };
+}
+
+function headHeight(scroller: HTMLElement): number {
+  const head = scroller.firstElementChild;
+  return head instanceof HTMLElement ? head.offsetHeight : 0;
+}
+
+/** Scrolls by what rows have entered or left above, unless the scroller is at the top. */
+function keepInPlace(
+  scroller: HTMLElement,
+  former: readonly string[],
+  keys: readonly string[],
+  activeKey: string | undefined,
+): void {
+  const { scrollTop, clientHeight } = scroller;
+  if (scrollTop < ROW_HEIGHT) return;
+  const start = Math.floor(scrollTop / ROW_HEIGHT);
+  const end = Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT);
+  const inSight = former.slice(start, end);
+  const active = activeKey === undefined ? -1 : inSight.indexOf(activeKey);
+  const places = [...(active < 0 ? [] : [active]), ...inSight.keys()].slice(0, ANCHORS_MAX);
+  for (const place of places) {
+    const index =
+      keys[start + place] === inSight[place]
+        ? start + place
+        : keys.indexOf(inSight[place] as string);
+    if (index < 0) continue;
+    scroller.scrollTop = scrollTop + (index - start - place) * ROW_HEIGHT;
+    return;
+  }
+}
