@@ -2,12 +2,14 @@
  * Views: the cost of one row's change in a filtered, a sorted and a top-100 view as the table
  * grows, compared with Perspective and TanStack DB at sizes that they load in reasonable time; and
  * the cost of one change under 10 and under 10,000 views `symbol = 'S…'` of one channel.
+ * `npm run bench -- views different`: only the views of many users with different queries.
  */
 import type { Row } from "../src/protocol/row.ts";
 import type { WireQuery } from "../src/protocol/query.ts";
 import { seededRandom } from "../src/std/random.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import { Replica } from "../src/table/replica.ts";
+import { differentViews } from "./support/different-views.ts";
 import { fixed, machine, median, table, goal } from "./support/report.ts";
 
 const SIZES = [10_000, 100_000, 1_000_000];
@@ -212,6 +214,11 @@ async function attempt(run: () => Promise<number>): Promise<string> {
   }
 }
 
+if (process.argv[2] === "different") {
+  console.log(await machine());
+  await differentViews();
+  process.exit(0);
+}
 console.log(`One row's change, µs of one core (single thread, so CPU time)\n${await machine()}\n`);
 const rows: (readonly string[])[] = [];
 const costs = new Map<string, number[]>();
@@ -286,4 +293,5 @@ console.log(
     ratio < 2.5,
   ),
 );
+await differentViews();
 process.exit(0);
