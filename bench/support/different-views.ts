@@ -236,7 +236,12 @@ async function inTanstack(kind: Kind, views: number): Promise<Result> {
   for (const live of queries) await live.cleanup();
   const worstSliceMs = Math.max(...buildMs);
   return {
-    ...{ built: buildMs.length, buildMs, worstSliceMs, noneUs, someUs, heapMiB: heap },
+    built: buildMs.length,
+    buildMs,
+    worstSliceMs,
+    noneUs,
+    someUs,
+    heapMiB: heap,
     refusal: buildMs.length < views ? `stopped after ${PEER_SECONDS_MAX} s` : undefined,
   };
 }
