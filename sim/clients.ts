@@ -125,6 +125,7 @@ export class SimClient {
       limits: { viewRowsMax: 500 },
       ...(isOptimistic && { optimistic: OPTIMISTIC as Optimistic<MutationTree> }),
       engine: () => (parts) => new StreamEngine(parts),
+      onWarning: () => {},
       writes: () => (own) => new PageWrites(own),
       ...(this.pacing && { pacing: this.pacing }),
     });

@@ -113,12 +113,18 @@ describe("tidemark doctor", () => {
           "CREATE TABLE probe (id int PRIMARY KEY, at timestamptz); INSERT INTO probe VALUES (1, now())",
         ),
       );
-      const tidemark = createTidemark({ sources: [postgres(address)], logger: silent });
+      const tidemark = createTidemark({
+        sources: [postgres(address)],
+        catalog: true,
+        logger: silent,
+      });
       atEnd(() => tidemark.stop());
       const { url } = await tidemark.listen({ port: 0 });
       const { code, output } = await cli(
         "doctor",
         url,
+        "--origin",
+        "http://localhost:5173",
         "--postgres",
         address,
         "--change",
@@ -126,6 +132,9 @@ describe("tidemark doctor", () => {
         "--channel",
         "probe",
       ).ended;
+      expect(output).toMatch(/ok {3}origin {7}pages from http:\/\/localhost:5173 may connect/);
+      // The server's own catalogue is no table of the application.
+      expect(output).toMatch(/ok {3}freshness {4}1 channel live/);
       expect(output).toMatch(/ok {3}triggers {5}on 1 table: public\.probe/);
       expect(output).toMatch(
         /ok {3}one change {3}transaction [\d.]+ ms, seq \d+ after [\d.]+ ms, frame after [\d.]+ ms, client commit after [\d.]+ ms/,
@@ -136,17 +145,34 @@ describe("tidemark doctor", () => {
   );
 
   it(
-    "reports a server that does not answer, and a database without a reader",
+    "says in words what is wrong with a server, an origin, an address and a database",
     { timeout: 120_000 },
     async () => {
       const server = await startPostgres();
       atEnd(() => server.remove());
+      const { url } = await startTrades();
+      const nowhere = "http://127.0.0.1:1";
       const address = await server.createDatabase("empty");
-      const { code, output } = await cli("doctor", "http://127.0.0.1:1", "--postgres", address)
-        .ended;
-      expect(output).toMatch(/BAD {2}server/);
-      expect(output).toMatch(/BAD {2}schema/);
-      expect(code).toBe(1);
+      const [dead, unread, noDatabase, noPostgres] = await Promise.all([
+        cli("doctor", nowhere, "--postgres", address).ended,
+        cli("doctor", url, "--origin", "https://app.example.com").ended,
+        cli("doctor", nowhere, "--postgres", address.replace(/empty$/, "absent")).ended,
+        cli("doctor", nowhere, "--postgres", "postgres://me@127.0.0.1:1/shop").ended,
+      ]);
+      expect(dead.output).toMatch(
+        /BAD {2}server {7}nothing answers at http:\/\/127\.0\.0\.1:1\/v2: does the server run/,
+      );
+      expect(dead.output).toMatch(/BAD {2}schema/);
+      expect(unread.output).toMatch(
+        /BAD {2}origin {7}HTTP 403: Pages from https:\/\/app\.example\.com may not connect\. Allow them with allowedOrigins/,
+      );
+      expect(noDatabase.output).toMatch(
+        /BAD {2}database {5}Can't connect to \S+\/absent: database "absent" does not exist\. Correct the name/,
+      );
+      expect(noPostgres.output).toMatch(
+        /BAD {2}database {5}Can't connect to 127\.0\.0\.1:1\/shop: connect ECONNREFUSED 127\.0\.0\.1:1\. Nothing listens there/,
+      );
+      expect([dead, unread, noDatabase, noPostgres].map(({ code }) => code)).toEqual([1, 1, 1, 1]);
     },
   );
 });

@@ -4,7 +4,9 @@
  * change from its transaction to the client's commit, with the time of each step.
  */
 import { WebSocket } from "ws";
+import { ServerProbe } from "../client/connection/server-probe.ts";
 import { createClient, type CarrierName } from "../client/node.ts";
+import { CATALOG_CHANNEL } from "../server/catalog.ts";
 import { delay, systemClock } from "../std/clock.ts";
 import { messageOf } from "../std/errors.ts";
 
@@ -23,6 +25,8 @@ export interface DoctorOptions {
   readonly change: string | undefined;
   /** The channel that shows the change. */
   readonly channel: string | undefined;
+  /** A page's origin, to check whether pages of it may connect. */
+  readonly origin: string | undefined;
   readonly print: (line: string) => void;
 }
 
@@ -35,6 +39,8 @@ interface Finding {
 /** The wall time at which the monotonic clock was zero. */
 const ORIGIN_MS = systemClock.now() - systemClock.monotonic();
 const STEP_MS_MAX = 10_000;
+/** The findings say what does not connect, and why. */
+const QUIET = { onWarning: (): void => {} };
 const OFFSET_MS_MAX = 500;
 
 /** Returns the exit code of the process: 0 when all checks passed. */
@@ -43,6 +49,7 @@ export async function doctor({
   postgres,
   change,
   channel,
+  origin,
   print,
 }: DoctorOptions): Promise<number> {
   const stream = streamOf(server);
@@ -57,12 +64,16 @@ export async function doctor({
   if (reach.isGood) {
     for (const carrier of ["websocket", "sse", "long-poll", "poll"] as const)
       report(carrier, await found(() => carries(stream, carrier)));
+    if (origin !== undefined) report("origin", await found(() => mayConnect(stream, origin)));
     report("clocks", await found(() => clocks(stream)));
     report("freshness", await found(() => freshness(new URL(base).origin)));
   }
   if (postgres !== undefined) {
     const { diagnose, runChange } = await import("../sources/postgres/diagnose.ts");
-    for (const { name, isGood, text } of await diagnose(postgres)) report(name, { isGood, text });
+    const diagnoses = await diagnose(postgres).catch((error: unknown) => [
+      { name: "database", isGood: false, text: messageOf(error) },
+    ]);
+    for (const { name, isGood, text } of diagnoses) report(name, { isGood, text });
     if (change !== undefined && channel !== undefined)
       report(
         "one change",
@@ -87,19 +98,54 @@ async function found(look: () => Promise<Finding>): Promise<Finding> {
 
 async function reachability(base: string): Promise<Finding> {
   const startMs = systemClock.monotonic();
-  const response = await fetch(`${base}/changes`, { signal: AbortSignal.timeout(STEP_MS_MAX) });
-  const { code } = (await response.json()) as { code?: string };
+  const probe = new ServerProbe(
+    (input) => fetch(input, { signal: AbortSignal.timeout(STEP_MS_MAX) }),
+    `${base}/changes`,
+  );
+  const answer = await probe.ask();
   const tookMs = Math.round(systemClock.monotonic() - startMs);
-  if (code !== "BAD_MESSAGE")
-    return {
-      isGood: false,
-      text: `something answers at ${base}, but it is not Tidemark (HTTP ${response.status})`,
-    };
-  return { isGood: true, text: `answers in ${tookMs} ms` };
+  switch (answer.kind) {
+    case "tidemark":
+      return { isGood: true, text: `answers in ${tookMs} ms` };
+    case "busy":
+      return { isGood: false, text: "answers that it is starting, stopping or full" };
+    case "other":
+      return {
+        isGood: false,
+        text:
+          answer.refusal === undefined
+            ? `something answers at ${base}, but it is not Tidemark (HTTP ${answer.status})`
+            : `${answer.refusal.code}: ${answer.refusal.message}`,
+      };
+    case "away":
+      return {
+        isGood: false,
+        text: `nothing answers at ${base}: does the server run, and are host and port right?`,
+      };
+  }
+}
+
+/** Connects as a page of this origin would. */
+function mayConnect(url: string, origin: string): Promise<Finding> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { origin, handshakeTimeout: STEP_MS_MAX });
+    socket.on("open", () => {
+      socket.terminate();
+      resolve({ isGood: true, text: `pages from ${origin} may connect` });
+    });
+    socket.on("unexpected-response", (_request, response) => {
+      let text = "";
+      response.on("data", (chunk) => (text += String(chunk)));
+      response.on("end", () =>
+        resolve({ isGood: false, text: `HTTP ${response.statusCode}: ${text.trim()}` }),
+      );
+    });
+    socket.on("error", reject);
+  });
 }
 
 async function carries(url: string, carrier: CarrierName): Promise<Finding> {
-  const client = createClient({ url, carriers: [carrier] });
+  const client = createClient({ url, carriers: [carrier], ...QUIET });
   const startMs = systemClock.monotonic();
   try {
     client.connect();
@@ -117,7 +163,7 @@ async function carries(url: string, carrier: CarrierName): Promise<Finding> {
 }
 
 async function clocks(url: string): Promise<Finding> {
-  const client = createClient({ url });
+  const client = createClient({ url, ...QUIET });
   try {
     client.connect();
     await until(
@@ -144,7 +190,8 @@ async function freshness(origin: string): Promise<Finding> {
     log_head: number;
     seq: number;
   };
-  const stale = channels.filter(({ status }) => status !== "live");
+  const served = channels.filter(({ channel }) => channel !== CATALOG_CHANNEL);
+  const stale = served.filter(({ status }) => status !== "live");
   if (stale.length > 0)
     return {
       isGood: false,
@@ -157,7 +204,7 @@ async function freshness(origin: string): Promise<Finding> {
     };
   return {
     isGood: true,
-    text: `${channels.length} channels live, ${log_head - seq} commits waiting`,
+    text: `${served.length} ${served.length === 1 ? "channel" : "channels"} live, ${log_head - seq} commits waiting`,
   };
 }
 
@@ -193,7 +240,7 @@ async function trace(
       });
     }
   }
-  const client = createClient({ url, WebSocket: Watched as never });
+  const client = createClient({ url, WebSocket: Watched as never, ...QUIET });
   try {
     const view = client.live({ channel });
     let appliedMs: number | undefined;

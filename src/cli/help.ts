@@ -29,6 +29,7 @@ export const HELP = `Tidemark: live tables for TypeScript.
   tidemark doctor [http://localhost:8080]
       Checks a deployment: each carrier, clocks, freshness; with --postgres also triggers, outbox and reader.
       --postgres URL         the database behind the server
+      --origin ORIGIN        whether pages of this origin may connect, such as https://app.example.com
       --role NAME            with --postgres: print the SQL that makes a role with only the necessary rights
       --change SQL --channel NAME
                              run this change and follow it from its transaction to a client; prints each step's time

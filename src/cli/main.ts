@@ -32,6 +32,7 @@ const OPTIONS = {
   auth: { type: "string" },
   channel: { type: "string" },
   change: { type: "string" },
+  origin: { type: "string" },
   timeout: { type: "string" },
   header: { type: "string", multiple: true },
   mutation: { type: "string" },
@@ -105,6 +106,7 @@ async function main(): Promise<void> {
           postgres: values.postgres ?? process.env["DATABASE_URL"],
           change: values.change,
           channel: values.channel,
+          origin: values.origin,
           print,
         }),
       );

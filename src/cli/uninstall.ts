@@ -1,5 +1,5 @@
 /** `tidemark uninstall`: removes everything of Tidemark from a database. */
-import { messageOf, TidemarkError } from "../std/errors.ts";
+import { connectTo } from "../sources/postgres/connect.ts";
 import { databaseOf } from "../sources/postgres/database-address.ts";
 import { uninstall } from "../sources/postgres/install.ts";
 
@@ -8,13 +8,7 @@ const LOCK_TIMEOUT_MS = 5_000;
 
 export async function uninstallFrom(url: string, print: (line: string) => void): Promise<void> {
   const database = databaseOf(url);
-  const session = await database.connect().catch((cause: unknown) => {
-    throw new TidemarkError(
-      "SOURCE_DOWN",
-      `Can't connect to ${database.label}: ${messageOf(cause)}.`,
-      { cause },
-    );
-  });
+  const session = await connectTo(database);
   try {
     const tables = await uninstall(session, LOCK_TIMEOUT_MS);
     if (tables === undefined) print(`Nothing of Tidemark is installed in ${database.label}.`);

@@ -67,6 +67,11 @@ export interface ClientOptions {
    */
   readonly pacing?: Pacing;
   /**
+   * Called with a text for the developer, when the client has failed to connect three times in a
+   * row. Default: `console.warn`.
+   */
+  readonly onWarning?: (text: string) => void;
+  /**
    * Loads the code that writes. Default: a dynamic import, when `optimistic` is given, or with the
    * first write.
    */

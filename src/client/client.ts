@@ -311,7 +311,7 @@ export class TidemarkClient<
   }
 
   #receive(message: ToPage): void {
-    if (this.#isStopped) return;
+    if (this.#isStopped || message.kind === "running") return;
     switch (message.kind) {
       case "commit":
         return this.#pump.take(message);
@@ -328,8 +328,8 @@ export class TidemarkClient<
         return this.#requests.answered(message.id, message);
       case "inspection":
         return this.#inspected(message);
-      case "running":
-        return;
+      case "warning":
+        return (this.#options.onWarning ?? console.warn)(message.text);
     }
   }
 

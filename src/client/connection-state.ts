@@ -106,6 +106,8 @@ export interface Circumstances {
   readonly mayHurry: boolean;
 }
 
+export type Connecting = Extract<ConnectionState, { readonly kind: "connecting" }>;
+
 /** There is a socket, open or opening. */
 export type Connected = ConnectionState & {
   kind: "connecting" | "greeting" | "identifying" | "open";

@@ -59,6 +59,8 @@ export const AS_OF_STEP_MS = 1_000;
 
 /** A `Retry-After` that is longer counts as this. */
 export const RETRY_AFTER_MS_MAX = 300_000;
+/** Attempts that fail in a row before the developer is warned. */
+export const WARNING_ATTEMPTS = 3;
 /** A long poll's answer waits so long for news. */
 export const LONG_POLL_MS = 15_000;
 /** Polls that fail in a row before the connection counts as lost. */

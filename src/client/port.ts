@@ -126,6 +126,8 @@ export type ToPage =
   | { readonly kind: "connection"; readonly stats: ConnectionStats }
   | ({ readonly kind: "inspection" } & Inspection<WireQuery>)
   | { readonly kind: "credentials"; readonly id: number }
+  /** For the developer: why the stream does not connect. */
+  | { readonly kind: "warning"; readonly text: string }
   | {
       readonly kind: "fetched";
       readonly id: number;

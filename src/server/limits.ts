@@ -332,6 +332,8 @@ export const FIXED_LIMITS = {
   resyncFrames: 8,
   /** Snapshot build times kept for the gauges of older dashboards. Full: the oldest are dropped. */
   recentBuildsMax: 1_000,
+  /** Refused origins and hosts that are logged, each once. Full: further ones are not logged. */
+  refusalsLoggedMax: 100,
 } as const;
 
 const RELATIONS: readonly LimitRelation<ServerLimits>[] = [

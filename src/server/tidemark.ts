@@ -21,6 +21,7 @@ import { HttpEndpoint, listenerOf } from "./http/http-endpoint.ts";
 import { mountAlone, mountBeside } from "./http/mount.ts";
 import { isLoopback, LOOPBACK, OwnServers } from "./http/own-servers.ts";
 import { pathsOf } from "./http/paths.ts";
+import { Refusals } from "./http/refusals.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
 import { checkLimitGroups } from "./limits.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
@@ -50,6 +51,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   /** Resolves when the log holds the declarations of the program's channels. */
   readonly #declared: Promise<unknown>;
   readonly #answers: Answers;
+  readonly #refusals = new Refusals((message) => this.#logger.warn(message));
   readonly #servers = new OwnServers();
   /**
    * The endpoint for applications: `attach`, `handleRequest` and `handleUpgrade`. Made on first
@@ -314,7 +316,12 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
    */
   #createEndpoint(host: string | undefined, assets: string | undefined): HttpEndpoint {
     const { authenticate, allowedOrigins } = this.#options;
-    const options = this.#httpOptions(new Access({ authenticate, allowedOrigins, host }), assets);
+    const allowsLoopbackOrigins =
+      authenticate === undefined && host !== undefined && isLoopback(host);
+    const options = this.#httpOptions(
+      new Access({ authenticate, allowedOrigins, host, allowsLoopbackOrigins }),
+      assets,
+    );
     const { gateway, limits } = this.#engine;
     const webSockets = new WebSocketEndpoint(gateway, this.#clock, limits);
     return new HttpEndpoint({
@@ -330,6 +337,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     const { gateway, limits, policies } = this.#engine;
     return {
       access,
+      refusals: this.#refusals,
       assets,
       dialects,
       paths: pathsOf(paths),

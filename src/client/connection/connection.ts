@@ -18,6 +18,7 @@ import {
   LASTING_MS,
   transition,
   type ConnectionEvent,
+  type Connecting,
   type ConnectionState,
 } from "../connection-state.ts";
 import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
@@ -26,6 +27,7 @@ import { CarrierChoice } from "./carrier-choice.ts";
 import { CarrierUpgrade } from "./carrier-upgrade.ts";
 import { Liveness } from "./liveness.ts";
 import { ServerProbe } from "./server-probe.ts";
+import { ConnectionWarning } from "./warning.ts";
 import type { CarrierName, EngineConfig } from "../port.ts";
 import { SseSocket } from "./sse-socket.ts";
 import type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
@@ -48,6 +50,8 @@ export interface ConnectionOptions {
   readonly onFrame: (direction: "up" | "down", text: string) => void;
   readonly onInvalid: (reason: InvalidSessionReason) => void;
   readonly onState: (state: ConnectionState) => void;
+  /** With a text for the developer, when connecting has failed several times in a row. */
+  readonly onWarning: (text: string) => void;
   /** With each heartbeat. */
   readonly onHeartbeat: () => void;
 }
@@ -61,6 +65,7 @@ export class Connection {
   readonly #choice: CarrierChoice;
   readonly #liveness: Liveness;
   readonly #probe: ServerProbe;
+  readonly #warning: ConnectionWarning;
   readonly #upgrade: CarrierUpgrade;
   #state: ConnectionState = { kind: "idle" };
   #socket: WebSocketLike | undefined;
@@ -75,6 +80,7 @@ export class Connection {
     this.#base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#choice = new CarrierChoice(config.carriers, config.carrierAttemptsMax);
     this.#probe = new ServerProbe(fetch, `${this.#base}/changes`);
+    this.#warning = new ConnectionWarning(config.url, options.onWarning);
     this.#upgrade = new CarrierUpgrade({
       clock,
       intervalMs: config.upgradeIntervalMs,
@@ -218,6 +224,7 @@ export class Connection {
         return;
       case "open":
         this.#probe.connected();
+        this.#warning.connected();
         this.#liveness.watch();
         this.#liveness.beginHeartbeats(random.next());
         if (this.#choice.canUpgrade) this.#upgrade.schedule();
@@ -238,9 +245,10 @@ export class Connection {
     if (this.#choice.lost({ wasOpen, hasLasted })) void this.#askWhetherReachable(this.carrier);
   }
 
-  async #askThenOpen(attempt: ConnectionState): Promise<void> {
+  async #askThenOpen(attempt: Connecting): Promise<void> {
     const answer = await this.#probe.ask();
     if (this.#state !== attempt) return;
+    this.#warning.answered(answer, this.#probe.failures, attempt.reason);
     if (answer.kind === "away" || answer.kind === "busy") return this.#on(answer);
     this.#adopt(this.#open(this.carrier));
   }
@@ -292,7 +300,7 @@ export class Connection {
       if (this.#socket === socket) this.#receive(String(data));
     };
     socket.onclose = ({ code, reason }) =>
-      current(() => this.#on({ kind: "closed", code, reason }))();
+      current(() => this.#on({ kind: "closed", code, reason: reason || this.#probe.refusal }))();
     // A close event follows every error.
     socket.onerror = () => {};
   }

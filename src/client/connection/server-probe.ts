@@ -8,7 +8,12 @@ import { RETRY_AFTER_MS_MAX } from "../limits.ts";
 export type ServerAnswer =
   | { readonly kind: "tidemark" }
   /** Another answer: of a proxy, or of an application beside Tidemark. */
-  | { readonly kind: "other" }
+  | {
+      readonly kind: "other";
+      readonly status: number;
+      /** Why Tidemark refuses: it would refuse the stream, too. */
+      readonly refusal?: { readonly code: string; readonly message: string };
+    }
   /** No answer, or that of a gateway without a server behind it. */
   | { readonly kind: "away" }
   | { readonly kind: "busy"; readonly retryAfterMs: number | undefined };
@@ -19,6 +24,8 @@ const NOT_NOW: ReadonlySet<number> = new Set([429, 503]);
 export class ServerProbe {
   readonly #fetch: Fetch | undefined;
   readonly #url: string;
+  /** Why the server refused the last request; empty if it did not. */
+  #refusal = "";
   /** Attempts in a row that did not lead to a connection. */
   #failures = 0;
   #isThere = false;
@@ -42,6 +49,14 @@ export class ServerProbe {
     return this.#fetch !== undefined && (this.#failures & (this.#failures - 1)) !== 0;
   }
 
+  get refusal(): string {
+    return this.#refusal;
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
   failed(): void {
     this.#failures++;
   }
@@ -49,6 +64,7 @@ export class ServerProbe {
   connected(): void {
     this.#failures = 0;
     this.#isThere = false;
+    this.#refusal = "";
   }
 
   async ask(): Promise<ServerAnswer> {
@@ -56,7 +72,9 @@ export class ServerProbe {
     const asking = new AbortController();
     this.#asking = asking;
     const answer = await this.#request(asking.signal).catch(() => ({ kind: "away" }) as const);
-    if (this.#asking === asking) this.#isThere = answer.kind !== "away";
+    if (this.#asking !== asking) return answer;
+    this.#isThere = answer.kind !== "away";
+    this.#refusal = answer.kind === "other" ? (answer.refusal?.message ?? "") : "";
     return answer;
   }
 
@@ -72,8 +90,15 @@ export class ServerProbe {
     if (NOT_NOW.has(response.status))
       return { kind: "busy", retryAfterMs: retryAfterMs(response.headers.get("retry-after")) };
     // Tidemark itself refuses a request without channels.
-    const body = (await response.json().catch(() => undefined)) as { code?: unknown } | undefined;
-    return { kind: body?.code === "BAD_MESSAGE" ? "tidemark" : "other" };
+    const body: unknown = await response.json().catch(() => undefined);
+    const { code, message } = (body ?? {}) as {
+      readonly code?: unknown;
+      readonly message?: unknown;
+    };
+    if (code === "BAD_MESSAGE") return { kind: "tidemark" };
+    const { status } = response;
+    if (typeof code !== "string" || typeof message !== "string") return { kind: "other", status };
+    return { kind: "other", status, refusal: { code, message } };
   }
 }
 

@@ -23,7 +23,7 @@ import { HttpScheduler, type Fetch } from "../connection/http-scheduler.ts";
 import { STATS_INTERVAL_MS } from "../limits.ts";
 import { PageCommits } from "./page-commits.ts";
 import { PageServices } from "./page-services.ts";
-import type { EngineConfig, PageCursor, ToEngine, ToPage, WriteRequest } from "../port.ts";
+import type { EngineConfig, PageCursor, ToEngine, ToPage } from "../port.ts";
 import { QuietWatch } from "./quiet-watch.ts";
 import { Requests } from "./requests.ts";
 import { StreamStats } from "./stream-stats.ts";
@@ -114,7 +114,8 @@ export class StreamEngine {
       case "inspect":
         return this.#services.handle(message);
       case "write":
-        return this.#write(message.request);
+        this.#connection?.start();
+        return this.#writes?.add(message.request);
       case "stop":
         this.#nextTick?.();
         this.#writes?.stop();
@@ -141,6 +142,7 @@ export class StreamEngine {
       onInvalid: (reason) => this.#onInvalid(reason),
       onState: (state) => this.#onState(state),
       onHeartbeat: () => this.#onHeartbeat(),
+      onWarning: (text) => this.#parts.post({ kind: "warning", text }),
     });
     this.#writes = new WriteSender({
       clock: this.#clock,
@@ -155,11 +157,6 @@ export class StreamEngine {
       },
     });
     this.#tick();
-  }
-
-  #write(request: WriteRequest): void {
-    this.#connection?.start();
-    this.#writes?.add(request);
   }
 
   #open(view: EngineView): void {

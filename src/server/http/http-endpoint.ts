@@ -12,6 +12,7 @@ import { JSON_DIALECT } from "../session/json-dialect.ts";
 import type { Dialect, DialectConnection } from "../turn/dialect.ts";
 import type { createHttp } from "./http.ts";
 import { operationPaths, type Paths } from "./paths.ts";
+import type { Refusals } from "./refusals.ts";
 import { statusOf } from "./reply.ts";
 import { connectionRequest, refuseUpgrade, type WebSocketEndpoint } from "./websocket.ts";
 
@@ -19,6 +20,7 @@ export interface HttpEndpointOptions {
   readonly app: ReturnType<typeof createHttp>;
   readonly webSockets: WebSocketEndpoint;
   readonly access: Access;
+  readonly refusals: Refusals;
   readonly paths: Paths;
   /** Further dialects, besides Tidemark's own protocol. */
   readonly dialects: readonly Dialect[];
@@ -81,8 +83,9 @@ export class HttpEndpoint {
   }
 
   #refusalOf(request: IncomingMessage): TidemarkError | undefined {
-    const { access, canConnect } = this.#options;
+    const { access, refusals, canConnect } = this.#options;
     const refusal = access.refusal(request.headers);
+    if (refusal !== undefined) refusals.note(refusal);
     if (refusal !== undefined || canConnect()) return refusal;
     return new TidemarkError("NOT_READY", "The server takes no more connections at the moment.");
   }

@@ -21,6 +21,7 @@ import type { Session } from "../turn/session.ts";
 import { responseSink } from "./http-stream.ts";
 import type { Paths } from "./paths.ts";
 import { statsFor, statsOf } from "../observe/register-metrics.ts";
+import type { Refusals } from "./refusals.ts";
 import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
 import { Routes } from "./routes.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
@@ -28,6 +29,7 @@ import { connectionRequest } from "./websocket.ts";
 
 export interface HttpOptions {
   readonly access: Access;
+  readonly refusals: Refusals;
   readonly paths: Paths;
   /** Besides our own protocol. */
   readonly dialects: readonly Dialect[];
@@ -213,7 +215,7 @@ function addAssets(app: Hono<Env>, root: string): void {
  */
 function guard(
   app: Hono<Env>,
-  { access, paths, dialects, isReady, onInternalError }: HttpOptions,
+  { access, refusals, paths, dialects, isReady, onInternalError }: HttpOptions,
 ): void {
   app.onError((error, context) => {
     const reply = errorReply(error);
@@ -221,9 +223,15 @@ function guard(
     return answer(context, reply ?? INTERNAL_REPLY);
   });
   app.use(async (context, next) => {
-    const refusal = access.refusal(context.env.incoming.headers);
-    if (refusal !== undefined) throw refusal;
-    const origin = access.corsOrigin(context.req.header("origin"));
+    const { headers } = context.env.incoming;
+    const refusal = access.refusal(headers);
+    if (refusal !== undefined) {
+      refusals.note(refusal);
+      const reader = access.corsOriginOfRefusal(headers);
+      if (reader !== undefined) context.header("Access-Control-Allow-Origin", reader);
+      throw refusal;
+    }
+    const origin = access.corsOrigin(headers);
     if (origin !== undefined) {
       context.header("Access-Control-Allow-Origin", origin);
       context.header(

@@ -3,6 +3,7 @@
  * reads.
  */
 import type { Clock } from "../../std/clock.ts";
+import { connectTo } from "./connect.ts";
 import { databaseOf } from "./database-address.ts";
 import { DIAGNOSIS_LIMITS } from "./limits.ts";
 import { asText, type SqlQueries } from "./sql.ts";
@@ -13,8 +14,9 @@ export interface Diagnosis {
   readonly text: string;
 }
 
+/** @throws TidemarkError `SOURCE_DOWN` with the reason, `BAD_OPTION` */
 export async function diagnose(url: string): Promise<readonly Diagnosis[]> {
-  const session = await databaseOf(url).connect();
+  const session = await connectTo(databaseOf(url));
   try {
     const [schema] = await session.query("SELECT to_regnamespace('tidemark') IS NOT NULL AS there");
     const connecting = await role(session);
@@ -42,7 +44,7 @@ export async function runChange(
   statement: string,
   clock: Clock,
 ): Promise<{ readonly committedAtMs: number; readonly tookMs: number }> {
-  const session = await databaseOf(url).connect();
+  const session = await connectTo(databaseOf(url));
   try {
     const startMs = clock.monotonic();
     await session.transaction("write", async (queries) => {

@@ -2,6 +2,7 @@
  * The SQL that makes a role for Tidemark, which can only read the present tables and create
  * triggers on them.
  */
+import { connectTo } from "./connect.ts";
 import { databaseOf } from "./database-address.ts";
 import { asText, ident, type SqlRow } from "./sql.ts";
 
@@ -12,7 +13,7 @@ const TABLES = `
      AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'tidemark') AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1, 2`;
 
 export async function roleScript(url: string, role: string): Promise<string> {
-  const session = await databaseOf(url).connect();
+  const session = await connectTo(databaseOf(url));
   try {
     const [database] = await session.query("SELECT current_database()::text AS name");
     return scriptOf(await session.query(TABLES), asText(database?.["name"]), role);

@@ -11,6 +11,7 @@ import type { ChannelBounds } from "../../log/limits.ts";
 import type { TypedChannel } from "../../protocol/typed-channel.ts";
 import type { Source, SourceContext } from "../source.ts";
 import type { Writer } from "../writer.ts";
+import { connectTo } from "./connect.ts";
 import { connectSoon } from "./connect-soon.ts";
 import { checkDeclarations, declarationsIn, namesIn, type Declarations } from "./declarations.ts";
 import { install, releaseFormer, type FailedTable } from "./install.ts";
@@ -114,14 +115,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
 
   async start(context: SourceContext): Promise<void> {
     this.#context = context;
-    const { label } = this.#database;
-    const session = this.#observed(
-      await this.#database.connect().catch((cause: unknown) => {
-        throw new TidemarkError("SOURCE_DOWN", `Can't connect to ${label}: ${messageOf(cause)}.`, {
-          cause,
-        });
-      }),
-    );
+    const session = this.#observed(await connectTo(this.#database));
     try {
       const { tables, failed, channels } = await this.#install(session);
       const lease = new Lease({

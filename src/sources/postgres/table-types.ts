@@ -5,6 +5,7 @@
  * identifier.
  */
 import type { TableColumn } from "./columns.ts";
+import { connectTo } from "./connect.ts";
 import { databaseOf, type DatabaseAddress } from "./database-address.ts";
 import type { ColumnShape } from "./table-shape.ts";
 import { findTables, type RefusedTable, type Table } from "./tables.ts";
@@ -32,7 +33,7 @@ export async function typesFile(
   address: DatabaseAddress,
   { tables: wanted, schema, command }: TypesOptions,
 ): Promise<TypesFile> {
-  const session = await databaseOf(address).connect();
+  const session = await connectTo(databaseOf(address));
   try {
     return await session.transaction("snapshot", async (queries) => {
       // Type names include their schemas, whatever the application's search path is.
