@@ -32,7 +32,7 @@ console.log(
 );
 for (const attack of ATTACKS) {
   if (chosen !== undefined && chosen !== attack) continue;
-  const server = await startChild("feed-server", ["tidemark"], ["--expose-gc"]);
+  const server = await startChild("feed-server", ["tidemark"], { nodeFlags: ["--expose-gc"] });
   const [honest, attacker] = [await startChild("swarm"), await startChild("attacker")];
   try {
     const port = await server.ask<number>({ kind: "port" });

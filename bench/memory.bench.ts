@@ -13,7 +13,7 @@ const SETTLE_MS = 4_000;
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function measure(dialect: Dialect): Promise<{ beforeBytes: number; afterBytes: number }> {
-  const server = await startChild("feed-server", [dialect], ["--expose-gc"]);
+  const server = await startChild("feed-server", [dialect], { nodeFlags: ["--expose-gc"] });
   const swarms = await Promise.all(Array.from({ length: SWARMS }, () => startChild("swarm")));
   try {
     const port = await server.ask<number>({ kind: "port" });

@@ -24,7 +24,7 @@ async function measure(
   settleMs: number,
   whileRowsAreHeld?: (port: number) => Promise<void>,
 ): Promise<readonly [ProcessStats, ProcessStats]> {
-  const holder = await startChild("rows-holder", [kind], ["--expose-gc"]);
+  const holder = await startChild("rows-holder", [kind], { nodeFlags: ["--expose-gc"] });
   try {
     const before = await holder.ask<ProcessStats>({ kind: "read" });
     const held = await holder.ask<number>({ kind: "hold", rows: ROWS, port });

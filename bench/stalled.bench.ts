@@ -41,7 +41,7 @@ async function cost(
   dialect: Dialect,
   count: number,
 ): Promise<{ readonly heapMiB: number; readonly bufferedMiB: number }> {
-  const server = await startChild("feed-server", [dialect], ["--expose-gc"]);
+  const server = await startChild("feed-server", [dialect], { nodeFlags: ["--expose-gc"] });
   const stalled = await startChild("swarm");
   try {
     const port = await server.ask<number>({ kind: "port" });

@@ -51,11 +51,11 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "  return order > 0;",
   },
   {
-    rule: "commits wait between the slices of a flush",
+    rule: "commits wait for the next flush while sessions are served",
     file: "src/server/turn/turns.ts",
-    find: "      if (nowMs - startMs >= limits.sliceMs) {",
+    find: "      nowMs = clock.monotonic();\n",
     replace:
-      "      if (nowMs - startMs >= limits.sliceMs) {\n        for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n        this.#options.follower.applied();",
+      "      nowMs = clock.monotonic();\n      for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n      this.#options.follower.applied();\n",
   },
   {
     rule: "the seq of a view moves with the watermark, not with the deltas before it",

@@ -61,7 +61,7 @@ await build({
   },
   worker: { format: "es" },
 });
-const server = await startChild("../soak/server", [folder], ["--expose-gc"]);
+const server = await startChild("../soak/server", [folder], { nodeFlags: ["--expose-gc"] });
 const browser = await chromium.launch({
   args: ["--no-sandbox", "--disable-gpu"],
   ...(process.env["CHROMIUM_PATH"] !== undefined && {

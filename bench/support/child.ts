@@ -9,16 +9,27 @@ export interface Child {
   stop(): Promise<void>;
 }
 
+export interface ChildOptions {
+  readonly nodeFlags?: readonly string[];
+  /** The core on which the process stays, by `taskset`; without it, the kernel chooses. */
+  readonly core?: number;
+}
+
 /** Starts `bench/support/<name>.ts`. */
 export async function startChild(
   name: string,
   args: readonly string[] = [],
-  nodeFlags: readonly string[] = [],
+  { nodeFlags = [], core }: ChildOptions = {},
 ): Promise<Child> {
   const script = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  const child: ChildProcess = fork(script, [...args], {
-    execArgv: ["--import", "tsx", ...nodeFlags],
-  });
+  const flags = ["--import", "tsx", ...nodeFlags];
+  const child: ChildProcess = fork(
+    script,
+    [...args],
+    core === undefined
+      ? { execArgv: flags }
+      : { execPath: "taskset", execArgv: ["-c", String(core), process.execPath, ...flags] },
+  );
   const answers = new Map<
     number,
     { resolve: (value: never) => void; reject: (error: Error) => void }

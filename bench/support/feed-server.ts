@@ -3,8 +3,9 @@
  * `ws` or Socket.IO.
  */
 import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer as createSocketServer, type AddressInfo } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { createInterface } from "node:readline";
 import { pino } from "pino";
 import { Server as SocketIoServer } from "socket.io";
 import { WebSocketServer } from "ws";
@@ -21,6 +22,16 @@ interface Feed {
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return (server.address() as AddressInfo).port;
+}
+
+/** A port that takes rows as lines of JSON; each is a change of its own. */
+function listenForRows(feed: Feed): Promise<number> {
+  const server = createSocketServer((socket) => {
+    createInterface({ input: socket }).on("line", (line) => feed.send([JSON.parse(line) as Trade]));
+  });
+  return new Promise((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
+  });
 }
 
 async function startTidemark(): Promise<Feed> {
@@ -89,6 +100,7 @@ let sent = 0;
 
 answer({
   port: () => feed.port,
+  rowPort: () => listenForRows(feed),
   /** An open loop: makes all changes that are due by the clock, even when the loop is late. */
   run: ({ perSecond, keys }) => {
     clearInterval(timer);

@@ -9,8 +9,11 @@ import { answer, cpuMeter } from "./child.ts";
 
 export type Dialect = "tidemark" | "ws" | "socket.io";
 
-/** All clients count bytes; these also decode. */
-const DECODING_CLIENTS = 4;
+/**
+ * All clients count bytes; these many also decode. They are spread evenly, because a server serves
+ * its clients one after another.
+ */
+const DECODING_CLIENTS = 20;
 
 interface Client {
   readonly socket: Socket;
@@ -18,6 +21,7 @@ interface Client {
   frames: number;
   rows: number;
   isReady: boolean;
+  readonly isDecoding: boolean;
 }
 
 let clients: Client[] = [];
@@ -74,7 +78,7 @@ function onText(client: Client, dialect: Dialect, text: string, isDecoding: bool
 function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Client> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, "127.0.0.1");
-    const client: Client = { socket, bytes: 0, frames: 0, rows: 0, isReady: false };
+    const client: Client = { socket, bytes: 0, frames: 0, rows: 0, isReady: false, isDecoding };
     let pending: Buffer = Buffer.alloc(0);
     let isUpgraded = false;
     /** Remaining bytes of the current payload, which a client that does not decode skips. */
@@ -142,9 +146,10 @@ const meter = cpuMeter();
 answer({
   open: async ({ port, dialect, count }) => {
     const total = Number(count);
+    const stride = Math.max(1, Math.floor(total / DECODING_CLIENTS));
     for (let from = 0; from < total; from += 100) {
       const batch = Array.from({ length: Math.min(100, total - from) }, (_, index) =>
-        open(Number(port), dialect as Dialect, from + index < DECODING_CLIENTS),
+        open(Number(port), dialect as Dialect, (from + index) % stride === 0),
       );
       clients.push(...(await Promise.all(batch)));
     }
@@ -158,7 +163,7 @@ answer({
     meter();
   },
   read: () => {
-    const decoding = clients.slice(0, DECODING_CLIENTS);
+    const decoding = clients.filter(({ isDecoding }) => isDecoding);
     const sampleBytes = decoding.reduce((sum, { bytes }) => sum + bytes, 0);
     const sampleRows = decoding.reduce((sum, { rows }) => sum + rows, 0);
     const bytes = clients.reduce((sum, client) => sum + client.bytes, 0);
@@ -170,6 +175,7 @@ answer({
       frames: clients.reduce((sum, { frames }) => sum + frames, 0),
       bytes,
       latencyP50Ms: at(0.5),
+      latencyP95Ms: at(0.95),
       latencyP99Ms: at(0.99),
       ...meter(),
     };

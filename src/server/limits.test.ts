@@ -49,7 +49,8 @@ describe("limits", () => {
     );
     for (const name of ["commitsPerReadMax", "socketBufferBytesMax", "drainBatch", "tickMs"])
       expect(() => start({ server: { [name]: 0 } }), name).toThrow("It must be at least 1.");
-    expect(() => start({ server: { flushShareMax: 0 } })).toThrow("at least 0.01");
+    for (const name of ["flushShareCheap", "flushShareMax"])
+      expect(() => start({ server: { [name]: 0 } }), name).toThrow("at least 0.01");
     expect(() => start({ views: { fillStepRows: 0 } })).toThrow("limits.views.fillStepRows is 0");
     expect(() => postgresLimits({ copyChunkRows: 0 })).toThrow("limits.copyChunkRows is 0");
   });

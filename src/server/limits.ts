@@ -17,24 +17,32 @@ export interface Limits {
 }
 
 export interface ServerLimits {
-  /**
-   * Minimum of milliseconds between two flushes. A commit after a longer pause is sent at once.
-   * Default 16.
-   */
+  /** Minimum of milliseconds between two flushes. Default 2. */
   readonly flushIntervalMs: number;
   /**
-   * When commits arrive while a flush is served, the interval grows until serving takes no more
-   * than this share of it… Default 1/3.
+   * While serving takes less than this share of the time, a commit is sent at once. Default 1/5.
+   */
+  readonly flushShareCheap: number;
+  /** Over that share, flushes wait up to this many milliseconds for each other. Default 8. */
+  readonly flushIntervalLoadedMs: number;
+  /**
+   * Where that is not enough, serving pauses until it takes no more than this share of the time…
+   * Default 1/2.
    */
   readonly flushShareMax: number;
   /**
-   * …and by at most this many milliseconds. The time between two flushes is for new clients and
-   * for all other work. Default 25.
+   * …for at most this many milliseconds before each session has been served once. The pauses are
+   * for new clients and for all other work. Default 25.
    */
   readonly flushRestMsMax: number;
   /**
-   * A flush that takes more milliseconds to serve is an overrun: the next flush begins, and the
-   * sessions that waited longest are served first. Default 2,000.
+   * Milliseconds that serving may take in excess of its share before it pauses, so that one long
+   * flush delays nothing. Default 25.
+   */
+  readonly flushBurstMs: number;
+  /**
+   * Milliseconds that a session may wait to be served. More is counted as an overrun; nothing is
+   * dropped. Default 2,000.
    */
   readonly flushIntervalMaxMs: number;
   /** Milliseconds of work between two turns of the event loop. Default 4. */
@@ -262,9 +270,12 @@ export interface ServerLimits {
 }
 
 export const SERVER_LIMITS: ServerLimits = {
-  flushIntervalMs: 16,
-  flushShareMax: 1 / 3,
+  flushIntervalMs: 2,
+  flushShareCheap: 1 / 5,
+  flushIntervalLoadedMs: 8,
+  flushShareMax: 1 / 2,
   flushRestMsMax: 25,
+  flushBurstMs: 25,
   flushIntervalMaxMs: 2_000,
   sliceMs: 4,
   commitsPerReadMax: 256,
@@ -324,6 +335,11 @@ export const SERVER_LIMITS: ServerLimits = {
 
 /** Limits that can't be set. */
 export const FIXED_LIMITS = {
+  /**
+   * The share of the waiting sessions that a flush serves before the next flush begins: each flush
+   * finds the changed sessions and encodes their frames anew.
+   */
+  flushServedShareMin: 0.1,
   /** Levels of nesting in an identity. Full: `BAD_IDENTITY`. */
   identityDepthMax: 32,
   /** Characters of a `txid` that a client sends. A longer one is unknown. */
@@ -345,6 +361,7 @@ const RELATIONS: readonly LimitRelation<ServerLimits>[] = [
   ["mutationResultBytesMax", "mutationsRememberedBytesMax"],
   ["mutationRetryMs", "mutationRetryMsMax"],
   ["drainStepMs", "drainMsMax"],
+  [0.01, "flushShareCheap"],
   [0.01, "flushShareMax"],
   ...atLeast<ServerLimits>(
     1,

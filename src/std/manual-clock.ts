@@ -54,7 +54,12 @@ export class ManualClock implements Clock {
       this.#nowMs = Math.max(this.#nowMs, next.dueMs);
       next.callback();
     }
-    this.#nowMs = endMs;
+    this.#nowMs = Math.max(this.#nowMs, endMs);
+  }
+
+  /** Moves time forward without running timers, as work that takes time does. */
+  spend(ms: number): void {
+    this.#nowMs += ms;
   }
 
   #next(endMs: number): Timer | undefined {

@@ -47,13 +47,13 @@ export class Metrics implements Observer {
       name: "stream_v2_dispatch_latency_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "From the oldest commit of a flush to the last session served with it.",
+      help: "From the oldest commit for which a session waited to the last session served in the flush.",
     });
     this.#flushServingMs = new Histogram({
       name: "tidemark_flush_serving_ms",
       registers,
       buckets: LATENCY_BUCKETS_MS,
-      help: "From applying the last commit of a flush to the last session served with it.",
+      help: "From applying the last commit of a flush to the last session served in it.",
     });
     this.#snapshotBuildMs = new Histogram({
       name: "snapshot_v2_build_ms",
@@ -64,7 +64,7 @@ export class Metrics implements Observer {
     this.#flushOverruns = new Counter({
       name: "tidemark_flush_overruns_total",
       registers,
-      help: "Flushes that were not served within flushIntervalMaxMs.",
+      help: "Rounds of the sessions that wait which took longer than flushIntervalMaxMs.",
     });
     this.#resets = new Counter({
       name: "tidemark_resets_total",

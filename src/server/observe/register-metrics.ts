@@ -56,7 +56,7 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
         read: () => turns.backlog,
       },
       tidemark_flush_interval_ms: {
-        help: "Present time between flushes; it grows under load.",
+        help: "Present time between two turns of a session; it grows under load.",
         read: () => turns.intervalMs,
       },
       dashboard_stream_backlog: {

@@ -73,6 +73,8 @@ export class Session {
   protocol = PROTOCOL_VERSION;
   /** Whether the session waits in the queue of the turns. */
   isQueued = false;
+  /** The time of the oldest commit for which the session waits to be served. */
+  oldestCommitMs: number | undefined;
   /** Whether the session has unsent frames, and waits for room in its socket. */
   isBlocked = false;
   /** Turns that the client has granted; undefined for as many as its socket takes. */

@@ -70,6 +70,7 @@ export class TurnWriter {
   readonly #options: TurnWriterOptions;
   readonly #facts: TurnFacts;
   #watermark: SharedMessage | undefined;
+  /** The oldest commit that the shared watermark names. */
   #oldestCommitMs: number | undefined;
 
   constructor(options: TurnWriterOptions) {
@@ -84,8 +85,7 @@ export class TurnWriter {
   }
 
   /** Begins a new flush: watermarks carry its seq from now on. */
-  beginFlush(oldestCommitMs: number | undefined): void {
-    this.#oldestCommitMs = oldestCommitMs;
+  beginFlush(): void {
     this.#watermark = undefined;
   }
 
@@ -96,6 +96,8 @@ export class TurnWriter {
   write(session: Session, nowMs: number): boolean {
     const room = this.#options.limits.socketBufferBytesMax - session.transport.bufferedBytes;
     if (session.credit === 0) {
+      // What the session misses now is no measure of the way to it.
+      session.oldestCommitMs = undefined;
       const isNews = this.#pauseAll(session) && !session.isExhausted;
       if (isNews) this.stats.creditExhausted++;
       session.isExhausted ||= isNews;
@@ -111,6 +113,7 @@ export class TurnWriter {
     turn.frames.push(this.#watermarkFrame(turn));
     session.transport.write(turn.frames);
     session.lastTurnMs = nowMs;
+    session.oldestCommitMs = undefined;
     if (session.credit !== undefined) session.credit--;
     this.stats.turns++;
     for (const { bytes, isSilent, failure } of turn.frames) {
@@ -138,7 +141,6 @@ export class TurnWriter {
   /** Drops the shared watermark, so that the next one carries the present time and `as_of`. */
   expireWatermark(): void {
     this.#watermark = undefined;
-    this.#oldestCommitMs = undefined;
   }
 
   #serve(turn: Turn, subscription: Subscription): void {
@@ -338,19 +340,23 @@ export class TurnWriter {
   }
 
   #watermarkFrame({ behind, session }: Turn): Frame {
-    if (behind.length > 0) return frameOf(this.#watermarkMessage(behind), session.dialect);
-    this.#watermark ??= new SharedMessage(this.#watermarkMessage(undefined));
-    return this.#watermark.frame(session.dialect);
+    const { oldestCommitMs, dialect } = session;
+    if (behind.length > 0) return frameOf(this.#watermarkMessage(oldestCommitMs, behind), dialect);
+    if (this.#watermark === undefined || this.#oldestCommitMs !== oldestCommitMs) {
+      this.#watermark = new SharedMessage(this.#watermarkMessage(oldestCommitMs));
+      this.#oldestCommitMs = oldestCommitMs;
+    }
+    return this.#watermark.frame(dialect);
   }
 
-  #watermarkMessage(behind: readonly string[] | undefined): Watermark {
+  #watermarkMessage(oldestCommitMs: number | undefined, behind?: readonly string[]): Watermark {
     const { replica, now } = this.#options;
     return {
       op: "DISPATCH",
       type: "WATERMARK",
       seq: replica.seq,
       server_time_unix_ms: now(),
-      ...(this.#oldestCommitMs !== undefined && { oldest_commit_unix_ms: this.#oldestCommitMs }),
+      ...(oldestCommitMs !== undefined && { oldest_commit_unix_ms: oldestCommitMs }),
       as_of: replica.asOf,
       ...(behind !== undefined && { behind }),
     };

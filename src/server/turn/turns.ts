@@ -1,77 +1,83 @@
 /**
- * The flush. It advances the replica to one seq H, then serves each session whose views
- * changed, in slices of a few milliseconds between which the event loop runs. Until all are
- * served, commits wait in the log, so every session of the flush gets the state at H:
+ * The flush. It advances the replica to one seq H, queues each session whose views changed, and
+ * serves the queue in slices of a few milliseconds between which the event loop runs. Commits that
+ * arrive meanwhile wait in the log for the end of the slice; then the next flush begins, and
+ * sessions that still wait get both in one turn:
  *
- *   resting ──commit──▶ applying (slices) ──▶ serving (slices) ──▶ resting
- *                                                └─ longer than flushIntervalMaxMs: overrun, next
- * flush
+ *   resting ──news, or a session──▶ working (slices: apply, or serve) ──▶ resting
+ *                                      │  ▲
+ *                                      ▼  │ the pace allows it, or a session is urgent
+ *                                     pausing
  *
- * Sessions that subscribe or drain are served at H as well, at the front of the queue.
+ * A session's turn is always for the seq of the flush in which it is served. Sessions wait in
+ * order, so none waits longer than a round; those that subscribe go to the front.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { Replica } from "../../table/replica.ts";
-import type { ServerLimits } from "../limits.ts";
+import { FIXED_LIMITS, type ServerLimits } from "../limits.ts";
 import type { LogFollower } from "../log-follower.ts";
+import { FlushPace } from "./flush-pace.ts";
 import type { Session } from "./session.ts";
 import type { Subscribers } from "./subscribers.ts";
 import type { TurnWriter } from "./turn-writer.ts";
 
 export interface FlushReport {
-  /** From the tables' arrival at H to the last session served. */
+  /** From the tables' arrival at H to the last session served at H. */
   readonly servingMs: number;
-  /**
-   * From the oldest commit of the flush to the last session served; undefined for a flush without
-   * commits.
-   */
-  readonly dispatchMs: number | undefined;
+  /** From the oldest commit for which a session waited to the last session served at H. */
+  readonly dispatchMs: number;
   readonly sessions: number;
+  /** A session waited longer than `flushIntervalMaxMs`. */
   readonly isOverrun: boolean;
 }
 
 export interface TurnsOptions {
   readonly clock: Clock;
-  readonly follower: LogFollower;
-  readonly replica: Replica;
-  readonly writer: TurnWriter;
+  readonly follower: Pick<LogFollower, "head" | "read" | "applied">;
+  readonly replica: Pick<Replica, "seq" | "apply" | "takeDirty">;
+  readonly writer: Pick<TurnWriter, "beginFlush" | "write">;
   readonly limits: ServerLimits;
-  readonly subscribers: Subscribers;
+  readonly subscribers: Pick<Subscribers, "of">;
   readonly onFlush: (report: FlushReport) => void;
 }
 
-type State = "resting" | "applying" | "serving";
+type State = "resting" | "pausing" | "working";
 
 export class Turns {
   readonly #options: TurnsOptions;
+  readonly #pace: FlushPace;
   readonly #appliedListeners = new Set<() => void>();
   #state: State = "resting";
-  #queue: Session[] = [];
-  #next = 0;
-  #urgent: Session[] = [];
-  #flushAtMs = Number.NEGATIVE_INFINITY;
-  /**
-   * The last flush that served a session: a flush without sessions to serve does not delay the
-   * next.
-   */
-  #servedFlushAtMs = Number.NEGATIVE_INFINITY;
-  #targetSeq = 0;
-  #oldestCommitMs: number | undefined;
-  #served = 0;
-  #timer: Cancel | undefined;
+  /** The next slice, or the end of the pause. */
   #step: Cancel | undefined;
   #isStopped = false;
-  /** The next flush became due while sessions were served: it begins with the next step. */
-  #isDue = false;
-  #intervalMs: number;
+  /** News has arrived that no flush holds. */
+  #hasArrivals = false;
+  #targetSeq = 0;
+  #pauseEndMs = 0;
+  #urgent: Session[] = [];
+  #queue: Session[] = [];
+  #next = 0;
+  /** Where the sessions end that waited when the round began; 0 between rounds. */
+  #roundEnd = 0;
+  /** A round has taken longer than `flushIntervalMaxMs`. */
+  #isOverrun = false;
+  /** When the present flush began to serve, and what it has served. */
+  #flushAtMs = 0;
+  #served = 0;
+  /** So many sessions are served before the next flush begins, which has its own cost. */
+  #servedMin = 0;
+  #oldestCommitMs: number | undefined;
+  #oldestServedMs = Number.POSITIVE_INFINITY;
 
   constructor(options: TurnsOptions) {
     this.#options = options;
-    this.#intervalMs = options.limits.flushIntervalMs;
+    this.#pace = new FlushPace(options.limits);
   }
 
-  /** The present time between flushes: `flushIntervalMs`, or longer under load. */
+  /** The present time between two turns of a session; it grows under load. */
   get intervalMs(): number {
-    return this.#intervalMs;
+    return Math.max(this.#options.limits.flushIntervalMs, this.#pace.roundMs);
   }
 
   /** Sessions that wait to be served. */
@@ -86,53 +92,82 @@ export class Turns {
 
   /** Notifies that the log has grown, or that a table of the node's own has changed. */
   newsArrived(): void {
-    if (this.#isStopped || this.#state !== "resting" || this.#timer !== undefined) return;
-    const { clock } = this.#options;
-    const waitMs = this.#servedFlushAtMs + this.#intervalMs - clock.monotonic();
-    const begin = (): void => {
-      this.#timer = undefined;
-      if (this.#state === "resting") this.#beginFlush();
-      else this.#isDue = true;
-    };
-    this.#timer = waitMs > 0 ? clock.after(waitMs, begin) : clock.soon(begin);
+    this.#hasArrivals = true;
+    this.#wake();
   }
 
   /**
    * Serves a session at the present seq, before those that wait for changes: it has no rows yet.
    */
   serveSoon(session: Session): void {
-    if (session.isQueued || this.#isStopped) return;
-    session.isQueued = true;
-    this.#urgent.push(session);
-    this.#startServing();
+    this.#enqueue(session, this.#urgent);
   }
 
   /** Serves a session after those already waiting. */
   serve(session: Session): void {
-    if (session.isQueued || this.#isStopped) return;
-    session.isQueued = true;
-    this.#queue.push(session);
-    this.#startServing();
+    this.#enqueue(session, this.#queue);
   }
 
   stop(): void {
     this.#isStopped = true;
-    this.#timer?.();
     this.#step?.();
     this.#queue = [];
     this.#urgent = [];
   }
 
-  /** Commits have arrived that this flush does not hold. */
+  #enqueue(session: Session, queue: Session[]): void {
+    if (session.isQueued || this.#isStopped) return;
+    session.isQueued = true;
+    queue.push(session);
+    this.#wake();
+  }
+
   get #hasNews(): boolean {
-    return this.#options.follower.head > this.#options.replica.seq;
+    const { follower, replica } = this.#options;
+    return this.#hasArrivals || follower.head > replica.seq;
+  }
+
+  get #isQueueEmpty(): boolean {
+    return this.#next === this.#queue.length;
+  }
+
+  /** Milliseconds until the queue may be served, or until the flush of what has arrived. */
+  #waitMs(nowMs: number): number {
+    return this.#isQueueEmpty ? this.#pace.flushWaitMs(nowMs) : this.#pace.serveWaitMs(nowMs);
+  }
+
+  /** Continues when the pace allows it; at once if a session is urgent. */
+  #wake(): void {
+    if (this.#isStopped || this.#state === "working") return;
+    const { clock } = this.#options;
+    const nowMs = clock.monotonic();
+    const waitMs = this.#urgent.length > 0 ? 0 : this.#waitMs(nowMs);
+    if (this.#state === "pausing" && nowMs + waitMs >= this.#pauseEndMs) return;
+    this.#step?.();
+    if (waitMs > 0) {
+      this.#state = "pausing";
+      this.#pauseEndMs = nowMs + waitMs;
+      this.#step = clock.after(waitMs, () => {
+        this.#state = "resting";
+        this.#wake();
+      });
+    } else {
+      this.#state = "working";
+      this.#step = clock.soon(() => this.#work());
+    }
+  }
+
+  #work(): void {
+    const mayServe = this.#waitMs(this.#options.clock.monotonic()) <= 0;
+    const isFlushDue = this.#hasNews && (this.#isQueueEmpty || this.#served >= this.#servedMin);
+    if (mayServe && isFlushDue) this.#beginFlush();
+    else this.#serveSlice(mayServe);
   }
 
   #beginFlush(): void {
-    this.#state = "applying";
-    this.#isDue = false;
+    this.#endFlush();
+    this.#hasArrivals = false;
     this.#targetSeq = this.#options.follower.head;
-    this.#oldestCommitMs = undefined;
     this.#apply();
   }
 
@@ -163,50 +198,65 @@ export class Turns {
     const { clock, replica, writer, subscribers } = this.#options;
     for (const listener of this.#appliedListeners) listener();
     this.#flushAtMs = clock.monotonic();
-    this.#served = 0;
-    writer.beginFlush(this.#oldestCommitMs);
-    this.#state = "serving";
+    writer.beginFlush();
     for (const view of replica.takeDirty()) {
       for (const session of subscribers.of(view)) {
+        session.oldestCommitMs ??= this.#oldestCommitMs;
         if (session.isQueued) continue;
         session.isQueued = true;
         this.#queue.push(session);
       }
     }
-    this.#serveSlice();
+    this.#oldestCommitMs = undefined;
+    this.#servedMin = this.backlog * FIXED_LIMITS.flushServedShareMin;
+    // A flush without sessions to serve does not delay the next.
+    if (this.backlog > 0) this.#pace.beginFlush(this.#flushAtMs);
+    this.#serveSlice(true);
   }
 
-  #startServing(): void {
-    if (this.#state !== "resting") return;
-    this.#state = "serving";
-    this.#served = 0;
-    this.#step = this.#options.clock.soon(() => this.#serveSlice());
-  }
-
-  #serveSlice(): void {
+  /** Serves urgent sessions, and then, if it may, those in the queue. */
+  #serveSlice(mayServe: boolean): void {
     const { clock, limits } = this.#options;
     const startMs = clock.monotonic();
     let nowMs = startMs;
     for (;;) {
-      const session = this.#urgent.shift() ?? this.#queue[this.#next++];
+      const session = this.#urgent.shift() ?? (mayServe ? this.#nextOfRound(nowMs) : undefined);
       if (session === undefined) break;
       this.#serveOne(session, nowMs);
       nowMs = clock.monotonic();
-      if (this.#isDue || (nowMs - this.#flushAtMs > limits.flushIntervalMaxMs && this.#hasNews)) {
-        return this.#finish(true);
-      }
-      if (nowMs - startMs >= limits.sliceMs) {
-        this.#step = clock.soon(() => this.#serveSlice());
-        return;
-      }
+      if (this.#roundEnd > 0 && this.#next === this.#roundEnd) this.#endRound(nowMs);
+      if (nowMs - startMs >= limits.sliceMs) break;
     }
-    this.#finish(false);
+    this.#pace.served(nowMs - startMs, nowMs);
+    this.#state = "resting";
+    this.#step = undefined;
+    if (this.backlog === 0) this.#endFlush();
+    if (this.backlog > 0 || this.#hasNews) this.#wake();
+  }
+
+  #nextOfRound(nowMs: number): Session | undefined {
+    if (this.#isQueueEmpty) return undefined;
+    if (this.#roundEnd === 0) {
+      this.#roundEnd = this.#queue.length;
+      this.#pace.beginRound(nowMs);
+    }
+    return this.#queue[this.#next++];
+  }
+
+  #endRound(nowMs: number): void {
+    this.#pace.endRound(nowMs);
+    this.#isOverrun ||= this.#pace.roundMs > this.#options.limits.flushIntervalMaxMs;
+    this.#queue = this.#queue.slice(this.#next);
+    this.#next = 0;
+    this.#roundEnd = 0;
   }
 
   #serveOne(session: Session, nowMs: number): void {
     session.isQueued = false;
     if (session.state.kind !== "open") return;
     this.#served++;
+    const { oldestCommitMs = Number.POSITIVE_INFINITY } = session;
+    this.#oldestServedMs = Math.min(this.#oldestServedMs, oldestCommitMs);
     if (this.#options.writer.write(session, nowMs) || session.isBlocked) return;
     session.isBlocked = true;
     session.transport.onceFlushed(() => {
@@ -215,37 +265,19 @@ export class Turns {
     });
   }
 
-  /** Ends a flush. After an overrun the sessions not yet served come first in the next. */
-  #finish(isOverrun: boolean): void {
+  /** All sessions are served, or the next flush begins. */
+  #endFlush(): void {
     const { clock, onFlush } = this.#options;
-    const servingMs = clock.monotonic() - this.#flushAtMs;
-    this.#queue = isOverrun ? this.#queue.slice(this.#next) : [];
-    this.#next = 0;
-    this.#state = "resting";
-    if (this.#served > 0) this.#servedFlushAtMs = this.#flushAtMs;
-    if (this.#served > 0 && this.#oldestCommitMs !== undefined) {
-      this.#intervalMs = this.#nextIntervalMs(servingMs);
+    if (this.#oldestServedMs !== Number.POSITIVE_INFINITY) {
       onFlush({
-        servingMs,
-        dispatchMs: clock.now() - this.#oldestCommitMs,
+        servingMs: clock.monotonic() - this.#flushAtMs,
+        dispatchMs: clock.now() - this.#oldestServedMs,
         sessions: this.#served,
-        isOverrun,
+        isOverrun: this.#isOverrun,
       });
-      this.#oldestCommitMs = undefined;
+      this.#isOverrun = false;
     }
-    if (this.#isDue) this.#beginFlush();
-    else if (this.#hasNews) this.newsArrived();
-    else if (this.backlog > 0) this.#startServing();
-  }
-
-  /**
-   * Shortest while it is quiet. Under load longer, for fewer and larger deltas: a write costs much
-   * more than a row in it.
-   */
-  #nextIntervalMs(servingMs: number): number {
-    const { limits } = this.#options;
-    if (!this.#hasNews) return limits.flushIntervalMs;
-    const restMs = Math.min(limits.flushRestMsMax, servingMs / limits.flushShareMax - servingMs);
-    return Math.max(limits.flushIntervalMs, servingMs + restMs);
+    this.#served = 0;
+    this.#oldestServedMs = Number.POSITIVE_INFINITY;
   }
 }
