@@ -33,22 +33,22 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a view entry's change seq is the view's own",
     file: "src/table/window-view.ts",
-    find: "  #show(member: Member, { seq, timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;",
+    find: "    this.rows.set(key, row, json, seq, timeMs, bytes);",
     // The seq of the row instead: then a row that enters because another one left is not sent.
-    replace:
-      "  #show(member: Member, { timeMs }: CommitPoint): boolean {\n    const { key, row } = member;\n    const json = this.#membership.jsonOf(member);\n    if (this.rows.get(key)?.json === json) return false;\n    const seq = this.rows.lastSeq;",
+    replace: "    this.rows.set(key, row, json, seq && this.rows.lastSeq, timeMs, bytes);",
   },
   {
     rule: "a limit without an order keeps the newest rows",
-    file: "src/table/view-set.ts",
-    find: "order_by.length === 0 ? newestFirst : ranked;",
-    replace: "ranked;",
+    file: "src/table/index-order.ts",
+    find: "terms.length === 0 ? newestFirst : ranked;",
+    replace: "terms.length < 0 ? newestFirst : ranked;",
   },
   {
-    rule: "a closed end of a range contains its own value",
-    file: "src/table/interval.ts",
-    find: "  return order > 0 || (order === 0 && !lower.isOpen);",
-    replace: "  return order > 0;",
+    rule: "a window knows how far it has read its index",
+    file: "src/table/window-view.ts",
+    find: "    this.#frontier = last ?? this.start;",
+    // It gives up candidates as if it still had them: rows that it skips then.
+    replace: "",
   },
   {
     rule: "commits wait for the next flush while sessions are served",

@@ -91,7 +91,24 @@ export function createTurns(options: EngineOptions, limits: ServerLimits, tables
   });
   const sender = new Sender(limits.socketBufferBytesMax, onFailure);
   const queue = new WorkQueue({ clock, sliceMs: limits.sliceMs, onFailed });
+  turns.onApplied(refillWindows(replica, queue));
   return { updates, writer, turns, sender, queue };
+}
+
+/** After a flush, windows fill their reserves in slices, so that the next flush need not. */
+function refillWindows(replica: Replica, queue: WorkQueue): () => void {
+  const owner = {};
+  let isQueued = false;
+  const run = (isOver: () => boolean): boolean => {
+    replica.refill(isOver);
+    isQueued = replica.hasShortWindows;
+    return !isQueued;
+  };
+  return () => {
+    if (isQueued || !replica.hasShortWindows) return;
+    isQueued = true;
+    queue.add(owner, { run });
+  };
 }
 
 type TurnParts = ReturnType<typeof createTurns>;

@@ -27,8 +27,4 @@ export class ChannelView implements View {
   changesSince(cursor: number): Changes | undefined {
     return this.rows.changesSince(cursor);
   }
-
-  apply(): boolean {
-    return true;
-  }
 }

@@ -11,15 +11,14 @@ import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
 import type { RowChange } from "./live-table.ts";
 import { RangeRouter } from "./range-router.ts";
 import type { EqualityRoute, RangeRoute } from "./route.ts";
-import type { View } from "./view.ts";
 
-export class EqualityIndex {
+export class EqualityIndex<View> {
   readonly #column: string;
   readonly #type: ColumnType;
   readonly #rows: ChangeOrderedRows;
-  readonly #newRouter: () => RangeRouter;
+  readonly #newRouter: () => RangeRouter<View>;
   readonly #keys = new Map<string, Set<string>>();
-  readonly #views = new Map<string, RangeRouter>();
+  readonly #views = new Map<string, RangeRouter<View>>();
   /** The rows that are not indexed yet. */
   readonly #unread: Iterator<RowNode>;
   #isComplete = false;
@@ -29,7 +28,7 @@ export class EqualityIndex {
     this.#column = column;
     this.#type = context.typeOf(column) ?? "any";
     this.#rows = rows;
-    this.#newRouter = () => new RangeRouter(context, columnsMax);
+    this.#newRouter = () => new RangeRouter<View>(context, columnsMax);
     this.#unread = firstOf(rows.values(), rows.size);
   }
 
@@ -81,7 +80,7 @@ export class EqualityIndex {
     }
   }
 
-  #viewsOf(value: string | undefined): RangeRouter | undefined {
+  #viewsOf(value: string | undefined): RangeRouter<View> | undefined {
     return value === undefined ? undefined : this.#views.get(value);
   }
 

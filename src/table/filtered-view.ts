@@ -71,15 +71,15 @@ export class FilteredView implements View {
     return { upserts, removes };
   }
 
-  apply(change: RowChange, { seq, timeMs }: CommitPoint): boolean {
-    const { key } = change;
-    const member = this.#membership.memberOf(change);
-    if (member === undefined) return this.rows.delete(key, seq);
-    const json = this.#membership.jsonOf(member);
+  /** Applies one change of the channel. Returns whether the view changed. */
+  apply({ key, after }: RowChange, { seq, timeMs }: CommitPoint): boolean {
+    if (after === undefined || !this.#membership.matches(after.row))
+      return this.rows.delete(key, seq);
+    const json = this.#membership.textOf(after);
     if (this.rows.get(key)?.json === json) return false;
     // Hundreds of views may have one row: its channel has counted the bytes of the same text.
-    const bytes = json === change.after?.json ? change.after.bytes : undefined;
-    this.rows.set(key, member.row, json, seq, timeMs, bytes);
+    const bytes = json === after.json ? after.bytes : undefined;
+    this.rows.set(key, after.row, json, seq, timeMs, bytes);
     return true;
   }
 }

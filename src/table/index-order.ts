@@ -7,6 +7,7 @@ import { compileOrder, compileOrderTerm, withDefaults } from "../protocol/order.
 import type { WireOrderBy } from "../protocol/query.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
 import type { WhereContext } from "../protocol/where.ts";
+import type { Interval } from "./interval.ts";
 
 /**
  * 0 for a row. A bound stands before (-1) or after (1) all rows that have its value in the first
@@ -73,6 +74,27 @@ export class IndexOrder {
       if (Math.abs(left.side) === 2 || Math.abs(right.side) === 2)
         return Math.trunc(left.side / 2) - Math.trunc(right.side / 2);
       return byFirst(left.row, right.row) || left.side - right.side;
+    };
+  }
+
+  /** The bounds of the rows whose first column is in the interval, and not null. */
+  span({ lower, upper }: Interval): { readonly start: Place; readonly end: Place } {
+    const isDescending = this.first?.direction === "desc";
+    const [first, last] = isDescending ? [upper, lower] : [lower, upper];
+    const isNullFirst = this.first?.nulls === "first";
+    return {
+      start:
+        first === undefined
+          ? isNullFirst
+            ? this.bound(null, "after")
+            : BEFORE_ALL
+          : this.bound(first.value, first.isOpen ? "after" : "before"),
+      end:
+        last === undefined
+          ? isNullFirst
+            ? AFTER_ALL
+            : this.bound(null, "before")
+          : this.bound(last.value, last.isOpen ? "before" : "after"),
     };
   }
 

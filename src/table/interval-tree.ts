@@ -5,33 +5,33 @@
  *
  * Retains one node per different interval, and one set entry per item.
  */
-import type { Compare, Present } from "../protocol/column.ts";
+import type { Present } from "../protocol/column.ts";
 import { beginsBy, compareLower, compareUpper, reaches } from "./interval.ts";
-import type { Bound, Interval } from "./interval.ts";
+import type { Bound, CompareValues, Interval } from "./interval.ts";
 
-class Node<T> {
-  interval: Interval;
+class Node<T, V> {
+  interval: Interval<V>;
   items: Set<T>;
-  left: Node<T> | undefined;
-  right: Node<T> | undefined;
+  left: Node<T, V> | undefined;
+  right: Node<T, V> | undefined;
   height = 1;
   /** The highest upper end in this node and below it. */
-  highest: Bound | undefined;
+  highest: Bound<V> | undefined;
 
-  constructor(interval: Interval, item: T) {
+  constructor(interval: Interval<V>, item: T) {
     this.interval = interval;
     this.items = new Set([item]);
     this.highest = interval.upper;
   }
 }
 
-type Subtree<T> = Node<T> | undefined;
+type Subtree<T, V> = Node<T, V> | undefined;
 
-export class IntervalTree<T> {
-  readonly #compare: Compare;
-  #root: Subtree<T>;
+export class IntervalTree<T, V = Present> {
+  readonly #compare: CompareValues<V>;
+  #root: Subtree<T, V>;
 
-  constructor(compare: Compare) {
+  constructor(compare: CompareValues<V>) {
     this.#compare = compare;
   }
 
@@ -39,22 +39,22 @@ export class IntervalTree<T> {
     return this.#root === undefined;
   }
 
-  add(interval: Interval, item: T): void {
+  add(interval: Interval<V>, item: T): void {
     this.#root = this.#added(this.#root, interval, item);
   }
 
-  delete(interval: Interval, item: T): void {
+  delete(interval: Interval<V>, item: T): void {
     this.#root = this.#deleted(this.#root, interval, item);
   }
 
   /** Calls `visit` for each item whose interval contains the value. */
-  containing(value: Present, visit: (item: T, interval: Interval) => void): void {
+  containing(value: V, visit: (item: T, interval: Interval<V>) => void): void {
     this.#containing(this.#root, value, visit);
   }
 
   /** Calls `visit` for each item. */
   forEach(visit: (item: T) => void): void {
-    const walk = (node: Subtree<T>): void => {
+    const walk = (node: Subtree<T, V>): void => {
       if (node === undefined) return;
       walk(node.left);
       for (const item of node.items) visit(item);
@@ -64,9 +64,9 @@ export class IntervalTree<T> {
   }
 
   #containing(
-    node: Subtree<T>,
-    value: Present,
-    visit: (item: T, interval: Interval) => void,
+    node: Subtree<T, V>,
+    value: V,
+    visit: (item: T, interval: Interval<V>) => void,
   ): void {
     if (node === undefined || !reaches(node.highest, value, this.#compare)) return;
     this.#containing(node.left, value, visit);
@@ -78,14 +78,14 @@ export class IntervalTree<T> {
     this.#containing(node.right, value, visit);
   }
 
-  #order(left: Interval, right: Interval): number {
+  #order(left: Interval<V>, right: Interval<V>): number {
     return (
       compareLower(left.lower, right.lower, this.#compare) ||
       compareUpper(left.upper, right.upper, this.#compare)
     );
   }
 
-  #added(node: Subtree<T>, interval: Interval, item: T): Node<T> {
+  #added(node: Subtree<T, V>, interval: Interval<V>, item: T): Node<T, V> {
     if (node === undefined) return new Node(interval, item);
     const order = this.#order(interval, node.interval);
     if (order === 0) {
@@ -97,7 +97,7 @@ export class IntervalTree<T> {
     return this.#balanced(node);
   }
 
-  #deleted(node: Subtree<T>, interval: Interval, item: T): Subtree<T> {
+  #deleted(node: Subtree<T, V>, interval: Interval<V>, item: T): Subtree<T, V> {
     if (node === undefined) return undefined;
     const order = this.#order(interval, node.interval);
     if (order < 0) node.left = this.#deleted(node.left, interval, item);
@@ -114,14 +114,14 @@ export class IntervalTree<T> {
     return this.#balanced(node);
   }
 
-  #withoutFirst(node: Node<T>): Subtree<T> {
+  #withoutFirst(node: Node<T, V>): Subtree<T, V> {
     if (node.left === undefined) return node.right;
     node.left = this.#withoutFirst(node.left);
     return this.#balanced(node);
   }
 
   /** The root of the same nodes with heights that differ by one at most. */
-  #balanced(node: Node<T>): Node<T> {
+  #balanced(node: Node<T, V>): Node<T, V> {
     const lean = heightOf(node.left) - heightOf(node.right);
     if (lean > 1 && node.left !== undefined) {
       if (heightOf(node.left.left) < heightOf(node.left.right))
@@ -136,7 +136,7 @@ export class IntervalTree<T> {
     return this.#measured(node);
   }
 
-  #turnedLeft(node: Node<T>): Node<T> {
+  #turnedLeft(node: Node<T, V>): Node<T, V> {
     const top = node.right;
     if (top === undefined) return this.#measured(node);
     node.right = top.left;
@@ -144,7 +144,7 @@ export class IntervalTree<T> {
     return this.#measured(top);
   }
 
-  #turnedRight(node: Node<T>): Node<T> {
+  #turnedRight(node: Node<T, V>): Node<T, V> {
     const top = node.left;
     if (top === undefined) return this.#measured(node);
     node.left = top.right;
@@ -152,7 +152,7 @@ export class IntervalTree<T> {
     return this.#measured(top);
   }
 
-  #measured(node: Node<T>): Node<T> {
+  #measured(node: Node<T, V>): Node<T, V> {
     const { left, right } = node;
     node.height = 1 + Math.max(heightOf(left), heightOf(right));
     node.highest = node.interval.upper;
@@ -164,11 +164,11 @@ export class IntervalTree<T> {
   }
 }
 
-function heightOf<T>(node: Subtree<T>): number {
+function heightOf<T, V>(node: Subtree<T, V>): number {
   return node?.height ?? 0;
 }
 
-function firstOf<T>(node: Node<T>): Node<T> {
+function firstOf<T, V>(node: Node<T, V>): Node<T, V> {
   let first = node;
   while (first.left !== undefined) first = first.left;
   return first;

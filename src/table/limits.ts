@@ -39,6 +39,16 @@ export interface ViewLimits {
   readonly stepsPerChangeMax: number;
   /** Rows that are evaluated between two checks of the clock, while a view is built. */
   readonly fillStepRows: number;
+  /**
+   * Matching rows that a window keeps beyond its limit, so that a row that leaves is replaced
+   * without a walk of the index. Full: it gives up a quarter of them.
+   */
+  readonly windowReserveRows: number;
+  /**
+   * Rows of an index that a window looks at for one that matches, on average. A window whose filter
+   * lets fewer rows through keeps all of them, up to the rows of the index divided by this.
+   */
+  readonly windowStepsPerRowMax: number;
   /** How long a query that proved too costly is refused without being tried. */
   readonly refusedMs: number;
   /**
@@ -69,6 +79,8 @@ export const VIEW_LIMITS: ViewLimits = {
   stepsPerCommitMax: 8_000_000,
   stepsPerChangeMax: 500,
   fillStepRows: 64,
+  windowReserveRows: 50,
+  windowStepsPerRowMax: 200,
   refusedMs: 60_000,
   refusedMax: 1_000,
   routedColumnsMax: 16,
@@ -85,6 +97,7 @@ export const FIXED_VIEW_LIMITS = {
 const RELATIONS: readonly LimitRelation<ViewLimits>[] = [
   ["identityShareMax", 1],
   [1, "fillStepRows"],
+  [1, "windowStepsPerRowMax"],
 ];
 
 /** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */

@@ -86,7 +86,7 @@ describe("an ordered index", () => {
           const all = found.map(({ key, json, seq }) => `${key} ${json} ${seq}`);
           expect(texts(index.after(BEFORE_ALL))).toEqual(all);
           expect(texts(index.after(AFTER_ALL))).toEqual([]);
-          expect(index.size).toBe(all.length);
+          expect(index.entries).toBe(all.length);
           for (const [at, place] of [...index.after(BEFORE_ALL)].entries()) {
             expect(index.get(place.key)).toBe(place);
             expect(texts(index.after(place))).toEqual(all.slice(at + 1));

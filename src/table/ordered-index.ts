@@ -58,7 +58,7 @@ export class OrderedIndex {
     return this.#isWhole;
   }
 
-  get size(): number {
+  get entries(): number {
     return this.#entries.size;
   }
 

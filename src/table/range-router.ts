@@ -16,7 +16,6 @@ import type { WhereContext } from "../protocol/where.ts";
 import { contains } from "./interval.ts";
 import { IntervalTree } from "./interval-tree.ts";
 import type { RangeRoute } from "./route.ts";
-import type { View } from "./view.ts";
 
 /** A row before and after a change, or only where it has the value that the views require. */
 export interface RowStep {
@@ -25,7 +24,7 @@ export interface RowStep {
 }
 
 /** The views with an interval of one column. */
-class RangeIndex {
+class RangeIndex<View> {
   readonly #column: string;
   readonly #type: ColumnType;
   readonly #compare: Compare;
@@ -89,11 +88,11 @@ class RangeIndex {
   }
 }
 
-export class RangeRouter {
+export class RangeRouter<View> {
   readonly #context: WhereContext;
   readonly #columnsMax: number;
   readonly #unrouted = new Set<View>();
-  readonly #columns = new Map<string, RangeIndex>();
+  readonly #columns = new Map<string, RangeIndex<View>>();
 
   /**
    * `columnsMax` columns are indexed; views with a range of further ones are found by every change.
@@ -124,7 +123,8 @@ export class RangeRouter {
     }
     const { column } = range;
     const index =
-      this.#columns.get(column) ?? new RangeIndex(column, this.#context.typeOf(column) ?? "any");
+      this.#columns.get(column) ??
+      new RangeIndex<View>(column, this.#context.typeOf(column) ?? "any");
     this.#columns.set(column, index);
     index.add(view, range);
   }

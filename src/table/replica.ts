@@ -288,6 +288,16 @@ export class Replica {
       : channel.views.fill(view, this.#pointOf(channel), isOver);
   }
 
+  /** Whether windows have used most of their reserve: then call `refill`. */
+  get hasShortWindows(): boolean {
+    return [...this.#channels.values()].some(({ views }) => views.isShort);
+  }
+
+  /** Walks on for such windows until `isOver`. Their rows do not change by it. */
+  refill(isOver: () => boolean): void {
+    for (const { views } of this.#channels.values()) if (views.isShort) views.refill(isOver);
+  }
+
   /** A view whose channel is gone was released with it. */
   release(view: View, nowMs: number): void {
     this.#channels.get(view.channel)?.views.release(view, nowMs);

@@ -35,6 +35,31 @@ const EVERYTHING: Interval = { lower: undefined, upper: undefined };
 
 /** The best equality and the best range that `where` requires, where it requires any. */
 export function routeOf(where: WireWhere | undefined, context: WhereContext): Route {
+  const { equality, ranges } = requiredBy(where, context);
+  return { equality, range: narrowest(ranges) };
+}
+
+/**
+ * The interval that `where` requires of a column: `all` where it requires none, and undefined where
+ * no value can match.
+ */
+export function intervalOf(
+  where: WireWhere | undefined,
+  column: string,
+  context: WhereContext,
+): Interval | "all" | undefined {
+  const { ranges } = requiredBy(where, context);
+  return ranges.has(column) ? ranges.get(column) : "all";
+}
+
+/** The best equality that `where` requires, and an interval per column with range terms. */
+function requiredBy(
+  where: WireWhere | undefined,
+  context: WhereContext,
+): {
+  readonly equality: EqualityRoute | undefined;
+  readonly ranges: ReadonlyMap<string, Interval | undefined>;
+} {
   let equality: EqualityRoute | undefined;
   const ranges = new Map<string, Interval | undefined>();
   const visit = (part: WireWhere): void => {
@@ -52,7 +77,7 @@ export function routeOf(where: WireWhere | undefined, context: WhereContext): Ro
     if (interval !== "none") ranges.set(column, interval);
   };
   if (where !== undefined) visit(where);
-  return { equality, range: narrowest(ranges) };
+  return { equality, ranges };
 }
 
 function equalityIn(condition: WireCondition, type: ColumnType): EqualityRoute | undefined {

@@ -134,7 +134,7 @@ interface Found {
 /** Applies the steps, and gives for each change the views that were found. */
 function* found(steps: readonly Step[], columnsMax: number): Generator<Found> {
   const live = new LiveTable(channel, 0);
-  const router = new ViewRouter(context, live.rows, columnsMax);
+  const router = new ViewRouter<View>(context, live.rows, columnsMax);
   const views = new Map<View, { readonly where: WireWhere; readonly route: Route }>();
   for (const [index, step] of steps.entries()) {
     if ("add" in step) {

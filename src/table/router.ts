@@ -12,15 +12,14 @@ import { EqualityIndex, firstOf } from "./equality-index.ts";
 import type { RowChange } from "./live-table.ts";
 import { RangeRouter } from "./range-router.ts";
 import type { Route } from "./route.ts";
-import type { View } from "./view.ts";
 
-export class ViewRouter {
+export class ViewRouter<View> {
   readonly #context: WhereContext;
   readonly #rows: ChangeOrderedRows;
   readonly #columnsMax: number;
-  readonly #equalities = new Map<string, EqualityIndex>();
+  readonly #equalities = new Map<string, EqualityIndex<View>>();
   /** The views that require no equality. */
-  readonly #others: RangeRouter;
+  readonly #others: RangeRouter<View>;
 
   /**
    * Indexes the views by `columnsMax` columns with equalities, and as many with ranges. Further
@@ -30,7 +29,7 @@ export class ViewRouter {
     this.#context = context;
     this.#rows = rows;
     this.#columnsMax = columnsMax;
-    this.#others = new RangeRouter(context, columnsMax);
+    this.#others = new RangeRouter<View>(context, columnsMax);
   }
 
   /** Views that are evaluated for every change. */
@@ -78,10 +77,10 @@ export class ViewRouter {
     for (const index of this.#equalities.values()) index.route(change, visit);
   }
 
-  #indexOf(column: string): EqualityIndex {
+  #indexOf(column: string): EqualityIndex<View> {
     const index =
       this.#equalities.get(column) ??
-      new EqualityIndex(column, this.#context, this.#rows, this.#columnsMax);
+      new EqualityIndex<View>(column, this.#context, this.#rows, this.#columnsMax);
     this.#equalities.set(column, index);
     return index;
   }

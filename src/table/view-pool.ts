@@ -6,16 +6,24 @@ import { TidemarkError } from "../std/errors.ts";
 import type { ViewLimits } from "./limits.ts";
 import type { View } from "./view.ts";
 
+/** A view, or an index that views share. */
+export interface Holding {
+  readonly bytes: number;
+  /** The identity whose share it counts against; undefined for clients without identity. */
+  readonly owner: string | undefined;
+  readonly isFilled: boolean;
+  /** Refuses the view, or the views of the index. */
+  readonly refuse: (error: TidemarkError) => void;
+}
+
 /** The part of a channel's views that the pool uses. */
 export interface PooledViews {
-  holdings(): Iterable<{
-    readonly view: View;
-    readonly owner: string | undefined;
-    readonly isFilled: boolean;
-  }>;
+  holdings(): Iterable<Holding>;
   sweep(nowMs: number, lingerMs?: number): void;
-  refuse(view: View, error: TidemarkError): void;
 }
+
+/** What can be counted while it is built. */
+type Sized = Pick<Holding, "bytes">;
 
 /** A view that was complete and has been refused since. */
 export interface RefusedView {
@@ -57,8 +65,8 @@ export class ViewPool {
     else this.#viewsOf.set(owner, views);
   }
 
-  /** A view is complete. */
-  noteFilled({ bytes }: View, owner: string | undefined): void {
+  /** A view or an index is complete. */
+  noteFilled({ bytes }: Sized, owner: string | undefined): void {
     this.#bytes += bytes;
     this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + bytes);
   }
@@ -99,19 +107,19 @@ export class ViewPool {
   }
 
   /**
-   * Checks the size of a view that is being filled, in addition to the last sum. @throws
-   * TidemarkError `VIEW_TOO_LARGE`
+   * Checks the size of a view or an index that is being filled, in addition to the last sum.
+   * @throws TidemarkError `VIEW_TOO_LARGE`
    */
-  checkBytes(view: View, owner: string | undefined): void {
+  checkBytes(sized: Sized, owner: string | undefined): void {
     const { bytesMax, identityShareMax } = this.limits;
     const isOver = (): boolean =>
-      this.#bytes + view.bytes > bytesMax ||
+      this.#bytes + sized.bytes > bytesMax ||
       (owner !== undefined &&
-        (this.#bytesOf.get(owner) ?? 0) + view.bytes > bytesMax * identityShareMax);
+        (this.#bytesOf.get(owner) ?? 0) + sized.bytes > bytesMax * identityShareMax);
     if (!isOver()) return;
     this.dropIdle();
     this.#sumBytes();
-    if (this.#bytes + view.bytes > bytesMax) {
+    if (this.#bytes + sized.bytes > bytesMax) {
       throw new TidemarkError(
         "VIEW_TOO_LARGE",
         `All views together may take ${bytesMax} bytes besides the channels, and this one does not fit. Narrow its where, name fewer columns, or raise bytesMax.`,
@@ -130,17 +138,14 @@ export class ViewPool {
     const { bytesMax } = this.limits;
     if (this.#bytes <= bytesMax) return;
     this.dropIdle();
-    const all = [...this.sets].flatMap((views) =>
-      Array.from(views.holdings(), ({ view }) => ({ views, view })),
-    );
-    for (const { views, view } of all.sort((left, right) => right.view.bytes - left.view.bytes)) {
+    const all = [...this.sets].flatMap((views) => [...views.holdings()]);
+    for (const { bytes, refuse } of all.sort((left, right) => right.bytes - left.bytes)) {
       if (this.#bytes <= bytesMax) return;
-      this.#bytes -= view.bytes;
-      views.refuse(
-        view,
+      this.#bytes -= bytes;
+      refuse(
         new TidemarkError(
           "VIEW_TOO_LARGE",
-          `All views together may take ${bytesMax} bytes besides the channels; this one had grown to ${view.bytes} and was the largest. Narrow its where, name fewer columns, or raise bytesMax.`,
+          `All views together may take ${bytesMax} bytes besides the channels; this one, with the index that it uses, had grown to ${bytes} and was the largest. Narrow its where, name fewer columns, or raise bytesMax.`,
         ),
       );
     }
@@ -150,10 +155,10 @@ export class ViewPool {
     this.#bytes = 0;
     this.#bytesOf.clear();
     for (const views of this.sets) {
-      for (const { view, owner, isFilled } of views.holdings()) {
+      for (const { bytes, owner, isFilled } of views.holdings()) {
         if (!isFilled) continue;
-        this.#bytes += view.bytes;
-        this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + view.bytes);
+        this.#bytes += bytes;
+        this.#bytesOf.set(owner, (this.#bytesOf.get(owner) ?? 0) + bytes);
       }
     }
   }

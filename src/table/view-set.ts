@@ -3,34 +3,37 @@
  * requested, updated by every change, kept for a while after the last subscriber left. A view that
  * costs too much or is too large is refused.
  */
+import { assert } from "../std/assert.ts";
 import { TidemarkError } from "../std/errors.ts";
-import { compileOrder } from "../protocol/order.ts";
 import type { WireQuery, WireWhere } from "../protocol/query.ts";
-import type { Row } from "../protocol/row.ts";
-import { compileWhere, type Predicate, type WhereContext } from "../protocol/where.ts";
+import type { WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
+import { compileMembership } from "./compile-membership.ts";
 import { EvaluationBudget, tooCostly } from "./evaluation-budget.ts";
 import type { LiveTable, CommitPoint, RowChange } from "./live-table.ts";
 import { ChannelView } from "./channel-view.ts";
 import { FilteredView } from "./filtered-view.ts";
-import { Membership } from "./membership.ts";
-import { compileProjection } from "./projection.ts";
+import { IndexOrder } from "./index-order.ts";
 import type { RowNode } from "./change-ordered-rows.ts";
 import { routeOf, type Route } from "./route.ts";
 import { isRouted, ViewRouter } from "./router.ts";
 import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
-import type { ViewPool } from "./view-pool.ts";
-import { newestFirst, WindowView } from "./window-view.ts";
+import type { Holding, ViewPool } from "./view-pool.ts";
+import { WindowView } from "./window-view.ts";
+import { Windows, type Routed } from "./windows.ts";
 import type { View } from "./view.ts";
 
 interface ViewEntry {
   readonly view: View;
-  readonly route: Route;
   readonly budget: EvaluationBudget;
   /** The identity that requested the view first; undefined without identities. */
   readonly owner: string | undefined;
-  /** The rows that have not been evaluated yet; undefined when the view is complete. */
-  fill: Iterator<RowNode | undefined> | undefined;
+  /** How the router finds a filtered view, and the rows that it has not evaluated yet. */
+  readonly filtered:
+    | { readonly route: Route; readonly unread: Iterator<RowNode | undefined> }
+    | undefined;
+  /** The view is complete. */
+  isFilled: boolean;
   users: number;
   idleSinceMs: number;
 }
@@ -43,7 +46,8 @@ export class ViewSet {
   readonly #pool: ViewPool;
   readonly #naming: ViewNaming;
   readonly #context: WhereContext;
-  readonly #router: ViewRouter;
+  readonly #router: ViewRouter<Routed>;
+  readonly #windows: Windows;
   readonly #bare: ChannelView;
   readonly #entries = new Map<string, ViewEntry>();
   /** The views with terms whose cost depends on a text's length. */
@@ -59,7 +63,13 @@ export class ViewSet {
     this.#table = table;
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
-    this.#router = new ViewRouter(this.#context, table.rows, pool.limits.routedColumnsMax);
+    this.#router = new ViewRouter<Routed>(this.#context, table.rows, pool.limits.routedColumnsMax);
+    this.#windows = new Windows({
+      context: this.#context,
+      router: this.#router,
+      pool,
+      checkUnrouted: (owner) => this.#checkUnrouted(owner),
+    });
     this.#bare = new ChannelView(
       viewIdOf(table.channel, { channel: table.channel.name }, undefined, naming),
       table.channel,
@@ -73,14 +83,16 @@ export class ViewSet {
     return this.#entries.size;
   }
 
-  /** The views and bytes of each owner; `undefined` for clients without identity. */
-  *holdings(): Iterable<{
-    readonly view: View;
-    readonly owner: string | undefined;
-    readonly isFilled: boolean;
-  }> {
-    for (const { view, owner, fill } of this.#entries.values())
-      yield { view, owner, isFilled: fill === undefined };
+  /** What takes memory, and the identities whose shares it counts against. */
+  *holdings(): Iterable<Holding> {
+    for (const { view, owner, isFilled } of this.#entries.values())
+      yield { bytes: view.bytes, owner, isFilled, refuse: (error) => this.refuse(view, error) };
+    for (const { index, owner, windows } of this.#windows.groups) {
+      const refuse = (error: TidemarkError): void => {
+        for (const { view } of windows) this.refuse(view, error);
+      };
+      yield { bytes: index.bytes, owner, isFilled: index.isWhole, refuse };
+    }
   }
 
   /**
@@ -114,16 +126,15 @@ export class ViewSet {
    * Evaluates further rows until `isOver` or the view is complete. The view follows changes
    * meanwhile. An error ends the view; a view that is gone, by an error or with its channel, may
    * be opened anew.
-   * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`
+   * @throws TidemarkError `QUERY_TOO_COSTLY`, `VIEW_TOO_LARGE`, `TOO_MANY_VIEWS`
    */
   fill(view: View, point: CommitPoint, isOver: () => boolean): FillResult {
     if (view === this.#bare) return "whole";
     const entry = this.#entries.get(view.id);
     if (entry?.view !== view) return "gone";
-    const { fill } = entry;
-    if (fill === undefined) return "whole";
+    if (entry.isFilled) return "whole";
     try {
-      if (!this.#fillRows(entry, fill, point, isOver)) return "more";
+      if (!this.#fillOn(entry, point, isOver)) return "more";
     } catch (error) {
       // A view that is too large for one identity may have room for another.
       if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY")
@@ -131,10 +142,20 @@ export class ViewSet {
       else this.#letGo(entry);
       throw error;
     }
-    entry.fill = undefined;
+    entry.isFilled = true;
     view.rows.builtAt(point.seq);
     this.#pool.noteFilled(view, entry.owner);
     return "whole";
+  }
+
+  /** Whether windows should walk on: call `refill`. */
+  get isShort(): boolean {
+    return this.#windows.isShort;
+  }
+
+  /** Walks on for windows that have used most of their reserve, until `isOver`. */
+  refill(isOver: () => boolean): void {
+    for (const [view, error] of this.#windows.refill(isOver)) this.refuse(view, error);
   }
 
   idOf(query: WireQuery, policy: WireWhere | undefined): string {
@@ -154,7 +175,7 @@ export class ViewSet {
     if (entry?.view !== view || --entry.users > 0) return;
     entry.idleSinceMs = nowMs;
     // An incomplete view is of no use.
-    if (entry.fill !== undefined) this.#letGo(entry);
+    if (!entry.isFilled) this.#letGo(entry);
   }
 
   /**
@@ -193,19 +214,21 @@ export class ViewSet {
     for (const { budget } of this.#metered) budget.begin();
     const failed = new Map<View, TidemarkError>();
     for (const change of changes) {
-      this.#router.route(change, (view) => {
-        if (failed.size > 0 && failed.has(view)) return;
-        const entriesBefore = view.entries;
+      this.#router.route(change, (found) => {
+        if (!(found instanceof FilteredView)) return this.#windows.follow(found, change);
+        if (failed.size > 0 && failed.has(found)) return;
+        const entriesBefore = found.entries;
         try {
-          if (view.apply(change, point)) dirty.add(view);
+          if (found.apply(change, point)) dirty.add(found);
         } catch (error) {
           if (!(error instanceof TidemarkError)) throw error;
-          failed.set(view, error);
+          failed.set(found, error);
         }
-        this.#pool.entries += view.entries - entriesBefore;
+        this.#pool.entries += found.entries - entriesBefore;
       });
     }
-    for (const [view, error] of failed) this.refuse(view, error);
+    for (const [view, error] of [...failed, ...this.#windows.settle(point, dirty)])
+      this.refuse(view, error);
     if (this.#metered.size > 1)
       this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
   }
@@ -237,16 +260,18 @@ export class ViewSet {
     if (this.#refused.size > this.#pool.limits.refusedMax && oldest !== undefined)
       this.#refused.delete(oldest);
     // No client knows of a view that is not complete.
-    if (entry.fill === undefined) this.#pool.refused.push({ view, error });
+    if (entry.isFilled) this.#pool.refused.push({ view, error });
   }
 
   #letGo(entry: ViewEntry): void {
-    const { view, route, owner } = entry;
+    const { view, filtered, owner } = entry;
     this.#entries.delete(view.id);
     this.#metered.delete(entry);
-    this.#router.remove(view, route);
     this.#pool.dirty.delete(view);
     this.#pool.count(owner, -1);
+    if (view instanceof WindowView) this.#windows.close(view);
+    if (filtered === undefined || !(view instanceof FilteredView)) return;
+    this.#router.remove(view, filtered.route);
     this.#pool.entries -= view.entries;
   }
 
@@ -257,88 +282,85 @@ export class ViewSet {
     point: CommitPoint,
     owner: string | undefined,
   ): ViewEntry {
+    this.#pool.checkRoom(owner);
+    const budget = new EvaluationBudget(this.#pool.limits);
+    const declaration = this.#table.channel;
+    const context = this.#context;
+    // Compiled also without a limit, so that a column that has no order is refused.
+    const order = new IndexOrder(query.order_by ?? [], context);
+    const { membership, mayBeSeen } = compileMembership({
+      query,
+      policy,
+      declaration,
+      context,
+      budget,
+    });
+    const { tombstonesMax } = this.#pool.limits;
+    const options = { id, declaration, query, membership, builtSeq: point.seq, tombstonesMax };
+    const entry = { budget, owner, isFilled: false, users: 0, idleSinceMs: 0 };
+    if (query.limit !== undefined) {
+      const view = this.#windows.open({ ...options, order, policy, mayBeSeen, owner });
+      return { ...entry, view, filtered: undefined };
+    }
     // Under a policy only the policy's terms route: hidden rows are not even looked up, whatever
     // the query is.
-    const route = this.#router.usable(routeOf(policy ?? query.where, this.#context));
-    this.#pool.checkRoom(owner);
-    if (!isRouted(route)) this.#checkUnrouted(this.#table.channel.name, owner);
-    const budget = new EvaluationBudget(this.#pool.limits);
-    const view = this.#create(id, query, policy, point, budget);
+    const route = this.#router.usable(routeOf(policy ?? query.where, context));
+    if (!isRouted(route)) this.#checkUnrouted(owner);
+    // Under a policy the channel's removes would reveal keys that the caller may not see.
+    const base = policy === undefined ? this.#table.rows : undefined;
+    const view = new FilteredView({ ...options, base });
     this.#router.add(view, route);
-    const fill = this.#router.rowsFor(route);
-    return { view, route, budget, owner, fill, users: 0, idleSinceMs: 0 };
+    return { ...entry, view, filtered: { route, unread: this.#router.rowsFor(route) } };
   }
 
-  #checkUnrouted(channel: string, owner: string | undefined): void {
+  /** Makes room for one more view or index that every change visits. */
+  #checkUnrouted(owner: string | undefined): void {
+    const { name } = this.#table.channel;
     const { unroutedViewsMax, identityShareMax } = this.#pool.limits;
-    if (this.#router.unroutedCount >= unroutedViewsMax) this.#pool.dropIdle();
+    const count = (): number => this.#router.unroutedCount + this.#windows.unroutedCount;
+    if (count() >= unroutedViewsMax) this.#pool.dropIdle();
     const help =
       "Add a term column = value or a range of a column, share queries, or raise unroutedViewsMax.";
-    if (this.#router.unroutedCount >= unroutedViewsMax) {
+    if (count() >= unroutedViewsMax) {
       throw new TidemarkError(
         "TOO_MANY_VIEWS",
-        `Channel "${channel}" maintains ${unroutedViewsMax} views without an equality or range term, its limit. ${help}`,
+        `Channel "${name}" maintains ${unroutedViewsMax} views without an equality or range term, its limit. ${help}`,
       );
     }
     if (owner === undefined) return;
-    const ofOwner = (): number =>
-      [...this.#entries.values()].filter((entry) => !isRouted(entry.route) && entry.owner === owner)
-        .length;
+    const ofOwner = (): number => {
+      let own = this.#windows.unroutedOf(owner);
+      for (const { filtered, owner: of } of this.#entries.values())
+        if (filtered !== undefined && !isRouted(filtered.route) && of === owner) own++;
+      return own;
+    };
     if (ofOwner() >= unroutedViewsMax * identityShareMax) this.#pool.dropIdle();
     const own = ofOwner();
     if (own >= unroutedViewsMax * identityShareMax) {
       throw new TidemarkError(
         "TOO_MANY_VIEWS",
-        `Channel "${channel}" maintains ${own} views without an equality or range term for this identity, its share. ${help}`,
+        `Channel "${name}" maintains ${own} views without an equality or range term for this identity, its share. ${help}`,
       );
     }
   }
 
-  #create(
-    id: string,
-    query: WireQuery,
-    policy: WireWhere | undefined,
-    point: CommitPoint,
-    meter: EvaluationBudget,
-  ): View {
-    const all: Predicate = () => true;
-    const mayBeSeen = policy === undefined ? all : compileWhere(policy, this.#context);
-    const isWanted =
-      query.where === undefined ? all : compileWhere(query.where, { ...this.#context, meter });
-    // The client's where is not evaluated for a row that the policy does not allow, or may not
-    // allow: the time would reveal the row.
-    const isMatch = (row: Row): boolean => {
-      meter.look();
-      return isWanted(row);
-    };
-    const wanted = meter.isMetered ? isMatch : isWanted;
-    const matches: Predicate =
-      policy === undefined ? wanted : (row) => mayBeSeen(row) && wanted(row);
-    const { order_by = [], limit } = query;
-    // Compiled also without a limit, so that a column that has no order is refused.
-    const ranked = compileOrder(order_by, this.#context);
-    const order = order_by.length === 0 ? newestFirst : ranked;
-    const declaration = this.#table.channel;
-    const membership = new Membership(matches, compileProjection(declaration, query));
-    const options = {
-      id,
-      declaration,
-      query,
-      membership,
-      builtSeq: point.seq,
-      tombstonesMax: this.#pool.limits.tombstonesMax,
-    };
-    if (limit !== undefined) return new WindowView({ ...options, limit, order });
-    // Under a policy the channel's removes would reveal keys that the caller may not see.
-    return new FilteredView({
-      ...options,
-      base: policy === undefined ? this.#table.rows : undefined,
-    });
+  #fillOn(entry: ViewEntry, point: CommitPoint, isOver: () => boolean): boolean {
+    const { view, owner, filtered } = entry;
+    if (view instanceof WindowView) return this.#windows.fill(view, point, isOver);
+    assert(view instanceof FilteredView && filtered !== undefined, "a view is of one kind");
+    return this.#fillRows({ view, owner, rows: filtered.unread }, point, isOver);
   }
 
   #fillRows(
-    { view, owner }: ViewEntry,
-    rows: Iterator<RowNode | undefined>,
+    {
+      view,
+      owner,
+      rows,
+    }: {
+      readonly view: FilteredView;
+      readonly owner: string | undefined;
+      readonly rows: Iterator<RowNode | undefined>;
+    },
     point: CommitPoint,
     isOver: () => boolean,
   ): boolean {

@@ -6,7 +6,6 @@
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { WireQuery } from "../protocol/query.ts";
 import type { Changes, ChangeOrderedRows } from "./change-ordered-rows.ts";
-import type { CommitPoint, RowChange } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
 
 export interface View {
@@ -23,8 +22,6 @@ export interface View {
   readonly bytes: number;
   /** The view's changes after a cursor; undefined where only a snapshot can answer. */
   changesSince(cursor: number): Changes | undefined;
-  /** Applies one change of the channel. Returns whether the view changed. */
-  apply(change: RowChange, point: CommitPoint): boolean;
 }
 
 /** The parts of a view that is not a whole channel. */

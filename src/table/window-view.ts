@@ -1,18 +1,27 @@
 /**
  * The first `limit` matching rows in order; without `order_by`, those that changed last in the
- * channel. All matching rows are in an ordered index, so a change costs O(log rows), also when a
- * row leaves and the next one moves up.
+ * channel. The window reads them from an ordered index that it shares with other windows:
  *
- * Retains at most one index entry per row of the channel, and `limit` rows.
+ *   start ── rows shown (limit) ── last ── reserve ── frontier ── rows not read yet ── end
+ *
+ * Its candidates are all matching rows from the start to the frontier. A change beyond the frontier
+ * is none of the window. When a row leaves, the next candidate moves up; when too few are left, the
+ * window walks the index on from its frontier. At the end the window is complete: the candidates
+ * are all matching rows. A window whose filter lets few rows through stays so, because its walks
+ * would be long.
+ *
+ * Retains `limit` rows, and beside them entries of the index: `limit` and the reserve, or all
+ * matching rows if these are less than one in `stepsPerRowMax` of the index.
  */
 import sortedBTree from "sorted-btree";
 import type { ChannelDeclaration } from "../log/channel.ts";
-import { compareTexts } from "../protocol/column.ts";
 import type { WireQuery } from "../protocol/query.ts";
 import { assert } from "../std/assert.ts";
 import { ChangeOrderedRows, type Changes } from "./change-ordered-rows.ts";
-import type { CommitPoint, RowChange } from "./live-table.ts";
-import type { Member, Membership } from "./membership.ts";
+import type { Place } from "./index-order.ts";
+import type { CommitPoint } from "./live-table.ts";
+import type { Membership } from "./membership.ts";
+import type { IndexStep, OrderedIndex } from "./ordered-index.ts";
 import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
 // sorted-btree is CommonJS: Node's default import is its `exports` object, which has the class as a
@@ -20,19 +29,19 @@ import { viewBytes, type View, type ViewOptions } from "./view.ts";
 const BTree = sortedBTree.default;
 type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
 
-/** A total order: no two members are equal. */
-export type MemberOrder = (left: Member, right: Member) => number;
-
-/**
- * The order of a query without `order_by`: the newest change first, ties by key. It is a function
- * of the log alone, so every replica keeps the same rows, also one that began with a checkpoint.
- */
-export const newestFirst: MemberOrder = (left, right) =>
-  right.seq - left.seq || compareTexts(left.key, right.key);
+/** Bytes of a candidate's place in the window's tree; its entry is the index's. */
+const CANDIDATE_BYTES = 24;
 
 export interface WindowViewOptions extends ViewOptions {
   readonly limit: number;
-  readonly order: MemberOrder;
+  /** Candidates that the window keeps beyond its limit. */
+  readonly reserve: number;
+  /** Rows walked for one that matches, above which the window keeps all rows that match. */
+  readonly stepsPerRowMax: number;
+  readonly index: OrderedIndex;
+  /** All matching rows of the index are between these places. */
+  readonly start: Place;
+  readonly end: Place;
 }
 
 export class WindowView implements View {
@@ -41,33 +50,40 @@ export class WindowView implements View {
   readonly declaration: ChannelDeclaration;
   readonly query: WireQuery;
   readonly rows: ChangeOrderedRows;
+  readonly start: Place;
+  readonly end: Place;
   readonly #membership: Membership;
+  readonly #index: OrderedIndex;
   readonly #limit: number;
-  readonly #order: MemberOrder;
-  readonly #candidates = new Map<string, Member>();
-  readonly #index: BTree<Member, undefined>;
-  /** The last row inside the window. */
-  #last: Member | undefined;
+  readonly #reserve: number;
+  readonly #stepsPerRowMax: number;
+  readonly #candidates: BTree<Place, undefined>;
+  #frontier: Place;
+  /** The last row shown. */
+  #last: Place | undefined;
+  /** Whether it has been built: until then it shows nothing. */
+  #isShown = false;
+  /** Keys of changed candidates, until `settle`. */
+  #changed = new Set<string>();
+  /** The present walk: rows looked at, and rows taken. */
+  #walk = { steps: 0, taken: 0 };
 
-  constructor({
-    id,
-    declaration,
-    query,
-    membership,
-    builtSeq,
-    tombstonesMax,
-    limit,
-    order,
-  }: WindowViewOptions) {
+  constructor(options: WindowViewOptions) {
+    const { id, declaration, query, membership, builtSeq, tombstonesMax } = options;
     this.id = id;
     this.channel = declaration.name;
     this.declaration = declaration;
     this.query = query;
     this.rows = new ChangeOrderedRows(builtSeq, tombstonesMax);
+    this.start = options.start;
+    this.end = options.end;
     this.#membership = membership;
-    this.#limit = limit;
-    this.#order = order;
-    this.#index = new BTree<Member, undefined>(undefined, order);
+    this.#index = options.index;
+    this.#limit = options.limit;
+    this.#reserve = options.reserve;
+    this.#stepsPerRowMax = options.stepsPerRowMax;
+    this.#candidates = new BTree<Place, undefined>(undefined, options.index.order.compare);
+    this.#frontier = options.start;
   }
 
   get entries(): number {
@@ -75,79 +91,189 @@ export class WindowView implements View {
   }
 
   get bytes(): number {
-    return viewBytes(this.entries, this.#membership.isProjected ? this.rows.bytes : 0);
+    const { size, bytes } = this.rows;
+    return (
+      viewBytes(size, this.#membership.isProjected ? bytes : 0) + this.entries * CANDIDATE_BYTES
+    );
+  }
+
+  /** Every matching row from the start to here is a candidate. */
+  get frontier(): Place {
+    return this.#frontier;
+  }
+
+  /** Whether all matching rows are candidates. */
+  get isComplete(): boolean {
+    return this.#frontier === this.end;
+  }
+
+  /** Whether most of the reserve is used, so that the window should walk on. */
+  get isShort(): boolean {
+    return !this.isComplete && this.entries < this.#limit + Math.floor(this.#reserve / 4);
   }
 
   changesSince(cursor: number): Changes | undefined {
     return this.rows.changesSince(cursor);
   }
 
-  apply(change: RowChange, point: CommitPoint): boolean {
-    const hasChanged = this.#follow(change, point);
+  /** Follows a change of the index. Returns whether the window has to settle. */
+  follow({ before, after }: IndexStep): boolean {
+    const wasCandidate = before !== undefined && this.#candidates.delete(before);
+    const isCandidate =
+      after !== undefined && this.#isRead(after) && this.#membership.matches(after.row);
+    if (isCandidate) this.#candidates.set(after, undefined);
+    const concerned = wasCandidate ? before : isCandidate ? after : undefined;
+    if (concerned === undefined || !this.#isShown) return false;
+    this.#changed.add(concerned.key);
+    return true;
+  }
+
+  /**
+   * Looks at up to `steps` further rows of the index. Returns whether there is nothing left to do:
+   * there are enough candidates, or the window is complete.
+   */
+  walk(steps: number): boolean {
+    if (!this.#walkOn(this.#enough, steps, true)) return false;
+    this.#walk = { steps: 0, taken: 0 };
+    this.#trim();
+    return true;
+  }
+
+  /**
+   * Shows, once the index and the window have followed all changes of a commit, the first `limit`
+   * candidates. Returns whether the view changed.
+   */
+  settle(point: CommitPoint): boolean {
+    this.#isShown = true;
+    const { limit, changed } = { limit: this.#limit, changed: this.#changed };
+    this.#changed = new Set();
+    const inside: Place[] = [];
+    let { size } = this.rows;
+    let hasChanged = false;
+    for (const key of changed) {
+      const entry = this.#index.get(key);
+      if (entry !== undefined && this.#isInside(entry)) {
+        inside.push(entry);
+        if (this.rows.get(key) === undefined) size++;
+      } else if (this.rows.delete(key, point.seq)) {
+        hasChanged = true;
+        size--;
+      }
+    }
+    for (; size > limit; size--) hasChanged = this.#pushOut(point) || hasChanged;
+    for (const entry of inside)
+      if (this.#isInside(entry)) hasChanged = this.#show(entry, point) || hasChanged;
+    hasChanged = this.#fillUp(point) || hasChanged;
+    this.#trim();
     assert(
-      this.rows.size <= this.#limit && this.rows.size <= this.#candidates.size,
-      "a window holds its limit of its candidates at most",
+      this.rows.size === Math.min(limit, this.entries),
+      "a window shows its limit of its candidates",
     );
     return hasChanged;
   }
 
-  #follow(change: RowChange, point: CommitPoint): boolean {
-    const { key } = change;
-    const wasInside = this.#withdraw(key);
-    const member = this.#membership.memberOf(change);
-    if (member !== undefined) this.#enroll(member);
-    if (member !== undefined && this.#last !== undefined && this.#order(member, this.#last) < 0)
-      return this.#enter(member, point);
-    // No row moved in above the boundary, so the next row in order takes a free place.
-    const next =
-      this.rows.size - (wasInside ? 1 : 0) < this.#limit ? this.#firstOutside() : undefined;
-    let changed = false;
-    if (wasInside && next?.key !== key) changed = this.rows.delete(key, point.seq);
-    if (next !== undefined) {
+  #isRead(place: Place): boolean {
+    const { compare } = this.#index.order;
+    return compare(this.start, place) <= 0 && compare(place, this.#frontier) <= 0;
+  }
+
+  #isInside(entry: Place): boolean {
+    return (
+      this.#last !== undefined &&
+      this.#index.order.compare(entry, this.#last) <= 0 &&
+      this.#candidates.has(entry)
+    );
+  }
+
+  /** Moves the boundary before the last row inside. Returns whether that row was shown. */
+  #pushOut({ seq }: CommitPoint): boolean {
+    const out = this.#lastInside();
+    assert(out !== undefined, "a window that is too large has a last row");
+    this.#last = this.#candidates.nextLowerKey(out);
+    return this.rows.delete(out.key, seq);
+  }
+
+  /** The last candidate inside: the row at the boundary itself may have left. */
+  #lastInside(): Place | undefined {
+    if (this.#last === undefined || this.#candidates.has(this.#last)) return this.#last;
+    return this.#candidates.nextLowerKey(this.#last);
+  }
+
+  /** Moves the next candidates in while there is room. Returns whether one moved in. */
+  #fillUp(point: CommitPoint): boolean {
+    if (this.entries < this.#limit && !this.isComplete)
+      this.#walkOn(this.#limit, Number.POSITIVE_INFINITY, false);
+    let hasChanged = false;
+    this.#last = this.#lastInside();
+    while (this.rows.size < this.#limit) {
+      const next =
+        this.#last === undefined
+          ? this.#candidates.minKey()
+          : this.#candidates.nextHigherKey(this.#last);
+      if (next === undefined) break;
+      hasChanged = this.#show(next, point) || hasChanged;
       this.#last = next;
-      changed = this.#show(next, point) || changed;
     }
-    return changed;
+    return hasChanged;
   }
 
   /**
-   * Removes a key from the index, and moves the boundary if it was there. Returns whether the key
-   * was inside the window.
+   * Walks the index on from the frontier, until there are `count` candidates. With `isPatient` it
+   * walks to the end where it finds few rows, so that it need not walk again.
    */
-  #withdraw(key: string): boolean {
-    const old = this.#candidates.get(key);
-    if (old === undefined) return false;
-    if (this.#last === old) this.#last = this.#index.nextLowerKey(old);
-    this.#candidates.delete(key);
-    this.#index.delete(old);
-    return this.rows.get(key) !== undefined;
-  }
-
-  #enroll(member: Member): void {
-    this.#candidates.set(member.key, member);
-    this.#index.set(member, undefined);
-  }
-
-  /**
-   * Moves a candidate above the boundary in, and the last one out if the window is then too large.
-   */
-  #enter(member: Member, point: CommitPoint): boolean {
-    const changed = this.#show(member, point);
-    if (this.rows.size <= this.#limit || this.#last === undefined) return changed;
-    this.rows.delete(this.#last.key, point.seq);
-    this.#last = this.#index.nextLowerKey(this.#last);
+  #walkOn(count: number, steps: number, isPatient: boolean): boolean {
+    if (this.isComplete) return true;
+    const { compare } = this.#index.order;
+    const walk = this.#walk;
+    let left = steps;
+    const isEnough = (): boolean =>
+      this.entries >= count &&
+      (!isPatient ||
+        walk.steps <= walk.taken * this.#stepsPerRowMax ||
+        this.entries > this.#keptMax);
+    if (isEnough()) return true;
+    for (const entry of this.#index.after(this.#frontier)) {
+      if (compare(entry, this.end) > 0) break;
+      if (left-- <= 0) return false;
+      this.#frontier = entry;
+      walk.steps++;
+      if (!this.#membership.matches(entry.row)) continue;
+      walk.taken++;
+      this.#candidates.set(entry, undefined);
+      if (isEnough()) return true;
+    }
+    this.#frontier = this.end;
     return true;
   }
 
-  #firstOutside(): Member | undefined {
-    return this.#last === undefined ? this.#index.minKey() : this.#index.nextHigherKey(this.#last);
+  /** The candidates that a complete window keeps at most. */
+  get #keptMax(): number {
+    return Math.max(this.#limit + this.#reserve, this.#index.entries / this.#stepsPerRowMax);
   }
 
-  #show(member: Member, { seq, timeMs }: CommitPoint): boolean {
-    const { key, row } = member;
-    const json = this.#membership.jsonOf(member);
+  /** The candidates after a walk, and after others have been given up. */
+  get #enough(): number {
+    return this.#limit + Math.ceil((this.#reserve * 3) / 4);
+  }
+
+  /** Gives up candidates when there are too many. */
+  #trim(): void {
+    if (this.entries <= (this.isComplete ? this.#keptMax : this.#limit + this.#reserve)) return;
+    let last = this.#candidates.maxKey();
+    while (last !== undefined && this.entries > this.#enough) {
+      this.#candidates.delete(last);
+      last = this.#candidates.maxKey();
+    }
+    this.#frontier = last ?? this.start;
+  }
+
+  #show(entry: Place, { seq, timeMs }: CommitPoint): boolean {
+    const { key, row } = entry;
+    const json = this.#membership.textOf(entry);
     if (this.rows.get(key)?.json === json) return false;
-    this.rows.set(key, row, json, seq, timeMs);
+    // Thousands of windows may have one row: its channel has counted the bytes of the same text.
+    const bytes = json === entry.json ? entry.bytes : undefined;
+    this.rows.set(key, row, json, seq, timeMs, bytes);
     return true;
   }
 }
