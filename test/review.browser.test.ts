@@ -2,25 +2,24 @@
  * The review dashboard in Chromium: each user sees the other's edits, and no older value is shown
  * again, in whatever order and however late the answer and the stream come.
  */
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startDelayProxy, type DelayProxy } from "./support/delay-proxy.ts";
+import {
+  launchChromium,
+  openReview,
+  pendingKey,
+  rowOf as row,
+  savingText,
+} from "./support/review-browser.ts";
 import { startReview, type ReviewServer } from "./support/review-server.ts";
 
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 /** The four delays of an endpoint's answer and of the stream. */
 const DELAYS: readonly (readonly [answerMs: number, streamMs: number])[] = [
   [0, 0],
-  [2_000, 0],
-  [0, 2_000],
-  [1_400, 1_900],
+  [1_200, 0],
+  [0, 1_200],
+  [800, 1_200],
 ];
 
 interface Seen {
@@ -31,6 +30,7 @@ interface Seen {
 declare global {
   interface Window {
     seen: Seen[];
+    recorder: MutationObserver | undefined;
     clickedMs: number;
     firstFrame: string;
   }
@@ -40,15 +40,9 @@ describe("the review dashboard", () => {
   let browser: Browser;
   let server: ReviewServer;
   let proxy: DelayProxy;
-  const contexts: BrowserContext[] = [];
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      args: FLAGS,
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
     server = await startReview();
     proxy = await startDelayProxy(server.url);
   });
@@ -57,46 +51,24 @@ describe("the review dashboard", () => {
     await proxy.close();
     await server.stop();
   });
-  afterEach(async () => {
+  const closePages = (): Promise<unknown> =>
+    Promise.all(browser.contexts().map((context) => context.close()));
+  afterEach(() => {
     Object.assign(proxy, { answerMs: 0, streamMs: 0, upMs: 0 });
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
   });
 
-  const open = async (name: string, { through = server.url, query = "" } = {}): Promise<Page> => {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 } });
-    contexts.push(context);
-    const page = await context.newPage();
-    await page.goto(`${through}/?as=${name}${query}`);
-    await page.locator(".grid-row[data-key]").first().waitFor();
-    return page;
-  };
+  const open = (name: string, { through = server.url, query = "" } = {}): Promise<Page> =>
+    openReview(browser, through, name, { query });
   /** Shows all results, so that a row stays in the list when its status changes. */
-  const openAll = async (
+  const openAll = (
     name: string,
-    options: { through?: string; query?: string } = {},
-  ): Promise<Page> => {
-    const page = await open(name, options);
-    await page.getByRole("tab", { name: "all" }).click();
-    await page
-      .locator(".title .count")
-      .filter({ hasText: /^[3-9],/ })
-      .waitFor();
-    return page;
-  };
-  const row = (page: Page, key: string) => page.locator(`.grid-row[data-key="${key}"]`);
-  /** A result that is not reviewed yet, near the top of the list. */
-  const pendingKey = async (page: Page, nth = 0): Promise<string> => {
-    const key = await page
-      .locator('.grid-row:has(.c-status[data-status="pending"])')
-      .nth(nth)
-      .getAttribute("data-key");
-    if (key === null) throw new Error("no row to review in sight");
-    return key;
-  };
+    { through = server.url, query = "" }: { through?: string; query?: string } = {},
+  ): Promise<Page> => open(name, { through, query: `${query}&status=all` });
   /** Records all values that the row shows from now on, in order. */
   const record = (page: Page, key: string, cell: string): Promise<void> =>
     page.evaluate(
       ([wanted, selector]) => {
+        window.recorder?.disconnect();
         window.seen = [];
         const read = (): void => {
           const value =
@@ -106,7 +78,8 @@ describe("the review dashboard", () => {
             window.seen.push({ value, atMs: performance.now() });
         };
         read();
-        new MutationObserver(read).observe(document.body, {
+        window.recorder = new MutationObserver(read);
+        window.recorder.observe(document.body, {
           subtree: true,
           childList: true,
           characterData: true,
@@ -136,20 +109,22 @@ describe("the review dashboard", () => {
       [key, cell, button.source] as const,
     );
   const settled = (page: Page) =>
-    expect
-      .poll(() => page.locator(".others").innerText(), { timeout: 15_000 })
-      .toContain("all saved");
+    expect.poll(() => savingText(page), { timeout: 15_000 }).toContain("All changes saved");
 
   describe.each([
     ["with optimistic rows", ""],
     ["waiting for the server", "&wait"],
   ] as const)("%s", (_mode, query) => {
     const isOptimistic = query === "";
+    let page: Page;
+    beforeAll(async () => {
+      page = await openAll("Ana", { through: proxy.url, query });
+    });
+    afterAll(closePages);
 
     it.each(DELAYS)(
       "a write by an endpoint never shows an older value, with the answer %i ms late and the stream %i ms",
       async (answerMs, streamMs) => {
-        const page = await openAll("Ana", { through: proxy.url, query });
         const key = await pendingKey(page);
         await row(page, key).click();
         await page.getByRole("button", { name: /Flag/ }).waitFor();
@@ -176,13 +151,12 @@ describe("the review dashboard", () => {
 
     it.each([
       [0, 0],
-      [1_500, 0],
-      [0, 1_500],
-      [1_000, 1_800],
+      [1_200, 0],
+      [0, 1_200],
+      [800, 1_200],
     ] as const)(
       "a mutation never shows an older value, with %i ms of delay up and %i ms down",
       async (upMs, streamMs) => {
-        const page = await openAll("Ana", { through: proxy.url, query });
         const key = await pendingKey(page);
         await row(page, key).click();
         await page.getByRole("button", { name: /Accept/ }).waitFor();
@@ -199,131 +173,140 @@ describe("the review dashboard", () => {
     );
   });
 
-  it("shows others' changes, to the same row and to other rows, while a write waits for its answer", async () => {
-    const [page, other] = [await openAll("Ana", { through: proxy.url }), await openAll("Rita")];
-    const [mine, theirs] = [await pendingKey(page, 0), await pendingKey(page, 1)];
-    await row(page, mine).click();
-    await page.getByRole("button", { name: /Flag/ }).waitFor();
-    proxy.answerMs = 8_000;
-    await record(page, mine, ".c-status");
-    await press(page, mine, ".c-who", /Flag/);
-    await expect.poll(() => row(page, mine).locator(".flag").count()).toBe(1);
-    for (const key of [mine, theirs]) {
-      await row(other, key).click();
-      await other.getByRole("button", { name: /^Reject/ }).click();
-    }
-    for (const key of [mine, theirs])
+  describe("with several pages", () => {
+    afterEach(closePages);
+
+    it("shows others' changes, to the same row and to other rows, while a write waits for its answer", async () => {
+      const [page, other] = [await openAll("Ana", { through: proxy.url }), await openAll("Rita")];
+      const [mine, theirs] = [await pendingKey(page, 0), await pendingKey(page, 1)];
+      await row(page, mine).click();
+      await page.getByRole("button", { name: /Flag/ }).waitFor();
+      proxy.answerMs = 8_000;
+      await record(page, mine, ".c-status");
+      await press(page, mine, ".c-who", /Flag/);
+      await expect.poll(() => row(page, mine).locator(".flag").count()).toBe(1);
+      for (const key of [mine, theirs]) {
+        await row(other, key).click();
+        await other.getByRole("button", { name: /^Reject/ }).click();
+      }
+      for (const key of [mine, theirs])
+        await expect
+          .poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 3_000 })
+          .toContain("rejected");
+      // The answer has not come yet.
+      expect(await row(page, mine).getAttribute("data-pending")).toBe("true");
+      expect(await seen(page)).toEqual(["· to review", "✕ rejected"]);
+      await settled(page);
+      expect(await row(page, mine).locator(".flag").count()).toBe(1);
+    });
+
+    it("shows each user the other's edits, and which row the other has open", async () => {
+      const [ana, rita] = [await open("Ana"), await open("Rita")];
+      const key = await pendingKey(ana);
+      await row(ana, key).click();
+      await expect.poll(() => row(rita, key).locator(".chip").innerText()).toBe("An");
+      const before = await rita.locator('.project[aria-current="page"] .pending').innerText();
+      await ana.keyboard.press("a");
+      // The row has left both worklists, and the counts agree.
+      await expect.poll(() => row(rita, key).count()).toBe(0);
+      expect(await row(ana, key).count()).toBe(0);
+      const after = Number(before.replaceAll(",", "")) - 1;
+      for (const page of [ana, rita])
+        await expect
+          .poll(() => page.locator('.project[aria-current="page"] .pending').innerText())
+          .toBe(after.toLocaleString("en-US"));
+    });
+
+    it("undoes with a key, and explains why it cannot undo an edit that another user has changed since", async () => {
+      const [ana, rita] = [await openAll("Ana"), await openAll("Rita")];
+      const key = await pendingKey(ana);
+      await row(ana, key).click();
+      await ana.getByRole("button", { name: /Accept/ }).waitFor();
+      await ana.getByRole("button", { name: /^Accept/ }).click();
+      await settled(ana);
+      await ana.keyboard.press("u");
       await expect
-        .poll(() => row(page, key).locator(".c-status").innerText(), { timeout: 3_000 })
+        .poll(() => row(ana, key).locator(".c-status").innerText())
+        .toContain("to review");
+      await settled(ana);
+      expect(await ana.locator(".toast").count()).toBe(0);
+
+      // Rita's edit must be on its way when Ana undoes hers.
+      const slow = await openAll("Diogo", { through: proxy.url });
+      await row(slow, key).click();
+      await slow.getByRole("button", { name: /^Accept/ }).click();
+      await settled(slow);
+      proxy.streamMs = 2_500;
+      await row(rita, key).click();
+      await rita.getByRole("button", { name: /^Reject/ }).click();
+      await settled(rita);
+      await slow.keyboard.press("u");
+      await expect
+        .poll(() => slow.locator(".toast").innerText(), { timeout: 10_000 })
+        .toContain("Rita has changed");
+      await expect
+        .poll(() => row(slow, key).locator(".c-status").innerText(), { timeout: 10_000 })
         .toContain("rejected");
-    // The answer has not come yet.
-    expect(await row(page, mine).getAttribute("data-pending")).toBe("true");
-    expect(await seen(page)).toEqual(["· to review", "✕ rejected"]);
-    await settled(page);
-    expect(await row(page, mine).locator(".flag").count()).toBe(1);
-  });
+    });
 
-  it("shows each user the other's edits, and which row the other has open", async () => {
-    const [ana, rita] = [await open("Ana"), await open("Rita")];
-    const key = await pendingKey(ana);
-    await row(ana, key).click();
-    await expect.poll(() => row(rita, key).locator(".chip").innerText()).toBe("An");
-    const before = await rita.locator('.project[aria-current="page"] .pending').innerText();
-    await ana.keyboard.press("a");
-    // The row has left both worklists, and the counts agree.
-    await expect.poll(() => row(rita, key).count()).toBe(0);
-    expect(await row(ana, key).count()).toBe(0);
-    const after = Number(before.replaceAll(",", "")) - 1;
-    for (const page of [ana, rita])
+    it("keeps the typed text, and says that another user has changed the value in the meantime", async () => {
+      const [ana, rita] = [await openAll("Ana"), await openAll("Rita")];
+      const key = await pendingKey(ana);
+      for (const page of [ana, rita]) await row(page, key).click();
+      await ana.keyboard.press("e");
+      await ana.keyboard.type("mine");
+      await rita.keyboard.press("e");
+      await rita.keyboard.type("theirs");
+      await rita.keyboard.press("Enter");
       await expect
-        .poll(() => page.locator('.project[aria-current="page"] .pending').innerText())
-        .toBe(after.toLocaleString("en-US"));
-  });
+        .poll(() => ana.locator(".value .note").innerText())
+        .toContain("Rita has changed this value to “theirs”");
+      expect(await ana.locator("#value").inputValue()).toBe("mine");
+      // Enter says again what has changed; a second Enter is the choice.
+      await ana.keyboard.press("Enter");
+      expect(await ana.locator(".value .note").innerText()).toContain("Not saved");
+      await ana.keyboard.press("Enter");
+      await expect.poll(() => row(rita, key).locator(".c-value").innerText()).toBe("mine");
+      // The server refuses the edit, with a message, and the row shows its former value.
+      await ana.keyboard.press("e");
+      await ana.keyboard.type("  ");
+      await ana.keyboard.press("Enter");
+      await expect.poll(() => ana.locator(".toast").innerText()).toContain("can't be empty");
+      expect(await row(ana, key).locator(".c-value").innerText()).toBe("mine");
+    });
 
-  it("undoes with a key, and explains why it cannot undo an edit that another user has changed since", async () => {
-    const [ana, rita] = [await openAll("Ana"), await openAll("Rita")];
-    const key = await pendingKey(ana);
-    await row(ana, key).click();
-    await ana.getByRole("button", { name: /Accept/ }).waitFor();
-    await ana.getByRole("button", { name: /^Accept/ }).click();
-    await settled(ana);
-    await ana.keyboard.press("u");
-    await expect.poll(() => row(ana, key).locator(".c-status").innerText()).toContain("to review");
-    await settled(ana);
-    expect(await ana.locator(".toast").count()).toBe(0);
+    it("streams the results of a job, under the key that the page has chosen", async () => {
+      const page = await open("Ana");
+      const before = Number((await page.locator(".title .count").innerText()).replaceAll(",", ""));
+      await page.getByRole("button", { name: "Start extraction" }).click();
+      const job = page.locator(".job").first();
+      await expect.poll(() => job.innerText()).toMatch(/upload-\w{4}\.zip/);
+      await expect.poll(() => job.innerText(), { timeout: 15_000 }).toMatch(/(?<!of )12 documents/);
+      expect(await page.locator(".job").filter({ hasText: "upload-" }).count()).toBe(1);
+      await expect
+        .poll(async () =>
+          Number((await page.locator(".title .count").innerText()).replaceAll(",", "")),
+        )
+        .toBe(before + 96);
+    });
 
-    // Rita's edit must be on its way when Ana undoes hers.
-    const slow = await openAll("Diogo", { through: proxy.url });
-    await row(slow, key).click();
-    await slow.getByRole("button", { name: /^Accept/ }).click();
-    await settled(slow);
-    proxy.streamMs = 2_500;
-    await row(rita, key).click();
-    await rita.getByRole("button", { name: /^Reject/ }).click();
-    await settled(rita);
-    await slow.keyboard.press("u");
-    await expect
-      .poll(() => slow.locator(".toast").innerText(), { timeout: 10_000 })
-      .toContain("Rita has changed");
-    await expect
-      .poll(() => row(slow, key).locator(".c-status").innerText(), { timeout: 10_000 })
-      .toContain("rejected");
-  });
-
-  it("keeps the typed text, and says that another user has changed the value in the meantime", async () => {
-    const [ana, rita] = [await openAll("Ana"), await openAll("Rita")];
-    const key = await pendingKey(ana);
-    for (const page of [ana, rita]) await row(page, key).click();
-    await ana.keyboard.press("e");
-    await ana.keyboard.type("mine");
-    await rita.keyboard.press("e");
-    await rita.keyboard.type("theirs");
-    await rita.keyboard.press("Enter");
-    await expect
-      .poll(() => ana.locator(".value .note").innerText())
-      .toContain("Rita has changed this value to “theirs”");
-    expect(await ana.locator("#value").inputValue()).toBe("mine");
-    await ana.keyboard.press("Enter");
-    await expect.poll(() => row(rita, key).locator(".c-value").innerText()).toBe("mine");
-    // The server refuses the edit, with a message, and the row shows its former value.
-    await ana.keyboard.press("e");
-    await ana.keyboard.type("  ");
-    await ana.keyboard.press("Enter");
-    await expect.poll(() => ana.locator(".toast").innerText()).toContain("can't be empty");
-    expect(await row(ana, key).locator(".c-value").innerText()).toBe("mine");
-  });
-
-  it("streams the results of a job, under the key that the page has chosen", async () => {
-    const page = await open("Ana");
-    const before = Number((await page.locator(".title .count").innerText()).replaceAll(",", ""));
-    await page.getByRole("button", { name: "Start one" }).click();
-    const job = page.locator(".job").first();
-    await expect.poll(() => job.innerText()).toMatch(/upload-\w{4}\.zip/);
-    await expect.poll(() => job.innerText(), { timeout: 15_000 }).toContain("12 read");
-    expect(await page.locator(".job").filter({ hasText: "upload-" }).count()).toBe(1);
-    await expect
-      .poll(async () =>
-        Number((await page.locator(".title .count").innerText()).replaceAll(",", "")),
-      )
-      .toBe(before + 96);
-  });
-
-  it("shows frames, subscriptions and pending writes in the devtools", async () => {
-    const page = await open("Ana", { query: "&devtools" });
-    await page.getByRole("button", { name: "Open Tidemark devtools" }).click();
-    const panel = page.getByRole("region", { name: "Tidemark devtools" });
-    await expect.poll(() => panel.locator("tbody tr").count()).toBeGreaterThan(4);
-    await panel.getByRole("tab", { name: "Frames" }).click();
-    await page.locator(".grid-row[data-key]").nth(4).click();
-    await panel.getByRole("searchbox").fill("MUTATE");
-    await expect.poll(() => panel.locator("ol li").count()).toBeGreaterThan(0);
-    const texts = await panel.locator("ol li").allInnerTexts();
-    expect(texts.every((text) => text.includes("MUTATE"))).toBe(true);
-    await panel.getByRole("searchbox").fill("auth");
-    expect(
-      (await panel.locator("ol li").allInnerTexts()).every((text) => !text.includes("Ana")),
-    ).toBe(true);
-    await panel.getByRole("button", { name: "Close" }).click();
-    expect(await panel.count()).toBe(0);
+    it("shows frames, subscriptions and pending writes in the devtools", async () => {
+      const page = await open("Ana", { query: "&devtools" });
+      await page.getByRole("button", { name: "Open Tidemark devtools" }).click();
+      const panel = page.getByRole("region", { name: "Tidemark devtools" });
+      await expect.poll(() => panel.locator("tbody tr").count()).toBeGreaterThan(4);
+      await panel.getByRole("tab", { name: "Frames" }).click();
+      await page.locator(".grid-row[data-key]").nth(4).click();
+      await panel.getByRole("searchbox").fill("MUTATE");
+      await expect.poll(() => panel.locator("ol li").count()).toBeGreaterThan(0);
+      const texts = await panel.locator("ol li").allInnerTexts();
+      expect(texts.every((text) => text.includes("MUTATE"))).toBe(true);
+      await panel.getByRole("searchbox").fill("auth");
+      expect(
+        (await panel.locator("ol li").allInnerTexts()).every((text) => !text.includes("Ana")),
+      ).toBe(true);
+      await panel.getByRole("button", { name: "Close" }).click();
+      expect(await panel.count()).toBe(0);
+    });
   });
 });

@@ -14,13 +14,20 @@ export interface DelayProxy {
   streamMs: number;
   /** The delay of the client's frames, in milliseconds. */
   upMs: number;
+  /** Ends all connections, and refuses new ones until it is called with false. */
+  cut(isCut: boolean): void;
   close(): Promise<void>;
 }
 
 export async function startDelayProxy(target: string): Promise<DelayProxy> {
   const { hostname, port } = new URL(target);
   const sockets = new Set<Duplex>();
+  let isCut = false;
   const server = createServer((incoming, outgoing) => {
+    if (isCut) {
+      outgoing.destroy();
+      return;
+    }
     const onward = request(
       { hostname, port, path: incoming.url, method: incoming.method, headers: incoming.headers },
       (answer) => {
@@ -37,6 +44,10 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
     incoming.pipe(onward);
   });
   server.on("upgrade", (incoming: IncomingMessage, client: Duplex, head: Buffer) => {
+    if (isCut) {
+      client.destroy();
+      return;
+    }
     const upstream = connect(Number(port), hostname);
     for (const socket of [client, upstream]) {
       sockets.add(socket);
@@ -61,6 +72,12 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
     answerMs: 0,
     streamMs: 0,
     upMs: 0,
+    cut: (isCutNow) => {
+      isCut = isCutNow;
+      if (!isCut) return;
+      for (const socket of sockets) socket.destroy();
+      server.closeAllConnections();
+    },
     close: () => {
       for (const socket of sockets) socket.destroy();
       server.closeAllConnections();

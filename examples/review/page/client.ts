@@ -27,17 +27,28 @@ const NAMES = [
   "Rita",
 ];
 
-/** The reviewer's name: `?as=Rita`, or a name that this tab keeps. */
+/**
+ * The reviewer that this tab keeps: `?as=Rita`, or any name. The name leaves the address, so that a
+ * copied link opens the same page as somebody else.
+ */
 function whoAmI(): Reviewer {
-  const wanted = new URLSearchParams(location.search).get("as");
+  const parameters = new URLSearchParams(location.search);
+  const kept = sessionStorage.getItem("reviewer");
   const name =
-    wanted ??
-    sessionStorage.getItem("reviewer") ??
-    (NAMES[Math.floor(Math.random() * NAMES.length)] as string);
-  const id = sessionStorage.getItem("reviewer-id") ?? crypto.randomUUID();
+    parameters.get("as") ?? kept ?? (NAMES[Math.floor(Math.random() * NAMES.length)] as string);
+  const id = (name === kept ? sessionStorage.getItem("reviewer-id") : null) ?? crypto.randomUUID();
   sessionStorage.setItem("reviewer", name);
   sessionStorage.setItem("reviewer-id", id);
+  if (parameters.has("as")) {
+    parameters.delete("as");
+    history.replaceState(null, "", `?${parameters.toString()}`);
+  }
   return { id, name };
+}
+
+/** A name that none of these people has. */
+export function anotherName(taken: readonly string[]): string {
+  return NAMES.find((name) => !taken.includes(name)) ?? "Guest";
 }
 
 export const me = whoAmI();
@@ -62,17 +73,17 @@ export const client = createClient<Channels, typeof mutations>({
           setStatus: ({ id, status }) => ({
             channel: RESULTS,
             key: id,
-            set: { status, reviewed_by: status === "pending" ? null : me.name },
+            set: { status, ...reviewedBy(status === "pending" ? null : me.name) },
           }),
           edit: ({ id, value }) => ({
             channel: RESULTS,
             key: id,
-            set: { value: value.trim(), status: "accepted", reviewed_by: me.name },
+            set: { value: value.trim(), status: "accepted", ...reviewedBy(me.name) },
           }),
           restore: ({ id, value, status, supplier, reviewed_by }) => ({
             channel: RESULTS,
             key: id,
-            set: { value, status, supplier, reviewed_by },
+            set: { value, status, supplier, ...reviewedBy(reviewed_by) },
           }),
         },
         jobs: {
@@ -94,7 +105,18 @@ export const client = createClient<Channels, typeof mutations>({
       },
 });
 
-/** Uses the application's own endpoint, which answers with the id of its transaction. */
+/** The columns that a review sets, with the time by this page's clock until the server's is there. */
+export function reviewedBy(name: string | null): {
+  readonly reviewed_by: string | null;
+  readonly reviewed_at: string | null;
+} {
+  return { reviewed_by: name, reviewed_at: name === null ? null : new Date().toISOString() };
+}
+
+/**
+ * Uses the application's own endpoint, which answers with the id of its transaction. While there is
+ * no connection it tries again.
+ */
 export async function setFlag(id: string, isFlagged: boolean): Promise<void> {
   await client.write({
     name: "flag",
@@ -104,13 +126,35 @@ export async function setFlag(id: string, isFlagged: boolean): Promise<void> {
       ...(!isWaiting && { set: { is_flagged: isFlagged } }),
     },
     run: async () => {
-      const response = await fetch(`/api/results/${encodeURIComponent(id)}/flag`, {
-        method: "POST",
-        headers: { "content-type": "application/json" },
-        body: JSON.stringify({ isFlagged }),
-      });
+      const response = await post(`/api/results/${encodeURIComponent(id)}/flag`, { isFlagged });
       if (!response.ok) throw new Error(`The server answered ${response.status}.`);
       return (await response.json()) as { txid: string };
     },
+  });
+}
+
+/** Posts until the server answers. */
+async function post(path: string, body: unknown): Promise<Response> {
+  for (;;) {
+    try {
+      return await fetch(path, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify(body),
+      });
+    } catch {
+      await nextConnection();
+    }
+  }
+}
+
+/** Resolves with the next news of an open connection, which come about once a second. */
+function nextConnection(): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = client.connection.subscribe(() => {
+      if (client.connection.getSnapshot().state.kind !== "open") return;
+      stop();
+      resolve();
+    });
   });
 }

@@ -1,51 +1,56 @@
 /**
  * One result: its value to edit, the extracted value, supplier matches, and who else has it open.
  */
-import { useEffect, useRef, useState, type ReactElement } from "react";
+import type { ReactElement } from "react";
 import { formatAge } from "../ui/format.ts";
 import { State } from "../ui/state.tsx";
 import { useNow } from "../ui/use-now.ts";
 import type { Match, Result } from "./client.ts";
 import { useLiveQuery } from "./hooks.ts";
+import { formatConfidence, statusText } from "./result-columns.ts";
 import type { Actions } from "./use-actions.ts";
 import type { Present } from "./use-presence.ts";
+import { ValueEditor, type Drafts } from "./value-editor.tsx";
 
 export interface DetailProps {
   readonly result: Result | undefined;
   readonly isPending: boolean;
+  readonly isConnected: boolean;
   readonly who: readonly Present[];
   readonly actions: Actions;
+  readonly drafts: Drafts;
+  readonly onUndo: () => void;
+  readonly onLeave: () => void;
   readonly onClose: () => void;
 }
 
-export function Detail({ result, isPending, who, actions, onClose }: DetailProps): ReactElement {
+export function Detail({
+  result,
+  isPending,
+  isConnected,
+  who,
+  actions,
+  drafts,
+  onUndo,
+  onLeave,
+  onClose,
+}: DetailProps): ReactElement {
   if (result === undefined) {
     return (
       <aside className="detail" aria-label="Result">
-        <State title="Nothing chosen">
-          Choose a result, or press ↓. Press ? for the keyboard shortcuts.
+        <State title="No result selected">
+          Select a result, or press ↓. Press ? for the keyboard shortcuts.
         </State>
       </aside>
     );
   }
-  const {
-    id,
-    document: file,
-    page,
-    field,
-    status,
-    extracted,
-    value,
-    confidence,
-    reviewed_by: reviewer,
-    is_flagged: isFlagged,
-  } = result;
+  const { id, field, status, reviewed_by: reviewer } = result;
   return (
     <aside className="detail" aria-label="Result" data-pending={isPending}>
       <header>
         <h2>{field}</h2>
         <span className="saving dim" aria-live="polite">
-          {isPending ? "saving" : ""}
+          {isPending ? (isConnected ? "saving" : "not sent") : ""}
         </span>
         <button type="button" className="plain close" aria-label="Close" onClick={onClose}>
           ×
@@ -53,7 +58,7 @@ export function Detail({ result, isPending, who, actions, onClose }: DetailProps
       </header>
       <div className="detail-body">
         <p className="status" data-status={status}>
-          {status === "pending" ? "to review" : status}
+          {statusText(status)}
           {reviewer !== null && (
             <span className="dim">
               {" "}
@@ -62,63 +67,97 @@ export function Detail({ result, isPending, who, actions, onClose }: DetailProps
             </span>
           )}
         </p>
-        <ValueEditor key={id} result={result} onSave={(text) => actions.edit(result, text)} />
-        <div className="buttons">
-          <button
-            type="button"
-            onClick={() => actions.setStatus(result, "accepted")}
-            disabled={status === "accepted"}
-          >
-            Accept <kbd>A</kbd>
-          </button>
-          <button
-            type="button"
-            onClick={() => actions.setStatus(result, "rejected")}
-            disabled={status === "rejected"}
-          >
-            Reject <kbd>X</kbd>
-          </button>
-          <button type="button" onClick={() => actions.flag(result)} aria-pressed={isFlagged}>
-            {isFlagged ? "⚑ Flagged" : "Flag"} <kbd>F</kbd>
-          </button>
-          <button type="button" onClick={actions.undo} disabled={actions.undoable === 0}>
-            Undo <kbd>U</kbd>
-          </button>
-        </div>
-        <dl>
-          <div>
-            <dt>extracted</dt>
-            <dd className="mono">
-              {extracted}
-              {extracted !== value && <span className="dim"> (changed)</span>}
-            </dd>
-          </div>
-          <div>
-            <dt>document</dt>
-            <dd className="mono">
-              {file}, page {page}
-            </dd>
-          </div>
-          <div>
-            <dt>confidence</dt>
-            <dd>{(confidence * 100).toFixed(1)} %</dd>
-          </div>
-          <div>
-            <dt>also here</dt>
-            <dd>
-              {who.length === 0 ? (
-                <span className="dim">nobody</span>
-              ) : (
-                who.map(({ name }) => name).join(", ")
-              )}
-            </dd>
-          </div>
-        </dl>
+        <ValueEditor
+          key={id}
+          result={result}
+          drafts={drafts}
+          onSave={(text) => actions.edit(result, text)}
+          onLeave={onLeave}
+        />
+        <Buttons result={result} actions={actions} onUndo={onUndo} />
+        <Facts result={result} who={who} />
         {field === "supplier" && (
           <Matches result={result} onChoose={(match) => actions.choose(result, match)} />
         )}
       </div>
     </aside>
+  );
+}
+
+/** A button without effect keeps its focus, so it is not `disabled`. */
+function Buttons({
+  result,
+  actions,
+  onUndo,
+}: {
+  readonly result: Result;
+  readonly actions: Actions;
+  readonly onUndo: () => void;
+}): ReactElement {
+  const { status, is_flagged: isFlagged } = result;
+  return (
+    <div className="buttons">
+      <button
+        type="button"
+        onClick={() => status !== "accepted" && actions.setStatus(result, "accepted")}
+        aria-disabled={status === "accepted"}
+      >
+        Accept <kbd>A</kbd>
+      </button>
+      <button
+        type="button"
+        onClick={() => status !== "rejected" && actions.setStatus(result, "rejected")}
+        aria-disabled={status === "rejected"}
+      >
+        Reject <kbd>X</kbd>
+      </button>
+      <button type="button" onClick={() => actions.flag(result)} aria-pressed={isFlagged}>
+        {isFlagged ? "⚑ Flagged" : "Flag"} <kbd>F</kbd>
+      </button>
+      <button type="button" onClick={onUndo} aria-disabled={actions.undoable === 0}>
+        Undo <kbd>U</kbd>
+      </button>
+    </div>
+  );
+}
+
+function Facts({
+  result: { extracted, value, document: file, page, confidence },
+  who,
+}: {
+  readonly result: Result;
+  readonly who: readonly Present[];
+}): ReactElement {
+  return (
+    <dl>
+      <div>
+        <dt>extracted value</dt>
+        <dd className="mono">
+          {extracted}
+          {extracted !== value && <span className="dim"> (edited)</span>}
+        </dd>
+      </div>
+      <div>
+        <dt>document</dt>
+        <dd className="mono">
+          {file}, page {page}
+        </dd>
+      </div>
+      <div>
+        <dt>confidence</dt>
+        <dd>{formatConfidence(confidence)} %</dd>
+      </div>
+      <div>
+        <dt>also open by</dt>
+        <dd>
+          {who.length === 0 ? (
+            <span className="dim">no one</span>
+          ) : (
+            who.map(({ name }) => name).join(", ")
+          )}
+        </dd>
+      </div>
+    </dl>
   );
 }
 
@@ -128,56 +167,6 @@ function ReviewedAt({ at }: { readonly at: string | null }): ReactElement | null
     <span title={new Date(at).toLocaleString()}>
       , {formatAge(Math.max(0, now - Date.parse(at)))}
     </span>
-  );
-}
-
-/**
- * The typed text stays until it is saved or discarded. A note says when another user has changed
- * the value.
- */
-function ValueEditor({
-  result,
-  onSave,
-}: {
-  readonly result: Result;
-  readonly onSave: (text: string) => void;
-}): ReactElement {
-  const [draft, setDraft] = useState<string>();
-  const base = useRef(result.value);
-  useEffect(() => {
-    if (draft === undefined) base.current = result.value;
-  }, [draft, result.value]);
-  const hasMoved = draft !== undefined && base.current !== result.value;
-  return (
-    <form
-      className="value"
-      onSubmit={(event) => {
-        event.preventDefault();
-        if (draft !== undefined && draft !== result.value) onSave(draft);
-        setDraft(undefined);
-        (document.activeElement as HTMLElement | null)?.blur();
-      }}
-    >
-      <label htmlFor="value">value</label>
-      <input
-        id="value"
-        data-edit
-        value={draft ?? result.value}
-        autoComplete="off"
-        spellCheck={false}
-        onFocus={() => setDraft(result.value)}
-        onChange={({ target }) => setDraft(target.value)}
-        onBlur={() => setDraft(undefined)}
-        onKeyDown={({ key, currentTarget }) => key === "Escape" && currentTarget.blur()}
-      />
-      <p className="note dim">
-        {hasMoved
-          ? `${result.reviewed_by ?? "Someone"} has changed this value to “${result.value}”.`
-          : draft === undefined
-            ? ""
-            : "Enter saves and accepts. Esc cancels."}
-      </p>
-    </form>
   );
 }
 
@@ -207,7 +196,7 @@ function Matches({
             >
               <kbd>{index + 1}</kbd> <span className="name">{match.supplier}</span>{" "}
               <span className="mono dim">{match.vat_id}</span>{" "}
-              <span className="number">{(match.score * 100).toFixed(0)} %</span>
+              <span className="number">{(match.score * 100).toFixed(1)} %</span>
             </button>
           </li>
         ))}

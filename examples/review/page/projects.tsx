@@ -34,6 +34,8 @@ export interface ProjectsProps {
   readonly selected: number | undefined;
   readonly onSelect: (id: number | undefined) => void;
   readonly onStart: (projectId: number) => void;
+  /** On a phone only the jobs are shown, and only when they are open. */
+  readonly hasJobs: boolean;
 }
 
 export function Projects({
@@ -42,6 +44,7 @@ export function Projects({
   selected,
   onSelect,
   onStart,
+  hasJobs,
 }: ProjectsProps): ReactElement {
   const all = [...tallies.values()].reduce(
     (sum, tally) => ({
@@ -52,8 +55,8 @@ export function Projects({
     NONE,
   );
   return (
-    <nav className="projects" aria-label="Projects">
-      <ul>
+    <nav className="projects" aria-label="Projects" data-jobs={hasJobs}>
+      <ul className="project-list">
         <li>
           <ProjectButton
             name="All projects"
@@ -106,7 +109,7 @@ function ProjectButton({
       onClick={onPress}
     >
       <span className="name">{name}</span>
-      <span className="number pending" title="to review">
+      <span className="number pending" title="Results to review">
         {formatCount(tally.pending)}
       </span>
       <span className="dim about">{detail}</span>
@@ -140,13 +143,13 @@ function Jobs({
   return (
     <section className="jobs" aria-label="Extraction jobs">
       <header>
-        <h2>Jobs{name !== undefined && <span className="dim"> {name}</span>}</h2>
+        <h2>Extraction jobs{name !== undefined && <span className="dim"> {name}</span>}</h2>
         <button
           type="button"
           disabled={project === undefined}
           onClick={() => project !== undefined && onStart(project)}
         >
-          Start one
+          Start extraction
         </button>
       </header>
       <ul>
@@ -170,7 +173,7 @@ function JobRow({
     <li className="job" data-pending={isPending}>
       <span className="mono name">{file_name}</span>
       <span className="number dim">
-        {isUnderWay ? `${pages_done} of ${pages}` : `${pages} read`}
+        {isUnderWay ? `${pages_done} of ${pages} documents` : `${pages} documents`}
       </span>
       <span
         className="bar"

@@ -1,4 +1,4 @@
-/** Messages of refused writes, with a button to try again where that may help. */
+/** Messages of refused writes, with buttons for what the user can do about them. */
 import type { ReactElement } from "react";
 import type { Toast } from "./use-actions.ts";
 
@@ -11,14 +11,9 @@ export function Toasts({
 }): ReactElement {
   return (
     <div className="toasts" role="alert">
-      {toasts.map(({ id, text, retry }) => (
+      {toasts.map(({ id, text, choices }) => (
         <div key={id} className="toast">
           <p>{text}</p>
-          {retry !== undefined && (
-            <button type="button" onClick={retry}>
-              Try again
-            </button>
-          )}
           <button
             type="button"
             className="plain"
@@ -27,6 +22,22 @@ export function Toasts({
           >
             ×
           </button>
+          {choices.length > 0 && (
+            <div className="choices">
+              {choices.map(({ label, run }) => (
+                <button
+                  key={label}
+                  type="button"
+                  onClick={() => {
+                    onDismiss(id);
+                    run();
+                  }}
+                >
+                  {label}
+                </button>
+              ))}
+            </div>
+          )}
         </div>
       ))}
     </div>

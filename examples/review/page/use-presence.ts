@@ -22,22 +22,7 @@ export function usePresence(
   readonly byResult: ReadonlyMap<string, readonly Present[]>;
   readonly others: readonly Present[];
 } {
-  const renewals = useRef(0);
-  useEffect(() => {
-    // A lost report is repeated at the next renewal.
-    const look = (): void =>
-      void client.mutate.presence
-        .look({ project_id: project ?? 0, result_id: result ?? null, renewals: renewals.current++ })
-        .catch(() => {});
-    look();
-    const timer = setInterval(look, RENEW_MS);
-    return () => clearInterval(timer);
-  }, [project, result]);
-  useEffect(() => {
-    const leave = (): void => void client.mutate.presence.leave({}).catch(() => {});
-    addEventListener("pagehide", leave);
-    return () => removeEventListener("pagehide", leave);
-  }, []);
+  useReports(project, result);
   const { rows } = useLiveQuery({ channel: "presence" });
   return useMemo(() => {
     const byResult = new Map<string, Present[]>();
@@ -49,4 +34,35 @@ export function usePresence(
     }
     return { byResult, others: others.length === 0 ? NOBODY : others };
   }, [rows]);
+}
+
+/** One report is under way at a time, so that none pile up while there is no connection. */
+function useReports(project: number | undefined, result: string | undefined): void {
+  const renewals = useRef(0);
+  const newest = useRef<{ project_id: number; result_id: string | null }>(undefined);
+  const isReporting = useRef(false);
+  useEffect(() => {
+    const look = { project_id: project ?? 0, result_id: result ?? null };
+    newest.current = look;
+    const report = async (): Promise<void> => {
+      if (isReporting.current) return;
+      isReporting.current = true;
+      for (let sent; sent !== newest.current;) {
+        sent = newest.current;
+        // A lost report is repeated at the next renewal.
+        await client.mutate.presence
+          .look({ ...look, ...sent, renewals: renewals.current++ })
+          .catch(() => {});
+      }
+      isReporting.current = false;
+    };
+    void report();
+    const timer = setInterval(() => void report(), RENEW_MS);
+    return () => clearInterval(timer);
+  }, [project, result]);
+  useEffect(() => {
+    const leave = (): void => void client.mutate.presence.leave({}).catch(() => {});
+    addEventListener("pagehide", leave);
+    return () => removeEventListener("pagehide", leave);
+  }, []);
 }
