@@ -165,7 +165,7 @@ export const tables = {
       n: { type: "text", labels: ["sad", "it's \"ok\"", "glad"], isNullable: true },
       u: { type: "text" },
       pairs: { type: "text", isNullable: true },
-      money_like: { type: "text", isNullable: true },
+      money_like: { type: "numeric", isNullable: true },
       made: { type: "text", isNullable: true },
     },
   }),

@@ -98,6 +98,11 @@ const PLAIN: Readonly<Record<string, WireType>> = {
 };
 /** Types whose JSON form would lose digits: they are sent as text. */
 const AS_TEXT: Readonly<Record<string, WireType>> = { int8: "bigint", numeric: "numeric" };
+/**
+ * The text of `money` has a currency sign and separators, after a setting of the session; its
+ * amount compares as a number.
+ */
+const MONEY = { type: "numeric", expression: "$::numeric::text" } as const;
 /** Key types whose text does not depend on a session's settings. */
 const PLAIN_KEYS = new Set([
   "bool",
@@ -168,6 +173,7 @@ function selectionOf({
   if (element === null) {
     const plain = isBuiltin ? PLAIN[base] : undefined;
     if (plain !== undefined) return { type: plain, expression: "$" };
+    if (isBuiltin && base === "money") return MONEY;
     const type = isBuiltin ? (AS_TEXT[base] ?? "text") : "text";
     return { type, expression: isBuiltin ? "$::text" : OUTPUT };
   }

@@ -97,9 +97,9 @@ describe.each(
     const { address, sql } = await fresh(`
       CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN positive AS numeric CHECK (value > 0);
       CREATE TABLE kinds (id bigint PRIMARY KEY, small int2, big bigint, n numeric, d positive, f float8, t text, b boolean, at timestamptz,
-        local timestamp, day date, span interval, bytes bytea, j jsonb, ints int[], bigs bigint[], m mood, u uuid, made text GENERATED ALWAYS AS ('x' || t) STORED);`);
+        local timestamp, day date, span interval, bytes bytea, j jsonb, ints int[], bigs bigint[], m mood, u uuid, cash money, made text GENERATED ALWAYS AS ('x' || t) STORED);`);
     const insert = (id: string): string =>
-      `INSERT INTO kinds VALUES (${id}, 7, 9007199254740993, 1.50, 0.10, 'NaN', 'é"\\', true, '2026-01-31 12:00:00.123456+02', '2026-01-31 12:00', '2026-01-31', '1 day 02:00', '\\xdeadbeef', '{"a":[1,null]}', '{1,2}', '{9007199254740993}', 'ok', '00000000-0000-0000-0000-000000000001')`;
+      `INSERT INTO kinds VALUES (${id}, 7, 9007199254740993, 1.50, 0.10, 'NaN', 'é"\\', true, '2026-01-31 12:00:00.123456+02', '2026-01-31 12:00', '2026-01-31', '1 day 02:00', '\\xdeadbeef', '{"a":[1,null]}', '{1,2}', '{9007199254740993}', 'ok', '00000000-0000-0000-0000-000000000001', '-1234567.5')`;
     await sql(insert("9007199254740993"));
     const { view } = await serve(address);
     const kinds = view("kinds");
@@ -122,11 +122,13 @@ describe.each(
       bigs: ["9007199254740993"],
       m: "ok",
       u: "00000000-0000-0000-0000-000000000001",
+      cash: "-1234567.50",
       made: 'xé"\\',
     });
     await expect.poll(rowsOf(kinds)).toEqual([expected("9007199254740993")]);
     await sql(insert("2"));
     await expect.poll(rowsOf(kinds)).toEqual([expected("9007199254740993"), expected("2")]);
+    expect(kinds.getSnapshot().columns).toContainEqual({ name: "cash", type: "numeric" });
   });
 
   it("follows composite keys, key changes, swaps, odd names, TRUNCATE and wide rows", async () => {
