@@ -1,18 +1,21 @@
 /** The explorer's layout: the list of channels, the chosen channel, the status strip. */
 import { useCallback, useState, type ReactElement } from "react";
-import { useConnection, useLiveQuery } from "../src/react/index.ts";
+import { useConnection, useLiveQuery, useTidemarkClient } from "../src/react/index.ts";
 import { State } from "../examples/review/ui/state.tsx";
 import { StatusStrip } from "../examples/review/ui/status-strip.tsx";
 import { ThemeButton } from "../examples/review/ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
+import { CountsNote, NotLoaded, useIsAway } from "./outage.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { usePageState } from "./use-page-state.ts";
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
   const [hasKeys, setHasKeys] = useState(false);
+  const client = useTidemarkClient();
   const connection = useConnection();
+  const isAway = useIsAway();
   const catalog = useLiveQuery({
     channel: "tidemark.channels",
     orderBy: [{ column: "channel" }],
@@ -37,7 +40,7 @@ export function App(): ReactElement {
   const list = { channels, selected, onSelect: select };
 
   return (
-    <div className="app">
+    <div className="app" data-away={isAway}>
       <div className="side">
         <div className="brand">
           <span className="mark" aria-hidden="true" />
@@ -46,10 +49,11 @@ export function App(): ReactElement {
           <ThemeButton />
         </div>
         <ChannelList {...list} />
+        <CountsNote />
       </div>
       {selected === undefined ? (
         <main className="channel">
-          <NoChannel status={catalog.status} reason={catalog.reason} />
+          {isAway ? <NotLoaded /> : <NoChannel status={catalog.status} reason={catalog.reason} />}
         </main>
       ) : refused !== undefined ? (
         <main className="channel">
@@ -58,7 +62,7 @@ export function App(): ReactElement {
       ) : (
         <ChannelView key={selected} channel={selected} page={page} onChange={update} />
       )}
-      <StatusStrip connection={connection}>
+      <StatusStrip connection={connection} onRetry={() => client.connect()}>
         <button
           type="button"
           className="plain keys-hint"

@@ -1,18 +1,18 @@
 /** One channel: its title line and the grid, or a message when there are no rows. */
 import { useCallback, useMemo, useRef, type ReactElement } from "react";
 import type { Column, Query } from "../src/client/index.ts";
-import { useLiveQuery, type LiveQueryResult } from "../src/react/index.ts";
-import { Badge } from "../examples/review/ui/badge.tsx";
+import type { LiveQueryResult } from "../src/react/index.ts";
 import { formatCount } from "../examples/review/ui/format.ts";
 import { Grid } from "./grid.tsx";
 import { State } from "../examples/review/ui/state.tsx";
 import { ColumnMenu } from "./column-menu.tsx";
 import { Detail } from "./detail.tsx";
-import { whereOf } from "./filter-text.ts";
 import { FollowButton } from "./follow-button.tsx";
 import { newestFirst } from "./newest-first.ts";
+import { NotLoaded, useIsAway, ViewBadge } from "./outage.tsx";
 import { nextSort, type PageState } from "./page-state.ts";
 import { useChannelShape } from "./use-channel-shape.ts";
+import { useFilteredView } from "./use-filtered-view.ts";
 import { useFollow } from "./use-follow.ts";
 
 export function ChannelView({
@@ -25,10 +25,6 @@ export function ChannelView({
   readonly onChange: (change: Partial<PageState>) => void;
 }): ReactElement {
   const shape = useChannelShape(channel);
-  const { where, errors } = useMemo(
-    () => whereOf(shape.columns, page.filters),
-    [shape.columns, page.filters],
-  );
   const newest = useMemo(() => newestFirst(shape), [shape]);
   const chosen = page.sort.filter(({ column }) =>
     shape.columns.some(({ name }) => name === column),
@@ -38,21 +34,26 @@ export function ChannelView({
     newest !== undefined && sort[0]?.column === newest.column && sort[0].direction === "desc";
   const query: Query = {
     channel,
-    ...(where !== undefined && { where }),
     ...(sort.length > 0 && { orderBy: sort }),
     ...(page.columns !== undefined && { columns: page.columns }),
   };
   // Without its shape, the table's own order is not known.
-  const view = useLiveQuery(shape.isKnown ? query : undefined);
-  const isLoading = view.status === "loading" || view.status === "idle";
+  const { view, errors } = useFilteredView(
+    shape.isKnown ? query : undefined,
+    shape.columns,
+    page.filters,
+  );
+  const isAway = useIsAway();
+  const isLoading = (view.status === "loading" || view.status === "idle") && !isAway;
   const scroller = useRef<HTMLDivElement>(null);
   const follow = useFollow(scroller, {
     keys: view.keys,
     isNewestFirst,
     isLoading,
-    queryId: JSON.stringify(query),
+    queryId: JSON.stringify([query, page.filters]),
   });
-  const isFiltered = Object.keys(page.filters).length > 0;
+  const invalid = Object.keys(errors).length;
+  const isFiltered = Object.keys(page.filters).length > invalid;
   const required = useMemo(
     () => new Set([...shape.key, ...sort.map(({ column }) => column)]),
     // oxlint-disable-next-line react-hooks/exhaustive-deps
@@ -96,10 +97,15 @@ export function ChannelView({
     <main className="channel">
       <header className="title">
         <h1>{channel}</h1>
-        <Badge status={isLoading ? "loading" : view.status} why={view.reason} />
+        <ViewBadge view={view} />
         <span className="count number">{countText(view, isFiltered)}</span>
+        {invalid > 0 && (
+          <span className="not-applied">
+            {invalid === 1 ? "filter" : `${invalid} filters`} not applied
+          </span>
+        )}
         <span className="spacer" />
-        {isFiltered && (
+        {(isFiltered || invalid > 0) && (
           <button type="button" onClick={() => onChange({ filters: {} })}>
             Clear filters
           </button>
@@ -148,11 +154,6 @@ export function ChannelView({
           />
         )}
       </div>
-      {Object.entries(errors).map(([column, message]) => (
-        <p key={column} className="filter-error" role="alert">
-          {column}: {message}
-        </p>
-      ))}
     </main>
   );
 }
@@ -191,6 +192,7 @@ function Nothing({
   readonly isFiltered: boolean;
   readonly onClear: () => void;
 }): ReactElement {
+  if (view.status === "loading" || view.status === "idle") return <NotLoaded />;
   if (view.status === "refused") {
     return (
       <State

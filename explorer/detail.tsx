@@ -2,11 +2,11 @@
 import { useEffect, useState, type ReactElement } from "react";
 import type { Column, Row, Where } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
-import { Badge } from "../examples/review/ui/badge.tsx";
 import { cellText, columnFormat } from "./cell-text.ts";
 import { copyText } from "./copy-text.ts";
 import { asTsv } from "./grid-keys.ts";
-import { useNow } from "../examples/review/ui/use-now.ts";
+import { ViewBadge } from "./outage.tsx";
+import { useServerNow } from "./use-server-now.ts";
 
 /** Holding an arrow key asks the server for the last row only. */
 const SETTLE_MS = 150;
@@ -25,7 +25,7 @@ export function Detail({ channel, keyColumns, rowKey, shown, onClose }: DetailPr
   const view = useLiveQuery({ channel, where: whereKey(keyColumns, settledKey) });
   const row = view.row(rowKey) ?? shown;
   const isWaiting = settledKey !== rowKey || view.status === "loading";
-  const now = useNow();
+  const now = useServerNow();
   const columns: readonly Column[] =
     view.columns.length > 0
       ? view.columns
@@ -48,11 +48,11 @@ export function Detail({ channel, keyColumns, rowKey, shown, onClose }: DetailPr
       </header>
       {view.status !== "live" && !(isWaiting && row !== undefined) && (
         <div className="detail-status">
-          <Badge status={view.status} why={view.reason} />
+          <ViewBadge view={view} />
         </div>
       )}
       {row === undefined && !isWaiting && view.status === "live" ? (
-        <p className="detail-gone">This row is no longer in the channel.</p>
+        <p className="detail-gone">This row is no longer in the table.</p>
       ) : (
         <dl>
           {columns.map((column) => {

@@ -36,9 +36,23 @@ function parseFilter({ name: column, type }: Column, typed: string): ParsedFilte
     : orderedFilter(column, type, text);
 }
 
+const REGEX = /^\/(.+)\/$/;
+
+export function isRegex(typed: string): boolean {
+  return REGEX.test(typed.trim());
+}
+
+function afterOperator(text: string): string {
+  return text.slice((operatorOf(text) ?? "").length).trim();
+}
+
 function textFilter(column: string, type: Column["type"], text: string): ParsedFilter {
-  const regex = /^\/(.+)\/$/.exec(text)?.[1];
+  const regex = REGEX.exec(text)?.[1];
   if (regex !== undefined) return where({ column, regex });
+  if (type === "text" && /^(>=|<=|>|<)/.test(text) && DECIMAL.test(afterOperator(text)))
+    return error(
+      "This column holds text, so it can't compare amounts. Type =text or a part of it.",
+    );
   if (type === "any" && (DECIMAL.test(text) || /^[<>]|\.\./.test(text)))
     return orderedFilter(column, type, text);
   const operator = operatorOf(text);
@@ -46,7 +60,7 @@ function textFilter(column: string, type: Column["type"], text: string): ParsedF
     const pattern = /[%_]/.test(text) ? text : `%${text}%`;
     return where({ column, like: pattern });
   }
-  const operand = text.slice(operator.length).trim();
+  const operand = afterOperator(text);
   if (operator === "=" && operand.includes(","))
     return where({ column, in: operand.split(",").map((part) => part.trim()) });
   return where({ column, [COMPARISONS[operator]]: operand } as Condition);

@@ -118,11 +118,13 @@ function FilterInput({
       event.preventDefault();
     }
   };
-  return (
+  const errorId = `filter-error-${column.name}`;
+  const input = (
     <input
       type="text"
       aria-label={`Filter ${column.name}`}
       aria-invalid={error !== undefined}
+      aria-describedby={error === undefined ? undefined : errorId}
       title={error ?? filterHelp(column)}
       placeholder="filter"
       spellCheck={false}
@@ -133,6 +135,16 @@ function FilterInput({
       onChange={(event) => setTyped(event.target.value)}
       onKeyDown={onKeyDown}
     />
+  );
+  return (
+    <>
+      {input}
+      {error !== undefined && (
+        <p id={errorId} className="filter-error" role="alert">
+          {error}
+        </p>
+      )}
+    </>
   );
 }
 

@@ -14,7 +14,6 @@ import {
 } from "react";
 import type { Column, Row } from "../src/client/index.ts";
 import { hint } from "../examples/review/ui/hint.ts";
-import { useNow } from "../examples/review/ui/use-now.ts";
 import { ROW_HEIGHT, useVirtualRows } from "../examples/review/ui/use-virtual-rows.ts";
 import { columnFormats, SAMPLE_ROWS, type ColumnFormat } from "./cell-text.ts";
 import { copyText } from "./copy-text.ts";
@@ -24,6 +23,7 @@ import { ACTIVE_CELL_ID, GridRow } from "./grid-row.tsx";
 import { useColumnWindow } from "./use-column-window.ts";
 import { useFilterFocus } from "./use-filter-focus.ts";
 import { useRowSlots } from "./use-row-slots.ts";
+import { useServerNow } from "./use-server-now.ts";
 
 const SKELETON_ROWS = 20;
 
@@ -73,7 +73,7 @@ export function Grid({
   const virtual = useVirtualRows(scroller, keys);
   const rows = useRowSlots(keys, virtual);
   const hasTimes = columns.some(({ type }) => type === "timestamp");
-  const now = useNow();
+  const now = useServerNow();
   const cursor = useCursor(keys, selectedKey, onSelect);
   const { place, press } = cursor;
   const names = useMemo(() => columns.map(({ name }) => name), [columns]);

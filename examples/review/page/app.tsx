@@ -4,6 +4,7 @@ import { TidemarkDevtools } from "tidemark/react";
 import { KeyList } from "../ui/key-list.tsx";
 import { StatusStrip } from "../ui/status-strip.tsx";
 import { Brand } from "./brand.tsx";
+import { client } from "./client.ts";
 import { Detail } from "./detail.tsx";
 import { EmptyList } from "./empty-list.tsx";
 import { useConnection, useLiveQuery } from "./hooks.ts";
@@ -131,7 +132,7 @@ export function App(): ReactElement {
         </div>
         <PendingChanges isConnected={isConnected} changes={changes} nameOf={nameOf} />
       </main>
-      <StatusStrip connection={connection}>
+      <StatusStrip connection={connection} onRetry={() => client.connect()}>
         <span className="dim others">
           {presence.others.length > 0 && (
             <span>Also online: {presence.others.map(({ name }) => name).join(", ")}</span>

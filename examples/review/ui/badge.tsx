@@ -4,18 +4,22 @@ import type { ReactElement } from "react";
 export type BadgeStatus =
   | "idle"
   | "live"
+  | "connecting"
   | "loading"
   | "catching_up"
   | "stale"
+  | "disconnected"
   | "refused"
   | "partial";
 
 const WORDS: Readonly<Record<BadgeStatus, string>> = {
   idle: "off",
   live: "live",
+  connecting: "connecting",
   loading: "loading",
   catching_up: "catching up",
   stale: "stale",
+  disconnected: "disconnected",
   refused: "refused",
   partial: "partial",
 };

@@ -36,11 +36,16 @@ export function formatMs(ms: number | undefined): string {
       : `${(ms / 1_000).toFixed(1)} s`;
 }
 
+/**
+ * A page reads its clock once a second, and clocks of servers differ: a time that is ahead by less
+ * than this is not told as the future.
+ */
+const AHEAD_MS_MAX = 10_000;
+
 /** `now`, `12 s ago`, `3 min ago`, `in 4 h`, … */
 export function formatAge(ageMs: number): string {
   const seconds = Math.round(Math.abs(ageMs) / 1_000);
-  // A page reads its clock once a second, so a new event may seem to be in the future.
-  if (seconds < 1 || (ageMs < 0 && ageMs > -2_000)) return "now";
+  if (seconds < 1 || (ageMs < 0 && ageMs > -AHEAD_MS_MAX)) return "now";
   const text = formatSpan(seconds);
   return ageMs >= 0 ? `${text} ago` : `in ${text}`;
 }

@@ -1,53 +1,120 @@
-/** The strip at the bottom of a page: connection, seq, age, latency and rates. */
+/**
+ * The strip at the bottom of a page: connection, age, seq, latency and rates; without a connection
+ * the reason and the next attempt in place of latency and rates.
+ */
 import type { ReactElement } from "react";
 import type { ConnectionStats } from "tidemark/client";
-import { Badge } from "./badge.tsx";
+import { Badge, type BadgeStatus } from "./badge.tsx";
 import { formatAge, formatBytes, formatCount, formatMs, formatRate } from "./format.ts";
-import { useNow } from "./use-now.ts";
+import { isAway, linkOf, type Link } from "./link.ts";
+import { useExactNow, useNow } from "./use-now.ts";
 
-export function StatusStrip({
-  connection,
-  children,
-}: {
+/** The slowest of fewer turns says nothing about one in a hundred. */
+const P99_SAMPLES_MIN = 100;
+
+export interface StatusStripProps {
   readonly connection: ConnectionStats;
+  /** Tries to connect now: `client.connect`. */
+  readonly onRetry: () => void;
   readonly children?: ReactElement;
-}): ReactElement {
-  const { asOf } = connection;
-  const now = useNow() + connection.clockOffsetMs;
+}
+
+export function StatusStrip({ connection, onRetry, children }: StatusStripProps): ReactElement {
+  const { asOf, carrier, epoch, seq } = connection;
+  const now = useNow();
+  const link = linkOf(connection, now);
   return (
-    <footer className="strip">
-      <ConnectionBadge connection={connection} />
+    <footer className="strip" data-link={link.kind}>
+      <span className="link">
+        <Badge status={BADGES[link.kind]} why={link.kind === "open" ? carrier : undefined} />
+      </span>
       <dl>
         <Item
           name="as of"
           width={72}
           title={asOf === undefined ? undefined : new Date(asOf).toLocaleString()}
         >
-          {asOf === undefined ? "–" : formatAge(Math.max(0, now - asOf))}
+          {asOf === undefined ? "–" : formatAge(Math.max(0, now + connection.clockOffsetMs - asOf))}
         </Item>
-        <Item
-          name="seq"
-          width={72}
-          title={connection.epoch === undefined ? undefined : `epoch ${connection.epoch}`}
-        >
-          {formatCount(connection.seq)}
+        <Item name="seq" width={72} title={epoch === undefined ? undefined : `epoch ${epoch}`}>
+          {formatCount(seq)}
         </Item>
-        <Item name="delivery p50" width={52} title="From commit to this page, last minute">
-          {formatMs(connection.latencyP50Ms)}
-        </Item>
-        <Item name="p99" width={52}>
-          {formatMs(connection.latencyP99Ms)}
-        </Item>
-        <Item name="rows/s" width={48}>
-          {formatRate(connection.rowsPerSecond)}
-        </Item>
-        <Item name="bytes/s" width={56}>
-          {formatBytes(connection.bytesPerSecond)}
-        </Item>
+        {!isAway(link) && <Rates connection={connection} />}
       </dl>
+      {isAway(link) && <Outage link={link} onRetry={onRetry} />}
       <span className="spacer" />
       {children}
     </footer>
+  );
+}
+
+const BADGES: Readonly<Record<Link["kind"], BadgeStatus>> = {
+  open: "live",
+  connecting: "connecting",
+  silent: "stale",
+  disconnected: "disconnected",
+  refused: "refused",
+  closed: "disconnected",
+};
+
+function Rates({ connection }: { readonly connection: ConnectionStats }): ReactElement {
+  const { latencyP50Ms, latencyP99Ms, latencySamples } = connection;
+  const hasP99 = latencySamples >= P99_SAMPLES_MIN;
+  return (
+    <>
+      <Item name="delivery p50" width={52} title="From commit to this page, last minute">
+        {formatMs(latencyP50Ms)}
+      </Item>
+      <Item
+        name="p99"
+        width={52}
+        title={
+          hasP99
+            ? `Of ${formatCount(latencySamples)} samples of the last minute`
+            : `Needs ${P99_SAMPLES_MIN} samples in the last minute; there are ${latencySamples}`
+        }
+      >
+        {hasP99 ? formatMs(latencyP99Ms) : "–"}
+      </Item>
+      <Item name="samples" width={36} title="Deliveries measured in the last minute">
+        {formatCount(latencySamples)}
+      </Item>
+      <Item name="rows/s" width={48} title="Changed rows; those of first loads do not count">
+        {formatRate(connection.rowsPerSecond)}
+      </Item>
+      <Item name="bytes/s" width={56}>
+        {formatBytes(connection.bytesPerSecond)}
+      </Item>
+    </>
+  );
+}
+
+/** Why there is no connection, when the next attempt is due, and the button that makes it now. */
+function Outage({
+  link: { kind, reason = "", retryAtMs },
+  onRetry,
+}: {
+  readonly link: Link;
+  readonly onRetry: () => void;
+}): ReactElement {
+  const now = useExactNow();
+  const leftMs = retryAtMs === undefined ? 0 : retryAtMs - now;
+  return (
+    <span className="outage">
+      <span className="reason" title={reason}>
+        {reason.charAt(0).toUpperCase() + reason.slice(1)}
+      </span>
+      {kind === "disconnected" && (
+        <span className="next number">
+          {leftMs > 0 ? `Next attempt in ${Math.ceil(leftMs / 1_000)} s` : "Connecting"}
+        </span>
+      )}
+      {(kind === "disconnected" || kind === "refused") && (
+        <button type="button" onClick={onRetry}>
+          Try now
+        </button>
+      )}
+    </span>
   );
 }
 
@@ -68,32 +135,4 @@ function Item({
       <dd style={{ minWidth: width }}>{children}</dd>
     </div>
   );
-}
-
-function ConnectionBadge({
-  connection: { state, carrier },
-}: {
-  readonly connection: ConnectionStats;
-}): ReactElement {
-  const now = useNow();
-  switch (state.kind) {
-    case "open":
-      return <Badge status="live" why={carrier} />;
-    case "waiting":
-      return (
-        <Badge
-          status="stale"
-          why={`${state.reason}; next attempt in ${Math.max(0, Math.ceil((state.retryAtMs - now) / 1_000))} s`}
-        />
-      );
-    case "refused":
-      return <Badge status="refused" why={state.reason} />;
-    case "stopped":
-      return <Badge status="stale" why="closed" />;
-    case "idle":
-    case "connecting":
-    case "greeting":
-    case "identifying":
-      return <Badge status="loading" why="connecting" />;
-  }
 }
