@@ -11,7 +11,9 @@ import { root } from "./snippets.ts";
 export function installPackedPackage(folder: string): string {
   const installed = join(folder, "node_modules/tidemark");
   mkdirSync(installed, { recursive: true });
-  execFileSync("npm", ["pack", "--pack-destination", installed, "--silent"], { cwd: root });
+  execFileSync("npm", ["pack", "--pack-destination", installed, "--silent", "--ignore-scripts"], {
+    cwd: root,
+  });
   const tarball = readdirSync(installed).find((name) => name.endsWith(".tgz")) ?? "";
   execFileSync("tar", ["-xzf", tarball, "--strip-components=1"], { cwd: installed });
   rmSync(join(installed, tarball));

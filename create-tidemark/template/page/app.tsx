@@ -1,0 +1,44 @@
+import { FreshnessBadge, useLiveMutation } from "tidemark/react";
+import { client, TidemarkProvider, useLiveQuery } from "./client.ts";
+
+const TASKS = { channel: "tasks", orderBy: [{ column: "id", direction: "asc" }] } as const;
+
+function Tasks() {
+  const { rows } = useLiveQuery(TASKS);
+  const { mutate, error } = useLiveMutation(client.mutate.tasks.save);
+  const add = (form: FormData): void => {
+    const title = String(form.get("title")).trim();
+    if (title !== "") mutate({ id: String(Date.now()), title, isDone: false });
+  };
+  return (
+    <main>
+      <h1>Tasks</h1>
+      <FreshnessBadge query={TASKS} />
+      <ul>
+        {rows.map((task) => (
+          <li key={task.id}>
+            <label>
+              <input
+                type="checkbox"
+                checked={task.isDone}
+                onChange={() => mutate({ ...task, isDone: !task.isDone })}
+              />
+              {task.title}
+            </label>
+          </li>
+        ))}
+      </ul>
+      <form action={add}>
+        <input name="title" aria-label="New task" placeholder="New task" maxLength={200} />
+        <button>Add</button>
+      </form>
+      {error !== undefined && <p role="alert">{error.message}</p>}
+    </main>
+  );
+}
+
+export const App = () => (
+  <TidemarkProvider client={client}>
+    <Tasks />
+  </TidemarkProvider>
+);
