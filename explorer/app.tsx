@@ -95,9 +95,7 @@ function NoChannel({
 }): ReactElement {
   if (status === "live")
     return (
-      <State title="No tables yet">
-        The server serves no table. The server's log has the reason.
-      </State>
+      <State title="No tables yet">The server has no tables to show. Its log has the reason.</State>
     );
   if (status === "refused")
     return <State title="The server refused the connection">{reason}</State>;

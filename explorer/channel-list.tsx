@@ -75,7 +75,7 @@ export function ChannelSelect({ channels, selected, onSelect }: ChannelListProps
       value={selected ?? ""}
       onChange={(event) => onSelect(event.target.value)}
     >
-      {selected === undefined && <option value="">Choose a channel</option>}
+      {selected === undefined && <option value="">Choose a table</option>}
       {channels.map((channel) => {
         const name = String(channel["channel"]);
         const detail =

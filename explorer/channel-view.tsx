@@ -212,7 +212,7 @@ function Nothing({
   if (isFiltered) {
     return (
       <State
-        title="No row matches"
+        title="No matching rows"
         action={
           <button type="button" onClick={onClear}>
             Clear filters

@@ -52,7 +52,7 @@ export const GridHead = memo(function GridHead({
           >
             <button
               type="button"
-              title={`Sort by ${column.name} (${column.type}). With Shift, keep the other sort columns`}
+              title={`Sort by ${column.name} (${column.type}). Hold Shift to sort by more columns`}
               onClick={(event) => onSort(column.name, event.shiftKey)}
             >
               <span className="name">{column.name}</span>

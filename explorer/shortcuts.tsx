@@ -11,7 +11,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Ctrl C", "copy the cell"],
   ["Ctrl Shift C", "copy the row as tab-separated text"],
   ["Shift click", "sort by one more column"],
-  ["[ ]", "previous, next channel"],
+  ["[ ]", "previous, next table"],
   ["P", "pause; show the new rows"],
   ["?", "show or hide this list"],
 ];

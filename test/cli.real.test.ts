@@ -160,7 +160,7 @@ describe("tidemark doctor", () => {
         cli("doctor", nowhere, "--postgres", "postgres://me@127.0.0.1:1/shop").ended,
       ]);
       expect(dead.output).toMatch(
-        /BAD {2}server {7}nothing answers at http:\/\/127\.0\.0\.1:1\/v2: does the server run/,
+        /BAD {2}server {7}no response from http:\/\/127\.0\.0\.1:1\/v2: is the server running/,
       );
       expect(dead.output).toMatch(/BAD {2}schema/);
       expect(unread.output).toMatch(

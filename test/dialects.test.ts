@@ -101,7 +101,7 @@ describe("a dialect", () => {
     alive.socket.on("ping", () => pings++);
     await expect
       .poll(() => dead.closedWith, { timeout: 5_000 })
-      .toEqual({ code: 4408, reason: "nothing heard" });
+      .toEqual({ code: 4408, reason: "no message received" });
     const seen = pings;
     await expect.poll(() => pings, { timeout: 5_000 }).toBeGreaterThan(seen + 3);
     expect(alive.closedWith).toBeUndefined();

@@ -123,7 +123,7 @@ describe("the explorer", () => {
     await page.getByRole("button", { name: "Clear filters" }).first().click();
     await expect.poll(async () => (await cells(2)).length).toBe(3);
     await page.locator('[data-filter="name"]').fill("nothing like it");
-    await expect.poll(() => page.locator(".state").innerText()).toContain("No row matches");
+    await expect.poll(() => page.locator(".state").innerText()).toContain("No matching rows");
   });
 
   it("opens the live details of a row on click", async () => {

@@ -4,6 +4,7 @@
  */
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { contrastFaults } from "./support/contrast.ts";
 import { startDelayProxy, type DelayProxy } from "./support/delay-proxy.ts";
 import {
   launchChromium,
@@ -336,6 +337,16 @@ describe("the page", () => {
     expect(FORMER_WORDS.filter((word) => word.test(all))).toEqual([]);
     expect(all).toContain("No result selected");
     expect(all).toMatch(/\d documents/);
+  });
+
+  it("can be read in both themes: AA for texts and inputs", async () => {
+    const page = await openReview(browser, server.url, "Ana");
+    await page.locator(".grid-row[data-key]").nth(1).click();
+    await page.locator(".detail h2").waitFor();
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await contrastFaults(page)).toEqual([]);
+    }
   });
 
   it("has the extraction jobs on a phone", async () => {

@@ -83,7 +83,7 @@ export async function doctor({
   print(
     bad === 0
       ? "All checks passed."
-      : `${bad} ${bad === 1 ? "check" : "checks"} failed. docs/websocket-troubleshooting.md has the remedies, by symptom.`,
+      : `${bad} ${bad === 1 ? "problem" : "problems"} found. See docs/websocket-troubleshooting.md for the remedies, by symptom.`,
   );
   return bad === 0 ? 0 : 1;
 }
@@ -120,7 +120,7 @@ async function reachability(base: string): Promise<Finding> {
     case "away":
       return {
         isGood: false,
-        text: `nothing answers at ${base}: does the server run, and are host and port right?`,
+        text: `no response from ${base}: is the server running, and are host and port right?`,
       };
   }
 }
@@ -168,7 +168,7 @@ async function clocks(url: string): Promise<Finding> {
     client.connect();
     await until(
       () => client.connection.getSnapshot().roundTripMs !== undefined,
-      "no heartbeat was answered",
+      "no response to a heartbeat",
     );
     const { clockOffsetMs, roundTripMs } = client.connection.getSnapshot();
     const offset = Math.round(clockOffsetMs);

@@ -194,7 +194,7 @@ describe("a session", () => {
     );
     expect([view.getSnapshot().status, view.getSnapshot().reason]).toEqual([
       "catching_up",
-      "this server is behind what was shown",
+      "this server is behind the data already shown",
     ]);
     latest().hear(told(4, 49_000));
     expect(view.getSnapshot().status).toBe("catching_up");
@@ -284,7 +284,7 @@ describe("a session", () => {
     socket.hear('{"op":"DISP');
     expect([socket.isClosed, view.getSnapshot().reason]).toEqual([
       true,
-      "a frame could not be understood",
+      "invalid message from the server",
     ]);
   });
 });

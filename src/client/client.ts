@@ -347,7 +347,7 @@ export class TidemarkClient<
     if (!this.#host.usesWorker) return;
     this.#views.setDoubt(undefined);
     this.#engineWatch = this.#clock.after(WORKER_SILENT_MS, () => {
-      this.#views.setDoubt("the page's worker does not answer; reload the page");
+      this.#views.setDoubt("the page's worker does not respond; reload the page");
     });
   }
 

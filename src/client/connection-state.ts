@@ -170,6 +170,11 @@ export function isConnected(state: ConnectionState): state is Connected {
   );
 }
 
+/** An attempt has failed, or the connection ended, and none has been open since. */
+export function isLost(state: ConnectionState): boolean {
+  return state.kind === "stopped" || ("reason" in state && state.reason !== undefined);
+}
+
 type Loss = ConnectionEvent & { kind: "closed" | "silent" | "away" | "busy" | "reconnect" };
 
 function lost(state: Connected, event: Loss, circumstances: Circumstances): ConnectionState {

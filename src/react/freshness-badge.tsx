@@ -4,6 +4,7 @@
  */
 import type { ReactElement } from "react";
 import type { AnyChannels, ClientChannels, TidemarkClient } from "../client/client.ts";
+import { isLost } from "../client/connection-state.ts";
 import type { Row } from "../protocol/row.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
 import type { Query } from "../protocol/user-query.ts";
@@ -58,7 +59,10 @@ export function FreshnessBadge<
   const { status, asOf, reason, isPartial } = useFreshness(query as Query | null | undefined, {
     client,
   });
-  const now = useNow() + client.connection.getSnapshot().clockOffsetMs;
+  const { state, clockOffsetMs } = client.connection.getSnapshot();
+  const now = useNow() + clockOffsetMs;
+  // Rows that never came are not on their way while there is no connection.
+  const isDisconnected = status === "loading" && isLost(state);
   const isOld = status === "stale" || status === "catching_up";
   return (
     <span
@@ -67,7 +71,8 @@ export function FreshnessBadge<
       role="status"
       title={asOf === undefined ? reason : `as of ${new Date(asOf).toLocaleString()}`}
     >
-      <span aria-hidden="true">{SHAPES[status]}</span> {WORDS[status]}
+      <span aria-hidden="true">{SHAPES[isDisconnected ? "stale" : status]}</span>{" "}
+      {isDisconnected ? "disconnected" : WORDS[status]}
       {isPartial && status === "live" && " (partial)"}
       {isOld && asOf !== undefined && <span className="tidemark-age"> {ageText(now - asOf)}</span>}
       {reason !== undefined && status !== "live" && (

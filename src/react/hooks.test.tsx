@@ -308,5 +308,8 @@ describe("<FreshnessBadge>", () => {
     await expect.poll(() => page.textContent).toBe("● live");
     await tidemark.stop();
     await expect.poll(() => page.textContent).toContain("stale");
+    // Nothing is on its way to a query that begins now.
+    const other = show(<FreshnessBadge query={{ channel: "notes" }} />);
+    await expect.poll(() => other.textContent).toContain("◆ disconnected");
   });
 });

@@ -290,7 +290,7 @@ export class Connection {
   #adopt(socket: WebSocketLike | undefined): void {
     this.#socket = socket;
     if (socket === undefined)
-      return this.#on({ kind: "closed", code: 1006, reason: "this platform can't open one" });
+      return this.#on({ kind: "closed", code: 1006, reason: "not supported on this platform" });
     // Events of a socket that was given up must not reach its successor's state.
     const current = (handle: () => void) => (): void => {
       if (this.#socket === socket) handle();
@@ -339,7 +339,7 @@ export class Connection {
       return this.#on({
         kind: "closed",
         code: PROTOCOL_ERROR,
-        reason: "a frame could not be understood",
+        reason: "invalid message from the server",
       });
     switch (message.op) {
       case "HELLO": {

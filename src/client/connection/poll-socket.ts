@@ -134,7 +134,7 @@ export class PollSocket implements WebSocketLike {
       const lines = text.split("\n").filter((line) => line !== "");
       const types = new Set(lines.map(typeOf));
       if (types.has("WATERMARK") && !types.has("READY") && !types.has("RESUMED"))
-        throw new Error("an answer was not whole");
+        throw new Error("incomplete response");
       this.#deliver(lines, hasWaited);
       this.#failures = 0;
     } catch (error) {

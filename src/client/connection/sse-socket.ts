@@ -46,7 +46,7 @@ export class SseSocket implements WebSocketLike {
         });
         if (!response.ok) this.#end(`HTTP ${response.status}`);
       })
-      .catch(() => this.#end("a message did not reach the server"));
+      .catch(() => this.#end("a message could not be sent"));
   }
 
   close(): void {

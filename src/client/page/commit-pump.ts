@@ -128,12 +128,12 @@ export class CommitPump {
 }
 
 function unseen(state: ViewState): ViewState {
-  return { ...state, status: "loading", reason: "rights have changed" };
+  return { ...state, status: "loading", reason: "permissions have changed" };
 }
 
 /** The next watermark, within a second, makes the view live again. */
 function late(state: ViewState): ViewState {
   return state.status === "live"
-    ? { ...state, status: "catching_up", reason: "the page was not shown for a while" }
+    ? { ...state, status: "catching_up", reason: "the page was hidden" }
     : state;
 }

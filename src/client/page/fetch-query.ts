@@ -65,7 +65,7 @@ export function answerIn(
     const ranked = Array.from(rows, ([key, row]) => ({ key, row }));
     return { rows: ranked.sort(order).map(({ row }) => row), epoch, seq };
   }
-  throw new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
+  throw new TidemarkError("STOPPED", "The server's response was incomplete. Try again.");
 }
 
 /** The error in an answer that is not a stream. */
@@ -77,5 +77,5 @@ function refusalIn(body: string): TidemarkError {
   } catch {
     // The answer came from a proxy.
   }
-  return new TidemarkError("STOPPED", "The server's answer was not whole. Try again.");
+  return new TidemarkError("STOPPED", "The server's response was incomplete. Try again.");
 }

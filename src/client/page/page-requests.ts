@@ -35,7 +35,7 @@ export class PageRequests {
   ): Promise<Answer> {
     if (this.#isStopped || signal?.aborted === true)
       return Promise.reject(
-        new TidemarkError("STOPPED", "The client was closed, or the request given up."),
+        new TidemarkError("STOPPED", "The client was closed, or the request was canceled."),
       );
     const { post, headers } = this.#options;
     const id = this.#nextId++;

@@ -255,7 +255,7 @@ export class EngineView {
       return { status: this.#channel.status, reason: this.#channel.reason };
     }
     if (this.#catchUpTo !== undefined)
-      return { status: "catching_up", reason: "this server is behind what was shown" };
+      return { status: "catching_up", reason: "this server is behind the data already shown" };
     return { status: this.#isBehind ? "catching_up" : "live", reason: undefined };
   }
 }

@@ -28,7 +28,7 @@ export async function drain(
     for (const session of sessions.slice(from, from + batch)) {
       const retryAfterMs = Math.round(100 + random.next() * 900);
       sender.send(session, { op: "RECONNECT", retry_after_ms: retryAfterMs });
-      session.transport.close(CLOSE.goingAway, "the server is stopping");
+      session.transport.close(CLOSE.goingAway, "the server is shutting down");
     }
   }
 }

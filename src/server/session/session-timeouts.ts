@@ -45,7 +45,7 @@ export class SessionTimeouts {
         : session.lastPingMs;
     switch (dueOf(state, { nowMs, lastHeardMs, lastTurnMs, lastPingMs }, limits)) {
       case "close: nothing heard":
-        if (!hasStalled) transport.close(CLOSE.timeout, "nothing heard");
+        if (!hasStalled) transport.close(CLOSE.timeout, "no message received");
         break;
       case "close: no IDENTIFY":
         if (!hasStalled) transport.close(CLOSE.timeout, "no IDENTIFY");

@@ -22,7 +22,7 @@ export class Sender {
     if (session.state.kind === "closed") return true;
     if (session.transport.bufferedBytes > this.#bufferBytesMax) {
       if (message.op !== "HEARTBEAT_ACK")
-        session.transport.close(CLOSE.badMessage, "answers are not read");
+        session.transport.close(CLOSE.badMessage, "the client does not read");
       return true;
     }
     const frame = frameOf(message, session.dialect);

@@ -119,7 +119,7 @@ async function reader(session: SqlQueries): Promise<Diagnosis> {
     return {
       name: "reader",
       isGood: false,
-      text: "nobody reads: no server holds a lease, so triggers write nothing. Start one; it copies the tables anew",
+      text: "no reader: no server holds a lease, so triggers write nothing. Start a server; it copies the tables again",
     };
   return {
     name: "reader",

@@ -113,7 +113,7 @@ describe.skipIf(!hasPostgres(18))("a server", () => {
         wrongLiveMs = performance.now() - frozenMs;
         expect(view.getSnapshot()).toMatchObject({
           status: "stale",
-          reason: "no answer from Postgres for 2 s",
+          reason: "no response from Postgres for 2 s",
         });
         // The network works again from here; the stopped process stays stopped, like a machine that
         // hangs.

@@ -74,7 +74,7 @@ async function connect(
       lost.add(callback);
     },
     abandon: () => {
-      reason = "no answer";
+      reason = "no response";
       closeSocket(client);
     },
     close: async () => {

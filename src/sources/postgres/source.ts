@@ -259,7 +259,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     try {
       await this.#need(this.#status).tell({
         status: "catching_up",
-        reason: "connected again, reading what was missed",
+        reason: "reconnected, reading missed changes",
       });
       await this.#attach(session);
       return session;
@@ -294,9 +294,9 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       if (this.#isBusy)
         this.#status?.tellSoon({
           status: "catching_up",
-          reason: "a long statement is under way",
+          reason: "a long-running statement is in progress",
         });
-      else this.#stale(`no answer from Postgres for ${answerMsMax / 1_000} s`);
+      else this.#stale(`no response from Postgres for ${answerMsMax / 1_000} s`);
     }
     if (quietMs >= (this.#isBusy ? copyTimeoutMs : readTimeoutMs)) this.#session?.abandon();
     this.#stopWatch = clock.after(watchMs, () => this.#watch());
