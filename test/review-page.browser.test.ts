@@ -274,11 +274,11 @@ describe("the page", () => {
       .not.toBe("live");
     await page.keyboard.press("f");
     await page.keyboard.press("a");
-    const bar = page.getByRole("region", { name: "Changes that are not sent" });
+    const bar = page.getByRole("region", { name: "Changes that are not saved" });
     await expect.poll(() => bar.locator("li").count()).toBe(2);
-    expect(await bar.innerText()).toMatch(/2 changes not sent[^]*If you close this tab/);
+    expect(await bar.innerText()).toMatch(/2 changes not saved[^]*If you close this tab/);
     expect(await bar.locator("li").last().innerText()).toMatch(/Mark as accepted INV-\d+\.pdf/);
-    expect(await savingText(page)).toContain("2 changes not sent");
+    expect(await savingText(page)).toContain("2 changes not saved");
     expect(await hasQuestion()).toBe(true);
     proxy.cut(false);
     await expect.poll(() => savingText(page), { timeout: 30_000 }).toContain("All changes saved");

@@ -2,7 +2,9 @@
 import { useCallback, useMemo, useRef, useState, type ReactElement } from "react";
 import { TidemarkDevtools } from "tidemark/react";
 import { KeyList } from "../ui/key-list.tsx";
+import { isAway, linkOf } from "../ui/link.ts";
 import { StatusStrip } from "../ui/status-strip.tsx";
+import { useNow } from "../ui/use-now.ts";
 import { Brand } from "./brand.tsx";
 import { client } from "./client.ts";
 import { Detail } from "./detail.tsx";
@@ -31,7 +33,7 @@ export function App(): ReactElement {
   const [drafts] = useState<Drafts>(() => new Map());
   const grid = useRef<HTMLDivElement>(null);
   const connection = useConnection();
-  const isConnected = connection.state.kind === "open";
+  const isConnected = !isAway(linkOf(connection, useNow()));
   const projects = useLiveQuery({ channel: "projects", orderBy: [{ column: "id" }] });
   const tallies = useTallies();
   const worklist = useMemo(() => queryOf({ project, filter, find }), [project, filter, find]);

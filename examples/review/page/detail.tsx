@@ -50,7 +50,7 @@ export function Detail({
       <header>
         <h2>{field}</h2>
         <span className="saving dim" aria-live="polite">
-          {isPending ? (isConnected ? "saving" : "not sent") : ""}
+          {isPending ? (isConnected ? "saving" : "not saved") : ""}
         </span>
         <button type="button" className="plain close" aria-label="Close" onClick={onClose}>
           ×

@@ -37,10 +37,10 @@ export function PendingChanges({
 }): ReactElement | null {
   if (changes.length === 0 || isConnected) return null;
   return (
-    <section className="pending-changes" aria-label="Changes that are not sent">
+    <section className="pending-changes" aria-label="Changes that are not saved">
       <p>
-        <strong>{countText(changes.length)} not sent.</strong> They will be sent when the connection
-        is back. If you close this tab before that, they are lost.
+        <strong>{countText(changes.length)} not saved.</strong> The server will get them when it can
+        be reached. If you close this tab before that, they may be lost.
       </p>
       <ul>
         {changes.map((write) => (
@@ -57,7 +57,7 @@ export function PendingChanges({
 /** The strip's words for changes under way. */
 export function savingText(changes: number, isConnected: boolean): string {
   if (changes === 0) return "All changes saved";
-  return isConnected ? `Saving ${countText(changes)}` : `${countText(changes)} not sent`;
+  return isConnected ? `Saving ${countText(changes)}` : `${countText(changes)} not saved`;
 }
 
 function countText(changes: number): string {
