@@ -5,7 +5,6 @@
 import { createServer, type Server } from "node:http";
 import { createServer as createSocketServer, type AddressInfo } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
-import { createInterface } from "node:readline";
 import { pino } from "pino";
 import { Server as SocketIoServer } from "socket.io";
 import { WebSocketServer } from "ws";
@@ -27,7 +26,12 @@ async function listen(server: Server): Promise<number> {
 /** A port that takes rows as lines of JSON; each is a change of its own. */
 function listenForRows(feed: Feed): Promise<number> {
   const server = createSocketServer((socket) => {
-    createInterface({ input: socket }).on("line", (line) => feed.send([JSON.parse(line) as Trade]));
+    let text = "";
+    socket.on("data", (chunk) => {
+      const lines = `${text}${String(chunk)}`.split("\n");
+      text = lines.pop() ?? "";
+      for (const line of lines) feed.send([JSON.parse(line) as Trade]);
+    });
   });
   return new Promise((resolve) => {
     server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));

@@ -27,7 +27,7 @@ export interface ServerLimits {
   readonly flushIntervalLoadedMs: number;
   /**
    * Where that is not enough, serving pauses until it takes no more than this share of the time…
-   * Default 1/2.
+   * Default 2/5.
    */
   readonly flushShareMax: number;
   /**
@@ -273,7 +273,7 @@ export const SERVER_LIMITS: ServerLimits = {
   flushIntervalMs: 2,
   flushShareCheap: 1 / 5,
   flushIntervalLoadedMs: 8,
-  flushShareMax: 1 / 2,
+  flushShareMax: 2 / 5,
   flushRestMsMax: 25,
   flushBurstMs: 25,
   flushIntervalMaxMs: 2_000,
