@@ -1,5 +1,5 @@
 /** The explorer's layout: the list of channels, the chosen channel, the status strip. */
-import { useCallback, useState, type ReactElement } from "react";
+import { useCallback, useRef, useState, type ReactElement } from "react";
 import { useConnection, useLiveQuery, useTidemarkClient } from "../src/react/index.ts";
 import { State } from "../examples/review/ui/state.tsx";
 import { StatusStrip } from "../examples/review/ui/status-strip.tsx";
@@ -7,13 +7,17 @@ import { ThemeButton } from "../examples/review/ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { CountsNote, NotLoaded, useIsAway } from "./outage.tsx";
+import type { Command } from "./palette.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
+import { SideResizer } from "./side-resizer.tsx";
+import { usePalette } from "./use-palette.tsx";
 import { usePageState } from "./use-page-state.ts";
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
   const [hasKeys, setHasKeys] = useState(false);
   const client = useTidemarkClient();
+  const channelCommands = useRef<readonly Command[]>([]);
   const connection = useConnection();
   const isAway = useIsAway();
   const catalog = useLiveQuery({
@@ -38,6 +42,14 @@ export function App(): ReactElement {
     if (next !== undefined) select(String(next["channel"]));
   };
   const list = { channels, selected, onSelect: select };
+  const palette = usePalette(() => [
+    ...channels.map((row): Command => {
+      const name = String(row["channel"]);
+      return { kind: "table", name, run: () => select(name) };
+    }),
+    ...(channelCommands.current ?? []),
+    { kind: "action", name: "Show the keyboard shortcuts", run: () => setHasKeys(true) },
+  ]);
 
   return (
     <div className="app" data-away={isAway}>
@@ -48,8 +60,9 @@ export function App(): ReactElement {
           <ChannelSelect {...list} />
           <ThemeButton />
         </div>
-        <ChannelList {...list} />
+        <ChannelList {...list} isConnected={connection.state.kind === "open"} />
         <CountsNote />
+        <SideResizer />
       </div>
       {selected === undefined ? (
         <main className="channel">
@@ -60,17 +73,28 @@ export function App(): ReactElement {
           <State title={`${selected} is not live`}>{asSentence(String(refused["reason"]))}</State>
         </main>
       ) : (
-        <ChannelView key={selected} channel={selected} page={page} onChange={update} />
+        <ChannelView
+          key={selected}
+          channel={selected}
+          page={page}
+          onChange={update}
+          commands={channelCommands}
+        />
       )}
       <StatusStrip connection={connection} onRetry={() => client.connect()}>
-        <button
-          type="button"
-          className="plain keys-hint"
-          aria-expanded={hasKeys}
-          onClick={() => setHasKeys((before) => !before)}
-        >
-          ? Keys
-        </button>
+        <span className="keys-hint">
+          <button type="button" className="plain" onClick={palette.open}>
+            Ctrl K Commands
+          </button>
+          <button
+            type="button"
+            className="plain"
+            aria-expanded={hasKeys}
+            onClick={() => setHasKeys((before) => !before)}
+          >
+            ? Keys
+          </button>
+        </span>
       </StatusStrip>
       <Shortcuts
         isOpen={hasKeys}
@@ -78,6 +102,7 @@ export function App(): ReactElement {
         onStep={step}
         onEscape={() => update({ row: undefined })}
       />
+      {palette.element}
     </div>
   );
 }

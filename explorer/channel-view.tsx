@@ -1,15 +1,19 @@
 /** One channel: its title line and the grid, or a message when there are no rows. */
-import { useCallback, useMemo, useRef, type ReactElement } from "react";
+import { useCallback, useEffect, useMemo, useRef, type ReactElement, type RefObject } from "react";
 import type { Column, Query } from "../src/client/index.ts";
 import type { LiveQueryResult } from "../src/react/index.ts";
 import { formatCount } from "../examples/review/ui/format.ts";
 import { Grid } from "./grid.tsx";
 import { State } from "../examples/review/ui/state.tsx";
+import { asCode } from "./as-code.ts";
 import { ColumnMenu } from "./column-menu.tsx";
+import { CopyCode } from "./copy-code.tsx";
+import { copyText } from "./copy-text.ts";
 import { Detail } from "./detail.tsx";
 import { FollowButton } from "./follow-button.tsx";
 import { newestFirst } from "./newest-first.ts";
 import { NotLoaded, useIsAway, ViewBadge } from "./outage.tsx";
+import type { Command } from "./palette.tsx";
 import { nextSort, type PageState } from "./page-state.ts";
 import { useChannelShape } from "./use-channel-shape.ts";
 import { useFilteredView } from "./use-filtered-view.ts";
@@ -19,10 +23,13 @@ export function ChannelView({
   channel,
   page,
   onChange,
+  commands,
 }: {
   readonly channel: string;
   readonly page: PageState;
   readonly onChange: (change: Partial<PageState>) => void;
+  /** What the command palette offers for this channel. */
+  readonly commands: RefObject<readonly Command[]>;
 }): ReactElement {
   const shape = useChannelShape(channel);
   const newest = useMemo(() => newestFirst(shape), [shape]);
@@ -38,11 +45,11 @@ export function ChannelView({
     ...(page.columns !== undefined && { columns: page.columns }),
   };
   // Without its shape, the table's own order is not known.
-  const { view, errors } = useFilteredView(
-    shape.isKnown ? query : undefined,
-    shape.columns,
-    page.filters,
-  );
+  const {
+    view,
+    applied = query,
+    errors,
+  } = useFilteredView(shape.isKnown ? query : undefined, shape.columns, page.filters);
   const isAway = useIsAway();
   const isLoading = (view.status === "loading" || view.status === "idle") && !isAway;
   const scroller = useRef<HTMLDivElement>(null);
@@ -77,6 +84,26 @@ export function ChannelView({
     [shape, shown],
   );
 
+  const toFilter = useRef<(column: string) => void>(undefined);
+  useEffect(() => {
+    commands.current = [
+      ...columns.map(({ name, type }): Command => {
+        return { kind: "column", name, detail: type, run: () => toFilter.current?.(name) };
+      }),
+      { kind: "action", name: "Copy as code", run: () => void copyText(asCode(applied)) },
+      {
+        kind: "action",
+        name: follow.isFollowing ? "Pause" : "Show new rows",
+        run: follow.toggle,
+      },
+      { kind: "action", name: "Clear filters", run: () => onChange({ filters: {} }) },
+      { kind: "action", name: "Show all columns", run: () => onChange({ columns: undefined }) },
+    ];
+    return () => {
+      commands.current = [];
+    };
+  });
+
   const onFilter = useCallback(
     (column: string, text: string) => {
       const filters = { ...page.filters };
@@ -110,6 +137,7 @@ export function ChannelView({
             Clear filters
           </button>
         )}
+        <CopyCode query={applied} />
         <FollowButton follow={follow} isNewestFirst={isNewestFirst} />
         <ColumnMenu
           all={shape.columns}
@@ -124,6 +152,7 @@ export function ChannelView({
           columns={columns}
           keyColumns={shape.key}
           scroller={scroller}
+          toFilter={toFilter}
           keys={follow.keys}
           row={view.row}
           isStale={view.status === "stale"}

@@ -4,6 +4,7 @@
  */
 import {
   useCallback,
+  useEffect,
   useMemo,
   useRef,
   useState,
@@ -33,6 +34,8 @@ export interface GridProps extends Omit<
 > {
   readonly label: string;
   readonly scroller: RefObject<HTMLDivElement | null>;
+  /** Set to what focuses a column's filter. */
+  readonly toFilter: RefObject<((column: string) => void) | undefined>;
   readonly columns: readonly Column[];
   /** The columns of the table's key. */
   readonly keyColumns: readonly string[];
@@ -56,6 +59,7 @@ interface Active {
 export function Grid({
   label,
   scroller,
+  toFilter,
   columns,
   keyColumns,
   keys,
@@ -78,6 +82,9 @@ export function Grid({
   const { place, press } = cursor;
   const names = useMemo(() => columns.map(({ name }) => name), [columns]);
   const focusFilter = useFilterFocus(scroller, names, window.scrollToColumn, place.column);
+  useEffect(() => {
+    toFilter.current = (name) => focusFilter(names.indexOf(name));
+  }, [toFilter, focusFilter, names]);
   const leaveFilter = useCallback(() => scroller.current?.focus(), [scroller]);
   const nextFilter = useCallback(
     (name: string) => focusFilter((names.indexOf(name) + 1) % names.length),

@@ -1,4 +1,5 @@
 import { mountPage } from "../examples/review/ui/mount-page.tsx";
+import "./fonts/fonts.css";
 import "./explorer.css";
 import { TidemarkProvider } from "../src/react/index.ts";
 import { App } from "./app.tsx";

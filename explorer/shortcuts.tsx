@@ -12,6 +12,7 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Ctrl Shift C", "copy the row as tab-separated text"],
   ["Shift click", "sort by one more column"],
   ["[ ]", "previous, next table"],
+  ["Ctrl K", "find a table, a column or a command"],
   ["P", "pause; show the new rows"],
   ["?", "show or hide this list"],
 ];

@@ -11,6 +11,8 @@ type Filters = Readonly<Record<string, string>>;
 
 export interface FilteredView {
   readonly view: LiveQueryResult;
+  /** The view's query, with the filters that apply. */
+  readonly applied: Query | undefined;
   /** What is wrong with filters that are not applied, by column. */
   readonly errors: Filters;
 }
@@ -22,19 +24,22 @@ export function useFilteredView(
   filters: Filters,
 ): FilteredView {
   const parsed = useMemo(() => whereOf(columns, filters), [columns, filters]);
-  const whole = useLiveQuery(query && { ...query, ...whereIn(parsed) });
+  const asked = query && { ...query, ...whereIn(parsed) };
+  const whole = useLiveQuery(asked);
   const refused = refusedFilters(whole.error, filters, parsed.errors);
   const rest = without(filters, Object.keys(refused));
   const isRefused = Object.keys(refused).length > 0;
-  const partial = useLiveQuery(
-    query && isRefused ? { ...query, ...whereIn(whereOf(columns, rest)) } : undefined,
-  );
+  const accepted =
+    query && isRefused ? { ...query, ...whereIn(whereOf(columns, rest)) } : undefined;
+  const partial = useLiveQuery(accepted);
   const errors = useMemo(
     () => ({ ...parsed.errors, ...refused }),
     // oxlint-disable-next-line react-hooks/exhaustive-deps
     [parsed, JSON.stringify(refused)],
   );
-  return { view: isRefused ? partial : whole, errors };
+  return isRefused
+    ? { view: partial, applied: accepted, errors }
+    : { view: whole, applied: asked, errors };
 }
 
 function whereIn({ where }: ReturnType<typeof whereOf>): Pick<Query, "where"> {

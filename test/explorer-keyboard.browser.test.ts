@@ -1,6 +1,7 @@
 /** The explorer's grid by keyboard and by eye, in Chromium: one server and one browser for all. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { chromium, type Browser, type Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { channel, createTidemark, type JsonValue, type Tidemark } from "../src/index.ts";
@@ -8,6 +9,8 @@ import { silent } from "./support/silent.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
 const ORDERS = 300;
+/** What the first view may load, with texts compressed by gzip. */
+const FIRST_VIEW_BYTES = 150_000;
 const WIDE_COLUMNS = 80;
 /** Not whole numbers: their fractions have zero to three digits. */
 const AMOUNTS = [1_234.5, 12, 0.125, 99.99];
@@ -68,6 +71,7 @@ describe("the explorer's grid", () => {
           key: "id",
           columns: { id: "integer", customer: "text", amount: "float", created_at: "timestamp" },
         }),
+        events: channel({ key: "id", columns: { id: "text", details: "json" } }),
         wide: channel({
           key: "column_0",
           columns: Object.fromEntries(wideColumns.map((name) => [name, "text"] as const)),
@@ -87,6 +91,7 @@ describe("the explorer's grid", () => {
           Object.fromEntries(wideColumns.map((name) => [name, `${name} of ${row}`])),
         ),
       );
+    await tidemark.channel("events").upsert({ id: "a", details: { kind: "login" } });
     ({ url: address } = await tidemark.listen({ port: 0 }));
     browser = await chromium.launch({
       args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
@@ -106,6 +111,29 @@ describe("the explorer's grid", () => {
       permissions: ["clipboard-read", "clipboard-write"],
     });
     page = await context.newPage();
+  });
+
+  it("loads at most 150 kB before it shows rows, compressed", async () => {
+    const sizes = new Map<string, number>();
+    const answers: Promise<void>[] = [];
+    page.on("response", (response) => {
+      const name = new URL(response.url()).pathname;
+      const isText = /\.(js|css)$|^\/$/.test(name);
+      answers.push(
+        response.body().then((body) => {
+          sizes.set(name, isText ? gzipSync(body, { level: 9 }).length : body.length);
+          if (isText) expect(response.headers()["content-encoding"]).toBe("br");
+        }),
+      );
+    });
+    await open("#/events");
+    await page.evaluate(() => document.fonts.ready);
+    await Promise.all(answers);
+    // The page, its style, its script, the worker, both faces.
+    expect(sizes.size).toBeGreaterThanOrEqual(6);
+    expect([...sizes.keys()].some((name) => name.includes("worker"))).toBe(true);
+
+    expect([...sizes.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(FIRST_VIEW_BYTES);
   });
 
   it("keeps the cursor visible while ↓, ↑ or Page Down is held", async () => {

@@ -1,14 +1,35 @@
 /**
- * What a reader copies from the README and the docs compiles: in an empty project, over the packed
- * package.
+ * What a reader copies from the README, the docs and the explorer compiles: in an empty project,
+ * over the packed package.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { asCode } from "../explorer/as-code.ts";
+import type { Query } from "../src/client/index.ts";
 import { emptyProject } from "./support/packed-package.ts";
 import { documents, snippetsOf } from "./support/snippets.ts";
 
-describe("the documents", () => {
+/** Views as the explorer copies them. */
+const VIEWS: readonly Query[] = [
+  { channel: "orders" },
+  {
+    channel: "public.order lines",
+    where: {
+      and: [
+        { column: "total", gt: "10.50" },
+        {
+          or: [{ column: "paid at", isNull: true }, { not: { column: "status", in: ["sent", 3] } }],
+        },
+      ],
+    },
+    orderBy: [{ column: "id", direction: "desc" }, { column: "line" }],
+    columns: ["id", "line", "total"],
+    limit: 100,
+  },
+];
+
+describe("the documents and the explorer", () => {
   const project = emptyProject();
   afterAll(() => project.remove());
 
@@ -23,6 +44,8 @@ describe("the documents", () => {
       return sum + files.size;
     }, 0);
     expect(count).toBeGreaterThan(10);
+    for (const [index, view] of VIEWS.entries())
+      writeFileSync(join(project.folder, `view-${index}.ts`), asCode(view));
     project.checkTypes();
   });
 });

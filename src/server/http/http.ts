@@ -5,7 +5,6 @@
 import type { ServerResponse } from "node:http";
 import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
-import { serveStatic } from "@hono/node-server/serve-static";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Clock } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
@@ -24,6 +23,7 @@ import { statsFor, statsOf } from "../observe/register-metrics.ts";
 import type { Refusals } from "./refusals.ts";
 import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
 import { Routes } from "./routes.ts";
+import { addAssets } from "./static-assets.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
 import { connectionRequest } from "./websocket.ts";
 
@@ -198,15 +198,6 @@ function addStreams(
         stream(context, (open) => routes.dialect(requestOf(context), dialect, open)),
       );
   }
-}
-
-function addAssets(app: Hono<Env>, root: string): void {
-  app.use("/assets/*", async (context, next) => {
-    await next();
-    // The file names contain a hash of the content.
-    if (context.res.ok) context.header("Cache-Control", "public, max-age=31536000, immutable");
-  });
-  app.get("*", serveStatic({ root }));
 }
 
 /**

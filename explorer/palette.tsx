@@ -1,0 +1,105 @@
+/** The command palette: tables, columns of the present table, and actions, found by typing. */
+import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from "react";
+
+export interface Command {
+  readonly kind: "table" | "column" | "action";
+  readonly name: string;
+  readonly detail?: string;
+  readonly run: () => void;
+}
+
+const SHOWN_MAX = 50;
+
+export function Palette({
+  commands,
+  onClose,
+}: {
+  readonly commands: readonly Command[];
+  readonly onClose: () => void;
+}): ReactElement {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const listId = useId();
+  const [typed, setTyped] = useState("");
+  const [active, setActive] = useState(0);
+  const found = matching(commands, typed).slice(0, SHOWN_MAX);
+  useEffect(() => dialog.current?.showModal(), []);
+  useEffect(() => {
+    dialog.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies, react-hooks/exhaustive-deps
+  }, [active, typed]);
+
+  const run = (command: Command | undefined): void => {
+    if (command === undefined) return;
+    // Focus returns to where it was, before the command moves it.
+    dialog.current?.close();
+    command.run();
+  };
+  const onKeyDown = (event: KeyboardEvent): void => {
+    event.stopPropagation();
+    const last = found.length - 1;
+    if (event.key === "ArrowDown") setActive(Math.min(last, active + 1));
+    else if (event.key === "ArrowUp") setActive(Math.max(0, active - 1));
+    else if (event.key === "Enter") run(found[active]);
+    else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey))
+      dialog.current?.close();
+    else return;
+    event.preventDefault();
+  };
+  return (
+    <dialog
+      ref={dialog}
+      className="palette"
+      aria-label="Commands"
+      onClose={onClose}
+      onKeyDown={onKeyDown}
+      onClick={({ target }) => target === dialog.current && dialog.current.close()}
+    >
+      <input
+        type="text"
+        role="combobox"
+        aria-expanded="true"
+        aria-controls={listId}
+        aria-activedescendant={found.length > 0 ? `${listId}-${active}` : undefined}
+        aria-label="Find a table, a column or a command"
+        placeholder="Find a table, a column or a command"
+        spellCheck={false}
+        autoComplete="off"
+        value={typed}
+        onChange={(event) => {
+          setTyped(event.target.value);
+          setActive(0);
+        }}
+      />
+      <ul id={listId} role="listbox" aria-label="Commands">
+        {found.map((command, index) => (
+          <li
+            key={`${command.kind} ${command.name}`}
+            id={`${listId}-${index}`}
+            role="option"
+            aria-selected={index === active}
+            onPointerMove={() => setActive(index)}
+            onClick={() => run(command)}
+          >
+            <span className="dim kind">{command.kind}</span>
+            <span className="name">{command.name}</span>
+            <span className="dim">{command.detail}</span>
+          </li>
+        ))}
+      </ul>
+      {found.length === 0 && <p className="dim">No table, column or command matches.</p>}
+    </dialog>
+  );
+}
+
+/** Those that have all typed words; names that begin with what was typed come first. */
+function matching(commands: readonly Command[], typed: string): readonly Command[] {
+  const text = typed.trim().toLowerCase();
+  if (text === "") return commands;
+  const words = text.split(/\s+/);
+  const found = commands.filter(({ kind, name, detail = "" }) => {
+    const all = `${kind} ${name} ${detail}`.toLowerCase();
+    return words.every((word) => all.includes(word));
+  });
+  const isFirst = ({ name }: Command): boolean => name.toLowerCase().startsWith(text);
+  return [...found.filter(isFirst), ...found.filter((command) => !isFirst(command))];
+}
