@@ -85,7 +85,14 @@ export function columnFormats(
 }
 
 function fractionDigitsOf(value: JsonValue): number {
-  return /^-?\d+\.(\d+)$/.exec(String(value))?.[1]?.length ?? 0;
+  return /^-?\d+\.(\d+)$/.exec(roundedText(value))?.[1]?.length ?? 0;
+}
+
+/** Binary fractions such as 0.30000000000000004 are rounded; decimal text is exact and stays. */
+function roundedText(value: JsonValue): string {
+  if (typeof value !== "number" || Math.abs(value) < 10 ** -FRACTION_DIGITS_MAX)
+    return String(value);
+  return String(Number(value.toFixed(FRACTION_DIGITS_MAX)));
 }
 
 export function cellText(
@@ -102,10 +109,11 @@ export function cellText(
     return timeText(value, nowMs);
   const text = String(value);
   if (format.isNumber) {
+    const rounded = roundedText(value);
     return {
-      text: format.isGrouped ? groupDigits(text) : text,
-      filler: fillerOf(text, format.fractionDigits),
-      title: undefined,
+      text: format.isGrouped ? groupDigits(rounded) : rounded,
+      filler: fillerOf(rounded, format.fractionDigits),
+      title: rounded === text ? undefined : text,
       tone: "normal",
     };
   }

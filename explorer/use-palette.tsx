@@ -1,8 +1,13 @@
-/** Ctrl K (on a Mac, Cmd K) opens the command palette, whose code is loaded when it first opens. */
+/** Ctrl K (on a Mac, Cmd K) opens the command palette, whose code is loaded after the first view. */
 import { lazy, Suspense, useCallback, useEffect, useState, type ReactElement } from "react";
 import type { Command } from "./palette.tsx";
 
-const Palette = lazy(async () => ({ default: (await import("./palette.tsx")).Palette }));
+const load = async (): Promise<{ default: typeof import("./palette.tsx").Palette }> => ({
+  default: (await import("./palette.tsx")).Palette,
+});
+const Palette = lazy(load);
+/** After the first view, so that the palette opens at once. */
+const LOAD_AFTER_MS = 3_000;
 
 /** `commands` is called when the palette opens. */
 export function usePalette(commands: () => readonly Command[]): {
@@ -17,7 +22,11 @@ export function usePalette(commands: () => readonly Command[]): {
       event.preventDefault();
     };
     addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
+    const timer = setTimeout(() => void load(), LOAD_AFTER_MS);
+    return () => {
+      removeEventListener("keydown", onKey);
+      clearTimeout(timer);
+    };
   }, []);
   const open = useCallback(() => setIsOpen(true), []);
   return {
