@@ -5,6 +5,7 @@
 import {
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useRef,
   useState,
@@ -90,6 +91,15 @@ export function Grid({
     (name: string) => focusFilter((names.indexOf(name) + 1) % names.length),
     [focusFilter, names],
   );
+
+  const isOpen = selectedKey !== undefined;
+  useLayoutEffect(() => {
+    // Details take room from the grid.
+    if (!isOpen || place.index < 0) return;
+    virtual.scrollToRow(place.index);
+    window.scrollToColumn(place.column);
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies, react-hooks/exhaustive-deps
+  }, [isOpen]);
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== scroller.current) return;

@@ -164,6 +164,14 @@ describe("the explorer's grid", () => {
       ),
     );
     expect(lefts[0]).toBe(lefts[1]);
+    // The first column covers those that scroll below it.
+    const covers = await page.evaluate(() =>
+      [".grid-head .cell", ".grid-row[data-key] .cell"].map((cell) => {
+        const first = document.querySelector(cell);
+        return first === null ? "" : getComputedStyle(first).backgroundColor;
+      }),
+    );
+    for (const colour of covers) expect(colour).not.toBe("rgba(0, 0, 0, 0)");
   });
 
   it("shows where the focus is", async () => {
@@ -204,6 +212,12 @@ describe("the explorer's grid", () => {
     await press("ArrowDown", 2);
     await expect.poll(() => page.locator(".detail").innerText()).toContain("customer 1000005");
     await expect.poll(() => page.url()).toContain("row=1000005");
+    // On a phone, details open below the grid: the row stays in sight.
+    await page.keyboard.press("Escape");
+    await page.setViewportSize({ width: 390, height: 844 });
+    await page.locator('.grid-row[data-key="1000018"] .cell').nth(1).click();
+    await page.locator(".detail").waitFor();
+    await expect.poll(cursor).toEqual(["1000018", "customer", true]);
   });
 
   it("copies the cell, with Shift the row", async () => {
