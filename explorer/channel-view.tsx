@@ -1,5 +1,14 @@
 /** One channel: its title line and the grid, or a message when there are no rows. */
-import { useCallback, useEffect, useMemo, useRef, type ReactElement, type RefObject } from "react";
+import {
+  lazy,
+  Suspense,
+  useCallback,
+  useEffect,
+  useMemo,
+  useRef,
+  type ReactElement,
+  type RefObject,
+} from "react";
 import type { Column, Query } from "../src/client/index.ts";
 import type { LiveQueryResult } from "../src/react/index.ts";
 import { formatCount } from "../examples/review/ui/format.ts";
@@ -9,7 +18,6 @@ import { asCode } from "./as-code.ts";
 import { ColumnMenu } from "./column-menu.tsx";
 import { CopyCode } from "./copy-code.tsx";
 import { copyText } from "./copy-text.ts";
-import { Detail } from "./detail.tsx";
 import { FollowButton } from "./follow-button.tsx";
 import { newestFirst } from "./newest-first.ts";
 import { NotLoaded, useIsAway, ViewBadge } from "./outage.tsx";
@@ -18,6 +26,9 @@ import { nextSort, type PageState } from "./page-state.ts";
 import { useChannelShape } from "./use-channel-shape.ts";
 import { useFilteredView } from "./use-filtered-view.ts";
 import { useFollow } from "./use-follow.ts";
+
+/** Loaded when someone first opens a row. */
+const Detail = lazy(async () => ({ default: (await import("./detail.tsx")).Detail }));
 
 export function ChannelView({
   channel,
@@ -173,14 +184,16 @@ export function ChannelView({
           }
         />
         {page.row !== undefined && shape.key.length > 0 && (
-          <Detail
-            key={channel}
-            channel={channel}
-            keyColumns={shape.key}
-            rowKey={page.row}
-            shown={view.row(page.row)}
-            onClose={() => onChange({ row: undefined })}
-          />
+          <Suspense fallback={<aside className="detail" />}>
+            <Detail
+              key={channel}
+              channel={channel}
+              keyColumns={shape.key}
+              rowKey={page.row}
+              shown={view.row(page.row)}
+              onClose={() => onChange({ row: undefined })}
+            />
+          </Suspense>
         )}
       </div>
     </main>

@@ -92,14 +92,11 @@ export function Grid({
     [focusFilter, names],
   );
 
-  const isOpen = selectedKey !== undefined;
-  useLayoutEffect(() => {
-    // Details take room from the grid.
-    if (!isOpen || place.index < 0) return;
+  useKeepInSight(scroller, selectedKey !== undefined, () => {
+    if (place.index < 0) return;
     virtual.scrollToRow(place.index);
     window.scrollToColumn(place.column);
-    // oxlint-disable-next-line react/exhaustive-effect-dependencies, react-hooks/exhaustive-deps
-  }, [isOpen]);
+  });
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.target !== scroller.current) return;
@@ -229,6 +226,25 @@ function useCursor(
     },
     press,
   };
+}
+
+/** While details are open, which take room from the grid: calls this when the grid's size changes. */
+function useKeepInSight(
+  scroller: RefObject<HTMLElement | null>,
+  isOpen: boolean,
+  keep: () => void,
+): void {
+  const newest = useRef(keep);
+  useLayoutEffect(() => {
+    newest.current = keep;
+  });
+  useLayoutEffect(() => {
+    const { current: element } = scroller;
+    if (element === null || !isOpen) return undefined;
+    const observer = new ResizeObserver(() => newest.current());
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [scroller, isOpen]);
 }
 
 /** The formats of the columns, from the first rows; kept when rows change. */

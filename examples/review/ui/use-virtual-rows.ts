@@ -12,7 +12,7 @@ import { flushSync } from "react-dom";
 /** As `--row` in tokens.css. */
 export const ROW_HEIGHT = 28;
 /** Rows rendered beyond each edge. */
-const OVERSCAN = 8;
+const OVERSCAN = 4;
 /** The range moves in steps of so many rows, so that not every scrolled row renders the list. */
 const STEP = 4;
 /** So many rows in sight are looked for in the new list, until one is found. */
