@@ -51,6 +51,12 @@ export const MUTATIONS: readonly Mutation[] = [
     replace: "",
   },
   {
+    rule: "a closed end of a range contains its own value",
+    file: "src/table/interval.ts",
+    find: "  return order > 0 || (order === 0 && !lower.isOpen);",
+    replace: "  return order > 0;",
+  },
+  {
     rule: "commits wait for the next flush while sessions are served",
     file: "src/server/turn/turns.ts",
     find: "      nowMs = clock.monotonic();\n",

@@ -9,14 +9,18 @@ export interface ViewLimits {
   readonly viewsMax: number;
   /**
    * Views per channel that neither an equality nor a range term routes; each costs one evaluation
-   * per change. Full: refused.
+   * per change. A window counts only while it has all its matching rows, and each index of all rows
+   * counts as one. Full: refused.
    */
   readonly unroutedViewsMax: number;
-  /** Entries of all views together. Full: new queries are refused with `VIEW_TOO_LARGE`. */
+  /**
+   * Entries of all views and their indexes together. Full: new queries are refused with
+   * `VIEW_TOO_LARGE`.
+   */
   readonly entriesMax: number;
   /**
-   * Estimated bytes of all views together, without the channels' own rows. Full: refused with
-   * `VIEW_TOO_LARGE`.
+   * Estimated bytes of all views and their indexes, without the channels' own rows. Full: refused
+   * with `VIEW_TOO_LARGE`.
    */
   readonly bytesMax: number;
   /**
