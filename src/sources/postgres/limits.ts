@@ -6,9 +6,9 @@ import { TidemarkError } from "../../std/errors.ts";
 import { atLeast, limitsOf } from "../../std/limits.ts";
 
 export interface PostgresLimits {
-  /** The interval between reads while changes come. */
+  /** The shortest pause after a read that found changes. */
   readonly pollMs: number;
-  /** While changes come, the pause after each read is this many times the read's own length… */
+  /** The pause is this many times the read's own length… */
   readonly pollRestFactor: number;
   /** …and at most this. */
   readonly pollBusyMsMax: number;
@@ -135,8 +135,8 @@ export interface PostgresLimits {
 }
 
 export const POSTGRES_LIMITS: PostgresLimits = {
-  pollMs: 4,
-  pollRestFactor: 3,
+  pollMs: 3,
+  pollRestFactor: 2,
   pollBusyMsMax: 50,
   answerMsMax: 2_000,
   readTimeoutMs: 4_000,

@@ -5,6 +5,7 @@ import { firstPace, nextPace, type Pace } from "./pacing.ts";
 const limits = POSTGRES_LIMITS;
 const read = { changes: 0, notices: 0, nowMs: 0, readMs: 1, commitMs: 0.5, maySleep: true };
 const asleep: Pace = {
+  restMs: 0,
   delayMs: limits.pollAsleepMs,
   isAsleep: true,
   excess: 0,
@@ -25,8 +26,9 @@ function run(
   let dueMs = first.readAtMs + gapMs;
   for (let nowMs = first.readAtMs; nowMs < untilMs; reads++) {
     // While writers notify, the next of them ends the pause.
-    const timerMs = nowMs + pace.delayMs + read.readMs;
-    nowMs = pace.isAsleep ? Math.min(timerMs, Math.max(nowMs + read.readMs, dueMs)) : timerMs;
+    const timerMs = nowMs + pace.restMs + pace.delayMs + read.readMs;
+    const restedMs = nowMs + pace.restMs + read.readMs;
+    nowMs = pace.isAsleep ? Math.min(timerMs, Math.max(restedMs, dueMs)) : timerMs;
     let changes = 0;
     for (; dueMs <= nowMs; dueMs += gapMs) changes++;
     const { isAsleep } = pace;
@@ -62,11 +64,20 @@ describe("the reader's pace", () => {
     expect(pace).toMatchObject({ delayMs: limits.pollAsleepMs, isAsleep: true });
   });
 
-  it("stays asleep while few transactions notify: one read each, with the pause ended by them", () => {
+  it("stays asleep while few transactions notify: at most one read each", () => {
     const { pace, reads, asleepMs } = run(asleep, 10_000, { perSecond: 200 });
     expect(pace.isAsleep).toBe(true);
     expect(asleepMs).toBeGreaterThan(9_990);
     expect(reads).toBeLessThan(2_010);
+  });
+
+  it("rests after a read that found changes, so that the next has several, and not after others", () => {
+    const woken = { ...read, changes: 1, notices: 1 };
+    expect(nextPace(asleep, woken, limits).restMs).toBe(limits.pollMs);
+    expect(nextPace(asleep, { ...woken, readMs: 5 }, limits).restMs).toBe(
+      5 * limits.pollRestFactor,
+    );
+    expect(nextPace(asleep, read, limits).restMs).toBe(0);
   });
 
   it("polls while more transactions come than may notify, and for a while after", () => {

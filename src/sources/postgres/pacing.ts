@@ -9,9 +9,9 @@
  * Otherwise the reader polls, which costs writers nothing.
  */
 import type { PostgresLimits } from "./limits.ts";
+import type { Pause } from "./wakeup.ts";
 
-export interface Pace {
-  readonly delayMs: number;
+export interface Pace extends Pause {
   readonly isAsleep: boolean;
   /** Transactions lately, less those that may notify: a bucket that drains at that rate. */
   readonly excess: number;
@@ -47,6 +47,7 @@ type PacingLimits = Pick<
 
 export function firstPace(nowMs: number, { pollMs }: PacingLimits): Pace {
   return {
+    restMs: 0,
     delayMs: pollMs,
     isAsleep: false,
     excess: 0,
@@ -67,8 +68,8 @@ export function nextPace(pace: Pace, read: PacedRead, limits: PacingLimits): Pac
   const pollingSinceMs = isBusy || pace.isAsleep ? nowMs : pace.pollingSinceMs;
   const isQuiet = excess < 1 && nowMs - pollingSinceMs >= sleepAfterMs;
   const isAsleep = read.maySleep && (pace.isAsleep ? !isBusy && !isUnannounced : isQuiet);
-  const delayMs = isAsleep ? asleepMs(pace, limits) : pollMs(pace, read, limits);
-  return { delayMs, isAsleep, excess, readAtMs: nowMs, pollingSinceMs };
+  const pause = isAsleep ? asleepPause(pace, read, limits) : pollPause(pace, read, limits);
+  return { ...pause, isAsleep, excess, readAtMs: nowMs, pollingSinceMs };
 }
 
 /** How many transactions a second may notify. */
@@ -80,13 +81,23 @@ function notifiesPerSecond({ commitMs }: PacedRead, limits: PacingLimits): numbe
  * Falling asleep, the reader reads once more at once, and then ever more rarely: transactions that
  * were open before may not have seen that they should notify.
  */
-function asleepMs(pace: Pace, { pollIdleMsMax, pollAsleepMs }: PacingLimits): number {
-  if (!pace.isAsleep) return 0;
-  return Math.min(pollAsleepMs, Math.max(pollIdleMsMax, pace.delayMs * 2));
+function asleepPause(pace: Pace, read: PacedRead, limits: PacingLimits): Pause {
+  if (!pace.isAsleep) return { restMs: 0, delayMs: 0 };
+  const { pollAsleepMs, pollIdleMsMax } = limits;
+  return {
+    restMs: read.changes > 0 ? restMs(read, limits) : 0,
+    delayMs: Math.min(pollAsleepMs, Math.max(pollIdleMsMax, pace.delayMs * 2)),
+  };
 }
 
-function pollMs(pace: Pace, { changes, readMs }: PacedRead, limits: PacingLimits): number {
-  if (changes === 0 && !pace.isAsleep) return Math.min(limits.pollIdleMsMax, pace.delayMs * 2);
-  const restMs = Math.max(limits.pollMs, readMs * limits.pollRestFactor);
-  return Math.min(limits.pollBusyMsMax, restMs);
+function pollPause(pace: Pace, read: PacedRead, limits: PacingLimits): Pause {
+  const isEmpty = read.changes === 0 && !pace.isAsleep;
+  const delayMs = isEmpty ? Math.min(limits.pollIdleMsMax, pace.delayMs * 2) : restMs(read, limits);
+  return { restMs: 0, delayMs };
+}
+
+/** While changes come, so that a read has those of several transactions. */
+function restMs({ readMs }: PacedRead, limits: PacingLimits): number {
+  const { pollMs, pollRestFactor, pollBusyMsMax } = limits;
+  return Math.min(pollBusyMsMax, Math.max(pollMs, readMs * pollRestFactor));
 }

@@ -26,7 +26,7 @@ import { SourceStatusTeller } from "./source-status.ts";
 import type { SqlDatabase, SqlSession, SqlWrites } from "./sql.ts";
 import type { TableChannels, TablesOption } from "./table-shape.ts";
 import { findTables, type Table } from "./tables.ts";
-import { Wakeup } from "./wakeup.ts";
+import { Wakeup, type Pause } from "./wakeup.ts";
 import { PostgresWriter } from "./writer.ts";
 
 export interface PostgresOptions<T extends TablesOption = TablesOption> {
@@ -236,9 +236,8 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
         this.#stale(`${this.#database.label}: ${messageOf(error)}`);
         this.#dropSession();
         if (this.#isStopped) return;
-        await this.#pause(
-          Math.min(this.#pauseMsMax, this.#limits.reconnectBaseMs * 2 ** attempt++),
-        );
+        const backoffMs = this.#limits.reconnectBaseMs * 2 ** attempt++;
+        await this.#pause({ restMs: 0, delayMs: Math.min(this.#pauseMsMax, backoffMs) });
       }
     }
   }
@@ -334,7 +333,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
       const read = { changes, notices, nowMs, readMs: nowMs - beganMs, commitMs };
       pace = nextPace(pace, { ...read, maySleep: this.#canNotify && !isShared }, this.#limits);
       if (pace.isAsleep !== lease.isAsleep) await lease.setAsleep(session, pace.isAsleep);
-      await this.#pause(pace.delayMs);
+      await this.#pause(pace);
     }
   }
 
@@ -347,8 +346,8 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     }
   }
 
-  async #pause(delayMs: number): Promise<void> {
-    if (!this.#isStopped) await this.#wakeup.pause(this.#need(this.#context).clock, delayMs);
+  async #pause(pause: Pause): Promise<void> {
+    if (!this.#isStopped) await this.#wakeup.pause(this.#need(this.#context).clock, pause);
   }
 
   #stale(reason: string): void {

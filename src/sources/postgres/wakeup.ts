@@ -1,11 +1,19 @@
 /**
- * A pause that ends early: when something calls `wake`, or has called `notify` since the last
- * pause.
+ * A pause that ends early: when something calls `wake`; or, after its rest, when something calls
+ * `notify` or has called it since the last pause.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 
+export interface Pause {
+  /** The part of the pause that `notify` does not end. */
+  readonly restMs: number;
+  /** How long the pause lasts after that, unless something notifies. */
+  readonly delayMs: number;
+}
+
 export class Wakeup {
   #wake: () => void = () => {};
+  #isResting = false;
   #isNotified = false;
   #notices = 0;
 
@@ -14,11 +22,11 @@ export class Wakeup {
     this.#wake();
   }
 
-  /** Ends the present pause; without a pause, the next one ends at once. */
+  /** Ends the present pause after its rest; without a pause, the next one. */
   notify(): void {
     this.#isNotified = true;
     this.#notices++;
-    this.#wake();
+    if (!this.#isResting) this.#wake();
   }
 
   /** The calls of `notify` since the last call of this. */
@@ -28,18 +36,25 @@ export class Wakeup {
     return notices;
   }
 
-  pause(clock: Clock, delayMs: number): Promise<void> {
+  pause(clock: Clock, { restMs, delayMs }: Pause): Promise<void> {
     return new Promise((resolve) => {
       let cancel: Cancel = () => {};
       const done = (): void => {
         cancel();
+        this.#isResting = false;
         this.#isNotified = false;
         this.#wake = () => {};
         resolve();
       };
+      const rested = (): void => {
+        this.#isResting = false;
+        if (this.#isNotified) done();
+        else cancel = clock.after(delayMs, done);
+      };
       this.#wake = done;
-      cancel = clock.after(delayMs, done);
-      if (this.#isNotified) done();
+      this.#isResting = restMs > 0;
+      if (this.#isResting) cancel = clock.after(restMs, rested);
+      else rested();
     });
   }
 }
