@@ -22,6 +22,8 @@ export class Lease {
   #commitMs = 0;
   /** The snapshot read before the last pruning: the next pruning deletes up to it. */
   #mayPrune: PgSnapshot | undefined;
+  /** The snapshot up to which a round of pruning deletes; undefined between two rounds. */
+  #pruning: PgSnapshot | undefined;
   #prunedTo: PgSnapshot | undefined;
 
   constructor(options: LeaseOptions) {
@@ -111,6 +113,11 @@ export class Lease {
     );
   }
 
+  /** A round of pruning is not complete. */
+  get isPruning(): boolean {
+    return this.#pruning !== undefined;
+  }
+
   /** The snapshot whose captured changes may have been deleted. */
   get prunedTo(): PgSnapshot | undefined {
     return this.#prunedTo;
@@ -119,20 +126,28 @@ export class Lease {
   /**
    * Deletes captured changes that every living reader had read a round ago; `latest` is the
    * snapshot in the log. Changes of the last round stay, because a write that expects its row
-   * unchanged searches them.
+   * unchanged searches them. Deletes at most `rowsMax`, since reads wait for it: the next call
+   * continues while `isPruning`.
    */
-  async prune(session: SqlSession, latest: PgSnapshot): Promise<void> {
-    const snapshot = this.#mayPrune;
-    this.#mayPrune = latest;
+  async prune(session: SqlSession, latest: PgSnapshot, rowsMax: number): Promise<void> {
+    if (this.#pruning === undefined) {
+      this.#pruning = this.#mayPrune;
+      this.#mayPrune = latest;
+    }
+    const snapshot = this.#pruning;
     if (snapshot === undefined) return;
     this.#prunedTo = snapshot;
-    await session.query(
-      `DELETE FROM tidemark.outbox o
-        WHERE xid < $1::xid8 AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
-          AND NOT EXISTS (SELECT 1 FROM tidemark.reader r WHERE r.id <> $3 AND r.lease_until >= clock_timestamp()
-                             AND (r.snapshot IS NULL OR NOT pg_visible_in_snapshot(o.xid, r.snapshot)))`,
-      [snapshot.xmax, snapshot.text, this.#options.readerId],
+    const [row] = await session.query(
+      `WITH gone AS (DELETE FROM tidemark.outbox WHERE ctid = ANY (ARRAY(
+         SELECT o.ctid FROM tidemark.outbox o
+          WHERE xid < $1::xid8 AND pg_visible_in_snapshot(xid, $2::pg_snapshot)
+            AND NOT EXISTS (SELECT 1 FROM tidemark.reader r WHERE r.id <> $3 AND r.lease_until >= clock_timestamp()
+                               AND (r.snapshot IS NULL OR NOT pg_visible_in_snapshot(o.xid, r.snapshot)))
+          LIMIT $4)) RETURNING 1)
+       SELECT count(*)::int AS rows FROM gone`,
+      [snapshot.xmax, snapshot.text, this.#options.readerId, rowsMax],
     );
+    if (Number(row?.["rows"]) < rowsMax) this.#pruning = undefined;
   }
 
   /**

@@ -74,6 +74,8 @@ export interface PostgresLimits {
   readonly renewMs: number;
   /** The interval between prunings of the outbox. */
   readonly pruneMs: number;
+  /** Rows of the outbox that one statement deletes. Reads come between two such statements. */
+  readonly pruneRowsMax: number;
   /** Keys in one commit. Where more have changed, the reader copies their tables instead. */
   readonly commitRowsMax: number;
   /** Rows fetched at a time while copying. */
@@ -136,7 +138,7 @@ export interface PostgresLimits {
 
 export const POSTGRES_LIMITS: PostgresLimits = {
   pollMs: 3,
-  pollRestFactor: 2,
+  pollRestFactor: 3,
   pollBusyMsMax: 50,
   answerMsMax: 2_000,
   readTimeoutMs: 4_000,
@@ -159,6 +161,7 @@ export const POSTGRES_LIMITS: PostgresLimits = {
   leaseSeconds: 60,
   renewMs: 5_000,
   pruneMs: 1_000,
+  pruneRowsMax: 500,
   commitRowsMax: 50_000,
   copyChunkRows: 5_000,
   exactCountRowsMax: 5_000_000,
@@ -214,6 +217,7 @@ export function postgresLimits(given?: Partial<PostgresLimits>): PostgresLimits 
       "forgetRefusalsEvery",
       "leaseSeconds",
       "notifyBurstMax",
+      "pruneRowsMax",
     ),
   ]);
   // A lease that ends before it is renewed makes the reader copy every table, again and again.

@@ -324,16 +324,16 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
         if (!(await lease.renew(session, snapshot))) await reader.copyAll(session);
         await this.#long(() => lease.forgetMutations(session, this.#limits));
       }
-      if (appended !== undefined && pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs) {
-        prunedMs = nowMs;
-        pruneRounds--;
-        await this.#long(() => lease.prune(session, appended));
+      const isPruneDue = pruneRounds > 0 && nowMs - prunedMs >= this.#limits.pruneMs;
+      if (appended !== undefined && (isPruneDue || lease.isPruning)) {
+        await lease.prune(session, appended, this.#limits.pruneRowsMax);
+        if (!lease.isPruning) [prunedMs, pruneRounds] = [nowMs, pruneRounds - 1];
       }
       const { commitMs, isShared } = lease;
       const read = { changes, notices, nowMs, readMs: nowMs - beganMs, commitMs };
       pace = nextPace(pace, { ...read, maySleep: this.#canNotify && !isShared }, this.#limits);
       if (pace.isAsleep !== lease.isAsleep) await lease.setAsleep(session, pace.isAsleep);
-      await this.#pause(pace);
+      await this.#pause(lease.isPruning ? { ...pace, delayMs: 0 } : pace);
     }
   }
 
