@@ -38,8 +38,6 @@ const config: KnipConfig = {
         "support/{attacker,feed-server,feeder,http-load,postgres-node,rows-holder,storm-clients,swarm,writes-server}.ts",
       ],
       project: ["**/*.ts"],
-      // Of the system, to give a process a core.
-      ignoreBinaries: ["taskset"],
     },
     test: {
       entry: ["**/*.test.ts", "support/fault-server.ts", "frames/record.ts"],

@@ -5,7 +5,6 @@
  * the parts of the way, the CPU time per transaction, and in the same run what programs get without
  * a library: a trigger that notifies with the row, and `ws`. Medians of three rounds in turn.
  */
-import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import pg from "pg";
 import { WebSocket } from "ws";
@@ -93,10 +92,9 @@ class Bed {
     const admin = await connect("admin");
     await admin.query(`CREATE TABLE quotes (id int PRIMARY KEY, price numeric NOT NULL, version int NOT NULL, note text NOT NULL);
       INSERT INTO quotes SELECT n, 1, 0, repeat('x', 120) FROM generate_series(1, ${KEYS}) n`);
-    const node = await startChild("postgres-node", [kind, database]);
+    const pinned = process.platform === "linux" ? { core: 0 } : {};
+    const node = await startChild("postgres-node", [kind, database], pinned);
     const port = await node.ask<number>({ kind: "port" });
-    if (process.platform === "linux")
-      execFileSync("taskset", ["-acp", "0", String(node.pid)], { stdio: "ignore" });
     const writers = await Promise.all(Array.from({ length: WRITERS }, () => connect("writer")));
     return new Bed(kind, node, admin, writers, port);
   }

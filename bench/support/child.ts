@@ -3,7 +3,6 @@ import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export interface Child {
-  readonly pid: number | undefined;
   /** Sends a request and resolves with the answer to it. */
   ask<T>(request: { readonly kind: string; readonly [key: string]: unknown }): Promise<T>;
   stop(): Promise<void>;
@@ -43,7 +42,6 @@ export async function startChild(
     for (const { reject } of answers.values()) reject(new Error(`${name} ended with code ${code}`));
   });
   return {
-    pid: child.pid,
     ask: (request) =>
       new Promise((resolve, reject) => {
         const id = nextId++;
