@@ -2,7 +2,7 @@
  * Column types and how their values compare. Equality, order and hashing of values are
  * decided here alone, so that a filter, an index and a sort can't disagree.
  */
-import { compareDecimals, canonicalDecimal, isDecimal, isPlainDecimal } from "./decimal.ts";
+import { compareDecimals, canonicalDecimal, isDecimal } from "./decimal.ts";
 import { compareTimestamps, canonicalTimestamp, hasYear } from "./timestamp.ts";
 import type { JsonValue } from "./row.ts";
 
@@ -72,12 +72,10 @@ function compareNumbers(left: Present, right: Present): number {
 
 /**
  * Whether the type's comparison puts the value in one place among all such values. A row may hold
- * what its column's type does not allow, as a word in a number's place: that compares somehow with
- * each other value, but an index can't rely on it.
+ * what its column's type does not allow, as a word in a timestamp's place: that compares somehow
+ * with each other value, but an index can't rely on it.
  */
 export function isInOrder(type: ColumnType, value: Present): boolean {
-  if (typeof value === "number") return Number.isFinite(value) && !isTimed(type);
-  if (isNumeric(type)) return typeof value === "string" && isPlainDecimal(value);
   return !isTimed(type) || (typeof value === "string" && hasYear(value));
 }
 

@@ -1,10 +1,9 @@
 /**
  * Decimal strings of any size, compared exactly, in Postgres's order: -Infinity, numbers, Infinity,
- * NaN.
+ * NaN. Texts that are no decimals compare as 0, so that all texts have one order.
  */
 
 const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/;
-const PLAIN = /^[+-]?(?:\d+\.?\d*|\.\d+)$/;
 const SPECIAL: Readonly<Record<string, number>> = { "-Infinity": -1, Infinity: 1, NaN: 2 };
 
 /** Up to this length a decimal string is exact as a double, so the cheap comparison is right. */
@@ -19,21 +18,25 @@ export function isDecimal(text: string): boolean {
   return match !== null && /\d/.test(text) && Math.abs(Number(match[4] ?? 0)) <= EXPONENT_MAX;
 }
 
-/** A decimal without an exponent: all of these, and numbers, have one order. */
-export function isPlainDecimal(text: string): boolean {
-  return PLAIN.test(text) || Object.hasOwn(SPECIAL, text);
-}
-
 export function compareDecimals(left: string, right: string): number {
   if (left === right) return 0;
-  if (left.length <= EXACT_LENGTH_MAX && right.length <= EXACT_LENGTH_MAX) {
+  if (isShortDecimal(left) && isShortDecimal(right)) {
     const difference = Number(left) - Number(right);
-    if (!Number.isNaN(difference)) return difference;
+    // Tiny numbers may be one double.
+    if (difference !== 0 && !Number.isNaN(difference)) return difference;
   }
   const leftRank = rankOf(left);
   const rightRank = rankOf(right);
   if (leftRank !== 0 || rightRank !== 0) return leftRank - rightRank;
   return compareParts(partsOf(left), partsOf(right));
+}
+
+/** Not a text that only JavaScript reads as a number, such as `0x10` or one with spaces. */
+function isShortDecimal(text: string): boolean {
+  if (text.length > EXACT_LENGTH_MAX) return false;
+  const first = text.charCodeAt(0);
+  const last = text.charCodeAt(text.length - 1);
+  return first >= 43 && first <= 57 && last >= 46 && last <= 57 && !(text.charCodeAt(1) > 57);
 }
 
 /** The shortest plain form: no sign on zero, no leading or trailing zeros, no exponent. */

@@ -53,6 +53,11 @@ export interface ViewLimits {
    * lets fewer rows through keeps all of them, up to the rows of the index divided by this.
    */
   readonly windowStepsPerRowMax: number;
+  /**
+   * Views with a range of one column, and without an equality, from which on the channel's rows are
+   * kept in the column's order: further views are then built from the rows in their range.
+   */
+  readonly rangeViewsOrderedMin: number;
   /** How long a query that proved too costly is refused without being tried. */
   readonly refusedMs: number;
   /**
@@ -83,6 +88,7 @@ export const VIEW_LIMITS: ViewLimits = {
   stepsPerCommitMax: 8_000_000,
   stepsPerChangeMax: 500,
   fillStepRows: 64,
+  rangeViewsOrderedMin: 16,
   windowReserveRows: 50,
   windowStepsPerRowMax: 200,
   refusedMs: 60_000,
@@ -101,6 +107,7 @@ export const FIXED_VIEW_LIMITS = {
 const RELATIONS: readonly LimitRelation<ViewLimits>[] = [
   ["identityShareMax", 1],
   [1, "fillStepRows"],
+  [1, "rangeViewsOrderedMin"],
   [1, "windowStepsPerRowMax"],
 ];
 

@@ -45,7 +45,8 @@ const QUERIES: readonly WireQuery[] = [
 ];
 const row = fc.record({
   id: fc.constantFrom(..."abcdefghijkl"),
-  n: fc.nat({ max: 5 }),
+  // Also what the column does not allow.
+  n: fc.constantFrom(0, 1, 2, 3, 4, 5, null, "word", "0x4"),
   s: fc.constantFrom("x", "y", "xy"),
 });
 const commit = fc.record({
@@ -65,8 +66,9 @@ describe("a view that is filled in slices", () => {
         fc.constantFrom(...QUERIES),
         fc.array(row, { maxLength: 12 }),
         fc.array(step, { maxLength: 25 }),
-        (query, rows, steps) => {
-          const replica = new Replica({ fillStepRows: 1 });
+        fc.constantFrom(1, 2, 3),
+        (query, rows, steps, rangeViewsOrderedMin) => {
+          const replica = new Replica({ fillStepRows: 1, rangeViewsOrderedMin });
           let seq = 0;
           const apply = ({
             upserts,
@@ -93,10 +95,15 @@ describe("a view that is filled in slices", () => {
             upserts: [...new Map(rows.map((each) => [each.id, each])).values()],
             removes: [],
           });
-          // Another view that is filled from the same index, and further than this one.
-          const before = { channel: "c", where: { column: "s", eq: "y" } };
-          const other = replica.open(before, undefined);
-          replica.fill(other, () => true);
+          // Views that are filled from the same indexes, and further than this one.
+          const others = [
+            { channel: "c", where: { column: "s", eq: "y" } },
+            { channel: "c", where: { column: "n", lt: 4 } },
+          ].map((each) => replica.open(each, undefined));
+          const fillOthers = (): void => {
+            for (const other of others) replica.fill(other, () => true);
+          };
+          fillOthers();
           const view = replica.open(query, undefined);
           let wholeAt = replica.fill(view, () => true) === "whole" ? seq : undefined;
           const check = (): void => {
@@ -113,7 +120,7 @@ describe("a view that is filled in slices", () => {
           check();
           for (const each of steps) {
             if (each === "fill") {
-              replica.fill(other, () => true);
+              fillOthers();
               if (wholeAt === undefined && replica.fill(view, () => true) === "whole")
                 wholeAt = seq;
             } else {
@@ -133,7 +140,7 @@ describe("a view that is filled in slices", () => {
           }
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 800 },
     );
   });
 

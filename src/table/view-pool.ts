@@ -20,6 +20,7 @@ export interface Holding {
 export interface PooledViews {
   holdings(): Iterable<Holding>;
   sweep(nowMs: number, lingerMs?: number): void;
+  dropSpare(): void;
 }
 
 /** What can be counted while it is built. */
@@ -76,6 +77,12 @@ export class ViewPool {
     for (const views of this.sets) views.sweep(Number.POSITIVE_INFINITY, 0);
   }
 
+  /** Releases, besides, what can be made anew. */
+  makeRoom(): void {
+    this.dropIdle();
+    for (const views of this.sets) views.dropSpare();
+  }
+
   /** Makes room for one more view. @throws TidemarkError `TOO_MANY_VIEWS`, `VIEW_TOO_LARGE` */
   checkRoom(owner: string | undefined): void {
     const { viewsMax, identityShareMax } = this.limits;
@@ -96,9 +103,10 @@ export class ViewPool {
       );
   }
 
-  /** @throws TidemarkError `VIEW_TOO_LARGE` */
+  /** Makes room for what was added. @throws TidemarkError `VIEW_TOO_LARGE` */
   checkEntries(): void {
     const { entriesMax } = this.limits;
+    if (this.entries > entriesMax) this.makeRoom();
     if (this.entries <= entriesMax) return;
     throw new TidemarkError(
       "VIEW_TOO_LARGE",
@@ -117,7 +125,7 @@ export class ViewPool {
       (owner !== undefined &&
         (this.#bytesOf.get(owner) ?? 0) + sized.bytes > bytesMax * identityShareMax);
     if (!isOver()) return;
-    this.dropIdle();
+    this.makeRoom();
     this.#sumBytes();
     if (this.#bytes + sized.bytes > bytesMax) {
       throw new TidemarkError(
@@ -137,7 +145,7 @@ export class ViewPool {
     this.#sumBytes();
     const { bytesMax } = this.limits;
     if (this.#bytes <= bytesMax) return;
-    this.dropIdle();
+    this.makeRoom();
     const all = [...this.sets].flatMap((views) => [...views.holdings()]);
     for (const { bytes, refuse } of all.sort((left, right) => right.bytes - left.bytes)) {
       if (this.#bytes <= bytesMax) return;

@@ -193,6 +193,36 @@ describe("views", () => {
     expect(counts).toEqual([0, 2, 2, 2, 1, 0]);
   });
 
+  it("with a range read only the rows in it, once many views have a range of the column", () => {
+    const replica = replicaOf({ rangeViewsOrderedMin: 2, entriesMax: 40, lingerMs: 0 });
+    const evaluated = vi.spyOn(FilteredView.prototype, "apply");
+    const built = (low: number, high: number): readonly number[] => {
+      evaluated.mockClear();
+      const where = { column: "n", between: [low, high] } as const;
+      const view = replica.acquire({ channel: "c", where }, undefined);
+      const evaluations = evaluated.mock.calls.length;
+      replica.release(view, 0);
+      return [evaluations, view.rows.size];
+    };
+    const first = replica.acquire(above(8), undefined);
+    expect([built(2, 4), built(5, 5), built(9, 5)]).toEqual([
+      [3, 3],
+      [1, 1],
+      [0, 0],
+    ]);
+    // The order counts as ten entries, and goes before a view is refused.
+    expect(replica.viewEntries).toBe(15);
+    for (const s of ["%v%", "%d%", "%n%"])
+      replica.acquire({ channel: "c", where: { column: "s", like: s } }, undefined);
+    expect([replica.viewEntries, built(3, 4)]).toEqual([30, [2, 2]]);
+    replica.acquire({ channel: "c", columns: ["n"] }, undefined);
+    expect(built(4, 6)).toEqual([10, 3]);
+    evaluated.mockRestore();
+    replica.release(first, 0);
+    replica.sweep(1);
+    expect(replica.viewEntries).toBe(25);
+  });
+
   it("are refused when all views would hold too many rows, and leave nothing behind", () => {
     const replica = replicaOf({ entriesMax: 8 });
     expect(() => replica.acquire(above(-1), undefined)).toThrow(

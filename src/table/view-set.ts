@@ -15,6 +15,7 @@ import { ChannelView } from "./channel-view.ts";
 import { FilteredView } from "./filtered-view.ts";
 import { IndexOrder } from "./index-order.ts";
 import type { RowNode } from "./change-ordered-rows.ts";
+import { RangeRows } from "./range-rows.ts";
 import { routeOf, type Route } from "./route.ts";
 import { isRouted, ViewRouter } from "./router.ts";
 import { differenceOf, viewIdOf, type ViewNaming } from "./view-id.ts";
@@ -48,6 +49,7 @@ export class ViewSet {
   readonly #context: WhereContext;
   readonly #router: ViewRouter<Routed>;
   readonly #windows: Windows;
+  readonly #ranges: RangeRows;
   readonly #bare: ChannelView;
   readonly #entries = new Map<string, ViewEntry>();
   /** The views with terms whose cost depends on a text's length. */
@@ -64,6 +66,7 @@ export class ViewSet {
     this.#pool = pool;
     this.#context = whereContextOf(table.channel);
     this.#router = new ViewRouter<Routed>(this.#context, table.rows, pool.limits.routedColumnsMax);
+    this.#ranges = new RangeRows(this.#context, table.rows, pool);
     this.#windows = new Windows({
       context: this.#context,
       router: this.#router,
@@ -93,6 +96,7 @@ export class ViewSet {
       };
       yield { bytes: index.bytes, owner, isFilled: index.isWhole, refuse };
     }
+    yield* this.#ranges.holdings();
   }
 
   /**
@@ -200,6 +204,11 @@ export class ViewSet {
     return views;
   }
 
+  /** Drops what can be made anew. */
+  dropSpare(): void {
+    this.#ranges.drop();
+  }
+
   /** Refuses a view although it has subscribers, who get `error`. */
   refuse(view: View, error: TidemarkError): void {
     const entry = this.#entries.get(view.id);
@@ -211,6 +220,7 @@ export class ViewSet {
     if (changes.length === 0) return;
     const { dirty, limits } = this.#pool;
     dirty.add(this.#bare);
+    this.#ranges.follow(changes);
     for (const { budget } of this.#metered) budget.begin();
     const failed = new Map<View, TidemarkError>();
     for (const change of changes) {
@@ -272,6 +282,7 @@ export class ViewSet {
     if (view instanceof WindowView) this.#windows.close(view);
     if (filtered === undefined || !(view instanceof FilteredView)) return;
     this.#router.remove(view, filtered.route);
+    this.#ranges.close(filtered.route);
     this.#pool.entries -= view.entries;
   }
 
@@ -310,7 +321,8 @@ export class ViewSet {
     const base = policy === undefined ? this.#table.rows : undefined;
     const view = new FilteredView({ ...options, base });
     this.#router.add(view, route);
-    return { ...entry, view, filtered: { route, unread: this.#router.rowsFor(route) } };
+    const unread = this.#ranges.open(route) ?? this.#router.rowsFor(route);
+    return { ...entry, view, filtered: { route, unread } };
   }
 
   /** Makes room for one more view or index that every change visits. */
@@ -372,13 +384,15 @@ export class ViewSet {
         const entriesBefore = view.entries;
         view.apply({ key: after.key, before: undefined, after, evicted: false }, point);
         this.#pool.entries += view.entries - entriesBefore;
-        if (this.#pool.entries > limits.entriesMax) this.#pool.dropIdle();
         this.#pool.checkEntries();
       }
       if (steps % limits.fillStepRows !== 0) continue;
+      this.#ranges.count();
+      this.#pool.checkEntries();
       this.#pool.checkBytes(view, owner);
       if (isOver()) return false;
     }
+    this.#ranges.count();
     this.#pool.checkBytes(view, owner);
     return true;
   }

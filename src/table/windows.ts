@@ -278,7 +278,6 @@ export class Windows {
   ): void {
     const { pool } = this.#options;
     this.#count(holder, sized);
-    if (pool.entries > pool.limits.entriesMax) pool.dropIdle();
     pool.checkEntries();
     pool.checkBytes(sized, owner);
   }
