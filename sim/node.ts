@@ -104,7 +104,12 @@ export class SimNode {
           drainMsMax: 200,
           flushIntervalMaxMs: 300,
         },
-        views: { lingerMs: 3_000, tombstonesMax: 12 },
+        views: {
+          lingerMs: 3_000,
+          tombstonesMax: 12,
+          windowReserveRows: 2,
+          windowStepsPerRowMax: 3,
+        },
       },
     });
     this.engine.policies.set("orders", rights.policy);
