@@ -3,7 +3,7 @@
  * decided here alone, so that a filter, an index and a sort can't disagree.
  */
 import { compareDecimals, canonicalDecimal, isDecimal } from "./decimal.ts";
-import { compareTimestamps, canonicalTimestamp, hasYear } from "./timestamp.ts";
+import { compareTimestamps, canonicalTimestamp } from "./timestamp.ts";
 import type { JsonValue } from "./row.ts";
 
 /**
@@ -68,15 +68,6 @@ export function comparatorOf(type: ColumnType): Compare {
 function compareNumbers(left: Present, right: Present): number {
   if (typeof left === "number" && typeof right === "number") return left - right;
   return compareDecimals(String(left), String(right));
-}
-
-/**
- * Whether the type's comparison puts the value in one place among all such values. A row may hold
- * what its column's type does not allow, as a word in a timestamp's place: that compares somehow
- * with each other value, but an index can't rely on it.
- */
-export function isInOrder(type: ColumnType, value: Present): boolean {
-  return !isTimed(type) || (typeof value === "string" && hasYear(value));
 }
 
 const KIND_ORDER = { boolean: 0, number: 1, string: 2, object: 3 } as const;

@@ -8,23 +8,21 @@ const ISO =
   /^(\d{4,6})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?( BC)?$/;
 
 /**
- * Negative, zero or positive. Values that are not timestamps sort as text, after those that are.
+ * Negative, zero or positive. Total: values without a year are no timestamps, and sort as text
+ * after those that are.
  */
 export function compareTimestamps(left: string, right: string): number {
   if (left === right) return 0;
-  if (isPlain(left) && isPlain(right)) {
+  const [isLeftPlain, isRightPlain] = [isPlain(left), isPlain(right)];
+  if (isLeftPlain && isRightPlain) {
     const a = withoutZone(left);
     const b = withoutZone(right);
     return a < b ? -1 : a > b ? 1 : 0;
   }
-  const years = yearOf(left) - yearOf(right);
-  if (years !== 0 && !Number.isNaN(years)) return years;
+  const [leftYear, rightYear] = [yearOf(left), yearOf(right)];
+  if (leftYear !== rightYear) return leftYear - rightYear;
+  if (isLeftPlain !== isRightPlain) return isLeftPlain ? -1 : 1;
   return left < right ? -1 : 1;
-}
-
-/** Texts with a year have one order, whatever follows it. */
-export function hasYear(text: string): boolean {
-  return !Number.isNaN(yearOf(text));
 }
 
 /**
@@ -86,9 +84,16 @@ function isPlain(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return (
     text.charCodeAt(4) === 45 &&
-    text.charCodeAt(0) !== 45 &&
-    ((last >= 48 && last <= 57) || last === 90)
+    isDigit(text.charCodeAt(0)) &&
+    isDigit(text.charCodeAt(1)) &&
+    isDigit(text.charCodeAt(2)) &&
+    isDigit(text.charCodeAt(3)) &&
+    (isDigit(last) || last === 90)
   );
+}
+
+function isDigit(unit: number): boolean {
+  return unit >= 48 && unit <= 57;
 }
 
 /**
@@ -105,9 +110,11 @@ function withoutZone(text: string): string {
   return plain.length === 10 ? `${plain}T00:00:00` : plain;
 }
 
+/** Above all other years for a text that is no timestamp. */
 function yearOf(text: string): number {
-  if (text === "infinity") return Number.MAX_SAFE_INTEGER;
+  if (text === "infinity") return Number.MAX_SAFE_INTEGER - 1;
   if (text === "-infinity") return Number.MIN_SAFE_INTEGER;
-  const year = Number(/^(\d+)-/.exec(text)?.[1]);
-  return text.endsWith(" BC") ? -year : year;
+  const year = /^(\d{4,6})-/.exec(text)?.[1];
+  if (year === undefined) return Number.MAX_SAFE_INTEGER;
+  return text.endsWith(" BC") ? -Number(year) : Number(year);
 }

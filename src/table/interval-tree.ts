@@ -52,17 +52,6 @@ export class IntervalTree<T, V = Present> {
     this.#containing(this.#root, value, visit);
   }
 
-  /** Calls `visit` for each item. */
-  forEach(visit: (item: T) => void): void {
-    const walk = (node: Subtree<T, V>): void => {
-      if (node === undefined) return;
-      walk(node.left);
-      for (const item of node.items) visit(item);
-      walk(node.right);
-    };
-    walk(this.#root);
-  }
-
   #containing(
     node: Subtree<T, V>,
     value: V,

@@ -2,11 +2,8 @@
  * The rows of a channel in the order of one column, so that a view with a range of the column is
  * built from the rows in its range. It is built in steps and follows changes.
  *
- * Retains one index entry per row with a value, and the keys of rows whose value has no place in
- * the order.
+ * Retains one index entry per row with a value.
  */
-import { isInOrder } from "../protocol/column.ts";
-import type { Row } from "../protocol/row.ts";
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
 import { firstOf } from "./equality-index.ts";
@@ -20,22 +17,14 @@ const CHUNK_ROWS = 64;
 
 export class OrderedRows {
   readonly #rows: ChangeOrderedRows;
-  readonly #placeOf: (row: Row) => "in order" | "unordered" | "null";
   readonly #index: OrderedIndex;
-  /** Rows whose value the column's type does not allow. */
-  readonly #unordered = new Set<string>();
 
   constructor(column: string, context: WhereContext, rows: ChangeOrderedRows) {
     this.#rows = rows;
-    const type = context.typeOf(column) ?? "any";
-    this.#placeOf = (row) => {
-      const value = row[column] ?? null;
-      return value === null ? "null" : isInOrder(type, value) ? "in order" : "unordered";
-    };
     this.#index = new OrderedIndex({
       order: new IndexOrder([{ column }], context),
-      includes: (row) => this.#placeOf(row) === "in order",
-      rows: this.#noting(firstOf(rows.values(), rows.size)),
+      includes: (row) => (row[column] ?? null) !== null,
+      rows: firstOf(rows.values(), rows.size),
     });
   }
 
@@ -50,20 +39,15 @@ export class OrderedRows {
   }
 
   follow(change: RowChange): void {
-    const { key, after } = change;
     this.#index.follow(change);
-    if (after !== undefined && this.#placeOf(after.row) === "unordered") this.#unordered.add(key);
-    else this.#unordered.delete(key);
   }
 
   /**
-   * The rows in the interval, those that have no place in the order, and `undefined` for each step
-   * that found none. Changes may come between the steps. A row that changes meanwhile may be left
-   * out.
+   * The rows in the interval, and `undefined` for each step that found none. Changes may come
+   * between the steps. A row that changes meanwhile may be left out.
    */
   *rowsWithin(interval: Interval | undefined): Generator<RowNode | undefined> {
     while (!this.#index.build(1)) yield undefined;
-    for (const key of firstOf(this.#unordered, this.#unordered.size)) yield this.#rows.get(key);
     if (interval === undefined) return;
     const { order } = this.#index;
     const { start, end } = order.span(interval);
@@ -82,12 +66,5 @@ export class OrderedRows {
       chunk.push(entry);
     }
     return chunk;
-  }
-
-  *#noting(rows: Iterable<RowNode>): Generator<RowNode> {
-    for (const node of rows) {
-      if (this.#placeOf(node.row) === "unordered") this.#unordered.add(node.key);
-      yield node;
-    }
   }
 }

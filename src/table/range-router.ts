@@ -4,13 +4,7 @@
  *
  * Retains one tree entry per view.
  */
-import {
-  comparatorOf,
-  isInOrder,
-  type ColumnType,
-  type Compare,
-  type Present,
-} from "../protocol/column.ts";
+import { comparatorOf, type ColumnType, type Compare, type Present } from "../protocol/column.ts";
 import type { Row } from "../protocol/row.ts";
 import type { WhereContext } from "../protocol/where.ts";
 import { contains } from "./interval.ts";
@@ -30,8 +24,6 @@ class RangeIndex<View> {
   readonly #compare: Compare;
   /** By kind of value where the column has no type, since kinds do not compare. */
   readonly #trees = new Map<string, IntervalTree<View>>();
-  /** Views that no value in order can match. */
-  readonly #never = new Set<View>();
   viewCount = 0;
 
   constructor(column: string, type: ColumnType) {
@@ -43,10 +35,8 @@ class RangeIndex<View> {
   add(view: View, { interval }: RangeRoute): void {
     this.viewCount++;
     const value = (interval?.lower ?? interval?.upper)?.value;
-    if (interval === undefined || value === undefined) {
-      this.#never.add(view);
-      return;
-    }
+    // No value can match.
+    if (interval === undefined || value === undefined) return;
     const kind = this.#kindOf(value);
     const tree = this.#trees.get(kind) ?? new IntervalTree(this.#compare);
     this.#trees.set(kind, tree);
@@ -56,18 +46,13 @@ class RangeIndex<View> {
   remove(view: View, { interval }: RangeRoute): void {
     this.viewCount--;
     const value = (interval?.lower ?? interval?.upper)?.value;
-    if (interval === undefined || value === undefined) this.#never.delete(view);
-    else this.#trees.get(this.#kindOf(value))?.delete(interval, view);
+    if (interval === undefined || value === undefined) return;
+    this.#trees.get(this.#kindOf(value))?.delete(interval, view);
   }
 
   route({ before, after }: RowStep, visit: (view: View) => void): void {
     const from = before?.[this.#column] ?? undefined;
     const to = after?.[this.#column] ?? undefined;
-    if (this.#isUnordered(from) || this.#isUnordered(to)) {
-      for (const tree of this.#trees.values()) tree.forEach(visit);
-      for (const view of this.#never) visit(view);
-      return;
-    }
     const left = from === undefined ? undefined : this.#trees.get(this.#kindOf(from));
     if (from !== undefined) left?.containing(from, visit);
     if (to === undefined) return;
@@ -77,10 +62,6 @@ class RangeIndex<View> {
         left === entered && from !== undefined && contains(interval, from, this.#compare);
       if (!isVisited) visit(view);
     });
-  }
-
-  #isUnordered(value: Present | undefined): boolean {
-    return value !== undefined && !isInOrder(this.#type, value);
   }
 
   #kindOf(value: Present): string {

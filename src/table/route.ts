@@ -2,13 +2,7 @@
  * What each row of a view must satisfy, as far as an index can find the view by it: the equality
  * and the interval that its `where` requires. A part of `or` or `not` is required of no row.
  */
-import {
-  coerceOperand,
-  comparatorOf,
-  equalityKey,
-  isInOrder,
-  type ColumnType,
-} from "../protocol/column.ts";
+import { coerceOperand, comparatorOf, equalityKey, type ColumnType } from "../protocol/column.ts";
 import type { WireCondition, WireWhere } from "../protocol/query.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { WhereContext } from "../protocol/where.ts";
@@ -127,7 +121,7 @@ function narrowed(
     // A comparison with null matches nothing.
     if (end.operand === null) return undefined;
     const value = coerceOperand(type, end.operand);
-    if (value === undefined || value === null || !isInOrder(type, value)) return "none";
+    if (value === undefined || value === null) return "none";
     bounds[side] = { value, isOpen: end.isOpen };
   }
   if (interval === undefined) return undefined;
