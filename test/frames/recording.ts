@@ -96,12 +96,20 @@ export function difference(
       : `${path}: ${JSON.stringify(actual)} in place of ${JSON.stringify(recorded)}`;
   const names = new Set([...Object.keys(recorded), ...Object.keys(actual)]);
   for (const name of names) {
-    const [before, after] = [(recorded as Frame)[name], (actual as Frame)[name]];
+    const [before, after] = [recorded, actual].map((frame) =>
+      inOrder(name, (frame as Frame)[name]),
+    );
     if (isFree(name, before) || (path.endsWith("as_of") && typeof after === "number")) continue;
     const found = difference(before, after, bindings, `${path}.${name}`);
     if (found !== undefined) return found;
   }
   return undefined;
+}
+
+/** A server sends rows, and keys that left, in no particular order (P6). */
+function inOrder(name: string, value: unknown): unknown {
+  if (!["rows", "upsert", "remove"].includes(name) || !Array.isArray(value)) return value;
+  return value.toSorted((left, right) => (JSON.stringify(left) < JSON.stringify(right) ? -1 : 1));
 }
 
 /**
