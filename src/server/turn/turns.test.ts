@@ -23,11 +23,11 @@ interface Served {
   readonly seq: number;
 }
 
-function openSession(name: string): Session {
+function openSession(name: string, transport = TRANSPORT): Session {
   const connection = JSON_DIALECT.connect(REQUEST);
   const session = new Session(
     name,
-    TRANSPORT,
+    transport,
     { request: REQUEST, dialect: JSON_DIALECT, connection },
     0,
   );
@@ -58,6 +58,8 @@ function start(sessionCount: number, costMs: number) {
   const flushes: FlushReport[] = [];
   /** What a write takes; tests change it. */
   const cost = { ms: costMs };
+  /** Writes that each session still needs before all is written. */
+  const unwritten = new Map<Session, number>();
   const turns = new Turns({
     clock,
     replica,
@@ -76,7 +78,9 @@ function start(sessionCount: number, costMs: number) {
         clock.spend(cost.ms);
         session.oldestCommitMs = undefined;
         served.push({ session, atMs: clock.monotonic(), seq: replica.seq });
-        return true;
+        const left = (unwritten.get(session) ?? 1) - 1;
+        unwritten.set(session, left);
+        return left <= 0;
       },
     },
     onFlush: (report) => flushes.push(report),
@@ -94,7 +98,7 @@ function start(sessionCount: number, costMs: number) {
     for (const ms of times) clock.after(ms - clock.monotonic(), commit);
     clock.advance(Math.max(...times) - clock.monotonic() + 500);
   };
-  return { clock, turns, sessions, served, flushes, cost, commit, commitAt };
+  return { clock, turns, sessions, served, flushes, cost, unwritten, commit, commitAt };
 }
 
 const every = (ms: number, count: number, fromMs = 0): number[] =>
@@ -177,6 +181,20 @@ describe("sustained load", () => {
     const times = served.filter(({ session }) => session === first).map(({ atMs }) => atMs);
     const gaps = times.slice(1).map((ms, index) => ms - (times[index] ?? 0));
     expect(Math.max(...gaps)).toBeLessThan(100 + 25 + 2);
+  });
+
+  it("does not delay a new client whose snapshot fills its socket several times", () => {
+    const { clock, turns, served, unwritten, commitAt } = start(10_000, 0.01);
+    const newcomer = openSession("newcomer", {
+      ...TRANSPORT,
+      onceFlushed: (then) => void clock.after(1, then),
+    });
+    unwritten.set(newcomer, 8);
+    clock.after(500, () => turns.serveSoon(newcomer));
+    commitAt(every(5, 400));
+    const times = served.filter(({ session }) => session === newcomer).map(({ atMs }) => atMs);
+    expect(times).toHaveLength(8);
+    expect((times[7] ?? Number.NaN) - 500).toBeLessThan(8 * (1 + 2 * SERVER_LIMITS.sliceMs));
   });
 });
 

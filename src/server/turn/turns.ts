@@ -220,9 +220,10 @@ export class Turns {
     const startMs = clock.monotonic();
     let nowMs = startMs;
     for (;;) {
-      const session = this.#urgent.shift() ?? (mayServe ? this.#nextOfRound(nowMs) : undefined);
+      const urgent = this.#urgent.shift();
+      const session = urgent ?? (mayServe ? this.#nextOfRound(nowMs) : undefined);
       if (session === undefined) break;
-      this.#serveOne(session, nowMs);
+      this.#serveOne(session, nowMs, urgent !== undefined);
       nowMs = clock.monotonic();
       if (this.#roundEnd > 0 && this.#next === this.#roundEnd) this.#endRound(nowMs);
       if (nowMs - startMs >= limits.sliceMs) break;
@@ -251,7 +252,7 @@ export class Turns {
     this.#roundEnd = 0;
   }
 
-  #serveOne(session: Session, nowMs: number): void {
+  #serveOne(session: Session, nowMs: number, isUrgent: boolean): void {
     session.isQueued = false;
     if (session.state.kind !== "open") return;
     this.#served++;
@@ -261,7 +262,9 @@ export class Turns {
     session.isBlocked = true;
     session.transport.onceFlushed(() => {
       session.isBlocked = false;
-      this.serve(session);
+      // A first snapshot that is larger than its socket's buffer does not wait a round per buffer.
+      if (isUrgent) this.serveSoon(session);
+      else this.serve(session);
     });
   }
 
