@@ -34,7 +34,7 @@ export function FollowButton({
     >
       {isFollowing ? "Pause" : isNewestFirst ? "Follow newest" : "Resume"}
       <span className="new-count number">
-        {!isFollowing && (newCount === 0 ? "paused" : `${formatCompact(newCount)} new`)}
+        {isFollowing ? "following" : newCount === 0 ? "paused" : `${formatCompact(newCount)} new`}
       </span>
     </button>
   );
