@@ -1,8 +1,9 @@
 /**
  * The rows of a channel in the order of one column, so that a view with a range of the column is
- * built from the rows in its range. It is built in steps and follows changes.
+ * built from the rows in its range. It is built in steps. A change costs a note of its key: the
+ * index is brought up to date when it is read, which is rare.
  *
- * Retains one index entry per row with a value.
+ * Retains one index entry per row with a value, and the keys of rows that have changed since.
  */
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
@@ -15,9 +16,14 @@ import { OrderedIndex } from "./ordered-index.ts";
 /** Rows that are read from the index at a time. */
 const CHUNK_ROWS = 64;
 
+/** Bytes of a key in a set; the key's text is the channel's. */
+const CHANGED_BYTES = 40;
+
 export class OrderedRows {
   readonly #rows: ChangeOrderedRows;
   readonly #index: OrderedIndex;
+  /** The rows that have changed since the index was read. */
+  readonly #changed = new Set<string>();
 
   constructor(column: string, context: WhereContext, rows: ChangeOrderedRows) {
     this.#rows = rows;
@@ -35,11 +41,16 @@ export class OrderedRows {
 
   /** Estimated. */
   get bytes(): number {
-    return this.#index.bytes;
+    return this.#index.bytes + this.#changed.size * CHANGED_BYTES;
   }
 
-  follow(change: RowChange): void {
-    this.#index.follow(change);
+  /** Whether so much has changed that the order is made anew at the same cost. */
+  get isOutdated(): boolean {
+    return this.#changed.size > this.#rows.size;
+  }
+
+  follow({ key }: RowChange): void {
+    this.#changed.add(key);
   }
 
   /**
@@ -48,6 +59,12 @@ export class OrderedRows {
    */
   *rowsWithin(interval: Interval | undefined): Generator<RowNode | undefined> {
     while (!this.#index.build(1)) yield undefined;
+    for (const key of this.#changed) {
+      this.#changed.delete(key);
+      const after = this.#rows.get(key);
+      this.#index.follow({ key, before: undefined, after, evicted: false });
+      yield undefined;
+    }
     if (interval === undefined) return;
     const { order } = this.#index;
     const { start, end } = order.span(interval);

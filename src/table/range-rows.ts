@@ -4,7 +4,7 @@
  * views have read all rows that the order would have cost no more. The orders can be made anew, so
  * they go first when memory is short.
  *
- * Retains one entry per row and ordered column, within the bounds of all views.
+ * Retains up to two entries per row and ordered column, within the bounds of all views.
  */
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
@@ -58,7 +58,7 @@ export class RangeRows {
     for (const column of this.#columns.values()) {
       if (column.rows === undefined) continue;
       for (const change of changes) column.rows.follow(change);
-      this.#count(column);
+      if (column.rows.isOutdated) this.#drop(column);
     }
   }
 
