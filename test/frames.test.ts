@@ -87,16 +87,16 @@ class Heard {
   }
 
   /**
-   * The stream's next frame, and the recorded one, without removes of rows that the client never
-   * had: a server may send them, or leave them out.
+   * The stream's next frame, and the recorded one without the removes that this server left out
+   * of rows that the client never had.
    */
   next(stream: string, recorded: Frame): readonly [recorded: Frame, actual: Frame | undefined] {
     const keys = this.#keys.get(stream) ?? new Set();
     this.#keys.set(stream, keys);
     const actual = this.of(stream).shift();
-    const pair = [recorded, actual].map((frame) => withRemovesOf(keys, frame));
+    const wanted = new Set([...keys, ...(patchOf(actual)?.remove ?? [])]);
     for (const row of rowsOf(recorded)) keys.add(String(row["id"]));
-    return pair as [Frame, Frame | undefined];
+    return [withRemovesOf(wanted, recorded), actual];
   }
 
   get left(): readonly Frame[] {
@@ -109,12 +109,16 @@ interface Patch {
   readonly remove: readonly string[];
 }
 
-function rowsOf({ rows, patch }: Frame): readonly Frame[] {
-  return Array.isArray(rows) ? (rows as Frame[]) : ((patch as Patch | undefined)?.upsert ?? []);
+const patchOf = (frame: Frame | undefined): Patch | undefined =>
+  frame?.["patch"] as Patch | undefined;
+
+function rowsOf(frame: Frame): readonly Frame[] {
+  const { rows } = frame;
+  return Array.isArray(rows) ? (rows as Frame[]) : (patchOf(frame)?.upsert ?? []);
 }
 
-function withRemovesOf(keys: ReadonlySet<string>, frame: Frame | undefined): Frame | undefined {
-  const patch = frame?.["patch"] as Patch | undefined;
+function withRemovesOf(keys: ReadonlySet<string>, frame: Frame): Frame {
+  const patch = patchOf(frame);
   if (patch === undefined) return frame;
   return { ...frame, patch: { ...patch, remove: patch.remove.filter((key) => keys.has(key)) } };
 }

@@ -7,6 +7,8 @@
 const ISO =
   /^(\d{4,6})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:\.(\d{1,9}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?)?( BC)?$/;
 
+const YEAR = /^\d{4}/;
+
 /**
  * Negative, zero or positive. Total: values without a year are no timestamps, and sort as text
  * after those that are.
@@ -83,17 +85,8 @@ function zoneMinutes(zone: string | undefined): number {
 function isPlain(text: string): boolean {
   const last = text.charCodeAt(text.length - 1);
   return (
-    text.charCodeAt(4) === 45 &&
-    isDigit(text.charCodeAt(0)) &&
-    isDigit(text.charCodeAt(1)) &&
-    isDigit(text.charCodeAt(2)) &&
-    isDigit(text.charCodeAt(3)) &&
-    (isDigit(last) || last === 90)
+    text.charCodeAt(4) === 45 && ((last >= 48 && last <= 57) || last === 90) && YEAR.test(text)
   );
-}
-
-function isDigit(unit: number): boolean {
-  return unit >= 48 && unit <= 57;
 }
 
 /**
