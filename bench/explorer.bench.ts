@@ -3,7 +3,7 @@
  * rows that change in 200 transactions per second. Needs CHROMIUM_PATH.
  */
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../test/support/launch-chromium.ts";
 import { channel, createTidemark, type JsonValue } from "../src/index.ts";
 import { fixed, goal, machine, percentile, table } from "./support/report.ts";
 
@@ -89,12 +89,7 @@ const scroll = (pixels: number): string => `new Promise((resolve) => {
   requestAnimationFrame(frame);
 })`;
 
-const browser = await chromium.launch({
-  args: ["--no-sandbox", "--disable-gpu"],
-  ...(process.env["CHROMIUM_PATH"] !== undefined && {
-    executablePath: process.env["CHROMIUM_PATH"],
-  }),
-});
+const browser = await launchChromium();
 const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
 await page.goto(`${url}/#/orders`);
 await page.waitForFunction(() =>

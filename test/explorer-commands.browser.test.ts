@@ -1,10 +1,11 @@
 /** The explorer with sixty tables, in Chromium: the list, the palette, the view as code. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { channel, createTidemark, type Tidemark } from "../src/index.ts";
 import { silent } from "./support/silent.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
 const TABLES = 60;
@@ -34,12 +35,7 @@ describe("the explorer with many tables", () => {
     for (const name of [LONG, ...names])
       await tidemark.channel(name).upsert({ id: 1, kind: "first" });
     ({ url: address } = await tidemark.listen({ port: 0 }));
-    browser = await chromium.launch({
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();

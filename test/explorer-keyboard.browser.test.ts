@@ -2,10 +2,11 @@
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { channel, createTidemark, type JsonValue, type Tidemark } from "../src/index.ts";
 import { silent } from "./support/silent.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
 const ORDERS = 300;
@@ -93,12 +94,7 @@ describe("the explorer's grid", () => {
       );
     await tidemark.channel("events").upsert({ id: "a", details: { kind: "login" } });
     ({ url: address } = await tidemark.listen({ port: 0 }));
-    browser = await chromium.launch({
-      args: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser?.close();

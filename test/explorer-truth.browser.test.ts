@@ -6,21 +6,13 @@ import { fork, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { contrastFaults } from "./support/contrast.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
 const program = fileURLToPath(new URL("./support/shop-server.ts", import.meta.url));
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
 describe.skipIf(process.platform === "win32")("the explorer's screen", () => {
   let browser: Browser;
   let server: ChildProcess;
@@ -51,12 +43,7 @@ describe.skipIf(process.platform === "win32")("the explorer's screen", () => {
 
   beforeAll(async () => {
     if (!existsSync(assets)) throw new Error("The explorer is not built: npm run build");
-    browser = await chromium.launch({
-      args: FLAGS,
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
     await startServer();
   });
   afterAll(async () => {

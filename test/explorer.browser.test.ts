@@ -4,22 +4,14 @@
 import { PGlite } from "@electric-sql/pglite";
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createTidemark, type Tidemark } from "../src/index.ts";
 import { postgres } from "../src/sources/postgres/index.ts";
 import { silent } from "./support/silent.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
 describe("the explorer", () => {
   let browser: Browser;
   let database: PGlite;
@@ -45,12 +37,7 @@ describe("the explorer", () => {
 
   beforeAll(async () => {
     if (!existsSync(assets)) throw new Error("The explorer is not built: npm run build");
-    browser = await chromium.launch({
-      args: FLAGS,
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
     database = await PGlite.create();
     await database.exec(`
       CREATE TABLE fruit (id int PRIMARY KEY, name text NOT NULL, price numeric(8,2), stock int);

@@ -6,7 +6,7 @@ import { fork, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
 import type { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
-import { chromium, type Browser } from "playwright-core";
+import type { Browser } from "playwright-core";
 import { WebSocket } from "ws";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -15,6 +15,7 @@ import {
   type TidemarkClient,
   type WebSocketConstructor,
 } from "../src/client/node.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
 const stops: (() => unknown)[] = [];
@@ -128,12 +129,7 @@ describe.skipIf(process.platform === "win32")("real faults", () => {
   let browser: Browser;
   beforeAll(async () => {
     if (!existsSync(assets)) throw new Error("The explorer is not built: npm run build");
-    browser = await chromium.launch({
-      args: ["--no-sandbox", "--disable-gpu"],
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
   });
   afterAll(() => browser.close());
 

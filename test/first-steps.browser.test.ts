@@ -15,7 +15,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import react from "@vitejs/plugin-react";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { createServer } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { createTidemark } from "../src/index.ts";
@@ -23,6 +23,7 @@ import { freePort } from "./support/free-port.ts";
 import { installPackedPackage } from "./support/packed-package.ts";
 import { silent } from "./support/silent.ts";
 import { root, snippetsOf } from "./support/snippets.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
@@ -48,12 +49,7 @@ const stops: (() => unknown)[] = [];
 beforeAll(async () => {
   packed = mkdtempSync(join(tmpdir(), "tidemark-packed-"));
   installPackedPackage(packed);
-  browser = await chromium.launch({
-    args: ["--no-sandbox", "--disable-gpu"],
-    ...(process.env["CHROMIUM_PATH"] !== undefined && {
-      executablePath: process.env["CHROMIUM_PATH"],
-    }),
-  });
+  browser = await launchChromium();
 });
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();

@@ -6,13 +6,8 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { contrastFaults } from "./support/contrast.ts";
 import { startDelayProxy, type DelayProxy } from "./support/delay-proxy.ts";
-import {
-  launchChromium,
-  openReview,
-  pendingKey,
-  rowOf,
-  savingText,
-} from "./support/review-browser.ts";
+import { openReview, pendingKey, rowOf, savingText } from "./support/review-browser.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 import { startReview, type ReviewServer } from "./support/review-server.ts";
 
 const ALL = "&status=all";

@@ -5,13 +5,8 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startDelayProxy, type DelayProxy } from "./support/delay-proxy.ts";
-import {
-  launchChromium,
-  openReview,
-  pendingKey,
-  rowOf as row,
-  savingText,
-} from "./support/review-browser.ts";
+import { openReview, pendingKey, rowOf as row, savingText } from "./support/review-browser.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 import { startReview, type ReviewServer } from "./support/review-server.ts";
 
 /** The four delays of an endpoint's answer and of the stream. */

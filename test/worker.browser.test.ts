@@ -9,10 +9,11 @@ import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
-import { chromium, type Browser, type Page } from "playwright-core";
+import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { startTrades, stopAll, trade } from "./support/trades-server.ts";
+import { launchChromium } from "./support/launch-chromium.ts";
 
 const client = fileURLToPath(new URL("../src/client/index.ts", import.meta.url));
 const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
@@ -99,12 +100,7 @@ describe("the client in a browser", () => {
     });
     await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
     origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
-    browser = await chromium.launch({
-      args: ["--no-sandbox", "--disable-gpu"],
-      ...(process.env["CHROMIUM_PATH"] !== undefined && {
-        executablePath: process.env["CHROMIUM_PATH"],
-      }),
-    });
+    browser = await launchChromium();
   });
   afterAll(async () => {
     await browser.close();

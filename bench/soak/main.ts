@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { chromium } from "playwright-core";
+import { launchChromium } from "../../test/support/launch-chromium.ts";
 import { build } from "vite";
 import { startChild } from "../support/child.ts";
 import { writeReport, type Sample } from "./report.ts";
@@ -62,12 +62,7 @@ await build({
   worker: { format: "es" },
 });
 const server = await startChild("../soak/server", [folder], { nodeFlags: ["--expose-gc"] });
-const browser = await chromium.launch({
-  args: ["--no-sandbox", "--disable-gpu"],
-  ...(process.env["CHROMIUM_PATH"] !== undefined && {
-    executablePath: process.env["CHROMIUM_PATH"],
-  }),
-});
+const browser = await launchChromium();
 try {
   const port = await server.ask<number>({ kind: "port" });
   const page = await browser.newPage({ viewport: { width: 1_440, height: 900 } });

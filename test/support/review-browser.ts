@@ -1,26 +1,11 @@
-/** Chromium, and pages of the review dashboard with their helpers, for tests. */
-import {
-  chromium,
-  type Browser,
-  type BrowserContext,
-  type BrowserContextOptions,
-  type Locator,
-  type Page,
+/** Pages of the review dashboard with their helpers, for tests. */
+import type {
+  Browser,
+  BrowserContext,
+  BrowserContextOptions,
+  Locator,
+  Page,
 } from "playwright-core";
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
-
-export function launchChromium(): Promise<Browser> {
-  const executablePath = process.env["CHROMIUM_PATH"];
-  return chromium.launch({ args: FLAGS, ...(executablePath !== undefined && { executablePath }) });
-}
 
 /** Opens a page as a reviewer, with this query in its address, and waits for its rows. */
 export async function openReview(
