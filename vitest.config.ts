@@ -17,6 +17,7 @@ export default defineConfig({
     ],
   },
   test: {
+    globalSetup: ["test/support/shared-folder-setup.ts"],
     // Import CommonJS dependencies as Node does.
     deps: { interopDefault: false },
     // Long enough for a busy machine. A poll that succeeds ends early.

@@ -1,23 +1,28 @@
 /** The package as npm would publish it, installed in other folders. Needs a build. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { sharedFolder } from "./shared-folder.ts";
 import { root } from "./snippets.ts";
 
 /**
- * Packs the package and unpacks it below `node_modules` of a folder; returns where. Its
- * dependencies are not installed.
+ * Unpacks the packed package below `node_modules` of a folder; returns where. Its dependencies are
+ * not installed. A run of tests packs once.
  */
 export function installPackedPackage(folder: string): string {
   const installed = join(folder, "node_modules/tidemark");
   mkdirSync(installed, { recursive: true });
-  execFileSync("npm", ["pack", "--pack-destination", installed, "--silent", "--ignore-scripts"], {
+  const tarball = join(sharedFolder("packed", pack), "tidemark.tgz");
+  execFileSync("tar", ["-xzf", tarball, "--strip-components=1"], { cwd: installed });
+  return installed;
+}
+
+function pack(folder: string): void {
+  execFileSync("npm", ["pack", "--pack-destination", folder, "--silent", "--ignore-scripts"], {
     cwd: root,
   });
-  const tarball = readdirSync(installed).find((name) => name.endsWith(".tgz")) ?? "";
-  execFileSync("tar", ["-xzf", tarball, "--strip-components=1"], { cwd: installed });
-  rmSync(join(installed, tarball));
-  return installed;
+  const [name = ""] = readdirSync(folder);
+  renameSync(join(folder, name), join(folder, "tidemark.tgz"));
 }
 
 export interface EmptyProject {

