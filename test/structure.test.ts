@@ -13,15 +13,19 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   log: ["std", "protocol"],
   table: ["std", "protocol", "log"],
   sources: ["std", "protocol", "log", "table"],
-  server: ["std", "protocol", "log", "table", "sources"],
+  history: ["std", "protocol", "log", "table"],
+  server: ["std", "protocol", "log", "table", "sources", "history"],
   client: ["std", "protocol"],
   react: ["std", "protocol", "client"],
-  cli: ["std", "protocol", "server", "sources", "client"],
+  cli: ["std", "protocol", "server", "sources", "history", "client"],
 };
 /** The folder that may import each driver. */
 const HOMES: Readonly<Record<string, string>> = {
   pg: "sources/postgres",
   "@electric-sql/pglite": "sources/postgres|cli",
+  "@duckdb/node-api": "history/duckdb",
+  "@clickhouse/client": "history/clickhouse",
+  ioredis: "sources/redis",
   ws: "server|client/node.ts|cli",
   hono: "server",
   "@hono/node-server": "server",

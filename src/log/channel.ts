@@ -4,7 +4,12 @@
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { Column } from "../protocol/column.ts";
-import { CHANNEL_BOUNDS, type ChannelBounds } from "./limits.ts";
+import {
+  CHANNEL_BOUNDS,
+  CHANNEL_HISTORY,
+  type ChannelBounds,
+  type ChannelHistory,
+} from "./limits.ts";
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
 
 export interface ChannelDeclaration {
@@ -16,6 +21,8 @@ export interface ChannelDeclaration {
    */
   readonly columns: readonly Column[];
   readonly bounds: ChannelBounds;
+  /** Present when a history store keeps the channel's rows. */
+  readonly history?: ChannelHistory;
 }
 
 /** @throws TidemarkError `BAD_OPTION` for names, keys and bounds that can't work */
@@ -24,9 +31,11 @@ export function declareChannel(options: {
   readonly key: readonly string[];
   readonly columns?: readonly Column[];
   readonly bounds?: Partial<ChannelBounds>;
+  readonly history?: Partial<ChannelHistory> | undefined;
 }): ChannelDeclaration {
   const { name, key, columns = [] } = options;
   const bounds = { ...CHANNEL_BOUNDS, ...options.bounds };
+  const history = options.history && { ...CHANNEL_HISTORY, ...options.history };
   if (name.length === 0 || name.length > PROTOCOL_LIMITS.channelNameLengthMax) {
     throw bad(name, `its name must have 1 to ${PROTOCOL_LIMITS.channelNameLengthMax} characters`);
   }
@@ -36,10 +45,10 @@ export function declareChannel(options: {
       throw bad(name, `its key column "${column}" is not among its columns`);
     }
   }
-  for (const [bound, value] of Object.entries(bounds)) {
+  for (const [bound, value] of Object.entries({ ...bounds, ...history })) {
     if (!(value >= 1)) throw bad(name, `${bound} must be at least 1`);
   }
-  return { name, key, columns, bounds };
+  return { name, key, columns, bounds, ...(history !== undefined && { history }) };
 }
 
 /** Whether two declarations are equal: declaring a channel again unchanged has no effect. */
@@ -52,6 +61,7 @@ function textOf({
   key,
   columns,
   bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax },
+  history,
 }: ChannelDeclaration): string {
   // JSON has no Infinity, and null would stand for any value.
   return JSON.stringify([
@@ -59,6 +69,7 @@ function textOf({
     key,
     columns.map((column) => [column.name, column.type]),
     [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String),
+    history !== undefined,
   ]);
 }
 

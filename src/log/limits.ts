@@ -52,3 +52,30 @@ export const CHANNEL_BOUNDS: ChannelBounds = {
   ageMsMax: Number.POSITIVE_INFINITY,
   tombstonesMax: 100_000,
 };
+
+/**
+ * How the rows of one channel go to the history store, and how long they stay. A batch is written
+ * when one of the first two is reached, and no batch is being written.
+ */
+export interface ChannelHistory {
+  /** Rows that wait. Default 50. */
+  readonly maxRows: number;
+  /** How long a row waits, in milliseconds. Default 200. */
+  readonly maxDelayMs: number;
+  /**
+   * Versions of rows are forgotten when they are older than `keepMs`, by commit time, or when newer
+   * ones fill `keepRows` or `keepBytes`. Rows of the live table stay. Default: Infinity, all are
+   * kept.
+   */
+  readonly keepMs: number;
+  readonly keepRows: number;
+  readonly keepBytes: number;
+}
+
+export const CHANNEL_HISTORY: ChannelHistory = {
+  maxRows: 50,
+  maxDelayMs: 200,
+  keepMs: Number.POSITIVE_INFINITY,
+  keepRows: Number.POSITIVE_INFINITY,
+  keepBytes: Number.POSITIVE_INFINITY,
+};

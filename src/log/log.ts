@@ -65,6 +65,13 @@ export interface CommitDraft {
    * nothing else is appended at most once a second.
    */
   readonly asOfMs?: number;
+  /**
+   * The history store holds everything up to this seq. Channels with history evict only rows that
+   * it holds, so that each row is in the table, in the store, or in both.
+   */
+  readonly durableSeq?: number;
+  /** Ids of ingest requests whose rows this commit carries, so that a repeat is recognised. */
+  readonly requestIds?: readonly string[];
 }
 
 export interface Commit extends CommitDraft {

@@ -1,7 +1,7 @@
 /**
- * The log of a single process. It keeps the commits that some reader has not acknowledged, so
- * `pendingRowsMax` bounds its memory. Every start is a new epoch, and within an epoch nothing is
- * ever lost.
+ * The log of a single process. With a history store it continues above the store's seq. It keeps
+ * the commits that some reader has not acknowledged, so `pendingRowsMax` bounds its memory. Every
+ * start is a new epoch, and within an epoch nothing is ever lost.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
@@ -13,13 +13,26 @@ interface Waiter {
   readonly draft: CommitDraft;
   readonly expect: Expectation | undefined;
   readonly resolve: (seq: number) => void;
-  readonly reject: (error: TidemarkError) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** What a history store holds, and the log therefore continues from. */
+export interface LogBeginning {
+  readonly seq: number;
+  /** The time of the commit at `seq`. */
+  readonly timeMs: number;
+  readonly sourcePositions: readonly (readonly [source: string, position: string])[];
 }
 
 export interface MemoryLogOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly limits?: Partial<LogLimits>;
+  /**
+   * Commits and readers wait until this resolves, and fail with its error. Default: the log begins
+   * at once, with seq 1.
+   */
+  readonly begin?: Promise<LogBeginning>;
 }
 
 /** One reader and its progress in the log. */
@@ -39,17 +52,24 @@ export class MemoryLog implements Log {
   #head = 0;
   #timeMs = 0;
   #pendingRows = 0;
-  #closed = false;
+  #begun: Promise<void> | undefined;
+  /** Why the log could not begin, or that it is closed. */
+  #failure: unknown;
 
-  constructor({ clock, random, limits }: MemoryLogOptions) {
+  constructor({ clock, random, limits, begin }: MemoryLogOptions) {
     this.epoch = random.id(12);
     this.#clock = clock;
     this.#limits = logLimits(limits);
+    if (begin === undefined) return;
+    this.#begun = begin.then(
+      (beginning) => this.#begin(beginning),
+      (error: unknown) => this.#fail(error),
+    );
   }
 
   append(draft: CommitDraft, expect?: Expectation): Promise<number> {
-    if (this.#closed) return Promise.reject(stopped());
-    if (this.#hasRoom(draft) && this.#waiters.length === 0) {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    if (this.#begun === undefined && this.#hasRoom(draft) && this.#waiters.length === 0) {
       return this.#isAsExpected(expect)
         ? Promise.resolve(this.#place(draft))
         : Promise.reject(superseded(expect));
@@ -65,24 +85,36 @@ export class MemoryLog implements Log {
     return new Promise((resolve, reject) => this.#waiters.push({ draft, expect, resolve, reject }));
   }
 
-  open(after: number): Promise<LogReader> {
-    if (this.#closed) return Promise.reject(stopped());
+  async open(after: number): Promise<LogReader> {
+    await this.#begun;
+    if (this.#failure !== undefined) throw this.#failure;
     if (after < this.#trimmedTo) {
-      return Promise.reject(
-        new TidemarkError(
-          "LOG_TRIMMED",
-          `The log holds commits after ${this.#trimmedTo} only. Begin with a checkpoint at that seq or a later one.`,
-        ),
+      throw new TidemarkError(
+        "LOG_TRIMMED",
+        `The log holds commits after ${this.#trimmedTo} only. Begin with a checkpoint at that seq or a later one.`,
       );
     }
     const place: Place = { acked: after, listeners: new Set() };
     this.#readers.add(place);
-    return Promise.resolve(this.#readerAt(place));
+    return this.#readerAt(place);
   }
 
   close(): void {
-    this.#closed = true;
-    for (const waiter of this.#waiters.splice(0)) waiter.reject(stopped());
+    this.#fail(stopped());
+  }
+
+  #begin({ seq, timeMs, sourcePositions }: LogBeginning): void {
+    this.#begun = undefined;
+    this.#head = seq;
+    this.#timeMs = timeMs;
+    for (const [source, position] of sourcePositions) this.#sourcePositions.set(source, position);
+    this.#admitWaiters();
+  }
+
+  #fail(error: unknown): void {
+    this.#begun = undefined;
+    this.#failure ??= error;
+    for (const waiter of this.#waiters.splice(0)) waiter.reject(this.#failure);
   }
 
   #readerAt(place: Place): LogReader {

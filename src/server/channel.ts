@@ -2,7 +2,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
-import type { ChannelBounds } from "../log/limits.ts";
+import type { ChannelBounds, ChannelHistory } from "../log/limits.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
 import { COLUMN_TYPES, type Column, type ColumnType } from "../protocol/column.ts";
 import { jsonDepth } from "../protocol/json-depth.ts";
@@ -29,6 +29,10 @@ export interface ChannelOptions<R, Caller = unknown> {
   /** Default: 100,000 rows, 256 MiB, no age. */
   readonly bounds?: Partial<ChannelBounds>;
   /**
+   * Keeps each version of the rows in the history store of the server; `true` with the defaults.
+   */
+  readonly history?: Partial<ChannelHistory> | true;
+  /**
    * Which rows a caller may see. Default: everyone sees all rows. `forCaller` types its argument.
    */
   readonly policy?: Policy<Caller>;
@@ -40,6 +44,7 @@ export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel
   readonly row: StandardSchemaV1 | undefined;
   readonly columns: readonly Column[];
   readonly bounds: Partial<ChannelBounds>;
+  readonly history: Partial<ChannelHistory> | undefined;
   readonly policy: Policy<Caller> | undefined;
 }
 
@@ -62,14 +67,15 @@ export function channel<R extends object = Row, Caller = unknown>(
       return { name, type };
     },
   );
-  return { key: typeof key === "string" ? [key] : key, row, columns, bounds, policy };
+  const history = options.history === true ? {} : options.history;
+  return { key: typeof key === "string" ? [key] : key, row, columns, bounds, history, policy };
 }
 
 export function declarationOf(
   name: string,
-  { key, columns, bounds }: ChannelDefinition<unknown>,
+  { key, columns, bounds, history }: ChannelDefinition<unknown>,
 ): ChannelDeclaration {
-  return declareChannel({ name, key, columns, bounds });
+  return declareChannel({ name, key, columns, bounds, history });
 }
 
 /** Changes to one or more channels, collected for one commit. */

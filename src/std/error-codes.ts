@@ -242,6 +242,37 @@ export const ERROR_CODES = {
       "The mutation was sent, and no answer came for so long that the server no longer knows its outcome.",
     action: "Look at the row before you write again.",
   },
+  HISTORY_FULL: {
+    retryable: true,
+    status: 503,
+    meaning:
+      "The history store is behind or down, and the rows that wait for it fill their bounds. Nothing was written.",
+    action: "Try again later. If it lasts, check the store; the server's log has the cause.",
+  },
+  HISTORY_IN_USE: {
+    retryable: false,
+    status: 500,
+    meaning: "Another process writes the same history store.",
+    action: "Stop that process, or give each deployment a store of its own.",
+  },
+  HISTORY_TRIMMED: {
+    retryable: false,
+    status: 410,
+    meaning: "The history no longer has the rows of that time or seq.",
+    action: "Ask for a later time; the message names the earliest one that is kept.",
+  },
+  HISTORY_UNAVAILABLE: {
+    retryable: true,
+    status: 503,
+    meaning: "The history store can't be reached or does not answer.",
+    action: "Try again. If it lasts, check the store; the server's log has the cause.",
+  },
+  NO_HISTORY: {
+    retryable: false,
+    status: 404,
+    meaning: "The channel keeps no history.",
+    action: "Declare the channel with history, and pass a store to createTidemark.",
+  },
   UNKNOWN_POSITION: {
     retryable: false,
     status: 400,

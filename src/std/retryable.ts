@@ -9,6 +9,8 @@ const RETRYABLE: Readonly<Record<RetryableCode, true>> = {
   TOO_MANY_VIEWS: true,
   VIEW_TOO_LARGE: true,
   LOG_FULL: true,
+  HISTORY_FULL: true,
+  HISTORY_UNAVAILABLE: true,
   SOURCE_DOWN: true,
   PORT_IN_USE: true,
   NOT_READY: true,

@@ -21,6 +21,8 @@ export interface Checkpoint {
   readonly seq: number;
   /** The time of the commit at `seq`. */
   readonly timeMs: number;
+  /** The seq up to which a history store holds everything; 0 without one. */
+  readonly durableSeq: number;
   /**
    * By source: the stored source position, and the time up to which the source's channels are
    * complete.

@@ -82,8 +82,11 @@ export class LiveTable {
     return changes;
   }
 
-  /** Evicts rows over a bound as of this commit, also when the commit did not touch the channel. */
-  evict(point: CommitPoint): readonly RowChange[] {
+  /**
+   * Evicts rows over a bound as of this commit, also when the commit did not touch the channel. A
+   * channel with history keeps the rows after `durableSeq`, which the store does not hold yet.
+   */
+  evict(point: CommitPoint, durableSeq: number): readonly RowChange[] {
     const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
     const changes: RowChange[] = [];
     for (let oldest = this.rows.oldest; oldest !== null; oldest = this.rows.oldest) {
@@ -91,7 +94,7 @@ export class LiveTable {
         this.rows.size > rowsMax ||
         this.rows.bytes > bytesMax ||
         point.timeMs - oldest.timeMs > ageMsMax;
-      if (!over) break;
+      if (!over || (this.channel.history !== undefined && oldest.seq > durableSeq)) break;
       this.#evictions++;
       this.#remove(oldest.key, point.seq, true, changes);
     }

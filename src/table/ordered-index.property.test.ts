@@ -65,7 +65,7 @@ describe("an ordered index", () => {
               },
               point,
             );
-            for (const change of [...changes, ...table.evict(point)]) {
+            for (const change of [...changes, ...table.evict(point, point.seq)]) {
               const step = index?.follow(change);
               expect(index?.follow(change)).toBe(step);
             }

@@ -53,6 +53,8 @@ export class Replica {
   #epoch = "";
   #seq = 0;
   #timeMs = 0;
+  /** The seq up to which a history store holds everything, as of the tables' seq. */
+  #durableSeq = 0;
   /** Views of channels that were dropped or declared anew, until `takeGone`. */
   #gone: View[] = [];
   /** Channels whose states have changed, until `takeTold`. */
@@ -79,6 +81,7 @@ export class Replica {
       epoch: this.#epoch,
       seq: this.#seq,
       timeMs: this.#timeMs,
+      durableSeq: this.#durableSeq,
       sourcePositions: [...this.#sourcePositions],
       asOf: [...this.#asOf],
       channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({
@@ -157,10 +160,7 @@ export class Replica {
     return this.#channels.get(name)?.own?.seq ?? this.#seq;
   }
 
-  /**
-   * Drops everything from the log, and begins in another epoch: empty, or with a
-   * checkpoint of it. The node's own tables stay.
-   */
+  /** Begins in another epoch, empty or with a checkpoint of it. The node's own tables stay. */
   begin(epoch: string, checkpoint?: Checkpoint): void {
     for (const [name, { own }] of this.#channels) if (own === undefined) this.#drop(name);
     this.#sourcePositions.clear();
@@ -168,6 +168,7 @@ export class Replica {
     this.#epoch = epoch;
     this.#seq = checkpoint?.seq ?? 0;
     this.#timeMs = checkpoint?.timeMs ?? 0;
+    this.#durableSeq = checkpoint?.durableSeq ?? 0;
     if (checkpoint === undefined) return;
     assert(checkpoint.epoch === epoch, "a checkpoint is of the history that it begins");
     for (const [source, sourcePosition] of checkpoint.sourcePositions)
@@ -184,6 +185,7 @@ export class Replica {
     assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
     this.#seq = commit.seq;
     this.#timeMs = commit.timeMs;
+    this.#durableSeq = commit.durableSeq ?? this.#durableSeq;
     for (const name of commit.drops ?? []) this.#drop(name);
     for (const declaration of commit.declares ?? []) this.#declare(declaration, commit);
     for (const change of commit.changes) {
@@ -219,7 +221,7 @@ export class Replica {
     channel.own.timeMs = timeMs;
     const point: CommitPoint = { ...channel.own };
     channel.views.apply(channel.table.apply({ channel: name, upserts, removes }, point), point);
-    channel.views.apply(channel.table.evict(point), point);
+    channel.views.apply(channel.table.evict(point, point.seq), point);
   }
 
   /** The views that have changed since the last call. */
@@ -334,7 +336,7 @@ export class Replica {
     if (channel.broken !== undefined && change?.reload !== true) return;
     try {
       channel.views.apply(
-        change === undefined ? table.evict(commit) : table.apply(change, commit),
+        change === undefined ? table.evict(commit, this.#durableSeq) : table.apply(change, commit),
         commit,
       );
       if (channel.broken === undefined) return;

@@ -1,0 +1,154 @@
+/**
+ * The contract of a history store: it keeps the change log of channels, each version of a row with
+ * the seq of its commit, and answers queries as of any seq. Rows reach it in batches, in the order
+ * of the log. Every implementation passes `conformance.ts`.
+ */
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { WireOrderBy, WireWhere } from "../protocol/query.ts";
+import type { Row } from "../protocol/row.ts";
+
+/** One step of a channel's change log. */
+export interface HistoryEntry {
+  readonly channel: string;
+  /** `reload`: the rows of earlier seqs ended here; the rows of its commit follow as upserts. */
+  readonly kind: "upsert" | "remove" | "reload";
+  /** Empty for `reload`. */
+  readonly key: string;
+  readonly seq: number;
+  /** The commit's time, Unix milliseconds. */
+  readonly timeMs: number;
+  /** Present for `upsert`. */
+  readonly row?: Row;
+  /** The row as `JSON.stringify` writes it; present for `upsert`. */
+  readonly json?: string;
+}
+
+/** Everything that the log holds for channels with history after `after`, up to `seq`. */
+export interface HistoryBatch {
+  /** The store's durable seq before this batch. */
+  readonly after: number;
+  readonly seq: number;
+  /** The time of the commit at `seq`. */
+  readonly timeMs: number;
+  /** In the order of the log. A key occurs at most once per seq. */
+  readonly entries: readonly HistoryEntry[];
+  /** By source: the source position as of `seq`, where the batch changes it. */
+  readonly sourcePositions: readonly (readonly [source: string, position: string])[];
+  /** Ids of the ingest requests in this batch. */
+  readonly requestIds: readonly string[];
+}
+
+/** What a log continues from. */
+export interface StoredState {
+  /** The store holds everything up to this seq, and nothing after it. 0 for an empty store. */
+  readonly seq: number;
+  readonly timeMs: number;
+  readonly sourcePositions: readonly (readonly [source: string, position: string])[];
+  /** Ids of the newest ingest requests, oldest first; at most `requestIdsMax`. */
+  readonly requestIds: readonly string[];
+}
+
+export interface StoredRow {
+  readonly key: string;
+  readonly json: string;
+  /** The commit that wrote this version, and its time. */
+  readonly seq: number;
+  readonly timeMs: number;
+}
+
+/** A place in the order of a query: the page continues behind this row. */
+export interface PagePlace {
+  readonly key: string;
+  /** Has the columns of `orderBy`. */
+  readonly row: Row;
+}
+
+export interface PageQuery {
+  readonly channel: ChannelDeclaration;
+  /** Query and policy together, checked by `parseQuery`. */
+  readonly where: WireWhere | undefined;
+  /** Ties are in the order of the keys' code points. Empty: by key. */
+  readonly orderBy: readonly Required<WireOrderBy>[];
+  readonly limit: number;
+  readonly after?: PagePlace;
+  /** The rows as of this seq: the newest version of each key, without those that were removed. */
+  readonly asOf: number;
+  /** Only rows whose version as of `asOf` has a seq below this. */
+  readonly beforeSeq?: number;
+}
+
+export interface StoredPage {
+  readonly rows: readonly StoredRow[];
+  /** No row follows the last one. */
+  readonly isLast: boolean;
+}
+
+/** A span of a channel's change log, for replay. */
+export interface ChangesQuery {
+  readonly channels: readonly string[];
+  /** Entries with `after < seq <= through`, … */
+  readonly after: number;
+  readonly through: number;
+  /** …at most about so many: an answer ends between two seqs, never within one. */
+  readonly entriesMax: number;
+}
+
+export interface StoredChanges {
+  /** In the order of the log. */
+  readonly entries: readonly HistoryEntry[];
+  /** The seq up to which the entries are complete; `through` when nothing is left. */
+  readonly seq: number;
+}
+
+/** The span that a channel's history covers. */
+export interface StoredSpan {
+  /** Queries as of a lower seq are refused with `HISTORY_TRIMMED`. */
+  readonly fromSeq: number;
+  readonly fromTimeMs: number;
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+export interface HistoryStore {
+  /** The name of the kind of store, such as `duckdb`, for operators. */
+  readonly name: string;
+  /**
+   * Opens the store, creates what is missing, and removes what a crash has left of a batch that was
+   * not written whole.
+   * @throws TidemarkError `HISTORY_UNAVAILABLE`; `HISTORY_IN_USE` when another process writes it
+   */
+  open(): Promise<StoredState>;
+  /**
+   * Prepares a channel; called before its first entry, and again when its declaration changes. New
+   * columns are filled from the stored rows. @throws TidemarkError `BAD_OPTION` when the stored
+   * rows have another key
+   */
+  declare(channel: ChannelDeclaration): Promise<void>;
+  /**
+   * Stores a batch whole or not at all. A batch up to a seq that the store has already is accepted
+   * without effect, so a caller that does not know the outcome writes it again.
+   */
+  write(batch: HistoryBatch): Promise<void>;
+  /** @throws TidemarkError `HISTORY_TRIMMED`, `QUERY_TOO_COSTLY`, `HISTORY_UNAVAILABLE` */
+  page(query: PageQuery, signal?: AbortSignal): Promise<StoredPage>;
+  /** The rows that changed last as of the stored seq, newest first: a live table's window. */
+  newest(
+    channel: ChannelDeclaration,
+    bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
+  ): Promise<readonly StoredRow[]>;
+  /** @throws TidemarkError `HISTORY_TRIMMED` */
+  changes(query: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges>;
+  /** The newest seq whose commit time is at or before a time; 0 when all are later. */
+  seqAt(timeMs: number): Promise<number>;
+  span(channel: string): Promise<StoredSpan>;
+  /**
+   * Applies the `keep…` limits of the channel's declaration. They give a cutoff seq: forgotten are
+   * versions below it that another version or a removal at or below it replaced, and rows that
+   * last changed below it, except the `bounds.rowsMax` rows that changed last, which are the live
+   * table. Queries as of a seq below the cutoff are refused from then on; a page that is asked for
+   * next by a reader in the middle of an older one too.
+   */
+  trim(channel: ChannelDeclaration, nowMs: number): Promise<void>;
+  /** Resolves when running calls have ended. Safe to call twice. */
+  close(): Promise<void>;
+}

@@ -1,0 +1,66 @@
+/**
+ * Limits of history. Those of `HistoryLimits` can be set with `createTidemark({ limits: { history }
+ * })`.
+ */
+import { atLeast, limitsOf } from "../std/limits.ts";
+
+export interface HistoryLimits {
+  /**
+   * Rows that are not stored yet, in memory. Full: the oldest go to the spill file. Default
+   * 200,000.
+   */
+  readonly pendingRowsMax: number;
+  /** Bytes of these rows' JSON. Full: as above. Default 64 MiB. */
+  readonly pendingBytesMax: number;
+  /**
+   * Bytes of the spill file. Full: producers are refused with `HISTORY_FULL`, and the channels'
+   * status tells it. Default 1 GiB.
+   */
+  readonly spillBytesMax: number;
+  /** Rows of one batch while the store lags behind. Default 20,000. */
+  readonly batchRowsMax: number;
+  /** First and longest wait between two attempts to write. Default 100 and 10,000. */
+  readonly retryMs: number;
+  readonly retryMsMax: number;
+  /** How long one write may take before it is cancelled and tried again. Default 30,000. */
+  readonly writeTimeoutMs: number;
+  /** Rows of one page of history. More are refused. Default 1,000. */
+  readonly pageRowsMax: number;
+  /** Queries of the store at the same time. More wait. Default 4. */
+  readonly queriesMax: number;
+  /** Queries that wait. Full: refused with `NOT_READY`. Default 256. */
+  readonly queriesWaitingMax: number;
+  /** How long a query may take. Over it: refused with `QUERY_TOO_COSTLY`. Default 10,000. */
+  readonly queryMsMax: number;
+  /** How often retention is applied. Default 60,000. */
+  readonly trimIntervalMs: number;
+}
+
+export const HISTORY_LIMITS: HistoryLimits = {
+  pendingRowsMax: 200_000,
+  pendingBytesMax: 64 * 1024 * 1024,
+  spillBytesMax: 1024 * 1024 * 1024,
+  batchRowsMax: 20_000,
+  retryMs: 100,
+  retryMsMax: 10_000,
+  writeTimeoutMs: 30_000,
+  pageRowsMax: 1_000,
+  queriesMax: 4,
+  queriesWaitingMax: 256,
+  queryMsMax: 10_000,
+  trimIntervalMs: 60_000,
+};
+
+/** Limits that can't be set. */
+export const FIXED_HISTORY_LIMITS = {
+  /** Ids of ingest requests that a store remembers, to answer a repeated request alike. */
+  requestIdsMax: 10_000,
+} as const;
+
+/** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */
+export function historyLimits(given?: Partial<HistoryLimits>): HistoryLimits {
+  return limitsOf("limits.history", HISTORY_LIMITS, given, [
+    ...atLeast<HistoryLimits>(1, "batchRowsMax", "pageRowsMax", "queriesMax", "retryMs"),
+    ["retryMs", "retryMsMax"],
+  ]);
+}
