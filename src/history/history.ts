@@ -38,6 +38,13 @@ export interface HistoryBatch {
   readonly requestIds: readonly string[];
 }
 
+/** A channel as it was declared last. */
+export interface StoredChannel {
+  readonly channel: ChannelDeclaration;
+  /** The source that declared it; undefined for the program's own. */
+  readonly source: string | undefined;
+}
+
 /** What a log continues from. */
 export interface StoredState {
   /** The store holds everything up to this seq, and nothing after it. 0 for an empty store. */
@@ -46,6 +53,8 @@ export interface StoredState {
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
   /** Ids of the newest ingest requests, oldest first; at most `requestIdsMax`. */
   readonly requestIds: readonly string[];
+  /** Every channel that was declared. Bounds may be Infinity, which JSON does not have. */
+  readonly channels: readonly StoredChannel[];
 }
 
 export interface StoredRow {
@@ -113,6 +122,11 @@ export interface HistoryStore {
   /** The name of the kind of store, such as `duckdb`, for operators. */
   readonly name: string;
   /**
+   * Where rows that wait for the store are written when they do not fit into memory. Undefined:
+   * nowhere, and producers are refused then.
+   */
+  readonly spillFile: string | undefined;
+  /**
    * Opens the store, creates what is missing, and removes what a crash has left of a batch that was
    * not written whole.
    * @throws TidemarkError `HISTORY_UNAVAILABLE`; `HISTORY_IN_USE` when another process writes it
@@ -123,7 +137,7 @@ export interface HistoryStore {
    * columns are filled from the stored rows. @throws TidemarkError `BAD_OPTION` when the stored
    * rows have another key
    */
-  declare(channel: ChannelDeclaration): Promise<void>;
+  declare(declared: StoredChannel): Promise<void>;
   /**
    * Stores a batch whole or not at all. A batch up to a seq that the store has already is accepted
    * without effect, so a caller that does not know the outcome writes it again.
