@@ -10,7 +10,9 @@ import { fixed, goal, machine, percentile, table } from "./support/report.ts";
 const ROWS = 100_000;
 const TRANSACTIONS_PER_SECOND = 200;
 const SECONDS = 8;
+/** Frames last one interval of the display or several; 33 ms are two of 16.67 ms. */
 const FRAME_P99_MS = 33;
+const ROW_PX = 28;
 /** Pixels per frame: reading, the wheel, and dragging the bar. */
 const PACES = { read: 14, wheel: 240, drag: 24_000 } as const;
 
@@ -70,20 +72,34 @@ const load = setInterval(() => {
   }
 }, 20);
 
-/** Runs in the page, as text: the times of the frames while the grid scrolls up and down. */
+/**
+ * Runs in the page, as text: the times of the frames while the grid scrolls up and down, and how
+ * many of them lack a row in sight. It scrolls after a frame, as input does; scrolled in a callback
+ * of the frame itself, the page would draw the frame before it hears of its new place.
+ */
 const scroll = (pixels: number): string => `new Promise((resolve) => {
   const grid = document.querySelector(".grid");
+  const height = grid.clientHeight - grid.querySelector(".grid-head").offsetHeight;
+  const bottom = ${ROWS * ROW_PX} - height;
   const times = [];
+  let top = grid.scrollTop;
+  let pace = ${pixels};
+  let incomplete = 0;
+  const move = new MessageChannel();
+  move.port1.onmessage = () => {
+    if (top + pace < 0 || top + pace > bottom) pace = -pace;
+    grid.scrollTop = top += pace;
+  };
+  const has = (y) =>
+    grid.querySelector('[aria-rowindex="' + (Math.floor(y / ${ROW_PX}) + 2) + '"]') !== null;
   let before = performance.now();
   const end = before + ${SECONDS * 1_000};
-  let pace = ${pixels};
   const frame = (now) => {
     times.push(now - before);
     before = now;
-    if (now >= end) return resolve(times.slice(5));
-    const next = grid.scrollTop + pace;
-    if (next < 0 || next > grid.scrollHeight - grid.clientHeight) pace = -pace;
-    grid.scrollTop += pace;
+    if (!has(grid.scrollTop) || !has(grid.scrollTop + height - 1)) incomplete++;
+    if (now >= end) return resolve({ times: times.slice(5), incomplete });
+    move.port2.postMessage(0);
     requestAnimationFrame(frame);
   };
   requestAnimationFrame(frame);
@@ -95,10 +111,14 @@ await page.goto(`${url}/#/orders`);
 await page.waitForFunction(() =>
   /100,\d{3}/.test(document.querySelector(".count")?.textContent ?? ""),
 );
-const results: (readonly [string, readonly number[]])[] = [];
+interface Frames {
+  readonly times: readonly number[];
+  readonly incomplete: number;
+}
+const results: (readonly [string, Frames])[] = [];
 for (const [pace, pixels] of Object.entries(PACES)) {
   await page.evaluate(() => document.querySelector(".grid")?.scrollTo(0, 5_000));
-  results.push([pace, await page.evaluate<number[]>(scroll(pixels))]);
+  results.push([pace, await page.evaluate<Frames>(scroll(pixels))]);
 }
 clearInterval(load);
 await browser.close();
@@ -107,17 +127,21 @@ await tidemark.stop();
 console.log(`${ROWS} rows, ${TRANSACTIONS_PER_SECOND} transactions/s\n${await machine()}\n`);
 console.log(
   table(
-    ["pace", "frames/s", "p50 ms", "p95 ms", "p99 ms", "worst ms"],
-    results.map(([pace, times]) => [
+    ["pace", "frames/s", "p50 ms", "p95 ms", "p99 ms", "worst ms", "incomplete"],
+    results.map(([pace, { times, incomplete }]) => [
       pace,
       fixed(times.length / SECONDS, 1),
       ...[0.5, 0.95, 0.99, 1].map((share) => fixed(percentile(times, share), 1)),
+      String(incomplete),
     ]),
   ),
 );
 console.log();
-for (const [pace, times] of results)
+for (const [pace, { times, incomplete }] of results)
   console.log(
-    goal(`${pace}: p99 at most ${FRAME_P99_MS} ms`, percentile(times, 0.99) <= FRAME_P99_MS),
+    goal(
+      `${pace}: p99 at most ${FRAME_P99_MS} ms, all rows in sight drawn`,
+      Math.round(percentile(times, 0.99)) <= FRAME_P99_MS && incomplete === 0,
+    ),
   );
 process.exit(0);
