@@ -41,7 +41,7 @@ const config: KnipConfig = {
       project: ["**/*.ts"],
     },
     test: {
-      entry: ["**/*.test.ts", "support/fault-server.ts", "frames/record.ts"],
+      entry: ["**/*.test.ts", "support/{fault-server,clickhouse-engine}.ts", "frames/record.ts"],
       project: ["**/*.ts"],
       // The programs in docs/recipes.md import these; the tests run them. The Postgres servers are
       // binaries. It makes a certificate; without it the tests of TLS are skipped.
