@@ -10,6 +10,13 @@ import { digestText, replaceHash, rowHash } from "../protocol/digest.ts";
 import type { Row } from "../protocol/row.ts";
 import { assert } from "../std/assert.ts";
 
+/**
+ * Zero, but not a small integer: V8 keeps such a field as a double from the start. The first
+ * digest, whose hashes have 48 bits, would otherwise change the shape of all rows, and V8 would
+ * compile all code on the way of a change anew, for half a second under load.
+ */
+const HASH_OF_NOTHING = -0;
+
 /** A row with its encoding and its place in the order of change. Read-only outside this file. */
 export class RowNode {
   readonly key: string;
@@ -23,7 +30,7 @@ export class RowNode {
   /** That commit's time. */
   timeMs: number;
   /** This row's hash in the digest, perhaps of an earlier value; 0 for none yet. */
-  hash = 0;
+  hash = HASH_OF_NOTHING;
   older: RowNode | null = null;
   newer: RowNode | null = null;
 
@@ -123,7 +130,7 @@ export class ChangeOrderedRows {
   #floor: number;
   #lastSeq: number;
   #bytes = 0;
-  #hashSum = 0;
+  #hashSum = HASH_OF_NOTHING;
   /** The newest row up to which all hashes are current. */
   #hashedTo: RowNode | null = null;
   #builtSeq: number;
