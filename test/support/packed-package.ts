@@ -1,6 +1,15 @@
 /** The package as npm would publish it, installed in other folders. Needs a build. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { sharedFolder } from "./shared-folder.ts";
 import { root } from "./snippets.ts";
@@ -14,6 +23,11 @@ export function installPackedPackage(folder: string): string {
   mkdirSync(installed, { recursive: true });
   const tarball = join(sharedFolder("packed", pack), "tidemark.tgz");
   execFileSync("tar", ["-xzf", tarball, "--strip-components=1"], { cwd: installed });
+  // As npm does, so that `npx tidemark` finds it.
+  const bin = join(folder, "node_modules/.bin");
+  mkdirSync(bin, { recursive: true });
+  symlinkSync("../tidemark/dist/cli/main.js", join(bin, "tidemark"));
+  chmodSync(join(bin, "tidemark"), 0o755);
   return installed;
 }
 

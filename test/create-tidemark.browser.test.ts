@@ -1,29 +1,14 @@
-/**
- * The first ten minutes, in Chromium: the README's "In your code" as it is written, with the page
- * served by Vite on another port; and a project of `npm create tidemark`.
- */
+/** A project of `npm create tidemark`: it compiles, builds, and shows its page in Chromium. */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import react from "@vitejs/plugin-react";
 import type { Browser, Page } from "playwright-core";
-import { createServer } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { createTidemark } from "../src/index.ts";
 import { freePort } from "./support/free-port.ts";
-import { installPackedPackage } from "./support/packed-package.ts";
-import { silent } from "./support/silent.ts";
-import { root, snippetsOf } from "./support/snippets.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
+import { installPackedPackage } from "./support/packed-package.ts";
+import { root } from "./support/snippets.ts";
 
 interface Manifest {
   readonly dependencies: Readonly<Record<string, string>>;
@@ -43,34 +28,19 @@ function link(names: readonly string[], folder: string): void {
 }
 
 let browser: Browser;
-let packed = "";
 const stops: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  packed = mkdtempSync(join(tmpdir(), "tidemark-packed-"));
-  installPackedPackage(packed);
   browser = await launchChromium();
 });
 afterEach(async () => {
   for (const stop of stops.splice(0).reverse()) await stop();
 });
-afterAll(async () => {
-  await browser.close();
-  rmSync(packed, { recursive: true, force: true });
-});
-
-/** A folder of its own with the packed package, and these packages of this repository. */
-function projectWith(names: readonly string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), "tidemark-project-"));
-  stops.push(() => rmSync(folder, { recursive: true, force: true }));
-  install(folder, names);
-  return folder;
-}
+afterAll(() => browser.close());
 
 function install(folder: string, names: readonly string[]): void {
-  const installed = join(folder, "node_modules/tidemark");
-  cpSync(join(packed, "node_modules/tidemark"), installed, { recursive: true });
-  link(Object.keys((manifestOf(installed) as Manifest).dependencies), installed);
+  const installed = installPackedPackage(folder);
+  link(Object.keys(manifestOf(installed).dependencies), installed);
   link(names, folder);
 }
 
@@ -118,63 +88,6 @@ async function open(url: string): Promise<{ readonly page: Page; readonly said: 
 }
 
 const textOf = (page: Page) => () => page.innerText("body");
-
-describe("the README's “In your code”", () => {
-  it("shows its rows on a page of another port, and says why when they can't come", async () => {
-    const folder = projectWith(["react", "react-dom", "zod", "tsx", "@types/react"]);
-    const port = await freePort();
-    for (const [name, text] of snippetsOf("README.md"))
-      writeFileSync(join(folder, name), text.replaceAll("8080", String(port)));
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    writeFileSync(
-      join(folder, "index.html"),
-      `<!doctype html><link rel="icon" href="data:,"><div id="root"></div>
-       <script type="module" src="/main.tsx"></script>`,
-    );
-    writeFileSync(
-      join(folder, "main.tsx"),
-      `import { createRoot } from "react-dom/client";
-       import { App } from "./app.tsx";
-       createRoot(document.getElementById("root")!).render(<App />);`,
-    );
-    const stopServer = await run(
-      process.execPath,
-      ["--import", "tsx", "server.ts"],
-      { cwd: folder },
-      answers(`http://localhost:${port}/readyz`),
-    );
-    const vite = await createServer({
-      root: folder,
-      configFile: false,
-      logLevel: "silent",
-      plugins: [react()],
-      server: { port: 0, host: "127.0.0.1" },
-    });
-    stops.push(() => vite.close());
-    await vite.listen();
-    const [address = ""] = vite.resolvedUrls?.local ?? [];
-    const { origin } = new URL(address);
-    const first = await open(origin);
-    await expect.poll(textOf(first.page), { timeout: 30_000 }).toContain("64000");
-    expect(await textOf(first.page)()).toMatch(/live/);
-    expect(first.page.workers()).toHaveLength(1);
-    expect(first.said).toEqual([]);
-    await first.page.close();
-
-    // The same page, when people have to sign in, so that origins must be named.
-    await stopServer();
-    const strict = createTidemark({ authenticate: () => ({ id: "ana" }), logger: silent });
-    stops.push(() => strict.stop());
-    await strict.listen({ port });
-    const second = await open(origin);
-    await expect
-      .poll(() => second.said.join("\n"), { timeout: 30_000 })
-      .toContain(`FORBIDDEN_ORIGIN: Pages from ${origin} may not connect. Allow them with`);
-    await expect.poll(textOf(second.page)).toContain(`Pages from ${origin} may not connect`);
-    // There is no time that the rows are as of.
-    expect(await second.page.content()).not.toMatch(/as of|12:00/);
-  });
-});
 
 describe("npm create tidemark", () => {
   it("makes a project that compiles, builds, and starts with one command", async () => {
