@@ -68,6 +68,12 @@ export const MUTATIONS: readonly Mutation[] = [
       "      nowMs = clock.monotonic();\n      for (const commit of this.#options.follower.read(9)) this.#options.replica.apply(commit);\n      this.#options.follower.applied();\n",
   },
   {
+    rule: "no session is served what its views have not reached",
+    file: "src/server/turn/turns.ts",
+    find: "    while (replica.follow(isOver)) {",
+    replace: "    while (replica.follow(isOver) || replica.seq === this.#targetSeq) {",
+  },
+  {
     rule: "the seq of a view moves with the watermark, not with the deltas before it",
     file: "src/client/stream/staged-rows.ts",
     find: "    this.#staged = [];\n    this.#stagedSeq = this.#seq;",

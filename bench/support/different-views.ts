@@ -2,6 +2,7 @@
  * Many users with different queries on one channel of 100,000 rows: ranges of a column, and
  * top-50 windows that begin at different places. What building one view costs, and what one row's
  * change costs when no view has the row and when some have it; beside live queries of TanStack DB.
+ * And the longest time for which one commit that concerns all windows keeps the event loop.
  */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
@@ -9,6 +10,7 @@ import { runInNewContext } from "node:vm";
 import type { WireQuery } from "../../src/protocol/query.ts";
 import type { Row } from "../../src/protocol/row.ts";
 import { declareChannel } from "../../src/log/channel.ts";
+import type { Commit } from "../../src/log/log.ts";
 import { seededRandom } from "../../src/std/random.ts";
 import { Replica } from "../../src/table/replica.ts";
 import { fixed, goal, median, percentile, table } from "./report.ts";
@@ -44,6 +46,13 @@ const SPACING = 100_000;
 const UPPER_HALF = 500_000_000;
 const rangeLow = (view: number, views: number): number => view * (10_000 / views) * SPACING;
 
+const WINDOWS_KIND: Kind = {
+  name: "price >= low, order by price, limit 50",
+  low: (view, views) => UPPER_HALF + (view * UPPER_HALF) / views,
+  quiet: () => below(UPPER_HALF),
+  busy: () => UPPER_HALF + below(UPPER_HALF),
+};
+
 const KINDS: readonly Kind[] = [
   {
     name: "price between low and high",
@@ -52,12 +61,7 @@ const KINDS: readonly Kind[] = [
     quiet: () => below(10_000) * SPACING + SPACING / 2 + 1 + below(SPACING / 2 - 1),
     busy: (views) => rangeLow(below(views), views) + below(SPACING / 2),
   },
-  {
-    name: "price >= low, order by price, limit 50",
-    low: (view, views) => UPPER_HALF + (view * UPPER_HALF) / views,
-    quiet: () => below(UPPER_HALF),
-    busy: () => UPPER_HALF + below(UPPER_HALF),
-  },
+  WINDOWS_KIND,
 ];
 
 const item = (index: number, price: number): Item => ({ id: `r${index}`, price, size: index % 97 });
@@ -264,6 +268,98 @@ function lineOf(who: string, views: number, result: Result): readonly string[] {
   ];
 }
 
+const WINDOWS = 10_000;
+
+interface WideCommit {
+  readonly name: string;
+  /** Where each window begins. */
+  readonly low: (view: number) => number;
+  /** The next commit's rows: each window has one of them. */
+  readonly rows: () => readonly Item[];
+}
+
+const WIDE_COMMITS: readonly WideCommit[] = [
+  {
+    name: "1 row, which all windows show",
+    low: (view) => -view,
+    rows: () => [item(0, random.next())],
+  },
+  {
+    name: "1,250 rows, some of them in each window",
+    low: (view) => UPPER_HALF + (view * UPPER_HALF) / WINDOWS,
+    rows: () =>
+      Array.from({ length: WINDOWS / 8 }, (_, at) =>
+        item(2 * at + 1, UPPER_HALF + ((at * 8 + 8 * random.next()) * UPPER_HALF) / WINDOWS),
+      ),
+  },
+];
+
+/** Commits that concern all windows: followed at once, and in slices as the server does. */
+async function wideCommits(): Promise<void> {
+  const lines: (readonly string[])[] = [];
+  const blocks: number[] = [];
+  for (const { name, low, rows } of WIDE_COMMITS) {
+    const kind: Kind = { ...WINDOWS_KIND, low };
+    const replica = load(kind);
+    for (let view = 0; view < WINDOWS; view++)
+      replica.acquire(queryOf(kind, view, WINDOWS), undefined);
+    replica.takeDirty();
+    const next = (): Commit => {
+      const upserts = rows().map((row) => ({ key: row.id, row }));
+      const changes = [{ channel: "items", upserts, removes: [] }];
+      return { seq: replica.seq + 1, timeMs: 0, changes };
+    };
+    const atOnce: number[] = [];
+    const longest: number[] = [];
+    const all: number[] = [];
+    const touched: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const commit = next();
+      const beganMs = performance.now();
+      replica.apply(commit);
+      atOnce.push(performance.now() - beganMs);
+      touched.push(replica.takeDirty().length - 1);
+      replica.refill(() => false);
+      const { longestMs, allMs } = await inSlices(replica, next());
+      longest.push(longestMs);
+      all.push(allMs);
+      replica.takeDirty();
+      replica.refill(() => false);
+    }
+    blocks.push(...longest);
+    lines.push([
+      name,
+      median(touched).toLocaleString("en-US"),
+      fixed(Math.max(...atOnce), 1),
+      fixed(median(all), 1),
+      fixed(median(longest), 1),
+      fixed(Math.max(...longest), 1),
+    ]);
+  }
+  console.log(`\nOne commit that concerns ${WINDOWS.toLocaleString("en-US")} windows\n`);
+  const headings = ["commit", "windows changed", "at once: block, ms"];
+  const inSlicesOf = ["in slices: all, ms", "longest block, ms", "of 10 commits, ms"];
+  console.log(table([...headings, ...inSlicesOf], lines));
+  const worst = Math.max(...blocks);
+  console.log(goal(`no block over 10 ms by one commit (${fixed(worst, 1)} ms)`, worst <= 10));
+}
+
+async function inSlices(
+  replica: Replica,
+  commit: Commit,
+): Promise<{ readonly longestMs: number; readonly allMs: number }> {
+  const beganMs = performance.now();
+  let [sliceMs, longestMs] = [beganMs, 0];
+  replica.applyToTables(commit);
+  for (let isDone = false; !isDone;) {
+    isDone = replica.follow(() => performance.now() - sliceMs >= SLICE_MS);
+    longestMs = Math.max(longestMs, performance.now() - sliceMs);
+    await nextTurn();
+    sliceMs = performance.now();
+  }
+  return { longestMs, allMs: performance.now() - beganMs };
+}
+
 /** Prints one table per kind of view. */
 export async function differentViews(): Promise<void> {
   // All of ours first: the garbage of the other library would be collected in our slices.
@@ -273,6 +369,7 @@ export async function differentViews(): Promise<void> {
     for (const views of COUNTS) results.push(await inTidemark(kind, views));
     ours.set(kind, results);
   }
+  await wideCommits();
   for (const [kind, costs] of ours) {
     console.log(`\nDifferent views ${kind.name}, on ${ROWS.toLocaleString("en-US")} rows\n`);
     const lines: (readonly string[])[] = [];

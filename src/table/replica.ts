@@ -4,30 +4,21 @@
  * their states and the sources' positions are a function of the commits, so every replica of a log
  * is equal; only its views, and the tables that it declares for itself, can differ.
  */
-import { assert, InvariantError } from "../std/assert.ts";
-import { messageOf } from "../std/errors.ts";
+import { assert } from "../std/assert.ts";
 import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
-import type { ChannelChange, Commit, KeyedRow } from "../log/log.ts";
+import type { Commit, KeyedRow } from "../log/log.ts";
 import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
+import { Following } from "./following.ts";
 import { unknownChannel } from "./unknown-channel.ts";
 import { viewLimits, type ViewLimits } from "./limits.ts";
 import { LiveTable, type CommitPoint } from "./live-table.ts";
+import { ReplicaChannel, type SharedParts } from "./replica-channel.ts";
+import { finish } from "./steps.ts";
 import { ViewPool, type RefusedView } from "./view-pool.ts";
-import { ViewSet, type FillResult } from "./view-set.ts";
+import type { FillResult } from "./view-set.ts";
 import type { View } from "./view.ts";
-
-interface Channel {
-  readonly table: LiveTable;
-  views: ViewSet;
-  /** The channel's state from the log. */
-  state: ChannelState;
-  /** A commit could not be applied: later ones are skipped until the channel is loaded anew. */
-  broken: ChannelState | undefined;
-  /** For a table of this node alone, which is not in the log: its count of changes. */
-  readonly own: { seq: number; timeMs: number } | undefined;
-}
 
 export interface ReplicaIdentity {
   /** Distinguishes the node's own tables from other nodes' tables. */
@@ -40,8 +31,7 @@ export interface ReplicaIdentity {
 }
 
 export class Replica {
-  readonly #channels = new Map<string, Channel>();
-  readonly #pool: ViewPool;
+  readonly #channels = new Map<string, ReplicaChannel>();
   readonly #node: string;
   readonly #secret: string;
   /**
@@ -55,16 +45,14 @@ export class Replica {
   #timeMs = 0;
   /** The seq up to which a history store holds everything, as of the tables' seq. */
   #durableSeq = 0;
-  /** Views of channels that were dropped or declared anew, until `takeGone`. */
-  #gone: View[] = [];
-  /** Channels whose states have changed, until `takeTold`. */
-  readonly #told = new Set<string>();
+  readonly #shared: SharedParts;
 
   /** `node` and `secret` are those of the node whose tables these are. */
   constructor(limits: Partial<ViewLimits> = {}, { node = "", secret = "" }: ReplicaIdentity = {}) {
     this.#node = node;
     this.#secret = secret;
-    this.#pool = new ViewPool(viewLimits(limits));
+    const pool = new ViewPool(viewLimits(limits));
+    this.#shared = { pool, following: new Following(), gone: [], told: new Set() };
   }
 
   /** A replica that gives the same answers as one that has read everything up to the checkpoint. */
@@ -99,7 +87,7 @@ export class Replica {
     return this.#epoch;
   }
 
-  /** The seq of the last commit applied: every table and view is as of it. */
+  /** The seq of the last commit applied: every table is as of it, and every view if `isWhole`. */
   get seq(): number {
     return this.#seq;
   }
@@ -125,16 +113,16 @@ export class Replica {
   }
 
   get viewCount(): number {
-    return this.#pool.views;
+    return this.#shared.pool.views;
   }
 
   /** Estimated bytes of all views, without the channels' own rows; as of the last second. */
   get viewBytes(): number {
-    return this.#pool.bytes;
+    return this.#shared.pool.bytes;
   }
 
   get viewEntries(): number {
-    return this.#pool.entries;
+    return this.#shared.pool.entries;
   }
 
   /** Views of one channel, without the bare channel. */
@@ -180,8 +168,23 @@ export class Replica {
     }
   }
 
-  /** Applies the next commit of the log. Changes to channels that are not declared are skipped. */
+  /** Whether every view is as of the tables' seq. */
+  get isWhole(): boolean {
+    return this.#shared.following.isDone;
+  }
+
+  /** Applies the next commit of the log to tables and views. */
   apply(commit: Commit): void {
+    this.applyToTables(commit);
+    this.follow(() => false);
+  }
+
+  /**
+   * Applies the next commit of the log to the tables: call `follow` until the views are there too.
+   * Changes to channels that are not declared are skipped.
+   */
+  applyToTables(commit: Commit): void {
+    assert(this.isWhole, "the views follow one commit before the next is applied");
     assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
     this.#seq = commit.seq;
     this.#timeMs = commit.timeMs;
@@ -191,15 +194,23 @@ export class Replica {
     for (const change of commit.changes) {
       const channel = this.#channels.get(change.channel);
       if (channel === undefined || channel.own !== undefined) continue;
-      this.#applyTo(channel, change, commit);
+      channel.apply(change, commit);
     }
     for (const channel of this.#channels.values())
-      if (channel.own === undefined) this.#applyTo(channel, undefined, commit);
+      if (channel.own === undefined) channel.evict(commit, this.#durableSeq);
     if (commit.status !== undefined) this.#applyStatus(commit);
     if (commit.source === undefined) return;
     if (commit.sourcePosition !== undefined)
       this.#sourcePositions.set(commit.source, commit.sourcePosition);
     if (commit.asOfMs !== undefined) this.#asOf.set(commit.source, commit.asOfMs);
+  }
+
+  /**
+   * Brings the views to the tables' seq, until `isOver`. Returns whether they are there; until then
+   * `fill` completes no view.
+   */
+  follow(isOver: () => boolean): boolean {
+    return this.#shared.following.run(isOver);
   }
 
   /** Declares a table of this node alone, which is in no log. */
@@ -220,22 +231,24 @@ export class Replica {
     channel.own.seq++;
     channel.own.timeMs = timeMs;
     const point: CommitPoint = { ...channel.own };
-    channel.views.apply(channel.table.apply({ channel: name, upserts, removes }, point), point);
-    channel.views.apply(channel.table.evict(point, point.seq), point);
+    const { table, views } = channel;
+    for (const changes of [
+      table.apply({ channel: name, upserts, removes }, point),
+      table.evict(point, point.seq),
+    ])
+      finish(views.follow(changes, point));
   }
 
   /** The views that have changed since the last call. */
   takeDirty(): readonly View[] {
-    const dirty = [...this.#pool.dirty];
-    this.#pool.dirty.clear();
+    const dirty = [...this.#shared.pool.dirty];
+    this.#shared.pool.dirty.clear();
     return dirty;
   }
 
   /** The views that have ended with their channels since the last call. */
   takeGone(): readonly View[] {
-    const gone = this.#gone;
-    this.#gone = [];
-    return gone;
+    return this.#shared.gone.splice(0);
   }
 
   /**
@@ -243,15 +256,15 @@ export class Replica {
    * large.
    */
   takeRefused(): readonly RefusedView[] {
-    const { refused } = this.#pool;
-    this.#pool.refused = [];
+    const { refused } = this.#shared.pool;
+    this.#shared.pool.refused = [];
     return refused;
   }
 
   /** The channels whose states have changed since the last call. */
   takeTold(): readonly string[] {
-    const told = [...this.#told];
-    this.#told.clear();
+    const told = [...this.#shared.told];
+    this.#shared.told.clear();
     return told;
   }
 
@@ -284,6 +297,7 @@ export class Replica {
 
   /** Evaluates rows until `isOver` or the view is complete. @throws the errors of `ViewSet.fill` */
   fill(view: View, isOver: () => boolean): FillResult {
+    if (!this.follow(isOver)) return "more";
     const channel = this.#channels.get(view.channel);
     return channel === undefined
       ? "gone"
@@ -297,6 +311,7 @@ export class Replica {
 
   /** Walks on for such windows until `isOver`. Their rows do not change by it. */
   refill(isOver: () => boolean): void {
+    if (!this.follow(isOver)) return;
     for (const { views } of this.#channels.values()) if (views.isShort) views.refill(isOver);
   }
 
@@ -307,7 +322,7 @@ export class Replica {
 
   sweep(nowMs: number): void {
     for (const { views } of this.#channels.values()) views.sweep(nowMs);
-    this.#pool.refuseLargest();
+    this.#shared.pool.refuseLargest();
   }
 
   /**
@@ -327,52 +342,17 @@ export class Replica {
     this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
   }
 
-  /**
-   * A failure of one channel's rows or views affects that channel alone; only a broken invariant
-   * stops the server.
-   */
-  #applyTo(channel: Channel, change: ChannelChange | undefined, commit: Commit): void {
-    const { table } = channel;
-    if (channel.broken !== undefined && change?.reload !== true) return;
-    try {
-      channel.views.apply(
-        change === undefined ? table.evict(commit, this.#durableSeq) : table.apply(change, commit),
-        commit,
-      );
-      if (channel.broken === undefined) return;
-      channel.broken = undefined;
-    } catch (error) {
-      if (error instanceof InvariantError) throw error;
-      channel.broken = {
-        ...channel.state,
-        status: "stale",
-        reason: `a change could not be applied: ${messageOf(error)}`,
-        sinceMs: commit.timeMs,
-      };
-    }
-    // The channel's views may have applied half of the commit, or none of it.
-    this.#gone.push(...channel.views.end());
-    channel.views = new ViewSet(table, this.#pool, { secret: this.#secret, node: undefined });
-    this.#told.add(table.channel.name);
-  }
-
-  #add(table: LiveTable, state: ChannelState, own?: Channel["own"]): void {
-    const { name } = table.channel;
-    this.#channels.set(name, {
-      table,
-      views: new ViewSet(table, this.#pool, { secret: this.#secret, node: own && this.#node }),
-      state,
-      broken: undefined,
-      own,
-    });
-    this.#told.add(name);
+  #add(table: LiveTable, state: ChannelState, own?: ReplicaChannel["own"]): void {
+    const naming = { secret: this.#secret, node: own && this.#node };
+    const channel = new ReplicaChannel(this.#shared, { table, state, naming, own });
+    this.#channels.set(table.channel.name, channel);
   }
 
   #drop(name: string): void {
     const channel = this.#channels.get(name);
     if (channel === undefined || channel.own !== undefined) return;
     this.#channels.delete(name);
-    this.#gone.push(...channel.views.end());
+    channel.end();
   }
 
   #applyStatus(commit: Commit): void {
@@ -383,15 +363,15 @@ export class Replica {
       const state = nextState(channel.state, said, commit.timeMs);
       if (state === channel.state) continue;
       channel.state = state;
-      this.#told.add(name);
+      this.#shared.told.add(name);
     }
   }
 
-  #pointOf({ own }: Channel): CommitPoint {
+  #pointOf({ own }: ReplicaChannel): CommitPoint {
     return own === undefined ? { seq: this.#seq, timeMs: this.#timeMs } : { ...own };
   }
 
-  #require(name: string): Channel {
+  #require(name: string): ReplicaChannel {
     const channel = this.#channels.get(name);
     if (channel !== undefined) return channel;
     throw unknownChannel(name);

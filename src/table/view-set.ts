@@ -23,6 +23,7 @@ import type { Holding, ViewPool } from "./view-pool.ts";
 import { WindowView } from "./window-view.ts";
 import { Windows, type Routed } from "./windows.ts";
 import type { View } from "./view.ts";
+import { WindowGroup, type WindowEntry } from "./window-group.ts";
 
 interface ViewEntry {
   readonly view: View;
@@ -215,32 +216,45 @@ export class ViewSet {
     if (entry?.view === view) this.#refuse(entry, error);
   }
 
-  /** Applies the channel's changes to the views that they can affect. */
-  apply(changes: readonly RowChange[], point: CommitPoint): void {
-    if (changes.length === 0) return;
+  /** Applies the channel's changes to the views that they can affect, a view per step. */
+  *follow(changes: readonly RowChange[], point: CommitPoint): Generator<void, void> {
     const { dirty, limits } = this.#pool;
     dirty.add(this.#bare);
     this.#ranges.follow(changes);
     for (const { budget } of this.#metered) budget.begin();
-    const failed = new Map<View, TidemarkError>();
     for (const change of changes) {
-      this.#router.route(change, (found) => {
-        if (!(found instanceof FilteredView)) return this.#windows.follow(found, change);
-        if (failed.size > 0 && failed.has(found)) return;
-        const entriesBefore = found.entries;
-        try {
-          if (found.apply(change, point)) dirty.add(found);
-        } catch (error) {
-          if (!(error instanceof TidemarkError)) throw error;
-          failed.set(found, error);
-        }
-        this.#pool.entries += found.entries - entriesBefore;
-      });
+      for (const found of this.#affectedBy(change)) {
+        if (found instanceof FilteredView) this.#change(found, change, point);
+        else this.#windows.follow(found, change);
+        yield;
+      }
+      yield;
     }
-    for (const [view, error] of [...failed, ...this.#windows.settle(point, dirty)])
-      this.refuse(view, error);
+    for (const [view, error] of yield* this.#windows.settle(point, dirty)) this.refuse(view, error);
     if (this.#metered.size > 1)
       this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
+  }
+
+  #affectedBy(change: RowChange): readonly (FilteredView | WindowEntry)[] {
+    const affected: (FilteredView | WindowEntry)[] = [];
+    this.#router.route(change, (found) => {
+      if (found instanceof WindowGroup) this.#windows.affectedBy(change, found, affected);
+      else affected.push(found);
+    });
+    return affected;
+  }
+
+  #change(view: FilteredView, change: RowChange, point: CommitPoint): void {
+    // The view may have ended since the change was routed.
+    if (this.#entries.get(view.id)?.view !== view) return;
+    const entriesBefore = view.entries;
+    try {
+      if (view.apply(change, point)) this.#pool.dirty.add(view);
+      this.#pool.entries += view.entries - entriesBefore;
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      this.refuse(view, error);
+    }
   }
 
   /** Bounds the steps of all views together: the views that took the most are refused first. */
@@ -356,29 +370,15 @@ export class ViewSet {
     }
   }
 
-  #fillOn(entry: ViewEntry, point: CommitPoint, isOver: () => boolean): boolean {
-    const { view, owner, filtered } = entry;
-    if (view instanceof WindowView) return this.#windows.fill(view, point, isOver);
-    assert(view instanceof FilteredView && filtered !== undefined, "a view is of one kind");
-    return this.#fillRows({ view, owner, rows: filtered.unread }, point, isOver);
-  }
-
-  #fillRows(
-    {
-      view,
-      owner,
-      rows,
-    }: {
-      readonly view: FilteredView;
-      readonly owner: string | undefined;
-      readonly rows: Iterator<RowNode | undefined>;
-    },
+  #fillOn(
+    { view, owner, filtered }: ViewEntry,
     point: CommitPoint,
     isOver: () => boolean,
   ): boolean {
-    const { limits } = this.#pool;
+    if (view instanceof WindowView) return this.#windows.fill(view, point, isOver);
+    assert(view instanceof FilteredView && filtered !== undefined, "a view is of one kind");
     for (let steps = 1; ; steps++) {
-      const { done, value: after } = rows.next();
+      const { done, value: after } = filtered.unread.next();
       if (done === true) break;
       if (after !== undefined) {
         const entriesBefore = view.entries;
@@ -386,7 +386,7 @@ export class ViewSet {
         this.#pool.entries += view.entries - entriesBefore;
         this.#pool.checkEntries();
       }
-      if (steps % limits.fillStepRows !== 0) continue;
+      if (steps % this.#pool.limits.fillStepRows !== 0) continue;
       this.#ranges.count();
       this.#pool.checkEntries();
       this.#pool.checkBytes(view, owner);

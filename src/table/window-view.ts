@@ -22,6 +22,7 @@ import type { Place } from "./index-order.ts";
 import type { CommitPoint } from "./live-table.ts";
 import type { Membership } from "./membership.ts";
 import type { IndexStep, OrderedIndex } from "./ordered-index.ts";
+import { finish } from "./steps.ts";
 import { viewBytes, type View, type ViewOptions } from "./view.ts";
 
 // sorted-btree is CommonJS: Node's default import is its `exports` object, which has the class as a
@@ -135,18 +136,20 @@ export class WindowView implements View {
   walk(steps: number): boolean {
     if (!this.#walkOn(this.#enough, steps, true)) return false;
     this.#walk = { steps: 0, taken: 0 };
-    this.#trim();
+    finish(this.#trim());
     return true;
   }
 
   /**
    * Shows, once the index and the window have followed all changes of a commit, the first `limit`
-   * candidates. Returns whether the view changed.
+   * candidates: a row per step, and a walk of `walkRows` per step. It can be left after a step and
+   * begun again when no row has changed since. Returns whether the view changed.
    */
-  settle(point: CommitPoint): boolean {
+  *settle(point: CommitPoint, walkRows: number): Generator<void, boolean> {
     this.#isShown = true;
     const { limit, changed } = { limit: this.#limit, changed: this.#changed };
     this.#changed = new Set();
+    while (this.entries < limit && !this.#walkOn(limit, walkRows, false)) yield;
     const inside: Place[] = [];
     let { size } = this.rows;
     let hasChanged = false;
@@ -159,12 +162,19 @@ export class WindowView implements View {
         hasChanged = true;
         size--;
       }
+      yield;
     }
-    for (; size > limit; size--) hasChanged = this.#pushOut(point) || hasChanged;
-    for (const entry of inside)
-      if (this.#isInside(entry)) hasChanged = this.#show(entry, point) || hasChanged;
-    hasChanged = this.#fillUp(point) || hasChanged;
-    this.#trim();
+    for (; size > limit; size--) {
+      hasChanged = this.#pushOut(point) || hasChanged;
+      yield;
+    }
+    for (const entry of inside) {
+      if (!this.#isInside(entry)) continue;
+      hasChanged = this.#show(entry, point) || hasChanged;
+      yield;
+    }
+    hasChanged = (yield* this.#fillUp(point)) || hasChanged;
+    yield* this.#trim();
     assert(
       this.rows.size === Math.min(limit, this.entries),
       "a window shows its limit of its candidates",
@@ -200,9 +210,7 @@ export class WindowView implements View {
   }
 
   /** Moves the next candidates in while there is room. Returns whether one moved in. */
-  #fillUp(point: CommitPoint): boolean {
-    if (this.entries < this.#limit && !this.isComplete)
-      this.#walkOn(this.#limit, Number.POSITIVE_INFINITY, false);
+  *#fillUp(point: CommitPoint): Generator<void, boolean> {
     let hasChanged = false;
     this.#last = this.#lastInside();
     while (this.rows.size < this.#limit) {
@@ -213,6 +221,7 @@ export class WindowView implements View {
       if (next === undefined) break;
       hasChanged = this.#show(next, point) || hasChanged;
       this.#last = next;
+      yield;
     }
     return hasChanged;
   }
@@ -256,15 +265,16 @@ export class WindowView implements View {
     return this.#limit + Math.ceil((this.#reserve * 3) / 4);
   }
 
-  /** Gives up candidates when there are too many. */
-  #trim(): void {
+  /** Gives up candidates when there are too many, one per step. */
+  *#trim(): Generator<void, void> {
     if (this.entries <= (this.isComplete ? this.#keptMax : this.#limit + this.#reserve)) return;
     let last = this.#candidates.maxKey();
     while (last !== undefined && this.entries > this.#enough) {
       this.#candidates.delete(last);
       last = this.#candidates.maxKey();
+      this.#frontier = last ?? this.start;
+      yield;
     }
-    this.#frontier = last ?? this.start;
   }
 
   #show(entry: Place, { seq, timeMs }: CommitPoint): boolean {

@@ -1,7 +1,8 @@
 /**
  * Many windows that share indexes, with different filters, limits and policies, and with reserves
  * so small that they walk often: after every commit each equals a slow recomputation, whenever it
- * was opened, and however few rows were looked at between two commits.
+ * was opened, however few rows were looked at between two commits, and whatever came between the
+ * steps in which the windows followed a commit.
  */
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -73,6 +74,8 @@ const commit = fc.record({
   removes: fc.uniqueArray(fc.constantFrom(...KEYS), { maxLength: 6, size: "max" }),
   isReload: fc.oneof({ weight: 9, arbitrary: fc.constant(false) }, fc.constant(true)),
   waitMs: fc.nat(12),
+  /** The steps in which the views follow before something else comes; then the rest. */
+  followSteps: fc.oneof(fc.nat(12), fc.constant(Number.POSITIVE_INFINITY)),
 });
 const step = fc.oneof(
   { weight: 8, arbitrary: commit },
@@ -80,6 +83,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.record({ close: fc.nat(20) }) },
   { weight: 2, arbitrary: fc.constant("fill" as const) },
   { weight: 1, arbitrary: fc.constant("refill" as const) },
+  { weight: 1, arbitrary: fc.constant("follow" as const) },
 );
 const limits = fc.record({
   windowReserveRows: fc.constantFrom(0, 1, 2, 5),
@@ -144,7 +148,7 @@ function commitOf(
     upserts,
     removes,
     isReload,
-  }: Omit<typeof commit extends fc.Arbitrary<infer C> ? C : never, "waitMs">,
+  }: Omit<typeof commit extends fc.Arbitrary<infer C> ? C : never, "waitMs" | "followSteps">,
   seq: number,
   timeMs: number,
 ): Commit {
@@ -209,15 +213,20 @@ describe("windows that share indexes", () => {
                 for (const one of opened)
                   one.isWhole = one.isWhole || replica.fill(one.view, () => true) === "whole";
               } else if (each === "refill") replica.refill(() => true);
+              else if (each === "follow") replica.follow(() => true);
               else if ("open" in each) open(each.open);
               else if ("close" in each) {
                 const [gone] = opened.splice(each.close % Math.max(1, opened.length), 1);
                 if (gone !== undefined) replica.release(gone.view, 0);
                 replica.sweep(1e9);
               } else {
+                replica.follow(() => false);
                 timeMs += each.waitMs;
-                apply(each);
+                replica.applyToTables(commitOf(each, replica.seq + 1, timeMs));
+                let left = each.followSteps;
+                replica.follow(() => --left <= 0);
               }
+              if (!replica.isWhole) continue;
               for (const one of opened) if (one.isWhole) check(replica, one);
             }
             for (const one of opened) {

@@ -11,7 +11,7 @@ import type { Row } from "../protocol/row.ts";
 import type { Predicate, WhereContext } from "../protocol/where.ts";
 import { AFTER_ALL, BEFORE_ALL, type IndexOrder, type Place } from "./index-order.ts";
 import type { CommitPoint, RowChange } from "./live-table.ts";
-import { OrderedIndex } from "./ordered-index.ts";
+import { OrderedIndex, type IndexStep } from "./ordered-index.ts";
 import { intervalOf, routeOf, type EqualityRoute, type Route } from "./route.ts";
 import { isRouted, type ViewRouter } from "./router.ts";
 import type { View, ViewOptions } from "./view.ts";
@@ -129,43 +129,47 @@ export class Windows {
       this.#checkSize(entry, view, owner);
       if (!isDone && isOver()) return false;
     }
-    view.settle(point);
+    const settling = view.settle(point, fillStepRows);
+    while (settling.next().done !== true) if (isOver()) return false;
     if (!this.#unrouted.delete(entry)) return true;
     this.#options.checkUnrouted(owner);
     this.#unrouted.add(entry);
     return true;
   }
 
-  /** One change, for an index or a window that the router found by it. */
-  follow(found: WindowGroup | WindowEntry, change: RowChange): void {
-    const group = found instanceof WindowEntry ? found.group : found;
-    const step = group.index.follow(change);
+  /** Adds the windows of an index that the change can affect. */
+  affectedBy(
+    change: RowChange,
+    group: WindowGroup,
+    affected: (WindowEntry | FilteredView)[],
+  ): void {
+    const step = this.#stepOf(change, group);
+    if (step !== undefined) group.containing(step, (entry) => affected.push(entry));
+  }
+
+  /** One change, for a window that it can affect. */
+  follow(entry: WindowEntry, change: RowChange): void {
+    if (!isOpen(entry)) return;
+    const step = this.#stepOf(change, entry.group);
     if (step === undefined) return;
-    this.#followed.add(group);
-    const visit = (entry: WindowEntry): void => {
-      this.#attempt(entry, () => {
-        if (entry.view.follow(step)) this.#touched.add(entry);
-      });
-    };
-    if (found instanceof WindowEntry) visit(found);
-    else group.containing(step, visit);
+    this.#attempt(entry, () => {
+      if (entry.view.follow(step)) this.#touched.add(entry);
+    });
   }
 
   /**
-   * Shows what the changes of a commit have changed, and adds the views that changed to `dirty`.
-   * Returns the views that failed.
+   * Shows what the changes of a commit have changed, a row per step, and adds the views that
+   * changed to `dirty`. Returns the views that failed.
    */
-  settle(point: CommitPoint, dirty: Set<View>): ReadonlyMap<View, TidemarkError> {
+  *settle(point: CommitPoint, dirty: Set<View>): Generator<void, ReadonlyMap<View, TidemarkError>> {
     for (const group of this.#followed) this.#count(group, group.index);
-    for (const entry of this.#touched) {
-      this.#attempt(entry, () => {
-        if (entry.view.settle(point)) dirty.add(entry.view);
-        this.#place(entry);
-        this.#count(entry, entry.view);
-      });
-    }
     this.#followed.clear();
-    this.#touched.clear();
+    for (const entry of this.#touched) {
+      this.#touched.delete(entry);
+      const steps = entry.view.settle(point, this.#options.pool.limits.fillStepRows);
+      // It may end between the steps.
+      while (isOpen(entry) && this.#settleOn(entry, steps, dirty)) yield;
+    }
     return this.#takeFailed();
   }
 
@@ -206,6 +210,26 @@ export class Windows {
     this.#groups.delete(group.id);
     this.#followed.delete(group);
     pool.entries -= group.counted;
+  }
+
+  /** One step. Returns whether it was not the last. */
+  #settleOn(entry: WindowEntry, steps: Iterator<void, boolean>, dirty: Set<View>): boolean {
+    let isLast = true;
+    this.#attempt(entry, () => {
+      const { done, value: hasChanged } = steps.next();
+      isLast = done === true;
+      if (!isLast) return;
+      if (hasChanged === true) dirty.add(entry.view);
+      this.#place(entry);
+      this.#count(entry, entry.view);
+    });
+    return !isLast;
+  }
+
+  #stepOf(change: RowChange, group: WindowGroup): IndexStep | undefined {
+    const step = group.index.follow(change);
+    if (step !== undefined) this.#followed.add(group);
+    return step;
   }
 
   #groupFor(order: IndexOrder, base: Base, owner: string | undefined): WindowGroup {
@@ -303,6 +327,11 @@ export class Windows {
     this.#failed.clear();
     return failed;
   }
+}
+
+/** A window may end between the steps of a commit. */
+function isOpen(entry: WindowEntry): boolean {
+  return entry.group.windows.has(entry);
 }
 
 /** The places of the order between which all rows are that the where can match. */

@@ -44,9 +44,20 @@ function start(sessionCount: number, costMs: number) {
   const replica = {
     seq: 0,
     isDirty: false,
-    apply(commit: Commit): void {
+    /** Views that have not followed the last commit. */
+    unfollowed: 0,
+    applyToTables(commit: Commit): void {
       replica.seq = commit.seq;
       replica.isDirty = true;
+      replica.unfollowed = cost.views;
+    },
+    follow(isOver: () => boolean): boolean {
+      while (replica.unfollowed > 0) {
+        clock.spend(cost.viewMs);
+        replica.unfollowed--;
+        if (isOver()) break;
+      }
+      return replica.unfollowed === 0;
     },
     takeDirty(): readonly View[] {
       const dirty = replica.isDirty ? [VIEW] : [];
@@ -56,8 +67,8 @@ function start(sessionCount: number, costMs: number) {
   };
   const served: Served[] = [];
   const flushes: FlushReport[] = [];
-  /** What a write takes; tests change it. */
-  const cost = { ms: costMs };
+  /** What a write takes, and what a commit takes in the views that it changes. */
+  const cost = { ms: costMs, views: 0, viewMs: 0.01 };
   /** Writes that each session still needs before all is written. */
   const unwritten = new Map<Session, number>();
   const turns = new Turns({
@@ -75,6 +86,7 @@ function start(sessionCount: number, costMs: number) {
     writer: {
       beginFlush: () => {},
       write: (session) => {
+        expect(replica.unfollowed).toBe(0);
         clock.spend(cost.ms);
         session.oldestCommitMs = undefined;
         served.push({ session, atMs: clock.monotonic(), seq: replica.seq });
@@ -151,6 +163,29 @@ describe("a flush", () => {
     commitAt([0, 10]);
     // Until the slice ends that began at 9 ms, and the second flush.
     expect(Math.max(...delays([10], served, 1))).toBeLessThan(4 + 15);
+  });
+});
+
+describe("a commit that changes many views", () => {
+  it("is followed in slices, and no session is served before", () => {
+    const { clock, turns, served, cost, commitAt } = start(10, 0.01);
+    cost.views = 10_000;
+    // Another task, each millisecond: its delay is a slice at most.
+    let lateMs = 0;
+    for (const ms of every(1, 200))
+      clock.after(ms, () => {
+        lateMs = Math.max(lateMs, clock.monotonic() - ms);
+      });
+    clock.after(50, () => turns.serveSoon(openSession("newcomer")));
+    commitAt([0, 1]);
+    expect(lateMs).toBeLessThanOrEqual(SERVER_LIMITS.sliceMs + 0.1);
+    // Each commit takes 100 ms. The flush began before the second one arrived.
+    expect(served.map(({ seq }) => seq)).toEqual([
+      ...served.slice(0, 11).map(() => 1),
+      ...served.slice(11).map(() => 2),
+    ]);
+    expect(served).toHaveLength(21);
+    expect(Math.round(served[0]?.atMs ?? 0)).toBe(100);
   });
 });
 

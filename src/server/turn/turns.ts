@@ -34,7 +34,7 @@ export interface FlushReport {
 export interface TurnsOptions {
   readonly clock: Clock;
   readonly follower: Pick<LogFollower, "head" | "read" | "applied">;
-  readonly replica: Pick<Replica, "seq" | "apply" | "takeDirty">;
+  readonly replica: Pick<Replica, "seq" | "applyToTables" | "follow" | "takeDirty">;
   readonly writer: Pick<TurnWriter, "beginFlush" | "write">;
   readonly limits: ServerLimits;
   readonly subscribers: Pick<Subscribers, "of">;
@@ -171,27 +171,35 @@ export class Turns {
     this.#apply();
   }
 
-  /** Applies commits up to the target, a slice at a time. No session is served meanwhile. */
+  /**
+   * Applies commits up to the target, a slice at a time. No session is served meanwhile, so none is
+   * served what its views have not reached.
+   */
   #apply(): void {
-    const { clock, follower, replica, limits } = this.#options;
+    const { clock, limits } = this.#options;
     const endMs = clock.monotonic() + limits.sliceMs;
-    while (replica.seq < this.#targetSeq) {
+    const isOver = (): boolean => clock.monotonic() >= endMs;
+    if (this.#applyUntil(isOver)) this.#beginServing();
+    else this.#step = clock.soon(() => this.#apply());
+  }
+
+  /** Returns whether tables and views are at the target, or can't reach it any more. */
+  #applyUntil(isOver: () => boolean): boolean {
+    const { follower, replica, limits } = this.#options;
+    while (replica.follow(isOver)) {
+      follower.applied();
+      if (replica.seq >= this.#targetSeq) return true;
       const commits = follower.read(limits.commitsPerReadMax);
       // The epoch has ended meanwhile.
-      if (commits.length === 0) break;
+      if (commits.length === 0) return true;
       for (const commit of commits) {
         if (commit.seq > this.#targetSeq) break;
-        replica.apply(commit);
+        replica.applyToTables(commit);
         if (commit.changes.length > 0) this.#oldestCommitMs ??= commit.timeMs;
-        if (clock.monotonic() >= endMs) break;
-      }
-      follower.applied();
-      if (replica.seq < this.#targetSeq && clock.monotonic() >= endMs) {
-        this.#step = clock.soon(() => this.#apply());
-        return;
+        if (!replica.follow(isOver) || isOver()) return false;
       }
     }
-    this.#beginServing();
+    return false;
   }
 
   #beginServing(): void {
