@@ -33,6 +33,7 @@ export type {
   DialectConnection,
   DialectView,
 } from "./server/turn/dialect.ts";
+export { tableRows, type TableRowsOptions } from "./server/session/table-rows-dialect.ts";
 export type { DeltaOfTexts, Outgoing, SnapshotOfTexts } from "./protocol/codec.ts";
 export type { Limits, ServerLimits } from "./server/limits.ts";
 export type { Interest, WatchedView } from "./sources/interest.ts";

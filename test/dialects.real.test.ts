@@ -20,6 +20,15 @@ interface Program {
   stop(): Promise<void>;
 }
 
+interface TableRows {
+  readonly type: string;
+  readonly rows: readonly unknown[];
+  readonly removes?: readonly unknown[];
+}
+
+const rowsOf = ({ messages }: PlainSocket): readonly TableRows[] =>
+  (messages as readonly TableRows[]).filter(({ type }) => type === "table_rows");
+
 afterEach(stopAll);
 
 describe("docs/dialects.md", () => {
@@ -58,18 +67,19 @@ describe("docs/dialects.md", () => {
     const quotes = tidemark.channel("quotes");
 
     const grid = new PlainSocket(`ws://127.0.0.1:${port}/ws/tables`);
-    grid.socket.on("open", () => grid.socket.send('{"subscribe":"quotes"}'));
+    grid.socket.on("open", () => grid.socket.send('{"type":"subscribe","table":"quotes"}'));
     const heat = new PlainSocket(`ws://127.0.0.1:${port}/ws/heatmap?symbol=BTC`);
     await expect
-      .poll(() => grid.messages)
+      .poll(() => rowsOf(grid))
       .toEqual([
         {
           type: "table_rows",
           table: "quotes",
           reset: true,
+          columns: ["symbol", "venue", "price"],
           rows: [
-            { symbol: "BTC", venue: "a", price: 1 },
-            { symbol: "ETH", venue: "a", price: 2 },
+            ["BTC", "a", 1],
+            ["ETH", "a", 2],
           ],
         },
       ]);
@@ -80,17 +90,21 @@ describe("docs/dialects.md", () => {
     await quotes.upsert({ symbol: "BTC", venue: "b", price: 3 });
     await quotes.remove('["ETH","a"]');
     await expect
-      .poll(() => grid.messages.slice(1).flatMap((frame) => (frame as { rows: unknown[] }).rows))
-      .toEqual([{ symbol: "BTC", venue: "b", price: 3 }]);
+      .poll(() =>
+        rowsOf(grid)
+          .slice(1)
+          .flatMap(({ rows }) => rows),
+      )
+      .toEqual([["BTC", "b", 3]]);
     await expect
-      .poll(() => grid.messages.flatMap((frame) => (frame as { removed?: string[] }).removed ?? []))
-      .toEqual(['["ETH","a"]']);
+      .poll(() => rowsOf(grid).flatMap(({ removes = [] }) => removes))
+      .toEqual([["ETH", "a"]]);
     await expect
       .poll(() => heat.messages.filter((frame) => "cells" in (frame as object)))
       .toEqual([{ cells: [["a", 1]] }, { cells: [["b", 3]] }]);
 
-    grid.socket.send('{"unsubscribe":"quotes"}');
-    grid.socket.send('{"subscribe":"nothing"}');
+    grid.socket.send('{"type":"unsubscribe","table":"quotes"}');
+    grid.socket.send('{"type":"subscribe","table":"nothing"}');
     await expect
       .poll(() => grid.messages.at(-1))
       .toEqual({ type: "error", code: "UNKNOWN_CHANNEL", message: expect.any(String) });
