@@ -1,24 +1,23 @@
-/** Takes the program from docs/dialects.md, compiles it and runs it with the built package. */
-import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+/** The program from docs/dialects.md, with the packed package: two dialects and their clients. */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePort } from "./support/free-port.ts";
+import { emptyProject } from "./support/packed-package.ts";
 import { PlainSocket } from "./support/plain-socket.ts";
+import { snippetsOf } from "./support/snippets.ts";
 import { atEnd, stopAll } from "./support/trades-server.ts";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const page = readFileSync(new URL("../docs/dialects.md", import.meta.url), "utf8");
-const program = /```ts\n\/\/ dialects\.ts\n([\s\S]*?)```/.exec(page)?.[1] ?? "";
-
-interface Program {
-  channel(name: string): {
-    upsert(row: object): Promise<number>;
-    remove(key: string): Promise<number>;
-  };
-  stop(): Promise<void>;
-}
+/** Follows the program, and writes what the test says. */
+const WRITER = `
+process.on("message", ({ upsert, remove }) => {
+  const quotes = tidemark.channel("quotes");
+  void (upsert === undefined ? quotes.remove(remove) : quotes.upsert(upsert));
+});
+process.send("listening");
+`;
 
 interface TableRows {
   readonly type: string;
@@ -31,40 +30,33 @@ const rowsOf = ({ messages }: PlainSocket): readonly TableRows[] =>
 
 afterEach(stopAll);
 
+/** Starts the program, and returns what writes into its channel. */
+async function start(port: number) {
+  const project = emptyProject();
+  atEnd(() => project.remove());
+  const program = snippetsOf("docs/dialects.md").get("dialects.ts") ?? "";
+  writeFileSync(join(project.folder, "dialects.ts"), `${program}${WRITER}`);
+  const child = fork(join(project.folder, "dialects.ts"), {
+    execArgv: ["--import", "tsx"],
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+    env: { ...process.env, PORT: String(port) },
+  });
+  atEnd(async () => {
+    const ended = once(child, "exit");
+    child.kill("SIGKILL");
+    await ended;
+  });
+  await once(child, "message");
+  return {
+    upsert: (row: object) => void child.send({ upsert: row }),
+    remove: (key: string) => void child.send({ remove: key }),
+  };
+}
+
 describe("docs/dialects.md", () => {
   it("speaks table_rows and the heatmap's frames", async () => {
-    const folder = mkdtempSync(join(here, ".dialects-"));
-    atEnd(() => rmSync(folder, { recursive: true, force: true }));
-    // Stands for an installed package.
-    mkdirSync(join(folder, "node_modules"));
-    symlinkSync(join(here, ".."), join(folder, "node_modules", "tidemark"));
-    writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
-    writeFileSync(
-      join(folder, "tsconfig.json"),
-      JSON.stringify({
-        compilerOptions: {
-          target: "es2023",
-          module: "nodenext",
-          strict: true,
-          skipLibCheck: true,
-          types: ["node"],
-          typeRoots: [join(here, "../node_modules/@types")],
-        },
-      }),
-    );
-    writeFileSync(join(folder, "dialects.ts"), program);
-    execFileSync(
-      process.execPath,
-      [join(here, "../node_modules/typescript/bin/tsc"), "--noEmit", "-p", folder],
-      { stdio: "pipe" },
-    );
-    // Exports the server, so that the test can write rows and stop it.
-    writeFileSync(join(folder, "dialects.ts"), `${program}\nexport { tidemark };\n`);
     const port = await freePort();
-    process.env["PORT"] = String(port);
-    const { tidemark } = (await import(join(folder, "dialects.ts"))) as { tidemark: Program };
-    atEnd(() => tidemark.stop());
-    const quotes = tidemark.channel("quotes");
+    const quotes = await start(port);
 
     const grid = new PlainSocket(`ws://127.0.0.1:${port}/ws/tables`);
     grid.socket.on("open", () => grid.socket.send('{"type":"subscribe","table":"quotes"}'));
@@ -87,8 +79,8 @@ describe("docs/dialects.md", () => {
       .poll(() => heat.messages.slice(0, 2))
       .toEqual([{ cells: [["a", 1]] }, { whole: expect.any(Number) }]);
 
-    await quotes.upsert({ symbol: "BTC", venue: "b", price: 3 });
-    await quotes.remove('["ETH","a"]');
+    quotes.upsert({ symbol: "BTC", venue: "b", price: 3 });
+    quotes.remove('["ETH","a"]');
     await expect
       .poll(() =>
         rowsOf(grid)
@@ -109,7 +101,7 @@ describe("docs/dialects.md", () => {
       .poll(() => grid.messages.at(-1))
       .toEqual({ type: "error", code: "UNKNOWN_CHANNEL", message: expect.any(String) });
     const before = grid.messages.length;
-    await quotes.upsert({ symbol: "BTC", venue: "b", price: 4 });
+    quotes.upsert({ symbol: "BTC", venue: "b", price: 4 });
     await expect
       .poll(() => heat.messages.filter((frame) => "cells" in (frame as object)).at(-1))
       .toEqual({ cells: [["b", 4]] });

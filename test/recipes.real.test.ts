@@ -3,9 +3,8 @@
  * application's own users.
  */
 import { spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { WebSocket } from "ws";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import {
@@ -15,15 +14,8 @@ import {
   type WebSocketConstructor,
 } from "../src/client/node.ts";
 import { freePort } from "./support/free-port.ts";
-
-const here = fileURLToPath(new URL(".", import.meta.url));
-const page = readFileSync(new URL("../docs/recipes.md", import.meta.url), "utf8");
-const programs = new Map(
-  [...page.matchAll(/```ts\n\/\/ ([\w-]+\.ts)\n([\s\S]*?)```/g)].map(([, name = "", text = ""]) => [
-    name,
-    text,
-  ]),
-);
+import { emptyProject, type EmptyProject } from "./support/packed-package.ts";
+import { snippetsOf } from "./support/snippets.ts";
 
 interface Note {
   readonly id: string;
@@ -41,25 +33,16 @@ type Mutations = {
 };
 
 describe("recipes", () => {
-  // The folder is below test/, where the frameworks are installed.
-  let folder = "";
+  let project: EmptyProject;
   let child: ChildProcess | undefined;
   const stops: (() => void)[] = [];
 
   beforeAll(() => {
-    folder = mkdtempSync(join(here, ".recipes-"));
-    // Stands for an installed package.
-    mkdirSync(join(folder, "node_modules"));
-    symlinkSync(join(here, ".."), join(folder, "node_modules", "tidemark"));
-    for (const [name, text] of programs) writeFileSync(join(folder, name), text);
-    writeFileSync(
-      join(folder, "tsconfig.json"),
-      JSON.stringify({
-        compilerOptions: { target: "es2022", module: "nodenext", experimentalDecorators: true },
-      }),
-    );
+    project = emptyProject();
+    for (const [name, text] of snippetsOf("docs/recipes.md"))
+      writeFileSync(join(project.folder, name), text);
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => project.remove());
   afterEach(async () => {
     for (const stop of stops.splice(0)) stop();
     const ended =
@@ -75,11 +58,11 @@ describe("recipes", () => {
     async (name) => {
       const port = await freePort();
       let output = "";
-      child = spawn(process.execPath, ["--import", "tsx", join(folder, `${name}.ts`)], {
+      child = spawn(process.execPath, ["--import", "tsx", join(project.folder, `${name}.ts`)], {
         env: {
           ...process.env,
           PORT: String(port),
-          TSX_TSCONFIG_PATH: join(folder, "tsconfig.json"),
+          TSX_TSCONFIG_PATH: join(project.folder, "tsconfig.json"),
         },
       });
       for (const stream of [child.stdout, child.stderr])
@@ -97,7 +80,9 @@ describe("recipes", () => {
         .toBe(200);
 
       // The framework's own routes still work.
-      const { sign } = (await import(join(folder, "auth.ts"))) as { sign(user: string): string };
+      const { sign } = (await import(join(project.folder, "auth.ts"))) as {
+        sign(user: string): string;
+      };
       const cookie = `session=${sign("rita")}`;
       expect(await (await fetch(`${url}/whoami`, { headers: { cookie } })).json()).toEqual({
         name: "rita",
