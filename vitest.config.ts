@@ -1,9 +1,17 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { LargestFirst } from "./test/support/largest-first.ts";
 
 function entryPoint(path: string): string {
   return fileURLToPath(new URL(`src/${path}`, import.meta.url));
 }
+
+/**
+ * Of projects whose tests start their own servers and browsers on free ports, and mostly wait for
+ * them. Their files run side by side, so that a core that one leaves idle serves another.
+ */
+const AMID_WAITS = { sequence: { groupOrder: 2 }, maxWorkers: 3 };
 
 /** `npm test` runs all projects; `npx vitest --project unit` is the quick one. */
 export default defineConfig({
@@ -17,6 +25,7 @@ export default defineConfig({
     ],
   },
   test: {
+    sequence: { sequencer: LargestFirst },
     globalSetup: ["test/support/shared-folder-setup.ts"],
     // Import CommonJS dependencies as Node does.
     deps: { interopDefault: false },
@@ -27,6 +36,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // By default one core stays idle.
+          maxWorkers: availableParallelism(),
           include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
           exclude: [
             "**/*.pg.test.ts",
@@ -51,36 +62,30 @@ export default defineConfig({
         extends: true,
         test: {
           name: "postgres",
-          sequence: { groupOrder: 3 },
+          ...AMID_WAITS,
           include: ["src/**/*.pg.test.ts", "test/**/*.pg.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Tests start their own servers on free ports, and mostly wait for them.
-          maxWorkers: 3,
         },
       },
       {
         extends: true,
         test: {
           name: "real",
-          sequence: { groupOrder: 2 },
+          ...AMID_WAITS,
           include: ["test/**/*.real.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          // Tests start their own servers on free ports, and mostly wait for them.
-          maxWorkers: 2,
         },
       },
       {
         extends: true,
         test: {
           name: "browser",
-          sequence: { groupOrder: 4 },
+          ...AMID_WAITS,
           include: ["test/**/*.browser.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          // Each test starts its own browser and servers.
-          maxWorkers: 2,
         },
       },
     ],

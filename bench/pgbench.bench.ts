@@ -21,7 +21,11 @@ const CLIENTS = [1, 8, 32];
 const SCALE = 10;
 const TABLES = ["pgbench_accounts", "pgbench_tellers", "pgbench_branches"];
 
-const server = await startPostgres(18, { shared_buffers: "512MB", max_wal_size: "4GB" });
+const server = await startPostgres(18, {
+  fsync: "on",
+  shared_buffers: "512MB",
+  max_wal_size: "4GB",
+});
 await initPgbench(server, SCALE);
 const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 const single = join(folder, "single.sql");

@@ -54,7 +54,7 @@ function keyOf(version: number): number {
 }
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-const server = await startPostgres(18);
+const server = await startPostgres(18, { fsync: "on" });
 
 /** The CPU time of the backends with this application name. */
 async function backendsCpuMs(admin: pg.Client, name: string): Promise<number> {

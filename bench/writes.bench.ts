@@ -101,7 +101,7 @@ async function usualPage(port: number, look: Look): Promise<Page> {
   };
 }
 
-const postgres = await startPostgres(18);
+const postgres = await startPostgres(18, { fsync: "on" });
 const random = seededRandom(4);
 
 async function measure(

@@ -212,7 +212,7 @@ describe.skipIf(process.platform === "win32")("the explorer's screen", () => {
             ages.add(cell);
           return sent;
         },
-        { interval: 60 },
+        { interval: 60, timeout: 20_000 },
       )
       .toBeGreaterThan(40);
     expect(ages).toContain("now");

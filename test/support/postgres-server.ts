@@ -63,6 +63,8 @@ export async function startPostgres(
     listen_addresses: "127.0.0.1",
     unix_socket_directories: data,
     max_connections: "100",
+    // What a crash of the machine would lose is no matter here. Benchmarks turn it on.
+    fsync: "off",
     ...settings,
   };
   let child: ChildProcess | undefined;

@@ -1,6 +1,6 @@
 /** Postgres and PGlite pass the suite of all sources. */
-import { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe } from "vitest";
+import { createPGlite } from "../../../test/support/pglite.ts";
 import {
   hasPostgres,
   startPostgres,
@@ -72,7 +72,7 @@ describe.skipIf(!hasPostgres(18))("postgres", () => {
 
 describe("pglite", () => {
   sourceConformance("PGlite", async () => {
-    const pglite = await PGlite.create();
+    const pglite = await createPGlite();
     await pglite.exec(SCHEMA);
     const sql = async (text: string) => (await pglite.query<Record<string, unknown>>(text)).rows;
     return worldOf(sql, { source: () => postgres(pglite), close: () => pglite.close() });

@@ -27,7 +27,8 @@ describe.skipIf(findPgbench() === undefined)("the postgres source under pgbench"
   let server: PostgresServer;
 
   beforeAll(async () => {
-    server = await startPostgres();
+    // The load of a database that writes to its disk.
+    server = await startPostgres(18, { fsync: "on" });
     await initPgbench(server);
   });
   afterAll(() => server.remove());

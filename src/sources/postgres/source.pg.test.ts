@@ -2,8 +2,9 @@
  * The source on the oldest and the newest supported Postgres, and on PGlite: types, keys, triggers,
  * faults.
  */
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { createPGlite } from "../../../test/support/pglite.ts";
 import {
   hasPostgres,
   startPostgres,
@@ -74,7 +75,7 @@ describe.each(
 
   const fresh = async (schema: string): Promise<Database> => {
     if (server === undefined) {
-      const pglite = await PGlite.create();
+      const pglite = await createPGlite();
       database = {
         address: pglite,
         sql: (text) => pglite.exec(text),

@@ -3,8 +3,9 @@
  * the change's commit (by the database's clock), its rows equal SELECT. No client is ever live
  * with wrong rows after the change.
  */
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createPGlite } from "../../../test/support/pglite.ts";
 import {
   hasPostgres,
   startPostgres,
@@ -233,7 +234,7 @@ describe("untriggered changes on PGlite", () => {
   it.each(CHANGES.filter(({ name }) => ON_PGLITE.includes(name)))(
     "$name",
     async (change) => {
-      const pglite = await PGlite.create();
+      const pglite = await createPGlite();
       try {
         await holds(
           pglite,

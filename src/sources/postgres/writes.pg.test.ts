@@ -2,9 +2,10 @@
  * Mutations on the oldest and the newest supported Postgres, and on PGlite: each runs once, in
  * order, is remembered, and is refused when stale.
  */
-import { PGlite } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { z } from "zod";
+import { createPGlite } from "../../../test/support/pglite.ts";
 import {
   hasPostgres,
   startPostgres,
@@ -123,7 +124,7 @@ describe.each(
   afterAll(() => server?.remove());
   beforeEach(async () => {
     if (server === undefined) {
-      const pglite = await PGlite.create();
+      const pglite = await createPGlite();
       [address, sql] = [
         pglite,
         (text) =>
