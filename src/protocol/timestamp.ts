@@ -103,6 +103,18 @@ function withoutZone(text: string): string {
   return plain.length === 10 ? `${plain}T00:00:00` : plain;
 }
 
+/**
+ * What `compareTimestamps` compares: the year, then texts in `plain` form, then others, both by
+ * code unit.
+ */
+export function timestampClass(text: string): {
+  readonly year: number;
+  /** Undefined for a text that does not sort as text among those of its year. */
+  readonly plain: string | undefined;
+} {
+  return { year: yearOf(text), plain: isPlain(text) ? withoutZone(text) : undefined };
+}
+
 /** Above all other years for a text that is no timestamp. */
 function yearOf(text: string): number {
   if (text === "infinity") return Number.MAX_SAFE_INTEGER - 1;
