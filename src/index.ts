@@ -35,7 +35,8 @@ export type {
 } from "./server/turn/dialect.ts";
 export { tableRows, type TableRowsOptions } from "./server/session/table-rows-dialect.ts";
 export type { DeltaOfTexts, Outgoing, SnapshotOfTexts } from "./protocol/codec.ts";
-export type { Limits, ServerLimits } from "./server/limits.ts";
+export type { Limits } from "./server/limit-groups.ts";
+export type { ServerLimits } from "./server/limits.ts";
 export type { Interest, WatchedView } from "./sources/interest.ts";
 export type { Source, SourceContext, SourceDraft, SourceLogger } from "./sources/source.ts";
 export type { ChannelWrites, SqlTransaction, Writer } from "./sources/writer.ts";
@@ -51,7 +52,9 @@ export type {
   SourceStatus,
   StatusChange,
 } from "./log/log.ts";
-export type { ChannelBounds, LogLimits } from "./log/limits.ts";
+export type { ChannelBounds, ChannelHistory, LogLimits } from "./log/limits.ts";
+export type * from "./history/history.ts";
+export type { HistoryLimits } from "./history/limits.ts";
 export { MemoryLog } from "./log/memory.ts";
 export type { Column, ColumnType } from "./protocol/column.ts";
 export type { Condition, OrderBy, Query, Where } from "./protocol/user-query.ts";

@@ -49,6 +49,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
   [
     [
       "server/limits.ts",
+      "server/limit-groups.ts",
       "server/policies.ts",
       "server/identity.ts",
       "server/work-queue.ts",
@@ -62,7 +63,14 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     ["server/catalog.ts", "server/source-host.ts", "server/engine"],
     ["server/observe/"],
     ["server/http/"],
-    ["server/for-caller.ts", "server/own-channels.ts", "server/options.ts", "server/tidemark.ts"],
+    [
+      "server/for-caller.ts",
+      "server/own-channels.ts",
+      "server/options.ts",
+      "server/log-and-history.ts",
+      "server/policy-names.ts",
+      "server/tidemark.ts",
+    ],
   ],
   [
     ["client/limits.ts", "client/port.ts", "client/connection-state.ts"],

@@ -2,12 +2,13 @@
 import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
+import type { HistoryHost } from "../history/history-host.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Log } from "../log/log.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Writer } from "../sources/writer.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "./limit-groups.ts";
 import type { FindCheckpoint } from "./log-follower.ts";
 import type { WriteChannels } from "./mutations/memory-writer.ts";
 import type { MutationDefinition } from "./mutations/mutation.ts";
@@ -34,6 +35,10 @@ export interface EngineOptions {
   readonly declares?: readonly ChannelDeclaration[] | undefined;
   /** Resolves when a history store holds everything up to a seq. Default: there is none. */
   readonly durable?: ((seq: number) => Promise<void>) | undefined;
+  /** Resolves when rows of these channels can be kept. Default: at once. */
+  readonly roomFor?: ((channels: readonly string[]) => Promise<void>) | undefined;
+  /** Answers queries of the past, and reports how far the store is. Default: there is none. */
+  readonly history?: HistoryHost | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly logger: Logger;
@@ -50,7 +55,7 @@ export interface EngineOptions {
   readonly identityKey?: ((identity: Identity) => unknown) | undefined;
   /** Which identities may see everything that the server reports of itself. Default: everyone. */
   readonly isOperator?: ((identity: Identity) => boolean) | undefined;
-  readonly limits?: Omit<Limits, "log"> | undefined;
+  readonly limits?: Omit<Limits, "log" | "history"> | undefined;
   /** The mutations that clients may call, and the writers that run them. */
   readonly mutations?: EngineMutations | undefined;
   /** Further dialects for clients, besides Tidemark's own protocol. */

@@ -6,6 +6,7 @@
  */
 import type { Logger } from "pino";
 import type { Cancel, Clock } from "../std/clock.ts";
+import type { HistoryHost } from "../history/history-host.ts";
 import type { Log } from "../log/log.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
 import type { Replica } from "../table/replica.ts";
@@ -46,6 +47,7 @@ export class Engine {
   readonly mutationQueue: MutationQueue;
   readonly gateway: Gateway;
   readonly policies: Policies;
+  readonly history: HistoryHost | undefined;
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #updates: ViewUpdateCache;
@@ -56,7 +58,7 @@ export class Engine {
   #lastSecondMs = Number.NEGATIVE_INFINITY;
 
   constructor(given: EngineOptions) {
-    const { clock, random, logger, log, catalog, durable } = given;
+    const { clock, random, logger, log, catalog, durable, roomFor } = given;
     const options = { ...given, secret: given.secret ?? random.id(32) };
     const limits = serverLimits(options.limits?.server);
     const tables = createTables(options, options.secret);
@@ -64,6 +66,7 @@ export class Engine {
     const { visibility, mutationQueue } = createMutations(options, limits, tables, turnParts);
     const sessions = createSessions(options, limits, tables, turnParts, mutationQueue);
     this.log = log;
+    this.history = given.history;
     this.limits = limits;
     this.replica = tables.replica;
     this.policies = tables.policies;
@@ -90,6 +93,7 @@ export class Engine {
       interest: tables.interest,
       refuse: (refused) => this.#catalog?.refuse(refused),
       durable,
+      roomFor,
     });
     this.follower.onArrival(() => this.turns.newsArrived());
     this.follower.onEnding(() => this.gateway.restart(this.gateway.sessions));

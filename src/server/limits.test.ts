@@ -8,7 +8,8 @@ import { createTidemark } from "../index.ts";
 import { LOG_LIMITS } from "../log/limits.ts";
 import { postgresLimits } from "../sources/postgres/limits.ts";
 import { VIEW_LIMITS, viewLimits } from "../table/limits.ts";
-import { SERVER_LIMITS, serverLimits, type Limits } from "./limits.ts";
+import type { Limits } from "./limit-groups.ts";
+import { SERVER_LIMITS, serverLimits } from "./limits.ts";
 
 const start = (limits: Limits) => createTidemark({ limits, logger: silent });
 

@@ -3,18 +3,7 @@
  * be set with `createTidemark({ limits: { server } })`; those in `FIXED_LIMITS` can't, since
  * clients or existing dashboards depend on them.
  */
-import type { LogLimits } from "../log/limits.ts";
-import { TidemarkError } from "../std/errors.ts";
 import { atLeast, limitsOf, type LimitRelation } from "../std/limits.ts";
-import type { ViewLimits } from "../table/limits.ts";
-
-/** All limits of a server that users can set. */
-export interface Limits {
-  readonly server?: Partial<ServerLimits>;
-  readonly views?: Partial<ViewLimits>;
-  /** Limits of the log in memory. */
-  readonly log?: Partial<LogLimits>;
-}
 
 export interface ServerLimits {
   /** Minimum of milliseconds between two flushes. Default 2. */
@@ -376,21 +365,6 @@ const RELATIONS: readonly LimitRelation<ServerLimits>[] = [
     "drainBatch",
   ),
 ];
-
-const GROUPS = ["server", "views", "log"] as const satisfies readonly (keyof Limits)[];
-
-/**
- * A misspelt group, or a limit outside of its group, would otherwise be ignored silently.
- * @throws TidemarkError `BAD_OPTION`
- */
-export function checkLimitGroups(given: Limits | undefined): void {
-  for (const name of Object.keys(given ?? {}))
-    if (!GROUPS.some((group) => group === name))
-      throw new TidemarkError(
-        "BAD_OPTION",
-        `There is no limits.${name}. Limits are in groups: ${GROUPS.map((group) => `limits.${group}`).join(", ")}.`,
-      );
-}
 
 /** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */
 export function serverLimits(given?: Partial<ServerLimits>): ServerLimits {

@@ -2,11 +2,12 @@
 import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import type { Random } from "../std/random.ts";
+import type { HistoryStore } from "../history/history.ts";
 import type { Log } from "../log/log.ts";
 import type { Source } from "../sources/source.ts";
 import type { Channels } from "./channel.ts";
 import type { Paths } from "./http/paths.ts";
-import type { Limits } from "./limits.ts";
+import type { Limits } from "./limit-groups.ts";
 import type { Mutations } from "./mutations/mutation.ts";
 import type { Identity, Policy } from "./policies.ts";
 import type { Authenticate } from "./session/access.ts";
@@ -59,7 +60,8 @@ export interface TidemarkOptions<C extends Channels = Channels, Caller = Identit
   /** A folder of static files to serve at `/`. */
   readonly assets?: string;
   /**
-   * Limits of the server, of views, and of the log in memory. Omitted limits keep their defaults.
+   * Limits of the server, of views, of the log in memory, and of history. Omitted limits keep their
+   * defaults.
    */
   readonly limits?: Limits;
   /**
@@ -67,6 +69,12 @@ export interface TidemarkOptions<C extends Channels = Channels, Caller = Identit
    * not close a log that you pass.
    */
   readonly log?: Log;
+  /**
+   * Keeps the rows of channels that are declared with `history`: `duckdb(file)` or
+   * `clickhouse(url)`. The log then continues above the store's seq after a restart, and the
+   * channels hold their newest rows again. Not together with `log`. Default: none.
+   */
+  readonly history?: HistoryStore;
   /** Default: pino at level `info` on standard error. */
   readonly logger?: Logger;
   readonly clock?: Clock;

@@ -19,7 +19,11 @@ import { MEMORY } from "./mutations/memory-writer.ts";
 
 /** Writes to one channel. Every call is one commit and returns its seq. */
 export interface ChannelHandle<R> {
-  /** @throws TidemarkError `BAD_ROW` before anything is written, `LOG_FULL`, `STOPPED` */
+  /**
+   * Resolves when the row is placed in the log; `tidemark.durable(seq)` when it is stored too.
+   * @throws TidemarkError `BAD_ROW`, `HISTORY_FULL` before anything is written, `LOG_FULL`,
+   * `STOPPED`
+   */
   upsert(rows: R | readonly R[]): Promise<number>;
   remove(keys: string | readonly string[]): Promise<number>;
   get(key: string): R | undefined;
@@ -28,9 +32,24 @@ export interface ChannelHandle<R> {
 
 export interface OwnChannelsOptions<C extends Channels> {
   readonly channels: C | undefined;
+  /** `declarationsOf(channels)` */
+  readonly declarations: readonly ChannelDeclaration[];
   readonly log: Log;
   /** Identifies this process among the writers of the log. */
   readonly nodeId: string;
+  /** The store that keeps rows: opened by the first write, if nothing has opened it yet. */
+  readonly history:
+    | {
+        open(): Promise<void>;
+        /** @throws TidemarkError `HISTORY_FULL` for a channel whose rows can't be kept now */
+        admit(channel: string): void;
+      }
+    | undefined;
+}
+
+/** @throws TidemarkError `BAD_OPTION` */
+export function declarationsOf(channels: Channels = {}): readonly ChannelDeclaration[] {
+  return Object.entries(channels).map(([name, definition]) => declarationOf(name, definition));
 }
 
 export class OwnChannels<C extends Channels> {
@@ -40,12 +59,8 @@ export class OwnChannels<C extends Channels> {
 
   constructor(options: OwnChannelsOptions<C>) {
     this.#options = options;
-    for (const [name, definition] of Object.entries(options.channels ?? {}))
-      this.#declarations.set(name, declarationOf(name, definition));
-  }
-
-  get declarations(): readonly ChannelDeclaration[] {
-    return [...this.#declarations.values()];
+    for (const declaration of options.declarations)
+      this.#declarations.set(declaration.name, declaration);
   }
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL` */
@@ -76,17 +91,20 @@ export class OwnChannels<C extends Channels> {
     limits: RowLimits,
     expect?: Expectation,
   ): Promise<number> {
-    const { channels, log, nodeId } = this.#options;
+    const { channels, history, log, nodeId } = this.#options;
+    if (history !== undefined) await history.open();
     const transaction = new Transaction();
     fill({
       upsert: (name, rows) => {
         const declaration = this.#own(name);
+        history?.admit(name);
         const schema = channels?.[name]?.row;
         for (const input of Array.isArray(rows) ? (rows as readonly unknown[]) : [rows])
           transaction.upsert(name, checkRow(declaration, schema, limits, input));
       },
       remove: (name, keys) => {
         this.#own(name);
+        history?.admit(name);
         for (const key of typeof keys === "string" ? [keys] : keys) transaction.remove(name, key);
       },
     });

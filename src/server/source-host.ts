@@ -21,6 +21,8 @@ export interface SourceHostOptions {
   readonly refuse: SourceContext["refuse"];
   /** Resolves when a history store holds everything up to a seq. Default: there is none. */
   readonly durable?: ((seq: number) => Promise<void>) | undefined;
+  /** Resolves when the channel's rows can be kept: at once where there is no history. */
+  readonly roomFor?: ((channels: readonly string[]) => Promise<void>) | undefined;
 }
 
 export class SourceHost {
@@ -50,11 +52,13 @@ export class SourceHost {
       interest,
       refuse,
       durable = () => Promise.resolve(),
+      roomFor = () => Promise.resolve(),
     } = this.#options;
     let sourcePosition = replica.sourcePositionOf(name);
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {
       for (const { name: channel } of draft.declares ?? []) this.claim(channel, name);
+      await roomFor(draft.changes.map(({ channel }) => channel));
       const seq = await log.append({ ...draft, source: name }, { source: name, sourcePosition });
       sourcePosition = draft.sourcePosition ?? sourcePosition;
       for (const channel of draft.drops ?? []) this.#owners.delete(channel);

@@ -8,8 +8,8 @@ import { pino, type Logger } from "pino";
 import { systemClock, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { systemRandom } from "../std/random.ts";
+import type { HistoryHost } from "../history/history-host.ts";
 import type { Log } from "../log/log.ts";
-import { MemoryLog } from "../log/memory.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { ChannelWrites, Writer } from "../sources/writer.ts";
 import type { Channels, TransactionHandle } from "./channel.ts";
@@ -23,7 +23,8 @@ import { isLoopback, LOOPBACK, OwnServers } from "./http/own-servers.ts";
 import { pathsOf } from "./http/paths.ts";
 import { Refusals } from "./http/refusals.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
-import { checkLimitGroups } from "./limits.ts";
+import { checkLimitGroups } from "./limit-groups.ts";
+import { createLog, engineOptionsOf, statusOf } from "./log-and-history.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName } from "./mutations/mutation.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -35,7 +36,8 @@ import type {
   OpenTransaction,
   TidemarkOptions,
 } from "./options.ts";
-import { OwnChannels, type ChannelHandle } from "./own-channels.ts";
+import { declarationsOf, OwnChannels, type ChannelHandle } from "./own-channels.ts";
+import { checkPolicies } from "./policy-names.ts";
 import type { Identity } from "./policies.ts";
 import { Access } from "./session/access.ts";
 
@@ -48,6 +50,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #writers: ReadonlyMap<string, Writer>;
   readonly #own: OwnChannels<C>;
   readonly #log: Log;
+  readonly #history: HistoryHost | undefined;
   /** Resolves when the log holds the declarations of the program's channels. */
   readonly #declared: Promise<unknown>;
   readonly #answers: Answers;
@@ -77,17 +80,29 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       ),
     );
     checkLimitGroups(options.limits);
-    const limits = options.limits?.log ?? {};
-    this.#log = options.log ?? new MemoryLog({ clock: this.#clock, random, limits });
-    this.#own = new OwnChannels({ channels, log: this.#log, nodeId: random.id(8) });
-    const declares = this.#own.declarations;
+    const declares = declarationsOf(channels);
+    const parts = { clock: this.#clock, random, logger: this.#logger };
+    const { log, history } = createLog(options, declares, parts);
+    this.#log = log;
+    this.#history = history;
+    this.#own = new OwnChannels({
+      channels,
+      declarations: declares,
+      log,
+      nodeId: random.id(8),
+      history: history && {
+        open: () => this.#openHistory(),
+        admit: (name) => history.writer.admit(name),
+      },
+    });
     // Declares the channels before anything is written to them; `start` rejects if that failed.
     this.#declared =
       declares.length === 0 ? Promise.resolve() : this.#log.append({ changes: [], declares });
     this.#declared.catch(() => {});
     this.#engine = new Engine({
-      log: this.#log,
+      log,
       declares,
+      ...engineOptionsOf(history),
       clock: this.#clock,
       random,
       logger: this.#logger,
@@ -138,6 +153,15 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
    */
   transact(fill: (transaction: TransactionHandle<C>) => void): Promise<number> {
     return this.#own.transact(fill, this.#engine.limits);
+  }
+
+  /**
+   * Resolves when the history store holds everything up to `seq`, which survives a crash then; at
+   * once without a store. @throws TidemarkError `STOPPED` when the server stops before
+   */
+  async durable(seq: number): Promise<void> {
+    await this.#openHistory();
+    await this.#history?.writer.durable(seq);
   }
 
   /**
@@ -260,12 +284,15 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     await this.#engine.gateway.drain();
     this.#engine.stop();
     await Promise.all((this.#options.sources ?? []).map((source) => source.stop()));
+    await this.#history?.stop(this.#engine.limits.drainMsMax);
     if (this.#options.log === undefined) this.#log.close();
     await this.#servers.close();
   }
 
   async #start(): Promise<void> {
+    await this.#openHistory();
     await Promise.all([this.#declared, this.#engine.start()]);
+    this.#history?.start();
     await Promise.all(
       (this.#options.sources ?? []).map((source) => source.start(this.#engine.contextFor(source))),
     );
@@ -273,8 +300,13 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     // them.
     const { follower } = this.#engine;
     await follower.reached(follower.head);
-    this.#checkPolicies();
+    checkPolicies(this.#options, this.#engine.replica);
     this.#isReady = true;
+  }
+
+  async #openHistory(): Promise<void> {
+    const { replica } = this.#engine;
+    await this.#history?.open(this.#log, (name) => statusOf(replica.stateOf(name)));
   }
 
   #setPolicies(): void {
@@ -283,26 +315,6 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     for (const [name, { policy }] of Object.entries(this.#options.channels ?? {})) {
       this.#engine.claim(name);
       if (policy !== undefined) this.#engine.policies.set(name, policy);
-    }
-  }
-
-  /** A misspelt name would leave the intended table without a policy. */
-  #checkPolicies(): void {
-    const { replica } = this.#engine;
-    for (const name of Object.keys(this.#options.policies ?? {})) {
-      if (this.#options.channels?.[name]?.policy !== undefined)
-        throw new TidemarkError(
-          "BAD_OPTION",
-          `Channel "${name}" has a policy in its declaration and another in policies. Keep one.`,
-        );
-      if (replica.table(name) !== undefined) continue;
-      const known = Array.from(replica.tables, ({ channel }) => `"${channel.name}"`)
-        .slice(0, 20)
-        .join(", ");
-      throw new TidemarkError(
-        "BAD_OPTION",
-        `policies has the channel "${name}", which no source has declared. Declared channels: ${known || "none"}.`,
-      );
     }
   }
 

@@ -1,10 +1,13 @@
 /** Connects the metrics to the parts that keep their values. */
+import type { HistoryHost } from "../../history/history-host.ts";
+import type { HistoryState } from "../../history/writer.ts";
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
 export function registerMetrics(metrics: Metrics, engine: Engine): void {
+  if (engine.history !== undefined) registerHistory(metrics, engine.history);
   const {
     follower,
     replica,
@@ -114,16 +117,66 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
   });
 }
 
+function registerHistory(metrics: Metrics, history: HistoryHost): void {
+  const read = (pick: (state: HistoryState) => number) => (): number =>
+    history.state === undefined ? 0 : pick(history.state);
+  metrics.register({
+    gauges: {
+      tidemark_history_durable_seq: {
+        help: "The store holds everything up to this seq.",
+        read: read((state) => state.durableSeq),
+      },
+      tidemark_history_pending_rows: {
+        help: "Rows that the store does not hold yet.",
+        read: read((state) => state.pendingRows),
+      },
+      tidemark_history_pending_bytes: {
+        help: "Encoded size of such rows in memory.",
+        read: read((state) => state.pendingBytes),
+      },
+      tidemark_history_spill_bytes: {
+        help: "Size of the spill file.",
+        read: read((state) => state.spillBytes),
+      },
+      tidemark_history_lag_ms: {
+        help: "Age of the oldest row that the store does not hold yet.",
+        read: read((state) => state.lagMs),
+      },
+      tidemark_history_write_ms: {
+        help: "Duration of the last write.",
+        read: read((state) => state.lastWriteMs),
+      },
+    },
+    channelGauges: {},
+    totals: {
+      tidemark_history_batches_total: {
+        help: "Batches written to the store.",
+        read: read((state) => state.batches),
+      },
+      tidemark_history_rows_total: {
+        help: "Row versions and removals written to the store.",
+        read: read((state) => state.rows),
+      },
+      tidemark_history_failures_total: {
+        help: "Writes to the store that failed, and were tried again.",
+        read: read((state) => state.failures),
+      },
+    },
+  });
+}
+
 /** The content of `/stats` for operators. */
 export function statsOf(engine: Engine): Record<string, unknown> {
   const { gateway, subscribers, replica, turns, writer } = engine;
   const { turns: turnsSent, frames, bytes, resets } = writer.stats;
+  const history = historyOf(engine);
   return {
     ...standingOf(
       engine,
       () => true,
       () => true,
     ),
+    ...(history !== undefined && { history }),
     sessions: gateway.sessionCount,
     subscriptions: subscribers.count,
     views: replica.viewCount,
@@ -163,6 +216,20 @@ function standingOf(
     channels: states
       .messages(isVisible, hasCounts)
       .map(({ op: _op, type: _type, ...status }) => status),
+  };
+}
+
+function historyOf({ history }: Engine): Record<string, unknown> | undefined {
+  const state = history?.state;
+  if (history === undefined || state === undefined) return undefined;
+  const { status, reason, durableSeq, pendingRows, pendingBytes, spillBytes, lagMs } = state;
+  return {
+    store: history.store.name,
+    status,
+    ...(reason !== undefined && { reason }),
+    durable_seq: durableSeq,
+    pending: { rows: pendingRows, bytes: pendingBytes, spill_bytes: spillBytes, lag_ms: lagMs },
+    written: { batches: state.batches, rows: state.rows, failures: state.failures },
   };
 }
 

@@ -1,0 +1,173 @@
+/**
+ * A server's history: opens the store before the log begins, brings the tables back to where the
+ * store is, and writes what the log brings. It stands between the log and the store.
+ */
+import type { Clock } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { Log, SourceStatus } from "../log/log.ts";
+import type { LogBeginning } from "../log/memory.ts";
+import { firstState } from "../table/channel-state.ts";
+import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
+import type { HistoryStore, StoredChannel, StoredState } from "./history.ts";
+import { historyLimits, type HistoryLimits } from "./limits.ts";
+import { Spill } from "./spill.ts";
+import { storeLeftover } from "./leftover.ts";
+import { HistoryWriter, type HistoryLogger, type HistoryState } from "./writer.ts";
+
+export interface HistoryHostOptions {
+  readonly store: HistoryStore;
+  readonly clock: Clock;
+  readonly logger: HistoryLogger;
+  readonly limits: Partial<HistoryLimits> | undefined;
+  /** The program's own channels. */
+  readonly declares: readonly ChannelDeclaration[];
+}
+
+export class HistoryHost {
+  readonly store: HistoryStore;
+  readonly limits: HistoryLimits;
+  /** What the log continues from; resolves in `open`. */
+  readonly begin: Promise<LogBeginning>;
+  readonly #options: HistoryHostOptions;
+  #begun: (beginning: LogBeginning) => void = () => {};
+  #failed: (error: unknown) => void = () => {};
+  #isOpen: Promise<void> | undefined;
+  #opening: Promise<StoredState> | undefined;
+  #writer: HistoryWriter | undefined;
+
+  constructor(options: HistoryHostOptions) {
+    this.#options = options;
+    this.store = options.store;
+    this.limits = historyLimits(options.limits);
+    this.begin = new Promise((resolve, reject) => {
+      this.#begun = resolve;
+      this.#failed = reject;
+    });
+    // Who needs it gets the error too.
+    this.begin.catch(() => {});
+  }
+
+  /**
+   * Opens the store, and then the log; once, however often it is called. @throws TidemarkError
+   * `HISTORY_UNAVAILABLE`, `HISTORY_IN_USE`, `BAD_OPTION` for a channel whose stored rows have
+   * another key
+   */
+  open(log: Log, statusOf: (channel: string) => SourceStatus | undefined): Promise<void> {
+    this.#isOpen ??= this.#open(log, statusOf);
+    return this.#isOpen;
+  }
+
+  async #open(log: Log, statusOf: (channel: string) => SourceStatus | undefined): Promise<void> {
+    const { clock, declares, logger, store } = this.#options;
+    const { limits } = this;
+    const spill = this.#spill();
+    this.#opening = this.#openStore(spill);
+    try {
+      const stored = await this.#opening;
+      for (const channel of declares)
+        if (channel.history !== undefined) await store.declare({ channel, source: undefined });
+      this.#begun(stored);
+      this.#writer = new HistoryWriter({
+        store,
+        log,
+        clock,
+        logger,
+        limits,
+        spill,
+        stored,
+        statusOf,
+      });
+      await this.#writer.open();
+    } catch (error) {
+      this.#failed(error);
+      throw error;
+    }
+  }
+
+  /** Begins to write. Before that, the node has opened its reader of the log. */
+  start(): void {
+    this.#writer?.start();
+  }
+
+  /** The tables of channels with history as the store has them. */
+  async findCheckpoint(epoch: string): Promise<Checkpoint> {
+    await this.begin;
+    const stored = await (this.#opening as Promise<StoredState>);
+    const { seq, timeMs, sourcePositions } = stored;
+    const channels: ChannelCheckpoint[] = [];
+    for (const { channel, source } of this.#channelsOf(stored)) {
+      const { rowsMax, bytesMax, ageMsMax } = channel.bounds;
+      const rows = await this.store.newest(channel, {
+        rowsMax,
+        bytesMax,
+        sinceMs: timeMs - ageMsMax,
+      });
+      channels.push({
+        declaration: channel,
+        state: firstState(source, timeMs),
+        total: undefined,
+        rows: {
+          builtSeq: seq,
+          floor: seq,
+          lastSeq: seq,
+          rows: rows.toReversed(),
+          order: rows.map((_row, index) => index),
+          tombstones: [],
+        },
+      });
+    }
+    return { epoch, seq, timeMs, durableSeq: seq, sourcePositions, asOf: [], channels };
+  }
+
+  get writer(): HistoryWriter {
+    if (this.#writer !== undefined) return this.#writer;
+    throw new TidemarkError("NOT_READY", "The history store is not open yet.");
+  }
+
+  /** Undefined until the store is open. */
+  get state(): HistoryState | undefined {
+    return this.#writer?.state;
+  }
+
+  async stop(withinMs: number): Promise<void> {
+    this.#failed(new TidemarkError("STOPPED", "The server was stopped before it started."));
+    await this.#writer?.stop(withinMs);
+    if (this.#opening !== undefined) await this.store.close();
+  }
+
+  /** What an earlier process has left in its spill is stored first. */
+  async #openStore(spill: Spill | undefined): Promise<StoredState> {
+    const { store } = this.#options;
+    const stored = await store.open();
+    if (spill === undefined) return stored;
+    const count = await storeLeftover(spill, store, stored.seq, this.limits.batchRowsMax);
+    await spill.clear();
+    if (count === 0) return stored;
+    await store.close();
+    return store.open();
+  }
+
+  #spill(): Spill | undefined {
+    const { clock, logger, store } = this.#options;
+    if (store.spillFile === undefined) return undefined;
+    return new Spill({
+      path: store.spillFile,
+      bytesMax: this.limits.spillBytesMax,
+      clock,
+      onFailure: (err) => logger.error({ err }, "history: the spill file can't be written"),
+    });
+  }
+
+  /** The program's channels as they are declared now, the sources' as they were. */
+  #channelsOf({ channels }: StoredState): readonly StoredChannel[] {
+    const own = this.#options.declares
+      .filter(({ history }) => history !== undefined)
+      .map((channel): StoredChannel => ({ channel, source: undefined }));
+    const names = new Set(this.#options.declares.map(({ name }) => name));
+    const others = channels.filter(
+      ({ channel, source }) => source !== undefined && !names.has(channel.name),
+    );
+    return [...own, ...others];
+  }
+}

@@ -1,0 +1,152 @@
+/** What one commit of the log means for history: the entries, declarations and source position. */
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { ChannelChange, Commit } from "../log/log.ts";
+import type { HistoryEntry, StoredChannel } from "./history.ts";
+
+export interface HistoryStep {
+  readonly seq: number;
+  /** The commit's time, Unix milliseconds. */
+  readonly timeMs: number;
+  /** Channels that the store prepares before it gets the entries. */
+  readonly declares: readonly StoredChannel[];
+  readonly entries: readonly HistoryEntry[];
+  readonly sourcePositions: readonly (readonly [source: string, position: string])[];
+  readonly requestIds: readonly string[];
+  /** Bytes of the rows' JSON, about. */
+  readonly bytes: number;
+}
+
+/** Reads the commits of a log in order. It knows which channels have history. */
+export class StepReader {
+  readonly #channels = new Map<string, StoredChannel>();
+
+  /** `known` are the channels of a store, which the log may not declare again. */
+  constructor(known: readonly StoredChannel[]) {
+    for (const stored of known) this.#channels.set(stored.channel.name, stored);
+  }
+
+  /** The channel's declaration, if it has history. */
+  channel(name: string): ChannelDeclaration | undefined {
+    const channel = this.#channels.get(name)?.channel;
+    return channel?.history === undefined ? undefined : channel;
+  }
+
+  /** The names of channels that have history. */
+  get names(): readonly string[] {
+    return [...this.#channels.keys()].filter((name) => this.channel(name) !== undefined);
+  }
+
+  /** Leaves out a channel that the store can't keep. */
+  leaveOut(name: string): void {
+    const stored = this.#channels.get(name);
+    if (stored === undefined) return;
+    const { history: _history, ...channel } = stored.channel;
+    this.#channels.set(name, { ...stored, channel });
+  }
+
+  /** Undefined for a commit without a meaning for history. */
+  step(commit: Commit): HistoryStep | undefined {
+    const { seq, timeMs, requestIds = [] } = commit;
+    const entries: HistoryEntry[] = [];
+    for (const name of commit.drops ?? []) {
+      if (this.channel(name) !== undefined)
+        entries.push({ channel: name, kind: "reload", key: "", seq, timeMs });
+      this.#channels.delete(name);
+    }
+    const declares = this.#declare(commit);
+    let bytes = 0;
+    for (const change of commit.changes)
+      if (this.channel(change.channel) !== undefined)
+        bytes += addEntries(entries, change, seq, timeMs);
+    const sourcePositions = this.#positionIn(commit);
+    const isEmpty =
+      entries.length + declares.length + sourcePositions.length + requestIds.length === 0;
+    return isEmpty
+      ? undefined
+      : { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes };
+  }
+
+  #declare({ declares = [], source }: Commit): readonly StoredChannel[] {
+    const stored = declares.map((channel): StoredChannel => ({ channel, source }));
+    for (const each of stored) this.#channels.set(each.channel.name, each);
+    return stored.filter(({ channel }) => channel.history !== undefined);
+  }
+
+  /**
+   * A source continues after a stored position only if each of its channels is in the store:
+   * otherwise the others would lack what came before it.
+   */
+  #positionIn({
+    source,
+    sourcePosition,
+  }: Commit): readonly (readonly [source: string, position: string])[] {
+    if (source === undefined || sourcePosition === undefined) return [];
+    const own = [...this.#channels.values()].filter((stored) => stored.source === source);
+    const isWhole = own.length > 0 && own.every(({ channel }) => channel.history !== undefined);
+    return isWhole ? [[source, sourcePosition]] : [];
+  }
+}
+
+/** Returns the bytes of the rows' JSON. */
+function addEntries(
+  entries: HistoryEntry[],
+  { channel, upserts, removes, reload }: ChannelChange,
+  seq: number,
+  timeMs: number,
+): number {
+  let bytes = 0;
+  if (reload === true) entries.push({ channel, kind: "reload", key: "", seq, timeMs });
+  for (const { key, row, json = JSON.stringify(row) } of upserts) {
+    bytes += json.length;
+    entries.push({ channel, kind: "upsert", key, seq, timeMs, row, json });
+  }
+  for (const key of removes) entries.push({ channel, kind: "remove", key, seq, timeMs });
+  return bytes;
+}
+
+type PackedEntry = readonly [kind: string, channel: string, key: string, json?: string];
+
+/** A step as one line of text without a line break. */
+export function packStep(step: HistoryStep): string {
+  const { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes } = step;
+  const packed = entries.map(({ kind, channel, key, json }): PackedEntry =>
+    json === undefined ? [kind, channel, key] : [kind, channel, key, json],
+  );
+  return JSON.stringify(
+    [seq, timeMs, declares, packed, sourcePositions, requestIds, bytes],
+    (_name, value: unknown) => (value === Number.POSITIVE_INFINITY ? INFINITY : value),
+  );
+}
+
+/** JSON has no infinity, and a bound may be infinite. */
+const INFINITY = "\u0000Infinity";
+
+/** @throws SyntaxError for a line that was not written whole */
+export function unpackStep(line: string): HistoryStep {
+  const [seq, timeMs, declares, packed, sourcePositions, requestIds, bytes] = JSON.parse(
+    line,
+    (_name, value: unknown) => (value === INFINITY ? Number.POSITIVE_INFINITY : value),
+  ) as [
+    number,
+    number,
+    StoredChannel[],
+    [HistoryEntry["kind"], string, string, string?][],
+    [string, string][],
+    string[],
+    number,
+  ];
+  const entries = packed.map(([kind, channel, key, json]): HistoryEntry =>
+    json === undefined
+      ? { channel, kind, key, seq, timeMs }
+      : {
+          channel,
+          kind,
+          key,
+          seq,
+          timeMs,
+          row: JSON.parse(json) as NonNullable<HistoryEntry["row"]>,
+          json,
+        },
+  );
+  return { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes };
+}

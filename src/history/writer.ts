@@ -1,0 +1,365 @@
+/**
+ * Reads the log and writes what belongs to channels with history into the store: in batches, one at
+ * a time, which grow while the store is busy. What the store does not hold yet waits, bounded; when
+ * nothing more fits, producers are refused, and the channels' status tells it.
+ */
+import type { Cancel, Clock } from "../std/clock.ts";
+import { messageOf, TidemarkError } from "../std/errors.ts";
+import { CHANNEL_HISTORY } from "../log/limits.ts";
+import type { Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
+import { batchOf } from "./batch.ts";
+import type { HistoryBatch, HistoryEntry, HistoryStore, StoredState } from "./history.ts";
+import type { HistoryLimits } from "./limits.ts";
+import { Pending, rowsOf } from "./pending.ts";
+import type { Spill } from "./spill.ts";
+import { StepReader, type HistoryStep } from "./step.ts";
+
+const COMMITS_PER_READ = 1_000;
+/** Each batch would be one more commit; rows that wait for eviction this long cost little. */
+const DURABLE_INTERVAL_MS = 50;
+
+export interface HistoryLogger {
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface HistoryWriterOptions {
+  readonly store: HistoryStore;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly logger: HistoryLogger;
+  readonly limits: HistoryLimits;
+  readonly spill: Spill | undefined;
+  /** What the store held when it was opened. */
+  readonly stored: StoredState;
+  /** The status that channels have in the tables now, to set it again after `HISTORY_FULL`. */
+  readonly statusOf: (channel: string) => SourceStatus | undefined;
+}
+
+interface Waiting {
+  readonly seq: number;
+  readonly resolve: () => void;
+  readonly reject: (error: TidemarkError) => void;
+}
+
+/** For operators. */
+export interface HistoryState {
+  readonly status: "ok" | "retrying" | "full";
+  /** Why the last write failed, while it is tried again. */
+  readonly reason?: string;
+  readonly durableSeq: number;
+  readonly pendingRows: number;
+  readonly pendingBytes: number;
+  readonly spillBytes: number;
+  /** Age of the oldest row that waits, in milliseconds. */
+  readonly lagMs: number;
+  /** Since the start. */
+  readonly batches: number;
+  readonly rows: number;
+  readonly failures: number;
+  readonly lastWriteMs: number;
+}
+
+export class HistoryWriter {
+  readonly #options: HistoryWriterOptions;
+  readonly #steps: StepReader;
+  readonly #pending: Pending;
+  readonly #waiting = new Set<Waiting>();
+  /** By channel: the rows that wait for the next batch, and since when. */
+  readonly #arrived = new Map<string, { rows: number; readonly sinceMs: number }>();
+  /** Sources that wait until the store has room. */
+  readonly #blocked = new Set<() => void>();
+  #reader: LogReader | undefined;
+  #seq: number;
+  #writing: Promise<void> | undefined;
+  #timer: Cancel | undefined;
+  #telling: Cancel | undefined;
+  /** The newest commit that was taken from the log. */
+  #takenSeq = 0;
+  #failure: string | undefined;
+  #retryMs: number;
+  #isStopped = false;
+  #isDraining = false;
+  /** Channels that the store can't keep. */
+  readonly #leftOut = new Set<string>();
+  /** The channels' status before they were refused. */
+  #refused: ReadonlyMap<string, SourceStatus> | undefined;
+  readonly #counts = { batches: 0, rows: 0, failures: 0, lastWriteMs: 0 };
+
+  constructor(options: HistoryWriterOptions) {
+    this.#options = options;
+    this.#steps = new StepReader(options.stored.channels);
+    this.#pending = new Pending(options.limits, options.spill);
+    this.#seq = options.stored.seq;
+    this.#retryMs = options.limits.retryMs;
+  }
+
+  /** Makes the log keep what comes after the store's seq. */
+  async open(): Promise<void> {
+    this.#reader = await this.#options.log.open(this.#seq);
+  }
+
+  /** Begins to take commits. Before that, the node has opened its own reader. */
+  start(): void {
+    this.#reader?.onAppend(() => this.#take());
+    this.#take();
+  }
+
+  get state(): HistoryState {
+    const { bytes, rows, spillBytes, oldest } = this.#pending;
+    const reason = this.#failure;
+    return {
+      status: this.isFull ? "full" : reason === undefined ? "ok" : "retrying",
+      ...(reason !== undefined && { reason }),
+      durableSeq: this.durableSeq,
+      pendingRows: rows,
+      pendingBytes: bytes,
+      spillBytes,
+      lagMs: oldest === undefined ? 0 : Math.max(0, this.#options.clock.now() - oldest.timeMs),
+      ...this.#counts,
+    };
+  }
+
+  /** The store holds everything up to this seq. */
+  get durableSeq(): number {
+    const oldest = this.#pending.oldest;
+    if (oldest !== undefined) return oldest.seq - 1;
+    return this.#pending.isEmpty ? Math.max(this.#seq, this.#takenSeq) : this.#seq;
+  }
+
+  /** Whether producers of channels with history are refused. */
+  get isFull(): boolean {
+    return this.#pending.isFull;
+  }
+
+  hasHistory(channel: string): boolean {
+    return this.#steps.channel(channel) !== undefined;
+  }
+
+  /** @throws TidemarkError `HISTORY_FULL` for a channel with history, when no more rows may wait */
+  admit(channel: string): void {
+    if (!this.isFull || !this.hasHistory(channel)) return;
+    throw new TidemarkError(
+      "HISTORY_FULL",
+      `${this.#pending.rows} rows wait for the history store${this.#failure === undefined ? "" : ` (${this.#failure})`}, and no more fit. Nothing was written to channel "${channel}".`,
+    );
+  }
+
+  /** Resolves when rows of these channels may be appended; at once for those without history. */
+  async roomFor(channels: readonly string[]): Promise<void> {
+    while (this.isFull && !this.#isStopped && channels.some((name) => this.hasHistory(name)))
+      await new Promise<void>((resolve) => this.#blocked.add(resolve));
+  }
+
+  /**
+   * Resolves when the store holds everything up to `seq`. @throws TidemarkError `STOPPED` when the
+   * server stops before
+   */
+  durable(seq: number): Promise<void> {
+    if (seq <= this.durableSeq) return Promise.resolve();
+    if (this.#isStopped) return Promise.reject(stopped());
+    return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));
+  }
+
+  /** The entries of one channel that the store does not hold yet, in order. */
+  async pendingOf(channel: string): Promise<readonly HistoryEntry[]> {
+    const entries: HistoryEntry[] = [];
+    for await (const step of this.#pending.all())
+      for (const entry of step.entries) if (entry.channel === channel) entries.push(entry);
+    return entries;
+  }
+
+  /** Writes what waits, for at most `withinMs`, and ends. */
+  async stop(withinMs: number): Promise<void> {
+    if (this.#isStopped) return;
+    this.#isDraining = true;
+    const { clock, spill } = this.#options;
+    const deadline = clock.monotonic() + withinMs;
+    while (!this.#pending.isEmpty && this.#failure === undefined && clock.monotonic() < deadline) {
+      this.#schedule();
+      await (this.#writing ?? Promise.resolve());
+    }
+    this.#isStopped = true;
+    this.#timer?.();
+    this.#telling?.();
+    this.#reader?.close();
+    if (!this.#pending.isEmpty) this.#pending.spill();
+    await spill?.close();
+    for (const { reject } of this.#waiting) reject(stopped());
+    this.#waiting.clear();
+    this.#release();
+  }
+
+  #release(): void {
+    for (const resolve of this.#blocked) resolve();
+    this.#blocked.clear();
+  }
+
+  /** Takes commits at once, so that the log keeps none for the store. */
+  #take(): void {
+    const reader = this.#reader;
+    if (reader === undefined || this.#isStopped) return;
+    for (;;) {
+      const commits = reader.read(COMMITS_PER_READ);
+      const last = commits.at(-1);
+      if (last === undefined) break;
+      for (const commit of commits) {
+        const step = this.#steps.step(commit);
+        if (step !== undefined) this.#add(step);
+      }
+      this.#takenSeq = last.seq;
+      reader.ack(last.seq);
+    }
+    this.#settle();
+    this.#tellFull();
+    this.#schedule();
+  }
+
+  #add(step: HistoryStep): void {
+    this.#pending.push(step);
+    const sinceMs = this.#options.clock.monotonic();
+    if (step.entries.length === 0) this.#count("", 0, sinceMs);
+    for (const { channel } of step.entries) this.#count(channel, 1, sinceMs);
+  }
+
+  #count(channel: string, rows: number, sinceMs: number): void {
+    const arrived = this.#arrived.get(channel);
+    if (arrived === undefined) this.#arrived.set(channel, { rows, sinceMs });
+    else arrived.rows += rows;
+  }
+
+  #schedule(): void {
+    if (this.#isStopped || this.#writing !== undefined || this.#pending.isEmpty) return;
+    this.#timer?.();
+    this.#timer = undefined;
+    const waitMs = this.#waitMs();
+    if (waitMs <= 0) this.#write();
+    else this.#timer = this.#options.clock.after(waitMs, () => this.#write());
+  }
+
+  /** Until the first channel's batch is full or has waited long enough. */
+  #waitMs(): number {
+    if (this.#failure !== undefined && !this.#isDraining) return this.#retryMs;
+    if (this.#isDraining || this.#pending.isSpilling) return 0;
+    const nowMs = this.#options.clock.monotonic();
+    let waitMs = this.#arrived.size === 0 ? 0 : Number.POSITIVE_INFINITY;
+    for (const [channel, { rows, sinceMs }] of this.#arrived) {
+      const { maxRows, maxDelayMs } = this.#steps.channel(channel)?.history ?? CHANNEL_HISTORY;
+      waitMs = Math.min(waitMs, rows >= maxRows ? 0 : sinceMs + maxDelayMs - nowMs);
+    }
+    return waitMs;
+  }
+
+  #write(): void {
+    this.#timer?.();
+    this.#timer = undefined;
+    this.#writing = this.#writeNext().finally(() => {
+      this.#writing = undefined;
+      this.#tellFull();
+      this.#schedule();
+    });
+  }
+
+  async #writeNext(): Promise<void> {
+    const { clock, limits, logger, store } = this.#options;
+    const beganMs = clock.monotonic();
+    try {
+      const steps = await this.#pending.next();
+      const last = steps.at(-1);
+      // What arrives from here on waits for the batch after this one.
+      this.#arrived.clear();
+      if (last === undefined) return;
+      await this.#declare(steps[0] as HistoryStep);
+      await store.write(this.#batchOf(steps));
+      this.#seq = last.seq;
+      await this.#pending.stored(last.seq);
+      this.#counts.batches++;
+      for (const step of steps) this.#counts.rows += rowsOf(step);
+      this.#counts.lastWriteMs = clock.monotonic() - beganMs;
+      if (this.#failure !== undefined) logger.warn({ store: store.name }, "history: writes again");
+      this.#failure = undefined;
+      this.#retryMs = limits.retryMs;
+      this.#settle();
+      this.#tellDurable();
+    } catch (error) {
+      this.#counts.failures++;
+      if (this.#failure === undefined)
+        logger.error({ err: error, store: store.name }, "history: a write failed; tried again");
+      this.#retryMs = Math.min(
+        this.#failure === undefined ? limits.retryMs : this.#retryMs * 2,
+        limits.retryMsMax,
+      );
+      this.#failure = messageOf(error);
+      this.#pending.spill();
+    }
+  }
+
+  /** A channel that the store can't keep is left out, and its status says so. */
+  async #declare({ declares }: HistoryStep): Promise<void> {
+    for (const stored of declares) {
+      try {
+        await this.#options.store.declare(stored);
+      } catch (error) {
+        if (!(error instanceof TidemarkError) || error.code !== "BAD_OPTION") throw error;
+        const { name } = stored.channel;
+        this.#steps.leaveOut(name);
+        this.#leftOut.add(name);
+        this.#options.logger.error({ err: error, channel: name }, "history: channel left out");
+        this.#say([{ channels: [name], status: { status: "stale", reason: error.message } }]);
+      }
+    }
+  }
+
+  #batchOf(steps: readonly HistoryStep[]): HistoryBatch {
+    const batch = batchOf(steps, this.#seq);
+    if (this.#leftOut.size === 0) return batch;
+    const entries = batch.entries.filter(({ channel }) => !this.#leftOut.has(channel));
+    return { ...batch, entries };
+  }
+
+  #settle(): void {
+    const { durableSeq } = this;
+    for (const waiting of this.#waiting) {
+      if (waiting.seq > durableSeq) continue;
+      this.#waiting.delete(waiting);
+      waiting.resolve();
+    }
+  }
+
+  /** Lets the tables evict what the store holds. */
+  #tellDurable(): void {
+    if (this.#telling !== undefined) return;
+    const { clock, log } = this.#options;
+    this.#telling = clock.after(DURABLE_INTERVAL_MS, () => {
+      this.#telling = undefined;
+      const { durableSeq } = this;
+      if (!this.#isStopped) log.append({ changes: [], durableSeq }).catch(() => {});
+    });
+  }
+
+  #tellFull(): void {
+    const { isFull } = this;
+    if (isFull === (this.#refused !== undefined) || this.#isStopped) return;
+    const { statusOf } = this.#options;
+    if (isFull) {
+      const before = new Map<string, SourceStatus>();
+      for (const name of this.#steps.names) before.set(name, statusOf(name) ?? { status: "live" });
+      this.#refused = before;
+      const reason = `the history store is behind, and rows are refused${this.#failure === undefined ? "" : `: ${this.#failure}`}`;
+      this.#say([{ channels: [...before.keys()], status: { status: "stale", reason } }]);
+      return;
+    }
+    this.#release();
+    const before = this.#refused ?? new Map<string, SourceStatus>();
+    this.#refused = undefined;
+    this.#say([...before].map(([name, status]) => ({ channels: [name], status })));
+  }
+
+  #say(status: readonly StatusChange[]): void {
+    this.#options.log.append({ changes: [], status }).catch(() => {});
+  }
+}
+
+function stopped(): TidemarkError {
+  return new TidemarkError("STOPPED", "The server stopped before the store held the rows.");
+}

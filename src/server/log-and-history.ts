@@ -1,0 +1,70 @@
+/** The log of a server, and the history store behind it. */
+import type { Logger } from "pino";
+import type { Clock } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
+import type { Random } from "../std/random.ts";
+import { HistoryHost } from "../history/history-host.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { Log, SourceStatus } from "../log/log.ts";
+import { MemoryLog } from "../log/memory.ts";
+import type { ChannelState } from "../table/channel-state.ts";
+import type { EngineOptions } from "./engine-options.ts";
+import type { TidemarkOptions } from "./options.ts";
+
+interface Parts {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+export interface LogAndHistory {
+  readonly log: Log;
+  readonly history: HistoryHost | undefined;
+}
+
+/** @throws TidemarkError `BAD_OPTION` for options that exclude each other */
+export function createLog(
+  { log, history: store, limits }: Pick<TidemarkOptions, "log" | "history" | "limits">,
+  declares: readonly ChannelDeclaration[],
+  { clock, random, logger }: Parts,
+): LogAndHistory {
+  if (store === undefined) {
+    const kept = declares.find(({ history }) => history !== undefined);
+    if (kept !== undefined)
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `Channel "${kept.name}" is declared with history, and createTidemark has no store: pass history: duckdb(file) or clickhouse(url).`,
+      );
+    const own = log ?? new MemoryLog({ clock, random, limits: limits?.log ?? {} });
+    return { log: own, history: undefined };
+  }
+  if (log !== undefined)
+    throw new TidemarkError(
+      "BAD_OPTION",
+      "history works with the log that the server makes itself. Leave out log, or history.",
+    );
+  const history = new HistoryHost({ store, clock, logger, limits: limits?.history, declares });
+  const begin = history.begin;
+  return { log: new MemoryLog({ clock, random, limits: limits?.log ?? {}, begin }), history };
+}
+
+/** What an engine needs of a history. */
+export function engineOptionsOf(
+  history: HistoryHost | undefined,
+): Pick<EngineOptions, "durable" | "findCheckpoint" | "history" | "roomFor"> {
+  if (history === undefined) return {};
+  return {
+    history,
+    durable: (seq) => history.writer.durable(seq),
+    findCheckpoint: (epoch) => history.findCheckpoint(epoch),
+    roomFor: (channels) => history.writer.roomFor(channels),
+  };
+}
+
+/** A channel's state as a status for the log. */
+export function statusOf(state: ChannelState | undefined): SourceStatus | undefined {
+  if (state === undefined) return undefined;
+  const { status, reason } = state;
+  if (status === "stale") return { status, reason: reason ?? "" };
+  return status === "live" ? { status } : { status, ...(reason !== undefined && { reason }) };
+}
