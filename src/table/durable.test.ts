@@ -33,3 +33,15 @@ it("a channel with history evicts a row when the log says that the store holds i
   expect(keysOf(all)).toEqual(["c", "d"]);
   expect(keysOf(Replica.from(one.checkpoint()))).toEqual(["b", "c", "d"]);
 });
+
+it("a channel with history keeps its rows under other columns, and not under another key", () => {
+  const declares = (fields: object): CommitDraft => ({
+    changes: [],
+    declares: [declareChannel({ name: "trades", key: ["id"], history: {}, ...fields })],
+  });
+  const drafts = [declares({}), trade("a"), trade("b")];
+  const columns = [{ name: "id", type: "text" }];
+  expect(keysOf(replicaWith(...drafts, declares({ columns })))).toEqual(["a", "b"]);
+  expect(keysOf(replicaWith(...drafts, declares({ key: ["name"] })))).toEqual([]);
+  expect(keysOf(replicaWith(...drafts, declares({ history: undefined, columns })))).toEqual([]);
+});

@@ -339,7 +339,8 @@ export class Replica {
     )
       return;
     this.#drop(declaration.name);
-    this.#add(new LiveTable(declaration, this.#seq), firstState(source, timeMs));
+    const content = known && known.state.source === source ? keptBy(known, declaration) : undefined;
+    this.#add(new LiveTable(declaration, this.#seq, content), firstState(source, timeMs));
   }
 
   #add(table: LiveTable, state: ChannelState, own?: ReplicaChannel["own"]): void {
@@ -376,4 +377,19 @@ export class Replica {
     if (channel !== undefined) return channel;
     throw unknownChannel(name);
   }
+}
+
+/**
+ * A channel with history keeps its rows when other columns or bounds are declared for the same key:
+ * its source continues where the store is, and would not write them again.
+ */
+function keptBy(
+  { table }: ReplicaChannel,
+  { history, key }: ChannelDeclaration,
+): Pick<ChannelCheckpoint, "rows" | "total"> | undefined {
+  const { channel, rows, total } = table;
+  const isKept = history !== undefined && channel.history !== undefined;
+  return isKept && JSON.stringify(key) === JSON.stringify(channel.key)
+    ? { rows: rows.checkpoint(), total }
+    : undefined;
 }
