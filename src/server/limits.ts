@@ -69,8 +69,8 @@ export interface ServerLimits {
    */
   readonly socketBufferBytesMax: number;
   /**
-   * Two frames up to this many bytes are copied into one buffer, once for all clients; larger ones
-   * are written side by side. Default 64 KiB.
+   * The frames of a turn up to this many bytes together are copied into one buffer, once for all
+   * clients with the same turn; frames of a larger turn are written side by side. Default 64 KiB.
    */
   readonly joinBytesMax: number;
   /**

@@ -37,14 +37,13 @@ class WebSocketTransport implements Transport {
 
   write(frames: readonly Frame[]): void {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) return;
-    const [first, second] = frames;
-    if (first === undefined) return;
-    if (second === undefined) {
-      if (!first.isSilent) this.#socket.write(first.bytes);
-    } else if (frames.length === 2 && first.bytes.length < this.#limits.joinBytesMax) {
-      const bytes = first.joinedWith(second);
-      if (bytes.length > 0) this.#socket.write(bytes);
-    } else {
+    let bytes = 0;
+    for (const frame of frames) bytes += frame.bytes.length;
+    const [first] = frames;
+    if (first === undefined || bytes === 0) return;
+    if (frames.length === 1) this.#socket.write(first.bytes);
+    else if (bytes <= this.#limits.joinBytesMax) this.#socket.write(first.joined(frames));
+    else {
       this.#socket.cork();
       for (const frame of frames) if (!frame.isSilent) this.#socket.write(frame.bytes);
       this.#socket.uncork();

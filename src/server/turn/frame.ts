@@ -25,8 +25,7 @@ export class Frame {
   readonly failure: unknown;
   readonly bytes: Buffer;
   readonly #payloadOffset: number;
-  #joinedWith: Frame | undefined;
-  #joined: Buffer | undefined;
+  #joined: { readonly frames: readonly Frame[]; readonly bytes: Buffer } | undefined;
 
   /** A frame without a text is silent: it has no bytes, but has a kind. */
   constructor(
@@ -72,16 +71,21 @@ export class Frame {
   }
 
   /**
-   * These bytes followed by those of `next`, cached: the usual turn is one delta and one watermark,
-   * the same pair for nearly every session, and one buffer costs less to write than two.
+   * The bytes of a turn's frames, of which this is the first, in one buffer. The last such turn is
+   * cached: nearly every session has the same turn, and one buffer costs less to write than two.
    */
-  joinedWith(next: Frame): Buffer {
-    if (this.#joinedWith !== next || this.#joined === undefined) {
-      this.#joinedWith = next;
-      this.#joined = Buffer.concat([this.bytes, next.bytes]);
-    }
-    return this.#joined;
+  joined(frames: readonly Frame[]): Buffer {
+    if (this.#joined === undefined || !areSame(this.#joined.frames, frames))
+      this.#joined = { frames, bytes: Buffer.concat(frames.map(({ bytes }) => bytes)) };
+    return this.#joined.bytes;
   }
+}
+
+function areSame(known: readonly Frame[], frames: readonly Frame[]): boolean {
+  if (known.length !== frames.length) return false;
+  for (let index = 0; index < known.length; index++)
+    if (known[index] !== frames[index]) return false;
+  return true;
 }
 
 /**

@@ -62,7 +62,8 @@ export class TurnWriter {
   readonly stats: TurnStats = {
     turns: 0,
     frames: 0,
-    bytes: 0,
+    // Not a small integer: the sum of gigabytes is a double from the start, for V8.
+    bytes: -0,
     resets: new Map(),
     creditExhausted: 0,
     slowConsumers: 0,
@@ -109,7 +110,8 @@ export class TurnWriter {
     }
     const turn: Turn = { session, frames: [], behind: [], room, isFull: false };
     for (const subscription of session.subscriptions.values()) this.#serve(turn, subscription);
-    for (const result of session.results.splice(0)) this.#push(turn, result);
+    if (session.results.length > 0)
+      for (const result of session.results.splice(0)) this.#push(turn, result);
     turn.frames.push(this.#watermarkFrame(turn));
     session.transport.write(turn.frames);
     session.lastTurnMs = nowMs;
