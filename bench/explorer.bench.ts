@@ -80,7 +80,7 @@ const load = setInterval(() => {
 const scroll = (pixels: number): string => `new Promise((resolve) => {
   const grid = document.querySelector(".grid");
   const height = grid.clientHeight - grid.querySelector(".grid-head").offsetHeight;
-  const bottom = ${ROWS * ROW_PX} - height;
+  const bottom = ${ROWS * ROW_PX * 0.9};
   const times = [];
   let top = grid.scrollTop;
   let pace = ${pixels};
@@ -97,7 +97,7 @@ const scroll = (pixels: number): string => `new Promise((resolve) => {
   const frame = (now) => {
     times.push(now - before);
     before = now;
-    if (!has(grid.scrollTop) || !has(grid.scrollTop + height - 1)) incomplete++;
+    if (!has(top) || !has(top + height - 1)) incomplete++;
     if (now >= end) return resolve({ times: times.slice(5), incomplete });
     move.port2.postMessage(0);
     requestAnimationFrame(frame);

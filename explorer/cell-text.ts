@@ -17,13 +17,14 @@ export interface CellText {
   readonly text: string;
   /** Invisible text behind a number, in place of the digits that other rows have. */
   readonly filler?: string;
-  readonly title: string | undefined;
   readonly tone: "normal" | "dim" | "mono";
 }
 
 const NUMERIC = new Set(["integer", "float", "bigint", "numeric"]);
 /** Longer fractions are shown, but no other row leaves room for them. */
 const FRACTION_DIGITS_MAX = 6;
+/** Longer texts have a tooltip. */
+const LONG_TEXT = 24;
 /** How many of the first rows decide how a column is shown. */
 export const SAMPLE_ROWS = 60;
 
@@ -100,25 +101,39 @@ export function cellText(
   value: JsonValue | undefined,
   nowMs: number,
 ): CellText {
-  if (value === undefined || value === null) return { text: "null", title: undefined, tone: "dim" };
-  if (typeof value === "object") {
-    const text = JSON.stringify(value);
-    return { text, title: text, tone: "mono" };
+  if (value === undefined || value === null) return { text: "null", tone: "dim" };
+  if (typeof value === "object") return { text: JSON.stringify(value), tone: "mono" };
+  if (format.column.type === "timestamp" && typeof value === "string") {
+    const time = Date.parse(value);
+    return { text: Number.isNaN(time) ? value : formatAge(nowMs - time), tone: "normal" };
   }
-  if (format.column.type === "timestamp" && typeof value === "string")
-    return timeText(value, nowMs);
   const text = String(value);
   if (format.isNumber) {
     const rounded = roundedText(value);
     return {
       text: format.isGrouped ? groupDigits(rounded) : rounded,
       filler: fillerOf(rounded, format.fractionDigits),
-      title: rounded === text ? undefined : text,
       tone: "normal",
     };
   }
   const isHash = /^(0x|\\x)?[0-9a-f-]{20,}$/i.test(text);
-  return { text, title: text.length > 24 ? text : undefined, tone: isHash ? "mono" : "normal" };
+  return { text, tone: isHash ? "mono" : "normal" };
+}
+
+/** What a cell's tooltip says, where the cell itself may not say all. */
+export function cellTitle(
+  { column, isNumber }: Pick<ColumnFormat, "column" | "isNumber">,
+  value: JsonValue | undefined,
+): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === "object") return JSON.stringify(value);
+  const text = String(value);
+  if (column.type === "timestamp" && typeof value === "string") {
+    const time = Date.parse(value);
+    return Number.isNaN(time) ? undefined : `${absolute.format(time)} (${value})`;
+  }
+  if (isNumber) return roundedText(value) === text ? undefined : text;
+  return text.length > LONG_TEXT ? text : undefined;
 }
 
 /** What a number lacks for its decimal point to stand below those of other rows. */
@@ -131,16 +146,6 @@ function fillerOf(text: string, fractionDigits: number): string {
 
 /** Made once: a formatter costs more than what it formats. */
 const absolute = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-
-function timeText(value: string, nowMs: number): CellText {
-  const time = Date.parse(value);
-  if (Number.isNaN(time)) return { text: value, title: undefined, tone: "normal" };
-  return {
-    text: formatAge(nowMs - time),
-    title: `${absolute.format(time)} (${value})`,
-    tone: "normal",
-  };
-}
 
 /** The width of a character at 13 px; capitals and digits are wider. */
 const CHARACTER_PX = 7;

@@ -216,6 +216,21 @@ describe("the explorer's grid", () => {
     await expect.poll(cursor).toEqual(["1000018", "customer", true]);
   });
 
+  it("tells what a cell shortens, to who points at it and who comes to it by keyboard", async () => {
+    await open("#/orders?sort=id");
+    const time = page.locator('.grid-row[data-key="1000002"] .cell[data-column="created_at"]');
+    await time.hover();
+    await expect.poll(() => time.getAttribute("title")).toContain("(2026-01-31T12:00:00Z)");
+    await page.locator(".grid").focus();
+    await press("End", 1);
+    await page.locator(".grid-row .cell.active").waitFor();
+    await press("ArrowRight", 3);
+    await expect
+      .poll(() => page.locator(".cell.active").getAttribute("title"))
+      .toContain("(2026-01-31T12:00:00Z)");
+    expect(await page.locator("#active-cell").count()).toBe(1);
+  });
+
   it("copies the cell, with Shift the row", async () => {
     await open("#/orders?sort=id");
     await page.locator('.grid-row[data-key="1000004"] .cell').nth(2).click();

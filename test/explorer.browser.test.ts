@@ -135,6 +135,42 @@ describe("the explorer", () => {
     expect(await page.locator(".grid-row").count()).toBeLessThan(80);
   });
 
+  it("draws other rows in the same elements while one scrolls, with none in sight missing", async () => {
+    await open("#/big?sort=id");
+    await expect
+      .poll(() => page.locator(".count").innerText(), { timeout: 20_000 })
+      .toBe("100,000 rows");
+    const scrolled = await page.evaluate(async () => {
+      const grid = document.querySelector(".grid") as HTMLElement;
+      const rows = (): Element[] => [...document.querySelectorAll(".grid-row")];
+      const isThere = (y: number): boolean =>
+        grid.querySelector(`[data-key="${Math.floor(y / 28) + 1}"]`) !== null;
+      const height = grid.clientHeight - (grid.querySelector(".grid-head")?.clientHeight ?? 0);
+      const inSight = (): boolean =>
+        isThere(grid.scrollTop) && isThere(grid.scrollTop + height - 1);
+      const move = async (top: number): Promise<void> => {
+        grid.scrollTop = top;
+        await new Promise((resolve) => requestAnimationFrame(resolve));
+      };
+      const start = new Set(rows());
+      const missing: number[] = [];
+      let others = 0;
+      for (let top = 0; top < 8_000; top += 233) {
+        await move(top);
+        if (!inSight()) missing.push(top);
+        others += rows().filter((row) => !start.has(row)).length;
+      }
+      for (let top = 10_000; top < 1_000_000; top += 100_003) {
+        await move(top);
+        if (!inSight()) missing.push(top);
+      }
+      return { missing, others, rows: start.size };
+    });
+    expect(scrolled).toMatchObject({ missing: [], others: 0 });
+    // After jumps, the rows beyond the edges come once the grid rests.
+    await expect.poll(() => page.locator(".grid-row").count()).toBe(scrolled.rows);
+  });
+
   it("says that the server is unreachable, keeps the rows, and is live again after a restart", async () => {
     await open("#/fruit?sort=id");
     await tidemark.stop();

@@ -15,6 +15,8 @@ export const ROW_HEIGHT = 28;
 const OVERSCAN = 4;
 /** The range moves in steps of so many rows, so that not every scrolled row renders the list. */
 const STEP = 4;
+/** After a jump that no rows in sight survive, those beyond the edges wait for so long. */
+const JUMP_REST_MS = 100;
 /** So many rows in sight are looked for in the new list, until one is found. */
 const ANCHORS_MAX = 40;
 
@@ -39,11 +41,12 @@ export function useVirtualRows(
   activeKey?: string,
 ): VirtualRows {
   const [{ first, end }, setRange] = useState<Range>({ first: 0, end: 0 });
+  const isJumping = useRef(false);
   const read = useCallback(() => {
     const { current: element } = scroller;
     if (element === null) return;
     const { scrollTop, clientHeight } = element;
-    const next = rangeOf(scrollTop, clientHeight);
+    const next = rangeOf(scrollTop, clientHeight, isJumping.current);
     setRange((range) => (range.first === next.first && range.end === next.end ? range : next));
   }, [scroller]);
 
@@ -53,12 +56,27 @@ export function useVirtualRows(
     read();
     // Renders before the browser paints what was scrolled to.
     const readNow = (): void => flushSync(read);
+    let top = element.scrollTop;
+    let rest: ReturnType<typeof setTimeout> | undefined;
+    const onScroll = (): void => {
+      const { scrollTop, clientHeight } = element;
+      isJumping.current = Math.abs(scrollTop - top) > clientHeight;
+      top = scrollTop;
+      clearTimeout(rest);
+      if (isJumping.current)
+        rest = setTimeout(() => {
+          isJumping.current = false;
+          read();
+        }, JUMP_REST_MS);
+      readNow();
+    };
     const observer = new ResizeObserver(readNow);
     observer.observe(element);
-    element.addEventListener("scroll", readNow, { passive: true });
+    element.addEventListener("scroll", onScroll, { passive: true });
     return () => {
+      clearTimeout(rest);
       observer.disconnect();
-      element.removeEventListener("scroll", readNow);
+      element.removeEventListener("scroll", onScroll);
     };
   }, [scroller, read]);
 
@@ -96,10 +114,13 @@ export function useVirtualRows(
   };
 }
 
-function rangeOf(scrollTop: number, clientHeight: number): Range {
-  const first = Math.floor(scrollTop / ROW_HEIGHT) - OVERSCAN;
-  const end = Math.ceil((scrollTop + clientHeight) / ROW_HEIGHT) + OVERSCAN;
-  return { first: Math.max(0, Math.floor(first / STEP) * STEP), end: Math.ceil(end / STEP) * STEP };
+/** Of the same length wherever one scrolls, so that rows change and none are made or removed. */
+function rangeOf(scrollTop: number, clientHeight: number, isJumping: boolean): Range {
+  const top = scrollTop / ROW_HEIGHT;
+  const rows = clientHeight / ROW_HEIGHT;
+  if (isJumping) return { first: Math.floor(top), end: Math.floor(top) + Math.ceil(rows) + 1 };
+  const first = Math.max(0, Math.floor((top - OVERSCAN) / STEP) * STEP);
+  return { first, end: first + Math.ceil(rows + 2 * OVERSCAN + STEP) };
 }
 
 function headHeight(scroller: HTMLElement): number {
