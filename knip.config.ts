@@ -12,6 +12,7 @@ const config: KnipConfig = {
         "src/client/{index,node,worker}.ts",
         "src/react/{index,tanstack-query,tanstack-db}.ts",
         "src/sources/postgres/index.ts",
+        "src/sources/binance/index.ts",
         "src/cli/main.ts",
         "sim/main.ts",
         "fuzz/main.ts",

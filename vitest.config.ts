@@ -22,6 +22,7 @@ export default defineConfig({
       { find: /^tidemark\/client$/, replacement: entryPoint("client/node.ts") },
       { find: /^tidemark\/react$/, replacement: entryPoint("react/index.ts") },
       { find: /^tidemark\/postgres$/, replacement: entryPoint("sources/postgres/index.ts") },
+      { find: /^tidemark\/binance$/, replacement: entryPoint("sources/binance/index.ts") },
     ],
   },
   test: {

@@ -26,7 +26,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "@duckdb/node-api": "history/duckdb",
   "@clickhouse/client": "history/clickhouse",
   ioredis: "sources/redis",
-  ws: "server|client/node.ts|cli",
+  ws: "server|client/node.ts|cli|sources/binance",
   hono: "server",
   "@hono/node-server": "server",
   re2js: "table",

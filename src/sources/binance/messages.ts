@@ -63,6 +63,8 @@ export interface DepthSnapshot {
 type Fields = Readonly<Record<string, unknown>>;
 
 const DECIMAL = /^\d{1,20}(\.\d{1,20})?$/;
+/** Dates end here. */
+const DATE_MS_MAX = 8.64e15;
 
 /** One message of a stream. Undefined for kinds that the source does not use. @throws Error */
 export function parseStreamMessage(text: string): StreamEvent | undefined {
@@ -93,7 +95,7 @@ export function parseSnapshot(body: unknown): DepthSnapshot {
   return {
     lastId: numberIn(data, "lastUpdateId"),
     eventMs: optionalIn(data, "E"),
-    timeMs: optionalIn(data, "T"),
+    timeMs: data["T"] === undefined ? undefined : timeIn(data, "T"),
     bids: levelsIn(data, "bids"),
     asks: levelsIn(data, "asks"),
   };
@@ -129,7 +131,7 @@ function tradeIn(data: Fields, symbol: string): TradeEvent {
     quantity: decimalOf(data["q"], "q"),
     // `m`: the buyer was the maker, so the taker sold.
     side: data["m"] === true ? "sell" : "buy",
-    timeMs: numberIn(data, "T"),
+    timeMs: timeIn(data, "T"),
   };
 }
 
@@ -141,7 +143,7 @@ function quoteIn(data: Fields): QuoteEvent {
     updateId: numberIn(data, "u"),
     bid: [decimalOf(data["b"], "b"), decimalOf(data["B"], "B")],
     ask: [decimalOf(data["a"], "a"), decimalOf(data["A"], "A")],
-    timeMs: optionalIn(data, "T"),
+    timeMs: data["T"] === undefined ? undefined : timeIn(data, "T"),
   };
 }
 
@@ -161,6 +163,12 @@ function numberIn(data: Fields, name: string): number {
   const value = data[name];
   if (!Number.isSafeInteger(value)) throw new Error(`"${name}" is no integer below 2^53`);
   return value as number;
+}
+
+function timeIn(data: Fields, name: string): number {
+  const value = numberIn(data, name);
+  if (value < 0 || value > DATE_MS_MAX) throw new Error(`"${name}" is no time`);
+  return value;
 }
 
 function optionalIn(data: Fields, name: string): number | undefined {

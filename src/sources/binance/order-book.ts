@@ -50,6 +50,7 @@ export class OrderBook {
   /** Present while the book waits for a snapshot. */
   #buffer: DepthEvent[] | undefined = [];
   #lastId = 0;
+  #isChanged = false;
 
   constructor(options: BookOptions) {
     this.#options = options;
@@ -106,6 +107,7 @@ export class OrderBook {
     }
     this.#buffer = undefined;
     this.#lastId = snapshot.lastId;
+    this.#isChanged = true;
     for (const { name, side } of this.#sides)
       side.load(name === "bid" ? snapshot.bids : snapshot.asks);
     for (const event of events) if (event.lastId > this.#lastId) this.#apply(event);
@@ -114,6 +116,8 @@ export class OrderBook {
 
   /** The published levels that have changed since the last call. */
   takeChanges(): readonly LevelChange[] {
+    if (!this.#isChanged) return [];
+    this.#isChanged = false;
     return this.#sides.flatMap(({ name, side, published }) => {
       const changes: LevelChange[] = [];
       const best = new Map<string, string>(side.levels.slice(0, this.#options.levels));
@@ -131,6 +135,7 @@ export class OrderBook {
 
   #apply({ bids, asks, lastId }: DepthEvent): void {
     this.#lastId = lastId;
+    this.#isChanged = true;
     for (const { name, side } of this.#sides) {
       const levels: readonly Level[] = name === "bid" ? bids : asks;
       for (const level of levels) side.set(level);

@@ -1,0 +1,26 @@
+/** The entry point `tidemark/binance`: trades, quotes and books of Binance as live tables. */
+import type { Source } from "../source.ts";
+import { checkOptions, type BinanceOptions } from "./options.ts";
+import { BinanceSource } from "./source.ts";
+import { webTransport } from "./transport.ts";
+
+export type { BinanceChannel, BinanceOptions, ChannelKind } from "./options.ts";
+export type { BinanceLimits } from "./limits.ts";
+export type { BinanceMarket, BinanceStream } from "./endpoints.ts";
+export type {
+  BinanceLevel,
+  BinanceMarketRow,
+  BinanceQuote,
+  BinanceTrade,
+  PartState,
+} from "./rows.ts";
+
+/**
+ * Market data of Binance as a source, without an account: `binance({ symbols: ["BTCUSDT"] })`. Its
+ * channels are `trades`, `quotes`, `depth` and `markets`, whose rows say how each symbol is
+ * followed.
+ * @throws TidemarkError `BAD_OPTION`
+ */
+export function binance(options: BinanceOptions): Source {
+  return new BinanceSource(checkOptions(options), webTransport);
+}

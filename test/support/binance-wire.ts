@@ -1,0 +1,82 @@
+/** The exchange of `binance-exchange.ts` on a manual clock: connections and requests take time. */
+import type { HttpAnswer, MessageStream, Transport } from "../../src/sources/binance/transport.ts";
+import type { ManualClock } from "../../src/std/manual-clock.ts";
+import type { BinanceExchange, ExchangeClient } from "./binance-exchange.ts";
+
+type Handlers = Parameters<Transport["open"]>[1];
+
+export class BinanceWire implements Transport {
+  /** One way, in milliseconds. */
+  latencyMs = 0;
+  /** From a request to its answer; the exchange sees the request in the middle. */
+  answerMs: () => number = () => 0;
+  /** Nothing is delivered, and nothing closed, as behind a router that drops packets. */
+  isFrozen = false;
+  readonly #clock: ManualClock;
+  readonly #exchange: BinanceExchange;
+
+  constructor(clock: ManualClock, exchange: BinanceExchange) {
+    this.#clock = clock;
+    this.#exchange = exchange;
+  }
+
+  open(url: string, handlers: Handlers): MessageStream {
+    let client: ExchangeClient | undefined;
+    let isEnded = false;
+    let isPaused = false;
+    let unread: (() => void)[] = [];
+    const end = (): void => {
+      isEnded = true;
+      if (client !== undefined) this.#exchange.clients.delete(client);
+    };
+    const later = (delayMs: number, deliver: () => void): void => {
+      this.#clock.after(delayMs, () => {
+        if (isEnded || this.isFrozen) return;
+        if (isPaused) unread.push(deliver);
+        else deliver();
+      });
+    };
+    later(this.latencyMs * 2, () => {
+      if (!this.#exchange.isReachable) {
+        end();
+        return handlers.onClose("connection refused");
+      }
+      client = this.#exchange.connect(url, {
+        send: (text) => later(this.latencyMs, () => handlers.onMessage(text)),
+        cut: () => {
+          end();
+          this.#clock.soon(() => handlers.onClose("closed by Binance with 1006"));
+        },
+      });
+      handlers.onOpen();
+    });
+    return {
+      ping: (text) => later(this.latencyMs * 2, () => handlers.onPong(text)),
+      pause: () => (isPaused = true),
+      resume: () => {
+        isPaused = false;
+        for (const deliver of unread.splice(0)) deliver();
+      },
+      close: () => {
+        unread = [];
+        end();
+      },
+    };
+  }
+
+  get(url: string, signal: AbortSignal): Promise<HttpAnswer> {
+    const answerMs = this.answerMs();
+    return new Promise((resolve, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("aborted")));
+      this.#clock.after(answerMs / 2, () => {
+        if (this.isFrozen) return;
+        if (!this.#exchange.isReachable) return reject(new Error("connection refused"));
+        const { status, body, headers } = this.#exchange.answer(url);
+        const text = typeof body === "string" ? body : JSON.stringify(body);
+        this.#clock.after(answerMs / 2, () =>
+          resolve({ status, text, header: (name) => headers[name] }),
+        );
+      });
+    });
+  }
+}
