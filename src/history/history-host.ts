@@ -11,9 +11,19 @@ import { firstState } from "../table/channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
 import type { HistoryStore, StoredChannel, StoredState } from "./history.ts";
 import { historyLimits, type HistoryLimits } from "./limits.ts";
+import { HistoryReader, type LiveEdge } from "./reader.ts";
 import { Spill } from "./spill.ts";
 import { storeLeftover } from "./leftover.ts";
 import { HistoryWriter, type HistoryLogger, type HistoryState } from "./writer.ts";
+
+/** The tables that the history belongs to. */
+export interface LiveTables {
+  /** Of the last commit that was applied. */
+  readonly seq: number;
+  readonly timeMs: number;
+  channel(name: string): ChannelDeclaration | undefined;
+  statusOf(name: string): SourceStatus | undefined;
+}
 
 export interface HistoryHostOptions {
   readonly store: HistoryStore;
@@ -35,6 +45,7 @@ export class HistoryHost {
   #isOpen: Promise<void> | undefined;
   #opening: Promise<StoredState> | undefined;
   #writer: HistoryWriter | undefined;
+  #reader: HistoryReader | undefined;
 
   constructor(options: HistoryHostOptions) {
     this.#options = options;
@@ -53,12 +64,12 @@ export class HistoryHost {
    * `HISTORY_UNAVAILABLE`, `HISTORY_IN_USE`, `BAD_OPTION` for a channel whose stored rows have
    * another key
    */
-  open(log: Log, statusOf: (channel: string) => SourceStatus | undefined): Promise<void> {
-    this.#isOpen ??= this.#open(log, statusOf);
+  open(log: Log, tables: LiveTables): Promise<void> {
+    this.#isOpen ??= this.#open(log, tables);
     return this.#isOpen;
   }
 
-  async #open(log: Log, statusOf: (channel: string) => SourceStatus | undefined): Promise<void> {
+  async #open(log: Log, tables: LiveTables): Promise<void> {
     const { clock, declares, logger, store } = this.#options;
     const { limits } = this;
     const spill = this.#spill();
@@ -68,7 +79,7 @@ export class HistoryHost {
       for (const channel of declares)
         if (channel.history !== undefined) await store.declare({ channel, source: undefined });
       this.#begun(stored);
-      this.#writer = new HistoryWriter({
+      const writer = new HistoryWriter({
         store,
         log,
         clock,
@@ -76,9 +87,11 @@ export class HistoryHost {
         limits,
         spill,
         stored,
-        statusOf,
+        statusOf: (name) => tables.statusOf(name),
       });
-      await this.#writer.open();
+      await writer.open();
+      this.#writer = writer;
+      this.#reader = new HistoryReader({ store, clock, limits, edge: edgeOf(tables, writer) });
     } catch (error) {
       this.#failed(error);
       throw error;
@@ -118,6 +131,11 @@ export class HistoryHost {
       });
     }
     return { epoch, seq, timeMs, durableSeq: seq, sourcePositions, asOf: [], channels };
+  }
+
+  get reader(): HistoryReader {
+    if (this.#reader !== undefined) return this.#reader;
+    throw new TidemarkError("NOT_READY", "The history store is not open yet.");
   }
 
   get writer(): HistoryWriter {
@@ -170,4 +188,17 @@ export class HistoryHost {
     );
     return [...own, ...others];
   }
+}
+
+function edgeOf(tables: LiveTables, writer: HistoryWriter): LiveEdge {
+  return {
+    get seq() {
+      return tables.seq;
+    },
+    get timeMs() {
+      return tables.timeMs;
+    },
+    channel: (name) => tables.channel(name),
+    pendingOf: (channel) => writer.pendingOf(channel),
+  };
 }

@@ -3,11 +3,12 @@ import type { Logger } from "pino";
 import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
-import { HistoryHost } from "../history/history-host.ts";
+import { HistoryHost, type LiveTables } from "../history/history-host.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { Log, SourceStatus } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { ChannelState } from "../table/channel-state.ts";
+import type { Replica } from "../table/replica.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { TidemarkOptions } from "./options.ts";
 
@@ -61,8 +62,22 @@ export function engineOptionsOf(
   };
 }
 
+/** What history sees of the tables. */
+export function liveTables(replica: Replica): LiveTables {
+  return {
+    get seq() {
+      return replica.seq;
+    },
+    get timeMs() {
+      return replica.timeMs;
+    },
+    channel: (name) => replica.table(name)?.channel,
+    statusOf: (name) => statusOf(replica.stateOf(name)),
+  };
+}
+
 /** A channel's state as a status for the log. */
-export function statusOf(state: ChannelState | undefined): SourceStatus | undefined {
+function statusOf(state: ChannelState | undefined): SourceStatus | undefined {
   if (state === undefined) return undefined;
   const { status, reason } = state;
   if (status === "stale") return { status, reason: reason ?? "" };

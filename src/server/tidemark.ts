@@ -24,7 +24,7 @@ import { pathsOf } from "./http/paths.ts";
 import { Refusals } from "./http/refusals.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
 import { checkLimitGroups } from "./limit-groups.ts";
-import { createLog, engineOptionsOf, statusOf } from "./log-and-history.ts";
+import { createLog, engineOptionsOf, liveTables } from "./log-and-history.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName } from "./mutations/mutation.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -305,8 +305,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   }
 
   async #openHistory(): Promise<void> {
-    const { replica } = this.#engine;
-    await this.#history?.open(this.#log, (name) => statusOf(replica.stateOf(name)));
+    await this.#history?.open(this.#log, liveTables(this.#engine.replica));
   }
 
   #setPolicies(): void {

@@ -22,6 +22,7 @@ import type { Paths } from "./paths.ts";
 import { statsFor, statsOf } from "../observe/register-metrics.ts";
 import type { Refusals } from "./refusals.ts";
 import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
+import { HistoryRoute } from "./history-route.ts";
 import { Routes } from "./routes.ts";
 import { addAssets } from "./static-assets.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
@@ -79,6 +80,13 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   );
   app.post(base + paths.visible, async (context) =>
     answer(context, await routes.visible(requestOf(context), await bodyOf(context))),
+  );
+  const history = new HistoryRoute({ engine, access });
+  app.get(base + paths.history, async (context) =>
+    answer(context, await history.get(requestOf(context))),
+  );
+  app.post(base + paths.history, async (context) =>
+    answer(context, await history.post(requestOf(context), await bodyOf(context))),
   );
   addStreams(app, options);
   addOperations(app, options);

@@ -18,6 +18,7 @@ export interface Paths {
   readonly mutations: string;
   /** Waits until a write that another endpoint made is visible. */
   readonly visible: string;
+  readonly history: string;
   /** For operators; whole paths. */
   readonly stats: string;
   readonly metrics: string;
@@ -37,6 +38,7 @@ const PATHS: Paths = {
   changes: "/changes",
   mutations: "/mutations",
   visible: "/landed",
+  history: "/history",
   stats: "/stats",
   metrics: "/metrics",
   healthz: "/healthz",

@@ -1,0 +1,264 @@
+/**
+ * Answers queries of the past: as of one seq, page by page. What the store does not hold yet is
+ * taken from the rows that wait for it, and laid over the store's rows by key, so an answer is
+ * exact up to the newest commit.
+ */
+import type { Cancel, Clock } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import { compileOrder, withDefaults, type RankOrder } from "../protocol/order.ts";
+import type { WireQuery, WireWhere } from "../protocol/query.ts";
+import type { Row } from "../protocol/row.ts";
+import { compileWhere, type Predicate } from "../protocol/where.ts";
+import { whereContextOf } from "../table/channel.ts";
+import { EvaluationBudget } from "../table/evaluation-budget.ts";
+import { VIEW_LIMITS } from "../table/limits.ts";
+import { compileProjection } from "../table/projection.ts";
+import type { HistoryEntry, HistoryStore, PagePlace, PageQuery, StoredRow } from "./history.ts";
+import type { HistoryLimits } from "./limits.ts";
+
+export interface HistoryRequest {
+  /** Its `limit` is the number of rows of the page. Without one: `pageRowsMax`. */
+  readonly query: WireQuery;
+  /** The rows that the caller may see; undefined for all. */
+  readonly policy: WireWhere | undefined;
+  /** Default: the newest commit. */
+  readonly asOf?: Moment | undefined;
+  /** Only rows that last changed before this seq. */
+  readonly beforeSeq?: number | undefined;
+  /** The page continues behind this place. */
+  readonly after?: PagePlace | undefined;
+}
+
+/** A seq, or the last commit at or before a time in Unix milliseconds. */
+export type Moment = { readonly seq: number } | { readonly timeMs: number };
+
+export interface HistoryPage {
+  readonly channel: ChannelDeclaration;
+  /** The rows are as of this seq. */
+  readonly completeThrough: number;
+  /** In the query's order, as they are sent. */
+  readonly rows: readonly StoredRow[];
+  /** Where the next page begins; undefined after the last page. */
+  readonly next: PagePlace | undefined;
+}
+
+/** The live side of a server, where history meets it. */
+export interface LiveEdge {
+  readonly seq: number;
+  readonly timeMs: number;
+  /** Undefined for a channel that is not declared. */
+  channel(name: string): ChannelDeclaration | undefined;
+  /** Entries of the channel that the store does not hold yet, in order. */
+  pendingOf(channel: string): Promise<readonly HistoryEntry[]>;
+}
+
+interface Ranked extends StoredRow {
+  readonly row: Row;
+}
+
+export class HistoryReader {
+  readonly #store: HistoryStore;
+  readonly #edge: LiveEdge;
+  readonly #limits: HistoryLimits;
+  readonly #clock: Clock;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+
+  constructor(options: {
+    readonly store: HistoryStore;
+    readonly edge: LiveEdge;
+    readonly limits: HistoryLimits;
+    readonly clock: Clock;
+  }) {
+    this.#store = options.store;
+    this.#edge = options.edge;
+    this.#limits = options.limits;
+    this.#clock = options.clock;
+  }
+
+  /**
+   * One page. @throws TidemarkError `NO_HISTORY`, `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY`,
+   * `HISTORY_TRIMMED`, `HISTORY_UNAVAILABLE`, `NOT_READY` when too many queries wait
+   */
+  async page(request: HistoryRequest): Promise<HistoryPage> {
+    const { query } = request;
+    const channel = this.#edge.channel(query.channel);
+    if (channel?.history === undefined)
+      throw new TidemarkError("NO_HISTORY", `Channel "${query.channel}" keeps no history.`);
+    const limit = query.limit ?? this.#limits.pageRowsMax;
+    if (limit > this.#limits.pageRowsMax)
+      throw new TidemarkError(
+        "BAD_QUERY",
+        `Bad query: a page has at most ${this.#limits.pageRowsMax} rows; ${limit} were asked for.`,
+      );
+    const plan = planOf(channel, request);
+    return this.#admitted(async (signal) => {
+      const pending = await this.#edge.pendingOf(channel.name);
+      const asOf = await this.#seqOf(request.asOf, pending);
+      const overlay = overlayOf(pending, asOf);
+      const rows = await this.#rows({ channel, request, plan, asOf, overlay, limit, signal });
+      const last = rows[limit - 1];
+      const { project } = plan;
+      return {
+        channel,
+        completeThrough: asOf,
+        rows: rows
+          .slice(0, limit)
+          .map(({ row, ...stored }) =>
+            project === undefined ? stored : { ...stored, json: project(row) },
+          ),
+        next: rows.length > limit && last !== undefined ? placeOf(last, query) : undefined,
+      };
+    });
+  }
+
+  /**
+   * At least one row more than the page, where there is one. Rows behind those that were read from
+   * the store may be missing behind that one.
+   */
+  async #rows({ channel, request, plan, asOf, overlay, limit, signal }: Fill): Promise<Ranked[]> {
+    const { after, beforeSeq = Number.POSITIVE_INFINITY } = request;
+    const inPage = ({ row, seq, key }: Ranked): boolean =>
+      seq < beforeSeq &&
+      plan.matches(row) &&
+      (after === undefined || plan.order({ key, row }, after) > 0);
+    const fresh = [...overlay.rows.values()].filter(
+      (row): row is Ranked => row !== undefined && inPage(row),
+    );
+    const stored: Ranked[] = [];
+    let place = after;
+    let isLast = overlay.isReloaded;
+    while (!isLast && stored.length <= limit) {
+      const base: PageQuery = {
+        channel,
+        where: plan.where,
+        orderBy: plan.orderBy,
+        limit: limit + 1,
+        asOf,
+        ...(place !== undefined && { after: place }),
+        ...(request.beforeSeq !== undefined && { beforeSeq: request.beforeSeq }),
+      };
+      const found = await this.#store.page(base, signal);
+      isLast = found.isLast;
+      for (const each of found.rows) {
+        const ranked: Ranked = { ...each, row: JSON.parse(each.json) as Row };
+        if (!overlay.rows.has(each.key)) stored.push(ranked);
+        place = ranked;
+      }
+    }
+    return [...stored, ...fresh].sort(plan.order);
+  }
+
+  async #seqOf(moment: Moment | undefined, pending: readonly HistoryEntry[]): Promise<number> {
+    const { seq, timeMs } = this.#edge;
+    if (moment === undefined) return seq;
+    if ("seq" in moment) {
+      if (moment.seq <= seq) return moment.seq;
+      throw new TidemarkError(
+        "BAD_QUERY",
+        `Bad query: as_of is ${moment.seq}, and the newest commit is ${seq}.`,
+      );
+    }
+    if (moment.timeMs >= timeMs) return seq;
+    const entry = pending.findLast((each) => each.timeMs <= moment.timeMs);
+    return entry?.seq ?? (await this.#store.seqAt(moment.timeMs));
+  }
+
+  /** Runs at most `queriesMax` at the same time, each for at most `queryMsMax`. */
+  async #admitted<T>(run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { queriesMax, queriesWaitingMax, queryMsMax } = this.#limits;
+    if (this.#running >= queriesMax) {
+      if (this.#waiting.length >= queriesWaitingMax)
+        throw new TidemarkError("NOT_READY", "Too many queries of history wait. Try again.");
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    } else this.#running++;
+    const timeout = new AbortController();
+    let cancel: Cancel = () => {};
+    try {
+      return await new Promise<T>((resolve, reject) => {
+        cancel = this.#clock.after(queryMsMax, () => {
+          reject(
+            new TidemarkError(
+              "QUERY_TOO_COSTLY",
+              `The query took longer than the ${queryMsMax} ms of queryMsMax. Use a narrower where.`,
+            ),
+          );
+          timeout.abort();
+        });
+        run(timeout.signal).then(resolve, reject);
+      });
+    } finally {
+      cancel();
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#running--;
+      else next();
+    }
+  }
+}
+
+interface Plan {
+  readonly where: WireWhere | undefined;
+  readonly orderBy: PageQuery["orderBy"];
+  readonly matches: Predicate;
+  readonly order: RankOrder;
+  readonly project: ((row: Row) => string) | undefined;
+}
+
+interface Fill {
+  readonly channel: ChannelDeclaration;
+  readonly request: HistoryRequest;
+  readonly plan: Plan;
+  readonly asOf: number;
+  readonly overlay: Overlay;
+  readonly limit: number;
+  readonly signal: AbortSignal;
+}
+
+/** @throws TidemarkError `BAD_QUERY`, `BAD_REGEX`, `QUERY_TOO_COSTLY` */
+function planOf(channel: ChannelDeclaration, { query, policy }: HistoryRequest): Plan {
+  const context = whereContextOf(channel);
+  const meter = new EvaluationBudget(VIEW_LIMITS);
+  // Checks the query's own terms first, so that a message never speaks of the policy.
+  const isWanted =
+    query.where === undefined ? undefined : compileWhere(query.where, { ...context, meter });
+  const mayBeSeen = policy === undefined ? undefined : compileWhere(policy, context);
+  const parts = [policy, query.where].filter((part) => part !== undefined);
+  return {
+    where: parts.length > 1 ? { and: parts } : parts[0],
+    orderBy: (query.order_by ?? []).map(withDefaults),
+    matches: (row) => {
+      if (mayBeSeen?.(row) === false) return false;
+      meter.look();
+      return isWanted?.(row) !== false;
+    },
+    order: compileOrder(query.order_by ?? [], context),
+    project: compileProjection(channel, query),
+  };
+}
+
+interface Overlay {
+  /** By key: the newest version as of the seq, or undefined for a removed row. */
+  readonly rows: ReadonlyMap<string, Ranked | undefined>;
+  /** None of the store's rows are left. */
+  readonly isReloaded: boolean;
+}
+
+function overlayOf(pending: readonly HistoryEntry[], asOf: number): Overlay {
+  const rows = new Map<string, Ranked | undefined>();
+  let isReloaded = false;
+  for (const { kind, key, seq, timeMs, row, json } of pending) {
+    if (seq > asOf) break;
+    if (kind === "reload") {
+      rows.clear();
+      isReloaded = true;
+    } else if (row === undefined || json === undefined) rows.set(key, undefined);
+    else rows.set(key, { key, json, seq, timeMs, row });
+  }
+  return { rows, isReloaded };
+}
+
+function placeOf({ key, row }: Ranked, { order_by = [] }: WireQuery): PagePlace {
+  const columns = order_by.map(({ column }) => [column, row[column] ?? null] as const);
+  return { key, row: Object.fromEntries(columns) };
+}

@@ -1,0 +1,109 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { pino } from "pino";
+import { ScriptedStore } from "../../history/scripted-store.ts";
+import { channel } from "../channel.ts";
+import { createTidemark } from "../tidemark.ts";
+
+interface Trade {
+  id: string;
+  price: number;
+  team: string;
+}
+
+const columns = { id: "text", price: "integer", team: "text" } as const;
+const store = new ScriptedStore();
+const tidemark = createTidemark({
+  authenticate: ({ headers }) => String(headers["authorization"] ?? "red"),
+  history: store,
+  channels: {
+    trades: channel<Trade, string>({
+      key: "id",
+      columns,
+      bounds: { rowsMax: 2 },
+      history: { maxDelayMs: 1 },
+      policy: (team) =>
+        team === "all" ? "all" : team === "none" ? "none" : { column: "team", eq: team },
+    }),
+    plain: channel<Trade>({ key: "id" }),
+  },
+  logger: pino({ level: "silent" }),
+});
+let url = "";
+beforeAll(async () => {
+  ({ url } = await tidemark.listen({ port: 0 }));
+  const trades = tidemark.channel("trades");
+  for (let at = 1; at <= 6; at++)
+    await trades.upsert({ id: `t${at}`, price: at, team: at % 2 ? "red" : "blue" });
+  await tidemark.durable(await trades.upsert({ id: "t1", price: 10, team: "blue" }));
+});
+afterAll(() => tidemark.stop());
+
+interface Answer {
+  rows: Trade[];
+  next: string | null;
+  complete_through: number;
+  seqs: number[];
+  code?: string;
+}
+
+async function get(query: string, team = "all"): Promise<Answer> {
+  const response = await fetch(`${url}/v2/history?channel=trades&${query}`, {
+    headers: { authorization: team },
+  });
+  return (await response.json()) as Answer;
+}
+
+const idsIn = ({ rows }: Answer): readonly string[] => rows.map(({ id }) => id);
+
+describe("GET /history", () => {
+  it("has every row that ever came, page by page, also those that left the live table", async () => {
+    const order = `order_by=${JSON.stringify([{ column: "price", direction: "desc" }])}`;
+    const first = await get(`${order}&limit=4`);
+    expect(idsIn(first)).toEqual(["t1", "t6", "t5", "t4"]);
+    const second = await get(`${order}&limit=4&after=${first.next}`);
+    expect(idsIn(second)).toEqual(["t3", "t2"]);
+    expect(second).toMatchObject({ next: null, complete_through: first.complete_through });
+  });
+
+  it("answers as of a seq, and before one", async () => {
+    const newest = await get("");
+    const seqOfT1 = newest.seqs[newest.rows.findIndex(({ id }) => id === "t1")] ?? 0;
+    const before = await get(`as_of=${seqOfT1 - 1}`);
+    expect(before.rows.find(({ id }) => id === "t1")).toMatchObject({ price: 1 });
+    expect(idsIn(await get(`before_seq=${seqOfT1}`))).not.toContain("t1");
+    expect(idsIn(await get(`as_of=${new Date(0).toISOString()}`))).toEqual([]);
+  });
+
+  it("shows a caller no row that the policy hides, in no version", async () => {
+    expect(idsIn(await get("", "red"))).toEqual(["t3", "t5"]);
+    expect(idsIn(await get("", "blue"))).toEqual(["t1", "t2", "t4", "t6"]);
+    const where = JSON.stringify({ column: "price", gte: 0 });
+    expect(idsIn(await get(`where=${where}`, "red"))).toEqual(["t3", "t5"]);
+    expect(await get("", "none")).toMatchObject({ code: "UNKNOWN_CHANNEL" });
+  });
+
+  it("takes the same as JSON, and refuses what it can't read", async () => {
+    const post = async (body: string): Promise<Answer> => {
+      const response = await fetch(`${url}/v2/history`, {
+        method: "POST",
+        body,
+        headers: { authorization: "all" },
+      });
+      return (await response.json()) as Answer;
+    };
+    const query = { channel: "trades", where: { column: "team", eq: "red" }, columns: ["price"] };
+    expect((await post(JSON.stringify({ query }))).rows).toEqual([
+      { id: "t3", price: 3 },
+      { id: "t5", price: 5 },
+    ]);
+    expect(await post("[")).toMatchObject({ code: "BAD_MESSAGE" });
+    expect(await post(JSON.stringify({ query: { channel: "plain" } }))).toMatchObject({
+      code: "NO_HISTORY",
+    });
+    expect(await get("as_of=yesterday")).toMatchObject({ code: "BAD_MESSAGE" });
+    expect(await get("as_of=999999")).toMatchObject({ code: "BAD_QUERY" });
+    expect(await get("after=x")).toMatchObject({ code: "BAD_MESSAGE" });
+    expect(await get("limit=5000")).toMatchObject({ code: "BAD_QUERY" });
+    expect(await get("where={")).toMatchObject({ code: "BAD_QUERY" });
+  });
+});
