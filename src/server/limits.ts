@@ -16,7 +16,7 @@ export interface ServerLimits {
   readonly flushIntervalLoadedMs: number;
   /**
    * Where that is not enough, serving pauses until it takes no more than this share of the time…
-   * Default 2/5.
+   * Default 0.48.
    */
   readonly flushShareMax: number;
   /**
@@ -262,7 +262,7 @@ export const SERVER_LIMITS: ServerLimits = {
   flushIntervalMs: 2,
   flushShareCheap: 1 / 5,
   flushIntervalLoadedMs: 8,
-  flushShareMax: 2 / 5,
+  flushShareMax: 0.48,
   flushRestMsMax: 25,
   flushBurstMs: 25,
   flushIntervalMaxMs: 2_000,

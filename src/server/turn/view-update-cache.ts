@@ -12,6 +12,8 @@ interface ViewUpdates {
   /** The seq of the view that `deltas` lead to. */
   seq: number;
   readonly deltas: Map<number, ViewUpdate>;
+  /** The last delta, by the cursor it was asked for: most sessions stand where the last one did. */
+  last: { readonly cursor: number; readonly delta: ViewUpdate } | undefined;
   digest: DigestMessage | undefined;
   snapshots: { readonly update: ViewUpdate; readonly builtMs: number }[];
 }
@@ -60,8 +62,15 @@ export class ViewUpdateCache {
 
   /** The delta from a cursor to the view's head, or undefined where only a snapshot can answer. */
   delta(view: View, cursor: number): ViewUpdate | undefined {
-    const { rows } = view;
     const updates = this.#updatesOf(view);
+    if (updates.last?.cursor === cursor) return updates.last.delta;
+    const delta = this.#deltaFrom(view, cursor, updates);
+    if (delta !== undefined) updates.last = { cursor, delta };
+    return delta;
+  }
+
+  #deltaFrom(view: View, cursor: number, updates: ViewUpdates): ViewUpdate | undefined {
+    const { rows } = view;
     const prevSeq = cursor < rows.floor ? cursor : rows.normalise(cursor);
     const known = updates.deltas.get(prevSeq);
     if (known !== undefined) return known;
@@ -113,6 +122,7 @@ export class ViewUpdateCache {
     }
     for (const [view, updates] of this.#views) {
       updates.deltas.clear();
+      updates.last = undefined;
       updates.digest = undefined;
       updates.snapshots = updates.snapshots.filter(
         ({ update, builtMs }) =>
@@ -125,10 +135,17 @@ export class ViewUpdateCache {
   #updatesOf(view: View): ViewUpdates {
     let updates = this.#views.get(view);
     if (updates === undefined) {
-      updates = { seq: view.rows.lastSeq, deltas: new Map(), digest: undefined, snapshots: [] };
+      updates = {
+        seq: view.rows.lastSeq,
+        deltas: new Map(),
+        last: undefined,
+        digest: undefined,
+        snapshots: [],
+      };
       this.#views.set(view, updates);
     } else if (updates.seq !== view.rows.lastSeq) {
       updates.deltas.clear();
+      updates.last = undefined;
       updates.digest = undefined;
       updates.seq = view.rows.lastSeq;
     }
