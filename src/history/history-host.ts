@@ -2,9 +2,10 @@
  * A server's history: opens the store before the log begins, brings the tables back to where the
  * store is, and writes what the log brings. It stands between the log and the store.
  */
-import type { Clock } from "../std/clock.ts";
+import type { Cancel, Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
+import { CHANNEL_HISTORY } from "../log/limits.ts";
 import type { Log, SourceStatus } from "../log/log.ts";
 import type { LogBeginning } from "../log/memory.ts";
 import { firstState } from "../table/channel-state.ts";
@@ -46,6 +47,8 @@ export class HistoryHost {
   #opening: Promise<StoredState> | undefined;
   #writer: HistoryWriter | undefined;
   #reader: HistoryReader | undefined;
+  #trimming: Cancel | undefined;
+  #isStopped = false;
 
   constructor(options: HistoryHostOptions) {
     this.#options = options;
@@ -101,6 +104,13 @@ export class HistoryHost {
   /** Begins to write. Before that, the node has opened its reader of the log. */
   start(): void {
     this.#writer?.start();
+    this.#trimLater();
+  }
+
+  /** Ids of the newest ingest requests in the store when it was opened, oldest first. */
+  async requestIds(): Promise<readonly string[]> {
+    await this.begin;
+    return (await (this.#opening as Promise<StoredState>)).requestIds;
   }
 
   /** The tables of channels with history as the store has them. */
@@ -150,8 +160,32 @@ export class HistoryHost {
 
   async stop(withinMs: number): Promise<void> {
     this.#failed(new TidemarkError("STOPPED", "The server was stopped before it started."));
+    this.#isStopped = true;
+    this.#trimming?.();
     await this.#writer?.stop(withinMs);
     if (this.#opening !== undefined) await this.store.close();
+  }
+
+  #trimLater(): void {
+    this.#trimming = this.#options.clock.after(this.limits.trimIntervalMs, () => {
+      void this.#trim().finally(() => {
+        if (!this.#isStopped) this.#trimLater();
+      });
+    });
+  }
+
+  /** Forgets what the channels' declarations no longer keep. */
+  async #trim(): Promise<void> {
+    const { clock, logger } = this.#options;
+    for (const channel of this.#writer?.channels ?? []) {
+      const { keepMs, keepRows, keepBytes } = channel.history ?? CHANNEL_HISTORY;
+      if (Math.min(keepMs, keepRows, keepBytes) === Number.POSITIVE_INFINITY) continue;
+      try {
+        await this.store.trim(channel, clock.now());
+      } catch (err) {
+        logger.error({ err, channel: channel.name }, "history: could not be trimmed; tried again");
+      }
+    }
   }
 
   /** What an earlier process has left in its spill is stored first. */

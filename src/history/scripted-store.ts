@@ -3,6 +3,7 @@
  * written, answers by going through all of it, and fails or waits when a test says so.
  */
 import { TidemarkError } from "../std/errors.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
 import { compileOrder } from "../protocol/order.ts";
 import type { Row } from "../protocol/row.ts";
 import { compileWhere } from "../protocol/where.ts";
@@ -124,7 +125,7 @@ export class ScriptedStore implements HistoryStore {
     });
   }
 
-  trim(): Promise<void> {
+  trim(_channel: ChannelDeclaration, _nowMs: number): Promise<void> {
     return Promise.resolve();
   }
 

@@ -263,6 +263,26 @@ describe("the history writer", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it("applies retention from time to time, also after it failed once", async () => {
+    const store = new ScriptedStore();
+    const trimmed: string[] = [];
+    store.trim = (each) => {
+      trimmed.push(each.name);
+      return trimmed.length === 1 ? Promise.reject(new Error("busy")) : Promise.resolve();
+    };
+    const clock = new ManualClock();
+    const tidemark = createTidemark({
+      channels: { trades, short: channel<Trade>({ key: "id", history: { keepMs: 1_000 } }) },
+      history: store,
+      clock,
+      logger,
+    });
+    onTestFinished(() => driven(clock, tidemark.stop()));
+    await driven(clock, tidemark.start());
+    await until(clock, () => trimmed.length === 2);
+    expect(trimmed).toEqual(["short", "short"]);
+  });
+
   it("takes writes before the start, and refuses options that exclude each other", async () => {
     const store = new ScriptedStore();
     const { clock, tidemark, trades: table } = serverWith(store);

@@ -5,6 +5,7 @@
  */
 import type { Cancel, Clock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
 import { CHANNEL_HISTORY } from "../log/limits.ts";
 import type { Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
 import { batchOf } from "./batch.ts";
@@ -130,6 +131,11 @@ export class HistoryWriter {
   /** Whether producers of channels with history are refused. */
   get isFull(): boolean {
     return this.#pending.isFull;
+  }
+
+  /** The channels that have history now. */
+  get channels(): readonly ChannelDeclaration[] {
+    return this.#steps.names.flatMap((name) => this.#steps.channel(name) ?? []);
   }
 
   hasHistory(channel: string): boolean {
