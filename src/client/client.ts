@@ -21,15 +21,18 @@ import {
 import { WORKER_SILENT_MS } from "./limits.ts";
 import type { ChannelDescription } from "./page/channel-description.ts";
 import { CommitPump } from "./page/commit-pump.ts";
+import type { HistoryAnswer, HistoryOptions } from "./page/fetch-history.ts";
 import type { QueryAnswer } from "./page/fetch-query.ts";
 import { EngineHost } from "./page/host.ts";
 import { callAll } from "./page/live-view.ts";
 import { platformPacing } from "./page/pacing.ts";
 import { watchPage } from "./page/page-watch.ts";
-import { bodyOf, PageRequests } from "./page/page-requests.ts";
+import { PageRequests } from "./page/page-requests.ts";
 import { PageViews, type LiveView } from "./page/page-views.ts";
 import { RowCache, type RowAnswer } from "./page/row-cache.ts";
+import { SingleAnswers } from "./page/single-answers.ts";
 import { UiMeter, type UiMetrics } from "./page/ui-metrics.ts";
+import { NOT_CONNECTED } from "./not-connected.ts";
 import type { ConnectionStats, Inspection, PageCursor, ToPage } from "./port.ts";
 import type { EngineParts } from "./stream/stream-engine.ts";
 import { LazyWrites } from "./writes/lazy-writes.ts";
@@ -56,32 +59,6 @@ export type QueryOf<C extends ClientChannels, N extends keyof C & string> = Quer
 };
 
 const NONE_PENDING: readonly PendingWrite[] = [];
-const NOT_CONNECTED: ConnectionStats = {
-  state: { kind: "idle" },
-  silentSinceMs: undefined,
-  carrier: "websocket",
-  seq: 0,
-  epoch: undefined,
-  asOf: undefined,
-  serverTimeMs: undefined,
-  lagMs: undefined,
-  roundTripMs: undefined,
-  clockOffsetMs: 0,
-  gaps: 0,
-  drifts: 0,
-  queueDepth: 0,
-  turns: 0,
-  latencyP50Ms: undefined,
-  latencyP99Ms: undefined,
-  latencySamples: 0,
-  applyP50Ms: undefined,
-  applyP99Ms: undefined,
-  rowsPerSecond: 0,
-  bytesPerSecond: 0,
-  rows: 0,
-  bytes: 0,
-  requestsPending: { row: 0, snapshot: 0, poll: 0, up: 0 },
-};
 
 export class TidemarkClient<
   C extends ClientChannels = AnyChannels,
@@ -91,8 +68,6 @@ export class TidemarkClient<
   readonly mutate: Mutate<M>;
   readonly #writes: LazyWrites;
   readonly #options: ClientOptions;
-  /** The base of the HTTP routes, `https://…/v2`. */
-  readonly #httpBase: string;
   readonly #clock: Clock;
   readonly #views: PageViews;
   readonly #host: EngineHost;
@@ -100,6 +75,7 @@ export class TidemarkClient<
   readonly #inspectors = new Set<(inspection: Inspection) => void>();
   readonly #requests: PageRequests;
   readonly #rowCache: RowCache;
+  readonly #answers: SingleAnswers;
   readonly #ui: UiMeter;
   readonly #pump: CommitPump;
   readonly #stopWatching: () => void;
@@ -115,7 +91,6 @@ export class TidemarkClient<
     const { limits, url } = config;
     const { clock = systemClock, pacing = platformPacing(), lingerMs = 5_000 } = options;
     const headers = (): Readonly<Record<string, string>> => options.headers?.() ?? {};
-    this.#httpBase = url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#clock = clock;
     this.#ui = new UiMeter(clock);
     this.#requests = new PageRequests({ headers, post: (message) => this.#host.post(message) });
@@ -123,6 +98,14 @@ export class TidemarkClient<
       clock,
       limits,
       fetch: (url, signal) => this.#requests.send(url, "row", signal),
+    });
+    this.#answers = new SingleAnswers({
+      base: url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
+      clock,
+      requests: this.#requests,
+      rowCache: this.#rowCache,
+      ui: this.#ui,
+      credentials: () => this.#credentials(),
     });
     this.#writes = new LazyWrites(options.writes, {
       clock,
@@ -178,12 +161,7 @@ export class TidemarkClient<
     key: string,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<RowAnswer<RowOf<C[N]>>> {
-    const startMs = this.#clock.monotonic();
-    const answer = await this.#rowCache.get(
-      `${this.#httpBase}/rows/${encodeURIComponent(channel)}/${encodeURIComponent(key)}`,
-      signal,
-    );
-    this.#ui.noteRow(this.#clock.monotonic() - startMs);
+    const answer = await this.#answers.row(channel, key, signal);
     return answer as RowAnswer<RowOf<C[N]>>;
   }
 
@@ -191,12 +169,11 @@ export class TidemarkClient<
    * A channel's key and columns, by HTTP, without a view of it.
    * @throws TidemarkError `UNKNOWN_CHANNEL`, also for a channel of which the caller may see nothing
    */
-  async describe<N extends keyof C & string>(
+  describe<N extends keyof C & string>(
     channel: N,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<ChannelDescription> {
-    const url = `${this.#httpBase}/channels/${encodeURIComponent(channel)}`;
-    return bodyOf<ChannelDescription>(await this.#requests.send(url, "row", signal));
+    return this.#answers.describe(channel, signal);
   }
 
   /**
@@ -208,15 +185,22 @@ export class TidemarkClient<
     query: QueryOf<C, N>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<QueryAnswer<RowOf<C[N]>>> {
-    const own = toWireQuery(query as unknown as Query);
-    const { answerIn, askFor } = await import("./page/fetch-query.ts");
-    const answer = await this.#requests.send(
-      `${this.#httpBase}/changes`,
-      "snapshot",
-      signal,
-      askFor(own, await this.#credentials()),
-    );
-    return answerIn(answer, own) as QueryAnswer<RowOf<C[N]>>;
+    const answer = await this.#answers.fetch(toWireQuery(query as unknown as Query), signal);
+    return answer as QueryAnswer<RowOf<C[N]>>;
+  }
+
+  /**
+   * One page of a query's rows as of a commit of the past or present, by HTTP, back to the oldest
+   * row that the server keeps. `limit` is the number of rows of the page.
+   * @throws TidemarkError `NO_HISTORY`, `HISTORY_TRIMMED`, … as the server says; `STOPPED` when no
+   * answer came
+   */
+  async history<N extends keyof C & string>(
+    query: QueryOf<C, N>,
+    options: HistoryOptions = {},
+  ): Promise<HistoryAnswer<RowOf<C[N]>>> {
+    const answer = await this.#answers.history(toWireQuery(query as unknown as Query), options);
+    return answer as HistoryAnswer<RowOf<C[N]>>;
   }
 
   /**

@@ -4,6 +4,7 @@ export type { AnyChannels, ClientChannels, QueryOf, Readable } from "./client.ts
 export type { ClientOptions, OptimisticOption } from "./client-options.ts";
 export type { ClientLimits } from "./limits.ts";
 export type { ChannelDescription } from "./page/channel-description.ts";
+export type { HistoryAnswer, HistoryOptions } from "./page/fetch-history.ts";
 export type { QueryAnswer } from "./page/fetch-query.ts";
 export type { RowAnswer } from "./page/row-cache.ts";
 export type { LiveView } from "./page/page-views.ts";

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pino } from "pino";
 import { ScriptedStore } from "../../history/scripted-store.ts";
+import { createClient } from "../../client/node.ts";
 import { channel } from "../channel.ts";
 import { createTidemark } from "../tidemark.ts";
 
@@ -80,6 +81,30 @@ describe("GET /history", () => {
     const where = JSON.stringify({ column: "price", gte: 0 });
     expect(idsIn(await get(`where=${where}`, "red"))).toEqual(["t3", "t5"]);
     expect(await get("", "none")).toMatchObject({ code: "UNKNOWN_CHANNEL" });
+  });
+
+  it("is read by the client, page by page, of now and of then", async () => {
+    const client = createClient({
+      url: `${url}/v2/stream`,
+      headers: () => ({ authorization: "all" }),
+    });
+    onTestFinished(() => client.close());
+    const query = { channel: "trades", orderBy: [{ column: "price" }], limit: 4 } as const;
+    const first = await client.history(query);
+    expect(first).toMatchObject({ keys: ["t2", "t3", "t4", "t5"], epoch: tidemark.epoch });
+    expect(first.completeThrough).toBe(first.seq);
+    const second = await client.history(query, { ...(first.next && { after: first.next }) });
+    expect(second.rows).toEqual([
+      { id: "t6", price: 6, team: "blue" },
+      { id: "t1", price: 10, team: "blue" },
+    ]);
+    expect(second.next).toBeUndefined();
+    const seq = second.seqs[1] ?? 0;
+    expect((await client.history(query, { asOf: seq - 1 })).keys[0]).toBe("t1");
+    expect((await client.history(query, { asOf: new Date(0) })).rows).toEqual([]);
+    await expect(client.history({ channel: "plain" })).rejects.toMatchObject({
+      code: "NO_HISTORY",
+    });
   });
 
   it("takes the same as JSON, and refuses what it can't read", async () => {

@@ -1,0 +1,68 @@
+/** One page of a channel's history, over HTTP. */
+import type { Column } from "../../protocol/column.ts";
+import type { WireQuery } from "../../protocol/query.ts";
+import { keyOf, type Row } from "../../protocol/row.ts";
+import type { QueryAnswer } from "./fetch-query.ts";
+import { bodyOf, type Answer } from "./page-requests.ts";
+
+/** The rows of a query as of one commit of the past or present. */
+export interface HistoryAnswer<R = Row> extends QueryAnswer<R> {
+  /** The rows are complete up to this seq, which is also `seq`. */
+  readonly completeThrough: number;
+  /** For each row its key, and the commit that wrote this version of it. */
+  readonly keys: readonly string[];
+  readonly seqs: readonly number[];
+  readonly columns: readonly Column[];
+  /** Pass it as `after` to get the next page; undefined after the last one. */
+  readonly next: string | undefined;
+}
+
+export interface HistoryOptions {
+  /** A seq, or a time. Default: the newest commit; with `after`, that of the page before. */
+  readonly asOf?: number | Date | string;
+  /** Only rows that last changed before this seq. */
+  readonly beforeSeq?: number;
+  /** `next` of the page before. */
+  readonly after?: string;
+  readonly signal?: AbortSignal;
+}
+
+interface WireHistory {
+  readonly epoch: string;
+  readonly complete_through: number;
+  readonly key: readonly string[];
+  readonly columns: readonly Column[];
+  readonly rows: readonly Row[];
+  readonly seqs: readonly number[];
+  readonly next: string | null;
+}
+
+/** The body to POST. */
+export function askForHistory(
+  query: WireQuery,
+  { asOf, beforeSeq, after }: HistoryOptions,
+  auth: unknown,
+): string {
+  return JSON.stringify({
+    query,
+    ...(asOf !== undefined && { as_of: asOf instanceof Date ? asOf.toISOString() : asOf }),
+    ...(beforeSeq !== undefined && { before_seq: beforeSeq }),
+    ...(after !== undefined && { after }),
+    ...(auth !== undefined && { auth }),
+  });
+}
+
+/** @throws TidemarkError as the server says; `STOPPED` when no answer came */
+export function historyIn(answer: Answer): HistoryAnswer {
+  const { epoch, complete_through, key, columns, rows, seqs, next } = bodyOf<WireHistory>(answer);
+  return {
+    rows,
+    epoch,
+    seq: complete_through,
+    completeThrough: complete_through,
+    keys: rows.map((row) => keyOf(row, key) ?? ""),
+    seqs,
+    columns,
+    next: next ?? undefined,
+  };
+}

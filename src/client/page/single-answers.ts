@@ -1,0 +1,58 @@
+/** What a page asks over HTTP, without a view: rows, channels, and queries of now and then. */
+import type { Clock } from "../../std/clock.ts";
+import type { WireQuery } from "../../protocol/query.ts";
+import type { ChannelDescription } from "./channel-description.ts";
+import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
+import type { QueryAnswer } from "./fetch-query.ts";
+import { bodyOf, type PageRequests } from "./page-requests.ts";
+import type { RowAnswer, RowCache } from "./row-cache.ts";
+import type { UiMeter } from "./ui-metrics.ts";
+
+export interface SingleAnswersOptions {
+  /** The base of the HTTP routes, `https://…/v2`. */
+  readonly base: string;
+  readonly clock: Clock;
+  readonly requests: PageRequests;
+  readonly rowCache: RowCache;
+  readonly ui: UiMeter;
+  readonly credentials: () => unknown;
+}
+
+type Signal = AbortSignal | undefined;
+
+export class SingleAnswers {
+  readonly #options: SingleAnswersOptions;
+
+  constructor(options: SingleAnswersOptions) {
+    this.#options = options;
+  }
+
+  async row(channel: string, key: string, signal: Signal): Promise<RowAnswer> {
+    const { base, clock, rowCache, ui } = this.#options;
+    const startMs = clock.monotonic();
+    const path = `${encodeURIComponent(channel)}/${encodeURIComponent(key)}`;
+    const answer = await rowCache.get(`${base}/rows/${path}`, signal);
+    ui.noteRow(clock.monotonic() - startMs);
+    return answer;
+  }
+
+  async describe(channel: string, signal: Signal): Promise<ChannelDescription> {
+    const { base, requests } = this.#options;
+    const url = `${base}/channels/${encodeURIComponent(channel)}`;
+    return bodyOf<ChannelDescription>(await requests.send(url, "row", signal));
+  }
+
+  async fetch(query: WireQuery, signal: Signal): Promise<QueryAnswer> {
+    const { base, credentials, requests } = this.#options;
+    const { answerIn, askFor } = await import("./fetch-query.ts");
+    const body = askFor(query, await credentials());
+    return answerIn(await requests.send(`${base}/changes`, "snapshot", signal, body), query);
+  }
+
+  async history(query: WireQuery, options: HistoryOptions): Promise<HistoryAnswer> {
+    const { base, credentials, requests } = this.#options;
+    const { askForHistory, historyIn } = await import("./fetch-history.ts");
+    const body = askForHistory(query, options, await credentials());
+    return historyIn(await requests.send(`${base}/history`, "snapshot", options.signal, body));
+  }
+}
