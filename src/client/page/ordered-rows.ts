@@ -17,6 +17,10 @@ export class OrderedRows {
   readonly #rows = new Map<string, Row>();
   #key: readonly string[] = [];
   #order: RankOrder | undefined;
+  /** The shown list, for changes. */
+  #list = NO_ROWS;
+  /** Whether someone may hold the array of its rows, which then does not change any more. */
+  #areRowsRead = true;
   /** What a snapshot shows: a new object when a row enters, leaves, changes or moves. */
   shown = this.#show(NO_ROWS);
 
@@ -31,7 +35,7 @@ export class OrderedRows {
 
   /** The list with other changes laid over it, which are not kept. */
   listWith(changes: readonly ListChange[]): RowList {
-    return changedList(this.list, this.#order, changes);
+    return changedList(this.#list, this.#order, changes);
   }
 
   configure({ key, columns, order_by, isLimited }: ViewShape): void {
@@ -43,6 +47,8 @@ export class OrderedRows {
     };
     this.#order = order_by.length > 0 || isLimited ? compileOrder(order_by, context) : undefined;
     // Rows stay under the keys that they came with: the engine names removed rows by these.
+    this.#list = NO_ROWS;
+    this.#areRowsRead = true;
     this.shown = this.#show(NO_ROWS);
     this.#reshow(
       Array.from(this.#rows, ([name, after]) => ({ key: name, before: undefined, after })),
@@ -66,7 +72,25 @@ export class OrderedRows {
 
   #reshow(changes: readonly ListChange[]): void {
     if (changes.length === 0) return;
-    this.shown = this.#show(this.#order ? this.listWith(changes) : this.#arrivals(changes));
+    this.#list = this.#order
+      ? changedList(this.#list, this.#order, changes, !this.#areRowsRead)
+      : this.#arrivals(changes);
+    this.#areRowsRead = false;
+    this.shown = this.#show(this.#order ? this.#watched(this.#list) : this.#list);
+  }
+
+  /** The list, whose rows are noted as read when they are. */
+  #watched({ keys, rows }: RowList): RowList {
+    const note = (): void => {
+      this.#areRowsRead = true;
+    };
+    return {
+      keys,
+      get rows() {
+        note();
+        return rows;
+      },
+    };
   }
 
   #show(list: RowList): Layer {
