@@ -16,7 +16,7 @@ import { documentProject, type DocumentProject } from "./support/document-projec
 import { launchChromium } from "./support/launch-chromium.ts";
 import { startPostgres, withClient, type PostgresServer } from "./support/postgres-server.ts";
 import { silent } from "./support/silent.ts";
-import { root, snippetsOf } from "./support/snippets.ts";
+import { documents, root, snippetsOf } from "./support/snippets.ts";
 import { createTlsKeys, hasOpenssl, type TlsKeys } from "./support/tls-keys.ts";
 
 /** Views as the explorer copies them. */
@@ -137,6 +137,18 @@ const textOf =
   (page: Page, part = "body") =>
   (): Promise<string> =>
     page.innerText(part);
+
+it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts", () => {
+  const withCode = documents().filter((document) => snippetsOf(document).size > 0);
+  expect(withCode.toSorted()).toEqual([
+    "README.md",
+    "docs/dialects.md",
+    "docs/postgres.md",
+    "docs/react.md",
+    "docs/recipes.md",
+    "docs/writes.md",
+  ]);
+});
 
 it("compiles in strict mode, and so does what the explorer copies", () => {
   expect(project.fileCount).toBeGreaterThan(10);
