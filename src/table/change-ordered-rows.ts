@@ -17,18 +17,21 @@ import { assert } from "../std/assert.ts";
  */
 const HASH_OF_NOTHING = -0;
 
-/** A row with its encoding and its place in the order of change. Read-only outside this file. */
+/**
+ * A row as of one change, with its encoding and its place in the order of change. The next change
+ * makes another, so ordered indexes share it. Its links are read-only outside this file.
+ */
 export class RowNode {
   readonly key: string;
-  row: Row;
+  readonly row: Row;
   /** The row as it is sent. */
-  json: string;
+  readonly json: string;
   /** Bytes of `json` in UTF-8. */
-  bytes: number;
-  /** The commit that last changed it here. */
-  seq: number;
+  readonly bytes: number;
+  /** The commit that changed it here. */
+  readonly seq: number;
   /** That commit's time. */
-  timeMs: number;
+  readonly timeMs: number;
   /** This row's hash in the digest, perhaps of an earlier value; 0 for none yet. */
   hash = HASH_OF_NOTHING;
   older: RowNode | null = null;
@@ -41,6 +44,11 @@ export class RowNode {
     this.bytes = bytes;
     this.seq = seq;
     this.timeMs = timeMs;
+  }
+
+  /** A row is a place of its own in an ordered index, as bounds are between rows. */
+  get side(): 0 {
+    return 0;
   }
 }
 
@@ -252,27 +260,18 @@ export class ChangeOrderedRows {
   ): RowNode {
     this.#advance(seq);
     this.#bytes += bytes;
+    const node = new RowNode(key, row, json, bytes, seq, timeMs);
     const existing = this.#rows.get(key);
     if (existing !== undefined) {
       this.#bytes -= existing.bytes;
-      existing.row = row;
-      existing.json = json;
-      existing.bytes = bytes;
-      existing.seq = seq;
-      existing.timeMs = timeMs;
-      this.#leaveHashed(existing);
-      if (this.#order.newest !== existing) {
-        this.#order.unlink(existing);
-        this.#order.push(existing);
-      }
-      return existing;
+      node.hash = existing.hash;
+      this.#unlink(existing);
     }
     const tombstone = this.#tombstones.get(key);
     if (tombstone !== undefined) {
       this.#tombstones.delete(key);
       this.#departures.unlink(tombstone);
     }
-    const node = new RowNode(key, row, json, bytes, seq, timeMs);
     this.#rows.set(key, node);
     this.#order.push(node);
     return node;
@@ -284,9 +283,8 @@ export class ChangeOrderedRows {
     if (node === undefined) return false;
     this.#advance(seq);
     this.#rows.delete(key);
-    this.#leaveHashed(node);
     this.#hashSum = replaceHash(this.#hashSum, node.hash, 0);
-    this.#order.unlink(node);
+    this.#unlink(node);
     this.#bytes -= node.bytes;
     const tombstone = new Tombstone(key, seq);
     this.#tombstones.set(key, tombstone);
@@ -338,9 +336,11 @@ export class ChangeOrderedRows {
     return digestText(this.#hashSum);
   }
 
-  /** Before a row moves to the end of the order, or out of it. */
-  #leaveHashed(node: RowNode): void {
+  /** Takes a row out of the order: an index that still has it must not keep its neighbours. */
+  #unlink(node: RowNode): void {
     if (this.#hashedTo === node) this.#hashedTo = node.older;
+    this.#order.unlink(node);
+    node.older = node.newer = null;
   }
 
   #advance(seq: number): void {

@@ -65,18 +65,19 @@ export class EqualityIndex<View> {
   }
 
   /** Follows the change, and calls `visit` for each view that it can affect, for some twice. */
-  route({ key, before, after }: RowChange, visit: (view: View) => void): void {
+  route(change: RowChange, visit: (view: View) => void): void {
+    const [before, after] = [change.before?.row, change.after?.row];
     const from = this.#valueOf(before);
-    const to = this.#valueOf(after?.row);
+    const to = this.#valueOf(after);
     if (from !== to) {
-      this.#leave(key, from);
-      this.#enter(key, to);
+      this.#leave(change.key, from);
+      this.#enter(change.key, to);
     }
     const [left, entered] = [this.#viewsOf(from), this.#viewsOf(to)];
-    if (left === entered) left?.route({ before, after: after?.row }, visit);
+    if (left === entered) left?.route({ before, after }, visit);
     else {
       left?.route({ before, after: undefined }, visit);
-      entered?.route({ before: undefined, after: after?.row }, visit);
+      entered?.route({ before: undefined, after }, visit);
     }
   }
 

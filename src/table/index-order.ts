@@ -15,8 +15,8 @@ import type { Interval } from "./interval.ts";
  */
 type Side = -2 | -1 | 0 | 1 | 2;
 
-/** A row as of its last change, or a bound. It never changes, so that indexes can share it. */
-export class Place {
+/** A row as of one change (a `RowNode` of its channel), or a bound. It never changes. */
+export interface Place {
   readonly key: string;
   readonly row: Row;
   /** The commit that last changed the row in its channel. */
@@ -25,19 +25,10 @@ export class Place {
   readonly json: string;
   readonly bytes: number;
   readonly side: Side;
-
-  constructor(key: string, row: Row, seq: number, json: string, bytes: number, side: Side = 0) {
-    this.key = key;
-    this.row = row;
-    this.seq = seq;
-    this.json = json;
-    this.bytes = bytes;
-    this.side = side;
-  }
 }
 
-export const BEFORE_ALL = new Place("", {}, 0, "", 0, -2);
-export const AFTER_ALL = new Place("", {}, 0, "", 0, 2);
+export const BEFORE_ALL = boundOf({}, -2);
+export const AFTER_ALL = boundOf({}, 2);
 
 /** A total order: no two rows are equal. */
 type PlaceOrder = (left: Place, right: Place) => number;
@@ -101,6 +92,10 @@ export class IndexOrder {
   /** The bound before or after the rows that have the value in the first column. */
   bound(value: JsonValue, side: "before" | "after"): Place {
     const row = this.first === undefined ? {} : { [this.first.column]: value };
-    return new Place("", row, 0, "", 0, side === "before" ? -1 : 1);
+    return boundOf(row, side === "before" ? -1 : 1);
   }
+}
+
+function boundOf(row: Row, side: Side): Place {
+  return { key: "", row, seq: 0, json: "", bytes: 0, side };
 }

@@ -12,7 +12,7 @@ import { ChangeOrderedRows, type RowNode, type RowsCheckpoint } from "./change-o
 /** One key's change by one commit: an insert has no `before`, a departure no `after`. */
 export interface RowChange {
   readonly key: string;
-  readonly before: Row | undefined;
+  readonly before: RowNode | undefined;
   readonly after: RowNode | undefined;
   /** A bound of the channel evicted the row; it was not removed. */
   readonly evicted: boolean;
@@ -107,10 +107,9 @@ export class LiveTable {
     { seq, timeMs }: CommitPoint,
     changes: RowChange[],
   ): void {
-    const existing = this.rows.get(key);
-    if (existing !== undefined && existing.json === json) return;
-    const before = existing?.row;
-    this.#omitted += omission(row) - omission(before);
+    const before = this.rows.get(key);
+    if (before !== undefined && before.json === json) return;
+    this.#omitted += omission(row) - omission(before?.row);
     changes.push({
       key,
       before,
@@ -120,9 +119,9 @@ export class LiveTable {
   }
 
   #remove(key: string, seq: number, evicted: boolean, changes: RowChange[]): void {
-    const before = this.rows.get(key)?.row;
+    const before = this.rows.get(key);
     if (before === undefined) return;
-    this.#omitted -= omission(before);
+    this.#omitted -= omission(before.row);
     this.rows.delete(key, seq);
     changes.push({ key, before, after: undefined, evicted });
   }

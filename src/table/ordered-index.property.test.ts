@@ -88,7 +88,7 @@ describe("an ordered index", () => {
           expect(texts(index.after(AFTER_ALL))).toEqual([]);
           expect(index.entries).toBe(all.length);
           for (const [at, place] of [...index.after(BEFORE_ALL)].entries()) {
-            expect(index.get(place.key)).toBe(place);
+            expect(table.rows.get(place.key)).toBe(place);
             expect(texts(index.after(place))).toEqual(all.slice(at + 1));
           }
         },

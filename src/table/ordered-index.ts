@@ -2,12 +2,13 @@
  * Rows of one channel in one order. It is built in steps and follows changes meanwhile, so that it
  * is never wrong about the rows that it has.
  *
- * Retains one entry per row that it includes, without the row's own text.
+ * Retains a reference to each row that it includes. It makes no objects of its own while it is
+ * built: those would all be alive at the next collection, which would take longer than a slice.
  */
 import sortedBTree from "sorted-btree";
 import type { Predicate } from "../protocol/where.ts";
 import type { RowNode } from "./change-ordered-rows.ts";
-import { Place, type IndexOrder } from "./index-order.ts";
+import type { IndexOrder, Place } from "./index-order.ts";
 import type { RowChange } from "./live-table.ts";
 
 // sorted-btree is CommonJS: Node's default import is its `exports` object, which has the class as a
@@ -15,8 +16,8 @@ import type { RowChange } from "./live-table.ts";
 const BTree = sortedBTree.default;
 type BTree<K, V> = InstanceType<typeof sortedBTree.default<K, V>>;
 
-/** Bytes of an entry with its places in the map and the tree. Measured with `bench/views`. */
-const ENTRY_BYTES = 160;
+/** Bytes of an entry's place in the tree; the row is its channel's. Measured with `bench/views`. */
+const ENTRY_BYTES = 24;
 
 /** What one change was to the index: the row's entry before and after it. */
 export interface IndexStep {
@@ -39,7 +40,6 @@ export class OrderedIndex {
   readonly order: IndexOrder;
   readonly #includes: Predicate;
   readonly #unread: Iterator<RowNode | undefined>;
-  readonly #entries = new Map<string, Place>();
   readonly #tree: BTree<Place, undefined>;
   #isWhole = false;
   /** The change that was followed last, and what it was. */
@@ -59,16 +59,12 @@ export class OrderedIndex {
   }
 
   get entries(): number {
-    return this.#entries.size;
+    return this.#tree.size;
   }
 
   /** Estimated. */
   get bytes(): number {
-    return this.#entries.size * ENTRY_BYTES;
-  }
-
-  get(key: string): Place | undefined {
-    return this.#entries.get(key);
+    return this.entries * ENTRY_BYTES;
   }
 
   /** Reads up to `steps` further rows. Returns whether the index is whole. */
@@ -76,9 +72,8 @@ export class OrderedIndex {
     for (let step = 0; step < steps && !this.#isWhole; step++) {
       const { done, value: node } = this.#unread.next();
       this.#isWhole = done === true;
-      // A row that has changed meanwhile is there already.
-      if (node === undefined || node === null || this.#entries.has(node.key)) continue;
-      if (this.#includes(node.row)) this.#enter(placeOf(node));
+      // A row that has changed meanwhile is there already, and is entered again.
+      if (node !== undefined && node !== null && this.#includes(node.row)) this.#enter(node);
     }
     return this.#isWhole;
   }
@@ -90,14 +85,20 @@ export class OrderedIndex {
   follow(change: RowChange): IndexStep | undefined {
     if (this.#change === change) return this.#step;
     this.#change = change;
-    const { key, after: node } = change;
-    const before = this.#entries.get(key);
-    const after = node !== undefined && this.#includes(node.row) ? placeOf(node) : undefined;
-    this.#step = before === undefined && after === undefined ? undefined : { before, after };
-    if (before !== undefined && (after === undefined || this.order.compare(before, after) !== 0))
-      this.#tree.delete(before);
-    if (after !== undefined) this.#enter(after);
-    else this.#entries.delete(key);
+    const { before } = change;
+    const after =
+      change.after !== undefined && this.#includes(change.after.row) ? change.after : undefined;
+    let wasThere = false;
+    if (before !== undefined && after !== undefined && this.order.compare(before, after) === 0)
+      wasThere = !this.#enter(after);
+    else {
+      wasThere = before !== undefined && this.#tree.delete(before);
+      if (after !== undefined) this.#enter(after);
+    }
+    this.#step =
+      wasThere || after !== undefined
+        ? { before: wasThere ? before : undefined, after }
+        : undefined;
     return this.#step;
   }
 
@@ -107,13 +108,8 @@ export class OrderedIndex {
     for (const entry of this.#tree.keys(place)) if (compare(entry, place) !== 0) yield entry;
   }
 
-  #enter(entry: Place): void {
-    this.#entries.set(entry.key, entry);
-    // Replaces an entry in the same place.
-    this.#tree.set(entry, undefined);
+  /** Replaces an entry in the same place. Returns whether there was none. */
+  #enter(entry: Place): boolean {
+    return this.#tree.set(entry, undefined);
   }
-}
-
-function placeOf({ key, row, seq, json, bytes }: RowNode): Place {
-  return new Place(key, row, seq, json, bytes);
 }

@@ -1,9 +1,9 @@
 /**
  * The rows of a channel in the order of one column, so that a view with a range of the column is
- * built from the rows in its range. It is built in steps. A change costs a note of its key: the
- * index is brought up to date when it is read, which is rare.
+ * built from the rows in its range. It is built in steps. Then a change costs a note of its key:
+ * the index is brought up to date when it is read, which is rare.
  *
- * Retains one index entry per row with a value, and the keys of rows that have changed since.
+ * Retains a reference to each row with a value, and the rows that have changed since as they were.
  */
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
@@ -16,14 +16,14 @@ import { OrderedIndex } from "./ordered-index.ts";
 /** Rows that are read from the index at a time. */
 const CHUNK_ROWS = 64;
 
-/** Bytes of a key in a set; the key's text is the channel's. */
-const CHANGED_BYTES = 40;
+/** Bytes of a key in a map; the key's text is the channel's. */
+const CHANGED_BYTES = 48;
 
 export class OrderedRows {
   readonly #rows: ChangeOrderedRows;
   readonly #index: OrderedIndex;
-  /** The rows that have changed since the index was read. */
-  readonly #changed = new Set<string>();
+  /** The rows that have changed since the index was whole and read, as the index has them. */
+  readonly #changed = new Map<string, RowNode | undefined>();
 
   constructor(column: string, context: WhereContext, rows: ChangeOrderedRows) {
     this.#rows = rows;
@@ -49,8 +49,9 @@ export class OrderedRows {
     return this.#changed.size > this.#rows.size;
   }
 
-  follow({ key }: RowChange): void {
-    this.#changed.add(key);
+  follow(change: RowChange): void {
+    if (!this.#index.isWhole) this.#index.follow(change);
+    else if (!this.#changed.has(change.key)) this.#changed.set(change.key, change.before);
   }
 
   /**
@@ -59,10 +60,9 @@ export class OrderedRows {
    */
   *rowsWithin(interval: Interval | undefined): Generator<RowNode | undefined> {
     while (!this.#index.build(1)) yield undefined;
-    for (const key of this.#changed) {
+    for (const [key, before] of this.#changed) {
       this.#changed.delete(key);
-      const after = this.#rows.get(key);
-      this.#index.follow({ key, before: undefined, after, evicted: false });
+      this.#index.follow({ key, before, after: this.#rows.get(key), evicted: false });
       yield undefined;
     }
     if (interval === undefined) return;

@@ -157,7 +157,7 @@ function* found(steps: readonly Step[], columnsMax: number): Generator<Found> {
       for (const each of live.apply({ channel: "c", ...change }, point)) {
         const visited: View[] = [];
         router.route(each, (view) => visited.push(view));
-        const rows = [each.before, each.after?.row].filter((at) => at !== undefined);
+        const rows = [each.before?.row, each.after?.row].filter((at) => at !== undefined);
         const cases = Array.from(views, ([view, { where }]) => ({
           view,
           where,

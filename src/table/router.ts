@@ -73,7 +73,7 @@ export class ViewRouter<View> {
 
   /** Calls `visit` for each view that the change can affect, for some twice. */
   route(change: RowChange, visit: (view: View) => void): void {
-    this.#others.route({ before: change.before, after: change.after?.row }, visit);
+    this.#others.route({ before: change.before?.row, after: change.after?.row }, visit);
     for (const index of this.#equalities.values()) index.route(change, visit);
   }
 

@@ -113,7 +113,7 @@ describe("an identity's share of memory", () => {
   });
 
   it("that is full does not refuse the same query to others", () => {
-    const replica = replicaOf(1_000, { bytesMax: 1_000_000 });
+    const replica = replicaOf(1_000, { bytesMax: 150_000 });
     const other: WireQuery = { channel: "c", order_by: [{ column: "n" }], limit: 1 };
     replica.fill(replica.open(sorted(1), undefined, "greedy"), () => false);
     // Windows of one order share an index.

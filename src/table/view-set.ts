@@ -23,7 +23,6 @@ import type { Holding, ViewPool } from "./view-pool.ts";
 import { WindowView } from "./window-view.ts";
 import { Windows, type Routed } from "./windows.ts";
 import type { View } from "./view.ts";
-import { WindowGroup, type WindowEntry } from "./window-group.ts";
 
 interface ViewEntry {
   readonly view: View;
@@ -223,9 +222,11 @@ export class ViewSet {
     this.#ranges.follow(changes);
     for (const { budget } of this.#metered) budget.begin();
     for (const change of changes) {
-      for (const found of this.#affectedBy(change)) {
-        if (found instanceof FilteredView) this.#change(found, change, point);
-        else this.#windows.follow(found, change);
+      const found: Routed[] = [];
+      this.#router.route(change, (each) => void found.push(each));
+      for (const each of found) {
+        if (each instanceof FilteredView) this.#change(each, change, point);
+        else yield* this.#windows.follow(each, change);
         yield;
       }
       yield;
@@ -233,15 +234,6 @@ export class ViewSet {
     for (const [view, error] of yield* this.#windows.settle(point, dirty)) this.refuse(view, error);
     if (this.#metered.size > 1)
       this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
-  }
-
-  #affectedBy(change: RowChange): readonly (FilteredView | WindowEntry)[] {
-    const affected: (FilteredView | WindowEntry)[] = [];
-    this.#router.route(change, (found) => {
-      if (found instanceof WindowGroup) this.#windows.affectedBy(change, found, affected);
-      else affected.push(found);
-    });
-    return affected;
   }
 
   #change(view: FilteredView, change: RowChange, point: CommitPoint): void {

@@ -83,14 +83,22 @@ export class WindowGroup {
     entry.interval = undefined;
   }
 
-  /** Calls `visit` once for each window that has read the row's place before or after a change. */
-  containing({ before, after }: IndexStep, visit: (entry: WindowEntry) => void): void {
+  /** The windows that have read the row's place before a change, then others that have after it. */
+  *affectedBy({ before, after }: IndexStep): Generator<readonly WindowEntry[], void> {
     const { compare } = this.index.order;
-    if (before !== undefined) this.#tree.containing(before, visit);
+    if (before !== undefined) yield this.#having(before);
     if (after === undefined || (before !== undefined && compare(before, after) === 0)) return;
-    this.#tree.containing(after, (entry, interval) => {
-      if (before === undefined || !contains(interval, before, compare)) visit(entry);
+    yield this.#having(after, before);
+  }
+
+  /** The windows that have read the one place, and not the other. */
+  #having(place: Place, other?: Place): readonly WindowEntry[] {
+    const found: WindowEntry[] = [];
+    this.#tree.containing(place, (entry, interval) => {
+      if (other === undefined || !contains(interval, other, this.index.order.compare))
+        found.push(entry);
     });
+    return found;
   }
 }
 

@@ -64,8 +64,8 @@ export class WindowView implements View {
   #last: Place | undefined;
   /** Whether it has been built: until then it shows nothing. */
   #isShown = false;
-  /** Keys of changed candidates, until `settle`. */
-  #changed = new Set<string>();
+  /** By key: changed candidates, or undefined for what is none any more, until `settle`. */
+  #changed = new Map<string, Place | undefined>();
   /** The present walk: rows looked at, and rows taken. */
   #walk = { steps: 0, taken: 0 };
 
@@ -125,7 +125,7 @@ export class WindowView implements View {
     if (isCandidate) this.#candidates.set(after, undefined);
     const concerned = wasCandidate ? before : isCandidate ? after : undefined;
     if (concerned === undefined || !this.#isShown) return false;
-    this.#changed.add(concerned.key);
+    this.#changed.set(concerned.key, isCandidate ? after : undefined);
     return true;
   }
 
@@ -136,25 +136,26 @@ export class WindowView implements View {
   walk(steps: number): boolean {
     if (!this.#walkOn(this.#enough, steps, true)) return false;
     this.#walk = { steps: 0, taken: 0 };
-    finish(this.#trim());
+    if (this.#isOverfull) finish(this.#trim(steps));
     return true;
   }
 
   /**
    * Shows, once the index and the window have followed all changes of a commit, the first `limit`
-   * candidates: a row per step, and a walk of `walkRows` per step. It can be left after a step and
-   * begun again when no row has changed since. Returns whether the view changed.
+   * candidates. Each step takes up to `stepRows` rows of a walk, or as many that are shown. It can
+   * be left after a step and begun again when no row has changed since. Returns whether the view
+   * changed.
    */
-  *settle(point: CommitPoint, walkRows: number): Generator<void, boolean> {
+  *settle(point: CommitPoint, stepRows: number): Generator<void, boolean> {
     this.#isShown = true;
     const { limit, changed } = { limit: this.#limit, changed: this.#changed };
-    this.#changed = new Set();
-    while (this.entries < limit && !this.#walkOn(limit, walkRows, false)) yield;
+    this.#changed = new Map();
+    while (this.entries < limit && !this.#walkOn(limit, stepRows, false)) yield;
     const inside: Place[] = [];
     let { size } = this.rows;
     let hasChanged = false;
-    for (const key of changed) {
-      const entry = this.#index.get(key);
+    let count = 0;
+    for (const [key, entry] of changed) {
       if (entry !== undefined && this.#isInside(entry)) {
         inside.push(entry);
         if (this.rows.get(key) === undefined) size++;
@@ -162,19 +163,23 @@ export class WindowView implements View {
         hasChanged = true;
         size--;
       }
-      yield;
+      if (++count % stepRows === 0) yield;
     }
     for (; size > limit; size--) {
       hasChanged = this.#pushOut(point) || hasChanged;
-      yield;
+      if (++count % stepRows === 0) yield;
     }
     for (const entry of inside) {
-      if (!this.#isInside(entry)) continue;
-      hasChanged = this.#show(entry, point) || hasChanged;
-      yield;
+      if (this.#isInside(entry)) hasChanged = this.#show(entry, point) || hasChanged;
+      if (++count % stepRows === 0) yield;
     }
-    hasChanged = (yield* this.#fillUp(point)) || hasChanged;
-    yield* this.#trim();
+    this.#last = this.#lastInside();
+    for (let next = this.#nextIn(); next !== undefined; next = this.#nextIn()) {
+      hasChanged = this.#show(next, point) || hasChanged;
+      this.#last = next;
+      if (++count % stepRows === 0) yield;
+    }
+    if (this.#isOverfull) yield* this.#trim(stepRows);
     assert(
       this.rows.size === Math.min(limit, this.entries),
       "a window shows its limit of its candidates",
@@ -209,21 +214,12 @@ export class WindowView implements View {
     return this.#candidates.nextLowerKey(this.#last);
   }
 
-  /** Moves the next candidates in while there is room. Returns whether one moved in. */
-  *#fillUp(point: CommitPoint): Generator<void, boolean> {
-    let hasChanged = false;
-    this.#last = this.#lastInside();
-    while (this.rows.size < this.#limit) {
-      const next =
-        this.#last === undefined
-          ? this.#candidates.minKey()
-          : this.#candidates.nextHigherKey(this.#last);
-      if (next === undefined) break;
-      hasChanged = this.#show(next, point) || hasChanged;
-      this.#last = next;
-      yield;
-    }
-    return hasChanged;
+  /** The next candidate to be shown, while there is room. */
+  #nextIn(): Place | undefined {
+    if (this.rows.size >= this.#limit) return undefined;
+    return this.#last === undefined
+      ? this.#candidates.minKey()
+      : this.#candidates.nextHigherKey(this.#last);
   }
 
   /**
@@ -265,15 +261,19 @@ export class WindowView implements View {
     return this.#limit + Math.ceil((this.#reserve * 3) / 4);
   }
 
-  /** Gives up candidates when there are too many, one per step. */
-  *#trim(): Generator<void, void> {
-    if (this.entries <= (this.isComplete ? this.#keptMax : this.#limit + this.#reserve)) return;
+  /** Whether there are more candidates than the window keeps. */
+  get #isOverfull(): boolean {
+    return this.entries > (this.isComplete ? this.#keptMax : this.#limit + this.#reserve);
+  }
+
+  /** Gives up candidates, `stepRows` per step. */
+  *#trim(stepRows: number): Generator<void, void> {
     let last = this.#candidates.maxKey();
-    while (last !== undefined && this.entries > this.#enough) {
+    for (let count = 1; last !== undefined && this.entries > this.#enough; count++) {
       this.#candidates.delete(last);
       last = this.#candidates.maxKey();
       this.#frontier = last ?? this.start;
-      yield;
+      if (count % stepRows === 0) yield;
     }
   }
 

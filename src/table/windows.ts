@@ -11,7 +11,7 @@ import type { Row } from "../protocol/row.ts";
 import type { Predicate, WhereContext } from "../protocol/where.ts";
 import { AFTER_ALL, BEFORE_ALL, type IndexOrder, type Place } from "./index-order.ts";
 import type { CommitPoint, RowChange } from "./live-table.ts";
-import { OrderedIndex, type IndexStep } from "./ordered-index.ts";
+import { OrderedIndex } from "./ordered-index.ts";
 import { intervalOf, routeOf, type EqualityRoute, type Route } from "./route.ts";
 import { isRouted, type ViewRouter } from "./router.ts";
 import type { View, ViewOptions } from "./view.ts";
@@ -137,29 +137,31 @@ export class Windows {
     return true;
   }
 
-  /** Adds the windows of an index that the change can affect. */
-  affectedBy(
-    change: RowChange,
-    group: WindowGroup,
-    affected: (WindowEntry | FilteredView)[],
-  ): void {
-    const step = this.#stepOf(change, group);
-    if (step !== undefined) group.containing(step, (entry) => affected.push(entry));
-  }
-
-  /** One change, for a window that it can affect. */
-  follow(entry: WindowEntry, change: RowChange): void {
-    if (!isOpen(entry)) return;
-    const step = this.#stepOf(change, entry.group);
+  /**
+   * Follows a change, one window per step, in an index or a window that the router found by it.
+   */
+  *follow(found: WindowGroup | WindowEntry, change: RowChange): Generator<void, void> {
+    const group = found instanceof WindowEntry ? found.group : found;
+    // It may have ended since the change was routed.
+    if (this.#groups.get(group.id) !== group) return;
+    const step = group.index.follow(change);
     if (step === undefined) return;
-    this.#attempt(entry, () => {
-      if (entry.view.follow(step)) this.#touched.add(entry);
-    });
+    this.#followed.add(group);
+    for (const entries of found instanceof WindowEntry ? [[found]] : group.affectedBy(step)) {
+      yield;
+      for (const entry of entries) {
+        if (!isOpen(entry)) continue;
+        this.#attempt(entry, () => {
+          if (entry.view.follow(step)) this.#touched.add(entry);
+        });
+        yield;
+      }
+    }
   }
 
   /**
-   * Shows what the changes of a commit have changed, a row per step, and adds the views that
-   * changed to `dirty`. Returns the views that failed.
+   * Shows what the changes of a commit have changed, a window or a part of it per step, and adds
+   * the views that changed to `dirty`. Returns the views that failed.
    */
   *settle(point: CommitPoint, dirty: Set<View>): Generator<void, ReadonlyMap<View, TidemarkError>> {
     for (const group of this.#followed) this.#count(group, group.index);
@@ -169,6 +171,7 @@ export class Windows {
       const steps = entry.view.settle(point, this.#options.pool.limits.fillStepRows);
       // It may end between the steps.
       while (isOpen(entry) && this.#settleOn(entry, steps, dirty)) yield;
+      yield;
     }
     return this.#takeFailed();
   }
@@ -224,12 +227,6 @@ export class Windows {
       this.#count(entry, entry.view);
     });
     return !isLast;
-  }
-
-  #stepOf(change: RowChange, group: WindowGroup): IndexStep | undefined {
-    const step = group.index.follow(change);
-    if (step !== undefined) this.#followed.add(group);
-    return step;
   }
 
   #groupFor(order: IndexOrder, base: Base, owner: string | undefined): WindowGroup {
