@@ -21,6 +21,7 @@ export default defineConfig({
       { find: /^tidemark$/, replacement: entryPoint("index.ts") },
       { find: /^tidemark\/client$/, replacement: entryPoint("client/node.ts") },
       { find: /^tidemark\/react$/, replacement: entryPoint("react/index.ts") },
+      { find: /^tidemark\/redis$/, replacement: entryPoint("sources/redis/index.ts") },
       { find: /^tidemark\/postgres$/, replacement: entryPoint("sources/postgres/index.ts") },
       { find: /^tidemark\/binance$/, replacement: entryPoint("sources/binance/index.ts") },
     ],
@@ -42,6 +43,7 @@ export default defineConfig({
           include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],
           exclude: [
             "**/*.pg.test.ts",
+            "**/*.redis.test.ts",
             "**/*.browser.test.ts",
             "**/*.real.test.ts",
             "**/node_modules/**",
@@ -74,7 +76,7 @@ export default defineConfig({
         test: {
           name: "real",
           ...AMID_WAITS,
-          include: ["test/**/*.real.test.ts"],
+          include: ["test/**/*.real.test.ts", "src/**/*.redis.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },

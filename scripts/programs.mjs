@@ -106,3 +106,11 @@ export function ensureNginx() {
   if (look() === undefined)
     console.warn("nginx is not installed: the tests behind a proxy will be skipped.");
 }
+
+/** Looks for redis-server. Without it the tests of the Redis sources are skipped, with a warning. */
+export function ensureRedis() {
+  const look = () => find(["redis-server"], ["/opt/homebrew/bin/redis-server"]);
+  if (look() === undefined) aptInstall("redis-server");
+  if (look() === undefined)
+    console.warn("redis-server is not installed: the tests of the Redis sources will be skipped.");
+}

@@ -4,7 +4,13 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ensureChromium, ensureNginx, ensurePgbench, ensurePython } from "./programs.mjs";
+import {
+  ensureChromium,
+  ensureNginx,
+  ensurePgbench,
+  ensurePython,
+  ensureRedis,
+} from "./programs.mjs";
 import { build, install, root, run } from "./setup.mjs";
 
 const bin = (name) => join(root, "node_modules", name);
@@ -18,6 +24,7 @@ run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
 build();
 ensurePgbench();
 ensureNginx();
+ensureRedis();
 const python = ensurePython();
 const chromium = ensureChromium();
 
