@@ -43,9 +43,12 @@ export class RowCells {
   #cells: readonly Cell[] = [];
   #shown: RowContent | undefined;
   #flashes: Animation[] = [];
+  /** The space of the columns behind the window. */
+  readonly #trail = document.createElement("div");
 
   constructor(row: HTMLElement) {
     this.#row = row;
+    this.#trail.className = "trail";
   }
 
   show(content: RowContent): void {
@@ -81,20 +84,27 @@ export class RowCells {
     return this.#cells.find((cell) => element instanceof Node && cell.element.contains(element));
   }
 
+  /** Cells that stay keep their elements: they may be selected, or be pressed. */
   #build({ formats, window: { indexes, leadPx, trailPx } }: RowContent): void {
+    const former = new Map(this.#cells.map((cell) => [cell.place, cell]));
     this.#cells = indexes.flatMap((place) => {
       const format = formats[place];
-      return format === undefined
-        ? []
-        : [createCell(place, format, place === indexes[1] ? leadPx : 0)];
+      if (format === undefined) return [];
+      const cell = former.get(place);
+      return [cell?.format === format ? cell : createCell(place, format)];
     });
-    const trail = document.createElement("div");
-    trail.className = "trail";
-    trail.style.width = `${trailPx}px`;
-    this.#row.replaceChildren(
+    for (const { element, place } of this.#cells)
+      element.style.marginLeft = place === indexes[1] ? `${leadPx}px` : "";
+    this.#trail.style.width = `${trailPx}px`;
+    const children = [
       ...this.#cells.map(({ element }) => element),
-      ...(trailPx > 0 ? [trail] : []),
-    );
+      ...(trailPx > 0 ? [this.#trail] : []),
+    ];
+    const shown = new Set<Node>(children);
+    for (const child of Array.from(this.#row.childNodes)) if (!shown.has(child)) child.remove();
+    for (const [place, child] of children.entries())
+      if (this.#row.childNodes[place] !== child)
+        this.#row.insertBefore(child, this.#row.childNodes[place] ?? null);
   }
 
   #flash({ element, value }: Cell, before: JsonValue | undefined): void {
@@ -106,14 +116,13 @@ export class RowCells {
   }
 }
 
-function createCell(place: number, format: ColumnFormat, leadPx: number): Cell {
+function createCell(place: number, format: ColumnFormat): Cell {
   const element = document.createElement("div");
   const text = document.createTextNode("");
   element.setAttribute("role", "gridcell");
   element.setAttribute("aria-colindex", String(place + 1));
   element.dataset["column"] = format.column.name;
   element.style.width = `${format.widthPx}px`;
-  if (leadPx > 0) element.style.marginLeft = `${leadPx}px`;
   element.append(text);
   return {
     element,
