@@ -2,7 +2,7 @@
  * A Binance source on a manual clock over the exchange of `binance-exchange.ts`, with the tables
  * that its commits make, and the books that it should have shown, computed anew from all messages.
  */
-import { BinanceSource } from "../../src/sources/binance/source.ts";
+import { ExchangeSource } from "../../src/sources/binance/source.ts";
 import { checkOptions, type BinanceOptions } from "../../src/sources/binance/options.ts";
 import type { SourceContext, SourceDraft } from "../../src/sources/source.ts";
 import type { Row } from "../../src/protocol/row.ts";
@@ -29,7 +29,7 @@ export class BinanceRun {
   readonly clock: ManualClock;
   readonly exchange: BinanceExchange;
   readonly wire: BinanceWire;
-  readonly source: BinanceSource;
+  readonly source: ExchangeSource;
   readonly drafts: SourceDraft[] = [];
   /** Rows by key, by channel. */
   readonly tables = new Map<string, Map<string, Row>>();
@@ -50,7 +50,7 @@ export class BinanceRun {
     this.exchange = new BinanceExchange(() => this.clock.now(), feed.books);
     this.wire = new BinanceWire(this.clock, this.exchange);
     this.sourcePosition = sourcePosition;
-    this.source = new BinanceSource(checkOptions({ symbols, ...options }), this.wire);
+    this.source = new ExchangeSource(checkOptions({ symbols, ...options }), this.wire);
     const log = (_fields: object, message: string): void => void this.warnings.push(message);
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {
@@ -115,11 +115,11 @@ export class BinanceRun {
     }
   }
 
-  /** Lets time pass. Once a second the exchange sends a mark price. */
-  async pass(ms: number): Promise<void> {
+  /** Lets time pass, in steps. Once a second the exchange sends a mark price. */
+  async pass(ms: number, stepMs = STEP_MS): Promise<void> {
     const endMs = this.clock.now() + ms;
     while (this.clock.now() < endMs) {
-      this.clock.advance(Math.min(STEP_MS, endMs - this.clock.now()));
+      this.clock.advance(Math.min(stepMs, endMs - this.clock.now()));
       await new Promise((resolve) => setImmediate(resolve));
       if (this.clock.now() - this.#lifeMs < 1_000) continue;
       this.#lifeMs = Math.floor(this.clock.now());

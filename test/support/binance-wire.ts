@@ -6,12 +6,16 @@ import type { BinanceExchange, ExchangeClient } from "./binance-exchange.ts";
 type Handlers = Parameters<Transport["open"]>[1];
 
 export class BinanceWire implements Transport {
-  /** One way, in milliseconds. */
-  latencyMs = 0;
+  /** One way, in milliseconds; asked once per connection. */
+  latencyMs: () => number = () => 0;
+  /** Connections are closed at this age. */
+  ageMsMax = Number.POSITIVE_INFINITY;
   /** From a request to its answer; the exchange sees the request in the middle. */
   answerMs: () => number = () => 0;
   /** Nothing is delivered, and nothing closed, as behind a router that drops packets. */
   isFrozen = false;
+  /** The most messages that waited for a connection to be read again. */
+  unreadMax = 0;
   readonly #clock: ManualClock;
   readonly #exchange: BinanceExchange;
 
@@ -21,6 +25,7 @@ export class BinanceWire implements Transport {
   }
 
   open(url: string, handlers: Handlers): MessageStream {
+    const latencyMs = this.latencyMs();
     let client: ExchangeClient | undefined;
     let isEnded = false;
     let isPaused = false;
@@ -32,26 +37,28 @@ export class BinanceWire implements Transport {
     const later = (delayMs: number, deliver: () => void): void => {
       this.#clock.after(delayMs, () => {
         if (isEnded || this.isFrozen) return;
-        if (isPaused) unread.push(deliver);
-        else deliver();
+        if (!isPaused) return deliver();
+        unread.push(deliver);
+        this.unreadMax = Math.max(this.unreadMax, unread.length);
       });
     };
-    later(this.latencyMs * 2, () => {
+    later(latencyMs * 2, () => {
       if (!this.#exchange.isReachable) {
         end();
         return handlers.onClose("connection refused");
       }
       client = this.#exchange.connect(url, {
-        send: (text) => later(this.latencyMs, () => handlers.onMessage(text)),
+        send: (text) => later(latencyMs, () => handlers.onMessage(text)),
         cut: () => {
           end();
           this.#clock.soon(() => handlers.onClose("closed by Binance with 1006"));
         },
       });
+      if (this.ageMsMax < Number.POSITIVE_INFINITY) later(this.ageMsMax, () => client?.cut());
       handlers.onOpen();
     });
     return {
-      ping: (text) => later(this.latencyMs * 2, () => handlers.onPong(text)),
+      ping: (text) => later(latencyMs * 2, () => handlers.onPong(text)),
       pause: () => (isPaused = true),
       resume: () => {
         isPaused = false;

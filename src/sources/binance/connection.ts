@@ -14,8 +14,8 @@ export interface ConnectionOptions {
   readonly onOpen: () => void;
   readonly onMessage: (text: string) => void;
   /**
-   * All messages that Binance sent before `pingedMs` have arrived. `pingId` is what `ping`
-   * returned.
+   * All messages that Binance sent before `pingedMs` of the monotonic clock have arrived. `pingId`
+   * is what `ping` returned.
    */
   readonly onPong: (pingedMs: number, pingId: number) => void;
   readonly onEnd: (reason: string) => void;
@@ -26,7 +26,7 @@ export class Connection {
   readonly #stream: MessageStream;
   readonly #startedMs: number;
   /** Pings without a pong, oldest first: at most one per `pingMs`, and one of a rotation. */
-  #pings: readonly { readonly id: number; readonly sentMs: number; readonly atMs: number }[] = [];
+  #pings: readonly { readonly id: number; readonly atMs: number }[] = [];
   #pingCount = 0;
   #heardMs: number;
   #isOpen = false;
@@ -52,7 +52,7 @@ export class Connection {
           const answered = this.#pings.find(({ id }) => String(id) === text);
           if (answered === undefined || this.#isEnded) return;
           this.#pings = this.#pings.filter(({ id }) => id > answered.id);
-          options.onPong(answered.sentMs, answered.id);
+          options.onPong(answered.atMs, answered.id);
         },
         onClose: (reason) => this.#end(reason),
       },
@@ -69,7 +69,7 @@ export class Connection {
   ping(): number {
     const { clock } = this.#options;
     const id = ++this.#pingCount;
-    this.#pings = [...this.#pings, { id, sentMs: clock.now(), atMs: clock.monotonic() }];
+    this.#pings = [...this.#pings, { id, atMs: clock.monotonic() }];
     this.#stream.ping(String(id));
     return id;
   }

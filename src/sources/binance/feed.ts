@@ -22,7 +22,7 @@ export interface FeedOptions {
   readonly transport: Transport;
   readonly limits: BinanceLimits;
   readonly onMessage: (text: string) => void;
-  /** All messages that Binance sent before `pingedMs`, by this process's clock, have been given. */
+  /** All messages that Binance sent before `pingedMs` of the monotonic clock have been given. */
   readonly onPong: (pingedMs: number) => void;
   /** Messages come from here on; those of the time before are lost. */
   readonly onUp: () => void;

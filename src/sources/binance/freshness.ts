@@ -1,11 +1,12 @@
 /**
  * The time up to which all feeds are complete, by the exchange's clock. A message says it by its
  * event time. In a quiet market the answer to a ping says it: everything sent before the ping has
- * arrived. Local times are translated by how far the exchange's clock is ahead at least: a message
- * made at E that arrives at L shows a lead of at least E - L.
+ * arrived. Local times are of the monotonic clock, which does not jump. They are translated by how
+ * far the exchange's clock is ahead at least: a message made at E that arrives at L shows a lead of
+ * at least E - L.
  */
 
-/** The lead is the largest of the last one or two such spans, since clocks are corrected. */
+/** The lead is the largest of the last one or two spans, since the exchange corrects its clock. */
 const SPAN_MS = 60_000;
 
 interface Progress {
@@ -55,14 +56,14 @@ export class Freshness {
     });
   }
 
-  /** What was sent before `pingedMs`, by the local clock, has arrived. */
+  /** What was sent before the local `pingedMs` has arrived. */
   onPong(feed: string, pingedMs: number): void {
     this.#feeds.set(feed, { ...this.#feeds.get(feed), pingedMs });
   }
 
   /** A time of the exchange that says nothing of the feeds. */
   onAnswer(eventMs: number, nowMs: number): void {
-    if (nowMs - this.#spanStartMs >= SPAN_MS || nowMs < this.#spanStartMs) {
+    if (nowMs - this.#spanStartMs >= SPAN_MS) {
       this.#formerLeadMs = this.#leadMs;
       this.#leadMs = undefined;
       this.#spanStartMs = nowMs;

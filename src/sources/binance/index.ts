@@ -1,10 +1,10 @@
 /** The entry point `tidemark/binance`: trades, quotes and books of Binance as live tables. */
-import type { Source } from "../source.ts";
 import { checkOptions, type BinanceOptions } from "./options.ts";
-import { BinanceSource } from "./source.ts";
+import { ExchangeSource, type BinanceSource } from "./source.ts";
 import { webTransport } from "./transport.ts";
 
 export type { BinanceChannel, BinanceOptions, ChannelKind } from "./options.ts";
+export type { BinanceSource } from "./source.ts";
 export type { BinanceLimits } from "./limits.ts";
 export type { BinanceMarket, BinanceStream } from "./endpoints.ts";
 export type {
@@ -21,6 +21,6 @@ export type {
  * followed.
  * @throws TidemarkError `BAD_OPTION`
  */
-export function binance(options: BinanceOptions): Source {
-  return new BinanceSource(checkOptions(options), webTransport);
+export function binance(options: BinanceOptions): BinanceSource {
+  return new ExchangeSource(checkOptions(options), webTransport);
 }

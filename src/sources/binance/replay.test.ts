@@ -128,7 +128,9 @@ describe.each(feeds)("$title", ({ feed }) => {
       if (replayed === undefined) return;
       const limits = { rotateMs: 7_000, rotateSpreadMs: 0 };
       const run = replayed.run({ limits });
-      run.wire.latencyMs = 30;
+      // The connection that replaces another may be much faster or slower than that.
+      const random = seededRandom(5);
+      run.wire.latencyMs = () => Math.floor(10 + random.next() * 190);
       run.wire.answerMs = () => 80;
       await run.start();
       const started = run.drafts.length;

@@ -5,6 +5,7 @@
  */
 import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
+import type { TypedChannel } from "../../protocol/typed-channel.ts";
 import type { Source, SourceContext } from "../source.ts";
 import { Commits } from "./commits.ts";
 import { Drafts, tradesIn, type StreamedKind } from "./drafts.ts";
@@ -15,6 +16,7 @@ import { parseStreamMessage, type StreamEvent } from "./messages.ts";
 import type { CheckedOptions } from "./options.ts";
 import { RestClient } from "./rest-client.ts";
 import { ownChannels, STREAM_OF, type OwnChannel } from "./rows.ts";
+import type { BinanceLevel, BinanceMarketRow, BinanceQuote, BinanceTrade } from "./rows.ts";
 import { SymbolMarket, type MarketHost } from "./symbol-market.ts";
 import type { Transport } from "./transport.ts";
 
@@ -29,14 +31,30 @@ interface Running {
   readonly rest: RestClient;
 }
 
-export class BinanceSource implements Source {
+/** The channels by their default names, for their types. */
+type BinanceChannels = {
+  readonly trades: TypedChannel<BinanceTrade>;
+  readonly quotes: TypedChannel<BinanceQuote>;
+  readonly depth: TypedChannel<BinanceLevel>;
+  readonly markets: TypedChannel<BinanceMarketRow>;
+};
+
+/** What `binance()` returns: a source for `createTidemark({ sources })`. */
+export interface BinanceSource extends Source {
+  /** For the rows' types, under the default names: `createClient<typeof source.channels>()`. */
+  readonly channels: BinanceChannels;
+}
+
+export class ExchangeSource implements BinanceSource {
   readonly name: string;
+  readonly channels: BinanceChannels = { trades: {}, quotes: {}, depth: {}, markets: {} };
   readonly #options: CheckedOptions;
   readonly #transport: Transport;
-  readonly #channels: readonly OwnChannel[];
+  readonly #ownChannels: readonly OwnChannel[];
   #running: Running | undefined;
   #isStarted = false;
   #isStopped = false;
+  #unreadable = 0;
   #cancelTick: Cancel = () => {};
   /** Resolves the start: the first copy is complete, or will not be soon. */
   #endStart: (error?: TidemarkError) => void = () => {};
@@ -45,14 +63,14 @@ export class BinanceSource implements Source {
     this.name = options.name;
     this.#options = options;
     this.#transport = transport;
-    this.#channels = ownChannels(options);
+    this.#ownChannels = ownChannels(options);
   }
 
   async start(context: SourceContext): Promise<void> {
     const { limits } = this.#options;
     await context.append({
       changes: [],
-      declares: this.#channels.map(({ declaration }) => declaration),
+      declares: this.#ownChannels.map(({ declaration }) => declaration),
       status: [{ status: { status: "catching_up", reason: "connecting to Binance" } }],
     });
     if (this.#isStopped) return;
@@ -111,7 +129,7 @@ export class BinanceSource implements Source {
         this.#onChange();
       },
       onChange: () => this.#onChange(),
-      onExchangeTime: (timeMs) => freshness.onAnswer(timeMs, clock.now()),
+      onExchangeTime: (timeMs) => freshness.onAnswer(timeMs, clock.monotonic()),
       onUnknownSymbol: (symbol) =>
         this.#endStart(new TidemarkError("BAD_OPTION", `Binance has no symbol "${symbol}".`)),
       isFull: () => drafts.waitingTrades >= limits.waitingTradesMax,
@@ -124,7 +142,7 @@ export class BinanceSource implements Source {
       feed: this.#feedOf(context, freshness, name, url, streams),
     }));
     const drafts = new Drafts({
-      channels: this.#channels,
+      channels: this.#ownChannels,
       markets: [...markets.values()],
       tradesMax: limits.commitTradesMax,
       asOfMs: limits.asOfMs,
@@ -194,11 +212,13 @@ export class BinanceSource implements Source {
     try {
       return parseStreamMessage(text);
     } catch (error) {
-      // What it held is found missing by its ids.
-      this.#running?.context.logger.warn(
-        { source: this.name, reason: messageOf(error), message: text.slice(0, 200) },
-        "a message of Binance could not be read",
-      );
+      // What it held is found missing by its ids. The log names the 1st, 2nd, 4th, 8th… such.
+      const count = ++this.#unreadable;
+      if ((count & (count - 1)) === 0)
+        this.#running?.context.logger.warn(
+          { source: this.name, count, reason: messageOf(error), message: text.slice(0, 200) },
+          "a message of Binance could not be read",
+        );
       return undefined;
     }
   }
@@ -207,7 +227,7 @@ export class BinanceSource implements Source {
     const running = this.#running;
     if (running === undefined) return;
     if (event.eventMs !== undefined)
-      running.freshness.onEvent(name, event.eventMs, running.context.clock.now());
+      running.freshness.onEvent(name, event.eventMs, running.context.clock.monotonic());
     if (event.kind !== "life") running.markets.get(event.symbol)?.onEvent(event);
   }
 

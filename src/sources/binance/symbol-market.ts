@@ -38,6 +38,7 @@ export interface MarketHost {
 const UNKNOWN_SYMBOL = -1121;
 /** Levels of a snapshot that serves the quote alone. */
 const QUOTE_LEVELS = 5;
+const SNAPSHOT_FETCHED = "its snapshot is fetched";
 
 export class SymbolMarket {
   readonly symbol: string;
@@ -50,7 +51,7 @@ export class SymbolMarket {
   #quote: Quote | undefined;
   #isQuoteNew = false;
   #isQuoteComplete = false;
-  #bookReason = "its first snapshot is fetched";
+  #bookReason = SNAPSHOT_FETCHED;
   #tradesReason = "";
   #fetchAttempts = 0;
   #snapshotCount = 0;
@@ -118,6 +119,7 @@ export class SymbolMarket {
   /** Books and quotes are streamed from here on; what came before may be lost. */
   onBooksUp(): void {
     this.#book?.reset();
+    this.#bookReason = SNAPSHOT_FETCHED;
     this.#isQuoteComplete = false;
     this.#snapshots.begin();
   }
