@@ -80,20 +80,25 @@ export function ensurePgbench() {
 }
 
 /**
- * Returns a Python with the `websockets` module. Without it the test of the Python example is
- * skipped, with a warning.
+ * Returns a Python with the `websockets` module, and sees that it has `redis`. Without them the
+ * tests of the Python examples are skipped, with a warning.
  */
 export function ensurePython() {
+  const has = (python, name) =>
+    spawnSync(python, ["-c", `import ${name}`], { stdio: "ignore" }).status === 0;
   const look = () =>
     find(["python3"], ["/usr/bin/python3"]) !== undefined &&
-    ["/usr/bin/python3", "python3"].find(
-      (python) => spawnSync(python, ["-c", "import websockets"], { stdio: "ignore" }).status === 0,
-    );
+    ["/usr/bin/python3", "python3"].find((python) => has(python, "websockets"));
   if (!look()) aptInstall("python3-websockets");
   const found = look();
   if (!found)
     console.warn(
-      "Python's websockets module is not installed: the test of the Python example will be skipped.",
+      "Python's websockets module is not installed: the test of the Python client will be skipped.",
+    );
+  if (!has("/usr/bin/python3", "redis")) aptInstall("python3-redis");
+  if (!has("/usr/bin/python3", "redis") && !(found && has(found, "redis")))
+    console.warn(
+      "Python's redis module is not installed: the test of the Python producer will be skipped.",
     );
   return found || undefined;
 }

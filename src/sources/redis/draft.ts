@@ -3,6 +3,8 @@ import type { ChannelChange, KeyedRow } from "../../log/log.ts";
 
 export class Draft {
   readonly #channels = new Map<string, Map<string, KeyedRow | undefined>>();
+  /** Channels whose whole new content the draft has. */
+  readonly #reloaded = new Set<string>();
   #rows = 0;
 
   /** Rows and removes that were added, repeated ones included. */
@@ -18,15 +20,23 @@ export class Draft {
     this.#rows += upserts.length + removes.length;
   }
 
+  /** These rows replace everything that the channel has. */
+  reload(channel: string, rows: readonly KeyedRow[]): void {
+    this.#channels.delete(channel);
+    this.#reloaded.add(channel);
+    this.add(channel, rows, []);
+  }
+
   get changes(): readonly ChannelChange[] {
     return Array.from(this.#channels, ([channel, keys]) => {
       const upserts: KeyedRow[] = [];
       const removes: string[] = [];
+      const isReload = this.#reloaded.has(channel);
       for (const [key, row] of keys) {
-        if (row === undefined) removes.push(key);
-        else upserts.push(row);
+        if (row !== undefined) upserts.push(row);
+        else if (!isReload) removes.push(key);
       }
-      return { channel, upserts, removes };
-    }).filter(({ upserts, removes }) => upserts.length + removes.length > 0);
+      return { channel, upserts, removes, ...(isReload && { reload: true as const }) };
+    }).filter(({ upserts, removes, reload }) => reload || upserts.length + removes.length > 0);
   }
 }

@@ -30,7 +30,7 @@ export interface RedisTable {
 }
 
 /** A declared table. */
-interface Table {
+export interface Table {
   readonly name: string;
   readonly declaration: ChannelDeclaration;
   /** Where rows have no key of their own: the column of the key that they get. */
