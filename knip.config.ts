@@ -12,6 +12,7 @@ const config: KnipConfig = {
         "src/client/{index,node,worker}.ts",
         "src/react/{index,tanstack-query,tanstack-db}.ts",
         "src/sources/{binance,postgres,redis}/index.ts",
+        "src/history/duckdb/index.ts",
         "src/cli/main.ts",
         "sim/main.ts",
         "fuzz/main.ts",
@@ -41,7 +42,11 @@ const config: KnipConfig = {
       project: ["**/*.ts"],
     },
     test: {
-      entry: ["**/*.test.ts", "support/{fault-server,clickhouse-engine}.ts", "frames/record.ts"],
+      entry: [
+        "**/*.test.ts",
+        "support/{clickhouse-engine,duckdb-writer,fault-server}.ts",
+        "frames/record.ts",
+      ],
       project: ["**/*.ts"],
       // The programs in docs/recipes.md import these; the tests run them. The Postgres servers are
       // binaries. It makes a certificate; without it the tests of TLS are skipped.

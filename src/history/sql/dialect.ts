@@ -13,6 +13,8 @@ export interface SqlParameters {
 }
 
 export interface SqlDialect {
+  /** The SQL type of texts. */
+  readonly textType: string;
   /** `pattern` is the SQL of a parameter with `%`, `_` and `\` as escape. */
   like(text: string, pattern: string): string;
   /** RE2, where `.` matches no line break, found anywhere in the text. */

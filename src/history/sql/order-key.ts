@@ -111,13 +111,18 @@ export function textKey(text: string): string {
 /** The text that a key of `textKey` stands for. */
 export function textOfKey(key: string): string {
   if (!NEEDS_ESCAPE.test(key)) return key;
-  return key
-    .replace(/\ud7ff([\da-f]{4})/g, (_, hex: string) => {
-      const moved = Number.parseInt(hex, 16);
-      if (moved < SURROGATES_FROM) return ESCAPED;
-      return String.fromCharCode(moved < 0xf800 ? moved + 0x800 : moved - 0x2000);
-    })
-    .replace(/\u0001([\u0001\u0002])/g, (_, unit: string) => (unit === "\u0001" ? "\0" : "\u0001"));
+  return (
+    key
+      .replace(/\ud7ff([\da-f]{4})/g, (_, hex: string) => {
+        const moved = Number.parseInt(hex, 16);
+        if (moved < SURROGATES_FROM) return ESCAPED;
+        return String.fromCharCode(moved < 0xf800 ? moved + 0x800 : moved - 0x2000);
+      })
+      // oxlint-disable-next-line no-control-regex -- these are the characters that it looks for
+      .replace(/\u0001([\u0001\u0002])/g, (_, unit: string) =>
+        unit === "\u0001" ? "\0" : "\u0001",
+      )
+  );
 }
 
 /** A text by code unit, as JavaScript compares texts. */

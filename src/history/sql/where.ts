@@ -35,17 +35,17 @@ function conditionSql(
   if ("is_null" in condition) {
     return condition.is_null === isNegated ? `NOT ${column.isNull}` : column.isNull;
   }
+  const { dialect } = context;
   if ("like" in condition) {
-    const { dialect } = context;
     return textSql(column, isNegated, (text) =>
-      dialect.like(text, context.parameters.add(portableLike(condition.like), "VARCHAR")),
+      dialect.like(text, context.parameters.add(portableLike(condition.like), dialect.textType)),
     );
   }
   if ("regex" in condition) {
     const { regex } = condition;
     if (!isPortableRegex(regex)) return `NOT ${column.isNull}`;
     return textSql(column, isNegated, (text) =>
-      context.dialect.regex(text, context.parameters.add(regex, "VARCHAR")),
+      dialect.regex(text, context.parameters.add(regex, dialect.textType)),
     );
   }
   if ("in" in condition) return inSql(condition.in, isNegated, column, context);

@@ -1,0 +1,252 @@
+/**
+ * A DuckDB file and its connections. Statements run on the driver's threads. One connection
+ * writes; at most two read at the same time, so that they leave threads to the rest of the process.
+ */
+import type * as DuckDB from "@duckdb/node-api";
+import { realpathSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { Parameters, type Statement } from "./statement.ts";
+
+export type Driver = typeof DuckDB;
+
+export interface DuckDBOptions {
+  /** What DuckDB may use of memory, as `512MB`. Default 512 MB. */
+  readonly memoryLimit?: string;
+  /** DuckDB's own threads. Default 2. */
+  readonly threads?: number;
+}
+
+/** Queries at the same time; more wait. */
+const READERS_MAX = 2;
+
+/** @throws TidemarkError `BAD_OPTION` when it is not installed */
+async function loadDriver(): Promise<Driver> {
+  return import("@duckdb/node-api").catch((cause: unknown) => {
+    throw new TidemarkError(
+      "BAD_OPTION",
+      "The history store duckdb() needs the package @duckdb/node-api: npm install @duckdb/node-api.",
+      { cause },
+    );
+  });
+}
+
+/**
+ * Files that this process has open. The file's own lock keeps other processes away, but is lost
+ * when the same process opens the file again.
+ */
+const openFiles = new Set<string>();
+
+function identityOf(file: string): string {
+  const path = resolve(file);
+  try {
+    return join(realpathSync(dirname(path)), basename(path));
+  } catch {
+    return path;
+  }
+}
+
+export class DuckDatabase {
+  readonly driver: Driver;
+  readonly #instance: DuckDB.DuckDBInstance;
+  readonly #file: string;
+  readonly #writer: DuckDB.DuckDBConnection;
+  readonly #idle: DuckDB.DuckDBConnection[] = [];
+  readonly #waiting: (() => void)[] = [];
+  #readers = 0;
+  #writing: Promise<unknown> = Promise.resolve();
+  #running = new Set<Promise<unknown>>();
+  #isClosed = false;
+
+  private constructor(
+    driver: Driver,
+    opened: {
+      readonly instance: DuckDB.DuckDBInstance;
+      readonly writer: DuckDB.DuckDBConnection;
+      readonly file: string;
+    },
+  ) {
+    this.driver = driver;
+    this.#instance = opened.instance;
+    this.#writer = opened.writer;
+    this.#file = opened.file;
+  }
+
+  /** @throws TidemarkError `HISTORY_IN_USE`, `HISTORY_UNAVAILABLE`, `BAD_OPTION` */
+  static async open(
+    file: string,
+    { memoryLimit = "512MB", threads = 2 }: DuckDBOptions,
+  ): Promise<DuckDatabase> {
+    const driver = await loadDriver();
+    const identity = identityOf(file);
+    if (openFiles.has(identity)) throw inUse(file);
+    openFiles.add(identity);
+    try {
+      const instance = await driver.DuckDBInstance.create(file, {
+        memory_limit: memoryLimit,
+        threads: String(threads),
+        // The log continues from what a crash left, so a commit must be on the disk.
+        autoinstall_known_extensions: "false",
+      });
+      const writer = await instance.connect();
+      return new DuckDatabase(driver, { instance, writer, file: identity });
+    } catch (cause) {
+      openFiles.delete(identity);
+      throw /lock/i.test(messageOf(cause)) ? inUse(file, cause) : unavailable(cause);
+    }
+  }
+
+  /** Runs a task in a transaction of its own, which sees one state of the file. */
+  async read<T>(task: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw stopped();
+    while (this.#readers >= READERS_MAX) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    }
+    this.#readers++;
+    try {
+      signal?.throwIfAborted();
+      return await this.#tracked(this.#readOn(task, signal));
+    } finally {
+      this.#readers--;
+      this.#waiting.shift()?.();
+    }
+  }
+
+  async #readOn<T>(task: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    if (this.#isClosed) throw stopped();
+    const connection = this.#idle.pop() ?? (await this.#instance.connect());
+    const interrupt = (): void => connection.interrupt();
+    signal?.addEventListener("abort", interrupt);
+    try {
+      return await inTransaction(new Session(this.driver, connection), task);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener("abort", interrupt);
+      this.#idle.push(connection);
+    }
+  }
+
+  /** Runs a task in a transaction, after the tasks that were given before. */
+  write<T>(task: (session: Session) => Promise<T>): Promise<T> {
+    if (this.#isClosed) return Promise.reject(stopped());
+    const session = new Session(this.driver, this.#writer);
+    const written = this.#writing.then(() => inTransaction(session, task));
+    this.#writing = written.catch(() => {});
+    return this.#tracked(written);
+  }
+
+  /** Moves what the write-ahead log holds into the file. */
+  async checkpoint(): Promise<void> {
+    const session = new Session(this.driver, this.#writer);
+    await this.#tracked(this.#writing.then(() => session.run("CHECKPOINT"))).catch(() => {
+      // Another transaction is running; the next call tries again.
+    });
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    while (this.#running.size > 0) await Promise.allSettled(this.#running);
+    for (const connection of [...this.#idle, this.#writer]) connection.closeSync();
+    this.#instance.closeSync();
+    openFiles.delete(this.#file);
+  }
+
+  async #tracked<T>(running: Promise<T>): Promise<T> {
+    this.#running.add(running);
+    try {
+      return await running;
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+}
+
+async function inTransaction<T>(
+  session: Session,
+  task: (session: Session) => Promise<T>,
+): Promise<T> {
+  await session.run("BEGIN TRANSACTION");
+  try {
+    const result = await task(session);
+    await session.run("COMMIT");
+    return result;
+  } catch (error) {
+    await session.run("ROLLBACK").catch(() => {
+      // DuckDB has rolled back already.
+    });
+    throw error;
+  }
+}
+
+/** One connection, within a transaction. */
+export class Session {
+  readonly driver: Driver;
+  readonly #connection: DuckDB.DuckDBConnection;
+
+  constructor(driver: Driver, connection: DuckDB.DuckDBConnection) {
+    this.driver = driver;
+    this.#connection = connection;
+  }
+
+  /** @throws TidemarkError `HISTORY_UNAVAILABLE` */
+  async run(
+    sql: string,
+    parameters: Parameters = new Parameters(),
+  ): Promise<readonly Record<string, DuckDB.JS>[]> {
+    const statement = await this.#prepared({ sql, parameters });
+    try {
+      return await (await statement.run()).getRowObjectsJS();
+    } catch (cause) {
+      throw unavailable(cause);
+    } finally {
+      statement.destroySync();
+    }
+  }
+
+  /** The rows of a large result, chunk by chunk. */
+  async *stream(sql: string): AsyncGenerator<readonly Record<string, DuckDB.JS>[]> {
+    try {
+      const result = await this.#connection.stream(sql);
+      for await (const rows of result.yieldRowObjectJs()) yield rows;
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+  }
+
+  async appender(table: string): Promise<DuckDB.DuckDBAppender> {
+    return this.#connection.createAppender(table);
+  }
+
+  async #prepared({ sql, parameters }: Statement): Promise<DuckDB.DuckDBPreparedStatement> {
+    try {
+      const statement = await this.#connection.prepare(sql);
+      parameters.bind(statement, this.driver);
+      return statement;
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+  }
+}
+
+function inUse(file: string, cause?: unknown): TidemarkError {
+  return new TidemarkError(
+    "HISTORY_IN_USE",
+    `Another server has the history store ${file} open. Stop it, or give each server a file of its own.`,
+    { cause },
+  );
+}
+
+export function unavailable(cause: unknown): TidemarkError {
+  if (cause instanceof TidemarkError) return cause;
+  return new TidemarkError("HISTORY_UNAVAILABLE", `The history store failed: ${messageOf(cause)}`, {
+    cause,
+  });
+}
+
+function stopped(): TidemarkError {
+  return new TidemarkError("STOPPED", "The history store has been closed.");
+}
