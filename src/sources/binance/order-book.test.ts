@@ -89,6 +89,16 @@ describe("an order book", () => {
     expect(read()).toEqual({ "bid 0.7": "1", "bid 0.6": "6" });
   });
 
+  it("never goes back to a snapshot that is older than its levels, as a cache may have", () => {
+    const { book, read } = bookOf();
+    book.onSnapshot(snapshot(10, [["0.9", "1"]]));
+    book.onEvent(event(10, 12, [["0.9", "2"]]));
+    book.reset();
+    expect(book.onSnapshot(snapshot(11, [["0.9", "1"]]))).toMatchObject({ step: "gap" });
+    expect(read()).toEqual({ "bid 0.9": "2" });
+    expect(book.onSnapshot(snapshot(12, [["0.9", "2"]]))).toEqual({ step: "changed" });
+  });
+
   it("takes no snapshot that needs an event which the full buffer has dropped", () => {
     const { book, read } = bookOf({ bufferedEventsMax: 2 });
     for (let id = 10; id < 14; id++) book.onEvent(event(id, id + 1, [["0.9", String(id)]]));
@@ -126,9 +136,9 @@ describe("an order book", () => {
       ["12", "1"],
     ];
     book.onSnapshot(snapshot(1, [], asks));
+    book.onEvent(event(1, 2, [], [["10", "0"]]));
     // 13 is beyond what the snapshot knew: there may be better ones between.
-    book.onEvent(event(1, 2, [], [["13", "1"]]));
-    book.onEvent(event(2, 3, [], [["10", "0"]]));
+    book.onEvent(event(2, 3, [], [["13", "1"]]));
     expect(read()).toEqual({ "ask 11": "1", "ask 12": "1" });
     expect(book.onEvent(event(3, 4, [], [["11", "0"]]))).toMatchObject({ step: "gap" });
     expect(book.isSynced).toBe(false);

@@ -150,6 +150,7 @@ describe("a connection", () => {
     for (const message of FEED.messages.slice(0, 40)) await send(run, message);
     await run.pass(2_000);
     const clients = [...run.exchange.clients];
+    const before = run.drafts.length;
     expect(clients).toHaveLength(4);
     for (const message of FEED.messages.slice(40, 80)) await send(run, message);
     for (const client of clients.slice(0, 2)) client.cut();
@@ -159,6 +160,8 @@ describe("a connection", () => {
     expect(run.market(SYMBOL)).toMatchObject({ reason: null, missing_trades: 0 });
     expect(Number(run.market(SYMBOL)["depth_snapshots"])).toBeGreaterThan(1);
     expect(tradeIds(run)).toEqual(TRADES.map(idOf));
+    const statuses = run.drafts.slice(before).flatMap(({ status }) => status ?? []);
+    expect(statuses.filter(({ status }) => status.status === "stale")).toEqual([]);
     await run.source.stop();
   });
 
@@ -198,6 +201,20 @@ describe("a connection", () => {
       OWN.find(({ data }) => data.e === "depthUpdate"),
     );
     expect(run.book(SYMBOL)).toBe(bookTexts(FEED, SYMBOL, LEVELS)[1]);
+    await run.source.stop();
+  });
+});
+
+describe("a quote", () => {
+  it("never goes back to an older update id", async () => {
+    const run = runOf();
+    await run.start();
+    const [older, newer] = OWN.filter(({ data }) => data.e === "bookTicker");
+    await send(run, newer);
+    const shown = run.tables.get("quotes")?.get(SYMBOL);
+    expect(shown).toMatchObject({ update_id: newer?.data.e === "bookTicker" && newer.data.u });
+    await send(run, older);
+    expect(run.tables.get("quotes")?.get(SYMBOL)).toEqual(shown);
     await run.source.stop();
   });
 });

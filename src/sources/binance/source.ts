@@ -193,7 +193,6 @@ export class ExchangeSource implements BinanceSource {
       },
       onDown: (reason) => {
         logger.warn({ reason, source: this.name, path: name }, "the connection to Binance is lost");
-        freshness.reset(name);
         for (const market of this.#running?.markets.values() ?? []) {
           if (hasBooks) market.onBooksDown(reason);
           if (hasTrades) market.onTradesDown();
