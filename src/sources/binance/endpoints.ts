@@ -9,7 +9,7 @@ export type BinanceStream = "aggTrade" | "bookTicker" | "depth@100ms";
 
 export const BINANCE_STREAMS: readonly BinanceStream[] = ["aggTrade", "bookTicker", "depth@100ms"];
 
-/** A feed is named after its path. */
+/** A feed is named after its path, or after its server's. */
 interface FeedAddress {
   readonly name: string;
   readonly streams: readonly BinanceStream[];
@@ -73,17 +73,30 @@ export function feedAddresses(options: {
 }): readonly FeedAddress[] {
   const { market, symbols, url } = options;
   const { paths, signOfLife, ...defaults } = ENDPOINTS[market];
+  const namesOf = (path: string, streams: readonly BinanceStream[]): string =>
+    [
+      ...symbols.flatMap((symbol) => streams.map((stream) => nameOf(symbol, stream))),
+      ...(signOfLife?.path === path ? [nameOf(symbols[0] ?? "", signOfLife.stream)] : []),
+    ].join("/");
+  // A server without the paths has all streams on one connection.
+  if (url?.endsWith("/stream") === true)
+    return [
+      {
+        name: url,
+        streams: options.streams,
+        url: `${url}?streams=${namesOf("", options.streams)}`,
+      },
+    ];
   return Object.entries(paths).flatMap(([path, all]) => {
     const streams = all.filter((stream) => options.streams.includes(stream));
     if (streams.length === 0) return [];
-    const names = symbols.flatMap((symbol) =>
-      streams.map((stream) => `${symbol.toLowerCase()}@${stream}`),
-    );
-    if (signOfLife?.path === path)
-      names.push(`${(symbols[0] ?? "").toLowerCase()}@${signOfLife.stream}`);
-    const address = `${url ?? defaults.url}${path}/stream?streams=${names.join("/")}`;
+    const address = `${url ?? defaults.url}${path}/stream?streams=${namesOf(path, streams)}`;
     return [{ name: path, streams, url: address }];
   });
+}
+
+function nameOf(symbol: string, stream: string): string {
+  return `${symbol.toLowerCase()}@${stream}`;
 }
 
 export function restUrlOf(market: BinanceMarket, restUrl: string | undefined): string {

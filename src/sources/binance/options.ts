@@ -29,7 +29,10 @@ export interface BinanceOptions {
   readonly channels?: Readonly<Partial<Record<ChannelKind, BinanceChannel>>>;
   /** Levels of the book per side, the best ones. Default 100, at most 500. */
   readonly depthLevels?: number;
-  /** Base address of the WebSocket streams. Default: Binance's. */
+  /**
+   * Base address of the WebSocket streams. Default: Binance's. One that ends in `/stream` has all
+   * streams on one connection.
+   */
   readonly url?: string;
   /** Base address of the HTTP interface. Default: Binance's. */
   readonly restUrl?: string;

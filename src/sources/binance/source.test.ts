@@ -411,6 +411,18 @@ describe("requests", () => {
   });
 });
 
+describe("a server without the paths of futures", () => {
+  it("has one connection for all streams", async () => {
+    const run = runOf({ url: "ws://localhost/stream/" });
+    await run.start();
+    expect(run.exchange.connectionCount).toBe(1);
+    for (const message of OWN) await run.play(message);
+    expect(run.book(SYMBOL)).toBe(bookTexts(FEED, SYMBOL, LEVELS).at(-1));
+    expect(tradeIds(run)).toEqual(TRADES.map(idOf));
+    await run.source.stop();
+  });
+});
+
 describe("spot", () => {
   it("has one connection for all streams, and its own paths", async () => {
     const run = runOf({ market: "spot" });
