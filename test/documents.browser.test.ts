@@ -4,6 +4,7 @@
  * what the documents say.
  */
 import { writeFileSync } from "node:fs";
+import { createServer as createHttpServer } from "node:http";
 import { join } from "node:path";
 import react from "@vitejs/plugin-react";
 import type { Browser, Page } from "playwright-core";
@@ -13,6 +14,8 @@ import { asCode } from "../explorer/as-code.ts";
 import type { Query } from "../src/client/index.ts";
 import { createTidemark } from "../src/index.ts";
 import { documentProject, type DocumentProject } from "./support/document-project.ts";
+import { redisPath, startRedis, type RedisServer } from "./support/redis-server.ts";
+import { freePort } from "./support/free-port.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
 import { startPostgres, withClient, type PostgresServer } from "./support/postgres-server.ts";
 import { silent } from "./support/silent.ts";
@@ -47,6 +50,7 @@ const TABLES = {
 
 let keys: TlsKeys | undefined;
 let database: PostgresServer;
+let redis: RedisServer | undefined;
 let project: DocumentProject;
 let browser: Browser;
 let vite: ViteDevServer;
@@ -81,6 +85,17 @@ async function startDatabase(): Promise<PostgresServer> {
   return server;
 }
 
+/** The store of the document about Redis: one row. Returns its address. */
+async function startStore(): Promise<string> {
+  const store = createHttpServer((_request, response) =>
+    response.end(JSON.stringify([{ symbol: "A1", bid: 2.5 }])),
+  );
+  const port = await freePort();
+  await new Promise<void>((resolve) => store.listen(port, "127.0.0.1", resolve));
+  lastStops.push(() => store.close());
+  return `http://127.0.0.1:${port}`;
+}
+
 const addressOf = ({ port }: PostgresServer, name: string): string =>
   `postgres://tidemark@127.0.0.1:${port}/${name}`;
 
@@ -88,11 +103,14 @@ beforeAll(async () => {
   browser = await launchChromium();
   lastStops.push(() => browser.close());
   database = await startDatabase();
+  if (redisPath !== undefined) redis = await startRedis();
+  lastStops.push(() => redis?.remove());
   project = await documentProject({
     // The addresses of the documents name no port.
     PGPORT: String(database.port),
     DATABASE_TOKEN: "token",
     DATABASE_URL: addressOf(database, "shop"),
+    ...(redis !== undefined && { REDIS_URL: redis.url, STORE_URL: `${await startStore()}/quotes` }),
   });
   lastStops.push(() => project.close());
   vite = await createServer({
@@ -146,6 +164,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
     "docs/postgres.md",
     "docs/react.md",
     "docs/recipes.md",
+    "docs/redis.md",
     "docs/writes.md",
   ]);
 });
@@ -269,4 +288,31 @@ describe("docs/postgres.md", () => {
       await project.start(document, "use-address.ts").says("both have started");
     },
   );
+});
+
+describe.skipIf(redisPath === undefined)("docs/redis.md", () => {
+  const document = "docs/redis.md";
+  const rowsOf = async (channel: string): Promise<readonly object[]> => {
+    const { first } = project.portsOf(document);
+    const answer = await fetch(`http://localhost:${first}/v2/snapshot?channels=${channel}`);
+    const body = (await answer.json()) as {
+      readonly channels?: Readonly<Record<string, { readonly rows: readonly object[] }>>;
+    };
+    return body.channels?.[channel]?.rows ?? [];
+  };
+
+  it("takes rows from a stream, and from pub/sub with what the store has", async () => {
+    const client = (redis as RedisServer).client();
+    const ticks = { type: "table_rows", table: "ticks", columns: ["symbol"], rows: [["A1"]] };
+    await client.xadd("ticks", "*", "data", JSON.stringify(ticks));
+    const stream = await project.serve(document, "stream.ts");
+    await expect
+      .poll(() => rowsOf("ticks"))
+      .toEqual([{ _id: expect.stringMatching(/^\d+-0-0$/), symbol: "A1" }]);
+    await stream.stop();
+    await project.serve(document, "pubsub.ts");
+    await client.publish("dashboard", JSON.stringify(ticks));
+    await expect.poll(() => rowsOf("quotes")).toEqual([{ bid: 2.5, symbol: "A1" }]);
+    await expect.poll(async () => (await rowsOf("ticks")).length).toBe(1);
+  });
 });

@@ -23,6 +23,8 @@ export interface RedisServer {
   /** Ends the process as a crash does. What it had acknowledged is on disk. */
   kill(): Promise<void>;
   start(): Promise<void>;
+  /** Stops answering, without closing a connection. Returns a function that ends it. */
+  freeze(): () => void;
   remove(): Promise<void>;
 }
 
@@ -59,6 +61,10 @@ export async function startRedis(): Promise<RedisServer> {
     port,
     start,
     kill,
+    freeze: () => {
+      child?.kill("SIGSTOP");
+      return () => child?.kill("SIGCONT");
+    },
     client: () => {
       const client = new Redis(url, { retryStrategy: () => 20, maxRetriesPerRequest: null });
       client.on("error", () => {});

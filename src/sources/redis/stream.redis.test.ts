@@ -282,4 +282,24 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
       reason: expect.stringContaining("WRONGTYPE"),
     });
   });
+
+  it("does not take a Redis that no longer answers for a stream without entries", async () => {
+    const host = await hostSources();
+    await host.start(open({ limits: { answerMsMax: 200 } }));
+    await publish(["a", 1]);
+    await expect.poll(() => host.rows("ticks").length).toBe(1);
+    const thaw = server.freeze();
+    await expect
+      .poll(() => host.state("ticks"))
+      .toMatchObject({
+        status: "stale",
+        reason: expect.stringContaining("no answer"),
+      });
+    const { asOf } = host.replica;
+    thaw();
+    await expect.poll(() => host.state("ticks")).toMatchObject({ status: "live" });
+    await publish(["a", 2]);
+    await expect.poll(() => host.rows("ticks")).toEqual([{ id: "a", n: 2 }]);
+    expect(host.replica.asOf["redis"]).toBeGreaterThan(asOf["redis"] ?? 0);
+  });
 });
