@@ -53,6 +53,13 @@ export function delay(clock: Clock, delayMs: number): Promise<void> {
   });
 }
 
+/** Lets pending input and output be handled, between two slices of work. */
+export function turn(clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.soon(resolve);
+  });
+}
+
 /** Keeps the process alive, which the clock's own timers don't. Returns a function that ends it. */
 export function holdOpen(): Cancel {
   const timer = setInterval(() => {}, 2 ** 30);

@@ -1,6 +1,6 @@
 /** Rows of a channel's table as DuckDB's chunks of columns, made in slices. */
 import type * as DuckDB from "@duckdb/node-api";
-import { delay, type Clock } from "../../std/clock.ts";
+import { turn, type Clock } from "../../std/clock.ts";
 import { rowHash } from "../../protocol/digest.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { HistoryEntry } from "../history.ts";
@@ -41,7 +41,7 @@ export async function appendEntries(
         unflushed = 0;
       }
       if (clock.monotonic() - sliceMs < SLICE_MS) continue;
-      await delay(clock, 0);
+      await turn(clock);
       sliceMs = clock.monotonic();
     }
   } finally {

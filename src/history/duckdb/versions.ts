@@ -98,8 +98,11 @@ export class Versions implements CandidateSource {
     ]);
     const order = `${orderSql(orderBy, context)}, _seq DESC`;
     if (this.#isRewritten) return this.#newest(condition, order, limit, parameters);
-    const sql = `SELECT ${VERSION_COLUMNS}, _hash FROM ${this.#table} WHERE ${condition}
-      ORDER BY ${order} LIMIT ${limit}`;
+    // The JSON of a row is read when the row is known to be in the page.
+    const sql = `SELECT ${VERSION_COLUMNS}, _hash FROM ${this.#table}
+      WHERE rowid IN (
+        SELECT rowid FROM ${this.#table} WHERE ${condition} ORDER BY ${order} LIMIT ${limit}
+      ) ORDER BY ${order}`;
     const rows = await this.#session.run(sql, parameters);
     return this.#checked(rows);
   }
@@ -145,28 +148,54 @@ export class Versions implements CandidateSource {
 
   /** The versions, with those marked that a newer entry of their key replaced. */
   async #checked(rows: readonly SqlRow[]): Promise<readonly Candidate[]> {
-    if (rows.length === 0) return [];
-    const parameters = new Parameters();
-    const oldest = Math.min(...rows.map((row) => Number(row["_seq"])));
-    const hashes = [...new Set(rows.map((row) => BigInt(row["_hash"] as bigint)))];
-    const newer = await this.#session.run(
-      `SELECT _key, max(_seq) AS _seq FROM ${this.#table}
-       WHERE _seq > ${parameters.add(BigInt(oldest), "BIGINT")}
-         AND _seq <= ${parameters.add(BigInt(this.#query.asOf), "BIGINT")}
-         AND _kind <> 'reload'
-         AND _hash IN (SELECT unnest(${parameters.addList(hashes)}))
-       GROUP BY _key`,
-      parameters,
-    );
-    const newest = new Map(newer.map((row) => [row["_key"], Number(row["_seq"])]));
+    const newest = await this.#newestOf(rows);
     const candidates = rows.map((row) => ({
       ...storedRowOf(row),
-      isAlive: (newest.get(row["_key"] as DuckDB.JS) ?? 0) <= Number(row["_seq"]),
+      isAlive: (newest.get(String(row["_key"])) ?? 0) <= Number(row["_seq"]),
     }));
     const alive = candidates.filter(({ isAlive }) => isAlive).length;
     this.#isRewritten =
       candidates.length >= ALIVE_SAMPLE_MIN && alive < candidates.length * ALIVE_SHARE_MIN;
     return candidates;
+  }
+
+  /** The newest seq of each key that has an entry newer than one of these versions. */
+  async #newestOf(rows: readonly SqlRow[]): Promise<ReadonlyMap<string, number>> {
+    const seqs = new Map<bigint, number>();
+    for (const row of rows) {
+      const hash = row["_hash"] as bigint;
+      const seq = Number(row["_seq"]);
+      seqs.set(hash, Math.min(seqs.get(hash) ?? seq, seq));
+    }
+    const oldest = [...seqs.values()].reduce((low, seq) => Math.min(low, seq), Infinity);
+    if (oldest === Infinity) return new Map();
+    // Hashes and seqs alone first: most rows have no newer entry.
+    const parameters = new Parameters();
+    const entries = await this.#session.run(
+      `SELECT _hash, _seq FROM ${this.#table}
+       WHERE _seq > ${parameters.add(BigInt(oldest), "BIGINT")}
+         AND _seq <= ${parameters.add(BigInt(this.#query.asOf), "BIGINT")}
+         AND _hash IN (SELECT unnest(${parameters.addList([...seqs.keys()])}))`,
+      parameters,
+    );
+    const newer = entries.filter(
+      (entry) => Number(entry["_seq"]) > (seqs.get(entry["_hash"] as bigint) ?? Infinity),
+    );
+    return newer.length === 0 ? new Map() : this.#keysOf(newer);
+  }
+
+  async #keysOf(entries: readonly SqlRow[]): Promise<ReadonlyMap<string, number>> {
+    const parameters = new Parameters();
+    const listOf = (column: string): string =>
+      parameters.addList([...new Set(entries.map((entry) => entry[column] as bigint))]);
+    const found = await this.#session.run(
+      `SELECT _key, max(_seq) AS _seq FROM ${this.#table}
+       WHERE _hash IN (SELECT unnest(${listOf("_hash")}))
+         AND _seq IN (SELECT unnest(${listOf("_seq")})) AND _kind <> 'reload'
+       GROUP BY _key`,
+      parameters,
+    );
+    return new Map(found.map((row) => [String(row["_key"]), Number(row["_seq"])]));
   }
 }
 

@@ -3,7 +3,7 @@
  * live views decides on each. A query that examines too many rows for one page is refused. Rows are
  * parsed in slices, so that the event loop stays free.
  */
-import { delay, type Clock } from "../../std/clock.ts";
+import { turn, type Clock } from "../../std/clock.ts";
 import { compileOrder, type Ranked } from "../../protocol/order.ts";
 import type { Row } from "../../protocol/row.ts";
 import { compileWhere } from "../../protocol/where.ts";
@@ -112,7 +112,7 @@ class RowFilter {
     let sliceMs = clock.monotonic();
     for (const [index, { isAlive, ...stored }] of candidates.entries()) {
       if (index % ROWS_BETWEEN_CHECKS === 0 && clock.monotonic() - sliceMs > SLICE_MS) {
-        await delay(clock, 0);
+        await turn(clock);
         signal?.throwIfAborted();
         sliceMs = clock.monotonic();
       }
