@@ -39,6 +39,8 @@ export default defineConfig({
         extends: true,
         test: {
           name: "unit",
+          // Only to end a test that hangs: a busy machine takes several times as long.
+          testTimeout: 30_000,
           // By default one core stays idle.
           maxWorkers: availableParallelism(),
           include: ["src/**/*.test.ts", "src/**/*.test.tsx", "test/**/*.test.ts"],

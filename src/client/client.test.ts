@@ -55,7 +55,7 @@ class FakeSocket implements WebSocketLike {
 
 const HELLO = {
   op: "HELLO",
-  protocol: 7,
+  protocol: 8,
   protocol_min: 5,
   session_id: "sess_h",
   heartbeat_interval_ms: 15_000,
@@ -154,7 +154,7 @@ describe("a session", () => {
     await settled();
     expect(latest().said[0]).toEqual({
       op: "RESUME",
-      protocol: 7,
+      protocol: 8,
       protocol_min: 5,
       session_id: "sess_fresh",
       subscriptions: [{ channel: "c", cursor: { epoch: "e1", view: "c", seq: 5 } }],

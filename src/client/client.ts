@@ -121,6 +121,8 @@ export class TidemarkClient<
       clock,
       lingerMs,
       pinsMax: limits.viewPinsMax,
+      historyRowsMax: limits.historyRowsMax,
+      fetchHistory: (query, historyOptions) => this.#answers.history(query, historyOptions),
       writes: () => this.#writes.current,
       post: (message) => this.#host.post(message),
     });

@@ -6,6 +6,7 @@ export type { ClientLimits } from "./limits.ts";
 export type { ChannelDescription } from "./page/channel-description.ts";
 export type { HistoryAnswer, HistoryOptions } from "./page/fetch-history.ts";
 export type { QueryAnswer } from "./page/fetch-query.ts";
+export type { ViewHistory } from "./page/view-history.ts";
 export type { RowAnswer } from "./page/row-cache.ts";
 export type { LiveView } from "./page/page-views.ts";
 export type {

@@ -11,6 +11,11 @@ export interface ClientLimits {
    * Default 200,000.
    */
   readonly viewRowsMax: number;
+  /**
+   * Rows of one view with `history`. Full: no more pages are loaded, and rows that no longer fit
+   * leave at the end. Default 10,000.
+   */
+  readonly historyRowsMax: number;
   /** Pinned rows of one view. Full: the oldest pin is dropped. Default 100. */
   readonly viewPinsMax: number;
   /**
@@ -34,6 +39,7 @@ export interface ClientLimits {
 
 export const CLIENT_LIMITS: ClientLimits = {
   viewRowsMax: 200_000,
+  historyRowsMax: 10_000,
   viewPinsMax: 100,
   rowCacheMax: 200,
   rowCacheMs: 5_000,

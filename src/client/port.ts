@@ -2,6 +2,7 @@
  * The messages between the page and the stream engine. Everything here is plain data, so that the
  * engine may run in a Web Worker; in one thread the same messages are passed directly.
  */
+import type { Cursor } from "../protocol/messages/subscribe.ts";
 import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
 import type { Column } from "../protocol/column.ts";
 import type { WireOrderBy, WireQuery } from "../protocol/query.ts";
@@ -65,7 +66,13 @@ export type RequestKind = "row" | "snapshot" | "poll" | "up";
 export type ToEngine =
   | { readonly kind: "configure"; readonly config: EngineConfig }
   | { readonly kind: "connect" }
-  | { readonly kind: "open"; readonly id: string; readonly query: WireQuery }
+  /** `after`: the end of the rows that the page has loaded from history. */
+  | {
+      readonly kind: "open";
+      readonly id: string;
+      readonly query: WireQuery;
+      readonly after?: Cursor;
+    }
   | { readonly kind: "close"; readonly id: string }
   /** The last commit has been applied and shown. */
   | { readonly kind: "ack" }
@@ -197,6 +204,8 @@ export interface ViewNews {
   readonly rows?: RowChanges;
   /** The page must remove the view's rows, also pinned ones. */
   readonly isForgotten?: true;
+  /** The changes after the page's rows are not to be had: it loads its rows anew. */
+  readonly isLost?: true;
   readonly state: ViewState;
 }
 

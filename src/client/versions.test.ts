@@ -15,8 +15,8 @@ const HELLO = {
   identify_timeout_ms: 10_000,
   server_time_unix_ms: 1_700_000_000_000,
 };
-const TOO_OLD = "The server is too old: it speaks protocol 4, this side 5 to 7.";
-const TOO_NEW = "The server is too new: it speaks protocol 9, this side 5 to 7.";
+const TOO_OLD = "The server is too old: it speaks protocol 4, this side 5 to 8.";
+const TOO_NEW = "The server is too new: it speaks protocol 9, this side 5 to 8.";
 
 /** Sends HELLO over any carrier, and nothing else. Counts the frames that it receives. */
 async function greeter(hello: object) {

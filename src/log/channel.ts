@@ -46,7 +46,8 @@ export function declareChannel(options: {
     }
   }
   for (const [bound, value] of Object.entries({ ...bounds, ...history })) {
-    if (!(value >= 1)) throw bad(name, `${bound} must be at least 1`);
+    if (typeof value === "number" ? !(value >= 1) : bound !== "appendOnly")
+      throw bad(name, `${bound} must be at least 1`);
   }
   return { name, key, columns, bounds, ...(history !== undefined && { history }) };
 }
@@ -69,7 +70,7 @@ function textOf({
     key,
     columns.map((column) => [column.name, column.type]),
     [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String),
-    history !== undefined,
+    history?.appendOnly,
   ]);
 }
 

@@ -63,6 +63,12 @@ export interface ChannelHistory {
   /** How long a row waits, in milliseconds. Default 200. */
   readonly maxDelayMs: number;
   /**
+   * A key is not written again after its row has left the live table, as with trades or log lines.
+   * Then a change of a row that is not in the live table need not be told to clients that have
+   * scrolled back to it. Default false.
+   */
+  readonly appendOnly: boolean;
+  /**
    * Versions of rows are forgotten when they are older than `keepMs`, by commit time, or when newer
    * ones fill `keepRows` or `keepBytes`. Rows of the live table stay. Default: Infinity, all are
    * kept.
@@ -75,6 +81,7 @@ export interface ChannelHistory {
 export const CHANNEL_HISTORY: ChannelHistory = {
   maxRows: 50,
   maxDelayMs: 200,
+  appendOnly: false,
   keepMs: Number.POSITIVE_INFINITY,
   keepRows: Number.POSITIVE_INFINITY,
   keepBytes: Number.POSITIVE_INFINITY,

@@ -11,12 +11,13 @@ import { checked } from "./schema-check.ts";
 export function parseQuery(input: unknown, at = ""): WireQuery {
   if (typeof input === "string") return { channel: checked(channelName, input, "BAD_QUERY", at) };
   const { order_by, ...rest } = checked(query, input, "BAD_QUERY", at);
-  const { channel, where, limit, columns } = rest;
+  const { channel, where, limit, columns, history } = rest;
   return {
     channel,
     ...(where !== undefined && { where }),
     ...(order_by !== undefined && order_by.length > 0 && { order_by }),
     ...(limit !== undefined && { limit }),
     ...(columns !== undefined && { columns }),
+    ...(history === true && { history }),
   };
 }

@@ -91,7 +91,7 @@ describe("queries of a client (P6)", () => {
     [{ channel: "t", limit: 0 }, "subscriptions[2].limit: must be a whole number of at least 1"],
     [
       { channel: "t", colour: 1 },
-      'subscriptions[2]: a query has no field "colour"; it has channel, where, order_by, limit, columns',
+      'subscriptions[2]: a query has no field "colour"; it has channel, where, order_by, limit, columns, history',
     ],
     [7, "subscriptions[2]: must be a JSON object"],
     ["", "subscriptions[2]: must be a channel's name of 1 to 200 characters"],

@@ -168,6 +168,8 @@ export const QUERY_FIELDS = {
   limit: optional(positive),
   /** Send only these columns; key and `order_by` columns are always sent. */
   columns: optional(columns),
+  /** Rows that are evicted are not removed: the client has loaded rows from history. */
+  history: optional(flag),
 } as const;
 
 export const query = closedFields("a query", QUERY_FIELDS);

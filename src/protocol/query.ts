@@ -42,6 +42,11 @@ export interface WireQuery {
    */
   readonly limit?: number;
   readonly columns?: readonly string[];
+  /**
+   * For a client that also loads rows from history: rows that leave the live table by eviction are
+   * not removed, and rows outside of it that stop matching are. Without `limit`.
+   */
+  readonly history?: boolean;
 }
 
 export const OPERATORS = [

@@ -53,6 +53,11 @@ export interface Query<R = Row> {
   readonly limit?: number;
   /** Send only these columns; key and `orderBy` columns are always sent. */
   readonly columns?: readonly Name<R>[];
+  /**
+   * Goes on into the channel's history: `limit` rows (default 200) at first, and more with
+   * `history.loadMore()` of the result, back to the oldest row that the server keeps.
+   */
+  readonly history?: boolean;
 }
 
 const TO_WIRE: Names = { orderBy: "order_by", isNull: "is_null" };

@@ -22,7 +22,10 @@ import { compileWhere } from "./where.ts";
  * By version. Up to version 6 the sources of the messages were hashed; `test/frames` has frames of
  * versions 5 and 6.
  */
-const KNOWN: Readonly<Record<number, string>> = { 7: "20efc47d0374f831" };
+const KNOWN: Readonly<Record<number, string>> = {
+  7: "20efc47d0374f831",
+  8: "c6e97f82b3c00dd4",
+};
 
 /** A schema's structure, without its functions and messages. */
 const SAID = ["is", "type", "literal", "options", "entries", "item", "wrapped", "value"];

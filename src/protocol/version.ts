@@ -3,7 +3,7 @@
  * hash of the wire against the version. PROTOCOL.md has the history, and the rule for rolling
  * upgrades.
  */
-export const PROTOCOL_VERSION = 7;
+export const PROTOCOL_VERSION = 8;
 
 /** The oldest. */
 export const PROTOCOL_MIN = 5;

@@ -282,15 +282,25 @@ export class ChangeOrderedRows {
     const node = this.#rows.get(key);
     if (node === undefined) return false;
     this.#advance(seq);
-    this.#rows.delete(key);
-    this.#hashSum = replaceHash(this.#hashSum, node.hash, 0);
-    this.#unlink(node);
-    this.#bytes -= node.bytes;
-    const tombstone = new Tombstone(key, seq);
-    this.#tombstones.set(key, tombstone);
-    this.#departures.push(tombstone);
-    while (this.#tombstones.size > this.#tombstonesMax) this.#forgetOldestDeparture();
+    this.#drop(node);
+    this.#leaveTombstone(key, seq);
     return true;
+  }
+
+  /** Removes a row without a tombstone. Cursors from before its last change are not served. */
+  forget(key: string): void {
+    const node = this.#rows.get(key);
+    if (node === undefined) return;
+    this.#drop(node);
+    this.#floor = Math.max(this.#floor, node.seq);
+  }
+
+  /** Leaves a tombstone for a key that is not here. */
+  bury(key: string, seq: number): void {
+    this.#advance(seq);
+    const known = this.#tombstones.get(key);
+    if (known !== undefined) this.#departures.unlink(known);
+    this.#leaveTombstone(key, seq);
   }
 
   /**
@@ -334,6 +344,20 @@ export class ChangeOrderedRows {
       this.#hashedTo = node;
     }
     return digestText(this.#hashSum);
+  }
+
+  #drop(node: RowNode): void {
+    this.#rows.delete(node.key);
+    this.#hashSum = replaceHash(this.#hashSum, node.hash, 0);
+    this.#unlink(node);
+    this.#bytes -= node.bytes;
+  }
+
+  #leaveTombstone(key: string, seq: number): void {
+    const tombstone = new Tombstone(key, seq);
+    this.#tombstones.set(key, tombstone);
+    this.#departures.push(tombstone);
+    while (this.#tombstones.size > this.#tombstonesMax) this.#forgetOldestDeparture();
   }
 
   /** Takes a row out of the order: an index that still has it must not keep its neighbours. */

@@ -68,3 +68,27 @@ export class EvaluationBudget implements CostMeter {
 export function tooCostly(what: string): TidemarkError {
   return new TidemarkError("QUERY_TOO_COSTLY", `The query costs too much: ${what}.`);
 }
+
+/**
+ * Bounds the steps of all views together: the views that took the most are the first to be
+ * refused.
+ */
+export function costliestOver<T extends { readonly budget: EvaluationBudget }>(
+  metered: Iterable<T>,
+  stepsMax: number,
+): readonly (readonly [T, TidemarkError])[] {
+  const entries = [...metered].sort((left, right) => right.budget.steps - left.budget.steps);
+  let steps = 0;
+  for (const { budget } of entries) steps += budget.steps;
+  const refused: (readonly [T, TidemarkError])[] = [];
+  for (const entry of entries) {
+    if (steps <= stepsMax) break;
+    const own = entry.budget.steps;
+    steps -= own;
+    const error = tooCostly(
+      `it took ${Math.ceil(own)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`,
+    );
+    refused.push([entry, error]);
+  }
+  return refused;
+}

@@ -29,6 +29,7 @@ export class LiveTable {
   readonly rows: ChangeOrderedRows;
   #total: number | undefined;
   #evictions = 0;
+  readonly #isContinued: boolean;
   #changes = 0;
   #omitted = 0;
 
@@ -43,6 +44,7 @@ export class LiveTable {
         ? new ChangeOrderedRows(builtSeq, channel.bounds.tombstonesMax)
         : ChangeOrderedRows.from(from.rows, channel.bounds.tombstonesMax);
     this.#total = from?.total;
+    this.#isContinued = from !== undefined && this.rows.size > 0;
     for (const { row } of this.rows.values()) this.#omitted += omission(row);
   }
 
@@ -118,9 +120,22 @@ export class LiveTable {
     });
   }
 
+  /**
+   * Whether a history store may hold rows that are not here: some were evicted, now or before the
+   * start. A key of an `appendOnly` channel is not written again after its row has left.
+   */
+  get hasRowsOutside(): boolean {
+    const { history } = this.channel;
+    if (history === undefined || history.appendOnly) return false;
+    return this.#evictions > 0 || this.#isContinued;
+  }
+
   #remove(key: string, seq: number, evicted: boolean, changes: RowChange[]): void {
     const before = this.rows.get(key);
-    if (before === undefined) return;
+    if (before === undefined) {
+      if (this.hasRowsOutside) changes.push({ key, before, after: undefined, evicted: false });
+      return;
+    }
     this.#omitted -= omission(before.row);
     this.rows.delete(key, seq);
     changes.push({ key, before, after: undefined, evicted });

@@ -59,7 +59,10 @@ export class ReplicaChannel {
   /** Applies a change of a commit; the views follow. */
   apply(change: ChannelChange, commit: Commit): void {
     if (this.broken !== undefined && change.reload !== true) return;
+    const endsRowsOutside = change.reload === true && this.table.hasRowsOutside;
     this.#change(commit, () => this.table.apply(change, commit));
+    // Their keys are not known here.
+    if (endsRowsOutside) this.#beginViews();
   }
 
   /** Evicts as of a commit; the views follow. `durableSeq` is the history store's. */

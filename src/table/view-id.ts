@@ -41,10 +41,8 @@ export function viewIdOf(
   return `v_${queryHash(query, secret)}.${declaration}${policy === undefined ? "" : `.${hashOf(policy, secret, 22)}`}`;
 }
 
-export function isBare({ where, order_by, limit, columns }: WireQuery): boolean {
-  return (
-    where === undefined && order_by === undefined && limit === undefined && columns === undefined
-  );
+export function isBare({ channel: _channel, ...query }: WireQuery): boolean {
+  return Object.values(query).every((part) => part === undefined);
 }
 
 /** Why the view with the id `former` differs from the present view. */
@@ -76,8 +74,12 @@ function partsOf(
   return query === undefined ? undefined : { query, declaration };
 }
 
-function queryHash({ where, order_by, limit, columns }: WireQuery, secret: string): string {
-  return hashOf([where ?? null, order_by ?? null, limit ?? null, columns ?? null], secret, 22);
+function queryHash(
+  { where, order_by, limit, columns, history }: WireQuery,
+  secret: string,
+): string {
+  const parts = [where ?? null, order_by ?? null, limit ?? null, columns ?? null];
+  return hashOf(history === true ? [...parts, history] : parts, secret, 22);
 }
 
 function hashOf(value: unknown, secret: string, length: number): string {

@@ -9,9 +9,10 @@ import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import type { WhereContext } from "../protocol/where.ts";
 import { whereContextOf } from "./channel.ts";
 import { compileMembership } from "./compile-membership.ts";
-import { EvaluationBudget, tooCostly } from "./evaluation-budget.ts";
+import { costliestOver, EvaluationBudget } from "./evaluation-budget.ts";
 import type { LiveTable, CommitPoint, RowChange } from "./live-table.ts";
 import { ChannelView } from "./channel-view.ts";
+import { checkHistory, FeedView } from "./feed-view.ts";
 import { FilteredView } from "./filtered-view.ts";
 import { IndexOrder } from "./index-order.ts";
 import type { RowNode } from "./change-ordered-rows.ts";
@@ -232,8 +233,9 @@ export class ViewSet {
       yield;
     }
     for (const [view, error] of yield* this.#windows.settle(point, dirty)) this.refuse(view, error);
-    if (this.#metered.size > 1)
-      this.#refuseCostliest(limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax);
+    if (this.#metered.size <= 1) return;
+    const stepsMax = limits.stepsPerCommitMax + changes.length * limits.stepsPerChangeMax;
+    for (const [entry, error] of costliestOver(this.#metered, stepsMax)) this.#refuse(entry, error);
   }
 
   #change(view: FilteredView, change: RowChange, point: CommitPoint): void {
@@ -246,25 +248,6 @@ export class ViewSet {
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       this.refuse(view, error);
-    }
-  }
-
-  /** Bounds the steps of all views together: the views that took the most are refused first. */
-  #refuseCostliest(stepsMax: number): void {
-    let steps = 0;
-    for (const { budget } of this.#metered) steps += budget.steps;
-    if (steps <= stepsMax) return;
-    for (const entry of [...this.#metered].sort(
-      (left, right) => right.budget.steps - left.budget.steps,
-    )) {
-      if (steps <= stepsMax) return;
-      steps -= entry.budget.steps;
-      this.#refuse(
-        entry,
-        tooCostly(
-          `it took ${Math.ceil(entry.budget.steps)} steps for one commit, more than the other views of its channel, which may take ${stepsMax} together`,
-        ),
-      );
     }
   }
 
@@ -315,17 +298,27 @@ export class ViewSet {
     const { tombstonesMax } = this.#pool.limits;
     const options = { id, declaration, query, membership, builtSeq: point.seq, tombstonesMax };
     const entry = { budget, owner, isFilled: false, users: 0, idleSinceMs: 0 };
+    checkHistory(query, declaration);
     if (query.limit !== undefined) {
       const view = this.#windows.open({ ...options, order, policy, mayBeSeen, owner });
       return { ...entry, view, filtered: undefined };
     }
     // Under a policy only the policy's terms route: hidden rows are not even looked up, whatever
     // the query is.
-    const route = this.#router.usable(routeOf(policy ?? query.where, context));
+    const routing = query.history === true && !declaration.history?.appendOnly ? undefined : query;
+    const route = this.#router.usable(routeOf(routing && (policy ?? query.where), context));
     if (!isRouted(route)) this.#checkUnrouted(owner);
     // Under a policy the channel's removes would reveal keys that the caller may not see.
     const base = policy === undefined ? this.#table.rows : undefined;
-    const view = new FilteredView({ ...options, base });
+    const view =
+      query.history === true
+        ? new FeedView({
+            ...options,
+            base: undefined,
+            mayBeSeen: policy && mayBeSeen,
+            hasRowsOutside: () => this.#table.hasRowsOutside,
+          })
+        : new FilteredView({ ...options, base });
     this.#router.add(view, route);
     const unread = this.#ranges.open(route) ?? this.#router.rowsFor(route);
     return { ...entry, view, filtered: { route, unread } };

@@ -15,6 +15,9 @@ export interface HistoryAnswer<R = Row> extends QueryAnswer<R> {
   readonly columns: readonly Column[];
   /** Pass it as `after` to get the next page; undefined after the last one. */
   readonly next: string | undefined;
+  /** With `feed`: the id of the view that has the changes after `seq`. */
+  readonly feed: string | undefined;
+  readonly key: readonly string[];
 }
 
 export interface HistoryOptions {
@@ -22,8 +25,10 @@ export interface HistoryOptions {
   readonly asOf?: number | Date | string;
   /** Only rows that last changed before this seq. */
   readonly beforeSeq?: number;
-  /** `next` of the page before. */
-  readonly after?: string;
+  /** `next` of the page before, or a row to continue behind: its key and `orderBy` columns. */
+  readonly after?: string | { readonly key: string; readonly row: Row };
+  /** Also open the view that has the changes after the page, for `useLiveQuery` with `history`. */
+  readonly feed?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -35,12 +40,13 @@ interface WireHistory {
   readonly rows: readonly Row[];
   readonly seqs: readonly number[];
   readonly next: string | null;
+  readonly feed?: string;
 }
 
 /** The body to POST. */
 export function askForHistory(
   query: WireQuery,
-  { asOf, beforeSeq, after }: HistoryOptions,
+  { asOf, beforeSeq, after, feed }: HistoryOptions,
   auth: unknown,
 ): string {
   return JSON.stringify({
@@ -48,13 +54,15 @@ export function askForHistory(
     ...(asOf !== undefined && { as_of: asOf instanceof Date ? asOf.toISOString() : asOf }),
     ...(beforeSeq !== undefined && { before_seq: beforeSeq }),
     ...(after !== undefined && { after }),
+    ...(feed !== undefined && { feed }),
     ...(auth !== undefined && { auth }),
   });
 }
 
 /** @throws TidemarkError as the server says; `STOPPED` when no answer came */
 export function historyIn(answer: Answer): HistoryAnswer {
-  const { epoch, complete_through, key, columns, rows, seqs, next } = bodyOf<WireHistory>(answer);
+  const { epoch, complete_through, key, columns, rows, seqs, next, feed } =
+    bodyOf<WireHistory>(answer);
   return {
     rows,
     epoch,
@@ -64,5 +72,7 @@ export function historyIn(answer: Answer): HistoryAnswer {
     seqs,
     columns,
     next: next ?? undefined,
+    feed,
+    key,
   };
 }

@@ -5,6 +5,7 @@
 import type { Column } from "../../protocol/column.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
+import type { ViewHistory } from "./view-history.ts";
 import { OrderedRows } from "./ordered-rows.ts";
 import type { Layer, Overlay } from "../writes/overlay.ts";
 import type { PageCursor, RowChanges, ViewNews, ViewShape, ViewState } from "../port.ts";
@@ -31,6 +32,8 @@ export interface ViewSnapshot<R = Row> extends ViewState {
   /** Known once the server has answered; empty for a channel that declares none. */
   readonly columns: readonly Column[];
   readonly key: readonly string[];
+  /** Present for a query with `history`, once its code is loaded. */
+  readonly history: ViewHistory | undefined;
 }
 
 /** A row that stays although it may have left the view. */
@@ -75,6 +78,7 @@ export class ViewCore {
   /** Why the rows can't be trusted; overrides the engine's last state. */
   #doubt: string | undefined;
   #snapshot: ViewSnapshot | undefined;
+  #history: ViewHistory | undefined;
 
   constructor(id: string, query: WireQuery, pinsMax: number) {
     this.id = id;
@@ -154,6 +158,12 @@ export class ViewCore {
     this.#snapshot = undefined;
   }
 
+  /** What the view has of history. */
+  setHistory(history: ViewHistory): void {
+    this.#history = history;
+    this.#snapshot = undefined;
+  }
+
   pin(key: string): void {
     const oldest = this.#pins.keys().next().value;
     if (this.#pins.size >= this.#pinsMax && oldest !== undefined) this.#pins.delete(oldest);
@@ -200,6 +210,7 @@ export class ViewCore {
       }),
       columns,
       key,
+      history: this.#history,
     };
   }
 }

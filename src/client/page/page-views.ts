@@ -4,8 +4,11 @@
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
+import { TidemarkError } from "../../std/errors.ts";
 import { toWireQuery, type Query } from "../../protocol/user-query.ts";
 import type { Row } from "../../protocol/row.ts";
+import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
+import type { HistoryView } from "./history-view.ts";
 import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import type { PageWrites } from "../writes/page-writes.ts";
 import type { PageCursor, RowChanges, ToEngine, ViewNews } from "../port.ts";
@@ -43,6 +46,9 @@ export interface PageViewsOptions {
   /** Undefined before the first write. */
   readonly writes: () => PageWrites | undefined;
   readonly post: (message: ToEngine) => void;
+  /** Rows of one view with history. */
+  readonly historyRowsMax: number;
+  readonly fetchHistory: (query: WireQuery, options: HistoryOptions) => Promise<HistoryAnswer>;
 }
 
 export class PageViews {
@@ -51,6 +57,8 @@ export class PageViews {
   readonly #views = new Map<string, ViewCore>();
   readonly #opened = new Map<string, ViewCore>();
   readonly #lingering = new Map<ViewCore, Cancel>();
+  /** Of the views with history, by the engine's id. */
+  readonly #histories = new Map<string, HistoryView>();
   #cursor: PageCursor | undefined;
   #nextId = 1;
   #isStopped = false;
@@ -97,7 +105,9 @@ export class PageViews {
     const changed = new Set<ViewCore>();
     for (const news of views) {
       const core = this.#opened.get(news.id);
-      core?.apply(news);
+      const history = this.#histories.get(news.id);
+      core?.apply(history?.take(news) ?? news);
+      history?.settle();
       if (core !== undefined) changed.add(core);
     }
     return changed;
@@ -138,6 +148,7 @@ export class PageViews {
   stop(): void {
     this.#isStopped = true;
     for (const cancel of this.#lingering.values()) cancel();
+    for (const history of this.#histories.values()) history.stop();
   }
 
   #listen(id: string, query: WireQuery, listener: () => void): () => void {
@@ -159,6 +170,11 @@ export class PageViews {
 
   /** The same view listened to for the changes of its rows alone. */
   #follow(id: string, query: WireQuery, listener: (changes: RowChanges) => void): () => void {
+    if (query.history === true)
+      throw new TidemarkError(
+        "BAD_QUERY",
+        "Bad query: a collection keeps its rows itself, and takes no query with history.",
+      );
     const stop = this.#listen(id, query, () => {});
     const core = this.#views.get(id);
     if (core === undefined) return stop;
@@ -175,14 +191,29 @@ export class PageViews {
     const core = new ViewCore(String(this.#nextId++), query, this.#options.pinsMax);
     this.#views.set(id, core);
     this.#opened.set(core.id, core);
-    this.#options.post({ kind: "open", id: core.id, query });
+    if (query.history === true) void this.#openHistory(core);
+    else this.#options.post({ kind: "open", id: core.id, query });
     return core;
+  }
+
+  /** The code for history is loaded with the first query that has it. */
+  async #openHistory(core: ViewCore): Promise<void> {
+    const { clock, fetchHistory, historyRowsMax, post } = this.#options;
+    const { HistoryView: Loaded } = await import("./history-view.ts");
+    if (this.#opened.get(core.id) !== core || this.#isStopped) return;
+    const { query } = core;
+    const options = { core, query, clock, rowsMax: historyRowsMax, fetch: fetchHistory, post };
+    const history = new Loaded(options);
+    this.#histories.set(core.id, history);
+    history.begin();
   }
 
   #drop(id: string, core: ViewCore): void {
     this.#lingering.delete(core);
     this.#views.delete(id);
     this.#opened.delete(core.id);
+    this.#histories.get(core.id)?.stop();
+    this.#histories.delete(core.id);
     this.#options.post({ kind: "close", id: core.id });
   }
 

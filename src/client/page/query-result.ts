@@ -36,7 +36,7 @@ export const IDLE: AnySnapshot = { ...NOT_LOADED, status: "idle", reason: undefi
 
 export function resultOf(snapshot: AnySnapshot): LiveQueryResult {
   const { status, reason, error, keys, row, isPending, columns, key } = snapshot;
-  const { isPartial, channelRows, totalRows, omittedRows } = snapshot;
+  const { isPartial, channelRows, totalRows, omittedRows, history } = snapshot;
   return {
     status,
     reason,
@@ -54,6 +54,7 @@ export function resultOf(snapshot: AnySnapshot): LiveQueryResult {
     channelRows,
     totalRows,
     omittedRows,
+    history,
   };
 }
 

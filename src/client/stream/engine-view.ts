@@ -20,7 +20,7 @@ export interface Reachability {
 export class EngineView {
   readonly id: string;
   readonly query: WireQuery;
-  readonly rows = new StagedRows();
+  readonly rows: StagedRows;
   /** Characters of the view's frames, and how often the view was requested again. */
   bytes = 0;
   resyncs = 0;
@@ -49,9 +49,14 @@ export class EngineView {
   #isForgotten = false;
   #reachability: Reachability = { isOpen: false, reason: "not connected yet" };
 
-  constructor(id: string, query: WireQuery) {
+  /** `after`: where the rows that the page has loaded from history end. */
+  constructor(id: string, query: WireQuery, after?: Cursor) {
     this.id = id;
     this.query = query;
+    this.rows = new StagedRows(after?.seq);
+    if (after === undefined) return;
+    this.#origin = { epoch: after.epoch, view: after.view };
+    this.#seq = after.seq;
   }
 
   get seq(): number {
@@ -88,12 +93,14 @@ export class EngineView {
     this.hasNews = false;
     const rows = this.rows.pending > 0 ? this.rows.take() : undefined;
     const forgotten = this.#isForgotten ? { isForgotten: true as const } : {};
+    const lost = this.rows.isLost ? { isLost: true as const } : {};
     this.#isForgotten = false;
     return {
       id: this.id,
       ...(shape && { shape }),
       ...(rows && { rows }),
       ...forgotten,
+      ...lost,
       state: this.#state(),
     };
   }

@@ -52,8 +52,27 @@ export class StagedRows {
   #key: readonly string[] = [];
   #staged: StagedFrame[] = [];
   /** The seqs of the last applied and the last staged change; -1 before the first snapshot. */
-  #seq = -1;
-  #stagedSeq = -1;
+  #seq: number;
+  #stagedSeq: number;
+  /**
+   * Deltas alone, after rows that the page has loaded: nothing is kept of a row that the page has
+   * taken.
+   */
+  readonly #isFeed: boolean;
+  #isLost = false;
+
+  /** `after`: the seq of the rows that the page has loaded from history; this is their feed. */
+  constructor(after?: number) {
+    this.#isFeed = after !== undefined;
+    this.#seq = after ?? -1;
+    this.#stagedSeq = this.#seq;
+  }
+
+  /** The deltas after the page's rows are not to be had: the page loads its rows anew. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /**
    * The seq of the view's last change that is applied. It is what frames are checked against and
    * what a cursor says: a watermark shows that the server has sent everything, not that everything
@@ -84,6 +103,7 @@ export class StagedRows {
   /** A subscription begins: after what is applied, or with a snapshot. */
   begin(key: readonly string[], mode: "delta" | "snapshot"): void {
     this.#key = key;
+    if (this.#isFeed && mode === "snapshot") this.#isLost = true;
     this.#staged = [];
     this.#stagedSeq = mode === "delta" ? this.#seq : -1;
   }
@@ -97,7 +117,8 @@ export class StagedRows {
   }
 
   stageSnapshot(snapshot: Snapshot): StageResult {
-    if (snapshot.seq < this.#stagedSeq) return "old";
+    if (this.#isFeed) this.#isLost = true;
+    if (this.#isLost || snapshot.seq < this.#stagedSeq) return "old";
     if (snapshot.part === 0) this.#staged = [];
     else if (!this.#isNextPart(snapshot)) return "gap";
     this.#staged.push(snapshot);
@@ -111,6 +132,7 @@ export class StagedRows {
    * is a field of an empty delta.
    */
   stageDelta(delta: DeltaBatch | Digest): StageResult {
+    if (this.#isLost) return "old";
     const isDigest = delta.type === "DIGEST";
     if ((isDigest ? delta.seq : delta.prev_seq) > this.#stagedSeq) return "gap";
     if (delta.digest !== undefined && delta.seq === this.#stagedSeq) this.#staged.push(delta);
@@ -141,6 +163,7 @@ export class StagedRows {
 
   /** Drops everything: the rows must not be shown any more. */
   clear(): void {
+    if (this.#isFeed) this.#isLost = true;
     for (const key of this.keys()) this.#set(key, undefined);
     // The page may drop its rows before it takes these changes, so every later row is a change for
     // it.
@@ -151,6 +174,7 @@ export class StagedRows {
 
   /** Applies the staged frames when the turn's watermark has arrived. */
   commit(): CommitResult {
+    if (this.#isLost) return { changed: 0, delivered: 0, fault: undefined };
     if (this.#staged.at(-1)?.more === true || this.#stagedSeq < 0) {
       this.discardStaged();
       return { changed: 0, delivered: 0, fault: "gap" };
@@ -175,11 +199,17 @@ export class StagedRows {
     const upserts: Row[] = [];
     const removes: string[] = [];
     for (const [key, row] of this.#changes) {
-      if (this.#revised.has(key) && this.#pageHashes.get(key) === this.#hashes.get(key)) continue;
+      if (
+        !this.#isFeed &&
+        this.#revised.has(key) &&
+        this.#pageHashes.get(key) === this.#hashes.get(key)
+      )
+        continue;
       if (row === undefined) removes.push(key);
       else upserts.push(row);
     }
     for (const taken of [this.#changes, this.#pageHashes, this.#revised]) taken.clear();
+    if (this.#isFeed) this.#hashes.clear();
     return { upserts, removes };
   }
 
@@ -220,7 +250,7 @@ export class StagedRows {
     }
     const gone = isSnapshot
       ? [...this.keys()].filter((key) => !named.has(key))
-      : frame.patch.remove.filter((key) => this.#has(key));
+      : frame.patch.remove.filter((key) => this.#isFeed || this.#has(key));
     for (const key of gone) this.#set(key, undefined);
     return changed + gone.length;
   }

@@ -98,7 +98,7 @@ export class StreamEngine {
       case "connect":
         return this.#connection?.connect();
       case "open":
-        return this.#open(new EngineView(message.id, message.query));
+        return this.#open(new EngineView(message.id, message.query, message.after));
       case "close":
         return this.#close(message.id);
       case "ack":

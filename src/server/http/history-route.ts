@@ -6,9 +6,11 @@ import { TidemarkError } from "../../std/errors.ts";
 import type { HistoryPage, HistoryRequest, Moment } from "../../history/reader.ts";
 import type { PagePlace } from "../../history/history.ts";
 import { parseQuery } from "../../protocol/parse-query.ts";
+import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
 import { unknownChannel } from "../../table/unknown-channel.ts";
 import type { Engine } from "../engine.ts";
+import type { Identity } from "../policies.ts";
 import type { Access } from "../session/access.ts";
 import type { ConnectionRequest } from "../turn/dialect.ts";
 import { parameter, type Reply } from "./reply.ts";
@@ -24,13 +26,15 @@ interface Asked {
   /** A seq, or a time as ISO 8601. */
   readonly as_of?: unknown;
   readonly before_seq?: unknown;
-  /** `next` of the page before. */
+  /** `next` of the page before, or a row to continue behind: its key and `order_by` columns. */
   readonly after?: unknown;
+  /** True: also the id of the view that has the changes after the page (H2). */
+  readonly feed?: unknown;
   readonly auth?: unknown;
 }
 
 const BODY_SHAPE =
-  "The body is a JSON object: {query: {channel, where?, order_by?, columns?, limit?}, as_of?, before_seq?, after?, auth?}.";
+  "The body is a JSON object: {query: {channel, where?, order_by?, columns?, limit?}, as_of?, before_seq?, after?, feed?, auth?}.";
 
 export class HistoryRoute {
   readonly #options: HistoryRouteOptions;
@@ -81,10 +85,11 @@ export class HistoryRoute {
     if (engine.replica.isOwn(query.channel) || engine.history === undefined)
       throw noHistory(query.channel);
     const after = afterOf(asked.after);
+    const feed = asked.feed === true ? await this.#openFeed(identity, query) : undefined;
     const page = await engine.history.reader.page({
       query,
       policy,
-      asOf: momentOf(asked.as_of) ?? (after && { seq: after.asOf }),
+      asOf: momentOf(asked.as_of) ?? (after?.asOf === undefined ? undefined : { seq: after.asOf }),
       beforeSeq: seqOf(asked.before_seq, "before_seq"),
       after: after?.place,
     } satisfies HistoryRequest);
@@ -97,13 +102,30 @@ export class HistoryRoute {
         "Content-Type": "application/json; charset=utf-8",
         "Cache-Control": "private, no-store",
       },
-      body: bodyOf(engine.replica.epoch, page),
+      body: bodyOf(engine.replica.epoch, page, feed),
     };
+  }
+
+  /** The view has every change from here on, and waits for the client for `lingerMs`. */
+  async #openFeed(identity: Identity, { limit: _limit, ...query }: WireQuery): Promise<string> {
+    const { engine } = this.#options;
+    const { httpSnapshots, policies, replica } = engine;
+    const view = policies.viewFor(identity, { ...query, history: true }).open();
+    try {
+      await httpSnapshots.filled(view);
+    } finally {
+      replica.release(view, engine.monotonic());
+    }
+    return view.id;
   }
 }
 
 /** The rows' own texts are used as they are. */
-function bodyOf(epoch: string, { channel, completeThrough, rows, next }: HistoryPage): string {
+function bodyOf(
+  epoch: string,
+  { channel, completeThrough, rows, next }: HistoryPage,
+  feed: string | undefined,
+): string {
   const { name, key, columns } = channel;
   const head = JSON.stringify({
     channel: name,
@@ -112,32 +134,45 @@ function bodyOf(epoch: string, { channel, completeThrough, rows, next }: History
     key,
     columns,
     seqs: rows.map(({ seq }) => seq),
+    ...(feed !== undefined && { feed }),
     next: next === undefined ? null : cursorText({ asOf: completeThrough, place: next }),
   });
   return `${head.slice(0, -1)},"rows":[${rows.map(({ json }) => json).join(",")}]}`;
 }
 
 interface Cursor {
-  readonly asOf: number;
+  /** The seq of the page before; undefined for a row, which may be of any. */
+  readonly asOf?: number;
   readonly place: PagePlace;
 }
 
-function cursorText({ asOf, place: { key, row } }: Cursor): string {
+function cursorText({ asOf, place: { key, row } }: Required<Cursor>): string {
   return Buffer.from(JSON.stringify([asOf, key, row])).toString("base64url");
 }
 
-function afterOf(text: unknown): Cursor | undefined {
-  if (text === undefined || text === null) return undefined;
-  try {
-    const [asOf, key, row] = JSON.parse(
-      Buffer.from(String(text), "base64url").toString(),
-    ) as readonly unknown[];
+function afterOf(input: unknown): Cursor | undefined {
+  if (input === undefined || input === null) return undefined;
+  if (typeof input === "object") {
+    const { key, row } = input as { readonly key?: unknown; readonly row?: unknown };
+    if (typeof key === "string" && isPlainRow(row)) return { place: { key, row } };
+  } else {
+    const [asOf, key, row] = partsOf(String(input));
     if (Number.isSafeInteger(asOf) && typeof key === "string" && isPlainRow(row))
       return { asOf: asOf as number, place: { key, row } };
-  } catch {
-    // Not a cursor.
   }
-  throw new TidemarkError("BAD_MESSAGE", "after is not the `next` of a page of history.");
+  throw new TidemarkError(
+    "BAD_MESSAGE",
+    "after is the `next` of a page of history, or {key, row} with the columns of order_by.",
+  );
+}
+
+function partsOf(text: string): readonly unknown[] {
+  try {
+    const parts: unknown = JSON.parse(Buffer.from(text, "base64url").toString());
+    return Array.isArray(parts) ? parts : [];
+  } catch {
+    return [];
+  }
 }
 
 function isPlainRow(input: unknown): input is Row {

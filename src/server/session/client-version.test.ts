@@ -14,12 +14,12 @@ const linesOf = async (response: Response): Promise<readonly Frame[]> =>
 describe("a server", () => {
   it("states its versions in HELLO, none newer than the version in the address (V1)", async () => {
     const { connect, stream } = await start();
-    expect(await connect().next({ op: "HELLO" })).toMatchObject({ protocol: 7, protocol_min: 5 });
+    expect(await connect().next({ op: "HELLO" })).toMatchObject({ protocol: 8, protocol_min: 5 });
     for (const [stated, told] of [
       [6, 6],
       [5, 5],
       [1, 5],
-      [9, 7],
+      [9, 8],
     ]) {
       const client = new WireClient(`${stream}?protocol=${stated}`);
       expect(await client.next({ op: "HELLO" })).toMatchObject({ protocol: told });
@@ -28,10 +28,10 @@ describe("a server", () => {
   });
 
   it.each([
-    [{ protocol: 4 }, "The client is too old: it speaks protocol 4, this side 5 to 7."],
+    [{ protocol: 4 }, "The client is too old: it speaks protocol 4, this side 5 to 8."],
     [
-      { protocol: 9, protocol_min: 8 },
-      "The client is too new: it speaks protocol 8, this side 5 to 7.",
+      { protocol: 10, protocol_min: 9 },
+      "The client is too new: it speaks protocol 9, this side 5 to 8.",
     ],
   ])(
     "refuses a client with which it has no version in common: %j (V2)",

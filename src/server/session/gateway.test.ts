@@ -23,7 +23,7 @@ describe("the gateway", () => {
     const client = connect();
     const hello = await client.next({ op: "HELLO" });
     expect(hello).toMatchObject({
-      protocol: 7,
+      protocol: 8,
       protocol_min: 5,
       heartbeat_interval_ms: 15_000,
       session_id: expect.stringMatching(/^sess_/),

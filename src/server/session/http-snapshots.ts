@@ -63,7 +63,7 @@ export class HttpSnapshots {
       for (const channel of request.channels) {
         const view = policies.viewFor(request.identity, { channel }).open();
         views.push(view);
-        await this.#filled(view);
+        await this.filled(view);
       }
       // Another epoch may have begun meanwhile, or a channel may have been declared anew.
       if (views.some((view) => replica.fill(view, isOver) !== "whole"))
@@ -88,8 +88,8 @@ export class HttpSnapshots {
     }
   }
 
-  /** Fills the views, alternating with the work of sessions. */
-  #filled(view: View): Promise<void> {
+  /** Fills a view, alternating with the work of sessions. */
+  filled(view: View): Promise<void> {
     const { replica, queue } = this.#options;
     if (replica.fill(view, isOver) === "whole") return Promise.resolve();
     return new Promise((resolve, reject) => {

@@ -281,6 +281,8 @@ export class TurnWriter {
   #sendDigest(turn: Turn, subscription: Subscription): void {
     const { updates } = this.#options;
     if (subscription.digestRound === updates.digestRound || turn.room <= 0) return;
+    // The client holds rows that the view does not.
+    if (subscription.view.query.history === true) return;
     const digest = updates.digest(subscription.view);
     if (digest === undefined) return;
     subscription.digestRound = updates.digestRound;
