@@ -92,6 +92,14 @@ export interface StoredPage {
   readonly isLast: boolean;
 }
 
+export interface NewestBounds {
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+  readonly sinceMs: number;
+  /** The rows as of this seq. Default: the stored seq. */
+  readonly asOf?: number;
+}
+
 /** A span of a channel's change log, for replay. */
 export interface ChangesQuery {
   readonly channels: readonly string[];
@@ -145,11 +153,11 @@ export interface HistoryStore {
   write(batch: HistoryBatch): Promise<void>;
   /** @throws TidemarkError `HISTORY_TRIMMED`, `QUERY_TOO_COSTLY`, `HISTORY_UNAVAILABLE` */
   page(query: PageQuery, signal?: AbortSignal): Promise<StoredPage>;
-  /** The rows that changed last as of the stored seq, newest first: a live table's window. */
-  newest(
-    channel: ChannelDeclaration,
-    bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
-  ): Promise<readonly StoredRow[]>;
+  /**
+   * The rows that changed last, newest first: a live table's window. @throws TidemarkError
+   * `HISTORY_TRIMMED` for a seq that is not kept
+   */
+  newest(channel: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]>;
   /** @throws TidemarkError `HISTORY_TRIMMED` */
   changes(query: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges>;
   /** The newest seq whose commit time is at or before a time; 0 when all are later. */

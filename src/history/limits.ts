@@ -34,6 +34,14 @@ export interface HistoryLimits {
   readonly queryMsMax: number;
   /** How often retention is applied. Default 60,000. */
   readonly trimIntervalMs: number;
+  /** Replays at the same time. Full: refused with `NOT_READY`. Default 4. */
+  readonly replaysMax: number;
+  /** Rows of the tables of one replay. Full: it ends with `REPLAY_TOO_LARGE`. Default 200,000. */
+  readonly replayRowsMax: number;
+  /** Rows per second of one replay. Over it, the replay is slower than asked. Default 20,000. */
+  readonly replayRowsPerSecondMax: number;
+  /** Entries of one read of the store; a replay reads one such part ahead. Default 1,000. */
+  readonly replayReadMax: number;
 }
 
 export const HISTORY_LIMITS: HistoryLimits = {
@@ -49,6 +57,10 @@ export const HISTORY_LIMITS: HistoryLimits = {
   queriesWaitingMax: 256,
   queryMsMax: 10_000,
   trimIntervalMs: 60_000,
+  replaysMax: 4,
+  replayRowsMax: 200_000,
+  replayRowsPerSecondMax: 20_000,
+  replayReadMax: 1_000,
 };
 
 /** Limits that can't be set. */
@@ -61,6 +73,7 @@ export const FIXED_HISTORY_LIMITS = {
 export function historyLimits(given?: Partial<HistoryLimits>): HistoryLimits {
   return limitsOf("limits.history", HISTORY_LIMITS, given, [
     ...atLeast<HistoryLimits>(1, "batchRowsMax", "pageRowsMax", "queriesMax", "retryMs"),
+    ...atLeast<HistoryLimits>(1, "replayRowsPerSecondMax", "replayReadMax"),
     ["retryMs", "retryMsMax"],
   ]);
 }

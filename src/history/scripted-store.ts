@@ -13,6 +13,7 @@ import type {
   HistoryBatch,
   HistoryEntry,
   HistoryStore,
+  NewestBounds,
   PageQuery,
   StoredChannel,
   StoredChanges,
@@ -34,6 +35,7 @@ export class ScriptedStore implements HistoryStore {
   readonly #requestIds: string[] = [];
   #seq = 0;
   #timeMs = 0;
+  #fromSeq = 0;
 
   constructor(spillFile?: string) {
     this.spillFile = spillFile;
@@ -89,12 +91,11 @@ export class ScriptedStore implements HistoryStore {
     });
   }
 
-  newest(
-    channel: { readonly name: string },
-    bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
-  ): Promise<readonly StoredRow[]> {
+  newest(channel: { readonly name: string }, bounds: NewestBounds): Promise<readonly StoredRow[]> {
+    const { asOf = this.#seq } = bounds;
+    if (asOf < this.#fromSeq) return Promise.reject(this.#trimmed(asOf));
     let bytes = 0;
-    const rows = this.#rowsAsOf(channel.name, this.#seq)
+    const rows = this.#rowsAsOf(channel.name, asOf)
       .filter(({ timeMs }) => timeMs >= bounds.sinceMs)
       .reverse()
       .slice(0, bounds.rowsMax)
@@ -103,6 +104,7 @@ export class ScriptedStore implements HistoryStore {
   }
 
   changes({ channels, after, through, entriesMax }: ChangesQuery): Promise<StoredChanges> {
+    if (after < this.#fromSeq) return Promise.reject(this.#trimmed(after));
     const span = this.entries.filter(
       ({ channel, seq }) => channels.includes(channel) && seq > after && seq <= through,
     );
@@ -131,6 +133,15 @@ export class ScriptedStore implements HistoryStore {
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** Refuses what is older than a seq from now on, as retention does. */
+  forget(seq: number): void {
+    this.#fromSeq = seq;
+  }
+
+  #trimmed(seq: number): TidemarkError {
+    return new TidemarkError("HISTORY_TRIMMED", `${seq} is before ${this.#fromSeq}.`);
   }
 
   /** In the order of their newest versions. */

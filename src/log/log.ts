@@ -75,10 +75,12 @@ export interface CommitDraft {
 }
 
 export interface Commit extends CommitDraft {
-  /** Positive, rising by one, never reused within the epoch. */
+  /** Positive, rising by one (a replay leaves out some), never reused within the epoch. */
   readonly seq: number;
   /** Unix milliseconds, never falling from one commit to the next. */
   readonly timeMs: number;
+  /** The seq of the commit before it, in a log that leaves out commits. Default: one less. */
+  readonly previousSeq?: number;
 }
 
 /** The source position that an appender expects to be its source's last. */

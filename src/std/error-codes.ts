@@ -261,6 +261,18 @@ export const ERROR_CODES = {
     meaning: "The history no longer has the rows of that time or seq.",
     action: "Ask for a later time; the message names the earliest one that is kept.",
   },
+  REPLAY_TOO_LARGE: {
+    retryable: false,
+    status: 413,
+    meaning: "The tables of a replay have more rows than it may hold.",
+    action: "Replay fewer channels (channels=a,b), or raise limits.history.replayRowsMax.",
+  },
+  READ_ONLY: {
+    retryable: false,
+    status: 403,
+    meaning: "A replay shows the past, and takes no writes.",
+    action: "Write with a client of the live stream.",
+  },
   HISTORY_UNAVAILABLE: {
     retryable: true,
     status: 503,

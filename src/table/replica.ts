@@ -185,7 +185,8 @@ export class Replica {
    */
   applyToTables(commit: Commit): void {
     assert(this.isWhole, "the views follow one commit before the next is applied");
-    assert(commit.seq === this.#seq + 1, `commit ${commit.seq} after ${this.#seq}`);
+    const { seq, previousSeq = seq - 1 } = commit;
+    assert(previousSeq === this.#seq && seq > previousSeq, `commit ${seq} after ${this.#seq}`);
     this.#seq = commit.seq;
     this.#timeMs = commit.timeMs;
     this.#durableSeq = commit.durableSeq ?? this.#durableSeq;
