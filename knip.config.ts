@@ -12,7 +12,7 @@ const config: KnipConfig = {
         "src/client/{index,node,worker}.ts",
         "src/react/{index,tanstack-query,tanstack-db}.ts",
         "src/sources/{binance,postgres,redis}/index.ts",
-        "src/history/duckdb/index.ts",
+        "src/history/{clickhouse,duckdb}/index.ts",
         "src/cli/main.ts",
         "sim/main.ts",
         "fuzz/main.ts",
@@ -44,7 +44,7 @@ const config: KnipConfig = {
     test: {
       entry: [
         "**/*.test.ts",
-        "support/{clickhouse-engine,duckdb-writer,fault-server}.ts",
+        "support/{clickhouse-engine,clickhouse-writer,duckdb-writer,fault-server}.ts",
         "frames/record.ts",
       ],
       project: ["**/*.ts"],

@@ -21,6 +21,7 @@ const NO_SETTINGS = new Set([
   "default_format",
   "session_id",
   "enable_http_compression",
+  "wait_end_of_query",
   "cancel_http_readonly_queries_on_client_close",
 ]);
 
@@ -33,7 +34,8 @@ const [folder = "", port = "0"] = process.argv.slice(2);
 const first = new engine.Session(folder);
 let queriesStarted = 0;
 
-createServer((request, response) => {
+// A query with many parameters has a long address.
+createServer({ maxHeaderSize: 1024 * 1024 }, (request, response) => {
   answer(request, response).catch((error: unknown) => {
     const message = error instanceof Error ? error.message : String(error);
     const code = /Code: (\d+)\./.exec(message)?.[1];
@@ -60,13 +62,13 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
   const session = new engine.Session(folder);
   const mark = `http-${++queriesStarted}`;
   try {
-    session.query(`SET log_comment = ${quoted(mark)}`);
     // Not before the database exists: the query may create it.
     const database = url.searchParams.get("database");
     if (database !== null && database !== "default") session.query(`USE ${identifier(database)}`);
-    for (const [name, value] of url.searchParams) {
-      if (!NO_SETTINGS.has(name)) session.query(`SET ${name} = ${quoted(value)}`);
-    }
+    const settings = [...url.searchParams]
+      .filter(([name]) => !NO_SETTINGS.has(name))
+      .map(([name, value]) => `${name} = ${quoted(value)}`);
+    session.query(`SET ${[`log_comment = ${quoted(mark)}`, ...settings].join(", ")}`);
     const isCancelled =
       url.searchParams.get("cancel_http_readonly_queries_on_client_close") === "1";
     if (isCancelled) response.once("close", () => cancel(mark, response));

@@ -1,0 +1,183 @@
+/**
+ * Statements on a ClickHouse server, through its HTTP interface. Each has its own limits of time
+ * and memory, and errors are told apart: a query that costs too much is the caller's, all else
+ * means that the store is unavailable. The driver `@clickhouse/client` is an optional peer
+ * dependency.
+ */
+import { Readable } from "node:stream";
+import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
+import { messageOf, TidemarkError } from "../../std/errors.ts";
+import type { ClickHouseLimits } from "./limits.ts";
+
+export interface ConnectionOptions {
+  readonly url: string;
+  readonly limits: ClickHouseLimits;
+}
+
+export type Cell = string | number | boolean | null;
+export type Parameters = Readonly<Record<string, Cell | readonly Cell[]>>;
+
+/** The server's codes for a query over its limits: time, estimated time, rows, bytes, memory. */
+const TOO_COSTLY: ReadonlySet<string> = new Set(["159", "160", "158", "307", "241"]);
+
+/** What an answer may wait for beyond the server's own limit of time. */
+const NETWORK_MS_MAX = 5_000;
+
+const SETTINGS: ClickHouseSettings = {
+  // Seqs are below 2^53, so they are exact as JSON numbers.
+  output_format_json_quote_64bit_integers: 0,
+  join_use_nulls: 1,
+  // Inserts and deletions are answered when they are done.
+  async_insert: 0,
+  mutations_sync: "2",
+  wait_end_of_query: 1,
+  insert_deduplicate: 1,
+  // Statements name many rows.
+  max_query_size: String(64 * 1024 * 1024),
+};
+
+export class ClickHouseConnection {
+  readonly #client: ClickHouseClient;
+  readonly #options: ConnectionOptions;
+
+  /** @throws TidemarkError `BAD_OPTION` when the driver is not installed, or for a bad address */
+  static async open(options: ConnectionOptions): Promise<ClickHouseConnection> {
+    const driver = await import("@clickhouse/client").catch((cause: unknown) => {
+      throw new TidemarkError(
+        "BAD_OPTION",
+        "The ClickHouse store needs the package @clickhouse/client: npm install @clickhouse/client.",
+        { cause },
+      );
+    });
+    try {
+      const client = driver.createClient({
+        url: options.url,
+        request_timeout: options.limits.changeMsMax + NETWORK_MS_MAX,
+        // Errors are thrown, and logged by who catches them.
+        log: { level: driver.ClickHouseLogLevel.OFF },
+      });
+      return new ClickHouseConnection(client, options);
+    } catch (cause) {
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `The ClickHouse store can't use its address: ${messageOf(cause)}`,
+        { cause },
+      );
+    }
+  }
+
+  private constructor(client: ClickHouseClient, options: ConnectionOptions) {
+    this.#client = client;
+    this.#options = options;
+  }
+
+  /**
+   * The rows of a query, as arrays. @throws TidemarkError `QUERY_TOO_COSTLY`,
+   * `HISTORY_UNAVAILABLE`; the signal's reason when it stops the query
+   */
+  async rows<R extends readonly unknown[]>(
+    query: string,
+    parameters: Parameters = {},
+    signal?: AbortSignal,
+  ): Promise<readonly R[]> {
+    return this.#reporting(signal, async () => {
+      const result = await this.#query(query, parameters, signal);
+      return result.json<R>();
+    });
+  }
+
+  /** The rows of a long answer, as they come. @throws as `rows` */
+  async *stream<R extends readonly unknown[]>(
+    query: string,
+    parameters: Parameters = {},
+  ): AsyncGenerator<R> {
+    const rows = await this.#reporting(undefined, async () => {
+      const result = await this.#query(query, parameters, undefined);
+      return result.stream<R>();
+    });
+    for await (const some of rows) {
+      for (const row of some) yield row.json<R>();
+    }
+  }
+
+  /** A statement without an answer. @throws TidemarkError `HISTORY_UNAVAILABLE` */
+  async run(statement: string, parameters: Parameters = {}): Promise<void> {
+    await this.#reporting(undefined, () =>
+      this.#client.command({
+        query: statement,
+        query_params: parameters,
+        clickhouse_settings: { ...SETTINGS, ...timeMax(this.#options.limits.changeMsMax) },
+      }),
+    );
+  }
+
+  /**
+   * Inserts rows, which come as texts with one JSON array per row and line. All or nothing; a
+   * repeated insert with the same token has no effect. @throws TidemarkError `HISTORY_UNAVAILABLE`
+   */
+  async insert(
+    table: string,
+    columns: readonly string[],
+    texts: Iterable<string> | AsyncIterable<string>,
+    token: string,
+  ): Promise<void> {
+    await this.#reporting(undefined, async () => {
+      const { stream } = await this.#client.exec({
+        query: `INSERT INTO ${table} (${columns.join(", ")}) FORMAT JSONCompactEachRow`,
+        values: Readable.from(texts, { objectMode: false }),
+        clickhouse_settings: {
+          ...SETTINGS,
+          ...timeMax(this.#options.limits.writeMsMax),
+          insert_deduplication_token: token,
+        },
+      });
+      stream.resume();
+    });
+  }
+
+  close(): Promise<void> {
+    return this.#client.close();
+  }
+
+  #query(query: string, parameters: Parameters, signal: AbortSignal | undefined) {
+    const { queryMsMax, queryBytesMax } = this.#options.limits;
+    return this.#client.query({
+      query,
+      query_params: parameters,
+      format: "JSONCompactEachRow",
+      ...(signal !== undefined && { abort_signal: signal }),
+      clickhouse_settings: {
+        ...SETTINGS,
+        ...timeMax(queryMsMax),
+        max_memory_usage: String(queryBytesMax),
+        cancel_http_readonly_queries_on_client_close: 1,
+      },
+    });
+  }
+
+  async #reporting<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    signal?.throwIfAborted();
+    try {
+      return await work();
+    } catch (cause) {
+      signal?.throwIfAborted();
+      const code = (cause as { readonly code?: unknown }).code;
+      throw typeof code === "string" && TOO_COSTLY.has(code)
+        ? new TidemarkError(
+            "QUERY_TOO_COSTLY",
+            `The history query takes more time or memory than it may: ${messageOf(cause)}`,
+            { cause },
+          )
+        : new TidemarkError("HISTORY_UNAVAILABLE", `ClickHouse: ${messageOf(cause)}`, { cause });
+    }
+  }
+}
+
+function timeMax(ms: number): ClickHouseSettings {
+  return { max_execution_time: ms / 1_000 };
+}
+
+/** A name as SQL. */
+export function quotedName(name: string): string {
+  return `\`${name.replaceAll("\\", "\\\\").replaceAll("`", "\\`")}\``;
+}
