@@ -135,6 +135,10 @@ function spans(world: World): void {
     expect(await world.store.newest(channel, { ...all, sinceMs })).toEqual(newest.slice(0, 2));
     const infinite = { rowsMax: Infinity, bytesMax: Infinity, sinceMs: 0 };
     expect(await world.store.newest(channel, infinite)).toEqual(newest);
+    await world.write(channel, ...Array.from({ length: 12 }, () => [{ upsert: "d" }]));
+    expect(await world.store.newest(channel, { ...all, rowsMax: 3 })).toEqual(
+      world.model.newest(channel.name),
+    );
   });
 
   it("tells how much it holds of a channel", async () => {

@@ -76,3 +76,11 @@ export async function seqAtTime(
   }
   return seq;
 }
+
+/** The time of the first stored entry; 0 without one. */
+export async function firstTimeOf(session: Session, { layout }: ChannelTable): Promise<number> {
+  const [row] = await session.run(
+    `SELECT min(_time_ms) AS _time_ms FROM ${identifier(layout.table)}`,
+  );
+  return Number(row?.["_time_ms"] ?? 0);
+}

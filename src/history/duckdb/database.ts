@@ -85,14 +85,13 @@ export class DuckDatabase {
       const instance = await driver.DuckDBInstance.create(file, {
         memory_limit: memoryLimit,
         threads: String(threads),
-        // The log continues from what a crash left, so a commit must be on the disk.
         autoinstall_known_extensions: "false",
       });
       const writer = await instance.connect();
       return new DuckDatabase(driver, { instance, writer, file: identity });
     } catch (cause) {
       openFiles.delete(identity);
-      throw /lock/i.test(messageOf(cause)) ? inUse(file, cause) : unavailable(cause);
+      throw /could not set lock/i.test(messageOf(cause)) ? inUse(file, cause) : unavailable(cause);
     }
   }
 
@@ -119,13 +118,16 @@ export class DuckDatabase {
     const interrupt = (): void => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
     try {
-      return await inTransaction(new Session(this.driver, connection), task);
+      const result = await inTransaction(new Session(this.driver, connection), task);
+      this.#idle.push(connection);
+      return result;
     } catch (error) {
+      // The interrupted connection may still be in its transaction.
+      connection.closeSync();
       signal?.throwIfAborted();
       throw error;
     } finally {
       signal?.removeEventListener("abort", interrupt);
-      this.#idle.push(connection);
     }
   }
 
@@ -140,10 +142,15 @@ export class DuckDatabase {
 
   /** Moves what the write-ahead log holds into the file. */
   async checkpoint(): Promise<void> {
+    if (this.#isClosed) return;
     const session = new Session(this.driver, this.#writer);
-    await this.#tracked(this.#writing.then(() => session.run("CHECKPOINT"))).catch(() => {
-      // Another transaction is running; the next call tries again.
-    });
+    const running = this.#writing
+      .then(() => session.run("CHECKPOINT"))
+      .catch(() => {
+        // Another transaction is running; the next call tries again.
+      });
+    this.#writing = running;
+    await this.#tracked(running);
   }
 
   async close(): Promise<void> {
@@ -204,16 +211,6 @@ export class Session {
       throw unavailable(cause);
     } finally {
       statement.destroySync();
-    }
-  }
-
-  /** The rows of a large result, chunk by chunk. */
-  async *stream(sql: string): AsyncGenerator<readonly Record<string, DuckDB.JS>[]> {
-    try {
-      const result = await this.#connection.stream(sql);
-      for await (const rows of result.yieldRowObjectJs()) yield rows;
-    } catch (cause) {
-      throw unavailable(cause);
     }
   }
 

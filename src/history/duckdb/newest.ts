@@ -5,35 +5,72 @@ import type { Layout } from "./layout.ts";
 import { identifier, Parameters } from "./statement.ts";
 import { reloadAt, storedRowOf, VERSION_COLUMNS } from "./versions.ts";
 
-/** Newest first; without a bound all that are alive. */
+interface Bounds {
+  readonly rowsMax: number;
+  readonly bytesMax: number;
+  readonly sinceMs: number;
+}
+
+/** Newest first. */
 export async function readNewest(
   session: Session,
   layout: Layout,
-  bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
+  bounds: Bounds,
 ): Promise<readonly StoredRow[]> {
   const reload = await reloadAt(session, layout, Number.MAX_SAFE_INTEGER);
-  const parameters = new Parameters();
-  const since = Number.isFinite(bounds.sinceMs) ? Math.ceil(bounds.sinceMs) : 0;
-  const limit = Number.isFinite(bounds.rowsMax) ? `LIMIT ${Math.floor(bounds.rowsMax)}` : "";
+  // The newest entries have the newest rows, unless few keys are written often.
+  const recent = Number.isFinite(bounds.rowsMax)
+    ? await newestSince(session, layout, { bounds, since: reload, entriesMax: 2 * bounds.rowsMax })
+    : undefined;
+  const rows = recent ?? (await newestSince(session, layout, { bounds, since: reload })) ?? [];
+  const newest: StoredRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    bytes += Buffer.byteLength(row.json);
+    if (bytes > bounds.bytesMax) break;
+    newest.push(row);
+  }
+  return newest;
+}
+
+/** Undefined where the newest `entriesMax` entries have too few rows, and there are older ones. */
+async function newestSince(
+  session: Session,
+  layout: Layout,
+  options: { readonly bounds: Bounds; readonly since: number; readonly entriesMax?: number },
+): Promise<readonly StoredRow[] | undefined> {
+  const { rowsMax, sinceMs } = options.bounds;
   const table = identifier(layout.table);
+  const first =
+    options.entriesMax === undefined
+      ? undefined
+      : await seqOfEntry(session, table, Math.floor(options.entriesMax));
+  const parameters = new Parameters();
+  const sinceSeq = parameters.add(BigInt(Math.max(first ?? 0, options.since)), "BIGINT");
+  const time = parameters.add(BigInt(Number.isFinite(sinceMs) ? Math.ceil(sinceMs) : 0), "BIGINT");
+  const limit = Number.isFinite(rowsMax) ? `LIMIT ${Math.floor(rowsMax)}` : "";
   const rows = await session.run(
     `SELECT ${VERSION_COLUMNS} FROM ${table}
      SEMI JOIN (
        SELECT _hash, _key, max(_seq) AS _seq FROM ${table}
-       WHERE _seq >= ${parameters.add(BigInt(reload), "BIGINT")} AND _kind <> 'reload'
-       GROUP BY _hash, _key
+       WHERE _seq >= ${sinceSeq} AND _kind <> 'reload' GROUP BY _hash, _key
      ) AS newest USING (_hash, _key, _seq)
-     WHERE _kind = 'upsert' AND _time_ms >= ${parameters.add(BigInt(since), "BIGINT")}
+     WHERE _seq >= ${sinceSeq} AND _kind = 'upsert' AND _time_ms >= ${time}
      ORDER BY _seq DESC, _place DESC ${limit}`,
     parameters,
   );
-  const newest: StoredRow[] = [];
-  let bytes = 0;
-  for (const row of rows) {
-    const stored = storedRowOf(row);
-    bytes += Buffer.byteLength(stored.json);
-    if (bytes > bounds.bytesMax) break;
-    newest.push(stored);
-  }
-  return newest;
+  if (first !== undefined && first > options.since && rows.length < rowsMax) return undefined;
+  return rows.map(storedRowOf);
+}
+
+/** The seq of the entry that so many are newer than; undefined where there are fewer. */
+async function seqOfEntry(
+  session: Session,
+  table: string,
+  count: number,
+): Promise<number | undefined> {
+  const [row] = await session.run(
+    `SELECT _seq FROM ${table} ORDER BY _seq DESC LIMIT 1 OFFSET ${count}`,
+  );
+  return row === undefined ? undefined : Number(row["_seq"]);
 }

@@ -26,7 +26,7 @@ import {
   type ChannelTable,
   type DurableState,
 } from "./catalog.ts";
-import { readChanges, seqAtTime } from "./changes.ts";
+import { firstTimeOf, readChanges, seqAtTime } from "./changes.ts";
 import { DuckDatabase, unavailable, type DuckDBOptions, type Session } from "./database.ts";
 import { declareTable } from "./declare-table.ts";
 import { readNewest } from "./newest.ts";
@@ -175,9 +175,14 @@ export class DuckDBStore implements HistoryStore {
     return this.#opened.read((session) => seqAtTime(session, [...this.#tables.values()], timeMs));
   }
 
-  span(channel: string): Promise<StoredSpan> {
-    const { fromSeq, fromTimeMs, rows, bytes } = this.#tableOf(channel);
-    return Promise.resolve({ fromSeq, fromTimeMs, rows, bytes });
+  async span(channel: string): Promise<StoredSpan> {
+    const table = this.#tableOf(channel);
+    const { fromSeq, rows, bytes } = table;
+    const fromTimeMs =
+      fromSeq > 0
+        ? table.fromTimeMs
+        : await this.#opened.read((session) => firstTimeOf(session, table));
+    return { fromSeq, fromTimeMs, rows, bytes };
   }
 
   async trim(channel: ChannelDeclaration, nowMs: number): Promise<void> {
@@ -193,6 +198,8 @@ export class DuckDBStore implements HistoryStore {
   }
 
   async close(): Promise<void> {
+    // On the driver's threads; DuckDB would do it on the event loop when the file is closed.
+    await this.#database?.checkpoint();
     await this.#database?.close();
     this.#database = undefined;
   }

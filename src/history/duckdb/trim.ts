@@ -18,18 +18,16 @@ export async function trimTable(session: Session, trimming: Trimming): Promise<C
   const { table, channel } = trimming;
   const cutoff = await cutoffOf(session, trimming);
   if (cutoff <= table.fromSeq) return table;
-  await forget(session, table, cutoff, channel.bounds.rowsMax);
-  const [kept] = await session.run(
-    `SELECT count(*) AS rows, coalesce(sum(strlen(_row)), 0) AS bytes, (
-       SELECT min(_time_ms) FROM ${identifier(table.layout.table)} WHERE _seq >= ${cutoff}
-     ) AS time_ms FROM ${identifier(table.layout.table)} WHERE _kind = 'upsert'`,
+  const forgotten = await forget(session, table, cutoff, channel.bounds.rowsMax);
+  const [first] = await session.run(
+    `SELECT min(_time_ms) AS time_ms FROM ${identifier(table.layout.table)} WHERE _seq >= ${cutoff}`,
   );
   const trimmed: ChannelTable = {
     ...table,
     fromSeq: cutoff,
-    fromTimeMs: Number(kept?.["time_ms"] ?? trimming.nowMs),
-    rows: Number(kept?.["rows"]),
-    bytes: Number(kept?.["bytes"]),
+    fromTimeMs: Number(first?.["time_ms"] ?? trimming.nowMs),
+    rows: table.rows - forgotten.rows,
+    bytes: table.bytes - forgotten.bytes,
   };
   await writeChannel(session, trimmed);
   return trimmed;
@@ -77,44 +75,54 @@ async function forget(
   { layout }: ChannelTable,
   cutoff: number,
   liveRowsMax: number,
-): Promise<void> {
+): Promise<{ readonly rows: number; readonly bytes: number }> {
   const name = identifier(layout.table);
   const reload = await reloadAt(session, layout, cutoff);
   const later = await reloadAt(session, layout, Number.MAX_SAFE_INTEGER);
-  const [recent] = await session.run(
-    `SELECT count(*) AS rows FROM (
-       SELECT arg_max(_kind, _seq) AS _kind FROM ${name}
-       WHERE _seq >= ${Math.max(cutoff, later)} AND _kind <> 'reload' GROUP BY _key
-     ) WHERE _kind = 'upsert'`,
-  );
-  const live = Math.max(
-    0,
-    Math.min(liveRowsMax, Number.MAX_SAFE_INTEGER) - Number(recent?.["rows"]),
-  );
   // The newest version at or below the cutoff of each key that has one below it.
   await session.run(
     `CREATE OR REPLACE TEMP TABLE kept AS
-     SELECT _hash, _key, _seq, _place, _hash IN (
-       SELECT _hash FROM ${name} WHERE _seq > ${cutoff}
-     ) OR ${later > cutoff} AS has_changed
-     FROM (
+     SELECT * FROM (
        SELECT _hash, _key, max(_seq) AS _seq, arg_max(_kind, _seq) AS _kind,
          arg_max(_place, _seq) AS _place
        FROM ${name} WHERE _seq <= ${cutoff} AND _seq >= ${reload} AND _kind <> 'reload'
        GROUP BY _hash, _key
      ) WHERE _kind = 'upsert' AND _seq < ${cutoff}`,
   );
-  await session.run(
-    `DELETE FROM kept WHERE NOT has_changed AND (_seq, _key) NOT IN (
-       SELECT (_seq, _key) FROM kept WHERE NOT has_changed
-       ORDER BY _seq DESC, _place DESC LIMIT ${live}
-     )`,
+  // A reload after the cutoff changed them all.
+  if (later <= cutoff) await forgetUnchanged(session, name, cutoff, liveRowsMax);
+  const forgotten = `_seq < ${cutoff} AND NOT EXISTS (
+    SELECT 1 FROM kept WHERE kept._seq = ${name}._seq AND kept._key = ${name}._key)`;
+  const [sum] = await session.run(
+    `SELECT count(*) AS rows, coalesce(sum(strlen(_row)), 0) AS bytes
+     FROM ${name} WHERE _kind = 'upsert' AND ${forgotten}`,
   );
-  await session.run(
-    `DELETE FROM ${name} WHERE _seq < ${cutoff}
-     AND NOT EXISTS (
-       SELECT 1 FROM kept WHERE kept._seq = ${name}._seq AND kept._key = ${name}._key
-     )`,
-  );
+  await session.run(`DELETE FROM ${name} WHERE ${forgotten}`);
   await session.run("DROP TABLE kept");
+  return { rows: Number(sum?.["rows"]), bytes: Number(sum?.["bytes"]) };
+}
+
+/** Of the rows that did not change after the cutoff, only those of the live table are kept. */
+async function forgetUnchanged(
+  session: Session,
+  name: string,
+  cutoff: number,
+  liveRowsMax: number,
+): Promise<void> {
+  const [recent] = await session.run(
+    `SELECT count(*) AS rows FROM (
+       SELECT arg_max(_kind, _seq) AS _kind FROM ${name}
+       WHERE _seq >= ${cutoff} AND _kind <> 'reload' GROUP BY _hash, _key
+     ) WHERE _kind = 'upsert'`,
+  );
+  const live = Math.max(0, Math.floor(liveRowsMax) - Number(recent?.["rows"]));
+  await session.run(
+    `DELETE FROM kept WHERE _hash NOT IN (
+       SELECT _hash FROM ${name} WHERE _seq > ${cutoff} AND _hash IN (SELECT _hash FROM kept)
+     ) AND (_seq, _key) NOT IN (
+       SELECT (_seq, _key) FROM kept WHERE _hash NOT IN (
+         SELECT _hash FROM ${name} WHERE _seq > ${cutoff} AND _hash IN (SELECT _hash FROM kept)
+       ) ORDER BY _seq DESC, _place DESC LIMIT ${Math.min(live, Number.MAX_SAFE_INTEGER)}
+     )`,
+  );
 }

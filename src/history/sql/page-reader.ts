@@ -37,7 +37,7 @@ export const PAGE_LIMITS: PageLimits = { rowsExaminedMax: 200_000, rowsSortedMax
 const SLICE_MS = 5;
 const ROWS_BETWEEN_CHECKS = 32;
 /** Candidates of the first request and of the largest. */
-const [FETCH_MIN, FETCH_MAX] = [64, 8_192];
+const [FETCH_MIN, FETCH_MAX] = [64, 4_096];
 
 export interface PageReading {
   readonly query: PageQuery;
