@@ -12,7 +12,7 @@ export interface RedisLimits {
   readonly rowsMax: number;
   /** Characters of a message. Longer ones are refused. Default 8 Mi. */
   readonly messageLengthMax: number;
-  /** Messages of a stream per read. Default 500. */
+  /** Messages of a stream per read. Default 100. */
   readonly entriesMax: number;
   /**
    * Rows of a stream in the log that the history store does not hold yet. Full: the source does
@@ -49,7 +49,7 @@ export interface RedisLimits {
 const DEFAULTS: RedisLimits = {
   rowsMax: 5_000,
   messageLengthMax: 8 * 1024 * 1024,
-  entriesMax: 500,
+  entriesMax: 100,
   inFlightRowsMax: 100_000,
   blockMs: 1_000,
   answerMsMax: 5_000,

@@ -302,4 +302,19 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
     await expect.poll(() => host.rows("ticks")).toEqual([{ id: "a", n: 2 }]);
     expect(host.replica.asOf["redis"]).toBeGreaterThan(asOf["redis"] ?? 0);
   });
+
+  it("acknowledges entries that the log has, and that it is given again, without appending them", async () => {
+    const host = await hostSources();
+    await host.start(open());
+    for (let n = 0; n < 5; n++) await publish(["a", n]);
+    await expect.poll(() => host.upserts("ticks").length).toBe(5);
+    // The source makes the group anew, from the stream's beginning.
+    await client.xgroup("DESTROY", stream, "tidemark");
+    await publish(["b", 5]);
+    await expect.poll(() => numbers(host.upserts("ticks"))).toEqual([0, 1, 2, 3, 4, 5]);
+    await expect.poll(() => host.state("ticks")).toMatchObject({ status: "live" });
+    await expect.poll(pending).toBe(0);
+    await publish(["c", 6]);
+    await expect.poll(() => numbers(host.upserts("ticks"))).toEqual([0, 1, 2, 3, 4, 5, 6]);
+  });
 });
