@@ -1,10 +1,35 @@
 /** Redis pub/sub: what is lost and made up for, reads while messages come, notices, interest. */
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Redis } from "ioredis";
 import { hostSources } from "../../../test/support/hosted-source.ts";
 import { redisPath, startRedis, type RedisServer } from "../../../test/support/redis-server.ts";
-import { stopAll } from "../../../test/support/trades-server.ts";
+import { atEnd, stopAll } from "../../../test/support/trades-server.ts";
 import { redisPubSub, type RedisPubSubOptions, type RedisPubSubTable } from "./index.ts";
+
+/** Passes bytes on to a port; while it holds, what comes back waits. */
+async function startHoldingProxy(port: number) {
+  const upstreams = new Set<Socket>();
+  const server = createServer((socket) => {
+    const upstream = connect(port, "127.0.0.1");
+    upstreams.add(upstream);
+    for (const [from, to] of [
+      [socket, upstream],
+      [upstream, socket],
+    ] as const) {
+      from.pipe(to);
+      from.on("error", () => to.destroy());
+      from.on("close", () => to.destroy());
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  atEnd(() => server.close());
+  return {
+    port: (server.address() as AddressInfo).port,
+    hold: () => upstreams.forEach((each) => each.pause()),
+    release: () => upstreams.forEach((each) => each.resume()),
+  };
+}
 
 const FAST = { reconnectBaseMs: 10, reconnectCapMs: 50, readPauseMs: 1 };
 
@@ -134,6 +159,32 @@ describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
     ];
     await expect.poll(() => host.rows("t").map(({ id }) => id)).toEqual(["a", "e"]);
     expect(host.upserts("t").length).toBe(6);
+  });
+
+  it("applies a read after the messages that its store had published before", async () => {
+    const proxy = await startHoldingProxy(server.port);
+    const store = storeOf({ id: "a", n: 0 });
+    const host = await hostSources();
+    await host.start(
+      open(
+        { t: { key: "id", read: store.read }, last: { atMostOnce: true } },
+        { url: `redis://127.0.0.1:${proxy.port}`, reconcileIntervalMs: 20, limits: { rowsMax: 1 } },
+      ),
+    );
+    proxy.hold();
+    await publish("t", { rows: [{ id: "a", n: 1 }] });
+    await publish("t", { rows: [{ id: "a", n: 2 }] });
+    await publish("last", { rows: [{ n: 1 }] });
+    store.rows = [{ id: "a", n: 2 }];
+    const { reads } = store;
+    host.watch("t");
+    await expect.poll(() => store.reads).toBeGreaterThan(reads);
+    for (let trip = 0; trip < 5; trip++) await client.ping();
+    proxy.release();
+    await expect.poll(() => host.rows("last").length).toBe(1);
+    expect(host.rows("t")).toEqual([{ id: "a", n: 2 }]);
+    const values = host.upserts("t").map(({ n }) => Number(n));
+    expect(values).toEqual(values.toSorted((left, right) => left - right));
   });
 
   it("reads for a notice while it is watched, one at a time and once more; unwatched it says so and waits", async () => {
