@@ -2,19 +2,24 @@
  * A page of 100 rows out of 10 million: milliseconds at p50 and p99 for several queries, from a
  * history store with one channel whose rows have keys of their own, and one in which 1,000 keys are
  * written again and again. Beside it what one would write by hand over the same table: LIMIT with
- * OFFSET, which also counts versions that are not the newest. `-- history-pages [rows]`.
+ * OFFSET, which also counts versions that are not the newest.
+ * `-- history-pages [duckdb|clickhouse] [rows]`; ClickHouse is its engine, and is filled each time.
  */
 import { DuckDBInstance } from "@duckdb/node-api";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { startClickHouse } from "../test/support/clickhouse-server.ts";
+import { clickhouse } from "../src/history/clickhouse/index.ts";
 import { duckdb } from "../src/history/duckdb/index.ts";
 import type { HistoryStore, PagePlace, PageQuery } from "../src/history/history.ts";
 import type { Row } from "../src/protocol/row.ts";
 import { fill, QUOTES, TRADES } from "./support/history-rows.ts";
 import { fixed, machine, percentile, table } from "./support/report.ts";
 
-const ROWS = Number(process.argv[2] ?? 10_000_000);
+const args = process.argv.slice(2);
+const isClickHouse = args.includes("clickhouse");
+const ROWS = Number(args.find((arg) => /^\d+$/.test(arg)) ?? 10_000_000);
 const PAGE = 100;
 /** Pages of each query; the reader scrolls on with each. */
 const PAGES = 20;
@@ -66,8 +71,9 @@ async function pagesOf(
 const folder = join(tmpdir(), "tidemark-bench-history");
 mkdirSync(folder, { recursive: true });
 const file = join(folder, `pages-${ROWS}.duckdb`);
-const isThere = existsSync(file);
-const store = duckdb(file);
+const isThere = !isClickHouse && existsSync(file);
+const server = isClickHouse ? await startClickHouse() : undefined;
+const store = server === undefined ? duckdb(file) : clickhouse(server.url);
 let { seq } = await store.open();
 console.log(`${await machine()}; ${ROWS} rows per channel`);
 if (!isThere) {
@@ -77,7 +83,7 @@ if (!isThere) {
   const seconds = (performance.now() - begunMs) / 1_000;
   console.log(`written in ${fixed(seconds, 0)} s, ${fixed((2 * ROWS) / seconds, 0)} rows/s`);
 }
-console.log(`file: ${fixed(statSync(file).size / 2 ** 20, 0)} MiB`);
+if (!isClickHouse) console.log(`file: ${fixed(statSync(file).size / 2 ** 20, 0)} MiB`);
 
 const lines: string[][] = [];
 for (const channel of [TRADES, QUOTES]) {
@@ -91,21 +97,26 @@ for (const channel of [TRADES, QUOTES]) {
 }
 console.log(table(["channel", "query", "p50 ms", "p99 ms", "pages"], lines));
 await store.close();
+await server?.remove();
 
-const instance = await DuckDBInstance.create(file, { memory_limit: "512MB", threads: "2" });
-const connection = await instance.connect();
-const byHand: string[][] = [];
-for (const [name, , sql] of QUERIES) {
-  const times: number[] = [];
-  for (let page = 0; page < PAGES; page++) {
-    const begunMs = performance.now();
-    await connection
-      .run(`SELECT _key, _row FROM trades ${sql} LIMIT ${PAGE} OFFSET ${page * PAGE}`)
-      .then((result) => result.getRowsJS());
-    times.push(performance.now() - begunMs);
+if (!isClickHouse) await printByHand();
+
+async function printByHand(): Promise<void> {
+  const instance = await DuckDBInstance.create(file, { memory_limit: "512MB", threads: "2" });
+  const connection = await instance.connect();
+  const byHand: string[][] = [];
+  for (const [name, , sql] of QUERIES) {
+    const times: number[] = [];
+    for (let page = 0; page < PAGES; page++) {
+      const begunMs = performance.now();
+      await connection
+        .run(`SELECT _key, _row FROM trades ${sql} LIMIT ${PAGE} OFFSET ${page * PAGE}`)
+        .then((result) => result.getRowsJS());
+      times.push(performance.now() - begunMs);
+    }
+    byHand.push([name, fixed(percentile(times, 0.5), 1), fixed(percentile(times, 0.99), 1)]);
   }
-  byHand.push([name, fixed(percentile(times, 0.5), 1), fixed(percentile(times, 0.99), 1)]);
+  console.log(table(["trades, LIMIT and OFFSET by hand", "p50 ms", "p99 ms"], byHand));
+  connection.closeSync();
+  instance.closeSync();
 }
-console.log(table(["trades, LIMIT and OFFSET by hand", "p50 ms", "p99 ms"], byHand));
-connection.closeSync();
-instance.closeSync();
