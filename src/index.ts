@@ -36,6 +36,7 @@ export type {
 export { tableRows, type TableRowsOptions } from "./server/session/table-rows-dialect.ts";
 export type { DeltaOfTexts, Outgoing, SnapshotOfTexts } from "./protocol/codec.ts";
 export type { Limits } from "./server/limit-groups.ts";
+export type { IngestLimits } from "./server/ingest-limits.ts";
 export type { ServerLimits } from "./server/limits.ts";
 export type { Interest, WatchedView } from "./sources/interest.ts";
 export type { Source, SourceContext, SourceDraft, SourceLogger } from "./sources/source.ts";

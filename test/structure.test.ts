@@ -49,6 +49,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
   [
     [
       "server/limits.ts",
+      "server/ingest-limits.ts",
       "server/limit-groups.ts",
       "server/policies.ts",
       "server/identity.ts",
@@ -60,12 +61,14 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     ["server/turn/"],
     ["server/mutations/"],
     ["server/session/"],
+    ["server/ingest/"],
     ["server/catalog.ts", "server/source-host.ts", "server/engine"],
     ["server/observe/"],
     ["server/http/"],
     [
       "server/for-caller.ts",
       "server/own-channels.ts",
+      "server/create-ingest.ts",
       "server/options.ts",
       "server/log-and-history.ts",
       "server/policy-names.ts",

@@ -107,7 +107,10 @@ export class HistoryHost {
     this.#trimLater();
   }
 
-  /** Ids of the newest ingest requests in the store when it was opened, oldest first. */
+  /**
+   * Ids of the newest ingest requests in the store when it was opened, with their seqs, oldest
+   * first.
+   */
   async requestIds(): Promise<readonly string[]> {
     await this.begin;
     return (await (this.#opening as Promise<StoredState>)).requestIds;

@@ -34,7 +34,7 @@ export interface HistoryBatch {
   readonly entries: readonly HistoryEntry[];
   /** By source: the source position as of `seq`, where the batch changes it. */
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
-  /** Ids of the ingest requests in this batch. */
+  /** Ids of the ingest requests in this batch, each with its seq. */
   readonly requestIds: readonly string[];
 }
 
@@ -51,7 +51,7 @@ export interface StoredState {
   readonly seq: number;
   readonly timeMs: number;
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
-  /** Ids of the newest ingest requests, oldest first; at most `requestIdsMax`. */
+  /** Ids of the newest ingest requests with their seqs, oldest first; at most `requestIdsMax`. */
   readonly requestIds: readonly string[];
   /** Every channel that was declared. Bounds may be Infinity, which JSON does not have. */
   readonly channels: readonly StoredChannel[];

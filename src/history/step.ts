@@ -11,6 +11,7 @@ export interface HistoryStep {
   readonly declares: readonly StoredChannel[];
   readonly entries: readonly HistoryEntry[];
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
+  /** Each with its seq behind a colon. */
   readonly requestIds: readonly string[];
   /** Bytes of the rows' JSON, about. */
   readonly bytes: number;
@@ -46,7 +47,9 @@ export class StepReader {
 
   /** Undefined for a commit without a meaning for history. */
   step(commit: Commit): HistoryStep | undefined {
-    const { seq, timeMs, requestIds = [] } = commit;
+    const { seq, timeMs } = commit;
+    // With the seq, because a repeat is answered with it.
+    const requestIds = (commit.requestIds ?? []).map((id) => `${id}:${seq}`);
     const entries: HistoryEntry[] = [];
     for (const name of commit.drops ?? []) {
       if (this.channel(name) !== undefined)

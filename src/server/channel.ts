@@ -36,6 +36,11 @@ export interface ChannelOptions<R, Caller = unknown> {
    * Which rows a caller may see. Default: everyone sees all rows. `forCaller` types its argument.
    */
   readonly policy?: Policy<Caller>;
+  /**
+   * Whether a caller may write any row of the channel with `POST /v2/ingest/:channel`
+   * (docs/ingest.md). `forCaller` types its argument. Default: nobody.
+   */
+  readonly ingest?: (caller: Caller) => boolean;
 }
 
 /** The result of `channel()`: its options without the row's type. */
@@ -46,6 +51,7 @@ export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel
   readonly bounds: Partial<ChannelBounds>;
   readonly history: Partial<ChannelHistory> | undefined;
   readonly policy: Policy<Caller> | undefined;
+  readonly ingest: ((caller: Caller) => boolean) | undefined;
 }
 
 /**
@@ -55,7 +61,7 @@ export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel
 export function channel<R extends object = Row, Caller = unknown>(
   options: ChannelOptions<R, Caller>,
 ): ChannelDefinition<NoInfer<R>, NoInfer<Caller>> {
-  const { key, row, bounds = {}, policy } = options;
+  const { key, row, bounds = {}, policy, ingest } = options;
   const columns = Object.entries<ColumnType | undefined>(options.columns ?? {}).map(
     ([name, type = "any"]) => {
       if (!COLUMN_TYPES.includes(type)) {
@@ -68,7 +74,15 @@ export function channel<R extends object = Row, Caller = unknown>(
     },
   );
   const history = options.history === true ? {} : options.history;
-  return { key: typeof key === "string" ? [key] : key, row, columns, bounds, history, policy };
+  return {
+    key: typeof key === "string" ? [key] : key,
+    row,
+    columns,
+    bounds,
+    history,
+    policy,
+    ingest,
+  };
 }
 
 export function declarationOf(
@@ -126,18 +140,56 @@ export function checkRow(
   limits: RowLimits,
   input: unknown,
 ): KeyedRow {
-  let row = input;
-  if (schema !== undefined) {
-    const result = schema["~standard"].validate(input);
-    if (result instanceof Promise)
-      throw badRow(declaration, "its schema is asynchronous, which rows can't wait for");
-    if (result.issues !== undefined)
-      throw badRow(declaration, result.issues.map(issueText).join("; "));
-    row = result.value;
+  const json = jsonOf(declaration, objectOf(declaration, validated(declaration, schema, input)));
+  checkSize(declaration, limits, json);
+  // A copy: later changes to the caller's object must not reach the table.
+  return keyed(declaration, JSON.parse(json) as Row, json);
+}
+
+/** As `checkRow`, for a row that arrives as text. @throws TidemarkError `BAD_ROW` */
+export function checkRowText(
+  declaration: ChannelDeclaration,
+  schema: StandardSchemaV1 | undefined,
+  limits: RowLimits,
+  text: string,
+): KeyedRow {
+  // Checked first, because code that walks a value that nests too deep overflows the stack.
+  checkSize(declaration, limits, text);
+  let input: unknown;
+  try {
+    input = JSON.parse(text);
+  } catch (cause) {
+    throw badRow(declaration, `it is not JSON (${messageOf(cause)})`);
   }
-  if (typeof row !== "object" || row === null || Array.isArray(row))
-    throw badRow(declaration, "it is not an object");
-  const json = jsonOf(declaration, row);
+  const row = objectOf(declaration, input);
+  if (Object.hasOwn(row, "__proto__"))
+    throw badRow(declaration, 'a column can\'t have the name "__proto__"');
+  if (schema !== undefined) return checkRow(declaration, schema, limits, row);
+  const json = JSON.stringify(row);
+  // JSON has numbers that the parsed value does not hold, such as 1e999.
+  return keyed(declaration, (json === text ? row : JSON.parse(json)) as Row, json);
+}
+
+function validated(
+  declaration: ChannelDeclaration,
+  schema: StandardSchemaV1 | undefined,
+  input: unknown,
+): unknown {
+  if (schema === undefined) return input;
+  const result = schema["~standard"].validate(input);
+  if (result instanceof Promise)
+    throw badRow(declaration, "its schema is asynchronous, which rows can't wait for");
+  if (result.issues !== undefined)
+    throw badRow(declaration, result.issues.map(issueText).join("; "));
+  return result.value;
+}
+
+function objectOf(declaration: ChannelDeclaration, value: unknown): object {
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return value;
+  throw badRow(declaration, "it is not an object");
+}
+
+function checkSize(declaration: ChannelDeclaration, limits: RowLimits, json: string): void {
   const bytes = Buffer.byteLength(json);
   if (bytes > limits.rowBytesMax)
     throw badRow(
@@ -146,17 +198,16 @@ export function checkRow(
     );
   if (jsonDepth(json, limits.rowDepthMax) > limits.rowDepthMax)
     throw badRow(declaration, `it nests more than the ${limits.rowDepthMax} levels of rowDepthMax`);
-  const copy = JSON.parse(json) as Row;
-  const key = keyOf(copy, declaration.key);
-  if (key === undefined)
-    throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
-  return { key, row: copy, json };
 }
 
-/**
- * A copy as JSON: later changes to the caller's object must not reach the table. Values that JSON
- * can't carry are refused.
- */
+function keyed(declaration: ChannelDeclaration, row: Row, json: string): KeyedRow {
+  const key = keyOf(row, declaration.key);
+  if (key === undefined)
+    throw badRow(declaration, `its key (${declaration.key.join(", ")}) is missing or null`);
+  return { key, row, json };
+}
+
+/** Values that JSON can't carry are refused. */
 function jsonOf(declaration: ChannelDeclaration, row: object): string {
   try {
     return JSON.stringify(row);

@@ -55,7 +55,7 @@ export interface EngineOptions {
   readonly identityKey?: ((identity: Identity) => unknown) | undefined;
   /** Which identities may see everything that the server reports of itself. Default: everyone. */
   readonly isOperator?: ((identity: Identity) => boolean) | undefined;
-  readonly limits?: Omit<Limits, "log" | "history"> | undefined;
+  readonly limits?: Omit<Limits, "log" | "history" | "ingest"> | undefined;
   /** The mutations that clients may call, and the writers that run them. */
   readonly mutations?: EngineMutations | undefined;
   /** Further dialects for clients, besides Tidemark's own protocol. */

@@ -3,6 +3,7 @@ import { TidemarkError } from "../std/errors.ts";
 import type { HistoryLimits } from "../history/limits.ts";
 import type { LogLimits } from "../log/limits.ts";
 import type { ViewLimits } from "../table/limits.ts";
+import type { IngestLimits } from "./ingest-limits.ts";
 import type { ServerLimits } from "./limits.ts";
 
 /** All limits of a server that users can set. */
@@ -12,9 +13,16 @@ export interface Limits {
   /** Limits of the log in memory. */
   readonly log?: Partial<LogLimits>;
   readonly history?: Partial<HistoryLimits>;
+  readonly ingest?: Partial<IngestLimits>;
 }
 
-const GROUPS = ["server", "views", "log", "history"] as const satisfies readonly (keyof Limits)[];
+const GROUPS = [
+  "server",
+  "views",
+  "log",
+  "history",
+  "ingest",
+] as const satisfies readonly (keyof Limits)[];
 
 /**
  * A misspelt group, or a limit outside of its group, would otherwise be ignored silently.

@@ -4,7 +4,7 @@
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { Expectation, Log } from "../log/log.ts";
+import type { CommitDraft, Expectation, Log } from "../log/log.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { Replica } from "../table/replica.ts";
 import {
@@ -91,7 +91,7 @@ export class OwnChannels<C extends Channels> {
     limits: RowLimits,
     expect?: Expectation,
   ): Promise<number> {
-    const { channels, history, log, nodeId } = this.#options;
+    const { channels, history } = this.#options;
     if (history !== undefined) await history.open();
     const transaction = new Transaction();
     fill({
@@ -108,8 +108,22 @@ export class OwnChannels<C extends Channels> {
         for (const key of typeof keys === "string" ? [keys] : keys) transaction.remove(name, key);
       },
     });
+    return this.#append(transaction.draft(), expect);
+  }
+
+  /**
+   * One commit of rows that were checked already. @throws TidemarkError `HISTORY_FULL`,
+   * `LOG_FULL`, `STOPPED`
+   */
+  async append(draft: CommitDraft): Promise<number> {
+    for (const { channel } of draft.changes) this.#options.history?.admit(channel);
+    return this.#append(draft);
+  }
+
+  #append(draft: CommitDraft, expect?: Expectation): Promise<number> {
+    const { log, nodeId } = this.#options;
     const sourcePosition = `${nodeId}${++this.#writes}`;
-    return log.append({ ...transaction.draft(), source: MEMORY, sourcePosition }, expect);
+    return log.append({ ...draft, source: MEMORY, sourcePosition }, expect);
   }
 
   #own(name: string): ChannelDeclaration {

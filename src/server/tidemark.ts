@@ -13,6 +13,7 @@ import type { Log } from "../log/log.ts";
 import type { RowOf } from "../protocol/typed-channel.ts";
 import type { ChannelWrites, Writer } from "../sources/writer.ts";
 import type { Channels, TransactionHandle } from "./channel.ts";
+import { createIngest } from "./create-ingest.ts";
 import { Engine } from "./engine.ts";
 import { Answers } from "./http/answers.ts";
 import { checkDialects } from "./http/dialect-paths.ts";
@@ -23,11 +24,13 @@ import { isLoopback, LOOPBACK, OwnServers } from "./http/own-servers.ts";
 import { pathsOf } from "./http/paths.ts";
 import { Refusals } from "./http/refusals.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
+import type { Ingest } from "./ingest/ingest.ts";
 import { checkLimitGroups } from "./limit-groups.ts";
 import { createLog, engineOptionsOf, liveTables } from "./log-and-history.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName } from "./mutations/mutation.ts";
 import { Metrics } from "./observe/metrics.ts";
+import { registerIngest } from "./observe/register-ingest.ts";
 import { registerMetrics, statsOf } from "./observe/register-metrics.ts";
 import type {
   AttachOptions,
@@ -51,6 +54,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #own: OwnChannels<C>;
   readonly #log: Log;
   readonly #history: HistoryHost | undefined;
+  readonly #ingest: Ingest;
   /** Resolves when the log holds the declarations of the program's channels. */
   readonly #declared: Promise<unknown>;
   readonly #answers: Answers;
@@ -127,6 +131,9 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
     registerMetrics(this.#metrics, this.#engine);
+    const ofIngest = { engine: this.#engine, own: this.#own, declares, history, ...parts };
+    this.#ingest = createIngest(options, ofIngest);
+    registerIngest(this.#metrics, this.#ingest);
     this.#setPolicies();
   }
 
@@ -353,6 +360,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       dialects,
       paths: pathsOf(paths),
       engine: this.#engine,
+      ingest: this.#ingest,
       clock: this.#clock,
       // Before its channels are declared the server would refuse channels that it serves a little
       // later.

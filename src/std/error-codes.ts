@@ -99,7 +99,8 @@ export const ERROR_CODES = {
     retryable: false,
     status: 403,
     meaning: "The identity may not do this.",
-    action: "Ask for the right, or let isOperator return true for this identity.",
+    action:
+      "Ask for the right, or let isOperator, or the channel's ingest, return true for this identity.",
   },
   FORBIDDEN_ORIGIN: {
     retryable: false,
@@ -140,7 +141,7 @@ export const ERROR_CODES = {
   },
   LOG_FULL: {
     retryable: true,
-    status: 503,
+    status: 429,
     meaning: "Commits arrive faster than the server applies them, and too many callers wait.",
     action: "Write more slowly or in larger commits, and try again.",
   },
@@ -244,7 +245,7 @@ export const ERROR_CODES = {
   },
   HISTORY_FULL: {
     retryable: true,
-    status: 503,
+    status: 429,
     meaning:
       "The history store is behind or down, and the rows that wait for it fill their bounds. Nothing was written.",
     action: "Try again later. If it lasts, check the store; the server's log has the cause.",
@@ -284,6 +285,36 @@ export const ERROR_CODES = {
     status: 404,
     meaning: "The channel keeps no history.",
     action: "Declare the channel with history, and pass a store to createTidemark.",
+  },
+  INGEST_FULL: {
+    retryable: true,
+    status: 429,
+    meaning: "Too many ingest requests, or too many bytes of them, wait for an answer.",
+    action: "Send the request again after the seconds of Retry-After.",
+  },
+  INGEST_TOO_LARGE: {
+    retryable: false,
+    status: 413,
+    meaning: "An ingest request has more bytes or rows than one may have. Nothing was written.",
+    action: "Send the rows in several requests; the message has the limit.",
+  },
+  INGEST_TIMEOUT: {
+    retryable: true,
+    status: 408,
+    meaning: "The body of an ingest request took too long to arrive. Nothing was written.",
+    action: "Send it again, in smaller requests if the connection is slow.",
+  },
+  UNSUPPORTED_BODY: {
+    retryable: false,
+    status: 415,
+    meaning: "The server does not read this Content-Type or Content-Encoding.",
+    action: "Send application/json or application/x-ndjson, without compression.",
+  },
+  IDEMPOTENCY_CONFLICT: {
+    retryable: false,
+    status: 409,
+    meaning: "The Idempotency-Key was used for another body before. Nothing was written.",
+    action: "Make a new key for each body, and repeat a key only with the same bytes.",
   },
   UNKNOWN_POSITION: {
     retryable: false,

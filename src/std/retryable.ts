@@ -11,6 +11,8 @@ const RETRYABLE: Readonly<Record<RetryableCode, true>> = {
   LOG_FULL: true,
   HISTORY_FULL: true,
   HISTORY_UNAVAILABLE: true,
+  INGEST_FULL: true,
+  INGEST_TIMEOUT: true,
   SOURCE_DOWN: true,
   PORT_IN_USE: true,
   NOT_READY: true,

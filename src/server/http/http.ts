@@ -11,6 +11,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";
 import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Engine } from "../engine.ts";
+import type { Ingest } from "../ingest/ingest.ts";
 import type { Answers } from "./answers.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Identity } from "../policies.ts";
@@ -23,6 +24,7 @@ import { statsFor, statsOf } from "../observe/register-metrics.ts";
 import type { Refusals } from "./refusals.ts";
 import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
 import { HistoryRoute } from "./history-route.ts";
+import { IngestRoute } from "./ingest-route.ts";
 import { Routes } from "./routes.ts";
 import { addAssets } from "./static-assets.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
@@ -35,6 +37,7 @@ export interface HttpOptions {
   /** Besides our own protocol. */
   readonly dialects: readonly Dialect[];
   readonly engine: Engine;
+  readonly ingest: Ingest;
   readonly clock: Clock;
   readonly canConnect: () => boolean;
   readonly answers: Answers;
@@ -87,6 +90,13 @@ export function createHttp(options: HttpOptions): Hono<Env> {
   );
   app.post(base + paths.history, async (context) =>
     answer(context, await history.post(requestOf(context), await bodyOf(context))),
+  );
+  const ingest = new IngestRoute(options);
+  app.post(`${base}${paths.ingest}/:channel`, async (context) =>
+    answer(
+      context,
+      await ingest.post(requestOf(context), context.req.param("channel"), context.env.incoming),
+    ),
   );
   addStreams(app, options);
   addOperations(app, options);
@@ -235,9 +245,9 @@ function guard(
       context.header("Access-Control-Allow-Origin", origin);
       context.header(
         "Access-Control-Allow-Headers",
-        "authorization, content-type, if-none-match, last-event-id",
+        "authorization, content-type, idempotency-key, if-none-match, last-event-id",
       );
-      context.header("Access-Control-Expose-Headers", "etag");
+      context.header("Access-Control-Expose-Headers", "etag, retry-after");
       if (context.req.method === "OPTIONS")
         context.header("Access-Control-Allow-Methods", "GET, POST");
       if (context.req.method === "OPTIONS") return context.body(null, 204);

@@ -3,7 +3,7 @@ import { TidemarkError } from "../../std/errors.ts";
 
 /** Paths that can be renamed. */
 export interface Paths {
-  /** The paths from `snapshot` to `visible` are relative to it. */
+  /** The paths from `snapshot` to `ingest` are relative to it. */
   readonly base: string;
   readonly snapshot: string;
   readonly rows: string;
@@ -19,6 +19,8 @@ export interface Paths {
   /** Waits until a write that another endpoint made is visible. */
   readonly visible: string;
   readonly history: string;
+  /** Rows for the program's own channels. */
+  readonly ingest: string;
   /** For operators; whole paths. */
   readonly stats: string;
   readonly metrics: string;
@@ -39,6 +41,7 @@ const PATHS: Paths = {
   mutations: "/mutations",
   visible: "/landed",
   history: "/history",
+  ingest: "/ingest",
   stats: "/stats",
   metrics: "/metrics",
   healthz: "/healthz",

@@ -37,8 +37,13 @@ export function errorReply(error: unknown): Reply | undefined {
     return jsonReply({ ...failureOf(error), retryable: false }, statusOf(error.code));
   if (!(error instanceof TidemarkError)) return undefined;
   const { code, message, retryable } = error;
-  return jsonReply({ code, message, retryable }, statusOf(code));
+  const status = statusOf(code);
+  const headers = status === 429 && retryable ? RETRY_SOON : {};
+  return jsonReply({ code, message, retryable }, status, headers);
 }
+
+/** In seconds. What is full takes requests again as soon as others have been answered. */
+const RETRY_SOON = { "Retry-After": "1" };
 
 /**
  * The answer of a stream that was refused before it sent anything; without a refusal, it ended

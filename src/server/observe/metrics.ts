@@ -23,6 +23,13 @@ export interface RegisteredMetrics {
   >;
   /** Totals that only grow. */
   readonly totals: Readonly<Record<string, { readonly help: string; readonly read: () => number }>>;
+  /** Totals for each code of an error. */
+  readonly totalsByCode?: Readonly<
+    Record<
+      string,
+      { readonly help: string; readonly read: () => Iterable<readonly [code: string, n: number]> }
+    >
+  >;
 }
 
 export class Metrics implements Observer {
@@ -184,6 +191,18 @@ export class Metrics implements Observer {
         collect() {
           this.reset();
           this.inc(read());
+        },
+      });
+    }
+    for (const [name, { help, read }] of Object.entries(metrics.totalsByCode ?? {})) {
+      new Counter({
+        name,
+        help,
+        registers,
+        labelNames: ["code"],
+        collect() {
+          this.reset();
+          for (const [code, value] of read()) this.inc({ code }, value);
         },
       });
     }
