@@ -14,7 +14,7 @@ import { clickhouse } from "../src/history/clickhouse/index.ts";
 import { duckdb } from "../src/history/duckdb/index.ts";
 import type { HistoryStore, PagePlace, PageQuery } from "../src/history/history.ts";
 import type { Row } from "../src/protocol/row.ts";
-import { fill, QUOTES, TRADES } from "./support/history-rows.ts";
+import { COMMIT_ROWS, fill, QUOTES, TRADES } from "./support/history-rows.ts";
 import { fixed, machine, percentile, table } from "./support/report.ts";
 
 const args = process.argv.slice(2);
@@ -85,12 +85,14 @@ if (!isThere) {
 }
 if (!isClickHouse) console.log(`file: ${fixed(statSync(file).size / 2 ** 20, 0)} MiB`);
 
+/** The trades were written first. */
+const tradesEnd = Math.ceil(ROWS / COMMIT_ROWS);
 const lines: string[][] = [];
 for (const channel of [TRADES, QUOTES]) {
   for (const [name, { back = 1, ...shape }] of QUERIES) {
-    // Trades have the lower half of the seqs.
-    const asOf = channel === TRADES ? (seq / 2) * back : Math.floor((seq / 2) * (1 + back));
-    const times = await pagesOf(store, { channel, ...shape, limit: PAGE, asOf: Math.floor(asOf) });
+    const [from, to] = channel === TRADES ? [0, tradesEnd] : [tradesEnd, seq];
+    const asOf = from + Math.floor((to - from) * back);
+    const times = await pagesOf(store, { channel, ...shape, limit: PAGE, asOf });
     const figures = [percentile(times, 0.5), percentile(times, 0.99)].map((ms) => fixed(ms, 1));
     lines.push([channel.name, name, ...figures, String(times.length)]);
   }

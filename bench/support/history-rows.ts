@@ -21,7 +21,7 @@ const QUOTE_KEYS = 1_000;
 
 const SYMBOLS = Array.from({ length: 200 }, (_, index) => `SYM${index}USDT`);
 /** Rows of one commit. */
-const COMMIT_ROWS = 50;
+export const COMMIT_ROWS = 50;
 const BATCH_ROWS = 20_000;
 const FROM_MS = Date.parse("2026-01-01T00:00:00Z");
 

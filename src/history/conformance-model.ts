@@ -47,8 +47,8 @@ export class HistoryModel {
       .map(({ entry }) => storedRow(entry));
   }
 
-  newest(channel: string): readonly StoredRow[] {
-    return this.rowsAsOf(channel, Number.POSITIVE_INFINITY).toReversed().map(storedRow);
+  newest(channel: string, asOf = Number.POSITIVE_INFINITY): readonly StoredRow[] {
+    return this.rowsAsOf(channel, asOf).toReversed().map(storedRow);
   }
 
   changes(channels: readonly string[], after: number, through: number): readonly HistoryEntry[] {

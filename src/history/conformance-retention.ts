@@ -33,6 +33,10 @@ export function retention(world: World): void {
         code: "HISTORY_TRIMMED",
       });
     }
+    const bounds = { rowsMax: 9, bytesMax: 999, sinceMs: 0, asOf: cutoff - 1 };
+    await expect(world.store.newest(channel, bounds)).rejects.toMatchObject({
+      code: "HISTORY_TRIMMED",
+    });
     await expect(
       world.store.changes({
         channels: [channel.name],

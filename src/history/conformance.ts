@@ -133,6 +133,11 @@ function spans(world: World): void {
     expect(await world.store.newest(channel, { ...all, bytesMax: 20 })).toEqual(newest.slice(0, 2));
     const sinceMs = newest[1]?.timeMs ?? 0;
     expect(await world.store.newest(channel, { ...all, sinceMs })).toEqual(newest.slice(0, 2));
+    for (let asOf = world.seq - 6; asOf <= world.seq; asOf++) {
+      expect(await world.store.newest(channel, { ...all, asOf })).toEqual(
+        world.model.newest(channel.name, asOf),
+      );
+    }
     const infinite = { rowsMax: Infinity, bytesMax: Infinity, sinceMs: 0 };
     expect(await world.store.newest(channel, infinite)).toEqual(newest);
     await world.write(channel, ...Array.from({ length: 12 }, () => [{ upsert: "d" }]));

@@ -1,15 +1,11 @@
 /** The rows of a channel that changed last: what a live table begins with. */
-import type { StoredRow } from "../history.ts";
+import type { NewestBounds, StoredRow } from "../history.ts";
 import type { Session } from "./database.ts";
 import type { Layout } from "./layout.ts";
 import { identifier, Parameters } from "./statement.ts";
 import { reloadAt, storedRowOf, VERSION_COLUMNS } from "./versions.ts";
 
-interface Bounds {
-  readonly rowsMax: number;
-  readonly bytesMax: number;
-  readonly sinceMs: number;
-}
+type Bounds = NewestBounds & { readonly asOf: number };
 
 /** Newest first. */
 export async function readNewest(
@@ -17,7 +13,7 @@ export async function readNewest(
   layout: Layout,
   bounds: Bounds,
 ): Promise<readonly StoredRow[]> {
-  const reload = await reloadAt(session, layout, Number.MAX_SAFE_INTEGER);
+  const reload = await reloadAt(session, layout, bounds.asOf);
   // The newest entries have the newest rows, unless few keys are written often.
   const recent = Number.isFinite(bounds.rowsMax)
     ? await newestSince(session, layout, { bounds, since: reload, entriesMax: 2 * bounds.rowsMax })
@@ -39,23 +35,24 @@ async function newestSince(
   layout: Layout,
   options: { readonly bounds: Bounds; readonly since: number; readonly entriesMax?: number },
 ): Promise<readonly StoredRow[] | undefined> {
-  const { rowsMax, sinceMs } = options.bounds;
+  const { rowsMax, sinceMs, asOf } = options.bounds;
   const table = identifier(layout.table);
   const first =
     options.entriesMax === undefined
       ? undefined
-      : await seqOfEntry(session, table, Math.floor(options.entriesMax));
+      : await seqOfEntry(session, table, { asOf, count: Math.floor(options.entriesMax) });
   const parameters = new Parameters();
   const sinceSeq = parameters.add(BigInt(Math.max(first ?? 0, options.since)), "BIGINT");
+  const end = parameters.add(BigInt(asOf), "BIGINT");
   const time = parameters.add(BigInt(Number.isFinite(sinceMs) ? Math.ceil(sinceMs) : 0), "BIGINT");
   const limit = Number.isFinite(rowsMax) ? `LIMIT ${Math.floor(rowsMax)}` : "";
   const rows = await session.run(
     `SELECT ${VERSION_COLUMNS} FROM ${table}
      SEMI JOIN (
        SELECT _hash, _key, max(_seq) AS _seq FROM ${table}
-       WHERE _seq >= ${sinceSeq} AND _kind <> 'reload' GROUP BY _hash, _key
+       WHERE _seq >= ${sinceSeq} AND _seq <= ${end} AND _kind <> 'reload' GROUP BY _hash, _key
      ) AS newest USING (_hash, _key, _seq)
-     WHERE _seq >= ${sinceSeq} AND _kind = 'upsert' AND _time_ms >= ${time}
+     WHERE _seq >= ${sinceSeq} AND _seq <= ${end} AND _kind = 'upsert' AND _time_ms >= ${time}
      ORDER BY _seq DESC, _place DESC ${limit}`,
     parameters,
   );
@@ -63,14 +60,17 @@ async function newestSince(
   return rows.map(storedRowOf);
 }
 
-/** The seq of the entry that so many are newer than; undefined where there are fewer. */
+/** The seq of the entry that so many are newer than, as of a seq; undefined without one. */
 async function seqOfEntry(
   session: Session,
   table: string,
-  count: number,
+  { asOf, count }: { readonly asOf: number; readonly count: number },
 ): Promise<number | undefined> {
+  const parameters = new Parameters();
   const [row] = await session.run(
-    `SELECT _seq FROM ${table} ORDER BY _seq DESC LIMIT 1 OFFSET ${count}`,
+    `SELECT _seq FROM ${table} WHERE _seq <= ${parameters.add(BigInt(asOf), "BIGINT")}
+     ORDER BY _seq DESC LIMIT 1 OFFSET ${count}`,
+    parameters,
   );
   return row === undefined ? undefined : Number(row["_seq"]);
 }

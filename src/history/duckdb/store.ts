@@ -9,6 +9,7 @@ import type {
   ChangesQuery,
   HistoryBatch,
   HistoryStore,
+  NewestBounds,
   PageQuery,
   StoredChanges,
   StoredChannel,
@@ -152,13 +153,13 @@ export class DuckDBStore implements HistoryStore {
     }, signal);
   }
 
-  newest(
-    channel: ChannelDeclaration,
-    bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
-  ): Promise<readonly StoredRow[]> {
-    return this.#opened.read((session) =>
-      readNewest(session, this.#tableOf(channel.name).layout, bounds),
-    );
+  newest(channel: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]> {
+    return this.#opened.read((session) => {
+      const table = this.#tableOf(channel.name);
+      const { asOf = this.#state.seq } = bounds;
+      this.#refuseTrimmed(table, asOf);
+      return readNewest(session, table.layout, { ...bounds, asOf });
+    });
   }
 
   changes(query: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges> {
