@@ -196,7 +196,7 @@ export class HistoryHost {
     const { store } = this.#options;
     const stored = await store.open();
     if (spill === undefined) return stored;
-    const count = await storeLeftover(spill, store, stored.seq, this.limits.batchRowsMax);
+    const count = await storeLeftover(spill, store, stored, this.limits.batchRowsMax);
     await spill.clear();
     if (count === 0) return stored;
     await store.close();
@@ -237,5 +237,6 @@ function edgeOf(tables: LiveTables, writer: HistoryWriter): LiveEdge {
     },
     channel: (name) => tables.channel(name),
     pendingOf: (channel) => writer.pendingOf(channel),
+    isStored: (seq) => writer.isStored(seq),
   };
 }

@@ -1,32 +1,42 @@
 /** Stores what an earlier process has left in its spill. */
-import type { HistoryStore } from "./history.ts";
+import type { ChannelDeclaration } from "../log/channel.ts";
+import type { HistoryStore, StoredState } from "./history.ts";
 import type { Spill } from "./spill.ts";
 import type { HistoryStep } from "./step.ts";
 import { batchOf } from "./batch.ts";
+import { isReload, withoutUnchangedRows } from "./unchanged-rows.ts";
 
 /** Returns how many steps were stored. */
 export async function storeLeftover(
   spill: Spill,
   store: HistoryStore,
-  storedSeq: number,
+  stored: StoredState,
   batchRowsMax: number,
 ): Promise<number> {
-  let after = storedSeq;
+  const channels = new Map(stored.channels.map(({ channel }) => [channel.name, channel]));
+  const channelOf = (name: string): ChannelDeclaration | undefined => channels.get(name);
+  let after = stored.seq;
   let count = 0;
   let steps: HistoryStep[] = [];
   let rows = 0;
   const write = async (): Promise<void> => {
+    const [first, ...rest] = steps;
     const last = steps.at(-1);
-    if (last === undefined) return;
-    for (const stored of steps[0]?.declares ?? []) await store.declare(stored);
-    await store.write(batchOf(steps, after));
+    if (first === undefined || last === undefined) return;
+    for (const declared of first.declares) {
+      await store.declare(declared);
+      channels.set(declared.channel.name, declared.channel);
+    }
+    const changed = await withoutUnchangedRows(first, { store, seq: after, channelOf });
+    await store.write(batchOf([changed, ...rest], after));
     after = last.seq;
     count += steps.length;
     steps = [];
     rows = 0;
   };
-  for await (const step of spill.leftover(storedSeq)) {
-    if (step.declares.length > 0 || rows + step.entries.length > batchRowsMax) await write();
+  for await (const step of spill.leftover(stored.seq)) {
+    const isFirst = step.declares.length > 0 || isReload(step);
+    if (isFirst || rows + step.entries.length > batchRowsMax) await write();
     steps.push(step);
     rows += step.entries.length;
   }

@@ -67,6 +67,8 @@ export const HISTORY_LIMITS: HistoryLimits = {
 export const FIXED_HISTORY_LIMITS = {
   /** Ids of ingest requests that a store remembers, to answer a repeated request alike. */
   requestIdsMax: 10_000,
+  /** Stored rows that are read at once, to find what a reload changes. */
+  comparedRowsMax: 5_000,
 } as const;
 
 /** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */

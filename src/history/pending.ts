@@ -5,6 +5,7 @@
 import type { HistoryLimits } from "./limits.ts";
 import type { Spill } from "./spill.ts";
 import type { HistoryStep } from "./step.ts";
+import { isReload } from "./unchanged-rows.ts";
 
 export class Pending {
   readonly #limits: HistoryLimits;
@@ -81,8 +82,8 @@ export class Pending {
   }
 
   /**
-   * The next steps for one batch, of at most `batchRowsMax` rows; a step that declares channels is
-   * the first of its batch. They wait until `stored`.
+   * The next steps for one batch, of at most `batchRowsMax` rows; a step that declares or reloads
+   * channels is the first of its batch. They wait until `stored`.
    */
   async next(): Promise<readonly HistoryStep[]> {
     if (this.#steps.length === 0 && this.#isSpilling) await this.#fetch();
@@ -90,7 +91,7 @@ export class Pending {
     let rows = 0;
     for (const step of this.#steps) {
       rows += rowsOf(step);
-      const isNext = rows > this.#limits.batchRowsMax || step.declares.length > 0;
+      const isNext = rows > this.#limits.batchRowsMax || step.declares.length > 0 || isReload(step);
       if (taken.length > 0 && isNext) break;
       taken.push(step);
     }
@@ -143,6 +144,6 @@ export class Pending {
   }
 }
 
-export function rowsOf(step: HistoryStep): number {
+function rowsOf(step: HistoryStep): number {
   return Math.max(1, step.entries.length);
 }

@@ -51,6 +51,8 @@ export interface LiveEdge {
   channel(name: string): ChannelDeclaration | undefined;
   /** Entries of the channel that the store does not hold yet, in order. */
   pendingOf(channel: string): Promise<readonly HistoryEntry[]>;
+  /** Resolves when the store holds everything up to `seq`, with false when it fails to write. */
+  isStored(seq: number): Promise<boolean>;
 }
 
 interface Ranked extends StoredRow {
@@ -96,7 +98,7 @@ export class HistoryReader {
     return this.#admitted(async (signal) => {
       const pending = await this.#edge.pendingOf(channel.name);
       const asOf = await this.#seqOf(request.asOf, pending);
-      const overlay = overlayOf(pending, asOf);
+      const overlay = await this.#overlay(channel.name, pending, asOf);
       const rows = await this.#rows({ channel, request, plan, asOf, overlay, limit, signal });
       const last = rows[limit - 1];
       const { project } = plan;
@@ -148,6 +150,18 @@ export class HistoryReader {
       }
     }
     return [...stored, ...fresh].sort(plan.order);
+  }
+
+  /** Rows that a reload leaves as they are keep their seqs, which the store knows. */
+  async #overlay(
+    channel: string,
+    pending: readonly HistoryEntry[],
+    asOf: number,
+  ): Promise<Overlay> {
+    const reload = pending.findLast(({ kind, seq }) => kind === "reload" && seq <= asOf);
+    if (reload === undefined || !(await this.#edge.isStored(reload.seq)))
+      return overlayOf(pending, asOf);
+    return overlayOf(await this.#edge.pendingOf(channel), asOf);
   }
 
   async #seqOf(moment: Moment | undefined, pending: readonly HistoryEntry[]): Promise<number> {

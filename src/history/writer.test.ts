@@ -274,6 +274,7 @@ describe("the history writer", () => {
     const tidemark = createTidemark({
       channels: { trades, short: channel<Trade>({ key: "id", history: { keepMs: 1_000 } }) },
       history: store,
+      limits: { history: { trimIntervalMs: 1_000 } },
       clock,
       logger,
     });

@@ -11,9 +11,10 @@ import type { Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
 import { batchOf } from "./batch.ts";
 import type { HistoryBatch, HistoryEntry, HistoryStore, StoredState } from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
-import { Pending, rowsOf } from "./pending.ts";
+import { Pending } from "./pending.ts";
 import type { Spill } from "./spill.ts";
 import { StepReader, type HistoryStep } from "./step.ts";
+import { isReload, withoutUnchangedRows } from "./unchanged-rows.ts";
 
 const COMMITS_PER_READ = 1_000;
 /** Each batch would be one more commit; rows that wait for eviction this long cost little. */
@@ -167,6 +168,12 @@ export class HistoryWriter {
     return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));
   }
 
+  /** Waits as `durable` does, but not while writes fail. */
+  async isStored(seq: number): Promise<boolean> {
+    if (this.#failure === undefined) await this.durable(seq);
+    return seq <= this.durableSeq;
+  }
+
   /** The entries of one channel that the store does not hold yet, in order. */
   async pendingOf(channel: string): Promise<readonly HistoryEntry[]> {
     const entries: HistoryEntry[] = [];
@@ -276,11 +283,12 @@ export class HistoryWriter {
       this.#arrived.clear();
       if (last === undefined) return;
       await this.#declare(steps[0] as HistoryStep);
-      await store.write(this.#batchOf(steps));
+      const batch = this.#batchOf(await this.#withoutUnchangedRows(steps));
+      await store.write(batch);
       this.#seq = last.seq;
       await this.#pending.stored(last.seq);
       this.#counts.batches++;
-      for (const step of steps) this.#counts.rows += rowsOf(step);
+      this.#counts.rows += batch.entries.length;
       this.#counts.lastWriteMs = clock.monotonic() - beganMs;
       if (this.#failure !== undefined) logger.warn({ store: store.name }, "history: writes again");
       this.#failure = undefined;
@@ -314,6 +322,19 @@ export class HistoryWriter {
         this.#say([{ channels: [name], status: { status: "stale", reason: error.message } }]);
       }
     }
+  }
+
+  /** A reload is the first step of its batch. */
+  async #withoutUnchangedRows(steps: readonly HistoryStep[]): Promise<readonly HistoryStep[]> {
+    const [first, ...rest] = steps;
+    if (first === undefined || !isReload(first)) return steps;
+    const stored = {
+      store: this.#options.store,
+      seq: this.#seq,
+      channelOf: (name: string) =>
+        this.#leftOut.has(name) ? undefined : this.#steps.channel(name),
+    };
+    return [await withoutUnchangedRows(first, stored), ...rest];
   }
 
   #batchOf(steps: readonly HistoryStep[]): HistoryBatch {

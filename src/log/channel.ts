@@ -74,6 +74,11 @@ function textOf({
   ]);
 }
 
+/** The message for a channel with history on a server without a store. */
+export function withoutStore(name: string): string {
+  return `Channel "${name}" is declared with history, and createTidemark has no store: pass history: duckdb(file) or clickhouse(url).`;
+}
+
 function bad(name: string, what: string): TidemarkError {
   return new TidemarkError("BAD_OPTION", `Channel "${name}" can't be declared: ${what}.`);
 }

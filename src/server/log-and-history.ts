@@ -4,7 +4,7 @@ import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
 import { HistoryHost, type LiveTables } from "../history/history-host.ts";
-import type { ChannelDeclaration } from "../log/channel.ts";
+import { withoutStore, type ChannelDeclaration } from "../log/channel.ts";
 import type { Log, SourceStatus } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { ChannelState } from "../table/channel-state.ts";
@@ -31,11 +31,7 @@ export function createLog(
 ): LogAndHistory {
   if (store === undefined) {
     const kept = declares.find(({ history }) => history !== undefined);
-    if (kept !== undefined)
-      throw new TidemarkError(
-        "BAD_OPTION",
-        `Channel "${kept.name}" is declared with history, and createTidemark has no store: pass history: duckdb(file) or clickhouse(url).`,
-      );
+    if (kept !== undefined) throw new TidemarkError("BAD_OPTION", withoutStore(kept.name));
     const own = log ?? new MemoryLog({ clock, random, limits: limits?.log ?? {} });
     return { log: own, history: undefined };
   }

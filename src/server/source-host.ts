@@ -6,6 +6,7 @@
 import type { Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { Random } from "../std/random.ts";
+import { withoutStore, type ChannelDeclaration } from "../log/channel.ts";
 import type { Log } from "../log/log.ts";
 import type { Source, SourceContext, SourceDraft, SourceLogger } from "../sources/source.ts";
 import type { Replica } from "../table/replica.ts";
@@ -41,6 +42,12 @@ export class SourceHost {
     this.#owners.set(channel, owner);
   }
 
+  /** Without a store, rows would wait for it for ever. */
+  #requireStore({ name, history }: ChannelDeclaration): void {
+    if (history === undefined || this.#options.durable !== undefined) return;
+    throw new TidemarkError("BAD_OPTION", withoutStore(name));
+  }
+
   /** The context of a source, beginning at its source position in the log. */
   contextFor({ name }: Pick<Source, "name">): SourceContext {
     const {
@@ -57,7 +64,10 @@ export class SourceHost {
     let sourcePosition = replica.sourcePositionOf(name);
     let last: Promise<unknown> = Promise.resolve();
     const append = async (draft: SourceDraft): Promise<number> => {
-      for (const { name: channel } of draft.declares ?? []) this.claim(channel, name);
+      for (const declaration of draft.declares ?? []) {
+        this.#requireStore(declaration);
+        this.claim(declaration.name, name);
+      }
       await roomFor(draft.changes.map(({ channel }) => channel));
       const seq = await log.append({ ...draft, source: name }, { source: name, sourcePosition });
       sourcePosition = draft.sourcePosition ?? sourcePosition;

@@ -7,7 +7,7 @@ import { assert } from "../../std/assert.ts";
 import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { declareChannel, type ChannelDeclaration } from "../../log/channel.ts";
-import type { ChannelBounds } from "../../log/limits.ts";
+import type { ChannelBounds, ChannelHistory } from "../../log/limits.ts";
 import type { TypedChannel } from "../../protocol/typed-channel.ts";
 import type { Source, SourceContext } from "../source.ts";
 import type { Writer } from "../writer.ts";
@@ -48,10 +48,17 @@ export interface PostgresOptions<T extends TablesOption = TablesOption> {
   readonly txidRoles?: readonly string[];
   /** Bounds of each table's channel. Default: 100,000 rows, 256 MiB. */
   readonly bounds?: Partial<ChannelBounds>;
+  /**
+   * Keeps each version of the rows in the history store of the server: of all tables, or of those
+   * for whose channel the function returns `true` or settings. Default: of none.
+   */
+  readonly history?: HistoryOption | ((channel: string) => HistoryOption | undefined);
   readonly limits?: Partial<PostgresLimits>;
   /** Called once, after the first start. */
   readonly onInstalled?: (report: PostgresReport) => void;
 }
+
+type HistoryOption = boolean | Partial<ChannelHistory>;
 
 /** The tables found at the start. */
 interface Started {
@@ -153,7 +160,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
   async #install(session: SqlSession): Promise<Started> {
     const context = this.#need(this.#context);
     const { label } = this.#database;
-    const { trustedOwners = [], txidRoles = [], bounds, onInstalled } = this.#options;
+    const { trustedOwners = [], txidRoles = [], onInstalled } = this.#options;
     const wanted = namesIn(this.#options.tables);
     const { tables, refused } = await findTables(session, { wanted, trustedOwners });
     if (tables.length === 0) {
@@ -167,7 +174,7 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
     const createdSchema = await ensureSchema(session, txidRoles);
     const { failed, ...installed } = await install(session, tables, this.#limits.lockTimeoutMs);
     await releaseFormer(session);
-    const channels = tables.map((table) => declarationOf(table, bounds));
+    const channels = tables.map((table) => declarationOf(table, this.#options));
     await context.append({ changes: [], declares: channels });
     for (const { table, reason } of refused) context.refuse({ table, reason });
     const warnings = [...(await warningsOf(session, tables)), ...checks.warnings];
@@ -369,12 +376,14 @@ export class TriggerSource<T extends TablesOption> implements PostgresSource<T> 
 
 function declarationOf(
   { channel, key, columns }: Table,
-  bounds: Partial<ChannelBounds> | undefined,
+  { bounds, history }: Pick<PostgresOptions, "bounds" | "history">,
 ): ChannelDeclaration {
+  const kept = typeof history === "function" ? history(channel) : history;
   return declareChannel({
     name: channel,
     key: key.map(({ name }) => name),
     columns: columns.map(({ name, type }) => ({ name, type })),
+    history: kept === true ? {} : kept || undefined,
     ...(bounds !== undefined && { bounds }),
   });
 }
