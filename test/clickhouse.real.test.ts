@@ -4,6 +4,7 @@
  */
 import { fork, type ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { createClient } from "@clickhouse/client";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { clickhouse } from "../src/history/clickhouse/index.ts";
 import { seededRandom } from "../src/std/random.ts";
@@ -12,7 +13,7 @@ import {
   startClickHouse,
   type ClickHouseServer,
 } from "./support/clickhouse-server.ts";
-import { CHANNELS, entriesOf } from "./support/history-script.ts";
+import { batchAfter, CHANNELS, entriesOf } from "./support/history-script.ts";
 
 /** `HISTORY_KILLS=200` for a long run. */
 const KILLS = Number(process.env["HISTORY_KILLS"] ?? 3);
@@ -46,6 +47,31 @@ describe.skipIf(!hasClickHouse())("a ClickHouse store", () => {
     },
     KILLS * 30_000,
   );
+
+  it("never reads what a writer that is gone has left or sends late", async () => {
+    const store = clickhouse(server.url, { limits: { leaseMs: LEASE_MS } });
+    const { seq } = await store.open();
+    for (const channel of CHANNELS) await store.declare({ channel, source: undefined });
+    await store.close();
+    const client = createClient({ url: server.url });
+    const leave = (key: string) =>
+      client.insert({
+        table: "tidemark.trades",
+        columns: ["_seq", "_epoch", "_kind", "_time_ms", "_key", "_row"],
+        values: [[seq + 1, 1, "upsert", 0, key, JSON.stringify({ id: key })]],
+        format: "JSONCompactEachRow",
+      });
+    await leave("left");
+    await store.open();
+    await leave("late");
+    await store.write(batchAfter(seq));
+    const channels = CHANNELS.map(({ name }) => name);
+    const query = { channels, after: seq, through: seq + 1, entriesMax: 1_000_000 };
+    expect((await store.changes(query)).entries).toEqual(entriesOf(seq + 1));
+    await store.close();
+    await client.close();
+    await expectScript(server.url, seq, seq + 3);
+  });
 
   it("is refused to a second process while the first one lives, and free when it has closed", async () => {
     const open = () => clickhouse(server.url, { limits: { leaseMs: 3_000 } });
