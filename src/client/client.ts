@@ -168,7 +168,7 @@ export class TidemarkClient<
   }
 
   /**
-   * A channel's key and columns, by HTTP, without a view of it.
+   * A channel's key, columns and history, by HTTP, without a view of it.
    * @throws TidemarkError `UNKNOWN_CHANNEL`, also for a channel of which the caller may see nothing
    */
   describe<N extends keyof C & string>(

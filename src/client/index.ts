@@ -3,7 +3,7 @@ export { createClient, TidemarkClient } from "./client.ts";
 export type { AnyChannels, ClientChannels, QueryOf, Readable } from "./client.ts";
 export type { ClientOptions, OptimisticOption } from "./client-options.ts";
 export type { ClientLimits } from "./limits.ts";
-export type { ChannelDescription } from "./page/channel-description.ts";
+export type { ChannelDescription, ChannelHistorySpan } from "./page/channel-description.ts";
 export type { HistoryAnswer, HistoryOptions } from "./page/fetch-history.ts";
 export type { QueryAnswer } from "./page/fetch-query.ts";
 export type { ViewHistory } from "./page/view-history.ts";

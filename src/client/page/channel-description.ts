@@ -1,4 +1,4 @@
-/** A channel's key and columns, which the server returns without a view. */
+/** What the server says of a channel without a view: its key, its columns, and its history. */
 import type { Column } from "../../protocol/column.ts";
 
 export interface ChannelDescription {
@@ -7,4 +7,42 @@ export interface ChannelDescription {
   readonly key: readonly string[];
   /** Empty for a channel that declares none. */
   readonly columns: readonly Column[];
+  /** Present for a channel that keeps history. */
+  readonly history?: ChannelHistorySpan;
+}
+
+/** What a channel's history covers; each part is undefined where the server does not say. */
+export interface ChannelHistorySpan {
+  /** Queries as of a lower seq, or of an earlier time, are refused with `HISTORY_TRIMMED`. */
+  readonly fromSeq: number | undefined;
+  readonly fromTimeMs: number | undefined;
+  /** How many rows are stored, of a channel that is append-only, for who may see all of them. */
+  readonly rows: number | undefined;
+}
+
+/** As the server sends it. */
+export interface WireChannel {
+  readonly channel: string;
+  readonly key: readonly string[];
+  readonly columns: readonly Column[];
+  readonly history?: {
+    readonly from_seq: number | null;
+    readonly from_unix_ms: number | null;
+    readonly rows: number | null;
+  };
+}
+
+export function descriptionOf({ channel, key, columns, history }: WireChannel): ChannelDescription {
+  if (history === undefined) return { channel, key, columns };
+  const { from_seq, from_unix_ms, rows } = history;
+  return {
+    channel,
+    key,
+    columns,
+    history: {
+      fromSeq: from_seq ?? undefined,
+      fromTimeMs: from_unix_ms ?? undefined,
+      rows: rows ?? undefined,
+    },
+  };
 }

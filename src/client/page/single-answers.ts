@@ -1,7 +1,7 @@
 /** What a page asks over HTTP, without a view: rows, channels, and queries of now and then. */
 import type { Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
-import type { ChannelDescription } from "./channel-description.ts";
+import { descriptionOf, type ChannelDescription, type WireChannel } from "./channel-description.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { QueryAnswer } from "./fetch-query.ts";
 import { bodyOf, type PageRequests } from "./page-requests.ts";
@@ -39,7 +39,7 @@ export class SingleAnswers {
   async describe(channel: string, signal: Signal): Promise<ChannelDescription> {
     const { base, requests } = this.#options;
     const url = `${base}/channels/${encodeURIComponent(channel)}`;
-    return bodyOf<ChannelDescription>(await requests.send(url, "row", signal));
+    return descriptionOf(bodyOf<WireChannel>(await requests.send(url, "row", signal)));
   }
 
   async fetch(query: WireQuery, signal: Signal): Promise<QueryAnswer> {

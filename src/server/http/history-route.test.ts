@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { pino } from "pino";
 import { ScriptedStore } from "../../history/scripted-store.ts";
 import { createClient } from "../../client/node.ts";
@@ -26,6 +26,12 @@ const tidemark = createTidemark({
         team === "all" ? "all" : team === "none" ? "none" : { column: "team", eq: team },
     }),
     plain: channel<Trade>({ key: "id" }),
+    ticks: channel<Trade, string>({
+      key: "id",
+      columns,
+      history: { maxDelayMs: 1, appendOnly: true },
+      policy: (team) => (team === "all" ? "all" : { column: "team", eq: team }),
+    }),
   },
   logger: pino({ level: "silent" }),
 });
@@ -105,6 +111,27 @@ describe("GET /history", () => {
     await expect(client.history({ channel: "plain" })).rejects.toMatchObject({
       code: "NO_HISTORY",
     });
+  });
+
+  it("is told by a channel's description: since when, and how many rows to who may see all", async () => {
+    const describedAs = async (name: string, team: string) => {
+      const client = createClient({
+        url: `${url}/v2/stream`,
+        headers: () => ({ authorization: team }),
+      });
+      onTestFinished(() => client.close());
+      return (await client.describe(name)).history;
+    };
+    const fromTimeMs = store.entries[0]?.timeMs;
+    const span = { fromSeq: 0, fromTimeMs, rows: undefined };
+    expect(await describedAs("plain", "all")).toBeUndefined();
+    // A row of this channel may have several versions.
+    expect(await describedAs("trades", "all")).toEqual(span);
+    expect(await describedAs("ticks", "all")).toEqual({ ...span, rows: store.entries.length });
+    expect(await describedAs("ticks", "red")).toEqual(span);
+    const spanOf = vi.spyOn(store, "span").mockRejectedValue(new Error("the store is away"));
+    onTestFinished(() => spanOf.mockRestore());
+    expect(await describedAs("ticks", "all")).toEqual({});
   });
 
   it("takes the same as JSON, and refuses what it can't read", async () => {

@@ -4,6 +4,7 @@
  */
 import { randomUUID } from "node:crypto";
 import { TidemarkError } from "../../std/errors.ts";
+import type { ChannelDeclaration } from "../../log/channel.ts";
 import { checkUp } from "../../protocol/parse-up.ts";
 import { unknownChannel } from "../../table/unknown-channel.ts";
 import type { Engine } from "../engine.ts";
@@ -48,14 +49,37 @@ export class Routes {
     };
   }
 
-  /** A channel's key and columns, for callers that may see some of its rows. */
+  /** A channel's key, columns and history, for callers that may see some of its rows. */
   async channel(request: ConnectionRequest, channel: string): Promise<Reply> {
     const { replica, policies } = this.#options.engine;
     const identity = await this.#options.access.identify(request, undefined);
     policies.canSee(identity, channel, undefined);
     const declaration = replica.table(channel)?.channel;
     if (declaration === undefined) throw unknownChannel(channel);
-    return jsonReply({ channel, key: declaration.key, columns: declaration.columns });
+    const { key, columns } = declaration;
+    const seesAll = policies.viewFor(identity, { channel }).where === undefined;
+    const history = await this.#historyOf(declaration, seesAll);
+    return jsonReply({ channel, key, columns, ...(history && { history }) });
+  }
+
+  /**
+   * Since when the channel's history is complete; undefined for a channel without history. How
+   * many rows it has is for callers that may see all of them. A store that does not answer leaves
+   * both out.
+   */
+  async #historyOf(
+    { name, history }: ChannelDeclaration,
+    seesAll: boolean,
+  ): Promise<object | undefined> {
+    const store = this.#options.engine.history?.store;
+    if (history === undefined || store === undefined) return undefined;
+    const span = await store.span(name).catch(() => undefined);
+    return {
+      from_seq: span?.fromSeq ?? null,
+      from_unix_ms: span?.fromTimeMs ?? null,
+      // Other channels have several versions of a row, and the store counts versions.
+      rows: (history.appendOnly && seesAll ? span?.rows : undefined) ?? null,
+    };
   }
 
   async row(request: ConnectionRequest, channel: string, key: string): Promise<Reply> {
