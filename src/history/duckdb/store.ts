@@ -8,6 +8,7 @@ import type { ChannelDeclaration } from "../../log/channel.ts";
 import type {
   ChangesQuery,
   HistoryBatch,
+  HistoryEntry,
   HistoryStore,
   NewestBounds,
   PageQuery,
@@ -107,26 +108,25 @@ export class DuckDBStore implements HistoryStore {
 
   /** Appends a batch's entries, and returns the tables as they are then. */
   async #append(session: Session, { entries }: HistoryBatch): Promise<readonly ChannelTable[]> {
-    const byChannel = new Map<string, PlacedEntry[]>();
+    const byChannel = new Map<string, (readonly [entry: HistoryEntry, place: number])[]>();
     let [seq, place] = [0, 0];
     for (const entry of entries) {
       place = entry.seq === seq ? place + 1 : 0;
       seq = entry.seq;
       const list = byChannel.get(entry.channel);
-      if (list === undefined) byChannel.set(entry.channel, [{ ...entry, place }]);
-      else list.push({ ...entry, place });
+      if (list === undefined) byChannel.set(entry.channel, [[entry, place]]);
+      else list.push([entry, place]);
     }
     const tables: ChannelTable[] = [];
-    for (const [channel, placed] of byChannel) {
+    for (const [channel, list] of byChannel) {
       const table = this.#tableOf(channel);
-      await appendEntries(session, { layout: table.layout, clock: this.#clock }, placed);
-      const upserts = placed.filter(({ kind }) => kind === "upsert");
-      const bytes = upserts.reduce((sum, { json }) => sum + Buffer.byteLength(json ?? ""), 0);
-      tables.push({
-        ...table,
-        rows: table.rows + upserts.length,
-        bytes: table.bytes + bytes,
-      });
+      const { layout } = table;
+      const { rows, bytes } = await appendEntries(
+        session,
+        { layout, clock: this.#clock },
+        placed(list),
+      );
+      tables.push({ ...table, rows: table.rows + rows, bytes: table.bytes + bytes });
     }
     return tables;
   }
@@ -225,6 +225,13 @@ export class DuckDBStore implements HistoryStore {
       `The history is kept from seq ${fromSeq} on (${new Date(fromTimeMs).toISOString()}), and seq ${seq} was asked for.`,
     );
   }
+}
+
+/** One after the other, so that the event loop runs between slices of them. */
+function* placed(
+  list: readonly (readonly [entry: HistoryEntry, place: number])[],
+): Generator<PlacedEntry> {
+  for (const [entry, place] of list) yield { ...entry, place };
 }
 
 function foreignWriter({ after, seq }: HistoryBatch, stored: number): TidemarkError {
