@@ -45,6 +45,7 @@ const config: KnipConfig = {
       entry: [
         "**/*.test.ts",
         "support/{clickhouse-engine,clickhouse-writer,duckdb-writer,fault-server}.ts",
+        "support/kills/{main,server}.ts",
         "frames/record.ts",
       ],
       project: ["**/*.ts"],
