@@ -65,6 +65,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     ["server/catalog.ts", "server/source-host.ts", "server/engine"],
     ["server/observe/"],
     ["server/http/"],
+    ["server/replay/"],
     [
       "server/for-caller.ts",
       "server/own-channels.ts",

@@ -2,12 +2,23 @@
  * The server's WebSocket close codes, and the errors after which a client does not reconnect by
  * itself.
  */
-export const REFUSALS = { UNAUTHENTICATED: 4401, PROTOCOL_MISMATCH: 4406 } as const;
+export const REFUSALS = {
+  UNAUTHENTICATED: 4401,
+  PROTOCOL_MISMATCH: 4406,
+  HISTORY_TRIMMED: 4410,
+  REPLAY_TOO_LARGE: 4413,
+} as const;
 
 export type Refusal = keyof typeof REFUSALS;
 
 export function isRefusal(code: string): code is Refusal {
   return code in REFUSALS;
+}
+
+/** The code after an error for which a connection can't begin, or goes on no longer. */
+export function closeCodeOf({ code, retryable }: { code: string; retryable: boolean }): number {
+  if (isRefusal(code)) return REFUSALS[code];
+  return retryable ? CLOSE.goingAway : CLOSE.unauthenticated;
 }
 
 /** WebSocket close codes that the server uses, beside the standard ones. */

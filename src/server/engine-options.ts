@@ -60,6 +60,8 @@ export interface EngineOptions {
   readonly mutations?: EngineMutations | undefined;
   /** Further dialects for clients, besides Tidemark's own protocol. */
   readonly dialects?: readonly Dialect[] | undefined;
+  /** Mutations are refused with `READ_ONLY`. */
+  readonly isReadOnly?: boolean | undefined;
   /** Serve the catalog of channels as a live table. */
   readonly catalog?: boolean | undefined;
 }

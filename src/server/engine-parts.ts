@@ -132,6 +132,7 @@ export function createMutations(
     logger,
     limits,
     identityKey: options.identityKey ?? ((identity) => identity),
+    isReadOnly: options.isReadOnly === true,
   });
   const mutationQueue = new MutationQueue({
     clock,

@@ -11,6 +11,9 @@ import type { ChannelState } from "../table/channel-state.ts";
 import type { Replica } from "../table/replica.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { TidemarkOptions } from "./options.ts";
+import type { LiveParts } from "./replay/replay.ts";
+import { Replays } from "./replay/replays.ts";
+import { Access } from "./session/access.ts";
 
 interface Parts {
   readonly clock: Clock;
@@ -56,6 +59,21 @@ export function engineOptionsOf(
     findCheckpoint: (epoch) => history.findCheckpoint(epoch),
     roomFor: (channels) => history.writer.roomFor(channels),
   };
+}
+
+/** Replays have the access and the limits of the server. */
+export function createReplays(
+  { authenticate, identityKey, isOperator, limits, sessionSecret }: TidemarkOptions,
+  parts: Parts & Pick<LiveParts, "history" | "live">,
+): Replays {
+  return new Replays({
+    ...parts,
+    access: new Access({ authenticate }),
+    identityKey,
+    isOperator: isOperator ?? (() => authenticate === undefined),
+    limits,
+    secret: sessionSecret ?? parts.random.id(32),
+  });
 }
 
 /** What history sees of the tables. */

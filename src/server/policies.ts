@@ -55,6 +55,11 @@ export class Policies {
     this.#policies.set(channel, policy);
   }
 
+  /** Gives another engine the same policies. */
+  copyTo(other: Policies): void {
+    for (const [channel, policy] of this.#policies) other.set(channel, policy);
+  }
+
   isOperator(identity: Identity): boolean {
     return this.#options.isOperator(identity);
   }

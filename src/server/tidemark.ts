@@ -26,7 +26,7 @@ import { Refusals } from "./http/refusals.ts";
 import { WebSocketEndpoint } from "./http/websocket.ts";
 import type { Ingest } from "./ingest/ingest.ts";
 import { checkLimitGroups } from "./limit-groups.ts";
-import { createLog, engineOptionsOf, liveTables } from "./log-and-history.ts";
+import { createLog, createReplays, engineOptionsOf, liveTables } from "./log-and-history.ts";
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName } from "./mutations/mutation.ts";
 import { Metrics } from "./observe/metrics.ts";
@@ -42,6 +42,7 @@ import type {
 import { declarationsOf, OwnChannels, type ChannelHandle } from "./own-channels.ts";
 import { checkPolicies } from "./policy-names.ts";
 import type { Identity } from "./policies.ts";
+import type { Replays } from "./replay/replays.ts";
 import { Access } from "./session/access.ts";
 
 export class Tidemark<C extends Channels = Channels, Caller = Identity> {
@@ -57,6 +58,8 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #ingest: Ingest;
   /** Resolves when the log holds the declarations of the program's channels. */
   readonly #declared: Promise<unknown>;
+  /** Undefined without a history store. */
+  readonly #replays: Replays | undefined;
   readonly #answers: Answers;
   readonly #refusals = new Refusals((message) => this.#logger.warn(message));
   readonly #servers = new OwnServers();
@@ -129,6 +132,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
           ),
       },
     });
+    this.#replays = history && createReplays(options, { ...parts, history, live: this.#engine });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
     registerMetrics(this.#metrics, this.#engine);
     const ofIngest = { engine: this.#engine, own: this.#own, declares, history, ...parts };
@@ -251,7 +255,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
    * `BAD_IDENTITY` for an identity that is not plain JSON data
    */
   revoke(identity: Caller): number {
-    return this.#engine.gateway.revoke(identity);
+    return this.#engine.gateway.revoke(identity) + (this.#replays?.revoke(identity) ?? 0);
   }
 
   /**
@@ -288,7 +292,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     if (this.#isStopped) return;
     this.#isStopped = true;
     this.#isReady = false;
-    await this.#engine.gateway.drain();
+    await Promise.all([this.#replays?.stop(), this.#engine.gateway.drain()]);
     this.#engine.stop();
     await Promise.all((this.#options.sources ?? []).map((source) => source.stop()));
     await this.#history?.stop(this.#engine.limits.drainMsMax);
@@ -346,6 +350,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       ...options,
       app: createHttp(options),
       webSockets,
+      replays: this.#replays,
       isStopped: () => this.#isStopped,
     });
   }

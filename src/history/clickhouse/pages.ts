@@ -6,7 +6,7 @@
  * are, it first finds the newest version of each key.
  */
 import type { Clock } from "../../std/clock.ts";
-import type { PagePlace, PageQuery, StoredPage, StoredRow } from "../history.ts";
+import type { NewestBounds, PagePlace, PageQuery, StoredPage, StoredRow } from "../history.ts";
 import { all } from "../sql/dialect.ts";
 import { textOfKey } from "../sql/order-key.ts";
 import { afterSql, isSqlOrder, orderSql } from "../sql/order.ts";
@@ -175,10 +175,10 @@ export async function newestRows(
   connection: ClickHouseConnection,
   table: ChannelTable,
   snapshot: Snapshot,
-  bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
+  bounds: NewestBounds,
 ): Promise<readonly StoredRow[]> {
   const name = tableSql(snapshot.database, table.name);
-  const versions = versionsSql(table, snapshot, snapshot.seq);
+  const versions = versionsSql(table, snapshot, bounds.asOf ?? snapshot.seq);
   const sinceMs = Math.ceil(Math.max(bounds.sinceMs, Number.MIN_SAFE_INTEGER));
   const rowsMax = Math.min(bounds.rowsMax, Number.MAX_SAFE_INTEGER);
   const found = connection.stream<[number, number, string, string]>(

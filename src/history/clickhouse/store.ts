@@ -16,6 +16,7 @@ import type {
   StoredChanges,
   StoredChannel,
   StoredPage,
+  NewestBounds,
   StoredRow,
   StoredSpan,
   StoredState,
@@ -163,13 +164,17 @@ export class ClickHouseStore implements HistoryStore {
     });
   }
 
-  newest(
-    { name }: ChannelDeclaration,
-    bounds: { readonly rowsMax: number; readonly bytesMax: number; readonly sinceMs: number },
-  ): Promise<readonly StoredRow[]> {
-    return this.#read((opened) =>
-      newestRows(opened.connection, this.#tableOf(name), this.#snapshot(opened), bounds),
-    );
+  newest({ name }: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]> {
+    return this.#read(async (opened) => {
+      const check = (): void => {
+        if (bounds.asOf !== undefined) refuseTrimmed(opened.catalog.get(name), bounds.asOf);
+      };
+      check();
+      const table = this.#tableOf(name);
+      const rows = await newestRows(opened.connection, table, this.#snapshot(opened), bounds);
+      check();
+      return rows;
+    });
   }
 
   changes({ channels, ...span }: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges> {

@@ -19,6 +19,8 @@ import { connectionRequest, refuseUpgrade, type WebSocketEndpoint } from "./webs
 export interface HttpEndpointOptions {
   readonly app: ReturnType<typeof createHttp>;
   readonly webSockets: WebSocketEndpoint;
+  /** Undefined without a history store. */
+  readonly replays: ReplayEndpoint | undefined;
   readonly access: Access;
   readonly refusals: Refusals;
   readonly paths: Paths;
@@ -27,6 +29,11 @@ export interface HttpEndpointOptions {
   readonly canConnect: () => boolean;
   readonly isStopped: () => boolean;
   readonly onInternalError: (error: Error) => void;
+}
+
+/** Answers the upgrades of replays. */
+interface ReplayEndpoint {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void>;
 }
 
 export class HttpEndpoint {
@@ -69,11 +76,16 @@ export class HttpEndpoint {
    * other paths.
    */
   handleUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    const dialect = this.#streams.get(pathOf(request) ?? "");
-    if (dialect === undefined) return false;
+    const path = pathOf(request) ?? "";
+    const { paths, replays } = this.#options;
+    const replay = path === paths.base + paths.replay ? replays : undefined;
+    const dialect = this.#streams.get(path);
+    if (dialect === undefined && replay === undefined) return false;
     const refusal = this.#refusalOf(request);
-    if (refusal === undefined) this.#upgrade(dialect, request, socket, head);
-    else refuseUpgrade(socket, statusOf(refusal.code), refusal.message);
+    if (refusal === undefined && replay !== undefined) void replay.upgrade(request, socket, head);
+    else if (refusal === undefined && dialect !== undefined)
+      this.#upgrade(dialect, request, socket, head);
+    else if (refusal !== undefined) refuseUpgrade(socket, statusOf(refusal.code), refusal.message);
     return true;
   }
 

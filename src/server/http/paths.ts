@@ -21,6 +21,8 @@ export interface Paths {
   readonly history: string;
   /** Rows for the program's own channels. */
   readonly ingest: string;
+  /** Replays of the past, over a WebSocket. */
+  readonly replay: string;
   /** For operators; whole paths. */
   readonly stats: string;
   readonly metrics: string;
@@ -42,6 +44,7 @@ const PATHS: Paths = {
   visible: "/landed",
   history: "/history",
   ingest: "/ingest",
+  replay: "/replay",
   stats: "/stats",
   metrics: "/metrics",
   healthz: "/healthz",

@@ -39,6 +39,7 @@ export interface MutationExecutorOptions {
   readonly policies: Policies;
   /** The part of an identity that names the user, without the rights. */
   readonly identityKey: (identity: Identity) => unknown;
+  readonly isReadOnly: boolean;
   readonly logger: Logger;
   readonly limits: Pick<ServerLimits, "mutationResultBytesMax">;
 }
@@ -116,6 +117,8 @@ export class MutationExecutor {
   }
 
   async #prepare(request: MutationRequest): Promise<Prepared> {
+    if (this.#options.isReadOnly)
+      throw new MutationError("READ_ONLY", "A replay of the past takes no writes.");
     const definition = this.#options.definitions.get(request.name);
     if (definition === undefined)
       throw new MutationError("UNKNOWN_MUTATION", `There is no mutation "${request.name}" here.`);

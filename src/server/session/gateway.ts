@@ -8,7 +8,7 @@ import { messageOf, TidemarkError } from "../../std/errors.ts";
 import type { Clock } from "../../std/clock.ts";
 import type { Random } from "../../std/random.ts";
 import { unreachable } from "../../std/assert.ts";
-import { CLOSE } from "../../protocol/close-codes.ts";
+import { CLOSE, closeCodeOf } from "../../protocol/close-codes.ts";
 import type { DownMessage } from "../../protocol/down.ts";
 import type { Credit } from "../../protocol/messages/credit.ts";
 import type { Identify } from "../../protocol/messages/identify.ts";
@@ -85,9 +85,8 @@ export class Gateway {
 
   /** The session of a one-way stream, by the id of its HELLO; its signature proves the owner. */
   oneWaySession(token: string): Session | undefined {
-    const session = this.#options.tokens.isSigned(token)
-      ? this.#sessions.get(token.split(".", 1)[0] ?? "")
-      : undefined;
+    if (!this.#options.tokens.isSigned(token)) return undefined;
+    const session = this.#sessions.get(token.split(".", 1)[0] ?? "");
     return session?.transport.isOneWay === true ? session : undefined;
   }
 
@@ -106,7 +105,6 @@ export class Gateway {
     if (begins !== undefined) this.#hear(session, begins);
   }
 
-  /** Handles a text of the client. */
   receive(session: Session, text: string): void {
     this.isThere(session);
     if (session.state.kind !== "closed" && this.#maySay(session, 1)) this.#hear(session, text);
@@ -182,9 +180,7 @@ export class Gateway {
       { session: session.id, code, subscriptions: session.subscriptions.size },
       "session closed",
     );
-    this.#options.opener.leave(session);
-    this.#options.mutationQueue.leave(session);
-    session.note({ kind: "left" });
+    this.#part(session);
   }
 
   /** Closes silent connections, pings quiet ones, and sends the watermarks that are due. */
@@ -220,6 +216,11 @@ export class Gateway {
       this.#options.events.onResumed("epoch");
       this.#end(session, "epoch");
     }
+  }
+
+  /** Ends all sessions with an error. */
+  refuse(error: TidemarkError): void {
+    for (const session of this.#sessions.values()) this.#reject(session, error, closeCodeOf(error));
   }
 
   #end(session: Session, reason: InvalidSessionReason): void {
@@ -306,7 +307,7 @@ export class Gateway {
     } catch (error) {
       if (!(error instanceof TidemarkError)) throw error;
       if (message.op === "RESUME") this.#invalid(session, "identity");
-      else this.#reject(session, error, CLOSE.unauthenticated);
+      else this.#reject(session, error, closeCodeOf(error));
       return;
     }
     // The client may have left meanwhile.
@@ -341,10 +342,9 @@ export class Gateway {
         "session opened",
       );
     session.logged.add("opened");
-    const type = message.op === "RESUME" ? "RESUMED" : "READY";
     this.#send(session, {
       op: "DISPATCH",
-      type,
+      type: message.op === "RESUME" ? "RESUMED" : "READY",
       session_id: tokens.issue(session.id, identityHash),
       epoch: replica.epoch,
       seq: replica.seq,
