@@ -3,7 +3,7 @@
  * its programs run on a Postgres, and its pages, served by Vite on another port, show in Chromium
  * what the documents say.
  */
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { join } from "node:path";
 import react from "@vitejs/plugin-react";
@@ -161,6 +161,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
   expect(withCode.toSorted()).toEqual([
     "README.md",
     "docs/dialects.md",
+    "docs/ingest.md",
     "docs/postgres.md",
     "docs/react.md",
     "docs/recipes.md",
@@ -259,6 +260,27 @@ it("docs/writes.md: the mutation, the endpoint and the collection write what the
     "3rejectedfalse",
   ]);
   expect(said).toEqual([]);
+});
+
+it("docs/ingest.md: curl writes rows, and repeats them without effect", async () => {
+  const document = "docs/ingest.md";
+  const [, curl = ""] =
+    /```sh\n([\s\S]*?)```/.exec(readFileSync(join(root, document), "utf8")) ?? [];
+  await project.serve(document, "server.ts");
+  const answers = [];
+  for (let time = 0; time < 2; time++) {
+    const producer = project.command(document, curl);
+    await producer.says('"durable":false}');
+    expect(await producer.ended).toBe(0);
+    answers.push(/\{"epoch".*/.exec(producer.output())?.[0]);
+  }
+  expect(JSON.parse(answers[0] ?? "")).toMatchObject({ seq: 2, rows: 2, durable: false });
+  expect(answers[1]).toBe(answers[0]);
+  const { first } = project.portsOf(document);
+  const rows = await fetch(`http://localhost:${first}/v2/snapshot?channels=readings`, {
+    headers: { authorization: "Bearer viewer-token" },
+  });
+  expect(await rows.text()).toContain('"sensor":"oven-2","celsius":179,');
 });
 
 describe("docs/postgres.md", () => {
