@@ -27,6 +27,10 @@ export class CarrierChoice {
     return this.#index === 0;
   }
 
+  get hasOthers(): boolean {
+    return this.#carriers.length > 1;
+  }
+
   /** A WebSocket is allowed, and the present carrier is another. */
   get canUpgrade(): boolean {
     return !this.isFirst && this.#carriers[0] === "websocket";

@@ -3,14 +3,10 @@
  * heartbeats, its retries, and the session id that lets it resume. It knows nothing of views; it
  * passes frames up and asks for the subscriptions.
  */
-import type { Cancel, Clock } from "../../std/clock.ts";
+import type { Cancel } from "../../std/clock.ts";
 import { messageOf } from "../../std/errors.ts";
-import type { Random } from "../../std/random.ts";
 import { isRefusal, REFUSALS } from "../../protocol/close-codes.ts";
 import { decode, encodePlain } from "../../protocol/codec.ts";
-import type { DownMessage } from "../../protocol/down.ts";
-import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
-import type { SubscriptionRequest } from "../../protocol/messages/subscribe.ts";
 import type { UpMessage } from "../../protocol/up.ts";
 import { VERSIONS, versionFault } from "../../protocol/version.ts";
 import {
@@ -21,40 +17,17 @@ import {
   type Connecting,
   type ConnectionState,
 } from "../connection-state.ts";
-import type { Fetch, HttpScheduler } from "./http-scheduler.ts";
 import { PollSocket } from "./poll-socket.ts";
+import type { ConnectionOptions } from "./connection-options.ts";
 import { CarrierChoice } from "./carrier-choice.ts";
 import { CarrierUpgrade } from "./carrier-upgrade.ts";
 import { Liveness } from "./liveness.ts";
 import { ServerProbe } from "./server-probe.ts";
 import { ConnectionWarning } from "./warning.ts";
-import type { CarrierName, EngineConfig } from "../port.ts";
+import type { CarrierName } from "../port.ts";
 import { SseSocket } from "./sse-socket.ts";
-import type { WebSocketConstructor, WebSocketLike } from "./websocket-like.ts";
+import type { WebSocketLike } from "./websocket-like.ts";
 import { LONG_POLL_MS } from "../limits.ts";
-
-export interface ConnectionOptions {
-  readonly config: EngineConfig;
-  readonly WebSocket: WebSocketConstructor | undefined;
-  readonly fetch: Fetch | undefined;
-  readonly http: HttpScheduler;
-  readonly clock: Clock;
-  readonly random: Random;
-  /** Asked anew for each connection. */
-  readonly credentials: () => Promise<unknown>;
-  /** The subscriptions to request now, each with its cursor. */
-  readonly subscriptions: () => readonly SubscriptionRequest[];
-  /** Frames of the stream; `bytes` is the length of the text. */
-  readonly onMessage: (message: DownMessage, bytes: number) => void;
-  /** Every frame in both directions, as text. */
-  readonly onFrame: (direction: "up" | "down", text: string) => void;
-  readonly onInvalid: (reason: InvalidSessionReason) => void;
-  readonly onState: (state: ConnectionState) => void;
-  /** With a text for the developer, when connecting has failed several times in a row. */
-  readonly onWarning: (text: string) => void;
-  /** With each heartbeat. */
-  readonly onHeartbeat: () => void;
-}
 
 /** WebSocket's own close code for a frame that could not be understood. */
 const PROTOCOL_ERROR = 1002;
@@ -206,7 +179,7 @@ export class Connection {
       case "connecting":
         this.#retry?.();
         this.#liveness.watch(this.#options.config.limits.handshakeMs);
-        if (this.#isWatched && this.#probe.isDue) void this.#askThenOpen(state);
+        if (this.#isWatched && this.#mayAsk) void this.#askThenOpen(state);
         else this.#adopt(this.#open(this.carrier));
         return;
       case "identifying":
@@ -245,6 +218,11 @@ export class Connection {
     if (this.#choice.lost({ wasOpen, hasLasted })) void this.#askWhetherReachable(this.carrier);
   }
 
+  /** Not before the answer that may change the carrier. */
+  get #mayAsk(): boolean {
+    return this.#probe.isDue && !(this.#probe.isAsking && this.#choice.hasOthers);
+  }
+
   async #askThenOpen(attempt: Connecting): Promise<void> {
     const answer = await this.#probe.ask();
     if (this.#state !== attempt) return;
@@ -255,10 +233,16 @@ export class Connection {
 
   async #askWhetherReachable(carrier: CarrierName): Promise<void> {
     const { kind } = await this.#probe.ask();
-    if (kind !== "tidemark" || this.carrier !== carrier || this.#state.kind !== "waiting") return;
+    const state = this.#state;
+    const hasBegun = state.kind === "connecting";
+    if (kind !== "tidemark" || this.carrier !== carrier) return;
+    if (!hasBegun && state.kind !== "waiting") return;
     this.#choice.next();
     // Every carrier has failed once, so the server is the cause, and the next attempt waits.
-    if (!this.#choice.isFirst) this.#on({ kind: "retry" });
+    if (!hasBegun) return this.#choice.isFirst ? undefined : this.#on({ kind: "retry" });
+    // The answer came late: the attempt that has begun with this carrier would fail as slowly.
+    this.#dropSocket();
+    this.#enter(state);
   }
 
   #open(carrier: CarrierName): WebSocketLike | undefined {

@@ -49,6 +49,11 @@ export class ServerProbe {
     return this.#fetch !== undefined && (this.#failures & (this.#failures - 1)) !== 0;
   }
 
+  /** A request has no answer yet. */
+  get isAsking(): boolean {
+    return this.#asking !== undefined;
+  }
+
   get refusal(): string {
     return this.#refusal;
   }
@@ -73,6 +78,7 @@ export class ServerProbe {
     this.#asking = asking;
     const answer = await this.#request(asking.signal).catch(() => ({ kind: "away" }) as const);
     if (this.#asking !== asking) return answer;
+    this.#asking = undefined;
     this.#isThere = answer.kind !== "away";
     this.#refusal = answer.kind === "other" ? (answer.refusal?.message ?? "") : "";
     return answer;

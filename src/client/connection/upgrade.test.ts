@@ -1,4 +1,4 @@
-/** A fallback carrier that works is kept until the better carrier is known to work. */
+/** How a client comes to a fallback carrier that works, and keeps it while nothing better does. */
 import { afterEach, expect, it } from "vitest";
 import { atEnd, startTrades, stopAll, trade } from "../../../test/support/trades-server.ts";
 import { createClient, immediately, type WebSocketLike } from "../node.ts";
@@ -48,4 +48,44 @@ it("keeps a working fallback when the WebSocket leads to a server of another ver
     carrier: "long-poll",
     state: { kind: "open" },
   });
+});
+
+it("changes to the next carrier when the server proves reachable after the next attempt has begun", async () => {
+  const { stream } = await startTrades();
+  let attempts = 0;
+  let onSecond = (): void => {};
+  const second = new Promise<void>((resolve) => (onSecond = resolve));
+  /** A proxy that refuses the first upgrade, and does not answer the next ones. */
+  class Refused implements WebSocketLike {
+    onopen: WebSocketLike["onopen"] = null;
+    onmessage: WebSocketLike["onmessage"] = null;
+    onclose: WebSocketLike["onclose"] = null;
+    onerror: WebSocketLike["onerror"] = null;
+
+    constructor() {
+      if (++attempts === 1) queueMicrotask(() => this.onclose?.({ code: 1006, reason: "" }));
+      else onSecond();
+    }
+
+    send(): void {}
+    close(): void {}
+  }
+  const client = createClient({
+    url: stream,
+    WebSocket: Refused,
+    carriers: ["websocket", "long-poll"],
+    // A slow network: the question whether the server is reachable takes longer than the pause.
+    fetch: async (input, init) => {
+      if (!String(input).includes("/changes")) await second;
+      return fetch(input, init);
+    },
+    pacing: immediately,
+    backoff: { firstMs: 5, delaysMs: [5] },
+  });
+  atEnd(() => client.close());
+  client.live({ channel: "trades" }).subscribe(() => {});
+  await expect
+    .poll(() => client.connection.getSnapshot())
+    .toMatchObject({ carrier: "long-poll", state: { kind: "open" } });
+  expect(attempts).toBe(2);
 });
