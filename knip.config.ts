@@ -19,7 +19,6 @@ const config: KnipConfig = {
         "vite.review.config.ts",
       ],
       project: ["{src,sim,fuzz,explorer}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
-      ignore: ["src/history/**"],
       ignoreDependencies: [
         // The explorer's, too; the file that imports them is the review example's, which lists
         // them.
