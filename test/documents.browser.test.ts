@@ -161,6 +161,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
   expect(withCode.toSorted()).toEqual([
     "README.md",
     "docs/dialects.md",
+    "docs/history.md",
     "docs/ingest.md",
     "docs/postgres.md",
     "docs/react.md",
@@ -233,6 +234,29 @@ it("docs/react.md: both pages of hooks show the rows and write", async () => {
   await page.click("aside button");
   await expect.poll(textOf(page, "main")).toContain("64002");
   expect(said).toEqual([]);
+});
+
+it("docs/history.md: the page scrolls into the store and stands still, and a program asks for then", async () => {
+  const document = "docs/history.md";
+  const server = await project.serve(document, "server.ts");
+  await server.says("stored");
+  const { page, said } = await open(document);
+  await expect.poll(textOf(page), { timeout: 30_000 }).toContain("150 trades, down to t0201");
+  await page.click("text=Older");
+  await expect.poll(textOf(page)).toContain("250 trades, down to t0001");
+  expect(await page.isDisabled("text=Older")).toBe(true);
+  await page.click("text=Pause");
+  await expect.poll(textOf(page)).toContain("Go on");
+  await page.click("text=Go on");
+  await expect.poll(textOf(page)).toContain("150 trades, down to t0201");
+  const then = project.start(document, "then.ts");
+  await then.says("300 and 200 rows as of");
+  await then.says("0 rows a day ago");
+  expect(said).toEqual([]);
+  // A crash: what was durable is there again.
+  await server.stop();
+  await project.serve(document, "server.ts");
+  await expect.poll(textOf(page), { timeout: 30_000 }).toContain("150 trades, down to t0201");
 });
 
 it("docs/writes.md: the mutation, the endpoint and the collection write what the page shows", async () => {

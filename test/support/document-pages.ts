@@ -32,6 +32,12 @@ createRoot(document.getElementById("root")!).render(
   </>,
 );
 `,
+  "docs/history.md": `
+import { createRoot } from "react-dom/client";
+import { App } from "./app.tsx";
+
+createRoot(document.getElementById("root")!).render(<App />);
+`,
   "docs/writes.md": `
 import { useEffect, useReducer } from "react";
 import { createRoot } from "react-dom/client";
