@@ -160,6 +160,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
   const withCode = documents().filter((document) => snippetsOf(document).size > 0);
   expect(withCode.toSorted()).toEqual([
     "README.md",
+    "docs/binance.md",
     "docs/dialects.md",
     "docs/history.md",
     "docs/ingest.md",
@@ -234,6 +235,11 @@ it("docs/react.md: both pages of hooks show the rows and write", async () => {
   await page.click("aside button");
   await expect.poll(textOf(page, "main")).toContain("64002");
   expect(said).toEqual([]);
+});
+
+it("docs/binance.md: the server serves its tables, with and without a way to Binance", async () => {
+  await project.serve("docs/binance.md", "server.ts");
+  await project.start("docs/binance.md", "page.ts").says("[");
 });
 
 it("docs/history.md: the page scrolls into the store and stands still, and a program asks for then", async () => {

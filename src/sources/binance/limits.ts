@@ -77,7 +77,7 @@ export interface BinanceLimits {
 
 const BINANCE_LIMITS: BinanceLimits = {
   symbolsMax: 50,
-  startMsMax: 15_000,
+  startMsMax: 5_000,
   openMsMax: 10_000,
   pingMs: 1_000,
   pongMsMax: 10_000,
