@@ -242,6 +242,13 @@ it("docs/binance.md: the server serves its tables, with and without a way to Bin
   await project.start("docs/binance.md", "page.ts").says("[");
 });
 
+it("docs/history.md: a Postgres table keeps its versions", async () => {
+  await project.serve("docs/history.md", "orders.ts");
+  const { second } = project.portsOf("docs/history.md");
+  const answer = await fetch(`http://localhost:${second}/v2/history?channel=orders`);
+  expect(await answer.json()).toMatchObject({ rows: [{ id: "17" }], next: null });
+});
+
 it("docs/history.md: the page scrolls into the store and stands still, and a program asks for then", async () => {
   const document = "docs/history.md";
   const server = await project.serve(document, "server.ts");

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
 import { pino, type Logger } from "pino";
-import { systemClock, type Clock } from "../std/clock.ts";
+import { holdOpen, systemClock, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import { systemRandom } from "../std/random.ts";
 import type { HistoryHost } from "../history/history-host.ts";
@@ -148,7 +148,10 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
 
   /** Starts the sources and the clocks. Called by `listen`; call it yourself with `attach`. */
   start(): Promise<void> {
-    this.#started ??= this.#start();
+    if (this.#started !== undefined) return this.#started;
+    // Until there is a port, nothing else would: a source may wait for its database meanwhile.
+    const release = holdOpen();
+    this.#started = this.#start().finally(release);
     return this.#started;
   }
 
