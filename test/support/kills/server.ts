@@ -18,7 +18,10 @@ let isFailing = false;
 
 /** The store, whose writes fail on request. */
 function createStore(): HistoryStore {
-  const store = kind === "clickhouse" ? clickhouse(address, { spillFile }) : duckdb(address);
+  const store =
+    kind === "clickhouse"
+      ? clickhouse(address, { spillFile, limits: { leaseMs: 500 } })
+      : duckdb(address);
   const write = store.write.bind(store);
   store.write = async (batch) => {
     if (isFailing) throw new Error("The store's writes fail, as the test demands.");
