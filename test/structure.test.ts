@@ -85,6 +85,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     [
       "client/client-options.ts",
       "client/client.ts",
+      "client/replay.ts",
       "client/index.ts",
       "client/node.ts",
       "client/worker.ts",

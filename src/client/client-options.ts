@@ -8,7 +8,7 @@ import { BACKOFF, type Backoff } from "./connection-state.ts";
 import { CLIENT_LIMITS, type ClientLimits } from "./limits.ts";
 import type { LoadEngine, WorkerLike } from "./page/host.ts";
 import type { Pacing } from "./page/pacing.ts";
-import type { CarrierName, EngineConfig } from "./port.ts";
+import type { CarrierName, EngineConfig, ReplayConfig } from "./port.ts";
 import type { EngineParts } from "./stream/stream-engine.ts";
 import type { LoadWrites } from "./writes/lazy-writes.ts";
 import type { Optimistic } from "./writes/page-writes.ts";
@@ -85,6 +85,11 @@ export interface ClientOptions {
   readonly engine?: LoadEngine;
 }
 
+/** What a replay's client passes on, besides the options. */
+export interface ReplayOption {
+  readonly replay?: ReplayConfig;
+}
+
 /** The platform's parts that the engine needs, or their replacements from the options. */
 export function partsOf({
   WebSocket,
@@ -102,7 +107,10 @@ export function partsOf({
 }
 
 /** The engine's configuration, with the defaults filled in. */
-export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineConfig {
+export function configOf(
+  options: ClientOptions & ReplayOption,
+  hasWebSocket: boolean,
+): EngineConfig {
   return {
     url: options.url.replace(/^http/, "ws"),
     limits: limitsOf("limits", CLIENT_LIMITS, options.limits, POSITIVE),
@@ -111,6 +119,7 @@ export function configOf(options: ClientOptions, hasWebSocket: boolean): EngineC
     upgradeIntervalMs: options.upgradeIntervalMs ?? 60_000,
     pollIntervalMs: options.pollIntervalMs ?? 2_000,
     backoff: { ...BACKOFF, ...options.backoff },
+    ...(options.replay !== undefined && { replay: options.replay }),
   };
 }
 

@@ -17,6 +17,7 @@ import {
   workerOf,
   type ClientOptions,
   type OptimisticOption,
+  type ReplayOption,
 } from "./client-options.ts";
 import { WORKER_SILENT_MS } from "./limits.ts";
 import type { ChannelDescription } from "./page/channel-description.ts";
@@ -33,7 +34,7 @@ import { RowCache, type RowAnswer } from "./page/row-cache.ts";
 import { SingleAnswers } from "./page/single-answers.ts";
 import { UiMeter, type UiMetrics } from "./page/ui-metrics.ts";
 import { NOT_CONNECTED } from "./not-connected.ts";
-import type { ConnectionStats, Inspection, PageCursor, ToPage } from "./port.ts";
+import type { ConnectionStats, Inspection, PageCursor, ToEngine, ToPage } from "./port.ts";
 import type { EngineParts } from "./stream/stream-engine.ts";
 import { LazyWrites } from "./writes/lazy-writes.ts";
 import { callsOf } from "./writes/mutate-calls.ts";
@@ -84,7 +85,7 @@ export class TidemarkClient<
   #engineWatch: Cancel | undefined;
   #isStopped = false;
 
-  constructor(options: ClientOptions & OptimisticOption<M>) {
+  constructor(options: ClientOptions & OptimisticOption<M> & ReplayOption) {
     this.#options = options;
     const parts = partsOf(options);
     const config = configOf(options, parts.WebSocket !== undefined);
@@ -288,6 +289,10 @@ export class TidemarkClient<
   /** Whether the stream is followed in a Web Worker. */
   get usesWorker(): boolean {
     return this.#host.usesWorker;
+  }
+
+  protected post(message: ToEngine): void {
+    this.#host.post(message);
   }
 
   #subscribe(listener: () => void): () => void {

@@ -33,6 +33,7 @@ const EVENTS: { readonly [K in ConnectionEvent["kind"]]: ConnectionEvent & { kin
   away: { kind: "away" },
   busy: { kind: "busy", retryAfterMs: undefined },
   upgraded: { kind: "upgraded" },
+  moved: { kind: "moved" },
   retry: { kind: "retry" },
   shown: { kind: "shown" },
   online: { kind: "online" },
@@ -52,6 +53,7 @@ const stay = (kind: Kind): Row => ({
   away: kind,
   busy: kind,
   upgraded: kind,
+  moved: "connecting",
   retry: kind,
   shown: kind,
   online: kind,
@@ -66,7 +68,7 @@ const lost = {
 } as const;
 
 const TABLE: { readonly [K in Kind]: Row } = {
-  idle: { ...stay("idle"), start: "connecting" },
+  idle: { ...stay("idle"), moved: "idle", start: "connecting" },
   connecting: { ...stay("connecting"), ...lost, opened: "greeting" },
   greeting: { ...stay("greeting"), ...lost, hello: "identifying" },
   identifying: { ...stay("identifying"), ...lost, ready: "open" },
@@ -78,7 +80,7 @@ const TABLE: { readonly [K in Kind]: Row } = {
     online: "connecting",
   },
   refused: { ...stay("refused"), start: "connecting" },
-  stopped: stay("stopped"),
+  stopped: { ...stay("stopped"), moved: "stopped" },
 };
 
 const circumstances = { nowMs: 20_000, chance: 0.5, backoff: BACKOFF, mayHurry: false };

@@ -64,6 +64,8 @@ export type ConnectionEvent =
   | { readonly kind: "busy"; readonly retryAfterMs: number | undefined }
   /** A better carrier has received HELLO. */
   | { readonly kind: "upgraded" }
+  /** The stream has another address now: connects at once, from every state but idle. */
+  | { readonly kind: "moved" }
   | { readonly kind: "retry" }
   /** The page is visible again: it does not sit out a delay that was made for hidden pages. */
   | { readonly kind: "shown" }
@@ -139,6 +141,8 @@ export function transition(
       return state.kind === "open" ? identifyingAgain(state.attempt) : state;
     case "upgraded":
       return state.kind === "open" ? identifyingAgain(0) : state;
+    case "moved":
+      return state.kind === "idle" ? state : { kind: "connecting", attempt: 0, reason: undefined };
     case "shown":
       return state.kind === "waiting" && !state.isAskedFor ? connecting(state) : state;
     case "retry":

@@ -1,6 +1,8 @@
 /** The entry point `tidemark/client`: live views in browsers and Node, without a framework. */
 export { createClient, TidemarkClient } from "./client.ts";
 export type { AnyChannels, ClientChannels, QueryOf, Readable } from "./client.ts";
+export { createReplay, ReplayClient } from "./replay.ts";
+export type { ReplayMoment, ReplayOptions } from "./replay.ts";
 export type { ClientOptions, OptimisticOption } from "./client-options.ts";
 export type { ClientLimits } from "./limits.ts";
 export type { ChannelDescription, ChannelHistorySpan } from "./page/channel-description.ts";

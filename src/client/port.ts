@@ -58,6 +58,16 @@ export interface EngineConfig {
   /** How often, on a fallback, the best carrier is tried again. */
   readonly upgradeIntervalMs: number;
   readonly pollIntervalMs: number;
+  /** Present for a replay of the past. */
+  readonly replay?: ReplayConfig;
+}
+
+/** A span of the past, as the address of its stream has it. */
+export interface ReplayConfig {
+  readonly from: string;
+  readonly to: string | undefined;
+  readonly speed: string;
+  readonly channels: string | undefined;
 }
 
 /** Requests over HTTP, by purpose. */
@@ -95,6 +105,8 @@ export type ToEngine =
     }
   | { readonly kind: "abort"; readonly id: number }
   | { readonly kind: "write"; readonly request: WriteRequest }
+  /** A replay goes on in another way, or from another place. */
+  | { readonly kind: "replay"; readonly from?: string; readonly speed?: string }
   /** Starts or stops the inspection of the stream. */
   | { readonly kind: "inspect"; readonly isOn: boolean }
   | { readonly kind: "stop" };

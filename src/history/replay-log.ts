@@ -18,7 +18,7 @@ import { readTables } from "./replay-tables.ts";
 import { commitsOf, type StoredCommit } from "./replay-commits.ts";
 
 /** What a replay calls itself in the channels' status and freshness. */
-export const REPLAY_SOURCE = "replay";
+const REPLAY_SOURCE = "replay";
 
 const STEP_MS = 20;
 /** How long a client's time may stand still while nothing changes. */

@@ -8,7 +8,7 @@ import { messageOf } from "../../std/errors.ts";
 import { isRefusal, REFUSALS } from "../../protocol/close-codes.ts";
 import { decode, encodePlain } from "../../protocol/codec.ts";
 import type { UpMessage } from "../../protocol/up.ts";
-import { VERSIONS, versionFault } from "../../protocol/version.ts";
+import { versionFault } from "../../protocol/version.ts";
 import {
   isConnected,
   LASTING_MS,
@@ -21,10 +21,12 @@ import { PollSocket } from "./poll-socket.ts";
 import type { ConnectionOptions } from "./connection-options.ts";
 import { CarrierChoice } from "./carrier-choice.ts";
 import { CarrierUpgrade } from "./carrier-upgrade.ts";
+import { identification } from "./identification.ts";
 import { Liveness } from "./liveness.ts";
 import { ServerProbe } from "./server-probe.ts";
 import { ConnectionWarning } from "./warning.ts";
 import type { CarrierName } from "../port.ts";
+import { StreamAddress, type ReplayChange } from "./stream-address.ts";
 import { SseSocket } from "./sse-socket.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
 import { LONG_POLL_MS } from "../limits.ts";
@@ -33,6 +35,7 @@ import { LONG_POLL_MS } from "../limits.ts";
 const PROTOCOL_ERROR = 1002;
 
 export class Connection {
+  readonly #address: StreamAddress;
   readonly #options: ConnectionOptions;
   readonly #base: string;
   readonly #choice: CarrierChoice;
@@ -50,6 +53,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#options = options;
     const { config, clock, fetch } = options;
+    this.#address = new StreamAddress(config.url, config.replay);
     this.#base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#choice = new CarrierChoice(config.carriers, config.carrierAttemptsMax);
     this.#probe = new ServerProbe(fetch, `${this.#base}/changes`);
@@ -111,6 +115,13 @@ export class Connection {
   connect(): void {
     this.#on({ kind: "start" });
     this.#on({ kind: "retry" });
+  }
+
+  /** Connects anew, at once, to another place of the past. */
+  move(to: ReplayChange): void {
+    this.#address.change(to);
+    if (isConnected(this.#state)) this.#dropSocket();
+    this.#on({ kind: "moved" });
   }
 
   /**
@@ -247,7 +258,7 @@ export class Connection {
 
   #open(carrier: CarrierName): WebSocketLike | undefined {
     const { WebSocket, fetch, http, clock, config } = this.#options;
-    if (carrier === "websocket") return WebSocket && new WebSocket(config.url);
+    if (carrier === "websocket") return WebSocket && new WebSocket(this.#address.url);
     if (fetch === undefined) return undefined;
     const shared = { base: this.#base, fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
@@ -304,15 +315,7 @@ export class Connection {
   }
 
   #identification(credentials: unknown): UpMessage {
-    const subscriptions = this.#options.subscriptions();
-    const rest = {
-      ...VERSIONS,
-      ...(credentials !== undefined && { auth: credentials }),
-      subscriptions,
-    };
-    if (this.#token === undefined) return { op: "IDENTIFY", ...rest };
-    // Without `last_seq`, which would also acknowledge for views that have been opened since.
-    return { op: "RESUME", session_id: this.#token, ...rest };
+    return identification(this.#token, credentials, this.#options.subscriptions());
   }
 
   #receive(text: string): void {
@@ -347,6 +350,7 @@ export class Connection {
           this.#token = message.session_id;
           this.#on({ kind: "ready" });
         }
+        if (message.type === "WATERMARK") this.#address.reached(message.seq);
         // Before READY the client does not know which history a frame belongs to.
         if (this.#state.kind === "open") this.#options.onMessage(message, text.length);
         return;

@@ -207,6 +207,12 @@ export class EngineView {
     return result;
   }
 
+  /** The next rows may be of any time, also of an earlier one. */
+  goesElsewhere(): void {
+    this.#asOf = undefined;
+    this.#catchUpTo = undefined;
+  }
+
   /** The page's cursor moves on, and this view keeps its own. */
   leftBehind(): void {
     if (!this.#isBehind) this.hasNews = true;

@@ -116,6 +116,9 @@ export class StreamEngine {
       case "write":
         this.#connection?.start();
         return this.#writes?.add(message.request);
+      case "replay":
+        for (const view of this.#views.all) view.goesElsewhere();
+        return this.#connection?.move(message);
       case "stop":
         this.#nextTick?.();
         this.#writes?.stop();
