@@ -10,7 +10,7 @@ import {
   type RefObject,
 } from "react";
 import type { Column, Query } from "../src/client/index.ts";
-import type { LiveQueryResult } from "../src/react/index.ts";
+import { useFreshness, type LiveQueryResult } from "../src/react/index.ts";
 import { formatCount } from "../examples/review/ui/format.ts";
 import { Grid } from "./grid.tsx";
 import { State } from "../examples/review/ui/state.tsx";
@@ -19,6 +19,7 @@ import { ColumnMenu } from "./column-menu.tsx";
 import { CopyCode } from "./copy-code.tsx";
 import { copyText } from "./copy-text.ts";
 import { FollowButton } from "./follow-button.tsx";
+import { HistoryFoot } from "./history-foot.tsx";
 import { newestFirst } from "./newest-first.ts";
 import { NotLoaded, useIsAway, ViewBadge } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
@@ -26,6 +27,7 @@ import { nextSort, type PageState } from "./page-state.ts";
 import { useChannelShape } from "./use-channel-shape.ts";
 import { useFilteredView } from "./use-filtered-view.ts";
 import { useFollow } from "./use-follow.ts";
+import { useHistoryTotal, useOlderRows } from "./use-older-rows.ts";
 
 /** Loaded when someone first opens a row. */
 const Detail = lazy(async () => ({ default: (await import("./detail.tsx")).Detail }));
@@ -54,6 +56,7 @@ export function ChannelView({
     channel,
     ...(sort.length > 0 && { orderBy: sort }),
     ...(page.columns !== undefined && { columns: page.columns }),
+    ...(shape.history !== undefined && { history: true }),
   };
   // Without its shape, the table's own order is not known.
   const {
@@ -69,7 +72,12 @@ export function ChannelView({
     isNewestFirst,
     isLoading,
     queryId: JSON.stringify([query, page.filters]),
+    history: view.history,
   });
+  // Until the rows are shown, the grid is not as high as they are.
+  useOlderRows(scroller, isLoading ? undefined : view.history);
+  const total = useHistoryTotal(channel, shape.history?.rows);
+  const { asOf } = useFreshness(follow.isStill ? applied : undefined);
   const invalid = Object.keys(errors).length;
   const isFiltered = Object.keys(page.filters).length > invalid;
   const required = useMemo(
@@ -136,7 +144,7 @@ export function ChannelView({
       <header className="title">
         <h1>{channel}</h1>
         <ViewBadge view={view} />
-        <span className="count number">{countText(view, isFiltered)}</span>
+        <span className="count number">{countText(view, isFiltered, total)}</span>
         {invalid > 0 && (
           <span className="not-applied">
             {invalid === 1 ? "filter" : `${invalid} filters`} not applied
@@ -149,7 +157,7 @@ export function ChannelView({
           </button>
         )}
         <CopyCode query={applied} />
-        <FollowButton follow={follow} isNewestFirst={isNewestFirst} />
+        <FollowButton follow={follow} isNewestFirst={isNewestFirst} asOf={asOf} />
         <ColumnMenu
           all={shape.columns}
           required={required}
@@ -166,7 +174,7 @@ export function ChannelView({
           toFilter={toFilter}
           keys={follow.keys}
           row={view.row}
-          isStale={view.status === "stale"}
+          isStale={view.status === "stale" && !follow.isStill}
           isLoading={isLoading}
           sort={sort}
           filters={page.filters}
@@ -175,6 +183,12 @@ export function ChannelView({
           onFilter={onFilter}
           selectedKey={page.row}
           onSelect={onSelect}
+          foot={
+            view.history !== undefined &&
+            (view.keys.length > 0 || view.history.error !== undefined) && (
+              <HistoryFoot history={view.history} rowCount={view.keys.length} />
+            )
+          }
           empty={
             <Nothing
               view={view}
@@ -191,6 +205,8 @@ export function ChannelView({
               keyColumns={shape.key}
               rowKey={page.row}
               shown={view.row(page.row)}
+              keepsHistory={shape.history !== undefined}
+              isStill={follow.isStill}
               onClose={() => onChange({ row: undefined })}
             />
           </Suspense>
@@ -209,10 +225,19 @@ function keyFirst(columns: readonly Column[], key: readonly string[]): readonly 
 }
 
 function countText(
-  { keys, isPartial, totalRows, channelRows, status }: LiveQueryResult,
+  { keys, isPartial, totalRows, channelRows, status, history }: LiveQueryResult,
   isFiltered: boolean,
+  historyRows: number | undefined,
 ): string {
   if (status === "loading" || status === "refused") return "";
+  if (history?.hasMore === true) {
+    if (isFiltered) return `${formatCount(keys.length)} matching rows loaded`;
+    if (historyRows === undefined) return `${formatCount(keys.length)} rows loaded`;
+    return `${formatCount(keys.length)} of ${formatCount(Math.max(historyRows, keys.length))} rows`;
+  }
+  if (history !== undefined && !isFiltered)
+    return `${formatCount(keys.length)} ${keys.length === 1 ? "row" : "rows"}`;
+  if (history !== undefined) return `${formatCount(keys.length)} matching rows`;
   const rowCount =
     channelRows === undefined
       ? ""

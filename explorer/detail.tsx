@@ -1,4 +1,4 @@
-/** The panel beside the grid: one whole row, live. */
+/** The panel beside the grid: one whole row, live; or as the grid has it, while that stands still. */
 import { useEffect, useState, type ReactElement } from "react";
 import type { Column, Row, Where } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
@@ -17,18 +17,25 @@ export interface DetailProps {
   readonly rowKey: string;
   /** The row as the grid has it, without hidden columns: shown until the whole row has come. */
   readonly shown: Row | undefined;
+  /** The row may be older than the live rows. */
+  readonly keepsHistory: boolean;
+  readonly isStill: boolean;
   readonly onClose: () => void;
 }
 
-export function Detail({ channel, keyColumns, rowKey, shown, onClose }: DetailProps): ReactElement {
+export function Detail(props: DetailProps): ReactElement {
+  const { channel, keyColumns, rowKey, shown, keepsHistory, isStill, onClose } = props;
   const settledKey = useSettled(rowKey, SETTLE_MS);
-  const view = useLiveQuery({ channel, where: whereKey(keyColumns, settledKey) });
-  const row = view.row(rowKey) ?? shown;
-  const isWaiting = settledKey !== rowKey || view.status === "loading";
+  const where = whereKey(keyColumns, settledKey);
+  const live = useLiveQuery(
+    isStill ? undefined : { channel, where, ...(keepsHistory && { history: true }) },
+  );
+  const row = live.row(rowKey) ?? shown;
+  const isWaiting = !isStill && (settledKey !== rowKey || live.status === "loading");
   const now = useServerNow();
   const columns: readonly Column[] =
-    view.columns.length > 0
-      ? view.columns
+    live.columns.length > 0
+      ? live.columns
       : Object.keys(row ?? {}).map((name) => ({ name, type: "any" }));
   return (
     <aside className="detail" aria-label={`Row ${rowKey}`}>
@@ -46,12 +53,12 @@ export function Detail({ channel, keyColumns, rowKey, shown, onClose }: DetailPr
           ✕
         </button>
       </header>
-      {view.status !== "live" && !(isWaiting && row !== undefined) && (
+      {!isStill && live.status !== "live" && !(isWaiting && row !== undefined) && (
         <div className="detail-status">
-          <ViewBadge view={view} />
+          <ViewBadge view={live} />
         </div>
       )}
-      {row === undefined && !isWaiting && view.status === "live" ? (
+      {row === undefined && !isWaiting && (isStill || live.status === "live") ? (
         <p className="detail-gone">This row is no longer in the table.</p>
       ) : (
         <dl>

@@ -1,14 +1,17 @@
-/** Pauses the grid, or shows what came meanwhile; says how many rows wait. */
+/** Pauses the grid, or shows what came meanwhile; says how many rows wait, or as of when they are. */
 import { useEffect, type ReactElement } from "react";
-import { formatCompact } from "../examples/review/ui/format.ts";
+import { formatClock, formatCompact } from "../examples/review/ui/format.ts";
 import type { Follow } from "./use-follow.ts";
 
 export function FollowButton({
-  follow: { isFollowing, newCount, toggle },
+  follow: { isFollowing, isStill, newCount, toggle },
   isNewestFirst,
+  asOf,
 }: {
   readonly follow: Follow;
   readonly isNewestFirst: boolean;
+  /** The moment of the rows, in Unix milliseconds. */
+  readonly asOf: number | undefined;
 }): ReactElement {
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
@@ -28,13 +31,21 @@ export function FollowButton({
       title={
         isFollowing
           ? "New rows appear as they come. Press P to pause"
-          : "New rows wait; those shown stay live. Press P to show them"
+          : isStill
+            ? "The rows stand still. Press P to go on with the newest rows"
+            : "New rows wait; those shown stay live. Press P to show them"
       }
       onClick={toggle}
     >
-      {isFollowing ? "Pause" : isNewestFirst ? "Follow newest" : "Resume"}
+      {isFollowing ? "Pause" : isNewestFirst && !isStill ? "Follow newest" : "Resume"}
       <span className="new-count number">
-        {isFollowing ? "following" : newCount === 0 ? "paused" : `${formatCompact(newCount)} new`}
+        {isFollowing
+          ? "following"
+          : isStill && asOf !== undefined
+            ? `as of ${formatClock(asOf)}`
+            : newCount === 0
+              ? "paused"
+              : `${formatCompact(newCount)} new`}
       </span>
     </button>
   );

@@ -50,6 +50,8 @@ export interface GridProps extends Omit<
   readonly onSelect: (key: string) => void;
   /** Shown when there are no rows. */
   readonly empty: ReactNode;
+  /** Shown below the last row. */
+  readonly foot: ReactNode;
 }
 
 /** The cell of the keyboard cursor. It stays with its row when rows move. */
@@ -71,6 +73,7 @@ export function Grid({
   selectedKey,
   onSelect,
   empty,
+  foot,
   ...head
 }: GridProps): ReactElement {
   const formats = useSettledFormats(columns, keyColumns, keys, row);
@@ -176,6 +179,7 @@ export function Grid({
         ))}
       </div>
       {keys.length === 0 && !isLoading && empty}
+      {foot}
     </div>
   );
 }

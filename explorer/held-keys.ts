@@ -1,6 +1,7 @@
 /**
  * The rows that a reader is shown while the grid is paused, or scrolled away from the newest rows:
  * those that were there, without those that came since. Rows that leave are gone; values change.
+ * Older rows that are loaded behind the last one are shown.
  */
 
 export interface Held {
@@ -10,6 +11,13 @@ export interface Held {
 
 export function hold(keys: readonly string[]): Held {
   return { keys, known: new Set(keys) };
+}
+
+/** With the rows behind the last held one, which a view with history has loaded since. */
+export function withOlderRows(held: Held, keys: readonly string[]): Held {
+  let end = keys.length;
+  while (end > 0 && !held.known.has(keys[end - 1] as string)) end--;
+  return end === keys.length ? held : hold([...held.keys, ...keys.slice(end)]);
 }
 
 /**

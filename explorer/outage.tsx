@@ -36,13 +36,14 @@ export function useIsAway(): boolean {
 
 /** A view's status; the connection's comes first, so that title and strip never differ. */
 export function ViewBadge({
-  view: { status, reason },
+  view: { status, reason, history },
 }: {
-  readonly view: Pick<LiveQueryResult, "status" | "reason">;
+  readonly view: Pick<LiveQueryResult, "status" | "reason" | "history">;
 }): ReactElement {
   const { link, asOf } = useContact();
   if (link.kind === "silent") return <Badge status="stale" why={link.reason} />;
   if (isAway(link)) return <Badge status="disconnected" why={asOf} />;
+  if (history?.pausedAt !== undefined) return <Badge status="paused" />;
   return <Badge status={status === "idle" ? "loading" : status} why={reason} />;
 }
 

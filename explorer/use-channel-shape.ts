@@ -6,7 +6,7 @@ import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { ChannelDescription, Column } from "../src/client/index.ts";
 import { useLiveQuery, useTidemarkClient } from "../src/react/index.ts";
 
-export interface ChannelShape extends Pick<ChannelDescription, "columns" | "key"> {
+export interface ChannelShape extends Pick<ChannelDescription, "columns" | "key" | "history"> {
   /** Whether the server has described the channel. */
   readonly isKnown: boolean;
 }

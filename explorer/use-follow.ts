@@ -1,10 +1,12 @@
 /**
  * Following the newest rows, or reading in peace: while it is paused, or scrolled away from the top
- * of a list of newest rows first, new rows are counted and not inserted.
+ * of a list of newest rows first, new rows are counted and not inserted. A view with history stands
+ * still as a whole while it is paused.
  */
 import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
+import type { ViewHistory } from "../src/client/index.ts";
 import { ROW_HEIGHT } from "../examples/review/ui/use-virtual-rows.ts";
-import { heldKeys, hold, type Held } from "./held-keys.ts";
+import { heldKeys, hold, withOlderRows, type Held } from "./held-keys.ts";
 
 export interface Follow {
   /** The rows to show. */
@@ -12,6 +14,8 @@ export interface Follow {
   /** New rows that are not shown. */
   readonly newCount: number;
   readonly isFollowing: boolean;
+  /** The rows, with their values, are those of one moment. */
+  readonly isStill: boolean;
   /** Pauses; or shows the new rows, from the top. */
   readonly toggle: () => void;
 }
@@ -23,18 +27,22 @@ export function useFollow(
     isNewestFirst,
     isLoading,
     queryId,
+    history,
   }: {
     readonly keys: readonly string[];
     readonly isNewestFirst: boolean;
     readonly isLoading: boolean;
     /** Another query is followed anew. */
     readonly queryId: string;
+    readonly history: ViewHistory | undefined;
   },
 ): Follow {
   const [pausedQuery, setPausedQuery] = useState<string>();
   const isPaused = pausedQuery === queryId;
   const isAtTop = useIsAtTop(scroller);
-  const isHeld = !isLoading && (isPaused || (isNewestFirst && !isAtTop));
+  const isStill = history?.pausedAt !== undefined;
+  const isHeld = !isLoading && !isStill && (isPaused || (isNewestFirst && !isAtTop));
+  const keepsHistory = history !== undefined;
   const held = useRef<Held & { readonly queryId: string }>(undefined);
   const shown = useMemo(() => {
     if (!isHeld) {
@@ -42,18 +50,24 @@ export function useFollow(
       return keys;
     }
     if (held.current?.queryId !== queryId) held.current = { ...hold(keys), queryId };
+    else if (keepsHistory) held.current = { ...held.current, ...withOlderRows(held.current, keys) };
     const left = heldKeys(held.current, keys);
     if (left !== held.current.keys) held.current = { ...held.current, keys: left };
     return left;
-  }, [keys, isHeld, queryId]);
+  }, [keys, isHeld, queryId, keepsHistory]);
 
   const toggle = useCallback(() => {
-    if (isHeld) {
+    if (isStill) {
+      scroller.current?.scrollTo({ top: 0 });
+      history?.resume();
+    } else if (isHeld) {
       setPausedQuery(undefined);
       if (isNewestFirst) scroller.current?.scrollTo({ top: 0 });
-    } else setPausedQuery(queryId);
-  }, [isHeld, isNewestFirst, queryId, scroller]);
-  return { keys: shown, newCount: keys.length - shown.length, isFollowing: !isHeld, toggle };
+    } else if (history === undefined) setPausedQuery(queryId);
+    else history.pause();
+  }, [history, isHeld, isNewestFirst, isStill, queryId, scroller]);
+  const newCount = keys.length - shown.length;
+  return { keys: shown, newCount, isFollowing: !isHeld && !isStill, isStill, toggle };
 }
 
 function useIsAtTop(scroller: RefObject<HTMLElement | null>): boolean {

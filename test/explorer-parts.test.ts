@@ -1,7 +1,7 @@
 /** The explorer's pure parts: the order of a table, held rows. */
 import { describe, expect, it } from "vitest";
 import type { Column } from "../src/client/index.ts";
-import { heldKeys, hold } from "../explorer/held-keys.ts";
+import { heldKeys, hold, withOlderRows } from "../explorer/held-keys.ts";
 import { newestFirst } from "../explorer/newest-first.ts";
 
 const column = (name: string, type: Column["type"]): Column => ({ name, type });
@@ -45,5 +45,12 @@ describe("held rows", () => {
     expect(heldKeys(held, ["d", "c", "b"])).toEqual(["c", "b"]);
     expect(heldKeys(held, ["c", "x", "a"])).toEqual(["c", "a"]);
     expect(heldKeys(held, [])).toEqual([]);
+  });
+
+  it("go on with older rows that are loaded behind the last held one", () => {
+    const keys = ["d", "c", "b", "a", "9", "8"];
+    const grown = withOlderRows(held, keys);
+    expect(heldKeys(grown, keys)).toEqual(["c", "b", "a", "9", "8"]);
+    expect(withOlderRows(held, ["d", "c", "b", "a"])).toBe(held);
   });
 });

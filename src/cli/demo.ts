@@ -1,6 +1,7 @@
 /** `tidemark demo`: serves an embedded Postgres with a sample database that changes by itself. */
 import { systemClock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
+import { courierPositions } from "./demo/positions.ts";
 import { createSample } from "./demo/schema.ts";
 import { startWorkload } from "./demo/workload.ts";
 import { serve, type ServeOptions } from "./serve.ts";
@@ -21,5 +22,14 @@ export async function demo(options: Omit<ServeOptions, "url">): Promise<void> {
     clock: systemClock,
     onError: (message) => process.stderr.write(`sample workload: ${message}\n`),
   });
-  await serve({ ...options, url: database, onStop: stopWorkload });
+  const onError = (message: string): void => {
+    process.stderr.write(`positions: ${message}\n`);
+  };
+  const own = courierPositions({ clock: systemClock, onError });
+  options.print(
+    own === undefined
+      ? "No table keeps history: npm install @duckdb/node-api."
+      : "1 table keeps history: positions.",
+  );
+  await serve({ ...options, url: database, own, onStop: stopWorkload });
 }

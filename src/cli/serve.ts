@@ -3,8 +3,21 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type { PGlite } from "@electric-sql/pglite";
 import { pino } from "pino";
-import { createTidemark } from "../server/tidemark.ts";
+import type { HistoryStore } from "../history/history.ts";
+import type { Channels } from "../server/channel.ts";
+import { createTidemark, type Tidemark } from "../server/tidemark.ts";
 import { postgres, type PostgresReport } from "../sources/postgres/index.ts";
+
+/** Channels beside the database's tables, with the history store that keeps them. */
+export interface OwnChannels {
+  readonly channels: Channels;
+  readonly history: HistoryStore;
+  /** Begins to write the channels' rows; called when the server listens. */
+  readonly start: (tidemark: Tidemark) => void;
+  readonly stop: () => void;
+  /** Called after the store is closed. */
+  readonly remove: () => void;
+}
 
 export interface ServeOptions {
   /** A postgres:// address, or an embedded database. */
@@ -19,13 +32,14 @@ export interface ServeOptions {
   readonly allowedOrigins: readonly string[];
   readonly logLevel: string;
   readonly print: (line: string) => void;
+  readonly own?: OwnChannels | undefined;
   /** Runs before the server stops. */
   readonly onStop?: () => Promise<void>;
 }
 
 /** Resolves when the server listens. A signal stops it and ends the process. */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { port, host, allowPublic, allowedOrigins, print } = options;
+  const { port, host, allowPublic, allowedOrigins, print, own } = options;
   const source = postgres(options.url, {
     tables: options.tables,
     trustedOwners: options.trustedOwners ?? [],
@@ -36,18 +50,22 @@ export async function serve(options: ServeOptions): Promise<void> {
   const assets = explorerFolder();
   const tidemark = createTidemark({
     sources: [source],
+    ...(own && { channels: own.channels, history: own.history }),
     catalog: true,
     allowedOrigins,
     ...(assets !== undefined && { assets }),
     logger: pino({ name: "tidemark", level: options.logLevel }, pino.destination(2)),
   });
   const stop = async (): Promise<void> => {
+    own?.stop();
     await options.onStop?.();
     await tidemark.stop();
+    own?.remove();
   };
   stopOnSignal(stop, print);
   try {
     const { url } = await tidemark.listen({ port, host, allowPublic });
+    own?.start(tidemark);
     print(
       assets === undefined
         ? `Serving the API at ${url}/v2 (the explorer is not built: npm run build)`

@@ -10,7 +10,8 @@ export type BadgeStatus =
   | "stale"
   | "disconnected"
   | "refused"
-  | "partial";
+  | "partial"
+  | "paused";
 
 const WORDS: Readonly<Record<BadgeStatus, string>> = {
   idle: "off",
@@ -22,6 +23,7 @@ const WORDS: Readonly<Record<BadgeStatus, string>> = {
   disconnected: "disconnected",
   refused: "refused",
   partial: "partial",
+  paused: "paused",
 };
 
 export function Badge({

@@ -57,6 +57,13 @@ function formatSpan(seconds: number): string {
   return `${formatCount(Math.floor(seconds / 86_400))} d`;
 }
 
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+
+/** `12:03:05`, in the reader's time zone. */
+export function formatClock(unixMs: number): string {
+  return clock.format(unixMs);
+}
+
 /** Adds thousands separators to a decimal string of any length. */
 export function groupDigits(text: string): string {
   const match = /^(-?)(\d+)(\.\d+)?$/.exec(text);
