@@ -2,7 +2,7 @@
  * Row in → row in a client's cache: 100 clients that show the newest 200 trades, at 60 and at 5,000
  * rows/s, with and without history in DuckDB, against two older patterns over the same store. A
  * batch of 50 rows, "table changed", and each widget asks again; and a flush of rows every 200 ms,
- * merged by the clients, with a refetch every 30 s. `npm run bench -- pipeline [seconds]`
+ * merged by the clients, with a refetch every 30 s. `npm run bench -- pipeline [seconds] [rows/s]`
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,7 +15,7 @@ const WARM_UP_MS = 2_000;
 const CLIENTS = 100;
 /** Of them, so many keep a cache. */
 const MEASURING = 4;
-const RATES = [60, 5_000];
+const RATES = process.argv[3] === undefined ? [60, 5_000] : [Number(process.argv[3])];
 const PATTERNS = {
   tidemark: "Tidemark",
   "tidemark-history": "Tidemark, history in DuckDB",
