@@ -23,7 +23,7 @@ const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "
  * the bundler's loader), of its worker, and of the part that writes.
  */
 const PAGE_BYTES_MAX = 11_600;
-const WORKER_BYTES_MAX = 14_100;
+const WORKER_BYTES_MAX = 14_500;
 const WRITES_BYTES_MAX = 3_600;
 
 interface Probe {

@@ -20,7 +20,7 @@ export interface ClickHouseLimits {
   readonly changeMsMax: number;
 }
 
-export const CLICKHOUSE_LIMITS: ClickHouseLimits = {
+const CLICKHOUSE_LIMITS: ClickHouseLimits = {
   leaseMs: 5_000,
   queryMsMax: 10_000,
   queryBytesMax: 1024 * 1024 * 1024,

@@ -25,7 +25,7 @@ export interface Layout {
   readonly columns: readonly LayoutColumn[];
 }
 
-export const SYSTEM_COLUMNS: readonly (readonly [name: string, type: SqlType])[] = [
+const SYSTEM_COLUMNS: readonly (readonly [name: string, type: SqlType])[] = [
   ["_seq", "BIGINT"],
   ["_place", "BIGINT"],
   ["_kind", "VARCHAR"],
