@@ -77,7 +77,13 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     ],
   ],
   [
-    ["client/limits.ts", "client/port.ts", "client/not-connected.ts", "client/connection-state.ts"],
+    [
+      "client/limits.ts",
+      "client/port.ts",
+      "client/not-connected.ts",
+      "client/backoff.ts",
+      "client/connection-state.ts",
+    ],
     ["client/connection/"],
     ["client/writes/"],
     ["client/stream/"],

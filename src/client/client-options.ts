@@ -4,7 +4,7 @@ import { atLeast, limitsOf } from "../std/limits.ts";
 import type { Random } from "../std/random.ts";
 import type { Fetch } from "./connection/http-scheduler.ts";
 import type { WebSocketConstructor } from "./connection/websocket-like.ts";
-import { BACKOFF, type Backoff } from "./connection-state.ts";
+import { BACKOFF, type Backoff } from "./backoff.ts";
 import { CLIENT_LIMITS, type ClientLimits } from "./limits.ts";
 import type { LoadEngine, WorkerLike } from "./page/host.ts";
 import type { Pacing } from "./page/pacing.ts";

@@ -1,12 +1,8 @@
 /** Every state under every event: the table's type demands each cell. */
 import { describe, expect, it } from "vitest";
 import { seededRandom } from "../std/random.ts";
-import {
-  BACKOFF,
-  transition,
-  type ConnectionEvent,
-  type ConnectionState,
-} from "./connection-state.ts";
+import { BACKOFF } from "./backoff.ts";
+import { transition, type ConnectionEvent, type ConnectionState } from "./connection-state.ts";
 
 type Kind = ConnectionState["kind"];
 

@@ -13,6 +13,7 @@
  *   refused: the server does not accept the credentials, or there is no protocol version that both
  *   sides speak; only start() tries again.   stopped: for good.
  */
+import type { Backoff } from "./backoff.ts";
 import { isRefusal, REFUSALS, type Refusal } from "../protocol/close-codes.ts";
 
 export type ConnectionState =
@@ -72,24 +73,6 @@ export type ConnectionEvent =
   /** The platform reports that the network is back. */
   | { readonly kind: "online" }
   | { readonly kind: "stop" };
-
-export interface Backoff {
-  /** The first attempt after an open connection comes at a random time within this. */
-  readonly firstMs: number;
-  /** The delay before each further attempt, half of it random; the last one is the cap. */
-  readonly delaysMs: readonly number[];
-  /**
-   * The cap while somebody looks: for a visible page with a network, as long as the server can't be
-   * reached. Such attempts are mostly one small request. Default 1,500.
-   */
-  readonly visibleMsMax: number;
-}
-
-export const BACKOFF: Backoff = {
-  firstMs: 1_000,
-  delaysMs: [2_000, 4_000, 8_000, 16_000, 32_000],
-  visibleMsMax: 1_500,
-};
 
 /**
  * A connection that was open for this long counts as a success: its loss starts the backoff again.

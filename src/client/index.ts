@@ -21,7 +21,8 @@ export type {
 } from "./writes/page-writes.ts";
 export type { PendingWrite } from "./writes/pending-writes.ts";
 export type { RowPatch } from "./writes/row-patch.ts";
-export type { Backoff, ConnectionState } from "./connection-state.ts";
+export type { Backoff } from "./backoff.ts";
+export type { ConnectionState } from "./connection-state.ts";
 export type { WorkerLike } from "./page/host.ts";
 export type { PinnedRow, ViewSnapshot } from "./page/live-view.ts";
 export { immediately } from "./page/pacing.ts";

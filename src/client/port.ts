@@ -8,7 +8,8 @@ import type { Column } from "../protocol/column.ts";
 import type { WireOrderBy, WireQuery } from "../protocol/query.ts";
 import type { Query } from "../protocol/user-query.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
-import type { Backoff, ConnectionState } from "./connection-state.ts";
+import type { Backoff } from "./backoff.ts";
+import type { ConnectionState } from "./connection-state.ts";
 import type { ClientLimits } from "./limits.ts";
 
 /** A view's key, columns and order, as the server sent them. */
