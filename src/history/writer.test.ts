@@ -263,6 +263,20 @@ describe("the history writer", () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it("stops although the store does not answer, with the rows in the spill", async () => {
+    const store = new ScriptedStore(join(folder, "spill"));
+    const first = serverWith(store);
+    await driven(first.clock, first.tidemark.start());
+    await until(first.clock, () => store.batches.length > 0);
+    store.onWrite = () => new Promise(() => {});
+    await first.trades.upsert(ids(1, 5));
+    await driven(first.clock, first.tidemark.stop());
+    store.onWrite = () => {};
+    const second = serverWith(store);
+    await driven(second.clock, second.tidemark.start());
+    expect(keysIn(store)).toEqual(ids(1, 5).map(({ id }) => id));
+  });
+
   it("applies retention from time to time, also after it failed once", async () => {
     const store = new ScriptedStore();
     const trimmed: string[] = [];

@@ -3,7 +3,7 @@
  * a time, which grow while the store is busy. What the store does not hold yet waits, bounded; when
  * nothing more fits, producers are refused, and the channels' status tells it.
  */
-import type { Cancel, Clock } from "../std/clock.ts";
+import { delay, type Cancel, type Clock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import { CHANNEL_HISTORY } from "../log/limits.ts";
@@ -190,7 +190,8 @@ export class HistoryWriter {
     const deadline = clock.monotonic() + withinMs;
     while (!this.#pending.isEmpty && this.#failure === undefined && clock.monotonic() < deadline) {
       this.#schedule();
-      await (this.#writing ?? Promise.resolve());
+      // A store that does not answer must not keep the server from stopping.
+      await Promise.race([this.#writing, delay(clock, deadline - clock.monotonic())]);
     }
     this.#isStopped = true;
     this.#timer?.();
