@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { ScriptedStore } from "../src/history/scripted-store.ts";
 import { channel, createTidemark, mutation, type TidemarkOptions } from "../src/index.ts";
 import { SERVER_DEFECTS } from "./support/server-defects.ts";
 import { startMalformedServer, type Defect } from "./support/malformed-server.ts";
@@ -97,6 +98,27 @@ describe("tidemark conformance", () => {
     expect(text).not.toMatch(/needs writes/);
     expect(tidemark.channel("things" as never).size).toBe(0);
   }, 60_000);
+
+  it("passes with history too, whose rules are not checked without", async () => {
+    const kept = channel<z.infer<typeof row>>({
+      key: "id",
+      columns: { id: "text", kind: "text", amount: "float", note: "text" },
+      history: {},
+    });
+    const { stream, tidemark } = await started({
+      channels: { things: kept },
+      history: new ScriptedStore(),
+    });
+    await tidemark.transact((write) =>
+      write.upsert(
+        "things" as never,
+        ["a", "b", "c"].map((id) => ({ id, kind: "old", amount: 1, note: null })) as never,
+      ),
+    );
+    const { code, text } = await check(stream, { rules: ["H6", "H7"] });
+    expect(text.match(/^ok /gm)).toHaveLength(3);
+    expect(code).toBe(0);
+  });
 
   it("passes behind a proxy that changes nothing", async () => {
     const { url } = await started();

@@ -265,6 +265,7 @@ it("docs/history.md: the page scrolls into the store and stands still, and a pro
   const then = project.start(document, "then.ts");
   await then.says("300 and 200 rows as of");
   await then.says("0 rows a day ago");
+  await project.start(document, "past.ts").says("t0500");
   expect(said).toEqual([]);
   // A crash: what was durable is there again.
   await server.stop();

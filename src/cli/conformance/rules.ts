@@ -4,6 +4,7 @@ import { CARRIER_RULES } from "./carrier-rules.ts";
 import type { Check } from "./check.ts";
 import { CONNECTION_RULES } from "./connection-rules.ts";
 import { CREDIT_RULES } from "./credit-rules.ts";
+import { HISTORY_RULES } from "./history-rules.ts";
 import { HTTP_RULES } from "./http-rules.ts";
 import { QUERY_RULES } from "./query-rules.ts";
 import { SESSION_RULES } from "./session-rules.ts";
@@ -28,5 +29,6 @@ export const CHECKS: readonly Check[] = [
   ...WRITE_RULES,
   ...CARRIER_RULES,
   ...HTTP_RULES,
+  ...HISTORY_RULES,
   ...ACCESS_RULES,
 ];
