@@ -22,6 +22,7 @@ export function runSimulator(
     for (const stream of [child.stdout, child.stderr])
       stream.on("data", (chunk) => (output += String(chunk)));
     child.on("error", reject);
-    child.on("exit", (code) => resolve({ code, output }));
+    // At "exit" the last output may still be in the pipes.
+    child.on("close", (code) => resolve({ code, output }));
   });
 }

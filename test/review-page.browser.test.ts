@@ -245,6 +245,9 @@ describe("two people on one result", () => {
 
   it("opens the same page as a second person", async () => {
     const page = await openReview(browser, server.url, "Ana", { query: "&project=2&status=all" });
+    // Tabs of earlier tests that could not say goodbye are listed until they expire.
+    const others = page.locator(".others");
+    expect(await others.innerText()).not.toContain("Bruno");
     const popup = page.context().waitForEvent("page");
     await page.getByRole("link", { name: "Open as a second person" }).click();
     const second = await popup;
@@ -252,7 +255,7 @@ describe("two people on one result", () => {
     expect(await second.locator(".who strong").innerText()).toBe("Bruno");
     expect(second.url()).toContain("project=2");
     expect(second.url()).not.toContain("as=");
-    await expect.poll(() => page.locator(".others").innerText()).toContain("Also online: Bruno");
+    await expect.poll(() => others.innerText()).toMatch(/^Also online: (\w+, )*Bruno(, \w+)*$/m);
   });
 });
 
