@@ -11,7 +11,7 @@ import type { LogBeginning } from "../log/memory.ts";
 import { firstState } from "../table/channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
 import type { HistoryStore, StoredChannel, StoredState } from "./history.ts";
-import { historyLimits, type HistoryLimits } from "./limits.ts";
+import { FIXED_HISTORY_LIMITS, historyLimits, type HistoryLimits } from "./limits.ts";
 import { HistoryReader, type LiveEdge } from "./reader.ts";
 import { Spill } from "./spill.ts";
 import { storeLeftover } from "./leftover.ts";
@@ -195,12 +195,22 @@ export class HistoryHost {
   async #openStore(spill: Spill | undefined): Promise<StoredState> {
     const { store } = this.#options;
     const stored = await store.open();
-    if (spill === undefined) return stored;
+    if (spill === undefined) return this.#leaveGap(stored);
     const count = await storeLeftover(spill, store, stored, this.limits.batchRowsMax);
     await spill.clear();
-    if (count === 0) return stored;
+    if (count === 0) return this.#leaveGap(stored);
     await store.close();
-    return store.open();
+    return this.#leaveGap(await store.open());
+  }
+
+  /** Moves the stored seq above every seq that an earlier process may have told. */
+  async #leaveGap(stored: StoredState): Promise<StoredState> {
+    const { channels, seq: after, timeMs } = stored;
+    if (after === 0 && channels.length === 0) return stored;
+    const seq = after + FIXED_HISTORY_LIMITS.seqGap;
+    const nothing = { entries: [], sourcePositions: [], requestIds: [] };
+    await this.store.write({ ...nothing, after, seq, timeMs });
+    return { ...stored, seq };
   }
 
   #spill(): Spill | undefined {

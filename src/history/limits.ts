@@ -69,6 +69,12 @@ export const FIXED_HISTORY_LIMITS = {
   requestIdsMax: 10_000,
   /** Stored rows that are read at once, to find what a reload changes. */
   comparedRowsMax: 5_000,
+  /**
+   * The log of a server begins so far above the stored seq, and the stored seq follows the log
+   * within half of it, rows or no rows. An earlier process may have told seqs that it did not
+   * store, and no seq may mean two things.
+   */
+  seqGap: 1_000_000,
 } as const;
 
 /** @throws TidemarkError `BAD_OPTION` for an unknown or invalid limit */

@@ -44,7 +44,7 @@ async function recorded(commits: readonly Commit[]): Promise<{
   const replica = new Replica();
   replica.begin("live");
   const tables = new Map<number, Table>();
-  const reader = new StepReader([]);
+  const reader = new StepReader({ channels: [], seq: 0 });
   const steps: HistoryStep[] = [];
   for (const channel of channels) await store.declare({ channel, source: undefined });
   for (const commit of commits) {
@@ -250,9 +250,10 @@ describe("the time of a replay", () => {
     expect(replica.stateOf("books")).toMatchObject({ status: "catching_up", reason: "replay" });
     await run(1_000);
     expect(replica.stateOf("books")).toMatchObject({ status: "live" });
-    const later = new StepReader([{ channel: unbounded, source: undefined }]).step(
-      MINUTE[65] as Commit,
-    );
+    const later = new StepReader({
+      channels: [{ channel: unbounded, source: undefined }],
+      seq: 0,
+    }).step(MINUTE[65] as Commit);
     await live.store.write(batchOf([later as HistoryStep], live.edge.seq));
     edge = { seq: 66, timeMs: START_MS + 65_000 };
     await run(500);

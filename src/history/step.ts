@@ -1,7 +1,8 @@
 /** What one commit of the log means for history: the entries, declarations and source position. */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, Commit } from "../log/log.ts";
-import type { HistoryEntry, StoredChannel } from "./history.ts";
+import type { HistoryEntry, StoredChannel, StoredState } from "./history.ts";
+import { FIXED_HISTORY_LIMITS } from "./limits.ts";
 
 export interface HistoryStep {
   readonly seq: number;
@@ -20,10 +21,13 @@ export interface HistoryStep {
 /** Reads the commits of a log in order. It knows which channels have history. */
 export class StepReader {
   readonly #channels = new Map<string, StoredChannel>();
+  /** Of the last step. */
+  #seq: number;
 
-  /** `known` are the channels of a store, which the log may not declare again. */
-  constructor(known: readonly StoredChannel[]) {
-    for (const stored of known) this.#channels.set(stored.channel.name, stored);
+  /** The channels of a store, which the log may not declare again, and its seq. */
+  constructor({ channels, seq }: Pick<StoredState, "channels" | "seq">) {
+    this.#seq = seq;
+    for (const stored of channels) this.#channels.set(stored.channel.name, stored);
   }
 
   /** The channel's declaration, if it has history. */
@@ -45,7 +49,10 @@ export class StepReader {
     this.#channels.set(name, { ...stored, channel });
   }
 
-  /** Undefined for a commit without a meaning for history. */
+  /**
+   * Undefined for a commit without a meaning for history. After many of those comes an empty step,
+   * for their seqs are told too.
+   */
   step(commit: Commit): HistoryStep | undefined {
     const { seq, timeMs } = commit;
     // With the seq, because a repeat is answered with it.
@@ -64,9 +71,9 @@ export class StepReader {
     const sourcePositions = this.#positionIn(commit);
     const isEmpty =
       entries.length + declares.length + sourcePositions.length + requestIds.length === 0;
-    return isEmpty
-      ? undefined
-      : { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes };
+    if (isEmpty && seq - this.#seq < FIXED_HISTORY_LIMITS.seqGap / 2) return undefined;
+    this.#seq = seq;
+    return { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes };
   }
 
   #declare({ declares = [], source }: Commit): readonly StoredChannel[] {

@@ -6,8 +6,9 @@ import { pino } from "pino";
 import { ManualClock } from "../std/manual-clock.ts";
 import { channel } from "../server/channel.ts";
 import { createTidemark } from "../server/tidemark.ts";
-import type { HistoryLimits } from "./limits.ts";
+import { FIXED_HISTORY_LIMITS, type HistoryLimits } from "./limits.ts";
 import { ScriptedStore } from "./scripted-store.ts";
+import { StepReader } from "./step.ts";
 
 interface Trade {
   id: string;
@@ -241,6 +242,33 @@ describe("the history writer", () => {
     expect(second.trades.size).toBe(3);
     expect(await second.trades.upsert({ id: "t6" })).toBeGreaterThan(last);
     expect(second.tidemark.epoch).not.toBe(first.tidemark.epoch);
+  });
+
+  it("gives no seq a second meaning, though the last ones had no rows to store", async () => {
+    const store = new ScriptedStore();
+    const started = async () => {
+      const server = serverWith(store);
+      await driven(server.clock, server.tidemark.start());
+      return server;
+    };
+    const first = await started();
+    await first.trades.upsert(ids(1, 1));
+    await until(first.clock, () => store.entries.length === 1);
+    const told = await first.other.upsert(ids(1, 1));
+    const second = await started();
+    expect(await second.trades.upsert(ids(2, 2))).toBeGreaterThan(told);
+    const toldAgain = await second.other.upsert(ids(1, 1));
+    const third = await started();
+    expect(await third.trades.upsert(ids(3, 3))).toBeGreaterThan(toldAgain);
+  });
+
+  it("lets the stored seq follow when half a gap of commits had no rows to store", () => {
+    const steps = new StepReader({ seq: 10, channels: [] });
+    const { seqGap } = FIXED_HISTORY_LIMITS;
+    const step = (seq: number) => steps.step({ seq, timeMs: 1, changes: [] });
+    expect(step(11)).toBeUndefined();
+    expect(step(10 + seqGap / 2)).toMatchObject({ seq: 10 + seqGap / 2, entries: [] });
+    expect(step(11 + seqGap / 2)).toBeUndefined();
   });
 
   it("stores what an earlier process left in its spill before it begins", async () => {

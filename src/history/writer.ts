@@ -90,7 +90,7 @@ export class HistoryWriter {
 
   constructor(options: HistoryWriterOptions) {
     this.#options = options;
-    this.#steps = new StepReader(options.stored.channels);
+    this.#steps = new StepReader(options.stored);
     this.#pending = new Pending(options.limits, options.spill);
     this.#seq = options.stored.seq;
     this.#retryMs = options.limits.retryMs;
