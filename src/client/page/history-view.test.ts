@@ -1,10 +1,11 @@
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import { ManualClock } from "../../std/manual-clock.ts";
 import type { Row } from "../../protocol/row.ts";
-import type { ToEngine } from "../port.ts";
-import type { HistoryAnswer } from "./fetch-history.ts";
+import type { RowChanges, ToEngine, ViewNews } from "../port.ts";
+import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import { HistoryView } from "./history-view.ts";
 import { ViewCore } from "./live-view.ts";
+import { PageViews } from "./page-views.ts";
 
 const QUERY = { channel: "t", order_by: [{ column: "id" }], limit: 2, history: true } as const;
 
@@ -35,6 +36,7 @@ function begin() {
     clock,
     rowsMax: 10,
     post: (message) => posted.push(message),
+    close: () => posted.push({ kind: "close", id: core.id }),
     fetch: () =>
       new Promise((resolve, reject) =>
         asked.push((page) => (page instanceof Error ? reject(page) : resolve(page))),
@@ -95,4 +97,85 @@ it("begins anew when the stream has lost its place", async () => {
   expect(asked).toHaveLength(1);
   await answer(pageOf(9, ["b", "c"], undefined));
   expect(core.keys).toEqual(["b", "c"]);
+});
+
+/** A page whose one view is opened by the test's answers, and hears the test's commits. */
+async function openPage() {
+  const posted: ToEngine[] = [];
+  const asked: HistoryOptions[] = [];
+  const answers: ((page: HistoryAnswer) => void)[] = [];
+  const views = new PageViews({
+    clock: new ManualClock(),
+    lingerMs: 0,
+    pinsMax: 1,
+    historyRowsMax: 10,
+    writes: () => undefined,
+    post: (message) => posted.push(message),
+    fetchHistory: (_query, options) => {
+      asked.push(options);
+      return new Promise((resolve) => answers.push(resolve));
+    },
+  });
+  const view = views.live({ channel: "t", orderBy: [{ column: "id" }], limit: 2, history: true });
+  view.subscribe(() => {});
+  const answer = async (page: HistoryAnswer): Promise<void> => {
+    await vi.waitUntil(() => answers.length > 0, { timeout: 10_000 });
+    answers.shift()?.(page);
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  const hear = (id: string, seq: number, rows: RowChanges, more: Partial<ViewNews> = {}): void => {
+    const { state } = [...views.all][0] as ViewCore;
+    const news = { ...state, status: "live" as const, seq, epoch: "e", isBehind: false };
+    views.apply({ epoch: "e", seq }, [{ id, rows, ...more, state: news }]);
+  };
+  const feed = (): string => posted.findLast((message) => message.kind === "open")?.id ?? "";
+  await answer(pageOf(5, ["a", "b"], "more"));
+  hear(feed(), 5, NONE);
+  return { answer, asked, feed, hear, posted, view, views };
+}
+
+const NONE: RowChanges = { upserts: [], removes: [] };
+
+it("is stale while it is paused, also when the page hears from its worker", async () => {
+  const { view, views } = await openPage();
+  expect(view.getSnapshot().status).toBe("live");
+  view.getSnapshot().history?.pause();
+  views.setDoubt(undefined);
+  expect(view.getSnapshot()).toMatchObject({ status: "stale", reason: "paused" });
+});
+
+it("takes no news of a feed that has ended", async () => {
+  const { answer, feed, hear, view } = await openPage();
+  const former = feed();
+  view.getSnapshot().history?.pause();
+  hear(former, 6, { upserts: [{ id: "a", at: 6 }], removes: ["b"] });
+  expect(view.getSnapshot().rows).toEqual(pageOf(5, ["a", "b"], "more").rows);
+  view.getSnapshot().history?.resume();
+  await answer(pageOf(8, ["a", "c"], "more"));
+  hear(former, 7, { upserts: [{ id: "a", at: 7 }], removes: ["c"] }, { isLost: true });
+  expect(view.getSnapshot().rows).toEqual(pageOf(8, ["a", "c"], "more").rows);
+  hear(feed(), 9, { upserts: [{ id: "a", at: 9 }], removes: [] });
+  expect(view.getSnapshot()).toMatchObject({ status: "live", rows: [{ at: 9 }, { at: 8 }] });
+});
+
+it("is paused as of the rows that it shows, before the feed has said anything", async () => {
+  const { answer, view } = await openPage();
+  view.getSnapshot().history?.pause();
+  view.getSnapshot().history?.resume();
+  await answer(pageOf(8, ["a", "c"], "more"));
+  expect(view.getSnapshot().status).toBe("catching_up");
+  view.getSnapshot().history?.pause();
+  expect(view.getSnapshot().history?.pausedAt).toBe(8);
+});
+
+it("loads a paused view again as of its seq after rights have changed", async () => {
+  const { answer, asked, posted, view, views } = await openPage();
+  view.getSnapshot().history?.pause();
+  const { id, state } = [...views.all][0] as ViewCore;
+  views.apply(views.cursor, [{ id, isForgotten: true, rows: { ...NONE, removes: ["a"] }, state }]);
+  expect(view.getSnapshot().keys).toEqual([]);
+  await answer(pageOf(5, ["b"], undefined));
+  expect(asked.at(-1)).toEqual({ asOf: 5 });
+  expect(view.getSnapshot()).toMatchObject({ keys: ["b"], history: { pausedAt: 5 } });
+  expect(posted.filter(({ kind }) => kind === "open")).toHaveLength(1);
 });

@@ -22,6 +22,8 @@ export interface HistoryViewOptions {
   readonly rowsMax: number;
   readonly fetch: (query: WireQuery, options: HistoryOptions) => Promise<HistoryAnswer>;
   readonly post: (message: ToEngine) => void;
+  /** Closes the feed. What it still says is not heard; the next one has another id. */
+  readonly close: () => void;
 }
 
 const PAGE_ROWS = 200;
@@ -65,7 +67,7 @@ export class HistoryView {
     });
   }
 
-  /** Loads the first page, and then follows the stream. */
+  /** Loads the first page, and then follows the stream, unless the view is paused. */
   begin(): void {
     void this.#begin(++this.#round);
   }
@@ -95,29 +97,48 @@ export class HistoryView {
 
   async #begin(round: number): Promise<void> {
     const { core, fetch, post } = this.#options;
+    const asOf = this.#pausedAt;
     this.#set({ isLoading: true });
     try {
-      const answer = await fetch(this.#query, { feed: true });
+      const answer = await fetch(this.#query, asOf === undefined ? { feed: true } : { asOf });
       if (round !== this.#round) return;
+      this.#show(answer);
+      if (asOf !== undefined) return;
       const { epoch, seq, feed = "" } = answer;
-      this.#epoch = epoch;
-      const shape = shapeOf(this.#query, answer);
-      const order = compileOrder(shape.order_by, contextOf(answer));
-      this.#list = new HistoryList(answer.key, order, pageOf(answer));
-      const removes = core.keys.filter((key) => !answer.keys.includes(key));
-      core.apply({
-        id: core.id,
-        shape,
-        rows: { upserts: answer.rows, removes },
-        state: core.state,
-      });
-      this.#set({ isLoading: false, error: undefined });
       const { limit: _limit, ...query } = this.#query;
       const after = { epoch, view: feed, seq };
       post({ kind: "open", id: core.id, query: { ...query, history: true }, after });
     } catch (error) {
       if (round === this.#round) this.#failed(error, () => this.#begin(round));
     }
+  }
+
+  /** The list begins with this page. It is live once the feed has said so. */
+  #show(answer: HistoryAnswer): void {
+    const { core } = this.#options;
+    const { epoch, seq } = answer;
+    this.#epoch = epoch;
+    const shape = shapeOf(this.#query, answer);
+    const order = compileOrder(shape.order_by, contextOf(answer));
+    this.#list = new HistoryList(answer.key, order, pageOf(answer));
+    const kept = new Set(answer.keys);
+    const removes = core.keys.filter((key) => !kept.has(key));
+    const isFirst = core.state.status === "loading" && this.#pausedAt === undefined;
+    core.apply({
+      id: core.id,
+      shape,
+      rows: { upserts: answer.rows, removes },
+      state: {
+        ...core.state,
+        status: isFirst ? "loading" : "catching_up",
+        reason: undefined,
+        error: undefined,
+        epoch,
+        seq,
+        isBehind: true,
+      },
+    });
+    this.#set({ isLoading: false, error: undefined });
   }
 
   async #loadMore(): Promise<void> {
@@ -180,30 +201,30 @@ export class HistoryView {
   }
 
   #pause(): void {
-    const { core, post } = this.#options;
+    const { core } = this.#options;
     if (this.#pausedAt !== undefined || this.#list === undefined) return;
-    this.#round++;
-    this.#ahead = undefined;
-    this.#list.dropPage();
-    post({ kind: "close", id: core.id });
+    this.stop();
+    this.#endFeed();
     this.#set({ pausedAt: core.state.seq, isLoading: false });
-    core.setDoubt("paused");
   }
 
   #resume(): void {
     if (this.#pausedAt === undefined) return;
     this.#set({ pausedAt: undefined });
-    this.#options.core.setDoubt(undefined);
     this.begin();
   }
 
+  /** A paused view comes back as of its seq: its rows may be others, after rights have changed. */
   #restart(): void {
-    const { core, post } = this.#options;
-    if (this.#pausedAt !== undefined) return;
-    post({ kind: "close", id: core.id });
-    this.#ahead = undefined;
+    this.#endFeed();
     this.#list = undefined;
     this.begin();
+  }
+
+  #endFeed(): void {
+    this.#ahead = undefined;
+    this.#list?.dropPage();
+    this.#options.close();
   }
 
   #failed(error: unknown, again: () => Promise<void>): void {

@@ -63,7 +63,8 @@ const NOWHERE: PageCursor = { epoch: "", seq: -1 };
 const NO_SHAPE: Pick<ViewShape, "columns" | "key"> = { columns: [], key: [] };
 
 export class ViewCore {
-  readonly id: string;
+  /** What the engine calls the view: another id each time that the view is opened there. */
+  id: string;
   readonly query: WireQuery;
   readonly listeners = new Set<() => void>();
   /** Called with the changes of the server's own rows. */
@@ -204,14 +205,18 @@ export class ViewCore {
       row,
       isPending,
       ...this.#state,
-      ...(this.#doubt !== undefined && {
-        status: this.#state.status === "loading" ? "loading" : "stale",
-        reason: this.#doubt,
-      }),
+      ...this.#distrust(),
       columns,
       key,
       history: this.#history,
     };
+  }
+
+  /** What the engine does not know: rows can't be trusted, or stand still. */
+  #distrust(): Pick<ViewState, "status" | "reason"> | undefined {
+    const reason = this.#doubt ?? (this.#history?.pausedAt === undefined ? undefined : "paused");
+    if (reason === undefined) return undefined;
+    return { status: this.#state.status === "loading" ? "loading" : "stale", reason };
   }
 }
 

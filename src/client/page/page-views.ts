@@ -202,10 +202,27 @@ export class PageViews {
     const { HistoryView: Loaded } = await import("./history-view.ts");
     if (this.#opened.get(core.id) !== core || this.#isStopped) return;
     const { query } = core;
-    const options = { core, query, clock, rowsMax: historyRowsMax, fetch: fetchHistory, post };
-    const history = new Loaded(options);
+    const history: HistoryView = new Loaded({
+      core,
+      query,
+      clock,
+      rowsMax: historyRowsMax,
+      fetch: fetchHistory,
+      post,
+      close: () => this.#closeFeed(core, history),
+    });
     this.#histories.set(core.id, history);
     history.begin();
+  }
+
+  /** The view's next feed has another id, so that late news of this one finds no view. */
+  #closeFeed(core: ViewCore, history: HistoryView): void {
+    this.#options.post({ kind: "close", id: core.id });
+    this.#opened.delete(core.id);
+    this.#histories.delete(core.id);
+    core.id = String(this.#nextId++);
+    this.#opened.set(core.id, core);
+    this.#histories.set(core.id, history);
   }
 
   #drop(id: string, core: ViewCore): void {
