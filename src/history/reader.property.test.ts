@@ -90,8 +90,11 @@ function rowsAsOf(
     .map((ranked) => ranked.row);
 }
 
-/** A store that holds the entries up to a seq, and a log that holds the others. */
-async function begin(entries: readonly HistoryEntry[]) {
+/**
+ * A store that holds the entries up to a seq, and a log that holds the others; `arrivesMeanwhile`
+ * entries come while the reader waits for those that are not stored.
+ */
+async function begin(entries: readonly HistoryEntry[], arrivesMeanwhile = 0) {
   const store = new ScriptedStore();
   await store.declare({ channel, source: undefined });
   const edge = { seq: 0, timeMs: 0, durable: 0 };
@@ -123,7 +126,12 @@ async function begin(entries: readonly HistoryEntry[]) {
         return edge.timeMs;
       },
       channel: (name) => (name === channel.name ? channel : undefined),
-      pendingOf: () => Promise.resolve(entries.slice(edge.durable)),
+      pendingOf: async () => {
+        const pending = entries.slice(edge.durable, edge.seq);
+        // The log goes on before the caller gets them.
+        await advance(edge.seq + arrivesMeanwhile, 0);
+        return pending;
+      },
       isStored: async (seq) => {
         // Each other reload waits for a store that does not answer.
         if (seq % 2 === 0) await advance(edge.seq, seq);
@@ -141,9 +149,10 @@ describe("the reader of history", () => {
         fc.array(step, { minLength: 20, maxLength: 60 }),
         fc.array(fc.tuple(fc.nat(10), fc.nat(10)), { minLength: 1, maxLength: 12 }),
         fc.record({ where, orderBy, policy: where, limit: fc.integer({ min: 1, max: 4 }) }),
-        async (steps, moves, { orderBy: order_by, limit, policy, ...given }) => {
+        fc.nat(2),
+        async (steps, moves, { orderBy: order_by, limit, policy, ...given }, arrivesMeanwhile) => {
           const entries = entriesOf(steps);
-          const { advance, edge, reader } = await begin(entries);
+          const { advance, edge, reader } = await begin(entries, arrivesMeanwhile);
           await advance(Math.floor(steps.length / 2), Math.floor(steps.length / 3));
           const query: WireQuery = {
             channel: "trades",

@@ -55,6 +55,13 @@ export interface LiveEdge {
   isStored(seq: number): Promise<boolean>;
 }
 
+/** The newest commit, and at least the entries up to it that the store does not hold. */
+interface Present {
+  readonly seq: number;
+  readonly timeMs: number;
+  readonly pending: readonly HistoryEntry[];
+}
+
 interface Ranked extends StoredRow {
   readonly row: Row;
 }
@@ -96,8 +103,10 @@ export class HistoryReader {
       );
     const plan = planOf(channel, request);
     return this.#admitted(async (signal) => {
+      // Commits that come while the pending entries are read are later than the page.
+      const { seq, timeMs } = this.#edge;
       const pending = await this.#edge.pendingOf(channel.name);
-      const asOf = await this.#seqOf(request.asOf, pending);
+      const asOf = await this.#seqOf(request.asOf, { seq, timeMs, pending });
       const overlay = await this.#overlay(channel.name, pending, asOf);
       const rows = await this.#rows({ channel, request, plan, asOf, overlay, limit, signal });
       const last = rows[limit - 1];
@@ -164,8 +173,7 @@ export class HistoryReader {
     return overlayOf(await this.#edge.pendingOf(channel), asOf);
   }
 
-  async #seqOf(moment: Moment | undefined, pending: readonly HistoryEntry[]): Promise<number> {
-    const { seq, timeMs } = this.#edge;
+  async #seqOf(moment: Moment | undefined, { seq, timeMs, pending }: Present): Promise<number> {
     if (moment === undefined) return seq;
     if ("seq" in moment) {
       if (moment.seq <= seq) return moment.seq;
