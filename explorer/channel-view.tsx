@@ -19,7 +19,7 @@ import { ColumnMenu } from "./column-menu.tsx";
 import { CopyCode } from "./copy-code.tsx";
 import { copyText } from "./copy-text.ts";
 import { FollowButton } from "./follow-button.tsx";
-import { HistoryFoot } from "./history-foot.tsx";
+import { HistoryFoot } from "../examples/review/ui/history-foot.tsx";
 import { newestFirst } from "./newest-first.ts";
 import { NotLoaded, useIsAway, ViewBadge } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
@@ -27,7 +27,8 @@ import { nextSort, type PageState } from "./page-state.ts";
 import { useChannelShape } from "./use-channel-shape.ts";
 import { useFilteredView } from "./use-filtered-view.ts";
 import { useFollow } from "./use-follow.ts";
-import { useHistoryTotal, useOlderRows } from "./use-older-rows.ts";
+import { useOlderRows } from "../examples/review/ui/use-older-rows.ts";
+import { useHistoryTotal } from "./use-history-total.ts";
 
 /** Loaded when someone first opens a row. */
 const Detail = lazy(async () => ({ default: (await import("./detail.tsx")).Detail }));

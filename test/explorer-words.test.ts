@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { formatAge } from "../examples/review/ui/format.ts";
 import { linkOf } from "../examples/review/ui/link.ts";
-import { whereOf } from "../explorer/filter-text.ts";
+import { whereOf } from "../examples/review/ui/filter-text.ts";
 import { refusedFilters } from "../explorer/use-filtered-view.ts";
 
 describe("a filter", () => {

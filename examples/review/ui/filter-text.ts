@@ -3,7 +3,7 @@
  * `1,2,3`. Texts: a part of the value, `=exact`, `=one,two`, `/regex/`. All columns: `!=…`, `null`,
  * `!null`.
  */
-import type { Column, Condition, Where } from "../src/client/index.ts";
+import type { Column, Condition, Where } from "tidemark/client";
 
 type ParsedFilter =
   | { readonly kind: "none" }

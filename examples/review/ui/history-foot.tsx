@@ -1,7 +1,7 @@
 /** The line below the last loaded row of a view with history: whether older rows follow. */
 import type { ReactElement } from "react";
-import type { ViewHistory } from "../src/client/index.ts";
-import { formatCount } from "../examples/review/ui/format.ts";
+import type { ViewHistory } from "tidemark/client";
+import { formatCount } from "./format.ts";
 
 export function HistoryFoot({
   history: { hasMore, isLoading, isFull, error, loadMore },
