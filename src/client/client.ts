@@ -10,7 +10,7 @@ import type { WireQuery } from "../protocol/query.ts";
 import type { Row } from "../protocol/row.ts";
 import type { RowOf, TypedChannel } from "../protocol/typed-channel.ts";
 import type { MutationTree } from "../protocol/typed-mutation.ts";
-import { fromWireQuery, toWireQuery, type Query } from "../protocol/user-query.ts";
+import { fromWireQuery, toTimedQuery, type Query } from "../protocol/user-query.ts";
 import {
   configOf,
   partsOf,
@@ -181,14 +181,14 @@ export class TidemarkClient<
 
   /**
    * One answer to a query, by HTTP, without a subscription. The request waits for other requests of
-   * low priority.
+   * low priority. With `asOf` the rows are those of then, in as many requests as it takes.
    * @throws TidemarkError as the server says; `STOPPED` when no answer came
    */
   async fetch<N extends keyof C & string>(
     query: QueryOf<C, N>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<QueryAnswer<RowOf<C[N]>>> {
-    const answer = await this.#answers.fetch(toWireQuery(query as unknown as Query), signal);
+    const answer = await this.#answers.fetch(toTimedQuery(query as unknown as Query), signal);
     return answer as QueryAnswer<RowOf<C[N]>>;
   }
 
@@ -202,7 +202,11 @@ export class TidemarkClient<
     query: QueryOf<C, N>,
     options: HistoryOptions = {},
   ): Promise<HistoryAnswer<RowOf<C[N]>>> {
-    const answer = await this.#answers.history(toWireQuery(query as unknown as Query), options);
+    const { query: wire, asOf } = toTimedQuery(query as unknown as Query);
+    const answer = await this.#answers.history(wire, {
+      ...(asOf !== undefined && { asOf }),
+      ...options,
+    });
     return answer as HistoryAnswer<RowOf<C[N]>>;
   }
 

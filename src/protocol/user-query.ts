@@ -58,7 +58,15 @@ export interface Query<R = Row> {
    * `history.loadMore()` of the result, back to the oldest row that the server keeps.
    */
   readonly history?: boolean;
+  /**
+   * The rows as they were then, from the channel's history: a seq, or a time, as a `Date` or in ISO
+   * 8601. They stand still, and `limit` and `history.loadMore()` work as with `history`.
+   */
+  readonly asOf?: Moment;
 }
+
+/** A commit by its seq, or the last commit at or before a time. */
+type Moment = number | Date | string;
 
 const TO_WIRE: Names = { orderBy: "order_by", isNull: "is_null" };
 const FROM_WIRE: Names = { order_by: "orderBy", is_null: "isNull" };
@@ -69,6 +77,28 @@ type Names = Readonly<Record<string, string>>;
 export function toWireQuery(query: Query): WireQuery {
   // As JSON first: an operand may be a `Date`, which is sent as its text.
   return renamed(JSON.parse(JSON.stringify(query)), TO_WIRE, FROM_WIRE) as WireQuery;
+}
+
+/** A query for the wire, and apart from it the moment that it asks for, as JSON has it. */
+export interface TimedQuery {
+  readonly query: WireQuery;
+  readonly asOf: number | string | undefined;
+}
+
+/** @throws TidemarkError `BAD_QUERY` for a name of the wire, and for an `asOf` that is no moment */
+export function toTimedQuery({ asOf, ...query }: Query): TimedQuery {
+  return { query: toWireQuery(query), asOf: asOf === undefined ? undefined : wireMoment(asOf) };
+}
+
+/** @throws TidemarkError `BAD_QUERY` */
+function wireMoment(moment: Moment): number | string {
+  if (typeof moment === "number" && Number.isSafeInteger(moment) && moment >= 0) return moment;
+  const time = typeof moment === "number" ? Number.NaN : new Date(moment).getTime();
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw new TidemarkError(
+    "BAD_QUERY",
+    `Bad query: asOf is ${String(moment)}, and must be a seq, a Date, or a time in ISO 8601.`,
+  );
 }
 
 /** @throws TidemarkError `BAD_QUERY` for `is_null` */

@@ -1,6 +1,7 @@
 /** A live query that goes on into history, against a server that writes at full speed. */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { pino } from "pino";
+import { systemClock } from "../std/clock.ts";
 import { seededRandom } from "../std/random.ts";
 import { createClient, immediately } from "../client/node.ts";
 import { ScriptedStore } from "../history/scripted-store.ts";
@@ -16,8 +17,9 @@ interface Trade {
 type Client = ReturnType<typeof createClient>;
 type View = ReturnType<Client["live"]>;
 
-async function start(appendOnly = false) {
+async function start(appendOnly = false, clock = systemClock) {
   const tidemark = createTidemark({
+    clock,
     history: new ScriptedStore(),
     channels: {
       trades: channel<Trade>({
@@ -60,7 +62,7 @@ async function start(appendOnly = false) {
       .filter(({ side }) => side === "buy")
       .sort((left, right) => right.price - left.price || (left.id < right.id ? -1 : 1));
   };
-  return { client, tidemark, upsert, remove, rowsAsOf };
+  return { client, tidemark, upsert, remove, rowsAsOf, commits };
 }
 
 const QUERY = {
@@ -184,5 +186,45 @@ describe("a live query with history", () => {
         status: "refused",
         error: { code: "UNKNOWN_CHANNEL" },
       });
+  });
+
+  it("answers any query as of a seq or a time: views, fetch and history, with all pages", async () => {
+    let nowMs = Date.parse("2026-01-31T12:00:00Z");
+    const clock = { ...systemClock, now: () => nowMs };
+    const { client, tidemark, upsert, remove, rowsAsOf, commits } = await start(false, clock);
+    const times: number[] = [];
+    const minutes = async (place: () => Promise<void>): Promise<void> => {
+      nowMs += 60_000;
+      times.push(nowMs);
+      await place();
+    };
+    const trade = (id: number, price: number): Trade => ({ id: `t${id}`, price, side: "buy" });
+    await minutes(() => upsert(Array.from({ length: 60 }, (_, id) => trade(id, id))));
+    await minutes(() => upsert([trade(3, 500), trade(7, 400)]));
+    await minutes(() => remove("t3"));
+    await minutes(() => upsert([trade(3, 1), trade(70, 70)]));
+    await tidemark.durable(commits.at(-1)?.seq ?? 0);
+    const { limit: _limit, history: _history, ...whole } = QUERY;
+    for (const [place, { seq }] of commits.entries()) {
+      // A time between two commits is that of the earlier one.
+      const then = new Date((times[place] ?? 0) + 30_000);
+      for (const asOf of [seq, then, then.toISOString()]) {
+        const expected = rowsAsOf(seq);
+        expect(await client.fetch({ ...whole, asOf })).toMatchObject({ rows: expected });
+        const few = await client.fetch({ ...whole, limit: 12, asOf });
+        expect(few.rows).toEqual(expected.slice(0, 12));
+        const page = await client.history({ ...whole, limit: 12, asOf });
+        expect(page.rows).toEqual(expected.slice(0, 12));
+        const view = client.live({ ...whole, limit: 40, asOf });
+        const stop = view.subscribe(() => {});
+        await expect.poll(() => view.getSnapshot().status).toBe("stale");
+        view.getSnapshot().history?.loadMore();
+        await expect.poll(() => view.getSnapshot().history?.hasMore).toBe(false);
+        expect(view.getSnapshot()).toMatchObject({ rows: expected });
+        stop();
+      }
+    }
+    expect(() => client.live({ ...whole, asOf: "yesterday" })).toThrow("asOf is yesterday");
+    await expect(client.fetch({ ...whole, asOf: -1 })).rejects.toMatchObject({ code: "BAD_QUERY" });
   });
 });

@@ -25,22 +25,25 @@ function pageOf(seq: number, ids: readonly string[], next: string | undefined): 
 }
 
 /** A view whose pages and commits come when the test says so. */
-function begin() {
+function begin(asOf?: string) {
   const core = new ViewCore("1", QUERY, 10);
   const posted: ToEngine[] = [];
   const asked: ((page: HistoryAnswer | Error) => void)[] = [];
+  const options: HistoryOptions[] = [];
   const clock = new ManualClock();
   const view = new HistoryView({
     core,
     query: QUERY,
+    asOf,
     clock,
     rowsMax: 10,
     post: (message) => posted.push(message),
     close: () => posted.push({ kind: "close", id: core.id }),
-    fetch: () =>
-      new Promise((resolve, reject) =>
-        asked.push((page) => (page instanceof Error ? reject(page) : resolve(page))),
-      ),
+    fetch: (_query, given) =>
+      new Promise((resolve, reject) => {
+        options.push(given);
+        asked.push((page) => (page instanceof Error ? reject(page) : resolve(page)));
+      }),
   });
   view.begin();
   const answer = async (page: HistoryAnswer | Error): Promise<void> => {
@@ -52,7 +55,7 @@ function begin() {
     core.apply(view.take({ id: "1", rows: { upserts, removes: [] }, state }));
     view.settle();
   };
-  return { answer, asked, clock, commit, core, posted, view };
+  return { answer, asked, options, clock, commit, core, posted, view };
 }
 
 it("shows a page that is ahead of the stream when the stream has come to its seq", async () => {
@@ -178,4 +181,20 @@ it("loads a paused view again as of its seq after rights have changed", async ()
   expect(asked.at(-1)).toEqual({ asOf: 5 });
   expect(view.getSnapshot()).toMatchObject({ keys: ["b"], history: { pausedAt: 5 } });
   expect(posted.filter(({ kind }) => kind === "open")).toHaveLength(1);
+});
+
+it("stands still as of a moment: no stream, pages as of one seq, no change of the present", async () => {
+  const then = "2026-01-31T12:00:00.000Z";
+  const { answer, clock, core, options, posted, view } = begin(then);
+  clock.advance(Date.parse("2026-02-01T00:00:00Z") - clock.now());
+  await answer(pageOf(5, ["a", "b"], "more"));
+  expect(posted).toEqual([]);
+  const reason = "as of a moment of the past";
+  expect(core.snapshot()).toMatchObject({ status: "stale", reason, asOf: Date.parse(then) });
+  expect(view.state).toMatchObject({ hasMore: true, isLoading: false, pausedAt: 5 });
+  view.state.loadMore();
+  await answer(pageOf(5, ["c"], undefined));
+  view.state.resume();
+  expect(options.map(({ asOf }) => asOf)).toEqual([then, 5]);
+  expect(core.baseRows).toEqual(["a", "b", "c"].map((id) => ({ id, at: 5 })));
 });

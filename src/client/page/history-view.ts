@@ -1,12 +1,13 @@
 /**
  * A live query that goes on into history: its first page is loaded from the store, the stream keeps
- * it exact from that page's seq on, and further pages are loaded behind it. Paused, it stands still
- * as of one seq, and further pages are as of that seq too.
+ * it exact from that page's seq on, and further pages are loaded behind it. Paused, or as of a
+ * moment of the past, it stands still as of one seq, and further pages are as of that seq too.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { compileOrder, withDefaults } from "../../protocol/order.ts";
 import type { WireQuery } from "../../protocol/query.ts";
+import type { TimedQuery } from "../../protocol/user-query.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { ToEngine, ViewError, ViewNews, ViewShape, ViewState } from "../port.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
@@ -18,6 +19,8 @@ export interface HistoryViewOptions {
   readonly core: ViewCore;
   /** With `limit` as the size of a page. */
   readonly query: WireQuery;
+  /** It never follows the stream, and shows the rows of this moment. */
+  readonly asOf: TimedQuery["asOf"];
   readonly clock: Clock;
   readonly rowsMax: number;
   readonly fetch: (query: WireQuery, options: HistoryOptions) => Promise<HistoryAnswer>;
@@ -67,7 +70,12 @@ export class HistoryView {
     });
   }
 
-  /** Loads the first page, and then follows the stream, unless the view is paused. */
+  /** The rows are those of one seq, whatever the stream says. */
+  get isStill(): boolean {
+    return this.#options.asOf !== undefined || this.#pausedAt !== undefined;
+  }
+
+  /** Loads the first page, and then follows the stream, unless the view stands still. */
   begin(): void {
     void this.#begin(++this.#round);
   }
@@ -97,7 +105,7 @@ export class HistoryView {
 
   async #begin(round: number): Promise<void> {
     const { core, fetch, post } = this.#options;
-    const asOf = this.#pausedAt;
+    const asOf = this.#pausedAt ?? this.#options.asOf;
     this.#set({ isLoading: true });
     try {
       const answer = await fetch(this.#query, asOf === undefined ? { feed: true } : { asOf });
@@ -123,7 +131,8 @@ export class HistoryView {
     this.#list = new HistoryList(answer.key, order, pageOf(answer));
     const kept = new Set(answer.keys);
     const removes = core.keys.filter((key) => !kept.has(key));
-    const isFirst = core.state.status === "loading" && this.#pausedAt === undefined;
+    const { isStill } = this;
+    const isFirst = core.state.status === "loading" && !isStill;
     core.apply({
       id: core.id,
       shape,
@@ -135,10 +144,23 @@ export class HistoryView {
         error: undefined,
         epoch,
         seq,
-        isBehind: true,
+        // No write waits for rows that stand still.
+        isBehind: !isStill,
+        ...this.#momentOfPast(),
       },
     });
+    if (this.#options.asOf !== undefined) this.#pausedAt = seq;
     this.#set({ isLoading: false, error: undefined });
+  }
+
+  #momentOfPast(): Partial<ViewState> {
+    const { asOf, clock } = this.#options;
+    if (asOf === undefined) return {};
+    return {
+      status: "stale",
+      reason: "as of a moment of the past",
+      ...(typeof asOf === "string" && { asOf: Math.min(Date.parse(asOf), clock.now()) }),
+    };
   }
 
   async #loadMore(): Promise<void> {
@@ -209,7 +231,7 @@ export class HistoryView {
   }
 
   #resume(): void {
-    if (this.#pausedAt === undefined) return;
+    if (this.#pausedAt === undefined || this.#options.asOf !== undefined) return;
     this.#set({ pausedAt: undefined });
     this.begin();
   }

@@ -214,7 +214,8 @@ export class ViewCore {
 
   /** What the engine does not know: rows can't be trusted, or stand still. */
   #distrust(): Pick<ViewState, "status" | "reason"> | undefined {
-    const reason = this.#doubt ?? (this.#history?.pausedAt === undefined ? undefined : "paused");
+    const isPaused = this.#history?.pausedAt !== undefined && this.#state.status !== "stale";
+    const reason = this.#doubt ?? (isPaused ? "paused" : undefined);
     if (reason === undefined) return undefined;
     return { status: this.#state.status === "loading" ? "loading" : "stale", reason };
   }

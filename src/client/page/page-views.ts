@@ -5,7 +5,7 @@
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import { TidemarkError } from "../../std/errors.ts";
-import { toWireQuery, type Query } from "../../protocol/user-query.ts";
+import { toTimedQuery, type Query, type TimedQuery } from "../../protocol/user-query.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { HistoryView } from "./history-view.ts";
@@ -78,11 +78,12 @@ export class PageViews {
 
   /** @throws TidemarkError `BAD_QUERY` for a name of the wire, as `order_by` */
   live(query: Query): LiveView {
-    const id = JSON.stringify(toWireQuery(query));
+    const timed = toTimedQuery(query);
+    const id = JSON.stringify(timed);
     // Copies the query: later changes of the caller's object must not change the view.
-    const own = JSON.parse(id) as WireQuery;
+    const own = JSON.parse(id) as TimedQuery;
     const written = JSON.parse(JSON.stringify(query)) as Query;
-    const idle = new ViewCore(id, own, this.#options.pinsMax);
+    const idle = new ViewCore(id, own.query, this.#options.pinsMax);
     const core = (): ViewCore => this.#views.get(id) ?? idle;
     return {
       query: written,
@@ -127,7 +128,11 @@ export class PageViews {
     const writes = this.#options.writes();
     if (writes === undefined) return [];
     return [...this.#opened.values()].filter((core) => {
-      const patches = writes.pending.patchesFor(core.query.channel, core.at(this.#cursor));
+      // A write of the present changes nothing in the past.
+      const isPast = this.#histories.get(core.id)?.isStill === true;
+      const patches = isPast
+        ? []
+        : writes.pending.patchesFor(core.query.channel, core.at(this.#cursor));
       return core.layOver(
         patches,
         (key) => this.#rowElsewhere(core.query, key),
@@ -151,7 +156,7 @@ export class PageViews {
     for (const history of this.#histories.values()) history.stop();
   }
 
-  #listen(id: string, query: WireQuery, listener: () => void): () => void {
+  #listen(id: string, query: TimedQuery, listener: () => void): () => void {
     const core = this.#views.get(id) ?? this.#open(id, query);
     this.#lingering.get(core)?.();
     this.#lingering.delete(core);
@@ -169,8 +174,8 @@ export class PageViews {
   }
 
   /** The same view listened to for the changes of its rows alone. */
-  #follow(id: string, query: WireQuery, listener: (changes: RowChanges) => void): () => void {
-    if (query.history === true)
+  #follow(id: string, query: TimedQuery, listener: (changes: RowChanges) => void): () => void {
+    if (hasHistory(query))
       throw new TidemarkError(
         "BAD_QUERY",
         "Bad query: a collection keeps its rows itself, and takes no query with history.",
@@ -187,17 +192,18 @@ export class PageViews {
     };
   }
 
-  #open(id: string, query: WireQuery): ViewCore {
+  #open(id: string, timed: TimedQuery): ViewCore {
+    const { query, asOf } = timed;
     const core = new ViewCore(String(this.#nextId++), query, this.#options.pinsMax);
     this.#views.set(id, core);
     this.#opened.set(core.id, core);
-    if (query.history === true) void this.#openHistory(core);
+    if (hasHistory(timed)) void this.#openHistory(core, asOf);
     else this.#options.post({ kind: "open", id: core.id, query });
     return core;
   }
 
   /** The code for history is loaded with the first query that has it. */
-  async #openHistory(core: ViewCore): Promise<void> {
+  async #openHistory(core: ViewCore, asOf: TimedQuery["asOf"]): Promise<void> {
     const { clock, fetchHistory, historyRowsMax, post } = this.#options;
     const { HistoryView: Loaded } = await import("./history-view.ts");
     if (this.#opened.get(core.id) !== core || this.#isStopped) return;
@@ -205,6 +211,7 @@ export class PageViews {
     const history: HistoryView = new Loaded({
       core,
       query,
+      asOf,
       clock,
       rowsMax: historyRowsMax,
       fetch: fetchHistory,
@@ -251,4 +258,8 @@ export class PageViews {
     }
     return undefined;
   }
+}
+
+function hasHistory({ query, asOf }: TimedQuery): boolean {
+  return query.history === true || asOf !== undefined;
 }

@@ -1,6 +1,8 @@
 /** What a page asks over HTTP, without a view: rows, channels, and queries of now and then. */
 import type { Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
+import type { Row } from "../../protocol/row.ts";
+import type { TimedQuery } from "../../protocol/user-query.ts";
 import { descriptionOf, type ChannelDescription, type WireChannel } from "./channel-description.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { QueryAnswer } from "./fetch-query.ts";
@@ -17,6 +19,9 @@ export interface SingleAnswersOptions {
   readonly ui: UiMeter;
   readonly credentials: () => unknown;
 }
+
+/** A limit up to this is a page. */
+const PAGE_ROWS = 200;
 
 type Signal = AbortSignal | undefined;
 
@@ -42,7 +47,8 @@ export class SingleAnswers {
     return descriptionOf(bodyOf<WireChannel>(await requests.send(url, "row", signal)));
   }
 
-  async fetch(query: WireQuery, signal: Signal): Promise<QueryAnswer> {
+  async fetch({ query, asOf }: TimedQuery, signal: Signal): Promise<QueryAnswer> {
+    if (asOf !== undefined) return this.#fetchPast(query, { asOf, ...(signal && { signal }) });
     const { base, credentials, requests } = this.#options;
     const { answerIn, askFor } = await import("./fetch-query.ts");
     const body = askFor(query, await credentials());
@@ -54,5 +60,23 @@ export class SingleAnswers {
     const { askForHistory, historyIn } = await import("./fetch-history.ts");
     const body = askForHistory(query, options, await credentials());
     return historyIn(await requests.send(`${base}/history`, "snapshot", options.signal, body));
+  }
+  /** The pages of the query's rows, joined. */
+  async #fetchPast(query: WireQuery, first: HistoryOptions): Promise<QueryAnswer> {
+    const { limit = Number.POSITIVE_INFINITY, ...unlimited } = query;
+    const rows: Row[] = [];
+    const { asOf: _asOf, ...rest } = first;
+    let options = first;
+    let page: HistoryAnswer;
+    do {
+      const left = limit - rows.length;
+      // The last page only: the server knows how large its pages may be.
+      const asked = left <= PAGE_ROWS ? { ...unlimited, limit: left } : unlimited;
+      page = await this.history(asked, options);
+      // The next page is as of the first one's seq.
+      options = { ...rest, ...(page.next !== undefined && { after: page.next }) };
+      rows.push(...page.rows);
+    } while (page.next !== undefined && rows.length < limit);
+    return { rows: rows.slice(0, limit), epoch: page.epoch, seq: page.seq };
   }
 }
