@@ -6,6 +6,7 @@ import { decode } from "../../protocol/codec.ts";
 import type { Hello } from "../../protocol/messages/hello.ts";
 import type { HttpScheduler, Fetch } from "./http-scheduler.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
+import { UP_ATTEMPTS_MAX } from "../limits.ts";
 
 export interface HttpSocketOptions {
   /** The base of the HTTP routes, `https://…/v2`. */
@@ -40,13 +41,24 @@ export class SseSocket implements WebSocketLike {
     this.#lastSaid = this.#lastSaid
       .then(async () => {
         if (this.#isOver) return;
-        const response = await this.#options.http.request("up", url, {
-          method: "POST",
-          body: text,
-        });
+        const response = await this.#post(url, text, UP_ATTEMPTS_MAX);
         if (!response.ok) this.#end(`HTTP ${response.status}`);
       })
       .catch(() => this.#end("a message could not be sent"));
+  }
+
+  /**
+   * A proxy that reloads closes connections that are kept open, and a request that is on its way
+   * then gets no answer, while the stream goes on. A server takes a message twice without harm.
+   */
+  async #post(url: string, body: string, attempts: number): Promise<Response> {
+    try {
+      return await this.#options.http.request("up", url, { method: "POST", body });
+    } catch (error) {
+      // `fetch` throws a TypeError where there is no connection; a timeout is another error.
+      if (this.#isOver || attempts <= 1 || !(error instanceof TypeError)) throw error;
+      return this.#post(url, body, attempts - 1);
+    }
   }
 
   close(): void {
