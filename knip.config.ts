@@ -11,7 +11,7 @@ const config: KnipConfig = {
         "src/index.ts",
         "src/client/{index,node,worker}.ts",
         "src/react/{index,tanstack-query,tanstack-db}.ts",
-        "src/sources/{binance,postgres,redis}/index.ts",
+        "src/sources/{binance,polled,postgres,redis}/index.ts",
         "src/history/{clickhouse,duckdb}/index.ts",
         "src/cli/main.ts",
         "sim/main.ts",

@@ -12,6 +12,7 @@ import { createServer, type ViteDevServer } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { asCode } from "../explorer/as-code.ts";
 import type { Query } from "../src/client/index.ts";
+import { createClient } from "../src/client/node.ts";
 import { createTidemark } from "../src/index.ts";
 import { documentProject, type DocumentProject } from "./support/document-project.ts";
 import { redisPath, startRedis, type RedisServer } from "./support/redis-server.ts";
@@ -164,6 +165,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
     "docs/dialects.md",
     "docs/history.md",
     "docs/ingest.md",
+    "docs/polled.md",
     "docs/postgres.md",
     "docs/react.md",
     "docs/recipes.md",
@@ -240,6 +242,25 @@ it("docs/react.md: both pages of hooks show the rows and write", async () => {
 it("docs/binance.md: the server serves its tables, with and without a way to Binance", async () => {
   await project.serve("docs/binance.md", "server.ts");
   await project.start("docs/binance.md", "page.ts").says("[");
+});
+
+it("docs/polled.md: a query runs while its page is open, and another one in a thread", async () => {
+  const document = "docs/polled.md";
+  const server = await project.serve(document, "server.ts");
+  const page = project.start(document, "page.ts");
+  await page.says("symbol: 'BTCUSDT', price: 3");
+  await page.stop();
+  await server.stop();
+  await project.serve(document, "primes-server.ts");
+  const client = createClient({
+    url: `ws://localhost:${project.portsOf(document).first}/v2/stream`,
+  });
+  stops.push(() => client.close());
+  const { rows } = await client.fetch({ channel: "primes" });
+  expect(rows).toEqual([]);
+  const view = client.live({ channel: "primes" });
+  stops.push(view.subscribe(() => {}));
+  await expect.poll(() => view.getSnapshot().rows.length, { timeout: 20_000 }).toBe(1_000);
 });
 
 it("docs/history.md: a Postgres table keeps its versions", async () => {

@@ -53,6 +53,7 @@ export class Engine {
   readonly #updates: ViewUpdateCache;
   readonly #catalog: Catalog | undefined;
   readonly #host: SourceHost;
+  readonly #sources = new Set<Pick<Source, "name" | "stats">>();
   readonly #opener: SubscriptionOpener;
   #tick: Cancel | undefined;
   #lastSecondMs = Number.NEGATIVE_INFINITY;
@@ -101,8 +102,18 @@ export class Engine {
   }
 
   /** The context of a source, beginning at its source position in the log. */
-  contextFor(source: Pick<Source, "name">): SourceContext {
+  contextFor(source: Pick<Source, "name" | "stats">): SourceContext {
+    this.#sources.add(source);
     return this.#host.contextFor(source);
+  }
+
+  /** By name: what sources do at present. */
+  get sourceStats(): Readonly<Record<string, object>> {
+    return Object.fromEntries(
+      Array.from(this.#sources, ({ name, stats }) => [name, stats] as const).filter(
+        (entry): entry is readonly [string, object] => entry[1] !== undefined,
+      ),
+    );
   }
 
   /** @throws TidemarkError `BAD_OPTION` for a name that is taken */

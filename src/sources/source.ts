@@ -53,6 +53,11 @@ export interface Source {
   /** Runs mutations, where the source takes writes. */
   readonly writer?: Writer;
   /**
+   * What it does at present, for operators: `/stats` has it under the source's name. Plain data
+   * with names in snake_case.
+   */
+  readonly stats?: object;
+  /**
    * Resolves when the channels are declared and their first copies are appended; rejects when the
    * source can't work as it is configured. After that, the source reports failures by status and
    * tries again.

@@ -1,5 +1,5 @@
 /**
- * The code of the documents, as files: each block of TypeScript begins with a comment that names
+ * The code of the documents, as files: each block of TypeScript or JavaScript begins with a comment that names
  * its file, and blocks of one document that name the same file are one file, in their order.
  */
 import { readdirSync, readFileSync } from "node:fs";
@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 
 export const root = fileURLToPath(new URL("../..", import.meta.url));
 
-const BLOCK = /```(?:ts|tsx|typescript)\n([\s\S]*?)```/g;
-const FILE_NAME = /^\/\/ ([\w./-]+\.tsx?)\n/;
+const BLOCK = /```(?:ts|tsx|typescript|js)\n([\s\S]*?)```/g;
+const FILE_NAME = /^\/\/ ([\w./-]+\.(?:tsx?|mjs))\n/;
 
 /** The documents that a reader copies from. */
 export function documents(): readonly string[] {

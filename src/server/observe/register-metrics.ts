@@ -177,6 +177,7 @@ export function statsOf(engine: Engine): Record<string, unknown> {
       () => true,
     ),
     ...(history !== undefined && { history }),
+    sources: engine.sourceStats,
     sessions: gateway.sessionCount,
     subscriptions: subscribers.count,
     views: replica.viewCount,

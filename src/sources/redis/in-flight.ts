@@ -3,7 +3,7 @@
  * acknowledged. Retains at most `rowsMax` rows and ids, and one commit's more.
  */
 import type { SourceContext } from "../source.ts";
-import { Pauses } from "./pauses.ts";
+import { Pauses } from "../pauses.ts";
 
 export class InFlight {
   readonly #context: Pick<SourceContext, "clock" | "durable">;

@@ -9,14 +9,14 @@ import type { KeyedRow } from "../../log/log.ts";
 import type { Source, SourceContext } from "../source.ts";
 import { BadMessages } from "./bad-messages.ts";
 import { RedisConnection } from "./connection.ts";
-import { Draft } from "./draft.ts";
+import { Draft } from "../draft.ts";
 import { FIXED_REDIS_LIMITS, redisLimits, type RedisLimits } from "./limits.ts";
 import { loadRedis, type RedisDriver } from "./load-redis.ts";
 import type { RedisPubSubOptions } from "./options.ts";
-import { Pauses } from "./pauses.ts";
+import { Pauses } from "../pauses.ts";
 import { pubSubTables, type PubSubTable } from "./pubsub-table.ts";
 import { readRows } from "./read-rows.ts";
-import { StatusBoard } from "./status-board.ts";
+import { StatusBoard } from "../status-board.ts";
 import { parseMessage, tablesOf, type RowsMessage, type Tables } from "./tables.ts";
 
 /** What the appending loop takes, in order. */

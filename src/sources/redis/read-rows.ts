@@ -2,6 +2,7 @@
 import type { Clock } from "../../std/clock.ts";
 import type { KeyedRow } from "../../log/log.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
+import { withinTime } from "../within-time.ts";
 import { inOneOrder } from "./known-rows.ts";
 import type { RedisLimits } from "./limits.ts";
 import type { Table } from "./tables.ts";
@@ -12,7 +13,7 @@ export async function readRows(
   read: (signal: AbortSignal) => Promise<readonly object[]>,
   { clock, limits }: { readonly clock: Clock; readonly limits: RedisLimits },
 ): Promise<readonly KeyedRow[]> {
-  const rows: unknown = await withinTime(read, clock, limits.readTimeoutMs);
+  const rows: unknown = await withinTime(read, { clock, timeoutMs: limits.readTimeoutMs });
   if (!Array.isArray(rows)) throw new Error(`read of table "${name}" returned no list of rows`);
   if (rows.length > limits.readRowsMax)
     throw new Error(
@@ -26,24 +27,5 @@ export async function readRows(
         `read of table "${name}" returned a row without a value in its key (${declaration.key.join(", ")})`,
       );
     return inOneOrder({ key, row });
-  });
-}
-
-function withinTime(
-  read: (signal: AbortSignal) => Promise<readonly object[]>,
-  clock: Clock,
-  timeoutMs: number,
-): Promise<unknown> {
-  const abort = new AbortController();
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(timeoutMs, () => {
-      const error = new Error(`no answer for ${timeoutMs / 1_000} s`);
-      abort.abort(error);
-      reject(error);
-    });
-    Promise.resolve()
-      .then(() => read(abort.signal))
-      .then(resolve, reject)
-      .finally(cancel);
   });
 }

@@ -2,7 +2,7 @@
  * Entries of a stream as steps for the log: in order, of at most `rowsMax` rows, each message
  * whole, each entry once.
  */
-import { Draft } from "./draft.ts";
+import { Draft } from "../draft.ts";
 import { compareIds } from "./stream-id.ts";
 import type { StreamEntry } from "./stream-link.ts";
 import type { RowsMessage } from "./tables.ts";

@@ -2,7 +2,7 @@
  * The statuses that a source's channels should have, and those that the log has. Each draft takes
  * the difference along, so that a status and the rows it speaks of are one commit.
  */
-import type { SourceStatus, StatusChange } from "../../log/log.ts";
+import type { SourceStatus, StatusChange } from "../log/log.ts";
 
 export class StatusBoard {
   readonly #wanted = new Map<string, SourceStatus>();

@@ -1,5 +1,5 @@
 /** Pauses that end early when something calls `end`. */
-import type { Clock } from "../../std/clock.ts";
+import type { Clock } from "../std/clock.ts";
 
 export class Pauses {
   #end: () => void = () => {};

@@ -1,5 +1,5 @@
 /** The changes of several messages as one commit: the newest state of each key. */
-import type { ChannelChange, KeyedRow } from "../../log/log.ts";
+import type { ChannelChange, KeyedRow } from "../log/log.ts";
 
 export class Draft {
   readonly #channels = new Map<string, Map<string, KeyedRow | undefined>>();
