@@ -44,6 +44,7 @@ const config: KnipConfig = {
       entry: [
         "**/*.test.ts",
         "support/{clickhouse-engine,clickhouse-writer,duckdb-writer,fault-server}.ts",
+        "support/history-check/main.ts",
         "support/kills/{main,server}.ts",
         "frames/record.ts",
       ],

@@ -17,6 +17,7 @@ export interface ViewShape {
   readonly key: readonly string[];
   readonly columns: readonly Column[];
   readonly order_by: readonly WireOrderBy[];
+  /** Without `order_by`, the rows are in the order of their keys. */
   readonly isLimited: boolean;
 }
 

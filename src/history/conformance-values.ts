@@ -1,7 +1,7 @@
 /** Values and queries that history stores must answer as live views do. */
 import fc from "fast-check";
 import { COLUMN_TYPES, type ColumnType } from "../protocol/column.ts";
-import type { WireCondition, WireOrderBy, WireWhere } from "../protocol/query.ts";
+import type { Operator, WireCondition, WireOrderBy, WireWhere } from "../protocol/query.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
 
 /** What columns of each type hold in practice. */
@@ -132,23 +132,42 @@ const REGEXES = [
   ["\\pL", "(?s)a.b", "\\u00e9|é", "[[:alpha:]]", "\\x61", "^(?:a|b)%?$", "\\.", "a{1,2}"],
 ].flat();
 
-const condition: fc.Arbitrary<WireCondition> = fc
-  .constantFrom(...COLUMNS)
-  .chain(({ name: column, type }) => {
-    const isNull = fc.boolean().map((is_null): WireCondition => ({ column, is_null }));
-    if (type === "json") return isNull;
-    const operand = operandOf(type);
-    return fc.oneof(
-      isNull,
-      fc
-        .tuple(fc.constantFrom("eq", "ne", "lt", "lte", "gt", "gte"), operand)
-        .map(([operator, value]) => ({ column, [operator]: value }) as unknown as WireCondition),
-      fc.array(operand, { maxLength: 4 }).map((values): WireCondition => ({ column, in: values })),
-      fc.tuple(operand, operand).map((between): WireCondition => ({ column, between })),
-      fc.constantFrom(...LIKES).map((like): WireCondition => ({ column, like })),
-      fc.constantFrom(...REGEXES).map((regex): WireCondition => ({ column, regex })),
+/** A condition with one operator, on a column of any type that takes it. */
+export function conditionWith(operator: Operator): fc.Arbitrary<WireCondition> {
+  const isNullTest = operator === "is_null";
+  const columns = COLUMNS.filter(({ type }) => isNullTest || type !== "json");
+  return fc
+    .constantFrom(...columns)
+    .chain(({ name: column, type }) =>
+      valueOf(operator, type).map((value) => ({ column, [operator]: value }) as never),
     );
-  });
+}
+
+function valueOf(operator: Operator, type: ColumnType): fc.Arbitrary<unknown> {
+  const operand = operandOf(type);
+  switch (operator) {
+    case "in":
+      return fc.array(operand, { maxLength: 4 });
+    case "between":
+      return fc.tuple(operand, operand);
+    case "like":
+      return fc.constantFrom(...LIKES);
+    case "regex":
+      return fc.constantFrom(...REGEXES);
+    case "is_null":
+      return fc.boolean();
+    default:
+      return operand;
+  }
+}
+
+// The six comparisons with one operand have the weight of one operator.
+const condition: fc.Arbitrary<WireCondition> = fc.oneof(
+  fc
+    .constantFrom("eq", "ne", "lt", "lte", "gt", "gte")
+    .chain((operator) => conditionWith(operator as Operator)),
+  ...(["in", "between", "like", "regex", "is_null"] as const).map(conditionWith),
+);
 
 export const where: fc.Arbitrary<WireWhere> = fc.letrec<{ term: WireWhere }>((tie) => ({
   term: fc.oneof(

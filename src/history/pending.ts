@@ -20,6 +20,8 @@ export class Pending {
   #keptSeq = 0;
   /** Rows in the spill alone. */
   #spilledRows = 0;
+  /** The store holds everything up to here. */
+  #storedSeq = 0;
 
   constructor(limits: HistoryLimits, spill: Spill | undefined) {
     this.#limits = limits;
@@ -100,6 +102,7 @@ export class Pending {
 
   /** The store holds everything up to `seq`. */
   async stored(seq: number): Promise<void> {
+    this.#storedSeq = seq;
     let count = 0;
     for (const step of this.#steps) {
       if (step.seq > seq) break;
@@ -113,10 +116,12 @@ export class Pending {
     await this.#spill?.release(seq);
   }
 
-  /** Every step that waits, oldest first. */
+  /** Every step that waits as of the call, oldest first. */
   async *all(): AsyncIterable<HistoryStep> {
-    if (!this.#isSpilling || this.#spill === undefined) yield* this.#steps;
-    else yield* this.#spill.scan();
+    const steps =
+      this.#isSpilling && this.#spill !== undefined ? this.#spill.scan() : this.#steps.slice();
+    // The spill may still have steps that the store has already.
+    for await (const step of steps) if (step.seq > this.#storedSeq) yield step;
   }
 
   /** Reads on in the spill, which begins with steps that were in memory when spilling began. */

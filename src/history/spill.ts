@@ -43,6 +43,10 @@ export class Spill {
   #writing: Promise<void> | undefined;
   #hasFailed = false;
   #isClosed = false;
+  /** The store holds everything up to here. */
+  #durableSeq = 0;
+  /** The newest step that `read` has returned. */
+  #readSeq = 0;
   #readAt = { segment: undefined as Segment | undefined, offset: 0, rest: Buffer.alloc(0) };
 
   constructor(options: SpillOptions) {
@@ -88,20 +92,16 @@ export class Spill {
     this.#writing ??= this.#write();
   }
 
-  /** The next steps, about a megabyte; none when all were read. */
+  /** The next steps, about a megabyte, also those that no file has yet; none when all were read. */
   async read(): Promise<readonly HistoryStep[]> {
-    if (this.#unwritten.length > 0 && !this.#hasFailed) await this.#written();
     for (;;) {
-      const { segment = this.#segments[0], offset } = this.#readAt;
-      if (segment === undefined) return [];
+      const { segment = this.#segments[0], offset, rest } = this.#readAt;
+      if (segment === undefined) return this.#nextUnwritten();
       this.#readAt.segment = segment;
-      const bytes = await readAt(
-        segment.path,
-        offset,
-        Math.min(READ_BYTES, segment.bytes - offset),
-      );
+      const length = Math.min(READ_BYTES, segment.bytes - offset);
+      const bytes = await readAt(segment.path, offset, length);
       if (bytes.length > 0) {
-        const text = Buffer.concat([this.#readAt.rest, bytes]);
+        const text = Buffer.concat([rest, bytes]);
         const end = text.lastIndexOf(NEW_LINE) + 1;
         this.#readAt = {
           segment,
@@ -109,37 +109,57 @@ export class Spill {
           rest: Buffer.from(text.subarray(end)),
         };
         if (end === 0) continue;
-        return text
-          .toString("utf8", 0, end - 1)
-          .split("\n")
-          .map(unpackStep);
+        return this.#noted(stepsIn(text.subarray(0, end)));
       }
       const next = this.#segments[this.#segments.indexOf(segment) + 1];
-      if (next === undefined) return [];
-      this.#readAt = { segment: next, offset: 0, rest: Buffer.alloc(0) };
+      if (next !== undefined) this.#readAt = { segment: next, offset: 0, rest: Buffer.alloc(0) };
+      else if (segment.bytes === offset) return this.#nextUnwritten();
     }
   }
 
-  /** Every step that is not in the store yet, without changing what `read` returns next. */
+  /** A producer that never pauses keeps the file behind, and a disk that fails takes nothing. */
+  #nextUnwritten(): readonly HistoryStep[] {
+    const steps: HistoryStep[] = [];
+    let bytes = 0;
+    for (const each of this.#unwritten) {
+      if (each.seq <= this.#readSeq) continue;
+      if (bytes > READ_BYTES) break;
+      steps.push(stepOf(each));
+      bytes += each.line.length;
+    }
+    return this.#noted(steps);
+  }
+
+  #noted(steps: readonly HistoryStep[]): readonly HistoryStep[] {
+    this.#readSeq = Math.max(this.#readSeq, steps.at(-1)?.seq ?? 0);
+    return steps;
+  }
+
+  /**
+   * Every step as of the call that is not in the store yet, in order, without changing what `read`
+   * returns next. Steps may be missing that reach the store meanwhile.
+   */
   async *scan(): AsyncIterable<HistoryStep> {
-    await this.#written();
-    for (const { path } of this.#segments.slice()) {
-      const lines = (await readFile(path, "utf8").catch(ignoreMissing)).split("\n");
-      lines.pop();
-      for (const line of lines) yield unpackStep(line);
-    }
+    // Each step is either in a file or in memory, and files only grow.
+    const unwritten = this.#unwritten.slice();
+    const files = this.#segments.map(({ path, bytes }) => ({ path, bytes }));
+    for (const { path, bytes } of files)
+      yield* stepsIn((await readFile(path).catch(nothingIfMissing)).subarray(0, bytes));
+    for (const line of unwritten) yield stepOf(line);
   }
 
-  /** Deletes the segments whose steps the store holds. */
+  /** Forgets the steps up to here, which the store holds, and deletes segments without others. */
   async release(durableSeq: number): Promise<void> {
+    this.#durableSeq = durableSeq;
+    this.#dropUnwritten(durableSeq);
     for (;;) {
       const [segment] = this.#segments;
-      const grows = this.#segments.length === 1 && this.#unwritten.length > 0;
-      if (segment === undefined || segment.lastSeq > durableSeq || grows) return;
+      const mayGrow = this.#segments.length === 1 && this.#writing !== undefined;
+      if (segment === undefined || segment.lastSeq > this.#durableSeq || mayGrow) return;
       this.#segments.shift();
       if (this.#readAt.segment === segment)
         this.#readAt = { segment: undefined, offset: 0, rest: Buffer.alloc(0) };
-      await unlink(segment.path).catch(ignoreMissing);
+      await unlink(segment.path).catch(nothingIfMissing);
     }
   }
 
@@ -147,10 +167,6 @@ export class Spill {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#writing;
-  }
-
-  async #written(): Promise<void> {
-    while (this.#writing !== undefined && !this.#hasFailed) await this.#writing;
   }
 
   async #write(): Promise<void> {
@@ -168,6 +184,18 @@ export class Spill {
     } finally {
       this.#writing = undefined;
     }
+    // The store may have been faster than the disk.
+    await this.release(this.#durableSeq).catch(onFailure);
+  }
+
+  #dropUnwritten(throughSeq: number): void {
+    let count = 0;
+    for (const { line, seq } of this.#unwritten) {
+      if (seq > throughSeq) break;
+      this.#unwrittenBytes -= line.length;
+      count++;
+    }
+    this.#unwritten.splice(0, count);
   }
 
   async #writeSome(): Promise<void> {
@@ -190,8 +218,7 @@ export class Spill {
     await writeAt(segment.path, segment.bytes, Buffer.concat(taken.map(({ line }) => line)));
     segment.bytes += bytes;
     segment.lastSeq = taken.at(-1)?.seq ?? segment.lastSeq;
-    this.#unwritten.splice(0, taken.length);
-    this.#unwrittenBytes -= bytes;
+    this.#dropUnwritten(segment.lastSeq);
   }
 
   async #files(): Promise<readonly string[]> {
@@ -205,8 +232,17 @@ export class Spill {
   }
 }
 
-function ignoreMissing(error: unknown): "" {
-  if ((error as { code?: unknown }).code === "ENOENT") return "";
+function stepOf({ line }: Line): HistoryStep {
+  return unpackStep(line.toString("utf8", 0, line.length - 1));
+}
+
+/** Of bytes that end with a whole line. */
+function stepsIn(bytes: Buffer): readonly HistoryStep[] {
+  return bytes.toString("utf8").split("\n").slice(0, -1).map(unpackStep);
+}
+
+function nothingIfMissing(error: unknown): Buffer {
+  if ((error as { code?: unknown }).code === "ENOENT") return Buffer.alloc(0);
   throw error;
 }
 

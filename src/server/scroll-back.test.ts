@@ -128,6 +128,17 @@ describe("a live query with history", () => {
     expect(checks).toBeGreaterThan(20);
   });
 
+  it("shows the rows in the order of their keys where the query has none", async () => {
+    const { client, upsert } = await start();
+    const trade = (id: string): Trade => ({ id, price: 1, side: "buy" });
+    await upsert(["d", "b"].map(trade));
+    const view = client.live({ channel: "trades", limit: 10, history: true });
+    onTestFinished(view.subscribe(() => {}));
+    await expect.poll(() => view.getSnapshot().status).toBe("live");
+    await upsert(["c", "a"].map(trade));
+    await expect.poll(() => view.getSnapshot().keys).toEqual(["a", "b", "c", "d"]);
+  });
+
   it("stands still while it is paused, loads further rows as of then, and goes on", async () => {
     const { client, upsert, rowsAsOf } = await start(true);
     const trade = (id: number): Trade => ({ id: `t${id}`, price: id, side: "buy" });

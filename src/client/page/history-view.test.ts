@@ -95,7 +95,8 @@ it("asks again for the first page after a failure, and shows why a further one d
 it("begins anew when the stream has lost its place", async () => {
   const { answer, asked, core, posted, view } = begin();
   await answer(pageOf(5, ["a", "b"], "more"));
-  core.apply(view.take({ id: "1", isLost: true, state: core.state }));
+  core.apply(view.take({ id: "1", isLost: true, state: { ...core.state, status: "live" } }));
+  expect(core.snapshot()).toMatchObject({ status: "loading", keys: [] });
   expect(posted.at(-1)).toEqual({ kind: "close", id: "1" });
   expect(asked).toHaveLength(1);
   await answer(pageOf(9, ["b", "c"], undefined));
@@ -165,6 +166,8 @@ it("is paused as of the rows that it shows, before the feed has said anything", 
   const { answer, view } = await openPage();
   view.getSnapshot().history?.pause();
   view.getSnapshot().history?.resume();
+  const reason = "loading the newest rows";
+  expect(view.getSnapshot()).toMatchObject({ status: "catching_up", reason });
   await answer(pageOf(8, ["a", "c"], "more"));
   expect(view.getSnapshot().status).toBe("catching_up");
   view.getSnapshot().history?.pause();

@@ -31,6 +31,7 @@ export interface HistoryViewOptions {
 
 const PAGE_ROWS = 200;
 const RETRY_MS = 1_000;
+const LOADING = { status: "loading", reason: "loading the newest rows" } as const;
 
 /** A page that the stream has not reached yet. */
 interface Ahead {
@@ -89,7 +90,9 @@ export class HistoryView {
   take(news: ViewNews): ViewNews {
     if (news.isForgotten === true || news.isLost === true) {
       this.#restart();
-      return { ...news, rows: { upserts: [], removes: this.#options.core.keys } };
+      const rows = { upserts: [], removes: this.#options.core.keys };
+      const { state } = news;
+      return { ...news, rows, state: state.error === undefined ? { ...state, ...LOADING } : state };
     }
     const rows = news.rows && this.#list?.follow(news.rows);
     const { rows: _rows, ...others } = news;
@@ -232,6 +235,8 @@ export class HistoryView {
 
   #resume(): void {
     if (this.#pausedAt === undefined || this.#options.asOf !== undefined) return;
+    const { core } = this.#options;
+    core.apply({ id: core.id, state: { ...core.state, ...LOADING, status: "catching_up" } });
     this.#set({ pausedAt: undefined });
     this.begin();
   }

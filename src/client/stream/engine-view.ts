@@ -107,13 +107,14 @@ export class EngineView {
 
   /** The server has answered the subscription. */
   subscribed({ columns, key, order_by, epoch, view, mode }: Subscribed): void {
+    const { limit, history } = this.query;
     this.viewId = view;
     this.#nextOrigin = { epoch, view };
     this.#shape = {
       key,
       columns,
       order_by,
-      isLimited: this.query.limit !== undefined || this.narrowedTo !== undefined,
+      isLimited: limit !== undefined || history === true || this.narrowedTo !== undefined,
     };
     this.#error = undefined;
     this.#isBehind = true;

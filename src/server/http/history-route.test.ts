@@ -26,6 +26,7 @@ const tidemark = createTidemark({
         team === "all" ? "all" : team === "none" ? "none" : { column: "team", eq: team },
     }),
     plain: channel<Trade>({ key: "id" }),
+    notes: channel<{ id: string; note: unknown }>({ key: "id", history: true }),
     ticks: channel<Trade, string>({
       key: "id",
       columns,
@@ -53,8 +54,8 @@ interface Answer {
   code?: string;
 }
 
-async function get(query: string, team = "all"): Promise<Answer> {
-  const response = await fetch(`${url}/v2/history?channel=trades&${query}`, {
+async function get(query: string, team = "all", name = "trades"): Promise<Answer> {
+  const response = await fetch(`${url}/v2/history?channel=${name}&${query}`, {
     headers: { authorization: team },
   });
   return (await response.json()) as Answer;
@@ -132,6 +133,22 @@ describe("GET /history", () => {
     const spanOf = vi.spyOn(store, "span").mockRejectedValue(new Error("the store is away"));
     onTestFinished(() => spanOf.mockRestore());
     expect(await describedAs("ticks", "all")).toEqual({});
+  });
+
+  it("continues behind a row whose order_by column holds a list or an object", async () => {
+    const order = `order_by=${JSON.stringify([{ column: "note" }])}`;
+    const notes = [7, "x", [1, 2], { a: 1 }, null];
+    for (const [at, note] of notes.entries())
+      await tidemark.channel("notes").upsert({ id: `n${at}`, note });
+    await expect.poll(() => tidemark.channel("notes").size).toBe(notes.length);
+    const found: string[] = [];
+    let after = "";
+    for (let page = 0; page < notes.length; page++) {
+      const answer = await get(`${order}&limit=1${after}`, "all", "notes");
+      found.push(...idsIn(answer));
+      after = `&after=${answer.next}`;
+    }
+    expect(found).toEqual(["n0", "n1", "n2", "n3", "n4"]);
   });
 
   it("takes the same as JSON, and refuses what it can't read", async () => {

@@ -154,10 +154,10 @@ function afterOf(input: unknown): Cursor | undefined {
   if (input === undefined || input === null) return undefined;
   if (typeof input === "object") {
     const { key, row } = input as { readonly key?: unknown; readonly row?: unknown };
-    if (typeof key === "string" && isPlainRow(row)) return { place: { key, row } };
+    if (typeof key === "string" && isRow(row)) return { place: { key, row } };
   } else {
     const [asOf, key, row] = partsOf(String(input));
-    if (Number.isSafeInteger(asOf) && typeof key === "string" && isPlainRow(row))
+    if (Number.isSafeInteger(asOf) && typeof key === "string" && isRow(row))
       return { asOf: asOf as number, place: { key, row } };
   }
   throw new TidemarkError(
@@ -175,12 +175,8 @@ function partsOf(text: string): readonly unknown[] {
   }
 }
 
-function isPlainRow(input: unknown): input is Row {
-  return (
-    typeof input === "object" &&
-    input !== null &&
-    Object.values(input).every((value) => value === null || typeof value !== "object")
-  );
+function isRow(input: unknown): input is Row {
+  return typeof input === "object" && input !== null && !Array.isArray(input);
 }
 
 function momentOf(input: unknown): Moment | undefined {
