@@ -261,6 +261,16 @@ it("docs/polled.md: a query runs while its page is open, and another one in a th
   const view = client.live({ channel: "primes" });
   stops.push(view.subscribe(() => {}));
   await expect.poll(() => view.getSnapshot().rows.length, { timeout: 20_000 }).toBe(1_000);
+  await project.serve(document, "orders-totals.ts");
+  const totals = createClient({
+    url: `ws://localhost:${project.portsOf(document).second}/v2/stream`,
+  });
+  stops.push(() => totals.close());
+  const day = totals.live({ channel: "totals" });
+  stops.push(day.subscribe(() => {}));
+  await expect
+    .poll(() => day.getSnapshot().rows, { timeout: 20_000 })
+    .toMatchObject([{ day: "today", orders: expect.any(Number) }]);
 });
 
 it("docs/history.md: a Postgres table keeps its versions", async () => {

@@ -14,6 +14,7 @@ export type { PostgresReport } from "./report.ts";
 export type { RefusedTable } from "./tables.ts";
 export type { PostgresOptions, PostgresSource } from "./source.ts";
 export type { PostgresLimits } from "./limits.ts";
+export { postgresQuery, type PostgresQueryOptions } from "./query.ts";
 export { table } from "./table-shape.ts";
 export type {
   ColumnShape,
