@@ -220,7 +220,7 @@ export class HistoryHost {
       path: store.spillFile,
       bytesMax: this.limits.spillBytesMax,
       clock,
-      onFailure: (err) => logger.error({ err }, "history: the spill file can't be written"),
+      onFailure: (err) => logger.error({ err }, "history: the spill file fails"),
     });
   }
 

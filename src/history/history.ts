@@ -148,7 +148,8 @@ export interface HistoryStore {
   declare(declared: StoredChannel): Promise<void>;
   /**
    * Stores a batch whole or not at all. A batch up to a seq that the store has already is accepted
-   * without effect, so a caller that does not know the outcome writes it again.
+   * without effect, so a caller that does not know the outcome writes it again. It ends within a
+   * bound of the store's own: nothing else is written meanwhile.
    */
   write(batch: HistoryBatch): Promise<void>;
   /** @throws TidemarkError `HISTORY_TRIMMED`, `QUERY_TOO_COSTLY`, `HISTORY_UNAVAILABLE` */

@@ -22,8 +22,6 @@ export interface HistoryLimits {
   /** First and longest wait between two attempts to write. Default 100 and 10,000. */
   readonly retryMs: number;
   readonly retryMsMax: number;
-  /** How long one write may take before it is cancelled and tried again. Default 30,000. */
-  readonly writeTimeoutMs: number;
   /** Rows of one page of history. More are refused. Default 1,000. */
   readonly pageRowsMax: number;
   /** Queries of the store at the same time. More wait. Default 4. */
@@ -51,7 +49,6 @@ export const HISTORY_LIMITS: HistoryLimits = {
   batchRowsMax: 20_000,
   retryMs: 100,
   retryMsMax: 10_000,
-  writeTimeoutMs: 30_000,
   pageRowsMax: 1_000,
   queriesMax: 4,
   queriesWaitingMax: 256,

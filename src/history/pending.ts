@@ -2,6 +2,7 @@
  * The steps that the store does not hold yet, oldest first: in memory, and from the first failure
  * or lack of room on in a spill too.
  */
+import { assert } from "../std/assert.ts";
 import type { HistoryLimits } from "./limits.ts";
 import type { Spill } from "./spill.ts";
 import type { HistoryStep } from "./step.ts";
@@ -18,10 +19,10 @@ export class Pending {
   #newestSeq = 0;
   /** The newest step that has been in memory. */
   #keptSeq = 0;
+  /** The newest step that the store holds. */
+  #storedSeq = 0;
   /** Rows in the spill alone. */
   #spilledRows = 0;
-  /** The store holds everything up to here. */
-  #storedSeq = 0;
 
   constructor(limits: HistoryLimits, spill: Spill | undefined) {
     this.#limits = limits;
@@ -88,7 +89,10 @@ export class Pending {
    * channels is the first of its batch. They wait until `stored`.
    */
   async next(): Promise<readonly HistoryStep[]> {
-    if (this.#steps.length === 0 && this.#isSpilling) await this.#fetch();
+    if (this.#steps.length === 0 && this.#isSpilling) {
+      await this.#fetch();
+      assert(this.#steps.length > 0, "a spill that is in use has steps");
+    }
     const taken: HistoryStep[] = [];
     let rows = 0;
     for (const step of this.#steps) {
@@ -102,7 +106,6 @@ export class Pending {
 
   /** The store holds everything up to `seq`. */
   async stored(seq: number): Promise<void> {
-    this.#storedSeq = seq;
     let count = 0;
     for (const step of this.#steps) {
       if (step.seq > seq) break;
@@ -111,17 +114,17 @@ export class Pending {
       count++;
     }
     this.#steps.splice(0, count);
+    this.#storedSeq = seq;
     if (!this.#isSpilling) return;
-    if (seq >= this.#newestSeq) this.#isSpilling = false;
-    await this.#spill?.release(seq);
+    if (seq < this.#newestSeq) return this.#spill?.release(seq);
+    this.#isSpilling = false;
+    await this.#spill?.forget();
   }
 
-  /** Every step that waits as of the call, oldest first. */
-  async *all(): AsyncIterable<HistoryStep> {
-    const steps =
-      this.#isSpilling && this.#spill !== undefined ? this.#spill.scan() : this.#steps.slice();
-    // The spill may still have steps that the store has already.
-    for await (const step of steps) if (step.seq > this.#storedSeq) yield step;
+  /** Every step that waits when the first one is asked for, oldest first. */
+  async *all(): AsyncGenerator<HistoryStep> {
+    if (!this.#isSpilling || this.#spill === undefined) yield* this.#steps.slice();
+    else yield* this.#spill.scan(this.#storedSeq);
   }
 
   /** Reads on in the spill, which begins with steps that were in memory when spilling began. */

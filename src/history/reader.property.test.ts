@@ -8,7 +8,7 @@ import type { Row } from "../protocol/row.ts";
 import { compileWhere } from "../protocol/where.ts";
 import { whereContextOf } from "../table/channel.ts";
 import type { HistoryEntry } from "./history.ts";
-import { HISTORY_LIMITS } from "./limits.ts";
+import { HISTORY_LIMITS, type HistoryLimits } from "./limits.ts";
 import { HistoryReader } from "./reader.ts";
 import { ScriptedStore } from "./scripted-store.ts";
 
@@ -91,13 +91,26 @@ function rowsAsOf(
 }
 
 /**
- * A store that holds the entries up to a seq, and a log that holds the others; `arrivesMeanwhile`
- * entries come while the reader waits for those that are not stored.
+ * A store that holds the entries up to a seq, and a log that holds the others; `arriveMeanwhile`
+ * entries come with each of those that the reader takes while they are not stored.
  */
-async function begin(entries: readonly HistoryEntry[], arrivesMeanwhile = 0) {
+async function begin(
+  entries: readonly HistoryEntry[],
+  { limits = {} as Partial<HistoryLimits>, clock = new ManualClock(), arriveMeanwhile = 0 } = {},
+) {
   const store = new ScriptedStore();
   await store.declare({ channel, source: undefined });
-  const edge = { seq: 0, timeMs: 0, durable: 0 };
+  const edge = {
+    seq: 0,
+    timeMs: 0,
+    durable: 0,
+    pending: async function* (): AsyncGenerator<readonly HistoryEntry[]> {
+      for (const entry of entries.slice(edge.durable, edge.seq)) {
+        await advance(edge.seq + arriveMeanwhile, edge.durable + (entry.seq % 2));
+        yield [entry];
+      }
+    },
+  };
   const advance = async (seq: number, durable: number): Promise<void> => {
     edge.seq = Math.max(edge.seq, Math.min(seq, entries.length));
     edge.timeMs = edge.seq * 10;
@@ -116,8 +129,8 @@ async function begin(entries: readonly HistoryEntry[], arrivesMeanwhile = 0) {
   };
   const reader = new HistoryReader({
     store,
-    limits: HISTORY_LIMITS,
-    clock: new ManualClock(),
+    limits: { ...HISTORY_LIMITS, ...limits },
+    clock,
     edge: {
       get seq() {
         return edge.seq;
@@ -126,12 +139,7 @@ async function begin(entries: readonly HistoryEntry[], arrivesMeanwhile = 0) {
         return edge.timeMs;
       },
       channel: (name) => (name === channel.name ? channel : undefined),
-      pendingOf: async () => {
-        const pending = entries.slice(edge.durable, edge.seq);
-        // The log goes on before the caller gets them.
-        await advance(edge.seq + arrivesMeanwhile, 0);
-        return pending;
-      },
+      pendingOf: () => edge.pending(),
       isStored: async (seq) => {
         // Each other reload waits for a store that does not answer.
         if (seq % 2 === 0) await advance(edge.seq, seq);
@@ -150,9 +158,9 @@ describe("the reader of history", () => {
         fc.array(fc.tuple(fc.nat(10), fc.nat(10)), { minLength: 1, maxLength: 12 }),
         fc.record({ where, orderBy, policy: where, limit: fc.integer({ min: 1, max: 4 }) }),
         fc.nat(2),
-        async (steps, moves, { orderBy: order_by, limit, policy, ...given }, arrivesMeanwhile) => {
+        async (steps, moves, { orderBy: order_by, limit, policy, ...given }, arriveMeanwhile) => {
           const entries = entriesOf(steps);
-          const { advance, edge, reader } = await begin(entries, arrivesMeanwhile);
+          const { advance, edge, reader } = await begin(entries, { arriveMeanwhile });
           await advance(Math.floor(steps.length / 2), Math.floor(steps.length / 3));
           const query: WireQuery = {
             channel: "trades",
@@ -176,6 +184,40 @@ describe("the reader of history", () => {
       ),
       { numRuns: 1_000 },
     ));
+
+  it("refuses pages while the store is too far behind, and ends what takes too long", async () => {
+    const entries = entriesOf(
+      Array.from({ length: 9 }, (_, at) => ({
+        kind: "upsert" as const,
+        row: { id: String.fromCharCode(97 + at), price: at, side: "buy" },
+      })),
+    );
+    const behind = await begin(entries, { limits: { pendingRowsMax: 4 } });
+    await behind.advance(9, 0);
+    const page = { query: { channel: "trades" }, policy: undefined };
+    await expect(behind.reader.page(page)).rejects.toMatchObject({ code: "NOT_READY" });
+    await behind.advance(9, 1);
+    expect((await behind.reader.page(page)).rows).toHaveLength(9);
+    const clock = new ManualClock();
+    const endless = await begin(entries, { clock });
+    await endless.advance(9, 0);
+    let hasEnded = false;
+    endless.edge.pending = async function* () {
+      try {
+        for (;;) {
+          await Promise.resolve();
+          clock.spend(1);
+          yield entries;
+        }
+      } finally {
+        hasEnded = true;
+      }
+    };
+    const refused = endless.reader.page(page);
+    refused.catch(() => {});
+    await expect.poll(() => (clock.advance(1_000), hasEnded), { interval: 1 }).toBe(true);
+    await expect(refused).rejects.toMatchObject({ code: "QUERY_TOO_COSTLY" });
+  });
 
   it("answers as of any seq and time", () =>
     fc.assert(

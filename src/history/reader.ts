@@ -3,7 +3,7 @@
  * taken from the rows that wait for it, and laid over the store's rows by key, so an answer is
  * exact up to the newest commit.
  */
-import type { Cancel, Clock } from "../std/clock.ts";
+import { turn, type Cancel, type Clock } from "../std/clock.ts";
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import { compileOrder, withDefaults, type RankOrder } from "../protocol/order.ts";
@@ -16,6 +16,7 @@ import { VIEW_LIMITS } from "../table/limits.ts";
 import { compileProjection } from "../table/projection.ts";
 import type { HistoryEntry, HistoryStore, PagePlace, PageQuery, StoredRow } from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
+import { Overlay, type Ranked } from "./overlay.ts";
 
 export interface HistoryRequest {
   /** Its `limit` is the number of rows of the page. Without one: `pageRowsMax`. */
@@ -49,22 +50,17 @@ export interface LiveEdge {
   readonly timeMs: number;
   /** Undefined for a channel that is not declared. */
   channel(name: string): ChannelDeclaration | undefined;
-  /** Entries of the channel that the store does not hold yet, in order. */
-  pendingOf(channel: string): Promise<readonly HistoryEntry[]>;
+  /**
+   * The channel's entries that the store does not hold when the first are asked for, in order, some
+   * at a time.
+   */
+  pendingOf(channel: string): AsyncIterable<readonly HistoryEntry[]>;
   /** Resolves when the store holds everything up to `seq`, with false when it fails to write. */
   isStored(seq: number): Promise<boolean>;
 }
 
-/** The newest commit, and at least the entries up to it that the store does not hold. */
-interface Present {
-  readonly seq: number;
-  readonly timeMs: number;
-  readonly pending: readonly HistoryEntry[];
-}
-
-interface Ranked extends StoredRow {
-  readonly row: Row;
-}
+const SLICE_MS = 5;
+const ROWS_BETWEEN_CHECKS = 32;
 
 export class HistoryReader {
   readonly #store: HistoryStore;
@@ -103,12 +99,9 @@ export class HistoryReader {
       );
     const plan = planOf(channel, request);
     return this.#admitted(async (signal) => {
-      // Commits that come while the pending entries are read are later than the page.
-      const { seq, timeMs } = this.#edge;
-      const pending = await this.#edge.pendingOf(channel.name);
-      const asOf = await this.#seqOf(request.asOf, { seq, timeMs, pending });
-      const overlay = await this.#overlay(channel.name, pending, asOf);
-      const rows = await this.#rows({ channel, request, plan, asOf, overlay, limit, signal });
+      const asOf = await this.#seqOf(request.asOf, channel.name, signal);
+      const filling = { channel, request, plan, asOf, limit, signal };
+      const rows = await this.#rows(filling, await this.#overlay(filling));
       const last = rows[limit - 1];
       const { project } = plan;
       return {
@@ -128,18 +121,14 @@ export class HistoryReader {
    * At least one row more than the page, where there is one. Rows behind those that were read from
    * the store may be missing behind that one.
    */
-  async #rows({ channel, request, plan, asOf, overlay, limit, signal }: Fill): Promise<Ranked[]> {
-    const { after, beforeSeq = Number.POSITIVE_INFINITY } = request;
-    const inPage = ({ row, seq, key }: Ranked): boolean =>
-      seq < beforeSeq &&
-      plan.matches(row) &&
-      (after === undefined || plan.order({ key, row }, after) > 0);
-    const fresh = [...overlay.rows.values()].filter(
-      (row): row is Ranked => row !== undefined && inPage(row),
-    );
+  async #rows(
+    { channel, request, plan, asOf, limit, signal }: Fill,
+    overlay: Overlay,
+  ): Promise<Ranked[]> {
+    const fresh = [...overlay.rows.values()].filter((row) => row !== undefined);
     const stored: Ranked[] = [];
-    let place = after;
-    let isLast = overlay.isReloaded;
+    let place = request.after;
+    let isLast = overlay.reloadSeq !== undefined;
     while (!isLast && stored.length <= limit) {
       const base: PageQuery = {
         channel,
@@ -162,18 +151,41 @@ export class HistoryReader {
   }
 
   /** Rows that a reload leaves as they are keep their seqs, which the store knows. */
-  async #overlay(
-    channel: string,
-    pending: readonly HistoryEntry[],
-    asOf: number,
-  ): Promise<Overlay> {
-    const reload = pending.findLast(({ kind, seq }) => kind === "reload" && seq <= asOf);
-    if (reload === undefined || !(await this.#edge.isStored(reload.seq)))
-      return overlayOf(pending, asOf);
-    return overlayOf(await this.#edge.pendingOf(channel), asOf);
+  async #overlay(fill: Fill): Promise<Overlay> {
+    const overlay = await this.#pendingRows(fill);
+    const { reloadSeq } = overlay;
+    if (reloadSeq === undefined || !(await this.#edge.isStored(reloadSeq))) return overlay;
+    return this.#pendingRows(fill);
   }
 
-  async #seqOf(moment: Moment | undefined, { seq, timeMs, pending }: Present): Promise<number> {
+  /** @throws TidemarkError `NOT_READY` when the store is too far behind */
+  async #pendingRows({ channel, request, plan, asOf, signal }: Fill): Promise<Overlay> {
+    const overlay = new Overlay(this.#limits, inPageOf(request, plan));
+    for await (const entry of this.#pendingOf(channel.name, signal)) {
+      if (entry.seq > asOf) break;
+      overlay.add(entry);
+    }
+    return overlay;
+  }
+
+  /** In slices, so that the event loop stays free. */
+  async *#pendingOf(channel: string, signal: AbortSignal): AsyncGenerator<HistoryEntry> {
+    let sliceMs = this.#clock.monotonic();
+    let count = 0;
+    for await (const entries of this.#edge.pendingOf(channel)) {
+      for (const entry of entries) {
+        yield entry;
+        if (++count % ROWS_BETWEEN_CHECKS > 0) continue;
+        if (this.#clock.monotonic() - sliceMs < SLICE_MS) continue;
+        await turn(this.#clock);
+        signal.throwIfAborted();
+        sliceMs = this.#clock.monotonic();
+      }
+    }
+  }
+
+  async #seqOf(moment: Moment | undefined, channel: string, signal: AbortSignal): Promise<number> {
+    const { seq, timeMs } = this.#edge;
     if (moment === undefined) return seq;
     if ("seq" in moment) {
       if (moment.seq <= seq) return moment.seq;
@@ -183,8 +195,12 @@ export class HistoryReader {
       );
     }
     if (moment.timeMs >= timeMs) return seq;
-    const entry = pending.findLast((each) => each.timeMs <= moment.timeMs);
-    return entry?.seq ?? (await this.#store.seqAt(moment.timeMs));
+    let found: number | undefined;
+    for await (const entry of this.#pendingOf(channel, signal)) {
+      if (entry.timeMs > moment.timeMs) break;
+      found = entry.seq;
+    }
+    return found ?? (await this.#store.seqAt(moment.timeMs));
   }
 
   /** Runs at most `queriesMax` at the same time, each for at most `queryMsMax`. */
@@ -232,7 +248,6 @@ interface Fill {
   readonly request: HistoryRequest;
   readonly plan: Plan;
   readonly asOf: number;
-  readonly overlay: Overlay;
   readonly limit: number;
   readonly signal: AbortSignal;
 }
@@ -259,25 +274,11 @@ function planOf(channel: ChannelDeclaration, { query, policy }: HistoryRequest):
   };
 }
 
-interface Overlay {
-  /** By key: the newest version as of the seq, or undefined for a removed row. */
-  readonly rows: ReadonlyMap<string, Ranked | undefined>;
-  /** None of the store's rows are left. */
-  readonly isReloaded: boolean;
-}
-
-function overlayOf(pending: readonly HistoryEntry[], asOf: number): Overlay {
-  const rows = new Map<string, Ranked | undefined>();
-  let isReloaded = false;
-  for (const { kind, key, seq, timeMs, row, json } of pending) {
-    if (seq > asOf) break;
-    if (kind === "reload") {
-      rows.clear();
-      isReloaded = true;
-    } else if (row === undefined || json === undefined) rows.set(key, undefined);
-    else rows.set(key, { key, json, seq, timeMs, row });
-  }
-  return { rows, isReloaded };
+function inPageOf({ after, beforeSeq }: HistoryRequest, plan: Plan): (row: Ranked) => boolean {
+  return ({ row, seq, key }) =>
+    seq < (beforeSeq ?? Number.POSITIVE_INFINITY) &&
+    plan.matches(row) &&
+    (after === undefined || plan.order({ key, row }, after) > 0);
 }
 
 function placeOf({ key, row }: Ranked, { order_by = [] }: WireQuery): PagePlace {

@@ -1,28 +1,27 @@
 /**
  * The file in which steps wait for a store that is slow or down: a queue of lines in segments, of
  * which those that the store holds are deleted. After a crash the steps in it are stored first.
+ *
+ * Retains the steps that are not in a file yet; while the disk fails, they are read from memory.
  */
-import { open, readdir, readFile, unlink, writeFile, type FileHandle } from "node:fs/promises";
+import { readdir, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Clock } from "../std/clock.ts";
-import { packStep, unpackStep, type HistoryStep } from "./step.ts";
+import type { Cancel, Clock } from "../std/clock.ts";
+import { readLines, writeAt } from "./spill-file.ts";
+import { isThrough, packStep, unpackStep, type HistoryStep } from "./step.ts";
 
 /** So many segments make a full spill: one is the grain in which space is freed. */
 const SEGMENTS = 8;
 const RETRY_MS = 1_000;
-const NEW_LINE = 10;
-const READ_BYTES = 1024 * 1024;
+/** So much is packed and written at once, and handed out at once by `read`. */
+const SLICE_BYTES = 256 * 1024;
+/** What a step and an entry take in a line beside the row, about. */
+const [STEP_BYTES, ENTRY_BYTES] = [32, 32];
 
 interface Segment {
   readonly path: string;
   bytes: number;
   lastSeq: number;
-}
-
-/** A step that is not in a file yet. */
-interface Line {
-  readonly line: Buffer;
-  readonly seq: number;
 }
 
 export interface SpillOptions {
@@ -37,23 +36,26 @@ export class Spill {
   readonly #options: SpillOptions;
   #segments: Segment[] = [];
   #nextNumber = 0;
-  /** Steps that are not in a file yet, as lines. */
-  #unwritten: Line[] = [];
+  /** Steps that are not in a file yet, those of the present write included. */
+  #unwritten: HistoryStep[] = [];
   #unwrittenBytes = 0;
   #writing: Promise<void> | undefined;
+  #retry: Cancel | undefined;
   #hasFailed = false;
   #isClosed = false;
-  /** The store holds everything up to here. */
-  #durableSeq = 0;
-  /** The newest step that `read` has returned. */
+  /** A write that began before everything was forgotten does not count. */
+  #generation = 0;
+  #readAt = { segment: undefined as Segment | undefined, offset: 0 };
   #readSeq = 0;
-  #readAt = { segment: undefined as Segment | undefined, offset: 0, rest: Buffer.alloc(0) };
+  /** Scans that are under way, and the files that they may still read. */
+  #scans = 0;
+  #released: string[] = [];
 
   constructor(options: SpillOptions) {
     this.#options = options;
   }
 
-  /** Bytes in the files, and on the way there. */
+  /** Bytes in the files, and on the way there, about. */
   get bytes(): number {
     let bytes = this.#unwrittenBytes;
     for (const segment of this.#segments) bytes += segment.bytes;
@@ -66,17 +68,23 @@ export class Spill {
   }
 
   /**
-   * The steps that an earlier process has left, if they continue directly after the store: each
-   * step after `seq`, in order, up to a line that was not written whole.
+   * The steps that an earlier process has left after `seq`, in order, up to a line that was not
+   * written whole.
    */
-  async *leftover(seq: number): AsyncIterable<HistoryStep> {
-    for (const path of await this.#files()) {
-      const lines = (await readFile(path, "utf8")).split("\n");
-      lines.pop();
-      for (const line of lines) {
-        const step = unpackStep(line);
-        if (step.seq > seq) yield step;
+  async *leftover(seq: number): AsyncGenerator<HistoryStep> {
+    const paths = await this.#files();
+    for (const path of paths) {
+      const { size } = await stat(path);
+      try {
+        const end = yield* stepsIn({ path, bytes: size }, seq);
+        if (end === size) continue;
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+        return this.#reportDamage(path);
       }
+      // The last line of the last file is not whole where the process was killed.
+      if (path !== paths.at(-1)) this.#reportDamage(path);
+      return;
     }
   }
 
@@ -86,139 +94,185 @@ export class Spill {
   }
 
   append(step: HistoryStep): void {
-    const line = Buffer.from(`${packStep(step)}\n`);
-    this.#unwritten.push({ line, seq: step.seq });
-    this.#unwrittenBytes += line.length;
-    this.#writing ??= this.#write();
+    this.#unwritten.push(step);
+    this.#unwrittenBytes += bytesOf(step);
+    if (this.#retry === undefined) this.#writing ??= this.#write();
   }
 
-  /** The next steps, about a megabyte, also those that no file has yet; none when all were read. */
+  /** The next steps, some at a time; none when all were read. */
   async read(): Promise<readonly HistoryStep[]> {
     for (;;) {
-      const { segment = this.#segments[0], offset, rest } = this.#readAt;
+      const { segment = this.#segments[0], offset } = this.#readAt;
       if (segment === undefined) return this.#nextUnwritten();
-      this.#readAt.segment = segment;
-      const length = Math.min(READ_BYTES, segment.bytes - offset);
-      const bytes = await readAt(segment.path, offset, length);
-      if (bytes.length > 0) {
-        const text = Buffer.concat([rest, bytes]);
-        const end = text.lastIndexOf(NEW_LINE) + 1;
-        this.#readAt = {
-          segment,
-          offset: offset + bytes.length,
-          rest: Buffer.from(text.subarray(end)),
-        };
-        if (end === 0) continue;
-        return this.#noted(stepsIn(text.subarray(0, end)));
+      const end = segment.bytes;
+      const { lines, next } = await readLines(segment.path, offset, end);
+      if (lines.length > 0) {
+        this.#readAt = { segment, offset: next };
+        const steps = lines.filter((line) => !isThrough(line, this.#readSeq)).map(unpackStep);
+        if (steps.length > 0) return this.#handedOut(steps);
+        continue;
       }
-      const next = this.#segments[this.#segments.indexOf(segment) + 1];
-      if (next !== undefined) this.#readAt = { segment: next, offset: 0, rest: Buffer.alloc(0) };
-      else if (segment.bytes === offset) return this.#nextUnwritten();
+      // What was not in the file yet may be now.
+      if (segment.bytes > end) continue;
+      const following = this.#segments[this.#segments.indexOf(segment) + 1];
+      if (following === undefined) return this.#nextUnwritten();
+      this.#readAt = { segment: following, offset: 0 };
     }
-  }
-
-  /** A producer that never pauses keeps the file behind, and a disk that fails takes nothing. */
-  #nextUnwritten(): readonly HistoryStep[] {
-    const steps: HistoryStep[] = [];
-    let bytes = 0;
-    for (const each of this.#unwritten) {
-      if (each.seq <= this.#readSeq) continue;
-      if (bytes > READ_BYTES) break;
-      steps.push(stepOf(each));
-      bytes += each.line.length;
-    }
-    return this.#noted(steps);
-  }
-
-  #noted(steps: readonly HistoryStep[]): readonly HistoryStep[] {
-    this.#readSeq = Math.max(this.#readSeq, steps.at(-1)?.seq ?? 0);
-    return steps;
   }
 
   /**
-   * Every step as of the call that is not in the store yet, in order, without changing what `read`
-   * returns next. Steps may be missing that reach the store meanwhile.
+   * Every step after `seq` that it has when the scan begins, without changing what `read` returns
+   * next.
    */
-  async *scan(): AsyncIterable<HistoryStep> {
-    // Each step is either in a file or in memory, and files only grow.
+  async *scan(seq: number): AsyncGenerator<HistoryStep> {
+    const segments = this.#segments.map((segment) => ({ ...segment }));
     const unwritten = this.#unwritten.slice();
-    const files = this.#segments.map(({ path, bytes }) => ({ path, bytes }));
-    for (const { path, bytes } of files)
-      yield* stepsIn((await readFile(path).catch(nothingIfMissing)).subarray(0, bytes));
-    for (const line of unwritten) yield stepOf(line);
+    this.#scans++;
+    try {
+      for (const segment of segments) yield* stepsIn(segment, seq);
+      for (const step of unwritten) if (step.seq > seq) yield step;
+    } finally {
+      this.#scans--;
+      await this.#deleteReleased();
+    }
   }
 
-  /** Forgets the steps up to here, which the store holds, and deletes segments without others. */
+  /** Deletes the segments whose steps the store holds. */
   async release(durableSeq: number): Promise<void> {
-    this.#durableSeq = durableSeq;
-    this.#dropUnwritten(durableSeq);
     for (;;) {
       const [segment] = this.#segments;
-      const mayGrow = this.#segments.length === 1 && this.#writing !== undefined;
-      if (segment === undefined || segment.lastSeq > this.#durableSeq || mayGrow) return;
+      const grows = this.#segments.length === 1 && this.#unwritten.length > 0;
+      if (segment === undefined || segment.lastSeq > durableSeq || grows) break;
       this.#segments.shift();
-      if (this.#readAt.segment === segment)
-        this.#readAt = { segment: undefined, offset: 0, rest: Buffer.alloc(0) };
-      await unlink(segment.path).catch(nothingIfMissing);
+      this.#released.push(segment.path);
+      if (this.#readAt.segment === segment) this.#readAt = { segment: undefined, offset: 0 };
     }
+    await this.#deleteReleased();
+  }
+
+  /** Deletes everything: the store holds it all, also what is not in a file yet. */
+  async forget(): Promise<void> {
+    this.#generation++;
+    this.#released.push(...this.#segments.map(({ path }) => path));
+    this.#segments = [];
+    this.#unwritten = [];
+    this.#unwrittenBytes = 0;
+    this.#readAt = { segment: undefined, offset: 0 };
+    this.#hasFailed = false;
+    await this.#deleteReleased();
   }
 
   /** Resolves when everything is in the files, or could not be written. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#writing;
+    if (this.#unwritten.length === 0) return;
+    this.#writing ??= this.#write();
+    await this.#writing;
+  }
+
+  #handedOut(steps: readonly HistoryStep[]): readonly HistoryStep[] {
+    this.#readSeq = steps.at(-1)?.seq ?? this.#readSeq;
+    return steps;
+  }
+
+  #nextUnwritten(): readonly HistoryStep[] {
+    const steps: HistoryStep[] = [];
+    let bytes = 0;
+    for (const step of this.#unwritten) {
+      if (step.seq <= this.#readSeq) continue;
+      steps.push(step);
+      bytes += bytesOf(step);
+      if (bytes >= SLICE_BYTES) break;
+    }
+    return this.#handedOut(steps);
   }
 
   async #write(): Promise<void> {
     const { clock, onFailure } = this.#options;
+    this.#retry?.();
+    this.#retry = undefined;
     try {
-      while (this.#unwritten.length > 0) await this.#writeSome();
-      this.#hasFailed = false;
+      while (this.#unwritten.length > 0) {
+        await this.#writeSome();
+        this.#hasFailed = false;
+      }
     } catch (error) {
       this.#hasFailed = true;
       onFailure(error);
       if (!this.#isClosed)
-        clock.after(RETRY_MS, () => {
+        this.#retry = clock.after(RETRY_MS, () => {
           this.#writing ??= this.#write();
         });
     } finally {
       this.#writing = undefined;
     }
-    // The store may have been faster than the disk.
-    await this.release(this.#durableSeq).catch(onFailure);
-  }
-
-  #dropUnwritten(throughSeq: number): void {
-    let count = 0;
-    for (const { line, seq } of this.#unwritten) {
-      if (seq > throughSeq) break;
-      this.#unwrittenBytes -= line.length;
-      count++;
-    }
-    this.#unwritten.splice(0, count);
   }
 
   async #writeSome(): Promise<void> {
-    const segmentBytesMax = this.#options.bytesMax / SEGMENTS;
-    let segment = this.#segments.at(-1);
-    if (segment === undefined || segment.bytes >= segmentBytesMax) {
-      const path = `${this.#options.path}.${String(this.#nextNumber++).padStart(8, "0")}`;
-      await writeFile(path, "");
-      segment = { path, bytes: 0, lastSeq: 0 };
-      this.#segments.push(segment);
+    const generation = this.#generation;
+    try {
+      const segment = await this.#openSegment();
+      if (segment === undefined) return;
+      const { count, bytes } = this.#packed(segment);
+      // At a place of its own: what a failed write has left behind is overwritten.
+      await writeAt(segment.path, segment.bytes, bytes);
+      if (generation !== this.#generation) return;
+      segment.bytes += bytes.length;
+      const written = this.#unwritten.splice(0, count);
+      segment.lastSeq = written.at(-1)?.seq ?? segment.lastSeq;
+      for (const step of written) this.#unwrittenBytes -= bytesOf(step);
+    } catch (error) {
+      // Its file was deleted with everything else.
+      if (generation === this.#generation) throw error;
     }
-    const taken: Line[] = [];
+  }
+
+  /** The segment that grows; undefined when everything was forgotten meanwhile. */
+  async #openSegment(): Promise<Segment | undefined> {
+    const last = this.#segments.at(-1);
+    if (last !== undefined && last.bytes < this.#segmentBytesMax) return last;
+    const generation = this.#generation;
+    const path = `${this.#options.path}.${String(this.#nextNumber++).padStart(8, "0")}`;
+    await writeFile(path, "");
+    if (generation !== this.#generation) {
+      await unlink(path);
+      return undefined;
+    }
+    const segment = { path, bytes: 0, lastSeq: 0 };
+    this.#segments.push(segment);
+    return segment;
+  }
+
+  get #segmentBytesMax(): number {
+    return this.#options.bytesMax / SEGMENTS;
+  }
+
+  /** The next steps as lines, within a slice and the room of the segment, but at least one. */
+  #packed(segment: Segment): { readonly count: number; readonly bytes: Buffer } {
+    const lines: Buffer[] = [];
     let bytes = 0;
-    for (const each of this.#unwritten) {
-      if (bytes > 0 && segment.bytes + bytes + each.line.length > segmentBytesMax) break;
-      taken.push(each);
-      bytes += each.line.length;
+    for (const step of this.#unwritten) {
+      const line = Buffer.from(`${packStep(step)}\n`);
+      if (bytes > 0 && segment.bytes + bytes + line.length > this.#segmentBytesMax) break;
+      lines.push(line);
+      bytes += line.length;
+      if (bytes >= SLICE_BYTES) break;
     }
-    // At a place of its own: what a failed write has left behind is overwritten.
-    await writeAt(segment.path, segment.bytes, Buffer.concat(taken.map(({ line }) => line)));
-    segment.bytes += bytes;
-    segment.lastSeq = taken.at(-1)?.seq ?? segment.lastSeq;
-    this.#dropUnwritten(segment.lastSeq);
+    return { count: lines.length, bytes: Buffer.concat(lines) };
+  }
+
+  async #deleteReleased(): Promise<void> {
+    if (this.#scans > 0) return;
+    const paths = this.#released;
+    this.#released = [];
+    for (const path of paths)
+      await unlink(path).catch((error: unknown) => this.#options.onFailure(error));
+  }
+
+  #reportDamage(path: string): void {
+    const what = `The spill file ${path} is damaged. The rows behind the damage are lost.`;
+    this.#options.onFailure(new Error(what));
   }
 
   async #files(): Promise<readonly string[]> {
@@ -232,45 +286,20 @@ export class Spill {
   }
 }
 
-function stepOf({ line }: Line): HistoryStep {
-  return unpackStep(line.toString("utf8", 0, line.length - 1));
-}
-
-/** Of bytes that end with a whole line. */
-function stepsIn(bytes: Buffer): readonly HistoryStep[] {
-  return bytes.toString("utf8").split("\n").slice(0, -1).map(unpackStep);
-}
-
-function nothingIfMissing(error: unknown): Buffer {
-  if ((error as { code?: unknown }).code === "ENOENT") return Buffer.alloc(0);
-  throw error;
-}
-
-async function withFile<T>(
-  path: string,
-  flags: string,
-  use: (file: FileHandle) => Promise<T>,
-): Promise<T> {
-  const file = await open(path, flags);
-  try {
-    return await use(file);
-  } finally {
-    await file.close();
+/** The steps after `seq` in a file. Returns the place behind the last whole line. */
+async function* stepsIn(
+  { path, bytes }: Pick<Segment, "path" | "bytes">,
+  seq: number,
+): AsyncGenerator<HistoryStep, number> {
+  for (let at = 0; ;) {
+    const { lines, next } = await readLines(path, at, bytes);
+    if (lines.length === 0) return at;
+    for (const line of lines) if (!isThrough(line, seq)) yield unpackStep(line);
+    at = next;
   }
 }
 
-async function readAt(path: string, offset: number, length: number): Promise<Buffer> {
-  if (length <= 0) return Buffer.alloc(0);
-  return withFile(path, "r", async (file) => {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
-    return buffer.subarray(0, bytesRead);
-  });
-}
-
-async function writeAt(path: string, offset: number, bytes: Buffer): Promise<void> {
-  await withFile(path, "r+", async (file) => {
-    for (let at = 0; at < bytes.length;)
-      at += (await file.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
-    await file.truncate(offset + bytes.length);
-  });
+/** Of its line, about. */
+function bytesOf({ bytes, entries }: HistoryStep): number {
+  return STEP_BYTES + bytes + entries.length * ENTRY_BYTES;
 }

@@ -131,6 +131,11 @@ export function packStep(step: HistoryStep): string {
 /** JSON has no infinity, and a bound may be infinite. */
 const INFINITY = "\u0000Infinity";
 
+/** Whether a line has a step up to `seq`, without parsing all of it. */
+export function isThrough(line: string, seq: number): boolean {
+  return Number.parseInt(line.slice(1, 20), 10) <= seq;
+}
+
 /** @throws SyntaxError for a line that was not written whole */
 export function unpackStep(line: string): HistoryStep {
   const [seq, timeMs, declares, packed, sourcePositions, requestIds, bytes] = JSON.parse(

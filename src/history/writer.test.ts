@@ -191,6 +191,26 @@ describe("the history writer", () => {
     await until(clock, () => store.entries.length === 305);
   });
 
+  it("stores from memory what its spill can't take while the disk fails", async () => {
+    const store = new ScriptedStore(join(folder, "missing", "spill"));
+    const limits = { pendingRowsMax: 10 };
+    const { clock, tidemark, trades: table, other } = serverWith(store, { limits });
+    await driven(clock, tidemark.start());
+    store.onWrite = () => {
+      throw new Error("down");
+    };
+    for (let id = 1; id <= 50; id++) await table.upsert(ids(id, id)).catch(() => {});
+    await until(clock, () => table.size > 10);
+    await other.upsert(ids(1, 1));
+    const placed = table.size;
+    store.onWrite = () => {};
+    await until(clock, () => store.entries.length === placed);
+    expect(keysIn(store)).toEqual(ids(1, placed).map(({ id }) => id));
+    await until(clock, () => tidemark.stats()["history"] !== undefined);
+    await table.upsert(ids(100, 100));
+    await until(clock, () => keysIn(store).at(-1) === "t100");
+  });
+
   it.each(["with a spill file", "in memory alone"])(
     "refuses producers past its bounds, %s, and says so, until there is room",
     async (place) => {

@@ -174,12 +174,13 @@ export class HistoryWriter {
     return seq <= this.durableSeq;
   }
 
-  /** The entries of one channel that the store does not hold yet, in order. */
-  async pendingOf(channel: string): Promise<readonly HistoryEntry[]> {
-    const entries: HistoryEntry[] = [];
-    for await (const step of this.#pending.all())
-      for (const entry of step.entries) if (entry.channel === channel) entries.push(entry);
-    return entries;
+  /**
+   * The entries of one channel that the store does not hold when the first are asked for, in order,
+   * those of one commit together.
+   */
+  async *pendingOf(channel: string): AsyncGenerator<readonly HistoryEntry[]> {
+    for await (const { entries } of this.#pending.all())
+      yield entries.filter((entry) => entry.channel === channel);
   }
 
   /** Writes what waits, for at most `withinMs`, and ends. */

@@ -6,12 +6,14 @@
  */
 import { Readable } from "node:stream";
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
+import type { Clock } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import type { ClickHouseLimits } from "./limits.ts";
 
 export interface ConnectionOptions {
   readonly url: string;
   readonly limits: ClickHouseLimits;
+  readonly clock: Clock;
 }
 
 export type Cell = string | number | boolean | null;
@@ -21,7 +23,7 @@ export type Parameters = Readonly<Record<string, Cell | readonly Cell[]>>;
 const TOO_COSTLY: ReadonlySet<string> = new Set(["159", "160", "158", "307", "241"]);
 
 /** What an answer may wait for beyond the server's own limit of time. */
-const NETWORK_MS_MAX = 5_000;
+export const NETWORK_MS_MAX = 5_000;
 
 const SETTINGS: ClickHouseSettings = {
   // Seqs are below 2^53, so they are exact as JSON numbers.
@@ -39,6 +41,8 @@ const SETTINGS: ClickHouseSettings = {
 export class ClickHouseConnection {
   readonly #client: ClickHouseClient;
   readonly #options: ConnectionOptions;
+  readonly #requests = new Set<AbortController>();
+  #isStopped = false;
 
   /** @throws TidemarkError `BAD_OPTION` when the driver is not installed, or for a bad address */
   static async open(options: ConnectionOptions): Promise<ClickHouseConnection> {
@@ -80,8 +84,8 @@ export class ClickHouseConnection {
     parameters: Parameters = {},
     signal?: AbortSignal,
   ): Promise<readonly R[]> {
-    return this.#reporting(signal, async () => {
-      const result = await this.#query(query, parameters, signal);
+    return this.#within(this.#options.limits.queryMsMax, signal, async (ended) => {
+      const result = await this.#query(query, parameters, ended);
       return result.json<R>();
     });
   }
@@ -91,22 +95,29 @@ export class ClickHouseConnection {
     query: string,
     parameters: Parameters = {},
   ): AsyncGenerator<R> {
-    const rows = await this.#reporting(undefined, async () => {
-      const result = await this.#query(query, parameters, undefined);
-      return result.stream<R>();
-    });
-    for await (const some of rows) {
-      for (const row of some) yield row.json<R>();
+    const request = this.#begin();
+    try {
+      const rows = await this.#reporting(undefined, async () => {
+        const result = await this.#query(query, parameters, request.signal);
+        return result.stream<R>();
+      });
+      for await (const some of rows) {
+        for (const row of some) yield row.json<R>();
+      }
+    } finally {
+      this.#requests.delete(request);
     }
   }
 
   /** A statement without an answer. @throws TidemarkError `HISTORY_UNAVAILABLE` */
   async run(statement: string, parameters: Parameters = {}): Promise<void> {
-    await this.#reporting(undefined, () =>
+    const { changeMsMax } = this.#options.limits;
+    await this.#within(changeMsMax, undefined, (ended) =>
       this.#client.command({
         query: statement,
         query_params: parameters,
-        clickhouse_settings: { ...SETTINGS, ...timeMax(this.#options.limits.changeMsMax) },
+        abort_signal: ended,
+        clickhouse_settings: { ...SETTINGS, ...timeMax(changeMsMax) },
       }),
     );
   }
@@ -121,13 +132,15 @@ export class ClickHouseConnection {
     texts: Iterable<string> | AsyncIterable<string>,
     token: string,
   ): Promise<void> {
-    await this.#reporting(undefined, async () => {
+    const { writeMsMax } = this.#options.limits;
+    await this.#within(writeMsMax, undefined, async (ended) => {
       const { stream } = await this.#client.exec({
         query: `INSERT INTO ${table} (${columns.join(", ")}) FORMAT JSONCompactEachRow`,
         values: Readable.from(texts, { objectMode: false }),
+        abort_signal: ended,
         clickhouse_settings: {
           ...SETTINGS,
-          ...timeMax(this.#options.limits.writeMsMax),
+          ...timeMax(writeMsMax),
           insert_deduplication_token: token,
         },
       });
@@ -135,17 +148,23 @@ export class ClickHouseConnection {
     });
   }
 
+  /** Ends what runs, and what is asked for later, with an error. */
+  abort(): void {
+    this.#isStopped = true;
+    for (const request of this.#requests) request.abort();
+  }
+
   close(): Promise<void> {
     return this.#client.close();
   }
 
-  #query(query: string, parameters: Parameters, signal: AbortSignal | undefined) {
+  #query(query: string, parameters: Parameters, signal: AbortSignal) {
     const { queryMsMax, queryBytesMax } = this.#options.limits;
     return this.#client.query({
       query,
       query_params: parameters,
       format: "JSONCompactEachRow",
-      ...(signal !== undefined && { abort_signal: signal }),
+      abort_signal: signal,
       clickhouse_settings: {
         ...SETTINGS,
         ...timeMax(queryMsMax),
@@ -153,6 +172,33 @@ export class ClickHouseConnection {
         cancel_http_readonly_queries_on_client_close: 1,
       },
     });
+  }
+
+  /** A server that is silent for longer than its own limit allows is given up. */
+  async #within<T>(
+    ms: number,
+    signal: AbortSignal | undefined,
+    work: (ended: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    const request = this.#begin();
+    const end = (): void => request.abort();
+    const cancel = this.#options.clock.after(ms + NETWORK_MS_MAX, end);
+    signal?.addEventListener("abort", end);
+    try {
+      return await this.#reporting(signal, () => work(request.signal));
+    } finally {
+      cancel();
+      signal?.removeEventListener("abort", end);
+      this.#requests.delete(request);
+    }
+  }
+
+  #begin(): AbortController {
+    if (this.#isStopped)
+      throw new TidemarkError("HISTORY_UNAVAILABLE", "The connection to ClickHouse was ended.");
+    const request = new AbortController();
+    this.#requests.add(request);
+    return request;
   }
 
   async #reporting<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {

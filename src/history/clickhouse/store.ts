@@ -31,7 +31,7 @@ import {
   tableSql,
   type ChannelTable,
 } from "./channel-table.ts";
-import { ClickHouseConnection, quotedName } from "./connection.ts";
+import { ClickHouseConnection, NETWORK_MS_MAX, quotedName } from "./connection.ts";
 import { clickhouseLimits, type ClickHouseLimits } from "./limits.ts";
 import { newestRows, Pages } from "./pages.ts";
 import { rebuildTable } from "./rebuild.ts";
@@ -86,7 +86,11 @@ export class ClickHouseStore implements HistoryStore {
   }
 
   async open(): Promise<StoredState> {
-    const connection = await ClickHouseConnection.open({ url: this.#url, limits: this.#limits });
+    const connection = await ClickHouseConnection.open({
+      url: this.#url,
+      limits: this.#limits,
+      clock: this.#clock,
+    });
     const writer = systemRandom.id(16);
     const database = this.#database;
     const state = new StateTable({
@@ -242,9 +246,13 @@ export class ClickHouseStore implements HistoryStore {
     const opened = this.#opened;
     if (opened === undefined) return;
     this.#opened = undefined;
+    const { connection, state } = opened;
+    // A server that does not answer must not keep the process from stopping.
+    const cancel = this.#clock.after(NETWORK_MS_MAX, () => connection.abort());
     await Promise.allSettled([...this.#running, this.#changing]);
-    await opened.state.release();
-    await opened.connection.close();
+    await state.release();
+    cancel();
+    await connection.close();
   }
 
   async #create({ catalog, connection }: Opened, stored: StoredChannel): Promise<void> {

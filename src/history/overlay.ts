@@ -1,0 +1,60 @@
+/**
+ * What the store does not hold yet, as one page needs it: the rows that may be in the page, and the
+ * keys whose stored rows no longer count.
+ *
+ * Retains as many rows and bytes as may wait in memory; twice as many, since limits are passed a
+ * little before producers are refused.
+ */
+import { TidemarkError } from "../std/errors.ts";
+import type { Row } from "../protocol/row.ts";
+import type { HistoryEntry, StoredRow } from "./history.ts";
+import type { HistoryLimits } from "./limits.ts";
+
+export interface Ranked extends StoredRow {
+  readonly row: Row;
+}
+
+export class Overlay {
+  readonly #limits: HistoryLimits;
+  readonly #inPage: (row: Ranked) => boolean;
+  readonly #rows = new Map<string, Ranked | undefined>();
+  #bytes = 0;
+  #reloadSeq: number | undefined;
+
+  constructor(limits: HistoryLimits, inPage: (row: Ranked) => boolean) {
+    this.#limits = limits;
+    this.#inPage = inPage;
+  }
+
+  /** By key: the newest version, or undefined for a row that is not in the page. */
+  get rows(): ReadonlyMap<string, Ranked | undefined> {
+    return this.#rows;
+  }
+
+  /** The last reload: none of the store's rows are left. */
+  get reloadSeq(): number | undefined {
+    return this.#reloadSeq;
+  }
+
+  /** @throws TidemarkError `NOT_READY` when it would retain too much */
+  add({ kind, key, seq, timeMs, row, json }: HistoryEntry): void {
+    if (kind === "reload") {
+      this.#rows.clear();
+      this.#bytes = 0;
+      this.#reloadSeq = seq;
+      return;
+    }
+    this.#bytes -= this.#rows.get(key)?.json.length ?? 0;
+    const ranked =
+      row === undefined || json === undefined ? undefined : { key, json, seq, timeMs, row };
+    const kept = ranked !== undefined && this.#inPage(ranked) ? ranked : undefined;
+    this.#rows.set(key, kept);
+    this.#bytes += kept?.json.length ?? 0;
+    const { pendingRowsMax, pendingBytesMax } = this.#limits;
+    if (this.#rows.size <= 2 * pendingRowsMax && this.#bytes <= 2 * pendingBytesMax) return;
+    throw new TidemarkError(
+      "NOT_READY",
+      "The history store is too far behind for a page of history. Try again.",
+    );
+  }
+}
