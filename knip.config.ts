@@ -10,6 +10,7 @@ const config: KnipConfig = {
       entry: [
         "src/index.ts",
         "src/client/{index,node,worker}.ts",
+        "src/derived/index.ts",
         "src/react/{index,tanstack-query,tanstack-db}.ts",
         "src/sources/{binance,polled,postgres,redis}/index.ts",
         "src/history/{clickhouse,duckdb}/index.ts",

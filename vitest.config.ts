@@ -21,6 +21,7 @@ export default defineConfig({
       { find: /^tidemark$/, replacement: entryPoint("index.ts") },
       { find: /^tidemark\/client$/, replacement: entryPoint("client/node.ts") },
       { find: /^tidemark\/react$/, replacement: entryPoint("react/index.ts") },
+      { find: /^tidemark\/derived$/, replacement: entryPoint("derived/index.ts") },
       { find: /^tidemark\/duckdb$/, replacement: entryPoint("history/duckdb/index.ts") },
       { find: /^tidemark\/redis$/, replacement: entryPoint("sources/redis/index.ts") },
       { find: /^tidemark\/postgres$/, replacement: entryPoint("sources/postgres/index.ts") },

@@ -23,6 +23,8 @@ export interface ChannelDeclaration {
   readonly bounds: ChannelBounds;
   /** Present when a history store keeps the channel's rows. */
   readonly history?: ChannelHistory;
+  /** Of a derived table: what it is computed from, and how. */
+  readonly derivation?: string;
 }
 
 /** @throws TidemarkError `BAD_OPTION` for names, keys and bounds that can't work */
@@ -63,6 +65,7 @@ function textOf({
   columns,
   bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax },
   history,
+  derivation,
 }: ChannelDeclaration): string {
   // JSON has no Infinity, and null would stand for any value.
   return JSON.stringify([
@@ -71,6 +74,7 @@ function textOf({
     columns.map((column) => [column.name, column.type]),
     [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String),
     history?.appendOnly,
+    derivation,
   ]);
 }
 

@@ -1,6 +1,7 @@
 /** Channels that an application declares, and the handle for writing to them. */
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import { messageOf, TidemarkError } from "../std/errors.ts";
+import type { DerivedSpec } from "../derived/spec.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelBounds, ChannelHistory } from "../log/limits.ts";
 import type { ChannelChange, CommitDraft, KeyedRow } from "../log/log.ts";
@@ -52,6 +53,10 @@ export interface ChannelDefinition<R = Row, Caller = never> extends TypedChannel
   readonly history: Partial<ChannelHistory> | undefined;
   readonly policy: Policy<Caller> | undefined;
   readonly ingest: ((caller: Caller) => boolean) | undefined;
+  /** Of a derived table: how it is computed, … */
+  readonly derived?: DerivedSpec;
+  /** …and the definitions that it names. */
+  readonly sources?: Readonly<Record<string, unknown>>;
 }
 
 /**

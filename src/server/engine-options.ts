@@ -8,6 +8,7 @@ import type { Log } from "../log/log.ts";
 import type { InvalidSessionReason } from "../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../protocol/messages/resync.ts";
 import type { Writer } from "../sources/writer.ts";
+import type { Derivation } from "../table/derivation.ts";
 import type { Limits } from "./limit-groups.ts";
 import type { FindCheckpoint } from "./log-follower.ts";
 import type { WriteChannels } from "./mutations/memory-writer.ts";
@@ -33,6 +34,8 @@ export interface EngineOptions {
   readonly findCheckpoint?: FindCheckpoint | undefined;
   /** The program's own channels. */
   readonly declares?: readonly ChannelDeclaration[] | undefined;
+  /** Derived tables, each behind those that it is derived from. */
+  readonly derivations?: readonly Derivation[] | undefined;
   /** Resolves when a history store holds everything up to a seq. Default: there is none. */
   readonly durable?: ((seq: number) => Promise<void>) | undefined;
   /** Resolves when rows of these channels can be kept. Default: at once. */

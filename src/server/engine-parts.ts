@@ -32,7 +32,8 @@ import { WorkQueue } from "./work-queue.ts";
 /** The tables with the log's follower, policies and interest. */
 export function createTables(options: EngineOptions, secret: string) {
   const { clock, log, logger, random } = options;
-  const replica = new Replica(options.limits?.views, { node: random.id(8), secret });
+  const node = random.id(8);
+  const replica = new Replica(options.limits?.views, { ...options, node, secret });
   const policies = new Policies({
     replica,
     isOperator: options.isOperator ?? (() => true),

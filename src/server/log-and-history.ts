@@ -9,6 +9,8 @@ import type { Log, SourceStatus } from "../log/log.ts";
 import { MemoryLog } from "../log/memory.ts";
 import type { ChannelState } from "../table/channel-state.ts";
 import type { Replica } from "../table/replica.ts";
+import type { Channels } from "./channel.ts";
+import { derivationsOf } from "./derivations.ts";
 import type { EngineOptions } from "./engine-options.ts";
 import type { TidemarkOptions } from "./options.ts";
 import type { LiveParts } from "./replay/replay.ts";
@@ -48,12 +50,15 @@ export function createLog(
   return { log: new MemoryLog({ clock, random, limits: limits?.log ?? {}, begin }), history };
 }
 
-/** What an engine needs of a history. */
+/** What an engine needs of the derived tables and of a history. */
 export function engineOptionsOf(
   history: HistoryHost | undefined,
-): Pick<EngineOptions, "durable" | "findCheckpoint" | "history" | "roomFor"> {
-  if (history === undefined) return {};
+  channels: Channels | undefined,
+): Pick<EngineOptions, "derivations" | "durable" | "findCheckpoint" | "history" | "roomFor"> {
+  const derivations = derivationsOf(channels);
+  if (history === undefined) return { derivations };
   return {
+    derivations,
     history,
     durable: (seq) => history.writer.durable(seq),
     findCheckpoint: (epoch) => history.findCheckpoint(epoch),

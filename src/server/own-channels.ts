@@ -49,7 +49,9 @@ export interface OwnChannelsOptions<C extends Channels> {
 
 /** @throws TidemarkError `BAD_OPTION` */
 export function declarationsOf(channels: Channels = {}): readonly ChannelDeclaration[] {
-  return Object.entries(channels).map(([name, definition]) => declarationOf(name, definition));
+  return Object.entries(channels).flatMap(([name, definition]) =>
+    definition.derived === undefined ? [declarationOf(name, definition)] : [],
+  );
 }
 
 export class OwnChannels<C extends Channels> {
@@ -69,8 +71,8 @@ export class OwnChannels<C extends Channels> {
     replica: Replica,
     limits: RowLimits,
   ): ChannelHandle<RowOf<C[N]>> {
-    const declaration = this.#own(name);
-    const rows = () => replica.table(declaration.name)?.rows;
+    if (this.#options.channels?.[name]?.derived === undefined) this.#own(name);
+    const rows = () => replica.table(name)?.rows;
     return {
       upsert: (input) => this.transact((write) => write.upsert(name, input), limits),
       remove: (keys) => this.transact((write) => write.remove(name, keys), limits),
@@ -129,6 +131,12 @@ export class OwnChannels<C extends Channels> {
   #own(name: string): ChannelDeclaration {
     const declaration = this.#declarations.get(name);
     if (declaration !== undefined) return declaration;
+    const derived = this.#options.channels?.[name]?.derived;
+    if (derived !== undefined)
+      throw new TidemarkError(
+        "BAD_OPTION",
+        `Channel "${name}" is derived: it changes when "${derived.from}" does. Write there.`,
+      );
     throw new TidemarkError("UNKNOWN_CHANNEL", `This program declares no channel "${name}".`);
   }
 }

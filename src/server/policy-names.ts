@@ -1,13 +1,17 @@
-/** Checks the names in `policies`, once all channels are declared. */
+/** Checks the names in `policies` and in derived tables, once all channels are declared. */
 import { TidemarkError } from "../std/errors.ts";
 import type { Replica } from "../table/replica.ts";
 import type { TidemarkOptions } from "./options.ts";
 
-/**
- * A misspelt name would leave the intended table without a policy. @throws TidemarkError
- * `BAD_OPTION`
- */
-export function checkPolicies(
+/** @throws TidemarkError `BAD_OPTION` */
+export function checkNames(options: TidemarkOptions, replica: Replica): void {
+  checkPolicies(options, replica);
+  const [fault] = replica.derived.faults;
+  if (fault !== undefined) throw new TidemarkError("BAD_OPTION", fault.reason);
+}
+
+/** A misspelt name would leave the intended table without a policy. */
+function checkPolicies(
   { channels, policies = {} }: Pick<TidemarkOptions, "channels" | "policies">,
   replica: Replica,
 ): void {

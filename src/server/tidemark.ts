@@ -40,7 +40,7 @@ import type {
   TidemarkOptions,
 } from "./options.ts";
 import { declarationsOf, OwnChannels, type ChannelHandle } from "./own-channels.ts";
-import { checkPolicies } from "./policy-names.ts";
+import { checkNames } from "./policy-names.ts";
 import type { Identity } from "./policies.ts";
 import type { Replays } from "./replay/replays.ts";
 import { Access } from "./session/access.ts";
@@ -109,7 +109,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     this.#engine = new Engine({
       log,
       declares,
-      ...engineOptionsOf(history),
+      ...engineOptionsOf(history, channels),
       clock: this.#clock,
       random,
       logger: this.#logger,
@@ -314,7 +314,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     // them.
     const { follower } = this.#engine;
     await follower.reached(follower.head);
-    checkPolicies(this.#options, this.#engine.replica);
+    checkNames(this.#options, this.#engine.replica);
     this.#isReady = true;
   }
 

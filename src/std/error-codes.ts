@@ -243,6 +243,14 @@ export const ERROR_CODES = {
       "The mutation was sent, and no answer came for so long that the server no longer knows its outcome.",
     action: "Look at the row before you write again.",
   },
+  GROUPS_FULL: {
+    retryable: false,
+    status: 500,
+    meaning:
+      "A derived table has as many groups as it may have. It keeps its last rows, and its channel is stale with this reason.",
+    action:
+      "Group by fewer values, filter with where, keep fewer spans of time (timeBucket with keep), or raise its groupsMax.",
+  },
   HISTORY_FULL: {
     retryable: true,
     status: 429,

@@ -3,6 +3,7 @@
  * to that seq. It has no views: each node has its own.
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
+import type { JsonValue } from "../protocol/row.ts";
 import type { RowsCheckpoint } from "./change-ordered-rows.ts";
 import type { ChannelState } from "./channel-state.ts";
 
@@ -30,4 +31,6 @@ export interface Checkpoint {
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
   readonly asOf: readonly (readonly [source: string, unixMs: number])[];
   readonly channels: readonly ChannelCheckpoint[];
+  /** By derived table: what rows that its inputs have evicted still count for. */
+  readonly settled?: readonly (readonly [channel: string, settled: JsonValue])[];
 }

@@ -29,6 +29,8 @@ export class LiveTable {
   readonly rows: ChangeOrderedRows;
   #total: number | undefined;
   #evictions = 0;
+  /** Keys that a derived table no longer has, until a history store holds their rows. */
+  readonly #leaving = new Set<string>();
   readonly #isContinued: boolean;
   #changes = 0;
   #omitted = 0;
@@ -61,6 +63,11 @@ export class LiveTable {
   /** Rows with `$omitted`, whose values were too large or nested too deep to be sent. */
   get omitted(): number {
     return this.#omitted;
+  }
+
+  /** Whether it began with the rows of an earlier table of the channel. */
+  get isContinued(): boolean {
+    return this.#isContinued;
   }
 
   /** Rows that a bound has evicted since the start. */
@@ -104,12 +111,34 @@ export class LiveTable {
     return changes;
   }
 
+  /** Rows of a derived table that are to be evicted, whatever the bounds. */
+  leave(keys: readonly string[]): void {
+    for (const key of keys) this.#leaving.add(key);
+  }
+
+  /** Evicts the rows that are to leave; those with history when the store holds them. */
+  evictLeft(point: CommitPoint, durableSeq: number): readonly RowChange[] {
+    const changes: RowChange[] = [];
+    for (const key of this.#leaving) {
+      const node = this.rows.get(key);
+      if (node !== undefined && this.channel.history !== undefined && node.seq > durableSeq)
+        continue;
+      this.#leaving.delete(key);
+      if (node === undefined) continue;
+      this.#evictions++;
+      this.#remove(key, point.seq, true, changes);
+    }
+    this.#changes += changes.length;
+    return changes;
+  }
+
   #upsert(
     { key, row, json = JSON.stringify(row) }: KeyedRow,
     { seq, timeMs }: CommitPoint,
     changes: RowChange[],
   ): void {
     const before = this.rows.get(key);
+    if (this.#leaving.size > 0) this.#leaving.delete(key);
     if (before !== undefined && before.json === json) return;
     this.#omitted += omission(row) - omission(before?.row);
     changes.push({

@@ -10,25 +10,17 @@ import type { Commit, KeyedRow } from "../log/log.ts";
 import type { WireQuery, WireWhere } from "../protocol/query.ts";
 import { firstState, nextState, statusIn, type ChannelState } from "./channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "./checkpoint.ts";
+import { DerivedTables } from "./derived-tables.ts";
 import { Following } from "./following.ts";
 import { unknownChannel } from "./unknown-channel.ts";
 import { viewLimits, type ViewLimits } from "./limits.ts";
 import { LiveTable, type CommitPoint } from "./live-table.ts";
 import { ReplicaChannel, type SharedParts } from "./replica-channel.ts";
+import type { ReplicaOptions } from "./replica-options.ts";
 import { finish } from "./steps.ts";
 import { ViewPool, type RefusedView } from "./view-pool.ts";
 import type { FillResult } from "./view-set.ts";
 import type { View } from "./view.ts";
-
-export interface ReplicaIdentity {
-  /** Distinguishes the node's own tables from other nodes' tables. */
-  readonly node?: string;
-  /**
-   * The key for the hashes in view ids, so that clients can't guess others' queries and policies.
-   * Shared by all nodes of a deployment.
-   */
-  readonly secret?: string;
-}
 
 export class Replica {
   readonly #channels = new Map<string, ReplicaChannel>();
@@ -46,13 +38,20 @@ export class Replica {
   /** The seq up to which a history store holds everything, as of the tables' seq. */
   #durableSeq = 0;
   readonly #shared: SharedParts;
+  readonly derived: DerivedTables;
 
-  /** `node` and `secret` are those of the node whose tables these are. */
-  constructor(limits: Partial<ViewLimits> = {}, { node = "", secret = "" }: ReplicaIdentity = {}) {
+  constructor(limits: Partial<ViewLimits> = {}, options: ReplicaOptions = {}) {
+    const { derivations = [], node = "", secret = "" } = options;
     this.#node = node;
     this.#secret = secret;
     const pool = new ViewPool(viewLimits(limits));
-    this.#shared = { pool, following: new Following(), gone: [], told: new Set() };
+    this.derived = new DerivedTables(derivations, {
+      channel: (name) => this.#channels.get(name),
+      add: (table, state) => this.#add(table, state),
+      drop: (name) => this.#drop(name),
+    });
+    const following = new Following();
+    this.#shared = { pool, following, gone: [], told: new Set(), listener: this.derived };
   }
 
   /** A replica that gives the same answers as one that has read everything up to the checkpoint. */
@@ -72,6 +71,7 @@ export class Replica {
       durableSeq: this.#durableSeq,
       sourcePositions: [...this.#sourcePositions],
       asOf: [...this.#asOf],
+      settled: this.derived.settled,
       channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({
         declaration: table.channel,
         state,
@@ -82,7 +82,7 @@ export class Replica {
     };
   }
 
-  /** The epoch that the tables are in. */
+  /** The tables' epoch. */
   get epoch(): string {
     return this.#epoch;
   }
@@ -157,7 +157,7 @@ export class Replica {
     this.#seq = checkpoint?.seq ?? 0;
     this.#timeMs = checkpoint?.timeMs ?? 0;
     this.#durableSeq = checkpoint?.durableSeq ?? 0;
-    if (checkpoint === undefined) return;
+    if (checkpoint === undefined) return this.derived.begin(undefined);
     assert(checkpoint.epoch === epoch, "a checkpoint is of the history that it begins");
     for (const [source, sourcePosition] of checkpoint.sourcePositions)
       this.#sourcePositions.set(source, sourcePosition);
@@ -166,6 +166,7 @@ export class Replica {
       this.#add(new LiveTable(declaration, this.#seq, content), state);
       this.#require(declaration.name).broken = broken;
     }
+    this.derived.begin(checkpoint);
   }
 
   /** Whether every view is as of the tables' seq. */
@@ -190,20 +191,20 @@ export class Replica {
     this.#seq = commit.seq;
     this.#timeMs = commit.timeMs;
     this.#durableSeq = commit.durableSeq ?? this.#durableSeq;
-    for (const name of commit.drops ?? []) this.#drop(name);
+    for (const name of commit.drops ?? []) if (!this.derived.has(name)) this.#drop(name);
     for (const declaration of commit.declares ?? []) this.#declare(declaration, commit);
     for (const change of commit.changes) {
       const channel = this.#channels.get(change.channel);
-      if (channel === undefined || channel.own !== undefined) continue;
-      channel.apply(change, commit);
+      if (channel !== undefined && this.#isOfLog(channel)) channel.apply(change, commit);
     }
     for (const channel of this.#channels.values())
-      if (channel.own === undefined) channel.evict(commit, this.#durableSeq);
+      if (this.#isOfLog(channel)) channel.evict(commit, this.#durableSeq);
     if (commit.status !== undefined) this.#applyStatus(commit);
-    if (commit.source === undefined) return;
-    if (commit.sourcePosition !== undefined)
+    if (commit.source !== undefined && commit.sourcePosition !== undefined)
       this.#sourcePositions.set(commit.source, commit.sourcePosition);
-    if (commit.asOfMs !== undefined) this.#asOf.set(commit.source, commit.asOfMs);
+    if (commit.source !== undefined && commit.asOfMs !== undefined)
+      this.#asOf.set(commit.source, commit.asOfMs);
+    this.derived.follow(commit, this.#durableSeq);
   }
 
   /**
@@ -332,7 +333,7 @@ export class Replica {
    */
   #declare(declaration: ChannelDeclaration, { source, timeMs }: Commit): void {
     const known = this.#channels.get(declaration.name);
-    if (known?.own !== undefined) return;
+    if (known?.own !== undefined || this.derived.has(declaration.name)) return;
     if (
       known !== undefined &&
       known.state.source === source &&
@@ -340,14 +341,20 @@ export class Replica {
     )
       return;
     this.#drop(declaration.name);
-    const content = known && known.state.source === source ? keptBy(known, declaration) : undefined;
+    const content = known?.state.source === source ? known?.keptFor(declaration) : undefined;
     this.#add(new LiveTable(declaration, this.#seq, content), firstState(source, timeMs));
   }
 
-  #add(table: LiveTable, state: ChannelState, own?: ReplicaChannel["own"]): void {
+  #add(table: LiveTable, state: ChannelState, own?: ReplicaChannel["own"]): ReplicaChannel {
     const naming = { secret: this.#secret, node: own && this.#node };
     const channel = new ReplicaChannel(this.#shared, { table, state, naming, own });
     this.#channels.set(table.channel.name, channel);
+    return channel;
+  }
+
+  /** Neither this node's own, nor derived. */
+  #isOfLog({ own, table }: ReplicaChannel): boolean {
+    return own === undefined && !this.derived.has(table.channel.name);
   }
 
   #drop(name: string): void {
@@ -359,8 +366,9 @@ export class Replica {
 
   #applyStatus(commit: Commit): void {
     for (const [name, channel] of this.#channels) {
-      const said =
-        channel.own === undefined ? statusIn(commit, name, channel.state.source) : undefined;
+      const said = this.#isOfLog(channel)
+        ? statusIn(commit, name, channel.state.source)
+        : undefined;
       if (said === undefined) continue;
       const state = nextState(channel.state, said, commit.timeMs);
       if (state === channel.state) continue;
@@ -378,19 +386,4 @@ export class Replica {
     if (channel !== undefined) return channel;
     throw unknownChannel(name);
   }
-}
-
-/**
- * A channel with history keeps its rows when other columns or bounds are declared for the same key:
- * its source continues where the store is, and would not write them again.
- */
-function keptBy(
-  { table }: ReplicaChannel,
-  { history, key }: ChannelDeclaration,
-): Pick<ChannelCheckpoint, "rows" | "total"> | undefined {
-  const { channel, rows, total } = table;
-  const isKept = history !== undefined && channel.history !== undefined;
-  return isKept && JSON.stringify(key) === JSON.stringify(channel.key)
-    ? { rows: rows.checkpoint(), total }
-    : undefined;
 }

@@ -27,13 +27,14 @@ export function viewIdOf(
   { secret, node }: ViewNaming,
 ): string {
   if (isBare(query) && policy === undefined && node === undefined) return channel.name;
-  const { name, key, columns } = channel;
+  const { name, key, columns, derivation } = channel;
   const declaration = hashOf(
     [
       name,
       key,
       columns.map((column) => [column.name, column.type]),
       ...(node === undefined ? [] : [node]),
+      ...(derivation === undefined ? [] : [derivation]),
     ],
     secret,
     8,
