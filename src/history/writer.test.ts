@@ -104,6 +104,35 @@ describe("the history writer", () => {
     ]);
   });
 
+  it("rests after a batch, unless somebody waits for a row", async () => {
+    const store = new ScriptedStore();
+    const { clock, tidemark, trades: table } = serverWith(store);
+    await driven(clock, tidemark.start());
+    // The declaration is written, and its rest is over.
+    for (const ms of [200, 1_000]) {
+      clock.advance(ms);
+      await settle();
+    }
+    const upsertAfterSlowBatch = async (from: number): Promise<number> => {
+      store.onWrite = () => clock.spend(20);
+      await table.upsert(ids(from, from + 4));
+      await settle();
+      store.onWrite = () => {};
+      const seq = await table.upsert(ids(from + 5, from + 9));
+      await settle();
+      return seq;
+    };
+    await upsertAfterSlowBatch(1);
+    expect(keysIn(store)).toHaveLength(5);
+    clock.advance(60);
+    await settle();
+    expect(keysIn(store)).toHaveLength(10);
+    const seq = await upsertAfterSlowBatch(11);
+    expect(keysIn(store)).toHaveLength(15);
+    await tidemark.durable(seq);
+    expect(keysIn(store)).toHaveLength(20);
+  });
+
   it("has one write in flight, and the next batch grows meanwhile", async () => {
     const store = new ScriptedStore();
     const { clock, tidemark, trades: table } = serverWith(store);

@@ -9,6 +9,7 @@ import type { ChannelDeclaration } from "../log/channel.ts";
 import { CHANNEL_HISTORY } from "../log/limits.ts";
 import type { Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
 import { batchOf } from "./batch.ts";
+import { BatchPace } from "./batch-pace.ts";
 import type { HistoryBatch, HistoryEntry, HistoryStore, StoredState } from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
 import { Pending } from "./pending.ts";
@@ -67,8 +68,7 @@ export class HistoryWriter {
   readonly #steps: StepReader;
   readonly #pending: Pending;
   readonly #waiting = new Set<Waiting>();
-  /** By channel: the rows that wait for the next batch, and since when. */
-  readonly #arrived = new Map<string, { rows: number; readonly sinceMs: number }>();
+  readonly #pace: BatchPace;
   /** Sources that wait until the store has room. */
   readonly #blocked = new Set<() => void>();
   #reader: LogReader | undefined;
@@ -92,6 +92,7 @@ export class HistoryWriter {
     this.#options = options;
     this.#steps = new StepReader(options.stored);
     this.#pending = new Pending(options.limits, options.spill);
+    this.#pace = new BatchPace((name) => this.#steps.channel(name)?.history ?? CHANNEL_HISTORY);
     this.#seq = options.stored.seq;
     this.#retryMs = options.limits.retryMs;
   }
@@ -165,7 +166,10 @@ export class HistoryWriter {
   durable(seq: number): Promise<void> {
     if (seq <= this.durableSeq) return Promise.resolve();
     if (this.#isStopped) return Promise.reject(stopped());
-    return new Promise((resolve, reject) => this.#waiting.add({ seq, resolve, reject }));
+    return new Promise((resolve, reject) => {
+      this.#waiting.add({ seq, resolve, reject });
+      this.#schedule();
+    });
   }
 
   /** Waits as `durable` does, but not while writes fail. */
@@ -232,15 +236,7 @@ export class HistoryWriter {
 
   #add(step: HistoryStep): void {
     this.#pending.push(step);
-    const sinceMs = this.#options.clock.monotonic();
-    if (step.entries.length === 0) this.#count("", 0, sinceMs);
-    for (const { channel } of step.entries) this.#count(channel, 1, sinceMs);
-  }
-
-  #count(channel: string, rows: number, sinceMs: number): void {
-    const arrived = this.#arrived.get(channel);
-    if (arrived === undefined) this.#arrived.set(channel, { rows, sinceMs });
-    else arrived.rows += rows;
+    this.#pace.add(step, this.#options.clock.monotonic());
   }
 
   #schedule(): void {
@@ -256,13 +252,7 @@ export class HistoryWriter {
   #waitMs(): number {
     if (this.#failure !== undefined && !this.#isDraining) return this.#retryMs;
     if (this.#isDraining || this.#pending.isSpilling) return 0;
-    const nowMs = this.#options.clock.monotonic();
-    let waitMs = this.#arrived.size === 0 ? 0 : Number.POSITIVE_INFINITY;
-    for (const [channel, { rows, sinceMs }] of this.#arrived) {
-      const { maxRows, maxDelayMs } = this.#steps.channel(channel)?.history ?? CHANNEL_HISTORY;
-      waitMs = Math.min(waitMs, rows >= maxRows ? 0 : sinceMs + maxDelayMs - nowMs);
-    }
-    return waitMs;
+    return this.#pace.waitMs(this.#options.clock.monotonic(), this.#waiting.size === 0);
   }
 
   #write(): void {
@@ -281,8 +271,7 @@ export class HistoryWriter {
     try {
       const steps = await this.#pending.next();
       const last = steps.at(-1);
-      // What arrives from here on waits for the batch after this one.
-      this.#arrived.clear();
+      this.#pace.begin();
       if (last === undefined) return;
       await this.#declare(steps[0] as HistoryStep);
       const batch = this.#batchOf(await this.#withoutUnchangedRows(steps));
@@ -292,6 +281,7 @@ export class HistoryWriter {
       this.#counts.batches++;
       this.#counts.rows += batch.entries.length;
       this.#counts.lastWriteMs = clock.monotonic() - beganMs;
+      this.#pace.end(this.#counts.lastWriteMs, clock.monotonic());
       if (this.#failure !== undefined) logger.warn({ store: store.name }, "history: writes again");
       this.#failure = undefined;
       this.#retryMs = limits.retryMs;

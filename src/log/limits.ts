@@ -55,7 +55,7 @@ export const CHANNEL_BOUNDS: ChannelBounds = {
 
 /**
  * How the rows of one channel go to the history store, and how long they stay. A batch is written
- * when one of the first two is reached, and no batch is being written.
+ * when one of the first two is reached, no batch is being written, and the store has rested.
  */
 export interface ChannelHistory {
   /** Rows that wait. Default 50. */

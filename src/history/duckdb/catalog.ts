@@ -139,6 +139,18 @@ export async function writeChannel(session: Session, channel: ChannelTable): Pro
   await session.run(`INSERT INTO tidemark.channel VALUES (${values.join(", ")})`, parameters);
 }
 
+/** The counts of a channel whose table has grown. */
+export async function writeCounts(session: Session, channel: ChannelTable): Promise<void> {
+  const parameters = new Parameters();
+  const name = parameters.add(textKey(channel.declared.channel.name), "VARCHAR");
+  const rows = parameters.add(BigInt(channel.rows), "BIGINT");
+  const bytes = parameters.add(BigInt(channel.bytes), "BIGINT");
+  await session.run(
+    `UPDATE tidemark.channel SET rows = ${rows}, bytes = ${bytes} WHERE name = ${name}`,
+    parameters,
+  );
+}
+
 /** JSON has no Infinity, which bounds may be. */
 function textOfDeclared(declared: StoredChannel): string {
   return JSON.stringify(declared, (_, value: unknown) => (value === Infinity ? INFINITY : value));

@@ -4,6 +4,7 @@
  */
 import type * as DuckDB from "@duckdb/node-api";
 import { realpathSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { Parameters, type Statement } from "./statement.ts";
@@ -13,8 +14,13 @@ export type Driver = typeof DuckDB;
 export interface DuckDBOptions {
   /** What DuckDB may use of memory, as `512MB`. Default 512 MB. */
   readonly memoryLimit?: string;
-  /** DuckDB's own threads. Default 2. */
+  /** Threads of one query. Default half of the cores, 1 to 4; the others stay with live clients. */
   readonly threads?: number;
+}
+
+/** With two threads on two cores, DuckDB's threads also spin while they wait for each other. */
+function defaultThreads(): number {
+  return Math.max(1, Math.min(4, Math.floor(availableParallelism() / 2)));
 }
 
 /** Queries at the same time; more wait. */
@@ -75,7 +81,7 @@ export class DuckDatabase {
   /** @throws TidemarkError `HISTORY_IN_USE`, `HISTORY_UNAVAILABLE`, `BAD_OPTION` */
   static async open(
     file: string,
-    { memoryLimit = "512MB", threads = 2 }: DuckDBOptions,
+    { memoryLimit = "512MB", threads = defaultThreads() }: DuckDBOptions,
   ): Promise<DuckDatabase> {
     const driver = await loadDriver();
     const identity = identityOf(file);

@@ -24,6 +24,8 @@ const SLICE_MS = 3;
 export interface Appended {
   readonly rows: number;
   readonly bytes: number;
+  /** Whether a column of the layout was marked. */
+  readonly marks: boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export async function appendEntries(
   entries: Iterable<PlacedEntry>,
 ): Promise<Appended> {
   let [versions, bytes] = [0, 0];
+  const marked = markedIn(layout);
   const appender = await session.appender(layout.table);
   try {
     let sliceMs = clock.monotonic();
@@ -59,7 +62,11 @@ export async function appendEntries(
   } finally {
     appender.closeSync();
   }
-  return { rows: versions, bytes };
+  return { rows: versions, bytes, marks: markedIn(layout) > marked };
+}
+
+function markedIn({ columns }: Layout): number {
+  return columns.filter(({ hasOdd }) => hasOdd).length;
 }
 
 function* slicesOf(entries: Iterable<PlacedEntry>): Generator<readonly PlacedEntry[]> {

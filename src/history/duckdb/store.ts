@@ -24,6 +24,7 @@ import {
   nextState,
   openCatalog,
   writeChannel,
+  writeCounts,
   writeState,
   type ChannelTable,
   type DurableState,
@@ -49,6 +50,8 @@ export class DuckDBStore implements HistoryStore {
   readonly #tables = new Map<string, ChannelTable>();
   /** Channels whose keys proved to be written often. */
   readonly #rewritten = new Set<string>();
+  /** Channels whose layout has marks that are not in the file yet. */
+  readonly #marked = new Set<string>();
   #database: DuckDatabase | undefined;
   #state: DurableState = { seq: 0, timeMs: 0, sourcePositions: [], requestIds: [] };
   #bytesSinceCheckpoint = 0;
@@ -90,7 +93,6 @@ export class DuckDBStore implements HistoryStore {
         if (batch.seq <= seq) return;
         if (batch.after !== seq) throw foreignWriter(batch, seq);
         const tables = await this.#append(session, batch);
-        for (const table of tables) await writeChannel(session, table);
         await writeState(session, batch);
         return tables;
       })
@@ -98,7 +100,10 @@ export class DuckDBStore implements HistoryStore {
         if (tables === undefined) return;
         // Readers may see the batch from here on.
         this.#state = nextState(this.#state, batch);
-        for (const table of tables) this.#tables.set(table.declared.channel.name, table);
+        for (const table of tables) {
+          this.#tables.set(table.declared.channel.name, table);
+          this.#marked.delete(table.declared.channel.name);
+        }
       });
     for (const { json } of batch.entries) this.#bytesSinceCheckpoint += json?.length ?? 0;
     if (this.#bytesSinceCheckpoint < CHECKPOINT_BYTES) return;
@@ -121,12 +126,15 @@ export class DuckDBStore implements HistoryStore {
     for (const [channel, list] of byChannel) {
       const table = this.#tableOf(channel);
       const { layout } = table;
-      const { rows, bytes } = await appendEntries(
+      const { rows, bytes, marks } = await appendEntries(
         session,
         { layout, clock: this.#clock },
         placed(list),
       );
-      tables.push({ ...table, rows: table.rows + rows, bytes: table.bytes + bytes });
+      const grown = { ...table, rows: table.rows + rows, bytes: table.bytes + bytes };
+      if (marks) this.#marked.add(channel);
+      await (this.#marked.has(channel) ? writeChannel : writeCounts)(session, grown);
+      tables.push(grown);
     }
     return tables;
   }
