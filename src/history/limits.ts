@@ -67,6 +67,12 @@ export const FIXED_HISTORY_LIMITS = {
   /** Stored rows that are read at once, to find what a reload changes. */
   comparedRowsMax: 5_000,
   /**
+   * What one page keeps of the rows that the store does not hold yet: keys, and bytes of the JSON
+   * of rows that may be in the page. More: refused with `NOT_READY`.
+   */
+  overlayKeysMax: 400_000,
+  overlayBytesMax: 128 * 1024 * 1024,
+  /**
    * The log of a server begins so far above the stored seq, and the stored seq follows the log
    * within half of it, rows or no rows. An earlier process may have told seqs that it did not
    * store, and no seq may mean two things.

@@ -2,28 +2,35 @@
  * What the store does not hold yet, as one page needs it: the rows that may be in the page, and the
  * keys whose stored rows no longer count.
  *
- * Retains as many rows and bytes as may wait in memory; twice as many, since limits are passed a
- * little before producers are refused.
+ * Retains at most the keys and bytes of its bounds.
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { Row } from "../protocol/row.ts";
 import type { HistoryEntry, StoredRow } from "./history.ts";
-import type { HistoryLimits } from "./limits.ts";
+import { FIXED_HISTORY_LIMITS } from "./limits.ts";
 
 export interface Ranked extends StoredRow {
   readonly row: Row;
 }
 
+export interface OverlayBounds {
+  readonly overlayKeysMax: number;
+  readonly overlayBytesMax: number;
+}
+
 export class Overlay {
-  readonly #limits: HistoryLimits;
+  readonly #bounds: OverlayBounds;
   readonly #inPage: (row: Ranked) => boolean;
   readonly #rows = new Map<string, Ranked | undefined>();
   #bytes = 0;
   #reloadSeq: number | undefined;
 
-  constructor(limits: HistoryLimits, inPage: (row: Ranked) => boolean) {
-    this.#limits = limits;
+  constructor(
+    inPage: (row: Ranked) => boolean,
+    { overlayKeysMax, overlayBytesMax }: OverlayBounds = FIXED_HISTORY_LIMITS,
+  ) {
     this.#inPage = inPage;
+    this.#bounds = { overlayKeysMax, overlayBytesMax };
   }
 
   /** By key: the newest version, or undefined for a row that is not in the page. */
@@ -50,8 +57,8 @@ export class Overlay {
     const kept = ranked !== undefined && this.#inPage(ranked) ? ranked : undefined;
     this.#rows.set(key, kept);
     this.#bytes += kept?.json.length ?? 0;
-    const { pendingRowsMax, pendingBytesMax } = this.#limits;
-    if (this.#rows.size <= 2 * pendingRowsMax && this.#bytes <= 2 * pendingBytesMax) return;
+    const { overlayKeysMax, overlayBytesMax } = this.#bounds;
+    if (this.#rows.size <= overlayKeysMax && this.#bytes <= overlayBytesMax) return;
     throw new TidemarkError(
       "NOT_READY",
       "The history store is too far behind for a page of history. Try again.",

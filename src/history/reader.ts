@@ -160,7 +160,7 @@ export class HistoryReader {
 
   /** @throws TidemarkError `NOT_READY` when the store is too far behind */
   async #pendingRows({ channel, request, plan, asOf, signal }: Fill): Promise<Overlay> {
-    const overlay = new Overlay(this.#limits, inPageOf(request, plan));
+    const overlay = new Overlay(inPageOf(request, plan));
     for await (const entry of this.#pendingOf(channel.name, signal)) {
       if (entry.seq > asOf) break;
       overlay.add(entry);
