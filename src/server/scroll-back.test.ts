@@ -3,9 +3,11 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { pino } from "pino";
 import { systemClock } from "../std/clock.ts";
 import { seededRandom } from "../std/random.ts";
+import type { Where } from "../protocol/user-query.ts";
 import { createClient, immediately } from "../client/node.ts";
 import { ScriptedStore } from "../history/scripted-store.ts";
 import { channel } from "./channel.ts";
+import type { Policy } from "./policies.ts";
 import { createTidemark } from "./tidemark.ts";
 
 interface Trade {
@@ -17,7 +19,7 @@ interface Trade {
 type Client = ReturnType<typeof createClient>;
 type View = ReturnType<Client["live"]>;
 
-async function start(appendOnly = false, clock = systemClock) {
+async function start(appendOnly = false, clock = systemClock, policy: Policy = () => "all") {
   const tidemark = createTidemark({
     clock,
     history: new ScriptedStore(),
@@ -27,6 +29,7 @@ async function start(appendOnly = false, clock = systemClock) {
         columns: { id: "text", price: "integer", side: "text" },
         bounds: { rowsMax: 25 },
         history: { maxDelayMs: 5, appendOnly },
+        policy,
       }),
     },
     logger: pino({ level: "silent" }),
@@ -182,6 +185,23 @@ describe("a live query with history", () => {
     tidemark.revoke(undefined);
     await expect.poll(() => view.getSnapshot().rows.length).toBe(10);
     await expect.poll(() => check(view, rowsAsOf)).toBe(1);
+  });
+
+  it("drops rows outside the live table that the caller may no longer see, or that are removed", async () => {
+    const policy = (): Where => ({ column: "side", eq: "buy" });
+    const { client, upsert, remove, rowsAsOf } = await start(false, systemClock, policy);
+    const trade = (id: number, side = "buy"): Trade => ({ id: `t${id}`, price: id, side });
+    for (let id = 1; id <= 60; id++) await upsert([trade(id)]);
+    const { where: _where, ...query } = QUERY;
+    const view = client.live({ ...query, limit: 40 });
+    onTestFinished(view.subscribe(() => {}));
+    await expect.poll(() => view.getSnapshot().status).toBe("live");
+    view.getSnapshot().history?.loadMore();
+    await expect.poll(() => view.getSnapshot().rows.length).toBe(60);
+    for (const id of [5, 25]) await upsert([trade(id, "sell")]);
+    for (const id of [6, 26]) await remove(`t${id}`);
+    await expect.poll(() => view.getSnapshot().rows.length).toBe(56);
+    expect(check(view, rowsAsOf)).toBe(1);
   });
 
   it("refuses a channel without history, and collections that keep rows themselves", async () => {

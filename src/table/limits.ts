@@ -74,6 +74,11 @@ export interface ViewLimits {
   readonly lingerMs: number;
   /** Keys that a view remembers after they left it. */
   readonly tombstonesMax: number;
+  /**
+   * Keys of rows outside the live table that clients of one feed under a policy may hold. Full: its
+   * clients load their rows anew. Default 100,000.
+   */
+  readonly outsideRowsMax: number;
 }
 
 export const VIEW_LIMITS: ViewLimits = {
@@ -96,6 +101,7 @@ export const VIEW_LIMITS: ViewLimits = {
   routedColumnsMax: 16,
   lingerMs: 60_000,
   tombstonesMax: 20_000,
+  outsideRowsMax: 100_000,
 };
 
 /** Limits that can't be set. */

@@ -253,10 +253,7 @@ export class Replica {
     return this.#shared.gone.splice(0);
   }
 
-  /**
-   * The views that have been refused since the last call, because they cost too much or are too
-   * large.
-   */
+  /** The views refused since the last call, because they cost too much or are too large. */
   takeRefused(): readonly RefusedView[] {
     const { refused } = this.#shared.pool;
     this.#shared.pool.refused = [];
@@ -273,6 +270,11 @@ export class Replica {
   /** The id of the view that `acquire` would return. @throws TidemarkError `UNKNOWN_CHANNEL` */
   viewIdOf(query: WireQuery, policy: WireWhere | undefined): string {
     return this.#require(query.channel).views.idOf(query, policy);
+  }
+
+  /** The view of a channel with this id, if it is kept. */
+  find(channel: string, id: string): View | undefined {
+    return this.#channels.get(channel)?.views.find(id);
   }
 
   /** Why a client's view with the id `former` differs from the present view. */

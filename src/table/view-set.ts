@@ -163,6 +163,11 @@ export class ViewSet {
     for (const [view, error] of this.#windows.refill(isOver)) this.refuse(view, error);
   }
 
+  /** The view with this id, if it is kept. */
+  find(id: string): View | undefined {
+    return this.#entries.get(id)?.view;
+  }
+
   idOf(query: WireQuery, policy: WireWhere | undefined): string {
     return viewIdOf(this.#table.channel, query, policy, this.#naming);
   }
@@ -317,6 +322,7 @@ export class ViewSet {
             base: undefined,
             mayBeSeen: policy && mayBeSeen,
             hasRowsOutside: () => this.#table.hasRowsOutside,
+            outsideRowsMax: this.#pool.limits.outsideRowsMax,
           })
         : new FilteredView({ ...options, base });
     this.#router.add(view, route);

@@ -3,11 +3,12 @@
  * oldest row that the store keeps. `POST` takes the same as JSON, with credentials in the body.
  */
 import { TidemarkError } from "../../std/errors.ts";
-import type { HistoryPage, HistoryRequest, Moment } from "../../history/reader.ts";
+import type { HistoryPage, HistoryReader, HistoryRequest, Moment } from "../../history/reader.ts";
 import type { PagePlace } from "../../history/history.ts";
 import { parseQuery } from "../../protocol/parse-query.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import type { Row } from "../../protocol/row.ts";
+import { FeedView } from "../../table/feed-view.ts";
 import { unknownChannel } from "../../table/unknown-channel.ts";
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
@@ -35,6 +36,9 @@ interface Asked {
 
 const BODY_SHAPE =
   "The body is a JSON object: {query: {channel, where?, order_by?, columns?, limit?}, as_of?, before_seq?, after?, feed?, auth?}.";
+
+/** How often a page is read whose rows change meanwhile. Then the client is told to try again. */
+const READS_MAX = 3;
 
 export class HistoryRoute {
   readonly #options: HistoryRouteOptions;
@@ -86,13 +90,13 @@ export class HistoryRoute {
       throw noHistory(query.channel);
     const after = afterOf(asked.after);
     const feed = asked.feed === true ? await this.#openFeed(identity, query) : undefined;
-    const page = await engine.history.reader.page({
+    const page = await this.#page(engine.history.reader, identity, {
       query,
       policy,
       asOf: momentOf(asked.as_of) ?? (after?.asOf === undefined ? undefined : { seq: after.asOf }),
       beforeSeq: seqOf(asked.before_seq, "before_seq"),
       after: after?.place,
-    } satisfies HistoryRequest);
+    });
     // Rights and channels may have changed while the store was read.
     const now = engine.policies.viewFor(identity, query).where;
     if (JSON.stringify(now) !== JSON.stringify(policy)) throw unknownChannel(query.channel);
@@ -104,6 +108,27 @@ export class HistoryRoute {
       },
       body: bodyOf(engine.replica.epoch, page, feed),
     };
+  }
+
+  /**
+   * A feed tells what becomes of the rows of a page of the newest seq. Rows that have changed in a
+   * way that it did not tell, while the page was read, are read anew.
+   */
+  async #page(
+    reader: HistoryReader,
+    identity: Identity,
+    request: HistoryRequest,
+  ): Promise<HistoryPage> {
+    const { policies, replica } = this.#options.engine;
+    const { limit: _limit, ...query } = request.query;
+    const { id } = policies.viewFor(identity, { ...query, history: true });
+    const view = request.asOf === undefined ? replica.find(query.channel, id) : undefined;
+    if (!(view instanceof FeedView)) return reader.page(request);
+    for (let attempt = 1; attempt <= READS_MAX; attempt++) {
+      const page = await view.serve(() => reader.page(request));
+      if (page !== undefined) return page;
+    }
+    throw new TidemarkError("NOT_READY", "The rows change faster than they are read. Try again.");
   }
 
   /** The view has every change from here on, and waits for the client for `lingerMs`. */
