@@ -29,6 +29,7 @@ export class DerivedPlan implements Derivation {
   readonly inputs: readonly string[];
   readonly keepsEvicted: boolean;
   readonly closesGroups: boolean;
+  readonly hasHistory: boolean;
   readonly #spec: DerivedSpec;
 
   /** @throws TidemarkError `BAD_OPTION` for what no inputs can give */
@@ -36,6 +37,7 @@ export class DerivedPlan implements Derivation {
     this.name = name;
     this.inputs = spec.join === undefined ? [spec.from] : [spec.from, spec.join.with];
     this.keepsEvicted = spec.over === "stream";
+    this.hasHistory = spec.history !== undefined;
     this.closesGroups = keptBuckets(spec).length > 0;
     this.#spec = spec;
     checkSpec(name, spec);

@@ -10,6 +10,10 @@ import type { Log, SourceStatus } from "../log/log.ts";
 import type { LogBeginning } from "../log/memory.ts";
 import { firstState } from "../table/channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
+import type { Derivation } from "../table/derivation.ts";
+import type { DerivedStep } from "../table/derived-tables.ts";
+import { DerivedSteps } from "./derived-steps.ts";
+import { declaredTables, settledRows } from "./derived-tables.ts";
 import type { HistoryStore, StoredChannel, StoredState } from "./history.ts";
 import { FIXED_HISTORY_LIMITS, historyLimits, type HistoryLimits } from "./limits.ts";
 import { HistoryReader, type LiveEdge } from "./reader.ts";
@@ -24,6 +28,8 @@ export interface LiveTables {
   readonly timeMs: number;
   channel(name: string): ChannelDeclaration | undefined;
   statusOf(name: string): SourceStatus | undefined;
+  /** Called with what each commit was for derived tables with history. */
+  onDerived(listener: (step: DerivedStep) => void): void;
 }
 
 export interface HistoryHostOptions {
@@ -33,6 +39,8 @@ export interface HistoryHostOptions {
   readonly limits: Partial<HistoryLimits> | undefined;
   /** The program's own channels. */
   readonly declares: readonly ChannelDeclaration[];
+  /** Derived tables, each behind those that it is derived from. */
+  readonly derivations: readonly Derivation[];
 }
 
 export class HistoryHost {
@@ -89,6 +97,7 @@ export class HistoryHost {
         logger,
         limits,
         spill,
+        derived: this.#derivedSteps(tables),
         stored,
         statusOf: (name) => tables.statusOf(name),
       });
@@ -122,7 +131,7 @@ export class HistoryHost {
     const stored = await (this.#opening as Promise<StoredState>);
     const { seq, timeMs, sourcePositions } = stored;
     const channels: ChannelCheckpoint[] = [];
-    for (const { channel, source } of this.#channelsOf(stored)) {
+    for (const { channel, source } of await this.#channelsOf(stored)) {
       const { rowsMax, bytesMax, ageMsMax } = channel.bounds;
       const rows = await this.store.newest(channel, {
         rowsMax,
@@ -143,7 +152,9 @@ export class HistoryHost {
         },
       });
     }
-    return { epoch, seq, timeMs, durableSeq: seq, sourcePositions, asOf: [], channels };
+    const { store } = this;
+    const settled = await settledRows(this.#options.derivations, channels, { store, seq });
+    return { epoch, seq, timeMs, durableSeq: seq, sourcePositions, asOf: [], channels, settled };
   }
 
   get reader(): HistoryReader {
@@ -224,8 +235,16 @@ export class HistoryHost {
     });
   }
 
-  /** The program's channels as they are declared now, the sources' as they were. */
-  #channelsOf({ channels }: StoredState): readonly StoredChannel[] {
+  #derivedSteps(tables: LiveTables): DerivedSteps {
+    const hasHistory = this.#options.derivations.some((derivation) => derivation.hasHistory);
+    return new DerivedSteps(hasHistory ? (listener) => tables.onDerived(listener) : undefined);
+  }
+
+  /**
+   * The program's channels as they are declared now, the sources' as they were, and the tables that
+   * are derived from these. @throws TidemarkError `BAD_OPTION`
+   */
+  async #channelsOf({ channels }: StoredState): Promise<readonly StoredChannel[]> {
     const own = this.#options.declares
       .filter(({ history }) => history !== undefined)
       .map((channel): StoredChannel => ({ channel, source: undefined }));
@@ -233,7 +252,12 @@ export class HistoryHost {
     const others = channels.filter(
       ({ channel, source }) => source !== undefined && !names.has(channel.name),
     );
-    return [...own, ...others];
+    const known = [...this.#options.declares, ...others.map(({ channel }) => channel)];
+    const derived = declaredTables(this.#options.derivations, known).map(
+      (channel): StoredChannel => ({ channel, source: undefined }),
+    );
+    for (const each of derived) await this.store.declare(each);
+    return [...own, ...others, ...derived];
   }
 }
 

@@ -1,6 +1,7 @@
 /** What one commit of the log means for history: the entries, declarations and source position. */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, Commit } from "../log/log.ts";
+import type { DerivedStep } from "../table/derived-tables.ts";
 import type { HistoryEntry, StoredChannel, StoredState } from "./history.ts";
 import { FIXED_HISTORY_LIMITS } from "./limits.ts";
 
@@ -53,7 +54,7 @@ export class StepReader {
    * Undefined for a commit without a meaning for history. After many of those comes an empty step,
    * for their seqs are told too.
    */
-  step(commit: Commit): HistoryStep | undefined {
+  step(commit: Commit, derived?: DerivedStep): HistoryStep | undefined {
     const { seq, timeMs } = commit;
     // With the seq, because a repeat is answered with it.
     const requestIds = (commit.requestIds ?? []).map((id) => `${id}:${seq}`);
@@ -63,9 +64,12 @@ export class StepReader {
         entries.push({ channel: name, kind: "reload", key: "", seq, timeMs });
       this.#channels.delete(name);
     }
-    const declares = this.#declare(commit);
+    const declares = [
+      ...this.#declare(commit),
+      ...this.#declare({ declares: derived?.declares ?? [] }),
+    ];
     let bytes = 0;
-    for (const change of commit.changes)
+    for (const change of [...commit.changes, ...(derived?.changes ?? [])])
       if (this.channel(change.channel) !== undefined)
         bytes += addEntries(entries, change, seq, timeMs);
     const sourcePositions = this.#positionIn(commit);
@@ -76,7 +80,10 @@ export class StepReader {
     return { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes };
   }
 
-  #declare({ declares = [], source }: Commit): readonly StoredChannel[] {
+  #declare({
+    declares = [],
+    source,
+  }: Pick<Commit, "declares" | "source">): readonly StoredChannel[] {
     const stored = declares.map((channel): StoredChannel => ({ channel, source }));
     for (const each of stored) this.#channels.set(each.channel.name, each);
     return stored.filter(({ channel }) => channel.history !== undefined);

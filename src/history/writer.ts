@@ -10,6 +10,7 @@ import { CHANNEL_HISTORY } from "../log/limits.ts";
 import type { Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
 import { batchOf } from "./batch.ts";
 import { BatchPace } from "./batch-pace.ts";
+import type { DerivedSteps } from "./derived-steps.ts";
 import type { HistoryBatch, HistoryEntry, HistoryStore, StoredState } from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
 import { Pending } from "./pending.ts";
@@ -33,6 +34,7 @@ export interface HistoryWriterOptions {
   readonly logger: HistoryLogger;
   readonly limits: HistoryLimits;
   readonly spill: Spill | undefined;
+  readonly derived: DerivedSteps;
   /** What the store held when it was opened. */
   readonly stored: StoredState;
   /** The status that channels have in the tables now, to set it again after `HISTORY_FULL`. */
@@ -105,6 +107,7 @@ export class HistoryWriter {
   /** Begins to take commits. Before that, the node has opened its own reader. */
   start(): void {
     this.#reader?.onAppend(() => this.#take());
+    this.#options.derived.onNews(() => this.#take());
     this.#take();
   }
 
@@ -191,6 +194,8 @@ export class HistoryWriter {
   async stop(withinMs: number): Promise<void> {
     if (this.#isStopped) return;
     this.#isDraining = true;
+    this.#options.derived.end();
+    this.#take();
     const { clock, spill } = this.#options;
     const deadline = clock.monotonic() + withinMs;
     while (!this.#pending.isEmpty && this.#failure === undefined && clock.monotonic() < deadline) {
@@ -217,13 +222,14 @@ export class HistoryWriter {
   /** Takes commits at once, so that the log keeps none for the store. */
   #take(): void {
     const reader = this.#reader;
+    const { derived } = this.#options;
     if (reader === undefined || this.#isStopped) return;
     for (;;) {
-      const commits = reader.read(COMMITS_PER_READ);
+      const commits = derived.due(reader.read(COMMITS_PER_READ));
       const last = commits.at(-1);
       if (last === undefined) break;
       for (const commit of commits) {
-        const step = this.#steps.step(commit);
+        const step = this.#steps.step(commit, derived.take(commit.seq));
         if (step !== undefined) this.#add(step);
       }
       this.#takenSeq = last.seq;

@@ -30,12 +30,20 @@ export interface LogAndHistory {
 
 /** @throws TidemarkError `BAD_OPTION` for options that exclude each other */
 export function createLog(
-  { log, history: store, limits }: Pick<TidemarkOptions, "log" | "history" | "limits">,
+  {
+    channels,
+    log,
+    history: store,
+    limits,
+  }: Pick<TidemarkOptions, "channels" | "log" | "history" | "limits">,
   declares: readonly ChannelDeclaration[],
   { clock, random, logger }: Parts,
 ): LogAndHistory {
+  const derivations = derivationsOf(channels);
   if (store === undefined) {
-    const kept = declares.find(({ history }) => history !== undefined);
+    const kept =
+      declares.find(({ history }) => history !== undefined) ??
+      derivations.find(({ hasHistory }) => hasHistory);
     if (kept !== undefined) throw new TidemarkError("BAD_OPTION", withoutStore(kept.name));
     const own = log ?? new MemoryLog({ clock, random, limits: limits?.log ?? {} });
     return { log: own, history: undefined };
@@ -45,7 +53,14 @@ export function createLog(
       "BAD_OPTION",
       "history works with the log that the server makes itself. Leave out log, or history.",
     );
-  const history = new HistoryHost({ store, clock, logger, limits: limits?.history, declares });
+  const history = new HistoryHost({
+    store,
+    clock,
+    logger,
+    limits: limits?.history,
+    declares,
+    derivations,
+  });
   const begin = history.begin;
   return { log: new MemoryLog({ clock, random, limits: limits?.log ?? {}, begin }), history };
 }
@@ -92,6 +107,7 @@ export function liveTables(replica: Replica): LiveTables {
     },
     channel: (name) => replica.table(name)?.channel,
     statusOf: (name) => statusOf(replica.stateOf(name)),
+    onDerived: (listener) => replica.derived.onStep(listener),
   };
 }
 

@@ -25,6 +25,8 @@ export interface Derivation {
   begin(inputs: readonly ChannelDeclaration[], settled?: JsonValue): Computation;
   /** Whether rows that an input has evicted still count: then a start needs them from a store. */
   readonly keepsEvicted: boolean;
+  /** Whether a history store keeps its rows. */
+  readonly hasHistory: boolean;
   /** Whether rows leave for good when time goes on, without being removed. */
   readonly closesGroups: boolean;
 }

@@ -55,6 +55,11 @@ export class DerivedTables {
   readonly #changes = new Map<string, RowChange[]>();
   /** Channels that were loaded anew in this commit, after a failure. */
   readonly #anew = new Set<string>();
+  /**
+   * Derived tables that began empty in this commit: what a history store has of an earlier start
+   * ends with it.
+   */
+  readonly #fresh = new Set<string>();
   #declares: ChannelDeclaration[] = [];
   #stored: ChannelChange[] = [];
 
@@ -136,6 +141,7 @@ export class DerivedTables {
     }
     this.#changes.clear();
     this.#anew.clear();
+    this.#fresh.clear();
     const step = { seq: commit.seq, declares: this.#declares, changes: this.#stored };
     this.#declares = [];
     this.#stored = [];
@@ -239,9 +245,10 @@ export class DerivedTables {
   #declared(derivation: Derivation, inputs: Inputs, { seq, timeMs }: Commit): ReplicaChannel {
     const declaration = derivation.declare(inputs.map(({ table }) => table.channel));
     const known = this.#host.channel(derivation.name);
+    if (declaration.history !== undefined) this.#declares.push(declaration);
     if (known !== undefined && isSameDeclaration(known.table.channel, declaration)) return known;
     this.#host.drop(derivation.name);
-    if (declaration.history !== undefined) this.#declares.push(declaration);
+    if (!derivation.closesGroups) this.#fresh.add(derivation.name);
     const [source] = inputs as readonly [ReplicaChannel];
     return this.#host.add(new LiveTable(declaration, seq), firstState(source.state.source, timeMs));
   }
@@ -249,11 +256,8 @@ export class DerivedTables {
   /** What a history store has of an earlier start ends with the table that was there. */
   #store({ name }: ChannelDeclaration): void {
     const changes = this.#changes.get(name) ?? [];
-    const isNew = this.#declares.some((declared) => declared.name === name);
-    const keepsClosed = this.#entries.some(
-      ({ derivation }) => derivation.name === name && derivation.closesGroups,
-    );
-    if (changes.length === 0 && !isNew) return;
+    const isFresh = this.#fresh.has(name);
+    if (changes.length === 0 && !isFresh) return;
     const upserts = new Map<string, KeyedRow>();
     const removes = new Set<string>();
     for (const { key, after, evicted } of changes) {
@@ -270,7 +274,7 @@ export class DerivedTables {
       channel: name,
       upserts: [...upserts.values()],
       removes: [...removes],
-      ...(isNew && !keepsClosed && { reload: true }),
+      ...(isFresh && { reload: true }),
     });
   }
 }
