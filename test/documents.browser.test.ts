@@ -244,32 +244,35 @@ it("docs/binance.md: the server serves its tables, with and without a way to Bin
   await project.start("docs/binance.md", "page.ts").says("[");
 });
 
-it("docs/polled.md: a query runs while its page is open, and another one in a thread", async () => {
+it("docs/polled.md: a query runs while it is watched: a function, a thread, DuckDB, Postgres", async () => {
   const document = "docs/polled.md";
-  const server = await project.serve(document, "server.ts");
-  const page = project.start(document, "page.ts");
-  await page.says("symbol: 'BTCUSDT', price: 3");
-  await page.stop();
-  await server.stop();
-  await project.serve(document, "primes-server.ts");
-  const client = createClient({
-    url: `ws://localhost:${project.portsOf(document).first}/v2/stream`,
-  });
-  stops.push(() => client.close());
-  const { rows } = await client.fetch({ channel: "primes" });
-  expect(rows).toEqual([]);
-  const view = client.live({ channel: "primes" });
-  stops.push(view.subscribe(() => {}));
-  await expect.poll(() => view.getSnapshot().rows.length, { timeout: 20_000 }).toBe(1_000);
-  await project.serve(document, "orders-totals.ts");
-  const totals = createClient({
-    url: `ws://localhost:${project.portsOf(document).second}/v2/stream`,
-  });
-  stops.push(() => totals.close());
-  const day = totals.live({ channel: "totals" });
-  stops.push(day.subscribe(() => {}));
+  const { first, second } = project.portsOf(document);
+  const rowsOf = (port: number, query: Query): (() => readonly object[]) => {
+    const client = createClient({ url: `ws://localhost:${port}/v2/stream` });
+    stops.push(() => client.close());
+    const view = client.live(query);
+    stops.push(view.subscribe(() => {}));
+    return () => view.getSnapshot().rows;
+  };
+  const wait = { timeout: 20_000 };
+  const levels = await project.serve(document, "server.ts");
+  await project.start(document, "page.ts").says("symbol: 'BTCUSDT', price: 3");
+  await levels.stop();
+
+  const primes = await project.serve(document, "primes-server.ts");
+  const found = rowsOf(first, { channel: "primes" });
+  await expect.poll(() => found().length, wait).toBe(1_000);
+  await primes.stop();
+
+  await project.serve(document, "volumes-server.ts");
+  const where = { column: "symbol", eq: "BTCUSDT" };
   await expect
-    .poll(() => day.getSnapshot().rows, { timeout: 20_000 })
+    .poll(rowsOf(first, { channel: "volumes", where }), wait)
+    .toEqual([{ symbol: "BTCUSDT", quantity: 2.5 }]);
+
+  await project.serve(document, "orders-totals.ts");
+  await expect
+    .poll(rowsOf(second, { channel: "totals" }), wait)
     .toMatchObject([{ day: "today", orders: expect.any(Number) }]);
 });
 

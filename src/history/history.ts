@@ -5,7 +5,7 @@
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { WireOrderBy, WireWhere } from "../protocol/query.ts";
-import type { Row } from "../protocol/row.ts";
+import type { JsonValue, Row } from "../protocol/row.ts";
 
 /** One step of a channel's change log. */
 export interface HistoryEntry {
@@ -174,4 +174,25 @@ export interface HistoryStore {
   trim(channel: ChannelDeclaration, nowMs: number): Promise<void>;
   /** Resolves when running calls have ended. Safe to call twice. */
   close(): Promise<void>;
+}
+
+/** By name: the values of a query's parameters. */
+export type StoreQueryParameters = Readonly<Record<string, JsonValue>>;
+
+/** Runs a query with other values, for `polled({ run })` or a call of your own. */
+export type StoreQuery = (
+  parameters?: StoreQueryParameters,
+  signal?: AbortSignal,
+) => Promise<readonly object[]>;
+
+/** A store that also answers SQL of the program's own. */
+export interface QueriedHistoryStore extends HistoryStore {
+  /**
+   * One SELECT in the store's dialect, while the server runs: in DuckDB `$symbol` is the value of
+   * the parameter `symbol`, in ClickHouse `{symbol:String}`. Rows are objects as JSON has them:
+   * numbers that JavaScript can't hold exactly are texts, times ISO 8601. A call throws
+   * TidemarkError `HISTORY_UNAVAILABLE`; `BAD_OPTION` for another statement (DuckDB),
+   * `QUERY_TOO_COSTLY` over the store's limits (ClickHouse).
+   */
+  query(sql: string): StoreQuery;
 }

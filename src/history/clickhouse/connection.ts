@@ -8,6 +8,8 @@ import { Readable } from "node:stream";
 import type { ClickHouseClient, ClickHouseSettings } from "@clickhouse/client";
 import type { Clock } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
+import { parseExactJson } from "../../protocol/exact-json.ts";
+import type { StoreQueryParameters } from "../history.ts";
 import type { ClickHouseLimits } from "./limits.ts";
 
 export interface ConnectionOptions {
@@ -37,6 +39,9 @@ const SETTINGS: ClickHouseSettings = {
   // Statements name many rows.
   max_query_size: String(64 * 1024 * 1024),
 };
+
+/** A query of the program's own changes nothing but settings. */
+const OWN_QUERY: ClickHouseSettings = { readonly: "2", date_time_output_format: "iso" };
 
 export class ClickHouseConnection {
   readonly #client: ClickHouseClient;
@@ -87,6 +92,31 @@ export class ClickHouseConnection {
     return this.#within(this.#options.limits.queryMsMax, signal, async (ended) => {
       const result = await this.#query(query, parameters, ended);
       return result.json<R>();
+    });
+  }
+
+  /**
+   * The rows of a query of the program's own, as objects; it only reads. Numbers that JavaScript
+   * can't hold exactly are texts, times ISO 8601. @throws as `rows`
+   */
+  async objects(
+    query: string,
+    parameters: StoreQueryParameters,
+    signal?: AbortSignal,
+  ): Promise<readonly object[]> {
+    return this.#within(this.#options.limits.queryMsMax, signal, async (ended) => {
+      const result = await this.#client.query({
+        query,
+        query_params: parameters,
+        format: "JSONEachRow",
+        abort_signal: ended,
+        clickhouse_settings: { ...this.#querySettings, ...OWN_QUERY },
+      });
+      const text = await result.text();
+      return text
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => parseExactJson(line) as object);
     });
   }
 
@@ -159,19 +189,23 @@ export class ClickHouseConnection {
   }
 
   #query(query: string, parameters: Parameters, signal: AbortSignal) {
-    const { queryMsMax, queryBytesMax } = this.#options.limits;
     return this.#client.query({
       query,
       query_params: parameters,
       format: "JSONCompactEachRow",
       abort_signal: signal,
-      clickhouse_settings: {
-        ...SETTINGS,
-        ...timeMax(queryMsMax),
-        max_memory_usage: String(queryBytesMax),
-        cancel_http_readonly_queries_on_client_close: 1,
-      },
+      clickhouse_settings: this.#querySettings,
     });
+  }
+
+  get #querySettings(): ClickHouseSettings {
+    const { queryMsMax, queryBytesMax } = this.#options.limits;
+    return {
+      ...SETTINGS,
+      ...timeMax(queryMsMax),
+      max_memory_usage: String(queryBytesMax),
+      cancel_http_readonly_queries_on_client_close: 1,
+    };
   }
 
   /** A server that is silent for longer than its own limit allows is given up. */

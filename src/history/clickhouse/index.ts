@@ -1,5 +1,5 @@
 /** The entry `tidemark/clickhouse`: a history store in ClickHouse. */
-import type { HistoryStore } from "../history.ts";
+import type { QueriedHistoryStore } from "../history.ts";
 import { ClickHouseStore, type ClickHouseOptions } from "./store.ts";
 
 export type { ClickHouseLimits } from "./limits.ts";
@@ -10,6 +10,6 @@ export type { ClickHouseOptions } from "./store.ts";
  * `clickhouse("http://user:password@localhost:8123")`.
  * @throws TidemarkError `BAD_OPTION` for an address or a limit that can't be used
  */
-export function clickhouse(url: string, options: ClickHouseOptions = {}): HistoryStore {
+export function clickhouse(url: string, options: ClickHouseOptions = {}): QueriedHistoryStore {
   return new ClickHouseStore(url, options);
 }

@@ -11,7 +11,7 @@ import { CHANNEL_HISTORY } from "../../log/limits.ts";
 import type {
   ChangesQuery,
   HistoryBatch,
-  HistoryStore,
+  QueriedHistoryStore,
   PageQuery,
   StoredChanges,
   StoredChannel,
@@ -20,6 +20,7 @@ import type {
   StoredRow,
   StoredSpan,
   StoredState,
+  StoreQuery,
 } from "../history.ts";
 import { BatchWriter } from "./batch-writer.ts";
 import { ChannelCatalog, type CatalogEntry } from "./channel-catalog.ts";
@@ -60,7 +61,7 @@ interface Opened {
   readonly pages: Pages;
 }
 
-export class ClickHouseStore implements HistoryStore {
+export class ClickHouseStore implements QueriedHistoryStore {
   readonly name = "clickhouse";
   readonly spillFile: string | undefined;
   readonly #url: string;
@@ -316,6 +317,11 @@ export class ClickHouseStore implements HistoryStore {
     return new Promise((resolve) => {
       this.#clock.soon(resolve);
     });
+  }
+
+  query(sql: string): StoreQuery {
+    return (parameters = {}, signal) =>
+      this.#read(({ connection }) => connection.objects(sql, parameters, signal));
   }
 
   #read<T>(work: (opened: Opened) => Promise<T>): Promise<T> {

@@ -224,9 +224,18 @@ export class Session {
     return this.#connection.createAppender(table);
   }
 
-  async #prepared({ sql, parameters }: Statement): Promise<DuckDB.DuckDBPreparedStatement> {
+  /** A statement without values yet; the caller destroys it. */
+  async prepare(sql: string): Promise<DuckDB.DuckDBPreparedStatement> {
     try {
-      const statement = await this.#connection.prepare(sql);
+      return await this.#connection.prepare(sql);
+    } catch (cause) {
+      throw unavailable(cause);
+    }
+  }
+
+  async #prepared({ sql, parameters }: Statement): Promise<DuckDB.DuckDBPreparedStatement> {
+    const statement = await this.prepare(sql);
+    try {
       parameters.bind(statement, this.driver);
       return statement;
     } catch (cause) {

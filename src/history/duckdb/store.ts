@@ -9,7 +9,7 @@ import type {
   ChangesQuery,
   HistoryBatch,
   HistoryEntry,
-  HistoryStore,
+  QueriedHistoryStore,
   NewestBounds,
   PageQuery,
   StoredChanges,
@@ -18,6 +18,7 @@ import type {
   StoredRow,
   StoredSpan,
   StoredState,
+  StoreQuery,
 } from "../history.ts";
 import { PAGE_LIMITS, readPage, readUnorderedPage, type PageLimits } from "../sql/page-reader.ts";
 import {
@@ -33,6 +34,7 @@ import { firstTimeOf, readChanges, seqAtTime } from "./changes.ts";
 import { DuckDatabase, unavailable, type DuckDBOptions, type Session } from "./database.ts";
 import { declareTable } from "./declare-table.ts";
 import { readNewest } from "./newest.ts";
+import { readOwnQuery } from "./own-query.ts";
 import { appendEntries, type PlacedEntry } from "./row-chunks.ts";
 import { trimTable } from "./trim.ts";
 import { reloadAt, Versions } from "./versions.ts";
@@ -40,7 +42,7 @@ import { reloadAt, Versions } from "./versions.ts";
 /** The WAL is moved into the file after so many bytes of rows at the latest. */
 const CHECKPOINT_BYTES = 64 * 1024 * 1024;
 
-export class DuckDBStore implements HistoryStore {
+export class DuckDBStore implements QueriedHistoryStore {
   readonly name = "duckdb";
   readonly spillFile: string | undefined;
   readonly #file: string;
@@ -176,6 +178,11 @@ export class DuckDBStore implements HistoryStore {
       for (const table of tables) this.#refuseTrimmed(table, query.after);
       return readChanges(session, tables, query);
     }, signal);
+  }
+
+  query(sql: string): StoreQuery {
+    return async (parameters = {}, signal) =>
+      this.#opened.read((session) => readOwnQuery(session, sql, parameters), signal);
   }
 
   async seqAt(timeMs: number): Promise<number> {

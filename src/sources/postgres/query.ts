@@ -1,5 +1,5 @@
 /** A query of a Postgres database as the run of a polled source. */
-import { canonicalDecimal } from "../../protocol/decimal.ts";
+import { parseExactJson } from "../../protocol/exact-json.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { PolledRun } from "../polled/options.ts";
 import { databaseOf, type DatabaseAddress } from "./database-address.ts";
@@ -42,7 +42,7 @@ export function postgresQuery(
       signal.throwIfAborted();
       const rows = await read(session, Object.values(parameters));
       idle.push(session);
-      return rows.map(({ row }) => JSON.parse(withExactNumbers(String(row))) as Row);
+      return rows.map(({ row }) => parseExactJson(String(row)) as Row);
     } catch (error) {
       session.abandon();
       signal.throwIfAborted();
@@ -60,19 +60,4 @@ export function postgresQuery(
 /** A subquery has no semicolon at its end. */
 function withoutEnd(sql: string): string {
   return sql.replace(/[\s;]+$/, "");
-}
-
-const MAYBE_INEXACT = /[\d.]{17}|[eE]/;
-const TEXT_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-
-function withExactNumbers(json: string): string {
-  if (!MAYBE_INEXACT.test(json)) return json;
-  return json.replace(TEXT_OR_NUMBER, (part) =>
-    part.startsWith('"') || isExact(part) ? part : `"${part}"`,
-  );
-}
-
-function isExact(number: string): boolean {
-  const value = Number(number);
-  return Number.isFinite(value) && canonicalDecimal(String(value)) === canonicalDecimal(number);
 }
