@@ -17,13 +17,15 @@ const config: KnipConfig = {
         "src/cli/main.ts",
         "sim/main.ts",
         "fuzz/main.ts",
-        "vite.review.config.ts",
+        "vite.examples.config.ts",
       ],
       project: ["{src,sim,fuzz,explorer}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
       ignoreDependencies: [
         // The explorer's, too; the file that imports them is the review example's, which lists
         // them.
         "@fontsource-variable/*",
+        // The trading example's, which lists it too.
+        "lightweight-charts",
       ],
       // Of the system, where the tests install nginx and Python.
       ignoreBinaries: ["apt-get"],
@@ -31,6 +33,17 @@ const config: KnipConfig = {
     "examples/review": {
       entry: ["main.ts"],
       project: ["**/*.{ts,tsx}"],
+    },
+    "examples/trading": {
+      entry: ["main.ts"],
+      project: ["**/*.{ts,tsx}", "!ui/**"],
+      ignoreDependencies: [
+        // Of `tidemark/duckdb`.
+        "@duckdb/node-api",
+        // Of the files that `ui` links to.
+        "react-dom",
+        "@types/react-dom",
+      ],
     },
     bench: {
       entry: [

@@ -45,7 +45,7 @@ export function install(folder = root) {
 
 export function build() {
   // The file that is built last.
-  const marker = join(root, "dist-examples", "review", "page", "index.html");
+  const marker = join(root, "dist-examples", "trading", "page", "index.html");
   const built =
     existsSync(marker) && existsSync(join(root, "dist", "cli", "main.js"))
       ? statSync(marker).mtimeMs
@@ -59,7 +59,7 @@ export function build() {
     "tsconfig.build.json",
     "tsconfig.examples.json",
     "vite.config.ts",
-    "vite.review.config.ts",
+    "vite.examples.config.ts",
   ];
   if (built > Math.max(...sources.map((name) => newest(join(root, name))))) return;
   console.log("Building…");
@@ -69,14 +69,10 @@ export function build() {
   run(process.execPath, [vite, "build", "--logLevel", "error"]);
   // The examples are compiled against the built package.
   run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
-  run(process.execPath, [
-    vite,
-    "build",
-    "--config",
-    "vite.review.config.ts",
-    "--logLevel",
-    "error",
-  ]);
+  for (const example of ["review", "trading"]) {
+    const options = ["--config", "vite.examples.config.ts", "--mode", example];
+    run(process.execPath, [vite, "build", ...options, "--logLevel", "error"]);
+  }
 }
 
 /** The time of the newest change below a path. */

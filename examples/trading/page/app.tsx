@@ -1,0 +1,143 @@
+/** The page: its header, the workspace, and the status strip. */
+import { useCallback, useMemo, useState, type ReactElement } from "react";
+import { KeyList } from "../ui/key-list.tsx";
+import { StatusStrip } from "../ui/status-strip.tsx";
+import { ThemeButton } from "../ui/theme-button.tsx";
+import { WorkspaceContext } from "./arranging.ts";
+import { live } from "./client.ts";
+import { TidemarkProvider, useConnection } from "./hooks.ts";
+import { arrange, compact, freePlace, type Box } from "./layout.ts";
+import {
+  DEFAULT_STATE,
+  KINDS,
+  newWidget,
+  type WidgetKind,
+  type WidgetState,
+} from "./page-state.ts";
+import { KEYS, usePageKeys } from "./use-page-keys.ts";
+import { usePageState, type Update } from "./use-page-state.ts";
+import { WIDGETS } from "./widget-kinds.ts";
+import { State } from "../ui/state.tsx";
+
+export function App(): ReactElement {
+  const [page, update] = usePageState();
+  const [hasKeys, setHasKeys] = useState(false);
+  usePageKeys(() => setHasKeys((before) => !before));
+  return (
+    <TidemarkProvider client={live}>
+      <div className="trading">
+        <header className="title">
+          <span className="brand">
+            <span className="mark" aria-hidden="true" />
+            Trading
+          </span>
+          <AddWidget update={update} />
+          <span className="spacer" />
+          <button type="button" className="plain" onClick={() => update(() => DEFAULT_STATE)}>
+            Reset layout
+          </button>
+          <ThemeButton />
+        </header>
+        <Workspace widgets={page.widgets} update={update} />
+        <Strip>
+          <button
+            type="button"
+            className="plain keys-hint"
+            aria-expanded={hasKeys}
+            onClick={() => setHasKeys(!hasKeys)}
+          >
+            Keyboard shortcuts <kbd>?</kbd>
+          </button>
+        </Strip>
+        {hasKeys && <KeyList keys={KEYS} />}
+      </div>
+    </TidemarkProvider>
+  );
+}
+
+function Strip({ children }: { readonly children: ReactElement }): ReactElement {
+  return (
+    <StatusStrip connection={useConnection()} onRetry={() => live.connect()}>
+      {children}
+    </StatusStrip>
+  );
+}
+
+function Workspace({
+  widgets,
+  update,
+}: {
+  readonly widgets: readonly WidgetState[];
+  readonly update: Update;
+}): ReactElement {
+  const change = useCallback(
+    (map: (widgets: readonly WidgetState[]) => readonly WidgetState[]) =>
+      update((before) => ({ ...before, widgets: map(before.widgets) })),
+    [update],
+  );
+  const workspace = useMemo(
+    () => ({
+      place: (id: string, box: Box) => change((before) => arrange(before, id, box)),
+      remove: (id: string) =>
+        change((before) => compact(before.filter((widget) => widget.id !== id))),
+    }),
+    [change],
+  );
+  const onSymbol = useCallback(
+    (symbol: string) =>
+      change((before) =>
+        before.map((widget) => (WIDGETS[widget.kind].hasSymbol ? { ...widget, symbol } : widget)),
+      ),
+    [change],
+  );
+  return (
+    <WorkspaceContext value={workspace}>
+      <main className="workspace">
+        {widgets.length === 0 && (
+          <State title="The workspace is empty">Add a widget, or reset the layout.</State>
+        )}
+        {widgets.map((widget) => {
+          const { Component } = WIDGETS[widget.kind];
+          return (
+            <Component
+              key={widget.id}
+              widget={widget}
+              onSymbol={onSymbol}
+              onChange={(part) =>
+                change((before) =>
+                  before.map((each) => (each.id === widget.id ? { ...each, ...part } : each)),
+                )
+              }
+            />
+          );
+        })}
+      </main>
+    </WorkspaceContext>
+  );
+}
+
+function AddWidget({ update }: { readonly update: Update }): ReactElement {
+  const add = (kind: WidgetKind): void =>
+    update((before) => {
+      const id = String(1 + Math.max(0, ...before.widgets.map((widget) => Number(widget.id))));
+      const box = freePlace(before.widgets, WIDGETS[kind].size);
+      return { ...before, widgets: [...before.widgets, newWidget(kind, id, box)] };
+    });
+  return (
+    <select
+      className="add-widget"
+      aria-label="Add a widget"
+      value=""
+      onChange={({ target }) => add(target.value as WidgetKind)}
+    >
+      <option value="" disabled>
+        Add widget
+      </option>
+      {KINDS.map((kind) => (
+        <option key={kind} value={kind}>
+          {WIDGETS[kind].title}
+        </option>
+      ))}
+    </select>
+  );
+}

@@ -1,0 +1,176 @@
+/**
+ * Draws candles, newest last, and follows their changes: a changed or new candle at the end is an
+ * update, anything else sets all of them. It has the colours of the page, also when the theme
+ * changes.
+ */
+import {
+  CandlestickSeries,
+  createChart,
+  HistogramSeries,
+  type IChartApi,
+  type ISeriesApi,
+  type UTCTimestamp,
+} from "lightweight-charts";
+import type { Candle } from "../channels.ts";
+import { newestChanges } from "./newest-changes.ts";
+
+export class CandleChart {
+  readonly #chart: IChartApi;
+  readonly #prices: ISeriesApi<"Candlestick">;
+  readonly #volumes: ISeriesApi<"Histogram">;
+  readonly #stop: () => void;
+  #shown: readonly Candle[] = [];
+  #colours = readColours();
+
+  constructor(element: HTMLElement, { hasSeconds }: { readonly hasSeconds: boolean }) {
+    this.#chart = createChart(element, {
+      autoSize: true,
+      layout: { attributionLogo: false, fontSize: 11, fontFamily: "Inter Variable, sans-serif" },
+      timeScale: {
+        secondsVisible: hasSeconds,
+        timeVisible: true,
+        rightOffset: 4,
+        tickMarkFormatter: (time: number) => clockText(time, hasSeconds),
+      },
+      localization: { timeFormatter: (time: number) => new Date(time * 1_000).toLocaleString() },
+    });
+    this.#prices = this.#chart.addSeries(CandlestickSeries, {});
+    this.#volumes = this.#chart.addSeries(HistogramSeries, {
+      priceScaleId: "volume",
+      priceFormat: { type: "volume" },
+      lastValueVisible: false,
+      priceLineVisible: false,
+    });
+    this.#chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    this.#paint();
+    const repaint = (): void => {
+      this.#colours = readColours();
+      this.#paint();
+      this.#setAll(this.#shown);
+    };
+    const observer = new MutationObserver(repaint);
+    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    dark.addEventListener("change", repaint);
+    this.#stop = () => {
+      observer.disconnect();
+      dark.removeEventListener("change", repaint);
+    };
+  }
+
+  /** The newest first. */
+  show(rows: readonly Candle[]): void {
+    const before = this.#shown;
+    this.#shown = rows;
+    const changed = newestChanges(before, rows);
+    if (changed === undefined) return this.#setAll(rows);
+    for (const row of changed) {
+      this.#prices.update(this.#bar(row));
+      this.#volumes.update(this.#column(row));
+    }
+  }
+
+  remove(): void {
+    this.#stop();
+    this.#chart.remove();
+  }
+
+  #setAll(rows: readonly Candle[]): void {
+    const inOrder = rows.toReversed();
+    const newest = inOrder.at(-1);
+    if (newest !== undefined) this.#setPrecision(newest);
+    this.#prices.setData(inOrder.map((row) => this.#bar(row)));
+    this.#volumes.setData(inOrder.map((row) => this.#column(row)));
+  }
+
+  #setPrecision({ close }: Candle): void {
+    const precision = close.split(".")[1]?.length ?? 0;
+    this.#prices.applyOptions({
+      priceFormat: { type: "price", precision, minMove: 10 ** -precision },
+    });
+  }
+
+  #bar({ bucket, open, high, low, close }: Candle) {
+    return {
+      time: timeOf(bucket),
+      open: Number(open),
+      high: Number(high),
+      low: Number(low),
+      close: Number(close),
+    };
+  }
+
+  #column({ bucket, open, close, volume }: Candle) {
+    const isUp = Number(close) >= Number(open);
+    const color = isUp ? this.#colours.upSoft : this.#colours.downSoft;
+    return { time: timeOf(bucket), value: Number(volume), color };
+  }
+
+  #paint(): void {
+    const { surface, text, line, up, down } = this.#colours;
+    this.#chart.applyOptions({
+      layout: { background: { color: surface }, textColor: text },
+      grid: { vertLines: { color: line }, horzLines: { color: line } },
+      rightPriceScale: { borderColor: line },
+      timeScale: { borderColor: line },
+    });
+    this.#prices.applyOptions({
+      // Filled or empty, so that up and down differ without their colours too.
+      upColor: surface,
+      downColor: down,
+      borderUpColor: up,
+      borderDownColor: down,
+      wickUpColor: up,
+      wickDownColor: down,
+    });
+  }
+}
+
+function timeOf(bucket: string): UTCTimestamp {
+  return (Date.parse(bucket) / 1_000) as UTCTimestamp;
+}
+
+/** In the reader's time zone, which the library does not know. */
+function clockText(seconds: number, hasSeconds: boolean): string {
+  return new Date(seconds * 1_000).toLocaleTimeString("en-GB", {
+    hour: "2-digit",
+    minute: "2-digit",
+    ...(hasSeconds && { second: "2-digit" }),
+  });
+}
+
+interface Colours {
+  readonly surface: string;
+  readonly text: string;
+  readonly line: string;
+  readonly up: string;
+  readonly down: string;
+  readonly upSoft: string;
+  readonly downSoft: string;
+}
+
+/** The page's colours as the library reads them: it does not know `oklch` and `light-dark`. */
+function readColours(): Colours {
+  const probe = document.createElement("span");
+  document.body.append(probe);
+  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  const read = (name: string): string => {
+    probe.style.color = `var(${name})`;
+    if (pixel === null) return "#888888";
+    pixel.fillStyle = getComputedStyle(probe).color;
+    pixel.fillRect(0, 0, 1, 1);
+    const [red = 0, green = 0, blue = 0] = pixel.getImageData(0, 0, 1, 1).data;
+    return `rgb(${red}, ${green}, ${blue})`;
+  };
+  const colours = {
+    surface: read("--surface-0"),
+    text: read("--text-dim"),
+    line: read("--surface-2"),
+    up: read("--up"),
+    down: read("--down"),
+    upSoft: read("--up-soft"),
+    downSoft: read("--down-soft"),
+  };
+  probe.remove();
+  return colours;
+}

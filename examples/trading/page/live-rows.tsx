@@ -1,0 +1,165 @@
+/**
+ * A list of rows that change many times in a second. React places the rows in sight; their cells are
+ * written to the document directly, and only where a text has changed.
+ */
+import { memo, useEffect, useLayoutEffect, useRef, type ReactElement, type ReactNode } from "react";
+import type { ViewHistory } from "tidemark/client";
+import { hint } from "../ui/hint.ts";
+import { HistoryFoot } from "../ui/history-foot.tsx";
+import { useOlderRows } from "../ui/use-older-rows.ts";
+import { ROW_HEIGHT, useVirtualRows } from "../ui/use-virtual-rows.ts";
+
+export interface RowColumn<R> {
+  readonly name: string;
+  readonly title: string;
+  /** Of the width that is left; the columns have at least `minPx`. */
+  readonly share: number;
+  readonly minPx: number;
+  readonly isNumber?: true;
+  readonly text: (row: R) => string;
+  readonly tone?: (row: R) => Tone;
+  /** A change of the cell flashes. */
+  readonly flashes?: true;
+}
+
+export type Tone = "up" | "down" | "dim" | "";
+
+export interface LiveRowsProps<R> {
+  readonly label: string;
+  readonly columns: readonly RowColumn<R>[];
+  readonly keys: readonly string[];
+  readonly row: (key: string) => R | undefined;
+  readonly history?: ViewHistory | undefined;
+  readonly isStale?: boolean;
+  readonly empty?: ReactNode;
+  readonly onPress?: (row: R) => void;
+}
+
+export function LiveRows<R>({
+  label,
+  columns,
+  keys,
+  row,
+  history,
+  isStale = false,
+  empty,
+  onPress,
+}: LiveRowsProps<R>): ReactElement {
+  const scroller = useRef<HTMLDivElement>(null);
+  const { first, end, height } = useVirtualRows(scroller, keys);
+  useOlderRows(scroller, history);
+  const pool = Math.max(1, end - first);
+  const shown = keys.slice(first, end).map((key, offset) => ({ key, index: first + offset }));
+  const minPx = columns.reduce((sum, column) => sum + column.minPx + GAP_PX, GAP_PX);
+  const template = columns.map(({ share, minPx }) => `minmax(${minPx}px, ${share}fr)`).join(" ");
+  return (
+    <div
+      ref={scroller}
+      className="live-rows"
+      role="table"
+      aria-label={label}
+      aria-rowcount={keys.length}
+      tabIndex={0}
+      data-stale={isStale}
+      style={{ ["--columns" as string]: template, ["--rows-min" as string]: `${minPx}px` }}
+    >
+      <div className="live-head" role="row">
+        {columns.map(({ name, title, isNumber }) => (
+          <span key={name} role="columnheader" className={isNumber ? "number" : ""}>
+            {title}
+          </span>
+        ))}
+      </div>
+      <div role="rowgroup" className="live-body" style={{ height }}>
+        {shown.map(({ key, index }) => (
+          <PaintedRow
+            key={index % pool}
+            rowKey={key}
+            index={index}
+            row={row(key)}
+            columns={columns as readonly RowColumn<unknown>[]}
+            onPress={onPress as ((row: unknown) => void) | undefined}
+          />
+        ))}
+      </div>
+      {keys.length === 0 && empty}
+      {history !== undefined && keys.length > 0 && (
+        <HistoryFoot history={history} rowCount={keys.length} />
+      )}
+    </div>
+  );
+}
+
+/** Between columns, and about the first and last one, as in trading.css. */
+const GAP_PX = 9;
+
+interface PaintedRowProps {
+  readonly rowKey: string;
+  readonly index: number;
+  readonly row: unknown;
+  readonly columns: readonly RowColumn<unknown>[];
+  readonly onPress: ((row: unknown) => void) | undefined;
+}
+
+const PaintedRow = memo(function PaintedRow({
+  rowKey,
+  index,
+  row,
+  columns,
+  onPress,
+}: PaintedRowProps): ReactElement {
+  const element = useRef<HTMLDivElement>(null);
+  const painted = useRef<Painted>({ key: undefined, flashes: [] });
+  useLayoutEffect(() => {
+    if (element.current !== null && row !== undefined)
+      paint(element.current, painted.current, { rowKey, row, columns });
+  }, [rowKey, row, columns]);
+  useEffect(() => {
+    const { current } = painted;
+    return () => current.flashes.forEach((flash) => flash.cancel());
+  }, []);
+  return (
+    <div
+      ref={element}
+      className="live-row"
+      role="row"
+      aria-rowindex={index + 2}
+      data-key={rowKey}
+      style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
+      onClick={onPress && (() => row !== undefined && onPress(row))}
+    >
+      {columns.map(({ name, isNumber }) => (
+        <span key={name} role="cell" data-column={name} className={isNumber ? "number" : ""} />
+      ))}
+    </div>
+  );
+});
+
+interface Painted {
+  key: string | undefined;
+  flashes: Animation[];
+}
+
+function paint(
+  element: HTMLElement,
+  painted: Painted,
+  { rowKey, row, columns }: Pick<PaintedRowProps, "rowKey" | "row" | "columns">,
+): void {
+  const isSameRow = painted.key === rowKey;
+  painted.key = rowKey;
+  if (!isSameRow) for (const flash of painted.flashes.splice(0)) flash.cancel();
+  for (const [place, column] of columns.entries()) {
+    const cell = element.children[place];
+    if (!(cell instanceof HTMLElement)) continue;
+    const text = column.text(row);
+    const tone = column.tone?.(row) ?? "";
+    if (cell.dataset["tone"] !== tone) cell.dataset["tone"] = tone;
+    if (cell.textContent === text) continue;
+    if (cell.firstChild === null) cell.textContent = text;
+    else cell.firstChild.nodeValue = text;
+    if (!isSameRow || column.flashes !== true) continue;
+    const flash = hint(cell);
+    painted.flashes = painted.flashes.filter(({ playState }) => playState === "running");
+    if (flash !== undefined) painted.flashes.push(flash);
+  }
+}

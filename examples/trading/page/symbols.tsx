@@ -1,0 +1,43 @@
+/** The markets that have quotes, for the choices of widgets that show one. */
+import type { ReactElement } from "react";
+import { useLiveQuery } from "./hooks.ts";
+
+function useSymbols(): readonly string[] {
+  return useLiveQuery(
+    { channel: "quotes", orderBy: [{ column: "symbol" }], limit: 200 },
+    { select: ({ keys }) => keys, isEqual: isSameList },
+  );
+}
+
+/** The market of a widget: its own, or the one that most people look at. */
+export function useSymbol(chosen: string | undefined): string | undefined {
+  const symbols = useSymbols();
+  return chosen ?? (symbols.includes("BTCUSDT") ? "BTCUSDT" : symbols[0]);
+}
+
+export function SymbolSelect({
+  value,
+  onChange,
+}: {
+  readonly value: string | undefined;
+  readonly onChange: (symbol: string) => void;
+}): ReactElement {
+  const symbols = useSymbols();
+  const all = value === undefined || symbols.includes(value) ? symbols : [value, ...symbols];
+  return (
+    <select
+      aria-label="Market"
+      value={value ?? ""}
+      onChange={({ target }) => onChange(target.value)}
+    >
+      {value === undefined && <option value="">–</option>}
+      {all.map((symbol) => (
+        <option key={symbol}>{symbol}</option>
+      ))}
+    </select>
+  );
+}
+
+function isSameList(left: readonly string[], right: readonly string[]): boolean {
+  return left.length === right.length && left.every((item, index) => item === right[index]);
+}
