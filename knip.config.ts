@@ -60,6 +60,7 @@ const config: KnipConfig = {
         "support/{clickhouse-engine,clickhouse-writer,duckdb-writer,fault-server}.ts",
         "support/history-check/main.ts",
         "support/kills/{main,server}.ts",
+        "support/rights-check/main.ts",
         "frames/record.ts",
       ],
       project: ["**/*.ts"],

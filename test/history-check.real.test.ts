@@ -22,7 +22,7 @@ async function check(options: Pick<RunOptions, "store" | "url" | "pageRows">): P
   expect(sights).toBeGreaterThan(lists.size);
 }
 
-describe("scrolling back while rows arrive, with each operator", () => {
+describe("scrolling back while rows arrive, with each operator", { timeout: 120_000 }, () => {
   it("shows what the in-memory evaluation shows, over DuckDB", () =>
     check({ store: "duckdb", pageRows: [10, 30] }));
 

@@ -17,6 +17,8 @@ type ClientQuery = Parameters<Client["history"]>[0];
 
 /** Of the commits that a live list shows, one in so many is compared. */
 const SAMPLE = 6;
+/** More than there are keys. */
+const LIST_ROWS_MAX = 1_000;
 
 /** What a reader saw: the first rows of the result as of a seq, or all of it. */
 interface Sight {
@@ -153,6 +155,7 @@ export class ListReader {
     do {
       const page = await this.#client.history(query, { ...options, ...(after && { after }) });
       this.#pages++;
+      if (rows.length > LIST_ROWS_MAX) throw new Error(`${what}: the list does not end`);
       rows.push(...(page.rows as readonly Row[]));
       seqs.push(...page.seqs);
       asOf ??= page.completeThrough;

@@ -74,7 +74,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
         history: { maxRows: 20, maxDelayMs: 5 },
       }),
     },
-    limits: { history: { pendingRowsMax: 40, batchRowsMax: 60 } },
+    // A busy machine may be slow; a page that never ends fails all the same.
+    limits: { history: { pendingRowsMax: 40, batchRowsMax: 60, queryMsMax: 45_000 } },
   });
   const { url } = await tidemark.listen({ port: 0 });
   const client = createClient({ url: `${url}/v2/stream`, pacing: immediately });
