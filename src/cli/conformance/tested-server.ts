@@ -59,10 +59,11 @@ export class TestedServer {
     return client;
   };
 
-  /** The same, for a connection that may be refused. */
-  open(headers: Headers = {}): RawClient {
+  /** The same, for a connection that may be refused; `path` in place of that of the stream. */
+  open(headers: Headers = {}, path?: string): RawClient {
+    const { url } = this.options;
     const client = new RawClient(
-      this.options.url,
+      path === undefined ? url : url.replace(/\/[^/]*$/, path),
       { ...this.options.headers, ...headers },
       this.timeoutMs,
     );

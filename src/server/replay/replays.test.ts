@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { pino } from "pino";
 import { WebSocket } from "ws";
+import type { ChangesQuery, StoredChanges } from "../../history/history.ts";
 import { ScriptedStore } from "../../history/scripted-store.ts";
 import type { DownMessage } from "../../protocol/down.ts";
 import type { ErrorMessage } from "../../protocol/messages/error.ts";
@@ -57,8 +58,8 @@ interface Peer {
   frame<F extends object>(isWanted: (frame: never) => boolean): Promise<F>;
 }
 
-function connect(parameters: string, auth = "all"): Peer {
-  const socket = new WebSocket(`${base}/replay?${parameters}`);
+function connect(parameters: string, auth = "all", server = base): Peer {
+  const socket = new WebSocket(`${server}/replay?${parameters}`);
   onTestFinished(() => socket.terminate());
   const peer: Peer = {
     frames: [],
@@ -203,6 +204,40 @@ describe("WS /replay", () => {
     });
     await expect.poll(() => late.closed).toBe(4410);
   });
+});
+
+it("ends with HISTORY_TRIMMED, at a commit, when its span is trimmed while it plays", async () => {
+  /** Its oldest rows are trimmed when a replay has read three commits and asks for the next. */
+  class TrimmedStore extends ScriptedStore {
+    reads = 0;
+
+    override changes(query: ChangesQuery): Promise<StoredChanges> {
+      if (++this.reads === 4) this.forget(query.through);
+      return super.changes(query);
+    }
+  }
+  const trimmed = new TrimmedStore();
+  const server = createTidemark({
+    history: trimmed,
+    limits: { history: { replayReadMax: 1 } },
+    channels: { trades: channel<Trade>({ key: "id", history: { maxDelayMs: 1 } }) },
+    logger: pino({ level: "silent" }),
+  });
+  onTestFinished(() => server.stop());
+  const { port } = await server.listen({ port: 0 });
+  const placed: number[] = [];
+  for (let price = 0; price < 6; price++)
+    placed.push(await server.channel("trades").upsert({ id: "a", price, team: "red" }));
+  await server.durable(placed.at(-1) ?? 0);
+  const span = `from=${placed[0]}&to=${placed[5]}&speed=max`;
+  const peer = connect(span, "all", `ws://localhost:${port}/v2`);
+  expect(await peer.frame<ErrorMessage>(ofOp("ERROR"))).toMatchObject({ code: "HISTORY_TRIMMED" });
+  await expect.poll(() => peer.closed).toBe(4410);
+  // What came before is whole: the last watermark names the commit that the rows are as of.
+  const marks = peer.frames.filter((frame) => ofType("WATERMARK")(frame as never));
+  const { seq } = marks.at(-1) as unknown as { seq: number };
+  expect(tableOf(peer.frames)).toEqual({ a: placed.indexOf(seq) });
+  expect(peer.frames.some((frame) => hasEnded(frame as never))).toBe(false);
 });
 
 function ofOp(op: string) {
