@@ -58,6 +58,56 @@ export function retention(world: World): void {
     await world.expectPages(world.query(channel));
   });
 
+  it("says with each page from which seq on nothing was forgotten", async () => {
+    const channel = await world.channel({ bounds: { rowsMax: 1 }, history: { keepRows: 2 } });
+    await world.write(channel, [{ upsert: "a" }], [{ upsert: "b" }], [{ upsert: "c" }]);
+    const asOf = world.seq;
+    const first = await world.store.page(world.query(channel, { asOf, limit: 1 }));
+    expect(first).toMatchObject({ rows: [{ key: "a" }], isLast: false, fromSeq: 0 });
+    await world.store.trim(channel, 0);
+    const { fromSeq } = await world.store.span(channel.name);
+    expect(fromSeq).toBeGreaterThan(0);
+    const after = { key: "a", row: {} };
+    const second = await world.store.page(world.query(channel, { asOf, after }));
+    expect(second).toMatchObject({ rows: [{ key: "b" }, { key: "c" }], fromSeq });
+  });
+
+  it("answers whole or refuses by name, whoever reads while it forgets", async () => {
+    const channel = await world.channel({ bounds: { rowsMax: 1 }, history: { keepRows: 4 } });
+    const channels = [channel.name];
+    const bounds = { rowsMax: 100, bytesMax: 10_000, sinceMs: 0 };
+    let answers = 0;
+    for (let round = 0; round < (world.isSlow ? 2 : 12); round++) {
+      await world.write(
+        channel,
+        ...Array.from({ length: 8 }, (_, at) => [{ upsert: `${round} ${at}` }]),
+      );
+      const after = Math.max((await world.store.span(channel.name)).fromSeq, world.seq - 8);
+      const span = { channels, after, through: world.seq, entriesMax: 100 };
+      const trimming = world.store.trim(channel, 0);
+      const reading = Array.from({ length: 3 }, () => [
+        world.store.page(world.query(channel, { asOf: after })).then(({ rows }) => rows),
+        world.store.newest(channel, { ...bounds, asOf: after }),
+        world.store.changes(span).then(({ entries }) => entries),
+      ]);
+      const found = await Promise.allSettled(reading.flat());
+      await trimming;
+      const expected = [
+        world.model.page(world.query(channel, { asOf: after })),
+        world.model.newest(channel.name, after),
+        world.model.changes(channels, after, world.seq),
+      ];
+      for (const [index, answer] of found.entries()) {
+        if (answer.status === "rejected")
+          expect(answer.reason).toMatchObject({ code: "HISTORY_TRIMMED" });
+        else expect(answer.value).toEqual(expected[index % 3]);
+        if (answer.status === "fulfilled") answers++;
+      }
+      world.model.trim(channel, (await world.store.span(channel.name)).fromSeq);
+    }
+    expect(answers).toBeGreaterThan(0);
+  });
+
   it("keeps so many versions, or bytes of them, and generated histories as of the cutoff", async () => {
     await fc.assert(
       fc.asyncProperty(

@@ -60,6 +60,11 @@ export class World {
     return this.#seq;
   }
 
+  /** Whether a test of the store takes many times as long as one of a store in the process. */
+  get isSlow(): boolean {
+    return this.#under.queries !== undefined;
+  }
+
   async open(): Promise<void> {
     this.#store = await this.#under.create();
     expect(await this.store.open()).toEqual({

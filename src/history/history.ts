@@ -90,6 +90,11 @@ export interface StoredPage {
   readonly rows: readonly StoredRow[];
   /** No row follows the last one. */
   readonly isLast: boolean;
+  /**
+   * The store has every row of the query whose version has this seq or a later one; of older ones
+   * retention may have forgotten some. 0: none.
+   */
+  readonly fromSeq: number;
 }
 
 export interface NewestBounds {

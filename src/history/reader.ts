@@ -38,6 +38,11 @@ export interface HistoryPage {
   readonly channel: ChannelDeclaration;
   /** The rows are as of this seq. */
   readonly completeThrough: number;
+  /**
+   * Of rows that last changed before this seq, retention may have forgotten some; 0 for none. Where
+   * it is higher than on the page before, it has meanwhile.
+   */
+  readonly completeFrom: number;
   /** In the query's order, as they are sent. */
   readonly rows: readonly StoredRow[];
   /** Where the next page begins; undefined after the last page. */
@@ -101,12 +106,13 @@ export class HistoryReader {
     return this.#admitted(async (signal) => {
       const asOf = await this.#seqOf(request.asOf, channel.name, signal);
       const filling = { channel, request, plan, asOf, limit, signal };
-      const rows = await this.#rows(filling, await this.#overlay(filling));
+      const { rows, fromSeq } = await this.#rows(filling, await this.#overlay(filling));
       const last = rows[limit - 1];
       const { project } = plan;
       return {
         channel,
         completeThrough: asOf,
+        completeFrom: fromSeq,
         rows: rows
           .slice(0, limit)
           .map(({ row, ...stored }) =>
@@ -124,11 +130,12 @@ export class HistoryReader {
   async #rows(
     { channel, request, plan, asOf, limit, signal }: Fill,
     overlay: Overlay,
-  ): Promise<Ranked[]> {
+  ): Promise<{ readonly rows: readonly Ranked[]; readonly fromSeq: number }> {
     const fresh = [...overlay.rows.values()].filter((row) => row !== undefined);
     const stored: Ranked[] = [];
     let place = request.after;
     let isLast = overlay.reloadSeq !== undefined;
+    let fromSeq = 0;
     while (!isLast && stored.length <= limit) {
       const base: PageQuery = {
         channel,
@@ -140,14 +147,14 @@ export class HistoryReader {
         ...(request.beforeSeq !== undefined && { beforeSeq: request.beforeSeq }),
       };
       const found = await this.#store.page(base, signal);
-      isLast = found.isLast;
+      ({ fromSeq, isLast } = found);
       for (const each of found.rows) {
         const ranked: Ranked = { ...each, row: JSON.parse(each.json) as Row };
         if (!overlay.rows.has(each.key)) stored.push(ranked);
         place = ranked;
       }
     }
-    return [...stored, ...fresh].sort(plan.order);
+    return { rows: [...stored, ...fresh].sort(plan.order), fromSeq };
   }
 
   /** Rows that a reload leaves as they are keep their seqs, which the store knows. */

@@ -88,6 +88,7 @@ export class ScriptedStore implements HistoryStore {
     return Promise.resolve({
       rows: rows.slice(0, limit).map(({ row: _row, ...stored }) => stored),
       isLast: rows.length <= limit,
+      fromSeq: this.#fromSeq,
     });
   }
 

@@ -19,9 +19,10 @@ export const HISTORY_RULES: readonly Check[] = [
       must(
         typeof first["epoch"] === "string" &&
           Number.isSafeInteger(first["complete_through"]) &&
+          Number.isSafeInteger(first["complete_from"]) &&
           Array.isArray(first["seqs"]) &&
           first["seqs"].length === rows.length,
-        "it has epoch, complete_through, and a seq for each row",
+        "it has epoch, complete_through, complete_from, and a seq for each row",
         { ...first, rows: undefined },
       );
       must(rows.length <= 2, "it has at most limit rows", rows.length);

@@ -9,6 +9,11 @@ import { bodyOf, type Answer } from "./page-requests.ts";
 export interface HistoryAnswer<R = Row> extends QueryAnswer<R> {
   /** The rows are complete up to this seq, which is also `seq`. */
   readonly completeThrough: number;
+  /**
+   * The server has every row that last changed at this seq or later; of older rows its retention
+   * may have forgotten some. 0: none. Where it is higher than on the page before, it has meanwhile.
+   */
+  readonly completeFrom: number;
   /** For each row its key, and the commit that wrote this version of it. */
   readonly keys: readonly string[];
   readonly seqs: readonly number[];
@@ -35,6 +40,7 @@ export interface HistoryOptions {
 interface WireHistory {
   readonly epoch: string;
   readonly complete_through: number;
+  readonly complete_from: number;
   readonly key: readonly string[];
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
@@ -61,13 +67,14 @@ export function askForHistory(
 
 /** @throws TidemarkError as the server says; `STOPPED` when no answer came */
 export function historyIn(answer: Answer): HistoryAnswer {
-  const { epoch, complete_through, key, columns, rows, seqs, next, feed } =
+  const { epoch, complete_through, complete_from, key, columns, rows, seqs, next, feed } =
     bodyOf<WireHistory>(answer);
   return {
     rows,
     epoch,
     seq: complete_through,
     completeThrough: complete_through,
+    completeFrom: complete_from,
     keys: rows.map((row) => keyOf(row, key) ?? ""),
     seqs,
     columns,

@@ -17,6 +17,7 @@ function pageOf(seq: number, ids: readonly string[], next: string | undefined): 
     epoch: "e",
     seq,
     completeThrough: seq,
+    completeFrom: 0,
     columns: [{ name: "id", type: "text" }],
     key: ["id"],
     next,

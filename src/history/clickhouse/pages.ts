@@ -6,7 +6,7 @@
  * are, it first finds the newest version of each key.
  */
 import type { Clock } from "../../std/clock.ts";
-import type { NewestBounds, PagePlace, PageQuery, StoredPage, StoredRow } from "../history.ts";
+import type { NewestBounds, PagePlace, PageQuery, StoredRow } from "../history.ts";
 import { all } from "../sql/dialect.ts";
 import { textOfKey } from "../sql/order-key.ts";
 import { afterSql, isSqlOrder, orderSql } from "../sql/order.ts";
@@ -16,6 +16,7 @@ import {
   readUnorderedPage,
   type Candidate,
   type CandidateSource,
+  type ReadPage,
 } from "../sql/page-reader.ts";
 import { whereSql } from "../sql/where.ts";
 import { tableSql, type ChannelTable } from "./channel-table.ts";
@@ -44,7 +45,7 @@ export class Pages {
     snapshot: Snapshot,
     query: PageQuery,
     signal: AbortSignal | undefined,
-  ): Promise<StoredPage> {
+  ): Promise<ReadPage> {
     const { name } = table.channel;
     const source = new Versions({
       table,

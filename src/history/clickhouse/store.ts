@@ -160,12 +160,11 @@ export class ClickHouseStore implements QueriedHistoryStore {
   page(query: PageQuery, signal?: AbortSignal): Promise<StoredPage> {
     return this.#read(async (opened) => {
       const table = this.#tableOf(query.channel.name);
-      const check = (): void => refuseTrimmed(opened.catalog.get(query.channel.name), query.asOf);
+      const check = (): number => refuseTrimmed(opened.catalog.get(query.channel.name), query.asOf);
       check();
       const page = await opened.pages.page(table, this.#snapshot(opened), query, signal);
       // Rows may have been deleted between its statements.
-      check();
-      return page;
+      return { ...page, fromSeq: check() };
     });
   }
 
@@ -343,8 +342,9 @@ export class ClickHouseStore implements QueriedHistoryStore {
   }
 }
 
-function refuseTrimmed(entry: CatalogEntry | undefined, seq: number): void {
-  if (entry === undefined || seq >= entry.fromSeq) return;
+/** Returns the seq from which on everything is kept. */
+function refuseTrimmed(entry: CatalogEntry | undefined, seq: number): number {
+  if (entry === undefined || seq >= entry.fromSeq) return entry?.fromSeq ?? 0;
   throw new TidemarkError(
     "HISTORY_TRIMMED",
     `The history of channel "${entry.stored.channel.name}" begins at seq ${entry.fromSeq}.`,

@@ -82,6 +82,26 @@ export async function openCatalog(session: Session): Promise<Catalog> {
   };
 }
 
+/**
+ * Since when a channel is kept, as the session's transaction sees it. @throws TidemarkError
+ * `HISTORY_TRIMMED` when that is after `seq`
+ */
+export async function keptFrom(session: Session, channel: string, seq: number): Promise<number> {
+  const parameters = new Parameters();
+  const [row] = await session.run(
+    `SELECT from_seq, from_time_ms FROM tidemark.channel
+     WHERE name = ${parameters.add(textKey(channel), "VARCHAR")}`,
+    parameters,
+  );
+  const fromSeq = Number(row?.["from_seq"] ?? 0);
+  if (seq >= fromSeq) return fromSeq;
+  const from = new Date(Number(row?.["from_time_ms"])).toISOString();
+  throw new TidemarkError(
+    "HISTORY_TRIMMED",
+    `The history is kept from seq ${fromSeq} on (${from}), and seq ${seq} was asked for.`,
+  );
+}
+
 /** The state with a batch applied. */
 export function nextState(state: DurableState, batch: HistoryBatch): DurableState {
   const positions = new Map([...state.sourcePositions, ...batch.sourcePositions]);

@@ -22,6 +22,7 @@ import type {
 } from "../history.ts";
 import { PAGE_LIMITS, readPage, readUnorderedPage, type PageLimits } from "../sql/page-reader.ts";
 import {
+  keptFrom,
   nextState,
   openCatalog,
   writeChannel,
@@ -145,9 +146,9 @@ export class DuckDBStore implements QueriedHistoryStore {
     const channel = query.channel.name;
     return this.#opened.read(async (session) => {
       // The first statement fixes what the transaction sees; the table is at least as new.
-      const reload = await reloadAt(session, this.#tableOf(channel).layout, query.asOf);
+      const fromSeq = await keptFrom(session, channel, query.asOf);
       const table = this.#tableOf(channel);
-      this.#refuseTrimmed(table, query.asOf);
+      const reload = await reloadAt(session, table.layout, query.asOf);
       const source = new Versions({
         session,
         layout: table.layout,
@@ -159,23 +160,22 @@ export class DuckDBStore implements QueriedHistoryStore {
       const page = await (source.isSqlOrder ? readPage(reading) : readUnorderedPage(reading));
       if (source.isRewritten) this.#rewritten.add(channel);
       else this.#rewritten.delete(channel);
-      return page;
+      return { ...page, fromSeq };
     }, signal);
   }
 
   newest(channel: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]> {
-    return this.#opened.read((session) => {
-      const table = this.#tableOf(channel.name);
+    return this.#opened.read(async (session) => {
       const { asOf = this.#state.seq } = bounds;
-      this.#refuseTrimmed(table, asOf);
-      return readNewest(session, table.layout, { ...bounds, asOf });
+      await keptFrom(session, channel.name, asOf);
+      return readNewest(session, this.#tableOf(channel.name).layout, { ...bounds, asOf });
     });
   }
 
   changes(query: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges> {
-    return this.#opened.read((session) => {
+    return this.#opened.read(async (session) => {
+      for (const channel of query.channels) await keptFrom(session, channel, query.after);
       const tables = query.channels.map((channel) => this.#tableOf(channel));
-      for (const table of tables) this.#refuseTrimmed(table, query.after);
       return readChanges(session, tables, query);
     }, signal);
   }
@@ -231,14 +231,6 @@ export class DuckDBStore implements QueriedHistoryStore {
       throw new TidemarkError("NO_HISTORY", `The channel "${channel}" keeps no history.`);
     }
     return table;
-  }
-
-  #refuseTrimmed({ fromSeq, fromTimeMs }: ChannelTable, seq: number): void {
-    if (seq >= fromSeq) return;
-    throw new TidemarkError(
-      "HISTORY_TRIMMED",
-      `The history is kept from seq ${fromSeq} on (${new Date(fromTimeMs).toISOString()}), and seq ${seq} was asked for.`,
-    );
   }
 }
 

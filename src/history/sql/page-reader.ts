@@ -39,6 +39,9 @@ const ROWS_BETWEEN_CHECKS = 32;
 /** Candidates of the first request and of the largest. */
 const [FETCH_MIN, FETCH_MAX] = [64, 4_096];
 
+/** A page without what the store knows of its retention. */
+export type ReadPage = Omit<StoredPage, "fromSeq">;
+
 export interface PageReading {
   readonly query: PageQuery;
   readonly source: CandidateSource;
@@ -48,7 +51,7 @@ export interface PageReading {
 }
 
 /** @throws TidemarkError `QUERY_TOO_COSTLY`, `BAD_QUERY`, `BAD_REGEX` */
-export async function readPage(reading: PageReading): Promise<StoredPage> {
+export async function readPage(reading: PageReading): Promise<ReadPage> {
   const { query, source, limits } = reading;
   const rowFilter = new RowFilter(reading);
   const found: StoredRow[] = [];
@@ -72,7 +75,7 @@ export async function readPage(reading: PageReading): Promise<StoredPage> {
 }
 
 /** A page in an order that the store does not have: its matching rows are sorted in memory. */
-export async function readUnorderedPage(reading: PageReading): Promise<StoredPage> {
+export async function readUnorderedPage(reading: PageReading): Promise<ReadPage> {
   const { query, source, limits } = reading;
   const candidates = await source.unordered(limits.rowsSortedMax + 1);
   if (candidates.length > limits.rowsSortedMax) {

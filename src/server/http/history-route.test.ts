@@ -70,7 +70,8 @@ describe("GET /history", () => {
     expect(idsIn(first)).toEqual(["t1", "t6", "t5", "t4"]);
     const second = await get(`${order}&limit=4&after=${first.next}`);
     expect(idsIn(second)).toEqual(["t3", "t2"]);
-    expect(second).toMatchObject({ next: null, complete_through: first.complete_through });
+    const { complete_through } = first;
+    expect(second).toMatchObject({ next: null, complete_through, complete_from: 0 });
   });
 
   it("answers as of a seq, and before one", async () => {

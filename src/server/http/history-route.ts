@@ -148,7 +148,7 @@ export class HistoryRoute {
 /** The rows' own texts are used as they are. */
 function bodyOf(
   epoch: string,
-  { channel, completeThrough, rows, next }: HistoryPage,
+  { channel, completeThrough, completeFrom, rows, next }: HistoryPage,
   feed: string | undefined,
 ): string {
   const { name, key, columns } = channel;
@@ -156,6 +156,7 @@ function bodyOf(
     channel: name,
     epoch,
     complete_through: completeThrough,
+    complete_from: completeFrom,
     key,
     columns,
     seqs: rows.map(({ seq }) => seq),
