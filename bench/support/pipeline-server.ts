@@ -2,7 +2,8 @@
  * The process `pipeline-server <pattern> <file>`: rows come in, go to a DuckDB file, and reach the
  * clients' widgets.
  *
- * `tidemark` and `tidemark-history`: without and with the store. `refetch`: 50 rows are inserted,
+ * `tidemark` and `tidemark-history`: without and with the store. `tidemark-past`: the store begins
+ * with ten minutes of a second channel, 1,000 rows/s, for replays. `refetch`: 50 rows are inserted,
  * "table changed" is published, and each widget asks for its rows. `row-push`: every 200 ms the
  * rows are inserted and published.
  */
@@ -15,11 +16,31 @@ import { WebSocket, WebSocketServer } from "ws";
 import { duckdb } from "../../src/history/duckdb/index.ts";
 import { channel, createTidemark } from "../../src/index.ts";
 import { answer, cpuMeter } from "./child.ts";
+import { fill, TRADES } from "./history-rows.ts";
 import { WIDGET_ROWS } from "./pipeline-widget.ts";
 import { makeTrade, type Trade } from "./trade.ts";
 
 const BATCH_ROWS = 50;
 const FLUSH_MS = 200;
+/** A row per millisecond. */
+const PAST_ROWS = 600_000;
+const PAST = { ...TRADES, name: "past" };
+
+/** The database that this process opened last, to ask it for its memory. */
+let database: DuckDBInstance | undefined;
+const create = DuckDBInstance.create.bind(DuckDBInstance);
+DuckDBInstance.create = async (...args) => (database = await create(...args));
+
+/** Bytes that DuckDB counts against its `memory_limit`. */
+async function databaseBytes(): Promise<number> {
+  if (database === undefined) return 0;
+  const connection = await database.connect();
+  const result = await connection.runAndReadAll(
+    "SELECT sum(memory_usage_bytes)::DOUBLE FROM duckdb_memory()",
+  );
+  connection.closeSync();
+  return Number(result.getRows()[0]?.[0]);
+}
 
 interface Pipeline {
   readonly port: number;
@@ -41,8 +62,13 @@ JSON.stringify = ((...args: Parameters<typeof stringify>) => {
   return text;
 }) as typeof stringify;
 
-async function startTidemark(file: string | undefined): Promise<Pipeline> {
+async function startTidemark(file: string | undefined, pastRows = 0): Promise<Pipeline> {
   const store = file === undefined ? undefined : duckdb(file);
+  if (store !== undefined && pastRows > 0) {
+    await store.open();
+    await fill(store, PAST, { rows: pastRows, after: 0 });
+    await store.close();
+  }
   let queries = 0;
   if (store !== undefined) {
     const page = store.page.bind(store);
@@ -59,6 +85,7 @@ async function startTidemark(file: string | undefined): Promise<Pipeline> {
         bounds: { rowsMax: 10_000 },
         ...(store && { history: { appendOnly: true } }),
       }),
+      ...(pastRows > 0 && { [PAST.name]: PAST }),
     },
     ...(store && { history: store }),
     logger: pino({ level: "silent" }),
@@ -155,9 +182,11 @@ function listenForRows(pipeline: Pipeline): Promise<number> {
 }
 
 const [pattern, file = ""] = process.argv.slice(2);
-const isTidemark = pattern === "tidemark" || pattern === "tidemark-history";
-const pipeline = isTidemark
-  ? await startTidemark(pattern === "tidemark" ? undefined : file)
+const pipeline = pattern?.startsWith("tidemark")
+  ? await startTidemark(
+      pattern === "tidemark" ? undefined : file,
+      pattern === "tidemark-past" ? PAST_ROWS : 0,
+    )
   : await startOlder(file, pattern === "row-push");
 const meter = cpuMeter();
 const loop = monitorEventLoopDelay({ resolution: 1 });
@@ -187,12 +216,12 @@ answer({
     loop.reset();
     meter();
   },
-  read: () => ({
+  read: async () => ({
     sent,
     serialisedMs: serialised.ms,
     queries: pipeline.queries() - queriesBefore,
     loopP99Ms: loop.percentile(99) / 1e6,
-    rssBytes: process.memoryUsage().rss,
+    memory: { ...process.memoryUsage(), database: await databaseBytes() },
     history: pipeline.stats(),
     ...meter(),
   }),
