@@ -57,7 +57,7 @@ const config: KnipConfig = {
     test: {
       entry: [
         "**/*.test.ts",
-        "support/{clickhouse-engine,clickhouse-writer,duckdb-writer,fault-server}.ts",
+        "support/{clickhouse-engine,clickhouse-writer,duckdb-writer,fault-server,ingest-server}.ts",
         "support/history-check/main.ts",
         "support/kills/{main,server}.ts",
         "support/rights-check/main.ts",

@@ -324,6 +324,32 @@ describe("a server that is full", () => {
   });
 });
 
+it("takes 8 MiB in one request, and not a byte more; a small body that unpacks to more is not read", async () => {
+  const { lines, metric, trades } = await start({ history: new ScriptedStore() });
+  const row = (id: number, length: number): string =>
+    `${JSON.stringify({ id: `r${id}`, price: 1, note: "" })}`.replace(
+      '""',
+      () => `"${"x".repeat(length)}"`,
+    );
+  const most = 8 * 1024 * 1024;
+  const rows = Array.from({ length: 8 }, (_, id) => row(id, 1_000_000));
+  const rest = most - Buffer.byteLength(`${rows.join("\n")}\n`) - row(8, 0).length;
+  const border = [...rows, row(8, rest)].join("\n");
+  expect(Buffer.byteLength(border)).toBe(most);
+  const refused = await lines(`${border}\n`);
+  expect(refused).toMatchObject({ status: 413, body: { code: "INGEST_TOO_LARGE" } });
+  expect(trades.size).toBe(0);
+  const taken = await lines(border);
+  expect(taken).toMatchObject({ status: 200, body: { rows: 9, durable: true } });
+  const before = await metric("tidemark_ingest_bytes_total");
+  const bomb = gzipSync(Buffer.alloc(2 * most, " "));
+  expect(await lines(bomb, { "content-encoding": "gzip" })).toMatchObject({
+    status: 415,
+    body: { code: "UNSUPPORTED_BODY" },
+  });
+  expect(await metric("tidemark_ingest_bytes_total")).toBe(before);
+});
+
 describe("a hostile or broken producer", () => {
   it("that goes in the middle writes nothing", async () => {
     const { open, metric, trades } = await start();
