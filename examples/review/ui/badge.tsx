@@ -11,7 +11,8 @@ export type BadgeStatus =
   | "disconnected"
   | "refused"
   | "partial"
-  | "paused";
+  | "paused"
+  | "rewound";
 
 const WORDS: Readonly<Record<BadgeStatus, string>> = {
   idle: "off",
@@ -24,6 +25,7 @@ const WORDS: Readonly<Record<BadgeStatus, string>> = {
   refused: "refused",
   partial: "partial",
   paused: "paused",
+  rewound: "rewound",
 };
 
 export function Badge({

@@ -16,31 +16,46 @@ export interface StatusStripProps {
   readonly connection: ConnectionStats;
   /** Tries to connect now: `client.connect`. */
   readonly onRetry: () => void;
+  /** The moment that the page is rewound to: what is live is then not what is shown. */
+  readonly rewound?: string | undefined;
   readonly children?: ReactElement;
 }
 
-export function StatusStrip({ connection, onRetry, children }: StatusStripProps): ReactElement {
+export function StatusStrip({
+  connection,
+  onRetry,
+  rewound,
+  children,
+}: StatusStripProps): ReactElement {
   const { asOf, carrier, epoch, seq } = connection;
   const now = useNow();
   const link = linkOf(connection, now);
   return (
     <footer className="strip" data-link={link.kind}>
       <span className="link">
-        <Badge status={BADGES[link.kind]} why={link.kind === "open" ? carrier : undefined} />
+        {rewound !== undefined && link.kind === "open" ? (
+          <Badge status="rewound" why={rewound} />
+        ) : (
+          <Badge status={BADGES[link.kind]} why={link.kind === "open" ? carrier : undefined} />
+        )}
       </span>
-      <dl>
-        <Item
-          name="as of"
-          width={72}
-          title={asOf === undefined ? undefined : new Date(asOf).toLocaleString()}
-        >
-          {asOf === undefined ? "–" : formatAge(Math.max(0, now + connection.clockOffsetMs - asOf))}
-        </Item>
-        <Item name="seq" width={72} title={epoch === undefined ? undefined : `epoch ${epoch}`}>
-          {formatCount(seq)}
-        </Item>
-        {!isAway(link) && <Rates connection={connection} />}
-      </dl>
+      {rewound === undefined && (
+        <dl>
+          <Item
+            name="as of"
+            width={72}
+            title={asOf === undefined ? undefined : new Date(asOf).toLocaleString()}
+          >
+            {asOf === undefined
+              ? "–"
+              : formatAge(Math.max(0, now + connection.clockOffsetMs - asOf))}
+          </Item>
+          <Item name="seq" width={72} title={epoch === undefined ? undefined : `epoch ${epoch}`}>
+            {formatCount(seq)}
+          </Item>
+          {!isAway(link) && <Rates connection={connection} />}
+        </dl>
+      )}
       {isAway(link) && <Outage link={link} onRetry={onRetry} />}
       <span className="spacer" />
       {children}

@@ -1,11 +1,14 @@
 /** The page: its header, the workspace, and the status strip. */
 import { useCallback, useMemo, useState, type ReactElement } from "react";
 import { KeyList } from "../ui/key-list.tsx";
+import { pastLabel, type Past } from "../ui/past.ts";
+import { State } from "../ui/state.tsx";
 import { StatusStrip } from "../ui/status-strip.tsx";
 import { ThemeButton } from "../ui/theme-button.tsx";
+import { useNow } from "../ui/use-now.ts";
 import { WorkspaceContext } from "./arranging.ts";
 import { live } from "./client.ts";
-import { TidemarkProvider, useConnection } from "./hooks.ts";
+import { TidemarkProvider, useConnection, useTidemarkClient } from "./hooks.ts";
 import { arrange, compact, freePlace, type Box } from "./layout.ts";
 import {
   DEFAULT_STATE,
@@ -14,50 +17,88 @@ import {
   type WidgetKind,
   type WidgetState,
 } from "./page-state.ts";
+import { RewindBar } from "./rewind-bar.tsx";
+import { RewoundContext } from "./rewound.ts";
 import { KEYS, usePageKeys } from "./use-page-keys.ts";
 import { usePageState, type Update } from "./use-page-state.ts";
+import { useRewind } from "./use-rewind.ts";
 import { WIDGETS } from "./widget-kinds.ts";
-import { State } from "../ui/state.tsx";
+
+/** How far back the page goes at first. */
+const REWIND_MS = 60_000;
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
   const [hasKeys, setHasKeys] = useState(false);
-  usePageKeys(() => setHasKeys((before) => !before));
+  const { past } = page;
+  const setPast = useCallback(
+    (next: Past | undefined) => update((before) => ({ ...before, past: next })),
+    [update],
+  );
+  const rewind = useRewind(past, setPast);
+  const begin = (): void => setPast({ atMs: Date.now() - REWIND_MS, speed: 1, isPlaying: false });
+  usePageKeys({
+    onHelp: () => setHasKeys((before) => !before),
+    onRewind: () => (past === undefined ? begin() : setPast(undefined)),
+  });
   return (
-    <TidemarkProvider client={live}>
-      <div className="trading">
-        <header className="title">
-          <span className="brand">
-            <span className="mark" aria-hidden="true" />
-            Trading
-          </span>
-          <AddWidget update={update} />
-          <span className="spacer" />
-          <button type="button" className="plain" onClick={() => update(() => DEFAULT_STATE)}>
-            Reset layout
-          </button>
-          <ThemeButton />
-        </header>
-        <Workspace widgets={page.widgets} update={update} />
-        <Strip>
-          <button
-            type="button"
-            className="plain keys-hint"
-            aria-expanded={hasKeys}
-            onClick={() => setHasKeys(!hasKeys)}
-          >
-            Keyboard shortcuts <kbd>?</kbd>
-          </button>
-        </Strip>
-        {hasKeys && <KeyList keys={KEYS} />}
-      </div>
+    <TidemarkProvider client={rewind.client ?? live}>
+      <RewoundContext value={past !== undefined}>
+        <div className="app trading" data-rewound={past !== undefined}>
+          <header className="title">
+            <span className="brand">
+              <span className="mark" aria-hidden="true" />
+              Trading
+            </span>
+            <AddWidget update={update} />
+            <span className="spacer" />
+            {past === undefined && (
+              <button type="button" title="Show the past (T)" onClick={begin}>
+                Rewind
+              </button>
+            )}
+            <button
+              type="button"
+              className="plain reset-layout"
+              onClick={() => update((before) => ({ ...before, widgets: DEFAULT_STATE.widgets }))}
+            >
+              Reset layout
+            </button>
+            <ThemeButton />
+          </header>
+          {past !== undefined && <RewindBar past={past} rewind={rewind} onChange={setPast} />}
+          <Workspace widgets={page.widgets} update={update} />
+          <Strip past={past} atMs={rewind.atMs}>
+            <button
+              type="button"
+              className="plain keys-hint"
+              aria-expanded={hasKeys}
+              onClick={() => setHasKeys(!hasKeys)}
+            >
+              Keyboard shortcuts <kbd>?</kbd>
+            </button>
+          </Strip>
+          {hasKeys && <KeyList keys={KEYS} />}
+        </div>
+      </RewoundContext>
     </TidemarkProvider>
   );
 }
 
-function Strip({ children }: { readonly children: ReactElement }): ReactElement {
+function Strip({
+  past,
+  atMs,
+  children,
+}: {
+  readonly past: Past | undefined;
+  readonly atMs: number;
+  readonly children: ReactElement;
+}): ReactElement {
+  const client = useTidemarkClient();
+  const now = useNow();
+  const rewound = past && pastLabel(past, atMs, now);
   return (
-    <StatusStrip connection={useConnection()} onRetry={() => live.connect()}>
+    <StatusStrip connection={useConnection()} rewound={rewound} onRetry={() => client.connect()}>
       {children}
     </StatusStrip>
   );

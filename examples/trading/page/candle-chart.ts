@@ -120,6 +120,7 @@ export class CandleChart {
       downColor: down,
       borderUpColor: up,
       borderDownColor: down,
+      priceLineColor: text,
       wickUpColor: up,
       wickDownColor: down,
     });

@@ -2,4 +2,5 @@
 import { createHooks } from "tidemark/react";
 import type { Channels } from "../channels.ts";
 
-export const { TidemarkProvider, useConnection, useLiveQuery } = createHooks<Channels>();
+export const { TidemarkProvider, useConnection, useLiveQuery, useTidemarkClient } =
+  createHooks<Channels>();

@@ -2,6 +2,7 @@
  * The workspace in the page's address, so that a link is a workspace: its widgets with their
  * places, symbols, filters and alerts, and the time that the page is rewound to. Pure functions.
  */
+import { pastIn, setPast, type Past } from "../ui/past.ts";
 import { COLUMN_COUNT, compact, withinGrid, type Box } from "./layout.ts";
 
 export const KINDS = ["tape", "quotes", "candles", "ladder", "volume", "movers", "alerts"] as const;
@@ -9,7 +10,7 @@ export type WidgetKind = (typeof KINDS)[number];
 
 export const WIDTHS = ["1s", "5s", "1m", "15m", "1h"] as const;
 export type CandleWidth = (typeof WIDTHS)[number];
-const WIDTH: CandleWidth = "1m";
+const WIDTH: CandleWidth = "5s";
 
 /** Rows of a channel that somebody wants to be told of. */
 export interface AlertRule {
@@ -34,6 +35,8 @@ export interface WidgetState {
 
 export interface PageState {
   readonly widgets: readonly WidgetState[];
+  /** Undefined while the page is live. */
+  readonly past: Past | undefined;
 }
 
 const DEFAULTS: readonly (readonly [WidgetKind, Box])[] = [
@@ -59,12 +62,14 @@ export function newWidget(kind: WidgetKind, id: string, box: Box): WidgetState {
 
 export const DEFAULT_STATE: PageState = {
   widgets: DEFAULTS.map(([kind, box], index) => newWidget(kind, String(index + 1), box)),
+  past: undefined,
 };
 
 /** `?w=tape 17.0.7.24 symbol=BTCUSDT&…`: one parameter for each widget. */
-export function addressOf({ widgets }: PageState, search: string): string {
+export function addressOf({ widgets, past }: PageState, search: string): string {
   const parameters = new URLSearchParams(search);
   parameters.delete("w");
+  setPast(parameters, past);
   const texts = widgets.map(widgetText);
   const isDefault = texts.join() === DEFAULT_STATE.widgets.map(widgetText).join();
   if (!isDefault && texts.length === 0) parameters.set("w", "none");
@@ -73,12 +78,14 @@ export function addressOf({ widgets }: PageState, search: string): string {
 }
 
 export function parsePage(search: string): PageState {
-  const texts = new URLSearchParams(search).getAll("w");
-  if (texts.length === 0) return DEFAULT_STATE;
+  const parameters = new URLSearchParams(search);
+  const texts = parameters.getAll("w");
+  const past = pastIn(parameters);
+  if (texts.length === 0) return { ...DEFAULT_STATE, past };
   const widgets = texts
     .slice(0, WIDGETS_MAX)
     .flatMap((text, index) => parseWidget(text, String(index + 1)) ?? []);
-  return { widgets: compact(widgets) };
+  return { widgets: compact(widgets), past };
 }
 
 function widgetText({ kind, box, symbol, width, filters, alerts }: WidgetState): string {

@@ -1,7 +1,7 @@
 /** Whether the page shows the past. */
 import { createContext, useContext } from "react";
 
-const RewoundContext = createContext(false);
+export const RewoundContext = createContext(false);
 
 export function useIsRewound(): boolean {
   return useContext(RewoundContext);

@@ -18,6 +18,6 @@ export function useBadge({
   // The widget waits for what it needs to ask.
   if (status === "idle") return { status: "loading", reason };
   return isRewound && status !== "loading" && status !== "refused"
-    ? { status: "paused", reason: undefined }
+    ? { status: "rewound", reason: undefined }
     : { status, reason };
 }

@@ -16,11 +16,14 @@ export function usePageState(): readonly [PageState, Update] {
     return () => removeEventListener("popstate", onBack);
   }, []);
   useEffect(() => {
-    const timer = setTimeout(
-      () => history.replaceState(null, "", addressOf(state, location.search)),
-      SETTLE_MS,
-    );
-    return () => clearTimeout(timer);
+    const write = (): void => history.replaceState(null, "", addressOf(state, location.search));
+    const timer = setTimeout(write, SETTLE_MS);
+    // Who leaves and comes back finds the last change too.
+    addEventListener("pagehide", write);
+    return () => {
+      clearTimeout(timer);
+      removeEventListener("pagehide", write);
+    };
   }, [state]);
   return [state, update];
 }

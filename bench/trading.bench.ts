@@ -1,0 +1,103 @@
+/**
+ * The frames of the trading dashboard in headless Chromium without a GPU, with its usual widgets,
+ * while thousands of rows arrive in a second; and what it keeps in memory. Needs CHROMIUM_PATH and
+ * a build. `npm run bench -- trading [rows per second of the feed] [seconds]`
+ */
+import { spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { launchChromium } from "../test/support/launch-chromium.ts";
+import { fixed, goal, machine, percentile, table } from "./support/report.ts";
+
+const [rate = "9000", seconds = "60"] = process.argv.slice(2);
+const SECONDS = Number(seconds);
+const SETTLE_MS = 15_000;
+const FRAME_P99_MS = 20;
+const LONG_TASK_MS = 50;
+const HEAP_SAMPLES = 4;
+
+const program = fileURLToPath(new URL("../dist-examples/trading/main.js", import.meta.url));
+const server = spawn(process.execPath, [program, "--rate", rate], {
+  env: { ...process.env, PORT: "0" },
+});
+const url = await new Promise<string>((resolve, reject) => {
+  let output = "";
+  server.stdout.on("data", (chunk: Buffer) => {
+    output += String(chunk);
+    const found = /Trading dashboard: (http:\S+)/.exec(output)?.[1];
+    if (found !== undefined) resolve(found);
+  });
+  server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
+});
+
+interface Sample {
+  readonly frames: readonly number[];
+  readonly longTasks: readonly number[];
+}
+
+/** The intervals of frames, and the tasks that took long. */
+const measure = (ms: number): string => `new Promise((resolve) => {
+  const frames = [];
+  const longTasks = [];
+  const observer = new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) longTasks.push(duration);
+  });
+  observer.observe({ type: "longtask" });
+  let before = performance.now();
+  const end = before + ${ms};
+  const frame = () => {
+    const now = performance.now();
+    frames.push(now - before);
+    before = now;
+    if (now < end) return requestAnimationFrame(frame);
+    observer.disconnect();
+    resolve({ frames: frames.slice(2), longTasks });
+  };
+  requestAnimationFrame(frame);
+})`;
+
+const browser = await launchChromium();
+const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+await page.goto(url);
+await page.locator('[data-kind="tape"] [data-key]').first().waitFor();
+await page.locator('[data-kind="candles"] canvas').first().waitFor();
+await page.evaluate(measure(SETTLE_MS));
+const session = await page.context().newCDPSession(page);
+const heapMb = async (): Promise<number> => {
+  await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  return usedSize / 1e6;
+};
+const rows: number[] = [];
+const frames: number[] = [];
+const longTasks: number[] = [];
+const heap: number[] = [await heapMb()];
+for (let part = 0; part < HEAP_SAMPLES; part++) {
+  const sample = await page.evaluate<Sample>(measure((SECONDS / HEAP_SAMPLES) * 1_000));
+  frames.push(...sample.frames);
+  longTasks.push(...sample.longTasks);
+  heap.push(await heapMb());
+  const strip = await page.locator(".strip").innerText();
+  rows.push(Number((/rows\/s\s+([\d,.]+)/.exec(strip)?.[1] ?? "0").replaceAll(",", "")));
+}
+await browser.close();
+server.kill("SIGKILL");
+
+console.log(`feed of ${rate} rows/s, ${SECONDS} s\n${await machine()}\n`);
+console.log(
+  table(
+    ["rows/s at the page", "frames/s", "p50 ms", "p99 ms", "worst ms", "long tasks", "heap MB"],
+    [
+      [
+        rows.map((each) => fixed(each, 0)).join(" "),
+        fixed(frames.length / SECONDS, 1),
+        ...[0.5, 0.99, 1].map((share) => fixed(percentile(frames, share), 1)),
+        `${longTasks.length} (${fixed(Math.max(0, ...longTasks), 0)} ms)`,
+        heap.map((each) => fixed(each, 1)).join(" "),
+      ],
+    ],
+  ),
+);
+console.log();
+console.log(goal(`frames: p99 under ${FRAME_P99_MS} ms`, percentile(frames, 0.99) < FRAME_P99_MS));
+console.log(goal(`no task over ${LONG_TASK_MS} ms`, longTasks.length === 0));
+process.exit(0);
