@@ -9,7 +9,7 @@ import {
   type ReactElement,
   type RefObject,
 } from "react";
-import type { Column, Query } from "../src/client/index.ts";
+import type { ChannelHistorySpan, Column, Query } from "../src/client/index.ts";
 import { useFreshness, type LiveQueryResult } from "../src/react/index.ts";
 import { formatCount } from "../examples/review/ui/format.ts";
 import { Grid } from "./grid.tsx";
@@ -145,7 +145,9 @@ export function ChannelView({
       <header className="title">
         <h1>{channel}</h1>
         <ViewBadge view={view} />
-        <span className="count number">{countText(view, isFiltered, total)}</span>
+        <span className="count number" title={historyText(shape.history)}>
+          {countText(view, isFiltered, total)}
+        </span>
         {invalid > 0 && (
           <span className="not-applied">
             {invalid === 1 ? "filter" : `${invalid} filters`} not applied
@@ -223,6 +225,14 @@ function keyFirst(columns: readonly Column[], key: readonly string[]): readonly 
     ...columns.filter(({ name }) => key.includes(name)),
     ...columns.filter(({ name }) => !key.includes(name)),
   ];
+}
+
+/** Since when the channel keeps history, and whether the store takes rows. */
+function historyText(history: ChannelHistorySpan | undefined): string | undefined {
+  if (history?.fromTimeMs === undefined) return undefined;
+  const since = `History since ${new Date(history.fromTimeMs).toLocaleString()}`;
+  if (history.status === "retrying") return `${since}. The store takes no rows at present.`;
+  return history.status === "full" ? `${since}. The store is behind: rows are refused.` : since;
 }
 
 function countText(

@@ -14,7 +14,8 @@ import type { Derivation } from "../table/derivation.ts";
 import type { DerivedStep } from "../table/derived-tables.ts";
 import { DerivedSteps } from "./derived-steps.ts";
 import { declaredTables, settledRows } from "./derived-tables.ts";
-import type { HistoryStore, StoredChannel, StoredState } from "./history.ts";
+import type { HistoryStore, StoredChannel, StoredSpan, StoredState } from "./history.ts";
+import { HistorySpans } from "./history-spans.ts";
 import { FIXED_HISTORY_LIMITS, historyLimits, type HistoryLimits } from "./limits.ts";
 import { HistoryReader, type LiveEdge } from "./reader.ts";
 import { Spill } from "./spill.ts";
@@ -55,12 +56,14 @@ export class HistoryHost {
   #opening: Promise<StoredState> | undefined;
   #writer: HistoryWriter | undefined;
   #reader: HistoryReader | undefined;
+  readonly #spans: HistorySpans;
   #trimming: Cancel | undefined;
   #isStopped = false;
 
   constructor(options: HistoryHostOptions) {
     this.#options = options;
     this.store = options.store;
+    this.#spans = new HistorySpans(options.store, options.clock);
     this.limits = historyLimits(options.limits);
     this.begin = new Promise((resolve, reject) => {
       this.#begun = resolve;
@@ -170,6 +173,11 @@ export class HistoryHost {
   /** Undefined until the store is open. */
   get state(): HistoryState | undefined {
     return this.#writer?.state;
+  }
+
+  /** What the store holds of a channel, as of some seconds ago; undefined where it is not known. */
+  spanOf(channel: string): StoredSpan | undefined {
+    return this.#writer === undefined || this.#isStopped ? undefined : this.#spans.of(channel);
   }
 
   async stop(withinMs: number): Promise<void> {

@@ -1,11 +1,13 @@
 /**
- * The server's own live table: one row per channel with its size, rate and status, for the
+ * The server's own live table: one row per channel with its size, rate, status and history, for the
  * explorer and for operators. It is the node's own table, which is in no log. Its rows change at
  * most once a second, and only rows with new values.
  */
 import { PROTOCOL_LIMITS } from "../protocol/limits.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
 import type { KeyedRow } from "../log/log.ts";
+import type { HistoryHost } from "../history/history-host.ts";
+import type { Row } from "../protocol/row.ts";
 import type { Where } from "../protocol/user-query.ts";
 import type { Replica } from "../table/replica.ts";
 import type { ChannelStates } from "./turn/channel-states.ts";
@@ -27,6 +29,10 @@ export const CATALOG: ChannelDeclaration = declareChannel({
     { name: "changes_per_second", type: "float" },
     { name: "views", type: "integer" },
     { name: "source", type: "text" },
+    { name: "history", type: "text" },
+    { name: "history_from_unix_ms", type: "integer" },
+    { name: "history_rows", type: "integer" },
+    { name: "history_bytes", type: "integer" },
   ],
 });
 
@@ -50,17 +56,31 @@ export interface RefusedTable {
   readonly reason: string;
 }
 
+/** Columns of a channel without history. */
+const NO_HISTORY = {
+  history: null,
+  history_from_unix_ms: null,
+  history_rows: null,
+  history_bytes: null,
+};
+
 export class Catalog {
   readonly #replica: Replica;
   readonly #states: ChannelStates;
+  readonly #history: Pick<HistoryHost, "spanOf" | "state"> | undefined;
   readonly #refused = new Map<string, RefusedTable>();
   readonly #lastCounts = new Map<string, number>();
   readonly #lastRows = new Map<string, string>();
   #lastMs: number | undefined;
 
-  constructor(replica: Replica, states: ChannelStates) {
+  constructor(
+    replica: Replica,
+    states: ChannelStates,
+    history: Pick<HistoryHost, "spanOf" | "state"> | undefined,
+  ) {
     this.#replica = replica;
     this.#states = states;
+    this.#history = history;
   }
 
   refuse(refused: RefusedTable): void {
@@ -108,9 +128,22 @@ export class Catalog {
           changes_per_second: seconds > 0 ? Math.round((changes / seconds) * 10) / 10 : 0,
           views: this.#replica.viewsOf(name),
           source: status.source ?? null,
+          ...this.#historyOf(table.channel),
         },
       };
     }
+  }
+
+  /** How the store's writer fares, and what the store holds of the channel: versions of rows. */
+  #historyOf({ name, history }: ChannelDeclaration): Row {
+    if (history === undefined || this.#history === undefined) return NO_HISTORY;
+    const span = this.#history.spanOf(name);
+    return {
+      history: this.#history.state?.status ?? "opening",
+      history_from_unix_ms: span?.fromTimeMs ?? null,
+      history_rows: span?.rows ?? null,
+      history_bytes: span?.bytes ?? null,
+    };
   }
 
   *#refusedRows(): Iterable<KeyedRow> {
@@ -129,6 +162,7 @@ export class Catalog {
           changes_per_second: null,
           views: null,
           source: null,
+          ...NO_HISTORY,
         },
       };
     }

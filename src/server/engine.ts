@@ -219,7 +219,7 @@ export class Engine {
         ? "all"
         : catalogRights(policies.restricted(identity, CATALOG_CHANNEL)),
     );
-    return new Catalog(replica, this.states);
+    return new Catalog(replica, this.states, this.history);
   }
 
   #renewCatalog(nowMs: number): void {

@@ -13,6 +13,11 @@ export interface ChannelDescription {
 
 /** What a channel's history covers; each part is undefined where the server does not say. */
 export interface ChannelHistorySpan {
+  /**
+   * How the server's writer of history fares: `retrying` while the store does not take rows, `full`
+   * when no more may wait and producers are refused.
+   */
+  readonly status: "ok" | "retrying" | "full" | undefined;
   /** Queries as of a lower seq, or of an earlier time, are refused with `HISTORY_TRIMMED`. */
   readonly fromSeq: number | undefined;
   readonly fromTimeMs: number | undefined;
@@ -26,6 +31,7 @@ export interface WireChannel {
   readonly key: readonly string[];
   readonly columns: readonly Column[];
   readonly history?: {
+    readonly status?: "ok" | "retrying" | "full" | null;
     readonly from_seq: number | null;
     readonly from_unix_ms: number | null;
     readonly rows: number | null;
@@ -34,12 +40,13 @@ export interface WireChannel {
 
 export function descriptionOf({ channel, key, columns, history }: WireChannel): ChannelDescription {
   if (history === undefined) return { channel, key, columns };
-  const { from_seq, from_unix_ms, rows } = history;
+  const { status, from_seq, from_unix_ms, rows } = history;
   return {
     channel,
     key,
     columns,
     history: {
+      status: status ?? undefined,
       fromSeq: from_seq ?? undefined,
       fromTimeMs: from_unix_ms ?? undefined,
       rows: rows ?? undefined,

@@ -16,6 +16,8 @@ const store = new ScriptedStore();
 const tidemark = createTidemark({
   authenticate: ({ headers }) => String(headers["authorization"] ?? "red"),
   history: store,
+  catalog: true,
+  isOperator: (team) => team === "all",
   channels: {
     trades: channel<Trade, string>({
       key: "id",
@@ -125,15 +127,38 @@ describe("GET /history", () => {
       return (await client.describe(name)).history;
     };
     const fromTimeMs = store.entries[0]?.timeMs;
-    const span = { fromSeq: 0, fromTimeMs, rows: undefined };
+    const span = { status: "ok", fromSeq: 0, fromTimeMs, rows: undefined };
     expect(await describedAs("plain", "all")).toBeUndefined();
+    const operator = createClient({
+      url: `${url}/v2/stream`,
+      headers: () => ({ authorization: "all" }),
+    });
+    onTestFinished(() => operator.close());
+    const listed = async (name: string): Promise<unknown> => {
+      const { rows } = await operator.fetch({ channel: "tidemark.channels" });
+      return rows.find((row) => row["channel"] === name);
+    };
+    await expect
+      .poll(() => listed("trades"))
+      .toMatchObject({
+        history: "ok",
+        history_from_unix_ms: fromTimeMs,
+        history_rows: store.entries.length,
+      });
+    const stats = await fetch(`${url}/stats`, { headers: { authorization: "all" } });
+    expect(await stats.json()).toMatchObject({
+      history: {
+        channels: expect.arrayContaining([expect.objectContaining({ channel: "trades" })]),
+      },
+    });
+    expect(await listed("plain")).toMatchObject({ history: null, history_rows: null });
     // A row of this channel may have several versions.
     expect(await describedAs("trades", "all")).toEqual(span);
     expect(await describedAs("ticks", "all")).toEqual({ ...span, rows: store.entries.length });
     expect(await describedAs("ticks", "red")).toEqual(span);
     const spanOf = vi.spyOn(store, "span").mockRejectedValue(new Error("the store is away"));
     onTestFinished(() => spanOf.mockRestore());
-    expect(await describedAs("ticks", "all")).toEqual({});
+    expect(await describedAs("ticks", "all")).toEqual({ status: "ok" });
   });
 
   it("continues behind a row whose order_by column holds a list or an object", async () => {

@@ -71,10 +71,11 @@ export class Routes {
     { name, history }: ChannelDeclaration,
     seesAll: boolean,
   ): Promise<object | undefined> {
-    const store = this.#options.engine.history?.store;
-    if (history === undefined || store === undefined) return undefined;
-    const span = await store.span(name).catch(() => undefined);
+    const host = this.#options.engine.history;
+    if (history === undefined || host === undefined) return undefined;
+    const span = await host.store.span(name).catch(() => undefined);
     return {
+      status: host.state?.status ?? null,
       from_seq: span?.fromSeq ?? null,
       from_unix_ms: span?.fromTimeMs ?? null,
       // Other channels have several versions of a row, and the store counts versions.

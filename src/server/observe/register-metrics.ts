@@ -220,7 +220,7 @@ function standingOf(
   };
 }
 
-function historyOf({ history }: Engine): Record<string, unknown> | undefined {
+function historyOf({ history, replica }: Engine): Record<string, unknown> | undefined {
   const state = history?.state;
   if (history === undefined || state === undefined) return undefined;
   const { status, reason, durableSeq, pendingRows, pendingBytes, spillBytes, lagMs } = state;
@@ -231,6 +231,18 @@ function historyOf({ history }: Engine): Record<string, unknown> | undefined {
     durable_seq: durableSeq,
     pending: { rows: pendingRows, bytes: pendingBytes, spill_bytes: spillBytes, lag_ms: lagMs },
     written: { batches: state.batches, rows: state.rows, failures: state.failures },
+    channels: Array.from(replica.tables, ({ channel }) => channel)
+      .filter((channel) => channel.history !== undefined)
+      .map(({ name }) => {
+        const span = history.spanOf(name);
+        return {
+          channel: name,
+          from_seq: span?.fromSeq ?? null,
+          from_unix_ms: span?.fromTimeMs ?? null,
+          rows: span?.rows ?? null,
+          bytes: span?.bytes ?? null,
+        };
+      }),
   };
 }
 
