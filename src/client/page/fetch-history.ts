@@ -2,6 +2,7 @@
 import type { Column } from "../../protocol/column.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
+import { TidemarkError } from "../../std/errors.ts";
 import type { QueryAnswer } from "./fetch-query.ts";
 import { bodyOf, type Answer } from "./page-requests.ts";
 
@@ -82,4 +83,13 @@ export function historyIn(answer: Answer): HistoryAnswer {
     feed,
     key,
   };
+}
+
+/** @throws TidemarkError `HISTORY_TRIMMED` when retention has forgotten rows since the first page */
+export function checkComplete({ completeFrom }: HistoryAnswer, ofFirstPage: number): void {
+  if (completeFrom <= ofFirstPage) return;
+  throw new TidemarkError(
+    "HISTORY_TRIMMED",
+    "Retention has forgotten some of the rows while they were read. Ask again, or for a later time.",
+  );
 }

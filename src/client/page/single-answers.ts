@@ -61,18 +61,23 @@ export class SingleAnswers {
     const body = askForHistory(query, options, await credentials());
     return historyIn(await requests.send(`${base}/history`, "snapshot", options.signal, body));
   }
-  /** The pages of the query's rows, joined. */
+
+  /** The pages of the query's rows, joined. @throws TidemarkError `HISTORY_TRIMMED` */
   async #fetchPast(query: WireQuery, first: HistoryOptions): Promise<QueryAnswer> {
     const { limit = Number.POSITIVE_INFINITY, ...unlimited } = query;
     const rows: Row[] = [];
     const { asOf: _asOf, ...rest } = first;
     let options = first;
     let page: HistoryAnswer;
+    let completeFrom: number | undefined;
+    const { checkComplete } = await import("./fetch-history.ts");
     do {
       const left = limit - rows.length;
       // The last page only: the server knows how large its pages may be.
       const asked = left <= PAGE_ROWS ? { ...unlimited, limit: left } : unlimited;
       page = await this.history(asked, options);
+      completeFrom ??= page.completeFrom;
+      checkComplete(page, completeFrom);
       // The next page is as of the first one's seq.
       options = { ...rest, ...(page.next !== undefined && { after: page.next }) };
       rows.push(...page.rows);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from "vitest";
 import { pino } from "pino";
+import type { StoredRow } from "../../history/history.ts";
 import { ScriptedStore } from "../../history/scripted-store.ts";
 import { createClient } from "../../client/node.ts";
 import { channel } from "../channel.ts";
@@ -91,6 +92,30 @@ describe("GET /history", () => {
     const where = JSON.stringify({ column: "price", gte: 0 });
     expect(idsIn(await get(`where=${where}`, "red"))).toEqual(["t3", "t5"]);
     expect(await get("", "none")).toMatchObject({ code: "UNKNOWN_CHANNEL" });
+  });
+
+  it("tells a reader in the middle that retention has forgotten rows meanwhile", async () => {
+    const client = createClient({
+      url: `${url}/v2/stream`,
+      headers: () => ({ authorization: "all" }),
+    });
+    onTestFinished(() => client.close());
+    const page = vi.spyOn(store, "page");
+    onTestFinished(() => page.mockRestore());
+    const query = { channel: "trades", orderBy: [{ column: "price" }] } as const;
+    const first = await client.history({ ...query, limit: 4 });
+    expect(first.completeFrom).toBe(0);
+    const forgotten = { rows: [], isLast: true, fromSeq: 3 };
+    page.mockResolvedValueOnce(forgotten);
+    const second = await client.history({ ...query, limit: 4 }, { after: first.next as string });
+    expect(second).toMatchObject({ completeFrom: 3, completeThrough: first.completeThrough });
+    const [row] = first.rows.map((each) => ({ key: each.id, json: JSON.stringify(each) }));
+    const rows = Array.from({ length: 1_001 }, () => ({ ...row, seq: 1, timeMs: 1 }));
+    page.mockResolvedValueOnce({ rows: rows as StoredRow[], isLast: false, fromSeq: 0 });
+    page.mockResolvedValueOnce(forgotten);
+    await expect(client.fetch({ ...query, asOf: first.seq })).rejects.toMatchObject({
+      code: "HISTORY_TRIMMED",
+    });
   });
 
   it("is read by the client, page by page, of now and of then", async () => {
