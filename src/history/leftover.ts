@@ -3,7 +3,7 @@ import type { ChannelDeclaration } from "../log/channel.ts";
 import type { HistoryStore, StoredState } from "./history.ts";
 import type { Spill } from "./spill.ts";
 import type { HistoryStep } from "./step.ts";
-import { batchOf } from "./batch.ts";
+import { batchOf, declareAll } from "./batch.ts";
 import { isReload, withoutUnchangedRows } from "./unchanged-rows.ts";
 
 /** Returns how many steps were stored. */
@@ -14,7 +14,9 @@ export async function storeLeftover(
   batchRowsMax: number,
 ): Promise<number> {
   const channels = new Map(stored.channels.map(({ channel }) => [channel.name, channel]));
-  const channelOf = (name: string): ChannelDeclaration | undefined => channels.get(name);
+  const channelOf = (name: string): ChannelDeclaration | undefined =>
+    leftOut.has(name) ? undefined : channels.get(name);
+  const leftOut = new Set<string>();
   let after = stored.seq;
   let count = 0;
   let steps: HistoryStep[] = [];
@@ -23,12 +25,12 @@ export async function storeLeftover(
     const [first, ...rest] = steps;
     const last = steps.at(-1);
     if (first === undefined || last === undefined) return;
-    for (const declared of first.declares) {
-      await store.declare(declared);
-      channels.set(declared.channel.name, declared.channel);
-    }
+    // The log declares them again, and then the channel's status tells it.
+    await declareAll(store, first.declares, leftOut);
+    for (const { channel } of first.declares)
+      if (!leftOut.has(channel.name)) channels.set(channel.name, channel);
     const changed = await withoutUnchangedRows(first, { store, seq: after, channelOf });
-    await store.write(batchOf([changed, ...rest], after));
+    await store.write(batchOf([changed, ...rest], after, leftOut));
     after = last.seq;
     count += steps.length;
     steps = [];

@@ -42,6 +42,13 @@ export class StepReader {
     return [...this.#channels.keys()].filter((name) => this.channel(name) !== undefined);
   }
 
+  /** The channels of a source, with and without history. */
+  namesOf(source: string | undefined): readonly string[] {
+    return [...this.#channels]
+      .filter(([, stored]) => stored.source === source)
+      .map(([name]) => name);
+  }
+
   /** Leaves out a channel that the store can't keep. */
   leaveOut(name: string): void {
     const stored = this.#channels.get(name);

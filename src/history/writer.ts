@@ -7,11 +7,11 @@ import { delay, type Cancel, type Clock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import { CHANNEL_HISTORY } from "../log/limits.ts";
-import type { Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
-import { batchOf } from "./batch.ts";
+import type { Commit, Log, LogReader, SourceStatus, StatusChange } from "../log/log.ts";
+import { batchOf, declareAll } from "./batch.ts";
 import { BatchPace } from "./batch-pace.ts";
 import type { DerivedSteps } from "./derived-steps.ts";
-import type { HistoryBatch, HistoryEntry, HistoryStore, StoredState } from "./history.ts";
+import type { HistoryEntry, HistoryStore, StoredState } from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
 import { Pending } from "./pending.ts";
 import type { Spill } from "./spill.ts";
@@ -21,6 +21,8 @@ import { isReload, withoutUnchangedRows } from "./unchanged-rows.ts";
 const COMMITS_PER_READ = 1_000;
 /** Each batch would be one more commit; rows that wait for eviction this long cost little. */
 const DURABLE_INTERVAL_MS = 50;
+
+const REFUSED = "the history store is behind, and rows are refused";
 
 export interface HistoryLogger {
   warn(fields: object, message: string): void;
@@ -86,8 +88,10 @@ export class HistoryWriter {
   #isDraining = false;
   /** Channels that the store can't keep. */
   readonly #leftOut = new Set<string>();
-  /** The channels' status before they were refused. */
-  #refused: ReadonlyMap<string, SourceStatus> | undefined;
+  /** Channels whose rows are refused. */
+  #refused: readonly string[] | undefined;
+  /** What was said of each channel last, apart from that its rows are refused. */
+  readonly #said = new Map<string, SourceStatus>();
   readonly #counts = { batches: 0, rows: 0, failures: 0, lastWriteMs: 0 };
 
   constructor(options: HistoryWriterOptions) {
@@ -230,6 +234,7 @@ export class HistoryWriter {
       if (last === undefined) break;
       for (const commit of commits) {
         const step = this.#steps.step(commit, derived.take(commit.seq));
+        this.#noteStatus(commit);
         if (step !== undefined) this.#add(step);
       }
       this.#takenSeq = last.seq;
@@ -280,7 +285,7 @@ export class HistoryWriter {
       this.#pace.begin();
       if (last === undefined) return;
       await this.#declare(steps[0] as HistoryStep);
-      const batch = this.#batchOf(await this.#withoutUnchangedRows(steps));
+      const batch = batchOf(await this.#withoutUnchangedRows(steps), this.#seq, this.#leftOut);
       await store.write(batch);
       this.#seq = last.seq;
       await this.#pending.stored(last.seq);
@@ -308,17 +313,11 @@ export class HistoryWriter {
 
   /** A channel that the store can't keep is left out, and its status says so. */
   async #declare({ declares }: HistoryStep): Promise<void> {
-    for (const stored of declares) {
-      try {
-        await this.#options.store.declare(stored);
-      } catch (error) {
-        if (!(error instanceof TidemarkError) || error.code !== "BAD_OPTION") throw error;
-        const { name } = stored.channel;
-        this.#steps.leaveOut(name);
-        this.#leftOut.add(name);
-        this.#options.logger.error({ err: error, channel: name }, "history: channel left out");
-        this.#say([{ channels: [name], status: { status: "stale", reason: error.message } }]);
-      }
+    const { logger, store } = this.#options;
+    for (const [name, error] of await declareAll(store, declares, this.#leftOut)) {
+      this.#steps.leaveOut(name);
+      logger.error({ err: error, channel: name }, "history: channel left out");
+      this.#say([{ channels: [name], status: { status: "stale", reason: error.message } }]);
     }
   }
 
@@ -333,13 +332,6 @@ export class HistoryWriter {
         this.#leftOut.has(name) ? undefined : this.#steps.channel(name),
     };
     return [await withoutUnchangedRows(first, stored), ...rest];
-  }
-
-  #batchOf(steps: readonly HistoryStep[]): HistoryBatch {
-    const batch = batchOf(steps, this.#seq);
-    if (this.#leftOut.size === 0) return batch;
-    const entries = batch.entries.filter(({ channel }) => !this.#leftOut.has(channel));
-    return { ...batch, entries };
   }
 
   #settle(): void {
@@ -365,19 +357,34 @@ export class HistoryWriter {
   #tellFull(): void {
     const { isFull } = this;
     if (isFull === (this.#refused !== undefined) || this.#isStopped) return;
-    const { statusOf } = this.#options;
     if (isFull) {
-      const before = new Map<string, SourceStatus>();
-      for (const name of this.#steps.names) before.set(name, statusOf(name) ?? { status: "live" });
-      this.#refused = before;
-      const reason = `the history store is behind, and rows are refused${this.#failure === undefined ? "" : `: ${this.#failure}`}`;
-      this.#say([{ channels: [...before.keys()], status: { status: "stale", reason } }]);
+      const { names } = this.#steps;
+      for (const name of names)
+        if (!this.#said.has(name))
+          this.#said.set(name, this.#options.statusOf(name) ?? { status: "live" });
+      this.#refused = names;
+      const reason = `${REFUSED}${this.#failure === undefined ? "" : `: ${this.#failure}`}`;
+      this.#say([{ channels: names, status: { status: "stale", reason } }]);
       return;
     }
     this.#release();
-    const before = this.#refused ?? new Map<string, SourceStatus>();
+    const names = this.#refused ?? [];
     this.#refused = undefined;
-    this.#say([...before].map(([name, status]) => ({ channels: [name], status })));
+    this.#say(
+      names.map((name) => ({
+        channels: [name],
+        status: this.#said.get(name) ?? { status: "live" },
+      })),
+    );
+  }
+
+  /** What its source says of a channel while rows are refused holds again when there is room. */
+  #noteStatus({ drops = [], source, status = [] }: Commit): void {
+    for (const name of drops) this.#said.delete(name);
+    for (const { channels = this.#steps.namesOf(source), status: said } of status) {
+      const isRefusal = said.status === "stale" && said.reason.startsWith(REFUSED);
+      if (!isRefusal) for (const name of channels) this.#said.set(name, said);
+    }
   }
 
   #say(status: readonly StatusChange[]): void {

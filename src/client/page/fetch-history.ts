@@ -85,7 +85,7 @@ export function historyIn(answer: Answer): HistoryAnswer {
   };
 }
 
-/** @throws TidemarkError `HISTORY_TRIMMED` when retention has forgotten rows since the first page */
+/** @throws TidemarkError `HISTORY_TRIMMED` when rows were forgotten since the first page */
 export function checkComplete({ completeFrom }: HistoryAnswer, ofFirstPage: number): void {
   if (completeFrom <= ofFirstPage) return;
   throw new TidemarkError(
