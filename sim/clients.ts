@@ -74,6 +74,8 @@ class SimPacing implements Pacing {
 export interface SimClientOptions extends Omit<CarrierOptions, "frameObserver" | "readPace"> {
   readonly name: string;
   readonly oracle: Oracle;
+  /** Derived tables of the run. */
+  readonly derived: readonly string[];
   readonly rights: Rights;
   readonly now: () => number;
   readonly carriers: readonly CarrierName[];
@@ -140,7 +142,7 @@ export class SimClient {
           })
         : undefined;
     const count = 1 + Math.floor(random.next() * 4);
-    for (let index = 0; index < count; index++) this.watch(randomQuery(random));
+    for (let index = 0; index < count; index++) this.watch(randomQuery(random, options.derived));
   }
 
   watch(query: Query): void {
@@ -164,7 +166,7 @@ export class SimClient {
     first[1]();
     this.#views.delete(first[0]);
     this.#checked.delete(first[0]);
-    this.watch(randomQuery(this.#random));
+    this.watch(randomQuery(this.#random, this.#options.derived));
   }
 
   /** Checks the guarantee for all rows that the page shows now. @throws Violation */
@@ -384,7 +386,7 @@ export class MalformedClient {
   }
 
   #malformedSubscription(): unknown {
-    const query = randomQuery(this.#random);
+    const query = randomQuery(this.#random, []);
     const choice = this.#random.next();
     const cursor = (epoch: string, seq: number, view = query.channel): unknown => ({
       ...query,

@@ -180,4 +180,25 @@ export const MUTATIONS: readonly Mutation[] = [
     find: "    if (commit.status !== undefined) this.#applyStatus(commit);",
     replace: '    if (commit.status?.[0]?.status.status === "live") this.#applyStatus(commit);',
   },
+  {
+    rule: "a derived table changes in the commit of its source",
+    seed: 5,
+    file: "src/table/replica.ts",
+    find: "    this.derived.follow(commit, this.#durableSeq);\n",
+    replace: "    if (commit.seq % 3 > 0) this.derived.follow(commit, this.#durableSeq);\n",
+  },
+  {
+    rule: "rows that a source evicts are taken from a derived table over its window",
+    seed: 5,
+    file: "src/derived/group-stage.ts",
+    find: "      if (evicted && this.#plan.keepsEvicted) this.#settle(before);",
+    replace: "      if (evicted) this.#settle(before);",
+  },
+  {
+    rule: "a checkpoint has what evicted rows still count for",
+    seed: 5,
+    file: "src/table/replica.ts",
+    find: "      settled: this.derived.settled,\n",
+    replace: "",
+  },
 ];

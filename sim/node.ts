@@ -13,6 +13,7 @@ import type { Identity } from "../src/server/policies.ts";
 import type { Link } from "./network.ts";
 import { DATABASE, type SimDatabase } from "./database.ts";
 import type { FaultCounts } from "./faults.ts";
+import { derivations } from "./derived.ts";
 import { ActorClock, type Scheduler } from "./scheduler.ts";
 import { NodeLog, type SharedLog } from "./shared-log.ts";
 import {
@@ -41,6 +42,7 @@ export interface SimNodeOptions {
   readonly delayMs: () => number;
   readonly skewMs: number;
   readonly rights: Rights;
+  readonly hasDerived: boolean;
   readonly database: SimDatabase;
   readonly versionedSource: VersionedSource;
   /** The simulated time in Unix milliseconds. */
@@ -61,6 +63,7 @@ export class SimNode {
 
   constructor(options: SimNodeOptions) {
     const { scheduler, random, faults, log, delayMs, skewMs, rights, database } = options;
+    const { hasDerived } = options;
     this.#options = options;
     this.clock = new ActorClock(scheduler, { skewMs, costMs: 0.2 });
     const access = {
@@ -72,6 +75,7 @@ export class SimNode {
       clock: this.clock,
       random,
       declares: OWN_DECLARATIONS,
+      derivations: hasDerived ? derivations() : [],
       logger: SILENT,
       observer: NOBODY,
       secret: "one for all nodes",

@@ -10,6 +10,7 @@ import type { WireQuery } from "../src/protocol/query.ts";
 import type { Row } from "../src/protocol/row.ts";
 import { compileWhere } from "../src/protocol/where.ts";
 import { whereContextOf } from "../src/table/channel.ts";
+import { declarationsFrom, groupsOf, sourceOf } from "./derived.ts";
 
 interface Entry {
   readonly row: Row;
@@ -26,18 +27,26 @@ interface Table {
   readonly source: string | undefined;
   readonly status: string;
   readonly rows: Rows;
+  readonly isDerived?: true;
 }
 
 interface State {
   readonly tables: ReadonlyMap<string, Table>;
   readonly asOf: ReadonlyMap<string, number>;
+  /** By channel: rows that it has evicted. */
+  readonly evicted: ReadonlyMap<string, readonly Row[]>;
 }
 
-const BEGINNING: State = { tables: new Map(), asOf: new Map() };
+const BEGINNING: State = { tables: new Map(), asOf: new Map(), evicted: new Map() };
 
 export class Oracle {
   /** States by epoch, then by seq. */
   readonly #histories = new Map<string, State[]>();
+  readonly #hasDerived: boolean;
+
+  constructor(hasDerived: boolean) {
+    this.#hasDerived = hasDerived;
+  }
 
   /** The history `before` continues as `after` from `seq` on. */
   branch(before: string, after: string, seq: number): void {
@@ -81,7 +90,9 @@ export class Oracle {
       for (const key of removes) rows.delete(key);
       tables.set(channel, { ...table, rows });
     }
+    const evicted = new Map(before.evicted);
     for (const [name, table] of tables) {
+      if (table.isDerived) continue;
       let { status } = table;
       for (const reported of commit.status ?? [])
         if (
@@ -90,11 +101,10 @@ export class Oracle {
             : reported.channels.includes(name)
         )
           status = reported.status.status;
-      tables.set(name, {
-        ...table,
-        status,
-        rows: bounded(table.rows, commit.timeMs, table.declaration.bounds),
-      });
+      const rows = bounded(table.rows, commit.timeMs, table.declaration.bounds);
+      const gone = [...table.rows].flatMap(([key, { row }]) => (rows.has(key) ? [] : [row]));
+      evicted.set(name, [...(evicted.get(name) ?? []), ...gone]);
+      tables.set(name, { ...table, status, rows });
     }
     const asOf =
       commit.asOfMs === undefined || commit.source === undefined
@@ -103,7 +113,8 @@ export class Oracle {
             ...before.asOf,
             [commit.source, Math.max(commit.asOfMs, before.asOf.get(commit.source) ?? 0)],
           ]);
-    history.push({ tables, asOf });
+    if (this.#hasDerived) deriveAll(tables, evicted, commit);
+    history.push({ tables, asOf, evicted });
   }
 
   /**
@@ -151,6 +162,27 @@ export class Oracle {
 
   #tableAt(epoch: string, seq: number, channel: string): Table | undefined {
     return this.#histories.get(epoch)?.[seq]?.tables.get(channel);
+  }
+}
+
+/** Sets the derived tables, whose rows change when their values do. */
+function deriveAll(
+  tables: Map<string, Table>,
+  evicted: ReadonlyMap<string, readonly Row[]>,
+  { seq, timeMs }: Commit,
+): void {
+  for (const declaration of declarationsFrom((name) => tables.get(name)?.declaration)) {
+    const { from, isStream } = sourceOf(declaration.name);
+    const live = Array.from(tables.get(from)?.rows.values() ?? [], ({ row }) => row);
+    const before = tables.get(declaration.name)?.rows;
+    const rows = new Map<string, Entry>();
+    for (const [key, row] of groupsOf(isStream ? [...(evicted.get(from) ?? []), ...live] : live)) {
+      const known = before?.get(key);
+      const isSame = JSON.stringify(known?.row) === JSON.stringify(row);
+      rows.set(key, isSame && known !== undefined ? known : { row, seq, timeMs, order: 0 });
+    }
+    const table = { declaration, source: undefined, status: "live", isDerived: true } as const;
+    tables.set(declaration.name, { ...table, rows });
   }
 }
 

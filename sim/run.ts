@@ -10,6 +10,7 @@ import { seededRandom, type Random } from "../src/std/random.ts";
 import { FAULTS, FaultCounts, type Fault } from "./faults.ts";
 import { SimClient, Violation, MalformedClient } from "./clients.ts";
 import { DATABASE, REVIEWS, SimDatabase } from "./database.ts";
+import { DERIVED } from "./derived.ts";
 
 import { SimNode } from "./node.ts";
 import { Oracle } from "./oracle.ts";
@@ -71,7 +72,9 @@ class World implements FaultyWorld {
   readonly chaosMs: number;
   readonly clientCount: number;
   readonly #seed: number;
-  readonly #oracle = new Oracle();
+  readonly #oracle: Oracle;
+  /** Each fifth run has derived tables. */
+  readonly #hasDerived: boolean;
   readonly rights = new Rights();
   readonly database: SimDatabase;
   readonly nodes: SimNode[] = [];
@@ -92,6 +95,8 @@ class World implements FaultyWorld {
   constructor({ seed, clients, chaosMs = CHAOS_MS, faults = FAULTS, traced }: RunOptions) {
     this.#traced = traced;
     this.#seed = seed;
+    this.#hasDerived = seed % 5 === 0;
+    this.#oracle = new Oracle(this.#hasDerived);
     this.chaosMs = chaosMs;
     this.faults = new FaultCounts(new Set(faults));
     this.clientCount =
@@ -235,6 +240,7 @@ class World implements FaultyWorld {
           ? 1_500
           : 0),
       rights: this.rights,
+      hasDerived: this.#hasDerived,
       database: this.database,
       versionedSource: this.versionedSource,
       nowMs: () => this.#unixMs,
@@ -266,6 +272,7 @@ class World implements FaultyWorld {
       ...shared,
       name: `c${index}`,
       oracle: this.#oracle,
+      derived: this.#hasDerived ? DERIVED : [],
       rights: this.rights,
       now: () => this.scheduler.nowMs,
       onViolation: (error) => this.#fail(error),

@@ -89,8 +89,9 @@ export function pick<T>(random: Random, items: readonly T[]): T {
 const OWN = OWN_DECLARATIONS.map(({ name }) => name);
 const ASKED = [...OWN, "stock"];
 
-export function randomQuery(random: Random): Query {
-  const channel = pick(random, ASKED);
+/** `derived` are derived tables of the run. */
+export function randomQuery(random: Random, derived: readonly string[]): Query {
+  const channel = pick(random, [...ASKED, ...derived]);
   const choice = random.next();
   if (choice < 0.35) return { channel };
   if (choice < 0.55) return { channel, where: { column: "symbol", eq: pick(random, SYMBOLS) } };

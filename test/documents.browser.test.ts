@@ -162,6 +162,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
   expect(withCode.toSorted()).toEqual([
     "README.md",
     "docs/binance.md",
+    "docs/derived.md",
     "docs/dialects.md",
     "docs/history.md",
     "docs/ingest.md",
@@ -274,6 +275,23 @@ it("docs/polled.md: a query runs while it is watched: a function, a thread, Duck
   await expect
     .poll(rowsOf(second, { channel: "totals" }), wait)
     .toMatchObject([{ day: "today", orders: expect.any(Number) }]);
+});
+
+it("docs/derived.md: candles, and the top movers with their names", async () => {
+  const document = "docs/derived.md";
+  await project.serve(document, "server.ts");
+  for (const [table, text] of [
+    ["candles", '"open":"64000.1'],
+    ["candles", '"volume":"0.3"'],
+    ["topMovers", '"name":"Bitcoin"'],
+  ] as const) {
+    const tail = project.command(
+      document,
+      `npx tidemark tail ws://localhost:8080/v2/stream ${table}`,
+    );
+    await tail.says(text);
+    await tail.stop();
+  }
 });
 
 it("docs/history.md: a Postgres table keeps its versions", async () => {
