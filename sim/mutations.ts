@@ -196,7 +196,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a checkpoint has what evicted rows still count for",
-    seed: 5,
+    seed: 25,
     file: "src/table/replica.ts",
     find: "      settled: this.derived.settled,\n",
     replace: "",

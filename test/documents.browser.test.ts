@@ -281,7 +281,6 @@ it("docs/derived.md: candles, and the top movers with their names", async () => 
   const document = "docs/derived.md";
   await project.serve(document, "server.ts");
   for (const [table, text] of [
-    ["candles", '"open":"64000.1'],
     ["candles", '"volume":"0.3"'],
     ["topMovers", '"name":"Bitcoin"'],
   ] as const) {

@@ -66,6 +66,21 @@ const isActiveInSight = (page: Page): Promise<boolean> =>
     );
   });
 
+describe("the projects", () => {
+  it("have as many results to review as the worklist, also after a decision", async () => {
+    const page = await openReview(browser, server.url, "Ana");
+    const listed = (): Promise<string> => page.locator(".count.number").innerText();
+    const counted = (): Promise<string> => page.locator(".project .pending").first().innerText();
+    const areEqual = async (): Promise<boolean> => (await counted()) === (await listed());
+    await expect.poll(areEqual).toBe(true);
+    const before = await counted();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("a");
+    await expect.poll(counted).not.toBe(before);
+    await expect.poll(areEqual).toBe(true);
+  });
+});
+
 describe("the keyboard", () => {
   it("keeps the active cell in sight, with its focus and its details, however far the arrows go", async () => {
     const page = await openReview(browser, server.url, "Ana", { query: ALL });

@@ -3,7 +3,9 @@
  * page has a message.
  */
 import { forCaller, MutationError } from "tidemark";
+import { count, derived } from "tidemark/derived";
 import { z } from "zod";
+import { tables } from "./tables.ts";
 
 export interface Reviewer {
   /** The id of a tab. */
@@ -20,8 +22,8 @@ const resultRow = ({ id }: { readonly id: string }): { channel: string; key: str
   key: id,
 });
 
-/** Which reviewer has which result open. Rows that are not renewed expire. */
 export const channels = {
+  /** Which reviewer has which result open. Rows that are not renewed expire. */
   presence: channel({
     key: "id",
     row: z.object({
@@ -32,6 +34,13 @@ export const channels = {
       renewals: z.number(),
     }),
     bounds: { rowsMax: 1_000, ageMsMax: 30_000 },
+  }),
+  /** How many results of a project have a status. A review changes two of these rows. */
+  tallies: derived({
+    from: { extraction_results: tables.extraction_results },
+    over: "window",
+    groupBy: { project_id: "project_id", status: "status" },
+    columns: { results: count() },
   }),
 };
 

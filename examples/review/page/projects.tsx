@@ -8,20 +8,14 @@ export type Tally = Readonly<Record<Status, number>>;
 
 const NONE: Tally = { pending: 0, accepted: 0, rejected: 0 };
 
-/**
- * The results of each project by status, counted on the page from two columns, so that pending
- * writes count at once.
- */
+/** The results of each project by status, as the server counts them. */
 export function useTallies(): ReadonlyMap<number, Tally> {
-  const { rows } = useLiveQuery({
-    channel: "extraction_results",
-    columns: ["project_id", "status"],
-  });
+  const { rows } = useLiveQuery({ channel: "tallies" });
   return useMemo(() => {
     const tallies = new Map<number, Record<Status, number>>();
-    for (const { project_id, status } of rows) {
+    for (const { project_id, status, results } of rows) {
       const tally = tallies.get(project_id) ?? { ...NONE };
-      tally[status]++;
+      tally[status] = results;
       tallies.set(project_id, tally);
     }
     return tallies;
