@@ -139,10 +139,10 @@ async function openOlder(
   });
   if (!pushesRows) return;
   // The clients of a page that was opened at different times.
-  setTimeout(
-    () => setInterval(() => void widget.refetch(), REFETCH_EVERY_MS),
-    Math.random() * REFETCH_EVERY_MS,
-  );
+  setTimeout(() => {
+    void widget.refetch();
+    setInterval(() => void widget.refetch(), REFETCH_EVERY_MS);
+  }, Math.random() * REFETCH_EVERY_MS);
 }
 
 const meter = cpuMeter();

@@ -51,6 +51,33 @@ export function answers(world: World, queries: number): void {
     });
   }
 
+  it("pages many rows both ways, by repeated values and with nulls at either end", async () => {
+    const columns: readonly Column[] = [
+      { name: "id", type: "text" },
+      { name: "at", type: "timestamp" },
+      { name: "x", type: "float" },
+    ];
+    const channel = await world.channel({ key: ["id"], columns });
+    const from = world.seq;
+    const upsert = (index: number): Step => {
+      const id = `k${(index * 37) % 200}`;
+      const at = index % 9 === 0 ? null : new Date(index * 60_000).toISOString();
+      return { upsert: id, row: { id, at, x: index % 5 === 0 ? null : (index * 7) % 30 } };
+    };
+    const commits = Array.from({ length: 30 }, (_, at) =>
+      Array.from({ length: 8 }, (__, place) => upsert(at * 8 + place)),
+    );
+    await world.write(channel, ...commits, [{ remove: "k1" }, { remove: "k2" }]);
+    for (const column of ["at", "x"])
+      for (const direction of ["asc", "desc"] as const)
+        for (const nulls of ["first", "last"] as const) {
+          const orderBy = [{ column, direction, nulls }];
+          await world.expectPages(world.query(channel, { orderBy, limit: 65 }));
+          if (world.isSlow) continue;
+          await world.expectPages(world.query(channel, { orderBy, limit: 65, asOf: from + 20 }));
+        }
+  });
+
   it("filters and orders by columns that are not declared, by the kinds of their values", async () => {
     const columns: readonly Column[] = [];
     const channel = await world.channel({ key: ["id"], columns });

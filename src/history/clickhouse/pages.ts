@@ -22,6 +22,7 @@ import { whereSql } from "../sql/where.ts";
 import { tableSql, type ChannelTable } from "./channel-table.ts";
 import { sqlColumns } from "./columns.ts";
 import type { ClickHouseConnection } from "./connection.ts";
+import { orderBoundSql } from "./order-bound.ts";
 import { entriesSql, versionsSql, type Snapshot } from "./snapshot.ts";
 import { CLICKHOUSE_DIALECT, ClickHouseParameters } from "./sql-parameters.ts";
 
@@ -131,11 +132,15 @@ class Versions implements CandidateSource {
       where === undefined ? "TRUE" : whereSql(where, context),
       after === undefined ? "TRUE" : afterSql(orderBy, after, context),
     ]);
+    const bound = isNewest
+      ? "TRUE"
+      : orderBoundSql({ name: this.#name, conditions, orderBy, after, asOf, limit, context });
     // Of a key's versions in one place the newest comes first, because the place behind one is
     // behind all.
     return connection.rows<VersionRow>(
       `SELECT _seq, _time_ms, _key, _row, toString(_key_hash) FROM ${this.#name}
-       WHERE ${conditions} ORDER BY ${orderSql(orderBy, context)}, _seq DESC LIMIT ${limit}`,
+       WHERE ${all([conditions, bound])}
+       ORDER BY ${orderSql(orderBy, context)}, _seq DESC LIMIT ${limit}`,
       parameters.values,
       signal,
     );

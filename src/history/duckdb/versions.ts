@@ -98,11 +98,10 @@ export class Versions implements CandidateSource {
     ]);
     const order = `${orderSql(orderBy, context)}, _seq DESC`;
     if (this.#isRewritten) return this.#newest(condition, order, limit, parameters);
-    // The JSON of a row is read when the row is known to be in the page.
+    // DuckDB skips what is behind the last of the rows found so far. To find the places of the rows
+    // first, and then the rows by their places, takes five times as long where they are scattered.
     const sql = `SELECT ${VERSION_COLUMNS}, _hash FROM ${this.#table}
-      WHERE rowid IN (
-        SELECT rowid FROM ${this.#table} WHERE ${condition} ORDER BY ${order} LIMIT ${limit}
-      ) ORDER BY ${order}`;
+      WHERE ${condition} ORDER BY ${order} LIMIT ${limit}`;
     const rows = await this.#session.run(sql, parameters);
     return this.#checked(rows);
   }
