@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { duckdb } from "../../../src/history/duckdb/index.ts";
 import { ScriptedStore } from "../../../src/history/scripted-store.ts";
+import { holdOpen } from "../../../src/std/clock.ts";
 import { makeFolder } from "../shared-folder.ts";
 import { run } from "./run.ts";
 
@@ -22,6 +23,8 @@ const { values } = parseArgs({
 });
 
 const total = Number(values.cases);
+// There is no socket, and the clock's timers do not keep the process.
+const release = holdOpen();
 const beganMs = performance.now();
 const sums = { cases: 0, refused: 0, withheld: 0, feeds: 0, fed: 0 };
 for (let seed = Number(values.seed); sums.cases < total; seed++) {
@@ -44,6 +47,7 @@ for (let seed = Number(values.seed); sums.cases < total; seed++) {
   }
   if (sums.cases % 20_000 === 0) console.log(`${sums.cases} cases`);
 }
+release();
 const seconds = Math.round((performance.now() - beganMs) / 1_000);
 console.log(
   `${sums.cases} cases over ${values.store} in ${seconds} s: no row leaked. ${sums.refused} were refused; ${sums.withheld} rows were withheld; ${sums.feeds} feeds had ${sums.fed} rows and keys.`,
