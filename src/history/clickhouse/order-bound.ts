@@ -2,7 +2,7 @@
  * A bound for the first column of a page's order, which spares ClickHouse most of the table. Of any
  * rows that fulfil a page's conditions, the last of the first `limit` in order is a bound: no row
  * behind it is in the page. The rows are those whose seqs are next to the page's place, because
- * most columns by which people scroll grow with the seq, and then the bound lets few blocks through.
+ * most columns by which people scroll grow with the seq; the bound then lets few blocks through.
  */
 import type { PagePlace, PageQuery } from "../history.ts";
 import { textKey } from "../sql/order-key.ts";
