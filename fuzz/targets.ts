@@ -11,6 +11,7 @@ import { MemoryLog } from "../src/log/memory.ts";
 import { downFault } from "../src/protocol/check-down.ts";
 import { parseQuery } from "../src/protocol/parse-query.ts";
 import { Engine } from "../src/server/engine.ts";
+import { NO_OBSERVER } from "../src/server/engine-options.ts";
 import { mutationsByName } from "../src/server/mutations/mutation.ts";
 import { SessionTokens } from "../src/server/session/session-tokens.ts";
 import type { Frame } from "../src/server/turn/frame.ts";
@@ -147,14 +148,7 @@ export const frames: MakeTarget = async (generator) => {
     random,
     logger: silent,
     declares: [trades, notes, hidden],
-    observer: {
-      onSnapshot: () => {},
-      onFlush: () => {},
-      onReset: () => {},
-      onResumed: () => {},
-      onResync: () => {},
-      onMutation: () => {},
-    },
+    observer: NO_OBSERVER,
     access: { identify: () => Promise.resolve("eve") },
     mutations: {
       definitions,

@@ -5,7 +5,7 @@
 import { pino } from "pino";
 import type { Random } from "../src/std/random.ts";
 import { Engine } from "../src/server/engine.ts";
-import type { Observer } from "../src/server/engine-options.ts";
+import { NO_OBSERVER } from "../src/server/engine-options.ts";
 import { Routes } from "../src/server/http/routes.ts";
 import { StreamRoutes } from "../src/server/http/stream-routes.ts";
 import type { ConnectionRequest } from "../src/server/turn/dialect.ts";
@@ -25,14 +25,6 @@ import { OWN_DECLARATIONS, type Identified, type Rights } from "./workload.ts";
 import { DEFINITIONS } from "./writers.ts";
 
 const SILENT = pino({ level: "silent" });
-const NOBODY: Observer = {
-  onSnapshot: () => {},
-  onFlush: () => {},
-  onReset: () => {},
-  onResumed: () => {},
-  onResync: () => {},
-  onMutation: () => {},
-};
 
 export interface SimNodeOptions {
   readonly scheduler: Scheduler;
@@ -77,7 +69,7 @@ export class SimNode {
       declares: OWN_DECLARATIONS,
       derivations: hasDerived ? derivations() : [],
       logger: SILENT,
-      observer: NOBODY,
+      observer: NO_OBSERVER,
       secret: "one for all nodes",
       identityKey: (identity) => (identity as Identified).user,
       access,

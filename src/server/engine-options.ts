@@ -28,6 +28,16 @@ export interface Observer {
   onMutation(outcome: "written" | "rejected", ms: number): void;
 }
 
+/** Of an engine that nobody watches. */
+export const NO_OBSERVER: Observer = {
+  onSnapshot: () => {},
+  onFlush: () => {},
+  onReset: () => {},
+  onResumed: () => {},
+  onResync: () => {},
+  onMutation: () => {},
+};
+
 export interface EngineOptions {
   readonly log: Log;
   /** Begin with a checkpoint instead of the commits up to it. Default: read everything. */

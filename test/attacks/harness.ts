@@ -6,7 +6,7 @@ import { channel, type TidemarkOptions } from "../../src/index.ts";
 import { declareChannel, type ChannelDeclaration } from "../../src/log/channel.ts";
 import { MemoryLog } from "../../src/log/memory.ts";
 import { Engine } from "../../src/server/engine.ts";
-import type { EngineOptions } from "../../src/server/engine-options.ts";
+import { NO_OBSERVER, type EngineOptions } from "../../src/server/engine-options.ts";
 import type { Cancel, Clock } from "../../src/std/clock.ts";
 import { seededRandom } from "../../src/std/random.ts";
 import type { Frame as ServerFrame } from "../../src/server/turn/frame.ts";
@@ -108,14 +108,7 @@ export async function engineOf(
     declares,
     random: seededRandom(2),
     logger: silent,
-    observer: {
-      onSnapshot: () => {},
-      onFlush: () => {},
-      onReset: () => {},
-      onResumed: () => {},
-      onResync: () => {},
-      onMutation: () => {},
-    },
+    observer: NO_OBSERVER,
     access: { identify: (_request, auth) => Promise.resolve(auth) },
     ...options,
   });

@@ -10,7 +10,7 @@ import { tooLarge } from "../../history/replay-tables.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { ChannelDeclaration } from "../../log/channel.ts";
 import { Engine } from "../engine.ts";
-import type { EngineOptions, Observer } from "../engine-options.ts";
+import { NO_OBSERVER, type EngineOptions } from "../engine-options.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Identity } from "../policies.ts";
 import type { ReplayRequest } from "./replay-request.ts";
@@ -34,16 +34,6 @@ const BUDGET: Partial<ServerLimits> = {
   flushBurstMs: 5,
   sliceMs: 2,
   commitsPerReadMax: 64,
-};
-
-/** Metrics are of the live server. */
-const SILENT: Observer = {
-  onSnapshot: () => {},
-  onFlush: () => {},
-  onReset: () => {},
-  onResumed: () => {},
-  onResync: () => {},
-  onMutation: () => {},
 };
 
 export class Replay {
@@ -120,7 +110,8 @@ function createEngine(
         return identity;
       },
     },
-    observer: SILENT,
+    // Metrics are of the live server.
+    observer: NO_OBSERVER,
     limits: {
       server: { ...limits?.server, ...BUDGET },
       views: { ...limits?.views, entriesMax: 2 * parts.history.limits.replayRowsMax },

@@ -1,10 +1,10 @@
 /** Redis pub/sub: what is lost and made up for, reads while messages come, notices, interest. */
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Redis } from "ioredis";
+import { describe, expect, it } from "vitest";
 import { hostSources } from "../../../test/support/hosted-source.ts";
-import { redisPath, startRedis, type RedisServer } from "../../../test/support/redis-server.ts";
-import { atEnd, stopAll } from "../../../test/support/trades-server.ts";
+import { redisPath } from "../../../test/support/redis-server.ts";
+import { redisForTests } from "../../../test/support/redis-test.ts";
+import { atEnd } from "../../../test/support/trades-server.ts";
 import { redisPubSub, type RedisPubSubOptions, type RedisPubSubTable } from "./index.ts";
 
 /** Passes bytes on to a port; while it holds, what comes back waits. */
@@ -34,33 +34,21 @@ async function startHoldingProxy(port: number) {
 const FAST = { reconnectBaseMs: 10, reconnectCapMs: 50, readPauseMs: 1 };
 
 describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
-  let server: RedisServer;
-  let client: Redis;
-  let topic = "";
-  let count = 0;
-  beforeAll(async () => {
-    server = await startRedis();
-    client = server.client();
-  });
-  afterAll(() => server.remove());
-  beforeEach(() => {
-    topic = `topic-${++count}`;
-  });
-  afterEach(stopAll);
+  const redis = redisForTests("topic");
 
   const open = (
     channels: Readonly<Record<string, RedisPubSubTable>>,
     options: Partial<RedisPubSubOptions> = {},
   ) =>
     redisPubSub({
-      url: server.url,
-      subscribe: [topic],
+      url: redis.server.url,
+      subscribe: [redis.name],
       channels,
       ...options,
       limits: { ...FAST, ...options.limits },
     });
   const publish = (table: string, fields: object = {}): Promise<number> =>
-    client.publish(topic, JSON.stringify({ type: "table_rows", table, ...fields }));
+    redis.client.publish(redis.name, JSON.stringify({ type: "table_rows", table, ...fields }));
   const notify = (table: string): Promise<number> => publish(table, { type: "table_update" });
 
   /** A store of rows, whose reads end when the test says so, or at once. */
@@ -106,7 +94,7 @@ describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
     const ids = host.rows("t").map(({ _id }) => String(_id));
     expect(new Set(ids).size).toBe(3);
     await notify("t");
-    await client.publish(topic, "no json");
+    await redis.client.publish(redis.name, "no json");
     await expect.poll(() => host.logged.length).toBe(2);
     expect(host.refused.at(-1)?.reason).toContain("it is not JSON (1)");
   });
@@ -162,7 +150,7 @@ describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
   });
 
   it("applies a read after the messages that its store had published before", async () => {
-    const proxy = await startHoldingProxy(server.port);
+    const proxy = await startHoldingProxy(redis.server.port);
     const store = storeOf({ id: "a", n: 0 });
     const host = await hostSources();
     await host.start(
@@ -179,7 +167,7 @@ describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
     const { reads } = store;
     host.watch("t");
     await expect.poll(() => store.reads).toBeGreaterThan(reads);
-    for (let trip = 0; trip < 5; trip++) await client.ping();
+    for (let trip = 0; trip < 5; trip++) await redis.client.ping();
     proxy.release();
     await expect.poll(() => host.rows("last").length).toBe(1);
     expect(host.rows("t")).toEqual([{ id: "a", n: 2 }]);
@@ -224,7 +212,7 @@ describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
 
   it("is stale while Redis is away, then catching up until what was missed is in the log", async () => {
     const store = storeOf({ id: "a", n: 1 });
-    await server.kill();
+    await redis.server.kill();
     const host = await hostSources();
     await host.start(open({ t: { key: "id", read: store.read }, loose: { atMostOnce: true } }));
     // The store was there already.
@@ -236,7 +224,7 @@ describe.skipIf(redisPath === undefined)("Redis pub/sub", () => {
     const { closed, release } = gate();
     store.gate = closed;
     store.rows = [{ id: "a", n: 2 }];
-    await server.start();
+    await redis.server.start();
     await expect.poll(() => host.state("t")).toMatchObject({ status: "catching_up" });
     await expect.poll(() => host.state("loose")).toMatchObject({ status: "live" });
     await expect.poll(() => store.reads).toBe(2);

@@ -1,42 +1,30 @@
 /** A Redis stream: what is acknowledged when, restarts, other consumers, trimmed and bad entries. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import type { Redis } from "ioredis";
+import { describe, expect, it } from "vitest";
 import { hostSources } from "../../../test/support/hosted-source.ts";
-import { redisPath, startRedis, type RedisServer } from "../../../test/support/redis-server.ts";
-import { stopAll } from "../../../test/support/trades-server.ts";
+import { redisPath } from "../../../test/support/redis-server.ts";
+import { redisForTests } from "../../../test/support/redis-test.ts";
 import { redisStream, type RedisStreamOptions } from "./index.ts";
 
 const FAST = { reconnectBaseMs: 10, reconnectCapMs: 50, blockMs: 50 };
 
 describe.skipIf(redisPath === undefined)("a Redis stream", () => {
-  let server: RedisServer;
-  let client: Redis;
-  let stream = "";
-  let count = 0;
-  beforeAll(async () => {
-    server = await startRedis();
-    client = server.client();
-  });
-  afterAll(() => server.remove());
-  beforeEach(() => {
-    stream = `stream-${++count}`;
-  });
-  afterEach(stopAll);
+  const redis = redisForTests("stream");
 
   const open = (options: Partial<RedisStreamOptions> = {}) =>
     redisStream({
-      url: server.url,
-      stream,
+      url: redis.server.url,
+      stream: redis.name,
       group: "tidemark",
       channels: { ticks: { key: "id" } },
       ...options,
       limits: { ...FAST, ...options.limits },
     });
-  const raw = (text: string): Promise<string | null> => client.xadd(stream, "*", "data", text);
+  const raw = (text: string): Promise<string | null> =>
+    redis.client.xadd(redis.name, "*", "data", text);
   const publish = (...rows: readonly (readonly unknown[])[]): Promise<string | null> =>
     raw(JSON.stringify({ type: "table_rows", table: "ticks", columns: ["id", "n"], rows }));
   const pending = async (): Promise<number> =>
-    Number(((await client.xpending(stream, "tidemark")) as unknown[])[0]);
+    Number(((await redis.client.xpending(redis.name, "tidemark")) as unknown[])[0]);
   const numbers = (rows: readonly object[]): readonly unknown[] =>
     rows.map((row) => (row as { n: unknown }).n);
 
@@ -75,8 +63,8 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
 
   it("gives rows without a key the entry's id and their index; integers are exact; commits are bounded", async () => {
     const host = await hostSources();
-    const id = await client.xadd(
-      stream,
+    const id = await redis.client.xadd(
+      redis.name,
       "*",
       "other",
       "x",
@@ -142,7 +130,7 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
       '{"type":"table_update","table":"ticks"}',
     ];
     for (const text of texts) await raw(text);
-    await client.xadd(stream, "*", "body", "x");
+    await redis.client.xadd(redis.name, "*", "body", "x");
     for (let n = 0; n < 12; n++) await raw("no json either");
     await publish(["good", 1]);
     await expect.poll(() => host.rows("ticks")).toEqual([{ id: "good", n: 1 }]);
@@ -152,7 +140,7 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
     expect(causes.length).toBe(17);
     expect(host.logged[0]?.fields).toMatchObject({ cause: "it is not JSON", example: "no json" });
     expect(host.refused.at(-1)).toEqual({
-      table: `redis: stream ${stream}`,
+      table: `redis: stream ${redis.name}`,
       reason: expect.stringContaining("it is not JSON (10)"),
     });
     expect(host.state("ticks")).toMatchObject({ status: "live" });
@@ -180,16 +168,16 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
 
   it("takes over entries that another consumer was given and never acknowledged; newer rows stay", async () => {
     await publish(["before", 1]);
-    await client.xgroup("CREATE", stream, "tidemark", "0");
+    await redis.client.xgroup("CREATE", redis.name, "tidemark", "0");
     const steal = (): Promise<unknown> =>
-      client.xreadgroup("GROUP", "tidemark", "dead", "COUNT", 1, "STREAMS", stream, ">");
+      redis.client.xreadgroup("GROUP", "tidemark", "dead", "COUNT", 1, "STREAMS", redis.name, ">");
     await steal();
     const host = await hostSources();
     await host.start(open({ limits: { claimIdleMs: 150 } }));
     // Given to another consumer before the start, and in its place nevertheless.
     expect(numbers(host.upserts("ticks"))).toEqual([1]);
     // The transaction gives an entry to the other consumer before the source can read it.
-    const transaction = client.multi();
+    const transaction = redis.client.multi();
     for (const rows of [
       [
         ["late", 2],
@@ -197,12 +185,12 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
       ],
     ])
       transaction.xadd(
-        stream,
+        redis.name,
         "*",
         "data",
         JSON.stringify({ type: "table_rows", table: "ticks", columns: ["id", "n"], rows }),
       );
-    transaction.xreadgroup("GROUP", "tidemark", "dead", "COUNT", 1, "STREAMS", stream, ">");
+    transaction.xreadgroup("GROUP", "tidemark", "dead", "COUNT", 1, "STREAMS", redis.name, ">");
     await transaction.exec();
     await publish(["both", 3]);
     await expect
@@ -229,13 +217,13 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
     await source.stop();
     for (let n = 3; n < 8; n++) await publish(["c", n]);
     // Nothing is missing while all entries that were not read are there.
-    await client.xtrim(stream, "MAXLEN", 5);
+    await redis.client.xtrim(redis.name, "MAXLEN", 5);
     const second = await hostSources({ positions: { redis: stored } });
     await (await second.start(open())).stop();
     expect(second.state("ticks")).toMatchObject({ status: "live" });
     const read = String(second.replica.sourcePositionOf("redis"));
     for (let n = 8; n < 12; n++) await publish(["d", n]);
-    await client.xtrim(stream, "MAXLEN", 1);
+    await redis.client.xtrim(redis.name, "MAXLEN", 1);
     const third = await hostSources({ positions: { redis: read } });
     await third.start(open());
     expect(third.state("ticks")).toMatchObject({
@@ -247,10 +235,10 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
   });
 
   it("says so too when entries were trimmed that a consumer was given and that the log lacks", async () => {
-    await client.xgroup("CREATE", stream, "tidemark", "0", "MKSTREAM");
+    await redis.client.xgroup("CREATE", redis.name, "tidemark", "0", "MKSTREAM");
     for (let n = 0; n < 2; n++) await publish(["a", n]);
-    await client.xreadgroup("GROUP", "tidemark", "dead", "STREAMS", stream, ">");
-    await client.xtrim(stream, "MAXLEN", 0);
+    await redis.client.xreadgroup("GROUP", "tidemark", "dead", "STREAMS", redis.name, ">");
+    await redis.client.xtrim(redis.name, "MAXLEN", 0);
     await publish(["b", 2]);
     const host = await hostSources();
     await host.start(open());
@@ -263,18 +251,18 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
 
   it("starts while Redis is down: it is stale with a reason, and live when Redis is there", async () => {
     await publish(["a", 1]);
-    await server.kill();
+    await redis.server.kill();
     const host = await hostSources();
     await host.start(open());
     expect(host.state("ticks")).toMatchObject({
       status: "stale",
       reason: expect.stringContaining("ECONNREFUSED"),
     });
-    await server.start();
+    await redis.server.start();
     await expect.poll(() => host.state("ticks")).toMatchObject({ status: "live" });
     expect(numbers(host.upserts("ticks"))).toEqual([1]);
     // A stream of that name may hold something else.
-    await client.set("wrong", "x");
+    await redis.client.set("wrong", "x");
     const wrong = await hostSources();
     await wrong.start(open({ stream: "wrong" }));
     expect(wrong.state("ticks")).toMatchObject({
@@ -288,7 +276,7 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
     await host.start(open({ limits: { answerMsMax: 200 } }));
     await publish(["a", 1]);
     await expect.poll(() => host.rows("ticks").length).toBe(1);
-    const thaw = server.freeze();
+    const thaw = redis.server.freeze();
     await expect
       .poll(() => host.state("ticks"))
       .toMatchObject({
@@ -309,7 +297,7 @@ describe.skipIf(redisPath === undefined)("a Redis stream", () => {
     for (let n = 0; n < 5; n++) await publish(["a", n]);
     await expect.poll(() => host.upserts("ticks").length).toBe(5);
     // The source makes the group anew, from the stream's beginning.
-    await client.xgroup("DESTROY", stream, "tidemark");
+    await redis.client.xgroup("DESTROY", redis.name, "tidemark");
     await publish(["b", 5]);
     await expect.poll(() => numbers(host.upserts("ticks"))).toEqual([0, 1, 2, 3, 4, 5]);
     await expect.poll(() => host.state("ticks")).toMatchObject({ status: "live" });
