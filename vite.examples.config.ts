@@ -16,6 +16,7 @@ export default defineConfig(({ mode }) =>
     resolve: {
       alias: {
         "tidemark/client": path("./src/client/index.ts"),
+        "tidemark/tanstack-query": path("./src/react/tanstack-query.ts"),
         "tidemark/react": path("./src/react/index.ts"),
       },
     },

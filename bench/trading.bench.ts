@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 import { launchChromium } from "../test/support/launch-chromium.ts";
 import { fixed, goal, machine, percentile, table } from "./support/report.ts";
 
-const [rate = "9000", seconds = "60"] = process.argv.slice(2);
+const [rate = "5000", seconds = "60"] = process.argv.slice(2);
 const SECONDS = Number(seconds);
 const SETTLE_MS = 15_000;
 const FRAME_P99_MS = 20;

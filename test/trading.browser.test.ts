@@ -123,13 +123,13 @@ describe("the trading dashboard on a recording that has ended", () => {
       ],
       [{ quantity: ">1990" }, ({ quantity }) => Number(quantity) > 1990],
       [
-        { quantity: "<=20", symbol: "/^AA/" },
-        ({ quantity, symbol }) => Number(quantity) <= 20 && symbol.startsWith("AA"),
+        { quantity: "<=20", symbol: "/^BT/" },
+        ({ quantity, symbol }) => Number(quantity) <= 20 && symbol.startsWith("BT"),
       ],
       [{ id: "3,5,8" }, ({ id }) => [3, 5, 8].includes(id)],
       [
-        { symbol: "!=AAUSDT", quantity: "77" },
-        ({ symbol, quantity }) => symbol !== "AAUSDT" && Number(quantity) === 77,
+        { symbol: "!=BTCUSDT", quantity: "77" },
+        ({ symbol, quantity }) => symbol !== "BTCUSDT" && Number(quantity) === 77,
       ],
       [
         { symbol: "%BU%", quantity: ">=1985" },
@@ -209,7 +209,7 @@ describe("the trading dashboard on a recording that has ended", () => {
     // The page shows them.
     const [last] = (await rows(`
       SELECT arg_min(price, (ms, id)), max(price), min(price), arg_max(price, (ms, id)), sum(quantity)
-      FROM trades WHERE symbol = 'AAUSDT' GROUP BY ms // 5000 ORDER BY ms // 5000 DESC LIMIT 1`)) as [
+      FROM trades WHERE symbol = 'BTCUSDT' GROUP BY ms // 5000 ORDER BY ms // 5000 DESC LIMIT 1`)) as [
       unknown[],
     ];
     const legend = (await page.locator(".legend").innerText()).replace(/,/g, "");
@@ -222,7 +222,7 @@ describe("the trading dashboard on a recording that has ended", () => {
 
   it("shows the best levels of the book that the recording ends with", async () => {
     const expected = (side: "bid" | "ask"): string[] =>
-      recording.levels("AAUSDT", side).map(([price, quantity]) => `${price} ${quantity}`);
+      recording.levels("BTCUSDT", side).map(([price, quantity]) => `${price} ${quantity}`);
     const found = await page.locator('[data-kind="ladder"] [data-price]').evaluateAll((rows) =>
       rows.map((row) => ({
         side: (row as HTMLElement).dataset["side"],
@@ -238,6 +238,28 @@ describe("the trading dashboard on a recording that has ended", () => {
       expect(best.length).toBeGreaterThan(3);
       expect(best).toEqual(expected(side).slice(0, best.length));
     }
+  });
+
+  it("shows the same trades in both tapes on TanStack Query", async () => {
+    const expected = recording.trades
+      .filter(({ symbol }) => symbol === "BTCUSDT")
+      .slice(-20)
+      .map(({ id }) => String(id))
+      .reverse();
+    expect(expected).toHaveLength(20);
+    const other = await page.context().newPage();
+    await other.goto(`${new URL(page.url()).origin}/tanstack.html`);
+    for (const tape of ["row-push", "tidemark"])
+      await expect
+        .poll(
+          () =>
+            other
+              .locator(`[data-tape="${tape}"] [data-id]`)
+              .evaluateAll((rows) => rows.map((row) => (row as HTMLElement).dataset["id"])),
+          { message: tape },
+        )
+        .toEqual(expected);
+    await other.close();
   });
 
   it("keeps the workspace in the address: moved, resized, removed and added by keyboard", async () => {

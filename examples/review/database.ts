@@ -17,7 +17,9 @@ export interface Database extends Queries {
 }
 
 export async function openDatabase(url: string | undefined): Promise<Database> {
-  return url === undefined ? embedded(await PGlite.create()) : server(url);
+  if (url !== undefined) return server(url);
+  // Its usual 128 MB of buffers would stay in memory.
+  return embedded(await PGlite.create({ postgresqlconf: ["shared_buffers = 16MB"] }));
 }
 
 function embedded(pglite: PGlite): Database {

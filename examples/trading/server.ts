@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { createTidemark, type Source } from "tidemark";
+import { createTidemark, tableRows, type Source } from "tidemark";
 import { binance } from "tidemark/binance";
 import { duckdb } from "tidemark/duckdb";
 import { channels, HISTORY, SYMBOL_ROWS, TRADES_MAX } from "./channels.ts";
@@ -50,6 +50,8 @@ export async function createTrading({
     sources: [sourceOf(feed)],
     history: duckdb(file, { memoryLimit: "256MB" }),
     assets,
+    // For front ends that merge pushed rows themselves, such as tanstack/row-push-tape.tsx.
+    dialects: [tableRows({ path: "/table-rows" })],
     logger: pino({ name: "trading", level: logLevel }, pino.destination(2)),
   });
   const stop = async (): Promise<void> => {

@@ -15,7 +15,8 @@ export async function demo(options: Omit<ServeOptions, "url">): Promise<void> {
       { cause },
     );
   });
-  const database = await PGlite.create();
+  // Its usual 128 MB of buffers would stay in memory.
+  const database = await PGlite.create({ postgresqlconf: ["shared_buffers = 16MB"] });
   await createSample(database);
   const stopWorkload = startWorkload({
     database,

@@ -20,7 +20,7 @@ export interface MarketRecording {
   ): readonly (readonly [price: string, quantity: string])[];
 }
 
-const SYMBOLS = ["AAUSDT", "BUUSDT", "CCUSDT"];
+const SYMBOLS = ["BTCUSDT", "BUUSDT", "CCUSDT"];
 const START_MS = Date.UTC(2026, 0, 31, 12);
 const STEP_MS = 100;
 const STEPS = 900;
