@@ -13,14 +13,14 @@ import { duckdb } from "../../../src/history/duckdb/index.ts";
 import type { HistoryStore } from "../../../src/history/history.ts";
 import { channel, createTidemark } from "../../../src/index.ts";
 import { declareChannel } from "../../../src/log/channel.ts";
-import { OPERATORS, type Operator } from "../../../src/protocol/query.ts";
+import { OPERATORS, type Operator, type WireWhere } from "../../../src/protocol/query.ts";
 import type { Row } from "../../../src/protocol/row.ts";
 import { seededRandom } from "../../../src/std/random.ts";
 import { makeFolder } from "../shared-folder.ts";
 import { silent } from "../silent.ts";
 import { CHANNEL, listsOf } from "./lists.ts";
 import { Producer, type Target } from "./producer.ts";
-import { ListReader } from "./reader.ts";
+import { ListReader, type Reader } from "./reader.ts";
 
 export const STORES = ["duckdb", "clickhouse"] as const;
 export type StoreKind = (typeof STORES)[number];
@@ -47,6 +47,13 @@ export interface RunResult {
 }
 
 const READERS = 3;
+/** What each other reader may see: rows come into it and leave it all the time. */
+const POLICY = {
+  or: [
+    { column: "a integer", gte: 0 },
+    { column: "a boolean", eq: true },
+  ],
+} as const satisfies WireWhere;
 /** Before the readers begin: more rows than are live. */
 const FIRST_COMMITS = 60;
 const COLUMN_TYPES = Object.fromEntries(
@@ -65,20 +72,27 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const held = new HeldStore(createStore(options, folder));
   const tidemark = createTidemark({
     logger: silent,
+    authenticate: ({ headers }) => String(headers["authorization"] ?? "all"),
+    isOperator: () => true,
     history: held.store,
     channels: {
-      [CHANNEL]: channel<Row>({
+      [CHANNEL]: channel<Row, unknown>({
         key: "id",
         columns: COLUMN_TYPES,
         bounds: { rowsMax: 25 },
         history: { maxRows: 20, maxDelayMs: 5 },
+        policy: (caller) => (caller === "all" ? "all" : POLICY),
       }),
     },
     // A busy machine may be slow; a page that never ends fails all the same.
     limits: { history: { pendingRowsMax: 40, batchRowsMax: 60, queryMsMax: 45_000 } },
   });
   const { url } = await tidemark.listen({ port: 0 });
-  const client = createClient({ url: `${url}/v2/stream`, pacing: immediately });
+  const clients = [undefined, POLICY].map((policy): Reader => {
+    const headers = () => ({ authorization: policy === undefined ? "all" : "some" });
+    const client = createClient({ url: `${url}/v2/stream`, pacing: immediately, headers });
+    return { client, policy };
+  });
   let spilledBytes = 0;
   const target: Target = {
     channel: DECLARED,
@@ -98,7 +112,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
   try {
     for (let commit = 0; commit < FIRST_COMMITS; commit++) await producer.write();
     const planned = listsOf(seed, lists, pageRows);
-    const readers = planned.map((list) => new ListReader(client, producer, random, list));
+    const readers = planned.map(
+      (list, at) => new ListReader(clients[at % 2] as Reader, producer, random, list),
+    );
     await whileWriting(producer, readers);
     const counts = { pages: 0, sights: 0, rowsCompared: 0 };
     for (const reader of readers) {
@@ -113,7 +129,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     return { lists: byOperator, commits: producer.commits, ...counts, spilledBytes };
   } finally {
     held.hold(false);
-    client.close();
+    for (const { client } of clients) client.close();
     await tidemark.stop();
     rmSync(folder, { recursive: true, force: true });
   }
