@@ -8,10 +8,12 @@ import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { CountsNote, NotLoaded, useIsAway } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
+import { pastLabel } from "./past.ts";
 import { Shortcuts } from "./shortcuts.tsx";
 import { SideResizer } from "./side-resizer.tsx";
 import { usePalette } from "./use-palette.tsx";
 import { usePageState } from "./use-page-state.ts";
+import { usePresent } from "./use-server-now.ts";
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
@@ -41,7 +43,10 @@ export function App(): ReactElement {
     const next = channels[(index + by + channels.length) % channels.length];
     if (next !== undefined) select(String(next["channel"]));
   };
-  const list = { channels, selected, onSelect: select };
+  const { past } = page;
+  const isRewound = past !== undefined;
+  const present = usePresent();
+  const list = { channels, selected, isRewound, onSelect: select };
   const palette = usePalette(() => [
     ...channels.map((row): Command => {
       const name = String(row["channel"]);
@@ -52,7 +57,7 @@ export function App(): ReactElement {
   ]);
 
   return (
-    <div className="app" data-away={isAway}>
+    <div className="app" data-away={isAway} data-rewound={isRewound}>
       <div className="side">
         <div className="brand">
           <span className="mark" aria-hidden="true" />
@@ -61,7 +66,11 @@ export function App(): ReactElement {
           <ThemeButton />
         </div>
         <ChannelList {...list} isConnected={connection.state.kind === "open"} />
-        <CountsNote />
+        {isRewound ? (
+          <p className="counts-note dim">Counts and rates are not shown for the past.</p>
+        ) : (
+          <CountsNote />
+        )}
         <SideResizer />
       </div>
       {selected === undefined ? (
@@ -81,7 +90,11 @@ export function App(): ReactElement {
           commands={channelCommands}
         />
       )}
-      <StatusStrip connection={connection} onRetry={() => client.connect()}>
+      <StatusStrip
+        connection={connection}
+        onRetry={() => client.connect()}
+        rewound={past && pastLabel(past, past.atMs, present)}
+      >
         <span className="keys-hint">
           <button type="button" className="plain" onClick={palette.open}>
             Ctrl K Commands
@@ -100,7 +113,7 @@ export function App(): ReactElement {
         isOpen={hasKeys}
         onToggle={() => setHasKeys((before) => !before)}
         onStep={step}
-        onEscape={() => update({ row: undefined })}
+        onEscape={() => update(page.row === undefined ? { past: undefined } : { row: undefined })}
       />
       {palette.element}
     </div>

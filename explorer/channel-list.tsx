@@ -23,8 +23,13 @@ export function ChannelList({
   channels,
   selected,
   isConnected,
+  isRewound,
   onSelect,
-}: ChannelListProps & { readonly isConnected: boolean }): ReactElement {
+}: ChannelListProps & {
+  readonly isConnected: boolean;
+  /** Counts and rates are of the present, and not shown then. */
+  readonly isRewound: boolean;
+}): ReactElement {
   const [find, setFind] = useState("");
   const rates = useRates(channels, isConnected);
   const list = useRef<HTMLUListElement>(null);
@@ -76,6 +81,7 @@ export function ChannelList({
             channel={channel}
             samples={rates.get(String(channel["channel"])) ?? NO_SAMPLES}
             isSelected={channel["channel"] === selected}
+            isRewound={isRewound}
             onSelect={onSelect}
           />
         ))}
@@ -89,11 +95,13 @@ function ChannelItem({
   channel,
   samples,
   isSelected,
+  isRewound,
   onSelect,
 }: {
   readonly channel: Row;
   readonly samples: readonly (number | undefined)[];
   readonly isSelected: boolean;
+  readonly isRewound: boolean;
   readonly onSelect: (channel: string) => void;
 }): ReactElement {
   const name = String(channel["channel"]);
@@ -110,7 +118,7 @@ function ChannelItem({
         title={reason ?? name}
       >
         <span className="channel-name">{name}</span>
-        {status === "live" ? (
+        {isRewound ? null : status === "live" ? (
           <>
             <Sparkline samples={samples} />
             <span className="rate number dim">{rate > 0 ? `${formatRate(rate)}/s` : ""}</span>
@@ -125,7 +133,12 @@ function ChannelItem({
 }
 
 /** The same list on a phone. */
-export function ChannelSelect({ channels, selected, onSelect }: ChannelListProps): ReactElement {
+export function ChannelSelect({
+  channels,
+  selected,
+  isRewound,
+  onSelect,
+}: ChannelListProps & { readonly isRewound: boolean }): ReactElement {
   return (
     <select
       className="channel-select"
@@ -142,7 +155,7 @@ export function ChannelSelect({ channels, selected, onSelect }: ChannelListProps
             : String(channel["status"]).replace("_", " ");
         return (
           <option key={name} value={name}>
-            {name} · {detail}
+            {isRewound ? name : `${name} · ${detail}`}
           </option>
         );
       })}

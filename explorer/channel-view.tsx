@@ -9,29 +9,33 @@ import {
   type ReactElement,
   type RefObject,
 } from "react";
-import type { ChannelHistorySpan, Column, Query } from "../src/client/index.ts";
-import { useFreshness, type LiveQueryResult } from "../src/react/index.ts";
-import { formatCount } from "../examples/review/ui/format.ts";
+import type { Column } from "../src/client/index.ts";
+import { useFreshness } from "../src/react/index.ts";
 import { Grid } from "./grid.tsx";
-import { State } from "../examples/review/ui/state.tsx";
 import { asCode } from "./as-code.ts";
 import { ColumnMenu } from "./column-menu.tsx";
 import { CopyCode } from "./copy-code.tsx";
 import { copyText } from "./copy-text.ts";
+import { countText } from "./count-text.ts";
 import { FollowButton } from "./follow-button.tsx";
 import { HistoryFoot } from "../examples/review/ui/history-foot.tsx";
 import { newestFirst } from "./newest-first.ts";
-import { NotLoaded, useIsAway, ViewBadge } from "./outage.tsx";
+import { Nothing } from "./nothing.tsx";
+import { useIsAway, ViewBadge } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
 import { nextSort, type PageState } from "./page-state.ts";
+import { PastContext } from "./past.ts";
+import { RewindButton } from "./rewind-button.tsx";
 import { useChannelShape } from "./use-channel-shape.ts";
-import { useFilteredView } from "./use-filtered-view.ts";
 import { useFollow } from "./use-follow.ts";
 import { useOlderRows } from "../examples/review/ui/use-older-rows.ts";
-import { useHistoryTotal } from "./use-history-total.ts";
+import { useHistorySpan } from "./use-history-span.ts";
+import { useExactPresent } from "./use-server-now.ts";
+import { PLAYED_ROWS, useShownView } from "./use-shown-view.ts";
 
-/** Loaded when someone first opens a row. */
+/** Loaded when someone first opens a row, or rewinds the page. */
 const Detail = lazy(async () => ({ default: (await import("./detail.tsx")).Detail }));
+const TimeBar = lazy(async () => ({ default: (await import("./time-bar.tsx")).TimeBar }));
 
 export function ChannelView({
   channel,
@@ -53,32 +57,30 @@ export function ChannelView({
   const sort = chosen.length > 0 || newest === undefined ? chosen : [newest];
   const isNewestFirst =
     newest !== undefined && sort[0]?.column === newest.column && sort[0].direction === "desc";
-  const query: Query = {
-    channel,
-    ...(sort.length > 0 && { orderBy: sort }),
-    ...(page.columns !== undefined && { columns: page.columns }),
-    ...(shape.history !== undefined && { history: true }),
-  };
-  // Without its shape, the table's own order is not known.
-  const {
-    view,
-    applied = query,
-    errors,
-  } = useFilteredView(shape.isKnown ? query : undefined, shape.columns, page.filters);
+  const { past } = page;
+  const isRewound = past !== undefined;
+  const exactNow = useExactPresent();
+  const shown = useShownView({ channel, shape, sort, page, onChange });
+  const { applied, atMs, client, errors, view } = shown;
   const isAway = useIsAway();
-  const isLoading = (view.status === "loading" || view.status === "idle") && !isAway;
+  const hasNoPast = isRewound && shape.isKnown && shape.history === undefined;
+  const isLoading = (view.status === "loading" || view.status === "idle") && !isAway && !hasNoPast;
   const scroller = useRef<HTMLDivElement>(null);
   const follow = useFollow(scroller, {
     keys: view.keys,
     isNewestFirst,
     isLoading,
-    queryId: JSON.stringify([query, page.filters]),
+    queryId: JSON.stringify([channel, sort, page.columns, page.filters, past?.isPlaying]),
     history: view.history,
   });
   // Until the rows are shown, the grid is not as high as they are.
-  useOlderRows(scroller, isLoading ? undefined : view.history);
-  const total = useHistoryTotal(channel, shape.history?.rows);
-  const { asOf } = useFreshness(follow.isStill ? applied : undefined);
+  useOlderRows(scroller, shown.isComing ? undefined : view.history);
+  const span = useHistorySpan(
+    channel,
+    shape.history,
+    isRewound || shape.history?.rows !== undefined,
+  );
+  const { asOf } = useFreshness(follow.isStill && !isRewound ? applied : undefined);
   const invalid = Object.keys(errors).length;
   const isFiltered = Object.keys(page.filters).length > invalid;
   const required = useMemo(
@@ -86,7 +88,7 @@ export function ChannelView({
     // oxlint-disable-next-line react-hooks/exhaustive-deps
     [shape.key, JSON.stringify(sort)],
   );
-  const shown = useMemo(
+  const shownNames = useMemo(
     () =>
       new Set(
         page.columns === undefined
@@ -98,12 +100,23 @@ export function ChannelView({
   const columns = useMemo(
     () =>
       keyFirst(
-        shape.columns.filter(({ name }) => shown.has(name)),
+        shape.columns.filter(({ name }) => shownNames.has(name)),
         shape.key,
       ),
-    [shape, shown],
+    [shape, shownNames],
   );
 
+  const hasRewound = useRef(false);
+  const rewind = useCallback(() => {
+    hasRewound.current = true;
+    onChange({ past: { atMs: exactNow(), speed: 1, isPlaying: false } });
+  }, [onChange, exactNow]);
+  const fromMs = span?.fromTimeMs;
+  const toBeginning =
+    past === undefined || fromMs === undefined
+      ? undefined
+      : () => onChange({ past: { ...past, atMs: fromMs } });
+  const toLive = useCallback(() => onChange({ past: undefined }), [onChange]);
   const toFilter = useRef<(column: string) => void>(undefined);
   useEffect(() => {
     commands.current = [
@@ -111,11 +124,18 @@ export function ChannelView({
         return { kind: "column", name, detail: type, run: () => toFilter.current?.(name) };
       }),
       { kind: "action", name: "Copy as code", run: () => void copyText(asCode(applied)) },
-      {
-        kind: "action",
-        name: follow.isFollowing ? "Pause" : "Show new rows",
-        run: follow.toggle,
-      },
+      ...(isRewound
+        ? [{ kind: "action", name: "Back to live", run: toLive } as const]
+        : [
+            {
+              kind: "action",
+              name: follow.isFollowing ? "Pause" : "Show new rows",
+              run: follow.toggle,
+            } as const,
+          ]),
+      ...(isRewound || shape.history === undefined
+        ? []
+        : [{ kind: "action", name: "Rewind to another time", run: rewind } as const]),
       { kind: "action", name: "Clear filters", run: () => onChange({ filters: {} }) },
       { kind: "action", name: "Show all columns", run: () => onChange({ columns: undefined }) },
     ];
@@ -140,82 +160,120 @@ export function ChannelView({
   );
   const onSelect = useCallback((row: string) => onChange({ row }), [onChange]);
 
+  const moment = atMs === undefined ? undefined : Math.floor(atMs / 1_000) * 1_000;
   return (
-    <main className="channel">
-      <header className="title">
-        <h1>{channel}</h1>
-        <ViewBadge view={view} />
-        <span className="count number" title={historyText(shape.history)}>
-          {countText(view, isFiltered, total)}
-        </span>
-        {invalid > 0 && (
-          <span className="not-applied">
-            {invalid === 1 ? "filter" : `${invalid} filters`} not applied
+    <PastContext value={moment}>
+      <main className="channel">
+        <header className="title">
+          <h1>{channel}</h1>
+          {!hasNoPast && <ViewBadge view={view} />}
+          <span className="count number">
+            {countText(view, {
+              isFiltered,
+              isNewestFirst,
+              historyRows: isRewound ? undefined : span?.rows,
+              limit: client && PLAYED_ROWS,
+            })}
           </span>
-        )}
-        <span className="spacer" />
-        {(isFiltered || invalid > 0) && (
-          <button type="button" onClick={() => onChange({ filters: {} })}>
-            Clear filters
-          </button>
-        )}
-        <CopyCode query={applied} />
-        <FollowButton follow={follow} isNewestFirst={isNewestFirst} asOf={asOf} />
-        <ColumnMenu
-          all={shape.columns}
-          required={required}
-          shown={shown}
-          onChange={(next) => onChange({ columns: next })}
-        />
-      </header>
-      <div className="content">
-        <Grid
-          label={channel}
-          columns={columns}
-          keyColumns={shape.key}
-          scroller={scroller}
-          toFilter={toFilter}
-          keys={follow.keys}
-          row={view.row}
-          isStale={view.status === "stale" && !follow.isStill}
-          isLoading={isLoading}
-          sort={sort}
-          filters={page.filters}
-          filterErrors={errors}
-          onSort={onSort}
-          onFilter={onFilter}
-          selectedKey={page.row}
-          onSelect={onSelect}
-          foot={
-            view.history !== undefined &&
-            (view.keys.length > 0 || view.history.error !== undefined) && (
-              <HistoryFoot history={view.history} rowCount={view.keys.length} />
-            )
-          }
-          empty={
-            <Nothing
-              view={view}
-              isFiltered={isFiltered}
-              onClear={() => onChange({ filters: {} })}
-            />
-          }
-        />
-        {page.row !== undefined && shape.key.length > 0 && (
-          <Suspense fallback={<aside className="detail" />}>
-            <Detail
-              key={channel}
+          {invalid > 0 && (
+            <span className="not-applied">
+              {invalid === 1 ? "filter" : `${invalid} filters`} not applied
+            </span>
+          )}
+          <span className="spacer" />
+          {(isFiltered || invalid > 0) && (
+            <button type="button" onClick={() => onChange({ filters: {} })}>
+              Clear filters
+            </button>
+          )}
+          <CopyCode query={applied} />
+          {!isRewound && (
+            <>
+              <RewindButton isPossible={shape.history !== undefined} onRewind={rewind} />
+              <FollowButton follow={follow} isNewestFirst={isNewestFirst} asOf={asOf} />
+            </>
+          )}
+          <ColumnMenu
+            all={shape.columns}
+            required={required}
+            shown={shownNames}
+            onChange={(next) => onChange({ columns: next })}
+          />
+        </header>
+        {past !== undefined && (
+          <Suspense fallback={<div className="time-bar" />}>
+            <TimeBar
               channel={channel}
-              keyColumns={shape.key}
-              rowKey={page.row}
-              shown={view.row(page.row)}
-              keepsHistory={shape.history !== undefined}
-              isStill={follow.isStill}
-              onClose={() => onChange({ row: undefined })}
+              past={past}
+              atMs={atMs ?? past.atMs}
+              exactMs={shown.exactMs}
+              fromMs={fromMs}
+              keepsHistory={!hasNoPast}
+              client={client}
+              takesFocus={hasRewound.current}
+              onChange={(next) => onChange({ past: next })}
             />
           </Suspense>
         )}
-      </div>
-    </main>
+        <div className="content">
+          <Grid
+            label={channel}
+            columns={columns}
+            keyColumns={shape.key}
+            scroller={scroller}
+            toFilter={toFilter}
+            keys={follow.keys}
+            row={view.row}
+            isStale={view.status === "stale" && !follow.isStill && !isRewound}
+            isLoading={isLoading}
+            sort={sort}
+            filters={page.filters}
+            filterErrors={errors}
+            onSort={onSort}
+            onFilter={onFilter}
+            selectedKey={page.row}
+            onSelect={onSelect}
+            foot={
+              view.history !== undefined &&
+              (view.keys.length > 0 || view.history.error !== undefined) && (
+                <HistoryFoot history={view.history} rowCount={view.keys.length} />
+              )
+            }
+            empty={
+              <Nothing
+                view={view}
+                hasNoPast={hasNoPast}
+                isFiltered={isFiltered}
+                isRewound={isRewound}
+                onToBeginning={toBeginning}
+                onClear={() => onChange({ filters: {} })}
+              />
+            }
+          />
+          {page.row !== undefined && shape.key.length > 0 && (
+            <Suspense fallback={<aside className="detail" />}>
+              <Detail
+                key={channel}
+                channel={channel}
+                keyColumns={shape.key}
+                rowKey={page.row}
+                shown={view.row(page.row)}
+                keepsHistory={shape.history !== undefined}
+                asOf={
+                  client !== undefined
+                    ? undefined
+                    : isRewound
+                      ? (applied.asOf as string)
+                      : view.history?.pausedAt
+                }
+                past={client}
+                onClose={() => onChange({ row: undefined })}
+              />
+            </Suspense>
+          )}
+        </div>
+      </main>
+    </PastContext>
   );
 }
 
@@ -225,81 +283,4 @@ function keyFirst(columns: readonly Column[], key: readonly string[]): readonly 
     ...columns.filter(({ name }) => key.includes(name)),
     ...columns.filter(({ name }) => !key.includes(name)),
   ];
-}
-
-/** Since when the channel keeps history, and whether the store takes rows. */
-function historyText(history: ChannelHistorySpan | undefined): string | undefined {
-  if (history?.fromTimeMs === undefined) return undefined;
-  const since = `History since ${new Date(history.fromTimeMs).toLocaleString()}`;
-  if (history.status === "retrying") return `${since}. The store takes no rows at present.`;
-  return history.status === "full" ? `${since}. The store is behind: rows are refused.` : since;
-}
-
-function countText(
-  { keys, isPartial, totalRows, channelRows, status, history }: LiveQueryResult,
-  isFiltered: boolean,
-  historyRows: number | undefined,
-): string {
-  if (status === "loading" || status === "refused") return "";
-  if (history?.hasMore === true) {
-    if (isFiltered) return `${formatCount(keys.length)} matching rows loaded`;
-    if (historyRows === undefined) return `${formatCount(keys.length)} rows loaded`;
-    return `${formatCount(keys.length)} of ${formatCount(Math.max(historyRows, keys.length))} rows`;
-  }
-  if (history !== undefined && !isFiltered)
-    return `${formatCount(keys.length)} ${keys.length === 1 ? "row" : "rows"}`;
-  if (history !== undefined) return `${formatCount(keys.length)} matching rows`;
-  const rowCount =
-    channelRows === undefined
-      ? ""
-      : formatCount(Math.max(channelRows, isFiltered ? 0 : keys.length));
-  const scope =
-    isPartial && totalRows !== undefined && totalRows > (channelRows ?? 0)
-      ? `newest ${rowCount} of ${formatCount(totalRows)}`
-      : "";
-  if (isFiltered) return `${formatCount(keys.length)} of ${scope || rowCount} rows`;
-  return scope || `${formatCount(keys.length)} ${keys.length === 1 ? "row" : "rows"}`;
-}
-
-function Nothing({
-  view,
-  isFiltered,
-  onClear,
-}: {
-  readonly view: LiveQueryResult;
-  readonly isFiltered: boolean;
-  readonly onClear: () => void;
-}): ReactElement {
-  if (view.status === "loading" || view.status === "idle") return <NotLoaded />;
-  if (view.status === "refused") {
-    return (
-      <State
-        title="The server refused this query"
-        action={
-          isFiltered ? (
-            <button type="button" onClick={onClear}>
-              Clear filters
-            </button>
-          ) : undefined
-        }
-      >
-        {view.error?.message}
-      </State>
-    );
-  }
-  if (isFiltered) {
-    return (
-      <State
-        title="No matching rows"
-        action={
-          <button type="button" onClick={onClear}>
-            Clear filters
-          </button>
-        }
-      >
-        Rows appear here as soon as they match.
-      </State>
-    );
-  }
-  return <State title="No rows yet">Rows appear here as soon as the table has some.</State>;
 }

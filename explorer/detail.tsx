@@ -1,11 +1,12 @@
-/** The panel beside the grid: one whole row, live; or as the grid has it, while that stands still. */
-import { useEffect, useState, type ReactElement } from "react";
-import type { Column, Row, Where } from "../src/client/index.ts";
+/** The panel beside the grid: one whole row, as of the moment of the grid. */
+import { useContext, useEffect, useRef, useState, type ReactElement } from "react";
+import type { Column, Row, TidemarkClient, Where } from "../src/client/index.ts";
 import { useLiveQuery } from "../src/react/index.ts";
 import { cellText, columnFormat } from "./cell-text.ts";
 import { copyText } from "./copy-text.ts";
 import { asTsv } from "./grid-keys.ts";
 import { ViewBadge } from "./outage.tsx";
+import { PastContext } from "./past.ts";
 import { useServerNow } from "./use-server-now.ts";
 
 /** Holding an arrow key asks the server for the last row only. */
@@ -19,23 +20,30 @@ export interface DetailProps {
   readonly shown: Row | undefined;
   /** The row may be older than the live rows. */
   readonly keepsHistory: boolean;
-  readonly isStill: boolean;
+  /** The moment at which the grid stands still: a seq, or a time. */
+  readonly asOf: number | string | undefined;
+  /** While the past plays: the client of the past. */
+  readonly past: TidemarkClient | undefined;
   readonly onClose: () => void;
 }
 
 export function Detail(props: DetailProps): ReactElement {
-  const { channel, keyColumns, rowKey, shown, keepsHistory, isStill, onClose } = props;
+  const { asOf, channel, keyColumns, rowKey, shown, keepsHistory, past, onClose } = props;
+  const isRewound = useContext(PastContext) !== undefined;
+  const isStill = asOf !== undefined;
   const settledKey = useSettled(rowKey, SETTLE_MS);
   const where = whereKey(keyColumns, settledKey);
-  const live = useLiveQuery(
-    isStill ? undefined : { channel, where, ...(keepsHistory && { history: true }) },
-  );
+  const moment = isStill ? { asOf } : keepsHistory && past === undefined ? { history: true } : {};
+  const live = useLiveQuery({ channel, where, ...moment }, past && { client: past });
   const row = live.row(rowKey) ?? shown;
-  const isWaiting = !isStill && (settledKey !== rowKey || live.status === "loading");
+  const isWaiting = settledKey !== rowKey || live.status === "loading";
+  const isAnswered = live.status === "live" || isStill || isRewound;
   const now = useServerNow();
+  const known = useRef<readonly Column[]>([]);
+  if (live.columns.length > 0) known.current = live.columns;
   const columns: readonly Column[] =
-    live.columns.length > 0
-      ? live.columns
+    known.current.length > 0
+      ? known.current
       : Object.keys(row ?? {}).map((name) => ({ name, type: "any" }));
   return (
     <aside className="detail" aria-label={`Row ${rowKey}`}>
@@ -53,13 +61,17 @@ export function Detail(props: DetailProps): ReactElement {
           ✕
         </button>
       </header>
-      {!isStill && live.status !== "live" && !(isWaiting && row !== undefined) && (
+      {!isAnswered && !(isWaiting && row !== undefined) && (
         <div className="detail-status">
           <ViewBadge view={live} />
         </div>
       )}
-      {row === undefined && !isWaiting && (isStill || live.status === "live") ? (
-        <p className="detail-gone">This row is no longer in the table.</p>
+      {row === undefined && !isWaiting && isAnswered ? (
+        <p className="detail-gone">
+          {isRewound
+            ? "This row was not in the table then."
+            : "This row is no longer in the table."}
+        </p>
       ) : (
         <dl>
           {columns.map((column) => {

@@ -4,7 +4,7 @@ import { formatClock, formatCompact } from "../examples/review/ui/format.ts";
 import type { Follow } from "./use-follow.ts";
 
 export function FollowButton({
-  follow: { isFollowing, isStill, newCount, toggle },
+  follow: { isFollowing, isStill, newCount, toggle, togglePause },
   isNewestFirst,
   asOf,
 }: {
@@ -18,11 +18,11 @@ export function FollowButton({
       if (event.key.toLowerCase() !== "p" || event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement)
         return;
-      toggle();
+      togglePause();
     };
     addEventListener("keydown", onKey);
     return () => removeEventListener("keydown", onKey);
-  }, [toggle]);
+  }, [togglePause]);
   return (
     <button
       type="button"
@@ -33,7 +33,7 @@ export function FollowButton({
           ? "New rows appear as they come. Press P to pause"
           : isStill
             ? "The rows stand still. Press P to go on with the newest rows"
-            : "New rows wait; those shown stay live. Press P to show them"
+            : "New rows wait; those shown stay live"
       }
       onClick={toggle}
     >

@@ -2,13 +2,14 @@
  * How the explorer tells that the server is not heard: in the badge of a view, beside the counts,
  * and in place of rows that were never loaded.
  */
-import type { ReactElement } from "react";
+import { useContext, type ReactElement } from "react";
 import { useConnection, useTidemarkClient, type LiveQueryResult } from "../src/react/index.ts";
 import { Badge } from "../examples/review/ui/badge.tsx";
 import { formatAge } from "../examples/review/ui/format.ts";
 import { isAway, linkOf, type Link } from "../examples/review/ui/link.ts";
 import { State } from "../examples/review/ui/state.tsx";
 import { useNow } from "../examples/review/ui/use-now.ts";
+import { PastContext } from "./past.ts";
 
 interface Contact {
   readonly link: Link;
@@ -41,6 +42,9 @@ export function ViewBadge({
   readonly view: Pick<LiveQueryResult, "status" | "reason" | "history">;
 }): ReactElement {
   const { link, asOf } = useContact();
+  const past = useContext(PastContext);
+  if (past !== undefined && (status === "stale" || status === "catching_up" || status === "live"))
+    return <Badge status="rewound" />;
   if (link.kind === "silent") return <Badge status="stale" why={link.reason} />;
   if (isAway(link)) return <Badge status="disconnected" why={asOf} />;
   if (history?.pausedAt !== undefined) return <Badge status="paused" />;

@@ -10,11 +10,26 @@ export interface PageState {
   readonly columns: readonly string[] | undefined;
   /** The key of the row whose details are open. */
   readonly row: string | undefined;
+  /** The moment that the page is rewound to; undefined for the present. */
+  readonly past: Past | undefined;
+}
+
+export const SPEEDS = [1, 10, 60] as const;
+
+export interface Past {
+  /** Unix milliseconds. While it plays, the moment moves on. */
+  readonly atMs: number;
+  /** Times faster than it was. */
+  readonly speed: (typeof SPEEDS)[number];
+  readonly isPlaying: boolean;
 }
 
 const FILTER_PREFIX = "f.";
 
-/** `#/orders?sort=-total,id&columns=id,total&f.status=%3Dplaced&row=5` */
+/**
+ * `#/orders?sort=-total,id&columns=id,total&f.status=%3Dplaced&row=5`; rewound, also
+ * `at=2026-01-31T12:00:00.000Z&speed=10&play=1`.
+ */
 export function parseHash(hash: string): PageState {
   const [path = "", search = ""] = hash.replace(/^#\/?/, "").split("?", 2);
   const parameters = new URLSearchParams(search);
@@ -34,10 +49,11 @@ export function parseHash(hash: string): PageState {
     filters,
     columns: columns.length === 0 ? undefined : columns,
     row: parameters.get("row") ?? undefined,
+    past: pastIn(parameters),
   };
 }
 
-export function formatHash({ channel, sort, filters, columns, row }: PageState): string {
+export function formatHash({ channel, sort, filters, columns, row, past }: PageState): string {
   const parameters = new URLSearchParams();
   if (sort.length > 0)
     parameters.set(
@@ -48,8 +64,20 @@ export function formatHash({ channel, sort, filters, columns, row }: PageState):
   for (const [name, text] of Object.entries(filters))
     if (text !== "") parameters.set(FILTER_PREFIX + name, text);
   if (row !== undefined) parameters.set("row", row);
+  if (past !== undefined) {
+    parameters.set("at", new Date(past.atMs).toISOString());
+    if (past.speed !== 1) parameters.set("speed", String(past.speed));
+    if (past.isPlaying) parameters.set("play", "1");
+  }
   const search = parameters.size === 0 ? "" : `?${parameters.toString()}`;
   return channel === undefined ? "#/" : `#/${encodeURIComponent(channel)}${search}`;
+}
+
+function pastIn(parameters: URLSearchParams): Past | undefined {
+  const atMs = Date.parse(parameters.get("at") ?? "");
+  if (Number.isNaN(atMs)) return undefined;
+  const speed = SPEEDS.find((each) => String(each) === parameters.get("speed")) ?? 1;
+  return { atMs, speed, isPlaying: parameters.get("play") === "1" };
 }
 
 /**

@@ -4,7 +4,7 @@ import { KeyList } from "../examples/review/ui/key-list.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["/", "filter the column; again: the next one"],
-  ["Esc", "back to the rows; close details"],
+  ["Esc", "back to the rows; close details; back to live"],
   ["↑ ↓ ← →", "move in the grid"],
   ["Page Up, Page Down, Home, End", "move by a page, or to the ends"],
   ["Enter", "open the row"],
@@ -13,7 +13,10 @@ const KEYS: readonly (readonly [string, string])[] = [
   ["Shift click", "sort by one more column"],
   ["[ ]", "previous, next table"],
   ["Ctrl K", "find a table, a column or a command"],
-  ["P", "pause; show the new rows"],
+  ["P", "pause; go on"],
+  ["T", "rewind the page to another time"],
+  ["Space", "rewound: play, pause"],
+  ["← →, with Shift", "on the time slider: a second, a minute"],
   ["?", "show or hide this list"],
 ];
 

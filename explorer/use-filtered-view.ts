@@ -3,7 +3,7 @@
  * can't be parsed at once, those that the server refuses with its answer.
  */
 import { useMemo } from "react";
-import type { Column, Query, ViewError } from "../src/client/index.ts";
+import type { Column, Query, TidemarkClient, ViewError } from "../src/client/index.ts";
 import { useLiveQuery, type LiveQueryResult } from "../src/react/index.ts";
 import { isRegex, whereOf } from "../examples/review/ui/filter-text.ts";
 
@@ -17,21 +17,22 @@ export interface FilteredView {
   readonly errors: Filters;
 }
 
-/** Without a query nothing is asked for. */
+/** Without a query nothing is asked for. Without a client it is the page's. */
 export function useFilteredView(
   query: Query | undefined,
   columns: readonly Column[],
   filters: Filters,
+  client: TidemarkClient | undefined,
 ): FilteredView {
   const parsed = useMemo(() => whereOf(columns, filters), [columns, filters]);
   const asked = query && { ...query, ...whereIn(parsed) };
-  const whole = useLiveQuery(asked);
+  const whole = useLiveQuery(asked, client && { client });
   const refused = refusedFilters(whole.error, filters, parsed.errors);
   const rest = without(filters, Object.keys(refused));
   const isRefused = Object.keys(refused).length > 0;
   const accepted =
     query && isRefused ? { ...query, ...whereIn(whereOf(columns, rest)) } : undefined;
-  const partial = useLiveQuery(accepted);
+  const partial = useLiveQuery(accepted, client && { client });
   const errors = useMemo(
     () => ({ ...parsed.errors, ...refused }),
     // oxlint-disable-next-line react-hooks/exhaustive-deps

@@ -18,6 +18,8 @@ export interface Follow {
   readonly isStill: boolean;
   /** Pauses; or shows the new rows, from the top. */
   readonly toggle: () => void;
+  /** Pauses wherever the reader is; paused, as `toggle`. */
+  readonly togglePause: () => void;
 }
 
 export function useFollow(
@@ -56,18 +58,23 @@ export function useFollow(
     return left;
   }, [keys, isHeld, queryId, keepsHistory]);
 
-  const toggle = useCallback(() => {
-    if (isStill) {
-      scroller.current?.scrollTo({ top: 0 });
-      history?.resume();
-    } else if (isHeld) {
-      setPausedQuery(undefined);
-      if (isNewestFirst) scroller.current?.scrollTo({ top: 0 });
-    } else if (history === undefined) setPausedQuery(queryId);
+  const goOn = useCallback(() => {
+    if (isStill) history?.resume();
+    setPausedQuery(undefined);
+    if (isStill || isNewestFirst) scroller.current?.scrollTo({ top: 0 });
+  }, [history, isNewestFirst, isStill, scroller]);
+  const pause = useCallback(() => {
+    if (history === undefined) setPausedQuery(queryId);
     else history.pause();
-  }, [history, isHeld, isNewestFirst, isStill, queryId, scroller]);
-  const newCount = keys.length - shown.length;
-  return { keys: shown, newCount, isFollowing: !isHeld && !isStill, isStill, toggle };
+  }, [history, queryId]);
+  return {
+    keys: shown,
+    newCount: keys.length - shown.length,
+    isFollowing: !isHeld && !isStill,
+    isStill,
+    toggle: isStill || isHeld ? goOn : pause,
+    togglePause: isStill || isPaused ? goOn : pause,
+  };
 }
 
 function useIsAtTop(scroller: RefObject<HTMLElement | null>): boolean {

@@ -1,12 +1,12 @@
 /**
  * The state of the page, kept in its address. Changes replace the address; choosing another channel
- * adds a history entry. The row of open details follows the cursor, so it reaches the address a
- * moment later: browsers limit how often an address may change.
+ * adds a history entry. The row of open details follows the cursor, and the moment the slider, so
+ * these two reach the address a moment later: browsers limit how often an address may change.
  */
 import { useCallback, useMemo, useSyncExternalStore } from "react";
 import { formatHash, parseHash, type PageState } from "./page-state.ts";
 
-const ROW_SETTLE_MS = 250;
+const SETTLE_MS = 250;
 
 const listeners = new Set<() => void>();
 /** The address that the page is about to have. */
@@ -51,10 +51,11 @@ export function usePageState(): readonly [PageState, (change: Partial<PageState>
     const next = { ...parseHash(present()), ...change };
     const address = formatHash(next);
     if (address === present()) return;
-    if (Object.keys(change).join() === "row" && change.row !== undefined) {
+    const isOften = ["row", "past"].includes(Object.keys(change).join());
+    if (isOften && (change.row ?? change.past) !== undefined) {
       clearTimeout(timer);
       upcoming = address;
-      timer = setTimeout(() => write(address, false), ROW_SETTLE_MS);
+      timer = setTimeout(() => write(address, false), SETTLE_MS);
     } else write(address, change.channel !== undefined);
     for (const listener of listeners) listener();
   }, []);

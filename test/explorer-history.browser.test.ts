@@ -86,7 +86,7 @@ describe("the explorer's grid on a channel with history", () => {
   });
 
   it("loads older rows ahead of who scrolls, to the first row, and shifts nothing", async () => {
-    expect(await count()).toBe(`200 of ${newest} rows`);
+    expect(await count()).toBe(`newest 200 of ${newest}`);
     let release = (): void => {};
     const gate = new Promise<void>((resolve) => (release = resolve));
     const { page: read } = store;
@@ -99,7 +99,7 @@ describe("the explorer's grid on a channel with history", () => {
     const before = await places();
     asked.mockRestore();
     release();
-    await expect.poll(count).toBe(`400 of ${newest} rows`);
+    await expect.poll(count).toBe(`newest 400 of ${newest}`);
     expect(await places()).toEqual(expect.arrayContaining(before));
     await toEnd();
     expect(await count()).toBe(`${newest} rows`);
@@ -115,12 +115,21 @@ describe("the explorer's grid on a channel with history", () => {
   });
 
   it("holds new rows back while someone reads old ones, and counts them", async () => {
+    await page.evaluate(() => location.assign("#/trades?columns=id,price"));
+    await page.locator('.cell[data-column="side"]').first().waitFor({ state: "detached" });
     await toEnd();
     const before = await places();
     await tidemark.channel("trades").upsert(trade(++newest));
     await expect.poll(() => text(".follow")).toBe("Follow newest 1 new");
     expect(await places()).toEqual(expect.arrayContaining(before));
-    await page.locator(".follow").click();
+    // P pauses where the reader is, and a paused row is shown with all its columns.
+    await page.keyboard.press("p");
+    await expect.poll(() => text(".follow")).toMatch(/^Resume as of /);
+    expect(await places()).toEqual(expect.arrayContaining(before));
+    const [key = ""] = before[0]?.split(" ") ?? [];
+    await page.locator(`.grid-row[data-key="${key}"] .cell`).first().click();
+    await expect.poll(() => text(".detail dl")).toContain(`side text ${trade(Number(key)).side}`);
+    await page.keyboard.press("p");
     await page.locator(`.grid-row[data-key="${newest}"]`).waitFor();
   });
 

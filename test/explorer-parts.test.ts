@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Column } from "../src/client/index.ts";
 import { heldKeys, hold, withOlderRows } from "../explorer/held-keys.ts";
 import { newestFirst } from "../explorer/newest-first.ts";
+import { formatHash, parseHash } from "../explorer/page-state.ts";
 
 const column = (name: string, type: Column["type"]): Column => ({ name, type });
 
@@ -52,5 +53,24 @@ describe("held rows", () => {
     const grown = withOlderRows(held, keys);
     expect(heldKeys(grown, keys)).toEqual(["c", "b", "a", "9", "8"]);
     expect(withOlderRows(held, ["d", "c", "b", "a"])).toBe(held);
+  });
+});
+
+describe("the address", () => {
+  it("has the moment, its speed and whether it plays, and is live without a moment", () => {
+    const hash = "#/orders?sort=-total&row=5&at=2026-01-31T12%3A00%3A00.500Z&speed=10&play=1";
+    const state = parseHash(hash);
+    expect(state.past).toEqual({
+      atMs: Date.parse("2026-01-31T12:00:00.500Z"),
+      speed: 10,
+      isPlaying: true,
+    });
+    expect(formatHash(state)).toBe(hash);
+    expect(parseHash("#/orders?at=2026-01-31T12:00Z&speed=7").past).toMatchObject({
+      speed: 1,
+      isPlaying: false,
+    });
+    for (const live of ["#/orders", "#/orders?at=yesterday&play=1"])
+      expect(parseHash(live).past).toBeUndefined();
   });
 });
