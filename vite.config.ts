@@ -9,7 +9,26 @@ import { defineConfig, type Plugin } from "vite";
 export default defineConfig({
   root: "explorer",
   plugins: [react(), compressed()],
-  build: { outDir: "../dist/explorer", emptyOutDir: true, target: "es2022" },
+  build: {
+    outDir: "../dist/explorer",
+    emptyOutDir: true,
+    target: "es2022",
+    // A browser without it loads the same parts a moment later.
+    modulePreload: {
+      polyfill: false,
+      // What later parts need is loaded already, but for their styles.
+      resolveDependencies: (_file, needed, { hostType }) =>
+        hostType === "html" ? needed : needed.filter((name) => name.endsWith(".css")),
+    },
+    // One file for the first view: small shared chunks compress worse, and each is a request.
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [{ name: "page", test: /explorer\/main\.tsx$/ }],
+        },
+      },
+    },
+  },
 });
 
 /** Writes each text also as `.br` and `.gz`, which the server's static routes send. */

@@ -8,12 +8,10 @@ import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { CountsNote, NotLoaded, useIsAway } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
-import { pastLabel } from "./past.ts";
 import { Shortcuts } from "./shortcuts.tsx";
 import { SideResizer } from "./side-resizer.tsx";
 import { usePalette } from "./use-palette.tsx";
 import { usePageState } from "./use-page-state.ts";
-import { usePresent } from "./use-server-now.ts";
 
 export function App(): ReactElement {
   const [page, update] = usePageState();
@@ -43,9 +41,7 @@ export function App(): ReactElement {
     const next = channels[(index + by + channels.length) % channels.length];
     if (next !== undefined) select(String(next["channel"]));
   };
-  const { past } = page;
-  const isRewound = past !== undefined;
-  const present = usePresent();
+  const isRewound = page.past !== undefined;
   const list = { channels, selected, isRewound, onSelect: select };
   const palette = usePalette(() => [
     ...channels.map((row): Command => {
@@ -90,11 +86,7 @@ export function App(): ReactElement {
           commands={channelCommands}
         />
       )}
-      <StatusStrip
-        connection={connection}
-        onRetry={() => client.connect()}
-        rewound={past && pastLabel(past, past.atMs, present)}
-      >
+      <StatusStrip connection={connection} onRetry={() => client.connect()} isRewound={isRewound}>
         <span className="keys-hint">
           <button type="button" className="plain" onClick={palette.open}>
             Ctrl K Commands

@@ -12,10 +12,9 @@ import {
 import type { Column } from "../src/client/index.ts";
 import { useFreshness } from "../src/react/index.ts";
 import { Grid } from "./grid.tsx";
-import { asCode } from "./as-code.ts";
 import { ColumnMenu } from "./column-menu.tsx";
 import { CopyCode } from "./copy-code.tsx";
-import { copyText } from "./copy-text.ts";
+import { copyAsCode } from "./copy-as-code.ts";
 import { countText } from "./count-text.ts";
 import { FollowButton } from "./follow-button.tsx";
 import { HistoryFoot } from "../examples/review/ui/history-foot.tsx";
@@ -23,7 +22,7 @@ import { newestFirst } from "./newest-first.ts";
 import { Nothing } from "./nothing.tsx";
 import { useIsAway, ViewBadge } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
-import { nextSort, type PageState } from "./page-state.ts";
+import { nextSort, type PageState, type Past } from "./page-state.ts";
 import { PastContext } from "./past.ts";
 import { RewindButton } from "./rewind-button.tsx";
 import { useChannelShape } from "./use-channel-shape.ts";
@@ -60,7 +59,7 @@ export function ChannelView({
   const { past } = page;
   const isRewound = past !== undefined;
   const exactNow = useExactPresent();
-  const shown = useShownView({ channel, shape, sort, page, onChange });
+  const shown = useShownView({ channel, shape, sort, page });
   const { applied, atMs, client, errors, view } = shown;
   const isAway = useIsAway();
   const hasNoPast = isRewound && shape.isKnown && shape.history === undefined;
@@ -116,14 +115,15 @@ export function ChannelView({
     past === undefined || fromMs === undefined
       ? undefined
       : () => onChange({ past: { ...past, atMs: fromMs } });
-  const toLive = useCallback(() => onChange({ past: undefined }), [onChange]);
+  const toMoment = useCallback((next: Past | undefined) => onChange({ past: next }), [onChange]);
+  const toLive = useCallback(() => toMoment(undefined), [toMoment]);
   const toFilter = useRef<(column: string) => void>(undefined);
   useEffect(() => {
     commands.current = [
       ...columns.map(({ name, type }): Command => {
         return { kind: "column", name, detail: type, run: () => toFilter.current?.(name) };
       }),
-      { kind: "action", name: "Copy as code", run: () => void copyText(asCode(applied)) },
+      { kind: "action", name: "Copy as code", run: () => void copyAsCode(applied) },
       ...(isRewound
         ? [{ kind: "action", name: "Back to live", run: toLive } as const]
         : [
@@ -211,7 +211,9 @@ export function ChannelView({
               keepsHistory={!hasNoPast}
               client={client}
               takesFocus={hasRewound.current}
-              onChange={(next) => onChange({ past: next })}
+              query={shown.query}
+              onPlayback={shown.onPlayback}
+              onChange={toMoment}
             />
           </Suspense>
         )}

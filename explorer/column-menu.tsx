@@ -1,19 +1,23 @@
 /** The menu of shown columns. The server does not send hidden ones. */
-import { useEffect, useRef, type ReactElement } from "react";
+import { lazy, Suspense, useEffect, useRef, useState, type ReactElement } from "react";
 import type { Column } from "../src/client/index.ts";
 
-export function ColumnMenu({
-  all,
-  required,
-  shown,
-  onChange,
-}: {
+/** Loaded when the menu is first opened. */
+const ColumnChoice = lazy(async () => ({
+  default: (await import("./column-choice.tsx")).ColumnChoice,
+}));
+
+export interface ColumnMenuProps {
   readonly all: readonly Column[];
   /** Columns that are always sent: those of the key and the sort. */
   readonly required: ReadonlySet<string>;
   readonly shown: ReadonlySet<string>;
   readonly onChange: (columns: readonly string[] | undefined) => void;
-}): ReactElement {
+}
+
+export function ColumnMenu(props: ColumnMenuProps): ReactElement {
+  const { all, shown } = props;
+  const [isOpened, setIsOpened] = useState(false);
   const details = useRef<HTMLDetailsElement>(null);
   useEffect(() => {
     const close = (event: Event): void => {
@@ -33,32 +37,14 @@ export function ColumnMenu({
       removeEventListener("keydown", close);
     };
   }, []);
-  const toggle = (name: string, isShown: boolean): void => {
-    const next = all
-      .map((column) => column.name)
-      .filter((other) => (other === name ? isShown : shown.has(other)));
-    onChange(next.length === all.length ? undefined : next);
-  };
   return (
-    <details className="menu" ref={details}>
+    <details className="menu" ref={details} onToggle={() => setIsOpened(true)}>
       <summary>Columns {shown.size < all.length ? `${shown.size} of ${all.length}` : ""}</summary>
-      <div className="menu-body">
-        {all.map(({ name, type }) => (
-          <label key={name}>
-            <input
-              type="checkbox"
-              checked={shown.has(name)}
-              disabled={required.has(name)}
-              onChange={(event) => toggle(name, event.target.checked)}
-            />
-            <span>{name}</span>
-            <span className="dim">{type}</span>
-          </label>
-        ))}
-        <button type="button" className="plain" onClick={() => onChange(undefined)}>
-          Show all
-        </button>
-      </div>
+      {isOpened && (
+        <Suspense fallback={<div className="menu-body" />}>
+          <ColumnChoice {...props} />
+        </Suspense>
+      )}
     </details>
   );
 }

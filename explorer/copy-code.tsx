@@ -1,8 +1,7 @@
 /** Copies the present view as code. */
 import { useEffect, useState, type ReactElement } from "react";
 import type { Query } from "../src/client/index.ts";
-import { asCode } from "./as-code.ts";
-import { copyText } from "./copy-text.ts";
+import { copyAsCode, loadCode } from "./copy-as-code.ts";
 
 const SAID_MS = 1_500;
 
@@ -18,7 +17,8 @@ export function CopyCode({ query }: { readonly query: Query }): ReactElement {
       type="button"
       className="copy-code"
       title="Copy this view as a useLiveQuery hook"
-      onClick={() => void copyText(asCode(query)).then(() => setIsCopied(true))}
+      onPointerEnter={() => void loadCode()}
+      onClick={() => void copyAsCode(query).then(() => setIsCopied(true))}
     >
       {isCopied ? "Copied" : "Copy as code"}
     </button>

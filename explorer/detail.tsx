@@ -8,6 +8,7 @@ import { asTsv } from "./grid-keys.ts";
 import { ViewBadge } from "./outage.tsx";
 import { PastContext } from "./past.ts";
 import { useServerNow } from "./use-server-now.ts";
+import "./detail.css";
 
 /** Holding an arrow key asks the server for the last row only. */
 const SETTLE_MS = 150;

@@ -1,7 +1,8 @@
 /** Pauses the grid, or shows what came meanwhile; says how many rows wait, or as of when they are. */
-import { useEffect, type ReactElement } from "react";
+import type { ReactElement } from "react";
 import { formatClock, formatCompact } from "../examples/review/ui/format.ts";
 import type { Follow } from "./use-follow.ts";
+import { useKey } from "./use-key.ts";
 
 export function FollowButton({
   follow: { isFollowing, isStill, newCount, toggle, togglePause },
@@ -13,16 +14,7 @@ export function FollowButton({
   /** The moment of the rows, in Unix milliseconds. */
   readonly asOf: number | undefined;
 }): ReactElement {
-  useEffect(() => {
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key.toLowerCase() !== "p" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement)
-        return;
-      togglePause();
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, [togglePause]);
+  useKey("p", togglePause);
   return (
     <button
       type="button"

@@ -26,13 +26,7 @@ export function Nothing({
       Clear filters
     </button>
   ) : undefined;
-  if (hasNoPast)
-    return (
-      <State title="No history">
-        This table keeps no history, so there is no past to show. Choose another table, or go back
-        to live.
-      </State>
-    );
+  if (hasNoPast) return <State title="No past to show">This table keeps no history.</State>;
   if (view.status === "loading" || view.status === "idle") return <NotLoaded />;
   if (view.error?.code === "HISTORY_TRIMMED") {
     const toBeginning = onToBeginning && (

@@ -1,5 +1,6 @@
 /** The command palette: tables, columns of the present table, and actions, found by typing. */
 import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from "react";
+import "./palette.css";
 
 export interface Command {
   readonly kind: "table" | "column" | "action";

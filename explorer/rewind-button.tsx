@@ -1,5 +1,6 @@
 /** Opens the time slider, on a table that keeps history. */
-import { useEffect, type ReactElement } from "react";
+import type { ReactElement } from "react";
+import { useKey } from "./use-key.ts";
 
 export function RewindButton({
   isPossible,
@@ -8,18 +9,7 @@ export function RewindButton({
   readonly isPossible: boolean;
   readonly onRewind: () => void;
 }): ReactElement {
-  useEffect(() => {
-    if (!isPossible) return undefined;
-    const onKey = (event: KeyboardEvent): void => {
-      if (event.key.toLowerCase() !== "t" || event.ctrlKey || event.metaKey || event.altKey) return;
-      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement)
-        return;
-      event.preventDefault();
-      onRewind();
-    };
-    addEventListener("keydown", onKey);
-    return () => removeEventListener("keydown", onKey);
-  }, [isPossible, onRewind]);
+  useKey("t", isPossible ? onRewind : undefined);
   return (
     <button
       type="button"

@@ -1,24 +1,10 @@
 /** The keyboard shortcuts of the page, and their list. */
-import { useEffect, type ReactElement } from "react";
-import { KeyList } from "../examples/review/ui/key-list.tsx";
+import { lazy, Suspense, useEffect, type ReactElement } from "react";
 
-const KEYS: readonly (readonly [string, string])[] = [
-  ["/", "filter the column; again: the next one"],
-  ["Esc", "back to the rows; close details; back to live"],
-  ["↑ ↓ ← →", "move in the grid"],
-  ["Page Up, Page Down, Home, End", "move by a page, or to the ends"],
-  ["Enter", "open the row"],
-  ["Ctrl C", "copy the cell"],
-  ["Ctrl Shift C", "copy the row as tab-separated text"],
-  ["Shift click", "sort by one more column"],
-  ["[ ]", "previous, next table"],
-  ["Ctrl K", "find a table, a column or a command"],
-  ["P", "pause; go on"],
-  ["T", "rewind the page to another time"],
-  ["Space", "rewound: play, pause"],
-  ["← →, with Shift", "on the time slider: a second, a minute"],
-  ["?", "show or hide this list"],
-];
+/** Loaded when someone first asks for it. */
+const ShortcutList = lazy(async () => ({
+  default: (await import("./shortcut-list.tsx")).ShortcutList,
+}));
 
 export function Shortcuts({
   isOpen,
@@ -56,5 +42,9 @@ export function Shortcuts({
     return () => removeEventListener("keydown", onKey);
   }, [isOpen, onToggle, onEscape, onStep]);
   if (!isOpen) return null;
-  return <KeyList keys={KEYS} />;
+  return (
+    <Suspense>
+      <ShortcutList />
+    </Suspense>
+  );
 }

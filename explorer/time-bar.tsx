@@ -6,8 +6,9 @@
 import { useEffect, useRef, type KeyboardEvent, type ReactElement } from "react";
 import type { TidemarkClient } from "../src/client/index.ts";
 import { useConnection } from "../src/react/index.ts";
-import { SPEEDS, type Past } from "./page-state.ts";
-import { momentText, pastLabel } from "./past.ts";
+import { SPEEDS } from "./page-state.ts";
+import { momentText, pastLabel } from "./moment-text.ts";
+import { usePlayback, type PlaybackOptions } from "./use-playback.ts";
 import { usePresent } from "./use-server-now.ts";
 import "./time-bar.css";
 
@@ -16,9 +17,7 @@ const BIG_STEP_MS = 60_000;
 /** How far back the slider goes where the server does not say since when it has history. */
 const UNKNOWN_SPAN_MS = 3_600_000;
 
-export interface TimeBarProps {
-  readonly channel: string;
-  readonly past: Past;
+export interface TimeBarProps extends PlaybackOptions {
   /** The moment that is shown. While the past plays, it is ahead of the one in the address. */
   readonly atMs: number;
   readonly exactMs: () => number | undefined;
@@ -29,11 +28,11 @@ export interface TimeBarProps {
   readonly client: TidemarkClient | undefined;
   /** Whether the reader has just opened it. */
   readonly takesFocus: boolean;
-  readonly onChange: (past: Past | undefined) => void;
 }
 
 export function TimeBar(props: TimeBarProps): ReactElement {
   const { atMs, channel, client, exactMs, keepsHistory, onChange, past } = props;
+  usePlayback(props);
   const present = usePresent();
   const { isPlaying } = past;
   const toggle = (): void => onChange({ ...past, atMs: exactMs() ?? atMs, isPlaying: !isPlaying });
@@ -69,9 +68,9 @@ export function TimeBar(props: TimeBarProps): ReactElement {
       ) : (
         <span className="slider dim">{channel} keeps no history: it has no past to show.</span>
       )}
-      <output className="moment number">
+      <span className="moment number">
         {client === undefined ? label : <PlayedLabel client={client} label={label} />}
-      </output>
+      </span>
       <button type="button" className="to-live" onClick={() => onChange(undefined)}>
         Back to live
       </button>

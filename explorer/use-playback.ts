@@ -3,50 +3,70 @@
  * moved meanwhile, begin another replay. One at a time, closed when the page pauses.
  */
 import { useEffect, useRef, useState } from "react";
-import type { Query, ReplayClient, TidemarkClient } from "../src/client/index.ts";
-import type { PageState, Past } from "./page-state.ts";
+import type { Query, TidemarkClient } from "../src/client/index.ts";
+import { createReplay, type ReplayClient } from "../src/client/replay.ts";
+import type { Past } from "./page-state.ts";
 
 /** How often the moment on the screen moves on, and how often that in the address. */
 const MOMENT_MS = 250;
 const ADDRESS_MS = 1_000;
 
+/** What the page shows of a playback. */
 export interface Playback {
-  /** Undefined while the past stands still, and until the code for replays is loaded. */
+  /** Undefined while the past stands still. */
+  readonly client: TidemarkClient | undefined;
+  /** The moment of the rows while they play; undefined before the first ones. */
+  readonly momentMs: number | undefined;
+}
+
+interface Replay {
   readonly client: TidemarkClient | undefined;
   /** The moment in the address, as the playback knows it: another one was chosen by the reader. */
   readonly told: { current: number | undefined };
 }
 
-export function usePlayback(channel: string, past: Past | undefined): Playback {
+export interface PlaybackOptions {
+  readonly channel: string;
+  readonly past: Past;
+  /** The query of the rows that are shown. */
+  readonly query: Query;
+  readonly onChange: (past: Past | undefined) => void;
+  readonly onPlayback: (playback: Playback) => void;
+}
+
+/** Plays while the page says so, and keeps the moment in the address. */
+export function usePlayback({ channel, past, query, onChange, onPlayback }: PlaybackOptions): void {
+  const replay = useReplay(channel, past);
+  const momentMs = useMoment(replay, { query, past, onChange });
+  const { client } = replay;
+  useEffect(() => onPlayback({ client, momentMs }), [client, momentMs, onPlayback]);
+  useEffect(() => () => onPlayback({ client: undefined, momentMs: undefined }), [onPlayback]);
+}
+
+function useReplay(channel: string, past: Past): Replay {
   const [client, setClient] = useState<ReplayClient>();
   const [round, setRound] = useState(0);
   const told = useRef<number>(undefined);
-  const atMs = past?.atMs;
+  const { atMs } = past;
   const newestMs = useRef(atMs);
   useEffect(() => {
     newestMs.current = atMs;
   });
-  const speed = past?.isPlaying === true ? past.speed : undefined;
+  const speed = past.isPlaying ? past.speed : undefined;
   useEffect(() => {
     if (speed === undefined) return undefined;
-    let own: ReplayClient | undefined;
-    let isOver = false;
     told.current = newestMs.current;
-    void import("../src/client/replay.ts").then(({ createReplay }) => {
-      if (isOver) return;
-      own = createReplay({
-        url: new URL("/v2/replay", location.href).href,
-        from: new Date(told.current ?? 0),
-        speed,
-        channels: [channel],
-        // The page says itself what is wrong.
-        onWarning: () => {},
-      });
-      setClient(own);
+    const own = createReplay({
+      url: new URL("/v2/replay", location.href).href,
+      from: new Date(newestMs.current),
+      speed,
+      channels: [channel],
+      // The page says itself what is wrong.
+      onWarning: () => {},
     });
+    setClient(own);
     return () => {
-      isOver = true;
-      own?.close();
+      own.close();
       setClient(undefined);
     };
     // oxlint-disable-next-line react/exhaustive-effect-dependencies, react-hooks/exhaustive-deps
@@ -57,42 +77,38 @@ export function usePlayback(channel: string, past: Past | undefined): Playback {
   return { client, told };
 }
 
-/** The moment of the rows while they play, which is also kept in the address. */
-export function useMoment(
-  { client, told }: Playback,
-  query: Query | undefined,
-  past: Past | undefined,
-  onChange: (change: Pick<PageState, "past">) => void,
+function useMoment(
+  { client, told }: Replay,
+  shown: Pick<PlaybackOptions, "query" | "past" | "onChange">,
 ): number | undefined {
   const [moment, setMoment] = useState<number>();
-  const newest = useRef({ query, past });
+  const newest = useRef(shown);
   useEffect(() => {
-    newest.current = { query, past };
+    newest.current = shown;
   });
   useEffect(() => {
     if (client === undefined) return undefined;
     let writtenAtMs = 0;
     const look = (): void => {
-      const { current } = newest;
-      if (current.query === undefined || current.past?.isPlaying !== true) return;
-      // The reader has chosen another moment.
-      if (current.past.atMs !== told.current) return;
-      const { asOf, status } = client.live(current.query).getSnapshot();
+      const { past, query, onChange } = newest.current;
+      // The reader has chosen another moment, or pauses.
+      if (!past.isPlaying || past.atMs !== told.current) return;
+      const { asOf, status } = client.live(query).getSnapshot();
       // The replay has come to the present.
-      if (status === "live") return onChange({ past: undefined });
+      if (status === "live") return onChange(undefined);
       if (asOf === undefined || status === "loading") return;
       setMoment(asOf);
       const nowMs = performance.now();
       if (nowMs - writtenAtMs < ADDRESS_MS) return;
       writtenAtMs = nowMs;
       told.current = asOf;
-      onChange({ past: { ...current.past, atMs: asOf } });
+      onChange({ ...past, atMs: asOf });
     };
     const timer = setInterval(look, MOMENT_MS);
     return () => {
       clearInterval(timer);
       setMoment(undefined);
     };
-  }, [client, told, onChange]);
+  }, [client, told]);
   return moment;
 }

@@ -9,15 +9,19 @@ import type { PageState } from "./page-state.ts";
 import type { ChannelShape } from "./use-channel-shape.ts";
 import { useFilteredView, type FilteredView } from "./use-filtered-view.ts";
 import { useKeptView } from "./use-kept-view.ts";
-import { useMoment, usePlayback } from "./use-playback.ts";
+import type { Playback } from "./use-playback.ts";
 
 /** Rows of the grid while the past plays: more are shown when it stands still. */
 export const PLAYED_ROWS = 1_000;
 
+const STANDS_STILL: Playback = { client: undefined, momentMs: undefined };
+
 export interface ShownView extends Pick<FilteredView, "errors"> {
   /** Until its rows have come, the rows of the moment before. */
   readonly view: LiveQueryResult;
-  /** The query of the rows: with the filters that apply, and as of the moment. */
+  /** The query of the rows, with the filters that apply. */
+  readonly query: Query;
+  /** The same for anywhere: while the past plays, as of its moment. */
   readonly applied: Query;
   /** The rows of the present query are still to come. */
   readonly isComing: boolean;
@@ -25,7 +29,9 @@ export interface ShownView extends Pick<FilteredView, "errors"> {
   readonly client: TidemarkClient | undefined;
   /** The moment of the rows, or the one that is asked for; undefined in the present. */
   readonly atMs: number | undefined;
-  /** The same to the last commit. */
+  /** Takes the playback's client and moment. */
+  readonly onPlayback: (playback: Playback) => void;
+  /** The moment to the last commit. */
   readonly exactMs: () => number | undefined;
 }
 
@@ -34,7 +40,6 @@ export interface ShownViewOptions {
   readonly shape: ChannelShape;
   readonly sort: readonly OrderBy[];
   readonly page: PageState;
-  readonly onChange: (change: Pick<PageState, "past">) => void;
 }
 
 export function useShownView({
@@ -42,10 +47,11 @@ export function useShownView({
   shape,
   sort,
   page: { columns, filters, past },
-  onChange,
 }: ShownViewOptions): ShownView {
-  const playback = usePlayback(channel, past);
-  const { client } = playback;
+  const [{ client, momentMs }, onPlayback] = useState(STANDS_STILL);
+  const replays = useRef({ client, count: 0 });
+  if (replays.current.client !== client)
+    replays.current = { client, count: replays.current.count + 1 };
   const waiting = useRef<number>(undefined);
   const [, askAgain] = useState(0);
   const wantedMs = past?.atMs;
@@ -71,7 +77,7 @@ export function useShownView({
   const { applied = query, errors, view: newest } = filtered;
   const kept = useKeptView(newest, {
     subject: JSON.stringify([base, filters]),
-    source: `${JSON.stringify(query)} ${client === undefined ? "" : past?.speed}`,
+    source: `${replays.current.count} ${JSON.stringify(query)}`,
   });
   const view = isAsked ? kept : newest;
   const isComing = newest.status === "loading" || newest.status === "idle";
@@ -80,15 +86,16 @@ export function useShownView({
     waiting.current = isWaiting ? askedMs : undefined;
     if (!isWaiting && askedMs !== wantedMs) askAgain((before) => before + 1);
   }, [isWaiting, askedMs, wantedMs]);
-  const moment = useMoment(playback, filtered.applied, past, onChange);
-  const atMs = past && (moment ?? past.atMs);
+  const atMs = past && (momentMs ?? past.atMs);
   return {
     view,
+    query: applied,
     applied: client === undefined ? applied : asOf(applied, atMs),
     errors,
     isComing,
     client,
     atMs,
+    onPlayback,
     exactMs: () => client?.live(applied).getSnapshot().asOf ?? atMs,
   };
 }

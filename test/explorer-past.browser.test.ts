@@ -174,8 +174,8 @@ describe("the explorer's past", () => {
     await expect.poll(atInAddress).toBe(startMs + 59_000);
     await expectMoment();
     expect(await text(".title .badge")).toBe("rewound");
-    expect(await text(".strip .badge")).toMatch(/^rewound as of .*\d\d:\d\d:\d\d, paused$/);
-    expect(await text(".moment")).toMatch(/^as of .*\d\d:\d\d:\d\d, paused$/);
+    expect(await text(".strip .link")).toBe("rewound");
+    expect(await text(".time-bar .moment")).toMatch(/^as of .*\d\d:\d\d:\d\d, paused$/);
     expect(await slider.getAttribute("aria-valuetext")).toMatch(/\d\d:\d\d:\d\d$/);
     const words = (await text("body")).replace("Back to live", "");
     expect(words).not.toMatch(/\blive\b|rows\/s|delivery/i);
@@ -252,7 +252,7 @@ describe("the explorer's past", () => {
       .toBeGreaterThan(28);
     expect(rounds).not.toContain(undefined);
     expect(rounds).toEqual(rounds.toSorted((left = 0, right = 0) => left - right));
-    expect(await text(".moment")).toMatch(/, 60×$/);
+    expect(await text(".time-bar .moment")).toMatch(/, 60×$/);
     expect(parameters().get("play")).toBe("1");
     expect(await page.evaluate(() => (globalThis as { shifts?: string[] }).shifts)).toEqual([]);
     await page.keyboard.press("Space");

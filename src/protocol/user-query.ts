@@ -85,20 +85,10 @@ export interface TimedQuery {
   readonly asOf: number | string | undefined;
 }
 
-/** @throws TidemarkError `BAD_QUERY` for a name of the wire, and for an `asOf` that is no moment */
+/** @throws TidemarkError `BAD_QUERY` for a name of the wire */
 export function toTimedQuery({ asOf, ...query }: Query): TimedQuery {
-  return { query: toWireQuery(query), asOf: asOf === undefined ? undefined : wireMoment(asOf) };
-}
-
-/** @throws TidemarkError `BAD_QUERY` */
-function wireMoment(moment: Moment): number | string {
-  if (typeof moment === "number" && Number.isSafeInteger(moment) && moment >= 0) return moment;
-  const time = typeof moment === "number" ? Number.NaN : new Date(moment).getTime();
-  if (!Number.isNaN(time)) return new Date(time).toISOString();
-  throw new TidemarkError(
-    "BAD_QUERY",
-    `Bad query: asOf is ${String(moment)}, and must be a seq, a Date, or a time in ISO 8601.`,
-  );
+  const moment = asOf instanceof Date ? String(asOf.toJSON()) : asOf;
+  return { query: toWireQuery(query), asOf: moment };
 }
 
 /** @throws TidemarkError `BAD_QUERY` for `is_null` */

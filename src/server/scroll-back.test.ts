@@ -255,7 +255,12 @@ describe("a live query with history", () => {
         stop();
       }
     }
-    expect(() => client.live({ ...whole, asOf: "yesterday" })).toThrow("asOf is yesterday");
+    const nowhere = client.live({ ...whole, asOf: "yesterday" });
+    onTestFinished(nowhere.subscribe(() => {}));
+    await expect.poll(() => nowhere.getSnapshot().status).toBe("refused");
+    expect(nowhere.getSnapshot().error?.message).toContain("asOf is yesterday");
+    const never = client.history({ ...whole, asOf: new Date("never") });
+    await expect(never).rejects.toMatchObject({ code: "BAD_QUERY" });
     await expect(client.fetch({ ...whole, asOf: -1 })).rejects.toMatchObject({ code: "BAD_QUERY" });
   });
 });

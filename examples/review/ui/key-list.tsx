@@ -1,5 +1,6 @@
 /** The list of a page's keyboard shortcuts, which `?` opens. */
 import type { ReactElement } from "react";
+import "./key-list.css";
 
 export function KeyList({
   keys,

@@ -16,15 +16,15 @@ export interface StatusStripProps {
   readonly connection: ConnectionStats;
   /** Tries to connect now: `client.connect`. */
   readonly onRetry: () => void;
-  /** The moment that the page is rewound to: what is live is then not what is shown. */
-  readonly rewound?: string | undefined;
+  /** The page shows the past, and not what the connection brings. */
+  readonly isRewound?: boolean;
   readonly children?: ReactElement;
 }
 
 export function StatusStrip({
   connection,
   onRetry,
-  rewound,
+  isRewound = false,
   children,
 }: StatusStripProps): ReactElement {
   const { asOf, carrier, epoch, seq } = connection;
@@ -33,13 +33,13 @@ export function StatusStrip({
   return (
     <footer className="strip" data-link={link.kind}>
       <span className="link">
-        {rewound !== undefined && link.kind === "open" ? (
-          <Badge status="rewound" why={rewound} />
+        {isRewound && link.kind === "open" ? (
+          <Badge status="rewound" />
         ) : (
           <Badge status={BADGES[link.kind]} why={link.kind === "open" ? carrier : undefined} />
         )}
       </span>
-      {rewound === undefined && (
+      {!isRewound && (
         <dl>
           <Item
             name="as of"

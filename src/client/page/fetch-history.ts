@@ -1,4 +1,5 @@
 /** One page of a channel's history, over HTTP. */
+import { TidemarkError } from "../../std/errors.ts";
 import type { Column } from "../../protocol/column.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
@@ -50,7 +51,7 @@ interface WireHistory {
   readonly feed?: string;
 }
 
-/** The body to POST. */
+/** The body to POST. @throws TidemarkError `BAD_QUERY` for an `asOf` that is no moment */
 export function askForHistory(
   query: WireQuery,
   { asOf, beforeSeq, after, feed }: HistoryOptions,
@@ -58,12 +59,22 @@ export function askForHistory(
 ): string {
   return JSON.stringify({
     query,
-    ...(asOf !== undefined && { as_of: asOf instanceof Date ? asOf.toISOString() : asOf }),
+    ...(asOf !== undefined && { as_of: momentOf(asOf) }),
     ...(beforeSeq !== undefined && { before_seq: beforeSeq }),
     ...(after !== undefined && { after }),
     ...(feed !== undefined && { feed }),
     ...(auth !== undefined && { auth }),
   });
+}
+
+function momentOf(moment: number | Date | string): number | string {
+  if (typeof moment === "number" && Number.isSafeInteger(moment) && moment >= 0) return moment;
+  const time = typeof moment === "number" ? Number.NaN : new Date(moment).getTime();
+  if (!Number.isNaN(time)) return new Date(time).toISOString();
+  throw new TidemarkError(
+    "BAD_QUERY",
+    `Bad query: asOf is ${String(moment)}, and must be a seq, a Date, or a time in ISO 8601.`,
+  );
 }
 
 /** @throws TidemarkError as the server says; `STOPPED` when no answer came */
@@ -92,4 +103,31 @@ export function checkComplete({ completeFrom }: HistoryAnswer, ofFirstPage: numb
     "HISTORY_TRIMMED",
     "Retention has forgotten some of the rows while they were read. Ask again, or for a later time.",
   );
+}
+
+/** A limit up to this is a page. */
+const PAGE_ROWS = 200;
+
+/** The pages of the query's rows, joined. @throws TidemarkError `HISTORY_TRIMMED` */
+export async function allPages(
+  { limit = Number.POSITIVE_INFINITY, ...query }: WireQuery,
+  first: HistoryOptions,
+  ask: (query: WireQuery, options: HistoryOptions) => Promise<HistoryAnswer>,
+): Promise<QueryAnswer> {
+  const { asOf: _asOf, ...rest } = first;
+  const rows: Row[] = [];
+  let options = first;
+  let page: HistoryAnswer;
+  let completeFrom: number | undefined;
+  do {
+    const left = limit - rows.length;
+    // The last page only: the server knows how large its pages may be.
+    page = await ask(left <= PAGE_ROWS ? { ...query, limit: left } : query, options);
+    completeFrom ??= page.completeFrom;
+    checkComplete(page, completeFrom);
+    rows.push(...page.rows);
+    // The next page is as of the first one's seq.
+    options = { ...rest, ...(page.next !== undefined && { after: page.next }) };
+  } while (page.next !== undefined && rows.length < limit);
+  return { rows: rows.slice(0, limit), epoch: page.epoch, seq: page.seq };
 }

@@ -1,7 +1,6 @@
 /** What a page asks over HTTP, without a view: rows, channels, and queries of now and then. */
 import type { Clock } from "../../std/clock.ts";
 import type { WireQuery } from "../../protocol/query.ts";
-import type { Row } from "../../protocol/row.ts";
 import type { TimedQuery } from "../../protocol/user-query.ts";
 import { descriptionOf, type ChannelDescription, type WireChannel } from "./channel-description.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
@@ -19,9 +18,6 @@ export interface SingleAnswersOptions {
   readonly ui: UiMeter;
   readonly credentials: () => unknown;
 }
-
-/** A limit up to this is a page. */
-const PAGE_ROWS = 200;
 
 type Signal = AbortSignal | undefined;
 
@@ -48,7 +44,11 @@ export class SingleAnswers {
   }
 
   async fetch({ query, asOf }: TimedQuery, signal: Signal): Promise<QueryAnswer> {
-    if (asOf !== undefined) return this.#fetchPast(query, { asOf, ...(signal && { signal }) });
+    if (asOf !== undefined) {
+      const { allPages } = await import("./fetch-history.ts");
+      const first = { asOf, ...(signal && { signal }) };
+      return allPages(query, first, (page, options) => this.history(page, options));
+    }
     const { base, credentials, requests } = this.#options;
     const { answerIn, askFor } = await import("./fetch-query.ts");
     const body = askFor(query, await credentials());
@@ -60,28 +60,5 @@ export class SingleAnswers {
     const { askForHistory, historyIn } = await import("./fetch-history.ts");
     const body = askForHistory(query, options, await credentials());
     return historyIn(await requests.send(`${base}/history`, "snapshot", options.signal, body));
-  }
-
-  /** The pages of the query's rows, joined. @throws TidemarkError `HISTORY_TRIMMED` */
-  async #fetchPast(query: WireQuery, first: HistoryOptions): Promise<QueryAnswer> {
-    const { limit = Number.POSITIVE_INFINITY, ...unlimited } = query;
-    const rows: Row[] = [];
-    const { asOf: _asOf, ...rest } = first;
-    let options = first;
-    let page: HistoryAnswer;
-    let completeFrom: number | undefined;
-    const { checkComplete } = await import("./fetch-history.ts");
-    do {
-      const left = limit - rows.length;
-      // The last page only: the server knows how large its pages may be.
-      const asked = left <= PAGE_ROWS ? { ...unlimited, limit: left } : unlimited;
-      page = await this.history(asked, options);
-      completeFrom ??= page.completeFrom;
-      checkComplete(page, completeFrom);
-      // The next page is as of the first one's seq.
-      options = { ...rest, ...(page.next !== undefined && { after: page.next }) };
-      rows.push(...page.rows);
-    } while (page.next !== undefined && rows.length < limit);
-    return { rows: rows.slice(0, limit), epoch: page.epoch, seq: page.seq };
   }
 }
