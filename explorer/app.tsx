@@ -86,7 +86,11 @@ export function App(): ReactElement {
           commands={channelCommands}
         />
       )}
-      <StatusStrip connection={connection} onRetry={() => client.connect()} isRewound={isRewound}>
+      <StatusStrip
+        connection={connection}
+        onRetry={() => client.connect()}
+        rewound={isRewound ? "to an earlier time" : undefined}
+      >
         <span className="keys-hint">
           <button type="button" className="plain" onClick={palette.open}>
             Ctrl K Commands

@@ -15,14 +15,15 @@ import { Grid } from "./grid.tsx";
 import { ColumnMenu } from "./column-menu.tsx";
 import { CopyCode } from "./copy-code.tsx";
 import { copyAsCode } from "./copy-as-code.ts";
-import { countText } from "./count-text.ts";
+import { countText, historyText } from "./count-text.ts";
 import { FollowButton } from "./follow-button.tsx";
 import { HistoryFoot } from "../examples/review/ui/history-foot.tsx";
 import { newestFirst } from "./newest-first.ts";
 import { Nothing } from "./nothing.tsx";
 import { useIsAway, ViewBadge } from "./outage.tsx";
 import type { Command } from "./palette.tsx";
-import { nextSort, type PageState, type Past } from "./page-state.ts";
+import type { Past } from "../examples/review/ui/past.ts";
+import { nextSort, type PageState } from "./page-state.ts";
 import { PastContext } from "./past.ts";
 import { RewindButton } from "./rewind-button.tsx";
 import { useChannelShape } from "./use-channel-shape.ts";
@@ -167,7 +168,7 @@ export function ChannelView({
         <header className="title">
           <h1>{channel}</h1>
           {!hasNoPast && <ViewBadge view={view} />}
-          <span className="count number">
+          <span className="count number" title={historyText(span)}>
             {countText(view, {
               isFiltered,
               isNewestFirst,

@@ -1,4 +1,5 @@
 /** How many rows of the table the grid has, in words. */
+import type { ChannelHistorySpan } from "../src/client/index.ts";
 import type { LiveQueryResult } from "../src/react/index.ts";
 import { formatCount } from "../examples/review/ui/format.ts";
 
@@ -14,12 +15,12 @@ export interface CountContext {
 export function countText(view: LiveQueryResult, context: CountContext): string {
   const { keys, status, history } = view;
   if (status === "loading" || status === "refused" || status === "idle") return "";
-  if (history !== undefined) return historyText(view, context);
+  if (history !== undefined) return scrolledText(view, context);
   if (context.limit !== undefined) return limitedText(view, context, context.limit);
   return liveText(view, context.isFiltered, keys.length);
 }
 
-function historyText(
+function scrolledText(
   { keys, history }: LiveQueryResult,
   { isFiltered, isNewestFirst, historyRows }: CountContext,
 ): string {
@@ -61,4 +62,12 @@ function liveText(
 
 function rowsText(count: number): string {
   return `${formatCount(count)} ${count === 1 ? "row" : "rows"}`;
+}
+
+/** Since when the channel keeps history, and whether the store takes rows. */
+export function historyText(history: ChannelHistorySpan | undefined): string | undefined {
+  if (history?.fromTimeMs === undefined) return undefined;
+  const since = `History since ${new Date(history.fromTimeMs).toLocaleString()}`;
+  if (history.status === "retrying") return `${since}. The store takes no rows at present.`;
+  return history.status === "full" ? `${since}. The store is behind: rows are refused.` : since;
 }

@@ -1,5 +1,6 @@
 /** The state of the page in its address, so that a link opens the same view. Pure functions. */
 import type { OrderBy } from "../src/client/index.ts";
+import { pastIn, setPast, type Past } from "../examples/review/ui/past.ts";
 
 export interface PageState {
   readonly channel: string | undefined;
@@ -12,16 +13,6 @@ export interface PageState {
   readonly row: string | undefined;
   /** The moment that the page is rewound to; undefined for the present. */
   readonly past: Past | undefined;
-}
-
-export const SPEEDS = [1, 10, 60] as const;
-
-export interface Past {
-  /** Unix milliseconds. While it plays, the moment moves on. */
-  readonly atMs: number;
-  /** Times faster than it was. */
-  readonly speed: (typeof SPEEDS)[number];
-  readonly isPlaying: boolean;
 }
 
 const FILTER_PREFIX = "f.";
@@ -64,20 +55,9 @@ export function formatHash({ channel, sort, filters, columns, row, past }: PageS
   for (const [name, text] of Object.entries(filters))
     if (text !== "") parameters.set(FILTER_PREFIX + name, text);
   if (row !== undefined) parameters.set("row", row);
-  if (past !== undefined) {
-    parameters.set("at", new Date(past.atMs).toISOString());
-    if (past.speed !== 1) parameters.set("speed", String(past.speed));
-    if (past.isPlaying) parameters.set("play", "1");
-  }
+  setPast(parameters, past);
   const search = parameters.size === 0 ? "" : `?${parameters.toString()}`;
   return channel === undefined ? "#/" : `#/${encodeURIComponent(channel)}${search}`;
-}
-
-function pastIn(parameters: URLSearchParams): Past | undefined {
-  const atMs = Date.parse(parameters.get("at") ?? "");
-  if (Number.isNaN(atMs)) return undefined;
-  const speed = SPEEDS.find((each) => String(each) === parameters.get("speed")) ?? 1;
-  return { atMs, speed, isPlaying: parameters.get("play") === "1" };
 }
 
 /**

@@ -174,7 +174,7 @@ describe("the explorer's past", () => {
     await expect.poll(atInAddress).toBe(startMs + 59_000);
     await expectMoment();
     expect(await text(".title .badge")).toBe("rewound");
-    expect(await text(".strip .link")).toBe("rewound");
+    expect(await text(".strip .link")).toBe("rewound to an earlier time");
     expect(await text(".time-bar .moment")).toMatch(/^as of .*\d\d:\d\d:\d\d, paused$/);
     expect(await slider.getAttribute("aria-valuetext")).toMatch(/\d\d:\d\d:\d\d$/);
     const words = (await text("body")).replace("Back to live", "");

@@ -16,15 +16,15 @@ export interface StatusStripProps {
   readonly connection: ConnectionStats;
   /** Tries to connect now: `client.connect`. */
   readonly onRetry: () => void;
-  /** The page shows the past, and not what the connection brings. */
-  readonly isRewound?: boolean;
+  /** The moment that the page is rewound to: what is live is then not what is shown. */
+  readonly rewound?: string | undefined;
   readonly children?: ReactElement;
 }
 
 export function StatusStrip({
   connection,
   onRetry,
-  isRewound = false,
+  rewound,
   children,
 }: StatusStripProps): ReactElement {
   const { asOf, carrier, epoch, seq } = connection;
@@ -33,13 +33,13 @@ export function StatusStrip({
   return (
     <footer className="strip" data-link={link.kind}>
       <span className="link">
-        {isRewound && link.kind === "open" ? (
-          <Badge status="rewound" />
+        {rewound !== undefined && link.kind === "open" ? (
+          <Badge status="rewound" why={rewound} />
         ) : (
           <Badge status={BADGES[link.kind]} why={link.kind === "open" ? carrier : undefined} />
         )}
       </span>
-      {!isRewound && (
+      {rewound === undefined && (
         <dl>
           <Item
             name="as of"

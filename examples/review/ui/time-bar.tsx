@@ -4,7 +4,8 @@
  * with Shift; Space plays and pauses anywhere.
  */
 import { useEffect, useRef, type KeyboardEvent, type ReactElement } from "react";
-import { momentText, pastLabel, SPEEDS, type Past } from "./past.ts";
+import { momentText, pastLabel } from "./moment-text.ts";
+import { SPEEDS, type Past } from "./past.ts";
 import "./time-bar.css";
 
 const STEP_MS = 1_000;
@@ -66,7 +67,7 @@ export function TimeBar(props: TimeBarProps): ReactElement {
       ) : (
         <span className="slider dim">{channel} keeps no history: it has no past to show.</span>
       )}
-      <output className="moment number">
+      <span className="moment number">
         {trouble === undefined ? (
           pastLabel(past, atMs, presentMs)
         ) : (
@@ -74,7 +75,7 @@ export function TimeBar(props: TimeBarProps): ReactElement {
             {trouble}
           </span>
         )}
-      </output>
+      </span>
       <button type="button" className="to-live" onClick={() => onChange(undefined)}>
         Back to live
       </button>

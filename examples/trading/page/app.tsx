@@ -1,7 +1,8 @@
 /** The page: its header, the workspace, and the status strip. */
 import { useCallback, useMemo, useState, type ReactElement } from "react";
 import { KeyList } from "../ui/key-list.tsx";
-import { pastLabel, type Past } from "../ui/past.ts";
+import { pastLabel } from "../ui/moment-text.ts";
+import type { Past } from "../ui/past.ts";
 import { State } from "../ui/state.tsx";
 import { StatusStrip } from "../ui/status-strip.tsx";
 import { ThemeButton } from "../ui/theme-button.tsx";

@@ -1,5 +1,4 @@
 /** One page of a channel's history, over HTTP. */
-import { TidemarkError } from "../../std/errors.ts";
 import type { Column } from "../../protocol/column.ts";
 import type { WireQuery } from "../../protocol/query.ts";
 import { keyOf, type Row } from "../../protocol/row.ts";
@@ -97,7 +96,7 @@ export function historyIn(answer: Answer): HistoryAnswer {
 }
 
 /** @throws TidemarkError `HISTORY_TRIMMED` when rows were forgotten since the first page */
-export function checkComplete({ completeFrom }: HistoryAnswer, ofFirstPage: number): void {
+function checkComplete({ completeFrom }: HistoryAnswer, ofFirstPage: number): void {
   if (completeFrom <= ofFirstPage) return;
   throw new TidemarkError(
     "HISTORY_TRIMMED",

@@ -1,5 +1,5 @@
 /** A moment of the past in words. */
-import type { Past } from "./page-state.ts";
+import type { Past } from "./past.ts";
 
 const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
 const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
