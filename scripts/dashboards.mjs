@@ -20,8 +20,8 @@ const PROGRAMS = [
   { name: "review", script: "dist-examples/review/main.js", title: "Review dashboard" },
   { name: "trading", script: "dist-examples/trading/main.js", title: "Trading dashboard" },
 ];
-/** Of a server that shows a few thousand rows; the rest would only delay the collector. */
-const HEAP = "--max-old-space-size=256";
+/** Enough for servers of a few thousand rows, so that three of them stay small. */
+const FLAGS = ["--max-old-space-size=256", "--max-semi-space-size=4"];
 
 export async function startDashboards([command, ...rest]) {
   const at = rest.indexOf("--port");
@@ -39,9 +39,10 @@ export async function startDashboards([command, ...rest]) {
     next = await freePort(next);
     const own = name === "explorer" ? [command, ...others, "--port", String(next)] : [];
     shown[name] = {};
-    const child = spawn(process.execPath, [HEAP, join(root, script), ...own], {
+    const child = spawn(process.execPath, [...FLAGS, join(root, script), ...own], {
       stdio: ["inherit", "pipe", "inherit"],
-      env: { ...process.env, PORT: String(next) },
+      // Threads of DuckDB and of the collector would each keep memory of their own.
+      env: { ...process.env, MALLOC_ARENA_MAX: "2", PORT: String(next) },
     });
     children.push(child);
     watch(child, title, shown[name]);
