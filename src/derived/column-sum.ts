@@ -73,7 +73,8 @@ export class ColumnSum implements Accumulator {
 
   get settled(): JsonValue {
     const part = this.#settled;
-    return part === undefined ? null : [part.count, part.sum.parts, part.specials];
+    // Copies: a checkpoint stays as it is while the group goes on.
+    return part === undefined ? null : [part.count, [...part.sum.parts], [...part.specials]];
   }
 
   get #size(): number {

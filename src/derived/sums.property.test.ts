@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalDecimal } from "../protocol/decimal.ts";
+import { ColumnSum } from "./column-sum.ts";
 import { DecimalSum } from "./decimal-sum.ts";
 import { NumberSum } from "./number-sum.ts";
 
@@ -42,6 +43,18 @@ const number = fc.oneof(
 );
 
 describe("sums", () => {
+  it("that a checkpoint has stay as they are when more rows settle", () => {
+    const sum = new ColumnSum({ column: "price", type: "integer" });
+    const settle = (price: number): void => {
+      sum.add({ key: String(price), row: { price } });
+      sum.settle({ key: String(price), row: { price } });
+    };
+    settle(1);
+    const { settled } = sum;
+    settle(2);
+    expect(new ColumnSum({ column: "price", type: "integer" }, settled).sum).toBe(1);
+  });
+
   it("of numbers are the doubles next to the exact sums, whatever was added and taken away", () => {
     fc.assert(
       fc.property(fc.array(number), fc.array(number), fc.array(number), (left, right, gone) => {
