@@ -83,8 +83,6 @@ export const SLEPT_MS = 5_000;
 export const ROW_REQUEST_MS_MAX = 10_000;
 /** A message by POST waits for the server's answer for at most this long. */
 export const UP_REQUEST_MS_MAX = 30_000;
-/** How often such a message is posted when the connection breaks. Then the stream has ended. */
-export const UP_ATTEMPTS_MAX = 3;
 /** HTTP requests of low priority that wait. Full: the oldest fails with `STOPPED`. */
 export const REQUESTS_WAITING_MAX = 16;
 /** Characters of one frame of subscriptions, well below what the server takes. */

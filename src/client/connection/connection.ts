@@ -35,9 +35,10 @@ import { LONG_POLL_MS } from "../limits.ts";
 const PROTOCOL_ERROR = 1002;
 
 export class Connection {
+  /** Of the routes over HTTP. */
+  readonly base: string;
   readonly #address: StreamAddress;
   readonly #options: ConnectionOptions;
-  readonly #base: string;
   readonly #choice: CarrierChoice;
   readonly #liveness: Liveness;
   readonly #probe: ServerProbe;
@@ -54,9 +55,9 @@ export class Connection {
     this.#options = options;
     const { config, clock, fetch } = options;
     this.#address = new StreamAddress(config.url, config.replay);
-    this.#base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
+    this.base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#choice = new CarrierChoice(config.carriers, config.carrierAttemptsMax);
-    this.#probe = new ServerProbe(fetch, `${this.#base}/changes`);
+    this.#probe = new ServerProbe(fetch, `${this.base}/changes`);
     this.#warning = new ConnectionWarning(config.url, options.onWarning);
     this.#upgrade = new CarrierUpgrade({
       clock,
@@ -260,7 +261,7 @@ export class Connection {
     const { WebSocket, fetch, http, clock, config } = this.#options;
     if (carrier === "websocket") return WebSocket && new WebSocket(this.#address.url);
     if (fetch === undefined) return undefined;
-    const shared = { base: this.#base, fetch, http };
+    const shared = { base: this.base, fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
     // A socket that was given up while the page looked up credentials must not identify for its
     // successor.
@@ -287,15 +288,16 @@ export class Connection {
     if (socket === undefined)
       return this.#on({ kind: "closed", code: 1006, reason: "not supported on this platform" });
     // Events of a socket that was given up must not reach its successor's state.
-    const current = (handle: () => void) => (): void => {
-      if (this.#socket === socket) handle();
+    socket.onopen = () => {
+      if (this.#socket === socket) this.#on({ kind: "opened" });
     };
-    socket.onopen = current(() => this.#on({ kind: "opened" }));
     socket.onmessage = ({ data }) => {
       if (this.#socket === socket) this.#receive(String(data));
     };
-    socket.onclose = ({ code, reason }) =>
-      current(() => this.#on({ kind: "closed", code, reason: reason || this.#probe.refusal }))();
+    socket.onclose = ({ code, reason }) => {
+      if (this.#socket === socket)
+        this.#on({ kind: "closed", code, reason: reason || this.#probe.refusal });
+    };
     // A close event follows every error.
     socket.onerror = () => {};
   }

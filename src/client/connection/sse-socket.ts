@@ -3,21 +3,14 @@
  * another. It reads with `fetch`, so that it also runs in workers and in Node.
  */
 import { decode } from "../../protocol/codec.ts";
-import type { Hello } from "../../protocol/messages/hello.ts";
 import type { HttpScheduler, Fetch } from "./http-scheduler.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
-import { UP_ATTEMPTS_MAX } from "../limits.ts";
 
 export interface HttpSocketOptions {
   /** The base of the HTTP routes, `https://…/v2`. */
   readonly base: string;
   readonly fetch: Fetch;
   readonly http: HttpScheduler;
-}
-
-function helloOf(text: string): Hello | undefined {
-  const message = decode(text);
-  return message?.op === "HELLO" ? message : undefined;
 }
 
 export class SseSocket implements WebSocketLike {
@@ -36,29 +29,27 @@ export class SseSocket implements WebSocketLike {
     void this.#read();
   }
 
+  /**
+   * A proxy that reloads closes connections that are kept open, and a request that is on its way
+   * then gets no answer, while the stream goes on. So it is sent again, at most twice; a server
+   * takes a message twice without harm.
+   */
   send(text: string): void {
-    const url = `${this.#options.base}/up?session=${encodeURIComponent(this.#sessionId)}`;
+    const { base, http } = this.#options;
+    const url = `${base}/up?session=${encodeURIComponent(this.#sessionId)}`;
+    const post = (): Promise<Response> => http.request("up", url, { method: "POST", body: text });
+    // `fetch` throws a TypeError where there is no connection; a timeout is another error.
+    const again = (error: unknown): Promise<Response> => {
+      if (error instanceof TypeError) return post();
+      throw error;
+    };
     this.#lastSaid = this.#lastSaid
       .then(async () => {
         if (this.#isOver) return;
-        const response = await this.#post(url, text, UP_ATTEMPTS_MAX);
+        const response = await post().catch(again).catch(again);
         if (!response.ok) this.#end(`HTTP ${response.status}`);
       })
       .catch(() => this.#end("a message could not be sent"));
-  }
-
-  /**
-   * A proxy that reloads closes connections that are kept open, and a request that is on its way
-   * then gets no answer, while the stream goes on. A server takes a message twice without harm.
-   */
-  async #post(url: string, body: string, attempts: number): Promise<Response> {
-    try {
-      return await this.#options.http.request("up", url, { method: "POST", body });
-    } catch (error) {
-      // `fetch` throws a TypeError where there is no connection; a timeout is another error.
-      if (this.#isOver || attempts <= 1 || !(error instanceof TypeError)) throw error;
-      return this.#post(url, body, attempts - 1);
-    }
   }
 
   close(): void {
@@ -93,7 +84,10 @@ export class SseSocket implements WebSocketLike {
   }
 
   #event(data: string): void {
-    if (this.#sessionId === "") this.#sessionId = helloOf(data)?.session_id ?? "";
+    if (this.#sessionId === "") {
+      const hello = decode(data);
+      if (hello?.op === "HELLO") this.#sessionId = hello.session_id;
+    }
     if (!this.#isOver) this.onmessage?.({ data });
   }
 

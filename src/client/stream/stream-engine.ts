@@ -150,7 +150,7 @@ export class StreamEngine {
     this.#writes = new WriteSender({
       clock: this.#clock,
       http: this.#http,
-      base: config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
+      base: this.#connection.base,
       credentials: this.#services.credentials,
       way: () => (this.#connection?.state.kind === "open" ? this.#talk.way : undefined),
       send: (message) => this.#connection?.send(message),
