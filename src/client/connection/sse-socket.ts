@@ -38,15 +38,10 @@ export class SseSocket implements WebSocketLike {
     const { base, http } = this.#options;
     const url = `${base}/up?session=${encodeURIComponent(this.#sessionId)}`;
     const post = (): Promise<Response> => http.request("up", url, { method: "POST", body: text });
-    // `fetch` throws a TypeError where there is no connection; a timeout is another error.
-    const again = (error: unknown): Promise<Response> => {
-      if (error instanceof TypeError) return post();
-      throw error;
-    };
     this.#lastSaid = this.#lastSaid
       .then(async () => {
         if (this.#isOver) return;
-        const response = await post().catch(again).catch(again);
+        const response = await post().catch(post).catch(post);
         if (!response.ok) this.#end(`HTTP ${response.status}`);
       })
       .catch(() => this.#end("a message could not be sent"));
