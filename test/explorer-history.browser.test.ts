@@ -136,6 +136,8 @@ describe("the explorer's grid on a channel with history", () => {
   });
 
   it("stands still as of a moment, pages back as of it, and goes on with the newest rows", async () => {
+    // Before that, a page does not know of when its rows are.
+    await expect.poll(() => text(".title .badge")).toBe("live");
     await page.keyboard.press("p");
     await expect.poll(() => text(".follow")).toMatch(/^Resume as of \d\d:\d\d:\d\d$/);
     expect(await text(".title .badge")).toBe("paused");

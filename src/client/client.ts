@@ -31,7 +31,7 @@ import { watchPage } from "./page/page-watch.ts";
 import { PageRequests } from "./page/page-requests.ts";
 import { PageViews, type LiveView } from "./page/page-views.ts";
 import { RowCache, type RowAnswer } from "./page/row-cache.ts";
-import { SingleAnswers } from "./page/single-answers.ts";
+import type { SingleAnswers } from "./page/single-answers.ts";
 import { UiMeter, type UiMetrics } from "./page/ui-metrics.ts";
 import { NOT_CONNECTED } from "./not-connected.ts";
 import type { ConnectionStats, Inspection, PageCursor, ToEngine, ToPage } from "./port.ts";
@@ -76,7 +76,8 @@ export class TidemarkClient<
   readonly #inspectors = new Set<(inspection: Inspection) => void>();
   readonly #requests: PageRequests;
   readonly #rowCache: RowCache;
-  readonly #answers: SingleAnswers;
+  /** The code is loaded with the first call. */
+  readonly #answers: () => Promise<SingleAnswers>;
   readonly #ui: UiMeter;
   readonly #pump: CommitPump;
   readonly #stopWatching: () => void;
@@ -95,19 +96,18 @@ export class TidemarkClient<
     this.#clock = clock;
     this.#ui = new UiMeter(clock);
     this.#requests = new PageRequests({ headers, post: (message) => this.#host.post(message) });
+    const base = url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#rowCache = new RowCache({
+      base,
       clock,
       limits,
+      ui: this.#ui,
       fetch: (url, signal) => this.#requests.send(url, "row", signal),
     });
-    this.#answers = new SingleAnswers({
-      base: url.replace(/^ws/, "http").replace(/\/[^/]*$/, ""),
-      clock,
-      requests: this.#requests,
-      rowCache: this.#rowCache,
-      ui: this.#ui,
-      credentials: () => this.#credentials(),
-    });
+    const requests = this.#requests;
+    const answers = { base, requests, credentials: () => this.#credentials() };
+    this.#answers = async () =>
+      new (await import("./page/single-answers.ts")).SingleAnswers(answers);
     this.#writes = new LazyWrites(options.writes, {
       clock,
       headers,
@@ -123,7 +123,7 @@ export class TidemarkClient<
       lingerMs,
       pinsMax: limits.viewPinsMax,
       historyRowsMax: limits.historyRowsMax,
-      fetchHistory: (query, historyOptions) => this.#answers.history(query, historyOptions),
+      fetchHistory: async (query, asked) => (await this.#answers()).history(query, asked),
       writes: () => this.#writes.current,
       post: (message) => this.#host.post(message),
     });
@@ -164,7 +164,7 @@ export class TidemarkClient<
     key: string,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<RowAnswer<RowOf<C[N]>>> {
-    const answer = await this.#answers.row(channel, key, signal);
+    const answer = await this.#rowCache.row(channel, key, signal);
     return answer as RowAnswer<RowOf<C[N]>>;
   }
 
@@ -172,11 +172,11 @@ export class TidemarkClient<
    * A channel's key, columns and history, by HTTP, without a view of it.
    * @throws TidemarkError `UNKNOWN_CHANNEL`, also for a channel of which the caller may see nothing
    */
-  describe<N extends keyof C & string>(
+  async describe<N extends keyof C & string>(
     channel: N,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<ChannelDescription> {
-    return this.#answers.describe(channel, signal);
+    return (await this.#answers()).describe(channel, signal);
   }
 
   /**
@@ -188,7 +188,8 @@ export class TidemarkClient<
     query: QueryOf<C, N>,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<QueryAnswer<RowOf<C[N]>>> {
-    const answer = await this.#answers.fetch(toTimedQuery(query as unknown as Query), signal);
+    const timed = toTimedQuery(query as unknown as Query);
+    const answer = await (await this.#answers()).fetch(timed, signal);
     return answer as QueryAnswer<RowOf<C[N]>>;
   }
 
@@ -203,10 +204,8 @@ export class TidemarkClient<
     options: HistoryOptions = {},
   ): Promise<HistoryAnswer<RowOf<C[N]>>> {
     const { query: wire, asOf } = toTimedQuery(query as unknown as Query);
-    const answer = await this.#answers.history(wire, {
-      ...(asOf !== undefined && { asOf }),
-      ...options,
-    });
+    const asked = { ...(asOf !== undefined && { asOf }), ...options };
+    const answer = await (await this.#answers()).history(wire, asked);
     return answer as HistoryAnswer<RowOf<C[N]>>;
   }
 

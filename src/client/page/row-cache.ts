@@ -6,6 +6,7 @@ import type { Clock } from "../../std/clock.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { ClientLimits } from "../limits.ts";
 import { bodyOf, type Answer } from "./page-requests.ts";
+import type { UiMeter } from "./ui-metrics.ts";
 
 /** One row, and when it last changed. */
 export interface RowAnswer<R = Row> {
@@ -28,6 +29,9 @@ interface WireRowAnswer {
 }
 
 export interface RowCacheOptions {
+  /** The base of the HTTP routes, `https://…/v2`. */
+  readonly base: string;
+  readonly ui: UiMeter;
   readonly fetch: (url: string, signal: AbortSignal | undefined) => Promise<Answer>;
   readonly clock: Clock;
   readonly limits: Pick<ClientLimits, "rowCacheMax" | "rowCacheMs">;
@@ -50,7 +54,16 @@ export class RowCache {
    * @throws TidemarkError `UNKNOWN_ROW`, `FORBIDDEN`, … as the server says; `STOPPED` when no
    * answer came
    */
-  async get(url: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
+  async row(channel: string, key: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
+    const { base, clock, ui } = this.#options;
+    const startMs = clock.monotonic();
+    const path = `${encodeURIComponent(channel)}/${encodeURIComponent(key)}`;
+    const answer = await this.#get(`${base}/rows/${path}`, signal);
+    ui.noteRow(clock.monotonic() - startMs);
+    return answer;
+  }
+
+  async #get(url: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
     const { clock, limits, fetch } = this.#options;
     const kept = this.#kept;
     const known = kept.get(url);

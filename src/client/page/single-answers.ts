@@ -1,21 +1,15 @@
-/** What a page asks over HTTP, without a view: rows, channels, and queries of now and then. */
-import type { Clock } from "../../std/clock.ts";
+/** What a page asks over HTTP, without a view: channels, and queries of now and then. */
 import type { WireQuery } from "../../protocol/query.ts";
 import type { TimedQuery } from "../../protocol/user-query.ts";
 import { descriptionOf, type ChannelDescription, type WireChannel } from "./channel-description.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { QueryAnswer } from "./fetch-query.ts";
 import { bodyOf, type PageRequests } from "./page-requests.ts";
-import type { RowAnswer, RowCache } from "./row-cache.ts";
-import type { UiMeter } from "./ui-metrics.ts";
 
 export interface SingleAnswersOptions {
   /** The base of the HTTP routes, `https://…/v2`. */
   readonly base: string;
-  readonly clock: Clock;
   readonly requests: PageRequests;
-  readonly rowCache: RowCache;
-  readonly ui: UiMeter;
   readonly credentials: () => unknown;
 }
 
@@ -26,15 +20,6 @@ export class SingleAnswers {
 
   constructor(options: SingleAnswersOptions) {
     this.#options = options;
-  }
-
-  async row(channel: string, key: string, signal: Signal): Promise<RowAnswer> {
-    const { base, clock, rowCache, ui } = this.#options;
-    const startMs = clock.monotonic();
-    const path = `${encodeURIComponent(channel)}/${encodeURIComponent(key)}`;
-    const answer = await rowCache.get(`${base}/rows/${path}`, signal);
-    ui.noteRow(clock.monotonic() - startMs);
-    return answer;
   }
 
   async describe(channel: string, signal: Signal): Promise<ChannelDescription> {
