@@ -31,7 +31,7 @@ import { watchPage } from "./page/page-watch.ts";
 import { PageRequests } from "./page/page-requests.ts";
 import { PageViews, type LiveView } from "./page/page-views.ts";
 import { RowCache, type RowAnswer } from "./page/row-cache.ts";
-import type { SingleAnswers } from "./page/single-answers.ts";
+import type { SingleAnswers, SingleAnswersOptions } from "./page/single-answers.ts";
 import { UiMeter, type UiMetrics } from "./page/ui-metrics.ts";
 import { NOT_CONNECTED } from "./not-connected.ts";
 import type { ConnectionStats, Inspection, PageCursor, ToEngine, ToPage } from "./port.ts";
@@ -76,8 +76,7 @@ export class TidemarkClient<
   readonly #inspectors = new Set<(inspection: Inspection) => void>();
   readonly #requests: PageRequests;
   readonly #rowCache: RowCache;
-  /** The code is loaded with the first call. */
-  readonly #answers: () => Promise<SingleAnswers>;
+  readonly #http: SingleAnswersOptions;
   readonly #ui: UiMeter;
   readonly #pump: CommitPump;
   readonly #stopWatching: () => void;
@@ -105,9 +104,7 @@ export class TidemarkClient<
       fetch: (url, signal) => this.#requests.send(url, "row", signal),
     });
     const requests = this.#requests;
-    const answers = { base, requests, credentials: () => this.#credentials() };
-    this.#answers = async () =>
-      new (await import("./page/single-answers.ts")).SingleAnswers(answers);
+    this.#http = { base, requests, credentials: () => this.#credentials() };
     this.#writes = new LazyWrites(options.writes, {
       clock,
       headers,
@@ -123,7 +120,7 @@ export class TidemarkClient<
       lingerMs,
       pinsMax: limits.viewPinsMax,
       historyRowsMax: limits.historyRowsMax,
-      fetchHistory: async (query, asked) => (await this.#answers()).history(query, asked),
+      fetchHistory: async (query, asked) => (await this.#answers()).page(query, asked),
       writes: () => this.#writes.current,
       post: (message) => this.#host.post(message),
     });
@@ -164,8 +161,7 @@ export class TidemarkClient<
     key: string,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<RowAnswer<RowOf<C[N]>>> {
-    const answer = await this.#rowCache.row(channel, key, signal);
-    return answer as RowAnswer<RowOf<C[N]>>;
+    return (await this.#rowCache.row(channel, key, signal)) as RowAnswer<RowOf<C[N]>>;
   }
 
   /**
@@ -176,7 +172,8 @@ export class TidemarkClient<
     channel: N,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<ChannelDescription> {
-    return (await this.#answers()).describe(channel, signal);
+    const { describeChannel } = await import("./page/channel-description.ts");
+    return describeChannel(this.#http, channel, signal);
   }
 
   /**
@@ -189,8 +186,7 @@ export class TidemarkClient<
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<QueryAnswer<RowOf<C[N]>>> {
     const timed = toTimedQuery(query as unknown as Query);
-    const answer = await (await this.#answers()).fetch(timed, signal);
-    return answer as QueryAnswer<RowOf<C[N]>>;
+    return (await (await this.#answers()).fetch(timed, signal)) as QueryAnswer<RowOf<C[N]>>;
   }
 
   /**
@@ -203,10 +199,8 @@ export class TidemarkClient<
     query: QueryOf<C, N>,
     options: HistoryOptions = {},
   ): Promise<HistoryAnswer<RowOf<C[N]>>> {
-    const { query: wire, asOf } = toTimedQuery(query as unknown as Query);
-    const asked = { ...(asOf !== undefined && { asOf }), ...options };
-    const answer = await (await this.#answers()).history(wire, asked);
-    return answer as HistoryAnswer<RowOf<C[N]>>;
+    const timed = toTimedQuery(query as unknown as Query);
+    return (await (await this.#answers()).history(timed, options)) as HistoryAnswer<RowOf<C[N]>>;
   }
 
   /**
@@ -357,6 +351,11 @@ export class TidemarkClient<
     } catch (error) {
       this.#host.post({ kind: "credentials", id, error: messageOf(error) });
     }
+  }
+
+  /** The code is loaded with the first call. */
+  async #answers(): Promise<SingleAnswers> {
+    return new (await import("./page/single-answers.ts")).SingleAnswers(this.#http);
   }
 
   #createHost(parts: Omit<EngineParts, "post">): EngineHost {

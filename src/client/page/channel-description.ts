@@ -1,5 +1,7 @@
 /** What the server says of a channel without a view: its key, its columns, and its history. */
 import type { Column } from "../../protocol/column.ts";
+import { bodyOf } from "./page-requests.ts";
+import type { SingleAnswersOptions } from "./single-answers.ts";
 
 export interface ChannelDescription {
   readonly channel: string;
@@ -26,7 +28,7 @@ export interface ChannelHistorySpan {
 }
 
 /** As the server sends it. */
-export interface WireChannel {
+interface WireChannel {
   readonly channel: string;
   readonly key: readonly string[];
   readonly columns: readonly Column[];
@@ -38,7 +40,16 @@ export interface WireChannel {
   };
 }
 
-export function descriptionOf({ channel, key, columns, history }: WireChannel): ChannelDescription {
+/** Asks the server. @throws TidemarkError as the server says; `STOPPED` when no answer came */
+export async function describeChannel(
+  { base, requests }: Pick<SingleAnswersOptions, "base" | "requests">,
+  name: string,
+  signal: AbortSignal | undefined,
+): Promise<ChannelDescription> {
+  const url = `${base}/channels/${encodeURIComponent(name)}`;
+  const { channel, key, columns, history } = bodyOf<WireChannel>(
+    await requests.send(url, "row", signal),
+  );
   if (history === undefined) return { channel, key, columns };
   const { status, from_seq, from_unix_ms, rows } = history;
   return {

@@ -1,10 +1,9 @@
-/** What a page asks over HTTP, without a view: channels, and queries of now and then. */
+/** Queries of now and then that a page asks over HTTP, without a view. */
 import type { WireQuery } from "../../protocol/query.ts";
 import type { TimedQuery } from "../../protocol/user-query.ts";
-import { descriptionOf, type ChannelDescription, type WireChannel } from "./channel-description.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { QueryAnswer } from "./fetch-query.ts";
-import { bodyOf, type PageRequests } from "./page-requests.ts";
+import type { PageRequests } from "./page-requests.ts";
 
 export interface SingleAnswersOptions {
   /** The base of the HTTP routes, `https://…/v2`. */
@@ -22,17 +21,11 @@ export class SingleAnswers {
     this.#options = options;
   }
 
-  async describe(channel: string, signal: Signal): Promise<ChannelDescription> {
-    const { base, requests } = this.#options;
-    const url = `${base}/channels/${encodeURIComponent(channel)}`;
-    return descriptionOf(bodyOf<WireChannel>(await requests.send(url, "row", signal)));
-  }
-
   async fetch({ query, asOf }: TimedQuery, signal: Signal): Promise<QueryAnswer> {
     if (asOf !== undefined) {
       const { allPages } = await import("./fetch-history.ts");
       const first = { asOf, ...(signal && { signal }) };
-      return allPages(query, first, (page, options) => this.history(page, options));
+      return allPages(query, first, (page, options) => this.page(page, options));
     }
     const { base, credentials, requests } = this.#options;
     const { answerIn, askFor } = await import("./fetch-query.ts");
@@ -40,7 +33,11 @@ export class SingleAnswers {
     return answerIn(await requests.send(`${base}/changes`, "snapshot", signal, body), query);
   }
 
-  async history(query: WireQuery, options: HistoryOptions): Promise<HistoryAnswer> {
+  history({ query, asOf }: TimedQuery, options: HistoryOptions): Promise<HistoryAnswer> {
+    return this.page(query, { ...(asOf !== undefined && { asOf }), ...options });
+  }
+
+  async page(query: WireQuery, options: HistoryOptions): Promise<HistoryAnswer> {
     const { base, credentials, requests } = this.#options;
     const { askForHistory, historyIn } = await import("./fetch-history.ts");
     const body = askForHistory(query, options, await credentials());
