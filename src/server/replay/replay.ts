@@ -7,6 +7,7 @@ import type { HistoryHost } from "../../history/history-host.ts";
 import { ReplayLog, type ReplayPlace } from "../../history/replay-log.ts";
 import type { Moment } from "../../history/reader.ts";
 import { tooLarge } from "../../history/replay-tables.ts";
+import { delay } from "../../std/clock.ts";
 import { TidemarkError } from "../../std/errors.ts";
 import type { ChannelDeclaration } from "../../log/channel.ts";
 import { Engine } from "../engine.ts";
@@ -131,8 +132,12 @@ function edgeOf({ history, live }: LiveParts): () => { seq: number; timeMs: numb
   };
 }
 
-/** A moment after the newest stored commit is that commit. */
+/**
+ * A moment after the newest commit is that commit. @throws TidemarkError `HISTORY_UNAVAILABLE` when
+ * the store does not hold everything up to the moment, and fails or takes too long
+ */
 async function placeOf(moment: Moment, parts: LiveParts): Promise<ReplayPlace> {
+  await stored(moment, parts);
   const edge = edgeOf(parts)();
   if ("seq" in moment)
     return moment.seq < edge.seq
@@ -140,6 +145,24 @@ async function placeOf(moment: Moment, parts: LiveParts): Promise<ReplayPlace> {
       : { seq: edge.seq, timeMs: edge.timeMs || undefined };
   const seq = Math.min(await parts.history.store.seqAt(moment.timeMs), edge.seq);
   return { seq, timeMs: Math.min(moment.timeMs, parts.clock.now()) };
+}
+
+/** Resolves when the store holds everything up to the moment. */
+async function stored(moment: Moment, { clock, history, live }: LiveParts): Promise<void> {
+  const { limits, store, writer } = history;
+  const newest = live.replica.seq;
+  // Times rise with seqs: a later commit is stored, and so is all before it.
+  const isBefore =
+    "timeMs" in moment &&
+    (await store.seqAt(moment.timeMs)) < (await store.seqAt(Number.MAX_SAFE_INTEGER));
+  if (isBefore) return;
+  const seq = "seq" in moment ? Math.min(moment.seq, newest) : newest;
+  const inTime = delay(clock, limits.queryMsMax).then(() => false);
+  if (await Promise.race([writer.isStored(seq), inTime])) return;
+  throw new TidemarkError(
+    "HISTORY_UNAVAILABLE",
+    "The history store does not hold the commits of that moment yet. Try again, or ask for an earlier one.",
+  );
 }
 
 function channelsFor(

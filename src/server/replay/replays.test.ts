@@ -240,6 +240,55 @@ it("ends with HISTORY_TRIMMED, at a commit, when its span is trimmed while it pl
   expect(peer.frames.some((frame) => hasEnded(frame as never))).toBe(false);
 });
 
+it("begins as of a moment that the store does not hold yet, once it does, or says that it can't", async () => {
+  const behind = new ScriptedStore();
+  const server = createTidemark({
+    history: behind,
+    channels: { trades: channel<Trade>({ key: "id", history: { maxDelayMs: 1 } }) },
+    logger: pino({ level: "silent" }),
+  });
+  onTestFinished(() => server.stop());
+  const { port } = await server.listen({ port: 0 });
+  const at = `ws://localhost:${port}/v2`;
+  const trades = server.channel("trades");
+  await server.durable(await trades.upsert({ id: "a", price: 1, team: "red" }));
+  const early = new Date(behind.entries[0]?.timeMs ?? 0).toISOString();
+  behind.onWrite = () => {
+    throw new Error("down");
+  };
+  const late = await trades.upsert({ id: "a", price: 2, team: "red" });
+  await expect
+    .poll(() => (server.stats()["history"] as { status: string }).status)
+    .toBe("retrying");
+  // Later than both rows were written.
+  const moment = new Date(Date.now() + 1).toISOString();
+  const refused = (from: string | number): Promise<number | undefined> =>
+    new Promise((resolve) => {
+      const socket = connect(`from=${from}&speed=0`, "all", at).socket;
+      socket.on("unexpected-response", (_request, { statusCode }) => resolve(statusCode));
+    });
+  expect([await refused(moment), await refused(late)]).toEqual([503, 503]);
+  behind.onWrite = () => {};
+  await server.durable(late);
+  let release = (): void => {};
+  const gate = new Promise<void>((resolve) => (release = resolve));
+  let isWriting = false;
+  behind.onWrite = () => {
+    isWriting = true;
+    return gate;
+  };
+  const newest = await trades.upsert({ id: "a", price: 3, team: "red" });
+  await expect.poll(() => isWriting).toBe(true);
+  const waiting = connect(`from=${newest}&speed=0`, "all", at);
+  const past = connect(`from=${early}&speed=0`, "all", at);
+  // The past that is stored does not wait for what is not.
+  await past.frame(ofType("WATERMARK"));
+  expect(tableOf(past.frames)).toEqual({ a: 1 });
+  release();
+  await waiting.frame(ofType("WATERMARK"));
+  expect(tableOf(waiting.frames)).toEqual({ a: 3 });
+});
+
 function ofOp(op: string) {
   return (frame: { readonly op: string }) => frame.op === op;
 }
