@@ -5,6 +5,7 @@
  */
 import { TidemarkError } from "../../std/errors.ts";
 import type { ChannelDeclaration } from "../../log/channel.ts";
+import { appendSurely } from "../append-surely.ts";
 import { Draft } from "../draft.ts";
 import { Pauses } from "../pauses.ts";
 import type { Source, SourceContext, SourceDraft } from "../source.ts";
@@ -211,22 +212,16 @@ export class PolledSource implements Source {
       : undefined;
   }
 
-  /** Tries until the log takes the draft: what a result changes is not found again. */
-  async #appendSurely(draft: SourceDraft): Promise<void> {
-    const { append, clock, logger } = this.#context;
-    const { appendRetryMs, appendRetryMsMax } = FIXED_POLLED_LIMITS;
-    for (let attempt = 0; ; attempt++) {
-      if (this.#isStopped) throw new TidemarkError("STOPPED", "The source has been stopped.");
-      try {
-        await append(draft);
-        return;
-      } catch (error) {
-        if (error instanceof TidemarkError && error.code === "SUPERSEDED") throw error;
-        logger.warn({ source: this.name, err: error }, "rows could not be appended; trying again");
-        const pauseMs = Math.min(appendRetryMsMax, appendRetryMs * 2 ** attempt);
-        await this.#retries.pause(clock, pauseMs);
-      }
-    }
+  /** What a result changes is not found again. */
+  #appendSurely(draft: SourceDraft): Promise<void> {
+    return appendSurely(draft, {
+      context: this.#context,
+      source: this.name,
+      baseMs: FIXED_POLLED_LIMITS.appendRetryMs,
+      capMs: FIXED_POLLED_LIMITS.appendRetryMsMax,
+      pauses: this.#retries,
+      isStopped: () => this.#isStopped,
+    });
   }
 
   /** The start is over when each query that is polled has run. */

@@ -6,9 +6,10 @@
  */
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import type { KeyedRow } from "../../log/log.ts";
-import type { Source, SourceContext } from "../source.ts";
+import type { Source, SourceContext, SourceDraft } from "../source.ts";
 import { BadMessages } from "./bad-messages.ts";
 import { RedisConnection } from "./connection.ts";
+import { appendSurely } from "../append-surely.ts";
 import { Draft } from "../draft.ts";
 import { FIXED_REDIS_LIMITS, redisLimits, type RedisLimits } from "./limits.ts";
 import { loadRedis, type RedisDriver } from "./load-redis.ts";
@@ -259,22 +260,16 @@ export class RedisPubSubSource implements Source {
     return this.#items.length === 0;
   }
 
-  /** Tries until the log takes the draft: messages that were taken do not come again. */
-  async #append(draft: Parameters<SourceContext["append"]>[0]): Promise<void> {
-    const { clock, logger, append } = this.#context;
-    const { reconnectBaseMs, reconnectCapMs } = this.#limits;
-    for (let attempt = 0; ; attempt++) {
-      if (this.#isStopped) throw new TidemarkError("STOPPED", "The source has been stopped.");
-      try {
-        await append(draft);
-        return;
-      } catch (error) {
-        if (error instanceof TidemarkError && error.code === "SUPERSEDED") throw error;
-        logger.warn({ source: this.name, err: error }, "rows could not be appended; trying again");
-        const pauseMs = Math.min(reconnectCapMs, reconnectBaseMs * 2 ** attempt);
-        await this.#retryPauses.pause(clock, pauseMs);
-      }
-    }
+  /** Messages that were taken do not come again. */
+  #append(draft: SourceDraft): Promise<void> {
+    return appendSurely(draft, {
+      context: this.#context,
+      source: this.name,
+      baseMs: this.#limits.reconnectBaseMs,
+      capMs: this.#limits.reconnectCapMs,
+      pauses: this.#retryPauses,
+      isStopped: () => this.#isStopped,
+    });
   }
 
   #take(draft: Draft, item: Item): void {
