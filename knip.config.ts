@@ -21,29 +21,19 @@ const config: KnipConfig = {
       ],
       project: ["{src,sim,fuzz,explorer}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
       ignoreDependencies: [
-        // The explorer's, too; the file that imports them is the review example's, which lists
-        // them.
+        // The explorer's, too; the file that imports them is the examples', which list them.
         "@fontsource-variable/*",
-        // The trading example's, which lists it too.
+        // The examples', which list it too.
         "lightweight-charts",
       ],
       // Of the system, where the tests install nginx and Python.
       ignoreBinaries: ["apt-get"],
     },
-    "examples/review": {
-      entry: ["main.ts"],
+    examples: {
+      entry: ["{review,trading}/main.ts", "*/vite.config.ts"],
       project: ["**/*.{ts,tsx}"],
-    },
-    "examples/trading": {
-      entry: ["main.ts"],
-      project: ["**/*.{ts,tsx}", "!ui/**"],
-      ignoreDependencies: [
-        // Of `tidemark/duckdb`.
-        "@duckdb/node-api",
-        // Of the files that `ui` links to.
-        "react-dom",
-        "@types/react-dom",
-      ],
+      // Of `tidemark/duckdb`.
+      ignoreDependencies: ["@duckdb/node-api"],
     },
     bench: {
       entry: [

@@ -1,9 +1,9 @@
 /** The explorer's layout: the list of channels, the chosen channel, the status strip. */
 import { useCallback, useRef, useState, type ReactElement } from "react";
 import { useConnection, useLiveQuery, useTidemarkClient } from "../src/react/index.ts";
-import { State } from "../examples/review/ui/state.tsx";
-import { StatusStrip } from "../examples/review/ui/status-strip.tsx";
-import { ThemeButton } from "../examples/review/ui/theme-button.tsx";
+import { State } from "../examples/ui/state.tsx";
+import { StatusStrip } from "../examples/ui/status-strip.tsx";
+import { ThemeButton } from "../examples/ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { CountsNote, NotLoaded, useIsAway } from "./outage.tsx";

@@ -1,6 +1,6 @@
 /** How a column's values appear in cells: their text, style, alignment and width. */
 import type { Column, JsonValue, Row } from "../src/client/index.ts";
-import { formatAge, groupDigits } from "../examples/review/ui/format.ts";
+import { formatAge, groupDigits } from "../examples/ui/format.ts";
 
 /** How a column is shown: settled once, so that cells don't move when rows change. */
 export interface ColumnFormat {

@@ -4,8 +4,8 @@
  */
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactElement } from "react";
 import type { Row } from "../src/client/index.ts";
-import { Badge, type BadgeStatus } from "../examples/review/ui/badge.tsx";
-import { formatCompact, formatRate } from "../examples/review/ui/format.ts";
+import { Badge, type BadgeStatus } from "../examples/ui/badge.tsx";
+import { formatCompact, formatRate } from "../examples/ui/format.ts";
 import { Sparkline } from "./sparkline.tsx";
 import { useRates } from "./use-rates.ts";
 

@@ -1,7 +1,7 @@
 /** How many rows of the table the grid has, in words. */
 import type { ChannelHistorySpan } from "../src/client/index.ts";
 import type { LiveQueryResult } from "../src/react/index.ts";
-import { formatCount } from "../examples/review/ui/format.ts";
+import { formatCount } from "../examples/ui/format.ts";
 
 export interface CountContext {
   readonly isFiltered: boolean;

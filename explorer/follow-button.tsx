@@ -1,6 +1,6 @@
 /** Pauses the grid, or shows what came meanwhile; says how many rows wait, or as of when they are. */
 import type { ReactElement } from "react";
-import { formatClock, formatCompact } from "../examples/review/ui/format.ts";
+import { formatClock, formatCompact } from "../examples/ui/format.ts";
 import type { Follow } from "./use-follow.ts";
 import { useKey } from "./use-key.ts";
 

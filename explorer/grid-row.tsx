@@ -3,7 +3,7 @@
  * that scrolls in the elements of one that has scrolled out.
  */
 import { memo, useLayoutEffect, useRef, type ReactElement } from "react";
-import { ROW_HEIGHT } from "../examples/review/ui/use-virtual-rows.ts";
+import { ROW_HEIGHT } from "../examples/ui/use-virtual-rows.ts";
 import { RowCells, type RowContent } from "./row-cells.ts";
 
 export interface GridRowProps extends RowContent {

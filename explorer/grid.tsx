@@ -15,8 +15,8 @@ import {
   type RefObject,
 } from "react";
 import type { Column, Row } from "../src/client/index.ts";
-import { hint } from "../examples/review/ui/hint.ts";
-import { ROW_HEIGHT, useVirtualRows } from "../examples/review/ui/use-virtual-rows.ts";
+import { hint } from "../examples/ui/hint.ts";
+import { ROW_HEIGHT, useVirtualRows } from "../examples/ui/use-virtual-rows.ts";
 import { columnFormats, SAMPLE_ROWS, type ColumnFormat } from "./cell-text.ts";
 import { copyText } from "./copy-text.ts";
 import { GridHead, type GridHeadProps } from "./grid-head.tsx";

@@ -1,4 +1,4 @@
-import { mountPage } from "../examples/review/ui/mount-page.tsx";
+import { mountPage } from "../examples/ui/mount-page.tsx";
 import "./fonts/fonts.css";
 import "./explorer.css";
 import { TidemarkProvider } from "../src/react/index.ts";

@@ -1,7 +1,7 @@
 /** What the grid says in place of rows: why there are none, and what to do next. */
 import type { ReactElement } from "react";
 import type { LiveQueryResult } from "../src/react/index.ts";
-import { State } from "../examples/review/ui/state.tsx";
+import { State } from "../examples/ui/state.tsx";
 import { NotLoaded } from "./outage.tsx";
 
 export function Nothing({

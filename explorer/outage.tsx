@@ -4,11 +4,11 @@
  */
 import { useContext, type ReactElement } from "react";
 import { useConnection, useTidemarkClient, type LiveQueryResult } from "../src/react/index.ts";
-import { Badge } from "../examples/review/ui/badge.tsx";
-import { formatAge } from "../examples/review/ui/format.ts";
-import { isAway, linkOf, type Link } from "../examples/review/ui/link.ts";
-import { State } from "../examples/review/ui/state.tsx";
-import { useNow } from "../examples/review/ui/use-now.ts";
+import { Badge } from "../examples/ui/badge.tsx";
+import { formatAge } from "../examples/ui/format.ts";
+import { isAway, linkOf, type Link } from "../examples/ui/link.ts";
+import { State } from "../examples/ui/state.tsx";
+import { useNow } from "../examples/ui/use-now.ts";
 import { PastContext } from "./past.ts";
 
 interface Contact {

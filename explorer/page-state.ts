@@ -1,6 +1,6 @@
 /** The state of the page in its address, so that a link opens the same view. Pure functions. */
 import type { OrderBy } from "../src/client/index.ts";
-import { pastIn, setPast, type Past } from "../examples/review/ui/past.ts";
+import { pastIn, setPast, type Past } from "../examples/ui/past.ts";
 
 export interface PageState {
   readonly channel: string | undefined;

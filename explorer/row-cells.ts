@@ -5,7 +5,7 @@
  * elements of another one does not flash.
  */
 import type { JsonValue, Row } from "../src/client/index.ts";
-import { hint } from "../examples/review/ui/hint.ts";
+import { hint } from "../examples/ui/hint.ts";
 import { cellText, cellTitle, type ColumnFormat } from "./cell-text.ts";
 import type { ColumnWindow } from "./use-column-window.ts";
 

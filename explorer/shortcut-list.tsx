@@ -1,6 +1,6 @@
 /** The list of the keyboard shortcuts of the page. */
 import type { ReactElement } from "react";
-import { KeyList } from "../examples/review/ui/key-list.tsx";
+import { KeyList } from "../examples/ui/key-list.tsx";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["/", "filter the column; again: the next one"],

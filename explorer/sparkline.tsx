@@ -1,6 +1,6 @@
 /** A table's rate in the last minute, as a line; each has its own scale, from zero. */
 import { memo, type ReactElement } from "react";
-import { formatRate } from "../examples/review/ui/format.ts";
+import { formatRate } from "../examples/ui/format.ts";
 import { SAMPLES } from "./use-rates.ts";
 
 const WIDTH = 48;

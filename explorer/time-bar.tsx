@@ -1,7 +1,7 @@
 /** The time slider of the page, and the playback behind it. */
 import { useSyncExternalStore, type ReactElement } from "react";
 import type { TidemarkClient } from "../src/client/index.ts";
-import { TimeBar as Bar, type TimeBarProps as BarProps } from "../examples/review/ui/time-bar.tsx";
+import { TimeBar as Bar, type TimeBarProps as BarProps } from "../examples/ui/time-bar.tsx";
 import { usePlayback, type PlaybackOptions } from "./use-playback.ts";
 import { usePresent } from "./use-server-now.ts";
 

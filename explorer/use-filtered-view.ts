@@ -5,7 +5,7 @@
 import { useMemo } from "react";
 import type { Column, Query, TidemarkClient, ViewError } from "../src/client/index.ts";
 import { useLiveQuery, type LiveQueryResult } from "../src/react/index.ts";
-import { isRegex, whereOf } from "../examples/review/ui/filter-text.ts";
+import { isRegex, whereOf } from "../examples/ui/filter-text.ts";
 
 type Filters = Readonly<Record<string, string>>;
 

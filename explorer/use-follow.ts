@@ -5,7 +5,7 @@
  */
 import { useCallback, useEffect, useMemo, useRef, useState, type RefObject } from "react";
 import type { ViewHistory } from "../src/client/index.ts";
-import { ROW_HEIGHT } from "../examples/review/ui/use-virtual-rows.ts";
+import { ROW_HEIGHT } from "../examples/ui/use-virtual-rows.ts";
 import { heldKeys, hold, withOlderRows, type Held } from "./held-keys.ts";
 
 export interface Follow {

@@ -5,7 +5,7 @@
 import { useEffect, useRef, useState } from "react";
 import type { Query, TidemarkClient } from "../src/client/index.ts";
 import { createReplay, type ReplayClient } from "../src/client/replay.ts";
-import type { Past } from "../examples/review/ui/past.ts";
+import type { Past } from "../examples/ui/past.ts";
 
 /** How often the moment on the screen moves on, and how often that in the address. */
 const MOMENT_MS = 250;

@@ -4,7 +4,7 @@
  */
 import { useCallback, useContext } from "react";
 import { useTidemarkClient } from "../src/react/index.ts";
-import { useNow } from "../examples/review/ui/use-now.ts";
+import { useNow } from "../examples/ui/use-now.ts";
 import { PastContext } from "./past.ts";
 
 export function useServerNow(): number {

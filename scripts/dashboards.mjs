@@ -13,7 +13,7 @@ const FILES = {
   "/": ["examples/start/index.html", "text/html; charset=utf-8"],
   "/start.css": ["examples/start/start.css", "text/css; charset=utf-8"],
   "/start.js": ["examples/start/start.js", "text/javascript; charset=utf-8"],
-  "/tokens.css": ["examples/review/ui/tokens.css", "text/css; charset=utf-8"],
+  "/tokens.css": ["examples/ui/tokens.css", "text/css; charset=utf-8"],
 };
 const PROGRAMS = [
   { name: "explorer", script: "dist/cli/main.js", title: "Explorer" },

@@ -1,6 +1,6 @@
 /**
- * The review example outside of this repository: copied into an empty folder, with the packed
- * Tidemark and the packages that its own package.json names, and nothing else.
+ * The examples outside of this repository: copied into an empty folder, with the packed
+ * Tidemark and the packages that their package.json names, and nothing else.
  */
 import { execFileSync, spawn, type ChildProcess } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
@@ -29,7 +29,7 @@ function link(names: readonly string[], folder: string): void {
   }
 }
 
-describe("the review example, copied into an empty folder", () => {
+describe("the examples, copied into an empty folder", () => {
   let folder = "";
   let server: ChildProcess | undefined;
   const run = (script: string, ...args: readonly string[]): string =>
@@ -40,7 +40,7 @@ describe("the review example, copied into an empty folder", () => {
 
   beforeAll(() => {
     folder = mkdtempSync(join(tmpdir(), "tidemark-example-"));
-    cpSync(join(root, "examples/review"), folder, { recursive: true });
+    cpSync(join(root, "examples"), folder, { recursive: true });
     const { dependencies, devDependencies } = manifestOf(folder);
     link(
       Object.keys({ ...dependencies, ...devDependencies }).filter((name) => name !== "tidemark"),
@@ -58,13 +58,16 @@ describe("the review example, copied into an empty folder", () => {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it("type-checks and builds, then serves its page and its rows from an embedded Postgres", async () => {
+  it("type-checks and builds, then serves a page and its rows from an embedded Postgres", async () => {
     run("typescript/bin/tsc");
     run("typescript/bin/tsc", "-p", "tsconfig.build.json");
-    run("vite/bin/vite.js", "build", "--logLevel", "error");
+    for (const example of ["review", "trading"]) {
+      const config = join(folder, example, "vite.config.ts");
+      run("vite/bin/vite.js", "build", "--config", config, "--logLevel", "error");
+    }
 
     const { DATABASE_URL: _, ...env } = process.env;
-    const started = spawn(process.execPath, ["dist/main.js"], {
+    const started = spawn(process.execPath, ["dist/review/main.js"], {
       cwd: folder,
       env: { ...env, PORT: "0" },
     });

@@ -1,8 +1,8 @@
 /** What the explorer says about filters, ages and the connection. */
 import { describe, expect, it } from "vitest";
-import { formatAge } from "../examples/review/ui/format.ts";
-import { linkOf } from "../examples/review/ui/link.ts";
-import { whereOf } from "../examples/review/ui/filter-text.ts";
+import { formatAge } from "../examples/ui/format.ts";
+import { linkOf } from "../examples/ui/link.ts";
+import { whereOf } from "../examples/ui/filter-text.ts";
 import { refusedFilters } from "../explorer/use-filtered-view.ts";
 
 describe("a filter", () => {

@@ -1,9 +1,10 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
 /** The dashboard's page, built beside the compiled server. */
 export default defineConfig({
-  root: "page",
+  root: fileURLToPath(new URL("./page", import.meta.url)),
   plugins: [react()],
-  build: { outDir: "../dist/page", emptyOutDir: true, target: "es2022" },
+  build: { outDir: "../../dist/review/page", emptyOutDir: true, target: "es2022" },
 });

@@ -6,10 +6,10 @@ const page = (name: string): string => fileURLToPath(new URL(`./page/${name}`, i
 
 /** The dashboard's page, and that of `tanstack/`, built beside the compiled server. */
 export default defineConfig({
-  root: "page",
+  root: page("."),
   plugins: [react()],
   build: {
-    outDir: "../dist/page",
+    outDir: "../../dist/trading/page",
     emptyOutDir: true,
     target: "es2022",
     rolldownOptions: { input: [page("index.html"), page("tanstack.html")] },

@@ -1,10 +1,10 @@
 /** The dashboard's layout and keyboard: projects, worklist, one result, the status strip. */
 import { useCallback, useMemo, useRef, useState, type ReactElement } from "react";
 import { TidemarkDevtools } from "tidemark/react";
-import { KeyList } from "../ui/key-list.tsx";
-import { isAway, linkOf } from "../ui/link.ts";
-import { StatusStrip } from "../ui/status-strip.tsx";
-import { useNow } from "../ui/use-now.ts";
+import { KeyList } from "../../ui/key-list.tsx";
+import { isAway, linkOf } from "../../ui/link.ts";
+import { StatusStrip } from "../../ui/status-strip.tsx";
+import { useNow } from "../../ui/use-now.ts";
 import { Brand } from "./brand.tsx";
 import { client } from "./client.ts";
 import { Detail } from "./detail.tsx";

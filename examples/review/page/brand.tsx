@@ -1,6 +1,6 @@
 /** The page's name, the reviewer's name, and a link that opens the same page as somebody else. */
 import type { ReactElement } from "react";
-import { ThemeButton } from "../ui/theme-button.tsx";
+import { ThemeButton } from "../../ui/theme-button.tsx";
 import { anotherName, me } from "./client.ts";
 import { addressOf, type PageState } from "./page-state.ts";
 import type { Present } from "./use-presence.ts";

@@ -2,9 +2,9 @@
  * One result: its value to edit, the extracted value, supplier matches, and who else has it open.
  */
 import type { ReactElement } from "react";
-import { formatAge } from "../ui/format.ts";
-import { State } from "../ui/state.tsx";
-import { useNow } from "../ui/use-now.ts";
+import { formatAge } from "../../ui/format.ts";
+import { State } from "../../ui/state.tsx";
+import { useNow } from "../../ui/use-now.ts";
 import type { Match, Result } from "./client.ts";
 import { useLiveQuery } from "./hooks.ts";
 import { formatConfidence, statusText } from "./result-columns.ts";

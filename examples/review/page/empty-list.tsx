@@ -1,6 +1,6 @@
 /** What the worklist says when it has no rows, and the way to all of them. */
 import type { ReactElement } from "react";
-import { State } from "../ui/state.tsx";
+import { State } from "../../ui/state.tsx";
 import type { Filter } from "./page-state.ts";
 
 export function EmptyList({

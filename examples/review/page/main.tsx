@@ -1,4 +1,4 @@
-import { mountPage } from "../ui/mount-page.tsx";
+import { mountPage } from "../../ui/mount-page.tsx";
 import "./review.css";
 import { App } from "./app.tsx";
 import { client } from "./client.ts";

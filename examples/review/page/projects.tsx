@@ -1,6 +1,6 @@
 /** Projects with their counts, and the jobs of the chosen one. */
 import { useMemo, type ReactElement } from "react";
-import { formatCount } from "../ui/format.ts";
+import { formatCount } from "../../ui/format.ts";
 import type { Job, Project, Status } from "./client.ts";
 import { useLiveQuery } from "./hooks.ts";
 

@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import { FreshnessBadge } from "tidemark/react";
 import type { Query } from "tidemark/client";
-import { formatCount } from "../ui/format.ts";
+import { formatCount } from "../../ui/format.ts";
 import type { Project, Result } from "./client.ts";
 import { FILTERS, type Filter, type PageState } from "./page-state.ts";
 import { statusText } from "./result-columns.ts";

@@ -1,7 +1,7 @@
 /** One row of the worklist. A cell flashes when its text changes. */
 import { memo, useEffect, useRef, type MouseEvent, type ReactElement } from "react";
-import { hint } from "../ui/hint.ts";
-import { ROW_HEIGHT } from "../ui/use-virtual-rows.ts";
+import { hint } from "../../ui/hint.ts";
+import { ROW_HEIGHT } from "../../ui/use-virtual-rows.ts";
 import type { Result } from "./client.ts";
 import { formatConfidence, statusText } from "./result-columns.ts";
 import type { Present } from "./use-presence.ts";

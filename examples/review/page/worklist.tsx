@@ -11,7 +11,7 @@ import {
   type ReactNode,
   type RefObject,
 } from "react";
-import { ROW_HEIGHT, useVirtualRows } from "../ui/use-virtual-rows.ts";
+import { ROW_HEIGHT, useVirtualRows } from "../../ui/use-virtual-rows.ts";
 import type { Result } from "./client.ts";
 import type { Present } from "./use-presence.ts";
 import { asTsv, COLUMNS } from "./result-columns.ts";

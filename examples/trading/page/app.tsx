@@ -1,12 +1,12 @@
 /** The page: its header, the workspace, and the status strip. */
 import { useCallback, useMemo, useState, type ReactElement } from "react";
-import { KeyList } from "../ui/key-list.tsx";
-import { pastLabel } from "../ui/moment-text.ts";
-import type { Past } from "../ui/past.ts";
-import { State } from "../ui/state.tsx";
-import { StatusStrip } from "../ui/status-strip.tsx";
-import { ThemeButton } from "../ui/theme-button.tsx";
-import { useNow } from "../ui/use-now.ts";
+import { KeyList } from "../../ui/key-list.tsx";
+import { pastLabel } from "../../ui/moment-text.ts";
+import type { Past } from "../../ui/past.ts";
+import { State } from "../../ui/state.tsx";
+import { StatusStrip } from "../../ui/status-strip.tsx";
+import { ThemeButton } from "../../ui/theme-button.tsx";
+import { useNow } from "../../ui/use-now.ts";
 import { WorkspaceContext } from "./arranging.ts";
 import { live } from "./client.ts";
 import { TidemarkProvider, useConnection, useTidemarkClient } from "./hooks.ts";

@@ -1,7 +1,7 @@
 /** A chart of candles with their volumes, by `lightweight-charts`. */
 import { useEffect, useRef, useState, type ReactElement } from "react";
 import type { Candle } from "../channels.ts";
-import { formatCount, groupDigits } from "../ui/format.ts";
+import { formatCount, groupDigits } from "../../ui/format.ts";
 import { CandleChart } from "./candle-chart.ts";
 
 /** The newest candle in numbers. */

@@ -4,10 +4,10 @@
  */
 import { memo, useEffect, useLayoutEffect, useRef, type ReactElement, type ReactNode } from "react";
 import type { ViewHistory } from "tidemark/client";
-import { hint } from "../ui/hint.ts";
-import { HistoryFoot } from "../ui/history-foot.tsx";
-import { useOlderRows } from "../ui/use-older-rows.ts";
-import { ROW_HEIGHT, useVirtualRows } from "../ui/use-virtual-rows.ts";
+import { hint } from "../../ui/hint.ts";
+import { HistoryFoot } from "../../ui/history-foot.tsx";
+import { useOlderRows } from "../../ui/use-older-rows.ts";
+import { ROW_HEIGHT, useVirtualRows } from "../../ui/use-virtual-rows.ts";
 
 export interface RowColumn<R> {
   readonly name: string;

@@ -1,4 +1,4 @@
-import { mountPage } from "../ui/mount-page.tsx";
+import { mountPage } from "../../ui/mount-page.tsx";
 import "./trading.css";
 import { App } from "./app.tsx";
 

@@ -2,7 +2,7 @@
  * The workspace in the page's address, so that a link is a workspace: its widgets with their
  * places, symbols, filters and alerts, and the time that the page is rewound to. Pure functions.
  */
-import { pastIn, setPast, type Past } from "../ui/past.ts";
+import { pastIn, setPast, type Past } from "../../ui/past.ts";
 import { COLUMN_COUNT, compact, withinGrid, type Box } from "./layout.ts";
 
 export const KINDS = ["tape", "quotes", "candles", "ladder", "volume", "movers", "alerts"] as const;

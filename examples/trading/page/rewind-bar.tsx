@@ -2,9 +2,9 @@
 import { useEffect, useState, type ReactElement } from "react";
 import type { ReplayClient } from "tidemark/client";
 import type { Channels } from "../channels.ts";
-import type { Past } from "../ui/past.ts";
-import { TimeBar } from "../ui/time-bar.tsx";
-import { useNow } from "../ui/use-now.ts";
+import type { Past } from "../../ui/past.ts";
+import { TimeBar } from "../../ui/time-bar.tsx";
+import { useNow } from "../../ui/use-now.ts";
 import { live } from "./client.ts";
 import { useConnection } from "./hooks.ts";
 import type { Rewind } from "./use-rewind.ts";

@@ -1,5 +1,5 @@
 /** What a widget's badge says: the status of its view, or that the page is rewound. */
-import type { BadgeStatus } from "../ui/badge.tsx";
+import type { BadgeStatus } from "../../ui/badge.tsx";
 import { useIsRewound } from "./rewound.ts";
 
 interface BadgeProps {

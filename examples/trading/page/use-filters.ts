@@ -3,7 +3,7 @@ import { useMemo } from "react";
 import type { RowOf, Where } from "tidemark/client";
 import type { Channels } from "../channels.ts";
 import { COLUMNS } from "../columns.ts";
-import { whereOf } from "../ui/filter-text.ts";
+import { whereOf } from "../../ui/filter-text.ts";
 
 export type ChannelName = keyof typeof COLUMNS;
 export type FilterTexts = Readonly<Record<string, string>>;

@@ -5,7 +5,7 @@
 import { useCallback, useEffect, useRef, useState } from "react";
 import { createReplay, type ReplayClient } from "tidemark/client";
 import type { Channels } from "../channels.ts";
-import type { Past } from "../ui/past.ts";
+import type { Past } from "../../ui/past.ts";
 
 /** How often the moment on the screen moves on, and how often that in the address. */
 const MOMENT_MS = 250;

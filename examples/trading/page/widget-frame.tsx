@@ -4,7 +4,7 @@
  * with Shift resize, and Delete removes.
  */
 import { useState, type ReactElement, type ReactNode } from "react";
-import { Badge, type BadgeStatus } from "../ui/badge.tsx";
+import { Badge, type BadgeStatus } from "../../ui/badge.tsx";
 import { useArranging } from "./arranging.ts";
 import { FilterBar } from "./filter-bar.tsx";
 import type { ChannelName, FilterTexts } from "./use-filters.ts";

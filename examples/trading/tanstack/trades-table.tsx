@@ -1,7 +1,7 @@
 /** The same table for both tapes. */
 import type { ReactElement } from "react";
 import type { Trade } from "../channels.ts";
-import { groupDigits } from "../ui/format.ts";
+import { groupDigits } from "../../ui/format.ts";
 import { clockText } from "../page/format.ts";
 
 export function TradesTable({ trades }: { readonly trades: readonly Trade[] }): ReactElement {

@@ -6,7 +6,7 @@ import { useEffect, useRef, useState, type ReactElement } from "react";
 import type { LiveQueryResult } from "tidemark/react";
 import type { Quote, Trade } from "../../channels.ts";
 import { COLUMNS } from "../../columns.ts";
-import { groupDigits } from "../../ui/format.ts";
+import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import type { AlertRule } from "../page-state.ts";

@@ -1,6 +1,6 @@
 /** Candles of one market, from a second to an hour wide. */
 import { lazy, Suspense, type ReactElement } from "react";
-import { State } from "../../ui/state.tsx";
+import { State } from "../../../ui/state.tsx";
 import { useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../no-rows.tsx";
 import { WIDTHS, type CandleWidth } from "../page-state.ts";

@@ -2,7 +2,7 @@
 import { memo, useLayoutEffect, useRef, useState, type ReactElement, type RefObject } from "react";
 import type { QueryOf } from "tidemark/client";
 import type { Channels, Level } from "../../channels.ts";
-import { groupDigits } from "../../ui/format.ts";
+import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../no-rows.tsx";
 import { SymbolSelect, useSymbol } from "../symbols.tsx";

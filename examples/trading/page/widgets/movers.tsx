@@ -1,7 +1,7 @@
 /** The markets whose prices have moved most over the newest trades. */
 import type { ReactElement } from "react";
 import type { Mover } from "../../channels.ts";
-import { groupDigits } from "../../ui/format.ts";
+import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import { LiveRows, type RowColumn, type Tone } from "../live-rows.tsx";
 import { NoRows } from "../no-rows.tsx";

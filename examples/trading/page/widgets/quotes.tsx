@@ -1,7 +1,7 @@
 /** The best bid and ask of each market. */
 import type { ReactElement } from "react";
 import type { Quote } from "../../channels.ts";
-import { groupDigits } from "../../ui/format.ts";
+import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import { LiveRows, type RowColumn } from "../live-rows.tsx";
 import { NoRows } from "../no-rows.tsx";

@@ -1,7 +1,7 @@
 /** The trade tape: the newest trades first, and all stored ones below them. */
 import type { ReactElement } from "react";
 import type { Trade } from "../../channels.ts";
-import { groupDigits } from "../../ui/format.ts";
+import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import { LiveRows, type RowColumn } from "../live-rows.tsx";

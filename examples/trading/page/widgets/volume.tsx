@@ -1,7 +1,7 @@
 /** How much of each market's newest trades was bought, and how much was sold. */
 import { memo, type ReactElement } from "react";
 import type { Volume } from "../../channels.ts";
-import { formatCount, groupDigits } from "../../ui/format.ts";
+import { formatCount, groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../no-rows.tsx";
 import { useBadge } from "../use-badge.ts";
