@@ -181,3 +181,16 @@ export const textChannel: NonNullable<TidemarkOptions["channels"]> = {
     columns: { id: "text" as never, owner: "text" as never, s: "text" as never },
   }),
 };
+
+/** A server whose caller "eve" sees some rows only. */
+export const writing = {
+  authenticate: (request: { headers: Readonly<Record<string, unknown>> }, auth: unknown) =>
+    (auth ?? request.headers["authorization"] ?? null) as string | null,
+  channels: {
+    trades: channel<{ id: string; symbol: string; price: number }>({
+      key: "id",
+      columns: { id: "text", symbol: "text", price: "float" },
+      policy: (identity) => (identity === "eve" ? { column: "symbol", eq: "ETH" } : "all"),
+    }),
+  },
+};
