@@ -203,8 +203,11 @@ interface Running {
   stop(): Promise<void>;
 }
 
-/** The client's rows and the tables' are the same, row by row. */
+/** The client's rows and the tables' are the same, row by row, when all writers have ended. */
 async function expectEqual(server: PostgresServer, { views }: Running): Promise<void> {
+  // A writer that was interrupted has sent commits that the server may still be writing.
+  const writers = "SELECT 1 FROM pg_stat_activity WHERE application_name = 'pgbench'";
+  await expect.poll(async () => (await server.sql(writers)).rowCount, { timeout: 15_000 }).toBe(0);
   const truth = await withClient(server.url, (client) => selectAll(client));
   await expect
     .poll(
