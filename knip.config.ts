@@ -17,7 +17,8 @@ const config: KnipConfig = {
         "src/cli/main.ts",
         "sim/main.ts",
         "fuzz/main.ts",
-        "vite.examples.config.ts",
+        "src/heatmap/{index,script}.ts",
+        "vite.{examples,heatmap}.config.ts",
       ],
       project: ["{src,sim,fuzz,explorer}/**/*.{ts,tsx}", "scripts/**/*.mjs", "*.ts"],
       ignoreDependencies: [

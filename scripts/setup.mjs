@@ -60,6 +60,7 @@ export function build() {
     "tsconfig.examples.json",
     "vite.config.ts",
     "vite.examples.config.ts",
+    "vite.heatmap.config.ts",
   ];
   if (built > Math.max(...sources.map((name) => newest(join(root, name))))) return;
   console.log("Building…");
@@ -67,6 +68,10 @@ export function build() {
   const vite = join(root, "node_modules/vite/bin/vite.js");
   run(process.execPath, [tsc, "-p", "tsconfig.build.json"]);
   run(process.execPath, [vite, "build", "--logLevel", "error"]);
+  for (const format of ["es", "iife"]) {
+    const options = ["--config", "vite.heatmap.config.ts", "--mode", format];
+    run(process.execPath, [vite, "build", ...options, "--logLevel", "error"]);
+  }
   // The examples are compiled against the built package.
   run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
   for (const example of ["review", "trading"]) {

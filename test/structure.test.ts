@@ -18,6 +18,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   server: ["std", "protocol", "log", "table", "derived", "sources", "history"],
   client: ["std", "protocol"],
   react: ["std", "protocol", "client"],
+  heatmap: ["std"],
   cli: ["std", "protocol", "server", "sources", "history", "client"],
 };
 /** The folder that may import each driver. */
@@ -38,7 +39,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "@tanstack/react-query": "react",
   "@tanstack/db": "react",
 };
-const NO_NODE = ["protocol", "client", "react"];
+const NO_NODE = ["protocol", "client", "react", "heatmap"];
 /** Files that may use the platform's clock and random numbers. */
 const MAY_TOUCH_TIME = ["std/clock.ts", "std/random.ts"];
 

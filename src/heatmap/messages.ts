@@ -1,0 +1,139 @@
+/**
+ * The messages of `WS /ws/heatmap` as its clients read them. What a server sends is checked here
+ * and trusted elsewhere: a text that is no message, or is out of bounds, is undefined.
+ */
+
+/** A heatmap: for each price level and time column the estimated liquidations in USD. */
+export interface HeatmapData {
+  readonly symbol: string;
+  /** The start of each column, in Unix milliseconds, ascending. */
+  readonly times: readonly number[];
+  /** Ascending. */
+  readonly prices: readonly number[];
+  /** One array for each price, with one value for each time. */
+  readonly values: readonly (readonly number[])[];
+  /** The last price; null when there is none. */
+  readonly price: number | null;
+  /** The time of the server's query, in Unix milliseconds. */
+  readonly as_of: number;
+}
+
+export interface HeatmapChanges {
+  readonly cells: readonly (readonly [time: number, price: number, value: number])[];
+  readonly removes: readonly (readonly [time: number, price: number])[];
+  readonly price: number | null;
+  readonly as_of: number;
+}
+
+export type ServerMessage =
+  | { readonly type: "snapshot"; readonly symbol: string; readonly data: HeatmapData }
+  | { readonly type: "changes"; readonly symbol: string; readonly data: HeatmapChanges }
+  | {
+      readonly type: "status";
+      readonly symbol: string;
+      readonly status: string;
+      readonly reason: string | undefined;
+    }
+  | { readonly type: "error"; readonly code: string; readonly message: string }
+  /** `pong`, and what later servers may add. */
+  | { readonly type: "other" };
+
+/** A larger grid, or a larger change, is refused: no page can show it. */
+export const CELLS_MAX = 250_000;
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** The message of a frame, or undefined for what is none. */
+export function parseMessage(text: unknown): ServerMessage | undefined {
+  const fields = parseFields(text);
+  if (fields === undefined) return undefined;
+  const { type, symbol, data } = fields;
+  switch (type) {
+    case "snapshot": {
+      const whole = parseData(data, symbol);
+      return whole && { type, symbol: whole.symbol, data: whole };
+    }
+    case "changes": {
+      const changes = parseChanges(data);
+      return typeof symbol === "string" && changes ? { type, symbol, data: changes } : undefined;
+    }
+    case "status":
+      return typeof symbol === "string" && typeof fields["status"] === "string"
+        ? { type, symbol, status: fields["status"], reason: textOf(fields["reason"]) }
+        : undefined;
+    case "error":
+      return {
+        type,
+        code: textOf(fields["code"]) ?? "UNKNOWN",
+        message: textOf(fields["message"]) ?? "The server did not say what is wrong.",
+      };
+    default:
+      return typeof type === "string" ? { type: "other" } : undefined;
+  }
+}
+
+function parseFields(text: unknown): Fields | undefined {
+  if (typeof text !== "string") return undefined;
+  try {
+    return fieldsOf(JSON.parse(text));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The data of a message, or the body of the REST twin, which equals it. */
+export function parseData(value: unknown, symbol: unknown): HeatmapData | undefined {
+  const data = fieldsOf(value);
+  if (data === undefined || typeof symbol !== "string" || data["symbol"] !== symbol)
+    return undefined;
+  const { times, prices, values } = data;
+  const isWhole =
+    isAscending(times) &&
+    isAscending(prices) &&
+    times.length * prices.length <= CELLS_MAX &&
+    Array.isArray(values) &&
+    values.length === prices.length &&
+    values.every((row) => isNumbers(row) && row.length === times.length) &&
+    hasPriceAndTime(data);
+  return isWhole ? (value as HeatmapData) : undefined;
+}
+
+function parseChanges(value: unknown): HeatmapChanges | undefined {
+  const data = fieldsOf(value);
+  if (data === undefined) return undefined;
+  const { cells, removes } = data;
+  const isWhole =
+    isTuples(cells, 3) &&
+    isTuples(removes, 2) &&
+    cells.length + removes.length <= CELLS_MAX &&
+    hasPriceAndTime(data);
+  return isWhole ? (value as HeatmapChanges) : undefined;
+}
+
+function hasPriceAndTime({ price, as_of: asOf }: Fields): boolean {
+  return (price === null || Number.isFinite(price)) && Number.isFinite(asOf);
+}
+
+function isTuples(value: unknown, length: number): value is readonly (readonly number[])[] {
+  return Array.isArray(value) && value.every((each) => isNumbers(each) && each.length === length);
+}
+
+function isNumbers(value: unknown): value is readonly number[] {
+  return Array.isArray(value) && value.every((each) => Number.isFinite(each));
+}
+
+function isAscending(value: unknown): value is readonly number[] {
+  return (
+    isNumbers(value) && value.every((each, index) => index === 0 || each > (value[index - 1] ?? 0))
+  );
+}
+
+function fieldsOf(value: unknown): Fields | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Fields)
+    : undefined;
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}

@@ -1,0 +1,6 @@
+/**
+ * What a page loads with `<script src>`: it gives the page the class `HeatmapWebSocket`.
+ */
+import { HeatmapWebSocket } from "./heatmap-web-socket.ts";
+
+Object.assign(globalThis, { HeatmapWebSocket });
