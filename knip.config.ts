@@ -31,7 +31,7 @@ const config: KnipConfig = {
       ignoreBinaries: ["apt-get"],
     },
     examples: {
-      entry: ["{review,trading}/main.ts", "*/vite.config.ts"],
+      entry: ["{heatmap,review,trading}/main.ts", "*/vite.config.ts"],
       project: ["**/*.{ts,tsx}"],
       // Of `tidemark/duckdb`.
       ignoreDependencies: ["@duckdb/node-api"],

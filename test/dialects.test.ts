@@ -227,6 +227,77 @@ describe("a dialect", () => {
     expect(tidemark.stats()).toMatchObject({ is_ready: true });
   });
 
+  it("sends all rows at each change to clients that ask for whole views, once for all of them", async () => {
+    const plain = dialect({
+      path: "/ws/whole",
+      connect: ({ url }) => ({
+        begins: [{ op: "IDENTIFY", subscriptions: ["trades"] }],
+        isWhole: ({ channel: name }) => name === "trades" && url.endsWith("?whole"),
+      }),
+    });
+    const { tidemark, url } = await startTrades({ dialects: [plain] });
+    await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
+    const base = `${url.replace("http", "ws")}/ws/whole`;
+    const whole = [1, 2].map(() => new PlainSocket(`${base}?whole`));
+    const other = new PlainSocket(base);
+    const [a, b, c] = [trade("a", "BTC", 1), trade("b", "ETH", 2), trade("c", "SOL", 3)];
+    const every = (messages: readonly unknown[]) =>
+      expect.poll(() => whole.map((client) => client.messages)).toEqual(whole.map(() => messages));
+    await every([{ rows: [a] }]);
+    await expect.poll(() => other.messages).toEqual([{ rows: [a] }]);
+    await tidemark.channel("trades").upsert(b);
+    await every([{ rows: [a] }, { rows: [a, b] }]);
+    await tidemark.transact((transaction) => {
+      transaction.remove("trades", "a");
+      transaction.upsert("trades", c);
+    });
+    await every([{ rows: [a] }, { rows: [a, b] }, { rows: [b, c] }]);
+    await expect
+      .poll(() => other.messages)
+      .toEqual([{ rows: [a] }, { rows: [b], removed: [] }, { rows: [c], removed: ["a"] }]);
+    const snapshots = plain.encoded.filter(
+      (message) => "rowTexts" in message && message.rowTexts.length > 1,
+    );
+    expect(snapshots.length).toBe(2);
+    expect(tidemark.stats()).toMatchObject({ resets: {} });
+  });
+
+  it("over one HTTP answer waits for its first text, and is refused when none comes", async () => {
+    const answer = (path: string, firstTextMsMax: number): Dialect =>
+      dialect({
+        name: path,
+        path,
+        carrier: "http",
+        contentType: "application/json",
+        firstTextMsMax,
+        connect: () => ({
+          begins: [{ op: "IDENTIFY", subscriptions: ["trades"] }],
+          isWhole: () => true,
+        }),
+        encode: (message) =>
+          "rowTexts" in message && message.rowTexts.length > 0
+            ? `[${message.rowTexts.join(",")}]`
+            : undefined,
+      });
+    const { tidemark, url } = await startTrades({
+      dialects: [answer("/patient", 60_000), answer("/hasty", 0)],
+      limits: { server: { watermarkIntervalMs: 50 } },
+    });
+    const refused = await fetch(`${url}/hasty`);
+    expect([refused.status, await refused.json()]).toEqual([
+      503,
+      { code: "NOT_READY", message: expect.any(String), retryable: true },
+    ]);
+    const waiting = fetch(`${url}/patient`);
+    await expect.poll(() => tidemark.stats()["subscriptions"]).toBe(1);
+    await tidemark.channel("trades").upsert([trade("a", "BTC", 1), trade("b", "ETH", 2)]);
+    const answered = await waiting;
+    expect([answered.status, await answered.json()]).toEqual([
+      200,
+      [trade("a", "BTC", 1), trade("b", "ETH", 2)],
+    ]);
+  });
+
   it("over one HTTP answer says what is refused, and never sends a part as the whole", async () => {
     const lines = (fields: Partial<Dialect>): Dialect =>
       dialect({

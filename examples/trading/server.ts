@@ -3,18 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pino } from "pino";
-import { createTidemark, tableRows, type Source } from "tidemark";
-import { binance } from "tidemark/binance";
+import { createTidemark, tableRows } from "tidemark";
 import { duckdb } from "tidemark/duckdb";
-import { channels, HISTORY, SYMBOL_ROWS, TRADES_MAX } from "./channels.ts";
+import { channels, SYMBOL_ROWS } from "./channels.ts";
 import { derivedChannels } from "./derived.ts";
-import { BuiltInFeed } from "./feed/built-in.ts";
-import { Recording } from "./feed/recording.ts";
-
-export type FeedOptions =
-  | { readonly kind: "built-in"; readonly seed?: number; readonly rowsPerSecond?: number }
-  | { readonly kind: "binance" }
-  | { readonly kind: "replay"; readonly file: string; readonly speed?: number };
+import { feedSource, type FeedOptions } from "./feed/feed.ts";
 
 export interface TradingOptions {
   /** 0 takes a free port. */
@@ -33,9 +26,6 @@ export interface Trading {
   stop(): Promise<void>;
 }
 
-const ROWS_PER_SECOND = 180;
-const PAST_MS = 20 * 60_000;
-
 export async function createTrading({
   port,
   assets,
@@ -47,7 +37,7 @@ export async function createTrading({
   const file = data ?? join(folder as string, "history.duckdb");
   const tidemark = createTidemark({
     channels: { ...channels, ...derivedChannels },
-    sources: [sourceOf(feed)],
+    sources: [feedSource(feed)],
     history: duckdb(file, { memoryLimit: "256MB" }),
     assets,
     // For front ends that merge pushed rows themselves, such as tanstack/row-push-tape.tsx.
@@ -65,29 +55,5 @@ export async function createTrading({
   } catch (error) {
     await stop();
     throw error;
-  }
-}
-
-function sourceOf(feed: FeedOptions): Source {
-  switch (feed.kind) {
-    case "built-in":
-      return new BuiltInFeed({
-        seed: feed.seed ?? 1,
-        rowsPerSecond: feed.rowsPerSecond ?? ROWS_PER_SECOND,
-        pastMs: PAST_MS,
-      });
-    case "replay":
-      return new Recording({ file: feed.file, speed: feed.speed ?? 1 });
-    case "binance":
-      return binance({
-        name: "feed",
-        symbols: SYMBOL_ROWS.map(({ symbol }) => symbol),
-        depthLevels: 25,
-        channels: {
-          trades: { bounds: { rowsMax: TRADES_MAX }, history: HISTORY.trades },
-          quotes: { history: HISTORY.quotes },
-          depth: { history: HISTORY.depth },
-        },
-      });
   }
 }

@@ -35,9 +35,14 @@ export type StreamFormat =
   | { readonly kind: "events"; readonly cursor?: () => string }
   /**
    * `isWholeOnly`: the answer's reader can't see from the content whether it is complete, or why
-   * it was refused.
+   * it was refused. `needsText`: an answer without a text is no answer.
    */
-  | { readonly kind: "lines"; readonly isOver: () => boolean; readonly isWholeOnly?: boolean };
+  | {
+      readonly kind: "lines";
+      readonly isOver: () => boolean;
+      readonly isWholeOnly?: boolean;
+      readonly needsText?: boolean;
+    };
 
 /** JSON has no line breaks; a dialect's text may have some. */
 const LINE_BREAK = /\r\n|\r|\n/g;
@@ -79,12 +84,15 @@ export class HttpStreamTransport implements Transport {
         : undefined;
     if (refused !== undefined) return this.#fail(refused.refusal);
     this.#sink.write(text);
-    this.#hasNews ||= frames.some(({ kind }) => kind === "rows");
+    const { needsText = false } = this.#format;
+    this.#hasNews ||= frames.some(
+      ({ kind, isSilent }) => kind === "rows" && !(needsText && isSilent),
+    );
     const last = frames.at(-1)?.kind;
     // A client that polls can't send on the same connection.
     const isWhole = last === "watermark" && this.session?.requestsQueued === 0;
     if (last === "farewell" || (isWhole && (this.#hasNews || this.#format.isOver())))
-      this.#end(isWhole);
+      this.#end(isWhole && (this.#hasNews || !needsText));
   }
 
   onceFlushed(callback: () => void): void {

@@ -82,10 +82,18 @@ export class StreamRoutes {
   /** A dialect whose carrier is `sse` or `http`. */
   dialect(request: ConnectionRequest, dialect: Dialect, open: OpenBody): Session {
     const connection = dialect.connect(request);
+    const { clock } = this.#options;
+    const { firstTextMsMax } = dialect;
     const isStream = dialect.carrier === "sse";
+    const endMs = clock.monotonic() + (firstTextMsMax ?? 0);
     const format: StreamFormat = isStream
       ? { kind: "events" }
-      : { kind: "lines", isOver: () => true, isWholeOnly: true };
+      : {
+          kind: "lines",
+          isOver: () => clock.monotonic() >= endMs,
+          isWholeOnly: true,
+          needsText: firstTextMsMax !== undefined,
+        };
     const contentType = isStream
       ? "text/event-stream; charset=utf-8"
       : (dialect.contentType ?? "application/x-ndjson; charset=utf-8");

@@ -16,6 +16,7 @@ import type { View } from "../../table/view.ts";
 import type { AllowedView, Policies } from "../policies.ts";
 import { isCursorOf, type SharedCursor } from "./shared-cursor.ts";
 import type { ServerLimits } from "../limits.ts";
+import { dialectViewOf } from "../turn/dialect.ts";
 import type { Sender } from "../turn/sender.ts";
 import type { Session, Subscription } from "../turn/session.ts";
 import type { Subscribers } from "../turn/subscribers.ts";
@@ -254,6 +255,7 @@ export class SubscriptionOpener {
       update: undefined,
       requests: [...(existing?.requests ?? []), answerTo],
       isRestricted: allowed.where !== undefined,
+      isWhole: session.peer.connection.isWhole?.(dialectViewOf(view)) === true,
       statusVersion: 0,
       credit: existing === undefined ? creditOf(session, view) : existing.credit,
       digestRound: -1,

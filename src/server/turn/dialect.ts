@@ -49,6 +49,11 @@ export interface DialectConnection {
    * connection is closed
    */
   receive?(text: string): readonly DialectCommand[];
+  /**
+   * Whether the client gets all rows of a view at each change, as a SNAPSHOT, and never a
+   * DELTA_BATCH. Asked when it subscribes to the view. Absent: no view.
+   */
+  isWhole?(view: DialectView): boolean;
 }
 
 export interface Dialect {
@@ -62,6 +67,11 @@ export interface Dialect {
   readonly carrier: "websocket" | "sse" | "http";
   /** The content type of an `http` answer. Default `application/x-ndjson`, a text per line. */
   readonly contentType?: string;
+  /**
+   * How long an `http` answer waits for its first text, such as the first result of a query that
+   * nobody watched; then it is refused with `NOT_READY`. Default: it ends without one.
+   */
+  readonly firstTextMsMax?: number;
   /**
    * Whether clients send HEARTBEAT. Default false: a WebSocket client is alive while it answers
    * pings.

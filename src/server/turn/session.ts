@@ -49,6 +49,8 @@ export interface Subscription {
   requests: readonly { readonly id?: number; readonly index: number }[];
   /** The identity sees part of the channel's rows, so it does not get their count. */
   readonly isRestricted: boolean;
+  /** The client gets all rows at each change, and no deltas. */
+  readonly isWhole: boolean;
   /** The version of the channel's status that was sent last. */
   statusVersion: number;
   /** Remaining turns with frames of this view; undefined for no limit. */

@@ -128,6 +128,7 @@ const facts: SubscriptionFacts = {
   hasRoom: true,
   isAbandoned: false,
   isWithinSeq: false,
+  isWhole: false,
   deltaFrom: () => "there",
 };
 const step = (state: SubscriptionState, changed: Partial<SubscriptionFacts> = {}) =>
@@ -201,6 +202,12 @@ describe("a subscription", () => {
       reason: "floor",
       isReset: true,
     });
+    expect(step(states["live at 5"], { isWhole: true })).toEqual({
+      do: "begin a snapshot",
+      reason: "smaller",
+      isReset: false,
+    });
+    expect(step(states["live at 5"], { isWhole: true, hasRoom: false })).toEqual({ do: "pause" });
     expect(step(states["live at 5"], { hasCredit: false })).toEqual({ do: "pause" });
     expect(step(states["live at 5"], { hasRoom: false })).toEqual({ do: "pause" });
     expect(step(states["live at 5"], { lastSeq: 5, hasCredit: false, hasRoom: false })).toEqual({
@@ -213,6 +220,7 @@ describe("a subscription", () => {
       hasCredit: fc.boolean(),
       hasRoom: fc.boolean(),
       isWithinSeq: fc.boolean(),
+      isWhole: fc.boolean(),
       isAbandoned: fc.boolean(),
       frames: fc.integer({ min: 1, max: 4 }),
     });

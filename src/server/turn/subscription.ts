@@ -124,6 +124,8 @@ export interface SubscriptionFacts {
   readonly isAbandoned: boolean;
   /** Sending is within one seq of a delta; a seq is never split over two turns. */
   readonly isWithinSeq: boolean;
+  /** The client gets all rows at each change. */
+  readonly isWhole: boolean;
   deltaFrom(cursor: number): Delta;
 }
 
@@ -155,6 +157,7 @@ export function stepOf(state: SubscriptionState, facts: SubscriptionFacts): Step
     case "live": {
       if (state.cursor >= facts.lastSeq) return REST;
       if (!facts.hasCredit || !facts.hasRoom) return PAUSE;
+      if (facts.isWhole) return { do: "begin a snapshot", reason: "smaller", isReset: false };
       const delta = facts.deltaFrom(state.cursor);
       return delta === "there"
         ? { do: "begin a delta", cursor: state.cursor }

@@ -27,6 +27,7 @@ export class TurnFacts implements SubscriptionFacts {
   hasRoom = true;
   isAbandoned = false;
   isWithinSeq = false;
+  isWhole = false;
   /** The delta that the last step found, which is the one to begin. */
   delta: ViewUpdate | undefined;
   #view: View | undefined;
@@ -38,7 +39,11 @@ export class TurnFacts implements SubscriptionFacts {
   }
 
   /** Fills the object for one step. */
-  of({ view, state, update }: Subscription, hasCredit: boolean, hasRoom: boolean): TurnFacts {
+  of(
+    { view, state, update, isWhole }: Subscription,
+    hasCredit: boolean,
+    hasRoom: boolean,
+  ): TurnFacts {
     const isOpening = state.kind === "opening";
     this.#view = view;
     this.delta = undefined;
@@ -47,6 +52,7 @@ export class TurnFacts implements SubscriptionFacts {
     this.waitedMs = isOpening ? this.#options.monotonic() - state.sinceMs : 0;
     this.hasCredit = hasCredit;
     this.hasRoom = hasRoom;
+    this.isWhole = isWhole;
     this.isAbandoned = update?.isAbandoned === true;
     this.isWithinSeq =
       !hasRoom &&

@@ -174,7 +174,7 @@ export class TurnWriter {
         this.#answer(turn, subscription, { mode: "snapshot", reason: step.reason });
         // A fresh snapshot needs no digest until the next round.
         subscription.digestRound = this.#options.updates.digestRound;
-        this.#begin(subscription, this.#options.updates.snapshot(subscription.view));
+        this.#begin(subscription, this.#snapshotOf(subscription));
         return true;
       case "begin a delta":
         assert(this.#facts.delta !== undefined, "a delta that leads to the head");
@@ -182,7 +182,7 @@ export class TurnWriter {
         return true;
       case "begin a snapshot":
         if (step.isReset) this.#tellReset(turn, subscription, step.reason);
-        this.#begin(subscription, this.#options.updates.snapshot(subscription.view));
+        this.#begin(subscription, this.#snapshotOf(subscription));
         return true;
       case "send a frame":
         this.#sendFrame(turn, subscription, step.index);
@@ -203,6 +203,10 @@ export class TurnWriter {
 
   #note(subscription: Subscription, event: SubscriptionEvent): void {
     subscription.state = transition(subscription.state, event);
+  }
+
+  #snapshotOf({ view, isWhole }: Subscription): ViewUpdate {
+    return this.#options.updates.snapshot(view, { isAtHead: isWhole });
   }
 
   #begin(subscription: Subscription, update: ViewUpdate): void {

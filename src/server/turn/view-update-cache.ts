@@ -90,13 +90,14 @@ export class ViewUpdateCache {
   /**
    * A snapshot at the view's head, or a recent one from which a delta leads to the head. When
    * `snapshotsPinnedMax` are under way, the oldest is abandoned: its readers start again with the
-   * newest.
+   * newest. With `isAtHead`, for clients without deltas, it is never an older one.
    */
-  snapshot(view: View): ViewUpdate {
+  snapshot(view: View, { isAtHead = false }: { readonly isAtHead?: boolean } = {}): ViewUpdate {
     const updates = this.#updatesOf(view);
     const startMs = this.#monotonic();
     const newest = updates.snapshots.at(-1);
     const isReusable =
+      !isAtHead &&
       newest !== undefined &&
       (newest.update.readers > 0 || startMs - newest.builtMs < this.#limits.snapshotReuseMs);
     if (

@@ -1,0 +1,122 @@
+/** The server of the heatmap: the trading feed, its history in DuckDB, and a polled query. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pino } from "pino";
+import { createTidemark, type Source } from "tidemark";
+import { duckdb } from "tidemark/duckdb";
+import { polled } from "tidemark/polled";
+import { SYMBOL_ROWS, DERIVED_HISTORY } from "../trading/channels.ts";
+import { derivedChannels } from "../trading/derived.ts";
+import { feedSource, type FeedOptions } from "../trading/feed/feed.ts";
+import { channels, HEATMAP_COLUMNS, HEATMAP_KEY } from "./channels.ts";
+import { heatmapAnswer, heatmapSocket } from "./dialect.ts";
+import { heatmapModel, type HeatmapModel } from "./model/heatmap.ts";
+import { LIFETIME_MINUTES, MINUTE_MS } from "./model/settings.ts";
+import { DUCKDB } from "./model/statement.ts";
+
+export const HEATMAP_DEFAULTS = { minutes: 30, interval: 1, updateSeconds: 5 } as const;
+
+export interface HeatmapServerOptions {
+  /** 0 takes a free port. */
+  readonly port: number;
+  /** The folder of the built page. */
+  readonly assets: string;
+  /** Default: the built-in feed. */
+  readonly feed?: FeedOptions;
+  /** A DuckDB file that stays. Default: one in a temporary folder, which is removed at the end. */
+  readonly data?: string | undefined;
+  /** How much a heatmap shows, and how wide its columns are. Default: 30, and 1. */
+  readonly minutes?: number;
+  readonly intervalMinutes?: number;
+  /** How often it is calculated while somebody watches. Default 5 s. */
+  readonly everyMs?: number;
+  /** Default true. */
+  readonly hasSocket?: boolean;
+  readonly logLevel?: string;
+}
+
+export interface HeatmapServer {
+  readonly url: string;
+  readonly model: HeatmapModel;
+  stop(): Promise<void>;
+}
+
+/** A heatmap has fewer rows: 240 columns would have 20 levels each. */
+const ROWS_MAX = 5_000;
+/** So that a heatmap of as many rows is one message. */
+const FRAME_BYTES_MAX = 1024 * 1024;
+const FIRST_MS_MAX = 10_000;
+
+export async function createHeatmap({
+  port,
+  assets,
+  feed = { kind: "built-in" },
+  data,
+  minutes = HEATMAP_DEFAULTS.minutes,
+  intervalMinutes = HEATMAP_DEFAULTS.interval,
+  everyMs = HEATMAP_DEFAULTS.updateSeconds * 1_000,
+  hasSocket = true,
+  logLevel = "warn",
+}: HeatmapServerOptions): Promise<HeatmapServer> {
+  const folder = data === undefined ? mkdtempSync(join(tmpdir(), "tidemark-heatmap-")) : undefined;
+  const store = duckdb(data ?? join(folder as string, "history.duckdb"), { memoryLimit: "256MB" });
+  const model = heatmapModel(store, DUCKDB);
+  const dialectOptions = {
+    symbols: SYMBOL_ROWS.map(({ symbol }) => symbol),
+    firstMsMax: FIRST_MS_MAX,
+  };
+  const pastMs = (minutes + LIFETIME_MINUTES) * MINUTE_MS;
+  const tidemark = createTidemark({
+    channels: { ...channels, candles_1m: derivedChannels.candles_1m },
+    sources: [
+      feedSource(feed.kind === "built-in" ? { pastMs, ...feed } : feed),
+      heatmapSource(model, { minutes, intervalMinutes, everyMs }),
+    ],
+    history: store,
+    assets,
+    dialects: [
+      heatmapAnswer(dialectOptions),
+      ...(hasSocket ? [heatmapSocket(dialectOptions)] : []),
+    ],
+    limits: { server: { frameBytesMax: FRAME_BYTES_MAX } },
+    logger: pino({ name: "heatmap", level: logLevel }, pino.destination(2)),
+  });
+  const stop = async (): Promise<void> => {
+    await tidemark.stop();
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const { url } = await tidemark.listen({ port });
+    await tidemark.channel("symbols").upsert(SYMBOL_ROWS);
+    await tidemark
+      .channel("settings")
+      .upsert({ id: "heatmap", has_socket: hasSocket, every_ms: everyMs });
+    return { url, model, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+interface SourceOptions {
+  readonly minutes: number;
+  readonly intervalMinutes: number;
+  readonly everyMs: number;
+}
+
+/** One query for each symbol that somebody watches, and none for the others. */
+function heatmapSource(model: HeatmapModel, options: SourceOptions): Source {
+  const { minutes, intervalMinutes, everyMs } = options;
+  return polled({
+    channel: "heatmap",
+    key: [...HEATMAP_KEY],
+    columns: HEATMAP_COLUMNS,
+    parameter: "symbol",
+    every: everyMs,
+    run: ({ symbol }, signal) =>
+      model.rows({ symbol: String(symbol), minutes, intervalMinutes, signal }),
+    history: DERIVED_HISTORY,
+    limits: { rowsMax: ROWS_MAX },
+  });
+}
