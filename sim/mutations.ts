@@ -83,8 +83,15 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "eviction goes by the commits' time, not by the node's clock",
     file: "src/table/live-table.ts",
-    find: "point.timeMs - oldest.timeMs > ageMsMax;",
-    replace: "(globalThis as { nodeTimeMs?: number }).nodeTimeMs! - oldest.timeMs > ageMsMax;",
+    find: "oldest === null || timeMs - oldest.timeMs > ageMsMax",
+    replace:
+      "oldest === null || (globalThis as { nodeTimeMs?: number }).nodeTimeMs! - oldest.timeMs > ageMsMax",
+  },
+  {
+    rule: "a change does not keep a row longer where rows are evicted by arrival",
+    file: "src/table/live-table.ts",
+    find: "    return first === undefined ? oldest : (this.rows.get(first) ?? null);",
+    replace: "    return first === undefined ? oldest : this.rows.oldest;",
   },
   {
     rule: "a result waits for the turn that holds the write",
@@ -168,7 +175,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a channel status takes effect at the end of its turn",
-    seed: 28,
+    seed: 62,
     file: "src/client/stream/engine-view.ts",
     find: "    this.#stagedChannel = status;",
     replace: "    this.#channel = status;\n    this.hasNews = true;",

@@ -186,24 +186,20 @@ function deriveAll(
   }
 }
 
-/** Evicts the rows that changed longest ago. Age counts from the commit time. */
+/**
+ * Evicts rows that are too old by the commit time, then those that changed or arrived longest ago.
+ * A map has its keys in the order in which they arrived.
+ */
 function bounded(
   table: Rows,
   timeMs: number,
-  { rowsMax, ageMsMax }: ChannelDeclaration["bounds"],
+  { rowsMax, ageMsMax, evict }: ChannelDeclaration["bounds"],
 ): Rows {
-  const oldestFirst = [...table].sort(([, a], [, b]) => a.seq - b.seq || a.order - b.order);
-  const isOver = (count: number, entry: Entry): boolean =>
-    count > rowsMax || timeMs - entry.timeMs > ageMsMax;
-  let first = 0;
-  while (
-    first < oldestFirst.length &&
-    isOver(oldestFirst.length - first, (oldestFirst[first] as [string, Entry])[1])
-  )
-    first++;
-  return first === 0
-    ? table
-    : new Map(
-        [...table].filter(([key]) => !oldestFirst.slice(0, first).some(([gone]) => gone === key)),
-      );
+  const young = [...table].filter(([, entry]) => timeMs - entry.timeMs <= ageMsMax);
+  const oldestFirst =
+    evict === "oldest_arrival"
+      ? young
+      : young.toSorted(([, a], [, b]) => a.seq - b.seq || a.order - b.order);
+  const kept = new Set(oldestFirst.slice(-rowsMax));
+  return kept.size === table.size ? table : new Map(young.filter((entry) => kept.has(entry)));
 }

@@ -27,7 +27,7 @@ export const DECLARATIONS = [
     name: "events",
     key: ["id"],
     columns,
-    bounds: { rowsMax: 60, ageMsMax: 2_500, tombstonesMax: 15 },
+    bounds: { rowsMax: 30, ageMsMax: 2_500, tombstonesMax: 15, evict: "oldest_arrival" },
   }),
   declareChannel({
     name: "reviews",

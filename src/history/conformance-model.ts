@@ -51,6 +51,19 @@ export class HistoryModel {
     return this.rowsAsOf(channel, asOf).toReversed().map(storedRow);
   }
 
+  /** The same rows by the time of their arrival, newest first. */
+  newestArrivals(channel: string, asOf = Number.POSITIVE_INFINITY): readonly StoredRow[] {
+    const arrivals = new Map<string, HistoryEntry>();
+    for (const entry of this.#entries) {
+      if (entry.channel !== channel || entry.seq > asOf) continue;
+      if (entry.kind === "reload") arrivals.clear();
+      else if (entry.kind === "remove") arrivals.delete(entry.key);
+      // A key that is set again keeps its place in a map.
+      else arrivals.set(entry.key, entry);
+    }
+    return [...arrivals.values()].toReversed().map(storedRow);
+  }
+
   changes(channels: readonly string[], after: number, through: number): readonly HistoryEntry[] {
     return this.#entries.filter(
       ({ channel, seq }) => channels.includes(channel) && seq > after && seq <= through,

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Column } from "../protocol/column.ts";
 import type { Row } from "../protocol/row.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
+import { arrivals } from "./conformance-arrival.ts";
 import { answers } from "./conformance-answers.ts";
 import { byKey, storedRow } from "./conformance-model.ts";
 import { retention } from "./conformance-retention.ts";
@@ -23,6 +24,7 @@ export function historyConformance(name: string, store: StoreUnderTest): void {
     durability(world);
     answers(world, store.queries ?? 100);
     spans(world);
+    arrivals(world);
     retention(world);
     declarations(world);
   });

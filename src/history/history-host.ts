@@ -12,6 +12,7 @@ import { firstState } from "../table/channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
 import type { Derivation } from "../table/derivation.ts";
 import type { DerivedStep } from "../table/derived-tables.ts";
+import { beginWith } from "./begin-with.ts";
 import { DerivedSteps } from "./derived-steps.ts";
 import { declaredTables, settledRows } from "./derived-tables.ts";
 import type { HistoryStore, StoredChannel, StoredSpan, StoredState } from "./history.ts";
@@ -145,14 +146,7 @@ export class HistoryHost {
         declaration: channel,
         state: firstState(source, timeMs),
         total: undefined,
-        rows: {
-          builtSeq: seq,
-          floor: seq,
-          lastSeq: seq,
-          rows: rows.toReversed(),
-          order: rows.map((_row, index) => index),
-          tombstones: [],
-        },
+        rows: beginWith(rows, seq),
       });
     }
     const { store } = this;

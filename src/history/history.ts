@@ -160,8 +160,9 @@ export interface HistoryStore {
   /** @throws TidemarkError `HISTORY_TRIMMED`, `QUERY_TOO_COSTLY`, `HISTORY_UNAVAILABLE` */
   page(query: PageQuery, signal?: AbortSignal): Promise<StoredPage>;
   /**
-   * The rows that changed last, newest first: a live table's window. @throws TidemarkError
-   * `HISTORY_TRIMMED` for a seq that is not kept
+   * A live table's window: the rows that changed last or, where the channel's bounds evict by
+   * arrival, those that arrived last, newest first. A row arrived with its first version since its
+   * key was removed or a reload. @throws TidemarkError `HISTORY_TRIMMED` for a seq that is not kept
    */
   newest(channel: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]>;
   /** @throws TidemarkError `HISTORY_TRIMMED` */
@@ -172,9 +173,10 @@ export interface HistoryStore {
   /**
    * Applies the `keep…` limits of the channel's declaration. They give a cutoff seq: forgotten are
    * versions below it that another version or a removal at or below it replaced, and rows that
-   * last changed below it, except the `bounds.rowsMax` rows that changed last, which are the live
-   * table. Queries as of a seq below the cutoff are refused from then on; a page that is asked for
-   * next by a reader in the middle of an older one too.
+   * last changed below it, except the `bounds.rowsMax` newest rows, which are the live table. Where
+   * that evicts by arrival, rows that stay keep their first versions, too. Queries as of a seq
+   * below the cutoff are refused from then on; a page that is asked for next by a reader in the
+   * middle of an older one too.
    */
   trim(channel: ChannelDeclaration, nowMs: number): Promise<void>;
   /** Resolves when running calls have ended. Safe to call twice. */

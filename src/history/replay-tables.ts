@@ -1,9 +1,10 @@
-/** The tables with which a replay begins: the rows that changed last as of its first seq. */
+/** The tables with which a replay begins: the newest rows as of its first seq. */
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { SourceStatus } from "../log/log.ts";
 import { firstState, nextState } from "../table/channel-state.ts";
 import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
+import { beginWith } from "./begin-with.ts";
 import type { HistoryStore, StoredRow } from "./history.ts";
 
 export interface TablesOptions {
@@ -36,7 +37,7 @@ export async function readTables(options: TablesOptions): Promise<Checkpoint> {
     });
     left -= rows.length;
     if (left < 0) throw tooLarge(rowsMax);
-    timeMs = Math.max(timeMs, rows[0]?.timeMs ?? 0);
+    for (const row of rows) timeMs = Math.max(timeMs, row.timeMs);
     tables.push([channel, rows]);
   }
   return {
@@ -64,18 +65,11 @@ function tableOf(
   { from, source, status }: TablesOptions,
 ): ChannelCheckpoint {
   const since = timeMs - declaration.bounds.ageMsMax;
-  const rows = newestFirst.filter((row) => row.timeMs >= since).toReversed();
+  const rows = newestFirst.filter((row) => row.timeMs >= since);
   return {
     declaration,
     state: nextState(firstState(source, timeMs), status, timeMs),
     total: undefined,
-    rows: {
-      builtSeq: from.seq,
-      floor: from.seq,
-      lastSeq: from.seq,
-      rows,
-      order: rows.map((_row, index) => index),
-      tombstones: [],
-    },
+    rows: beginWith(rows, from.seq),
   };
 }

@@ -47,10 +47,13 @@ export function declareChannel(options: {
       throw bad(name, `its key column "${column}" is not among its columns`);
     }
   }
-  for (const [bound, value] of Object.entries({ ...bounds, ...history })) {
+  const { evict = "oldest_change", ...numbers } = bounds;
+  for (const [bound, value] of Object.entries({ ...numbers, ...history })) {
     if (typeof value === "number" ? !(value >= 1) : bound !== "appendOnly")
       throw bad(name, `${bound} must be at least 1`);
   }
+  if (evict !== "oldest_change" && evict !== "oldest_arrival")
+    throw bad(name, `evict is "oldest_change" or "oldest_arrival", and not "${String(evict)}"`);
   return { name, key, columns, bounds, ...(history !== undefined && { history }) };
 }
 
@@ -63,7 +66,7 @@ function textOf({
   name,
   key,
   columns,
-  bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax },
+  bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax, evict = "oldest_change" },
   history,
   derivation,
 }: ChannelDeclaration): string {
@@ -75,6 +78,7 @@ function textOf({
     [rowsMax, bytesMax, ageMsMax, tombstonesMax].map(String),
     history?.appendOnly,
     derivation,
+    evict,
   ]);
 }
 

@@ -28,10 +28,7 @@ export function logLimits(given?: Partial<LogLimits>): LogLimits {
   return limitsOf("limits.log", LOG_LIMITS, given);
 }
 
-/**
- * Bounds of one channel. Over one of the first three, the rows that changed longest ago are
- * evicted.
- */
+/** Bounds of one channel. Over one of the first three, rows are evicted. */
 export interface ChannelBounds {
   /** Default 100,000. */
   readonly rowsMax: number;
@@ -39,6 +36,12 @@ export interface ChannelBounds {
   readonly bytesMax: number;
   /** Age since a row's last change, by commit time. Infinity, the default, keeps rows for ever. */
   readonly ageMsMax: number;
+  /**
+   * Which rows leave over `rowsMax` and `bytesMax`: those that changed longest ago, the default, or
+   * those that entered longest ago. With `oldest_arrival` the table is a ring of the newest rows by
+   * arrival: a later change of a row does not keep it longer.
+   */
+  readonly evict?: "oldest_change" | "oldest_arrival";
   /**
    * Keys remembered after they left. Full: the floor rises, and older cursors get a snapshot.
    * Default 100,000.

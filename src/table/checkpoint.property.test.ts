@@ -12,7 +12,8 @@ import { Replica } from "./replica.ts";
 import type { View } from "./view.ts";
 
 const KEYS = "abcdefghijklmno".split("");
-const channel = declareChannel({
+const bounds = { rowsMax: 9, tombstonesMax: 5, ageMsMax: 60 };
+const options = {
   name: "c",
   key: ["id"],
   columns: [
@@ -20,8 +21,7 @@ const channel = declareChannel({
     { name: "s", type: "text" },
     { name: "n", type: "integer" },
   ],
-  bounds: { rowsMax: 9, tombstonesMax: 5, ageMsMax: 60 },
-});
+} as const;
 const QUERIES: readonly WireQuery[] = [
   { channel: "c" },
   { channel: "c", where: { column: "s", eq: "x" } },
@@ -43,7 +43,9 @@ const step = fc.record({
 
 function commitsOf(
   steps: readonly (typeof step extends fc.Arbitrary<infer S> ? S : never)[],
+  evict: "oldest_change" | "oldest_arrival",
 ): readonly Commit[] {
+  const channel = declareChannel({ ...options, bounds: { ...bounds, evict } });
   let timeMs = 0;
   return steps.map(({ rows, removes, isReload, isStale, waitMs }, index): Commit => {
     timeMs += waitMs;
@@ -102,8 +104,9 @@ describe("a node that begins with a checkpoint", () => {
           fc.array(step, { minLength: 2, maxLength: 30 }),
           fc.nat(29),
           fc.boolean(),
-          (steps, at, isRoundTripped) => {
-            const commits = commitsOf(steps);
+          fc.constantFrom("oldest_change", "oldest_arrival"),
+          (steps, at, isRoundTripped, evict) => {
+            const commits = commitsOf(steps, evict);
             const takenAt = 1 + (at % commits.length);
             const whole = new Replica();
             whole.begin("e");

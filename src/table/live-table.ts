@@ -7,6 +7,7 @@
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, KeyedRow } from "../log/log.ts";
 import { OMITTED, type Row } from "../protocol/row.ts";
+import { ArrivalOrder } from "./arrival-order.ts";
 import { ChangeOrderedRows, type RowNode, type RowsCheckpoint } from "./change-ordered-rows.ts";
 
 /** One key's change by one commit: an insert has no `before`, a departure no `after`. */
@@ -27,6 +28,8 @@ export interface CommitPoint {
 export class LiveTable {
   readonly channel: ChannelDeclaration;
   readonly rows: ChangeOrderedRows;
+  /** Present when the bounds evict by arrival. */
+  readonly #arrivals: ArrivalOrder | undefined;
   #total: number | undefined;
   #evictions = 0;
   /** Keys that a derived table no longer has, until a history store holds their rows. */
@@ -47,7 +50,11 @@ export class LiveTable {
         : ChangeOrderedRows.from(from.rows, channel.bounds.tombstonesMax);
     this.#total = from?.total;
     this.#isContinued = from !== undefined && this.rows.size > 0;
-    for (const { row } of this.rows.values()) this.#omitted += omission(row);
+    this.#arrivals = channel.bounds.evict === "oldest_arrival" ? new ArrivalOrder() : undefined;
+    for (const { key, row } of this.rows.values()) {
+      this.#omitted += omission(row);
+      this.#arrivals?.add(key);
+    }
   }
 
   /** Rows of the whole table behind the channel, if its source counts them. */
@@ -96,19 +103,24 @@ export class LiveTable {
    * channel with history keeps the rows after `durableSeq`, which the store does not hold yet.
    */
   evict(point: CommitPoint, durableSeq: number): readonly RowChange[] {
-    const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
     const changes: RowChange[] = [];
-    for (let oldest = this.rows.oldest; oldest !== null; oldest = this.rows.oldest) {
-      const over =
-        this.rows.size > rowsMax ||
-        this.rows.bytes > bytesMax ||
-        point.timeMs - oldest.timeMs > ageMsMax;
-      if (!over || (this.channel.history !== undefined && oldest.seq > durableSeq)) break;
+    for (let over = this.#nextOver(point); over !== null; over = this.#nextOver(point)) {
+      if (this.channel.history !== undefined && over.seq > durableSeq) break;
       this.#evictions++;
-      this.#remove(oldest.key, point.seq, true, changes);
+      this.#remove(over.key, point.seq, true, changes);
     }
     this.#changes += changes.length;
     return changes;
+  }
+
+  /** The row that a bound evicts next as of a commit. */
+  #nextOver({ timeMs }: CommitPoint): RowNode | null {
+    const { rowsMax, bytesMax, ageMsMax } = this.channel.bounds;
+    const { oldest, size, bytes } = this.rows;
+    if (oldest === null || timeMs - oldest.timeMs > ageMsMax) return oldest;
+    if (size <= rowsMax && bytes <= bytesMax) return null;
+    const first = this.#arrivals?.first;
+    return first === undefined ? oldest : (this.rows.get(first) ?? null);
   }
 
   /** Rows of a derived table that are to be evicted, whatever the bounds. */
@@ -141,6 +153,7 @@ export class LiveTable {
     if (this.#leaving.size > 0) this.#leaving.delete(key);
     if (before !== undefined && before.json === json) return;
     this.#omitted += omission(row) - omission(before?.row);
+    if (before === undefined) this.#arrivals?.add(key);
     changes.push({
       key,
       before,
@@ -167,6 +180,7 @@ export class LiveTable {
     }
     this.#omitted -= omission(before.row);
     this.rows.delete(key, seq);
+    this.#arrivals?.delete(key);
     changes.push({ key, before, after: undefined, evicted });
   }
 

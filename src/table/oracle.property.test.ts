@@ -17,7 +17,9 @@ import { Replica } from "./replica.ts";
 import type { View } from "./view.ts";
 
 const BOUNDS = { rowsMax: 12, tombstonesMax: 6, ageMsMax: 40 };
-const channel = declareChannel({
+const EVICTS = ["oldest_change", "oldest_arrival"] as const;
+type Evict = (typeof EVICTS)[number];
+const options = {
   name: "trades",
   key: ["id"],
   columns: [
@@ -26,9 +28,8 @@ const channel = declareChannel({
     { name: "price", type: "numeric" },
     { name: "size", type: "integer" },
   ],
-  bounds: BOUNDS,
-});
-const context = whereContextOf(channel);
+} as const;
+const context = whereContextOf(declareChannel(options));
 
 const QUERIES: readonly WireQuery[] = [
   { channel: "trades" },
@@ -100,6 +101,13 @@ const step = fc.oneof(
  */
 class SlowTable {
   rows: { key: string; row: Row; seq: number; timeMs: number }[] = [];
+  /** The keys, in the order in which they entered. */
+  arrivals: readonly string[] = [];
+  readonly evict: Evict;
+
+  constructor(evict: Evict) {
+    this.evict = evict;
+  }
 
   apply({ changes, seq, timeMs }: Commit): void {
     for (const change of changes) {
@@ -111,18 +119,23 @@ class SlowTable {
           ...this.rows.filter((entry) => entry.key !== key),
           { key, row: value, seq, timeMs },
         ];
+        if (existing === undefined) this.arrivals = [...this.arrivals, key];
       }
       const kept = new Set(change.upserts.map(({ key }) => key));
       this.rows = this.rows.filter(
         ({ key }) => !change.removes.includes(key) && (change.reload !== true || kept.has(key)),
       );
     }
-    while (
-      this.rows.length > BOUNDS.rowsMax ||
-      (this.rows[0] !== undefined && timeMs - this.rows[0].timeMs > BOUNDS.ageMsMax)
-    ) {
-      this.rows.shift();
+    this.rows = this.rows.filter((entry) => timeMs - entry.timeMs <= BOUNDS.ageMsMax);
+    const has = (key: string): boolean => this.rows.some((entry) => entry.key === key);
+    while (this.rows.length > BOUNDS.rowsMax) {
+      const [oldest] =
+        this.evict === "oldest_change"
+          ? this.rows.map(({ key }) => key)
+          : this.arrivals.filter(has);
+      this.rows = this.rows.filter(({ key }) => key !== oldest);
     }
+    this.arrivals = this.arrivals.filter(has);
   }
 
   answer({ where, order_by = [], limit, columns }: WireQuery): Map<string, Row> {
@@ -209,10 +222,12 @@ describe("tables and views", () => {
         fc.property(
           fc.array(step, { minLength: 1, maxLength: 40 }),
           fc.nat(20),
-          (steps, buildLate) => {
+          fc.constantFrom(...EVICTS),
+          (steps, buildLate, evict) => {
             const replica = new Replica();
+            const channel = declareChannel({ ...options, bounds: { ...BOUNDS, evict } });
             replica.apply({ seq: 1, timeMs: 0, changes: [], declares: [channel] });
-            const slow = new SlowTable();
+            const slow = new SlowTable(evict);
             const readers: Reader[] = [];
             let timeMs = 1_000;
             steps.forEach((generated, index) => {

@@ -6,6 +6,7 @@
  * are, it first finds the newest version of each key.
  */
 import type { Clock } from "../../std/clock.ts";
+import type { ChannelBounds } from "../../log/limits.ts";
 import type { NewestBounds, PagePlace, PageQuery, StoredRow } from "../history.ts";
 import { all } from "../sql/dialect.ts";
 import { textOfKey } from "../sql/order-key.ts";
@@ -19,6 +20,7 @@ import {
   type ReadPage,
 } from "../sql/page-reader.ts";
 import { whereSql } from "../sql/where.ts";
+import { arrivalsSql } from "./arrivals.ts";
 import { tableSql, type ChannelTable } from "./channel-table.ts";
 import { sqlColumns } from "./columns.ts";
 import type { ClickHouseConnection } from "./connection.ts";
@@ -176,27 +178,28 @@ function storedRowOf([seq, timeMs, key, json]: VersionRow): StoredRow {
   return { key: textOfKey(key), json, seq, timeMs };
 }
 
-/** The rows that changed last, newest first. */
+/** The rows that changed last, or arrived last if the channel evicts by arrival; newest first. */
 export async function newestRows(
   connection: ClickHouseConnection,
   table: ChannelTable,
   snapshot: Snapshot,
-  bounds: NewestBounds,
+  bounds: NewestBounds & Pick<ChannelBounds, "evict">,
 ): Promise<readonly StoredRow[]> {
-  const name = tableSql(snapshot.database, table.name);
-  const versions = versionsSql(table, snapshot, bounds.asOf ?? snapshot.seq);
+  const asOf = bounds.asOf ?? snapshot.seq;
   const sinceMs = Math.ceil(Math.max(bounds.sinceMs, Number.MIN_SAFE_INTEGER));
+  const select =
+    bounds.evict === "oldest_arrival"
+      ? `SELECT seq, time_ms, _key, row FROM (${arrivalsSql(table, snapshot, {
+          asOf,
+          columns: `_key, max(_seq) AS seq, argMax(_time_ms, _seq) AS time_ms,
+            argMax(_row, _seq) AS row`,
+          having: "HAVING time_ms >= {since:Int64}",
+        })})`
+      : newestChangesSql(table, snapshot, asOf);
   const rowsMax = Math.min(bounds.rowsMax, Number.MAX_SAFE_INTEGER);
-  const found = connection.stream<[number, number, string, string]>(
-    `SELECT _seq, _time_ms, _key, _row FROM (
-       SELECT _seq, _time_ms, _key, _row, _kind FROM ${name}
-       WHERE ${versions} AND _seq >= (
-         SELECT minOrNull(_seq) FROM ${name}
-         WHERE _time_ms >= {since:Int64} AND ${entriesSql(snapshot)})
-       ORDER BY _seq DESC, _place DESC LIMIT 1 BY _key)
-     WHERE _kind = 'upsert' AND _time_ms >= {since:Int64} LIMIT ${rowsMax}`,
-    { since: sinceMs },
-  );
+  const found = connection.stream<[number, number, string, string]>(`${select} LIMIT ${rowsMax}`, {
+    since: sinceMs,
+  });
   const rows: StoredRow[] = [];
   let bytes = 0;
   for await (const [seq, timeMs, key, json] of found) {
@@ -205,4 +208,16 @@ export async function newestRows(
     rows.push({ key: textOfKey(key), json, seq, timeMs });
   }
   return rows;
+}
+
+function newestChangesSql(table: ChannelTable, snapshot: Snapshot, asOf: number): string {
+  const name = tableSql(snapshot.database, table.name);
+  const versions = versionsSql(table, snapshot, asOf);
+  return `SELECT _seq, _time_ms, _key, _row FROM (
+       SELECT _seq, _time_ms, _key, _row, _kind FROM ${name}
+       WHERE ${versions} AND _seq >= (
+         SELECT minOrNull(_seq) FROM ${name}
+         WHERE _time_ms >= {since:Int64} AND ${entriesSql(snapshot)})
+       ORDER BY _seq DESC, _place DESC LIMIT 1 BY _key)
+     WHERE _kind = 'upsert' AND _time_ms >= {since:Int64}`;
 }

@@ -168,14 +168,20 @@ export class ClickHouseStore implements QueriedHistoryStore {
     });
   }
 
-  newest({ name }: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]> {
+  newest(
+    { name, bounds: { evict } }: ChannelDeclaration,
+    bounds: NewestBounds,
+  ): Promise<readonly StoredRow[]> {
     return this.#read(async (opened) => {
       const check = (): void => {
         if (bounds.asOf !== undefined) refuseTrimmed(opened.catalog.get(name), bounds.asOf);
       };
       check();
       const table = this.#tableOf(name);
-      const rows = await newestRows(opened.connection, table, this.#snapshot(opened), bounds);
+      const rows = await newestRows(opened.connection, table, this.#snapshot(opened), {
+        ...bounds,
+        ...(evict && { evict }),
+      });
       check();
       return rows;
     });
@@ -237,7 +243,7 @@ export class ClickHouseStore implements QueriedHistoryStore {
       if (cutoff.seq > entry.fromSeq) {
         await catalog.put({ ...entry, fromSeq: cutoff.seq, fromTimeMs: cutoff.timeMs });
       }
-      await deleteBelow(connection, table, snapshot, cutoff.seq, channel.bounds.rowsMax);
+      await deleteBelow(connection, table, snapshot, cutoff.seq, channel.bounds);
       this.#trimmed.set(channel.name, cutoff.seq);
     });
   }

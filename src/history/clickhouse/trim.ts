@@ -1,7 +1,8 @@
 /**
  * Retention: the cutoff that a channel's limits give, and the deletion of what is forgotten then.
  */
-import type { ChannelHistory } from "../../log/limits.ts";
+import type { ChannelBounds, ChannelHistory } from "../../log/limits.ts";
+import { arrivalsSql } from "./arrivals.ts";
 import { tableSql, type ChannelTable } from "./channel-table.ts";
 import type { ClickHouseConnection } from "./connection.ts";
 import { entriesSql, versionsSql, type Snapshot } from "./snapshot.ts";
@@ -50,18 +51,19 @@ const KEPT_PER_DELETION = 20_000;
 
 /**
  * Deletes what was replaced at or below the cutoff, and rows that last changed below it, except the
- * `rowsMax` rows that changed last. A row that changed again after the cutoff keeps its version as
- * of the cutoff. What stays is named in the statement: a deletion with a query in it may never end.
+ * `rowsMax` newest rows, which are the live table. A row that changed again after the cutoff keeps
+ * its version as of the cutoff. What stays is named in the statement: a deletion with a query in it
+ * may never end.
  */
 export async function deleteBelow(
   connection: ClickHouseConnection,
   table: ChannelTable,
   snapshot: Snapshot,
   cutoffSeq: number,
-  rowsMax: number,
+  bounds: ChannelBounds,
 ): Promise<void> {
   const name = tableSql(snapshot.database, table.name);
-  const kept = keptSql(table, snapshot, cutoffSeq, rowsMax);
+  const kept = keptSql(table, snapshot, cutoffSeq, bounds);
   let from = "(0, 0)";
   for (;;) {
     const rows = await connection.rows<[number, number]>(
@@ -85,7 +87,7 @@ function keptSql(
   table: ChannelTable,
   snapshot: Snapshot,
   cutoffSeq: number,
-  rowsMax: number,
+  { rowsMax, evict }: ChannelBounds,
 ): string {
   const name = tableSql(snapshot.database, table.name);
   const later = `FROM ${name} WHERE _seq > ${cutoffSeq} AND ${entriesSql(snapshot)}`;
@@ -95,7 +97,16 @@ function keptSql(
      HAVING argMax(_kind, _seq) = 'upsert' ${end}`;
   const hasChanged = `(_key IN (SELECT _key ${later})
     OR (SELECT countIf(_kind = 'reload') ${later}) > 0)`;
-  const live = `ORDER BY seq DESC, place DESC LIMIT ${Math.min(rowsMax, Number.MAX_SAFE_INTEGER)}`;
-  return `SELECT seq, place FROM (${newest(cutoffSeq, `AND ${hasChanged}`)})
-    UNION DISTINCT SELECT seq, place FROM (${newest(snapshot.seq, live)})`;
+  const limit = `LIMIT ${Math.min(rowsMax, Number.MAX_SAFE_INTEGER)}`;
+  const changed = `SELECT seq, place FROM (${newest(cutoffSeq, `AND ${hasChanged}`)})`;
+  if (evict !== "oldest_arrival") {
+    const live = newest(snapshot.seq, `ORDER BY seq DESC, place DESC ${limit}`);
+    return `${changed} UNION DISTINCT SELECT seq, place FROM (${live})`;
+  }
+  // The first versions of rows that stay do, too: they tell when the rows arrived.
+  const columns = "max(_seq) AS seq, argMax(_place, _seq) AS place";
+  const arrivals = arrivalsSql(table, snapshot, { asOf: snapshot.seq, columns });
+  return `${changed} UNION DISTINCT SELECT seq, place FROM (${arrivals} ${limit})
+    UNION DISTINCT SELECT first_seq, first_place FROM (${arrivals} ${limit})
+    UNION DISTINCT SELECT first_seq, first_place FROM (${arrivals}) WHERE seq >= ${cutoffSeq}`;
 }

@@ -1,11 +1,13 @@
-/** The rows of a channel that changed last: what a live table begins with. */
+/** The rows of a channel that changed last, or arrived last: what a live table begins with. */
+import type { ChannelBounds } from "../../log/limits.ts";
 import type { NewestBounds, StoredRow } from "../history.ts";
+import { arrivalsSql, limitSql } from "./arrivals.ts";
 import type { Session } from "./database.ts";
 import type { Layout } from "./layout.ts";
 import { identifier, Parameters } from "./statement.ts";
 import { reloadAt, storedRowOf, VERSION_COLUMNS } from "./versions.ts";
 
-type Bounds = NewestBounds & { readonly asOf: number };
+type Bounds = NewestBounds & Pick<ChannelBounds, "evict"> & { readonly asOf: number };
 
 /** Newest first. */
 export async function readNewest(
@@ -14,19 +16,43 @@ export async function readNewest(
   bounds: Bounds,
 ): Promise<readonly StoredRow[]> {
   const reload = await reloadAt(session, layout, bounds.asOf);
+  if (bounds.evict === "oldest_arrival")
+    return withinBytes(await newestArrivals(session, layout, { bounds, reload }), bounds.bytesMax);
   // The newest entries have the newest rows, unless few keys are written often.
   const recent = Number.isFinite(bounds.rowsMax)
     ? await newestSince(session, layout, { bounds, since: reload, entriesMax: 2 * bounds.rowsMax })
     : undefined;
   const rows = recent ?? (await newestSince(session, layout, { bounds, since: reload })) ?? [];
+  return withinBytes(rows, bounds.bytesMax);
+}
+
+function withinBytes(rows: readonly StoredRow[], bytesMax: number): readonly StoredRow[] {
   const newest: StoredRow[] = [];
   let bytes = 0;
   for (const row of rows) {
     bytes += Buffer.byteLength(row.json);
-    if (bytes > bounds.bytesMax) break;
+    if (bytes > bytesMax) break;
     newest.push(row);
   }
   return newest;
+}
+
+async function newestArrivals(
+  session: Session,
+  layout: Layout,
+  { bounds, reload }: { readonly bounds: Bounds; readonly reload: number },
+): Promise<readonly StoredRow[]> {
+  const { asOf, rowsMax, sinceMs } = bounds;
+  const parameters = new Parameters();
+  const time = parameters.add(BigInt(Number.isFinite(sinceMs) ? Math.ceil(sinceMs) : 0), "BIGINT");
+  const rows = await session.run(
+    `SELECT ${VERSION_COLUMNS} FROM ${identifier(layout.table)}
+     JOIN (${arrivalsSql(layout, { asOf, reload })}) AS arrivals USING (_hash, _key, _seq)
+     WHERE _kind = 'upsert' AND _time_ms >= ${time}
+     ORDER BY _first DESC, _first_place DESC ${limitSql(rowsMax)}`,
+    parameters,
+  );
+  return rows.map(storedRowOf);
 }
 
 /** Undefined where the newest `entriesMax` entries have too few rows, and there are older ones. */

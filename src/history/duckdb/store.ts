@@ -167,8 +167,10 @@ export class DuckDBStore implements QueriedHistoryStore {
   newest(channel: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]> {
     return this.#opened.read(async (session) => {
       const { asOf = this.#state.seq } = bounds;
+      const { evict } = channel.bounds;
       await keptFrom(session, channel.name, asOf);
-      return readNewest(session, this.#tableOf(channel.name).layout, { ...bounds, asOf });
+      const { layout } = this.#tableOf(channel.name);
+      return readNewest(session, layout, { ...bounds, asOf, ...(evict && { evict }) });
     });
   }
 

@@ -1,8 +1,11 @@
 /** Retention: forgets the versions that a channel's limits no longer keep. */
 import type { ChannelDeclaration } from "../../log/channel.ts";
+import type { ChannelBounds } from "../../log/limits.ts";
 import { writeChannel, type ChannelTable } from "./catalog.ts";
 import type { Session } from "./database.ts";
+import { arrivalsSql, limitSql } from "./arrivals.ts";
 import { identifier, Parameters } from "./statement.ts";
+import type { Layout } from "./layout.ts";
 import { reloadAt } from "./versions.ts";
 
 export interface Trimming {
@@ -18,7 +21,7 @@ export async function trimTable(session: Session, trimming: Trimming): Promise<C
   const { table, channel } = trimming;
   const cutoff = await cutoffOf(session, trimming);
   if (cutoff <= table.fromSeq) return table;
-  const forgotten = await forget(session, table, cutoff, channel.bounds.rowsMax);
+  const forgotten = await forget(session, table, cutoff, channel.bounds);
   const [first] = await session.run(
     `SELECT min(_time_ms) AS time_ms FROM ${identifier(table.layout.table)} WHERE _seq >= ${cutoff}`,
   );
@@ -67,14 +70,14 @@ async function cutoffOf(
 
 /**
  * Deletes what was replaced at or below the cutoff, and rows that last changed below it, except the
- * `liveRowsMax` that changed last. A row that changed again after the cutoff keeps its version as
- * of the cutoff.
+ * newest rows, which are the live table. A row that changed again after the cutoff keeps its
+ * version as of the cutoff.
  */
 async function forget(
   session: Session,
   { layout }: ChannelTable,
   cutoff: number,
-  liveRowsMax: number,
+  { rowsMax, evict }: ChannelBounds,
 ): Promise<{ readonly rows: number; readonly bytes: number }> {
   const name = identifier(layout.table);
   const reload = await reloadAt(session, layout, cutoff);
@@ -90,7 +93,10 @@ async function forget(
      ) WHERE _kind = 'upsert' AND _seq < ${cutoff}`,
   );
   // A reload after the cutoff changed them all.
-  if (later <= cutoff) await forgetUnchanged(session, name, cutoff, liveRowsMax);
+  if (later <= cutoff) {
+    if (evict !== "oldest_arrival") await forgetUnchanged(session, name, cutoff, rowsMax);
+    else await forgetArrived(session, layout, { cutoff, rowsMax, reload: later });
+  }
   const forgotten = `_seq < ${cutoff} AND NOT EXISTS (
     SELECT 1 FROM kept WHERE kept._seq = ${name}._seq AND kept._key = ${name}._key)`;
   const [sum] = await session.run(
@@ -100,6 +106,33 @@ async function forget(
   await session.run(`DELETE FROM ${name} WHERE ${forgotten}`);
   await session.run("DROP TABLE kept");
   return { rows: Number(sum?.["rows"]), bytes: Number(sum?.["bytes"]) };
+}
+
+/**
+ * Of the rows that did not change after the cutoff, only those of the live table are kept. Each row
+ * that stays keeps its first version, too, which tells when it arrived.
+ */
+async function forgetArrived(
+  session: Session,
+  layout: Layout,
+  options: { readonly cutoff: number; readonly rowsMax: number; readonly reload: number },
+): Promise<void> {
+  const { cutoff, rowsMax, reload } = options;
+  const name = identifier(layout.table);
+  const arrivals = arrivalsSql(layout, { asOf: Number.MAX_SAFE_INTEGER, reload });
+  await session.run(`CREATE OR REPLACE TEMP TABLE arrived AS ${arrivals}`);
+  const live = `SELECT _key FROM arrived ORDER BY _first DESC, _first_place DESC`;
+  await session.run(
+    `DELETE FROM kept WHERE _key NOT IN (${live} ${limitSql(rowsMax)}) AND _hash NOT IN (
+       SELECT _hash FROM ${name} WHERE _seq > ${cutoff} AND _hash IN (SELECT _hash FROM kept)
+     )`,
+  );
+  await session.run(
+    `INSERT INTO kept (_hash, _key, _seq)
+     SELECT _hash, _key, _first FROM arrived
+     WHERE _first < ${cutoff} AND (_seq >= ${cutoff} OR _key IN (SELECT _key FROM kept))`,
+  );
+  await session.run("DROP TABLE arrived");
 }
 
 /** Of the rows that did not change after the cutoff, only those of the live table are kept. */
