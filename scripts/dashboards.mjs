@@ -1,102 +1,86 @@
 // The start page, and the servers of the dashboards that it lists. PORT (or --port, default 8080) is
 // the page's; the dashboards take the next free ports.
-import { spawn } from "node:child_process";
-import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { connect } from "node:net";
-import { join } from "node:path";
-import { root } from "./setup.mjs";
+import { DashboardServer } from "./dashboard-server.mjs";
+import { startPageFile } from "./start-page.mjs";
 
 const HOST = "127.0.0.1";
-/** What the page consists of. */
-const FILES = {
-  "/": ["examples/start/index.html", "text/html; charset=utf-8"],
-  "/start.css": ["examples/start/start.css", "text/css; charset=utf-8"],
-  "/start.js": ["examples/start/start.js", "text/javascript; charset=utf-8"],
-  "/tokens.css": ["examples/ui/tokens.css", "text/css; charset=utf-8"],
-};
-const PROGRAMS = [
-  { name: "explorer", script: "dist/cli/main.js", title: "Explorer" },
-  { name: "review", script: "dist-examples/review/main.js", title: "Review dashboard" },
-  { name: "trading", script: "dist-examples/trading/main.js", title: "Trading dashboard" },
+/** In the order of the page. One `whenOpened` starts when somebody opens it. */
+const DASHBOARDS = [
+  {
+    name: "explorer",
+    title: "Explorer",
+    sentence:
+      "Every table of an embedded Postgres, live: filter, sort and scroll back while the rows change.",
+    script: "dist/cli/main.js",
+  },
+  {
+    name: "review",
+    title: "Review",
+    sentence:
+      "Several people edit the same rows. Open it twice: each sees the other's changes at once.",
+    script: "dist-examples/review/main.js",
+  },
+  {
+    name: "trading",
+    title: "Trading",
+    sentence:
+      "Trades, quotes, books and candles of a busy market, live, scrolled back, or rewound as a whole.",
+    script: "dist-examples/trading/main.js",
+  },
 ];
-/** Enough for servers of a few thousand rows, so that three of them stay small. */
-const FLAGS = ["--max-old-space-size=256", "--max-semi-space-size=4"];
 
-export async function startDashboards([command, ...rest]) {
+export async function startDashboards([command, ...rest], dashboards = DASHBOARDS) {
   const at = rest.indexOf("--port");
   const named = at < 0 ? process.env.PORT : rest[at + 1];
   const others = at < 0 ? rest : rest.toSpliced(at, 2);
-  const shown = {};
-  const page = createServer((request, response) => answer(request, response, shown));
-  const first = named === undefined || named === "" ? 8_080 : Number(named);
-  const port = await listen(page, first);
+  const servers = new Map();
+  const page = createServer((request, response) => {
+    answer(request, response, { servers, dashboards }).catch(() => response.destroy());
+  });
+  const port = await listen(page, named === undefined || named === "" ? 8_080 : Number(named));
   console.log(`\n  Dashboards: http://localhost:${port}\n`);
-  const children = [];
-  let isStopping = false;
-  let next = port + 1;
-  for (const { name, script, title } of PROGRAMS) {
-    next = await freePort(next);
-    const own = name === "explorer" ? [command, ...others, "--port", String(next)] : [];
-    shown[name] = {};
-    const child = spawn(process.execPath, [...FLAGS, join(root, script), ...own], {
-      stdio: ["inherit", "pipe", "inherit"],
-      // Threads of DuckDB and of the collector would each keep memory of their own.
-      env: { ...process.env, MALLOC_ARENA_MAX: "2", PORT: String(next) },
-    });
-    children.push(child);
-    watch(child, title, shown[name]);
-    next++;
+  const takePort = portsFrom(port + 1);
+  for (const dashboard of dashboards) {
+    const args = dashboard.name === "explorer" ? [command, ...others] : [];
+    servers.set(dashboard.name, new DashboardServer({ ...dashboard, args, takePort }));
   }
-  const stop = (signal) => {
+  for (const server of servers.values()) if (!server.whenOpened) void server.start();
+  let isStopping = false;
+  const stop = async (signal) => {
     if (isStopping && signal !== "SIGTERM") process.exit(130);
     isStopping = true;
     page.close();
     page.closeAllConnections();
-    // Ctrl-C reaches the children by itself.
-    if (signal === "SIGTERM") for (const child of children) child.kill(signal);
+    // Ctrl-C reaches the servers by itself.
+    const codes = [...servers.values()].map((server) => server.stop(signal === "SIGTERM"));
+    process.exit(Math.max(...(await Promise.all(codes))));
   };
-  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => stop(signal));
-  const codes = await Promise.all(
-    children.map(
-      (child) =>
-        new Promise((resolve) => {
-          child.once("exit", (code, signal) => resolve(signal === null ? (code ?? 1) : 1));
-        }),
-    ),
-  );
-  process.exit(Math.max(...codes));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void stop(signal));
 }
 
-/** Passes on what a program prints, and learns its address from it. */
-function watch(child, title, shown) {
-  let output = "";
-  child.stdout.on("data", (chunk) => {
-    process.stdout.write(chunk);
-    if (shown.url !== undefined) return;
-    output += String(chunk);
-    shown.url = output.match(new RegExp(`${title}: (http://\\S+)`))?.[1];
-  });
-  child.once("exit", () => {
-    delete shown.url;
-    shown.hasEnded = true;
-  });
-}
-
-async function answer({ url = "/" }, response, shown) {
+async function answer({ url = "/" }, response, { servers, dashboards }) {
   const { pathname } = new URL(url, "http://localhost");
   if (pathname === "/dashboards.json") {
+    const states = [...servers].map(([name, server]) => [name, server.state]);
     response.writeHead(200, { "content-type": "application/json", "cache-control": "no-store" });
-    response.end(JSON.stringify(shown));
+    response.end(JSON.stringify(Object.fromEntries(states)));
     return;
   }
-  const [file, type] = FILES[pathname] ?? [];
-  if (file === undefined) {
-    response.writeHead(404).end();
-    return;
-  }
-  response.writeHead(200, { "content-type": type });
-  response.end(await readFile(join(root, file)));
+  const opened = servers.get(/^\/open\/(\w+)$/.exec(pathname)?.[1]);
+  if (opened !== undefined) return open(opened, response);
+  const file = await startPageFile(pathname, dashboards);
+  if (file === undefined) response.writeHead(404).end();
+  else response.writeHead(200, { "content-type": file.type }).end(file.body);
+}
+
+/** Leads to a dashboard, which it starts where that is needed. */
+async function open(server, response) {
+  const url = await server.start();
+  if (url !== undefined) return response.writeHead(303, { location: url }).end();
+  response.writeHead(502, { "content-type": "text/plain; charset=utf-8" });
+  response.end(`${server.title} has ended; the terminal says why.`);
 }
 
 /** Listens on this port, or fails with what to do. */
@@ -112,6 +96,12 @@ function listen(server, port) {
     });
     server.listen(port, HOST, () => resolve(server.address().port));
   });
+}
+
+/** Gives each caller a port of its own on which nobody listens. */
+function portsFrom(first) {
+  let last = Promise.resolve(first - 1);
+  return () => (last = last.then((port) => freePort(port + 1)));
 }
 
 /** The first port from this one on that nobody listens on. */

@@ -1,0 +1,84 @@
+// One dashboard's server: a process that starts once, says its address, and may be started again
+// after it has ended.
+import { spawn } from "node:child_process";
+import { resolve } from "node:path";
+import { root } from "./setup.mjs";
+
+/** Enough for servers of a few thousand rows, so that several of them stay small. */
+const FLAGS = ["--max-old-space-size=256", "--max-semi-space-size=4"];
+const ADDRESS = /(?:Explorer|dashboard): (http:\/\/\S+)/;
+
+export class DashboardServer {
+  #options;
+  #child;
+  /** Resolves to the address, or to undefined when the server ends before it has one. */
+  #address;
+  #url;
+  #ended = Promise.resolve(0);
+  #hasEnded = false;
+  #isStopping = false;
+
+  constructor(options) {
+    this.#options = options;
+  }
+
+  get title() {
+    return this.#options.title;
+  }
+
+  get whenOpened() {
+    return this.#options.whenOpened === true;
+  }
+
+  /** What the start page shows. */
+  get state() {
+    if (this.#url !== undefined) return { state: "running", url: this.#url };
+    if (this.#address !== undefined) return { state: "starting" };
+    return { state: this.#hasEnded ? "ended" : "waiting" };
+  }
+
+  start() {
+    this.#address ??= this.#start();
+    return this.#address;
+  }
+
+  /** Resolves to the exit code. */
+  stop(mustSignal) {
+    this.#isStopping = true;
+    if (mustSignal) this.#child?.kill("SIGTERM");
+    return this.#ended;
+  }
+
+  async #start() {
+    const { name, script, args, takePort } = this.#options;
+    const port = String(await takePort());
+    if (this.#isStopping) return undefined;
+    const portArgs = name === "explorer" ? ["--port", port] : [];
+    const child = spawn(process.execPath, [...FLAGS, resolve(root, script), ...args, ...portArgs], {
+      stdio: ["inherit", "pipe", "inherit"],
+      // Threads of DuckDB and of the collector would each keep memory of their own.
+      env: { ...process.env, MALLOC_ARENA_MAX: "2", PORT: port },
+    });
+    this.#child = child;
+    this.#hasEnded = false;
+    this.#ended = new Promise((settle) => {
+      child.once("exit", (code, signal) => {
+        this.#child = this.#address = this.#url = undefined;
+        this.#hasEnded = true;
+        settle(signal === null ? (code ?? 1) : 1);
+      });
+    });
+    return new Promise((settle) => {
+      let output = "";
+      child.stdout.on("data", (chunk) => {
+        // Passes on what the program prints, and learns its address from it.
+        process.stdout.write(chunk);
+        if (this.#url !== undefined) return;
+        output += String(chunk);
+        this.#url = ADDRESS.exec(output)?.[1];
+        if (this.#url !== undefined) settle(this.#url);
+      });
+      child.once("exit", () => settle(undefined));
+    });
+  }
+}
