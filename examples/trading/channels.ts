@@ -3,42 +3,12 @@
  * recordings have the columns that the Binance source has.
  */
 import { channel, type ChannelDeclaration, type ChannelHistory } from "tidemark";
+import type { BinanceLevel, BinanceQuote, BinanceTrade } from "tidemark/binance";
 import type { TypedChannel } from "tidemark/client";
 import { COLUMNS } from "./columns.ts";
 import { MARKETS, type SymbolRow } from "./symbols.ts";
 
-/** A row of `trades`. */
-export interface Trade {
-  readonly symbol: string;
-  /** Rises by one per symbol. */
-  readonly id: number;
-  /** A decimal number, exact. */
-  readonly price: string;
-  readonly quantity: string;
-  /** What the taker did. */
-  readonly side: "buy" | "sell";
-  /** ISO 8601 in UTC. */
-  readonly time: string;
-}
-
-/** A row of `quotes`: the best bid and ask of a symbol. */
-export interface Quote {
-  readonly symbol: string;
-  readonly bid: string;
-  readonly bid_quantity: string;
-  readonly ask: string;
-  readonly ask_quantity: string;
-  readonly update_id: number;
-  readonly time: string | null;
-}
-
-/** A row of `depth`: one price of the order book. */
-export interface Level {
-  readonly symbol: string;
-  readonly side: "bid" | "ask";
-  readonly price: string;
-  readonly quantity: string;
-}
+export type { BinanceLevel as Level, BinanceQuote as Quote, BinanceTrade as Trade };
 
 /** A row of `candles_…`. */
 export interface Candle {
@@ -73,9 +43,9 @@ export interface Mover {
 
 /** The channels of the feed, for the types of their rows. */
 export const feed: {
-  readonly trades: TypedChannel<Trade>;
-  readonly quotes: TypedChannel<Quote>;
-  readonly depth: TypedChannel<Level>;
+  readonly trades: TypedChannel<BinanceTrade>;
+  readonly quotes: TypedChannel<BinanceQuote>;
+  readonly depth: TypedChannel<BinanceLevel>;
 } = { trades: {}, quotes: {}, depth: {} };
 export type FeedChannelName = keyof typeof feed;
 

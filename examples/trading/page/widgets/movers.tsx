@@ -3,12 +3,10 @@ import type { ReactElement } from "react";
 import type { Mover } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import { LiveRows, type RowColumn, type Tone } from "../live-rows.tsx";
-import { NoRows } from "../no-rows.tsx";
-import { useBadge } from "../use-badge.ts";
+import type { RowColumn, Tone } from "../live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
-import { WidgetFrame } from "../widget-frame.tsx";
 import type { WidgetProps } from "../widget-props.ts";
+import { RowList } from "./row-list.tsx";
 
 const toneOf = ({ move }: Mover): Tone => (move > 0 ? "up" : move < 0 ? "down" : "dim");
 
@@ -35,31 +33,21 @@ const COLUMNS: readonly RowColumn<Mover>[] = [
 ];
 
 export function Movers(props: WidgetProps): ReactElement {
-  const { widget, onSymbol } = props;
-  const { where, errors } = useFilters("movers", widget.filters);
+  const filters = useFilters("movers", props.widget.filters);
   const view = useLiveQuery({
     channel: "movers",
-    ...(where && { where }),
+    ...(filters.where && { where: filters.where }),
     orderBy: [{ column: "size", direction: "desc" }],
     limit: 50,
   });
   return (
-    <WidgetFrame
-      {...props}
+    <RowList
+      widget={props}
       title="Top movers"
-      {...useBadge(view)}
       channel="movers"
-      filterErrors={errors}
-    >
-      <LiveRows
-        label="Top movers"
-        columns={COLUMNS}
-        keys={view.keys}
-        row={view.row}
-        isStale={view.status === "stale"}
-        empty={<NoRows view={view} isFiltered={where !== undefined} />}
-        onPress={({ symbol }) => onSymbol(symbol)}
-      />
-    </WidgetFrame>
+      filters={filters}
+      columns={COLUMNS}
+      view={view}
+    />
   );
 }

@@ -3,12 +3,10 @@ import type { ReactElement } from "react";
 import type { Quote } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import { LiveRows, type RowColumn } from "../live-rows.tsx";
-import { NoRows } from "../no-rows.tsx";
-import { useBadge } from "../use-badge.ts";
+import type { RowColumn } from "../live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
-import { WidgetFrame } from "../widget-frame.tsx";
 import type { WidgetProps } from "../widget-props.ts";
+import { RowList } from "./row-list.tsx";
 
 const COLUMNS: readonly RowColumn<Quote>[] = [
   { name: "symbol", title: "market", share: 1, minPx: 80, text: ({ symbol }) => symbol },
@@ -42,32 +40,22 @@ const COLUMNS: readonly RowColumn<Quote>[] = [
 ];
 
 export function Quotes(props: WidgetProps): ReactElement {
-  const { widget, onSymbol } = props;
-  const { where, errors } = useFilters("quotes", widget.filters);
+  const filters = useFilters("quotes", props.widget.filters);
   const view = useLiveQuery({
     channel: "quotes",
-    ...(where && { where }),
+    ...(filters.where && { where: filters.where }),
     orderBy: [{ column: "symbol" }],
     limit: 200,
   });
   return (
-    <WidgetFrame
-      {...props}
+    <RowList
+      widget={props}
       title="Quotes"
-      {...useBadge(view)}
       channel="quotes"
-      filterErrors={errors}
-    >
-      <LiveRows
-        label="Quotes"
-        columns={COLUMNS}
-        keys={view.keys}
-        row={view.row}
-        isStale={view.status === "stale"}
-        empty={<NoRows view={view} isFiltered={where !== undefined} />}
-        onPress={({ symbol }) => onSymbol(symbol)}
-      />
-    </WidgetFrame>
+      filters={filters}
+      columns={COLUMNS}
+      view={view}
+    />
   );
 }
 

@@ -4,13 +4,11 @@ import type { Trade } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import { LiveRows, type RowColumn } from "../live-rows.tsx";
-import { NoRows } from "../no-rows.tsx";
+import type { RowColumn } from "../live-rows.tsx";
 import { useIsRewound } from "../rewound.ts";
-import { useBadge } from "../use-badge.ts";
 import { useFilters } from "../use-filters.ts";
-import { WidgetFrame } from "../widget-frame.tsx";
 import type { WidgetProps } from "../widget-props.ts";
+import { RowList } from "./row-list.tsx";
 
 const PAGE_ROWS = 200;
 
@@ -54,34 +52,23 @@ const COLUMNS: readonly RowColumn<Trade>[] = [
 ];
 
 export function Tape(props: WidgetProps): ReactElement {
-  const { widget, onSymbol } = props;
-  const { where, errors } = useFilters("trades", widget.filters);
+  const filters = useFilters("trades", props.widget.filters);
   const isRewound = useIsRewound();
   const view = useLiveQuery({
     channel: "trades",
-    ...(where && { where }),
+    ...(filters.where && { where: filters.where }),
     orderBy: [{ column: "time", direction: "desc" }],
     limit: PAGE_ROWS,
     ...(!isRewound && { history: true }),
   });
   return (
-    <WidgetFrame
-      {...props}
+    <RowList
+      widget={props}
       title="Trades"
-      {...useBadge(view)}
       channel="trades"
-      filterErrors={errors}
-    >
-      <LiveRows
-        label="Trades"
-        columns={COLUMNS}
-        keys={view.keys}
-        row={view.row}
-        history={view.history}
-        isStale={view.status === "stale"}
-        empty={<NoRows view={view} isFiltered={where !== undefined} />}
-        onPress={({ symbol }) => onSymbol(symbol)}
-      />
-    </WidgetFrame>
+      filters={filters}
+      columns={COLUMNS}
+      view={view}
+    />
   );
 }
