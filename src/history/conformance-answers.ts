@@ -17,6 +17,7 @@ export function answers(world: World, queries: number): void {
         await world.write(channel, ...commits);
         for (let asOf = from; asOf <= world.seq; asOf++) {
           await world.expectPages(world.query(channel, { asOf, limit: 3 }));
+          await world.expectScan(channel, asOf);
         }
         const beforeSeq = from + Math.ceil(commits.length / 2);
         await world.expectPages(world.query(channel, { beforeSeq }));

@@ -45,6 +45,11 @@ export function retention(world: World): void {
         entriesMax: 10,
       }),
     ).rejects.toMatchObject({ code: "HISTORY_TRIMMED" });
+    const scan = world.store.scan({ channel, asOf: cutoff - 1 });
+    await expect(scan[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: "HISTORY_TRIMMED",
+    });
+    await world.expectScan(channel, cutoff);
     const changes = await world.store.changes({
       channels: [channel.name],
       after: cutoff,

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import type { Row } from "../protocol/row.ts";
 import { declareChannel, type ChannelDeclaration } from "../log/channel.ts";
-import { HistoryModel } from "./conformance-model.ts";
+import { byKey, HistoryModel, storedRow } from "./conformance-model.ts";
 import type { HistoryBatch, HistoryEntry, HistoryStore, PageQuery, StoredRow } from "./history.ts";
 
 export interface StoreUnderTest {
@@ -147,6 +147,14 @@ export class World {
 
   query(channel: ChannelDeclaration, fields: Partial<PageQuery> = {}): PageQuery {
     return { channel, where: undefined, orderBy: [], limit: 1_000, asOf: this.#seq, ...fields };
+  }
+
+  /** Scans a channel, and compares what it finds with the model. */
+  async expectScan(channel: ChannelDeclaration, asOf = this.#seq): Promise<void> {
+    const rows: StoredRow[] = [];
+    for await (const batch of this.store.scan({ channel, asOf })) rows.push(...batch);
+    const expected = this.model.rowsAsOf(channel.name, asOf).map(storedRow);
+    expect(rows.sort(byKey)).toEqual(expected.sort(byKey));
   }
 
   /** Reads all pages of a query, and compares them with the model. */

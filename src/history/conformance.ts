@@ -80,6 +80,9 @@ function durability(world: World): void {
   });
 }
 
+/** More entries than a store reads at once. */
+const SCANNED = 21_000;
+
 function spans(world: World): void {
   it("returns spans of the change log in its order, cut between seqs", async () => {
     const [one, two] = [await world.channel(), await world.channel()];
@@ -146,6 +149,41 @@ function spans(world: World): void {
     expect(await world.store.newest(channel, { ...all, rowsMax: 3 })).toEqual(
       world.model.newest(channel.name),
     );
+  });
+
+  it("scans each row once as of a seq, however many there are and whatever was written again", async () => {
+    const channel = await world.channel();
+    await world.expectScan(channel);
+    const upserts = (count: number, step: number): Step[] =>
+      Array.from({ length: count }, (_, index) => ({ upsert: `é${index * step}` }));
+    await world.write(channel, [{ upsert: "lost" }], [{ reload: true }, ...upserts(SCANNED, 1)]);
+    await world.write(channel, upserts(SCANNED / 20, 20), [{ remove: "é7" }, { remove: "none" }]);
+    const asOf = world.seq;
+    await world.expectScan(channel, asOf - 1);
+    await world.expectScan(channel, asOf);
+    // What is written after the first batch is not found.
+    const scan = world.store.scan({ channel, asOf })[Symbol.asyncIterator]();
+    let rows = 0;
+    for (let batch = await scan.next(); batch.done !== true; batch = await scan.next()) {
+      if (rows === 0) await world.write(channel, [{ upsert: "new" }, { remove: "é1" }]);
+      rows += batch.value.length;
+    }
+    expect(rows).toBe(SCANNED - 1);
+  });
+
+  it("ends a scan that nobody goes on with, and one that is aborted", async () => {
+    const channel = await world.channel();
+    await world.write(channel, [{ upsert: "a" }, { upsert: "b" }]);
+    const asOf = world.seq;
+    for (let time = 0; time < 5; time++)
+      for await (const rows of world.store.scan({ channel, asOf })) {
+        expect(rows.length).toBeGreaterThan(0);
+        break;
+      }
+    const aborted = world.store.scan({ channel, asOf }, AbortSignal.abort(new Error("gone")));
+    await expect(aborted[Symbol.asyncIterator]().next()).rejects.toThrow("gone");
+    await world.reopen();
+    await world.expectScan(channel);
   });
 
   it("tells how much it holds of a channel", async () => {

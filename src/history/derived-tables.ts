@@ -6,8 +6,7 @@ import type { ChannelDeclaration } from "../log/channel.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
 import type { ChannelCheckpoint } from "../table/checkpoint.ts";
 import type { Computation, Derivation } from "../table/derivation.ts";
-import type { HistoryStore, PagePlace } from "./history.ts";
-import { FIXED_HISTORY_LIMITS } from "./limits.ts";
+import type { HistoryStore } from "./history.ts";
 
 /**
  * Those with history whose sources are known already. @throws TidemarkError `BAD_OPTION` for a
@@ -62,22 +61,15 @@ interface Counted {
   readonly seq: number;
 }
 
-/** Page by page, in the order of the keys. */
+/** In one pass over the stored rows. */
 async function count(
   computations: readonly Computation[],
-  { declaration: channel, present, store, seq }: Counted,
+  { declaration: channel, present, store, seq: asOf }: Counted,
 ): Promise<void> {
-  const limit = FIXED_HISTORY_LIMITS.comparedRowsMax;
-  const query = { channel, where: undefined, orderBy: [], limit, asOf: seq };
-  let after: PagePlace | undefined;
-  for (let isLast = false; !isLast;) {
-    const page = await store.page(after === undefined ? query : { ...query, after });
-    for (const { key, json } of page.rows) {
-      after = { key, row: {} };
+  for await (const rows of store.scan({ channel, asOf }))
+    for (const { key, json } of rows) {
       if (present.has(key)) continue;
       const row = JSON.parse(json) as Row;
       for (const computation of computations) computation.settle({ key, row });
     }
-    isLast = page.isLast;
-  }
 }

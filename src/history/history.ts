@@ -105,6 +105,13 @@ export interface NewestBounds {
   readonly asOf?: number;
 }
 
+/** All rows of a channel. */
+export interface ScanQuery {
+  readonly channel: ChannelDeclaration;
+  /** The rows as of this seq, as in pages. */
+  readonly asOf: number;
+}
+
 /** A span of a channel's change log, for replay. */
 export interface ChangesQuery {
   readonly channels: readonly string[];
@@ -165,6 +172,12 @@ export interface HistoryStore {
    * key was removed or a reload. @throws TidemarkError `HISTORY_TRIMMED` for a seq that is not kept
    */
   newest(channel: ChannelDeclaration, bounds: NewestBounds): Promise<readonly StoredRow[]>;
+  /**
+   * Each row of a channel once, in any order and in batches of a bounded number of rows. Takes time
+   * in proportion to the rows, and memory for one batch. @throws TidemarkError `HISTORY_TRIMMED`,
+   * also in the middle; `QUERY_TOO_COSTLY`, `HISTORY_UNAVAILABLE`
+   */
+  scan(query: ScanQuery, signal?: AbortSignal): AsyncIterable<readonly StoredRow[]>;
   /** @throws TidemarkError `HISTORY_TRIMMED` */
   changes(query: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges>;
   /** The newest seq whose commit time is at or before a time; 0 when all are later. */

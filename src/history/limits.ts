@@ -64,8 +64,6 @@ export const HISTORY_LIMITS: HistoryLimits = {
 export const FIXED_HISTORY_LIMITS = {
   /** Ids of ingest requests that a store remembers, to answer a repeated request alike. */
   requestIdsMax: 10_000,
-  /** Stored rows that are read at once, to find what a reload changes. */
-  comparedRowsMax: 5_000,
   /**
    * What one page keeps of the rows that the store does not hold yet: keys, and bytes of the JSON
    * of rows that may be in the page. More: refused with `NOT_READY`.

@@ -15,6 +15,7 @@ import type {
   HistoryStore,
   NewestBounds,
   PageQuery,
+  ScanQuery,
   StoredChannel,
   StoredChanges,
   StoredPage,
@@ -102,6 +103,12 @@ export class ScriptedStore implements HistoryStore {
       .slice(0, bounds.rowsMax)
       .filter(({ json }) => (bytes += Buffer.byteLength(json)) <= bounds.bytesMax);
     return Promise.resolve(rows);
+  }
+
+  async *scan({ channel, asOf }: ScanQuery): AsyncIterable<readonly StoredRow[]> {
+    if (asOf < this.#fromSeq) throw this.#trimmed(asOf);
+    const rows = this.#rowsAsOf(channel.name, asOf);
+    for (let from = 0; from < rows.length; from += 2) yield rows.slice(from, from + 2);
   }
 
   changes({ channels, after, through, entriesMax }: ChangesQuery): Promise<StoredChanges> {

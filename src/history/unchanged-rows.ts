@@ -5,8 +5,7 @@
  */
 import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
-import type { HistoryEntry, HistoryStore, PagePlace, StoredPage } from "./history.ts";
-import { FIXED_HISTORY_LIMITS } from "./limits.ts";
+import type { HistoryEntry, HistoryStore } from "./history.ts";
 import type { HistoryStep } from "./step.ts";
 
 interface Stored {
@@ -29,7 +28,7 @@ export function isReload({ entries }: HistoryStep): boolean {
   return entries.some(({ kind }) => kind === "reload");
 }
 
-/** Retains at most the keys of the step's reloads, as many more, and one page of stored rows. */
+/** Retains at most the keys of the step's reloads, as many more, and one batch of a scan. */
 export async function withoutUnchangedRows(
   step: HistoryStep,
   { store, seq, channelOf }: StoredBefore,
@@ -50,45 +49,30 @@ export async function withoutUnchangedRows(
 /** Undefined where the whole reload has fewer entries than its changes, or can't be compared. */
 async function changesOf(
   entries: readonly HistoryEntry[],
-  compared: Compared,
+  { store, channel: stored, seq: asOf }: Compared,
 ): Promise<readonly HistoryEntry[] | undefined> {
   const [{ channel, seq, timeMs }] = entries as readonly [HistoryEntry];
   const upserts = entries.filter(({ kind }) => kind === "upsert");
   const jsonOf = new Map(upserts.map(({ key, json }) => [key, json]));
   const unchanged = new Set<string>();
   const gone: string[] = [];
-  let after: PagePlace | undefined;
-  for (let isLast = false; !isLast;) {
-    const page = await pageAfter(after, compared);
-    if (page === undefined) return undefined;
-    for (const { key, json } of page.rows) {
-      const known = jsonOf.get(key);
-      if (known === undefined) gone.push(key);
-      else if (known === json) unchanged.add(key);
-      after = { key, row: {} };
+  try {
+    for await (const rows of store.scan({ channel: stored, asOf })) {
+      for (const { key, json } of rows) {
+        const known = jsonOf.get(key);
+        if (known === undefined) gone.push(key);
+        else if (known === json) unchanged.add(key);
+      }
+      // Each row that stays the same saves one entry, each that is gone costs one.
+      if (gone.length > upserts.length) return undefined;
     }
-    // Each row that stays the same saves one entry, each that is gone costs one.
-    if (gone.length > upserts.length) return undefined;
-    isLast = page.isLast;
+  } catch (error) {
+    if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY") return undefined;
+    throw error;
   }
   if (gone.length > unchanged.size) return undefined;
   return [
     ...upserts.filter(({ key }) => !unchanged.has(key)),
     ...gone.map((key): HistoryEntry => ({ channel, kind: "remove", key, seq, timeMs })),
   ];
-}
-
-/** The rows as of the step before, in the order of their keys. */
-async function pageAfter(
-  after: PagePlace | undefined,
-  { channel, store, seq }: Compared,
-): Promise<StoredPage | undefined> {
-  const limit = FIXED_HISTORY_LIMITS.comparedRowsMax;
-  const query = { channel, where: undefined, orderBy: [], limit, asOf: seq };
-  try {
-    return await store.page(after === undefined ? query : { ...query, after });
-  } catch (error) {
-    if (error instanceof TidemarkError && error.code === "QUERY_TOO_COSTLY") return undefined;
-    throw error;
-  }
 }

@@ -13,6 +13,7 @@ import type {
   HistoryBatch,
   QueriedHistoryStore,
   PageQuery,
+  ScanQuery,
   StoredChanges,
   StoredChannel,
   StoredPage,
@@ -36,6 +37,7 @@ import { ClickHouseConnection, NETWORK_MS_MAX, quotedName } from "./connection.t
 import { clickhouseLimits, type ClickHouseLimits } from "./limits.ts";
 import { newestRows, Pages } from "./pages.ts";
 import { rebuildTable } from "./rebuild.ts";
+import { scanRows } from "./scan.ts";
 import type { Snapshot } from "./snapshot.ts";
 import { changesIn, newestSeqAt, sizeOf } from "./span.ts";
 import { StateTable } from "./state-table.ts";
@@ -187,6 +189,23 @@ export class ClickHouseStore implements QueriedHistoryStore {
     });
   }
 
+  async *scan(
+    { channel, asOf }: ScanQuery,
+    signal?: AbortSignal,
+  ): AsyncGenerator<readonly StoredRow[]> {
+    const { catalog, connection, state } = this.#need();
+    const table = this.#tableOf(channel.name);
+    const snapshot = this.#snapshot({ state });
+    const check = (): void => void refuseTrimmed(catalog.get(channel.name), asOf);
+    check();
+    for await (const rows of scanRows(connection, table, snapshot, asOf, signal)) {
+      // Rows may have been deleted meanwhile.
+      check();
+      yield rows;
+    }
+    check();
+  }
+
   changes({ channels, ...span }: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges> {
     return this.#read(async (opened) => {
       const check = (): void => {
@@ -308,7 +327,7 @@ export class ClickHouseStore implements QueriedHistoryStore {
       .map(({ name }) => tableSql(this.#database, name));
   }
 
-  #snapshot({ state }: Opened): Snapshot {
+  #snapshot({ state }: Pick<Opened, "state">): Snapshot {
     return { database: this.#database, epochs: state.ownEpochs, seq: state.state.seq };
   }
 

@@ -103,23 +103,66 @@ export class DuckDatabase {
 
   /** Runs a task in a transaction of its own, which sees one state of the file. */
   async read<T>(task: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
+    await this.#enter(signal);
+    try {
+      signal?.throwIfAborted();
+      return await this.#tracked(this.#readOn(task, signal));
+    } finally {
+      this.#leave();
+    }
+  }
+
+  /** What a task yields in a transaction of its own, which ends when the caller stops early too. */
+  async *stream<T>(
+    task: (session: Session) => AsyncIterable<T>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<T> {
+    await this.#enter(signal);
+    let ended = (): void => {};
+    const running = new Promise<void>((resolve) => (ended = resolve));
+    this.#running.add(running);
+    let connection: DuckDB.DuckDBConnection | undefined;
+    try {
+      connection = this.#idle.pop() ?? (await this.#instance.connect());
+      const session = new Session(this.driver, connection);
+      await session.run("BEGIN TRANSACTION");
+      for await (const part of task(session)) {
+        signal?.throwIfAborted();
+        if (this.#isClosed) throw stopped();
+        yield part;
+      }
+      await session.run("COMMIT");
+      this.#idle.push(connection);
+      connection = undefined;
+    } finally {
+      // The connection may still be in its transaction.
+      connection?.closeSync();
+      this.#leave();
+      this.#running.delete(running);
+      ended();
+    }
+  }
+
+  /** Waits for one of the places of readers. */
+  async #enter(signal: AbortSignal | undefined): Promise<void> {
     signal?.throwIfAborted();
     if (this.#isClosed) throw stopped();
     while (this.#readers >= READERS_MAX) {
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    this.#readers++;
-    try {
-      signal?.throwIfAborted();
-      return await this.#tracked(this.#readOn(task, signal));
-    } finally {
-      this.#readers--;
+    if (this.#isClosed) {
       this.#waiting.shift()?.();
+      throw stopped();
     }
+    this.#readers++;
+  }
+
+  #leave(): void {
+    this.#readers--;
+    this.#waiting.shift()?.();
   }
 
   async #readOn<T>(task: (session: Session) => Promise<T>, signal?: AbortSignal): Promise<T> {
-    if (this.#isClosed) throw stopped();
     const connection = this.#idle.pop() ?? (await this.#instance.connect());
     const interrupt = (): void => connection.interrupt();
     signal?.addEventListener("abort", interrupt);
@@ -213,6 +256,26 @@ export class Session {
     const statement = await this.#prepared({ sql, parameters });
     try {
       return await (await statement.run()).getRowObjectsJS();
+    } catch (cause) {
+      throw unavailable(cause);
+    } finally {
+      statement.destroySync();
+    }
+  }
+
+  /** The columns of each part of a long answer, as it comes. @throws as `run` */
+  async *columns(
+    sql: string,
+    parameters: Parameters,
+  ): AsyncGenerator<readonly (readonly DuckDB.DuckDBValue[])[]> {
+    const statement = await this.#prepared({ sql, parameters });
+    try {
+      const result = await statement.stream();
+      for (;;) {
+        const chunk = await result.fetchChunk();
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk.getColumns();
+      }
     } catch (cause) {
       throw unavailable(cause);
     } finally {

@@ -12,6 +12,7 @@ import type {
   QueriedHistoryStore,
   NewestBounds,
   PageQuery,
+  ScanQuery,
   StoredChanges,
   StoredChannel,
   StoredPage,
@@ -34,9 +35,11 @@ import {
 import { firstTimeOf, readChanges, seqAtTime } from "./changes.ts";
 import { DuckDatabase, unavailable, type DuckDBOptions, type Session } from "./database.ts";
 import { declareTable } from "./declare-table.ts";
+import type { Layout } from "./layout.ts";
 import { readNewest } from "./newest.ts";
 import { readOwnQuery } from "./own-query.ts";
 import { appendEntries, type PlacedEntry } from "./row-chunks.ts";
+import { scanRows } from "./scan.ts";
 import { trimTable } from "./trim.ts";
 import { reloadAt, Versions } from "./versions.ts";
 
@@ -172,6 +175,11 @@ export class DuckDBStore implements QueriedHistoryStore {
       const { layout } = this.#tableOf(channel.name);
       return readNewest(session, layout, { ...bounds, asOf, ...(evict && { evict }) });
     });
+  }
+
+  scan({ channel, asOf }: ScanQuery, signal?: AbortSignal): AsyncIterable<readonly StoredRow[]> {
+    const layout = (): Layout => this.#tableOf(channel.name).layout;
+    return this.#opened.stream((session) => scanRows(session, channel.name, layout, asOf), signal);
   }
 
   changes(query: ChangesQuery, signal?: AbortSignal): Promise<StoredChanges> {
