@@ -247,17 +247,21 @@ describe("MUTATE", () => {
 
   it("runs no mutation after one that failed when its client had gone: the client sends them again, in order (M1)", async () => {
     const own = options();
-    const down = { is: true };
+    let attempts = 0;
+    let fail = (): void => {};
+    const failure = new Promise<never>((_, reject) => {
+      fail = () => reject(new TidemarkError("SOURCE_DOWN", "not now"));
+    });
     const mutations = {
       put: mutation({
         input: z.object({ n: z.number() }),
         handler: ({ input }) => void own.ran.push(String(input.n)),
       }),
     };
-    // A database that is down at first.
+    // A database that fails at the first write, after the client has gone.
     const writer: Writer = {
       run: async ({ run }) => {
-        if (down.is) throw new TidemarkError("SOURCE_DOWN", "not now");
+        if (++attempts === 1) await failure;
         await run({ tx: { query: () => Promise.reject(new Error("no SQL here")) } });
         return { kind: "written", write: "1", value: undefined };
       },
@@ -284,11 +288,12 @@ describe("MUTATE", () => {
     });
     const first = await opened(server);
     for (const n of [1, 2]) first.send(put(n));
+    await expect.poll(() => attempts).toBe(1);
     first.close();
     await expect
       .poll(() => first.closed !== undefined && server.tidemark.stats()["sessions"])
       .toBe(0);
-    down.is = false;
+    fail();
     const second = await opened(server);
     for (const n of [1, 2, 3]) second.send(put(n));
     await resultOf(second, "3");
