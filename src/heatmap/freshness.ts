@@ -2,21 +2,24 @@
  * What is known of each subscribed symbol, and whether it may be shown as current. Times are of the
  * clock that never goes back, so a wrong clock of the page or the server changes nothing.
  */
-import type { HeatmapData } from "./messages.ts";
+import { Grid } from "./grid.ts";
+import type { HeatmapChanges, HeatmapData } from "./messages.ts";
 
 interface Known {
   data: HeatmapData | undefined;
-  /** The server has sent data on this connection. */
+  /** What changes are applied to: set by the first whole data of a connection. */
+  grid: Grid | undefined;
+  /** Data that is not empty has come on this connection. */
   isServed: boolean;
   /** When data was first waited for, or last came with a later time. */
   freshMs: number;
-  /** The server says that the symbol's data is stale. */
-  problem: string | undefined;
 }
 
 export class Freshness {
   readonly #known = new Map<string, Known>();
   readonly #staleMs: number;
+  /** The server says that its data is stale. */
+  #problem: string | undefined;
 
   constructor(staleMs: number) {
     this.#staleMs = staleMs;
@@ -31,12 +34,7 @@ export class Freshness {
   }
 
   add(symbol: string, nowMs: number): void {
-    this.#known.set(symbol, {
-      data: undefined,
-      isServed: false,
-      freshMs: nowMs,
-      problem: undefined,
-    });
+    this.#known.set(symbol, { data: undefined, grid: undefined, isServed: false, freshMs: nowMs });
   }
 
   delete(symbol: string): void {
@@ -47,47 +45,53 @@ export class Freshness {
     return this.#known.get(symbol)?.data;
   }
 
-  /** The data that the server's changes belong to: what it has sent on this connection. */
-  served(symbol: string): HeatmapData | undefined {
-    const known = this.#known.get(symbol);
-    return known?.isServed === true ? known.data : undefined;
-  }
-
   /** A new connection, or polling, has begun: data is waited for from now on. */
   begin(nowMs: number): void {
+    this.#problem = undefined;
     for (const known of this.#known.values()) {
+      known.grid = undefined;
       known.isServed = false;
       known.freshMs = nowMs;
-      known.problem = undefined;
     }
   }
 
-  /** False when nobody has subscribed to the data's symbol. */
-  take(data: HeatmapData, nowMs: number): boolean {
+  /**
+   * Whole data. Returns what is to be shown: nothing for a symbol that nobody has subscribed to, or
+   * while the server has no estimate yet.
+   */
+  take(data: HeatmapData, nowMs: number): HeatmapData | undefined {
     const known = this.#known.get(data.symbol);
-    if (known === undefined) return false;
-    if (known.data === undefined || data.as_of > known.data.as_of || !known.isServed)
-      known.freshMs = nowMs;
-    known.data = data;
-    known.isServed = true;
-    return true;
+    if (known === undefined) return undefined;
+    known.grid = new Grid(data);
+    return shown(known, data, nowMs);
   }
 
-  /** The server's word about a symbol: `live`, `catching_up` or `stale`. */
-  takeStatus(symbol: string, status: string, reason: string | undefined): void {
+  /** Changes of the whole data before. Returns what is to be shown. */
+  change(symbol: string, changes: HeatmapChanges, nowMs: number): HeatmapData | undefined {
     const known = this.#known.get(symbol);
-    if (known === undefined) return;
-    known.problem =
+    if (known?.grid === undefined) return undefined;
+    const data = known.grid.apply(changes);
+    if (data === undefined) {
+      // Too large: data is waited for again.
+      known.grid = undefined;
+      known.isServed = false;
+      return undefined;
+    }
+    return shown(known, data, nowMs);
+  }
+
+  /** The server's word: `live`, `catching_up` or `stale`. */
+  takeStatus(status: string, reason: string | undefined): void {
+    this.#problem =
       status === "stale" ? (reason ?? "The server says that its data is stale.") : undefined;
   }
 
   /** Over a socket, where no news is good once data has come. Undefined: nothing is stale. */
   staleOverSocket(nowMs: number): string | undefined {
-    for (const [symbol, { isServed, freshMs, problem }] of this.#known) {
-      if (problem !== undefined) return `${symbol}: ${problem}`;
+    if (this.#problem !== undefined) return this.#problem;
+    for (const [symbol, { isServed, freshMs }] of this.#known)
       if (!isServed && nowMs - freshMs >= this.#staleMs)
         return `${symbol}: the server has sent no data.`;
-    }
     return undefined;
   }
 
@@ -100,4 +104,12 @@ export class Freshness {
           : `${symbol}: the server does not answer.`;
     return undefined;
   }
+}
+
+function shown(known: Known, data: HeatmapData, nowMs: number): HeatmapData | undefined {
+  if (data.times.length === 0) return undefined;
+  if (!known.isServed || (data.as_of ?? 0) > (known.data?.as_of ?? 0)) known.freshMs = nowMs;
+  known.isServed = true;
+  known.data = data;
+  return data;
 }

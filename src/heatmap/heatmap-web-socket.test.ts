@@ -33,11 +33,14 @@ class ScriptedSocket implements HeatmapSocket {
 const data = (fields: Partial<HeatmapData> = {}): HeatmapData => ({
   symbol: "BTCUSDT",
   times: [300_000, 600_000],
-  prices: [99, 101],
+  prices: [99, 100, 101],
   values: [
     [5, 6],
+    [0, 0],
     [0, 7],
   ],
+  closes: [98, 100],
+  step: 1,
   price: 100,
   as_of: 1_000,
   ...fields,
@@ -69,6 +72,11 @@ beforeEach(() => {
 });
 
 const newest = (): ScriptedSocket => sockets.at(-1) as ScriptedSocket;
+/** Changes of the symbol. */
+const say = (changes: object): void => {
+  const whole = { removed_times: [], removes: [], closes: [], cells: [], ...changes };
+  newest().say({ type: "changes", symbol: "BTCUSDT", timestamp: 2_000, data: whole });
+};
 /** Lets answers of the scripted REST twin arrive. */
 const settle = async (): Promise<void> => {
   for (let turn = 0; turn < 5; turn++) await Promise.resolve();
@@ -131,33 +139,70 @@ describe("HeatmapWebSocket", () => {
 
   it("makes whole data of changes", () => {
     const made = connected();
-    newest().say({
-      type: "changes",
-      symbol: "BTCUSDT",
-      timestamp: 2_000,
-      data: {
-        cells: [
-          [900_000, 103, 8],
-          [600_000, 99, 1],
-        ],
-        removes: [[300_000, 99]],
-        price: 102,
-        as_of: 2_000,
-      },
+    say({
+      cells: [
+        [900_000, 103, 8],
+        [600_000, 99, 0.5],
+      ],
+      removes: [[600_000, 101]],
+      removed_times: [300_000],
+      closes: [[900_000, 102]],
+      price: 102,
+      as_of: 2_000,
     });
     const whole = data({
       times: [600_000, 900_000],
-      prices: [99, 101, 103],
+      prices: [99, 100, 101, 102, 103],
       values: [
-        [1, 0],
-        [7, 0],
+        [0.5, 0],
+        [0, 0],
+        [0, 0],
+        [0, 0],
         [0, 8],
       ],
+      closes: [100, 102],
       price: 102,
       as_of: 2_000,
     });
     expect(shown.at(-1)).toEqual(whole);
     expect(made.data("BTCUSDT")).toEqual(whole);
+    // Another step has other levels; a column that is not told yet is not shown.
+    say({
+      removes: [
+        [600_000, 99],
+        [900_000, 103],
+      ],
+      cells: [
+        [600_000, 99.5, 2],
+        [900_000, 100.5, 3],
+        [1_200_000, 100, 4],
+      ],
+      step: 0.5,
+    });
+    expect(shown.at(-1)).toEqual({
+      ...whole,
+      prices: [99.5, 100, 100.5],
+      values: [
+        [2, 0],
+        [0, 0],
+        [0, 3],
+      ],
+      step: 0.5,
+    });
+    say({ closes: [[1_200_000, 100]] });
+    expect(shown.at(-1)?.values[1]).toEqual([0, 0, 4]);
+    say({ removed_times: [600_000, 900_000, 1_200_000], closes: [[1_500_000, 100]] });
+    expect(shown.at(-1)).toMatchObject({ times: [1_500_000], prices: [], values: [] });
+  });
+
+  it("shows nothing while the server has no estimate, and keeps what it has", () => {
+    const made = connected();
+    const empty = { symbol: "BTCUSDT", times: [], prices: [], values: [], closes: [], step: 0 };
+    newest().say({ type: "snapshot", symbol: "BTCUSDT", timestamp: null, data: empty });
+    expect(shown).toHaveLength(1);
+    expect(made.data("BTCUSDT")).toEqual(data());
+    say({ closes: [[300_000, 98]], cells: [[300_000, 99, 5]], step: 1, price: 98, as_of: 3_000 });
+    expect(shown.at(-1)).toMatchObject({ prices: [99], values: [[5]], as_of: 3_000 });
   });
 
   it("tries again after exactly 2, 4, 8, 16 and 32 s, and then polls", async () => {
@@ -252,11 +297,7 @@ describe("HeatmapWebSocket", () => {
     newest().fail();
     clock.advance(2_000);
     newest().open();
-    newest().say({
-      type: "changes",
-      symbol: "BTCUSDT",
-      data: { cells: [[600_000, 99, 1]], removes: [], price: 1, as_of: 5_000 },
-    });
+    say({ cells: [[600_000, 99, 1]], price: 1, as_of: 5_000 });
     expect(made.data("BTCUSDT")).toEqual(data());
     newest().say(snapshot({ as_of: 6_000 }));
     expect(made.data("BTCUSDT")?.as_of).toBe(6_000);
@@ -278,11 +319,11 @@ describe("HeatmapWebSocket", () => {
 
   it("is stale while the server says so, with its reason", () => {
     connected();
-    const status = { type: "status", symbol: "BTCUSDT", since_unix_ms: 1 };
+    const status = { type: "status", since_unix_ms: 1 };
     newest().say({ ...status, status: "stale", reason: "the query timed out" });
     newest().say({ ...status, status: "live" });
     expect(words.slice(1)).toEqual(["connected", "stale", "connected"]);
-    expect(reasons[2]).toBe("BTCUSDT: the query timed out");
+    expect(reasons[2]).toBe("the query timed out");
   });
 
   it("is stale when a symbol gets no data although the server answers", () => {
@@ -329,23 +370,32 @@ describe("HeatmapWebSocket", () => {
         values: [
           ["1", 2],
           [3, 4],
+          [5, 6],
         ],
       },
+      { closes: [1] },
+      { step: null },
       { times: many, prices: many, values: many.map(() => many) },
-      { as_of: undefined },
+      { as_of: null },
       { price: "100" },
       { symbol: "OTHER" },
       { symbol: "__proto__" },
     ];
     for (const fields of bad) newest().say(snapshot(fields as Partial<HeatmapData>));
-    const changes = { removes: [], price: 1, as_of: 2 };
-    for (const cells of [undefined, [1], [[1, 2]], [[1, 2, null]], { length: 3 }])
-      newest().say({ type: "changes", symbol: "BTCUSDT", data: { ...changes, cells } });
+    for (const cells of [null, [1], [[1, 2]], [[1, 2, null]], { length: 3 }]) say({ cells });
     // Each cell is a column and a level of its own.
-    const diagonal = many.map((index) => [index, index, 1]);
-    newest().say({ type: "changes", symbol: "BTCUSDT", data: { ...changes, cells: diagonal } });
+    say({
+      closes: many.map((index) => [index, 1]),
+      cells: many.map((index) => [index, index, 1]),
+    });
     expect(shown).toEqual([data()]);
-    expect(reasons.at(-1)).toBe("BTCUSDT: There are too many cells.");
+    say({ cells: [[300_000, 99, 1]] });
+    newest().say(snapshot({ as_of: 2_000 }));
+    for (const fields of [{ step: 0 }, { cells: [[300_000, 1e300, 1]] }]) {
+      say(fields);
+      newest().say(snapshot({ as_of: 2_000 }));
+    }
+    expect(shown.map(({ as_of }) => as_of)).toEqual([1_000, 2_000, 2_000, 2_000]);
   });
 
   it("says what the server refuses", () => {

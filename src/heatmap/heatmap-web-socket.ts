@@ -6,7 +6,6 @@
  */
 import { systemClock, type Cancel, type Clock } from "../std/clock.ts";
 import { Freshness } from "./freshness.ts";
-import { withChanges } from "./grid.ts";
 import {
   DISCONNECTED,
   statusOf,
@@ -93,7 +92,7 @@ export class HeatmapWebSocket {
       fetch: options.fetch ?? ((address, init) => fetch(address, init)),
       symbols: () => this.#symbols.symbols,
       onData: (data) => {
-        this.#show(data);
+        this.#show(this.#symbols.take(data, this.#clock.monotonic()));
         this.#judge();
       },
       onFailure: () => this.#judge(),
@@ -276,18 +275,15 @@ export class HeatmapWebSocket {
   #take(message: ServerMessage): void {
     switch (message.type) {
       case "snapshot":
-        this.#show(message.data);
+        this.#show(this.#symbols.take(message.data, this.#clock.monotonic()));
         return;
       case "changes": {
-        const before = this.#symbols.served(message.symbol);
-        if (before === undefined) return;
-        const data = withChanges(before, message.data);
-        if (data !== undefined) this.#show(data);
-        else this.#symbols.takeStatus(message.symbol, "stale", "There are too many cells.");
+        const { symbol, data } = message;
+        this.#show(this.#symbols.change(symbol, data, this.#clock.monotonic()));
         return;
       }
       case "status":
-        this.#symbols.takeStatus(message.symbol, message.status, message.reason);
+        this.#symbols.takeStatus(message.status, message.reason);
         return;
       case "error": {
         const { onError } = this.#options;
@@ -300,9 +296,9 @@ export class HeatmapWebSocket {
     }
   }
 
-  #show(data: HeatmapData): void {
+  #show(data: HeatmapData | undefined): void {
     const { onSnapshot } = this.#options;
-    if (this.#symbols.take(data, this.#clock.monotonic())) call(() => onSnapshot?.(data));
+    if (data !== undefined) call(() => onSnapshot?.(data));
   }
 
   #sendSubscribe(symbols: readonly string[]): void {

@@ -8,21 +8,28 @@ export interface HeatmapData {
   readonly symbol: string;
   /** The start of each column, in Unix milliseconds, ascending. */
   readonly times: readonly number[];
-  /** Ascending. */
+  /** The middles of the levels, ascending, `step` apart. */
   readonly prices: readonly number[];
   /** One array for each price, with one value for each time. */
   readonly values: readonly (readonly number[])[];
-  /** The last price; null when there is none. */
-  readonly price: number | null;
-  /** The time of the server's query, in Unix milliseconds. */
-  readonly as_of: number;
+  /** The last price of each column. */
+  readonly closes: readonly number[];
+  readonly step: number;
+  /** The last price, and the time of its trade in Unix milliseconds; absent without trades. */
+  readonly price?: number;
+  readonly as_of?: number;
 }
 
+/** What differs, to be applied in this order. */
 export interface HeatmapChanges {
-  readonly cells: readonly (readonly [time: number, price: number, value: number])[];
+  readonly removed_times: readonly number[];
   readonly removes: readonly (readonly [time: number, price: number])[];
-  readonly price: number | null;
-  readonly as_of: number;
+  readonly closes: readonly (readonly [time: number, price: number])[];
+  readonly cells: readonly (readonly [time: number, price: number, value: number])[];
+  /** Absent where it is as before. */
+  readonly step?: number;
+  readonly price?: number;
+  readonly as_of?: number;
 }
 
 export type ServerMessage =
@@ -30,7 +37,6 @@ export type ServerMessage =
   | { readonly type: "changes"; readonly symbol: string; readonly data: HeatmapChanges }
   | {
       readonly type: "status";
-      readonly symbol: string;
       readonly status: string;
       readonly reason: string | undefined;
     }
@@ -38,7 +44,7 @@ export type ServerMessage =
   /** `pong`, and what later servers may add. */
   | { readonly type: "other" };
 
-/** A larger grid, or a larger change, is refused: no page can show it. */
+/** A larger grid is refused: no page can show it. */
 export const CELLS_MAX = 250_000;
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -58,8 +64,8 @@ export function parseMessage(text: unknown): ServerMessage | undefined {
       return typeof symbol === "string" && changes ? { type, symbol, data: changes } : undefined;
     }
     case "status":
-      return typeof symbol === "string" && typeof fields["status"] === "string"
-        ? { type, symbol, status: fields["status"], reason: textOf(fields["reason"]) }
+      return typeof fields["status"] === "string"
+        ? { type, status: fields["status"], reason: textOf(fields["reason"]) }
         : undefined;
     case "error":
       return {
@@ -86,7 +92,7 @@ export function parseData(value: unknown, symbol: unknown): HeatmapData | undefi
   const data = fieldsOf(value);
   if (data === undefined || typeof symbol !== "string" || data["symbol"] !== symbol)
     return undefined;
-  const { times, prices, values } = data;
+  const { times, prices, values, closes } = data;
   const isWhole =
     isAscending(times) &&
     isAscending(prices) &&
@@ -94,24 +100,30 @@ export function parseData(value: unknown, symbol: unknown): HeatmapData | undefi
     Array.isArray(values) &&
     values.length === prices.length &&
     values.every((row) => isNumbers(row) && row.length === times.length) &&
-    hasPriceAndTime(data);
+    isNumbers(closes) &&
+    closes.length === times.length &&
+    Number.isFinite(data["step"]) &&
+    isAbsentOrNumber(data["price"]) &&
+    isAbsentOrNumber(data["as_of"]);
   return isWhole ? (value as HeatmapData) : undefined;
 }
 
 function parseChanges(value: unknown): HeatmapChanges | undefined {
   const data = fieldsOf(value);
   if (data === undefined) return undefined;
-  const { cells, removes } = data;
   const isWhole =
-    isTuples(cells, 3) &&
-    isTuples(removes, 2) &&
-    cells.length + removes.length <= CELLS_MAX &&
-    hasPriceAndTime(data);
+    isNumbers(data["removed_times"]) &&
+    isTuples(data["removes"], 2) &&
+    isTuples(data["closes"], 2) &&
+    isTuples(data["cells"], 3) &&
+    isAbsentOrNumber(data["step"]) &&
+    isAbsentOrNumber(data["price"]) &&
+    isAbsentOrNumber(data["as_of"]);
   return isWhole ? (value as HeatmapChanges) : undefined;
 }
 
-function hasPriceAndTime({ price, as_of: asOf }: Fields): boolean {
-  return (price === null || Number.isFinite(price)) && Number.isFinite(asOf);
+function isAbsentOrNumber(value: unknown): boolean {
+  return value === undefined || Number.isFinite(value);
 }
 
 function isTuples(value: unknown, length: number): value is readonly (readonly number[])[] {
