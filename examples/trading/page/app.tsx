@@ -5,38 +5,43 @@ import { pastLabel } from "../../ui/moment-text.ts";
 import type { Past } from "../../ui/past.ts";
 import { State } from "../../ui/state.tsx";
 import { StatusStrip } from "../../ui/status-strip.tsx";
+import { RewindBar } from "../../ui/rewind-bar.tsx";
 import { ThemeButton } from "../../ui/theme-button.tsx";
+import { useAddressState, type Update } from "../../ui/use-address-state.ts";
+import { useRewind } from "../../ui/use-rewind.ts";
 import { useNow } from "../../ui/use-now.ts";
 import { WorkspaceContext } from "./arranging.ts";
 import { live } from "./client.ts";
 import { TidemarkProvider, useConnection, useTidemarkClient } from "./hooks.ts";
+import type { Channels } from "../channels.ts";
 import { arrange, compact, freePlace, type Box } from "./layout.ts";
 import {
   DEFAULT_STATE,
   KINDS,
+  addressOf,
   newWidget,
+  parsePage,
+  type PageState,
   type WidgetKind,
   type WidgetState,
 } from "./page-state.ts";
-import { RewindBar } from "./rewind-bar.tsx";
 import { RewoundContext } from "./rewound.ts";
 import { KEYS, usePageKeys } from "./use-page-keys.ts";
-import { usePageState, type Update } from "./use-page-state.ts";
-import { useRewind } from "./use-rewind.ts";
 import { WIDGETS } from "./widget-kinds.ts";
 
+const IN_ADDRESS = { parse: parsePage, addressOf };
 /** How far back the page goes at first. */
 const REWIND_MS = 60_000;
 
 export function App(): ReactElement {
-  const [page, update] = usePageState();
+  const [page, update] = useAddressState(IN_ADDRESS);
   const [hasKeys, setHasKeys] = useState(false);
   const { past } = page;
   const setPast = useCallback(
     (next: Past | undefined) => update((before) => ({ ...before, past: next })),
     [update],
   );
-  const rewind = useRewind(past, setPast);
+  const rewind = useRewind<Channels>(past, setPast);
   const begin = (): void => setPast({ atMs: Date.now() - REWIND_MS, speed: 1, isPlaying: false });
   usePageKeys({
     onHelp: () => setHasKeys((before) => !before),
@@ -67,7 +72,9 @@ export function App(): ReactElement {
             </button>
             <ThemeButton />
           </header>
-          {past !== undefined && <RewindBar past={past} rewind={rewind} onChange={setPast} />}
+          {past !== undefined && (
+            <RewindBar past={past} rewind={rewind} live={live} channel="depth" onChange={setPast} />
+          )}
           <Workspace widgets={page.widgets} update={update} />
           <Strip past={past} atMs={rewind.atMs}>
             <button
@@ -110,7 +117,7 @@ function Workspace({
   update,
 }: {
   readonly widgets: readonly WidgetState[];
-  readonly update: Update;
+  readonly update: Update<PageState>;
 }): ReactElement {
   const change = useCallback(
     (map: (widgets: readonly WidgetState[]) => readonly WidgetState[]) =>
@@ -158,7 +165,7 @@ function Workspace({
   );
 }
 
-function AddWidget({ update }: { readonly update: Update }): ReactElement {
+function AddWidget({ update }: { readonly update: Update<PageState> }): ReactElement {
   const add = (kind: WidgetKind): void =>
     update((before) => {
       const id = String(1 + Math.max(0, ...before.widgets.map((widget) => Number(widget.id))));

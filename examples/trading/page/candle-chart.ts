@@ -12,6 +12,7 @@ import {
   type UTCTimestamp,
 } from "lightweight-charts";
 import type { Candle } from "../channels.ts";
+import { onThemeChange, readColours } from "../../ui/colours.ts";
 import { newestChanges } from "./newest-changes.ts";
 
 export class CandleChart {
@@ -20,7 +21,7 @@ export class CandleChart {
   readonly #volumes: ISeriesApi<"Histogram">;
   readonly #stop: () => void;
   #shown: readonly Candle[] = [];
-  #colours = readColours();
+  #colours = chartColours();
 
   constructor(element: HTMLElement, { hasSeconds }: { readonly hasSeconds: boolean }) {
     this.#chart = createChart(element, {
@@ -44,18 +45,11 @@ export class CandleChart {
     this.#chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
     this.#paint();
     const repaint = (): void => {
-      this.#colours = readColours();
+      this.#colours = chartColours();
       this.#paint();
       this.#setAll(this.#shown);
     };
-    const observer = new MutationObserver(repaint);
-    observer.observe(document.documentElement, { attributeFilter: ["data-theme"] });
-    const dark = matchMedia("(prefers-color-scheme: dark)");
-    dark.addEventListener("change", repaint);
-    this.#stop = () => {
-      observer.disconnect();
-      dark.removeEventListener("change", repaint);
-    };
+    this.#stop = onThemeChange(repaint);
   }
 
   /** The newest first. */
@@ -102,12 +96,12 @@ export class CandleChart {
 
   #column({ bucket, open, close, volume }: Candle) {
     const isUp = Number(close) >= Number(open);
-    const color = isUp ? this.#colours.upSoft : this.#colours.downSoft;
+    const color = isUp ? this.#colours["up-soft"] : this.#colours["down-soft"];
     return { time: timeOf(bucket), value: Number(volume), color };
   }
 
   #paint(): void {
-    const { surface, text, line, up, down } = this.#colours;
+    const { "surface-0": surface, "text-dim": text, "surface-2": line, up, down } = this.#colours;
     this.#chart.applyOptions({
       layout: { background: { color: surface }, textColor: text },
       grid: { vertLines: { color: line }, horzLines: { color: line } },
@@ -140,38 +134,6 @@ function clockText(seconds: number, hasSeconds: boolean): string {
   });
 }
 
-interface Colours {
-  readonly surface: string;
-  readonly text: string;
-  readonly line: string;
-  readonly up: string;
-  readonly down: string;
-  readonly upSoft: string;
-  readonly downSoft: string;
-}
-
-/** The page's colours as the library reads them: it does not know `oklch` and `light-dark`. */
-function readColours(): Colours {
-  const probe = document.createElement("span");
-  document.body.append(probe);
-  const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const read = (name: string): string => {
-    probe.style.color = `var(${name})`;
-    if (pixel === null) return "#888888";
-    pixel.fillStyle = getComputedStyle(probe).color;
-    pixel.fillRect(0, 0, 1, 1);
-    const [red = 0, green = 0, blue = 0] = pixel.getImageData(0, 0, 1, 1).data;
-    return `rgb(${red}, ${green}, ${blue})`;
-  };
-  const colours = {
-    surface: read("--surface-0"),
-    text: read("--text-dim"),
-    line: read("--surface-2"),
-    up: read("--up"),
-    down: read("--down"),
-    upSoft: read("--up-soft"),
-    downSoft: read("--down-soft"),
-  };
-  probe.remove();
-  return colours;
+function chartColours() {
+  return readColours("surface-0", "surface-2", "text-dim", "up", "down", "up-soft", "down-soft");
 }

@@ -1,20 +1,28 @@
-/** The page's state, kept in its address. */
+/** A page's state, kept in its address. */
 import { useCallback, useEffect, useState } from "react";
-import { addressOf, parsePage, type PageState } from "./page-state.ts";
 
-export type Update = (change: (before: PageState) => PageState) => void;
+export type Update<S> = (change: (before: S) => S) => void;
 
 /** Typing and dragging write the address when they have rested for this long. */
 const SETTLE_MS = 250;
 
-export function usePageState(): readonly [PageState, Update] {
-  const [state, setState] = useState(() => parsePage(location.search));
-  const update = useCallback<Update>((change) => setState(change), []);
+/** Both are pure functions of `location.search`. */
+export interface StateInAddress<S> {
+  readonly parse: (search: string) => S;
+  readonly addressOf: (state: S, search: string) => string;
+}
+
+export function useAddressState<S>({
+  parse,
+  addressOf,
+}: StateInAddress<S>): readonly [S, Update<S>] {
+  const [state, setState] = useState(() => parse(location.search));
+  const update = useCallback<Update<S>>((change) => setState(change), []);
   useEffect(() => {
-    const onBack = (): void => setState(parsePage(location.search));
+    const onBack = (): void => setState(parse(location.search));
     addEventListener("popstate", onBack);
     return () => removeEventListener("popstate", onBack);
-  }, []);
+  }, [parse]);
   useEffect(() => {
     const write = (): void => history.replaceState(null, "", addressOf(state, location.search));
     const timer = setTimeout(write, SETTLE_MS);
@@ -24,6 +32,6 @@ export function usePageState(): readonly [PageState, Update] {
       clearTimeout(timer);
       removeEventListener("pagehide", write);
     };
-  }, [state]);
+  }, [state, addressOf]);
   return [state, update];
 }

@@ -3,9 +3,8 @@
  * as the page's state says.
  */
 import { useCallback, useEffect, useRef, useState } from "react";
-import { createReplay, type ReplayClient } from "tidemark/client";
-import type { Channels } from "../channels.ts";
-import type { Past } from "../../ui/past.ts";
+import { createReplay, type ClientChannels, type ReplayClient } from "tidemark/client";
+import type { Past } from "./past.ts";
 
 /** How often the moment on the screen moves on, and how often that in the address. */
 const MOMENT_MS = 250;
@@ -13,19 +12,19 @@ const ADDRESS_MS = 1_000;
 /** This close to the present, the page is live again. */
 const PRESENT_MS = 1_000;
 
-export interface Rewind {
+export interface Rewind<C extends ClientChannels> {
   /** Undefined while the page is live. */
-  readonly client: ReplayClient<Channels> | undefined;
+  readonly client: ReplayClient<C> | undefined;
   /** The moment that is shown. */
   readonly atMs: number;
   readonly exactMs: () => number | undefined;
 }
 
-export function useRewind(
+export function useRewind<C extends ClientChannels>(
   past: Past | undefined,
   onChange: (past: Past | undefined) => void,
-): Rewind {
-  const [client, setClient] = useState<ReplayClient<Channels>>();
+): Rewind<C> {
+  const [client, setClient] = useState<ReplayClient<C>>();
   const [atMs, setAtMs] = useState<number>();
   const newest = useRef(past);
   /** The moment in the address, as the replay knows it: another one was chosen by the reader. */
@@ -38,7 +37,7 @@ export function useRewind(
     if (!isRewound || newest.current === undefined) return undefined;
     const { atMs: from, speed, isPlaying } = newest.current;
     const url = new URL("/v2/replay", location.href).href;
-    const own = createReplay<Channels>({ url, from: new Date(from), speed });
+    const own = createReplay<C>({ url, from: new Date(from), speed });
     if (!isPlaying) own.pause();
     told.current = from;
     setClient(own);
@@ -75,7 +74,10 @@ interface MomentOptions {
 }
 
 /** While it plays, the moment of the rows is shown, and kept in the address. */
-function useMoment(client: ReplayClient<Channels> | undefined, options: MomentOptions): void {
+function useMoment<C extends ClientChannels>(
+  client: ReplayClient<C> | undefined,
+  options: MomentOptions,
+): void {
   const last = useRef(options);
   useEffect(() => {
     last.current = options;
@@ -100,6 +102,6 @@ function useMoment(client: ReplayClient<Channels> | undefined, options: MomentOp
   }, [client]);
 }
 
-function asOfIn(client: ReplayClient<Channels> | undefined): number | undefined {
+function asOfIn<C extends ClientChannels>(client: ReplayClient<C> | undefined): number | undefined {
   return client?.connection.getSnapshot().asOf;
 }

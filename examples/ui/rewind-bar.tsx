@@ -1,0 +1,69 @@
+/** The time slider of a page that is rewound as a whole, by a replay. */
+import { useEffect, useState, type ReactElement } from "react";
+import type { ClientChannels, ReplayClient, TidemarkClient } from "tidemark/client";
+import { useConnection } from "tidemark/react";
+import type { Past } from "./past.ts";
+import { TimeBar } from "./time-bar.tsx";
+import { useNow } from "./use-now.ts";
+import type { Rewind } from "./use-rewind.ts";
+
+interface RewindBarProps<C extends ClientChannels> {
+  readonly past: Past;
+  readonly rewind: Rewind<C>;
+  /** The page's client of the present. */
+  readonly live: TidemarkClient<C>;
+  /** The channel whose history begins where the slider does. */
+  readonly channel: keyof C & string;
+  readonly onChange: (past: Past | undefined) => void;
+}
+
+export function RewindBar<C extends ClientChannels>({
+  past,
+  rewind,
+  live,
+  channel,
+  onChange,
+}: RewindBarProps<C>): ReactElement {
+  const presentMs = useNow() + live.connection.getSnapshot().clockOffsetMs;
+  const fromMs = useHistoryStart(live, channel);
+  return (
+    <TimeBar
+      channel={channel}
+      past={past}
+      atMs={rewind.atMs}
+      exactMs={rewind.exactMs}
+      fromMs={fromMs}
+      presentMs={presentMs}
+      keepsHistory
+      trouble={useTrouble(rewind.client ?? live)}
+      takesFocus
+      onChange={onChange}
+    />
+  );
+}
+
+/** Why the replay does not go on. */
+function useTrouble<C extends ClientChannels>(
+  client: ReplayClient<C> | TidemarkClient<C>,
+): string | undefined {
+  const { state } = useConnection({ client });
+  return state.kind === "waiting" || state.kind === "refused" ? state.reason : undefined;
+}
+
+/** Since when the channel's rows are kept. */
+function useHistoryStart<C extends ClientChannels>(
+  live: TidemarkClient<C>,
+  channel: keyof C & string,
+): number | undefined {
+  const [fromMs, setFromMs] = useState<number>();
+  useEffect(() => {
+    const abort = new AbortController();
+    live.describe(channel, abort).then(
+      ({ history }) => setFromMs(history?.fromTimeMs),
+      // The slider then has a usual span.
+      () => {},
+    );
+    return () => abort.abort();
+  }, [live, channel]);
+  return fromMs;
+}
