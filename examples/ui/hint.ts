@@ -8,16 +8,19 @@ const DURATION_MS = 600;
 const RUNNING_MAX = 150;
 
 let running = 0;
+const newest = new WeakMap<HTMLElement, Animation>();
 const reduced = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
 
 export function hint(element: HTMLElement): Animation | undefined {
   if (running >= RUNNING_MAX || reduced?.matches === true || document.hidden) return undefined;
-  for (const animation of element.getAnimations()) animation.cancel();
+  // `element.getAnimations()` would compute the page's styles, for each cell again.
+  newest.get(element)?.cancel();
   running++;
   const animation = element.animate(
     [{ backgroundColor: "var(--hint)" }, { backgroundColor: "transparent" }],
     { duration: DURATION_MS, easing: "ease-out" },
   );
+  newest.set(element, animation);
   // A cancelled animation rejects its promise; it has ended too.
   animation.finished.catch(() => {}).finally(() => running--);
   return animation;

@@ -42,6 +42,8 @@ export function useVirtualRows(
 ): VirtualRows {
   const [{ first, end }, setRange] = useState<Range>({ first: 0, end: 0 });
   const isJumping = useRef(false);
+  /** As the last scrolling left it: to ask the scroller lays the page out. */
+  const isAtTop = useRef(true);
   const read = useCallback(() => {
     const { current: element } = scroller;
     if (element === null) return;
@@ -57,11 +59,13 @@ export function useVirtualRows(
     // Renders before the browser paints what was scrolled to.
     const readNow = (): void => flushSync(read);
     let top = element.scrollTop;
+    isAtTop.current = top < ROW_HEIGHT;
     let rest: ReturnType<typeof setTimeout> | undefined;
     const onScroll = (): void => {
       const { scrollTop, clientHeight } = element;
       isJumping.current = Math.abs(scrollTop - top) > clientHeight;
       top = scrollTop;
+      isAtTop.current = top < ROW_HEIGHT;
       clearTimeout(rest);
       if (isJumping.current)
         rest = setTimeout(() => {
@@ -84,7 +88,7 @@ export function useVirtualRows(
   useLayoutEffect(() => {
     const former = shown.current;
     shown.current = keys;
-    if (scroller.current === null || former === keys) return;
+    if (scroller.current === null || former === keys || isAtTop.current) return;
     keepInPlace(scroller.current, former, keys, activeKey);
     read();
   }, [scroller, keys, activeKey, read]);
@@ -102,6 +106,7 @@ export function useVirtualRows(
       const lowest = top + ROW_HEIGHT + headHeight(element) - element.clientHeight;
       if (element.scrollTop > top) element.scrollTop = top;
       else if (element.scrollTop < lowest) element.scrollTop = lowest;
+      isAtTop.current = element.scrollTop < ROW_HEIGHT;
     },
     [scroller],
   );
@@ -114,11 +119,15 @@ export function useVirtualRows(
   };
 }
 
-/** Of the same length wherever one scrolls, so that rows change and none are made or removed. */
+/**
+ * Of the same length wherever one scrolls, so that rows change and none are made or removed. At the
+ * top it is shorter: there rows come and go most often, and those below the edge cost as much.
+ */
 function rangeOf(scrollTop: number, clientHeight: number, isJumping: boolean): Range {
   const top = scrollTop / ROW_HEIGHT;
   const rows = clientHeight / ROW_HEIGHT;
   if (isJumping) return { first: Math.floor(top), end: Math.floor(top) + Math.ceil(rows) + 1 };
+  if (scrollTop < ROW_HEIGHT) return { first: 0, end: Math.ceil(rows + OVERSCAN) };
   const first = Math.max(0, Math.floor((top - OVERSCAN) / STEP) * STEP);
   return { first, end: first + Math.ceil(rows + 2 * OVERSCAN + STEP) };
 }
