@@ -12,6 +12,7 @@ import { gzipSync } from "node:zlib";
 import type { Browser, Page } from "playwright-core";
 import { build } from "vite";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import type { TidemarkOptions } from "../src/index.ts";
 import { startTrades, stopAll, trade } from "./support/trades-server.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
 
@@ -57,7 +58,7 @@ describe("the client in a browser", () => {
       `
       import { createClient } from ${JSON.stringify(client)};
       const url = new URL(location.href).searchParams.get("stream");
-      const client = createClient({ url });
+      const client = createClient({ url, paths: globalThis.paths });
       const view = client.live({ channel: "trades" });
       let commits = 0;
       let frames = 0;
@@ -112,11 +113,14 @@ describe("the client in a browser", () => {
     await stopAll();
   });
 
-  const open = async () => {
-    const server = await startTrades({ allowedOrigins: [origin] });
+  const open = async ({ paths }: Pick<TidemarkOptions, "paths"> = {}) => {
+    const server = await startTrades({ allowedOrigins: [origin], ...(paths && { paths }) });
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     const page = await browser.newPage();
-    await page.goto(`${origin}/page.html?stream=${encodeURIComponent(server.stream)}`);
+    await page.addInitScript((given) => Object.assign(globalThis, { paths: given }), paths);
+    const { base = "/v2", stream = "/stream" } = paths ?? {};
+    const address = server.url + base + stream;
+    await page.goto(`${origin}/page.html?stream=${encodeURIComponent(address)}`);
     const probe = (of: Page = page): Promise<Probe> =>
       of.evaluate(() => (globalThis as unknown as { probe(): Probe }).probe());
     await expect.poll(async () => (await probe()).status, { timeout: 10_000 }).toBe("live");
@@ -145,6 +149,17 @@ describe("the client in a browser", () => {
         "rowLatencyMs",
         "streamGaps",
       ]);
+    await page.close();
+  });
+
+  it("finds renamed routes from the worker", async () => {
+    const paths = { base: "/dashboard", stream: "/stream-v2", rows: "/row" };
+    const { page, probe } = await open({ paths });
+    expect((await probe()).usesWorker).toBe(true);
+    const answer = await page.evaluate(() =>
+      (globalThis as unknown as { row(key: string): Promise<{ row: { price: number } }> }).row("a"),
+    );
+    expect(answer.row.price).toBe(1);
     await page.close();
   });
 

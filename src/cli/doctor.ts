@@ -98,9 +98,8 @@ async function found(look: () => Promise<Finding>): Promise<Finding> {
 
 async function reachability(base: string): Promise<Finding> {
   const startMs = systemClock.monotonic();
-  const probe = new ServerProbe(
-    (input) => fetch(input, { signal: AbortSignal.timeout(STEP_MS_MAX) }),
-    `${base}/changes`,
+  const probe = new ServerProbe((route) =>
+    fetch(base + route, { signal: AbortSignal.timeout(STEP_MS_MAX) }),
   );
   const answer = await probe.ask();
   const tookMs = Math.round(systemClock.monotonic() - startMs);

@@ -1,4 +1,5 @@
 /** The options of a client, and the platform's parts and defaults for those that are left out. */
+import type { Paths } from "../protocol/paths.ts";
 import type { Clock } from "../std/clock.ts";
 import { atLeast, limitsOf } from "../std/limits.ts";
 import type { Random } from "../std/random.ts";
@@ -30,6 +31,11 @@ export interface ClientOptions {
    * The stream's address, `ws://…/v2/stream`. An `http:` or `https:` address works, too.
    */
   readonly url: string;
+  /**
+   * The server's option `paths`, where it renames routes. Default of `base`: the stream's address
+   * without its last part.
+   */
+  readonly paths?: Partial<Paths>;
   /** Sent in IDENTIFY and RESUME. A function is called for each new connection. */
   readonly auth?: unknown | (() => unknown);
   /** Replaces `fetch` for the client's HTTP requests. Default: the platform's. */
@@ -113,6 +119,7 @@ export function configOf(
 ): EngineConfig {
   return {
     url: options.url.replace(/^http/, "ws"),
+    paths: options.paths,
     limits: limitsOf("limits", CLIENT_LIMITS, options.limits, POSITIVE),
     carriers: options.carriers ?? (hasWebSocket ? CARRIERS : CARRIERS.slice(1)),
     carrierAttemptsMax: options.carrierAttemptsMax ?? 5,

@@ -89,22 +89,20 @@ export class TidemarkClient<
     this.#options = options;
     const parts = partsOf(options);
     const config = configOf(options, parts.WebSocket !== undefined);
-    const { limits, url } = config;
+    const { limits } = config;
     const { clock = systemClock, pacing = platformPacing(), lingerMs = 5_000 } = options;
     const headers = (): Readonly<Record<string, string>> => options.headers?.() ?? {};
     this.#clock = clock;
     this.#ui = new UiMeter(clock);
     this.#requests = new PageRequests({ headers, post: (message) => this.#host.post(message) });
-    const base = url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#rowCache = new RowCache({
-      base,
       clock,
       limits,
       ui: this.#ui,
-      fetch: (url, signal) => this.#requests.send(url, "row", signal),
+      fetch: (route, signal) => this.#requests.send(route, "row", signal),
     });
     const requests = this.#requests;
-    this.#http = { base, requests, credentials: () => this.#credentials() };
+    this.#http = { requests, credentials: () => this.#credentials() };
     this.#writes = new LazyWrites(options.writes, {
       clock,
       headers,

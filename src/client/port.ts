@@ -4,6 +4,7 @@
  */
 import type { Cursor } from "../protocol/messages/subscribe.ts";
 import type { MutationFailure } from "../protocol/messages/mutation-result.ts";
+import type { Paths } from "../protocol/paths.ts";
 import type { Column } from "../protocol/column.ts";
 import type { WireOrderBy, WireQuery } from "../protocol/query.ts";
 import type { Query } from "../protocol/user-query.ts";
@@ -51,6 +52,7 @@ export type CarrierName = "websocket" | "sse" | "long-poll" | "poll";
 export interface EngineConfig {
   /** The stream's address, as `ws:` or `wss:`. */
   readonly url: string;
+  readonly paths: Partial<Paths> | undefined;
   readonly limits: ClientLimits;
   readonly backoff: Backoff;
   /** Tried in this order. */
@@ -100,7 +102,8 @@ export type ToEngine =
   | {
       readonly kind: "fetch";
       readonly id: number;
-      readonly url: string;
+      /** As `routeAddress` takes it. */
+      readonly route: string;
       readonly purpose: RequestKind;
       readonly headers: Readonly<Record<string, string>>;
       readonly body?: string;

@@ -6,7 +6,7 @@ import type { HistoryStore } from "../history/history.ts";
 import type { Log } from "../log/log.ts";
 import type { Source } from "../sources/source.ts";
 import type { Channels } from "./channel.ts";
-import type { Paths } from "./http/paths.ts";
+import type { Paths } from "../protocol/paths.ts";
 import type { Limits } from "./limit-groups.ts";
 import type { Mutations } from "./mutations/mutation.ts";
 import type { Identity, Policy } from "./policies.ts";

@@ -35,8 +35,6 @@ import { LONG_POLL_MS } from "../limits.ts";
 const PROTOCOL_ERROR = 1002;
 
 export class Connection {
-  /** Of the routes over HTTP. */
-  readonly base: string;
   readonly #address: StreamAddress;
   readonly #options: ConnectionOptions;
   readonly #choice: CarrierChoice;
@@ -55,9 +53,8 @@ export class Connection {
     this.#options = options;
     const { config, clock, fetch } = options;
     this.#address = new StreamAddress(config.url, config.replay);
-    this.base = config.url.replace(/^ws/, "http").replace(/\/[^/]*$/, "");
     this.#choice = new CarrierChoice(config.carriers, config.carrierAttemptsMax);
-    this.#probe = new ServerProbe(fetch, `${this.base}/changes`);
+    this.#probe = new ServerProbe(fetch);
     this.#warning = new ConnectionWarning(config.url, options.onWarning);
     this.#upgrade = new CarrierUpgrade({
       clock,
@@ -261,7 +258,7 @@ export class Connection {
     const { WebSocket, fetch, http, clock, config } = this.#options;
     if (carrier === "websocket") return WebSocket && new WebSocket(this.#address.url);
     if (fetch === undefined) return undefined;
-    const shared = { base: this.base, fetch, http };
+    const shared = { fetch, http };
     if (carrier === "sse") return new SseSocket(shared);
     // A socket that was given up while the page looked up credentials must not identify for its
     // successor.

@@ -8,6 +8,7 @@ import { TidemarkError } from "../../std/errors.ts";
 import type { RequestKind } from "../port.ts";
 import { REQUESTS_WAITING_MAX, ROW_REQUEST_MS_MAX, UP_REQUEST_MS_MAX } from "../limits.ts";
 
+/** Of the platform, it takes an address; in the engine, a route (`routeAddress`). */
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 const IS_LOW: Readonly<Record<RequestKind, boolean>> = {

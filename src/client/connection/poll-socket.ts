@@ -108,7 +108,7 @@ export class PollSocket implements WebSocketLike {
 
   async #poll(): Promise<void> {
     if (this.#isOver || this.#isHidden || this.#isPolling) return;
-    const { base, http, waitMs, pollIntervalMs, identify } = this.#options;
+    const { http, waitMs, pollIntervalMs, identify } = this.#options;
     this.#isPolling = true;
     this.#isWanted = false;
     const isInHaste = this.#isInHaste;
@@ -121,7 +121,7 @@ export class PollSocket implements WebSocketLike {
       // The first answer does not wait: it says whether there is a session.
       const response = await http.request(
         "poll",
-        `${base}/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`,
+        `/changes?wait_ms=${this.#hasAnswered && !isInHaste ? waitMs : 0}`,
         { method: "POST", body },
         request.signal,
       );

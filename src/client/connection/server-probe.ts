@@ -23,7 +23,6 @@ const NOT_NOW: ReadonlySet<number> = new Set([429, 503]);
 
 export class ServerProbe {
   readonly #fetch: Fetch | undefined;
-  readonly #url: string;
   /** Why the server refused the last request; empty if it did not. */
   #refusal = "";
   /** Attempts in a row that did not lead to a connection. */
@@ -31,9 +30,9 @@ export class ServerProbe {
   #isThere = false;
   #asking: AbortController | undefined;
 
-  constructor(fetch: Fetch | undefined, url: string) {
+  /** `fetch` takes routes. */
+  constructor(fetch: Fetch | undefined) {
     this.#fetch = fetch;
-    this.#url = url;
   }
 
   /** A server gave the last answer: it is there, and takes no connection. */
@@ -91,7 +90,7 @@ export class ServerProbe {
   }
 
   async #request(signal: AbortSignal): Promise<ServerAnswer> {
-    const response = await this.#fetch?.(this.#url, { cache: "no-store", signal });
+    const response = await this.#fetch?.("/changes", { cache: "no-store", signal });
     if (response === undefined || GATEWAY_ERRORS.has(response.status)) return { kind: "away" };
     if (NOT_NOW.has(response.status))
       return { kind: "busy", retryAfterMs: retryAfterMs(response.headers.get("retry-after")) };

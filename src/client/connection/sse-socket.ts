@@ -7,8 +7,7 @@ import type { HttpScheduler, Fetch } from "./http-scheduler.ts";
 import type { WebSocketLike } from "./websocket-like.ts";
 
 export interface HttpSocketOptions {
-  /** The base of the HTTP routes, `https://…/v2`. */
-  readonly base: string;
+  /** Takes routes. */
   readonly fetch: Fetch;
   readonly http: HttpScheduler;
 }
@@ -35,8 +34,8 @@ export class SseSocket implements WebSocketLike {
    * takes a message twice without harm.
    */
   send(text: string): void {
-    const { base, http } = this.#options;
-    const url = `${base}/up?session=${encodeURIComponent(this.#sessionId)}`;
+    const { http } = this.#options;
+    const url = `/up?session=${encodeURIComponent(this.#sessionId)}`;
     const post = (): Promise<Response> => http.request("up", url, { method: "POST", body: text });
     this.#lastSaid = this.#lastSaid
       .then(async () => {
@@ -54,7 +53,7 @@ export class SseSocket implements WebSocketLike {
 
   async #read(): Promise<void> {
     try {
-      const response = await this.#options.fetch(`${this.#options.base}/sse`, {
+      const response = await this.#options.fetch("/sse", {
         headers: { accept: "text/event-stream" },
         cache: "no-store",
         signal: this.#abort.signal,

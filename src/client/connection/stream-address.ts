@@ -31,9 +31,8 @@ export class StreamAddress {
 
   get url(): string {
     if (this.#replay === undefined) return this.#url;
-    const parameters = new URLSearchParams();
-    for (const [name, value] of Object.entries<string | undefined>({ ...this.#replay }))
-      if (value !== undefined) parameters.set(name, value);
-    return `${this.#url}?${parameters.toString()}`;
+    // JSON leaves out what is not given.
+    const given = JSON.parse(JSON.stringify(this.#replay)) as Record<string, string>;
+    return `${this.#url}?${new URLSearchParams(given)}`;
   }
 }

@@ -42,13 +42,13 @@ interface WireChannel {
 
 /** Asks the server. @throws TidemarkError as the server says; `STOPPED` when no answer came */
 export async function describeChannel(
-  { base, requests }: Pick<SingleAnswersOptions, "base" | "requests">,
+  { requests }: Pick<SingleAnswersOptions, "requests">,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<ChannelDescription> {
-  const url = `${base}/channels/${encodeURIComponent(name)}`;
+  const route = `/channels/${encodeURIComponent(name)}`;
   const { channel, key, columns, history } = bodyOf<WireChannel>(
-    await requests.send(url, "row", signal),
+    await requests.send(route, "row", signal),
   );
   if (history === undefined) return { channel, key, columns };
   const { status, from_seq, from_unix_ms, rows } = history;

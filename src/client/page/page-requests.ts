@@ -28,7 +28,7 @@ export class PageRequests {
 
   /** With a `body` it is a POST. @throws TidemarkError `STOPPED` */
   send(
-    url: string,
+    route: string,
     purpose: RequestKind,
     signal: AbortSignal | undefined,
     body?: string,
@@ -45,7 +45,7 @@ export class PageRequests {
       post({
         kind: "fetch",
         id,
-        url,
+        route,
         purpose,
         headers: headers(),
         ...(body !== undefined && { body }),

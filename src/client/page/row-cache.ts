@@ -29,8 +29,6 @@ interface WireRowAnswer {
 }
 
 export interface RowCacheOptions {
-  /** The base of the HTTP routes, `https://…/v2`. */
-  readonly base: string;
   readonly ui: UiMeter;
   readonly fetch: (url: string, signal: AbortSignal | undefined) => Promise<Answer>;
   readonly clock: Clock;
@@ -55,10 +53,10 @@ export class RowCache {
    * answer came
    */
   async row(channel: string, key: string, signal: AbortSignal | undefined): Promise<RowAnswer> {
-    const { base, clock, ui } = this.#options;
+    const { clock, ui } = this.#options;
     const startMs = clock.monotonic();
     const path = `${encodeURIComponent(channel)}/${encodeURIComponent(key)}`;
-    const answer = await this.#get(`${base}/rows/${path}`, signal);
+    const answer = await this.#get(`/rows/${path}`, signal);
     ui.noteRow(clock.monotonic() - startMs);
     return answer;
   }

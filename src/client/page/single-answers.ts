@@ -6,8 +6,6 @@ import type { QueryAnswer } from "./fetch-query.ts";
 import type { PageRequests } from "./page-requests.ts";
 
 export interface SingleAnswersOptions {
-  /** The base of the HTTP routes, `https://…/v2`. */
-  readonly base: string;
   readonly requests: PageRequests;
   readonly credentials: () => unknown;
 }
@@ -27,10 +25,10 @@ export class SingleAnswers {
       const first = { asOf, ...(signal && { signal }) };
       return allPages(query, first, (page, options) => this.page(page, options));
     }
-    const { base, credentials, requests } = this.#options;
+    const { credentials, requests } = this.#options;
     const { answerIn, askFor } = await import("./fetch-query.ts");
     const body = askFor(query, await credentials());
-    return answerIn(await requests.send(`${base}/changes`, "snapshot", signal, body), query);
+    return answerIn(await requests.send("/changes", "snapshot", signal, body), query);
   }
 
   history({ query, asOf }: TimedQuery, options: HistoryOptions): Promise<HistoryAnswer> {
@@ -38,9 +36,9 @@ export class SingleAnswers {
   }
 
   async page(query: WireQuery, options: HistoryOptions): Promise<HistoryAnswer> {
-    const { base, credentials, requests } = this.#options;
+    const { credentials, requests } = this.#options;
     const { askForHistory, historyIn } = await import("./fetch-history.ts");
     const body = askForHistory(query, options, await credentials());
-    return historyIn(await requests.send(`${base}/history`, "snapshot", options.signal, body));
+    return historyIn(await requests.send("/history", "snapshot", options.signal, body));
   }
 }

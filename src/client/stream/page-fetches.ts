@@ -15,13 +15,13 @@ export class PageFetches {
     this.#post = post;
   }
 
-  async fetch({ id, url, purpose, headers, body }: ToEngine & { kind: "fetch" }): Promise<void> {
+  async fetch({ id, route, purpose, headers, body }: ToEngine & { kind: "fetch" }): Promise<void> {
     const abort = new AbortController();
     this.#aborts.set(id, abort);
     try {
       const response = await this.#http.request(
         purpose,
-        url,
+        route,
         body === undefined ? { headers } : { headers, method: "POST", body },
         abort.signal,
       );

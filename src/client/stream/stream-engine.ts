@@ -16,6 +16,7 @@ import type { Subscribed } from "../../protocol/messages/subscribed.ts";
 import type { Watermark } from "../../protocol/messages/watermark.ts";
 import type { UpMessage } from "../../protocol/up.ts";
 import { Connection } from "../connection/connection.ts";
+import { routeAddress } from "../connection/route-address.ts";
 import type { ConnectionState } from "../connection-state.ts";
 import { CreditPolicy } from "./credit.ts";
 import { EngineView, reachabilityOf } from "./engine-view.ts";
@@ -51,11 +52,13 @@ export class StreamEngine {
   readonly #credit = new CreditPolicy();
   readonly #stats: StreamStats;
   readonly #http: HttpScheduler;
+  readonly #fetch: Fetch;
   #writes: WriteSender | undefined;
   readonly #streamTalk: Talk;
   readonly #pollTalk: Talk;
   #connection: Connection | undefined;
   #config: EngineConfig | undefined;
+  #rowsMax = 0;
   /** The request that the last IDENTIFY or RESUME was. */
   #identified = 0;
   #cursor: PageCursor | undefined;
@@ -76,8 +79,10 @@ export class StreamEngine {
     };
     this.#streamTalk = new StreamTalk(talk);
     this.#pollTalk = new PollTalk(talk);
-    const { fetch = () => Promise.reject(new Error("this platform has no fetch")) } = parts;
-    this.#http = new HttpScheduler(fetch, this.#clock);
+    // On a platform without `fetch` each request fails, as without an answer.
+    this.#fetch = async (route, init) =>
+      (parts.fetch as Fetch)(routeAddress(this.#config as EngineConfig, route), init);
+    this.#http = new HttpScheduler(this.#fetch, this.#clock);
     this.#services = new PageServices({
       http: this.#http,
       clock: this.#clock,
@@ -131,10 +136,11 @@ export class StreamEngine {
     assert(this.#connection === undefined, "an engine is configured once");
     const { WebSocket, fetch, random = systemRandom } = this.#parts;
     this.#config = config;
+    this.#rowsMax = config.limits.viewRowsMax;
     this.#connection = new Connection({
       config,
       WebSocket,
-      fetch,
+      fetch: fetch && this.#fetch,
       random,
       clock: this.#clock,
       http: this.#http,
@@ -150,7 +156,6 @@ export class StreamEngine {
     this.#writes = new WriteSender({
       clock: this.#clock,
       http: this.#http,
-      base: this.#connection.base,
       credentials: this.#services.credentials,
       way: () => (this.#connection?.state.kind === "open" ? this.#talk.way : undefined),
       send: (message) => this.#connection?.send(message),
@@ -391,9 +396,5 @@ export class StreamEngine {
         requestsPending: this.#http.pending,
       }),
     });
-  }
-
-  get #rowsMax(): number {
-    return this.#config?.limits.viewRowsMax ?? 0;
   }
 }

@@ -21,8 +21,6 @@ import {
 export interface WriteSenderOptions {
   readonly clock: Clock;
   readonly http: HttpScheduler;
-  /** The base of the HTTP routes. */
-  readonly base: string;
   /** The present `auth`, as IDENTIFY sends it. */
   readonly credentials: () => Promise<unknown>;
   /** Undefined while there is no connection; `poll` where writes go by HTTP. */
@@ -248,10 +246,10 @@ export class WriteSender {
     txid,
     headers = {},
   }: WriteRequest): Promise<WriteResult | undefined> {
-    const { http, base, credentials } = this.#options;
+    const { http, credentials } = this.#options;
     try {
       const auth = await credentials();
-      const path = txid === undefined ? `mutations/${encodeURIComponent(name)}` : "landed";
+      const path = txid === undefined ? `/mutations/${encodeURIComponent(name)}` : "/visible";
       const said =
         txid === undefined
           ? {
@@ -260,7 +258,7 @@ export class WriteSender {
               ...(expected && { expected_seq: expected.seq, epoch: expected.epoch }),
             }
           : { position: txid };
-      const response = await http.request("up", `${base}/${path}`, {
+      const response = await http.request("up", path, {
         method: "POST",
         headers,
         body: JSON.stringify({ ...said, auth }),

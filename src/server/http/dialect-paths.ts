@@ -1,7 +1,8 @@
 /** Checks that each dialect has a path of its own. */
 import { TidemarkError } from "../../std/errors.ts";
 import type { Dialect } from "../turn/dialect.ts";
-import { operationPaths, type Paths } from "./paths.ts";
+import type { Paths } from "../../protocol/paths.ts";
+import { operationPaths } from "./paths.ts";
 
 /**
  * @throws TidemarkError `BAD_OPTION` for a path that is invalid, is the server's own, or is taken

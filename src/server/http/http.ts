@@ -19,7 +19,7 @@ import type { Access } from "../session/access.ts";
 import type { ConnectionRequest, Dialect } from "../turn/dialect.ts";
 import type { Session } from "../turn/session.ts";
 import { responseSink } from "./http-stream.ts";
-import type { Paths } from "./paths.ts";
+import type { Paths } from "../../protocol/paths.ts";
 import { statsFor, statsOf } from "../observe/register-metrics.ts";
 import type { Refusals } from "./refusals.ts";
 import { errorReply, INTERNAL_REPLY, jsonReply, type Reply } from "./reply.ts";
