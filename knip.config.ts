@@ -12,7 +12,7 @@ const config: KnipConfig = {
         "src/client/{index,node,worker}.ts",
         "src/derived/index.ts",
         "src/react/{index,tanstack-query,tanstack-db}.ts",
-        "src/sources/{binance,polled,postgres,redis}/index.ts",
+        "src/sources/{binance,ethereum,polled,postgres,redis}/index.ts",
         "src/history/{clickhouse,duckdb}/index.ts",
         "src/cli/main.ts",
         "sim/main.ts",
@@ -31,7 +31,7 @@ const config: KnipConfig = {
       ignoreBinaries: ["apt-get"],
     },
     examples: {
-      entry: ["{heatmap,review,trading}/main.ts", "*/vite.config.ts"],
+      entry: ["{heatmap,mempool,review,trading}/main.ts", "*/vite.config.ts"],
       project: ["**/*.{ts,tsx}"],
       // Of `tidemark/duckdb`.
       ignoreDependencies: ["@duckdb/node-api"],

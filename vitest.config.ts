@@ -26,6 +26,7 @@ export default defineConfig({
       { find: /^tidemark\/redis$/, replacement: entryPoint("sources/redis/index.ts") },
       { find: /^tidemark\/postgres$/, replacement: entryPoint("sources/postgres/index.ts") },
       { find: /^tidemark\/binance$/, replacement: entryPoint("sources/binance/index.ts") },
+      { find: /^tidemark\/ethereum$/, replacement: entryPoint("sources/ethereum/index.ts") },
       { find: /^tidemark\/polled$/, replacement: entryPoint("sources/polled/index.ts") },
       { find: /^tidemark\/clickhouse$/, replacement: entryPoint("history/clickhouse/index.ts") },
     ],
