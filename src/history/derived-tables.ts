@@ -2,9 +2,11 @@
  * Derived tables at a start: their declarations, their stored rows, and what rows that their
  * sources no longer hold still count for, counted anew from the store.
  */
+import { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
+import type { KeyedRow } from "../log/log.ts";
 import type { JsonValue, Row } from "../protocol/row.ts";
-import type { ChannelCheckpoint } from "../table/checkpoint.ts";
+import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
 import type { Computation, Derivation } from "../table/derivation.ts";
 import type { HistoryStore } from "./history.ts";
 
@@ -28,48 +30,69 @@ export function declaredTables(
   return declared;
 }
 
+/** By table: what stored rows count for, or why it could not be computed. */
+export type SettledRows = Required<Pick<Checkpoint, "settled" | "unsettled">>;
+
 /**
- * What the rows that are in the store, and not in the tables, have left. @throws TidemarkError
- * `GROUPS_FULL`, and what the store throws
+ * What the rows that are in the store, and not in the tables, have left. @throws what the store
+ * throws
  */
 export async function settledRows(
   derivations: readonly Derivation[],
   channels: readonly ChannelCheckpoint[],
   { store, seq }: { readonly store: HistoryStore; readonly seq: number },
-): Promise<readonly (readonly [channel: string, settled: JsonValue])[]> {
+): Promise<SettledRows> {
   const settled: (readonly [string, JsonValue])[] = [];
+  const unsettled: (readonly [string, TidemarkError])[] = [];
   for (const { declaration, rows } of channels) {
     const counted = derivations.filter(
       ({ inputs, keepsEvicted }) => keepsEvicted && inputs[0] === declaration.name,
     );
     if (counted.length === 0 || declaration.history === undefined) continue;
-    const computations = counted.map((derivation) => derivation.begin([declaration]));
+    const counts = counted.map((derivation) => new Count(derivation, declaration));
     const present = new Set(rows.rows.map(({ key }) => key));
-    await count(computations, { declaration, present, store, seq });
-    for (const [index, { name }] of counted.entries()) {
-      const left = computations[index]?.settled;
-      if (left !== undefined) settled.push([name, left]);
+    for await (const some of storedRows(store, declaration, seq))
+      for (const row of some) if (!present.has(row.key)) for (const each of counts) each.add(row);
+    for (const { name, failure, left } of counts)
+      if (failure !== undefined) unsettled.push([name, failure]);
+      else if (left !== undefined) settled.push([name, left]);
+  }
+  return { settled, unsettled };
+}
+
+/** One table's computation over stored rows, which ends with the first row that it can't count. */
+class Count {
+  readonly name: string;
+  readonly #computation: Computation;
+  failure: TidemarkError | undefined;
+
+  constructor(derivation: Derivation, source: ChannelDeclaration) {
+    this.name = derivation.name;
+    this.#computation = derivation.begin([source]);
+  }
+
+  add(row: KeyedRow): void {
+    if (this.failure !== undefined) return;
+    try {
+      this.#computation.settle(row);
+    } catch (error) {
+      if (!(error instanceof TidemarkError)) throw error;
+      this.failure = error;
     }
   }
-  return settled;
+
+  get left(): JsonValue | undefined {
+    return this.#computation.settled;
+  }
 }
 
-interface Counted {
-  readonly declaration: ChannelDeclaration;
-  readonly present: ReadonlySet<string>;
-  readonly store: HistoryStore;
-  readonly seq: number;
-}
-
-/** In one pass over the stored rows. */
-async function count(
-  computations: readonly Computation[],
-  { declaration: channel, present, store, seq: asOf }: Counted,
-): Promise<void> {
-  for await (const rows of store.scan({ channel, asOf }))
-    for (const { key, json } of rows) {
-      if (present.has(key)) continue;
-      const row = JSON.parse(json) as Row;
-      for (const computation of computations) computation.settle({ key, row });
-    }
+/** All rows of a channel as of a seq, in one pass over the store. */
+export async function* storedRows(
+  store: HistoryStore,
+  channel: ChannelDeclaration,
+  asOf: number,
+  signal?: AbortSignal,
+): AsyncGenerator<readonly KeyedRow[]> {
+  for await (const rows of store.scan({ channel, asOf }, signal))
+    yield rows.map(({ key, json }) => ({ key, row: JSON.parse(json) as Row }));
 }

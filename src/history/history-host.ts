@@ -13,6 +13,7 @@ import type { ChannelCheckpoint, Checkpoint } from "../table/checkpoint.ts";
 import type { Derivation } from "../table/derivation.ts";
 import type { DerivedStep } from "../table/derived-tables.ts";
 import { beginWith } from "./begin-with.ts";
+import { DerivedRecovery, type MendedTables } from "./derived-recovery.ts";
 import { DerivedSteps } from "./derived-steps.ts";
 import { declaredTables, settledRows } from "./derived-tables.ts";
 import type { HistoryStore, StoredChannel, StoredSpan, StoredState } from "./history.ts";
@@ -24,7 +25,7 @@ import { storeLeftover } from "./leftover.ts";
 import { HistoryWriter, type HistoryLogger, type HistoryState } from "./writer.ts";
 
 /** The tables that the history belongs to. */
-export interface LiveTables {
+export interface LiveTables extends MendedTables {
   /** Of the last commit that was applied. */
   readonly seq: number;
   readonly timeMs: number;
@@ -58,6 +59,7 @@ export class HistoryHost {
   #writer: HistoryWriter | undefined;
   #reader: HistoryReader | undefined;
   readonly #spans: HistorySpans;
+  #recovery: DerivedRecovery | undefined;
   #trimming: Cancel | undefined;
   #isStopped = false;
 
@@ -107,6 +109,8 @@ export class HistoryHost {
       });
       await writer.open();
       this.#writer = writer;
+      if (this.#options.derivations.some(({ keepsEvicted }) => keepsEvicted))
+        this.#recovery = new DerivedRecovery({ store, log, clock, logger, tables, writer });
       this.#reader = new HistoryReader({ store, clock, limits, edge: edgeOf(tables, writer) });
     } catch (error) {
       this.#failed(error);
@@ -151,7 +155,7 @@ export class HistoryHost {
     }
     const { store } = this;
     const settled = await settledRows(this.#options.derivations, channels, { store, seq });
-    return { epoch, seq, timeMs, durableSeq: seq, sourcePositions, asOf: [], channels, settled };
+    return { epoch, seq, timeMs, durableSeq: seq, sourcePositions, asOf: [], channels, ...settled };
   }
 
   get reader(): HistoryReader {
@@ -178,6 +182,7 @@ export class HistoryHost {
     this.#failed(new TidemarkError("STOPPED", "The server was stopped before it started."));
     this.#isStopped = true;
     this.#trimming?.();
+    this.#recovery?.stop();
     await this.#writer?.stop(withinMs);
     if (this.#opening !== undefined) await this.store.close();
   }

@@ -108,6 +108,10 @@ export function liveTables(replica: Replica): LiveTables {
     channel: (name) => replica.table(name)?.channel,
     statusOf: (name) => statusOf(replica.stateOf(name)),
     onDerived: (listener) => replica.derived.onStep(listener),
+    get failedTables() {
+      return replica.derived.failed;
+    },
+    recover: (table) => replica.derived.recover(table),
   };
 }
 

@@ -2,6 +2,7 @@
  * A replica's tables at one seq, as plain data. A node may begin with it instead of the commits up
  * to that seq. It has no views: each node has its own.
  */
+import type { TidemarkError } from "../std/errors.ts";
 import type { ChannelDeclaration } from "../log/channel.ts";
 import type { JsonValue } from "../protocol/row.ts";
 import type { RowsCheckpoint } from "./change-ordered-rows.ts";
@@ -33,4 +34,6 @@ export interface Checkpoint {
   readonly channels: readonly ChannelCheckpoint[];
   /** By derived table: what rows that its inputs have evicted still count for. */
   readonly settled?: readonly (readonly [channel: string, settled: JsonValue])[];
+  /** By derived table: why that could not be computed. */
+  readonly unsettled?: readonly (readonly [channel: string, error: TidemarkError])[];
 }

@@ -6,7 +6,7 @@
  * Retains the computations; each states what it retains.
  */
 import { InvariantError } from "../std/assert.ts";
-import { messageOf } from "../std/errors.ts";
+import { messageOf, TidemarkError } from "../std/errors.ts";
 import { isSameDeclaration, type ChannelDeclaration } from "../log/channel.ts";
 import type { ChannelChange, Commit, KeyedRow } from "../log/log.ts";
 import type { JsonValue } from "../protocol/row.ts";
@@ -14,7 +14,11 @@ import { firstState, type ChannelState } from "./channel-state.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Computation, Derivation, DerivedChange } from "./derivation.ts";
 import { LiveTable, type RowChange } from "./live-table.ts";
+import { added, Recovery } from "./recovery.ts";
 import type { ReplicaChannel } from "./replica-channel.ts";
+
+/** A failed table over a window begins anew when its inputs change, after a pause that grows. */
+const [RETRY_MS, RETRY_MS_MAX] = [1_000, 60_000];
 
 /** The replica that the tables belong to. */
 export interface DerivedHost {
@@ -42,6 +46,12 @@ interface Entry {
   settled: JsonValue | undefined;
   /** Why the table is not declared. */
   fault: string | undefined;
+  /** Why it is not known what evicted rows count for. */
+  failure: TidemarkError | undefined;
+  /** While a table over a stream that has failed is computed anew. */
+  recovery: Recovery | undefined;
+  /** Since it failed: when it may be computed anew, by the times of commits. */
+  retry: { readonly atMs: number; readonly pauseMs: number } | undefined;
 }
 
 type Inputs = readonly ReplicaChannel[];
@@ -53,8 +63,10 @@ export class DerivedTables {
   readonly #listeners: ((step: DerivedStep) => void)[] = [];
   /** The changes of inputs and derived tables in this commit. */
   readonly #changes = new Map<string, RowChange[]>();
-  /** Channels that were loaded anew in this commit, after a failure. */
+  /** Channels that were loaded anew in this commit, after a failure of their own… */
   readonly #anew = new Set<string>();
+  /** …or by their sources. */
+  #reloaded: ReadonlySet<string> = new Set();
   /**
    * Derived tables that began empty in this commit: what a history store has of an earlier start
    * ends with it.
@@ -72,6 +84,9 @@ export class DerivedTables {
       isFirst: false,
       settled: undefined,
       fault: undefined,
+      failure: undefined,
+      recovery: undefined,
+      retry: undefined,
     }));
     this.#noted = new Set(derivations.flatMap(({ name, inputs }) => [name, ...inputs]));
     this.#host = host;
@@ -99,6 +114,33 @@ export class DerivedTables {
     });
   }
 
+  /** Tables over a stream that have failed, whose evicted rows a history store can give again. */
+  get failed(): readonly string[] {
+    return this.#entries
+      .filter((entry) => this.#isRecoverable(entry) && entry.recovery?.isEnded !== false)
+      .map(({ derivation }) => derivation.name);
+  }
+
+  /**
+   * Begins to compute a failed table anew, as of the present seq. Undefined for one that has not
+   * failed. @throws what the computation throws for the rows of its source
+   */
+  recover(name: string): Recovery | undefined {
+    const entry = this.#entries.find(({ derivation }) => derivation.name === name);
+    const [source] = entry?.tables ?? [];
+    if (entry === undefined || source === undefined || !this.#isRecoverable(entry))
+      return undefined;
+    entry.recovery?.end();
+    entry.recovery = undefined;
+    entry.recovery = new Recovery(entry.derivation.begin([source.channel]), source);
+    return entry.recovery;
+  }
+
+  #isRecoverable({ computation, derivation, tables: [source], fault }: Entry): boolean {
+    const isFailed = computation === undefined && fault === undefined && source !== undefined;
+    return isFailed && derivation.keepsEvicted && source.channel.history !== undefined;
+  }
+
   onStep(listener: (step: DerivedStep) => void): void {
     this.#listeners.push(listener);
   }
@@ -117,11 +159,16 @@ export class DerivedTables {
   /** Begins with the tables of a checkpoint, which the replica has. */
   begin(checkpoint: Checkpoint | undefined): void {
     const settled = new Map(checkpoint?.settled);
+    const failures = new Map(checkpoint?.unsettled);
     for (const entry of this.#entries) {
       const { name } = entry.derivation;
-      Object.assign(entry, { tables: [], computation: undefined, settled: settled.get(name) });
+      entry.recovery?.end();
+      const begun = { tables: [], computation: undefined, recovery: undefined, retry: undefined };
+      const failure = failures.get(name);
+      Object.assign(entry, { ...begun, settled: settled.get(name), failure });
       const inputs = this.#inputsOf(entry);
       try {
+        if (failure !== undefined) continue;
         if (inputs !== undefined) this.#compute(entry, inputs);
         else this.#host.drop(name);
       } catch (error) {
@@ -134,6 +181,8 @@ export class DerivedTables {
 
   /** Follows a commit that the inputs have followed. `durableSeq` is the history store's. */
   follow(commit: Commit, durableSeq: number): void {
+    const reloads = commit.changes.filter(({ reload }) => reload === true);
+    this.#reloaded = new Set(reloads.map(({ channel }) => channel));
     for (const entry of this.#entries) {
       const inputs = this.#inputsOf(entry);
       if (inputs !== undefined) this.#followOne(entry, inputs, commit, durableSeq);
@@ -154,20 +203,26 @@ export class DerivedTables {
   }
 
   #end(entry: Entry): void {
-    Object.assign(entry, { tables: [], computation: undefined, settled: undefined });
-    entry.fault = undefined;
+    entry.recovery?.end();
+    const nothing = { computation: undefined, settled: undefined, recovery: undefined };
+    Object.assign(entry, { ...nothing, tables: [], fault: undefined, retry: undefined });
     this.#host.drop(entry.derivation.name);
   }
 
   #followOne(entry: Entry, inputs: Inputs, commit: Commit, durableSeq: number): void {
     const { name } = entry.derivation;
     try {
-      if (this.#beginsAnew(entry, inputs)) this.#beginAnew(entry, inputs);
+      if (this.#beginsAnew(entry, inputs, commit)) this.#beginAnew(entry, inputs);
       else this.#followInputs(entry, inputs);
       this.#apply(entry, inputs, commit);
+      if (entry.computation !== undefined) entry.retry = undefined;
     } catch (error) {
       entry.computation = undefined;
-      this.#host.channel(name)?.fail(error, commit);
+      const pauseMs = Math.min((entry.retry?.pauseMs ?? RETRY_MS / 2) * 2, RETRY_MS_MAX);
+      entry.retry = { pauseMs, atMs: commit.timeMs + pauseMs };
+      // A table that could not even begin is there too, to say so.
+      const failed = this.#host.channel(name) ?? this.#declared(entry.derivation, inputs, commit);
+      failed.fail(error, commit);
     }
     const channel = this.#host.channel(name);
     channel?.evictLeft(commit, durableSeq);
@@ -175,20 +230,27 @@ export class DerivedTables {
     if (channel?.table.channel.history !== undefined) this.#store(channel.table.channel);
   }
 
-  #beginsAnew(entry: Entry, inputs: Inputs): boolean {
+  #beginsAnew(entry: Entry, inputs: Inputs, { timeMs }: Commit): boolean {
     const { computation, derivation, tables } = entry;
     if (inputs.some(({ table }, index) => tables[index] !== table)) return true;
+    const names = inputs.map(({ table }) => table.channel.name);
+    const isAnew = names.some((name) => this.#anew.has(name));
     // Its views have failed, not its rows.
-    if (computation !== undefined && this.#host.channel(derivation.name)?.broken !== undefined)
-      return true;
-    // Rows that had settled are lost with a computation.
-    if (computation === undefined && derivation.keepsEvicted) return false;
-    return inputs.some(({ table }) => this.#anew.has(table.channel.name));
+    if (computation !== undefined)
+      return isAnew || this.#host.channel(derivation.name)?.broken !== undefined;
+    // What evicted rows counted for is lost with a computation: only a store gives it again, …
+    if (this.#isRecoverable(entry)) return false;
+    // …and without one the table begins with the rows that are there, as at a start.
+    if (isAnew || names.some((name) => this.#reloaded.has(name))) return true;
+    const isDue = timeMs >= (entry.retry?.atMs ?? Number.POSITIVE_INFINITY);
+    return isDue && !derivation.keepsEvicted && names.some((name) => this.#changes.has(name));
   }
 
   #beginAnew(entry: Entry, inputs: Inputs): void {
     const { computation, tables } = entry;
     const isKept = inputs.every(({ table }, index) => table === tables[index] || table.isContinued);
+    if (isKept && this.#isRecoverable(entry))
+      entry.failure = new TidemarkError("NOT_READY", "its evicted rows are counted again");
     if (tables.length > 0) entry.settled = isKept ? computation?.settled : undefined;
     this.#compute(entry, inputs);
   }
@@ -197,6 +259,8 @@ export class DerivedTables {
   #compute(entry: Entry, inputs: Inputs): void {
     const { derivation, settled } = entry;
     entry.tables = inputs.map(({ table }) => table);
+    entry.recovery?.end();
+    entry.recovery = undefined;
     entry.computation = undefined;
     entry.isFirst = true;
     const channels = inputs.map(({ table }) => table.channel);
@@ -208,18 +272,29 @@ export class DerivedTables {
       this.#host.drop(derivation.name);
       return;
     }
+    const { failure } = entry;
+    entry.failure = undefined;
+    if (failure !== undefined) throw failure;
     const computation = derivation.begin(channels, settled);
     entry.computation = computation;
     // The joined table first, so that each row is joined once.
     for (const [index, { table }] of [...inputs.entries()].reverse())
-      computation.follow(index, rowsOf(table));
+      computation.follow(index, Array.from(table.rows.values(), added));
   }
 
-  #followInputs({ computation }: Entry, inputs: Inputs): void {
+  #followInputs(entry: Entry, inputs: Inputs): void {
+    const { computation, recovery } = entry;
     for (const [index, { table }] of [...inputs.entries()].reverse()) {
       const changes = this.#changes.get(table.channel.name);
-      if (changes !== undefined) computation?.follow(index, changes);
+      if (changes === undefined) continue;
+      computation?.follow(index, changes);
+      recovery?.follow(changes);
     }
+    if (recovery?.isEnded === true) entry.recovery = undefined;
+    if (recovery?.isWhole !== true) return;
+    entry.recovery = undefined;
+    entry.computation = recovery.computation;
+    entry.isFirst = true;
   }
 
   #apply(entry: Entry, inputs: Inputs, commit: Commit): void {
@@ -277,15 +352,6 @@ export class DerivedTables {
       ...(isFresh && { reload: true }),
     });
   }
-}
-
-function rowsOf(table: LiveTable): readonly RowChange[] {
-  return Array.from(table.rows.values(), (after) => ({
-    key: after.key,
-    before: undefined,
-    after,
-    evicted: false,
-  }));
 }
 
 /** What makes a table's rows those that the computation gives. */
