@@ -59,8 +59,7 @@ export class StreamEngine {
   #connection: Connection | undefined;
   #config: EngineConfig | undefined;
   #rowsMax = 0;
-  /** The request that the last IDENTIFY or RESUME was. */
-  #identified = 0;
+  #identifyRequest = 0;
   #cursor: PageCursor | undefined;
   #epoch: string | undefined;
   #nextTick: Cancel | undefined;
@@ -197,7 +196,7 @@ export class StreamEngine {
   #subscriptions(): readonly SubscriptionRequest[] {
     const views = this.#talk.identify(this.#views.list);
     this.#requests.clear();
-    this.#identified = this.#requests.add(views);
+    this.#identifyRequest = this.#requests.add(views);
     return views.map(({ request }) => request);
   }
 
@@ -253,7 +252,7 @@ export class StreamEngine {
   }
 
   #onSubscribed(message: Subscribed): void {
-    const view = this.#requests.answered(message.id ?? this.#identified, message.index);
+    const view = this.#requests.answered(message.id ?? this.#identifyRequest, message.index);
     if (view === undefined || !this.#views.isOpen(view)) return this.#endUnwanted(message.view);
     this.#views.subscribe(view, message.view);
     view.subscribed(message);
@@ -264,7 +263,7 @@ export class StreamEngine {
     for (const view of this.#views.at(viewId ?? "")) view.failed({ code, message });
     this.#views.end(viewId ?? "");
     if (index !== undefined)
-      this.#requests.answered(id ?? this.#identified, index)?.failed({ code, message });
+      this.#requests.answered(id ?? this.#identifyRequest, index)?.failed({ code, message });
     this.#publish();
   }
 
