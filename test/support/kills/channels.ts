@@ -1,4 +1,8 @@
-/** What the killed server serves, and what is sent to it: one commit over three channels. */
+/**
+ * What the killed server serves, and what is sent to it: one commit over three channels, and a
+ * table that is derived from one of them.
+ */
+import { count, derived, first, last, max, min, sum } from "../../../src/derived/index.ts";
 import { channel } from "../../../src/index.ts";
 
 /** Newest rows that the live tables hold: fewer than are sent, so that rows are evicted. */
@@ -11,6 +15,9 @@ export const RECENT_ROWS = 500;
 export interface Trade {
   readonly id: string;
   readonly commit: number;
+  readonly symbol: string;
+  /** A decimal with two digits. */
+  readonly size: string;
   readonly note: string;
 }
 
@@ -32,12 +39,36 @@ export interface SentCommit {
 
 const history = { maxRows: 20, maxDelayMs: 20 };
 
+const columns = {
+  id: "text",
+  commit: "integer",
+  symbol: "text",
+  size: "numeric",
+  note: "text",
+} as const;
+const trades = channel<Trade>({
+  key: "id",
+  columns,
+  bounds: { rowsMax: LIVE_ROWS.trades },
+  history: { ...history, appendOnly: true },
+});
+
 export const channels = {
-  trades: channel<Trade>({
-    key: "id",
-    columns: { id: "text", commit: "integer", note: "text" },
-    bounds: { rowsMax: LIVE_ROWS.trades },
-    history: { ...history, appendOnly: true },
+  trades,
+  /** Of all trades, whether the live table has them or only the store. */
+  totals: derived({
+    from: { trades },
+    over: "stream",
+    groupBy: { symbol: "symbol" },
+    columns: {
+      trades: count(),
+      total: sum("size"),
+      low: min("size"),
+      high: max("size"),
+      first: first("id", { by: "id" }),
+      last: last("commit", { by: "id" }),
+    },
+    history,
   }),
   book: channel<Level>({
     key: "price",
@@ -47,7 +78,7 @@ export const channels = {
   }),
   recent: channel<Trade>({
     key: "id",
-    columns: { id: "text", commit: "integer", note: "text" },
+    columns,
     bounds: { rowsMax: LIVE_ROWS.recent },
     history: { ...history, appendOnly: true, keepRows: RECENT_ROWS },
   }),

@@ -5,7 +5,14 @@
  * What a killed process leaves is the commits that were there before it, and the first ones of
  * those that it was sent: every acknowledged one, and none in part.
  */
-import { BOOK_KEYS, LIVE_ROWS, RECENT_ROWS, type Level, type SentCommit } from "./channels.ts";
+import {
+  BOOK_KEYS,
+  LIVE_ROWS,
+  RECENT_ROWS,
+  type Level,
+  type SentCommit,
+  type Trade,
+} from "./channels.ts";
 import { readHistory, readLive, type HistoryRow } from "./read-back.ts";
 
 interface KeptCommit extends SentCommit {
@@ -62,8 +69,9 @@ export class KeptCommits {
       "trades: the live table has the newest rows",
     );
     const book = await this.#verifyBook(url);
+    const totals = await this.#verifyTotals(url);
     await this.#verifyRecent(url);
-    this.rowsChecked += trades.length + book;
+    this.rowsChecked += trades.length + book + totals;
   }
 
   /** Finds the commits that survived, with their seqs. */
@@ -122,6 +130,20 @@ export class KeptCommits {
     return now.length + then.length;
   }
 
+  /** The derived table is what its trades give anew: live, in history, and as of a commit. */
+  async #verifyTotals(url: string): Promise<number> {
+    const expected = totalsOf(this.#kept);
+    same(await readLive(url, "totals"), expected, "totals: of all trades that are left");
+    const now = await readHistory(url, "totals");
+    same(sortedTexts(now), expected, "totals: their history ends with the live table");
+    const middle = Math.floor(this.#kept.length / 2);
+    const { seq } = this.#kept[middle] ?? { seq: 0 };
+    if (seq === 0) return now.length;
+    const then = await readHistory(url, "totals", seq);
+    same(sortedTexts(then), totalsOf(this.#kept.slice(0, middle + 1)), `totals: as of seq ${seq}`);
+    return now.length + then.length;
+  }
+
   /** Retention forgets whole commits, so it may leave less than its bound by a part of one. */
   async #verifyRecent(url: string): Promise<void> {
     const found = await readHistory(url, "recent");
@@ -155,6 +177,30 @@ function bookOf(commits: readonly KeptCommit[]): readonly HistoryRow[] {
 
 function keyIn({ row }: HistoryRow): string {
   return String(row["id"] ?? row["price"]);
+}
+
+/** The derived table after these commits, as sorted texts. */
+function totalsOf(commits: readonly KeptCommit[]): readonly string[] {
+  const groups = new Map<string, Trade[]>();
+  for (const trade of commits.flatMap(({ trades }) => trades)) {
+    const group = groups.get(trade.symbol);
+    if (group === undefined) groups.set(trade.symbol, [trade]);
+    else group.push(trade);
+  }
+  const texts = Array.from(groups, ([symbol, trades]) => {
+    const sizes = trades.map(({ size }) => size).sort((a, b) => Number(a) - Number(b));
+    const hundredths = sizes.reduce((sum, size) => sum + Math.round(Number(size) * 100), 0);
+    return JSON.stringify({
+      symbol,
+      trades: trades.length,
+      total: String(hundredths / 100),
+      low: sizes[0],
+      high: sizes.at(-1),
+      first: trades[0]?.id,
+      last: trades.at(-1)?.commit,
+    });
+  });
+  return texts.sort();
 }
 
 /** Within a commit, rows are sent in the order of their keys. */

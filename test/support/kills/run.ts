@@ -167,6 +167,8 @@ function makeCommit(commit: number, rows: number, random: Random): SentCommit {
     Array.from({ length: count }, (_, index) => ({
       id: `${prefix}${String(commit).padStart(6, "0")}-${String(index).padStart(2, "0")}`,
       commit,
+      symbol: `s${Math.floor(random.next() * 4)}`,
+      size: (Math.floor(random.next() * 100_000) / 100).toFixed(2),
       note: `${random.id(8)} ü 🙂 "${"x".repeat(Math.floor(random.next() * 80))}`,
     }));
   const prices = new Set<string>();
