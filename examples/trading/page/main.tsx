@@ -1,5 +1,6 @@
 import { mountPage } from "../../ui/mount-page.tsx";
-import "./trading.css";
 import { App } from "./app.tsx";
+// After those of the parts.
+import "./trading.css";
 
 mountPage(<App />);

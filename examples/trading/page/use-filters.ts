@@ -3,10 +3,10 @@ import { useMemo } from "react";
 import type { RowOf, Where } from "tidemark/client";
 import type { Channels } from "../channels.ts";
 import { COLUMNS } from "../columns.ts";
+import type { FilterTexts } from "../../ui/filter-bar.tsx";
 import { whereOf } from "../../ui/filter-text.ts";
 
 export type ChannelName = keyof typeof COLUMNS;
-export type FilterTexts = Readonly<Record<string, string>>;
 /** Candles of all widths have the same columns. */
 type RowIn<N extends ChannelName> = N extends keyof Channels
   ? RowOf<Channels[N]>

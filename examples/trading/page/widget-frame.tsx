@@ -6,8 +6,9 @@
 import { useState, type ReactElement, type ReactNode } from "react";
 import { Badge, type BadgeStatus } from "../../ui/badge.tsx";
 import { useArranging } from "./arranging.ts";
-import { FilterBar } from "./filter-bar.tsx";
-import type { ChannelName, FilterTexts } from "./use-filters.ts";
+import { COLUMNS } from "../columns.ts";
+import { FilterBar, type FilterTexts } from "../../ui/filter-bar.tsx";
+import type { ChannelName } from "./use-filters.ts";
 import type { WidgetProps } from "./widget-props.ts";
 
 export interface WidgetFrameProps extends WidgetProps {
@@ -74,7 +75,7 @@ export function WidgetFrame({
       </header>
       {channel !== undefined && (isOpen || count > 0) && (
         <FilterBar
-          channel={channel}
+          columns={Object.keys(COLUMNS[channel])}
           filters={widget.filters}
           errors={filterErrors}
           onChange={(filters) => onChange({ filters })}

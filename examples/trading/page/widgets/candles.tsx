@@ -2,7 +2,7 @@
 import { lazy, Suspense, type ReactElement } from "react";
 import { State } from "../../../ui/state.tsx";
 import { useLiveQuery } from "../hooks.ts";
-import { NoRows } from "../no-rows.tsx";
+import { NoRows } from "../../../ui/no-rows.tsx";
 import { WIDTHS, type CandleWidth } from "../page-state.ts";
 import { SymbolSelect, useSymbol } from "../symbols.tsx";
 import { both, useFilters } from "../use-filters.ts";

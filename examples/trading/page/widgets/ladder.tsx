@@ -4,7 +4,7 @@ import type { QueryOf } from "tidemark/client";
 import type { Channels, Level } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import { NoRows } from "../no-rows.tsx";
+import { NoRows } from "../../../ui/no-rows.tsx";
 import { SymbolSelect, useSymbol } from "../symbols.tsx";
 import { useBadge } from "../use-badge.ts";
 import { both, useFilters } from "../use-filters.ts";

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import type { Mover } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import type { RowColumn, Tone } from "../live-rows.tsx";
+import type { RowColumn, Tone } from "../../../ui/live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
 import type { WidgetProps } from "../widget-props.ts";
 import { RowList } from "./row-list.tsx";

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import type { Quote } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import type { RowColumn } from "../live-rows.tsx";
+import type { RowColumn } from "../../../ui/live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
 import type { WidgetProps } from "../widget-props.ts";
 import { RowList } from "./row-list.tsx";

@@ -1,8 +1,8 @@
 /** A widget that shows the rows of one live query as a list. */
 import type { ReactElement } from "react";
 import type { LiveQueryResult } from "tidemark/react";
-import { LiveRows, type RowColumn } from "../live-rows.tsx";
-import { NoRows } from "../no-rows.tsx";
+import { LiveRows, type RowColumn } from "../../../ui/live-rows.tsx";
+import { NoRows } from "../../../ui/no-rows.tsx";
 import { useBadge } from "../use-badge.ts";
 import type { ChannelName, Filters } from "../use-filters.ts";
 import { WidgetFrame } from "../widget-frame.tsx";

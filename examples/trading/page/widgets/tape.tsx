@@ -4,7 +4,7 @@ import type { Trade } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import type { RowColumn } from "../live-rows.tsx";
+import type { RowColumn } from "../../../ui/live-rows.tsx";
 import { useIsRewound } from "../rewound.ts";
 import { useFilters } from "../use-filters.ts";
 import type { WidgetProps } from "../widget-props.ts";

@@ -3,7 +3,7 @@ import { memo, type ReactElement } from "react";
 import type { Volume } from "../../channels.ts";
 import { formatCount, groupDigits } from "../../../ui/format.ts";
 import { useLiveQuery } from "../hooks.ts";
-import { NoRows } from "../no-rows.tsx";
+import { NoRows } from "../../../ui/no-rows.tsx";
 import { useBadge } from "../use-badge.ts";
 import { useFilters } from "../use-filters.ts";
 import { WidgetFrame } from "../widget-frame.tsx";

@@ -1,7 +1,7 @@
 /** What a widget shows in place of rows. */
 import type { ReactElement } from "react";
 import type { LiveQueryResult } from "tidemark/react";
-import { State } from "../../ui/state.tsx";
+import { State } from "./state.tsx";
 
 export function NoRows({
   view: { status, reason },

@@ -4,10 +4,11 @@
  */
 import { memo, useEffect, useLayoutEffect, useRef, type ReactElement, type ReactNode } from "react";
 import type { ViewHistory } from "tidemark/client";
-import { hint } from "../../ui/hint.ts";
-import { HistoryFoot } from "../../ui/history-foot.tsx";
-import { useOlderRows } from "../../ui/use-older-rows.ts";
-import { ROW_HEIGHT, useVirtualRows } from "../../ui/use-virtual-rows.ts";
+import "./live-rows.css";
+import { hint } from "./hint.ts";
+import { HistoryFoot } from "./history-foot.tsx";
+import { useOlderRows } from "./use-older-rows.ts";
+import { ROW_HEIGHT, useVirtualRows, type VirtualRows } from "./use-virtual-rows.ts";
 
 export interface RowColumn<R> {
   readonly name: string;
@@ -20,6 +21,8 @@ export interface RowColumn<R> {
   readonly tone?: (row: R) => Tone;
   /** A change of the cell flashes. */
   readonly flashes?: true;
+  /** What the cell says under the pointer. */
+  readonly hover?: (row: R) => string;
 }
 
 export type Tone = "up" | "down" | "dim" | "";
@@ -32,7 +35,11 @@ export interface LiveRowsProps<R> {
   readonly history?: ViewHistory | undefined;
   readonly isStale?: boolean;
   readonly empty?: ReactNode;
+  /** A row is pressed, or arrows lead to it from the selected one. */
   readonly onPress?: (row: R) => void;
+  /** It stays where it is in sight; absent where rows can't be selected. */
+  readonly selectedKey?: string | undefined;
+  readonly canSelect?: true;
 }
 
 export function LiveRows<R>({
@@ -44,9 +51,12 @@ export function LiveRows<R>({
   isStale = false,
   empty,
   onPress,
+  selectedKey,
+  canSelect,
 }: LiveRowsProps<R>): ReactElement {
   const scroller = useRef<HTMLDivElement>(null);
-  const { first, end, height } = useVirtualRows(scroller, keys);
+  const rows = useVirtualRows(scroller, keys, selectedKey);
+  const { first, end, height } = rows;
   useOlderRows(scroller, history);
   const pool = Math.max(1, end - first);
   const shown = keys.slice(first, end).map((key, offset) => ({ key, index: first + offset }));
@@ -61,6 +71,14 @@ export function LiveRows<R>({
       aria-rowcount={keys.length}
       tabIndex={0}
       data-stale={isStale}
+      onKeyDown={(event) => {
+        const index = canSelect && nextIndex(event.key, keys, { selectedKey, rows });
+        const next = index === undefined ? undefined : row(keys[index] ?? "");
+        if (index === undefined || next === undefined) return;
+        event.preventDefault();
+        rows.scrollToRow(index);
+        onPress?.(next);
+      }}
       style={{ ["--columns" as string]: template, ["--rows-min" as string]: `${minPx}px` }}
     >
       <div className="live-head" role="row">
@@ -78,6 +96,7 @@ export function LiveRows<R>({
             index={index}
             row={row(key)}
             columns={columns as readonly RowColumn<unknown>[]}
+            isSelected={canSelect && key === selectedKey}
             onPress={onPress as ((row: unknown) => void) | undefined}
           />
         ))}
@@ -90,7 +109,24 @@ export function LiveRows<R>({
   );
 }
 
-/** Between columns, and about the first and last one, as in trading.css. */
+/** Where a key leads to from the selected row, or from the first one in sight. */
+function nextIndex(
+  key: string,
+  keys: readonly string[],
+  { selectedKey, rows }: { readonly selectedKey: string | undefined; readonly rows: VirtualRows },
+): number | undefined {
+  const selected = selectedKey === undefined ? -1 : keys.indexOf(selectedKey);
+  const step = { ArrowDown: 1, ArrowUp: -1, PageDown: rows.pageRows(), PageUp: -rows.pageRows() }[
+    key
+  ];
+  const last = keys.length - 1;
+  if (key === "Home") return 0;
+  if (key === "End") return last;
+  if (step === undefined) return undefined;
+  return selected < 0 ? rows.first : Math.min(last, Math.max(0, selected + step));
+}
+
+/** Between columns, and about the first and last one, as in live-rows.css. */
 const GAP_PX = 9;
 
 interface PaintedRowProps {
@@ -98,6 +134,7 @@ interface PaintedRowProps {
   readonly index: number;
   readonly row: unknown;
   readonly columns: readonly RowColumn<unknown>[];
+  readonly isSelected: boolean | undefined;
   readonly onPress: ((row: unknown) => void) | undefined;
 }
 
@@ -106,6 +143,7 @@ const PaintedRow = memo(function PaintedRow({
   index,
   row,
   columns,
+  isSelected,
   onPress,
 }: PaintedRowProps): ReactElement {
   const element = useRef<HTMLDivElement>(null);
@@ -124,12 +162,21 @@ const PaintedRow = memo(function PaintedRow({
       className="live-row"
       role="row"
       aria-rowindex={index + 2}
+      aria-selected={isSelected}
       data-key={rowKey}
       style={{ transform: `translateY(${index * ROW_HEIGHT}px)` }}
       onClick={onPress && (() => row !== undefined && onPress(row))}
     >
-      {columns.map(({ name, isNumber }) => (
-        <span key={name} role="cell" data-column={name} className={isNumber ? "number" : ""} />
+      {columns.map(({ name, isNumber, hover }) => (
+        <span
+          key={name}
+          role="cell"
+          data-column={name}
+          className={isNumber ? "number" : ""}
+          onPointerEnter={
+            hover && (({ currentTarget }) => void (currentTarget.title = row ? hover(row) : ""))
+          }
+        />
       ))}
     </div>
   );
@@ -152,6 +199,7 @@ function paint(
     const cell = element.children[place];
     if (!(cell instanceof HTMLElement)) continue;
     const text = column.text(row);
+    if (!isSameRow && column.hover !== undefined && cell.title !== "") cell.title = "";
     const tone = column.tone?.(row) ?? "";
     if (cell.dataset["tone"] !== tone) cell.dataset["tone"] = tone;
     if (cell.textContent === text) continue;

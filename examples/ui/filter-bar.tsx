@@ -1,17 +1,18 @@
-/** One field for each column of a widget's channel, with the explorer's filter texts. */
+/** One field for each column that can be filtered, with the filter texts of `filter-text.ts`. */
 import type { ReactElement } from "react";
-import { COLUMNS } from "../columns.ts";
-import type { ChannelName, FilterTexts } from "./use-filters.ts";
+import "./filter-bar.css";
+
+export type FilterTexts = Readonly<Record<string, string>>;
 
 const HELP = "42, >10, 1..9, 1,2,3, =exact, part of a text, /regex/, != and null";
 
 export function FilterBar({
-  channel,
+  columns,
   filters,
   errors,
   onChange,
 }: {
-  readonly channel: ChannelName;
+  readonly columns: readonly string[];
   readonly filters: FilterTexts;
   readonly errors: FilterTexts;
   readonly onChange: (filters: FilterTexts) => void;
@@ -19,7 +20,7 @@ export function FilterBar({
   const error = Object.values(errors)[0];
   return (
     <div className="filter-bar" role="group" aria-label="Filters">
-      {Object.keys(COLUMNS[channel]).map((column) => (
+      {columns.map((column) => (
         <label key={column}>
           <span className="dim">{column.replace("_", " ")}</span>
           <input
