@@ -3,9 +3,9 @@
  * all frames, to measure rows and latency. They use just enough of each server's protocol to
  * subscribe.
  */
-import { randomBytes } from "node:crypto";
-import { connect, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { answer, cpuMeter } from "./child.ts";
+import { maskedFrame, openRawSocket } from "./raw-socket.ts";
 
 export type Dialect = "tidemark" | "ws" | "socket.io";
 
@@ -24,22 +24,8 @@ interface Client {
   readonly isDecoding: boolean;
 }
 
-const READ_BUFFER = Buffer.allocUnsafeSlow(256 * 1024);
-
 let clients: Client[] = [];
 let latencies: number[] = [];
-
-function maskedFrame(text: string): Buffer {
-  const payload = Buffer.from(text);
-  const mask = randomBytes(4);
-  const header =
-    payload.length < 126
-      ? Buffer.from([0x81, 0x80 | payload.length])
-      : Buffer.from([0x81, 0x80 | 126, payload.length >> 8, payload.length & 255]);
-  for (let index = 0; index < payload.length; index++)
-    payload[index] = (payload[index] as number) ^ (mask[index % 4] as number);
-  return Buffer.concat([header, mask, payload]);
-}
 
 const PATHS: Readonly<Record<Dialect, string>> = {
   tidemark: "/v2/stream",
@@ -55,98 +41,41 @@ function sentMsIn(dialect: Dialect, text: string): readonly number[] {
   return hasRows ? [...text.matchAll(/"sent_ms":([\d.]+)/g)].map(([, ms]) => Number(ms)) : [];
 }
 
-function onText(client: Client, dialect: Dialect, text: string, isDecoding: boolean): void {
+function onText(
+  client: Omit<Client, "socket">,
+  socket: Socket,
+  dialect: Dialect,
+  text: string,
+): void {
   if (dialect === "socket.io") {
-    if (text.startsWith("0{")) client.socket.write(maskedFrame("40"));
-    else if (text === "2") client.socket.write(maskedFrame("3"));
+    if (text.startsWith("0{")) socket.write(maskedFrame("40"));
+    else if (text === "2") socket.write(maskedFrame("3"));
     else if (text.startsWith("40")) client.isReady = true;
   } else if (!client.isReady) {
     if (dialect === "tidemark" && text.includes('"HELLO"'))
-      client.socket.write(
-        maskedFrame(JSON.stringify({ op: "IDENTIFY", subscriptions: ["trades"] })),
-      );
+      socket.write(maskedFrame(JSON.stringify({ op: "IDENTIFY", subscriptions: ["trades"] })));
     if (dialect === "tidemark" && text.includes('"WATERMARK"')) client.isReady = true;
   }
-  if (!isDecoding) return;
+  if (!client.isDecoding) return;
   const sentMs = sentMsIn(dialect, text);
   client.rows += sentMs.length;
   const nowMs = performance.timeOrigin + performance.now();
   for (const sent of sentMs) if (latencies.length < 2_000_000) latencies.push(nowMs - sent);
 }
 
-function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Client> {
-  return new Promise((resolve, reject) => {
-    // One buffer for all sockets: allocating one per read would cost more than all else here.
-    const socket = connect({
-      port,
-      host: "127.0.0.1",
-      onread: { buffer: READ_BUFFER, callback: (length, buffer) => onData(buffer, length) },
-    });
-    const client: Client = { socket, bytes: 0, frames: 0, rows: 0, isReady: false, isDecoding };
-    let pending: Buffer = Buffer.alloc(0);
-    let isUpgraded = false;
-    /** Remaining bytes of the current payload, which a client that does not decode skips. */
-    let skip = 0;
-    socket.setNoDelay(true);
-    socket.on("error", reject);
-    socket.on("connect", () => {
-      socket.write(
-        `GET ${PATHS[dialect]} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${randomBytes(16).toString("base64")}\r\n\r\n`,
-      );
-    });
-    const onData = (buffer: Uint8Array, length: number): boolean => {
-      if (isUpgraded) client.bytes += length;
-      if (skip >= length) {
-        skip -= length;
-        return true;
-      }
-      read(Buffer.from(buffer.buffer, buffer.byteOffset + skip, length - skip));
-      // The rest of a frame stays until the next read, which overwrites the buffer.
-      if (pending.length > 0) pending = Buffer.from(pending);
-      return true;
-    };
-    const read = (data: Buffer): void => {
-      skip = 0;
-      pending = pending.length === 0 ? data : Buffer.concat([pending, data]);
-      if (!isUpgraded) {
-        const end = pending.indexOf("\r\n\r\n");
-        if (end < 0) return;
-        pending = pending.subarray(end + 4);
-        isUpgraded = true;
-        if (dialect === "ws") client.isReady = true;
-        resolve(client);
-      }
-      for (;;) {
-        if (pending.length < 2) return;
-        const short = (pending[1] as number) & 127;
-        const headerLength = short < 126 ? 2 : short === 126 ? 4 : 10;
-        if (pending.length < headerLength) return;
-        const length =
-          short < 126
-            ? short
-            : short === 126
-              ? pending.readUInt16BE(2)
-              : Number(pending.readBigUInt64BE(2));
-        const reads = isDecoding || !client.isReady || (dialect === "socket.io" && length < 8);
-        if (!reads && pending.length < headerLength + length) {
-          skip = headerLength + length - pending.length;
-          pending = Buffer.alloc(0);
-          client.frames++;
-          return;
-        }
-        if (pending.length < headerLength + length) return;
-        if (reads)
-          onText(
-            client,
-            dialect,
-            pending.toString("utf8", headerLength, headerLength + length),
-            isDecoding,
-          );
-        client.frames++;
-        pending = pending.subarray(headerLength + length);
-      }
-    };
+async function open(port: number, dialect: Dialect, isDecoding: boolean): Promise<Client> {
+  const client = { bytes: 0, frames: 0, rows: 0, isReady: dialect === "ws", isDecoding };
+  const socket = await openRawSocket({
+    port,
+    path: PATHS[dialect],
+    onBytes: (length) => (client.bytes += length),
+    wants: (length) => isDecoding || !client.isReady || (dialect === "socket.io" && length < 8),
+    onFrame: (payload, from) => {
+      client.frames++;
+      if (payload !== undefined) onText(client, from, dialect, payload.toString("utf8"));
+    },
   });
+  return Object.assign(client, { socket });
 }
 
 const meter = cpuMeter();

@@ -34,11 +34,14 @@ export interface HeatmapServerOptions {
   /** Default true. */
   readonly hasSocket?: boolean;
   readonly logLevel?: string;
+  /** Called when a heatmap has been calculated, for measurements. */
+  readonly onCalculated?: (symbol: string, asOfMs: number | undefined) => void;
 }
 
 export interface HeatmapServer {
   readonly url: string;
   readonly model: HeatmapModel;
+  stats(): Readonly<Record<string, unknown>>;
   stop(): Promise<void>;
 }
 
@@ -46,6 +49,8 @@ export interface HeatmapServer {
 const ROWS_MAX = 5_000;
 /** So that a heatmap of as many rows is one message. */
 const FRAME_BYTES_MAX = 1024 * 1024;
+/** A client that is gone without a word is disconnected within 40 s. */
+const SILENCE = { heartbeatIntervalMs: 10_000, silenceMsMax: 30_000 };
 const FIRST_MS_MAX = 10_000;
 
 export async function createHeatmap({
@@ -58,10 +63,16 @@ export async function createHeatmap({
   everyMs = HEATMAP_DEFAULTS.updateSeconds * 1_000,
   hasSocket = true,
   logLevel = "warn",
+  onCalculated,
 }: HeatmapServerOptions): Promise<HeatmapServer> {
   const folder = data === undefined ? mkdtempSync(join(tmpdir(), "tidemark-heatmap-")) : undefined;
   const store = duckdb(data ?? join(folder as string, "history.duckdb"), { memoryLimit: "256MB" });
   const model = heatmapModel(store, DUCKDB);
+  let onStored = (): void => {};
+  /** The feed's past is in the store; until then a heatmap would miss some of it. */
+  const stored = new Promise<void>((resolve) => {
+    onStored = resolve;
+  });
   const dialectOptions = {
     symbols: SYMBOL_ROWS.map(({ symbol }) => symbol),
     firstMsMax: FIRST_MS_MAX,
@@ -71,7 +82,13 @@ export async function createHeatmap({
     channels: { ...channels, candles_1m: derivedChannels.candles_1m },
     sources: [
       feedSource(feed.kind === "built-in" ? { pastMs, ...feed } : feed),
-      heatmapSource(model, { minutes, intervalMinutes, everyMs }),
+      heatmapSource(model, {
+        stored,
+        minutes,
+        intervalMinutes,
+        everyMs,
+        onCalculated,
+      }),
     ],
     history: store,
     assets,
@@ -79,7 +96,7 @@ export async function createHeatmap({
       heatmapAnswer(dialectOptions),
       ...(hasSocket ? [heatmapSocket(dialectOptions)] : []),
     ],
-    limits: { server: { frameBytesMax: FRAME_BYTES_MAX } },
+    limits: { server: { frameBytesMax: FRAME_BYTES_MAX, ...SILENCE } },
     logger: pino({ name: "heatmap", level: logLevel }, pino.destination(2)),
   });
   const stop = async (): Promise<void> => {
@@ -88,11 +105,13 @@ export async function createHeatmap({
   };
   try {
     const { url } = await tidemark.listen({ port });
-    await tidemark.channel("symbols").upsert(SYMBOL_ROWS);
+    const seq = await tidemark.channel("symbols").upsert(SYMBOL_ROWS);
+    await tidemark.durable(seq);
+    onStored();
     await tidemark
       .channel("settings")
       .upsert({ id: "heatmap", has_socket: hasSocket, every_ms: everyMs });
-    return { url, model, stop };
+    return { url, model, stats: () => tidemark.stats(), stop };
   } catch (error) {
     await stop();
     throw error;
@@ -100,22 +119,29 @@ export async function createHeatmap({
 }
 
 interface SourceOptions {
+  readonly stored: Promise<void>;
   readonly minutes: number;
   readonly intervalMinutes: number;
   readonly everyMs: number;
+  readonly onCalculated: HeatmapServerOptions["onCalculated"];
 }
 
 /** One query for each symbol that somebody watches, and none for the others. */
 function heatmapSource(model: HeatmapModel, options: SourceOptions): Source {
-  const { minutes, intervalMinutes, everyMs } = options;
+  const { stored, minutes, intervalMinutes, everyMs, onCalculated } = options;
   return polled({
     channel: "heatmap",
     key: [...HEATMAP_KEY],
     columns: HEATMAP_COLUMNS,
     parameter: "symbol",
     every: everyMs,
-    run: ({ symbol }, signal) =>
-      model.rows({ symbol: String(symbol), minutes, intervalMinutes, signal }),
+    run: async (parameters, signal) => {
+      await stored;
+      const symbol = String(parameters["symbol"]);
+      const rows = await model.rows({ symbol, minutes, intervalMinutes, signal });
+      onCalculated?.(symbol, rows.find(({ as_of }) => as_of !== undefined)?.as_of);
+      return rows;
+    },
     history: DERIVED_HISTORY,
     limits: { rowsMax: ROWS_MAX },
   });

@@ -38,9 +38,13 @@ interface HeatmapWindow {
 }
 
 /** The model over the trades in a store. */
-export function heatmapModel(store: QueriedHistoryStore, dialect: StatementDialect): HeatmapModel {
+export function heatmapModel(
+  store: QueriedHistoryStore,
+  dialect: StatementDialect,
+  { hasOpenInterest = false }: { readonly hasOpenInterest?: boolean } = {},
+): HeatmapModel {
   const newest = store.query(newestStatement(dialect));
-  const levels = store.query(heatmapStatement(dialect));
+  const levels = store.query(heatmapStatement(dialect, hasOpenInterest));
   const rows = async ({
     symbol,
     signal,

@@ -66,6 +66,10 @@ export class PolledQuery {
     return this.#running !== undefined;
   }
 
+  get hasRun(): boolean {
+    return this.#stats.runs > 0;
+  }
+
   get isPaused(): boolean {
     return this.#isPaused;
   }

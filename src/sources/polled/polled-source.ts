@@ -39,6 +39,8 @@ export class PolledSource implements Source {
   #ended: Ended[] = [];
   #context!: SourceContext;
   #asOfMs = 0;
+  /** When a run last began, by the monotonic clock. */
+  #beganMs = Number.NEGATIVE_INFINITY;
   /** Whether the table may have rows of an earlier process. */
   #isUnknown = true;
   #isStopped = false;
@@ -143,8 +145,8 @@ export class PolledSource implements Source {
     const { runsMax } = this.#limits;
     let nextMs = this.#set.coldMs ?? nowMs + LONG_MS;
     for (const query of this.#set.queries) {
-      const { dueMs } = query;
-      if (dueMs === undefined) continue;
+      if (query.dueMs === undefined) continue;
+      const dueMs = Math.max(query.dueMs, query.hasRun ? this.#beganMs + this.#gapMs : 0);
       if (dueMs > nowMs) nextMs = Math.min(nextMs, dueMs);
       // Those that wait for another one to end are started when it has.
       else if (this.#running.size < runsMax) this.#start(query, nowMs);
@@ -152,8 +154,17 @@ export class PolledSource implements Source {
     return Math.max(0, nextMs - nowMs);
   }
 
+  /**
+   * Between two beginnings: half of what would spread all queries over `every`. Queries that began
+   * together do not compete for ever, and none falls behind.
+   */
+  get #gapMs(): number {
+    return this.#options.every / (2 * this.#set.size);
+  }
+
   #start(query: PolledQuery, nowMs: number): void {
     const { clock } = this.#context;
+    this.#beganMs = nowMs;
     const { run } = this.#options;
     const signal = query.begin(nowMs);
     const beganUnixMs = clock.now();

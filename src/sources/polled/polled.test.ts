@@ -120,13 +120,20 @@ describe("a polled source", () => {
     await test.advance(999);
     expect(runs).toHaveLength(2);
     await test.advance(1);
+    // Two that began together are spread over the interval from then on.
+    expect(runs).toEqual(["BTC", "ETH", "BTC"]);
+    await test.advance(249);
+    expect(runs).toHaveLength(3);
+    await test.advance(1);
     expect(runs).toEqual(["BTC", "ETH", "BTC", "ETH"]);
     await test.watch(["ETH"]);
-    await test.advance(1_000);
-    await test.advance(1_000);
+    const advance = async (ms: number): Promise<void> => {
+      for (let leftMs = ms; leftMs > 0; leftMs -= 250) await test.advance(250);
+    };
+    await advance(2_000);
     // Kept warm, in case somebody returns.
     expect(runs.slice(4)).toEqual(["BTC", "ETH", "BTC", "ETH"]);
-    await test.advance(1_000);
+    await advance(1_000);
     expect(runs.slice(8)).toEqual(["ETH"]);
     expect(test.rows()).toEqual([{ ...BTC, symbol: "ETH" }]);
     expect(test.source.stats.queries).toMatchObject([

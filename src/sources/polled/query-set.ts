@@ -32,6 +32,10 @@ export class QuerySet {
     return this.#queries.values();
   }
 
+  get size(): number {
+    return this.#queries.size;
+  }
+
   /** False for a query that has ended. */
   has(query: PolledQuery): boolean {
     return [...this.#queries.values()].includes(query);
