@@ -164,6 +164,7 @@ it("is run: by tests below, or by dialects.real.test.ts and recipes.real.test.ts
     "docs/binance.md",
     "docs/derived.md",
     "docs/dialects.md",
+    "docs/ethereum.md",
     "docs/history.md",
     "docs/ingest.md",
     "docs/polled.md",
@@ -243,6 +244,11 @@ it("docs/react.md: both pages of hooks show the rows and write", async () => {
 it("docs/binance.md: the server serves its tables, with and without a way to Binance", async () => {
   await project.serve("docs/binance.md", "server.ts");
   await project.start("docs/binance.md", "page.ts").says("[");
+});
+
+it("docs/ethereum.md: the server serves its tables, also without a way to the node", async () => {
+  await project.serve("docs/ethereum.md", "server.ts");
+  await project.start("docs/ethereum.md", "page.ts").says("[");
 });
 
 it("docs/polled.md: a query runs while it is watched: a function, a thread, DuckDB, Postgres", async () => {

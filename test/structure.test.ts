@@ -28,7 +28,7 @@ const HOMES: Readonly<Record<string, string>> = {
   "@duckdb/node-api": "history/duckdb",
   "@clickhouse/client": "history/clickhouse",
   ioredis: "sources/redis",
-  ws: "server|client/node.ts|cli|sources/binance",
+  ws: "server|client/node.ts|cli|sources/socket",
   hono: "server",
   "@hono/node-server": "server",
   re2js: "table",

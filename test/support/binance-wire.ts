@@ -1,9 +1,8 @@
 /** The exchange of `binance-exchange.ts` on a manual clock: connections and requests take time. */
-import type { HttpAnswer, MessageStream, Transport } from "../../src/sources/binance/transport.ts";
+import type { HttpAnswer, Transport } from "../../src/sources/binance/transport.ts";
+import type { MessageSocket, SocketHandlers } from "../../src/sources/socket/message-socket.ts";
 import type { ManualClock } from "../../src/std/manual-clock.ts";
 import type { BinanceExchange, ExchangeClient } from "./binance-exchange.ts";
-
-type Handlers = Parameters<Transport["open"]>[1];
 
 export class BinanceWire implements Transport {
   /** One way, in milliseconds; asked once per connection. */
@@ -24,7 +23,7 @@ export class BinanceWire implements Transport {
     this.#exchange = exchange;
   }
 
-  open(url: string, handlers: Handlers): MessageStream {
+  open(url: string, handlers: SocketHandlers): MessageSocket {
     const latencyMs = this.latencyMs();
     let client: ExchangeClient | undefined;
     let isEnded = false;
@@ -51,13 +50,14 @@ export class BinanceWire implements Transport {
         send: (text) => later(latencyMs, () => handlers.onMessage(text)),
         cut: () => {
           end();
-          this.#clock.soon(() => handlers.onClose("closed by Binance with 1006"));
+          this.#clock.soon(() => handlers.onClose("closed with 1006"));
         },
       });
       if (this.ageMsMax < Number.POSITIVE_INFINITY) later(this.ageMsMax, () => client?.cut());
       handlers.onOpen();
     });
     return {
+      send: () => {},
       ping: (text) => later(latencyMs * 2, () => handlers.onPong(text)),
       pause: () => (isPaused = true),
       resume: () => {

@@ -1,10 +1,9 @@
 /** The Binance source, over real sockets, passes the suite of all sources: its book is the table. */
 import { BinanceExchange } from "../../../test/support/binance-exchange.ts";
 import { serveBinance } from "../../../test/support/binance-server.ts";
-import { declareChannel } from "../../log/channel.ts";
+import { ItemsSource } from "../../../test/support/items-source.ts";
 import type { ChannelChange } from "../../log/log.ts";
 import { sourceConformance } from "../conformance.ts";
-import type { Source, SourceContext, SourceDraft } from "../source.ts";
 import { binance } from "./index.ts";
 
 const STREAM = "itemusdt@depth@100ms";
@@ -47,61 +46,17 @@ class BookTable {
 }
 
 /** Shows the book as the table `items` of the suite. */
-class ItemsSource implements Source {
-  readonly name = "binance";
-  readonly #source: Source;
-  readonly #table: BookTable;
-
-  constructor(source: Source, table: BookTable) {
-    this.#source = source;
-    this.#table = table;
-  }
-
-  start(context: SourceContext): Promise<void> {
-    return this.#source.start({
-      ...context,
-      // A getter, which the copy would read once.
-      get sourcePosition() {
-        return context.sourcePosition;
-      },
-      append: (draft) => context.append(this.#translate(draft)),
-    });
-  }
-
-  stop(): Promise<void> {
-    return this.#source.stop();
-  }
-
-  #translate({ declares, changes, ...draft }: SourceDraft): SourceDraft {
-    const items = declareChannel({
-      name: "items",
-      key: ["id"],
-      columns: [
-        { name: "id", type: "text" },
-        { name: "value", type: "text" },
-      ],
-    });
-    return {
-      ...draft,
-      changes: changes.map((change) =>
-        change.channel === "items" ? this.#translateChange(change) : change,
-      ),
-      ...(declares && {
-        declares: declares.map((declared) => (declared.name === "items" ? items : declared)),
-      }),
-    };
-  }
-
-  #translateChange(change: ChannelChange): ChannelChange {
-    const upserts = change.upserts.map(({ row }) => {
-      const id = this.#table.idOf(String(row["price"]));
+function itemsOf(table: BookTable): (change: ChannelChange) => ChannelChange {
+  return (change) => ({
+    ...change,
+    upserts: change.upserts.map(({ row }) => {
+      const id = table.idOf(String(row["price"]));
       return { key: id, row: { id, value: row["quantity"] ?? null } };
-    });
-    const removes = change.removes.map((key) =>
-      this.#table.idOf((JSON.parse(key) as readonly string[])[2] ?? ""),
-    );
-    return { ...change, upserts, removes };
-  }
+    }),
+    removes: change.removes.map((key) =>
+      table.idOf((JSON.parse(key) as readonly string[])[2] ?? ""),
+    ),
+  });
 }
 
 sourceConformance("Binance", async () => {
@@ -126,7 +81,7 @@ sourceConformance("Binance", async () => {
             asOfMs: 100,
           },
         }),
-        table,
+        itemsOf(table),
       ),
     set: (rows) => Promise.resolve(table.set(rows)),
     remove: (id) => Promise.resolve(table.set({ [id]: "0" })),

@@ -11,7 +11,7 @@
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
 import type { Random } from "../../std/random.ts";
-import { Connection } from "./connection.ts";
+import { Connection } from "../socket/connection.ts";
 import type { BinanceLimits } from "./limits.ts";
 import type { Transport } from "./transport.ts";
 
@@ -101,7 +101,7 @@ export class Feed {
     const connection: Connection = new Connection({
       url,
       clock,
-      transport,
+      open: (address, handlers, lengthMax) => transport.open(address, handlers, lengthMax),
       limits,
       ...handlers,
       onPong: (pingedMs, pingId) => {

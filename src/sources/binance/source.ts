@@ -7,7 +7,7 @@ import type { Cancel } from "../../std/clock.ts";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import type { TypedChannel } from "../../protocol/typed-channel.ts";
 import type { Source, SourceContext } from "../source.ts";
-import { Commits } from "./commits.ts";
+import { Commits } from "../commits.ts";
 import { Drafts, tradesIn, type StreamedKind } from "./drafts.ts";
 import { feedAddresses, restUrlOf } from "./endpoints.ts";
 import { Feed } from "./feed.ts";

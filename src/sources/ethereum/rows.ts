@@ -1,4 +1,5 @@
 /** The rows of the source's channels, and how a transaction becomes one. */
+import type { Column } from "../../protocol/column.ts";
 import type { EthereumAction, EthereumCategory } from "./actions.ts";
 import { decodeTransaction } from "./decode.ts";
 
@@ -61,6 +62,45 @@ export interface EthereumChain {
   readonly price: string | null;
   readonly price_source: string | null;
 }
+
+export const TRANSACTION_COLUMNS: readonly Column[] = [
+  { name: "hash", type: "text" },
+  { name: "chain", type: "text" },
+  { name: "from", type: "text" },
+  { name: "to", type: "text" },
+  { name: "nonce", type: "integer" },
+  { name: "value", type: "bigint" },
+  { name: "gas", type: "integer" },
+  { name: "max_fee", type: "bigint" },
+  { name: "priority_fee", type: "bigint" },
+  { name: "input_bytes", type: "integer" },
+  { name: "protocol", type: "text" },
+  { name: "category", type: "text" },
+  { name: "method", type: "text" },
+  { name: "actions", type: "json" },
+  { name: "status", type: "text" },
+  { name: "block", type: "integer" },
+  { name: "replaced_by", type: "text" },
+  { name: "seen_unix_ms", type: "integer" },
+];
+
+export const CHAIN_COLUMNS: readonly Column[] = [
+  { name: "chain", type: "text" },
+  { name: "chain_id", type: "integer" },
+  { name: "head", type: "integer" },
+  { name: "head_hash", type: "text" },
+  { name: "head_unix_ms", type: "integer" },
+  { name: "block_interval_ms", type: "float" },
+  { name: "gas_used", type: "integer" },
+  { name: "gas_limit", type: "integer" },
+  { name: "base_fee", type: "bigint" },
+  { name: "pending", type: "integer" },
+  { name: "missed", type: "integer" },
+  { name: "reorgs", type: "integer" },
+  { name: "reorg_depth", type: "integer" },
+  { name: "price", type: "numeric" },
+  { name: "price_source", type: "text" },
+];
 
 /** A transaction as a node has it. */
 export interface RawTransaction {

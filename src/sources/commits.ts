@@ -3,10 +3,10 @@
  * into the next one, so a burst of messages is one commit. A draft that the log did not take is
  * appended again until it is taken.
  */
-import { InvariantError } from "../../std/assert.ts";
-import type { Cancel } from "../../std/clock.ts";
-import { TidemarkError } from "../../std/errors.ts";
-import type { SourceContext, SourceDraft } from "../source.ts";
+import { InvariantError } from "../std/assert.ts";
+import type { Cancel } from "../std/clock.ts";
+import { TidemarkError } from "../std/errors.ts";
+import type { SourceContext, SourceDraft } from "./source.ts";
 
 export interface CommitsOptions {
   readonly context: SourceContext;

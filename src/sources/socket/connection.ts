@@ -1,20 +1,28 @@
 /**
- * One WebSocket to Binance, with what tells whether it is alive: a deadline for opening, pings that
- * must be answered, and a longest silence. It ends once, with a reason.
+ * One WebSocket to a server of others, with what tells whether it is alive: a deadline for opening,
+ * pings that must be answered, and a longest silence. It ends once, with a reason.
  */
 import type { Cancel, Clock } from "../../std/clock.ts";
-import type { BinanceLimits } from "./limits.ts";
-import type { MessageStream, Transport } from "./transport.ts";
+import type { MessageSocket, OpenSocket } from "./message-socket.ts";
+
+/** In milliseconds and characters. */
+interface ConnectionLimits {
+  readonly openMsMax: number;
+  readonly pingMs: number;
+  readonly pongMsMax: number;
+  readonly silenceMsMax: number;
+  readonly messageLengthMax: number;
+}
 
 export interface ConnectionOptions {
   readonly url: string;
   readonly clock: Clock;
-  readonly transport: Transport;
-  readonly limits: BinanceLimits;
+  readonly open: OpenSocket;
+  readonly limits: ConnectionLimits;
   readonly onOpen: () => void;
   readonly onMessage: (text: string) => void;
   /**
-   * All messages that Binance sent before `pingedMs` of the monotonic clock have arrived. `pingId`
+   * All messages that were sent before `pingedMs` of the monotonic clock have arrived. `pingId`
    * is what `ping` returned.
    */
   readonly onPong: (pingedMs: number, pingId: number) => void;
@@ -23,7 +31,7 @@ export interface ConnectionOptions {
 
 export class Connection {
   readonly #options: ConnectionOptions;
-  readonly #stream: MessageStream;
+  readonly #socket: MessageSocket;
   readonly #startedMs: number;
   /** Pings without a pong, oldest first: at most one per `pingMs`, and one of a rotation. */
   #pings: readonly { readonly id: number; readonly atMs: number }[] = [];
@@ -36,10 +44,10 @@ export class Connection {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    const { clock, transport, url, limits } = options;
+    const { clock, open, url, limits } = options;
     this.#startedMs = clock.monotonic();
     this.#heardMs = this.#startedMs;
-    this.#stream = transport.open(
+    this.#socket = open(
       url,
       {
         onOpen: () => this.#onOpen(),
@@ -70,19 +78,28 @@ export class Connection {
     const { clock } = this.#options;
     const id = ++this.#pingCount;
     this.#pings = [...this.#pings, { id, atMs: clock.monotonic() }];
-    this.#stream.ping(String(id));
+    this.#socket.ping(String(id));
     return id;
+  }
+
+  send(text: string): void {
+    this.#socket.send(text);
+  }
+
+  /** Ends it with this reason. */
+  fail(reason: string): void {
+    this.#end(reason);
   }
 
   setPaused(isPaused: boolean): void {
     if (this.#isPaused === isPaused || !this.isOpen) return;
     this.#isPaused = isPaused;
-    if (isPaused) this.#stream.pause();
+    if (isPaused) this.#socket.pause();
     else {
       // What arrived meanwhile has not been read.
       this.#heardMs = this.#options.clock.monotonic();
       this.#pings = [];
-      this.#stream.resume();
+      this.#socket.resume();
     }
   }
 
@@ -91,7 +108,7 @@ export class Connection {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#cancelWatch();
-    this.#stream.close();
+    this.#socket.close();
   }
 
   #onOpen(): void {
