@@ -26,6 +26,7 @@ const config: KnipConfig = {
         "@fontsource-variable/*",
         // The examples', which list it too.
         "lightweight-charts",
+        "plotly.js-cartesian-dist-min",
       ],
       // Of the system, where the tests install nginx and Python.
       ignoreBinaries: ["apt-get"],
@@ -33,8 +34,8 @@ const config: KnipConfig = {
     examples: {
       entry: ["{heatmap,mempool,review,trading}/main.ts", "*/vite.config.ts"],
       project: ["**/*.{ts,tsx}"],
-      // Of `tidemark/duckdb`.
-      ignoreDependencies: ["@duckdb/node-api"],
+      // Of `tidemark/duckdb`; and a script that the heatmap's plain page loads.
+      ignoreDependencies: ["@duckdb/node-api", "plotly.js-cartesian-dist-min"],
     },
     bench: {
       entry: [

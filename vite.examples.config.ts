@@ -1,10 +1,11 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, mergeConfig, type UserConfig } from "vite";
+import heatmap from "./examples/heatmap/vite.config.ts";
 import review from "./examples/review/vite.config.ts";
 import trading from "./examples/trading/vite.config.ts";
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-const EXAMPLES: Readonly<Record<string, UserConfig>> = { review, trading };
+const EXAMPLES: Readonly<Record<string, UserConfig>> = { heatmap, review, trading };
 
 /**
  * Builds the page of one example for `npm start`: `vite build --mode trading`. Its imports of the
@@ -15,6 +16,7 @@ export default defineConfig(({ mode }) =>
     root: path(`./examples/${mode}/page`),
     resolve: {
       alias: {
+        "tidemark/heatmap/script": path("./dist/heatmap/heatmap.iife.js"),
         "tidemark/client": path("./src/client/index.ts"),
         "tidemark/tanstack-query": path("./src/react/tanstack-query.ts"),
         "tidemark/react": path("./src/react/index.ts"),

@@ -29,6 +29,14 @@ const DASHBOARDS = [
       "Trades, quotes, books and candles of a busy market, live, scrolled back, or rewound as a whole.",
     script: "dist-examples/trading/main.js",
   },
+  {
+    name: "heatmap",
+    title: "Heatmap",
+    sentence:
+      "Where positions would be liquidated if the price went there: a polled query as a live heatmap.",
+    script: "dist-examples/heatmap/main.js",
+    whenOpened: true,
+  },
 ];
 
 export async function startDashboards([command, ...rest], dashboards = DASHBOARDS) {

@@ -1,6 +1,7 @@
 /** The channels that the heatmap adds to those of the trading feed. */
 import { channel } from "tidemark";
-import { channels as trading } from "../trading/channels.ts";
+import type { TypedChannel } from "tidemark/client";
+import { channels as trading, type Candle } from "../trading/channels.ts";
 
 /**
  * A row of `heatmap`: an estimate at the end of a column. The row at price 0 is the column itself,
@@ -45,3 +46,9 @@ export const HEATMAP_COLUMNS = {
   step: "float",
   as_of: "integer",
 } as const;
+
+/** The channels that the page reads, with the types of their rows. */
+export type Channels = typeof channels & {
+  readonly heatmap: TypedChannel<HeatmapRow>;
+  readonly candles_1m: TypedChannel<Candle>;
+};

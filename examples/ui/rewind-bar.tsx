@@ -12,8 +12,9 @@ interface RewindBarProps<C extends ClientChannels> {
   readonly rewind: Rewind<C>;
   /** The page's client of the present. */
   readonly live: TidemarkClient<C>;
-  /** The channel whose history begins where the slider does. */
   readonly channel: keyof C & string;
+  /** Where the slider begins: `useHistoryStart`. */
+  readonly fromMs: number | undefined;
   readonly onChange: (past: Past | undefined) => void;
 }
 
@@ -22,10 +23,10 @@ export function RewindBar<C extends ClientChannels>({
   rewind,
   live,
   channel,
+  fromMs,
   onChange,
 }: RewindBarProps<C>): ReactElement {
   const presentMs = useNow() + live.connection.getSnapshot().clockOffsetMs;
-  const fromMs = useHistoryStart(live, channel);
   return (
     <TimeBar
       channel={channel}
@@ -50,13 +51,15 @@ function useTrouble<C extends ClientChannels>(
   return state.kind === "waiting" || state.kind === "refused" ? state.reason : undefined;
 }
 
-/** Since when the channel's rows are kept. */
-function useHistoryStart<C extends ClientChannels>(
+/** Since when the channel's rows are kept; undefined while the page is live. */
+export function useHistoryStart<C extends ClientChannels>(
   live: TidemarkClient<C>,
   channel: keyof C & string,
+  isRewound: boolean,
 ): number | undefined {
   const [fromMs, setFromMs] = useState<number>();
   useEffect(() => {
+    if (!isRewound) return undefined;
     const abort = new AbortController();
     live.describe(channel, abort).then(
       ({ history }) => setFromMs(history?.fromTimeMs),
@@ -64,6 +67,6 @@ function useHistoryStart<C extends ClientChannels>(
       () => {},
     );
     return () => abort.abort();
-  }, [live, channel]);
+  }, [live, channel, isRewound]);
   return fromMs;
 }

@@ -170,8 +170,8 @@ export class TidemarkClient<
     channel: N,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<ChannelDescription> {
-    const loaded = await import("./page/channel-description.ts");
-    return loaded.describeChannel(this.#http, channel, signal);
+    const { describeChannel } = await import("./page/channel-description.ts");
+    return describeChannel(this.#http, channel, signal);
   }
 
   /**
@@ -353,8 +353,7 @@ export class TidemarkClient<
 
   /** The code is loaded with the first call. */
   async #answers(): Promise<SingleAnswers> {
-    const loaded = await import("./page/single-answers.ts");
-    return new loaded.SingleAnswers(this.#http);
+    return new (await import("./page/single-answers.ts")).SingleAnswers(this.#http);
   }
 
   #createHost(parts: Omit<EngineParts, "post">): EngineHost {
@@ -364,7 +363,9 @@ export class TidemarkClient<
         this.#options.engine ??
         (() =>
           import("./stream/stream-engine.ts").then(
-            (loaded) => (own) => new loaded.StreamEngine(own),
+            ({ StreamEngine }) =>
+              (own) =>
+                new StreamEngine(own),
           )),
       parts,
       onMessage: (message) => this.#receive(message),

@@ -5,7 +5,7 @@ import { pastLabel } from "../../ui/moment-text.ts";
 import type { Past } from "../../ui/past.ts";
 import { State } from "../../ui/state.tsx";
 import { StatusStrip } from "../../ui/status-strip.tsx";
-import { RewindBar } from "../../ui/rewind-bar.tsx";
+import { RewindBar, useHistoryStart } from "../../ui/rewind-bar.tsx";
 import { ThemeButton } from "../../ui/theme-button.tsx";
 import { useAddressState, type Update } from "../../ui/use-address-state.ts";
 import { useRewind } from "../../ui/use-rewind.ts";
@@ -42,6 +42,7 @@ export function App(): ReactElement {
     [update],
   );
   const rewind = useRewind<Channels>(past, setPast);
+  const fromMs = useHistoryStart(live, "depth", past !== undefined);
   const begin = (): void => setPast({ atMs: Date.now() - REWIND_MS, speed: 1, isPlaying: false });
   usePageKeys({
     onHelp: () => setHasKeys((before) => !before),
@@ -73,7 +74,14 @@ export function App(): ReactElement {
             <ThemeButton />
           </header>
           {past !== undefined && (
-            <RewindBar past={past} rewind={rewind} live={live} channel="depth" onChange={setPast} />
+            <RewindBar
+              past={past}
+              rewind={rewind}
+              live={live}
+              channel="depth"
+              fromMs={fromMs}
+              onChange={setPast}
+            />
           )}
           <Workspace widgets={page.widgets} update={update} />
           <Strip past={past} atMs={rewind.atMs}>

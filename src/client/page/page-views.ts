@@ -25,13 +25,6 @@ export interface LiveView<R = Row> {
   getSnapshot(): ViewSnapshot<R>;
   row(key: string): R | undefined;
   /**
-   * The rows stand still, for all handles of the query, until `resume`: the status is `stale`, the
-   * reason `paused`, and the snapshot's `paused` counts the rows that have changed since. Resolves
-   * when they stand still; the first pause of a page loads code.
-   */
-  pause(): Promise<void>;
-  resume(): void;
-  /**
    * Keeps a row, such as the user's selection, also when it leaves the view. Returns a function
    * that unpins it.
    */
@@ -96,12 +89,7 @@ export class PageViews {
       query: written,
       subscribe: (listener) => this.#listen(id, own, listener),
       getSnapshot: () => core().snapshot(),
-      row: (key) => core().snapshot().row(key),
-      pause: async () => {
-        const loaded = await import("./paused-view.ts");
-        loaded.pauseView(core(), this.#options.post);
-      },
-      resume: () => core().still?.paused?.resume(),
+      row: (key) => core().row(key),
       pin: (key) => {
         const holder = core();
         holder.pin(key);
@@ -217,10 +205,10 @@ export class PageViews {
   /** The code for history is loaded with the first query that has it. */
   async #openHistory(core: ViewCore, asOf: TimedQuery["asOf"]): Promise<void> {
     const { clock, fetchHistory, historyRowsMax, post } = this.#options;
-    const loaded = await import("./history-view.ts");
+    const { HistoryView: Loaded } = await import("./history-view.ts");
     if (this.#opened.get(core.id) !== core || this.#isStopped) return;
     const { query } = core;
-    const history: HistoryView = new loaded.HistoryView({
+    const history: HistoryView = new Loaded({
       core,
       query,
       asOf,

@@ -1,0 +1,6 @@
+import { mountPage } from "../../ui/mount-page.tsx";
+import "./heatmap.css";
+import { App } from "./app.tsx";
+import { createLive } from "./client.ts";
+
+mountPage(<App {...await createLive()} />);
