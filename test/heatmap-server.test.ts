@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { afterEach, describe, expect, it } from "vitest";
 import { heatmapAnswer, heatmapSocket } from "../examples/heatmap/dialect.ts";
 import { createHeatmap, type HeatmapServerOptions } from "../examples/heatmap/server.ts";
-import { channel, createTidemark } from "../src/index.ts";
+import { channel, createTidemark, type Limits } from "../src/index.ts";
 import { HEATMAP_COLUMNS, HEATMAP_KEY, type HeatmapRow } from "../examples/heatmap/channels.ts";
 import { PlainSocket } from "./support/plain-socket.ts";
 import { silent } from "./support/silent.ts";
@@ -49,8 +49,9 @@ const cell = (time: number, price: number, value: number): HeatmapRow => ({
 });
 
 /** The messages alone, over rows that the test writes. */
-async function startMessages() {
+async function startMessages(limits?: Limits) {
   const tidemark = createTidemark({
+    ...(limits !== undefined && { limits }),
     channels: {
       heatmap: channel<HeatmapRow>({ key: [...HEATMAP_KEY], columns: HEATMAP_COLUMNS }),
     },
@@ -64,7 +65,7 @@ async function startMessages() {
     client.socket.on("open", () => client.socket.send(JSON.stringify(message)));
     return client;
   };
-  return { tidemark, url, say };
+  return { tidemark, url, say, address: `${url.replace("http", "ws")}/ws/heatmap` };
 }
 
 async function start(options: Partial<HeatmapServerOptions> = {}) {
@@ -217,6 +218,22 @@ describe("the messages of the heatmap", () => {
     }
     const answer = await fetch(`${url}/api/heatmap?symbol=FOO`);
     expect([answer.status, await answer.json()]).toMatchObject([400, { code: "BAD_MESSAGE" }]);
+  });
+
+  it("go on to a client that answers pings, and end a connection that does not", async () => {
+    const silenceMsMax = 600;
+    const { tidemark, say, address } = await startMessages({
+      server: { heartbeatIntervalMs: 100, silenceMsMax },
+    });
+    const alive = say({ type: "subscribe", symbols: ["BTCUSDT"] });
+    const dead = new PlainSocket(address, { autoPong: false });
+    await expect.poll(() => tidemark.stats()["sessions"]).toBe(2);
+    await expect
+      .poll(() => dead.closedWith, { timeout: 20_000 })
+      .toEqual({ code: 4408, reason: "no message received" });
+    await expect.poll(() => tidemark.stats()["sessions"]).toBe(1);
+    await tidemark.channel("heatmap").upsert(column(FIRST, 64_000, FIRST));
+    await expect.poll(() => dataIn(alive).at(-1)).toMatchObject({ timestamp: FIRST });
   });
 });
 
