@@ -1,19 +1,24 @@
 /**
  * The frames of the trading dashboard in headless Chromium without a GPU, with its usual widgets,
- * while thousands of rows arrive in a second; and what it keeps in memory. Needs CHROMIUM_PATH and
- * a build. `npm run bench -- trading [rows per second of the feed] [seconds]`
+ * while thousands of rows arrive in a second; and what it keeps in memory: its heap after forced
+ * collections, and over a run of minutes whether it grows. Needs CHROMIUM_PATH and a build.
+ * `npm run bench -- trading [rows per second of the feed] [seconds]`
  */
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { launchChromium } from "../test/support/launch-chromium.ts";
 import { fixed, goal, machine, percentile, table } from "./support/report.ts";
+import { isRising, trendOf } from "./support/trend.ts";
 
 const [rate = "5000", seconds = "60"] = process.argv.slice(2);
 const SECONDS = Number(seconds);
 const SETTLE_MS = 15_000;
 const FRAME_P99_MS = 20;
 const LONG_TASK_MS = 50;
-const HEAP_SAMPLES = 4;
+const HEAP_EVERY_S = 15;
+const HEAP_SAMPLES = Math.max(4, Math.round(SECONDS / HEAP_EVERY_S));
+/** Over less time a slope says nothing. */
+const TREND_SECONDS_MIN = 300;
 
 const program = fileURLToPath(new URL("../dist-examples/trading/main.js", import.meta.url));
 const server = spawn(process.execPath, [program, "--rate", rate], {
@@ -70,29 +75,43 @@ const heapMb = async (): Promise<number> => {
 const rows: number[] = [];
 const frames: number[] = [];
 const longTasks: number[] = [];
-const heap: number[] = [await heapMb()];
+/** In minutes and megabytes. */
+const heap: (readonly [number, number])[] = [];
+const beganMs = performance.now();
+const sampleHeap = async (): Promise<void> =>
+  void heap.push([(performance.now() - beganMs) / 60_000, await heapMb()]);
+await sampleHeap();
 for (let part = 0; part < HEAP_SAMPLES; part++) {
   const sample = await page.evaluate<Sample>(measure((SECONDS / HEAP_SAMPLES) * 1_000));
   frames.push(...sample.frames);
   longTasks.push(...sample.longTasks);
-  heap.push(await heapMb());
+  await sampleHeap();
   const strip = await page.locator(".strip").innerText();
   rows.push(Number((/rows\/s\s+([\d,.]+)/.exec(strip)?.[1] ?? "0").replaceAll(",", "")));
 }
 await browser.close();
 server.kill("SIGKILL");
 
+const megabytes = heap.map(([, each]) => each);
 console.log(`feed of ${rate} rows/s, ${SECONDS} s\n${await machine()}\n`);
 console.log(
   table(
-    ["rows/s at the page", "frames/s", "p50 ms", "p99 ms", "worst ms", "long tasks", "heap MB"],
+    [
+      "rows/s at the page",
+      "frames/s",
+      "p50 ms",
+      "p99 ms",
+      "worst ms",
+      "long tasks",
+      "heap MB: least, median, most",
+    ],
     [
       [
-        rows.map((each) => fixed(each, 0)).join(" "),
+        fixed(percentile(rows, 0.5), 0),
         fixed(frames.length / SECONDS, 1),
         ...[0.5, 0.99, 1].map((share) => fixed(percentile(frames, share), 1)),
         `${longTasks.length} (${fixed(Math.max(0, ...longTasks), 0)} ms)`,
-        heap.map((each) => fixed(each, 1)).join(" "),
+        [0, 0.5, 1].map((share) => fixed(percentile(megabytes, share), 1)).join(" "),
       ],
     ],
   ),
@@ -100,4 +119,10 @@ console.log(
 console.log();
 console.log(goal(`frames: p99 under ${FRAME_P99_MS} ms`, percentile(frames, 0.99) < FRAME_P99_MS));
 console.log(goal(`no task over ${LONG_TASK_MS} ms`, longTasks.length === 0));
+if (SECONDS >= TREND_SECONDS_MIN) {
+  const trend = trendOf(heap);
+  const slope = `${fixed(trend.slope * 1_000, 1)} ± ${fixed(trend.error * 1_000, 1)} kB/min`;
+  console.log(`\nheap, MB: ${megabytes.map((each) => fixed(each, 2)).join(" ")}`);
+  console.log(goal(`heap: a slope of ${slope} is not above zero`, !isRising(trend)));
+}
 process.exit(0);

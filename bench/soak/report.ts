@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as echarts from "echarts";
+import { trendOf } from "../support/trend.ts";
 
 export interface Sample {
   readonly minute: number;
@@ -35,17 +36,7 @@ const BOUNDED_SERIES: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
 /** The slope per hour, by least squares over the second half, after the warm-up. */
 function slopePerHour(samples: readonly Sample[], name: Series): number {
   const late = samples.slice(Math.floor(samples.length / 2));
-  const [meanX, meanY] = [
-    mean(late.map(({ minute }) => minute)),
-    mean(late.map((sample) => sample[name])),
-  ];
-  let above = 0;
-  let below = 0;
-  for (const sample of late) {
-    above += (sample.minute - meanX) * (sample[name] - meanY);
-    below += (sample.minute - meanX) ** 2;
-  }
-  return below === 0 ? 0 : (above / below) * 60;
+  return late.length < 2 ? 0 : trendOf(late.map((each) => [each.minute, each[name]])).slope * 60;
 }
 
 /** Writes charts and figures, and returns the failures. */

@@ -14,10 +14,11 @@ const candles = (width: "1s" | "5s" | "1m" | "15m" | "1h", keep: number) =>
     over: "stream",
     groupBy: { symbol: "symbol", bucket: timeBucket("time", width, { keep }) },
     columns: {
-      open: first("price", { by: "time" }),
+      // Ids rise with each trade of a market; many trades have the same time.
+      open: first("price", { by: "id" }),
       high: max("price"),
       low: min("price"),
-      close: last("price", { by: "time" }),
+      close: last("price", { by: "id" }),
       volume: sum("quantity"),
       trades: count(),
     },
@@ -42,16 +43,20 @@ export const derivedChannels = {
     from: { trades },
     over: "window",
     groupBy: { symbol: "symbol" },
-    columns: { first: first("price", { by: "time" }), last: last("price", { by: "time" }) },
+    columns: { first: first("price", { by: "id" }), last: last("price", { by: "id" }) },
     compute: {
       /** In percent. */
-      move: (row) => round((Number(row.last) / Number(row.first) - 1) * 100),
-      size: (row) => round(Math.abs(Number(row.last) / Number(row.first) - 1) * 100),
+      move: ({ first, last }) => percent(first, last),
+      size: ({ first, last }) => Math.abs(percent(first, last)),
     },
     history: DERIVED_HISTORY,
   }),
 };
 
-function round(percent: number): number {
-  return Math.round(percent * 1_000) / 1_000;
+/** The change in percent with two digits; halves are rounded away from zero. */
+function percent(first: string, last: string): number {
+  // Quotients of whole numbers are exact where they end in a half.
+  const [from, to] = [Math.round(Number(first) * 1e8), Math.round(Number(last) * 1e8)];
+  const rounded = Math.round((Math.abs(to - from) * 10_000) / from) / 100;
+  return to < from ? 0 - rounded : rounded;
 }

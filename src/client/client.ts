@@ -170,8 +170,8 @@ export class TidemarkClient<
     channel: N,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<ChannelDescription> {
-    const { describeChannel } = await import("./page/channel-description.ts");
-    return describeChannel(this.#http, channel, signal);
+    const loaded = await import("./page/channel-description.ts");
+    return loaded.describeChannel(this.#http, channel, signal);
   }
 
   /**
@@ -353,7 +353,8 @@ export class TidemarkClient<
 
   /** The code is loaded with the first call. */
   async #answers(): Promise<SingleAnswers> {
-    return new (await import("./page/single-answers.ts")).SingleAnswers(this.#http);
+    const loaded = await import("./page/single-answers.ts");
+    return new loaded.SingleAnswers(this.#http);
   }
 
   #createHost(parts: Omit<EngineParts, "post">): EngineHost {
@@ -363,9 +364,7 @@ export class TidemarkClient<
         this.#options.engine ??
         (() =>
           import("./stream/stream-engine.ts").then(
-            ({ StreamEngine }) =>
-              (own) =>
-                new StreamEngine(own),
+            (loaded) => (own) => new loaded.StreamEngine(own),
           )),
       parts,
       onMessage: (message) => this.#receive(message),

@@ -24,7 +24,7 @@ export type { RowPatch } from "./writes/row-patch.ts";
 export type { Backoff } from "./backoff.ts";
 export type { ConnectionState } from "./connection-state.ts";
 export type { WorkerLike } from "./page/host.ts";
-export type { PinnedRow, ViewSnapshot } from "./page/live-view.ts";
+export type { PausedState, PinnedRow, ViewSnapshot } from "./page/live-view.ts";
 export { immediately } from "./page/pacing.ts";
 export type { Pacing } from "./page/pacing.ts";
 export type {

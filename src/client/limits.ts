@@ -53,6 +53,8 @@ export const CLIENT_LIMITS: ClientLimits = {
  * `catching_up`.
  */
 export const SHOWN_LATE_MS = 1_500;
+/** Changed rows that a paused view counts. Full: the server waits until the view resumes. */
+export const PAUSED_KEYS_MAX = 10_000;
 /**
  * A worker posts something each second, also in a hidden page. One that is silent for longer is
  * dead.

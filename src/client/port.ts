@@ -88,6 +88,8 @@ export type ToEngine =
       readonly after?: Cursor;
     }
   | { readonly kind: "close"; readonly id: string }
+  /** Further turns with rows of a view; `null`: as many as there are. */
+  | { readonly kind: "credit"; readonly id: string; readonly turns: number | null }
   /** The last commit has been applied and shown. */
   | { readonly kind: "ack" }
   | { readonly kind: "hidden"; readonly isHidden: boolean }

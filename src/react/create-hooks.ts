@@ -19,8 +19,10 @@ import {
   useConnection,
   useFreshness,
   useLiveQuery,
+  usePause,
   useSuspenseLiveQuery,
   type LiveQueryOptions,
+  type Pause,
 } from "./use-live-query.ts";
 
 export interface Hooks<C extends ClientChannels, M extends MutationTree> {
@@ -38,6 +40,10 @@ export interface Hooks<C extends ClientChannels, M extends MutationTree> {
     query: QueryOf<C, N> | null | undefined,
     options?: ClientOption<C, M>,
   ): Freshness;
+  usePause<N extends keyof C & string>(
+    query: QueryOf<C, N> | null | undefined,
+    options?: ClientOption<C, M>,
+  ): Pause;
   useConnection(options?: ClientOption<C, M>): ConnectionStats;
   usePendingWrites(options?: ClientOption<C, M>): readonly PendingWrite[];
 }
@@ -48,6 +54,7 @@ const HOOKS = {
   useLiveQuery,
   useSuspenseLiveQuery,
   useFreshness,
+  usePause,
   useConnection,
   usePendingWrites,
 };

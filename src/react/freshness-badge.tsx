@@ -56,9 +56,8 @@ export function FreshnessBadge<
   className = "tidemark-badge",
 }: FreshnessBadgeProps<R, C, M>): ReactElement {
   const client = useTidemarkClient(own) as unknown as TidemarkClient;
-  const { status, asOf, reason, isPartial } = useFreshness(query as Query | null | undefined, {
-    client,
-  });
+  const freshness = useFreshness(query as Query | null | undefined, { client });
+  const { status, asOf, reason, isPartial, paused } = freshness;
   const { state, clockOffsetMs } = client.connection.getSnapshot();
   const now = useNow() + clockOffsetMs;
   // Rows that never came are not on their way while there is no connection.
@@ -77,6 +76,13 @@ export function FreshnessBadge<
       {isOld && asOf !== undefined && <span className="tidemark-age"> {ageText(now - asOf)}</span>}
       {reason !== undefined && status !== "live" && (
         <span className="tidemark-reason"> {reason}</span>
+      )}
+      {paused !== undefined && (
+        <span className="tidemark-waiting">
+          {" "}
+          {paused.waiting}
+          {paused.isMore && "+"} waiting
+        </span>
       )}
     </span>
   );

@@ -30,6 +30,7 @@ const {
   useLiveQuery,
   useSuspenseLiveQuery,
   useFreshness,
+  usePause,
   usePendingWrites,
 } = createHooks<Channels>();
 
@@ -311,5 +312,38 @@ describe("<FreshnessBadge>", () => {
     // Nothing is on its way to a query that begins now.
     const other = show(<FreshnessBadge query={{ channel: "notes" }} />);
     await expect.poll(() => other.textContent).toContain("◆ disconnected");
+  });
+});
+
+describe("usePause", () => {
+  it("lets all components of a query stand still, counts what waits, and shows it afterwards", async () => {
+    const { show, trades } = await serve();
+    await trades.upsert(trade("a", "BTC", 1));
+    let renders = 0;
+    function List(): ReactNode {
+      renders++;
+      return useLiveQuery(ALL).keys.join();
+    }
+    function Control(): ReactNode {
+      const { isPaused, pause, resume } = usePause(ALL);
+      return (
+        <button onClick={isPaused ? resume : pause}>
+          <FreshnessBadge query={ALL} />
+        </button>
+      );
+    }
+    const list = show(<List />);
+    const control = show(<Control />);
+    await expect.poll(() => list.textContent).toBe("a");
+    const press = (): void => control.querySelector("button")?.click();
+    press();
+    await expect.poll(() => control.textContent).toContain("0 waiting");
+    const before = renders;
+    await trades.upsert(trade("b", "BTC", 2));
+    await expect.poll(() => control.textContent).toContain("1 waiting");
+    expect([list.textContent, renders]).toEqual(["a", before]);
+    press();
+    await expect.poll(() => list.textContent).toBe("a,b");
+    await expect.poll(() => control.textContent).toBe("● live");
   });
 });

@@ -15,6 +15,7 @@ export {
   useConnection,
   useFreshness,
   useLiveQuery,
+  usePause,
   useSuspenseLiveQuery,
 } from "./use-live-query.ts";
-export type { LiveQueryOptions } from "./use-live-query.ts";
+export type { LiveQueryOptions, Pause } from "./use-live-query.ts";

@@ -40,6 +40,7 @@ export interface LiveQueryOptions<
 
 const RESULT: Reader<LiveQueryResult> = { read: resultOf, isSame: isSameResult };
 const FRESHNESS: Reader<Freshness> = { read: freshnessOf, isSame: isSameFreshness };
+const pausedOf = ({ paused }: Freshness): Freshness["paused"] => paused;
 const whole = (value: unknown): unknown => value;
 
 /** Whether a component waits, renders, or throws. */
@@ -104,6 +105,40 @@ export function useFreshness<
 >(query: QueryOf<C, N> | null | undefined, { client }: ClientOption<C, M> = {}): Freshness {
   const view = useLiveView(useTidemarkClient(client), query);
   return useView(view, FRESHNESS, whole as (value: Freshness) => Freshness, Object.is);
+}
+
+/** What a component needs to let a query's rows stand still, and to show how many wait. */
+export interface Pause {
+  readonly isPaused: boolean;
+  /** Rows that have entered, changed or left since the pause. */
+  readonly waiting: number;
+  /** There may be more: the server waits, too. */
+  readonly isMore: boolean;
+  readonly pause: () => void;
+  readonly resume: () => void;
+}
+
+/**
+ * Pauses a query on this page, for all components that show it: `useLiveQuery` keeps the rows that
+ * it has until `resume`. Renders while rows wait, so use it where their number is shown.
+ */
+export function usePause<
+  N extends keyof C & string,
+  C extends ClientChannels = AnyChannels,
+  M extends MutationTree = MutationTree,
+>(query: QueryOf<C, N> | null | undefined, { client }: ClientOption<C, M> = {}): Pause {
+  const view = useLiveView(useTidemarkClient(client), query);
+  const paused = useView(view, FRESHNESS, pausedOf, Object.is);
+  return useMemo(
+    () => ({
+      isPaused: paused !== undefined,
+      waiting: paused?.waiting ?? 0,
+      isMore: paused?.isMore ?? false,
+      pause: () => void view?.pause(),
+      resume: () => view?.resume(),
+    }),
+    [view, paused],
+  );
 }
 
 /** The connection's state, latency and rates; renders about once a second. */

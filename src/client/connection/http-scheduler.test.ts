@@ -131,6 +131,6 @@ describe("the client's HTTP", () => {
     const { http } = scheduler();
     const requests = Array.from({ length: 20 }, (_, index) => http.request("poll", String(index)));
     for (const request of requests) request.catch(() => {});
-    await expect(requests[1]).rejects.toThrow("Too many requests wait");
+    await expect(requests[1]).rejects.toThrow("too many requests wait");
   });
 });

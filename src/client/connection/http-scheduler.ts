@@ -4,7 +4,6 @@
  * once, since both may share a connection; that request starts again afterwards.
  */
 import type { Clock } from "../../std/clock.ts";
-import { TidemarkError } from "../../std/errors.ts";
 import type { RequestKind } from "../port.ts";
 import { REQUESTS_WAITING_MAX, ROW_REQUEST_MS_MAX, UP_REQUEST_MS_MAX } from "../limits.ts";
 
@@ -80,11 +79,7 @@ export class HttpScheduler {
       }
       this.#waiting.push(entry);
       if (this.#waiting.length > REQUESTS_WAITING_MAX)
-        this.#waiting
-          .shift()
-          ?.reject(
-            new TidemarkError("STOPPED", "Too many requests wait; the oldest was given up."),
-          );
+        this.#waiting.shift()?.reject(new Error("too many requests wait"));
       this.#next();
     });
   }

@@ -34,6 +34,17 @@ export interface ViewSnapshot<R = Row> extends ViewState {
   readonly key: readonly string[];
   /** Present for a query with `history`, once its code is loaded. */
   readonly history: ViewHistory | undefined;
+  /** Present while the view is paused. */
+  readonly paused?: PausedState;
+}
+
+export interface PausedState {
+  /** Rows that have entered, changed or left since. */
+  readonly waiting: number;
+  /** The server waits, too: there may be more than these. */
+  readonly isMore: boolean;
+  /** Shows the rows as they are then. */
+  readonly resume: () => void;
 }
 
 /** A row that stays although it may have left the view. */
@@ -75,6 +86,8 @@ export class ViewCore {
   #layer: Layer | undefined;
   readonly #pinsMax: number;
   readonly #pins = new Map<string, Row | undefined>();
+  /** What a paused view shows. */
+  still: ViewSnapshot | undefined;
   #state = NOT_STARTED;
   /** Why the rows can't be trusted; overrides the engine's last state. */
   #doubt: string | undefined;
@@ -137,13 +150,15 @@ export class ViewCore {
   }
 
   snapshot(): ViewSnapshot {
-    this.#snapshot ??= this.#read();
-    return this.#snapshot;
+    return this.still ?? (this.#snapshot ??= this.#read());
   }
 
   /** Applies the view's part of a commit without calling listeners yet. */
   apply({ shape, rows, isForgotten, state }: ViewNews): void {
-    if (isForgotten === true) this.#pins.clear();
+    if (isForgotten === true) {
+      this.#pins.clear();
+      this.still = undefined;
+    }
     // Each connection sends the shape anew, nearly always unchanged.
     if (shape !== undefined && JSON.stringify(shape) !== JSON.stringify(this.#shape)) {
       this.#rows.configure(shape);

@@ -25,6 +25,13 @@ export interface LiveView<R = Row> {
   getSnapshot(): ViewSnapshot<R>;
   row(key: string): R | undefined;
   /**
+   * The rows stand still, for all handles of the query, until `resume`: the status is `stale`, the
+   * reason `paused`, and the snapshot's `paused` counts the rows that have changed since. Resolves
+   * when they stand still; the first pause of a page loads code.
+   */
+  pause(): Promise<void>;
+  resume(): void;
+  /**
    * Keeps a row, such as the user's selection, also when it leaves the view. Returns a function
    * that unpins it.
    */
@@ -89,7 +96,12 @@ export class PageViews {
       query: written,
       subscribe: (listener) => this.#listen(id, own, listener),
       getSnapshot: () => core().snapshot(),
-      row: (key) => core().row(key),
+      row: (key) => core().snapshot().row(key),
+      pause: async () => {
+        const loaded = await import("./paused-view.ts");
+        loaded.pauseView(core(), this.#options.post);
+      },
+      resume: () => core().still?.paused?.resume(),
       pin: (key) => {
         const holder = core();
         holder.pin(key);
@@ -205,10 +217,10 @@ export class PageViews {
   /** The code for history is loaded with the first query that has it. */
   async #openHistory(core: ViewCore, asOf: TimedQuery["asOf"]): Promise<void> {
     const { clock, fetchHistory, historyRowsMax, post } = this.#options;
-    const { HistoryView: Loaded } = await import("./history-view.ts");
+    const loaded = await import("./history-view.ts");
     if (this.#opened.get(core.id) !== core || this.#isStopped) return;
     const { query } = core;
-    const history: HistoryView = new Loaded({
+    const history: HistoryView = new loaded.HistoryView({
       core,
       query,
       asOf,

@@ -4,7 +4,7 @@
  */
 import type { Row } from "../../protocol/row.ts";
 import type { ViewState, ViewStatus } from "../port.ts";
-import { ViewCore, type ViewSnapshot } from "./live-view.ts";
+import { ViewCore, type PausedState, type ViewSnapshot } from "./live-view.ts";
 
 /** `idle`: there is no query. */
 export type LiveQueryStatus = ViewStatus | "idle";
@@ -14,7 +14,7 @@ export type LiveQueryStatus = ViewStatus | "idle";
  */
 export interface LiveQueryResult<R = Row> extends Omit<
   ViewSnapshot<R>,
-  "status" | "asOf" | "seq" | "epoch" | "isBehind"
+  "status" | "asOf" | "seq" | "epoch" | "isBehind" | "paused"
 > {
   readonly status: LiveQueryStatus;
 }
@@ -25,6 +25,8 @@ export interface Freshness extends Pick<
   "reason" | "asOf" | "seq" | "epoch" | "isBehind" | "isPartial"
 > {
   readonly status: LiveQueryStatus;
+  /** While the view is paused: what waits. */
+  readonly paused: PausedState | undefined;
 }
 
 export type AnySnapshot = Omit<ViewSnapshot, "status"> & { readonly status: LiveQueryStatus };
@@ -59,8 +61,8 @@ export function resultOf(snapshot: AnySnapshot): LiveQueryResult {
 }
 
 export function freshnessOf(snapshot: AnySnapshot): Freshness {
-  const { status, reason, asOf, seq, epoch, isBehind, isPartial } = snapshot;
-  return { status, reason, asOf, seq, epoch, isBehind, isPartial };
+  const { status, reason, asOf, seq, epoch, isBehind, isPartial, paused } = snapshot;
+  return { status, reason, asOf, seq, epoch, isBehind, isPartial, paused };
 }
 
 /**

@@ -105,6 +105,8 @@ export class StreamEngine {
         return this.#open(new EngineView(message.id, message.query, message.after));
       case "close":
         return this.#close(message.id);
+      case "credit":
+        return this.#connection?.send(this.#views.creditOf(message));
       case "ack":
         this.#commits.shown();
         return this.#publish();
@@ -364,12 +366,10 @@ export class StreamEngine {
     if (!this.#talk.asksAgain) return;
     if (!this.#commits.isBusy) this.#talk.renewCredit();
     this.#writes?.beat();
-    const overdue = new Set(
-      this.#requests.takeOverdue().filter((view) => this.#views.isOpen(view)),
-    );
+    const late = new Set(this.#requests.takeOverdue().filter((view) => this.#views.isOpen(view)));
     for (const view of this.#views.all)
-      if (view.isWithoutChannel && !this.#requests.has(view)) overdue.add(view);
-    if (overdue.size > 0) this.#talk.subscribe([...overdue]);
+      if (view.isWithoutChannel && !this.#requests.has(view)) late.add(view);
+    if (late.size > 0) this.#talk.subscribe([...late]);
   }
 
   /** Posts all new changes to the page, if the page has shown the last commit. */

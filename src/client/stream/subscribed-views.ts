@@ -2,6 +2,8 @@
  * The engine's views, and which of them the server's view ids stand for: two queries that differ
  * here may be one view there.
  */
+import type { Credit } from "../../protocol/messages/credit.ts";
+import type { ToEngine } from "../port.ts";
 import type { EngineView, Reachability } from "./engine-view.ts";
 
 export class SubscribedViews {
@@ -35,6 +37,10 @@ export class SubscribedViews {
     const view = this.#views.get(id);
     this.#views.delete(id);
     return view;
+  }
+
+  creditOf({ id, turns }: ToEngine & { readonly kind: "credit" }): Credit {
+    return { op: "CREDIT", channel_credit: { [this.#views.get(id)?.viewId ?? ""]: turns } };
   }
 
   isOpen(view: EngineView): boolean {

@@ -19,12 +19,7 @@ export class LazyWrites {
   constructor(load: LoadWrites | undefined, options: PageWritesOptions) {
     this.#load =
       load ??
-      (() =>
-        import("./page-writes.ts").then(
-          ({ PageWrites: Loaded }) =>
-            (own) =>
-              new Loaded(own),
-        ));
+      (() => import("./page-writes.ts").then((loaded) => (own) => new loaded.PageWrites(own)));
     this.#options = options;
     // Optimistic rows are shown at once, so the code must be loaded before the first write.
     if (options.optimistic !== undefined) this.use(() => Promise.resolve()).catch(() => {});
