@@ -211,6 +211,26 @@ describe("a feed", () => {
     expect(counts.again).toBeGreaterThan(10);
   });
 
+  it("reads a page anew once for rows that change all the time, and tells of them from then on", async () => {
+    const world = begin({ where: { column: "price", gte: 0 }, policy: RED });
+    const rowOf = (key: string, team: string) => ({ key, row: { id: key, price: 1, team } });
+    for (const key of "abcdefgh")
+      world.commit({ channel: "t", upserts: [rowOf(key, "red")], removes: [] });
+    const view = world.open();
+    const readWhileHiding = (key: string): Promise<ReadRows | undefined> =>
+      view.serve(() => {
+        const rows = world.wanted().map(([found]) => ({ key: found }));
+        const page = { completeThrough: world.replica.seq, rows };
+        world.commit({ channel: "t", upserts: [rowOf(key, "blue")], removes: [] });
+        return Promise.resolve(page);
+      });
+    expect(await readWhileHiding("a")).toBeUndefined();
+    const page = await readWhileHiding("b");
+    expect(page?.rows).toHaveLength(7);
+    const changes = view.changesSince(page?.completeThrough ?? 0);
+    expect(changes?.removes.map(({ key }) => key)).toEqual(["b"]);
+  });
+
   it("has clients load their rows anew when it can't keep the keys of more rows", async () => {
     const world = begin({ where: { column: "price", gte: 0 }, policy: RED }, { outsideRowsMax: 2 });
     const client = readingClient(world);

@@ -68,9 +68,10 @@ export class OutsideRows {
       const page = await read();
       const { completeThrough, rows } = page;
       const hasChanged = rows.some(({ key }) => (this.#untold.get(key) ?? -1) > completeThrough);
-      if (hasChanged) return undefined;
+      // Also of a page that is read anew: most of its rows are in the next one, and are told of
+      // meanwhile, so that rows that change fast delay it once.
       for (const { key } of rows) this.add(key);
-      return page;
+      return hasChanged ? undefined : page;
     } finally {
       if (--this.#reads === 0) this.#untold.clear();
     }

@@ -38,7 +38,7 @@ const BODY_SHAPE =
   "The body is a JSON object: {query: {channel, where?, order_by?, columns?, limit?}, as_of?, before_seq?, after?, feed?, auth?}.";
 
 /** How often a page is read whose rows change meanwhile. Then the client is told to try again. */
-const READS_MAX = 3;
+const READS_MAX = 5;
 
 export class HistoryRoute {
   readonly #options: HistoryRouteOptions;
