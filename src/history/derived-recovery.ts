@@ -93,7 +93,7 @@ export class DerivedRecovery {
     try {
       const { seq } = tables;
       // What the source removes is then gone from the store too.
-      await writer.durable(seq);
+      await writer.durable(seq, signal);
       for await (const rows of storedRows(store, recovery.source, seq, signal)) {
         if (recovery.isEnded) return false;
         for (const row of rows) recovery.count(row);

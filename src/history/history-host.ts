@@ -278,6 +278,6 @@ function edgeOf(tables: LiveTables, writer: HistoryWriter): LiveEdge {
     },
     channel: (name) => tables.channel(name),
     pendingOf: (channel) => writer.pendingOf(channel),
-    isStored: (seq) => writer.isStored(seq),
+    isStored: (seq, signal) => writer.isStored(seq, signal),
   };
 }

@@ -61,7 +61,7 @@ export interface LiveEdge {
    */
   pendingOf(channel: string): AsyncIterable<readonly HistoryEntry[]>;
   /** Resolves when the store holds everything up to `seq`, with false when it fails to write. */
-  isStored(seq: number): Promise<boolean>;
+  isStored(seq: number, signal: AbortSignal): Promise<boolean>;
 }
 
 const SLICE_MS = 5;
@@ -161,7 +161,8 @@ export class HistoryReader {
   async #overlay(fill: Fill): Promise<Overlay> {
     const overlay = await this.#pendingRows(fill);
     const { reloadSeq } = overlay;
-    if (reloadSeq === undefined || !(await this.#edge.isStored(reloadSeq))) return overlay;
+    if (reloadSeq === undefined) return overlay;
+    if (!(await this.#edge.isStored(reloadSeq, fill.signal))) return overlay;
     return this.#pendingRows(fill);
   }
 

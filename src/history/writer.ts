@@ -11,6 +11,7 @@ import type { Commit, Log, LogReader, SourceStatus, StatusChange } from "../log/
 import { batchOf, declareAll } from "./batch.ts";
 import { BatchPace } from "./batch-pace.ts";
 import type { DerivedSteps } from "./derived-steps.ts";
+import { DurableWaiters } from "./durable-waiters.ts";
 import type { HistoryEntry, HistoryStore, StoredState } from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
 import { Pending } from "./pending.ts";
@@ -43,12 +44,6 @@ export interface HistoryWriterOptions {
   readonly statusOf: (channel: string) => SourceStatus | undefined;
 }
 
-interface Waiting {
-  readonly seq: number;
-  readonly resolve: () => void;
-  readonly reject: (error: TidemarkError) => void;
-}
-
 /** For operators. */
 export interface HistoryState {
   readonly status: "ok" | "retrying" | "full";
@@ -71,7 +66,7 @@ export class HistoryWriter {
   readonly #options: HistoryWriterOptions;
   readonly #steps: StepReader;
   readonly #pending: Pending;
-  readonly #waiting = new Set<Waiting>();
+  readonly #waiting = new DurableWaiters();
   readonly #pace: BatchPace;
   /** Sources that wait until the store has room. */
   readonly #blocked = new Set<() => void>();
@@ -168,20 +163,19 @@ export class HistoryWriter {
 
   /**
    * Resolves when the store holds everything up to `seq`. @throws TidemarkError `STOPPED` when the
-   * server stops before
+   * server stops before; the signal's reason when nobody waits any more
    */
-  durable(seq: number): Promise<void> {
-    if (seq <= this.durableSeq) return Promise.resolve();
-    if (this.#isStopped) return Promise.reject(stopped());
-    return new Promise((resolve, reject) => {
-      this.#waiting.add({ seq, resolve, reject });
-      this.#schedule();
-    });
+  async durable(seq: number, signal?: AbortSignal): Promise<void> {
+    if (seq <= this.durableSeq) return;
+    if (this.#isStopped) throw stopped();
+    const waiting = this.#waiting.wait(seq, signal);
+    this.#schedule();
+    await waiting;
   }
 
   /** Waits as `durable` does, but not while writes fail. */
-  async isStored(seq: number): Promise<boolean> {
-    if (this.#failure === undefined) await this.durable(seq);
+  async isStored(seq: number, signal?: AbortSignal): Promise<boolean> {
+    if (this.#failure === undefined) await this.durable(seq, signal);
     return seq <= this.durableSeq;
   }
 
@@ -213,8 +207,7 @@ export class HistoryWriter {
     this.#reader?.close();
     if (!this.#pending.isEmpty) this.#pending.spill();
     await spill?.close();
-    for (const { reject } of this.#waiting) reject(stopped());
-    this.#waiting.clear();
+    this.#waiting.end(stopped());
     this.#release();
   }
 
@@ -240,7 +233,7 @@ export class HistoryWriter {
       this.#takenSeq = last.seq;
       reader.ack(last.seq);
     }
-    this.#settle();
+    this.#waiting.settle(this.durableSeq);
     this.#tellFull();
     this.#schedule();
   }
@@ -263,7 +256,7 @@ export class HistoryWriter {
   #waitMs(): number {
     if (this.#failure !== undefined && !this.#isDraining) return this.#retryMs;
     if (this.#isDraining || this.#pending.isSpilling) return 0;
-    return this.#pace.waitMs(this.#options.clock.monotonic(), this.#waiting.size === 0);
+    return this.#pace.waitMs(this.#options.clock.monotonic(), this.#waiting.count === 0);
   }
 
   #write(): void {
@@ -296,7 +289,7 @@ export class HistoryWriter {
       if (this.#failure !== undefined) logger.warn({ store: store.name }, "history: writes again");
       this.#failure = undefined;
       this.#retryMs = limits.retryMs;
-      this.#settle();
+      this.#waiting.settle(this.durableSeq);
       this.#tellDurable();
     } catch (error) {
       this.#counts.failures++;
@@ -332,15 +325,6 @@ export class HistoryWriter {
         this.#leftOut.has(name) ? undefined : this.#steps.channel(name),
     };
     return [await withoutUnchangedRows(first, stored), ...rest];
-  }
-
-  #settle(): void {
-    const { durableSeq } = this;
-    for (const waiting of this.#waiting) {
-      if (waiting.seq > durableSeq) continue;
-      this.#waiting.delete(waiting);
-      waiting.resolve();
-    }
   }
 
   /** Lets the tables evict what the store holds. */

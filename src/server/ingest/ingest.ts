@@ -186,17 +186,16 @@ export class Ingest {
   async #stored(channel: string, seq: number): Promise<boolean> {
     const { clock, history, limits } = this.#options;
     if (history === undefined || !this.#isStored(channel)) return false;
-    await new Promise<void>((resolve, reject) => {
-      const cancel = clock.after(limits.durableMsMax, () =>
-        reject(
-          new TidemarkError(
-            "HISTORY_UNAVAILABLE",
-            `The rows are placed at seq ${seq}, and after ${limits.durableMsMax} ms the history store does not hold them. Send the request again with the same Idempotency-Key to wait on.`,
-          ),
+    const waiting = new AbortController();
+    const cancel = clock.after(limits.durableMsMax, () =>
+      waiting.abort(
+        new TidemarkError(
+          "HISTORY_UNAVAILABLE",
+          `The rows are placed at seq ${seq}, and after ${limits.durableMsMax} ms the history store does not hold them. Send the request again with the same Idempotency-Key to wait on.`,
         ),
-      );
-      history.writer.durable(seq).then(resolve, reject).finally(cancel);
-    });
+      ),
+    );
+    await history.writer.durable(seq, waiting.signal).finally(cancel);
     return true;
   }
 
