@@ -131,4 +131,20 @@ describe("derived tables with a history store", () => {
       odd: { symbol: "odd", trades: 4, total: "16.4", close: "7.10" },
     });
   });
+
+  it("has history of what was written just before a stop, as of each commit", async () => {
+    const store = new ScriptedStore();
+    const tidemark = await start(store);
+    const placed = Array.from({ length: 20 }, (_, number) =>
+      tidemark.channel("trades").upsert(trade(number)),
+    );
+    await Promise.all(placed);
+    await tidemark.stop();
+    const seqsOf = (name: string): readonly number[] =>
+      store.entries.filter(({ channel: of }) => of === name).map(({ seq }) => seq);
+    expect(seqsOf("trades").length).toBe(20);
+    expect(seqsOf("totals").filter((seq) => seqsOf("trades").includes(seq))).toEqual(
+      seqsOf("trades"),
+    );
+  });
 });

@@ -81,6 +81,7 @@ export class HistoryWriter {
   #retryMs: number;
   #isStopped = false;
   #isDraining = false;
+  #onTaken: () => void = () => {};
   /** Channels that the store can't keep. */
   readonly #leftOut = new Set<string>();
   /** Channels whose rows are refused. */
@@ -188,19 +189,16 @@ export class HistoryWriter {
       yield entries.filter((entry) => entry.channel === channel);
   }
 
-  /** Writes what waits, for at most `withinMs`, and ends. */
+  /** Writes what waits, for at most `withinMs`, and ends. The tables follow until then. */
   async stop(withinMs: number): Promise<void> {
     if (this.#isStopped) return;
     this.#isDraining = true;
-    this.#options.derived.end();
-    this.#take();
-    const { clock, spill } = this.#options;
-    const deadline = clock.monotonic() + withinMs;
-    while (!this.#pending.isEmpty && this.#failure === undefined && clock.monotonic() < deadline) {
-      this.#schedule();
-      // A store that does not answer must not keep the server from stopping.
-      await Promise.race([this.#writing, delay(clock, deadline - clock.monotonic())]);
-    }
+    const { clock, derived, spill } = this.#options;
+    const late = delay(clock, withinMs).then(() => "late" as const);
+    await this.#drain(late);
+    // What the tables could not follow in time is kept without what is derived from it.
+    derived.end();
+    await this.#drain(late);
     this.#isStopped = true;
     this.#timer?.();
     this.#telling?.();
@@ -209,6 +207,24 @@ export class HistoryWriter {
     await spill?.close();
     this.#waiting.end(stopped());
     this.#release();
+  }
+
+  /** Until everything is stored, the store fails, or `late` resolves. */
+  async #drain(late: Promise<"late">): Promise<void> {
+    this.#take();
+    for (;;) {
+      const isWriting = !this.#pending.isEmpty && this.#failure === undefined;
+      if (!isWriting && !this.#isBehind) return;
+      this.#schedule();
+      const news = new Promise<void>((resolve) => (this.#onTaken = resolve));
+      // A store that does not answer must not keep the server from stopping.
+      if ((await Promise.race([this.#writing ?? news, news, late])) === "late") return;
+    }
+  }
+
+  /** Whether commits are in the log that derived tables have not followed. */
+  get #isBehind(): boolean {
+    return (this.#reader?.head ?? 0) > this.#takenSeq;
   }
 
   #release(): void {
@@ -233,6 +249,7 @@ export class HistoryWriter {
       this.#takenSeq = last.seq;
       reader.ack(last.seq);
     }
+    this.#onTaken();
     this.#waiting.settle(this.durableSeq);
     this.#tellFull();
     this.#schedule();

@@ -296,9 +296,10 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     this.#isStopped = true;
     this.#isReady = false;
     await Promise.all([this.#replays?.stop(), this.#engine.gateway.drain()]);
-    this.#engine.stop();
     await Promise.all((this.#options.sources ?? []).map((source) => source.stop()));
+    // The tables follow until the store has what is derived from the last rows.
     await this.#history?.stop(this.#engine.limits.drainMsMax);
+    this.#engine.stop();
     if (this.#options.log === undefined) this.#log.close();
     await this.#servers.close();
   }
