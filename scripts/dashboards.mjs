@@ -37,6 +37,14 @@ const DASHBOARDS = [
     script: "dist-examples/heatmap/main.js",
     whenOpened: true,
   },
+  {
+    name: "mempool",
+    title: "Mempool",
+    sentence:
+      "Pending transactions of two chains: what they do, what gas costs, and who could profit.",
+    script: "dist-examples/mempool/main.js",
+    whenOpened: true,
+  },
 ];
 
 export async function startDashboards([command, ...rest], dashboards = DASHBOARDS) {

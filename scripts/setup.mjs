@@ -74,7 +74,7 @@ export function build() {
   }
   // The examples are compiled against the built package.
   run(process.execPath, [tsc, "-p", "tsconfig.examples.json"]);
-  for (const example of ["review", "heatmap", "trading"]) {
+  for (const example of ["review", "heatmap", "mempool", "trading"]) {
     const options = ["--config", "vite.examples.config.ts", "--mode", example];
     run(process.execPath, [vite, "build", ...options, "--logLevel", "error"]);
   }

@@ -16,6 +16,7 @@ import { duckdb } from "tidemark/duckdb";
 import { derivedChannels } from "./derived.ts";
 import { BuiltInChain } from "./feed/built-in-chain.ts";
 import { PROFILES } from "./feed/chain-profile.ts";
+import { PATHS } from "./paths.ts";
 import { MempoolSource, type ChainInput } from "./source/mempool-source.ts";
 import { TransactionDetailsReader } from "./transaction-details.ts";
 
@@ -62,7 +63,7 @@ export async function createMempool({
     ],
     // For replays; the dashboard reads the live tables only.
     history: duckdb(file, { memoryLimit: "256MB" }),
-    paths: { base: "/dashboard", snapshot: "/snapshot-v2", stream: "/stream-v2" },
+    paths: PATHS,
     logger: pino({ name: "mempool", level: logLevel }, pino.destination(2)),
   });
   let server: Server | undefined;

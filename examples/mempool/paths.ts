@@ -1,0 +1,6 @@
+/** Where the dashboard's routes stand, for the server and for the page. */
+export const PATHS = {
+  base: "/dashboard",
+  snapshot: "/snapshot-v2",
+  stream: "/stream-v2",
+} as const;
