@@ -168,11 +168,7 @@ export function Transactions({
 }
 
 /** Apart from the list, since the number of the rows that wait renders it. */
-function PauseButton({
-  query,
-}: {
-  readonly query: QueryOf<Channels, "tx.main">;
-}): ReactElement {
+function PauseButton({ query }: { readonly query: QueryOf<Channels, "tx.main"> }): ReactElement {
   const { isPaused, pause, resume } = usePause(query);
   return (
     <button
