@@ -6,6 +6,7 @@ import { get, Agent } from "node:http";
 import { WebSocket } from "ws";
 import { createClient } from "../../src/client/node.ts";
 import { answer, cpuMeter } from "./child.ts";
+import { OlderWidget } from "./older-widget.ts";
 import { ArrivalTimes, WIDGET_ROWS } from "./pipeline-widget.ts";
 import type { Trade } from "./trade.ts";
 
@@ -79,63 +80,25 @@ function fetchRows(port: number): Promise<Buffer> {
   });
 }
 
-/** A widget of the older patterns. `times` is undefined for one that does not read its rows. */
-class OlderWidget {
-  readonly #port: number;
-  readonly #times: ArrivalTimes | undefined;
-  #rows = new Map<string, Trade>();
-  #isFetching = false;
-  #isStale = false;
-
-  constructor(port: number, times: ArrivalTimes | undefined) {
-    this.#port = port;
-    this.#times = times;
-  }
-
-  /** One query at a time; what changes meanwhile causes one more. */
-  async refetch(): Promise<void> {
-    this.#isStale = true;
-    if (this.#isFetching) return;
-    this.#isFetching = true;
-    while (this.#isStale) {
-      this.#isStale = false;
-      const body = await fetchRows(this.#port);
-      if (this.#times === undefined) {
-        traffic.bytes += body.length;
-        continue;
-      }
-      const rows = JSON.parse(String(body)) as readonly Trade[];
-      this.#rows = new Map(rows.map((row) => [row.id, row]));
-      this.#show();
-    }
-    this.#isFetching = false;
-  }
-
-  merge(message: Buffer): void {
-    if (this.#times === undefined) return;
-    const { rows } = JSON.parse(String(message)) as { readonly rows: readonly Trade[] };
-    for (const row of rows) this.#rows.set(row.id, row);
-    this.#show();
-  }
-
-  #show(): void {
-    const rows = [...this.#rows.values()]
-      .sort((a, b) => b.trade_id - a.trade_id)
-      .slice(0, WIDGET_ROWS);
-    this.#rows = new Map(rows.map((row) => [row.id, row]));
-    this.#times?.onRows(rows);
-  }
-}
-
 async function openOlder(
   port: number,
   pushesRows: boolean,
   times: ArrivalTimes | undefined,
 ): Promise<void> {
-  const widget = new OlderWidget(port, times);
+  const widget = new OlderWidget<Trade>({
+    limit: WIDGET_ROWS,
+    fetchRows: async () => {
+      const body = await fetchRows(port);
+      if (times !== undefined) return JSON.parse(String(body)) as readonly Trade[];
+      traffic.bytes += body.length;
+      return undefined;
+    },
+    onRows: (rows) => times?.onRows(rows),
+  });
   await openSocket(`ws://127.0.0.1:${port}/`, times === undefined, (message) => {
-    if (pushesRows) widget.merge(message);
-    else void widget.refetch();
+    if (!pushesRows) void widget.refetch();
+    else if (times !== undefined)
+      widget.merge((JSON.parse(String(message)) as { readonly rows: readonly Trade[] }).rows);
   });
   if (!pushesRows) return;
   // The clients of a page that was opened at different times.

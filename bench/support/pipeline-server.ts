@@ -3,25 +3,21 @@
  * clients' widgets.
  *
  * `tidemark` and `tidemark-history`: without and with the store. `tidemark-past`: the store begins
- * with ten minutes of a second channel, 1,000 rows/s, for replays. `refetch`: 50 rows are inserted,
- * "table changed" is published, and each widget asks for its rows. `row-push`: every 200 ms the
- * rows are inserted and published.
+ * with ten minutes of a second channel, 1,000 rows/s, for replays. `refetch` and `row-push`: the
+ * older patterns.
  */
 import { DuckDBInstance } from "@duckdb/node-api";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import { createServer as createSocketServer, type AddressInfo } from "node:net";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { pino } from "pino";
-import { WebSocket, WebSocketServer } from "ws";
 import { duckdb } from "../../src/history/duckdb/index.ts";
 import { channel, createTidemark } from "../../src/index.ts";
 import { answer, cpuMeter } from "./child.ts";
 import { fill, TRADES } from "./history-rows.ts";
+import { startOlder, type OlderTable } from "./older-patterns.ts";
 import { WIDGET_ROWS } from "./pipeline-widget.ts";
+import { listenForRows } from "./row-port.ts";
 import { makeTrade, type Trade } from "./trade.ts";
 
-const BATCH_ROWS = 50;
-const FLUSH_MS = 200;
 /** A row per millisecond. */
 const PAST_ROWS = 600_000;
 const PAST = { ...TRADES, name: "past" };
@@ -44,11 +40,11 @@ async function databaseBytes(): Promise<number> {
 
 interface Pipeline {
   readonly port: number;
-  send(rows: readonly Trade[]): void;
+  readonly send: (rows: readonly Trade[]) => void;
   /** Queries that clients caused. */
-  queries(): number;
+  readonly queries: () => number;
   /** State of the history, if any. */
-  stats(): unknown;
+  readonly stats: () => unknown;
 }
 
 /** Time in `JSON.stringify`, whoever calls it. */
@@ -100,42 +96,11 @@ async function startTidemark(file: string | undefined, pastRows = 0): Promise<Pi
   };
 }
 
-/** The two older patterns: an insert, a message to all, and a query that the widgets repeat. */
-async function startOlder(file: string, pushesRows: boolean): Promise<Pipeline> {
-  const instance = await DuckDBInstance.create(file, { memory_limit: "512MB", threads: "2" });
-  const writer = await instance.connect();
-  const reader = await instance.connect();
-  await writer.run("CREATE TABLE trades (trade_id BIGINT, symbol VARCHAR, row VARCHAR)");
-  let queries = 0;
-  const onRequest = async (_request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    queries++;
-    const result = await reader.runAndReadAll(
-      `SELECT row FROM trades ORDER BY trade_id DESC LIMIT ${WIDGET_ROWS}`,
-    );
-    response.setHeader("Content-Type", "application/json");
-    response.end(
-      `[${result
-        .getRows()
-        .map(([row]) => String(row))
-        .join(",")}]`,
-    );
-  };
-  const server = createServer((request, response) => void onRequest(request, response));
-  const sockets = new WebSocketServer({ server });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const publish = (message: unknown): void => {
-    const text = JSON.stringify(message);
-    for (const socket of sockets.clients)
-      if (socket.readyState === WebSocket.OPEN) socket.send(text);
-  };
-  let waiting: Trade[] = [];
-  let isWriting = false;
-  const flush = async (): Promise<void> => {
-    if (isWriting || waiting.length === 0) return;
-    isWriting = true;
-    const rows = waiting;
-    waiting = [];
-    const appender = await writer.createAppender("trades");
+const TABLE: OlderTable<Trade> = {
+  create: "CREATE TABLE trades (trade_id BIGINT, symbol VARCHAR, row VARCHAR)",
+  select: `SELECT row FROM trades ORDER BY trade_id DESC LIMIT ${WIDGET_ROWS}`,
+  write: async (connection, rows) => {
+    const appender = await connection.createAppender("trades");
     for (const row of rows) {
       appender.appendBigInt(BigInt(row.trade_id));
       appender.appendVarchar(row.symbol);
@@ -144,42 +109,8 @@ async function startOlder(file: string, pushesRows: boolean): Promise<Pipeline> 
     }
     appender.flushSync();
     appender.closeSync();
-    isWriting = false;
-    publish(
-      pushesRows
-        ? { type: "table_rows", table: "trades", rows }
-        : { type: "table_update", table: "trades" },
-    );
-    if (!pushesRows && waiting.length >= BATCH_ROWS) await flush();
-  };
-  if (pushesRows) setInterval(() => void flush(), FLUSH_MS);
-  return {
-    port: (server.address() as AddressInfo).port,
-    send: (rows) => {
-      waiting.push(...rows);
-      if (!pushesRows && waiting.length >= BATCH_ROWS) void flush();
-    },
-    queries: () => queries,
-    stats: () => undefined,
-  };
-}
-
-/** A port that takes rows as lines of JSON; what one read brings is one write. */
-function listenForRows(pipeline: Pipeline): Promise<number> {
-  const server = createSocketServer((socket) => {
-    let text = "";
-    socket.on("data", (chunk) => {
-      const lines = `${text}${String(chunk)}`.split("\n");
-      text = lines.pop() ?? "";
-      const rows = lines.map((line) => JSON.parse(line) as Trade);
-      sent += rows.length;
-      if (rows.length > 0) pipeline.send(rows);
-    });
-  });
-  return new Promise((resolve) => {
-    server.listen(0, "127.0.0.1", () => resolve((server.address() as AddressInfo).port));
-  });
-}
+  },
+};
 
 const [pattern, file = ""] = process.argv.slice(2);
 const pipeline = pattern?.startsWith("tidemark")
@@ -187,7 +118,7 @@ const pipeline = pattern?.startsWith("tidemark")
       pattern === "tidemark" ? undefined : file,
       pattern === "tidemark-past" ? PAST_ROWS : 0,
     )
-  : await startOlder(file, pattern === "row-push");
+  : { ...(await startOlder(file, pattern === "row-push", TABLE)), stats: () => undefined };
 const meter = cpuMeter();
 const loop = monitorEventLoopDelay({ resolution: 1 });
 loop.enable();
@@ -196,7 +127,11 @@ let queriesBefore = 0;
 
 answer({
   port: () => pipeline.port,
-  rowPort: () => listenForRows(pipeline),
+  rowPort: () =>
+    listenForRows<Trade>((rows) => {
+      sent += rows.length;
+      pipeline.send(rows);
+    }),
   /** Makes the rows that are due by the clock, each with a key of its own. */
   run: ({ perSecond }) => {
     const beganMs = performance.now();
