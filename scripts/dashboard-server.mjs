@@ -57,7 +57,7 @@ export class DashboardServer {
     const child = spawn(process.execPath, [...FLAGS, resolve(root, script), ...args, ...portArgs], {
       stdio: ["inherit", "pipe", "inherit"],
       // Threads of DuckDB and of the collector would each keep memory of their own.
-      env: { ...process.env, MALLOC_ARENA_MAX: "2", PORT: port },
+      env: { ...process.env, MALLOC_ARENA_MAX: "1", PORT: port },
     });
     this.#child = child;
     this.#hasEnded = false;
