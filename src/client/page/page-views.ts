@@ -58,12 +58,15 @@ export interface PageViewsOptions {
   readonly fetchHistory: (query: WireQuery, options: HistoryOptions) => Promise<HistoryAnswer>;
 }
 
+const LOAD_RETRY_MS = 1_000;
+
 export class PageViews {
   readonly #options: PageViewsOptions;
   /** By query; and by the id that the engine knows, which is never used again. */
   readonly #views = new Map<string, ViewCore>();
   readonly #opened = new Map<string, ViewCore>();
-  readonly #lingering = new Map<ViewCore, Cancel>();
+  /** Of views without listeners; and, by the query, of code that could not be loaded. */
+  readonly #timers = new Map<ViewCore | WireQuery, Cancel>();
   /** Of the views with history, by the engine's id. */
   readonly #histories = new Map<string, HistoryView>();
   #cursor: PageCursor | undefined;
@@ -164,21 +167,21 @@ export class PageViews {
 
   stop(): void {
     this.#isStopped = true;
-    for (const cancel of this.#lingering.values()) cancel();
+    for (const cancel of this.#timers.values()) cancel();
     for (const history of this.#histories.values()) history.stop();
   }
 
   #listen(id: string, query: TimedQuery, listener: () => void): () => void {
     const core = this.#views.get(id) ?? this.#open(id, query);
-    this.#lingering.get(core)?.();
-    this.#lingering.delete(core);
+    this.#timers.get(core)?.();
+    this.#timers.delete(core);
     // Wrapped, so that the same function may listen twice.
     const entry = (): void => listener();
     core.listeners.add(entry);
     return () => {
       if (!core.listeners.delete(entry)) return;
-      if (core.listeners.size > 0 || this.#lingering.has(core) || this.#isStopped) return;
-      this.#lingering.set(
+      if (core.listeners.size > 0 || this.#timers.has(core) || this.#isStopped) return;
+      this.#timers.set(
         core,
         this.#options.clock.after(this.#options.lingerMs, () => this.#drop(id, core)),
       );
@@ -188,10 +191,7 @@ export class PageViews {
   /** The same view listened to for the changes of its rows alone. */
   #follow(id: string, query: TimedQuery, listener: (changes: RowChanges) => void): () => void {
     if (hasHistory(query))
-      throw new TidemarkError(
-        "BAD_QUERY",
-        "Bad query: a collection keeps its rows itself, and takes no query with history.",
-      );
+      throw new TidemarkError("BAD_QUERY", "Bad query: a collection takes no query with history.");
     const stop = this.#listen(id, query, () => {});
     const core = this.#views.get(id);
     if (core === undefined) return stop;
@@ -217,10 +217,16 @@ export class PageViews {
   /** The code for history is loaded with the first query that has it. */
   async #openHistory(core: ViewCore, asOf: TimedQuery["asOf"]): Promise<void> {
     const { clock, fetchHistory, historyRowsMax, post } = this.#options;
-    const loaded = await import("./history-view.ts");
-    if (this.#opened.get(core.id) !== core || this.#isStopped) return;
     const { query } = core;
-    const history: HistoryView = new loaded.HistoryView({
+    const code = await import("./history-view.ts").catch(() => undefined);
+    if (this.#opened.get(core.id) !== core || this.#isStopped) return;
+    if (code === undefined) {
+      // The server that sends the code is away.
+      const again = (): void => void this.#openHistory(core, asOf);
+      this.#timers.set(query, clock.after(LOAD_RETRY_MS, again));
+      return;
+    }
+    const history: HistoryView = new code.HistoryView({
       core,
       query,
       asOf,
@@ -245,7 +251,7 @@ export class PageViews {
   }
 
   #drop(id: string, core: ViewCore): void {
-    this.#lingering.delete(core);
+    this.#timers.delete(core);
     this.#views.delete(id);
     this.#opened.delete(core.id);
     this.#histories.get(core.id)?.stop();
