@@ -14,7 +14,14 @@ import { whereContextOf } from "../table/channel.ts";
 import { EvaluationBudget } from "../table/evaluation-budget.ts";
 import { VIEW_LIMITS } from "../table/limits.ts";
 import { compileProjection } from "../table/projection.ts";
-import type { HistoryEntry, HistoryStore, PagePlace, PageQuery, StoredRow } from "./history.ts";
+import type {
+  HistoryEntry,
+  HistoryStore,
+  PagePlace,
+  PageQuery,
+  StoredPage,
+  StoredRow,
+} from "./history.ts";
 import type { HistoryLimits } from "./limits.ts";
 import { Overlay, type Ranked } from "./overlay.ts";
 
@@ -146,7 +153,7 @@ export class HistoryReader {
         ...(place !== undefined && { after: place }),
         ...(request.beforeSeq !== undefined && { beforeSeq: request.beforeSeq }),
       };
-      const found = await this.#store.page(base, signal);
+      const found = await this.#page(base, signal);
       ({ fromSeq, isLast } = found);
       for (const each of found.rows) {
         const ranked: Ranked = { ...each, row: JSON.parse(each.json) as Row };
@@ -155,6 +162,17 @@ export class HistoryReader {
       }
     }
     return { rows: [...stored, ...fresh].sort(plan.order), fromSeq };
+  }
+
+  /** The store may be told only now of a channel that was declared a moment ago. */
+  async #page(query: PageQuery, signal: AbortSignal): Promise<StoredPage> {
+    try {
+      return await this.#store.page(query, signal);
+    } catch (error) {
+      const isUnknown = error instanceof TidemarkError && error.code === "NO_HISTORY";
+      if (!isUnknown || !(await this.#edge.isStored(this.#edge.seq, signal))) throw error;
+      return this.#store.page(query, signal);
+    }
   }
 
   /** Rows that a reload leaves as they are keep their seqs, which the store knows. */

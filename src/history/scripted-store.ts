@@ -78,6 +78,8 @@ export class ScriptedStore implements HistoryStore {
   }
 
   page({ channel, where, orderBy, limit, after, asOf, beforeSeq }: PageQuery): Promise<StoredPage> {
+    if (!this.#channels.has(channel.name))
+      return Promise.reject(new TidemarkError("NO_HISTORY", `"${channel.name}" is not declared.`));
     const context = whereContextOf(channel);
     const matches = where === undefined ? () => true : compileWhere(where, context);
     const order = compileOrder(orderBy, context);
