@@ -12,9 +12,8 @@ export function useOlderRows(
   useEffect(() => {
     const { current: element } = scroller;
     if (element === null || history === undefined) return undefined;
-    const { hasMore, isLoading, isFull, error, loadMore } = history;
-    // After an error the reader decides.
-    if (!hasMore || isLoading || isFull || error !== undefined) return undefined;
+    if (!mayLoadMore(history)) return undefined;
+    const { loadMore } = history;
     const look = (): void => {
       const { scrollTop, clientHeight, scrollHeight } = element;
       if (scrollHeight - scrollTop - clientHeight < SCREENS_AHEAD * clientHeight) loadMore();
@@ -29,4 +28,9 @@ export function useOlderRows(
       element.removeEventListener("scroll", look, { capture: true });
     };
   }, [scroller, history]);
+}
+
+/** Whether the next page may be asked for without the reader: after an error the reader decides. */
+export function mayLoadMore({ hasMore, isLoading, isFull, error }: ViewHistory): boolean {
+  return hasMore && !isLoading && !isFull && error === undefined;
 }

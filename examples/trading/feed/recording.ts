@@ -1,6 +1,7 @@
 /**
  * A recording of Binance's streams as a source, with the pauses that it had: one message in a line,
- * after the time in seconds at which it arrived. Its channels are stale from its end on.
+ * after the time in seconds at which it arrived. Its channels are stale from its end on. After a
+ * restart with the same store it goes on at the line where it was: that is its source position.
  */
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
@@ -48,8 +49,9 @@ export class Recording implements Source {
   }
 
   async start(context: SourceContext): Promise<void> {
+    const isNew = context.sourcePosition === undefined;
     await context.append({
-      changes: new FeedCommit().take(["quotes", "depth"]),
+      changes: isNew ? new FeedCommit().take(["quotes", "depth"]) : [],
       declares: FEED_CHANNELS,
       status: [{ status: { status: "live" } }],
     });
@@ -75,14 +77,19 @@ export class Recording implements Source {
     const startMs = clock.monotonic();
     let firstMs: number | undefined;
     let nextMs = 0;
+    const doneLines = Number(context.sourcePosition ?? 0);
+    let lineNumber = 0;
     for await (const line of lines) {
       if (this.#isStopped) return;
-      const message = parseLine(line);
+      const message = lineNumber++ < doneLines ? undefined : parseLine(line);
       if (message === undefined) continue;
       firstMs ??= message.atMs;
       const dueMs = (message.atMs - firstMs) / speed;
       if (dueMs >= nextMs && commit.size > 0) {
-        await context.append({ changes: commit.take() });
+        await context.append({
+          changes: commit.take(),
+          sourcePosition: String(lineNumber - 1),
+        });
         nextMs = dueMs + COMMIT_MS;
         await this.#wait(context, startMs + dueMs - clock.monotonic());
       }
@@ -90,6 +97,7 @@ export class Recording implements Source {
     }
     await context.append({
       changes: commit.take(),
+      sourcePosition: String(lineNumber),
       status: [{ status: { status: "stale", reason: "the recording has ended" } }],
     });
   }

@@ -1,7 +1,7 @@
 /**
  * Draws candles, newest last, and follows their changes: a changed or new candle at the end is an
  * update, anything else sets all of them. It has the colours of the page, also when the theme
- * changes.
+ * changes. It says when somebody comes near the oldest candle.
  */
 import {
   CandlestickSeries,
@@ -15,6 +15,17 @@ import type { Candle } from "../channels.ts";
 import { onThemeChange, readColours } from "../../ui/colours.ts";
 import { newestChanges } from "./newest-changes.ts";
 
+export interface CandleChartOptions {
+  readonly hasSeconds: boolean;
+  /** The oldest candles are in sight, or nearly. */
+  readonly onOldest: () => void;
+  /** The pointer is over the candle of this time, in Unix milliseconds; or over none. */
+  readonly onHover: (timeMs: number | undefined) => void;
+}
+
+/** Older candles are asked for when less than so many are left of what is in sight. */
+const CANDLES_AHEAD = 200;
+
 export class CandleChart {
   readonly #chart: IChartApi;
   readonly #prices: ISeriesApi<"Candlestick">;
@@ -23,7 +34,7 @@ export class CandleChart {
   #shown: readonly Candle[] = [];
   #colours = chartColours();
 
-  constructor(element: HTMLElement, { hasSeconds }: { readonly hasSeconds: boolean }) {
+  constructor(element: HTMLElement, { hasSeconds, onOldest, onHover }: CandleChartOptions) {
     this.#chart = createChart(element, {
       autoSize: true,
       layout: { attributionLogo: false, fontSize: 11, fontFamily: "Inter Variable, sans-serif" },
@@ -43,6 +54,12 @@ export class CandleChart {
       priceLineVisible: false,
     });
     this.#chart.priceScale("volume").applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
+    this.#chart
+      .timeScale()
+      .subscribeVisibleLogicalRangeChange(() => this.isNearOldest() && onOldest());
+    this.#chart.subscribeCrosshairMove(({ time }) =>
+      onHover(time === undefined ? undefined : Number(time) * 1_000),
+    );
     this.#paint();
     const repaint = (): void => {
       this.#colours = chartColours();
@@ -62,6 +79,11 @@ export class CandleChart {
       this.#prices.update(this.#bar(row));
       this.#volumes.update(this.#column(row));
     }
+  }
+
+  isNearOldest(): boolean {
+    const range = this.#chart.timeScale().getVisibleLogicalRange();
+    return range !== null && range.from < CANDLES_AHEAD;
   }
 
   remove(): void {

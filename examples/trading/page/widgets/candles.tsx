@@ -1,16 +1,20 @@
 /** Candles of one market, from a second to an hour wide. */
-import { lazy, Suspense, type ReactElement } from "react";
+import { Suspense, type ReactElement } from "react";
+import { lazyPart } from "../../../ui/lazy-part.ts";
 import { State } from "../../../ui/state.tsx";
 import { useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../../../ui/no-rows.tsx";
 import { WIDTHS, type CandleWidth } from "../page-state.ts";
 import { SymbolSelect, useSymbol } from "../symbols.tsx";
+import { useIsRewound } from "../rewound.ts";
 import { both, useFilters } from "../use-filters.ts";
 import { useBadge } from "../use-badge.ts";
 import { WidgetFrame } from "../widget-frame.tsx";
 import type { WidgetProps } from "../widget-props.ts";
 
-const CANDLES_MAX = 2_000;
+/** Candles of a page; while the page is rewound there is no further one. */
+const PAGE_CANDLES = 1_000;
+const REWOUND_CANDLES_MAX = 2_000;
 const TITLES: Readonly<Record<CandleWidth, string>> = {
   "1s": "1 s",
   "5s": "5 s",
@@ -20,12 +24,13 @@ const TITLES: Readonly<Record<CandleWidth, string>> = {
 };
 
 /** The library for charts is loaded with the first one. */
-const Chart = lazy(async () => ({ default: (await import("../chart.tsx")).Chart }));
+const Chart = lazyPart(async () => (await import("../chart.tsx")).Chart);
 
 export function Candles(props: WidgetProps): ReactElement {
   const { widget, onChange } = props;
   const symbol = useSymbol(widget.symbol);
   const { where, errors } = useFilters("candles", widget.filters);
+  const isRewound = useIsRewound();
   const view = useLiveQuery(
     symbol === undefined
       ? undefined
@@ -33,7 +38,7 @@ export function Candles(props: WidgetProps): ReactElement {
           channel: `candles_${widget.width}` as const,
           where: both({ column: "symbol", eq: symbol }, where),
           orderBy: [{ column: "bucket", direction: "desc" }],
-          limit: CANDLES_MAX,
+          ...(isRewound ? { limit: REWOUND_CANDLES_MAX } : { limit: PAGE_CANDLES, history: true }),
         },
   );
   return (
@@ -70,6 +75,7 @@ export function Candles(props: WidgetProps): ReactElement {
             key={`${symbol} ${widget.width}`}
             label={`Candles of ${symbol ?? ""}`}
             rows={view.rows}
+            history={view.history}
             hasSeconds={widget.width.endsWith("s")}
           />
         </Suspense>
