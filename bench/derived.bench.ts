@@ -1,11 +1,14 @@
 /**
- * What a change of one row costs a derived table, in groups of 10 and of 100,000 rows, against the
- * same aggregation by TanStack DB's engine, and by asking DuckDB again. Each change replaces a
- * row, so it takes one value away and adds another.
+ * What a derived table costs. CPU of a change of one row, in groups of 10 and of 100,000 rows,
+ * against the same aggregation by TanStack DB's engine, and by asking DuckDB again; each change
+ * replaces a row, so it takes one value away and adds another. And the heap that it keeps for each
+ * group and for each row, by aggregate.
  */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { DuckDBInstance } from "@duckdb/node-api";
 import { D2, groupBy, groupByOperators, output } from "@tanstack/db-ivm";
-import { count, derived, max, min, sum } from "../src/derived/index.ts";
+import { avg, count, derived, first, last, max, min, sum } from "../src/derived/index.ts";
 import { declareChannel } from "../src/log/channel.ts";
 import { channel } from "../src/server/channel.ts";
 import { derivationsOf } from "../src/server/derivations.ts";
@@ -140,6 +143,75 @@ async function duckdb(groups: number): Promise<() => Promise<void>> {
   };
 }
 
+const HEAP_ROWS = 50_000;
+const decimals = channel<{ id: string; symbol: string; price: string }>({ key: "id" });
+const names = channel<{ symbol: string; name: string }>({ key: "symbol" });
+const bySymbol = { from: { decimals }, over: "window", groupBy: { symbol: "symbol" } } as const;
+/** What the heap is measured for; sums are of decimals. */
+const KEPT = {
+  "count()": derived({ ...bySymbol, columns: { kept: count() } }),
+  'count("price")': derived({ ...bySymbol, columns: { kept: count("price") } }),
+  sum: derived({ ...bySymbol, columns: { kept: sum("price") } }),
+  avg: derived({ ...bySymbol, columns: { kept: avg("price") } }),
+  min: derived({ ...bySymbol, columns: { kept: min("price") } }),
+  "min and max": derived({ ...bySymbol, columns: { kept: min("price"), high: max("price") } }),
+  "first and last": derived({
+    ...bySymbol,
+    columns: { kept: first("price", { by: "id" }), close: last("price", { by: "id" }) },
+  }),
+  join: derived({
+    from: { decimals },
+    over: "window",
+    join: { with: { names }, on: { symbol: "symbol" }, columns: { name: "name" }, kind: "left" },
+  }),
+  limit: derived({
+    from: { decimals },
+    over: "window",
+    orderBy: [{ column: "price" }],
+    limit: 10,
+  }),
+} as const;
+
+setFlagsFromString("--expose-gc");
+const collect = runInNewContext("gc") as () => void;
+
+/** Bytes of heap that so many rows in so many groups take, with a derived table and without. */
+function heapOf(kept: keyof typeof KEPT | undefined, groups: number): number {
+  const channels = { decimals, names, ...(kept !== undefined && { kept: KEPT[kept] }) };
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  const replica = new Replica({}, { derivations: derivationsOf(channels) });
+  const typed = (name: string, columns: Readonly<Record<string, "text" | "numeric">>) =>
+    declareChannel({
+      name,
+      key: [Object.keys(columns)[0] ?? ""],
+      columns: Object.entries(columns).map(([each, type]) => ({ name: each, type })),
+    });
+  const declares = [
+    typed("decimals", { id: "text", symbol: "text", price: "numeric" }),
+    typed("names", { symbol: "text", name: "text" }),
+  ];
+  const upserts = Array.from({ length: HEAP_ROWS }, (_, index) => {
+    const { id, symbol, price: value } = tradeAt(index, groups);
+    return { key: id, row: { id, symbol, price: value.toFixed(2) } };
+  });
+  replica.begin("bench");
+  const changes = [{ channel: "decimals", upserts, removes: [] }];
+  replica.apply({ seq: 1, timeMs: 1, declares, changes });
+  collect();
+  const bytes = process.memoryUsage().heapUsed - before;
+  // Both are alive until here.
+  if (upserts.length + replica.seq === 0) throw new Error("nothing was measured");
+  return bytes;
+}
+
+/** Per row in one group of all rows, and per group of one row each, without what the row costs. */
+function heapFigures(kept: keyof typeof KEPT): readonly [perGroup: number, perRow: number] {
+  const perRow = (heapOf(kept, 1) - heapOf(undefined, 1)) / HEAP_ROWS;
+  const ofBoth = (heapOf(kept, HEAP_ROWS) - heapOf(undefined, HEAP_ROWS)) / HEAP_ROWS;
+  return [ofBoth - perRow, perRow];
+}
+
 const SIZES = [10, ROWS] as const;
 const groupsOf = (rowsPerGroup: number): number => ROWS / rowsPerGroup;
 const results: [string, ...number[]][] = [];
@@ -197,4 +269,15 @@ console.log(
     ),
     goal(`min and max cost O(log rows) (${fixed(share(ordered))} times)`, share(ordered) < 5),
   ].join("\n"),
+);
+console.log(`\nHeap that a derived table keeps, of ${HEAP_ROWS} rows\n`);
+heapOf("min and max", 10);
+console.log(
+  table(
+    ["bytes", "per group, with its row", "per row of the source"],
+    (Object.keys(KEPT) as (keyof typeof KEPT)[]).map((kept) => [
+      kept,
+      ...heapFigures(kept).map((bytes) => fixed(Math.max(0, bytes), 0)),
+    ]),
+  ),
 );

@@ -9,6 +9,7 @@ import { startDelayProxy, type DelayProxy } from "./support/delay-proxy.ts";
 import { openReview, pendingKey, rowOf, savingText } from "./support/review-browser.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
 import { startReview, type ReviewServer } from "./support/review-server.ts";
+import { StreamFrames } from "./support/stream-frames.ts";
 
 const ALL = "&status=all";
 
@@ -37,7 +38,7 @@ afterAll(async () => {
   await server.stop();
 });
 afterEach(async () => {
-  Object.assign(proxy, { answerMs: 0, streamMs: 0, upMs: 0 });
+  Object.assign(proxy, { answerMs: 0, streamMs: 0, upMs: 0, onStream: () => {} });
   proxy.cut(false);
   await Promise.all(browser.contexts().map((context) => context.close()));
 });
@@ -78,6 +79,29 @@ describe("the projects", () => {
     await page.keyboard.press("a");
     await expect.poll(counted).not.toBe(before);
     await expect.poll(areEqual).toBe(true);
+  });
+});
+
+describe("the counts of the projects", () => {
+  it("cost the page two rows when a status changes", async () => {
+    const stream = new StreamFrames();
+    proxy.onStream = (chunk) => stream.take(chunk);
+    const page = await openReview(browser, proxy.url, "Ana");
+    const counted = (): Promise<string> => page.locator(".project .pending").first().innerText();
+    await page.keyboard.press("ArrowDown");
+    const before = await counted();
+    const from = stream.frames.length;
+    await page.keyboard.press("a");
+    await expect.poll(counted).not.toBe(before);
+    // Digests, every 10 s, have no rows.
+    const sent = stream.frames.slice(from).filter(({ type }) => type !== "DIGEST");
+    const changes = sent.filter(({ channel }) => channel === "tallies");
+    expect(changes).toMatchObject([{ type: "DELTA_BATCH", patch: { remove: [] } }]);
+    const upserts = changes.flatMap(
+      ({ patch }) => (patch as { readonly upsert: readonly { readonly status: string }[] }).upsert,
+    );
+    expect(upserts.map(({ status }) => status).sort()).toEqual(["accepted", "pending"]);
+    expect(JSON.stringify(changes).length).toBeLessThan(500);
   });
 });
 

@@ -14,6 +14,8 @@ export interface DelayProxy {
   streamMs: number;
   /** The delay of the client's frames, in milliseconds. */
   upMs: number;
+  /** Called with what servers send on WebSockets. */
+  onStream: (chunk: Buffer) => void;
   /** Ends all connections, and refuses new ones until it is called with false. */
   cut(isCut: boolean): void;
   close(): Promise<void>;
@@ -64,6 +66,7 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
     upstream.write(`GET ${incoming.url} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
     upstream.write(head);
     late(client, upstream, () => proxy.upMs);
+    upstream.on("data", (chunk: Buffer) => proxy.onStream(chunk));
     late(upstream, client, () => proxy.streamMs);
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -72,6 +75,7 @@ export async function startDelayProxy(target: string): Promise<DelayProxy> {
     answerMs: 0,
     streamMs: 0,
     upMs: 0,
+    onStream: () => {},
     cut: (isCutNow) => {
       isCut = isCutNow;
       if (!isCut) return;
