@@ -1,5 +1,5 @@
 /** The channels of the dashboard, with the types of their rows. Values are in the chain's coin. */
-import type { ChannelDeclaration, ChannelHistory } from "tidemark";
+import type { ChannelBounds, ChannelDeclaration, ChannelHistory } from "tidemark";
 import type { TypedChannel } from "tidemark/client";
 import type { EthereumCategory, TransactionStatus } from "tidemark/ethereum";
 import { COLUMNS } from "./columns.ts";
@@ -161,14 +161,19 @@ export const HISTORY: ChannelHistory = {
 };
 
 export const FEED_CHANNELS: readonly ChannelDeclaration[] = [
-  declared("tx.main", "hash", TRANSACTIONS_MAX),
+  declared("tx.main", "hash", TRANSACTIONS_MAX, "oldest_arrival"),
   declared("feature.main", "id", FEATURES_MAX),
   declared("opportunity.main", "id", OPPORTUNITIES_MAX),
   declared("chain.main", "chain", CHAINS_MAX),
   declared("market.main", "chain", CHAINS_MAX),
 ];
 
-function declared(name: FeedChannelName, key: string, rowsMax: number): ChannelDeclaration {
+function declared(
+  name: FeedChannelName,
+  key: string,
+  rowsMax: number,
+  evict: ChannelBounds["evict"] = "oldest_change",
+): ChannelDeclaration {
   return {
     name,
     key: [key],
@@ -178,6 +183,7 @@ function declared(name: FeedChannelName, key: string, rowsMax: number): ChannelD
       bytesMax: 64 * 1024 * 1024,
       ageMsMax: Number.POSITIVE_INFINITY,
       tombstonesMax: 2 * rowsMax,
+      evict,
     },
     history: HISTORY,
   };

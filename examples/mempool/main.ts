@@ -1,16 +1,18 @@
 /**
- * Starts the dashboard: `node dist/mempool/main.js [--rate TRANSACTIONS_PER_SECOND] [--seed N]
- * [--data FILE]`. `PORT`: default 8083; 0 takes a free one.
+ * Starts the dashboard: `node dist/mempool/main.js [--rpc [NAME=]ws://…]… [--rate
+ * TRANSACTIONS_PER_SECOND] [--seed N] [--data FILE]`. `PORT`: default 8083; 0 takes a free one.
+ * `VIZ_API_STREAM_V2_ENABLED=false` serves the older routes instead.
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { runProgram } from "../trading/program.ts";
+import { nodesOf, type FeedOptions } from "./feed.ts";
 import { createMempool } from "./server.ts";
 
-const assets = process.env["MEMPOOL_ASSETS"] ?? fileURLToPath(new URL("./page", import.meta.url));
-
-function readArguments() {
+function readArguments(): { readonly feed: FeedOptions; readonly data: string | undefined } {
   const { values } = parseArgs({
     options: {
+      rpc: { type: "string", multiple: true },
       rate: { type: "string", default: "20" },
       seed: { type: "string", default: "1" },
       data: { type: "string" },
@@ -21,34 +23,19 @@ function readArguments() {
     if (value > 0) return value;
     throw new Error(`--${name} must be a number above 0.`);
   };
-  return {
-    builtIn: { seed: positive("seed"), perSecond: positive("rate") },
-    data: values.data,
-  };
+  const feed: FeedOptions =
+    values.rpc === undefined
+      ? { kind: "built-in", seed: positive("seed"), perSecond: positive("rate") }
+      : { kind: "rpc", nodes: nodesOf(values.rpc) };
+  return { feed, data: values.data };
 }
 
-try {
-  const mempool = await createMempool({
+await runProgram("Mempool dashboard", () =>
+  createMempool({
     ...readArguments(),
     port: Number(process.env["PORT"] ?? 8_083),
-    assets,
+    assets: process.env["MEMPOOL_ASSETS"] ?? fileURLToPath(new URL("./page", import.meta.url)),
+    isStreamV2: process.env["VIZ_API_STREAM_V2_ENABLED"] !== "false",
     logLevel: process.env["LOG_LEVEL"] ?? "warn",
-  });
-  console.log(`\n  Mempool dashboard: ${mempool.url}\n`);
-  let isStopping = false;
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
-    process.on(signal, () => {
-      if (isStopping) process.exit(130);
-      isStopping = true;
-      mempool.stop().then(
-        () => process.exit(0),
-        () => process.exit(1),
-      );
-    });
-  }
-} catch (error) {
-  console.error(
-    `The mempool dashboard could not start: ${error instanceof Error ? error.message : String(error)}`,
-  );
-  process.exit(1);
-}
+  }),
+);

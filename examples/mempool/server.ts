@@ -1,39 +1,36 @@
 /**
  * The server of the mempool dashboard: Tidemark under `/dashboard`, and beside it the application's
- * own route for the details of a transaction, and the page.
+ * own routes: the details of a transaction, its metrics, and the page.
  */
 import { mkdtempSync, rmSync } from "node:fs";
-import type { Server } from "node:http";
+import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { serve } from "@hono/node-server";
+import { getRequestListener } from "@hono/node-server";
 import { serveStatic } from "@hono/node-server/serve-static";
 import { Hono } from "hono";
 import { pino } from "pino";
-import { createTidemark } from "tidemark";
+import { createTidemark, type Tidemark } from "tidemark";
 import { duckdb } from "tidemark/duckdb";
 import { derivedChannels } from "./derived.ts";
-import { BuiltInChain } from "./feed/built-in-chain.ts";
-import { PROFILES } from "./feed/chain-profile.ts";
+import { inputsOf, type FeedOptions } from "./feed.ts";
+import { OlderDashboard } from "./older/older-dashboard.ts";
 import { PATHS } from "./paths.ts";
-import { MempoolSource, type ChainInput } from "./source/mempool-source.ts";
+import { MempoolSource } from "./source/mempool-source.ts";
 import { TransactionDetailsReader } from "./transaction-details.ts";
-
-interface BuiltInOptions {
-  readonly seed?: number;
-  /** Transactions per second of all chains. */
-  readonly perSecond?: number;
-}
 
 export interface MempoolOptions {
   /** 0 takes a free port. */
   readonly port: number;
   /** The folder of the built page. */
   readonly assets: string;
-  readonly builtIn?: BuiltInOptions;
+  /** Default: the built-in chains. */
+  readonly feed?: FeedOptions;
   /** A DuckDB file that stays. Default: one in a temporary folder, which is removed at the end. */
   readonly data?: string | undefined;
+  /** False serves the routes of the older architecture in place of Tidemark's. Default true. */
+  readonly isStreamV2?: boolean;
   readonly logLevel?: string;
 }
 
@@ -42,24 +39,29 @@ export interface Mempool {
   stop(): Promise<void>;
 }
 
-const PER_SECOND = 20;
 const HASH = /^0x[0-9a-f]{64}$/;
 
 export async function createMempool({
   port,
   assets,
-  builtIn = {},
+  feed = { kind: "built-in" },
   data,
+  isStreamV2 = true,
   logLevel = "warn",
 }: MempoolOptions): Promise<Mempool> {
   const folder = data === undefined ? mkdtempSync(join(tmpdir(), "tidemark-mempool-")) : undefined;
   const file = data ?? join(folder as string, "history.duckdb");
-  const inputs = builtInChains(builtIn);
+  const inputs = inputsOf(feed);
   const details = new TransactionDetailsReader(inputs);
+  const older = isStreamV2 ? undefined : new OlderDashboard();
   const tidemark = createTidemark({
     channels: derivedChannels,
     sources: [
-      new MempoolSource({ inputs, onArrival: (hash, chain) => details.onArrival(hash, chain) }),
+      new MempoolSource({
+        inputs,
+        onArrival: (hash, chain) => details.onArrival(hash, chain),
+        onCommit: (changes) => older?.apply(changes),
+      }),
     ],
     // For replays; the dashboard reads the live tables only.
     history: duckdb(file, { memoryLimit: "256MB" }),
@@ -68,14 +70,16 @@ export async function createMempool({
   });
   let server: Server | undefined;
   const stop = async (): Promise<void> => {
+    older?.stop();
     await tidemark.stop();
     server?.closeAllConnections();
     await new Promise((resolve) => (server === undefined ? resolve(0) : server.close(resolve)));
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   };
   try {
-    server = await listening(routes(details, assets), port);
-    tidemark.attach(server);
+    const operators = await tidemark.listenForOperators();
+    const app = routes({ details, assets, older, metricsUrl: `${operators.url}/metrics` });
+    server = await listening(app, tidemark, { port, isStreamV2 });
     await tidemark.start();
     return { url: `http://localhost:${(server.address() as AddressInfo).port}`, stop };
   } catch (error) {
@@ -84,35 +88,58 @@ export async function createMempool({
   }
 }
 
-function routes(details: TransactionDetailsReader, assets: string): Hono {
+interface RoutesOptions {
+  readonly details: TransactionDetailsReader;
+  readonly assets: string;
+  readonly older: OlderDashboard | undefined;
+  /** Where Tidemark's own metrics are. */
+  readonly metricsUrl: string;
+}
+
+function routes({ details, assets, older, metricsUrl }: RoutesOptions): Hono {
   const app = new Hono();
   app.get("/transactions/:hash", async (context) => {
     const hash = context.req.param("hash").toLowerCase();
     context.header("Cache-Control", "no-store");
     if (!HASH.test(hash)) return context.json({ error: "This is no hash of a transaction." }, 400);
-    const found = await details.read(hash);
-    return found === undefined
-      ? context.json({ error: "This transaction is not known any more." }, 404)
-      : context.json(found);
+    try {
+      const found = await details.read(hash);
+      if (found !== undefined) return context.json(found);
+      return context.json({ error: "This transaction is not known any more." }, 404);
+    } catch {
+      return context.json({ error: "The node does not answer. Try again." }, 503);
+    }
   });
+  app.get("/metrics", async (context) => {
+    const metrics = await (await fetch(metricsUrl)).text();
+    return context.text(
+      `${metrics}# HELP tx_detail_index_size Transactions whose details can be had.\n` +
+        `# TYPE tx_detail_index_size gauge\ntx_detail_index_size ${details.size}\n`,
+    );
+  });
+  if (older !== undefined) older.addRoutes(app, PATHS.base);
   app.get("*", serveStatic({ root: assets }));
   return app;
 }
 
-function builtInChains({
-  seed = 1,
-  perSecond = PER_SECOND,
-}: BuiltInOptions): readonly ChainInput[] {
-  return PROFILES.map((profile) => ({
-    source: new BuiltInChain(profile, { seed, perSecond: perSecond * profile.share }),
-    coin: profile.coin,
-  }));
-}
-
-function listening(app: Hono, port: number): Promise<Server> {
+/** Tidemark has its paths, but for the metrics; in place of its streams may stand older routes. */
+function listening(
+  app: Hono,
+  tidemark: Pick<Tidemark, "handleRequest" | "handleUpgrade">,
+  { port, isStreamV2 }: { readonly port: number; readonly isStreamV2: boolean },
+): Promise<Server> {
+  const answer = getRequestListener(app.fetch);
+  const isOurs = (url = ""): boolean =>
+    url.startsWith("/metrics") || (!isStreamV2 && url.startsWith(`${PATHS.base}/`));
+  const server = createServer((request, response) => {
+    if (isOurs(request.url) || !tidemark.handleRequest(request, response))
+      void answer(request, response);
+  });
+  server.on("upgrade", (request, socket, head) => {
+    if (isOurs(request.url) || !tidemark.handleUpgrade(request, socket, head)) socket.destroy();
+  });
   return new Promise((resolve, reject) => {
-    const server = serve({ fetch: app.fetch, port, hostname: "127.0.0.1" }) as Server;
-    server.once("listening", () => resolve(server));
     server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => resolve(server));
   });
 }

@@ -35,6 +35,8 @@ export interface MempoolOptions {
   readonly inputs: readonly ChainInput[];
   /** Called for each transaction that enters `tx.main`. */
   readonly onArrival?: (hash: string, chain: string) => void;
+  /** Called with what the log has taken. */
+  readonly onCommit?: (changes: readonly ChannelChange[]) => void;
 }
 
 const TICK_MS = 1_000;
@@ -43,6 +45,7 @@ export class MempoolSource implements Source {
   readonly name = "mempool";
   readonly #inputs: readonly ChainInput[];
   readonly #onArrival: (hash: string, chain: string) => void;
+  readonly #onCommit: (changes: readonly ChannelChange[]) => void;
   readonly #chains = new Map<string, ChainState>();
   readonly #ring = new TransactionRing(TRANSACTIONS_MAX);
   readonly #opportunities = new Opportunities();
@@ -52,9 +55,10 @@ export class MempoolSource implements Source {
   #isStopped = false;
   #cancelTick: () => void = () => {};
 
-  constructor({ inputs, onArrival = () => {} }: MempoolOptions) {
+  constructor({ inputs, onArrival = () => {}, onCommit = () => {} }: MempoolOptions) {
     this.#inputs = inputs;
     this.#onArrival = onArrival;
+    this.#onCommit = onCommit;
   }
 
   get stats(): object {
@@ -72,7 +76,7 @@ export class MempoolSource implements Source {
       removes: [],
       ...(channel !== "feature.main" && { reload: true as const }),
     }));
-    await context.append({ declares: FEED_CHANNELS, changes, status: this.#status() });
+    await this.#append(context, { declares: FEED_CHANNELS, changes, status: this.#status() });
     if (this.#isStopped) return;
     await Promise.all(
       this.#inputs.map(({ source }) => source.start(this.#contextOf(source, context))),
@@ -96,9 +100,15 @@ export class MempoolSource implements Source {
       append: async (draft) => {
         const translated = this.#translated.get(draft) ?? this.#translate(name, draft, context);
         this.#translated.set(draft, translated);
-        return context.append(translated);
+        return this.#append(context, translated);
       },
     };
+  }
+
+  async #append(context: SourceContext, draft: SourceDraft): Promise<number> {
+    const seq = await context.append(draft);
+    this.#onCommit(draft.changes);
+    return seq;
   }
 
   #translate(name: string, draft: SourceDraft, { clock }: SourceContext): SourceDraft {
@@ -150,7 +160,6 @@ export class MempoolSource implements Source {
       for (const each of found) rows.set("opportunity.main", each.id, each);
       this.#removeOpportunities(this.#book.add(found), rows);
     }
-    for (const hash of this.#ring.takeLeaving()) rows.remove("tx.main", hash);
   }
 
   #onGone(hash: string, rows: CollectedRows): void {
@@ -195,7 +204,7 @@ export class MempoolSource implements Source {
       const rows = new CollectedRows();
       this.#removeOpportunities(this.#book.expire(context.clock.now()), rows);
       if (rows.changes.length > 0)
-        context.append({ changes: rows.changes }).catch((error: unknown) => {
+        this.#append(context, { changes: rows.changes }).catch((error: unknown) => {
           if (!this.#isStopped) context.logger.warn({ err: error }, "opportunities stay too long");
         });
       this.#tick(context);

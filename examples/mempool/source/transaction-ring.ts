@@ -1,6 +1,6 @@
 /**
- * The transactions that `tx.main` holds: the newest by arrival. The change of a transaction that
- * has left does not bring it back as a new one.
+ * The transactions that `tx.main` holds: the newest by arrival, as its bound says. The change of a
+ * transaction that has left does not bring it back as a new one.
  */
 export class TransactionRing {
   readonly #max: number;
@@ -20,15 +20,9 @@ export class TransactionRing {
     const isFull = this.#chains.size >= this.#max;
     // One that has left comes back only as a change of what it was.
     if (isFull && oldest !== undefined && seenMs <= oldest[1].seenMs) return false;
+    if (isFull && oldest !== undefined) this.#chains.delete(oldest[0]);
     this.#chains.set(hash, { chain, seenMs });
     return true;
-  }
-
-  /** Those that are too many, now that newer ones have entered. */
-  takeLeaving(): readonly string[] {
-    const leaving = [...this.#chains.keys()].slice(0, Math.max(0, this.#chains.size - this.#max));
-    for (const hash of leaving) this.#chains.delete(hash);
-    return leaving;
   }
 
   delete(hash: string): boolean {
