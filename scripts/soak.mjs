@@ -1,5 +1,5 @@
-// `npm run soak -- --minutes N`: a long run under constant load, with a report of memory and
-// latency over time.
+// `npm run soak -- [tables|mempool] --minutes N`: a long run under constant load, with a report of
+// memory and latency over time.
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureChromium } from "./programs.mjs";

@@ -19,7 +19,7 @@ const CHANNELS = [
   "chain.main",
   "market.main",
 ];
-const WAIT = { timeout: 15_000, interval: 20 };
+const WAIT = { timeout: 30_000, interval: 50 };
 
 interface Row {
   readonly [column: string]: unknown;
@@ -51,7 +51,7 @@ async function start(options: Partial<MempoolOptions> = {}): Promise<string> {
 
 /** As `npm start` does, in a process of its own. */
 async function startProgram(data: string): Promise<{ url: string; kill: () => Promise<unknown> }> {
-  const child: ChildProcess = spawn(process.execPath, [program, "--rate", "100", "--data", data], {
+  const child: ChildProcess = spawn(process.execPath, [program, "--rate", "40", "--data", data], {
     env: { ...process.env, PORT: "0" },
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -77,11 +77,11 @@ afterEach(stopAll);
 
 describe("the server of the mempool dashboard", () => {
   it("boots pages by snapshot-v2 and the stream from its seq, and has details and metrics", async () => {
-    const url = await start({ feed: { kind: "built-in", perSecond: 200 } });
+    const url = await start({ feed: { kind: "built-in", perSecond: 80 } });
     const { channels, snapshot_seq: seq, epoch } = await snapshotOf(url);
     for (const { status } of Object.values(channels)) expect(status).toBe("live");
     const rowsOf = (channel: string): readonly Row[] => channels[channel]?.rows ?? [];
-    expect(rowsOf("tx.main").length).toBeGreaterThan(1_000);
+    expect(rowsOf("tx.main").length).toBeGreaterThan(500);
     expect(rowsOf("chain.main").map(({ chain }) => chain)).toEqual(["ethereum", "base"]);
     // The derived table counts the features of the same seq.
     const features = rowsOf("feature_top").reduce((sum, row) => sum + Number(row["features"]), 0);
@@ -104,7 +104,7 @@ describe("the server of the mempool dashboard", () => {
     expect(await statusOf(`${url}/transactions/0x${"f".repeat(64)}`)).toBe(404);
     expect(await statusOf(`${url}/transactions/0x12`)).toBe(400);
     const metrics = await (await fetch(`${url}/metrics`)).text();
-    expect(Number(/^tx_detail_index_size (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(1_000);
+    expect(Number(/^tx_detail_index_size (\d+)$/m.exec(metrics)?.[1])).toBeGreaterThan(500);
     expect(metrics).toContain("snapshot_v2_build_ms_bucket");
     expect(await statusOf(`${url}/readyz`)).toBe(200);
     for (const older of ["snapshot", "stream"])
@@ -112,7 +112,7 @@ describe("the server of the mempool dashboard", () => {
   });
 
   it("serves the older routes in place of the newer ones, where it is told so", async () => {
-    const url = await start({ isStreamV2: false, feed: { kind: "built-in", perSecond: 100 } });
+    const url = await start({ isStreamV2: false, feed: { kind: "built-in", perSecond: 40 } });
     expect(await statusOf(`${url}/dashboard/snapshot-v2`)).toBe(404);
     const before = await json<Snapshot>(`${url}/dashboard/snapshot`);
     expect(Object.keys(before.channels).sort()).toEqual([...CHANNELS].sort());
@@ -139,13 +139,13 @@ describe("the server of the mempool dashboard", () => {
     const data = join(folder, "mempool.duckdb");
     const first = await startProgram(data);
     const before = await snapshotOf(first.url);
-    // Something is stored, so that the next process has what to go on from.
+    // All of it is stored, so that the next process goes on from there.
     await expect
       .poll(async () => {
-        const channel = `${first.url}/dashboard/channels/market.main`;
-        return (await json<{ readonly history: Row }>(channel)).history["from_seq"];
+        const metrics = await (await fetch(`${first.url}/metrics`)).text();
+        return Number(/^tidemark_history_durable_seq (\d+)$/m.exec(metrics)?.[1]);
       }, WAIT)
-      .toEqual(expect.any(Number));
+      .toBeGreaterThanOrEqual(before.snapshot_seq);
     await first.kill();
     const second = await startProgram(data);
     const after = await snapshotOf(second.url);
@@ -155,7 +155,7 @@ describe("the server of the mempool dashboard", () => {
     expect(after.channels["tx.main"]?.rows.length).toBeGreaterThan(100);
     const heads = (snapshot: Snapshot): readonly number[] =>
       (snapshot.channels["chain.main"]?.rows ?? []).map(({ head }) => Number(head));
-    heads(after).forEach((head, index) => expect(head).toBeGreaterThan(heads(before)[index] ?? 0));
+    heads(after).forEach((head, at) => expect(head).toBeGreaterThan(heads(before)[at] ?? 0));
   });
 
   it.skipIf(anvilPath() === undefined)("shows real chains, and fetches details", async () => {

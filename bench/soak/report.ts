@@ -1,91 +1,110 @@
-/** The report of the soak: figures and the slope of each series, and charts drawn by ECharts. */
+/** The report of a soak: gates, figures and the slope of each series, and charts by ECharts. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as echarts from "echarts";
+import { percentile } from "../support/report.ts";
 import { trendOf } from "../support/trend.ts";
 
-export interface Sample {
-  readonly minute: number;
-  readonly serverHeapMb: number;
-  readonly serverRssMb: number;
-  readonly pageHeapMb: number;
-  readonly latencyP50Ms: number;
-  readonly latencyP99Ms: number;
-  readonly detailP50Ms: number;
-  readonly detailP99Ms: number;
-  readonly cpuPercent: number;
+export type Sample = Readonly<Record<string, number>> & { readonly minute: number };
+
+/** A ceiling, and what was measured. */
+export interface Gate {
+  readonly what: string;
+  readonly measured: number;
+  readonly ceiling: number;
 }
 
-type Series = Exclude<keyof Sample, "minute">;
-
-const TITLES: Readonly<Record<Series, string>> = {
-  serverHeapMb: "server heap after collection, MB",
-  serverRssMb: "server RSS, MB",
-  pageHeapMb: "page heap after collection, MB",
-  latencyP50Ms: "commit to page, p50, ms",
-  latencyP99Ms: "commit to page, p99, ms",
-  detailP50Ms: "detail, p50, ms",
-  detailP99Ms: "detail, p99, ms",
-  cpuPercent: "server CPU, % of a core",
-};
-
-/** MB per hour that a heap may grow over the second half of the run before it counts as a leak. */
-const SLOPE_MB_PER_HOUR_MAX = 10;
-const BOUNDED_SERIES: readonly Series[] = ["serverHeapMb", "pageHeapMb"];
-
-/** The slope per hour, by least squares over the second half, after the warm-up. */
-function slopePerHour(samples: readonly Sample[], name: Series): number {
-  const late = samples.slice(Math.floor(samples.length / 2));
-  return late.length < 2 ? 0 : trendOf(late.map((each) => [each.minute, each[name]])).slope * 60;
+export interface Report {
+  readonly scenario: string;
+  readonly minutes: number;
+  /** Of each series. */
+  readonly titles: Readonly<Record<string, string>>;
+  readonly samples: readonly Sample[];
+  readonly gates: readonly Gate[];
+  readonly pictures: readonly {
+    readonly file: string;
+    readonly title: string;
+    readonly names: readonly string[];
+  }[];
+  readonly notes: readonly string[];
+  /** Besides those of the gates. */
+  readonly failures: readonly string[];
 }
 
-/** Writes charts and figures, and returns the failures. */
-export function writeReport(
-  folder: string,
+/** That a series does not grow, per hour, over the second half of the run. */
+export function slopeGate(
   samples: readonly Sample[],
-  notes: readonly string[],
-): readonly string[] {
+  name: string,
+  title: string,
+  ceiling: number,
+): Gate {
+  return { what: `${title}: slope per hour`, measured: slopePerHour(samples, name), ceiling };
+}
+
+export function percentileGate(
+  what: string,
+  values: readonly number[],
+  share: number,
+  ceiling: number,
+): Gate {
+  return { what: `${what}, p${share * 100}, ms`, measured: percentile(values, share), ceiling };
+}
+
+/** Writes charts and figures; false where a gate failed. */
+export function writeReport(folder: string, report: Report): boolean {
+  const { scenario, minutes, titles, samples, gates, pictures, notes } = report;
   mkdirSync(folder, { recursive: true });
-  const failures = BOUNDED_SERIES.flatMap((name) => {
-    const slope = slopePerHour(samples, name);
-    return slope > SLOPE_MB_PER_HOUR_MAX
-      ? [`${TITLES[name]} grows by ${slope.toFixed(1)} MB an hour`]
-      : [];
-  });
-  const lines = (Object.keys(TITLES) as Series[]).map((name) => {
-    const values = samples.map((sample) => sample[name]);
-    return `| ${TITLES[name]} | ${mean(values).toFixed(1)} | ${Math.min(...values).toFixed(1)} | ${Math.max(...values).toFixed(1)} | ${slopePerHour(samples, name).toFixed(2)} |`;
+  const isPassed = ({ measured, ceiling }: Gate): boolean => measured <= ceiling;
+  const failures = [
+    ...gates
+      .filter((gate) => !isPassed(gate))
+      .map(({ what, measured, ceiling }) => `${what} is ${measured.toFixed(2)}, above ${ceiling}`),
+    ...report.failures,
+  ];
+  const series = Object.entries(titles).map(([name, title]) => {
+    const values = samples.map((sample) => sample[name] ?? 0);
+    const figures = [mean(values), Math.min(...values), Math.max(...values)];
+    return `| ${title} | ${figures.map((each) => each.toFixed(1)).join(" | ")} | ${slopePerHour(samples, name).toFixed(2)} |`;
   });
   const text = [
+    "| gate | measured | ceiling | |",
+    "| --- | --- | --- | --- |",
+    ...gates.map(
+      (gate) =>
+        `| ${gate.what} | ${gate.measured.toFixed(2)} | ${gate.ceiling} | ${isPassed(gate) ? "passed" : "FAILED"} |`,
+    ),
+    "",
     "| series | mean | least | most | slope per hour, second half |",
     "| --- | --- | --- | --- | --- |",
-    ...lines,
+    ...series,
     "",
     ...notes,
     "",
-    failures.length === 0 ? "No slope." : failures.join("\n"),
+    failures.length === 0 ? "All gates passed." : failures.join("\n"),
   ].join("\n");
   writeFileSync(join(folder, "report.md"), `${text}\n`);
+  const result = { scenario, minutes, passed: failures.length === 0, gates, failures };
+  writeFileSync(join(folder, "report.json"), JSON.stringify(result, undefined, 2));
   writeFileSync(join(folder, "samples.json"), JSON.stringify(samples));
-  picture(join(folder, "memory.svg"), "Memory", samples, [
-    "serverHeapMb",
-    "serverRssMb",
-    "pageHeapMb",
-  ]);
-  picture(join(folder, "latency.svg"), "Latency", samples, [
-    "latencyP50Ms",
-    "latencyP99Ms",
-    "detailP50Ms",
-    "detailP99Ms",
-  ]);
-  return failures;
+  for (const { file, title, names } of pictures)
+    picture(join(folder, `${file}.svg`), title, report, names);
+  console.log(`${text}\nThe report is in ${folder}/.`);
+  return failures.length === 0;
+}
+
+/** By least squares over the second half, after the warm-up. */
+function slopePerHour(samples: readonly Sample[], name: string): number {
+  const late = samples.slice(Math.floor(samples.length / 2));
+  return late.length < 2
+    ? 0
+    : trendOf(late.map((each) => [each.minute, each[name] ?? 0])).slope * 60;
 }
 
 function picture(
   path: string,
   title: string,
-  samples: readonly Sample[],
-  names: readonly Series[],
+  { samples, titles }: Report,
+  names: readonly string[],
 ): void {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: 900, height: 360 });
   chart.setOption({
@@ -103,7 +122,7 @@ function picture(
     yAxis: { type: "value", min: 0 },
     series: names.map((name) => ({
       type: "line",
-      name: TITLES[name],
+      name: titles[name] ?? name,
       showSymbol: false,
       data: samples.map((sample) => [sample.minute, sample[name]]),
     })),

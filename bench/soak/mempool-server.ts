@@ -1,0 +1,25 @@
+/**
+ * A server of the mempool dashboard for its soak: `mempool-server <rate> <newer|older>`. It needs
+ * `--expose-gc`.
+ */
+import { createMempool } from "../../examples/mempool/server.ts";
+import { answer, cpuMeter } from "../support/child.ts";
+
+const [rate = "20", routes = "newer"] = process.argv.slice(2);
+const { url } = await createMempool({
+  port: 0,
+  assets: ".",
+  feed: { kind: "built-in", perSecond: Number(rate) },
+  isStreamV2: routes === "newer",
+  logLevel: "silent",
+});
+const meter = cpuMeter();
+
+answer({
+  url: () => url,
+  read: () => {
+    (globalThis as { gc?: () => void }).gc?.();
+    const { heapUsed, rss, external, arrayBuffers } = process.memoryUsage();
+    return { heapUsed, rss, external: external + arrayBuffers, cpu: meter() };
+  },
+});

@@ -1,0 +1,143 @@
+/**
+ * The soak of tables: a server with 20 and 200 changes a second, and a page in Chromium that shows
+ * them and opens the details of a row each second. Fails when memory grows.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { launchChromium } from "../../test/support/launch-chromium.ts";
+import { build } from "vite";
+import { startChild } from "../support/child.ts";
+import { slopeGate, writeReport, type Sample } from "./report.ts";
+
+const SAMPLE_MS = 10_000;
+const MB = 1_048_576;
+/** MB per hour that a heap may grow over the second half of the run before it counts as a leak. */
+const SLOPE_MB_PER_HOUR_MAX = 10;
+
+const TITLES = {
+  serverHeapMb: "server heap after collection, MB",
+  serverRssMb: "server RSS, MB",
+  pageHeapMb: "page heap after collection, MB",
+  latencyP50Ms: "commit to page, p50, ms",
+  latencyP99Ms: "commit to page, p99, ms",
+  detailP50Ms: "detail, p50, ms",
+  detailP99Ms: "detail, p99, ms",
+  cpuPercent: "server CPU, % of a core",
+} as const;
+
+interface ServerStats {
+  readonly heapUsed: number;
+  readonly rss: number;
+  readonly external: number;
+  readonly written: number;
+  readonly cpu: { readonly cpuMs: number; readonly wallMs: number };
+}
+
+interface PageStats {
+  readonly state: string;
+  readonly carrier: string;
+  readonly usesWorker: boolean;
+  readonly rows: number;
+  readonly latencyP50Ms?: number;
+  readonly latencyP99Ms?: number;
+  readonly gaps: number;
+  readonly drifts: number;
+  readonly detailErrors: number;
+  readonly metrics: {
+    readonly rowLatencyMs: { readonly p50?: number; readonly p99?: number };
+    readonly renderDropRatio: number;
+  };
+}
+
+export async function soakTables(minutes: number, out: string): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), "tidemark-soak-"));
+  const source = fileURLToPath(new URL(".", import.meta.url));
+  await build({
+    root: source,
+    configFile: false,
+    logLevel: "error",
+    build: {
+      outDir: folder,
+      emptyOutDir: true,
+      target: "es2022",
+      rollupOptions: { input: join(source, "page.html") },
+    },
+    worker: { format: "es" },
+  });
+  const server = await startChild("../soak/server", [folder], { nodeFlags: ["--expose-gc"] });
+  const browser = await launchChromium();
+  try {
+    const port = await server.ask<number>({ kind: "port" });
+    const page = await browser.newPage({ viewport: { width: 1_440, height: 900 } });
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    await page.goto(`http://localhost:${port}/page.html`);
+    await page.waitForFunction(
+      () => (globalThis as unknown as { pageStats(): PageStats }).pageStats().state === "open",
+    );
+    const devtools = await page.context().newCDPSession(page);
+    const samples: Sample[] = [];
+    let pageStats: PageStats | undefined;
+    let written = 0;
+    const startMs = performance.now();
+    while (performance.now() - startMs < minutes * 60_000) {
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+      const stats = await server.ask<ServerStats>({ kind: "read" });
+      await devtools.send("HeapProfiler.collectGarbage");
+      const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+      pageStats = await page.evaluate(() =>
+        (globalThis as unknown as { pageStats(): PageStats }).pageStats(),
+      );
+      if (pageStats.state !== "open")
+        errors.push(
+          `the page is ${pageStats.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
+        );
+      written = stats.written;
+      const { p50 = 0, p99 = 0 } = pageStats.metrics.rowLatencyMs;
+      samples.push({
+        minute: (performance.now() - startMs) / 60_000,
+        serverHeapMb: stats.heapUsed / MB,
+        serverRssMb: stats.rss / MB,
+        pageHeapMb: usedSize / MB,
+        latencyP50Ms: pageStats.latencyP50Ms ?? 0,
+        latencyP99Ms: pageStats.latencyP99Ms ?? 0,
+        detailP50Ms: p50,
+        detailP99Ms: p99,
+        cpuPercent: (stats.cpu.cpuMs / stats.cpu.wallMs) * 100,
+      });
+    }
+    const notes = [
+      `${minutes} minutes, ${written} rows written, a page over ${pageStats?.carrier}${pageStats?.usesWorker === true ? " in a worker" : ""} holding ${pageStats?.rows} rows.`,
+      `Gaps ${pageStats?.gaps}, drifts ${pageStats?.drifts}, failed details ${pageStats?.detailErrors}, turns shown together with a later one ${((pageStats?.metrics.renderDropRatio ?? 0) * 100).toFixed(1)} %.`,
+    ];
+    const failures = [
+      ...errors,
+      ...((pageStats?.gaps ?? 0) + (pageStats?.drifts ?? 0) > 0 ? ["frames were missing"] : []),
+    ];
+    return writeReport(out, {
+      scenario: "tables",
+      minutes,
+      titles: TITLES,
+      samples,
+      gates: (["serverHeapMb", "pageHeapMb"] as const).map((name) =>
+        slopeGate(samples, name, TITLES[name], SLOPE_MB_PER_HOUR_MAX),
+      ),
+      pictures: [
+        { file: "memory", title: "Memory", names: ["serverHeapMb", "serverRssMb", "pageHeapMb"] },
+        {
+          file: "latency",
+          title: "Latency",
+          names: ["latencyP50Ms", "latencyP99Ms", "detailP50Ms", "detailP99Ms"],
+        },
+      ],
+      notes,
+      failures,
+    });
+  } finally {
+    await browser.close();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
