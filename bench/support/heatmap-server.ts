@@ -29,9 +29,11 @@ const heatmap = await createHeatmap({
 });
 const each = createServer((request, response) => {
   const symbol = new URL(request.url ?? "/", "http://server").searchParams.get("symbol") ?? "";
-  queries++;
   heatmap.model.calculateTimeEvolvingHeatmap({ symbol, minutes: 30, intervalMinutes: 1 }).then(
-    (data) => response.end(JSON.stringify(data)),
+    (data) => {
+      queries++;
+      response.end(JSON.stringify(data));
+    },
     () => response.writeHead(503).end(),
   );
 });
