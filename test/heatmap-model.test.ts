@@ -40,7 +40,7 @@ function walk(symbol: string, seed: number): readonly SymbolTrade[] {
   const random = seededRandom(seed);
   let price = 60_000;
   let timeMs = START_MS;
-  return Array.from({ length: 1_200 }, () => {
+  return Array.from({ length: 400 }, () => {
     timeMs += Math.floor(random.next() ** 6 * 4 * MINUTE_MS);
     price *= 1 + (random.next() - 0.5) * 0.003;
     const quantity = Math.ceil(random.next() * 1_000) / 1_000;
@@ -137,7 +137,7 @@ const onDuckDB = () => {
 const onClickHouse = async () => {
   const server = await startClickHouse();
   onTestFinished(() => server.remove());
-  const store = clickhouse(server.url, { limits: { leaseMs: 1_000 } });
+  const store = clickhouse(server.url, { limits: { queryMsMax: 60_000 } });
   return [store, clickHouse("tidemark")] as const;
 };
 type Open = () => Promise<readonly [QueriedHistoryStore, StatementDialect]>;

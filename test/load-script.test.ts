@@ -130,7 +130,7 @@ it(
     const heatmap = await createHeatmap({
       port: 0,
       assets: tmpdir(),
-      feed: { kind: "built-in", pastMs: 60_000, rowsPerSecond: 400 },
+      feed: { kind: "built-in", pastMs: 60_000, rowsPerSecond: 100 },
       everyMs: 200,
       logLevel: "silent",
     });
