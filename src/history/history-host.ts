@@ -276,6 +276,9 @@ function edgeOf(tables: LiveTables, writer: HistoryWriter): LiveEdge {
     get timeMs() {
       return tables.timeMs;
     },
+    get head() {
+      return writer.head;
+    },
     channel: (name) => tables.channel(name),
     pendingOf: (channel) => writer.pendingOf(channel),
     isStored: (seq, signal) => writer.isStored(seq, signal),

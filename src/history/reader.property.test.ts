@@ -104,6 +104,7 @@ async function begin(
     seq: 0,
     timeMs: 0,
     durable: 0,
+    head: undefined as number | undefined,
     pending: async function* (): AsyncGenerator<readonly HistoryEntry[]> {
       for (const entry of entries.slice(edge.durable, edge.seq)) {
         await advance(edge.seq + arriveMeanwhile, edge.durable + (entry.seq % 2));
@@ -138,6 +139,9 @@ async function begin(
       get timeMs() {
         return edge.timeMs;
       },
+      get head() {
+        return edge.head ?? edge.seq;
+      },
       channel: (name) => (name === channel.name ? channel : undefined),
       pendingOf: () => edge.pending(),
       isStored: async (seq) => {
@@ -151,6 +155,24 @@ async function begin(
 }
 
 describe("the reader of history", () => {
+  it("says of which moment its answer is, where the tables do not hold the one asked for", async () => {
+    const clock = new ManualClock();
+    const { edge, reader } = await begin([], { clock });
+    edge.timeMs = 1_000;
+    const momentAt = async (timeMs: number): Promise<number | undefined> =>
+      (await reader.page({ query: { channel: channel.name }, policy: undefined, asOf: { timeMs } }))
+        .asOfMs;
+    const nowMs = clock.now();
+    expect(await momentAt(500)).toBe(500);
+    expect(await momentAt(nowMs - 1)).toBe(nowMs - 1);
+    const ofFuture = (await momentAt(nowMs + 1e9)) ?? 0;
+    expect(ofFuture).toBeGreaterThanOrEqual(nowMs);
+    expect(ofFuture).toBeLessThan(nowMs + 1e9);
+    // Commits that the tables have not reached may be of any later time.
+    edge.head = 7;
+    expect(await momentAt(nowMs)).toBe(1_000);
+  });
+
   it("pages as of one seq without a hole, a double or a wrong row, while rows arrive and are stored", () =>
     fc.assert(
       fc.asyncProperty(

@@ -46,6 +46,11 @@ export interface HistoryPage {
   /** The rows are as of this seq. */
   readonly completeThrough: number;
   /**
+   * Where a time was asked for: the Unix milliseconds that the rows are as of. Earlier than asked
+   * for where the tables do not hold everything until then.
+   */
+  readonly asOfMs: number | undefined;
+  /**
    * Of rows that last changed before this seq, retention may have forgotten some; 0 for none. Where
    * it is higher than on the page before, it has meanwhile.
    */
@@ -60,6 +65,8 @@ export interface HistoryPage {
 export interface LiveEdge {
   readonly seq: number;
   readonly timeMs: number;
+  /** The newest commit of the log, which the tables may not have reached. */
+  readonly head: number;
   /** Undefined for a channel that is not declared. */
   channel(name: string): ChannelDeclaration | undefined;
   /**
@@ -111,6 +118,7 @@ export class HistoryReader {
       );
     const plan = planOf(channel, request);
     return this.#admitted(async (signal) => {
+      const asOfMs = this.#momentOf(request.asOf);
       const asOf = await this.#seqOf(request.asOf, channel.name, signal);
       const filling = { channel, request, plan, asOf, limit, signal };
       const { rows, fromSeq } = await this.#rows(filling, await this.#overlay(filling));
@@ -119,6 +127,7 @@ export class HistoryReader {
       return {
         channel,
         completeThrough: asOf,
+        asOfMs,
         completeFrom: fromSeq,
         rows: rows
           .slice(0, limit)
@@ -208,6 +217,13 @@ export class HistoryReader {
         sliceMs = this.#clock.monotonic();
       }
     }
+  }
+
+  /** A time up to which the tables hold everything; what is to come is not in them. */
+  #momentOf(moment: Moment | undefined): number | undefined {
+    if (moment === undefined || "seq" in moment) return undefined;
+    const { head, seq, timeMs } = this.#edge;
+    return Math.min(moment.timeMs, seq < head ? timeMs : Math.max(timeMs, this.#clock.now()));
   }
 
   async #seqOf(moment: Moment | undefined, channel: string, signal: AbortSignal): Promise<number> {

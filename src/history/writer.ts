@@ -214,7 +214,7 @@ export class HistoryWriter {
     this.#take();
     for (;;) {
       const isWriting = !this.#pending.isEmpty && this.#failure === undefined;
-      if (!isWriting && !this.#isBehind) return;
+      if (!isWriting && this.head <= this.#takenSeq) return;
       this.#schedule();
       const news = new Promise<void>((resolve) => (this.#onTaken = resolve));
       // A store that does not answer must not keep the server from stopping.
@@ -222,9 +222,9 @@ export class HistoryWriter {
     }
   }
 
-  /** Whether commits are in the log that derived tables have not followed. */
-  get #isBehind(): boolean {
-    return (this.#reader?.head ?? 0) > this.#takenSeq;
+  /** The newest commit of the log. */
+  get head(): number {
+    return this.#reader?.head ?? 0;
   }
 
   #release(): void {

@@ -11,6 +11,11 @@ export interface HistoryAnswer<R = Row> extends QueryAnswer<R> {
   /** The rows are complete up to this seq, which is also `seq`. */
   readonly completeThrough: number;
   /**
+   * With `asOf` a time: the Unix milliseconds that the rows are as of. Earlier than `asOf` where
+   * that is to come, or where the server has not applied everything until then.
+   */
+  readonly asOfMs: number | undefined;
+  /**
    * The server has every row that last changed at this seq or later; of older rows its retention
    * may have forgotten some. 0: none. Where it is higher than on the page before, it has meanwhile.
    */
@@ -41,6 +46,7 @@ export interface HistoryOptions {
 interface WireHistory {
   readonly epoch: string;
   readonly complete_through: number;
+  readonly as_of_unix_ms?: number;
   readonly complete_from: number;
   readonly key: readonly string[];
   readonly columns: readonly Column[];
@@ -78,13 +84,15 @@ function momentOf(moment: number | Date | string): number | string {
 
 /** @throws TidemarkError as the server says; `STOPPED` when no answer came */
 export function historyIn(answer: Answer): HistoryAnswer {
-  const { epoch, complete_through, complete_from, key, columns, rows, seqs, next, feed } =
+  const { epoch, complete_through, as_of_unix_ms, complete_from, ...body } =
     bodyOf<WireHistory>(answer);
+  const { key, columns, rows, seqs, next, feed } = body;
   return {
     rows,
     epoch,
     seq: complete_through,
     completeThrough: complete_through,
+    asOfMs: as_of_unix_ms,
     completeFrom: complete_from,
     keys: rows.map((row) => keyOf(row, key) ?? ""),
     seqs,

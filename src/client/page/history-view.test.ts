@@ -17,6 +17,7 @@ function pageOf(seq: number, ids: readonly string[], next: string | undefined): 
     epoch: "e",
     seq,
     completeThrough: seq,
+    asOfMs: undefined,
     completeFrom: 0,
     columns: [{ name: "id", type: "text" }],
     key: ["id"],
@@ -191,13 +192,18 @@ it("stands still as of a moment: no stream, pages as of one seq, no change of th
   const then = "2026-01-31T12:00:00.000Z";
   const { answer, clock, core, options, posted, view } = begin(then);
   clock.advance(Date.parse("2026-02-01T00:00:00Z") - clock.now());
-  await answer(pageOf(5, ["a", "b"], "more"));
+  // The server says which moment it is.
+  const asOfMs = Date.parse(then) - 1;
+  await answer({ ...pageOf(5, ["a", "b"], "more"), asOfMs });
   expect(posted).toEqual([]);
   const reason = "as of a moment of the past";
-  expect(core.snapshot()).toMatchObject({ status: "stale", reason, asOf: Date.parse(then) });
+  expect(core.snapshot()).toMatchObject({ status: "stale", reason, asOf: asOfMs });
   expect(view.state).toMatchObject({ hasMore: true, isLoading: false, pausedAt: 5 });
+  expect(view.state.completeFrom).toBe(0);
   view.state.loadMore();
-  await answer(pageOf(5, ["c"], undefined));
+  // Retention has forgotten rows meanwhile.
+  await answer({ ...pageOf(5, ["c"], undefined), completeFrom: 3 });
+  expect(view.state.completeFrom).toBe(3);
   view.state.resume();
   expect(options.map(({ asOf }) => asOf)).toEqual([then, 5]);
   expect(core.baseRows).toEqual(["a", "b", "c"].map((id) => ({ id, at: 5 })));

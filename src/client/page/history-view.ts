@@ -45,6 +45,7 @@ export class HistoryView {
   #ahead: Ahead | undefined;
   #epoch: string | undefined;
   #pausedAt: number | undefined;
+  #completeFrom = 0;
   #isLoading = false;
   #error: ViewError | undefined;
   #retry: Cancel | undefined;
@@ -63,6 +64,7 @@ export class HistoryView {
       hasMore: this.#list?.boundary !== undefined,
       isLoading: this.#isLoading,
       isFull: core.keys.length >= rowsMax,
+      completeFrom: this.#completeFrom,
       pausedAt: this.#pausedAt,
       error: this.#error,
       loadMore: () => void this.#loadMore(),
@@ -129,6 +131,7 @@ export class HistoryView {
     const { core } = this.#options;
     const { epoch, seq } = answer;
     this.#epoch = epoch;
+    this.#completeFrom = answer.completeFrom;
     const shape = shapeOf(this.#query, answer);
     const order = compileOrder(shape.order_by, contextOf(answer));
     this.#list = new HistoryList(answer.key, order, pageOf(answer));
@@ -149,20 +152,19 @@ export class HistoryView {
         seq,
         // No write waits for rows that stand still.
         isBehind: !isStill,
-        ...this.#momentOfPast(),
+        ...this.#momentOfPast(answer),
       },
     });
     if (this.#options.asOf !== undefined) this.#pausedAt = seq;
     this.#set({ isLoading: false, error: undefined });
   }
 
-  #momentOfPast(): Partial<ViewState> {
-    const { asOf, clock } = this.#options;
-    if (asOf === undefined) return {};
+  #momentOfPast({ asOfMs }: HistoryAnswer): Partial<ViewState> {
+    if (this.#options.asOf === undefined) return {};
     return {
       status: "stale",
       reason: "as of a moment of the past",
-      ...(typeof asOf === "string" && { asOf: Math.min(Date.parse(asOf), clock.now()) }),
+      ...(asOfMs !== undefined && { asOf: asOfMs }),
     };
   }
 
@@ -204,6 +206,8 @@ export class HistoryView {
   #add(answer: HistoryAnswer): void {
     const { core } = this.#options;
     this.#ahead = undefined;
+    // The newest page knows best what retention has forgotten.
+    this.#completeFrom = Math.max(this.#completeFrom, answer.completeFrom);
     const rows = this.#list?.addPage(pageOf(answer));
     core.apply({ id: core.id, ...(rows && { rows }), state: core.state });
     this.#set({ isLoading: false, error: undefined });

@@ -8,6 +8,11 @@ export interface ViewHistory {
   readonly isLoading: boolean;
   /** The view holds `historyRowsMax` rows: no more are loaded. */
   readonly isFull: boolean;
+  /**
+   * The server has every row that last changed at this seq or later; of older rows its retention
+   * may have forgotten some, also between two pages of a list that stands still. 0: none.
+   */
+  readonly completeFrom: number;
   /** The view stands still as of this seq. */
   readonly pausedAt: number | undefined;
   /** Why the last page could not be loaded. */

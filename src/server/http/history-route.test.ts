@@ -53,6 +53,7 @@ interface Answer {
   rows: Trade[];
   next: string | null;
   complete_through: number;
+  as_of_unix_ms?: number;
   seqs: number[];
   code?: string;
 }
@@ -83,7 +84,12 @@ describe("GET /history", () => {
     const before = await get(`as_of=${seqOfT1 - 1}`);
     expect(before.rows.find(({ id }) => id === "t1")).toMatchObject({ price: 1 });
     expect(idsIn(await get(`before_seq=${seqOfT1}`))).not.toContain("t1");
-    expect(idsIn(await get(`as_of=${new Date(0).toISOString()}`))).toEqual([]);
+    const long = await get(`as_of=${new Date(0).toISOString()}`);
+    expect(long).toMatchObject({ rows: [], as_of_unix_ms: 0 });
+    const ofFuture = await get("as_of=2999-01-01T00:00:00Z");
+    expect(idsIn(ofFuture)).toEqual(idsIn(newest));
+    expect(ofFuture.as_of_unix_ms).toBeLessThan(Date.parse("2999-01-01"));
+    expect(newest.as_of_unix_ms).toBeUndefined();
   });
 
   it("shows a caller no row that the policy hides, in no version", async () => {

@@ -148,7 +148,7 @@ export class HistoryRoute {
 /** The rows' own texts are used as they are. */
 function bodyOf(
   epoch: string,
-  { channel, completeThrough, completeFrom, rows, next }: HistoryPage,
+  { channel, completeThrough, asOfMs, completeFrom, rows, next }: HistoryPage,
   feed: string | undefined,
 ): string {
   const { name, key, columns } = channel;
@@ -156,6 +156,7 @@ function bodyOf(
     channel: name,
     epoch,
     complete_through: completeThrough,
+    ...(asOfMs !== undefined && { as_of_unix_ms: asOfMs }),
     complete_from: completeFrom,
     key,
     columns,
