@@ -23,6 +23,8 @@ class Pattern {
   #isNew = false;
   #onScreen: readonly Order[] = [];
   #samples: Shown[] = [];
+  /** Undefined while the list is live. */
+  #why: string | undefined = "connecting";
 
   constructor(title: string, text: string) {
     this.#panel = new Panel(title, text);
@@ -31,6 +33,10 @@ class Pattern {
   readonly onRows = (rows: readonly Order[]): void => {
     this.#rows = rows;
     this.#isNew = true;
+  };
+
+  readonly onState = (why: string | undefined): void => {
+    this.#why = why;
   };
 
   /** In a frame; what it draws is on the screen when the next one begins. */
@@ -48,8 +54,8 @@ class Pattern {
   sample(): void {
     const atMs = performance.timeOrigin + performance.now();
     const rows = this.#onScreen.map(({ id, version }) => [id, version] as const);
-    this.#samples.push({ atMs, rows });
-    this.#panel.state(this.#times.latencies.slice(-STATED_ROWS));
+    this.#samples.push({ atMs, isMarked: this.#why !== undefined, rows });
+    this.#panel.state(this.#times.latencies.slice(-STATED_ROWS), this.#why ?? "live");
   }
 
   reset(): void {
@@ -62,12 +68,15 @@ class Pattern {
   }
 }
 
-function openSocket(port: string, onMessage: (text: string) => void): void {
+/** Opens it again whenever it has ended. */
+function keepSocket(port: string, pattern: Pattern, onMessage: (text: string) => void): void {
   const socket = new WebSocket(`ws://${location.hostname}:${port}/`);
+  socket.addEventListener("open", () => pattern.onState(undefined));
   socket.addEventListener("message", ({ data }: MessageEvent<string>) => onMessage(data));
-  socket.addEventListener("close", () =>
-    setTimeout(() => openSocket(port, onMessage), RECONNECT_MS),
-  );
+  socket.addEventListener("close", () => {
+    pattern.onState("no connection");
+    setTimeout(() => keepSocket(port, pattern, onMessage), RECONNECT_MS);
+  });
 }
 
 function openOlder(pattern: Pattern, name: "row-push" | "refetch"): void {
@@ -82,7 +91,7 @@ function openOlder(pattern: Pattern, name: "row-push" | "refetch"): void {
         // As after a lost connection: the next message asks again.
         .catch(() => undefined),
   });
-  openSocket(port, (text) => {
+  keepSocket(port, pattern, (text) => {
     if (name === "refetch") void widget.refetch();
     else widget.merge((JSON.parse(text) as { readonly rows: readonly Order[] }).rows);
   });
@@ -98,7 +107,11 @@ function openTidemark(pattern: Pattern): void {
     orderBy: [{ column: "trade_id", direction: "desc" }],
     limit: SHOWN_ROWS,
   });
-  view.subscribe(() => pattern.onRows(view.getSnapshot().rows as unknown as readonly Order[]));
+  view.subscribe(() => {
+    const { rows, status } = view.getSnapshot();
+    pattern.onState(status === "live" ? undefined : status.replace("_", " "));
+    pattern.onRows(rows as unknown as readonly Order[]);
+  });
 }
 
 const patterns = {

@@ -7,7 +7,7 @@ const SHARES = { p50: 0.5, p95: 0.95, p99: 0.99 } as const;
 
 export class Panel {
   readonly #cells: readonly (readonly HTMLElement[])[];
-  readonly #values: Readonly<Record<keyof typeof SHARES | "rows", HTMLElement>>;
+  readonly #values: Readonly<Record<keyof typeof SHARES | "state", HTMLElement>>;
 
   constructor(title: string, text: string) {
     const [section, head] = [element("section"), element("div")];
@@ -21,7 +21,7 @@ export class Panel {
       p50: value("on screen p50"),
       p95: value("p95"),
       p99: value("p99"),
-      rows: value("rows"),
+      state: value("state"),
     };
     head.append(element("h2", title), element("p", text), stated);
     const table = element("table");
@@ -40,7 +40,6 @@ export class Panel {
   }
 
   draw(rows: readonly Order[]): void {
-    this.#values.rows.textContent = String(rows.length);
     for (const [place, cells] of this.#cells.entries()) {
       const row = rows[place];
       for (const [at, cell] of cells.entries()) {
@@ -50,8 +49,9 @@ export class Panel {
     }
   }
 
-  /** The times of the newest rows from their making to the screen. */
-  state(latencies: readonly number[]): void {
+  /** The times of the newest rows from their making to the screen, and whether the list is live. */
+  state(latencies: readonly number[], state: string): void {
+    this.#values.state.textContent = state;
     for (const [name, share] of Object.entries(SHARES) as [keyof typeof SHARES, number][])
       if (latencies.length > 0)
         this.#values[name].textContent = `${percentile(latencies, share).toFixed(0)} ms`;

@@ -7,6 +7,8 @@ import { isOpen, type Order } from "./orders.ts";
 /** What a widget showed at one moment. */
 export interface Shown {
   readonly atMs: number;
+  /** The widget said that it has no connection, or is behind: its rows are not judged. */
+  readonly isMarked: boolean;
   /** Ids with the versions of their orders. */
   readonly rows: readonly (readonly [id: string, version: number])[];
 }
@@ -18,6 +20,8 @@ export interface Verdict {
   readonly missing: number;
   /** Rows that should have been there or were, over all samples. */
   readonly all: number;
+  /** Samples in which the widget said itself that it is not live. */
+  readonly marked: number;
 }
 
 export interface MadeOrder {
@@ -41,7 +45,7 @@ export function judge(
   const inSightSince = new Map<string, number>();
   /** As of so long ago that every widget should know of it. */
   const known = new Map<string, Order>();
-  const verdict = { wrong: 0, missing: 0, all: 0 };
+  const verdict = { wrong: 0, missing: 0, all: 0, marked: 0 };
   let [next, nextKnown] = [0, 0];
   const note = ({ atMs, order }: MadeOrder): void => {
     open = open.filter(({ id }) => id !== order.id);
@@ -51,12 +55,16 @@ export function judge(
     for (const id of inSightSince.keys()) if (!inSight.has(id)) inSightSince.delete(id);
     for (const id of inSight) if (!inSightSince.has(id)) inSightSince.set(id, atMs);
   };
-  for (const { atMs, rows } of samples) {
+  for (const { atMs, rows, isMarked } of samples) {
     for (; (made[next]?.atMs ?? Number.POSITIVE_INFINITY) <= atMs; next++)
       note(made[next] as MadeOrder);
     for (; (made[nextKnown]?.atMs ?? Number.POSITIVE_INFINITY) <= atMs - graceMs; nextKnown++) {
       const { order } = made[nextKnown] as MadeOrder;
       known.set(order.id, order);
+    }
+    if (isMarked) {
+      verdict.marked++;
+      continue;
     }
     const shown = new Map(rows);
     for (const [id, version] of shown) {
