@@ -8,6 +8,7 @@ import { SimulatedChain } from "../examples/mempool/feed/simulated-chain.ts";
 import { findTransaction, makeTransaction } from "../examples/mempool/feed/transactions.ts";
 import { MempoolSource } from "../examples/mempool/source/mempool-source.ts";
 import { TransactionRing } from "../examples/mempool/source/transaction-ring.ts";
+import { TransactionDetailsReader } from "../examples/mempool/transaction-details.ts";
 import { decimalOf } from "../examples/mempool/tokens.ts";
 import { decodeTransaction } from "../src/sources/ethereum/index.ts";
 import type { SourceDraft } from "../src/sources/source.ts";
@@ -220,6 +221,32 @@ describe("the index of details", () => {
     ]);
     expect(index.get("a", 141)).toBeUndefined();
     expect(index.size).toBe(1);
+  });
+});
+
+describe("the details of transactions", () => {
+  it("are fetched once for all who ask, a bounded number at a time", async () => {
+    const answers: (() => void)[] = [];
+    const asked: string[] = [];
+    const source = Object.assign(new BuiltInChain(ethereum, { seed: 1, perSecond: 1 }), {
+      transaction: (hash: string) => {
+        asked.push(hash);
+        return new Promise<undefined>((resolve) => answers.push(() => resolve(undefined)));
+      },
+    });
+    const reader = new TransactionDetailsReader([{ source, coin: "ETH" }]);
+    const hashes = Array.from({ length: 65 }, (_, at) => `0x${at}`);
+    for (const hash of hashes) reader.onArrival(hash, "ethereum");
+    expect(reader.size).toBe(65);
+    const reads = hashes.slice(0, 64).flatMap((hash) => [reader.read(hash), reader.read(hash)]);
+    await expect(reader.read("0x64")).rejects.toThrow("too many");
+    expect(asked).toEqual(hashes.slice(0, 64));
+    for (const answer of answers) answer();
+    expect(new Set(await Promise.all(reads))).toEqual(new Set([undefined]));
+    const last = reader.read("0x64");
+    answers.at(-1)?.();
+    expect(await last).toBeUndefined();
+    expect(await reader.read("0xff")).toBeUndefined();
   });
 });
 

@@ -22,6 +22,8 @@ export interface TransactionDetails {
   readonly decoded: DecodedCall;
 }
 
+/** Fetched at once. Full: the route answers 503. */
+const RUNNING_MAX = 64;
 const INDEX = { entriesMax: 20_000, ageMsMax: 15 * 60_000 };
 
 export class TransactionDetailsReader {
@@ -43,11 +45,17 @@ export class TransactionDetailsReader {
     this.#index.set(hash, chain, Date.now());
   }
 
-  /** Undefined for a transaction that is not known any more. */
+  /**
+   * Undefined for a transaction that is not known any more. @throws Error while the node does not
+   * answer, and when too many wait for it
+   */
   async read(hash: string): Promise<TransactionDetails | undefined> {
     const input = this.#inputs.get(this.#index.get(hash, Date.now()) ?? "");
     if (input === undefined) return undefined;
-    const running = this.#running.get(hash) ?? this.#fetch(hash, input);
+    const known = this.#running.get(hash);
+    if (known === undefined && this.#running.size >= RUNNING_MAX)
+      throw new Error("too many details are being fetched");
+    const running = known ?? this.#fetch(hash, input);
     this.#running.set(hash, running);
     try {
       return await running;
