@@ -51,6 +51,8 @@ const ROWS_MAX = 5_000;
 const FRAME_BYTES_MAX = 1024 * 1024;
 /** A client that is gone without a word is disconnected within 40 s. */
 const SILENCE = { heartbeatIntervalMs: 10_000, silenceMsMax: 30_000 };
+/** An update is for all who watch a symbol, and seldom: it need not leave time for the next one. */
+const PACE = { flushShareMax: 0.9, flushRestMsMax: 5 };
 const FIRST_MS_MAX = 10_000;
 
 export async function createHeatmap({
@@ -96,7 +98,7 @@ export async function createHeatmap({
       heatmapAnswer(dialectOptions),
       ...(hasSocket ? [heatmapSocket(dialectOptions)] : []),
     ],
-    limits: { server: { frameBytesMax: FRAME_BYTES_MAX, ...SILENCE } },
+    limits: { server: { frameBytesMax: FRAME_BYTES_MAX, ...SILENCE, ...PACE } },
     logger: pino({ name: "heatmap", level: logLevel }, pino.destination(2)),
   });
   const stop = async (): Promise<void> => {
