@@ -2,48 +2,17 @@
  * The trading dashboard in Chromium: on a recording, every widget against a recomputation from its
  * lines; on the built-in feed, scrolling back, rewinding, and a server that is killed.
  */
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { DuckDBInstance } from "@duckdb/node-api";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { killDashboard, startDashboard } from "./support/dashboard-program.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
 import { freePort } from "./support/free-port.ts";
 import { recordingOf, type RecordedTrade } from "./support/market-recording.ts";
-
-const program = fileURLToPath(new URL("../dist-examples/trading/main.js", import.meta.url));
-
-/** Starts the dashboard, and resolves when it says its address. */
-async function start(
-  port: number,
-  ...args: readonly string[]
-): Promise<{ readonly url: string; readonly child: ChildProcess }> {
-  const child = spawn(process.execPath, [program, ...args], {
-    env: { ...process.env, PORT: String(port) },
-  });
-  let output = "";
-  const url = await new Promise<string>((resolve, reject) => {
-    const read = (chunk: Buffer): void => {
-      output += String(chunk);
-      const found = /Trading dashboard: (http:\S+)/.exec(output)?.[1];
-      if (found !== undefined) resolve(found);
-    };
-    child.stdout.on("data", read);
-    child.stderr.on("data", read);
-    child.once("exit", (code) => reject(new Error(`it ended with ${code}: ${output}`)));
-  });
-  return { url, child };
-}
-
-async function kill(child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  const ended = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGKILL");
-  await ended;
-}
 
 /** What the cells of a widget's rows say, in the order of the screen. */
 const cells = (page: Page, kind: string): Promise<string[][]> =>
@@ -65,7 +34,6 @@ const keysIn = (page: Page): Promise<string[]> =>
 let folder = "";
 let browser: Browser;
 beforeAll(async () => {
-  if (!existsSync(program)) throw new Error("The examples are not built: npm run build");
   folder = mkdtempSync(join(tmpdir(), "tidemark-trading-test-"));
   browser = await launchChromium();
 });
@@ -82,13 +50,21 @@ describe("the trading dashboard on a recording that has ended", () => {
   beforeAll(async () => {
     const file = join(folder, "recording.txt");
     writeFileSync(file, recording.text);
-    const started = await start(await freePort(), "--feed", "replay", file, "--speed", "10000");
+    const started = await startDashboard(
+      "trading",
+      await freePort(),
+      "--feed",
+      "replay",
+      file,
+      "--speed",
+      "10000",
+    );
     child = started.child;
     page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
     await page.goto(started.url);
     await page.locator('[data-kind="tape"] .badge[data-status="stale"]').waitFor();
   });
-  afterAll(() => kill(child));
+  afterAll(() => killDashboard(child));
 
   const shown = ({ symbol, side, price, quantity }: RecordedTrade): string[] => [
     symbol,
@@ -300,13 +276,13 @@ describe("the trading dashboard on its built-in feed", () => {
   beforeAll(async () => {
     port = await freePort();
     data = join(folder, "trading.duckdb");
-    const started = await start(port, "--data", data, "--rate", "400");
+    const started = await startDashboard("trading", port, "--data", data, "--rate", "400");
     child = started.child;
     page = await (await browser.newContext({ viewport: { width: 1440, height: 900 } })).newPage();
     await page.goto(`${started.url}/?w=tape+0.0.12.24+f.symbol%3D%253DBTCUSDT&w=quotes+12.0.12.12`);
     await page.locator('[data-kind="tape"] [data-key]').first().waitFor();
   });
-  afterAll(() => kill(child));
+  afterAll(() => killDashboard(child));
 
   const ids = (keys: readonly string[]): number[] =>
     [...new Set(keys.map((key) => Number((JSON.parse(key) as string[])[1])))].sort((a, b) => b - a);
@@ -371,12 +347,12 @@ describe("the trading dashboard on its built-in feed", () => {
     );
     await page.locator('[data-kind="tape"] [data-key]').first().waitFor();
     const before = Math.max(...ids(await keysIn(page)));
-    await kill(child);
+    await killDashboard(child);
     await page.locator('.strip .badge[data-status="disconnected"]').waitFor();
     await expect
       .poll(() => page.locator('[data-kind="tape"] .badge').getAttribute("data-status"))
       .not.toBe("live");
-    ({ child } = await start(port, "--data", data, "--rate", "400"));
+    ({ child } = await startDashboard("trading", port, "--data", data, "--rate", "400"));
     await page.locator('[data-kind="tape"] .badge[data-status="live"]').waitFor();
     // What was not stored when it was killed is written anew by the feed, under its ids.
     await expect

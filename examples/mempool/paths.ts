@@ -4,3 +4,6 @@ export const PATHS = {
   snapshot: "/snapshot-v2",
   stream: "/stream-v2",
 } as const;
+
+/** Of the older architecture, which stands here for comparison. */
+export const OLDER_PATHS = { stream: "/dashboard/stream" } as const;

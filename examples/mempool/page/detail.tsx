@@ -124,7 +124,7 @@ function Facts({
         <Fact name="max fee">{`${gwei(Number(max_fee) / 1e9)} gwei`}</Fact>
         <Fact name="tip">{`${gwei(Number(priority_fee) / 1e9)} gwei`}</Fact>
         <Fact name="gas limit">{formatCount(gas)}</Fact>
-        <Fact name="costs at most">{`${(Number(cost) / 1e18).toPrecision(4)} ${coin}`}</Fact>
+        <Fact name="costs at most">{`${units(String(cost))} ${coin}`}</Fact>
         <Fact name="chain">{chain}</Fact>
         <Fact name="nonce">{formatCount(nonce)}</Fact>
         <Fact name="from">
