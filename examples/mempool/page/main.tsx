@@ -4,11 +4,13 @@ import { App } from "./app.tsx";
 // After those of the parts.
 import "./mempool.css";
 
-const { env } = import.meta as unknown as { readonly env: Readonly<Record<string, string>> };
+/** Vite puts the values of the build in place of `import.meta.env`. */
+type BuiltMeta = ImportMeta & { readonly env: Readonly<Record<string, string | undefined>> };
+const isOlder = (import.meta as BuiltMeta).env["VITE_UI_STREAM_V2_ENABLED"] === "false";
 const OlderPage = lazy(async () => ({ default: (await import("./older-page.tsx")).OlderPage }));
 
 mountPage(
-  env["VITE_UI_STREAM_V2_ENABLED"] === "false" ? (
+  isOlder ? (
     <Suspense>
       <OlderPage />
     </Suspense>

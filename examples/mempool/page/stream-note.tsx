@@ -2,8 +2,10 @@
 import { useSyncExternalStore, type ReactElement } from "react";
 import { formatAge, formatCount } from "../../ui/format.ts";
 import { useNow } from "../../ui/use-now.ts";
-import { streamNotes } from "./stream-notes.ts";
+import { live } from "./client.ts";
+import { StreamNotes } from "./stream-notes.ts";
 
+const streamNotes = new StreamNotes((listener) => live.inspect(listener));
 /** What is longer ago is over. */
 const SHOWN_MS = 60_000;
 

@@ -3,7 +3,6 @@
  * the server had to wait for this page.
  */
 import type { Inspection } from "tidemark/client";
-import { live } from "./client.ts";
 
 interface StreamNoteState {
   /** How often views of the channel were requested again. */
@@ -17,14 +16,22 @@ interface StreamNoteState {
 const NONE: StreamNoteState = { resyncs: 0, waits: 0, lastMs: undefined };
 const NOTICE = /^\{"op":"DISPATCH","type":"NOTICE","code":"SLOW_CONSUMER","view":"([^"]*)"/;
 
-class StreamNotes {
+type Inspect = (listener: (inspection: Inspection) => void) => () => void;
+
+export class StreamNotes {
+  readonly #inspect: Inspect;
   readonly #notes = new Map<string, StreamNoteState>();
   readonly #listeners = new Set<() => void>();
   #stop: (() => void) | undefined;
 
+  /** `inspect`: of the client. */
+  constructor(inspect: Inspect) {
+    this.#inspect = inspect;
+  }
+
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
-    this.#stop ??= live.inspect((inspection) => this.take(inspection, Date.now()));
+    this.#stop ??= this.#inspect((inspection) => this.#take(inspection, Date.now()));
     return () => {
       this.#listeners.delete(listener);
       if (this.#listeners.size > 0) return;
@@ -37,7 +44,7 @@ class StreamNotes {
     return this.#notes.get(channel) ?? NONE;
   }
 
-  take(
+  #take(
     { subscriptions, frames }: Pick<Inspection, "subscriptions" | "frames">,
     nowMs: number,
   ): void {
@@ -64,5 +71,3 @@ class StreamNotes {
     if (hasChanged) for (const listener of this.#listeners) listener();
   }
 }
-
-export const streamNotes = new StreamNotes();
