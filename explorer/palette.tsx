@@ -1,5 +1,14 @@
 /** The command palette: tables, columns of the present table, and actions, found by typing. */
-import { useEffect, useId, useRef, useState, type KeyboardEvent, type ReactElement } from "react";
+import {
+  lazy,
+  Suspense,
+  useEffect,
+  useId,
+  useRef,
+  useState,
+  type KeyboardEvent,
+  type ReactElement,
+} from "react";
 import "./palette.css";
 
 export interface Command {
@@ -10,6 +19,15 @@ export interface Command {
 }
 
 const SHOWN_MAX = 50;
+/** Part of the palette, so that the first view has nothing of it. */
+const POLLED_QUERIES: Command = {
+  kind: "action",
+  name: "Show the polled queries",
+  run: () => {},
+};
+const PolledQueries = lazy(async () => ({
+  default: (await import("./polled-queries.tsx")).PolledQueries,
+}));
 
 export function Palette({
   commands,
@@ -22,7 +40,8 @@ export function Palette({
   const listId = useId();
   const [typed, setTyped] = useState("");
   const [active, setActive] = useState(0);
-  const found = matching(commands, typed).slice(0, SHOWN_MAX);
+  const [showsQueries, setShowsQueries] = useState(false);
+  const found = matching([...commands, POLLED_QUERIES], typed).slice(0, SHOWN_MAX);
   useEffect(() => dialog.current?.showModal(), []);
   useEffect(() => {
     dialog.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
@@ -31,6 +50,7 @@ export function Palette({
 
   const run = (command: Command | undefined): void => {
     if (command === undefined) return;
+    if (command === POLLED_QUERIES) return setShowsQueries(true);
     // Focus returns to where it was, before the command moves it.
     dialog.current?.close();
     command.run();
@@ -46,6 +66,12 @@ export function Palette({
     else return;
     event.preventDefault();
   };
+  if (showsQueries)
+    return (
+      <Suspense>
+        <PolledQueries onClose={onClose} />
+      </Suspense>
+    );
   return (
     <dialog
       ref={dialog}

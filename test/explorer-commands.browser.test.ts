@@ -4,13 +4,15 @@ import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { channel, createTidemark, type Tidemark } from "../src/index.ts";
+import { createClient } from "../src/client/node.ts";
+import { polled } from "../src/sources/polled/index.ts";
 import { silent } from "./support/silent.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
 
 const assets = fileURLToPath(new URL("../dist/explorer", import.meta.url));
-const TABLES = 60;
+const TABLES = 61;
 const LONG = "customer_identification_documents_archive";
-const names = Array.from({ length: TABLES - 1 }, (_, index) => `table_${index + 10}`);
+const names = Array.from({ length: TABLES - 2 }, (_, index) => `table_${index + 10}`);
 
 describe("the explorer with many tables", () => {
   let browser: Browser;
@@ -28,6 +30,16 @@ describe("the explorer with many tables", () => {
     const declaration = channel({ key: "id", columns: { id: "integer", kind: "text" } });
     tidemark = createTidemark({
       channels: Object.fromEntries([LONG, ...names].map((name) => [name, declaration])),
+      sources: [
+        polled({
+          channel: "levels",
+          key: ["symbol", "level"],
+          columns: { level: "integer", symbol: "text" },
+          parameter: "symbol",
+          every: 100,
+          run: ({ symbol }) => [1, 2, 3].map((level) => ({ level, symbol })),
+        }),
+      ],
       catalog: true,
       assets,
       logger: silent,
@@ -104,6 +116,26 @@ describe("the explorer with many tables", () => {
     await expect
       .poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["filter"]))
       .toBe("kind");
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+  });
+
+  it("shows what the polled queries cost", async () => {
+    await open("#/table_10");
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: /Find a table, a column/ }).fill("polled");
+    await page.keyboard.press("Enter");
+    const dialog = page.getByRole("dialog", { name: "Polled queries" });
+    await dialog.getByText("No query runs.").waitFor();
+    const client = createClient({ url: `${address.replace("http", "ws")}/v2/stream` });
+    const where = { column: "symbol", eq: "A" } as const;
+    const stop = client.live({ channel: "levels", where }).subscribe(() => {});
+    const row = dialog.getByRole("row", { name: /^levels symbol=A/ });
+    const cells = (): Promise<string[]> => row.getByRole("cell").allInnerTexts();
+    await expect.poll(async () => (await cells()).slice(0, 2)).toEqual(["3", "0"]);
+    await expect.poll(async () => (await cells())[3]).toBe("1");
+    stop();
+    client.close();
+    await page.keyboard.press("Escape");
     await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
   });
 
