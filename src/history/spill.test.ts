@@ -63,6 +63,31 @@ async function readAll(spill: Spill): Promise<readonly number[]> {
 }
 
 describe("the spill", () => {
+  it("packs a step of many rows in slices, between which the event loop runs", async () => {
+    const [small] = stepAt(1).entries;
+    const entries = Array.from({ length: 40_000 }, (_, at) => ({ ...small, key: `t${at}` }));
+    const step = { ...stepAt(1, "x".repeat(50)), entries } as HistoryStep;
+    const { clock, failures, spill } = spillIn(join(folder, "spill"), 64 * 1024 * 1024);
+    spill.append(step);
+    let isClosed = false;
+    let pauses = 0;
+    const closed = spill.close().then(() => (isClosed = true));
+    await expect
+      .poll(
+        () => {
+          pauses += clock.pending;
+          clock.advance(1);
+          return isClosed;
+        },
+        { interval: 1 },
+      )
+      .toBe(true);
+    await closed;
+    expect(pauses).toBeGreaterThan(5);
+    expect(await spill.read()).toEqual([step]);
+    expect(failures).toEqual([]);
+  });
+
   it("has the steps that its disk does not take, and writes them when the disk does", async () => {
     const path = join(folder, "missing", "spill");
     const { clock, failures, spill } = spillIn(path);

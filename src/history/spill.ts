@@ -6,7 +6,7 @@
  */
 import { readdir, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import type { Cancel, Clock } from "../std/clock.ts";
+import { turn, type Cancel, type Clock } from "../std/clock.ts";
 import { readLines, writeAt } from "./spill-file.ts";
 import { isThrough, packStep, unpackStep, type HistoryStep } from "./step.ts";
 
@@ -15,6 +15,7 @@ const SEGMENTS = 8;
 const RETRY_MS = 1_000;
 /** So much is packed and written at once, and handed out at once by `read`. */
 const SLICE_BYTES = 256 * 1024;
+const NEW_LINE = Buffer.from("\n");
 /** What a step and an entry take in a line beside the row, about. */
 const [STEP_BYTES, ENTRY_BYTES] = [32, 32];
 
@@ -214,7 +215,8 @@ export class Spill {
     try {
       const segment = await this.#openSegment();
       if (segment === undefined) return;
-      const { count, bytes } = this.#packed(segment);
+      const { count, bytes } = await this.#packed(segment);
+      if (generation !== this.#generation) return;
       // At a place of its own: what a failed write has left behind is overwritten.
       await writeAt(segment.path, segment.bytes, bytes);
       if (generation !== this.#generation) return;
@@ -249,17 +251,27 @@ export class Spill {
   }
 
   /** The next steps as lines, within a slice and the room of the segment, but at least one. */
-  #packed(segment: Segment): { readonly count: number; readonly bytes: Buffer } {
+  async #packed(segment: Segment): Promise<{ readonly count: number; readonly bytes: Buffer }> {
     const lines: Buffer[] = [];
     let bytes = 0;
-    for (const step of this.#unwritten) {
-      const line = Buffer.from(`${packStep(step)}\n`);
+    for (const step of this.#unwritten.slice()) {
+      const line = await this.#lineOf(step);
       if (bytes > 0 && segment.bytes + bytes + line.length > this.#segmentBytesMax) break;
       lines.push(line);
       bytes += line.length;
       if (bytes >= SLICE_BYTES) break;
     }
     return { count: lines.length, bytes: Buffer.concat(lines) };
+  }
+
+  /** A large step is packed in slices, so that the event loop stays free. */
+  async #lineOf(step: HistoryStep): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for (const part of packStep(step, SLICE_BYTES)) {
+      if (parts.length > 0) await turn(this.#options.clock);
+      parts.push(Buffer.from(part));
+    }
+    return Buffer.concat([...parts, NEW_LINE]);
   }
 
   async #deleteReleased(): Promise<void> {

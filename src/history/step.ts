@@ -130,16 +130,23 @@ function addEntries(
 
 type PackedEntry = readonly [kind: string, channel: string, key: string, json?: string];
 
-/** A step as one line of text without a line break. */
-export function packStep(step: HistoryStep): string {
+/** A step as one line of text without a line break, in parts of about so many characters. */
+export function* packStep(step: HistoryStep, partSize: number): Generator<string> {
   const { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes } = step;
-  const packed = entries.map(({ kind, channel, key, json }): PackedEntry =>
-    json === undefined ? [kind, channel, key] : [kind, channel, key, json],
-  );
-  return JSON.stringify(
-    [seq, timeMs, declares, packed, sourcePositions, requestIds, bytes],
-    (_name, value: unknown) => (value === Number.POSITIVE_INFINITY ? INFINITY : value),
-  );
+  const infinite = (_name: string, value: unknown): unknown =>
+    value === Number.POSITIVE_INFINITY ? INFINITY : value;
+  let part = `[${seq},${timeMs},${JSON.stringify(declares, infinite)},[`;
+  for (const [index, { kind, channel, key, json }] of entries.entries()) {
+    if (part.length >= partSize) {
+      yield part;
+      part = "";
+    }
+    const packed: PackedEntry =
+      json === undefined ? [kind, channel, key] : [kind, channel, key, json];
+    part += `${index === 0 ? "" : ","}${JSON.stringify(packed)}`;
+  }
+  const rest = [sourcePositions, requestIds, bytes].map((each) => JSON.stringify(each));
+  yield `${part}],${rest.join(",")}]`;
 }
 
 /** JSON has no infinity, and a bound may be infinite. */
