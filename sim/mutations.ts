@@ -90,8 +90,21 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a change does not keep a row longer where rows are evicted by arrival",
     file: "src/table/live-table.ts",
-    find: "    return first === undefined ? oldest : (this.rows.get(first) ?? null);",
-    replace: "    return first === undefined ? oldest : this.rows.oldest;",
+    find: "    return first === undefined ? this.rows.oldest : (this.rows.get(first) ?? null);",
+    replace: "    return first === undefined ? null : this.rows.oldest;",
+  },
+  {
+    rule: "the memory budget evicts by the commits alone, not by what the node's views hold",
+    file: "src/table/replica.ts",
+    find: "    this.budget.bytesMax = commit.tablesBytesMax ?? this.budget.bytesMax;",
+    replace:
+      "    this.budget.bytesMax = (commit.tablesBytesMax ?? this.budget.bytesMax) - this.viewEntries;",
+  },
+  {
+    rule: "a checkpoint has the memory budget",
+    file: "src/table/replica.ts",
+    find: "    this.budget.bytesMax = checkpoint?.tablesBytesMax ?? Number.POSITIVE_INFINITY;",
+    replace: "    this.budget.bytesMax = Number.POSITIVE_INFINITY;",
   },
   {
     rule: "a result waits for the turn that holds the write",

@@ -35,9 +35,15 @@ interface State {
   readonly asOf: ReadonlyMap<string, number>;
   /** By channel: rows that it has evicted. */
   readonly evicted: ReadonlyMap<string, readonly Row[]>;
+  readonly tablesBytesMax: number;
 }
 
-const BEGINNING: State = { tables: new Map(), asOf: new Map(), evicted: new Map() };
+const BEGINNING: State = {
+  tables: new Map(),
+  asOf: new Map(),
+  evicted: new Map(),
+  tablesBytesMax: Number.POSITIVE_INFINITY,
+};
 
 export class Oracle {
   /** States by epoch, then by seq. */
@@ -91,6 +97,7 @@ export class Oracle {
       tables.set(channel, { ...table, rows });
     }
     const evicted = new Map(before.evicted);
+    const { tablesBytesMax = before.tablesBytesMax } = commit;
     for (const [name, table] of tables) {
       if (table.isDerived) continue;
       let { status } = table;
@@ -102,9 +109,14 @@ export class Oracle {
         )
           status = reported.status.status;
       const rows = bounded(table.rows, commit.timeMs, table.declaration.bounds);
-      const gone = [...table.rows].flatMap(([key, { row }]) => (rows.has(key) ? [] : [row]));
-      evicted.set(name, [...(evicted.get(name) ?? []), ...gone]);
+      evicted.set(name, [...(evicted.get(name) ?? []), ...goneFrom(table.rows, rows)]);
       tables.set(name, { ...table, status, rows });
+    }
+    for (const [name, table] of tables) {
+      if (table.declaration.bounds.critical !== false) continue;
+      const rows = spared(table.rows, bytesOf([...tables.values()]) - tablesBytesMax);
+      evicted.set(name, [...(evicted.get(name) ?? []), ...goneFrom(table.rows, rows)]);
+      tables.set(name, { ...table, rows });
     }
     const asOf =
       commit.asOfMs === undefined || commit.source === undefined
@@ -114,7 +126,7 @@ export class Oracle {
             [commit.source, Math.max(commit.asOfMs, before.asOf.get(commit.source) ?? 0)],
           ]);
     if (this.#hasDerived) deriveAll(tables, evicted, commit);
-    history.push({ tables, asOf, evicted });
+    history.push({ tables, asOf, evicted, tablesBytesMax });
   }
 
   /**
@@ -184,6 +196,30 @@ function deriveAll(
     const table = { declaration, source: undefined, status: "live", isDerived: true } as const;
     tables.set(declaration.name, { ...table, rows });
   }
+}
+
+function goneFrom(before: Rows, after: Rows): readonly Row[] {
+  return [...before].flatMap(([key, { row }]) => (after.has(key) ? [] : [row]));
+}
+
+function bytesOf(tables: readonly Table[]): number {
+  return tables
+    .flatMap(({ rows }) => [...rows.values()])
+    .reduce((sum, { row }) => sum + Buffer.byteLength(JSON.stringify(row)), 0);
+}
+
+/** Without the rows that changed longest ago, until so many bytes are gone. */
+function spared(table: Rows, bytes: number): Rows {
+  const rows = new Map(table);
+  let left = bytes;
+  for (const [key, { row }] of [...table].sort(
+    ([, a], [, b]) => a.seq - b.seq || a.order - b.order,
+  )) {
+    if (left <= 0) break;
+    left -= Buffer.byteLength(JSON.stringify(row));
+    rows.delete(key);
+  }
+  return rows;
 }
 
 /**

@@ -20,7 +20,14 @@ import { SlowReader } from "./slow-reader.ts";
 import { FaultInjector, unstall, type FaultyWorld } from "./fault-injector.ts";
 import { STOCK, stockDeclaration, VERSIONED_SOURCE, VersionedSource } from "./versioned-source.ts";
 import { rowOf } from "./writers.ts";
-import { DECLARATIONS, OWN_DECLARATIONS, pick, randomDraft, Rights } from "./workload.ts";
+import {
+  DECLARATIONS,
+  OWN_DECLARATIONS,
+  pick,
+  randomDraft,
+  Rights,
+  TABLES_BYTES_MAX,
+} from "./workload.ts";
 
 export interface RunOptions {
   readonly seed: number;
@@ -170,7 +177,11 @@ class World implements FaultyWorld {
    * Appends the first commits of a history: the program's channels, and all rows of the sources.
    */
   begin(): void {
-    this.#append({ changes: [], declares: OWN_DECLARATIONS });
+    this.#append({
+      changes: [],
+      declares: OWN_DECLARATIONS,
+      tablesBytesMax: TABLES_BYTES_MAX,
+    });
     this.readWholeDatabase();
     this.#append({
       changes: [this.versionedSource.changesAfter(undefined)],

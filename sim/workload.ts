@@ -14,26 +14,42 @@ export const columns = [
   { name: "note", type: "text" },
 ] as const;
 
+/** The memory budget leaves so many rows of each channel but `trades`: all. */
+const KEPT = 1_000_000;
+/** So little that rows of `trades` leave now and then. */
+export const TABLES_BYTES_MAX = 7_000;
+
 /** The program's own channels, and the database's. */
 export const DECLARATIONS = [
   declareChannel({
     name: "trades",
     key: ["id"],
     columns,
-    bounds: { rowsMax: 40, tombstonesMax: 10 },
+    bounds: { rowsMax: 40, tombstonesMax: 10, critical: false },
   }),
-  declareChannel({ name: "orders", key: ["id"], columns, bounds: { tombstonesMax: 20 } }),
+  declareChannel({
+    name: "orders",
+    key: ["id"],
+    columns,
+    bounds: { tombstonesMax: 20, rowsMin: KEPT },
+  }),
   declareChannel({
     name: "events",
     key: ["id"],
     columns,
-    bounds: { rowsMax: 30, ageMsMax: 2_500, tombstonesMax: 15, evict: "oldest_arrival" },
+    bounds: {
+      rowsMax: 30,
+      ageMsMax: 2_500,
+      tombstonesMax: 15,
+      evict: "oldest_arrival",
+      rowsMin: KEPT,
+    },
   }),
   declareChannel({
     name: "reviews",
     key: ["id"],
     columns: [...columns.slice(0, 3), { name: "value", type: "text" }],
-    bounds: { tombstonesMax: 20 },
+    bounds: { tombstonesMax: 20, rowsMin: KEPT },
   }),
 ];
 export const OWN_DECLARATIONS = DECLARATIONS.filter(({ name }) => name !== "reviews");

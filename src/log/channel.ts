@@ -7,6 +7,7 @@ import type { Column } from "../protocol/column.ts";
 import {
   CHANNEL_BOUNDS,
   CHANNEL_HISTORY,
+  ROWS_MIN,
   type ChannelBounds,
   type ChannelHistory,
 } from "./limits.ts";
@@ -47,7 +48,7 @@ export function declareChannel(options: {
       throw bad(name, `its key column "${column}" is not among its columns`);
     }
   }
-  const { evict = "oldest_change", ...numbers } = bounds;
+  const { evict = "oldest_change", critical: _critical, ...numbers } = bounds;
   for (const [bound, value] of Object.entries({ ...numbers, ...history })) {
     if (typeof value === "number" ? !(value >= 1) : bound !== "appendOnly")
       throw bad(name, `${bound} must be at least 1`);
@@ -66,7 +67,7 @@ function textOf({
   name,
   key,
   columns,
-  bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax, evict = "oldest_change" },
+  bounds: { rowsMax, bytesMax, ageMsMax, tombstonesMax, evict = "oldest_change", ...pressure },
   history,
   derivation,
 }: ChannelDeclaration): string {
@@ -79,6 +80,8 @@ function textOf({
     history?.appendOnly,
     derivation,
     evict,
+    pressure.critical ?? true,
+    pressure.rowsMin ?? ROWS_MIN,
   ]);
 }
 

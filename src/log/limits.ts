@@ -43,11 +43,21 @@ export interface ChannelBounds {
    */
   readonly evict?: "oldest_change" | "oldest_arrival";
   /**
+   * False: under the server's memory budget (`readModelBytesMax`) all rows of the channel may leave,
+   * and they leave first. Default true.
+   */
+  readonly critical?: boolean;
+  /** The newest rows that the budget leaves in a critical channel. Default 1,000. */
+  readonly rowsMin?: number;
+  /**
    * Keys remembered after they left. Full: the floor rises, and older cursors get a snapshot.
    * Default 100,000.
    */
   readonly tombstonesMax: number;
 }
+
+/** Of `rowsMin`. */
+export const ROWS_MIN = 1_000;
 
 export const CHANNEL_BOUNDS: ChannelBounds = {
   rowsMax: 100_000,

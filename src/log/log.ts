@@ -70,6 +70,8 @@ export interface CommitDraft {
    * it holds, so that each row is in the table, in the store, or in both.
    */
   readonly durableSeq?: number;
+  /** From here on the rows of all tables may take so many bytes together (`memory-budget.ts`). */
+  readonly tablesBytesMax?: number;
   /** Ids of ingest requests whose rows this commit carries, so that a repeat is recognised. */
   readonly requestIds?: readonly string[];
 }

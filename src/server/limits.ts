@@ -256,6 +256,13 @@ export interface ServerLimits {
    * this. Default 60,000.
    */
   readonly pollWaitMsMax: number;
+  /**
+   * Bytes of all tables and views together: encoded rows, of which `limits.views.bytesMax` are for
+   * views. Full: rows of channels with `bounds: { critical: false }` are evicted, then rows that the
+   * history store holds, then others, but for the newest `rowsMin` of critical channels. Default
+   * Infinity.
+   */
+  readonly readModelBytesMax: number;
 }
 
 export const SERVER_LIMITS: ServerLimits = {
@@ -320,6 +327,7 @@ export const SERVER_LIMITS: ServerLimits = {
   snapshotBodyBytesMax: 64 * 1024 * 1024,
   snapshotChannelsMax: 100,
   pollWaitMsMax: 60_000,
+  readModelBytesMax: Number.POSITIVE_INFINITY,
 };
 
 /** Limits that can't be set. */

@@ -16,6 +16,7 @@ import type { Channels, TransactionHandle } from "./channel.ts";
 import { createIngest } from "./create-ingest.ts";
 import { Engine } from "./engine.ts";
 import { Answers } from "./http/answers.ts";
+import { appendFirst } from "./first-commit.ts";
 import { checkDialects } from "./http/dialect-paths.ts";
 import { createHttp, createOperatorHttp, type HttpOptions } from "./http/http.ts";
 import { HttpEndpoint, listenerOf } from "./http/http-endpoint.ts";
@@ -103,8 +104,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       },
     });
     // Declares the channels before anything is written to them; `start` rejects if that failed.
-    this.#declared =
-      declares.length === 0 ? Promise.resolve() : this.#log.append({ changes: [], declares });
+    this.#declared = appendFirst(log, declares, options.limits);
     this.#declared.catch(() => {});
     this.#engine = new Engine({
       log,

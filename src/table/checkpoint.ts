@@ -32,6 +32,8 @@ export interface Checkpoint {
   readonly sourcePositions: readonly (readonly [source: string, position: string])[];
   readonly asOf: readonly (readonly [source: string, unixMs: number])[];
   readonly channels: readonly ChannelCheckpoint[];
+  /** The bytes that all tables may take together; absent without such a budget. */
+  readonly tablesBytesMax?: number;
   /** By derived table: what rows that its inputs have evicted still count for. */
   readonly settled?: readonly (readonly [channel: string, settled: JsonValue])[];
   /** By derived table: why that could not be computed. */

@@ -5,6 +5,7 @@
  * Retains at most the channel's bounds.
  */
 import type { ChannelDeclaration } from "../log/channel.ts";
+import { ROWS_MIN } from "../log/limits.ts";
 import type { ChannelChange, KeyedRow } from "../log/log.ts";
 import { OMITTED, type Row } from "../protocol/row.ts";
 import { ArrivalOrder } from "./arrival-order.ts";
@@ -119,8 +120,41 @@ export class LiveTable {
     const { oldest, size, bytes } = this.rows;
     if (oldest === null || timeMs - oldest.timeMs > ageMsMax) return oldest;
     if (size <= rowsMax && bytes <= bytesMax) return null;
+    return this.#nextToLeave;
+  }
+
+  get #nextToLeave(): RowNode | null {
     const first = this.#arrivals?.first;
-    return first === undefined ? oldest : (this.rows.get(first) ?? null);
+    return first === undefined ? this.rows.oldest : (this.rows.get(first) ?? null);
+  }
+
+  /**
+   * The row that leaves next where memory is short; null where none may. `durableSeq` is the history
+   * store's.
+   */
+  nextToSpare(durableSeq: number): RowNode | null {
+    const { critical, rowsMin = ROWS_MIN } = this.channel.bounds;
+    if (this.rows.size <= (critical === false ? 0 : rowsMin)) return null;
+    const next = this.#nextToLeave;
+    const isStored = this.channel.history === undefined || (next?.seq ?? 0) <= durableSeq;
+    return isStored ? next : null;
+  }
+
+  /** Evicts such rows up to a seq, until the table is within so many bytes. */
+  relieve(
+    point: CommitPoint,
+    durableSeq: number,
+    { bytesMax, seqMax }: { readonly bytesMax: number; readonly seqMax: number },
+  ): readonly RowChange[] {
+    const changes: RowChange[] = [];
+    while (this.rows.bytes > bytesMax) {
+      const next = this.nextToSpare(durableSeq);
+      if (next === null || next.seq > seqMax) break;
+      this.#evictions++;
+      this.#remove(next.key, point.seq, true, changes);
+    }
+    this.#changes += changes.length;
+    return changes;
   }
 
   /** Rows of a derived table that are to be evicted, whatever the bounds. */

@@ -81,6 +81,11 @@ export class ReplicaChannel {
     if (this.broken === undefined) this.#change(commit, () => this.table.evict(commit, durableSeq));
   }
 
+  /** Evicts rows where memory is short; the views follow. */
+  relieve(commit: Commit, durableSeq: number, until: Parameters<LiveTable["relieve"]>[2]): void {
+    this.#change(commit, () => this.table.relieve(commit, durableSeq, until));
+  }
+
   /** Evicts the rows of a derived table that have left it; the views follow. */
   evictLeft(commit: Commit, durableSeq: number): void {
     if (this.broken === undefined)

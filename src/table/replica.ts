@@ -14,6 +14,7 @@ import { DerivedTables } from "./derived-tables.ts";
 import { Following } from "./following.ts";
 import { unknownChannel } from "./unknown-channel.ts";
 import { viewLimits, type ViewLimits } from "./limits.ts";
+import { MemoryBudget } from "./memory-budget.ts";
 import { LiveTable, type CommitPoint } from "./live-table.ts";
 import { ReplicaChannel, type SharedParts } from "./replica-channel.ts";
 import type { ReplicaOptions } from "./replica-options.ts";
@@ -39,6 +40,7 @@ export class Replica {
   #durableSeq = 0;
   readonly #shared: SharedParts;
   readonly derived: DerivedTables;
+  readonly budget = new MemoryBudget();
 
   constructor(limits: Partial<ViewLimits> = {}, options: ReplicaOptions = {}) {
     const { derivations = [], node = "", secret = "" } = options;
@@ -72,6 +74,7 @@ export class Replica {
       sourcePositions: [...this.#sourcePositions],
       asOf: [...this.#asOf],
       settled: this.derived.settled,
+      ...this.budget.checkpoint,
       channels: channels.map(({ table, state, broken }): ChannelCheckpoint => ({
         declaration: table.channel,
         state,
@@ -157,6 +160,7 @@ export class Replica {
     this.#seq = checkpoint?.seq ?? 0;
     this.#timeMs = checkpoint?.timeMs ?? 0;
     this.#durableSeq = checkpoint?.durableSeq ?? 0;
+    this.budget.bytesMax = checkpoint?.tablesBytesMax ?? Number.POSITIVE_INFINITY;
     if (checkpoint === undefined) return this.derived.begin(undefined);
     assert(checkpoint.epoch === epoch, "a checkpoint is of the history that it begins");
     for (const [source, sourcePosition] of checkpoint.sourcePositions)
@@ -197,8 +201,11 @@ export class Replica {
       const channel = this.#channels.get(change.channel);
       if (channel !== undefined && this.#isOfLog(channel)) channel.apply(change, commit);
     }
-    for (const channel of this.#channels.values())
-      if (this.#isOfLog(channel)) channel.evict(commit, this.#durableSeq);
+    const channels = [...this.#channels.values()].filter(({ own }) => own === undefined);
+    const inputs = channels.filter((channel) => this.#isOfLog(channel));
+    for (const channel of inputs) channel.evict(commit, this.#durableSeq);
+    this.budget.bytesMax = commit.tablesBytesMax ?? this.budget.bytesMax;
+    this.budget.relieve(channels, inputs, commit, this.#durableSeq);
     if (commit.status !== undefined) this.#applyStatus(commit);
     if (commit.source !== undefined && commit.sourcePosition !== undefined)
       this.#sourcePositions.set(commit.source, commit.sourcePosition);

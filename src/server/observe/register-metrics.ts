@@ -3,6 +3,7 @@ import type { HistoryHost } from "../../history/history-host.ts";
 import type { HistoryState } from "../../history/writer.ts";
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
+import type { Replica } from "../../table/replica.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
@@ -78,6 +79,14 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
         help: "Encoded size of all channels' rows.",
         read: sum((table) => table.rows.bytes),
       },
+      tidemark_tables_bytes_max: {
+        help: "What the memory budget leaves for the rows of all tables; +Inf without one.",
+        read: () => replica.budget.bytesMax,
+      },
+      tidemark_views_bytes: {
+        help: "Estimated size of all views and their indexes, without the channels' rows.",
+        read: () => replica.viewBytes,
+      },
     },
     channelGauges: {
       tidemark_channel_rows: {
@@ -101,6 +110,10 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
       dashboard_evictions_total: {
         help: "Rows that the bounds of a channel evicted.",
         read: sum((table) => table.evictions),
+      },
+      tidemark_budget_evictions_total: {
+        help: "Rows that the memory budget evicted; dashboard_evictions_total has them, too.",
+        read: () => replica.budget.state.evictions,
       },
       stream_v2_credit_exhausted_total: {
         help: "Times that a session ran out of credit while frames waited.",
@@ -182,11 +195,23 @@ export function statsOf(engine: Engine): Record<string, unknown> {
     subscriptions: subscribers.count,
     views: replica.viewCount,
     view_entries: replica.viewEntries,
+    memory: memoryOf(replica),
     flush_interval_ms: turns.intervalMs,
     sent: { turns: turnsSent, frames, bytes },
     buffered_bytes: bufferedBytes(engine),
     backlog: largestBacklog(engine),
     resets: Object.fromEntries(resets),
+  };
+}
+
+function memoryOf({ budget, viewBytes }: Replica): Record<string, unknown> {
+  const { bytes, bytesMax, evictions, isExceeded } = budget.state;
+  return {
+    table_bytes: bytes,
+    table_bytes_max: bytesMax === Number.POSITIVE_INFINITY ? null : bytesMax,
+    view_bytes: viewBytes,
+    evictions,
+    is_exceeded: isExceeded,
   };
 }
 
