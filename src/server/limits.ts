@@ -48,6 +48,8 @@ export interface ServerLimits {
 
   /** Bytes of one frame, as a target: a larger row has a frame of its own. Default 64 KiB. */
   readonly frameBytesMax: number;
+  /** Rows and removed keys of one frame. Full: several frames. Default 5,000. */
+  readonly frameRowsMax: number;
   /**
    * Bytes of one delta. Full: the client gets a snapshot, which is shared and sent part by part.
    * Default 4 MiB.
@@ -278,6 +280,7 @@ export const SERVER_LIMITS: ServerLimits = {
   watermarkIntervalMs: 1_000,
   tickMs: 250,
   frameBytesMax: 64 * 1024,
+  frameRowsMax: 5_000,
   deltaBytesMax: 4 * 1024 * 1024,
   deltaSlackBytes: 16 * 1024,
   deltasKeptMax: 16,
@@ -365,6 +368,7 @@ const RELATIONS: readonly LimitRelation<ServerLimits>[] = [
     "commitsPerReadMax",
     "tickMs",
     "frameBytesMax",
+    "frameRowsMax",
     "socketBufferBytesMax",
     "snapshotsPinnedMax",
     "digestRowsMax",

@@ -6,6 +6,7 @@ import type { HistoryStore } from "../history/history.ts";
 import type { Log } from "../log/log.ts";
 import type { Source } from "../sources/source.ts";
 import type { Channels } from "./channel.ts";
+import type { OwnGauge } from "./observe/own-gauges.ts";
 import type { Paths } from "../protocol/paths.ts";
 import type { Limits } from "./limit-groups.ts";
 import type { Mutations } from "./mutations/mutation.ts";
@@ -75,6 +76,11 @@ export interface TidemarkOptions<C extends Channels = Channels, Caller = Identit
    * channels hold their newest rows again. Not together with `log`. Default: none.
    */
   readonly history?: HistoryStore;
+  /**
+   * Gauges of your own in `/metrics`, by name, such as the size of an index; read when scraped.
+   * Names are those of Prometheus, and not those of the server.
+   */
+  readonly gauges?: Readonly<Record<string, OwnGauge>>;
   /** Default: pino at level `info` on standard error. */
   readonly logger?: Logger;
   readonly clock?: Clock;

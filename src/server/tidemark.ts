@@ -134,7 +134,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     });
     this.#replays = history && createReplays(options, { ...parts, history, live: this.#engine });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
-    registerMetrics(this.#metrics, this.#engine);
+    registerMetrics(this.#metrics, this.#engine, options.gauges);
     const ofIngest = { engine: this.#engine, own: this.#own, declares, history, ...parts };
     this.#ingest = createIngest(options, ofIngest);
     registerIngest(this.#metrics, this.#ingest);

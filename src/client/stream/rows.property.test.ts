@@ -73,7 +73,9 @@ describe("the rows", () => {
           isLimited: false,
         });
         store.begin(["id"], "snapshot");
-        for (const frame of framesOf(ViewUpdate.snapshot(view, { frameBytesMax: 40, dialects: 1 })))
+        for (const frame of framesOf(
+          ViewUpdate.snapshot(view, { frameBytesMax: 40, frameRowsMax: 2, dialects: 1 }),
+        ))
           store.stageSnapshot(frame);
         store.commit();
         shown.apply(store.take());
@@ -100,6 +102,7 @@ describe("the rows", () => {
             for (const frame of framesOf(
               ViewUpdate.snapshot(view, {
                 frameBytesMax: fate === "split" ? 40 : 10_000,
+                frameRowsMax: fate === "split" ? 2 : 1_000,
                 dialects: 1,
               }),
             ))
@@ -108,6 +111,7 @@ describe("the rows", () => {
             const frames = framesOf(
               ViewUpdate.delta(view, changes, view.rows.normalise(cursor), {
                 frameBytesMax: fate === "split" ? 40 : 10_000,
+                frameRowsMax: fate === "split" ? 2 : 1_000,
                 dialects: 1,
               }),
             );

@@ -208,6 +208,10 @@ export class Metrics implements Observer {
     }
   }
 
+  has(name: string): boolean {
+    return this.#registry.getSingleMetric(name) !== undefined;
+  }
+
   get contentType(): string {
     return this.#registry.contentType;
   }

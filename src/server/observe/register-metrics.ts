@@ -4,10 +4,16 @@ import type { HistoryState } from "../../history/writer.ts";
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
 import type { Replica } from "../../table/replica.ts";
+import { registerOwnGauges, type OwnGauge } from "./own-gauges.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
-export function registerMetrics(metrics: Metrics, engine: Engine): void {
+/** @throws TidemarkError `BAD_OPTION` for a name of the application's gauges */
+export function registerMetrics(
+  metrics: Metrics,
+  engine: Engine,
+  ownGauges: Readonly<Record<string, OwnGauge>> = {},
+): void {
   if (engine.history !== undefined) registerHistory(metrics, engine.history);
   const {
     follower,
@@ -128,6 +134,7 @@ export function registerMetrics(metrics: Metrics, engine: Engine): void {
       tidemark_bytes_out_total: { help: "Bytes written in turns.", read: () => stats.bytes },
     },
   });
+  registerOwnGauges(metrics, ownGauges);
 }
 
 function registerHistory(metrics: Metrics, history: HistoryHost): void {

@@ -39,6 +39,7 @@ export class ViewUpdateCache {
     this.#limits = options.limits;
     this.#updateOptions = {
       frameBytesMax: options.limits.frameBytesMax,
+      frameRowsMax: options.limits.frameRowsMax,
       dialects: options.dialects,
     };
     this.#monotonic = options.monotonic;

@@ -27,6 +27,7 @@ interface FrameRange {
 /** The size of a frame, and the number of dialects that may use one. */
 export interface ViewUpdateOptions {
   readonly frameBytesMax: number;
+  readonly frameRowsMax: number;
   /** When a range has been encoded in this many dialects, its rows are released. */
   readonly dialects: number;
 }
@@ -59,7 +60,8 @@ export class ViewUpdate {
     this.#boundaries = ranges.map((range) => (range.more ? undefined : range.seq));
   }
 
-  static snapshot(view: View, { frameBytesMax, dialects }: ViewUpdateOptions): ViewUpdate {
+  static snapshot(view: View, options: ViewUpdateOptions): ViewUpdate {
+    const { frameBytesMax, frameRowsMax, dialects } = options;
     const seq = view.rows.lastSeq;
     const rows = Array.from(view.rows.values(), ({ json, bytes }) => ({ json, bytes }));
     const ranges: FrameRange[] = [];
@@ -69,7 +71,8 @@ export class ViewUpdate {
       let end = start;
       for (
         let row = rows[end];
-        row !== undefined && (bytes === 0 || bytes + row.bytes <= frameBytesMax);
+        row !== undefined &&
+        (end === start || (bytes + row.bytes <= frameBytesMax && end - start < frameRowsMax));
         row = rows[++end]
       ) {
         bytes += row.bytes;
@@ -90,7 +93,7 @@ export class ViewUpdate {
     view: View,
     changes: Changes,
     prevSeq: number,
-    { frameBytesMax, dialects }: ViewUpdateOptions,
+    options: ViewUpdateOptions,
   ): ViewUpdate {
     // If the channel answers, a change may be newer than the view's newest.
     const seq = Math.max(
@@ -102,8 +105,8 @@ export class ViewUpdate {
       "delta",
       dialectViewOf(view),
       seq,
-      splitDelta(changes, prevSeq, seq, frameBytesMax),
-      dialects,
+      splitDelta(changes, prevSeq, seq, options),
+      options.dialects,
     );
   }
 
@@ -230,7 +233,7 @@ function splitDelta(
   changes: Changes,
   prevSeq: number,
   seq: number,
-  frameBytesMax: number,
+  { frameBytesMax, frameRowsMax }: ViewUpdateOptions,
 ): readonly FrameRange[] {
   const items = bySeq(changes);
   const ranges: FrameRange[] = [];
@@ -254,7 +257,8 @@ function splitDelta(
   };
   items.forEach((item, index) => {
     const last = items[index - 1];
-    if (bytes > 0 && bytes + item.bytes > frameBytesMax && last !== undefined) {
+    const isFull = bytes + item.bytes > frameBytesMax || pending.length >= frameRowsMax;
+    if (pending.length > 0 && isFull && last !== undefined) {
       close(last.seq, last.seq === item.seq);
     }
     pending.push(item);
