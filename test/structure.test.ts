@@ -71,6 +71,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
     [
       "server/for-caller.ts",
       "server/own-channels.ts",
+      "server/first-commit.ts",
       "server/create-ingest.ts",
       "server/derivations.ts",
       "server/options.ts",

@@ -43,8 +43,8 @@ export interface ChannelBounds {
    */
   readonly evict?: "oldest_change" | "oldest_arrival";
   /**
-   * False: under the server's memory budget (`readModelBytesMax`) all rows of the channel may leave,
-   * and they leave first. Default true.
+   * False: under the server's memory budget (`readModelBytesMax`) all rows of the channel may
+   * leave, and they leave first. Default true.
    */
   readonly critical?: boolean;
   /** The newest rows that the budget leaves in a critical channel. Default 1,000. */

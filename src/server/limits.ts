@@ -260,9 +260,9 @@ export interface ServerLimits {
   readonly pollWaitMsMax: number;
   /**
    * Bytes of all tables and views together: encoded rows, of which `limits.views.bytesMax` are for
-   * views. Full: rows of channels with `bounds: { critical: false }` are evicted, then rows that the
-   * history store holds, then others, but for the newest `rowsMin` of critical channels. Default
-   * Infinity.
+   * views. Full: rows of channels with `bounds: { critical: false }` are evicted, then rows that
+   * the history store holds, then others, but for the newest `rowsMin` of critical channels.
+   * Default Infinity.
    */
   readonly readModelBytesMax: number;
 }

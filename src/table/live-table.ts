@@ -129,8 +129,8 @@ export class LiveTable {
   }
 
   /**
-   * The row that leaves next where memory is short; null where none may. `durableSeq` is the history
-   * store's.
+   * The row that leaves next where memory is short; null where none may. `durableSeq` is the
+   * history store's.
    */
   nextToSpare(durableSeq: number): RowNode | null {
     const { critical, rowsMin = ROWS_MIN } = this.channel.bounds;
