@@ -1,7 +1,7 @@
 /**
  * Starts the dashboard: `node dist/trading/main.js [--feed binance | --feed replay FILE]
- * [--data FILE] [--rate ROWS_PER_SECOND] [--seed N] [--speed N]`. `PORT`: default 8082; 0 takes a
- * free one.
+ * [--data FILE] [--rate ROWS_PER_SECOND] [--seed N] [--speed N]
+ * [--symbols A,B] [--url WS_URL] [--rest-url URL]`. `PORT`: default 8082; 0 takes a free one.
  */
 import { fileURLToPath } from "node:url";
 import { feedArguments } from "./feed/feed.ts";

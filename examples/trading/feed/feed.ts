@@ -14,7 +14,14 @@ export type FeedOptions =
       /** How much of the past an empty store gets. */
       readonly pastMs?: number;
     }
-  | { readonly kind: "binance" }
+  | {
+      readonly kind: "binance";
+      /** Default: those of the built-in feed. */
+      readonly symbols?: readonly string[];
+      /** Base addresses, for another region or a proxy. */
+      readonly url?: string;
+      readonly restUrl?: string;
+    }
   | { readonly kind: "replay"; readonly file: string; readonly speed?: number };
 
 const ROWS_PER_SECOND = 180;
@@ -33,7 +40,9 @@ export function feedSource(feed: FeedOptions): Source {
     case "binance":
       return binance({
         name: "feed",
-        symbols: SYMBOL_ROWS.map(({ symbol }) => symbol),
+        symbols: feed.symbols ?? SYMBOL_ROWS.map(({ symbol }) => symbol),
+        ...(feed.url !== undefined && { url: feed.url }),
+        ...(feed.restUrl !== undefined && { restUrl: feed.restUrl }),
         depthLevels: 25,
         channels: {
           trades: { bounds: { rowsMax: TRADES_MAX }, history: HISTORY.trades },
@@ -62,6 +71,9 @@ export function feedArguments(numbers: Readonly<Record<string, number>> = {}): F
     options: {
       feed: { type: "string", default: "built-in" },
       data: { type: "string" },
+      symbols: { type: "string" },
+      url: { type: "string" },
+      "rest-url": { type: "string" },
       ...Object.fromEntries(
         Object.entries(defaults).map(([flag, value]) => [
           flag,
@@ -76,12 +88,17 @@ export function feedArguments(numbers: Readonly<Record<string, number>> = {}): F
     if (value > 0) return value;
     throw new Error(`--${flag} must be a number above 0.`);
   };
-  const feed = feedOf(values["feed"] ?? "", parsed.positionals, numberOf);
+  const feed = feedOf(values, parsed.positionals, numberOf);
   return { feed, data: values["data"], numberOf };
 }
 
 function feedOf(
-  kind: string,
+  {
+    feed: kind = "",
+    symbols,
+    url,
+    "rest-url": restUrl,
+  }: Readonly<Record<string, string | undefined>>,
   [file]: readonly string[],
   numberOf: (flag: string) => number,
 ): FeedOptions {
@@ -89,7 +106,12 @@ function feedOf(
     case "built-in":
       return { kind, seed: numberOf("seed"), rowsPerSecond: numberOf("rate") };
     case "binance":
-      return { kind };
+      return {
+        kind,
+        ...(symbols !== undefined && { symbols: symbols.split(",") }),
+        ...(url !== undefined && { url }),
+        ...(restUrl !== undefined && { restUrl }),
+      };
     case "replay":
       if (file === undefined) throw new Error("--feed replay needs a file.");
       return { kind, file, speed: numberOf("speed") };
