@@ -123,6 +123,12 @@ describe("the address of a workspace", () => {
     expect(parsed.widgets).toEqual(widgets);
   });
 
+  it("has each alert once", () => {
+    const rule = "alert=trades.side+%3Dbuy";
+    const { widgets } = parsePage(`?w=${encodeURIComponent(`alerts 0.0.8.9 ${rule}&${rule}`)}`);
+    expect(widgets[0]?.alerts).toEqual([{ channel: "trades", column: "side", text: "=buy" }]);
+  });
+
   it("is empty when all widgets are gone, and leaves out what it does not know", () => {
     expect(parsePage(addressOf({ ...DEFAULT_STATE, widgets: [] }, "")).widgets).toEqual([]);
     const { widgets } = parsePage("?w=tape+0.0.8.9&w=magic+0.0.1.1&w=tape+a.b");

@@ -116,7 +116,7 @@ function parseWidget(text: string, id: string): WidgetState | undefined {
     symbol: options.get("symbol") ?? undefined,
     width: WIDTHS.find((width) => width === options.get("width")) ?? WIDTH,
     filters,
-    alerts: options.getAll("alert").slice(0, ALERTS_MAX).flatMap(parseAlert),
+    alerts: [...new Set(options.getAll("alert"))].slice(0, ALERTS_MAX).flatMap(parseAlert),
   };
 }
 

@@ -1,12 +1,22 @@
 /** The markets that have quotes, for the choices of widgets that show one. */
 import type { ReactElement } from "react";
+import type { LiveQueryResult } from "tidemark/react";
 import { useLiveQuery } from "./hooks.ts";
 
+const QUOTES = { channel: "quotes", orderBy: [{ column: "symbol" }], limit: 200 } as const;
+
 function useSymbols(): readonly string[] {
-  return useLiveQuery(
-    { channel: "quotes", orderBy: [{ column: "symbol" }], limit: 200 },
-    { select: ({ keys }) => keys, isEqual: isSameList },
-  );
+  return useLiveQuery(QUOTES, { select: ({ keys }) => keys, isEqual: isSameList });
+}
+
+type MarketState = Pick<LiveQueryResult, "status" | "reason">;
+
+/** How fresh the markets are, for a widget that asks for several things. */
+export function useMarketState(): MarketState {
+  return useLiveQuery(QUOTES, {
+    select: ({ status, reason }): MarketState => ({ status, reason }),
+    isEqual: (left, right) => left.status === right.status && left.reason === right.reason,
+  });
 }
 
 /** The market of a widget: its own, or the one that most people look at. */

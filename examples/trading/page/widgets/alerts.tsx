@@ -10,6 +10,9 @@ import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
 import { useLiveQuery } from "../hooks.ts";
 import type { AlertRule } from "../page-state.ts";
+import { useIsRewound } from "../rewound.ts";
+import { useMarketState } from "../symbols.tsx";
+import { useBadge } from "../use-badge.ts";
 import { filtersOf } from "../use-filters.ts";
 import { WidgetFrame } from "../widget-frame.tsx";
 import type { WidgetProps } from "../widget-props.ts";
@@ -22,12 +25,17 @@ export function Alerts(props: WidgetProps): ReactElement {
   const { widget, onChange } = props;
   const { alerts } = widget;
   const [isLoud, setIsLoud] = useState(false);
+  const isRewound = useIsRewound();
+  const badge = useBadge(useMarketState());
+  const add = (rule: AlertRule): void => {
+    if (!alerts.some((each) => keyOf(each) === keyOf(rule))) replace([...alerts, rule]);
+  };
   const replace = (rules: readonly AlertRule[]): void => onChange({ alerts: rules });
   return (
     <WidgetFrame
       {...props}
       title="Alerts"
-      status="live"
+      {...badge}
       tools={
         <button
           type="button"
@@ -40,10 +48,11 @@ export function Alerts(props: WidgetProps): ReactElement {
       }
     >
       <div className="alerts">
-        <NewRule isFull={alerts.length >= RULES_MAX} onAdd={(rule) => replace([...alerts, rule])} />
+        <NewRule isFull={alerts.length >= RULES_MAX} onAdd={add} />
         {alerts.map((rule, index) => (
           <Alert
-            key={`${rule.channel}.${rule.column} ${rule.text}`}
+            // Rows of the past are no news of the present, and the other way round.
+            key={`${isRewound} ${keyOf(rule)}`}
             rule={rule}
             isLoud={isLoud}
             onRemove={() => replace(alerts.filter((_, place) => place !== index))}
@@ -52,6 +61,10 @@ export function Alerts(props: WidgetProps): ReactElement {
       </div>
     </WidgetFrame>
   );
+}
+
+function keyOf({ channel, column, text }: AlertRule): string {
+  return `${channel}.${column} ${text}`;
 }
 
 function NewRule({
@@ -185,9 +198,9 @@ function useNewMatches(keys: readonly string[] | undefined, isLoud: boolean): nu
   const known = useRef<ReadonlySet<string>>(undefined);
   const [count, setCount] = useState(0);
   useEffect(() => {
-    if (keys === undefined) return;
     const before = known.current;
-    known.current = new Set(keys);
+    known.current = keys && new Set(keys);
+    if (keys === undefined) return;
     if (before === undefined) return;
     const found = keys.filter((key) => !before.has(key)).length;
     if (found === 0) return;
