@@ -6,6 +6,7 @@ import { createClient, createReplay } from "../src/client/node.ts";
 import { ScriptedStore } from "../src/history/scripted-store.ts";
 import { channel, createTidemark, mutation, type Tidemark } from "../src/index.ts";
 import { silent } from "./support/silent.ts";
+import { WireClient } from "./support/wire-client.ts";
 
 const paths = {
   base: "/dashboard",
@@ -85,6 +86,25 @@ describe("a server and clients with renamed routes", () => {
       await expect.poll(() => view.row("a")).toEqual({ id: "a", price: 1 });
     } finally {
       past.close();
+    }
+  });
+
+  it("boot as existing clients do: the snapshot, then the stream from its seq", async () => {
+    const trades = tidemark.channel("trades");
+    const answer = await fetch(`${url}/dashboard/snapshot-v2?channels=trades`);
+    const { snapshot_seq, epoch } = (await answer.json()) as Record<string, unknown>;
+    await trades.upsert({ id: "after", price: 3 });
+    const client = new WireClient(`${url.replace("http", "ws")}/dashboard/stream-v2`);
+    try {
+      await client.next({ op: "HELLO" });
+      client.send({ op: "IDENTIFY", subscriptions: ["trades"], snapshot_seq, epoch });
+      await client.next({ type: "READY" });
+      expect(await client.next({ type: "SUBSCRIBED" })).toMatchObject({ mode: "delta" });
+      expect(await client.next({ type: "DELTA_BATCH" })).toMatchObject({
+        patch: { upsert: [{ id: "after", price: 3 }], remove: [] },
+      });
+    } finally {
+      client.close();
     }
   });
 
