@@ -3,10 +3,12 @@
 import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import { ensureChromium } from "./programs.mjs";
-import { install, root } from "./setup.mjs";
+import { build, install, root } from "./setup.mjs";
 
 install();
 install(join(root, "bench"));
+// The page of the mempool dashboard.
+build();
 const env = { ...process.env, CHROMIUM_PATH: ensureChromium() };
 const { status } = spawnSync(
   process.execPath,

@@ -25,6 +25,7 @@ async function run(): Promise<boolean> {
         minutes,
         out,
         rate: Number(values.rate),
+        probe: new (await import("./mempool-page.ts")).MempoolPage(),
       });
     default:
       throw new Error(`There is no soak of ${scenario}.`);

@@ -2,13 +2,14 @@
  * A server of the mempool dashboard for its soak: `mempool-server <rate> <newer|older>`. It needs
  * `--expose-gc`.
  */
+import { fileURLToPath } from "node:url";
 import { createMempool } from "../../examples/mempool/server.ts";
 import { answer, cpuMeter } from "../support/child.ts";
 
 const [rate = "20", routes = "newer"] = process.argv.slice(2);
 const { url } = await createMempool({
   port: 0,
-  assets: ".",
+  assets: fileURLToPath(new URL("../../dist-examples/mempool/page", import.meta.url)),
   feed: { kind: "built-in", perSecond: Number(rate) },
   isStreamV2: routes === "newer",
   logLevel: "silent",

@@ -6,7 +6,14 @@ import { request } from "node:http";
 import { WebSocket } from "ws";
 import { startChild, type Child, type CpuUsage } from "../support/child.ts";
 import { percentile } from "../support/report.ts";
-import { percentileGate, slopeGate, writeReport, type Sample } from "./report.ts";
+import {
+  percentileGate,
+  slopeGate,
+  writeReport,
+  type Gate,
+  type Report,
+  type Sample,
+} from "./report.ts";
 
 export interface MempoolSoak {
   readonly minutes: number;
@@ -23,6 +30,9 @@ export interface Probe {
   /** `url` is the dashboard's. */
   start(url: string): Promise<void>;
   sample(): Promise<Readonly<Record<string, number>>>;
+  gates(samples: readonly Sample[]): readonly Gate[];
+  readonly failures: readonly string[];
+  readonly pictures: Report["pictures"];
   stop(): Promise<void>;
 }
 
@@ -132,6 +142,7 @@ export async function soakMempool({ minutes, out, rate, probe }: MempoolSoak): P
         ),
         percentileGate("detail", all.detailMs, 0.99, DETAIL_P99_MS),
         slopeGate(samples, "heapMb", TITLES.heapMb, SLOPE_MB_PER_HOUR_MAX),
+        ...(probe?.gates(samples) ?? []),
       ],
       pictures: [
         {
@@ -140,6 +151,7 @@ export async function soakMempool({ minutes, out, rate, probe }: MempoolSoak): P
           names: ["heapMb", "rssMb", "olderHeapMb", "olderRssMb"],
         },
         { file: "cpu", title: "CPU", names: ["cpuPercent", "olderCpuPercent"] },
+        ...(probe?.pictures ?? []),
         {
           file: "latency",
           title: "Latency",
@@ -151,6 +163,7 @@ export async function soakMempool({ minutes, out, rate, probe }: MempoolSoak): P
       ],
       failures: [
         ...(counts.errors > 0 ? [`${counts.errors} requests failed`] : []),
+        ...(probe?.failures ?? []),
         ...(counts.missing > 0 ? [`${counts.missing} frames were missing`] : []),
       ],
     });
