@@ -1,5 +1,5 @@
 /** The page: its header, the chains, the list with its details, the figures, and the status strip. */
-import { useCallback, useRef, useState, type ReactElement } from "react";
+import { useCallback, useRef, useState, type ReactElement, type ReactNode } from "react";
 import type { FilterTexts } from "../../ui/filter-bar.tsx";
 import { KeyList } from "../../ui/key-list.tsx";
 import { StatusStrip } from "../../ui/status-strip.tsx";
@@ -12,6 +12,7 @@ import { Features } from "./features.tsx";
 import { Gas } from "./gas.tsx";
 import { TidemarkProvider, useConnection } from "./hooks.ts";
 import { Opportunities } from "./opportunities.tsx";
+import { PageCost } from "./page-cost.tsx";
 import { addressOf, parsePage } from "./page-state.ts";
 import { Transactions } from "./transactions.tsx";
 import { KEYS, usePageKeys } from "./use-page-keys.ts";
@@ -62,6 +63,7 @@ export function App(): ReactElement {
           )}
         </main>
         <Strip>
+          <PageCost />
           <button type="button" className="plain keys-hint" aria-expanded={hasKeys} onClick={help}>
             Keyboard shortcuts <kbd>?</kbd>
           </button>
@@ -72,10 +74,10 @@ export function App(): ReactElement {
   );
 }
 
-function Strip({ children }: { readonly children: ReactElement }): ReactElement {
+function Strip({ children }: { readonly children: ReactNode }): ReactElement {
   return (
     <StatusStrip connection={useConnection()} onRetry={() => live.connect()}>
-      {children}
+      <>{children}</>
     </StatusStrip>
   );
 }
