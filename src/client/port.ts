@@ -92,6 +92,8 @@ export type ToEngine =
   | { readonly kind: "credit"; readonly id: string; readonly turns: number | null }
   /** The last commit has been applied and shown. */
   | { readonly kind: "ack" }
+  /** The page waits for a view to reach `seq`, also when no row of the view changes. */
+  | { readonly kind: "await"; readonly id: string; readonly seq: number }
   | { readonly kind: "hidden"; readonly isHidden: boolean }
   /** The network may have changed; `isBack`: the platform reports that it is back. */
   | { readonly kind: "network"; readonly isBack: boolean }

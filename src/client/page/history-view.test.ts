@@ -69,6 +69,8 @@ it("shows a page that is ahead of the stream when the stream has come to its seq
   commit(6, [{ id: "c", at: 6 }]);
   await answer(pageOf(8, ["c", "d"], undefined));
   expect(core.keys).toEqual(["a", "b"]);
+  // The stream tells of a commit without rows of this view only when it is asked to.
+  expect(posted.at(-1)).toEqual({ kind: "await", id: "1", seq: 8 });
   commit(7, [{ id: "d", at: 7 }]);
   expect(core.keys).toEqual(["a", "b"]);
   commit(9, [{ id: "d", at: 9 }]);

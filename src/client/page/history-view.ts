@@ -169,7 +169,7 @@ export class HistoryView {
   }
 
   async #loadMore(): Promise<void> {
-    const { core, fetch, rowsMax } = this.#options;
+    const { core, fetch, post, rowsMax } = this.#options;
     const after = this.#list?.boundary;
     const isFull = core.keys.length >= rowsMax;
     if (this.#list === undefined || after === undefined || this.#isLoading || isFull) return;
@@ -185,7 +185,10 @@ export class HistoryView {
       });
       if (round !== this.#round) return;
       if (this.#pausedAt !== undefined || this.#hasReached(answer)) this.#add(answer);
-      else this.#ahead = { answer };
+      else {
+        this.#ahead = { answer };
+        post({ kind: "await", id: core.id, seq: answer.seq });
+      }
     } catch (error) {
       if (round !== this.#round) return;
       this.#list.dropPage();

@@ -46,6 +46,8 @@ export class EngineView {
   /** How fresh the rows of the last history were: the next one is live only once it is as fresh. */
   #catchUpTo: number | undefined;
   #seq = -1;
+  /** The page is told of this seq, also when nothing else has changed. */
+  #awaitedSeq = Infinity;
   #isForgotten = false;
   #reachability: Reachability = { isOpen: false, reason: "not connected yet" };
 
@@ -84,6 +86,12 @@ export class EngineView {
     return this.#origin === undefined || !this.rows.isLoaded
       ? undefined
       : { ...this.#origin, seq: this.rows.seq };
+  }
+
+  /** The page is told when the view has reached `seq`, or has reached it already. */
+  awaitSeq(seq: number): void {
+    if (this.#seq >= seq) this.hasNews = true;
+    else this.#awaitedSeq = seq;
   }
 
   /** Takes the changes that the page does not have yet. */
@@ -184,9 +192,10 @@ export class EngineView {
       (this.#asOf === undefined ||
         freshUpToMs < this.#asOf ||
         freshUpToMs - this.#asOf >= AS_OF_STEP_MS);
-    if (result.changed > 0 || hasMoved || this.#isBehind) {
+    if (result.changed > 0 || hasMoved || this.#isBehind || seq >= this.#awaitedSeq) {
       this.#asOf = freshUpToMs ?? this.#asOf;
       this.#isBehind = false;
+      this.#awaitedSeq = Infinity;
       this.hasNews = true;
     }
     return result;

@@ -1,7 +1,7 @@
 /**
  * Posts the page's changes as one commit at a time: the next when the page has shown the last.
  */
-import type { PageCursor, ToPage } from "../port.ts";
+import type { PageCursor, ToEngine, ToPage } from "../port.ts";
 import type { WriteSender } from "../writes/write-sender.ts";
 import type { SubscribedViews } from "./subscribed-views.ts";
 
@@ -25,9 +25,10 @@ export class PageCommits {
     this.#turns++;
   }
 
-  /** The page has shown the last commit. */
-  shown(): void {
-    this.#isBusy = false;
+  /** The page has shown the last commit, or waits for a view. */
+  handle(message: ToEngine & { readonly kind: "ack" | "await" }): void {
+    if (message.kind === "ack") this.#isBusy = false;
+    else this.#views.list.find(({ id }) => id === message.id)?.awaitSeq(message.seq);
   }
 
   /** Returns whether the page has shown everything: then there was nothing to post. */

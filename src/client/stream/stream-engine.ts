@@ -108,7 +108,8 @@ export class StreamEngine {
       case "credit":
         return this.#connection?.send(this.#views.creditOf(message));
       case "ack":
-        this.#commits.shown();
+      case "await":
+        this.#commits.handle(message);
         return this.#publish();
       case "hidden":
         return this.#connection?.setHidden(message.isHidden);
