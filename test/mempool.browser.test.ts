@@ -54,6 +54,16 @@ describe("the mempool dashboard", () => {
         .map((row) => row.dataset["key"] ?? ""),
     );
 
+  const newestOnServer = async (): Promise<number> => {
+    const answer = await fetch(`${url}/dashboard/snapshot-v2?channels=tx.main`);
+    const { channels } = (await answer.json()) as {
+      channels: { "tx.main": { rows: readonly { hash: string; chain: string }[] } };
+    };
+    const { rows: all } = channels["tx.main"];
+    const own = all.filter(({ chain }) => chain === "ethereum");
+    return Math.max(...own.map(({ hash }) => numberIn(hash)));
+  };
+
   it("shows transactions, features, chains and gas prices, each with its freshness", async () => {
     for (const name of ["transactions", "opportunities", "features", "gas"])
       await badge(name, "live");
@@ -117,6 +127,7 @@ describe("the mempool dashboard", () => {
     await badge("transactions", "paused");
     const before = await hashes();
     const newest = Math.max(...before.map(numberIn));
+    await expect.poll(newestOnServer, { timeout: 20_000 }).toBeGreaterThan(newest + 20);
     await expect.poll(waiting, { timeout: 20_000 }).toBeGreaterThan(40);
     expect(await hashes()).toEqual(before);
     await page.keyboard.press("p");

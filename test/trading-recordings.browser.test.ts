@@ -18,7 +18,7 @@ import {
   type MarketRecording,
   type RecordedTrade,
 } from "./support/market-recording.ts";
-import { cells, ladderLevels, scrollTape } from "./support/trading-dashboard.ts";
+import { cells, ladderLevels, legend, scrollTape } from "./support/trading-dashboard.ts";
 
 /** A recording that is killed while it plays has a trade in so many milliseconds. */
 const SLOW_TRADE_MS = 400;
@@ -278,9 +278,3 @@ describe.each(cases)("the trading dashboard on $title", ({ title, recording, mar
       .toBe(shown(trades.at(-1) as RecordedTrade));
   });
 });
-
-/** The candle that the chart has in numbers: open, high, low, close, volume, trades. */
-async function legend(page: Page): Promise<string[]> {
-  const texts = await page.locator(".legend span").allInnerTexts();
-  return texts.map((each) => String(Number(each.replace(/[^\d.]/g, ""))));
-}

@@ -119,15 +119,11 @@ export function useVirtualRows(
   };
 }
 
-/**
- * Of the same length wherever one scrolls, so that rows change and none are made or removed. At the
- * top it is shorter: there rows come and go most often, and those below the edge cost as much.
- */
+/** Of the same length wherever one scrolls, so that rows change and none are made or removed. */
 function rangeOf(scrollTop: number, clientHeight: number, isJumping: boolean): Range {
   const top = scrollTop / ROW_HEIGHT;
   const rows = clientHeight / ROW_HEIGHT;
   if (isJumping) return { first: Math.floor(top), end: Math.floor(top) + Math.ceil(rows) + 1 };
-  if (scrollTop < ROW_HEIGHT) return { first: 0, end: Math.ceil(rows + OVERSCAN) };
   const first = Math.max(0, Math.floor((top - OVERSCAN) / STEP) * STEP);
   return { first, end: first + Math.ceil(rows + 2 * OVERSCAN + STEP) };
 }

@@ -126,3 +126,18 @@ export function recordingOf(seed: number): MarketRecording {
   }
   return readRecording(`${lines.join("\n")}\n`);
 }
+
+/** A trade of one market in every second and a half, for candles over some hours. */
+export function longRecording(tradeCount: number): MarketRecording {
+  const lines = ["wss://example/stream <-> 0"];
+  const random = seededRandom(5);
+  for (let id = 1; id <= tradeCount; id++) {
+    const timeMs = START_MS + id * 1_500;
+    const p = (100 + Math.floor(random.next() * 100) / 100).toFixed(2);
+    const trade = { e: "aggTrade", s: "BTCUSDT", a: id, p, q: String(id), T: timeMs, m: false };
+    const quote = { e: "bookTicker", s: "BTCUSDT", u: id, b: p, B: "1", a: p, A: "1", T: timeMs };
+    for (const data of id === 1 ? [quote, trade] : [trade])
+      lines.push(`${timeMs / 1_000}: ${JSON.stringify({ stream: data.e, data })}`);
+  }
+  return readRecording(`${lines.join("\n")}\n`);
+}

@@ -53,3 +53,9 @@ export async function ladderLevels(page: Page, side: "bid" | "ask"): Promise<str
   // Asks stand above each other, the best one lowest.
   return side === "ask" ? levels.toReversed() : levels;
 }
+
+/** The candle that the chart has in numbers: open, high, low, close, volume, trades. */
+export async function legend(page: Page): Promise<string[]> {
+  const texts = await page.locator(".legend span").allInnerTexts();
+  return texts.map((each) => String(Number(each.replace(/[^\d.]/g, ""))));
+}
