@@ -102,6 +102,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a checkpoint has the memory budget",
+    seed: 2,
     file: "src/table/replica.ts",
     find: "    this.budget.bytesMax = checkpoint?.tablesBytesMax ?? Number.POSITIVE_INFINITY;",
     replace: "    this.budget.bytesMax = Number.POSITIVE_INFINITY;",
@@ -120,7 +121,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "a mutation runs once, however often it is requested",
-    seed: 2,
+    seed: 3,
     file: "src/server/mutations/mutation-executor.ts",
     find: "      id,\n      fingerprint,",
     replace: "      id: `${id}${Math.random()}`,\n      fingerprint,",
@@ -195,7 +196,7 @@ export const MUTATIONS: readonly Mutation[] = [
   },
   {
     rule: "the status that a source reports for its channels is part of the tables' state",
-    seed: 2,
+    seed: 4,
     file: "src/table/replica.ts",
     find: "    if (commit.status !== undefined) this.#applyStatus(commit);",
     replace: '    if (commit.status?.[0]?.status.status === "live") this.#applyStatus(commit);',
