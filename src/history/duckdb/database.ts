@@ -5,7 +5,7 @@
 import type * as DuckDB from "@duckdb/node-api";
 import { realpathSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, parse, resolve } from "node:path";
 import { messageOf, TidemarkError } from "../../std/errors.ts";
 import { Parameters, type Statement } from "./statement.ts";
 
@@ -83,6 +83,7 @@ export class DuckDatabase {
     file: string,
     { memoryLimit = "512MB", threads = defaultThreads() }: DuckDBOptions,
   ): Promise<DuckDatabase> {
+    if (parse(file).name.toLowerCase() === "tidemark") throw ambiguousName(file);
     const driver = await loadDriver();
     const identity = identityOf(file);
     if (openFiles.has(identity)) throw inUse(file);
@@ -312,6 +313,14 @@ function inUse(file: string, cause?: unknown): TidemarkError {
     "HISTORY_IN_USE",
     `Another server has the history store ${file} open. Stop it, or give each server a file of its own.`,
     { cause },
+  );
+}
+
+/** DuckDB names a database after its file. */
+function ambiguousName(file: string): TidemarkError {
+  return new TidemarkError(
+    "BAD_OPTION",
+    `The history store can't be named ${file}: DuckDB would take the file for the schema "tidemark" in it. Choose another name, such as history.duckdb.`,
   );
 }
 
