@@ -303,10 +303,7 @@ export class StreamEngine {
     if (wasSilent) this.#postStats();
   }
 
-  /**
-   * Requests one view again: from its cursor, or, when its rows don't match the digest, from the
-   * start.
-   */
+  /** Requests one view again: from its cursor, or from the start when its rows are wrong. */
   #resync(view: EngineView, reason: ResyncReason): void {
     view.resyncs++;
     if (reason === "drift") {
