@@ -64,7 +64,7 @@ function Item({
   return (
     <div>
       <dt>{name}</dt>
-      <dd className="number" style={{ minWidth: width }}>
+      <dd className="number" style={{ minWidth: `min(${width}px, 25vw)` }}>
         {children}
       </dd>
     </div>
