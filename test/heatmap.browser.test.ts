@@ -67,7 +67,7 @@ describe("the page of the heatmap", () => {
 
     await page.getByLabel("Market").selectOption("ETHUSDT");
     await expect.poll(() => chart.getAttribute("aria-label")).toContain("ETHUSDT");
-    expect(await chart.getAttribute("data-painted")).toMatch(/^[1-9]/);
+    await expect.poll(() => chart.getAttribute("data-painted")).toMatch(/^[1-9]/);
     await expect.poll(() => parameter(page, "symbol")).toBe("ETHUSDT");
 
     await page.keyboard.press("Escape");

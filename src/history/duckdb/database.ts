@@ -270,17 +270,30 @@ export class Session {
     parameters: Parameters,
   ): AsyncGenerator<readonly (readonly DuckDB.DuckDBValue[])[]> {
     const statement = await this.#prepared({ sql, parameters });
+    let result: DuckDB.DuckDBResult | undefined;
     try {
-      const result = await statement.stream();
+      result = await statement.stream();
       for (;;) {
         const chunk = await result.fetchChunk();
-        if (chunk === null || chunk.rowCount === 0) return;
+        if (chunk === null || chunk.rowCount === 0) break;
         yield chunk.getColumns();
       }
+      result = undefined;
     } catch (cause) {
       throw unavailable(cause);
     } finally {
       statement.destroySync();
+      if (result !== undefined) await this.#end(result);
+    }
+  }
+
+  /** A result that is not read to its end keeps the file open after it was closed. */
+  async #end(result: DuckDB.DuckDBResult): Promise<void> {
+    this.#connection.interrupt();
+    try {
+      while (((await result.fetchChunk())?.rowCount ?? 0) > 0);
+    } catch {
+      // It was interrupted.
     }
   }
 
@@ -303,6 +316,7 @@ export class Session {
       parameters.bind(statement, this.driver);
       return statement;
     } catch (cause) {
+      statement.destroySync();
       throw unavailable(cause);
     }
   }
