@@ -170,8 +170,7 @@ export class TidemarkClient<
     channel: N,
     { signal }: { readonly signal?: AbortSignal } = {},
   ): Promise<ChannelDescription> {
-    const loaded = await import("./page/channel-description.ts");
-    return loaded.describeChannel(this.#http, channel, signal);
+    return (await this.#answers()).describe(channel, signal);
   }
 
   /**

@@ -4,6 +4,12 @@
  */
 export const CLIENT_FRAME_BYTES_MAX = 64 * 1024;
 export const LIST_MAX = 256;
+/** Bytes of one report of a page about itself. */
+export const PAGE_REPORT_BYTES_MAX = 2_048;
+/** Paint times in it. */
+export const PAINTS_MAX = 100;
+/** Milliseconds between two reports of a session. */
+export const PAGE_REPORT_INTERVAL_MS = 10_000;
 
 export const PROTOCOL_LIMITS = {
   /** Bytes of one client frame or request body. Larger ones close the connection with code 1009. */

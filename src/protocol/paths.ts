@@ -2,7 +2,7 @@
 
 /** Paths that can be renamed. */
 export interface Paths {
-  /** The paths from `snapshot` to `ingest` are relative to it. */
+  /** The paths from `snapshot` to `replay` are relative to it. */
   readonly base: string;
   readonly snapshot: string;
   readonly rows: string;
@@ -20,6 +20,8 @@ export interface Paths {
   readonly history: string;
   /** Rows for the program's own channels. */
   readonly ingest: string;
+  /** What pages report of themselves, where the server takes it. */
+  readonly telemetry: string;
   /** Replays of the past, over a WebSocket. */
   readonly replay: string;
   /** For operators; whole paths. */

@@ -203,7 +203,7 @@ export function createSessions(
     monotonic: () => clock.monotonic(),
     onBuild: (buildMs) => observer.onSnapshot(buildMs),
   });
-  return { opener, gateway, httpSnapshots };
+  return { opener, gateway, httpSnapshots, tokens };
 }
 
 /**

@@ -21,6 +21,7 @@ import type { Policies } from "./policies.ts";
 import type { Gateway } from "./session/gateway.ts";
 import type { HttpSnapshots } from "./session/http-snapshots.ts";
 import { JSON_DIALECT } from "./session/json-dialect.ts";
+import type { SessionTokens } from "./session/session-tokens.ts";
 import type { SubscriptionOpener } from "./session/subscription-opener.ts";
 import { SourceHost } from "./source-host.ts";
 import type { ChannelStates } from "./turn/channel-states.ts";
@@ -46,6 +47,7 @@ export class Engine {
   readonly visibility: WriteVisibility;
   readonly mutationQueue: MutationQueue;
   readonly gateway: Gateway;
+  readonly tokens: SessionTokens;
   readonly policies: Policies;
   readonly history: HistoryHost | undefined;
   readonly #clock: Clock;
@@ -76,6 +78,7 @@ export class Engine {
     this.subscribers = tables.subscribers;
     this.httpSnapshots = sessions.httpSnapshots;
     this.gateway = sessions.gateway;
+    this.tokens = sessions.tokens;
     this.writer = turnParts.writer;
     this.turns = turnParts.turns;
     this.visibility = visibility;

@@ -81,6 +81,12 @@ export interface TidemarkOptions<C extends Channels = Channels, Caller = Identit
    * Names are those of Prometheus, and not those of the server.
    */
   readonly gauges?: Readonly<Record<string, OwnGauge>>;
+  /**
+   * Take what pages report of themselves (`createClient({ telemetry: true })`) as the histograms
+   * `ui_render_drop_ratio`, `ui_render_commit_ms` and `ui_heap_used_mb` of `/metrics`: at most one
+   * report of 2,048 bytes per session and 10 s. Default false.
+   */
+  readonly telemetry?: boolean;
   /** Default: pino at level `info` on standard error. */
   readonly logger?: Logger;
   readonly clock?: Clock;

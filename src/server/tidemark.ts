@@ -31,8 +31,8 @@ import { createLog, createReplays, engineOptionsOf, liveTables } from "./log-and
 import { MEMORY } from "./mutations/memory-writer.ts";
 import { mutationsByName } from "./mutations/mutation.ts";
 import { Metrics } from "./observe/metrics.ts";
-import { registerIngest } from "./observe/register-ingest.ts";
-import { registerMetrics, statsOf } from "./observe/register-metrics.ts";
+import { registerAll } from "./observe/register-all.ts";
+import { statsOf } from "./observe/register-metrics.ts";
 import type {
   AttachOptions,
   Listening,
@@ -57,6 +57,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #log: Log;
   readonly #history: HistoryHost | undefined;
   readonly #ingest: Ingest;
+  readonly #telemetry: ReturnType<typeof registerAll>;
   /** Resolves when the log holds the declarations of the program's channels. */
   readonly #declared: Promise<unknown>;
   /** Undefined without a history store. */
@@ -64,10 +65,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
   readonly #answers: Answers;
   readonly #refusals = new Refusals((message) => this.#logger.warn(message));
   readonly #servers = new OwnServers();
-  /**
-   * The endpoint for applications: `attach`, `handleRequest` and `handleUpgrade`. Made on first
-   * use.
-   */
+  /** The endpoint for applications, made on first use. */
   #endpoint: HttpEndpoint | undefined;
   #started: Promise<void> | undefined;
   #isReady = false;
@@ -134,10 +132,9 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
     });
     this.#replays = history && createReplays(options, { ...parts, history, live: this.#engine });
     this.#answers = new Answers(this.#clock, this.#engine.limits.silenceMsMax);
-    registerMetrics(this.#metrics, this.#engine, options.gauges);
     const ofIngest = { engine: this.#engine, own: this.#own, declares, history, ...parts };
     this.#ingest = createIngest(options, ofIngest);
-    registerIngest(this.#metrics, this.#ingest);
+    this.#telemetry = registerAll(this.#metrics, { ...ofIngest, ingest: this.#ingest }, options);
     this.#setPolicies();
   }
 
@@ -380,6 +377,7 @@ export class Tidemark<C extends Channels = Channels, Caller = Identity> {
       answers: this.#answers,
       isOperator: (identity) => policies.isOperator(identity),
       metrics: this.#metrics,
+      telemetry: this.#telemetry,
       isReady: () => this.#isServing,
       onInternalError: (error) => this.#logger.error({ err: error }, "request failed"),
     };

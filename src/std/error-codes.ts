@@ -312,6 +312,19 @@ export const ERROR_CODES = {
     meaning: "The body of an ingest request took too long to arrive. Nothing was written.",
     action: "Send it again, in smaller requests if the connection is slow.",
   },
+  TELEMETRY_TOO_LARGE: {
+    retryable: false,
+    status: 413,
+    meaning: "A page's report about itself has more bytes than it may have. Nothing was counted.",
+    action: "Send at most 2,048 bytes, with their Content-Length.",
+  },
+  TELEMETRY_TOO_OFTEN: {
+    retryable: true,
+    status: 429,
+    meaning:
+      "A session reported about its page less than 10 s ago, or too many sessions did. Nothing was counted.",
+    action: "Send the next report after the seconds of Retry-After.",
+  },
   UNSUPPORTED_BODY: {
     retryable: false,
     status: 415,

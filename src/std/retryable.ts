@@ -16,6 +16,7 @@ const RETRYABLE: Readonly<Record<RetryableCode, true>> = {
   SOURCE_DOWN: true,
   PORT_IN_USE: true,
   NOT_READY: true,
+  TELEMETRY_TOO_OFTEN: true,
   TOO_MANY_MUTATIONS: true,
   STOPPED: true,
 };

@@ -1,7 +1,6 @@
 /** What the server says of a channel without a view: its key, its columns, and its history. */
 import type { Column } from "../../protocol/column.ts";
-import { bodyOf } from "./page-requests.ts";
-import type { SingleAnswersOptions } from "./single-answers.ts";
+import { bodyOf, type PageRequests } from "./page-requests.ts";
 
 export interface ChannelDescription {
   readonly channel: string;
@@ -42,7 +41,7 @@ interface WireChannel {
 
 /** Asks the server. @throws TidemarkError as the server says; `STOPPED` when no answer came */
 export async function describeChannel(
-  { requests }: Pick<SingleAnswersOptions, "requests">,
+  requests: PageRequests,
   name: string,
   signal: AbortSignal | undefined,
 ): Promise<ChannelDescription> {

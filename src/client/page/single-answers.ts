@@ -1,6 +1,7 @@
-/** Queries of now and then that a page asks over HTTP, without a view. */
+/** What a page asks over HTTP, without a view: queries of now and then, and channels. */
 import type { WireQuery } from "../../protocol/query.ts";
 import type { TimedQuery } from "../../protocol/user-query.ts";
+import type { ChannelDescription } from "./channel-description.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { QueryAnswer } from "./fetch-query.ts";
 import type { PageRequests } from "./page-requests.ts";
@@ -29,6 +30,11 @@ export class SingleAnswers {
     const { answerIn, askFor } = await import("./fetch-query.ts");
     const body = askFor(query, await credentials());
     return answerIn(await requests.send("/changes", "snapshot", signal, body), query);
+  }
+
+  async describe(channel: string, signal: Signal): Promise<ChannelDescription> {
+    const { describeChannel } = await import("./channel-description.ts");
+    return describeChannel(this.#options.requests, channel, signal);
   }
 
   history({ query, asOf }: TimedQuery, options: HistoryOptions): Promise<HistoryAnswer> {

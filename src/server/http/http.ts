@@ -7,13 +7,14 @@ import { Hono, type Context } from "hono";
 import type { HttpBindings } from "@hono/node-server";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Clock } from "../../std/clock.ts";
-import { TidemarkError } from "../../std/errors.ts";
+import { TidemarkError, type ErrorCode } from "../../std/errors.ts";
 import { CLOSE } from "../../protocol/close-codes.ts";
-import { PROTOCOL_LIMITS } from "../../protocol/limits.ts";
+import { PAGE_REPORT_BYTES_MAX, PROTOCOL_LIMITS } from "../../protocol/limits.ts";
 import type { Engine } from "../engine.ts";
 import type { Ingest } from "../ingest/ingest.ts";
 import type { Answers } from "./answers.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Telemetry } from "../observe/telemetry.ts";
 import type { Identity } from "../policies.ts";
 import type { Access } from "../session/access.ts";
 import type { ConnectionRequest, Dialect } from "../turn/dialect.ts";
@@ -27,6 +28,7 @@ import { HistoryRoute } from "./history-route.ts";
 import { IngestRoute } from "./ingest-route.ts";
 import { Routes } from "./routes.ts";
 import { addAssets } from "./static-assets.ts";
+import { TelemetryRoute } from "./telemetry-route.ts";
 import { StreamRoutes, type OpenBody } from "./stream-routes.ts";
 import { connectionRequest } from "./websocket.ts";
 
@@ -42,6 +44,8 @@ export interface HttpOptions {
   readonly canConnect: () => boolean;
   readonly answers: Answers;
   readonly metrics: Metrics;
+  /** Undefined where the server takes no reports of pages. */
+  readonly telemetry: Telemetry | undefined;
   readonly isReady: () => boolean;
   readonly isOperator: (identity: Identity) => boolean;
   /** A folder of static files to serve at `/`, with its `index.html`. */
@@ -98,10 +102,25 @@ export function createHttp(options: HttpOptions): Hono<Env> {
       await ingest.post(requestOf(context), context.req.param("channel"), context.env.incoming),
     ),
   );
+  addTelemetry(app, options);
   addStreams(app, options);
   addOperations(app, options);
   if (options.assets !== undefined) addAssets(app, options.assets);
   return app;
+}
+
+/** Without the option there is no such route. */
+function addTelemetry(app: Hono<Env>, { engine, paths, telemetry }: HttpOptions): void {
+  if (telemetry === undefined) return;
+  const route = new TelemetryRoute({ telemetry, tokens: engine.tokens });
+  app.post(paths.base + paths.telemetry, async (context) =>
+    answer(
+      context,
+      await route.post(requestOf(context), () =>
+        bodyOf(context, PAGE_REPORT_BYTES_MAX, "TELEMETRY_TOO_LARGE"),
+      ),
+    ),
+  );
 }
 
 /**
@@ -282,14 +301,20 @@ function requestOf(context: Context<Env>): ConnectionRequest {
   return connectionRequest(context.env.incoming);
 }
 
-/** @throws TidemarkError `BAD_MESSAGE` for a body that is too large or has no Content-Length */
-async function bodyOf(context: Context<Env>): Promise<string> {
+/**
+ * Refuses a body that is too large or has no Content-Length before it reads any of it.
+ * @throws TidemarkError with the code
+ */
+async function bodyOf(
+  context: Context<Env>,
+  bytesMax: number = PROTOCOL_LIMITS.clientFrameBytesMax,
+  code: ErrorCode = "BAD_MESSAGE",
+): Promise<string> {
   const declared = Number(context.req.header("content-length") ?? Number.NaN);
-  if (!(declared <= PROTOCOL_LIMITS.clientFrameBytesMax)) {
+  if (!(declared <= bytesMax))
     throw new TidemarkError(
-      "BAD_MESSAGE",
-      `A body must have a Content-Length and at most ${PROTOCOL_LIMITS.clientFrameBytesMax} bytes.`,
+      code,
+      `A body must have a Content-Length and at most ${bytesMax} bytes.`,
     );
-  }
   return context.req.text();
 }

@@ -15,6 +15,7 @@ const PATHS: Paths = {
   visible: "/landed",
   history: "/history",
   ingest: "/ingest",
+  telemetry: "/telemetry",
   replay: "/replay",
   stats: "/stats",
   metrics: "/metrics",

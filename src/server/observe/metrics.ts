@@ -1,5 +1,12 @@
 /** The server's metrics, for Prometheus. Gauges are read when scraped; no label is unbounded. */
-import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from "prom-client";
+import {
+  Counter,
+  Gauge,
+  Histogram,
+  Registry,
+  collectDefaultMetrics,
+  type HistogramConfiguration,
+} from "prom-client";
 import type { InvalidSessionReason } from "../../protocol/messages/invalid-session.ts";
 import type { ResyncReason } from "../../protocol/messages/resync.ts";
 import type { Observer } from "../engine-options.ts";
@@ -157,6 +164,13 @@ export class Metrics implements Observer {
 
   onMutation(outcome: "written" | "rejected", ms: number): void {
     this.#mutations.observe({ outcome }, ms);
+  }
+
+  /** A histogram that another part fills. */
+  histogram<L extends string = never>(
+    configuration: Omit<HistogramConfiguration<L>, "registers">,
+  ): Histogram<L> {
+    return new Histogram({ ...configuration, registers: [this.#registry] });
   }
 
   register(metrics: RegisteredMetrics): void {

@@ -4,16 +4,10 @@ import type { HistoryState } from "../../history/writer.ts";
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
 import type { Replica } from "../../table/replica.ts";
-import { registerOwnGauges, type OwnGauge } from "./own-gauges.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Subscription } from "../turn/session.ts";
 
-/** @throws TidemarkError `BAD_OPTION` for a name of the application's gauges */
-export function registerMetrics(
-  metrics: Metrics,
-  engine: Engine,
-  ownGauges: Readonly<Record<string, OwnGauge>> = {},
-): void {
+export function registerMetrics(metrics: Metrics, engine: Engine): void {
   if (engine.history !== undefined) registerHistory(metrics, engine.history);
   const {
     follower,
@@ -134,7 +128,6 @@ export function registerMetrics(
       tidemark_bytes_out_total: { help: "Bytes written in turns.", read: () => stats.bytes },
     },
   });
-  registerOwnGauges(metrics, ownGauges);
 }
 
 function registerHistory(metrics: Metrics, history: HistoryHost): void {

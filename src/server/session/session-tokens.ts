@@ -70,6 +70,13 @@ export class SessionTokens {
       : "identity";
   }
 
+  /** The session of an id that it got once it was identified, while it may continue. */
+  identifiedSession(token: string): string | undefined {
+    const [sessionId, , , identityHash = UNBOUND] = token.split(".");
+    const isGood = identityHash !== UNBOUND && this.refusal(token, identityHash) === undefined;
+    return isGood ? sessionId : undefined;
+  }
+
   /** Whether the id was signed with this server's secret, for any identity at any time. */
   isSigned(token: string): boolean {
     const end = token.lastIndexOf(".");
