@@ -12,6 +12,9 @@ it("keeps every digit of a number, as a text where it has to", () => {
     d: 1e300,
     e: "1e400",
   });
+  // Numbers from 2^53 on have 16 digits.
+  expect(parseExactJson('{"a":9007199254740993}')).toEqual({ a: "9007199254740993" });
+  expect(parseExactJson('{"a":9007199254740992}')).toEqual({ a: 9007199254740992 });
   expect(exactNumber("1.50")).toBe(1.5);
   expect(exactNumber("9007199254740993")).toBe("9007199254740993");
 });

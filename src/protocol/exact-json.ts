@@ -1,7 +1,7 @@
 /** JSON of other systems, whose numbers may have more digits than JavaScript's. */
 import { canonicalDecimal } from "./decimal.ts";
 
-const MAYBE_INEXACT = /[\d.]{17}|[eE]/;
+const MAYBE_INEXACT = /[\d.]{16}|[eE]/;
 const TEXT_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 
 /** As `JSON.parse`, but a number that JavaScript can't hold exactly becomes a text. */
