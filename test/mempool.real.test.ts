@@ -112,7 +112,7 @@ describe("the server of the mempool dashboard", () => {
   });
 
   it("serves the older routes in place of the newer ones, where it is told so", async () => {
-    const url = await start({ isStreamV2: false, feed: { kind: "built-in", perSecond: 40 } });
+    const url = await start({ routes: "older", feed: { kind: "built-in", perSecond: 40 } });
     expect(await statusOf(`${url}/dashboard/snapshot-v2`)).toBe(404);
     const before = await json<Snapshot>(`${url}/dashboard/snapshot`);
     expect(Object.keys(before.channels).sort()).toEqual([...CHANNELS].sort());

@@ -11,7 +11,7 @@ const { url } = await createMempool({
   port: 0,
   assets: fileURLToPath(new URL("../../dist-examples/mempool/page", import.meta.url)),
   feed: { kind: "built-in", perSecond: Number(rate) },
-  isStreamV2: routes === "newer",
+  routes: routes === "older" ? "older" : "newer",
   logLevel: "silent",
 });
 const meter = cpuMeter();

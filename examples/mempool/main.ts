@@ -1,13 +1,20 @@
 /**
  * Starts the dashboard: `node dist/mempool/main.js [--rpc [NAME=]ws://…]… [--rate
  * TRANSACTIONS_PER_SECOND] [--seed N] [--data FILE]`. `PORT`: default 8083; 0 takes a free one.
- * `VIZ_API_STREAM_V2_ENABLED=false` serves the older routes instead.
+ * `VIZ_API_STREAM_V2_ENABLED=false` serves the older routes instead, and `shadow` serves both.
  */
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { runProgram } from "../trading/program.ts";
 import { nodesOf, type FeedOptions } from "./feed.ts";
-import { createMempool } from "./server.ts";
+import { createMempool, type MempoolOptions } from "./server.ts";
+
+/** By the value of `VIZ_API_STREAM_V2_ENABLED`. */
+const ROUTES: Readonly<Record<string, MempoolOptions["routes"]>> = {
+  true: "newer",
+  false: "older",
+  shadow: "both",
+};
 
 function readArguments(): { readonly feed: FeedOptions; readonly data: string | undefined } {
   const { values } = parseArgs({
@@ -35,7 +42,7 @@ await runProgram("Mempool dashboard", () =>
     ...readArguments(),
     port: Number(process.env["PORT"] ?? 8_083),
     assets: process.env["MEMPOOL_ASSETS"] ?? fileURLToPath(new URL("./page", import.meta.url)),
-    isStreamV2: process.env["VIZ_API_STREAM_V2_ENABLED"] !== "false",
+    routes: ROUTES[process.env["VIZ_API_STREAM_V2_ENABLED"] ?? "true"] ?? "newer",
     logLevel: process.env["LOG_LEVEL"] ?? "warn",
   }),
 );

@@ -6,4 +6,7 @@ export const PATHS = {
 } as const;
 
 /** Of the older architecture, which stands here for comparison. */
-export const OLDER_PATHS = { stream: "/dashboard/stream" } as const;
+export const OLDER_PATHS = {
+  snapshot: "/dashboard/snapshot",
+  stream: "/dashboard/stream",
+} as const;

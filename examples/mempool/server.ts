@@ -16,7 +16,7 @@ import { duckdb } from "tidemark/duckdb";
 import { derivedChannels } from "./derived.ts";
 import { inputsOf, type FeedOptions } from "./feed.ts";
 import { OlderDashboard } from "./older/older-dashboard.ts";
-import { PATHS } from "./paths.ts";
+import { OLDER_PATHS, PATHS } from "./paths.ts";
 import { MempoolSource } from "./source/mempool-source.ts";
 import { TransactionDetailsReader } from "./transaction-details.ts";
 
@@ -29,8 +29,11 @@ export interface MempoolOptions {
   readonly feed?: FeedOptions;
   /** A DuckDB file that stays. Default: one in a temporary folder, which is removed at the end. */
   readonly data?: string | undefined;
-  /** False serves the routes of the older architecture in place of Tidemark's. Default true. */
-  readonly isStreamV2?: boolean;
+  /**
+   * The older routes in place of Tidemark's, or both beside each other, to compare them. Default:
+   * Tidemark's.
+   */
+  readonly routes?: "newer" | "older" | "both";
   readonly logLevel?: string;
 }
 
@@ -39,6 +42,12 @@ export interface Mempool {
   stop(): Promise<void>;
 }
 
+/** Of the paths below Tidemark's base, those that are not Tidemark's. */
+const HIDDEN = {
+  newer: [],
+  older: [`${PATHS.base}/`],
+  both: Object.values(OLDER_PATHS),
+} as const;
 const HASH = /^0x[0-9a-f]{64}$/;
 
 export async function createMempool({
@@ -46,14 +55,14 @@ export async function createMempool({
   assets,
   feed = { kind: "built-in" },
   data,
-  isStreamV2 = true,
+  routes = "newer",
   logLevel = "warn",
 }: MempoolOptions): Promise<Mempool> {
   const folder = data === undefined ? mkdtempSync(join(tmpdir(), "tidemark-mempool-")) : undefined;
   const file = data ?? join(folder as string, "history.duckdb");
   const inputs = inputsOf(feed);
   const details = new TransactionDetailsReader(inputs);
-  const older = isStreamV2 ? undefined : new OlderDashboard();
+  const older = routes === "newer" ? undefined : new OlderDashboard();
   const tidemark = createTidemark({
     channels: derivedChannels,
     sources: [
@@ -78,8 +87,8 @@ export async function createMempool({
   };
   try {
     const operators = await tidemark.listenForOperators();
-    const app = routes({ details, assets, older, metricsUrl: `${operators.url}/metrics` });
-    server = await listening(app, tidemark, { port, isStreamV2 });
+    const app = applicationOf({ details, assets, older, metricsUrl: `${operators.url}/metrics` });
+    server = await listening(app, tidemark, { port, hidden: HIDDEN[routes] });
     await tidemark.start();
     return { url: `http://localhost:${(server.address() as AddressInfo).port}`, stop };
   } catch (error) {
@@ -96,7 +105,7 @@ interface RoutesOptions {
   readonly metricsUrl: string;
 }
 
-function routes({ details, assets, older, metricsUrl }: RoutesOptions): Hono {
+function applicationOf({ details, assets, older, metricsUrl }: RoutesOptions): Hono {
   const app = new Hono();
   app.get("/transactions/:hash", async (context) => {
     const hash = context.req.param("hash").toLowerCase();
@@ -117,20 +126,20 @@ function routes({ details, assets, older, metricsUrl }: RoutesOptions): Hono {
         `# TYPE tx_detail_index_size gauge\ntx_detail_index_size ${details.size}\n`,
     );
   });
-  if (older !== undefined) older.addRoutes(app, PATHS.base);
+  if (older !== undefined) older.addRoutes(app);
   app.get("*", serveStatic({ root: assets }));
   return app;
 }
 
-/** Tidemark has its paths, but for the metrics; in place of its streams may stand older routes. */
+/** Tidemark has its paths, but for the metrics and what is hidden by older routes. */
 function listening(
   app: Hono,
   tidemark: Pick<Tidemark, "handleRequest" | "handleUpgrade">,
-  { port, isStreamV2 }: { readonly port: number; readonly isStreamV2: boolean },
+  { port, hidden }: { readonly port: number; readonly hidden: readonly string[] },
 ): Promise<Server> {
   const answer = getRequestListener(app.fetch);
   const isOurs = (url = ""): boolean =>
-    url.startsWith("/metrics") || (!isStreamV2 && url.startsWith(`${PATHS.base}/`));
+    url.startsWith("/metrics") || hidden.some((path) => isBelow(url, path));
   const server = createServer((request, response) => {
     if (isOurs(request.url) || !tidemark.handleRequest(request, response))
       void answer(request, response);
@@ -142,4 +151,9 @@ function listening(
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => resolve(server));
   });
+}
+
+/** A path that ends with `/` stands for all below it. */
+function isBelow(url: string, path: string): boolean {
+  return path.endsWith("/") ? url.startsWith(path) : url.split("?", 1)[0] === path;
 }

@@ -48,6 +48,26 @@ export const HELP = `Tidemark: live tables for TypeScript.
       --slow                 also run checks that take up to 45 s
       --timeout MS           milliseconds that an answer may take; default 5000
 
+  tidemark shadow --left URL --right URL --keys CHANNEL=KEY,… --minutes N
+      Compares the snapshots of two routes on one feed: Tidemark's, and any with rows in channels or fields. Fails when
+      keys differ: rows on one side only, or with other values. A difference counts once it has stood for a settle.
+      --keys a=x,b=y+z       the channels and their key columns. Wherever a name stands, LEFT:RIGHT stands for the names
+                             of both sides: --keys pending:tx.main=tx_hash:hash
+      --rename a=x:y+v:w     other columns whose names differ, LEFT:RIGHT
+      --ignore a=x+y         columns that are not compared
+      --approximate a=x      columns whose numbers may differ by a billionth, such as sums of floating-point numbers
+      --minutes N            default 10; Ctrl C ends it before, with the report so far
+      --interval SECONDS     from one reading of both sides to the next; default 5
+      --settle SECONDS       how long a difference must stand: more than one side may be behind the other; default 3
+      --report FILE          writes the report as JSON, for --gate
+      --header "NAME: VALUE" a header of all requests to both sides; may be repeated
+      --timeout MS           milliseconds that an answer may take; default 5000
+
+  tidemark shadow --gate REPORT --soak SOAK_REPORT
+      Whether one route may take the place of the other: passes only when the report of shadow has at least one round
+      of each channel, no differing key and no error, and the soak's report.json at least 60 minutes and no failed gate.
+      Otherwise prints each reason. Default of --soak: soak-report/report.json
+
   For serve and demo:
       --port N               default 8080, or PORT
       --host ADDRESS         default 127.0.0.1

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The command line: `tidemark serve`, `types`, `demo`, `tail`, `doctor`, `conformance`,
- * `uninstall`. Only this file reads the environment.
+ * `shadow`, `uninstall`. Only this file reads the environment.
  */
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { holdOpen, systemClock } from "../std/clock.ts";
@@ -11,6 +11,9 @@ import { demo } from "./demo.ts";
 import { doctor } from "./doctor.ts";
 import { HELP } from "./help.ts";
 import { serve } from "./serve.ts";
+import { parsePairs } from "./shadow/channel-pairs.ts";
+import { gate } from "./shadow/gate.ts";
+import { shadow } from "./shadow.ts";
 import { tail } from "./tail.ts";
 import { types } from "./types.ts";
 import { uninstallFrom } from "./uninstall.ts";
@@ -39,6 +42,18 @@ const OPTIONS = {
   ingest: { type: "string" },
   rule: { type: "string", multiple: true },
   slow: { type: "boolean" },
+  left: { type: "string" },
+  right: { type: "string" },
+  keys: { type: "string", multiple: true },
+  rename: { type: "string", multiple: true },
+  ignore: { type: "string", multiple: true },
+  approximate: { type: "string", multiple: true },
+  minutes: { type: "string" },
+  interval: { type: "string" },
+  settle: { type: "string" },
+  report: { type: "string" },
+  gate: { type: "string" },
+  soak: { type: "string" },
   help: { type: "boolean", short: "h" },
 } satisfies ParseArgsConfig["options"];
 
@@ -62,7 +77,7 @@ async function main(): Promise<void> {
   if (logLevel !== undefined && !LOG_LEVELS.includes(logLevel))
     throw bad(`--log-level is one of ${LOG_LEVELS.join(", ")}`);
   // These commands wait on the clock, whose timers do not keep the process alive.
-  if (taken > 0) holdOpen();
+  if (taken > 0 || command === "shadow") holdOpen();
   switch (command) {
     case "demo":
       return demo({ ...listen, logLevel: logLevel ?? "warn", print });
@@ -127,11 +142,54 @@ async function main(): Promise<void> {
           print,
         }),
       );
+    case "shadow":
+      return exitWith(await compared(values));
     case "uninstall":
       return uninstallFrom(databaseUrl(values.postgres), print);
     default:
       throw bad(`there is no command "${command}"`);
   }
+}
+
+/** `tidemark shadow`, which compares, or decides by the reports of a comparison and a soak. */
+function compared(values: ReturnType<typeof parse>["values"]): Promise<number> | number {
+  if (values.gate !== undefined)
+    return gate({ shadow: values.gate, soak: values.soak ?? "soak-report/report.json", print });
+  return shadow({
+    left: snapshotUrl("--left", values.left),
+    right: snapshotUrl("--right", values.right),
+    pairs: parsePairs({
+      keys: values.keys ?? [],
+      renames: values.rename ?? [],
+      ignored: values.ignore ?? [],
+      approximate: values.approximate ?? [],
+    }),
+    minutes: positive("--minutes", values.minutes, 10),
+    intervalMs: positive("--interval", values.interval, 5) * 1_000,
+    settleMs: positive("--settle", values.settle, 3) * 1_000,
+    headers: headersOf(values.header ?? []),
+    timeoutMs: wholeNumber("--timeout", values.timeout, 5_000),
+    report: values.report,
+    signal: untilSignal(),
+    print,
+  });
+}
+
+/** Aborted when the process is asked to end; asked again, it ends at once. */
+function untilSignal(): AbortSignal {
+  const controller = new AbortController();
+  const onSignal = (): void => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+  };
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
+  return controller.signal;
+}
+
+function snapshotUrl(option: string, text: string | undefined): string {
+  if (text !== undefined && /^https?:\/\//.test(text) && URL.canParse(text)) return text;
+  throw bad(`${option} takes the address of a snapshot, such as http://localhost:8080/v2/snapshot`);
 }
 
 /** The names in options such as `--table a,b --table c`. */
@@ -201,6 +259,13 @@ function wholeNumber(name: string, text: string | undefined, fallback: number): 
   if (text === undefined || text === "") return fallback;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw bad(`${name} takes a whole number, not "${text}"`);
+}
+
+function positive(name: string, text: string | undefined, fallback: number): number {
+  if (text === undefined) return fallback;
+  const value = Number(text);
+  if (value > 0 && value <= 100_000) return value;
+  throw bad(`${name} takes a number above 0, not "${text}"`);
 }
 
 function portNumber(text: string | undefined): number {

@@ -9,6 +9,7 @@ import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { Hono } from "hono";
 import type { ChannelChange, Row } from "tidemark";
 import { FEED_CHANNELS } from "../channels.ts";
+import { OLDER_PATHS } from "../paths.ts";
 
 export class OlderDashboard {
   readonly #channels = new Map(FEED_CHANNELS.map(({ name }) => [name, new Map<string, Row>()]));
@@ -32,13 +33,13 @@ export class OlderDashboard {
     for (const page of pages) page.write(event);
   }
 
-  addRoutes(app: Hono, base: string): void {
-    app.get(`${base}/snapshot`, (context) => {
+  addRoutes(app: Hono): void {
+    app.get(OLDER_PATHS.snapshot, (context) => {
       context.header("Content-Type", "application/json; charset=utf-8");
       context.header("Cache-Control", "no-store");
       return context.body(this.#snapshot());
     });
-    app.get(`${base}/stream`, (context) => {
+    app.get(OLDER_PATHS.stream, (context) => {
       const response = (context.env as HttpBindings).outgoing as ServerResponse;
       response.writeHead(200, {
         "Content-Type": "text/event-stream",
