@@ -17,3 +17,9 @@ export const ENTRY_UNUSED_MS = 10 * 60_000;
 
 /** Milliseconds between fetches over HTTP while the stream is not live. */
 export const REFETCH_MS = 5_000;
+
+/**
+ * Milliseconds of rendering that paced components take of one animation frame. What does not fit
+ * waits for the next frame. Layout and paint need about as much again.
+ */
+export const FRAME_WORK_MS = 4;

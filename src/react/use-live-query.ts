@@ -20,6 +20,7 @@ import {
   type Freshness,
   type LiveQueryResult,
 } from "../client/page/query-result.ts";
+import { pacedView, type ReadView } from "./paced-view.ts";
 import { useView, type Reader } from "./use-store.ts";
 import { MOUNT_MS_MAX } from "./limits.ts";
 
@@ -36,6 +37,13 @@ export interface LiveQueryOptions<
   readonly select?: (result: LiveQueryResult<R>) => T;
   /** Whether two selected values are the same. Default `Object.is`. */
   readonly isEqual?: (left: T, right: T) => boolean;
+  /**
+   * How often the component renders at most because rows have changed, for a list that changes more
+   * often than someone can read it. Such components take turns, so that a commit that changes many
+   * of them does not take longer than an animation frame. A change of the status is shown at once.
+   * Default: with each commit, all components together.
+   */
+  readonly paintsPerSecond?: number | undefined;
 }
 
 const RESULT: Reader<LiveQueryResult> = { read: resultOf, isSame: isSameResult };
@@ -61,9 +69,14 @@ export function useLiveQuery<
   T = LiveQueryResult<RowOf<C[N]>>,
 >(
   query: QueryOf<C, N> | null | undefined,
-  { client, select, isEqual = Object.is }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
+  {
+    client,
+    select,
+    isEqual = Object.is,
+    paintsPerSecond,
+  }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
 ): NoInfer<T> {
-  const view = useLiveView(useTidemarkClient(client), query);
+  const view = usePaced(useLiveView(useTidemarkClient(client), query), paintsPerSecond);
   return useView(view, RESULT, (select ?? whole) as (result: LiveQueryResult) => T, isEqual);
 }
 
@@ -79,12 +92,23 @@ export function useSuspenseLiveQuery<
   T = LiveQueryResult<RowOf<C[N]>>,
 >(
   query: QueryOf<C, N>,
-  { client: own, select, isEqual = Object.is }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
+  {
+    client: own,
+    select,
+    isEqual = Object.is,
+    paintsPerSecond,
+  }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
 ): NoInfer<T> {
   const client = useTidemarkClient(own);
   const view = useLiveView(client, query);
   const gate = useView(view, RESULT, gateOf, Object.is);
-  const value = useView(view, RESULT, (select ?? whole) as (result: LiveQueryResult) => T, isEqual);
+  const paced = usePaced(view, paintsPerSecond);
+  const value = useView(
+    paced,
+    RESULT,
+    (select ?? whole) as (result: LiveQueryResult) => T,
+    isEqual,
+  );
   if (gate === undefined || view === undefined) return value;
   if (gate !== "loading") throw new TidemarkError(gate.code as ErrorCode, gate.message);
   if (typeof window === "undefined")
@@ -160,6 +184,17 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
     // The query's content matters, not which object carries it.
     // oxlint-disable-next-line react-hooks/exhaustive-deps
     [client, id],
+  );
+}
+
+function usePaced(
+  view: LiveView<Row> | undefined,
+  paintsPerSecond: number | undefined,
+): ReadView | undefined {
+  return useMemo(
+    () =>
+      view === undefined || paintsPerSecond === undefined ? view : pacedView(view, paintsPerSecond),
+    [view, paintsPerSecond],
   );
 }
 

@@ -3,8 +3,7 @@
  * has changed.
  */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { LiveView } from "../client/page/page-views.ts";
-import type { Row } from "../protocol/row.ts";
+import type { ReadView } from "./paced-view.ts";
 import { IDLE, NOT_LOADED, type AnySnapshot } from "../client/page/query-result.ts";
 
 /** Makes a value from a snapshot. Pass a stable function: it is compared by identity. */
@@ -18,7 +17,7 @@ const NEVER = (): (() => void) => () => {};
 
 /** `view` is undefined without a query. */
 export function useView<B, T>(
-  view: LiveView<Row> | undefined,
+  view: ReadView | undefined,
   base: Reader<B>,
   select: (value: B) => T,
   isEqual: (left: T, right: T) => boolean,

@@ -4,3 +4,6 @@ import type { Channels } from "../channels.ts";
 
 export const { TidemarkProvider, useConnection, useLiveQuery, useTidemarkClient } =
   createHooks<Channels>();
+
+/** Options of widgets whose rows change more often than somebody can read them. */
+export const CALM = { paintsPerSecond: 15 } as const;

@@ -2,7 +2,7 @@
 import { Suspense, type ReactElement } from "react";
 import { lazyPart } from "../../../ui/lazy-part.ts";
 import { State } from "../../../ui/state.tsx";
-import { useLiveQuery } from "../hooks.ts";
+import { CALM, useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../../../ui/no-rows.tsx";
 import { WIDTHS, type CandleWidth } from "../page-state.ts";
 import { SymbolSelect, useSymbol } from "../symbols.tsx";
@@ -40,6 +40,7 @@ export function Candles(props: WidgetProps): ReactElement {
           orderBy: [{ column: "bucket", direction: "desc" }],
           ...(isRewound ? { limit: REWOUND_CANDLES_MAX } : { limit: PAGE_CANDLES, history: true }),
         },
+    CALM,
   );
   return (
     <WidgetFrame

@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import type { Mover } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
-import { useLiveQuery } from "../hooks.ts";
+import { CALM, useLiveQuery } from "../hooks.ts";
 import type { RowColumn, Tone } from "../../../ui/live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
 import type { WidgetProps } from "../widget-props.ts";
@@ -34,12 +34,15 @@ const COLUMNS: readonly RowColumn<Mover>[] = [
 
 export function Movers(props: WidgetProps): ReactElement {
   const filters = useFilters("movers", props.widget.filters);
-  const view = useLiveQuery({
-    channel: "movers",
-    ...(filters.where && { where: filters.where }),
-    orderBy: [{ column: "size", direction: "desc" }],
-    limit: 50,
-  });
+  const view = useLiveQuery(
+    {
+      channel: "movers",
+      ...(filters.where && { where: filters.where }),
+      orderBy: [{ column: "size", direction: "desc" }],
+      limit: 50,
+    },
+    CALM,
+  );
   return (
     <RowList
       widget={props}

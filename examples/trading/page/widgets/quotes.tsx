@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import type { Quote } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
-import { useLiveQuery } from "../hooks.ts";
+import { CALM, useLiveQuery } from "../hooks.ts";
 import type { RowColumn } from "../../../ui/live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
 import type { WidgetProps } from "../widget-props.ts";
@@ -41,12 +41,15 @@ const COLUMNS: readonly RowColumn<Quote>[] = [
 
 export function Quotes(props: WidgetProps): ReactElement {
   const filters = useFilters("quotes", props.widget.filters);
-  const view = useLiveQuery({
-    channel: "quotes",
-    ...(filters.where && { where: filters.where }),
-    orderBy: [{ column: "symbol" }],
-    limit: 200,
-  });
+  const view = useLiveQuery(
+    {
+      channel: "quotes",
+      ...(filters.where && { where: filters.where }),
+      orderBy: [{ column: "symbol" }],
+      limit: 200,
+    },
+    CALM,
+  );
   return (
     <RowList
       widget={props}

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import type { Trade } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
-import { useLiveQuery } from "../hooks.ts";
+import { CALM, useLiveQuery } from "../hooks.ts";
 import type { RowColumn } from "../../../ui/live-rows.tsx";
 import { useIsRewound } from "../rewound.ts";
 import { useFilters } from "../use-filters.ts";
@@ -54,13 +54,16 @@ const COLUMNS: readonly RowColumn<Trade>[] = [
 export function Tape(props: WidgetProps): ReactElement {
   const filters = useFilters("trades", props.widget.filters);
   const isRewound = useIsRewound();
-  const view = useLiveQuery({
-    channel: "trades",
-    ...(filters.where && { where: filters.where }),
-    orderBy: [{ column: "time", direction: "desc" }],
-    limit: PAGE_ROWS,
-    ...(!isRewound && { history: true }),
-  });
+  const view = useLiveQuery(
+    {
+      channel: "trades",
+      ...(filters.where && { where: filters.where }),
+      orderBy: [{ column: "time", direction: "desc" }],
+      limit: PAGE_ROWS,
+      ...(!isRewound && { history: true }),
+    },
+    CALM,
+  );
   return (
     <RowList
       widget={props}

@@ -2,7 +2,7 @@
 import { memo, type ReactElement } from "react";
 import type { Volume } from "../../channels.ts";
 import { formatCount, groupDigits } from "../../../ui/format.ts";
-import { useLiveQuery } from "../hooks.ts";
+import { CALM, useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../../../ui/no-rows.tsx";
 import { useBadge } from "../use-badge.ts";
 import { useFilters } from "../use-filters.ts";
@@ -12,12 +12,15 @@ import type { WidgetProps } from "../widget-props.ts";
 export function VolumeBySide(props: WidgetProps): ReactElement {
   const { widget, onSymbol } = props;
   const { where, errors } = useFilters("volumes", widget.filters);
-  const view = useLiveQuery({
-    channel: "volumes",
-    ...(where && { where }),
-    orderBy: [{ column: "symbol" }, { column: "side" }],
-    limit: 400,
-  });
+  const view = useLiveQuery(
+    {
+      channel: "volumes",
+      ...(where && { where }),
+      orderBy: [{ column: "symbol" }, { column: "side" }],
+      limit: 400,
+    },
+    CALM,
+  );
   return (
     <WidgetFrame
       {...props}
