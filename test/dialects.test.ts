@@ -216,6 +216,7 @@ describe("a dialect", () => {
     for (const message of [
       [{ op: "SUBSCRIBE", subscriptions: ["trades"] }, { op: "UNSUBSCRIBE" }],
       [{ op: "CREDIT", turns: "many" }],
+      [{ op: "ANSWER", text: 7 }],
       [null],
       "IDENTIFY",
       Array.from({ length: 300 }, () => ({ op: "HEARTBEAT" })),
@@ -225,6 +226,33 @@ describe("a dialect", () => {
       await expect.poll(() => client.closedWith?.reason).toBe("BAD_MESSAGE");
     }
     expect(tidemark.stats()).toMatchObject({ is_ready: true });
+  });
+
+  it("answers a client's text by itself, alone, and only so often", async () => {
+    const echo = dialect({
+      path: "/ws/echo",
+      connect: () => ({
+        begins: [{ op: "IDENTIFY", subscriptions: ["trades"] }],
+        receive: (text) => JSON.parse(text).map((said: string) => ({ op: "ANSWER", text: said })),
+      }),
+    });
+    const { tidemark, url } = await startTrades({
+      dialects: [echo],
+      limits: { server: { framesPerSecondMax: 1, framesBurstMax: 10 } },
+    });
+    const [first, second] = [1, 2].map(
+      () => new PlainSocket(`${url.replace("http", "ws")}/ws/echo`),
+    ) as [PlainSocket, PlainSocket];
+    first.socket.on("open", () => first.socket.send(JSON.stringify(["1", '"two"'])));
+    await expect
+      .poll(() => new Set<unknown>(first.messages))
+      .toEqual(new Set([{ rows: [] }, 1, "two"]));
+    await expect.poll(() => second.messages).toEqual([{ rows: [] }]);
+    await tidemark.channel("trades").upsert(trade("a", "BTC", 1));
+    await expect.poll(() => second.messages).toHaveLength(2);
+    expect([first.closedWith, second.messages[1]]).toMatchObject([undefined, { removed: [] }]);
+    second.socket.send(JSON.stringify(Array.from({ length: 40 }, () => "0")));
+    await expect.poll(() => second.closedWith?.reason).toBe("TOO_MANY_FRAMES");
   });
 
   it("sends all rows at each change to clients that ask for whole views, once for all of them", async () => {

@@ -200,9 +200,9 @@ describe("the messages of the heatmap", () => {
   });
 
   it("refuse what they do not know, and say what there is", async () => {
-    const { url, say } = await startMessages();
+    const { say } = await startMessages();
     for (const [message, words] of [
-      [{ type: "subscribe", symbols: ["FOO"] }, "There is no symbol"],
+      [{ type: "subscribe", symbols: [7] }, "Say {"],
       [{ type: "subscribe", symbols: ["BTCUSDT"], mode: "half" }, "Say {"],
       [{ type: "listen", symbols: ["BTCUSDT"] }, "Say {"],
       ["subscribe", "Say {"],
@@ -215,8 +215,31 @@ describe("the messages of the heatmap", () => {
         message: expect.stringContaining(words),
       });
     }
+  });
+
+  it("refuse an unknown symbol alone, and serve the others", async () => {
+    const { tidemark, url, say } = await startMessages();
+    const client = say({ type: "subscribe", symbols: ["FOO", "BTCUSDT", "BAR"] });
+    const empty = { times: [], prices: [], values: [], closes: [], step: 0 };
+    const refused = (symbol: string) => ({
+      type: "error",
+      code: "BAD_OPTION",
+      symbol,
+      message: `There is no symbol "${symbol}"; there are BTCUSDT, ETHUSDT.`,
+    });
+    const first = { type: "snapshot", symbol: "BTCUSDT", timestamp: null };
+    const whole = { ...first, data: { symbol: "BTCUSDT", ...empty } };
+    await expect.poll(() => dataIn(client).length).toBe(3);
+    expect(new Set(dataIn(client))).toEqual(new Set([refused("FOO"), refused("BAR"), whole]));
+    client.socket.send(JSON.stringify({ type: "unsubscribe", symbols: ["FOO"] }));
+    await tidemark.channel("heatmap").upsert(column(FIRST, 64_000, FIRST));
+    await expect.poll(() => dataIn(client).at(-1)).toMatchObject({ timestamp: FIRST });
+    expect([dataIn(client).length, client.closedWith]).toEqual([4, undefined]);
     const answer = await fetch(`${url}/api/heatmap?symbol=FOO`);
-    expect([answer.status, await answer.json()]).toMatchObject([400, { code: "BAD_MESSAGE" }]);
+    expect([answer.status, await answer.json()]).toMatchObject([
+      400,
+      { code: "BAD_OPTION", message: refused("FOO").message },
+    ]);
   });
 });
 

@@ -50,7 +50,7 @@ export function heatmapSocket({ symbols }: HeatmapDialectOptions): Dialect {
       const modes = new Map<string, Mode>();
       return {
         begins: [{ op: "IDENTIFY" }],
-        receive: (text) => [commandOf(text, symbols, modes)],
+        receive: (text) => commandsOf(text, symbols, modes),
         isWhole: (view) => modes.get(symbolOf(view)) === "whole",
       };
     },
@@ -68,8 +68,9 @@ export function heatmapAnswer({ symbols, firstMsMax }: HeatmapDialectOptions): D
     firstTextMsMax: firstMsMax,
     connect: ({ url }) => {
       const symbol = new URL(url, "http://server").searchParams.get("symbol") ?? "";
+      if (!symbols.includes(symbol)) throw unknownSymbol(symbol, symbols);
       return {
-        begins: [{ op: "IDENTIFY", subscriptions: [queryOf(checkedSymbol(symbol, symbols))] }],
+        begins: [{ op: "IDENTIFY", subscriptions: [queryOf(symbol)] }],
         isWhole: () => true,
       };
     },
@@ -80,21 +81,37 @@ export function heatmapAnswer({ symbols, firstMsMax }: HeatmapDialectOptions): D
   };
 }
 
-function commandOf(
+/** An unknown symbol is refused by itself; what else the message asks for is done. */
+function commandsOf(
   text: string,
   known: readonly string[],
   modes: Map<string, Mode>,
-): DialectCommand {
+): readonly DialectCommand[] {
   const message = parsed(text);
-  if (message["type"] === "ping") return { op: "HEARTBEAT" };
+  if (message["type"] === "ping") return [{ op: "HEARTBEAT" }];
   const { type, symbols, mode = "whole" } = message;
-  if (!Array.isArray(symbols) || (mode !== "whole" && mode !== "changes"))
+  if (!areTexts(symbols) || (mode !== "whole" && mode !== "changes"))
     throw new TidemarkError("BAD_MESSAGE", SHAPE);
-  const queries = symbols.map((symbol: unknown) => queryOf(checkedSymbol(symbol, known)));
-  if (type === "unsubscribe") return { op: "UNSUBSCRIBE", queries };
+  const served = symbols.filter((symbol) => known.includes(symbol));
+  const queries = served.map(queryOf);
+  if (type === "unsubscribe") return [{ op: "UNSUBSCRIBE", queries }];
   if (type !== "subscribe") throw new TidemarkError("BAD_MESSAGE", SHAPE);
-  for (const symbol of symbols as readonly string[]) modes.set(symbol, mode);
-  return { op: "SUBSCRIBE", subscriptions: queries };
+  for (const symbol of served) modes.set(symbol, mode);
+  const refusals = symbols
+    .filter((symbol) => !known.includes(symbol))
+    .map((symbol) => ({ op: "ANSWER", text: refusalOf(symbol, known) }) as const);
+  return served.length === 0
+    ? refusals
+    : [{ op: "SUBSCRIBE", subscriptions: queries }, ...refusals];
+}
+
+function refusalOf(symbol: string, known: readonly string[]): string {
+  const { code, message } = unknownSymbol(symbol, known);
+  return JSON.stringify({ type: "error", code, symbol, message });
+}
+
+function areTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function parsed(text: string): Readonly<Record<string, unknown>> {
@@ -108,10 +125,9 @@ function parsed(text: string): Readonly<Record<string, unknown>> {
   throw new TidemarkError("BAD_MESSAGE", SHAPE);
 }
 
-function checkedSymbol(symbol: unknown, known: readonly string[]): string {
-  if (typeof symbol === "string" && known.includes(symbol)) return symbol;
-  throw new TidemarkError(
-    "BAD_MESSAGE",
+function unknownSymbol(symbol: string, known: readonly string[]): TidemarkError {
+  return new TidemarkError(
+    "BAD_OPTION",
     `There is no symbol ${JSON.stringify(symbol)}; there are ${known.join(", ")}.`,
   );
 }

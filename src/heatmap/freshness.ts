@@ -11,6 +11,8 @@ interface Known {
   grid: Grid | undefined;
   /** Data that is not empty has come on this connection. */
   isServed: boolean;
+  /** The server has said on this connection that it does not have the symbol. */
+  isRefused: boolean;
   /** When data was first waited for, or last came with a later time. */
   freshMs: number;
 }
@@ -34,7 +36,13 @@ export class Freshness {
   }
 
   add(symbol: string, nowMs: number): void {
-    this.#known.set(symbol, { data: undefined, grid: undefined, isServed: false, freshMs: nowMs });
+    this.#known.set(symbol, {
+      data: undefined,
+      grid: undefined,
+      isServed: false,
+      isRefused: false,
+      freshMs: nowMs,
+    });
   }
 
   delete(symbol: string): void {
@@ -51,6 +59,7 @@ export class Freshness {
     for (const known of this.#known.values()) {
       known.grid = undefined;
       known.isServed = false;
+      known.isRefused = false;
       known.freshMs = nowMs;
     }
   }
@@ -80,6 +89,18 @@ export class Freshness {
     return shown(known, data, nowMs);
   }
 
+  /**
+   * The server refuses a symbol, which is then not waited for; without one, something else. False
+   * if that is known, or concerns a symbol that nobody has subscribed to any more.
+   */
+  refuse(symbol: string | undefined): boolean {
+    if (symbol === undefined) return true;
+    const known = this.#known.get(symbol);
+    if (known === undefined || known.isRefused) return false;
+    known.isRefused = true;
+    return true;
+  }
+
   /** The server's word: `live`, `catching_up` or `stale`. */
   takeStatus(status: string, reason: string | undefined): void {
     this.#problem =
@@ -89,27 +110,33 @@ export class Freshness {
   /** Over a socket, where no news is good once data has come. Undefined: nothing is stale. */
   staleOverSocket(nowMs: number): string | undefined {
     if (this.#problem !== undefined) return this.#problem;
-    for (const [symbol, { isServed, freshMs }] of this.#known)
-      if (!isServed && nowMs - freshMs >= this.#staleMs)
+    for (const [symbol, known] of this.#known)
+      if (!known.isServed && isOverdue(known, nowMs, this.#staleMs))
         return `${symbol}: the server has sent no data.`;
     return undefined;
   }
 
   /** Over polls, where each answer has to be of a later time. Undefined: nothing is stale. */
   staleOverPolls(nowMs: number): string | undefined {
-    for (const [symbol, { isServed, freshMs }] of this.#known)
-      if (nowMs - freshMs >= this.#staleMs)
-        return isServed
+    for (const [symbol, known] of this.#known)
+      if (isOverdue(known, nowMs, this.#staleMs))
+        return known.isServed
           ? `${symbol}: the server's data does not get newer.`
           : `${symbol}: the server does not answer.`;
     return undefined;
   }
 }
 
+/** A refused symbol is not waited for, but data of it that is still shown is old. */
+function isOverdue({ data, isRefused, freshMs }: Known, nowMs: number, staleMs: number): boolean {
+  return nowMs - freshMs >= staleMs && !(isRefused && data === undefined);
+}
+
 function shown(known: Known, data: HeatmapData, nowMs: number): HeatmapData | undefined {
   if (data.times.length === 0) return undefined;
   if (!known.isServed || (data.as_of ?? 0) > (known.data?.as_of ?? 0)) known.freshMs = nowMs;
   known.isServed = true;
+  known.isRefused = false;
   known.data = data;
   return data;
 }

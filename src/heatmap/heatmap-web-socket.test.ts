@@ -409,6 +409,52 @@ describe("HeatmapWebSocket", () => {
     ]);
   });
 
+  it("tells a refused symbol once per connection, and does not wait for it", async () => {
+    const errors: unknown[] = [];
+    const made = connected({ onError: (error) => errors.push(error) });
+    made.subscribe(["XYZ"]);
+    newest().say(snapshot());
+    const refusal = {
+      type: "error",
+      code: "BAD_OPTION",
+      symbol: "XYZ",
+      message: 'There is no symbol "XYZ".',
+    };
+    const told = { code: refusal.code, symbol: "XYZ", message: refusal.message };
+    newest().say(refusal);
+    newest().say(refusal);
+    newest().say({ ...refusal, symbol: "dropped meanwhile" });
+    for (let second = 0; second < 25; second++) {
+      await pass(1);
+      newest().say(PONG);
+    }
+    expect([errors, words.at(-1)]).toEqual([[told], "connected"]);
+    // The twin refuses it, too.
+    answer = (url) =>
+      Promise.resolve(
+        url.includes("XYZ")
+          ? { ok: false, status: 400, json: () => Promise.resolve(refusal) }
+          : {
+              ok: true,
+              status: 200,
+              json: () => Promise.resolve(data({ as_of: clock.now() })),
+            },
+      );
+    for (let attempt = 0; attempt < 6; attempt++) {
+      newest().fail();
+      await pass(33);
+    }
+    expect([errors, words.at(-1)]).toEqual([[told, told], "polling"]);
+    // The server has it now.
+    answer = (url) => {
+      const symbol = new URL(url).searchParams.get("symbol") ?? "";
+      const whole = data({ symbol, as_of: clock.now() });
+      return Promise.resolve({ ok: true, status: 200, json: () => Promise.resolve(whole) });
+    };
+    await pass(6);
+    expect([made.data("XYZ")?.symbol, words.at(-1)]).toEqual(["XYZ", "polling"]);
+  });
+
   it("ends everything at disconnect, at any time", async () => {
     const made = heatmap();
     made.subscribe(["BTCUSDT"]);

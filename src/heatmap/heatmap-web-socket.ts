@@ -14,7 +14,12 @@ import {
   type HeatmapState,
   type HeatmapStatus,
 } from "./heatmap-state.ts";
-import { parseMessage, type HeatmapData, type ServerMessage } from "./messages.ts";
+import {
+  parseMessage,
+  type HeatmapData,
+  type HeatmapError,
+  type ServerMessage,
+} from "./messages.ts";
 import { Polls, type Fetch } from "./polls.ts";
 import { SocketLine, type HeatmapSocket } from "./socket-line.ts";
 
@@ -32,16 +37,11 @@ export interface HeatmapStatusDetail {
   readonly reason: string | undefined;
 }
 
-export interface HeatmapError {
-  readonly code: string;
-  readonly message: string;
-}
-
 export interface HeatmapOptions {
   /** Gets the whole data of a symbol, each time that it has changed. */
   readonly onSnapshot?: (data: HeatmapData) => void;
   readonly onStatusChange?: (status: HeatmapStatus, detail: HeatmapStatusDetail) => void;
-  /** What the server refuses, such as an unknown symbol. */
+  /** What the server refuses. A refused symbol is told once per connection; the others go on. */
   readonly onError?: (error: HeatmapError) => void;
   /** The address of the REST twin. Default: `/api/heatmap` on the socket's server. */
   readonly restUrl?: string;
@@ -95,6 +95,7 @@ export class HeatmapWebSocket {
         this.#show(this.#symbols.take(data, this.#clock.monotonic()));
         this.#judge();
       },
+      onRefusal: (error) => this.#refuse(error),
       onFailure: () => this.#judge(),
     });
   }
@@ -285,12 +286,9 @@ export class HeatmapWebSocket {
       case "status":
         this.#symbols.takeStatus(message.status, message.reason);
         return;
-      case "error": {
-        const { onError } = this.#options;
-        const { code, message: text } = message;
-        call(() => onError?.({ code, message: text }));
+      case "error":
+        this.#refuse(message.error);
         return;
-      }
       case "other":
         return;
     }
@@ -299,6 +297,12 @@ export class HeatmapWebSocket {
   #show(data: HeatmapData | undefined): void {
     const { onSnapshot } = this.#options;
     if (data !== undefined) call(() => onSnapshot?.(data));
+  }
+
+  #refuse(error: HeatmapError): void {
+    const { onError } = this.#options;
+    if (this.#symbols.refuse(error.symbol)) call(() => onError?.(error));
+    this.#judge();
   }
 
   #sendSubscribe(symbols: readonly string[]): void {

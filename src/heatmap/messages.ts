@@ -32,6 +32,14 @@ export interface HeatmapChanges {
   readonly as_of?: number;
 }
 
+/** What the server refuses. */
+export interface HeatmapError {
+  readonly code: string;
+  readonly message: string;
+  /** The symbol that is refused; undefined for what concerns the whole connection. */
+  readonly symbol: string | undefined;
+}
+
 export type ServerMessage =
   | { readonly type: "snapshot"; readonly symbol: string; readonly data: HeatmapData }
   | { readonly type: "changes"; readonly symbol: string; readonly data: HeatmapChanges }
@@ -40,7 +48,7 @@ export type ServerMessage =
       readonly status: string;
       readonly reason: string | undefined;
     }
-  | { readonly type: "error"; readonly code: string; readonly message: string }
+  | { readonly type: "error"; readonly error: HeatmapError }
   /** `pong`, and what later servers may add. */
   | { readonly type: "other" };
 
@@ -68,14 +76,20 @@ export function parseMessage(text: unknown): ServerMessage | undefined {
         ? { type, status: fields["status"], reason: textOf(fields["reason"]) }
         : undefined;
     case "error":
-      return {
-        type,
-        code: textOf(fields["code"]) ?? "UNKNOWN",
-        message: textOf(fields["message"]) ?? "The server did not say what is wrong.",
-      };
+      return { type, error: parseError(fields, textOf(symbol)) };
     default:
       return typeof type === "string" ? { type: "other" } : undefined;
   }
+}
+
+/** An error message, or the body of the REST twin's answer about a symbol. */
+export function parseError(value: unknown, symbol: string | undefined): HeatmapError {
+  const fields = fieldsOf(value);
+  return {
+    code: textOf(fields?.["code"]) ?? "UNKNOWN",
+    message: textOf(fields?.["message"]) ?? "The server did not say what is wrong.",
+    symbol,
+  };
 }
 
 function parseFields(text: unknown): Fields | undefined {

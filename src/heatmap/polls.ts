@@ -3,7 +3,7 @@
  * is under way; one that takes too long is given up, and the next round asks again.
  */
 import type { Cancel, Clock } from "../std/clock.ts";
-import { parseData, type HeatmapData } from "./messages.ts";
+import { parseData, parseError, type HeatmapData, type HeatmapError } from "./messages.ts";
 
 export type Fetch = (
   url: string,
@@ -20,6 +20,8 @@ export interface PollsOptions {
   readonly fetch: Fetch;
   readonly symbols: () => Iterable<string>;
   readonly onData: (data: HeatmapData) => void;
+  /** The server refuses the symbol. */
+  readonly onRefusal: (error: HeatmapError) => void;
   readonly onFailure: (symbol: string, reason: string) => void;
 }
 
@@ -64,15 +66,17 @@ export class Polls {
   }
 
   async #request(symbol: string, request: AbortController): Promise<void> {
-    const { clock, fetch, url, onData, onFailure } = this.#options;
+    const { clock, fetch, url, onData, onRefusal, onFailure } = this.#options;
     const cancel = clock.after(REQUEST_MS_MAX, () => request.abort());
     const address = new URL(url);
     address.searchParams.set("symbol", symbol);
     let data: HeatmapData | undefined;
+    let refusal: HeatmapError | undefined;
     let reason = "The server's answer is not a heatmap.";
     try {
       const answer = await fetch(address.href, { signal: request.signal, cache: "no-store" });
       if (answer.ok) data = parseData(await answer.json(), symbol);
+      else if (answer.status === 400) refusal = parseError(await answer.json(), symbol);
       else reason = `The server answered with status ${answer.status}.`;
     } catch {
       reason = request.signal.aborted
@@ -83,7 +87,8 @@ export class Polls {
     // Dropped or stopped meanwhile.
     if (this.#underWay.get(symbol) !== request) return;
     this.#underWay.delete(symbol);
-    if (data === undefined) onFailure(symbol, reason);
-    else onData(data);
+    if (data !== undefined) onData(data);
+    else if (refusal !== undefined) onRefusal(refusal);
+    else onFailure(symbol, reason);
   }
 }

@@ -29,5 +29,7 @@ export function commandsOf(
 function checked(command: DialectCommand): DialectCommand {
   if (command?.op === "UNSUBSCRIBE" && "queries" in command && Array.isArray(command.queries))
     return { op: "UNSUBSCRIBE", queries: command.queries };
+  if (command?.op === "ANSWER" && typeof command.text === "string")
+    return { op: "ANSWER", text: command.text };
   return checkUp(command);
 }

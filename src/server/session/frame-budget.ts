@@ -78,6 +78,8 @@ export function costOf(command: DialectCommand): number {
     case "IDENTIFY":
     case "RESUME":
       return (command.subscriptions ?? []).length;
+    case "ANSWER":
+      return 1;
     case "MUTATE":
       // `mutationsPerSessionMax` bounds mutations.
       return -1;

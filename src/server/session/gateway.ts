@@ -245,12 +245,13 @@ export class Gateway {
   }
 
   #handle(session: Session, message: DialectCommand): void {
-    const { clock, opener, tokens, events, mutationQueue } = this.#options;
+    const { clock, opener, tokens, events, mutationQueue, sender } = this.#options;
     switch (message.op) {
       case "IDENTIFY":
       case "RESUME":
-        this.identify(session, message);
-        return;
+        return this.identify(session, message);
+      case "ANSWER":
+        return sender.answer(session, message.text);
       case "HEARTBEAT":
         this.#send(session, {
           op: "HEARTBEAT_ACK",
@@ -281,11 +282,9 @@ export class Gateway {
         opener.resync(session, message);
         return;
       case "CREDIT":
-        this.#credit(session, message);
-        return;
+        return this.#credit(session, message);
       case "MUTATE":
-        mutationQueue.receive(session, message);
-        return;
+        return mutationQueue.receive(session, message);
       default:
         unreachable(message);
     }

@@ -30,12 +30,14 @@ export interface DialectView {
 }
 
 /**
- * A client's command: a message of the protocol in snake_case, as on the wire, or the end of
- * subscriptions by their queries.
+ * A client's command: a message of the protocol in snake_case, as on the wire, the end of
+ * subscriptions by their queries, or a text that the dialect answers by itself, such as a refusal
+ * that leaves the connection open.
  */
 export type DialectCommand =
   | UpMessage
-  | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] };
+  | { readonly op: "UNSUBSCRIBE"; readonly queries: readonly unknown[] }
+  | { readonly op: "ANSWER"; readonly text: string };
 
 /** One client's connection in the dialect. */
 export interface DialectConnection {

@@ -4,7 +4,7 @@
  */
 import { CLOSE } from "../../protocol/close-codes.ts";
 import type { DownMessage } from "../../protocol/down.ts";
-import { frameOf } from "./frame.ts";
+import { Frame, frameOf } from "./frame.ts";
 import type { Session } from "./session.ts";
 
 export class Sender {
@@ -20,14 +20,27 @@ export class Sender {
   /** Returns whether the client's dialect has a text for the message. */
   send(session: Session, message: DownMessage): boolean {
     if (session.state.kind === "closed") return true;
-    if (session.transport.bufferedBytes > this.#bufferBytesMax) {
-      if (message.op !== "HEARTBEAT_ACK")
-        session.transport.close(CLOSE.badMessage, "the client does not read");
+    if (this.#isFull(session)) {
+      if (message.op !== "HEARTBEAT_ACK") this.#disconnect(session);
       return true;
     }
     const frame = frameOf(message, session.dialect);
     session.transport.write([frame]);
     if (frame.failure !== undefined) this.#onFailure(session, frame.failure);
     return !frame.isSilent;
+  }
+  /** Sends a text that the session's dialect has made. */
+  answer(session: Session, text: string): void {
+    if (session.state.kind === "closed") return;
+    if (this.#isFull(session)) this.#disconnect(session);
+    else session.transport.write([new Frame(text)]);
+  }
+
+  #isFull({ transport }: Session): boolean {
+    return transport.bufferedBytes > this.#bufferBytesMax;
+  }
+
+  #disconnect({ transport }: Session): void {
+    transport.close(CLOSE.badMessage, "the client does not read");
   }
 }
