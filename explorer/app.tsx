@@ -7,7 +7,7 @@ import { ThemeButton } from "../examples/ui/theme-button.tsx";
 import { ChannelList, ChannelSelect } from "./channel-list.tsx";
 import { ChannelView } from "./channel-view.tsx";
 import { CountsNote, NotLoaded, useIsAway } from "./outage.tsx";
-import type { Command } from "./palette.tsx";
+import type { TableCommands } from "./palette.tsx";
 import { Shortcuts } from "./shortcuts.tsx";
 import { SideResizer } from "./side-resizer.tsx";
 import { usePalette } from "./use-palette.tsx";
@@ -17,7 +17,7 @@ export function App(): ReactElement {
   const [page, update] = usePageState();
   const [hasKeys, setHasKeys] = useState(false);
   const client = useTidemarkClient();
-  const channelCommands = useRef<readonly Command[]>([]);
+  const channelCommands = useRef<TableCommands>(undefined);
   const connection = useConnection();
   const isAway = useIsAway();
   const catalog = useLiveQuery({
@@ -43,14 +43,13 @@ export function App(): ReactElement {
   };
   const isRewound = page.past !== undefined;
   const list = { channels, selected, isRewound, onSelect: select };
-  const palette = usePalette(() => [
-    ...channels.map((row): Command => {
-      const name = String(row["channel"]);
-      return { kind: "table", name, run: () => select(name) };
-    }),
-    ...(channelCommands.current ?? []),
-    { kind: "action", name: "Show the keyboard shortcuts", run: () => setHasKeys(true) },
-  ]);
+  const palette = usePalette({
+    tables: channels.map((row) => String(row["channel"])),
+    shown: selected,
+    select,
+    offers: channelCommands,
+    showKeys: () => setHasKeys(true),
+  });
 
   return (
     <div className="app" data-away={isAway} data-rewound={isRewound}>

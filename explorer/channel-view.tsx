@@ -21,7 +21,7 @@ import { HistoryFoot } from "../examples/ui/history-foot.tsx";
 import { newestFirst } from "./newest-first.ts";
 import { Nothing } from "./nothing.tsx";
 import { useIsAway, ViewBadge } from "./outage.tsx";
-import type { Command } from "./palette.tsx";
+import type { TableCommands } from "./palette.tsx";
 import type { Past } from "../examples/ui/past.ts";
 import { nextSort, type PageState } from "./page-state.ts";
 import { PastContext } from "./past.ts";
@@ -47,7 +47,7 @@ export function ChannelView({
   readonly page: PageState;
   readonly onChange: (change: Partial<PageState>) => void;
   /** What the command palette offers for this channel. */
-  readonly commands: RefObject<readonly Command[]>;
+  readonly commands: RefObject<TableCommands | undefined>;
 }): ReactElement {
   const shape = useChannelShape(channel);
   const newest = useMemo(() => newestFirst(shape), [shape]);
@@ -120,28 +120,23 @@ export function ChannelView({
   const toLive = useCallback(() => toMoment(undefined), [toMoment]);
   const toFilter = useRef<(column: string) => void>(undefined);
   useEffect(() => {
-    commands.current = [
-      ...columns.map(({ name, type }): Command => {
-        return { kind: "column", name, detail: type, run: () => toFilter.current?.(name) };
-      }),
-      { kind: "action", name: "Copy as code", run: () => void copyAsCode(applied) },
-      ...(isRewound
-        ? [{ kind: "action", name: "Back to live", run: toLive } as const]
-        : [
-            {
-              kind: "action",
-              name: follow.isFollowing ? "Pause" : "Show new rows",
-              run: follow.toggle,
-            } as const,
-          ]),
-      ...(isRewound || shape.history === undefined
-        ? []
-        : [{ kind: "action", name: "Rewind to another time", run: rewind } as const]),
-      { kind: "action", name: "Clear filters", run: () => onChange({ filters: {} }) },
-      { kind: "action", name: "Show all columns", run: () => onChange({ columns: undefined }) },
-    ];
+    commands.current = {
+      columns,
+      toColumn: (name) => toFilter.current?.(name),
+      actions: [
+        ["Copy as code", () => void copyAsCode(applied)],
+        isRewound
+          ? ["Back to live", toLive]
+          : [follow.isFollowing ? "Pause" : "Show new rows", follow.toggle],
+        ...(isRewound || shape.history === undefined
+          ? []
+          : [["Rewind to another time", rewind] as const]),
+        ["Clear filters", () => onChange({ filters: {} })],
+        ["Show all columns", () => onChange({ columns: undefined })],
+      ],
+    };
     return () => {
-      commands.current = [];
+      commands.current = undefined;
     };
   });
 

@@ -1,14 +1,19 @@
-/** The command palette: tables, columns of the present table, and actions, found by typing. */
+/** The command palette: tables, their columns, and actions, found by typing. */
 import {
   lazy,
   Suspense,
   useEffect,
   useId,
+  useLayoutEffect,
   useRef,
   useState,
   type KeyboardEvent,
   type ReactElement,
+  type RefObject,
 } from "react";
+import type { Column } from "../src/client/index.ts";
+import { takeKeys } from "./early-keys.ts";
+import { useOtherColumns } from "./other-columns.ts";
 import "./palette.css";
 
 export interface Command {
@@ -16,6 +21,25 @@ export interface Command {
   readonly name: string;
   readonly detail?: string;
   readonly run: () => void;
+  /** A column of another table: found by its own name, not by that of its table alone. */
+  readonly isElsewhere?: true;
+}
+
+/** What the table that is shown offers. */
+export interface TableCommands {
+  readonly columns: readonly Column[];
+  /** Goes to the column's filter. */
+  readonly toColumn: (column: string) => void;
+  readonly actions: readonly (readonly [name: string, run: () => void])[];
+}
+
+export interface PalettePage {
+  readonly tables: readonly string[];
+  /** The table that is shown. */
+  readonly shown: string | undefined;
+  readonly select: (table: string) => void;
+  readonly offers: RefObject<TableCommands | undefined>;
+  readonly showKeys: () => void;
 }
 
 const SHOWN_MAX = 50;
@@ -30,10 +54,10 @@ const PolledQueries = lazy(async () => ({
 }));
 
 export function Palette({
-  commands,
+  page,
   onClose,
 }: {
-  readonly commands: readonly Command[];
+  readonly page: PalettePage;
   readonly onClose: () => void;
 }): ReactElement {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -41,8 +65,9 @@ export function Palette({
   const [typed, setTyped] = useState("");
   const [active, setActive] = useState(0);
   const [showsQueries, setShowsQueries] = useState(false);
-  const found = matching([...commands, POLLED_QUERIES], typed).slice(0, SHOWN_MAX);
-  useEffect(() => dialog.current?.showModal(), []);
+  const columns = useOtherColumns(page, typed.trim() !== "");
+  const all = [...commandsOf(page), POLLED_QUERIES, ...columns];
+  const found = matching(all, typed).slice(0, SHOWN_MAX);
   useEffect(() => {
     dialog.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
     // oxlint-disable-next-line react/exhaustive-effect-dependencies, react-hooks/exhaustive-deps
@@ -55,6 +80,13 @@ export function Palette({
     dialog.current?.close();
     command.run();
   };
+  useLayoutEffect(() => {
+    dialog.current?.showModal();
+    const [text = "", enter] = takeKeys().split("\n", 2);
+    setTyped(text);
+    if (enter !== undefined) run(matching(all, text)[0]);
+    // oxlint-disable-next-line react/exhaustive-effect-dependencies, react-hooks/exhaustive-deps
+  }, []);
   const onKeyDown = (event: KeyboardEvent): void => {
     event.stopPropagation();
     const last = found.length - 1;
@@ -100,7 +132,7 @@ export function Palette({
       <ul id={listId} role="listbox" aria-label="Commands">
         {found.map((command, index) => (
           <li
-            key={`${command.kind} ${command.name}`}
+            key={`${command.kind} ${command.name} ${command.detail}`}
             id={`${listId}-${index}`}
             role="option"
             aria-selected={index === active}
@@ -118,14 +150,27 @@ export function Palette({
   );
 }
 
+function commandsOf({ tables, select, offers, showKeys }: PalettePage): readonly Command[] {
+  const { columns = [], toColumn, actions = [] } = offers.current ?? {};
+  return [
+    ...tables.map((name): Command => ({ kind: "table", name, run: () => select(name) })),
+    ...columns.map(({ name, type }): Command => {
+      return { kind: "column", name, detail: type, run: () => toColumn?.(name) };
+    }),
+    ...actions.map(([name, run]): Command => ({ kind: "action", name, run })),
+    { kind: "action", name: "Show the keyboard shortcuts", run: showKeys },
+  ];
+}
+
 /** Those that have all typed words; names that begin with what was typed come first. */
 function matching(commands: readonly Command[], typed: string): readonly Command[] {
   const text = typed.trim().toLowerCase();
   if (text === "") return commands;
   const words = text.split(/\s+/);
-  const found = commands.filter(({ kind, name, detail = "" }) => {
+  const found = commands.filter(({ kind, name, detail = "", isElsewhere }) => {
     const all = `${kind} ${name} ${detail}`.toLowerCase();
-    return words.every((word) => all.includes(word));
+    const isNamed = isElsewhere !== true || words.some((word) => name.toLowerCase().includes(word));
+    return isNamed && words.every((word) => all.includes(word));
   });
   const isFirst = ({ name }: Command): boolean => name.toLowerCase().startsWith(text);
   return [...found.filter(isFirst), ...found.filter((command) => !isFirst(command))];

@@ -1,6 +1,7 @@
 /** Ctrl K (on a Mac, Cmd K) opens the command palette, whose code is loaded after the first view. */
 import { lazy, Suspense, useCallback, useEffect, useState, type ReactElement } from "react";
-import type { Command } from "./palette.tsx";
+import { catchKeys } from "./early-keys.ts";
+import type { PalettePage } from "./palette.tsx";
 
 const load = async (): Promise<{ default: typeof import("./palette.tsx").Palette }> => ({
   default: (await import("./palette.tsx")).Palette,
@@ -9,16 +10,20 @@ const Palette = lazy(load);
 /** After the first view, so that the palette opens at once. */
 const LOAD_AFTER_MS = 3_000;
 
-/** `commands` is called when the palette opens. */
-export function usePalette(commands: () => readonly Command[]): {
+export function usePalette(page: PalettePage): {
   readonly open: () => void;
   readonly element: ReactElement | undefined;
 } {
   const [isOpen, setIsOpen] = useState(false);
+  const close = useCallback(() => setIsOpen(false), []);
+  const open = useCallback(() => {
+    catchKeys(close);
+    setIsOpen(true);
+  }, [close]);
   useEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey)) return;
-      setIsOpen(true);
+      open();
       event.preventDefault();
     };
     addEventListener("keydown", onKey);
@@ -27,13 +32,12 @@ export function usePalette(commands: () => readonly Command[]): {
       removeEventListener("keydown", onKey);
       clearTimeout(timer);
     };
-  }, []);
-  const open = useCallback(() => setIsOpen(true), []);
+  }, [open]);
   return {
     open,
     element: isOpen ? (
       <Suspense>
-        <Palette commands={commands()} onClose={() => setIsOpen(false)} />
+        <Palette page={page} onClose={close} />
       </Suspense>
     ) : undefined,
   };

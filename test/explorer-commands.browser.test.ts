@@ -119,6 +119,32 @@ describe("the explorer with many tables", () => {
     await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
   });
 
+  it("takes what is typed before the palette is loaded, and has the columns of all tables", async () => {
+    let release = (): void => {};
+    const released = new Promise<void>((resolve) => (release = resolve));
+    await page.route(/palette.*\.js/, async (route) => {
+      await released;
+      await route.continue();
+    });
+    await open("#/table_10");
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("documemts");
+    for (let key = 0; key < 3; key++) await page.keyboard.press("Backspace");
+    await page.keyboard.type("nts");
+    await page.keyboard.press("Enter");
+    release();
+    await expect.poll(() => page.locator("h1").innerText()).toBe(LONG);
+    await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
+    await page.keyboard.press("Control+k");
+    await page.keyboard.type("column symbol levels");
+    await expect.poll(() => page.getByRole("option").count()).toBe(1);
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.locator("h1").innerText()).toBe("levels");
+    await expect
+      .poll(() => page.evaluate(() => (document.activeElement as HTMLElement).dataset["filter"]))
+      .toBe("symbol");
+  });
+
   it("shows what the polled queries cost", async () => {
     await open("#/table_10");
     await page.keyboard.press("Control+k");
