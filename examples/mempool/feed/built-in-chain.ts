@@ -18,8 +18,9 @@ export interface BuiltInChainOptions {
 const STEP_MS = 50;
 /** After a pause of the process at most so many steps follow at once. */
 const STEPS_MAX = 20;
-/** What the tables begin with. */
+/** What the tables begin with: so long, and not many more transactions than they hold. */
 const PAST_MS = 20_000;
+const PAST_TRANSACTIONS = 2_000;
 const TELL_MS = 1_000;
 
 export class BuiltInChain implements Source {
@@ -43,7 +44,8 @@ export class BuiltInChain implements Source {
     const chain = new SimulatedChain(this.#profile, { seed, perSecond, position });
     const nowMs = context.clock.now();
     const past: SimulatedEvent[] = [];
-    for (let timeMs = nowMs - PAST_MS; timeMs < nowMs; timeMs += STEP_MS)
+    const pastMs = Math.min(PAST_MS, (PAST_TRANSACTIONS / perSecond) * 1_000);
+    for (let timeMs = nowMs - pastMs; timeMs < nowMs; timeMs += STEP_MS)
       past.push(...this.#step(chain, timeMs));
     await this.#append(context, chain, past, nowMs);
     if (!this.#isStopped) this.#stopped = this.#run(context, chain);
