@@ -5,6 +5,7 @@ import { KeyList } from "../../ui/key-list.tsx";
 import { StatusStrip } from "../../ui/status-strip.tsx";
 import { ThemeButton } from "../../ui/theme-button.tsx";
 import { useAddressState } from "../../ui/use-address-state.ts";
+import type { TransactionSummary } from "../channels.ts";
 import { ChainStrip } from "./chain-strip.tsx";
 import { live } from "./client.ts";
 import { Detail } from "./detail.tsx";
@@ -23,9 +24,11 @@ export function App(): ReactElement {
   const [{ filters, selected, chain }, update] = useAddressState(IN_ADDRESS);
   const [hasKeys, setHasKeys] = useState(false);
   const selectedAtMs = useRef(0);
+  const [pressed, setPressed] = useState<TransactionSummary>();
   const select = useCallback(
-    (hash: string | undefined) => {
+    (hash: string | undefined, row?: TransactionSummary) => {
       selectedAtMs.current = performance.now();
+      setPressed(row);
       update((before) => ({ ...before, selected: hash }));
     },
     [update],
@@ -59,7 +62,13 @@ export function App(): ReactElement {
             />
           </div>
           {selected !== undefined && (
-            <Detail key={selected} hash={selected} selectedAtMs={selectedAtMs} onClose={close} />
+            <Detail
+              key={selected}
+              hash={selected}
+              pressed={pressed?.hash === selected ? pressed : undefined}
+              selectedAtMs={selectedAtMs}
+              onClose={close}
+            />
           )}
         </main>
         <Strip>

@@ -24,15 +24,18 @@ const COIN_DIGITS = 18;
 
 export function Detail({
   hash,
+  pressed,
   selectedAtMs,
   onClose,
 }: {
   readonly hash: string;
+  /** Its row when it was pressed in the list. */
+  readonly pressed: TransactionSummary | undefined;
   /** When the reader asked for it. */
   readonly selectedAtMs: RefObject<number>;
   readonly onClose: () => void;
 }): ReactElement {
-  const { query, row, isInList, isLoading } = useSelected(hash);
+  const { query, row, isInList, isLoading } = useSelected(hash, pressed);
   const { state, retry } = useDetails(hash);
   const took = useRef<HTMLParagraphElement>(null);
   useLayoutEffect(() => {

@@ -6,7 +6,7 @@ import { FilterBar, type FilterTexts } from "../../ui/filter-bar.tsx";
 import { LiveRows } from "../../ui/live-rows.tsx";
 import { NoRows } from "../../ui/no-rows.tsx";
 import { useNow } from "../../ui/use-now.ts";
-import type { Channels } from "../channels.ts";
+import { TRANSACTIONS_MAX, type Channels, type TransactionSummary } from "../channels.ts";
 import { useLiveQuery, usePause } from "./hooks.ts";
 import { Panel } from "./panel.tsx";
 import { columnsAt } from "./transaction-columns.ts";
@@ -16,7 +16,7 @@ export interface TransactionsProps {
   readonly filters: FilterTexts;
   readonly selected: string | undefined;
   readonly onFilter: (filters: FilterTexts) => void;
-  readonly onSelect: (hash: string) => void;
+  readonly onSelect: (hash: string, row: TransactionSummary) => void;
 }
 
 export function Transactions({
@@ -30,6 +30,8 @@ export function Transactions({
     channel: "tx.main",
     ...(where && { where }),
     orderBy: [{ column: "seen_unix_ms", direction: "desc" }],
+    // The table has more for a moment, until its history holds what leaves.
+    limit: TRANSACTIONS_MAX,
   };
   const view = useLiveQuery(query);
   const now = useNow();
@@ -46,7 +48,7 @@ export function Transactions({
           <span className="dim count">
             {where === undefined
               ? `newest ${formatCount(view.keys.length)}`
-              : `${formatCount(view.keys.length)} of newest ${formatCount(view.channelRows ?? 0)}`}
+              : `${formatCount(view.keys.length)} of newest ${formatCount(Math.min(TRANSACTIONS_MAX, view.channelRows ?? 0))}`}
           </span>
           <PauseButton query={query} />
           <button
@@ -72,7 +74,7 @@ export function Transactions({
         row={view.row}
         isStale={view.status === "stale" && view.reason !== "paused"}
         empty={<NoRows view={view} isFiltered={where !== undefined} />}
-        onPress={({ hash }) => onSelect(hash)}
+        onPress={(row) => onSelect(row.hash, row)}
         selectedKey={selected}
         canSelect
       />

@@ -1,6 +1,6 @@
 /**
- * The summary of the selected transaction. It follows the transaction while the server has it, and
- * stays when the transaction leaves the newest ones.
+ * The summary of the selected transaction: at first the one that was pressed. It follows the
+ * transaction while the server has it, and stays when the transaction leaves the newest ones.
  */
 import { useEffect, useMemo } from "react";
 import type { QueryOf } from "tidemark/client";
@@ -17,7 +17,7 @@ export interface Selected {
   readonly isLoading: boolean;
 }
 
-export function useSelected(hash: string): Selected {
+export function useSelected(hash: string, pressed: TransactionSummary | undefined): Selected {
   const query = useMemo<QueryOf<Channels, "tx.main">>(
     () => ({ channel: "tx.main", where: { column: "hash", eq: hash } }),
     [hash],
@@ -28,7 +28,7 @@ export function useSelected(hash: string): Selected {
   const row = view.row(hash);
   return {
     query,
-    row: row ?? handle.pinned(hash)?.row,
+    row: row ?? handle.pinned(hash)?.row ?? pressed,
     isInList: row !== undefined,
     isLoading: view.status === "loading",
   };
