@@ -1,6 +1,7 @@
 /**
  * `npm run soak -- [tables|mempool] --minutes N`: a long run under constant load. Writes
- * `soak-report/`, and fails when a gate does. `--rate N`: transactions per second of `mempool`.
+ * `soak-report/`, and fails when a gate does. For `mempool`, `--rate N` is transactions per second, and
+ * `--baseline after` runs the older architecture after the newer one in place of beside it.
  */
 import { parseArgs } from "node:util";
 
@@ -10,6 +11,7 @@ const { values, positionals } = parseArgs({
     minutes: { type: "string", default: "30" },
     out: { type: "string", default: "soak-report" },
     rate: { type: "string", default: "20" },
+    baseline: { type: "string", default: "beside" },
   },
 });
 const [scenario = "tables"] = positionals;
@@ -25,6 +27,7 @@ async function run(): Promise<boolean> {
         minutes,
         out,
         rate: Number(values.rate),
+        baseline: values.baseline === "after" ? "after" : "beside",
         probe: new (await import("./mempool-page.ts")).MempoolPage(),
       });
     default:

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import * as echarts from "echarts";
 import { percentile } from "../support/report.ts";
-import { trendOf } from "../support/trend.ts";
+import { trendOf, type Trend } from "../support/trend.ts";
 
 export type Sample = Readonly<Record<string, number>> & { readonly minute: number };
 
@@ -31,14 +31,22 @@ export interface Report {
   readonly failures: readonly string[];
 }
 
-/** That a series does not grow, per hour, over the second half of the run. */
+/**
+ * That a series does not grow, per hour, over the second half of the run: the least slope that
+ * chance leaves, two standard errors below that of the points.
+ */
 export function slopeGate(
   samples: readonly Sample[],
   name: string,
   title: string,
   ceiling: number,
 ): Gate {
-  return { what: `${title}: slope per hour`, measured: slopePerHour(samples, name), ceiling };
+  const { slope, error } = trendPerHour(samples, name);
+  return {
+    what: `${title}: slope per hour (${slope.toFixed(1)} ± ${(2 * error).toFixed(1)}), at least`,
+    measured: slope - 2 * error,
+    ceiling,
+  };
 }
 
 export function percentileGate(
@@ -64,7 +72,7 @@ export function writeReport(folder: string, report: Report): boolean {
   const series = Object.entries(titles).map(([name, title]) => {
     const values = samples.map((sample) => sample[name] ?? 0);
     const figures = [mean(values), Math.min(...values), Math.max(...values)];
-    return `| ${title} | ${figures.map((each) => each.toFixed(1)).join(" | ")} | ${slopePerHour(samples, name).toFixed(2)} |`;
+    return `| ${title} | ${figures.map((each) => each.toFixed(1)).join(" | ")} | ${trendPerHour(samples, name).slope.toFixed(2)} |`;
   });
   const text = [
     "| gate | measured | ceiling | |",
@@ -93,11 +101,11 @@ export function writeReport(folder: string, report: Report): boolean {
 }
 
 /** By least squares over the second half, after the warm-up. */
-function slopePerHour(samples: readonly Sample[], name: string): number {
+function trendPerHour(samples: readonly Sample[], name: string): Trend {
   const late = samples.slice(Math.floor(samples.length / 2));
-  return late.length < 2
-    ? 0
-    : trendOf(late.map((each) => [each.minute, each[name] ?? 0])).slope * 60;
+  if (late.length < 3) return { slope: 0, error: 0 };
+  const { slope, error } = trendOf(late.map((each) => [each.minute, each[name] ?? 0]));
+  return { slope: slope * 60, error: error * 60 };
 }
 
 function picture(

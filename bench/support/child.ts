@@ -61,6 +61,7 @@ export async function startChild(
 export function answer(
   handlers: Readonly<Record<string, (request: Record<string, unknown>) => unknown>>,
 ): void {
+  process.once("disconnect", () => process.exit());
   process.on("message", async (request: Record<string, unknown>) => {
     const handler = handlers[String(request["kind"])];
     if (handler === undefined) throw new Error(`No handler for ${String(request["kind"])}`);

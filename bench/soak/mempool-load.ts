@@ -1,0 +1,190 @@
+/**
+ * The load of the mempool dashboard's soak on one server: a page that reads the stream, a snapshot
+ * each 5 s by five readers, and a detail each second.
+ */
+import { request } from "node:http";
+import { WebSocket } from "ws";
+import { startChild, type Child, type CpuUsage } from "../support/child.ts";
+import { percentile } from "../support/report.ts";
+import type { Sample } from "./report.ts";
+
+/** The routes of the dashboard, or those of the older architecture. */
+export type Routes = "newer" | "older";
+
+/** What readers measured, in milliseconds. */
+interface Readings {
+  /** The newest transactions alone. */
+  readonly listMs: number[];
+  /** All channels, as a page begins. */
+  readonly snapshotMs: number[];
+  readonly detailMs: number[];
+}
+
+interface ServerStats {
+  readonly heapUsed: number;
+  readonly rss: number;
+  readonly cpu: CpuUsage;
+}
+
+export const READERS = 5;
+/** Of each ten: five readers of the list, and five of everything, apart from each other. */
+const LIST_SECONDS = [2, 7];
+const SNAPSHOT_SECONDS = [4, 9];
+export const SAMPLE_SECONDS = 10;
+/** The share of the run after which figures count. */
+const WARM_UP = 0.1;
+const HEARTBEAT_MS = 10_000;
+const MB = 1_048_576;
+const CHANNELS = "tx.main,feature.main,feature_top,opportunity.main,chain.main,market.main";
+const LIST = "/dashboard/snapshot-v2?channels=tx.main";
+
+export class MempoolLoad {
+  readonly url: string;
+  /** Of the time after the warm-up. */
+  readonly all: Readings = emptyReadings();
+  readonly counts = { frames: 0, missing: 0, errors: 0 };
+  /** Rows of the list at the last sample. */
+  rows = 0;
+  readonly #child: Child;
+  readonly #routes: Routes;
+  #part = emptyReadings();
+  #hashes: readonly string[] = [];
+
+  private constructor(child: Child, url: string, routes: Routes) {
+    this.#child = child;
+    this.url = url;
+    this.#routes = routes;
+  }
+
+  static async start(rate: number, routes: Routes): Promise<MempoolLoad> {
+    const child = await startChild("../soak/mempool-server", [String(rate), routes], {
+      nodeFlags: ["--expose-gc"],
+    });
+    return new MempoolLoad(child, await child.ask<string>({ kind: "url" }), routes);
+  }
+
+  /** Calls back with a sample of each ten seconds. */
+  async run(minutes: number, onSample: (sample: Sample) => Promise<void>): Promise<void> {
+    const closePage = await this.#openPage();
+    await this.#readHashes();
+    const beganMs = performance.now();
+    const seconds = minutes * 60;
+    for (let second = 1; second <= seconds; second++) {
+      await until(beganMs + second * 1_000);
+      await this.#read(second, second > seconds * WARM_UP);
+      if (second % SAMPLE_SECONDS !== 0) continue;
+      await onSample(await this.#sample((performance.now() - beganMs) / 60_000));
+    }
+    closePage();
+  }
+
+  stop(): Promise<void> {
+    return this.#child.stop();
+  }
+
+  async #read(second: number, isWarm: boolean): Promise<void> {
+    const take = (name: keyof Readings, times: readonly number[]): void => {
+      this.#part[name].push(...times);
+      if (isWarm) this.all[name].push(...times);
+    };
+    const isNewer = this.#routes === "newer";
+    if (isNewer) {
+      const hash = this.#hashes[Math.floor(Math.random() * this.#hashes.length)] ?? "";
+      take("detailMs", [await this.#timeOf(`/transactions/${hash}`)]);
+    }
+    const part = second % SAMPLE_SECONDS;
+    if (isNewer && LIST_SECONDS.includes(part)) take("listMs", await this.#timesOf(LIST));
+    if (!SNAPSHOT_SECONDS.includes(part)) return;
+    const whole = isNewer ? `/dashboard/snapshot-v2?channels=${CHANNELS}` : "/dashboard/snapshot";
+    take("snapshotMs", await this.#timesOf(whole));
+  }
+
+  async #sample(minute: number): Promise<Sample> {
+    const { heapUsed, rss, cpu } = await this.#child.ask<ServerStats>({ kind: "read" });
+    const { listMs, snapshotMs, detailMs } = this.#part;
+    this.#part = emptyReadings();
+    await this.#readHashes();
+    return {
+      minute,
+      heapMb: heapUsed / MB,
+      rssMb: rss / MB,
+      cpuPercent: (cpu.cpuMs / cpu.wallMs) * 100,
+      listP99Ms: percentile(listMs, 0.99),
+      snapshotP99Ms: percentile(snapshotMs, 0.99),
+      detailP99Ms: percentile(detailMs, 0.99),
+    };
+  }
+
+  async #readHashes(): Promise<void> {
+    if (this.#routes === "older") return;
+    const response = await fetch(this.url + LIST);
+    const { channels } = (await response.json()) as {
+      readonly channels: Readonly<Record<string, { readonly rows: readonly { hash: string }[] }>>;
+    };
+    this.#hashes = (channels["tx.main"]?.rows ?? []).map(({ hash }) => hash);
+    this.rows = this.#hashes.length;
+  }
+
+  #timesOf(path: string): Promise<readonly number[]> {
+    return Promise.all(Array.from({ length: READERS }, () => this.#timeOf(path)));
+  }
+
+  /** From the request to the last byte. */
+  #timeOf(path: string): Promise<number> {
+    const beganMs = performance.now();
+    return new Promise((resolve) => {
+      const asked = request(this.url + path, (response) => {
+        if (response.statusCode !== 200) this.counts.errors++;
+        response.resume();
+        response.once("end", () => resolve(performance.now() - beganMs));
+      });
+      asked.once("error", () => {
+        this.counts.errors++;
+        resolve(performance.now() - beganMs);
+      });
+      asked.end();
+    });
+  }
+
+  async #openPage(): Promise<() => void> {
+    return this.#routes === "newer" ? this.#openNewerPage() : this.#openOlderPage();
+  }
+
+  /** What it is sent is checked for gaps. */
+  async #openNewerPage(): Promise<() => void> {
+    const socket = new WebSocket(`${this.url.replace("http", "ws")}/dashboard/stream-v2`);
+    const seqs = new Map<string, number>();
+    socket.on("message", (data) => {
+      const frame = JSON.parse(String(data)) as Readonly<Record<string, unknown>>;
+      this.counts.frames++;
+      const channel = String(frame["channel"]);
+      const seq = seqs.get(channel);
+      if (frame["type"] === "DELTA_BATCH" && seq !== undefined && Number(frame["prev_seq"]) > seq)
+        this.counts.missing++;
+      if (frame["type"] === "DELTA_BATCH" || frame["type"] === "SNAPSHOT")
+        seqs.set(channel, Number(frame["seq"]));
+    });
+    await new Promise((resolve) => socket.once("open", resolve));
+    socket.send(JSON.stringify({ op: "IDENTIFY", subscriptions: CHANNELS.split(",") }));
+    const heartbeats = setInterval(() => socket.send('{"op":"HEARTBEAT"}'), HEARTBEAT_MS);
+    return () => {
+      clearInterval(heartbeats);
+      socket.close();
+    };
+  }
+
+  #openOlderPage(): () => void {
+    const page = request(`${this.url}/dashboard/stream`, (response) => response.resume());
+    page.on("error", () => {});
+    page.end();
+    return () => page.destroy();
+  }
+}
+
+function emptyReadings(): Readings {
+  return { listMs: [], snapshotMs: [], detailMs: [] };
+}
+
+function until(timeMs: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, timeMs - performance.now()));
+}
