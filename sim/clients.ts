@@ -1,7 +1,4 @@
-/**
- * Clients of the simulation: the real client, checked at each commit, and malformed clients that
- * break the protocol.
- */
+/** Clients of the simulation: the real client, checked at each commit. */
 import {
   createClient,
   type CarrierName,
@@ -13,14 +10,15 @@ import {
 } from "../src/client/index.ts";
 import { PageWrites } from "../src/client/writes/page-writes.ts";
 import { StreamEngine } from "../src/client/stream/stream-engine.ts";
+import type { WireQuery } from "../src/protocol/query.ts";
 import { toWireQuery, type Query } from "../src/protocol/user-query.ts";
 import type { Random } from "../src/std/random.ts";
 import { Carriers, type CarrierOptions } from "./carriers.ts";
-import type { FaultCounts } from "./faults.ts";
 import type { Oracle } from "./oracle.ts";
 import type { ActorClock } from "./scheduler.ts";
 import { STOCK, VERSIONED_SOURCE } from "./versioned-source.ts";
 import { FaultTracker } from "./fault-tracker.ts";
+import { textOf } from "./row-text.ts";
 import { randomQuery, type Rights } from "./workload.ts";
 import { OPTIMISTIC, User } from "./writers.ts";
 
@@ -95,6 +93,7 @@ export class SimClient {
   readonly #faultTracker: FaultTracker;
   readonly #views = new Map<LiveView, () => void>();
   readonly #checked = new Map<LiveView, { readonly snapshot: object; readonly cursor: object }>();
+  readonly #wireQueries = new WeakMap<LiveView, WireQuery>();
   checks = 0;
 
   constructor(options: SimClientOptions) {
@@ -273,13 +272,15 @@ export class SimClient {
     rightsSinceMs: number,
   ): string | undefined {
     const { oracle, rights } = this.#options;
+    const wireQuery = this.#wireQueries.get(view) ?? toWireQuery(view.query);
+    this.#wireQueries.set(view, wireQuery);
     const { keys, row } = view.getSnapshot();
     const shown = keys.map((key) => [key, row(key) ?? {}] as const);
     let expected: ShownRows = [];
     for (const allowed of view.query.channel === "orders"
       ? rights.views(this.name, rightsSinceMs)
       : [() => true]) {
-      const rows = oracle.rows(epoch, seq, toWireQuery(view.query), allowed);
+      const rows = oracle.rows(epoch, seq, wireQuery, allowed);
       if (rows === undefined) return `  ${epoch}:${seq} does not exist`;
       if (isSame(shown, rows, view.query)) return undefined;
       expected = rows;
@@ -290,19 +291,14 @@ export class SimClient {
 
 type ShownRows = readonly (readonly [string, object])[];
 
-/** The text of each row, made once: a row object never changes, it is replaced. */
-const texts = new WeakMap<object, string>();
-
-function textOf(row: object, { columns, orderBy }: Query): string {
+function shownText(row: object, { columns, orderBy }: Query): string {
   if (columns !== undefined) {
     const kept = new Set(["id", ...columns, ...(orderBy ?? []).map(({ column }) => column)]);
     return JSON.stringify(
       Object.fromEntries(Object.entries(row).filter(([name]) => kept.has(name))),
     );
   }
-  const text = texts.get(row) ?? JSON.stringify(row);
-  texts.set(row, text);
-  return text;
+  return textOf(row);
 }
 
 function isSame(shown: ShownRows, expected: ShownRows, query: Query): boolean {
@@ -310,20 +306,21 @@ function isSame(shown: ShownRows, expected: ShownRows, query: Query): boolean {
   if (query.orderBy !== undefined || query.limit !== undefined) {
     return shown.every(
       ([key, row], index) =>
-        expected[index]?.[0] === key && textOf(row, query) === textOf(expected[index][1], query),
+        expected[index]?.[0] === key &&
+        shownText(row, query) === shownText(expected[index][1], query),
     );
   }
   const byKey = new Map(expected);
   return shown.every(([key, row]) => {
     const other = byKey.get(key);
-    return other !== undefined && textOf(row, query) === textOf(other, query);
+    return other !== undefined && shownText(row, query) === shownText(other, query);
   });
 }
 
 function differences(shown: ShownRows, expected: ShownRows, query: Query): string {
   const [left, right] = [new Map(shown), new Map(expected)];
   const show = (row: object | undefined): string =>
-    row === undefined ? "nothing" : textOf(row, query);
+    row === undefined ? "nothing" : shownText(row, query);
   const lines = [...new Set([...left.keys(), ...right.keys()])].flatMap((key) => {
     const [a, b] = [show(left.get(key)), show(right.get(key))];
     return a === b ? [] : [`  ${key}: shown ${a}, should be ${b}`];
@@ -333,90 +330,4 @@ function differences(shown: ShownRows, expected: ShownRows, query: Query): strin
   return lines.length > 0
     ? lines.join("\n")
     : `  the same rows in another order: ${[...left.keys()].join(" ")}, should be ${[...right.keys()].join(" ")}`;
-}
-
-/**
- * Sends well-formed frames with wrong contents: foreign, old and future cursors, too many requests,
- * odd credit.
- */
-export class MalformedClient {
-  readonly #random: Random;
-  readonly #faults: FaultCounts;
-  readonly #carriers: Carriers;
-  readonly #clock: ActorClock;
-  #epoch = "";
-  #isOver = false;
-
-  constructor(options: Omit<CarrierOptions, "frameObserver" | "readPace">) {
-    this.#random = options.random;
-    this.#faults = options.faults;
-    this.#clock = options.clock;
-    const frameObserver = { onLost: () => {}, onCorrupted: () => {}, onDelivered: () => {} };
-    this.#carriers = new Carriers({
-      ...options,
-      frameObserver,
-      readPace: { frameMs: 0, isStalled: options.random.next() < 0.3 },
-    });
-    this.#connect();
-  }
-
-  close(): void {
-    this.#isOver = true;
-  }
-
-  #connect(): void {
-    if (this.#isOver) return;
-    const socket = new this.#carriers.WebSocket("");
-    const again = (): void =>
-      void this.#clock.after(200 + this.#random.next() * 800, () => this.#connect());
-    socket.onclose = again;
-    socket.onmessage = ({ data }) => {
-      const text = String(data);
-      this.#epoch = /"epoch":"(\w+)"/.exec(text)?.[1] ?? this.#epoch;
-      if (text.startsWith('{"op":"HELLO"'))
-        socket.send(
-          JSON.stringify({
-            op: "IDENTIFY",
-            auth: { user: "malformed" },
-            subscriptions: [this.#malformedSubscription()],
-          }),
-        );
-      else if (this.#random.next() < 0.05) socket.send(JSON.stringify(this.#randomFrame()));
-    };
-  }
-
-  #malformedSubscription(): unknown {
-    const query = randomQuery(this.#random, []);
-    const choice = this.#random.next();
-    const cursor = (epoch: string, seq: number, view = query.channel): unknown => ({
-      ...query,
-      cursor: { epoch, view, seq },
-    });
-    if (choice < 0.3 && this.#faults.happens("malformed client: old cursor"))
-      return cursor(this.#epoch, Math.floor(this.#random.next() * 5));
-    if (choice < 0.6 && this.#faults.happens("malformed client: future cursor"))
-      return cursor(this.#epoch, 1e6);
-    if (choice < 0.8 && this.#faults.happens("malformed client: foreign epoch"))
-      return cursor("elsewhere", 3, "v_none.x");
-    return query;
-  }
-
-  #randomFrame(): unknown {
-    const choice = this.#random.next();
-    if (choice < 0.3 && this.#faults.happens("greedy client"))
-      return {
-        op: "SUBSCRIBE",
-        subscriptions: Array.from({ length: 20 }, () => this.#malformedSubscription()),
-      };
-    if (choice < 0.55 && this.#faults.happens("credit games"))
-      return { op: "CREDIT", turns: Math.floor(this.#random.next() * 3) };
-    if (choice < 0.7 && this.#faults.happens("channel credit used up"))
-      return {
-        op: "CREDIT",
-        channel_credit: { trades: Math.floor(this.#random.next() * 2), nothing: 7 },
-      };
-    if (choice < 0.9)
-      return { op: "RESYNC", view: "trades", seq: Math.floor(this.#random.next() * 50) };
-    return { op: "HEARTBEAT" };
-  }
 }

@@ -11,6 +11,7 @@ import type { Row } from "../src/protocol/row.ts";
 import { compileWhere } from "../src/protocol/where.ts";
 import { whereContextOf } from "../src/table/channel.ts";
 import { declarationsFrom, groupsOf, sourceOf } from "./derived.ts";
+import { textOf } from "./row-text.ts";
 
 interface Entry {
   readonly row: Row;
@@ -45,9 +46,17 @@ const BEGINNING: State = {
   tablesBytesMax: Number.POSITIVE_INFINITY,
 };
 
+interface Found {
+  readonly key: string;
+  readonly row: Row;
+  readonly changedAt: number;
+}
+
 export class Oracle {
   /** States by epoch, then by seq. */
   readonly #histories = new Map<string, State[]>();
+  /** What each query matches in rows that are the same at many seqs, by the query's text. */
+  readonly #found = new WeakMap<Rows, Map<string, readonly Found[]>>();
   readonly #hasDerived: boolean;
 
   constructor(hasDerived: boolean) {
@@ -90,7 +99,8 @@ export class Oracle {
         for (const key of rows.keys()) if (!kept.has(key)) rows.delete(key);
       }
       for (const { key, row } of upserts) {
-        if (JSON.stringify(rows.get(key)?.row) === JSON.stringify(row)) continue;
+        const known = rows.get(key)?.row;
+        if (known !== undefined && textOf(known) === textOf(row)) continue;
         rows.set(key, { row, seq: commit.seq, timeMs: commit.timeMs, order: order++ });
       }
       for (const key of removes) rows.delete(key);
@@ -109,12 +119,14 @@ export class Oracle {
         )
           status = reported.status.status;
       const rows = bounded(table.rows, commit.timeMs, table.declaration.bounds);
+      if (rows === table.rows && status === table.status) continue;
       evicted.set(name, [...(evicted.get(name) ?? []), ...goneFrom(table.rows, rows)]);
       tables.set(name, { ...table, status, rows });
     }
     for (const [name, table] of tables) {
       if (table.declaration.bounds.critical !== false) continue;
-      const rows = spared(table.rows, bytesOf([...tables.values()]) - tablesBytesMax);
+      const rows = spared(table.rows, bytesOf(tables) - tablesBytesMax);
+      if (rows === table.rows) continue;
       evicted.set(name, [...(evicted.get(name) ?? []), ...goneFrom(table.rows, rows)]);
       tables.set(name, { ...table, rows });
     }
@@ -141,14 +153,8 @@ export class Oracle {
   ): readonly (readonly [string, Row])[] | undefined {
     const table = this.#tableAt(epoch, seq, query.channel);
     if (table === undefined) return undefined;
-    const context = whereContextOf(table.declaration);
-    const matches = query.where === undefined ? () => true : compileWhere(query.where, context);
-    const found = [...table.rows].flatMap(([key, { row, seq: changedAt }]) =>
-      matches(row) && allowed(row) ? [{ key, row, changedAt }] : [],
-    );
     const { order_by = [], limit } = query;
-    const order = compileOrder(order_by, context);
-    if (order_by.length > 0 || limit !== undefined) found.sort(order);
+    const found = this.#foundIn(table, query).filter(({ row }) => allowed(row));
     // Without an order the newest stay; the sort is stable, so ties go by key.
     if (order_by.length === 0 && limit !== undefined)
       found.splice(
@@ -157,9 +163,30 @@ export class Oracle {
         ...found
           .toSorted((left, right) => right.changedAt - left.changedAt)
           .slice(0, limit)
-          .sort(order),
+          .sort(compileOrder(order_by, whereContextOf(table.declaration))),
       );
     return found.slice(0, limit).map(({ key, row }) => [key, row] as const);
+  }
+
+  /** The rows that match, whoever may see them and however many are shown. */
+  #foundIn({ declaration, rows }: Table, query: WireQuery): readonly Found[] {
+    const { where, order_by = [], limit } = query;
+    const text = JSON.stringify([declaration.name, query]);
+    const known = this.#found.get(rows) ?? new Map<string, readonly Found[]>();
+    this.#found.set(rows, known);
+    let found = known.get(text);
+    if (found === undefined) {
+      const context = whereContextOf(declaration);
+      const matches = where === undefined ? () => true : compileWhere(where, context);
+      const matching = [...rows].flatMap(([key, { row, seq: changedAt }]) =>
+        matches(row) ? [{ key, row, changedAt }] : [],
+      );
+      if (order_by.length > 0 || limit !== undefined)
+        matching.sort(compileOrder(order_by, context));
+      found = matching;
+      known.set(text, found);
+    }
+    return found;
   }
 
   /** The status that the source had reported for a channel, as of a seq. */
@@ -190,8 +217,8 @@ function deriveAll(
     const rows = new Map<string, Entry>();
     for (const [key, row] of groupsOf(isStream ? [...(evicted.get(from) ?? []), ...live] : live)) {
       const known = before?.get(key);
-      const isSame = JSON.stringify(known?.row) === JSON.stringify(row);
-      rows.set(key, isSame && known !== undefined ? known : { row, seq, timeMs, order: 0 });
+      const isSame = known !== undefined && textOf(known.row) === textOf(row);
+      rows.set(key, isSame ? known : { row, seq, timeMs, order: 0 });
     }
     const table = { declaration, source: undefined, status: "live", isDerived: true } as const;
     tables.set(declaration.name, { ...table, rows });
@@ -202,21 +229,33 @@ function goneFrom(before: Rows, after: Rows): readonly Row[] {
   return [...before].flatMap(([key, { row }]) => (after.has(key) ? [] : [row]));
 }
 
-function bytesOf(tables: readonly Table[]): number {
-  return tables
-    .flatMap(({ rows }) => [...rows.values()])
-    .reduce((sum, { row }) => sum + Buffer.byteLength(JSON.stringify(row)), 0);
+/** By the rows of a table, which are the same at many seqs. */
+const bytesOfRows = new WeakMap<Rows, number>();
+
+function bytesOf(tables: ReadonlyMap<string, Table>): number {
+  let sum = 0;
+  for (const { rows } of tables.values()) {
+    let bytes = bytesOfRows.get(rows);
+    if (bytes === undefined) {
+      bytes = 0;
+      for (const { row } of rows.values()) bytes += Buffer.byteLength(textOf(row));
+      bytesOfRows.set(rows, bytes);
+    }
+    sum += bytes;
+  }
+  return sum;
 }
 
 /** Without the rows that changed longest ago, until so many bytes are gone. */
 function spared(table: Rows, bytes: number): Rows {
+  if (bytes <= 0) return table;
   const rows = new Map(table);
   let left = bytes;
   for (const [key, { row }] of [...table].sort(
     ([, a], [, b]) => a.seq - b.seq || a.order - b.order,
   )) {
     if (left <= 0) break;
-    left -= Buffer.byteLength(JSON.stringify(row));
+    left -= Buffer.byteLength(textOf(row));
     rows.delete(key);
   }
   return rows;
@@ -231,7 +270,9 @@ function bounded(
   timeMs: number,
   { rowsMax, ageMsMax, evict }: ChannelDeclaration["bounds"],
 ): Rows {
-  const young = [...table].filter(([, entry]) => timeMs - entry.timeMs <= ageMsMax);
+  const isYoung = ({ timeMs: changedMs }: Entry): boolean => timeMs - changedMs <= ageMsMax;
+  if (table.size <= rowsMax && [...table.values()].every(isYoung)) return table;
+  const young = [...table].filter(([, entry]) => isYoung(entry));
   const oldestFirst =
     evict === "oldest_arrival"
       ? young

@@ -8,11 +8,13 @@ import type { CarrierName } from "../src/client/index.ts";
 import type { Commit } from "../src/log/log.ts";
 import { seededRandom, type Random } from "../src/std/random.ts";
 import { FAULTS, FaultCounts, type Fault } from "./faults.ts";
-import { SimClient, Violation, MalformedClient } from "./clients.ts";
+import { SimClient, Violation } from "./clients.ts";
+import { MalformedClient } from "./malformed-client.ts";
 import { DATABASE, REVIEWS, SimDatabase } from "./database.ts";
 import { DERIVED } from "./derived.ts";
 
 import { SimNode } from "./node.ts";
+import { textOf } from "./row-text.ts";
 import { Oracle } from "./oracle.ts";
 import { ActorClock, Scheduler } from "./scheduler.ts";
 import { NodeLog, SharedLog } from "./shared-log.ts";
@@ -219,9 +221,10 @@ class World implements FaultyWorld {
     if (commit.source !== VERSIONED_SOURCE || commit.sourcePosition === undefined) return;
     const truth = this.versionedSource.rowsAt(Number(commit.sourcePosition));
     const rows = new Map(this.#oracle.rows(epoch, commit.seq, { channel: STOCK }, () => true));
-    const wrong = [...new Set([...rows.keys(), ...(truth?.keys() ?? [])])].filter(
-      (key) => JSON.stringify(rows.get(key)) !== JSON.stringify(truth?.get(key)),
-    );
+    const wrong = [...new Set([...rows.keys(), ...(truth?.keys() ?? [])])].filter((key) => {
+      const [row, other] = [rows.get(key), truth?.get(key)];
+      return row === undefined || other === undefined || textOf(row) !== textOf(other);
+    });
     if (wrong.length > 0)
       this.#fail(
         new Violation(
