@@ -1,7 +1,7 @@
 // What all scripts need first: the packages of the lock file, and a build that is newer than its
 // sources. Does nothing when both are there. Plain JavaScript, because it runs before packages are
 // installed.
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { existsSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,7 +23,31 @@ export function run(command, args, options = {}) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
+const NPM_CI = ["ci", "--no-fund", "--no-audit", "--loglevel=error"];
+
 export function install(folder = root) {
+  if (!needsInstall(folder)) return;
+  console.log("Installing packages…");
+  run("npm", NPM_CI, { cwd: folder });
+}
+
+/** The same while other commands run; resolves when the packages are there. */
+export async function installMeanwhile(folder) {
+  if (!needsInstall(folder)) return;
+  console.log("Installing packages…");
+  const child = spawn("npm", NPM_CI, {
+    cwd: folder,
+    stdio: "inherit",
+    shell: process.platform === "win32",
+  });
+  const status = await new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", resolve);
+  });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+function needsInstall(folder) {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
     console.error(`Tidemark needs Node 20.19 or later; this is ${process.versions.node}.`);
@@ -31,7 +55,7 @@ export function install(folder = root) {
   }
   const installed = join(folder, "node_modules", ".package-lock.json");
   const lock = join(folder, "package-lock.json");
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return false;
   // npm would empty the folder behind the link, which belongs to another project.
   if (lstatSync(join(folder, "node_modules"), { throwIfNoEntry: false })?.isSymbolicLink()) {
     console.error(
@@ -39,8 +63,7 @@ export function install(folder = root) {
     );
     process.exit(1);
   }
-  console.log("Installing packages…");
-  run("npm", ["ci", "--no-fund", "--no-audit", "--loglevel=error"], { cwd: folder });
+  return true;
 }
 
 export function build() {

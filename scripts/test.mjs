@@ -11,17 +11,19 @@ import {
   ensurePython,
   ensureRedis,
 } from "./programs.mjs";
-import { build, install, root, run } from "./setup.mjs";
+import { build, install, installMeanwhile, root, run } from "./setup.mjs";
 
 const bin = (name) => join(root, "node_modules", name);
 
 install();
-install(join(root, "test"));
+// What is built and formatted needs no packages of the tests.
+const installed = installMeanwhile(join(root, "test"));
 run(process.execPath, [bin("oxfmt/bin/oxfmt"), "--check"]);
 run(process.execPath, [bin("oxlint/bin/oxlint"), "--deny-warnings"]);
+build();
+await installed;
 run(process.execPath, [bin("knip/bin/knip.js")]);
 run(process.execPath, [bin("typescript/bin/tsc"), "-p", "tsconfig.json"]);
-build();
 ensurePgbench();
 ensureNginx();
 ensureRedis();
