@@ -198,7 +198,7 @@ describe("the explorer's past", () => {
       .sort((left, right) => Number(left["quantity"]) - Number(right["quantity"]))
       .map(({ note: _note, ...row }) => row);
     await expect.poll(table).toEqual(expected);
-    expect(await text(".title .count")).toBe(`${expected.length} matching rows`);
+    await expect.poll(() => text(".title .count")).toBe(`${expected.length} matching rows`);
     const [first] = expected;
     await page.locator(`.grid-row[data-key="${first?.["id"]}"] .cell`).first().click();
     const note = then.find(({ id }) => id === first?.["id"])?.["note"];

@@ -119,7 +119,7 @@ describe.skipIf(process.platform === "win32")("the explorer's screen", () => {
       server.kill("SIGCONT");
     }
     await expect.poll(() => text(".title .badge"), { timeout: 10_000 }).toBe("live");
-    expect(await text(".strip")).toMatch(/^live/);
+    await expect.poll(() => text(".strip")).toMatch(/^live/);
     const seen = await page.evaluate(() => (globalThis as unknown as { seen: string[] }).seen);
     for (const pair of seen) {
       const [title, strip] = JSON.parse(pair) as [string, string];

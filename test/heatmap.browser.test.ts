@@ -77,7 +77,7 @@ describe("the page of the heatmap", () => {
     await page.getByRole("button", { name: "Back to live" }).click();
     await page.locator('.title .badge[data-status="live"]').waitFor();
     await page.setViewportSize({ width: 390, height: 844 });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
     expect(errors).toEqual([]);
     await page.close();
   });
@@ -91,7 +91,7 @@ describe("the page of the heatmap", () => {
     await page.goto(server.url);
     await expect.poll(() => page.locator(".chart").getAttribute("data-painted")).toMatch(/^[1-9]/);
     await page.getByText("Polls every 0.5 s: the server has no socket").waitFor();
-    expect(await page.locator(".strip .link").textContent()).toContain("poll");
+    await expect.poll(() => page.locator(".strip .link").textContent()).toContain("poll");
     expect(sockets).toEqual([]);
     await page.close();
   });

@@ -160,6 +160,8 @@ describe("the mempool dashboard", () => {
     await rows().nth(3).click();
     const detail = page.locator(".detail");
     await detail.locator(".facts").first().waitFor();
+    // The route's answer and the row come each in their own time.
+    await detail.locator(".outline").waitFor();
     const hash = await detail.locator(".hash").innerText();
     await killDashboard(child);
     await page.locator('.strip .badge[data-status="disconnected"]').waitFor();

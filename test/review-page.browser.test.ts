@@ -110,7 +110,7 @@ describe("the keyboard", () => {
     const page = await openReview(browser, server.url, "Ana", { query: ALL });
     for (let presses = 0; presses < 60; presses++) {
       await page.keyboard.press("ArrowDown");
-      if (presses % 20 === 19) expect(await isActiveInSight(page)).toBe(true);
+      if (presses % 20 === 19) await expect.poll(() => isActiveInSight(page)).toBe(true);
     }
     expect(await focused(page)).toBe("Worklist");
     expect(
@@ -120,7 +120,7 @@ describe("the keyboard", () => {
       .poll(async () => (await page.locator(".detail #value").inputValue()).trim())
       .toBe((await page.locator(".cell.active").innerText()).trim());
     for (let presses = 0; presses < 40; presses++) await page.keyboard.press("ArrowUp");
-    expect(await isActiveInSight(page)).toBe(true);
+    await expect.poll(() => isActiveInSight(page)).toBe(true);
     for (const key of ["End", "PageUp", "Home", "PageDown"]) {
       await page.keyboard.press(key);
       await expect.poll(() => isActiveInSight(page), { message: key }).toBe(true);
@@ -315,12 +315,12 @@ describe("the page", () => {
     await expect.poll(() => bar.locator("li").count()).toBe(2);
     expect(await bar.innerText()).toMatch(/2 changes not saved[^]*If you close this tab/);
     expect(await bar.locator("li").last().innerText()).toMatch(/Mark as accepted INV-\d+\.pdf/);
-    expect(await savingText(page)).toContain("2 changes not saved");
-    expect(await hasQuestion()).toBe(true);
+    await expect.poll(() => savingText(page)).toContain("2 changes not saved");
+    await expect.poll(hasQuestion).toBe(true);
     proxy.cut(false);
     await expect.poll(() => savingText(page), { timeout: 30_000 }).toContain("All changes saved");
-    expect(await bar.count()).toBe(0);
-    expect(await hasQuestion()).toBe(false);
+    await expect.poll(() => bar.count()).toBe(0);
+    await expect.poll(hasQuestion).toBe(false);
     expect(await page.locator(".toast").count()).toBe(0);
   });
 
@@ -340,10 +340,10 @@ describe("the page", () => {
     });
     await expect.poll(() => selectedKey(link)).toBe(key);
     expect(await link.locator("[data-find]").inputValue()).toBe("20");
-    expect(await isActiveInSight(link)).toBe(true);
+    await expect.poll(() => isActiveInSight(link)).toBe(true);
 
     await page.goBack();
-    expect(await page.locator("[data-find]").inputValue()).toBe("");
+    await expect.poll(() => page.locator("[data-find]").inputValue()).toBe("");
     await page.goBack();
     await expect
       .poll(() => page.getByRole("tab", { name: "to review" }).getAttribute("aria-selected"))

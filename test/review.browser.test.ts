@@ -204,7 +204,7 @@ describe("the review dashboard", () => {
       await ana.keyboard.press("a");
       // The row has left both worklists, and the counts agree.
       await expect.poll(() => row(rita, key).count()).toBe(0);
-      expect(await row(ana, key).count()).toBe(0);
+      await expect.poll(() => row(ana, key).count()).toBe(0);
       const after = Number(before.replaceAll(",", "")) - 1;
       for (const page of [ana, rita])
         await expect
@@ -267,7 +267,7 @@ describe("the review dashboard", () => {
       await ana.keyboard.type("  ");
       await ana.keyboard.press("Enter");
       await expect.poll(() => ana.locator(".toast").innerText()).toContain("can't be empty");
-      expect(await row(ana, key).locator(".c-value").innerText()).toBe("mine");
+      await expect.poll(() => row(ana, key).locator(".c-value").innerText()).toBe("mine");
     });
 
     it("streams the results of a job, under the key that the page has chosen", async () => {

@@ -204,7 +204,7 @@ describe.each(cases)("the trading dashboard on $title", ({ title, recording, mar
     expect(await queries.served(url, "movers")).toEqual(await queries.movers());
     // The page shows them.
     const last = (await queries.candles(5, market)).at(-1);
-    expect(await legend(page)).toEqual(last?.slice(2));
+    await expect.poll(() => legend(page)).toEqual(last?.slice(2));
     queries.close();
   });
 

@@ -117,7 +117,7 @@ describe("the trading dashboard on its built-in feed", () => {
     await expect.poll(() => [inAddress("movers"), inAddress("alerts")]).toEqual([2, 0]);
     await page.reload();
     await page.locator(".widget").first().waitFor();
-    expect(await places()).toEqual(after);
+    await expect.poll(places).toEqual(after);
   });
   it("shows history and charts as soon as their code can be loaded", async () => {
     const other = await page.context().newPage();
