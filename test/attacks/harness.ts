@@ -194,3 +194,17 @@ export const writing = {
     }),
   },
 };
+
+/** A commit of so many rows of channel `c`. */
+export const manyRows = (count: number) => ({
+  changes: [
+    {
+      channel: "c",
+      upserts: Array.from({ length: count }, (_, i) => ({
+        key: `${i}`,
+        row: { id: `${i}`, owner: "o", s: `s${i}`, n: i },
+      })),
+      removes: [],
+    },
+  ],
+});
