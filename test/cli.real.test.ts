@@ -1,35 +1,13 @@
 /** The command line against a real server: conformance, doctor, tail, types. */
-import { spawn, type ChildProcess } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import { channel, createTidemark } from "../src/index.ts";
 import { postgres } from "../src/sources/postgres/index.ts";
+import { cli } from "./support/cli.ts";
 import { startPostgres, withClient } from "./support/postgres-server.ts";
 import { silent } from "./support/silent.ts";
 import { atEnd, startTrades, stopAll, trade } from "./support/trades-server.ts";
 
 afterEach(stopAll);
-
-const main = fileURLToPath(new URL("../src/cli/main.ts", import.meta.url));
-
-function cli(...args: readonly string[]): {
-  readonly child: ChildProcess;
-  readonly ended: Promise<{ code: number | null; output: string }>;
-  readonly output: () => string;
-} {
-  const child = spawn(process.execPath, ["--import", "tsx", main, ...args], {
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  for (const stream of [child.stdout, child.stderr])
-    stream?.on("data", (chunk) => (output += String(chunk)));
-  atEnd(() => child.kill("SIGKILL"));
-  return {
-    child,
-    output: () => output,
-    ended: new Promise((resolve) => child.once("exit", (code) => resolve({ code, output }))),
-  };
-}
 
 describe("tidemark conformance", () => {
   it("passes against this server, and names the rules that another server breaks", async () => {

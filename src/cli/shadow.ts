@@ -6,15 +6,9 @@
 import { writeFileSync } from "node:fs";
 import { delay, systemClock, type Clock } from "../std/clock.ts";
 import { messageOf, TidemarkError } from "../std/errors.ts";
-import { ChannelComparison } from "./shadow/channel-comparison.ts";
+import { ChannelComparison, type DifferenceExample } from "./shadow/channel-comparison.ts";
 import type { ChannelPair } from "./shadow/channel-pairs.ts";
-import {
-  exampleLines,
-  faultsOf,
-  REPORT_KIND,
-  tableOf,
-  type ShadowReport,
-} from "./shadow/report.ts";
+import { exampleLine, faultsOf, REPORT_KIND, tableOf, type ShadowReport } from "./shadow/report.ts";
 import { SideReader } from "./shadow/side-reader.ts";
 import type { Side } from "./shadow/snapshot.ts";
 import { SAMPLES_MAX, SETTLE_SAMPLES_MIN } from "./shadow/suspicions.ts";
@@ -48,7 +42,6 @@ export async function shadow(options: ShadowOptions): Promise<number> {
   const report = await new ShadowRun(options).run();
   if (file !== undefined) write(file, `${JSON.stringify(report, undefined, 2)}\n`);
   print(`\n${tableOf(report)}\n`);
-  for (const line of exampleLines(report)) print(line);
   const faults = faultsOf(report);
   for (const fault of faults) print(`FAIL ${fault}`);
   if (faults.length === 0) print(`No differing keys in ${report.rounds} rounds.`);
@@ -65,9 +58,13 @@ class ShadowRun {
 
   constructor(options: ShadowOptions) {
     this.#options = options;
-    const { pairs, settleMs } = options;
+    const { pairs, settleMs, print } = options;
     this.#channels = new Map(
-      pairs.map((pair) => [pair.left, new ChannelComparison(pair, settleMs)]),
+      pairs.map((pair) => {
+        const onExample = (example: DifferenceExample): void =>
+          print(exampleLine(pair.left, example));
+        return [pair.left, new ChannelComparison({ pair, settleMs, onExample })];
+      }),
     );
     this.#left = this.#reader("left");
     this.#right = this.#reader("right");
@@ -86,6 +83,7 @@ class ShadowRun {
       if (nextMs >= endMs) break;
       await this.#pause(nextMs - passedMs());
     }
+    for (const comparison of this.#channels.values()) comparison.close();
     await this.#settle(SAMPLES_MAX);
     return {
       kind: REPORT_KIND,

@@ -23,7 +23,7 @@ function compare(
   const pairs = parsePairs({ ...NONE, keys: ["tx=id"], ...options });
   const [pair] = pairs;
   if (pair === undefined) throw new Error("There is no pair.");
-  const comparison = new ChannelComparison(pair, SETTLE_MS);
+  const comparison = new ChannelComparison({ pair, settleMs: SETTLE_MS });
   for (let sample = 0; sample < samples; sample++) {
     const rows = rowsAt(sample);
     const of = (side: Side): ChannelRows => {
@@ -111,10 +111,27 @@ describe("a difference of time is not real", () => {
     expect(report).toMatchObject({ differing_keys: 0 });
   });
 
+  it("and at the end only what waits for its verdict is followed", () => {
+    const pairs = parsePairs({ ...NONE, keys: ["tx=id"] });
+    const comparison = new ChannelComparison({ pair: pairs[0] as never, settleMs: SETTLE_MS });
+    const rows = (...keys: readonly string[]): ChannelRows => ({
+      rows: new Map(keys.map((key) => [key, "{}"])),
+      seq: 1,
+    });
+    comparison.observe(rows("a", "b"), rows("b"), 0);
+    comparison.close();
+    for (let sample = 1; sample < SETTLED - 1; sample++)
+      comparison.observe(rows("a", String(sample)), rows("a"), sample * STEP_MS);
+    expect(comparison.report).toMatchObject({ differing_keys: 0, undecided: 1 });
+    // The numbers of rows wait, too.
+    comparison.observe(rows("a", "c"), rows("a", "d"), SETTLED * STEP_MS);
+    expect(comparison.report).toMatchObject({ differing_keys: 0, undecided: 0 });
+  });
+
   it("and needs several samples, however far they are apart", () => {
     expect(SETTLE_SAMPLES_MIN).toBeGreaterThan(4);
     const pairs = parsePairs({ ...NONE, keys: ["tx=id"] });
-    const comparison = new ChannelComparison(pairs[0] as never, 1);
+    const comparison = new ChannelComparison({ pair: pairs[0] as never, settleMs: 1 });
     const rows = (n: number): ChannelRows => ({ rows: new Map([["a", String(n)]]), seq: 1 });
     for (let sample = 1; sample < SETTLE_SAMPLES_MIN; sample++)
       comparison.observe(rows(1), rows(2), sample * 60_000);

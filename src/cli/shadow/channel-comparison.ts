@@ -49,12 +49,22 @@ const VALUE_CHARS_MAX = 200;
 const NEAR_SHARE = 1e-9;
 const COUNT = "count";
 
+export interface ChannelComparisonOptions {
+  readonly pair: ChannelPair;
+  /** How long a difference must stand to be real. */
+  readonly settleMs: number;
+  /** Called with the first few differences, when they are found. */
+  readonly onExample?: (example: DifferenceExample) => void;
+}
+
 export class ChannelComparison {
   readonly #pair: ChannelPair;
   readonly #keys: Suspicions;
   readonly #counts: Suspicions;
   readonly #found = new Map<string, DifferenceKind>();
+  readonly #onExample: (example: DifferenceExample) => void;
   readonly #examples: DifferenceExample[] = [];
+  #isClosing = false;
   #differingCounts: ChannelReport["differing_counts"] = null;
   #rounds = 0;
   #rows = { left: 0, right: 0 };
@@ -62,8 +72,9 @@ export class ChannelComparison {
   #settledMsMax = 0;
   #drift: ChannelReport["seq_drift"] = null;
 
-  constructor(pair: ChannelPair, settleMs: number) {
+  constructor({ pair, settleMs, onExample = () => {} }: ChannelComparisonOptions) {
     this.#pair = pair;
+    this.#onExample = onExample;
     this.#keys = new Suspicions(settleMs);
     this.#counts = new Suspicions(settleMs);
   }
@@ -73,13 +84,20 @@ export class ChannelComparison {
     return this.#keys.size + this.#counts.size;
   }
 
+  /** From now on only those are observed that wait for their verdict. */
+  close(): void {
+    this.#isClosing = true;
+  }
+
   countRound(): void {
     this.#rounds++;
   }
 
   observe(left: ChannelRows, right: ChannelRows, nowMs: number): void {
     this.#rows = { left: left.rows.size, right: right.rows.size };
-    const keys = new Set([...left.rows.keys(), ...right.rows.keys(), ...this.#keys.keys]);
+    const keys = this.#isClosing
+      ? [...this.#keys.keys]
+      : new Set([...left.rows.keys(), ...right.rows.keys(), ...this.#keys.keys]);
     for (const key of keys) {
       if (this.#found.has(key) || this.#found.size >= KEYS_MAX) continue;
       const [leftRow, rightRow] = [left.rows.get(key), right.rows.get(key)];
@@ -124,7 +142,7 @@ export class ChannelComparison {
 
   /** A side that drops each row early differs in the number of its rows only. */
   #observeCounts(nowMs: number): void {
-    if (this.#differingCounts !== null) return;
+    if (this.#differingCounts !== null || (this.#isClosing && this.#counts.size === 0)) return;
     const { left, right } = this.#rows;
     const counts = { left: String(left), right: String(right) };
     const verdict = this.#counts.observe({ key: COUNT, ...counts, nowMs });
@@ -142,7 +160,9 @@ export class ChannelComparison {
     if (this.#examples.length >= EXAMPLES_MAX) return;
     const columns =
       left === undefined || right === undefined ? {} : { columns: differingColumns(left, right) };
-    this.#examples.push({ key: JSON.parse(key), kind, ...columns });
+    const example: DifferenceExample = { key: JSON.parse(key), kind, ...columns };
+    this.#examples.push(example);
+    this.#onExample(example);
   }
 
   #settle(afterMs: number): void {

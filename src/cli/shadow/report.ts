@@ -1,5 +1,5 @@
 /** The report of `tidemark shadow`: a file for the gate, and a table for people. */
-import type { ChannelReport } from "./channel-comparison.ts";
+import type { ChannelReport, DifferenceExample } from "./channel-comparison.ts";
 import type { SideErrors } from "./side-reader.ts";
 
 /** In the field `kind` of a report. */
@@ -83,13 +83,12 @@ export function tableOf({ channels }: ShadowReport): string {
     .join("\n");
 }
 
-export function exampleLines({ channels }: ShadowReport): readonly string[] {
-  return channels.flatMap(({ left: name, examples }) =>
-    examples.map(({ key, kind, columns = {} }) => {
-      const values = Object.entries(columns).map(
-        ([column, { left, right }]) => `${column}: ${left} left, ${right} right`,
-      );
-      return `${name} ${JSON.stringify(key)}: ${[kind, ...values].join("; ")}`;
-    }),
+export function exampleLine(
+  channel: string,
+  { key, kind, columns = {} }: DifferenceExample,
+): string {
+  const values = Object.entries(columns).map(
+    ([column, { left, right }]) => `${column}: ${left} left, ${right} right`,
   );
+  return `${channel} ${JSON.stringify(key)}: ${[kind, ...values].join("; ")}`;
 }
