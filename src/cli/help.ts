@@ -66,7 +66,7 @@ export const HELP = `Tidemark: live tables for TypeScript.
   tidemark shadow --gate REPORT --soak SOAK_REPORT
       Whether one route may take the place of the other: passes only when the report of shadow has at least one round
       of each channel, no differing key and no error, and the soak's report.json at least 60 minutes and no failed gate.
-      Otherwise prints each reason. Default of --soak: soak-report/report.json
+      Otherwise it prints each reason. Default of --soak: soak-report/report.json
 
   For serve and demo:
       --port N               default 8080, or PORT
