@@ -145,9 +145,9 @@ describe("the script for pages without a build step", () => {
 
   it("tries again after 2, 4, 8, 16 and 32 s, then polls, and comes back", async () => {
     const page = await browser.newPage();
-    // Stands still until the test moves it.
+    // Stands still until the test moves it. Until it is paused it goes, and it can't be set back.
     await page.clock.install({ time: 1_795_000_000_000 });
-    await page.clock.pauseAt(1_795_000_001_000);
+    await page.clock.pauseAt(1_795_000_600_000);
     let attempts = 0;
     let isAway = true;
     await page.routeWebSocket("**/ws/heatmap", (socket) => {

@@ -156,7 +156,7 @@ describe("the mempool dashboard", () => {
 
   it("keeps the selected transaction while the server is gone, and when the server has forgotten it", async () => {
     await page.goto(url);
-    await badge("transactions", "live");
+    for (const name of ["transactions", "features", "gas"]) await badge(name, "live");
     await rows().nth(3).click();
     const detail = page.locator(".detail");
     await detail.locator(".facts").first().waitFor();
