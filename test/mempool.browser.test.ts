@@ -154,6 +154,28 @@ describe("the mempool dashboard", () => {
     expect(Math.max(...found)).toBeGreaterThan(newest + 15);
   });
 
+  it("reports to the server what it costs its reader, with its worker's heap", async () => {
+    const shown = (name: string): Promise<string> =>
+      page.locator(".cost .item", { hasText: name }).locator("dd").innerText();
+    await expect.poll(() => shown("missed"), { timeout: 30_000 }).toMatch(/^[\d.]+ %$/);
+    expect(await shown("paint")).toMatch(/ms|s$/);
+    const counted = async (): Promise<readonly string[]> => {
+      const metrics = await (await fetch(`${url}/metrics`)).text();
+      return metrics.match(/^(?:ui_\w+_count|tx_detail_index_size).* [1-9]\d*$/gm) ?? [];
+    };
+    await expect
+      .poll(counted, { timeout: 30_000 })
+      .toEqual(
+        expect.arrayContaining([
+          expect.stringContaining("tx_detail_index_size"),
+          expect.stringContaining("ui_render_drop_ratio_count"),
+          expect.stringContaining("ui_render_commit_ms_count"),
+          expect.stringContaining('ui_heap_used_mb_count{of="page'),
+        ]),
+      );
+    expect(await page.evaluate(() => crossOriginIsolated)).toBe(true);
+  });
+
   it("keeps the selected transaction while the server is gone, and when the server has forgotten it", async () => {
     await page.goto(url);
     for (const name of ["transactions", "features", "gas"]) await badge(name, "live");

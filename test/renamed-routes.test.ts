@@ -5,6 +5,7 @@ import { routeAddress } from "../src/client/connection/route-address.ts";
 import { createClient, createReplay } from "../src/client/node.ts";
 import { ScriptedStore } from "../src/history/scripted-store.ts";
 import { channel, createTidemark, mutation, type Tidemark } from "../src/index.ts";
+import { ManualClock } from "../src/std/manual-clock.ts";
 import { silent } from "./support/silent.ts";
 import { WireClient } from "./support/wire-client.ts";
 
@@ -20,6 +21,7 @@ const paths = {
   mutations: "/write",
   history: "/past",
   replay: "/again",
+  telemetry: "/about-pages",
 } as const;
 
 const channels = {
@@ -37,15 +39,18 @@ const mutations = {
 describe("a server and clients with renamed routes", () => {
   let tidemark: Tidemark;
   let url = "";
+  let operators = "";
   beforeAll(async () => {
     tidemark = createTidemark({
       channels,
       paths,
       history: new ScriptedStore(),
+      telemetry: true,
       logger: silent,
       mutations,
     });
     ({ url } = await tidemark.listen({ port: 0 }));
+    ({ url: operators } = await tidemark.listenForOperators());
     await tidemark.durable(await tidemark.channel("trades").upsert({ id: "a", price: 1 }));
   });
   afterAll(() => tidemark.stop());
@@ -77,6 +82,43 @@ describe("a server and clients with renamed routes", () => {
       }
     },
   );
+
+  it.each(["websocket", "sse", "long-poll", "poll"] as const)(
+    "meet over %s when the page reports of itself",
+    async (carrier) => {
+      const clock = new ManualClock();
+      const before = await reports();
+      const client = createClient({
+        ...{ url: `${url}/dashboard/stream-v2`, paths, clock, telemetry: true },
+        carriers: [carrier],
+        pacing: {
+          next: (take) => void clock.after(16, () => take(clock.monotonic())),
+          watchHidden: (tell) => {
+            tell(false);
+            return () => {};
+          },
+        },
+      });
+      try {
+        client.live({ channel: "trades" }).subscribe(() => {});
+        // Each step has a round trip to the server, so the connection gets on, too.
+        const step = async (): Promise<number> => {
+          clock.advance(200);
+          return reports();
+        };
+        await expect.poll(step, { timeout: 20_000, interval: 1 }).toBe(before + 1);
+      } finally {
+        client.close();
+      }
+      expect(clock.pending).toBe(0);
+    },
+  );
+
+  /** How many reports of pages the server has counted. */
+  async function reports(): Promise<number> {
+    const text = await (await fetch(`${operators}/metrics`)).text();
+    return Number(/^ui_render_drop_ratio_count (\d+)$/m.exec(text)?.[1]);
+  }
 
   it("meet in a replay", async () => {
     const past = createReplay({ url: `${url}/dashboard/again`, paths, from: 0, speed: Infinity });

@@ -1,6 +1,6 @@
 /**
  * The server of the mempool dashboard: Tidemark under `/dashboard`, and beside it the application's
- * own routes: the details of a transaction, its metrics, and the page.
+ * own routes: the details of a transaction, and the page.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { createServer, type Server } from "node:http";
@@ -75,6 +75,13 @@ export async function createMempool({
     // For replays; the dashboard reads the live tables only.
     history: duckdb(file, { memoryLimit: "256MB" }),
     paths: PATHS,
+    telemetry: true,
+    gauges: {
+      tx_detail_index_size: {
+        help: "Transactions whose details can be had.",
+        read: () => details.size,
+      },
+    },
     logger: pino({ name: "mempool", level: logLevel }, pino.destination(2)),
   });
   let server: Server | undefined;
@@ -86,8 +93,7 @@ export async function createMempool({
     if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
   };
   try {
-    const operators = await tidemark.listenForOperators();
-    const app = applicationOf({ details, assets, older, metricsUrl: `${operators.url}/metrics` });
+    const app = applicationOf({ details, assets, older });
     server = await listening(app, tidemark, { port, hidden: HIDDEN[routes] });
     await tidemark.start();
     return { url: `http://localhost:${(server.address() as AddressInfo).port}`, stop };
@@ -101,11 +107,9 @@ interface RoutesOptions {
   readonly details: TransactionDetailsReader;
   readonly assets: string;
   readonly older: OlderDashboard | undefined;
-  /** Where Tidemark's own metrics are. */
-  readonly metricsUrl: string;
 }
 
-function applicationOf({ details, assets, older, metricsUrl }: RoutesOptions): Hono {
+function applicationOf({ details, assets, older }: RoutesOptions): Hono {
   const app = new Hono();
   app.get("/transactions/:hash", async (context) => {
     const hash = context.req.param("hash").toLowerCase();
@@ -119,27 +123,25 @@ function applicationOf({ details, assets, older, metricsUrl }: RoutesOptions): H
       return context.json({ error: "The node does not answer. Try again." }, 503);
     }
   });
-  app.get("/metrics", async (context) => {
-    const metrics = await (await fetch(metricsUrl)).text();
-    return context.text(
-      `${metrics}# HELP tx_detail_index_size Transactions whose details can be had.\n` +
-        `# TYPE tx_detail_index_size gauge\ntx_detail_index_size ${details.size}\n`,
-    );
-  });
   if (older !== undefined) older.addRoutes(app);
+  app.use("*", async (context, next) => {
+    await next();
+    // Only pages that are isolated from other origins may measure the heap of their workers.
+    context.header("Cross-Origin-Opener-Policy", "same-origin");
+    context.header("Cross-Origin-Embedder-Policy", "require-corp");
+  });
   app.get("*", serveStatic({ root: assets }));
   return app;
 }
 
-/** Tidemark has its paths, but for the metrics and what is hidden by older routes. */
+/** Tidemark has its paths, but for what is hidden by older routes. */
 function listening(
   app: Hono,
   tidemark: Pick<Tidemark, "handleRequest" | "handleUpgrade">,
   { port, hidden }: { readonly port: number; readonly hidden: readonly string[] },
 ): Promise<Server> {
   const answer = getRequestListener(app.fetch);
-  const isOurs = (url = ""): boolean =>
-    url.startsWith("/metrics") || hidden.some((path) => isBelow(url, path));
+  const isOurs = (url = ""): boolean => hidden.some((path) => isBelow(url, path));
   const server = createServer((request, response) => {
     if (isOurs(request.url) || !tidemark.handleRequest(request, response))
       void answer(request, response);

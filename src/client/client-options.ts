@@ -9,6 +9,7 @@ import { BACKOFF, type Backoff } from "./backoff.ts";
 import { CLIENT_LIMITS, type ClientLimits } from "./limits.ts";
 import type { LoadEngine, WorkerLike } from "./page/host.ts";
 import type { Pacing } from "./page/pacing.ts";
+import type { OnReport } from "./page/telemetry.ts";
 import type { CarrierName, EngineConfig, ReplayConfig } from "./port.ts";
 import type { EngineParts } from "./stream/stream-engine.ts";
 import type { LoadWrites } from "./writes/lazy-writes.ts";
@@ -82,6 +83,13 @@ export interface ClientOptions {
    * first write.
    */
   readonly writes?: LoadWrites;
+  /**
+   * Measure what the page costs its reader: frames missed and times from commit to paint while it
+   * is visible, and its heap. Each 10 s a small request reports it to a server that takes it
+   * (`telemetry` of `createTidemark`); a function gets each report, too. Default: nothing is
+   * measured.
+   */
+  readonly telemetry?: boolean | OnReport;
   /** Default: the platform's. These four keep the engine in this thread. */
   readonly WebSocket?: WebSocketConstructor;
   readonly fetch?: Fetch;

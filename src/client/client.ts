@@ -91,6 +91,7 @@ export class TidemarkClient<
     const config = configOf(options, parts.WebSocket !== undefined);
     const { limits } = config;
     const { clock = systemClock, pacing = platformPacing(), lingerMs = 5_000 } = options;
+    const { telemetry: onReport = false } = options;
     const headers = (): Readonly<Record<string, string>> => options.headers?.() ?? {};
     this.#clock = clock;
     this.#ui = new UiMeter(clock);
@@ -138,6 +139,15 @@ export class TidemarkClient<
     this.#host = this.#createHost(parts);
     this.#host.post({ kind: "configure", config });
     this.#stopWatching = watchPage(pacing, (message) => this.#host.post(message));
+    if (onReport !== false)
+      void import("./page/telemetry.ts").then(
+        (loaded) =>
+          loaded.startTelemetry({
+            ...{ clock, pacing, requests, onReport, ui: this.#ui, connection: this.connection },
+          }),
+        // Without the code, nothing is measured.
+        () => {},
+      );
   }
 
   /**

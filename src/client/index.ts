@@ -25,6 +25,8 @@ export type { Backoff } from "./backoff.ts";
 export type { ConnectionState } from "./connection-state.ts";
 export type { WorkerLike } from "./page/host.ts";
 export type { PausedState, PinnedRow, ViewSnapshot } from "./page/live-view.ts";
+export type { OnReport } from "./page/telemetry.ts";
+export type { PageReport } from "../protocol/page-report.ts";
 export { immediately } from "./page/pacing.ts";
 export type { Pacing } from "./page/pacing.ts";
 export type {

@@ -65,6 +65,9 @@ export const STATS_INTERVAL_MS = 1_000;
 /** The page is not told of smaller moves of `asOf`. */
 export const AS_OF_STEP_MS = 1_000;
 
+/** A page reports of itself this rarely where the server does not take its reports. */
+export const REPORT_PAUSE_MS_MAX = 600_000;
+
 /** A `Retry-After` that is longer counts as this. */
 export const RETRY_AFTER_MS_MAX = 300_000;
 /** Attempts that fail in a row before the developer is warned. */

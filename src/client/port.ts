@@ -106,7 +106,7 @@ export type ToEngine =
   | {
       readonly kind: "fetch";
       readonly id: number;
-      /** As `routeAddress` takes it. */
+      /** As `routeAddress` takes it; `{session}` stands for the present session's id. */
       readonly route: string;
       readonly purpose: RequestKind;
       readonly headers: Readonly<Record<string, string>>;

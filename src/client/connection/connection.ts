@@ -87,6 +87,11 @@ export class Connection {
     return this.#choice.current;
   }
 
+  /** The newest one, with which the session may be resumed. */
+  get sessionId(): string | undefined {
+    return this.#token;
+  }
+
   /** Each request names all subscriptions, and nothing can be sent between two requests. */
   get isPolling(): boolean {
     return this.#socket instanceof PollSocket;

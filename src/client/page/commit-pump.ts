@@ -114,7 +114,7 @@ export class CommitPump {
     views.tellFollowers(news);
     for (const core of changed) core.notify();
     this.#settleWrites(results.length > 0);
-    ui.noteCommit(turns, clock.monotonic() - startMs);
+    ui.noteCommit(turns, clock.monotonic() - startMs, this.#waitingSinceMs);
   }
 
   /** The promise of a write resolves after every view has shown the write. */

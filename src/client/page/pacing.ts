@@ -4,8 +4,11 @@
  */
 
 export interface Pacing {
-  /** Runs `take` when the page is ready to show something. */
-  next(take: () => void): void;
+  /**
+   * Runs `take` when the page is ready to show something, with the time of the animation frame if
+   * it is one.
+   */
+  next(take: (atMs?: number) => void): void;
   /**
    * Calls back with whether the page is hidden, now and on each change; returns a function that
    * stops it.
@@ -18,7 +21,7 @@ export const immediately: Pacing = {
   watchHidden: () => () => {},
 };
 
-function withFrames(page: Document, requestFrame: (take: () => void) => void): Pacing {
+function withFrames(page: Document, requestFrame: Pacing["next"]): Pacing {
   return {
     next: (take) => requestFrame(take),
     watchHidden(listener) {

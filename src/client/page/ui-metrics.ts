@@ -1,6 +1,6 @@
 /** The page's own metrics. */
 import type { Clock } from "../../std/clock.ts";
-import { Durations } from "../stream/meter.ts";
+import { Durations } from "../stream/durations.ts";
 import type { ConnectionStats, RequestKind } from "../port.ts";
 
 /** Durations of the last minute, in milliseconds; undefined without any. */
@@ -28,6 +28,8 @@ export interface UiMetrics {
 }
 
 export class UiMeter {
+  /** Told of each commit that was shown, with the time at which the page got it. */
+  onCommit: ((arrivedMs: number) => void) | undefined;
   readonly #clock: Clock;
   readonly #renders = new Durations();
   readonly #rows = new Durations();
@@ -38,7 +40,8 @@ export class UiMeter {
     this.#clock = clock;
   }
 
-  noteCommit(turns: number, ms: number): void {
+  noteCommit(turns: number, ms: number, arrivedMs: number): void {
+    this.onCommit?.(arrivedMs);
     this.#turns += turns;
     if (turns > 0) this.#commits++;
     this.#renders.note(this.#clock.now(), ms);

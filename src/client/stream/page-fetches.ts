@@ -8,11 +8,13 @@ import type { ToEngine, ToPage } from "../port.ts";
 export class PageFetches {
   readonly #http: HttpScheduler;
   readonly #post: (message: ToPage) => void;
+  readonly #session: () => string;
   readonly #aborts = new Map<number, AbortController>();
 
-  constructor(http: HttpScheduler, post: (message: ToPage) => void) {
+  constructor(http: HttpScheduler, post: (message: ToPage) => void, session: () => string) {
     this.#http = http;
     this.#post = post;
+    this.#session = session;
   }
 
   async fetch({ id, route, purpose, headers, body }: ToEngine & { kind: "fetch" }): Promise<void> {
@@ -21,7 +23,7 @@ export class PageFetches {
     try {
       const response = await this.#http.request(
         purpose,
-        route,
+        route.replace("{session}", () => encodeURIComponent(this.#session())),
         body === undefined ? { headers } : { headers, method: "POST", body },
         abort.signal,
       );

@@ -12,15 +12,21 @@ export type ServiceMessage = ToEngine & {
   readonly kind: "credentials" | "fetch" | "abort" | "inspect";
 };
 
+export interface PageServicesOptions extends InspectorOptions {
+  readonly http: HttpScheduler;
+  /** The id of the present session; empty before the first. */
+  readonly session: () => string;
+}
+
 export class PageServices {
   readonly inspector: Inspector;
   readonly #credentials: Credentials;
   readonly #fetches: PageFetches;
 
-  constructor(options: InspectorOptions & { readonly http: HttpScheduler }) {
+  constructor(options: PageServicesOptions) {
     this.inspector = new Inspector(options);
     this.#credentials = new Credentials(options.post);
-    this.#fetches = new PageFetches(options.http, options.post);
+    this.#fetches = new PageFetches(options.http, options.post, options.session);
   }
 
   /** The present value of the page's `auth`. */

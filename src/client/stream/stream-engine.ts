@@ -86,6 +86,7 @@ export class StreamEngine {
       http: this.#http,
       clock: this.#clock,
       post: parts.post,
+      session: () => this.#connection?.sessionId ?? "",
       views: () => this.#views.all,
       standing: () => ({ cursor: this.#cursor, credit: this.#credit.left }),
     });
