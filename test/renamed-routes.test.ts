@@ -89,7 +89,10 @@ describe("a server and clients with renamed routes", () => {
       const clock = new ManualClock();
       const before = await reports();
       const client = createClient({
-        ...{ url: `${url}/dashboard/stream-v2`, paths, clock, telemetry: true },
+        url: `${url}/dashboard/stream-v2`,
+        paths,
+        clock,
+        telemetry: true,
         carriers: [carrier],
         pacing: {
           next: (take) => void clock.after(16, () => take(clock.monotonic())),
@@ -110,6 +113,8 @@ describe("a server and clients with renamed routes", () => {
       } finally {
         client.close();
       }
+      // The last frame that was asked for asks for no other.
+      clock.advance(16);
       expect(clock.pending).toBe(0);
     },
   );

@@ -139,12 +139,10 @@ export class TidemarkClient<
     this.#host = this.#createHost(parts);
     this.#host.post({ kind: "configure", config });
     this.#stopWatching = watchPage(pacing, (message) => this.#host.post(message));
+    const page = { clock, pacing, requests, onReport, ui: this.#ui, connection: this.connection };
     if (onReport !== false)
       void import("./page/telemetry.ts").then(
-        (loaded) =>
-          loaded.startTelemetry({
-            ...{ clock, pacing, requests, onReport, ui: this.#ui, connection: this.connection },
-          }),
+        (loaded) => loaded.startTelemetry(page),
         // Without the code, nothing is measured.
         () => {},
       );

@@ -25,8 +25,8 @@ export interface TelemetryOptions {
     subscribe(listener: () => void): () => void;
     getSnapshot(): Pick<ConnectionStats, "state">;
   };
-  /** Gets each report, also those that are not sent. */
-  readonly onReport: OnReport | true;
+  /** A function gets each report, also those that are not sent. */
+  readonly onReport: OnReport | boolean;
 }
 
 /** Does nothing where there are no frames. */
@@ -78,7 +78,7 @@ class Reports {
 
   async tell(report: PageReport, isOpen: boolean): Promise<void> {
     const { clock, onReport, requests } = this.#options;
-    if (onReport !== true) onReport(report);
+    if (typeof onReport === "function") onReport(report);
     if (!isOpen || clock.monotonic() < this.#dueMs) return;
     const route = "/telemetry?session={session}";
     const status = await requests.send(route, "up", undefined, JSON.stringify(report)).then(
