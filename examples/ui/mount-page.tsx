@@ -1,6 +1,4 @@
 /** Renders a page into its `#root`, with the stored theme and the shared styles. */
-import "@fontsource-variable/inter/wght.css";
-import "@fontsource-variable/jetbrains-mono/wght.css";
 import "./tokens.css";
 import "./base.css";
 import "./shell.css";

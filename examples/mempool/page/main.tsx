@@ -1,4 +1,5 @@
 import { lazy, Suspense } from "react";
+import "../../ui/fonts.ts";
 import { mountPage } from "../../ui/mount-page.tsx";
 import { App } from "./app.tsx";
 // After those of the parts.

@@ -1,3 +1,4 @@
+import "../../ui/fonts.ts";
 import { mountPage } from "../../ui/mount-page.tsx";
 import "./review.css";
 import { App } from "./app.tsx";

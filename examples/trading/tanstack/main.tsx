@@ -2,6 +2,7 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import "../page/trading.css";
+import "../../ui/fonts.ts";
 import { mountPage } from "../../ui/mount-page.tsx";
 import { RowPushTape } from "./row-push-tape.tsx";
 import "./tanstack.css";
