@@ -78,6 +78,15 @@ describe("the page of the heatmap", () => {
     await page.locator('.title .badge[data-status="live"]').waitFor();
     await page.setViewportSize({ width: 390, height: 844 });
     await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(390);
+    // The strip is one line; the rest of it is scrolled to.
+    await expect
+      .poll(async () => (await page.locator(".strip").boundingBox())?.height)
+      .toBeLessThan(40);
+    // A link to a market that the server does not have.
+    await page.goto(`${server.url}/?symbol=FOO`);
+    await page.getByText("There is no market FOO").waitFor();
+    await page.getByLabel("Market").selectOption("ETHUSDT");
+    await expect.poll(() => chart.getAttribute("data-painted")).toMatch(/^[1-9]/);
     expect(errors).toEqual([]);
     await page.close();
   });

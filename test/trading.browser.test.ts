@@ -67,10 +67,20 @@ describe("the trading dashboard on its built-in feed", () => {
   it("shows the past as it was, for the whole page, and goes back to live", async () => {
     await page.getByRole("button", { name: "Rewind" }).click();
     await page.locator(".time-bar").waitFor();
-    // The page begins a minute ago, before there were quotes; this is a moment with some.
+    // Not farther back than there is history. Quotes begin later; this is a moment with some.
+    const described = await fetch(`${new URL(page.url()).origin}/v2/channels/depth`);
+    const { history } = (await described.json()) as { history: { from_unix_ms: number } };
+    const atMs = (): number => Date.parse(new URL(page.url()).searchParams.get("at") ?? "");
+    await expect.poll(atMs).toBeGreaterThanOrEqual(history.from_unix_ms);
     const at = new Date(Date.now() - 1_500).toISOString();
-    await page.goto(`${new URL(page.url()).origin}/?w=tape+0.0.12.24&w=quotes+12.0.12.12&at=${at}`);
+    await page.goto(
+      `${new URL(page.url()).origin}/?w=tape+0.0.12.24&w=quotes+12.0.12.12&w=volume+12.12.12.12&at=${at}`,
+    );
     await page.locator('[data-kind="quotes"] .badge[data-status="rewound"]').waitFor();
+    const heads = page.locator('[data-kind="volume"] [role="columnheader"]');
+    const tops = (all: readonly Element[]): readonly number[] =>
+      all.map((head) => head.getBoundingClientRect().top);
+    expect(new Set(await heads.evaluateAll(tops)).size).toBe(1);
     const answer = await fetch(
       `${new URL(page.url()).origin}/v2/history?channel=quotes&limit=50&as_of=${at}`,
     );

@@ -7,6 +7,9 @@ import { TimeBar } from "./time-bar.tsx";
 import { useNow } from "./use-now.ts";
 import type { Rewind } from "./use-rewind.ts";
 
+/** How far back a page goes at first. */
+const REWIND_MS = 60_000;
+
 interface RewindBarProps<C extends ClientChannels> {
   readonly past: Past;
   readonly rewind: Rewind<C>;
@@ -49,6 +52,20 @@ function useTrouble<C extends ClientChannels>(
 ): string | undefined {
   const { state } = useConnection({ client });
   return state.kind === "waiting" || state.kind === "refused" ? state.reason : undefined;
+}
+
+/** Rewinds the page by a minute, but not farther back than the channel's history, if that is known. */
+export function beginRewind<C extends ClientChannels>(
+  live: TidemarkClient<C>,
+  channel: keyof C & string,
+  onChange: (past: Past) => void,
+): void {
+  const go = (firstMs = 0): void =>
+    onChange({ atMs: Math.max(Date.now() - REWIND_MS, firstMs), speed: 1, isPlaying: false });
+  live.describe(channel).then(
+    ({ history }) => go(history?.fromTimeMs),
+    () => go(),
+  );
 }
 
 /** Since when the channel's rows are kept; undefined while the page is live. */

@@ -5,7 +5,7 @@ import { groupDigits } from "../../ui/format.ts";
 import { KeyList } from "../../ui/key-list.tsx";
 import { pastLabel } from "../../ui/moment-text.ts";
 import type { Past } from "../../ui/past.ts";
-import { RewindBar, useHistoryStart } from "../../ui/rewind-bar.tsx";
+import { beginRewind, RewindBar, useHistoryStart } from "../../ui/rewind-bar.tsx";
 import { StatusStrip } from "../../ui/status-strip.tsx";
 import { ThemeButton } from "../../ui/theme-button.tsx";
 import { useAddressState, type Update } from "../../ui/use-address-state.ts";
@@ -21,8 +21,6 @@ import { addressOf, parsePage, type PageState } from "./page-state.ts";
 
 const IN_ADDRESS = { parse: parsePage, addressOf };
 const USUAL = "BTCUSDT";
-/** How far back the page goes at first. */
-const REWIND_MS = 60_000;
 
 export function App({ live, pollMs }: Live): ReactElement {
   const [page, update] = useAddressState(IN_ADDRESS);
@@ -50,10 +48,15 @@ function Page({ live, pollMs, page, update, rewind, setPast }: PageProps): React
   const markets = useRef<HTMLSelectElement>(null);
   const { past, viewport } = page;
   const isRewound = past !== undefined;
-  const symbols = useLiveQuery({ channel: "symbols", limit: 200 }, { client: live }).rows;
+  const { rows: symbols, status: known } = useLiveQuery(
+    { channel: "symbols", limit: 200 },
+    { client: live },
+  );
   const symbol = page.symbol ?? usualOf(symbols);
+  const isUnknown =
+    known === "live" && symbol !== undefined && !symbols.some((each) => each.symbol === symbol);
   const view = useLiveQuery(
-    symbol === undefined
+    symbol === undefined || isUnknown
       ? undefined
       : { channel: "heatmap", where: { column: "symbol", eq: symbol } },
   );
@@ -64,15 +67,7 @@ function Page({ live, pollMs, page, update, rewind, setPast }: PageProps): React
     [update],
   );
   const fromMs = useHistoryStart(live, "heatmap", isRewound);
-  const begin = (): void => {
-    const go = (firstMs = 0): void =>
-      setPast({ atMs: Math.max(Date.now() - REWIND_MS, firstMs), speed: 1, isPlaying: false });
-    // Not farther back than there is history; where the server does not say, the page does.
-    live.describe("heatmap").then(
-      ({ history }) => go(history?.fromTimeMs),
-      () => go(),
-    );
-  };
+  const begin = (): void => beginRewind(live, "heatmap", setPast);
   usePageKeys({
     "?": () => setHasKeys(!hasKeys),
     t: () => (isRewound ? setPast(undefined) : begin()),
@@ -96,7 +91,7 @@ function Page({ live, pollMs, page, update, rewind, setPast }: PageProps): React
         <span className="price number" aria-label="Last price">
           {price === undefined ? "–" : groupDigits(price)}
         </span>
-        <Badge {...badgeOf(view, isRewound)} />
+        {!isUnknown && <Badge {...badgeOf(view, isRewound)} />}
         <span className="spacer" />
         {pollMs !== undefined && !isRewound && (
           <span className="dim">Polls every {pollMs / 1_000} s: the server has no socket</span>
@@ -128,6 +123,7 @@ function Page({ live, pollMs, page, update, rewind, setPast }: PageProps): React
       <main>
         <Heatmap
           symbol={symbol ?? ""}
+          isUnknown={isUnknown}
           rows={view.rows}
           status={view.status}
           reason={view.reason}

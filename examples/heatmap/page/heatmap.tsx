@@ -8,6 +8,8 @@ import { extentOf, type Viewport } from "./chart/viewport.ts";
 
 export interface HeatmapProps {
   readonly symbol: string;
+  /** The server has no such market: its link is wrong. */
+  readonly isUnknown: boolean;
   readonly rows: readonly HeatmapRow[];
   readonly status: string;
   readonly reason: string | undefined;
@@ -32,6 +34,10 @@ export function Heatmap(props: HeatmapProps): ReactElement {
         price={price ?? data.price}
         onViewport={onViewport}
       />
+    );
+  if (props.isUnknown)
+    return (
+      <State title={`There is no market ${symbol}`}>Choose one of the list in the header.</State>
     );
   if (status === "refused") return <State title="The server refuses the heatmap">{reason}</State>;
   if (props.isBeforeHistory) return <NoEstimate />;

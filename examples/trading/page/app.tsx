@@ -5,7 +5,7 @@ import { pastLabel } from "../../ui/moment-text.ts";
 import type { Past } from "../../ui/past.ts";
 import { State } from "../../ui/state.tsx";
 import { StatusStrip } from "../../ui/status-strip.tsx";
-import { RewindBar, useHistoryStart } from "../../ui/rewind-bar.tsx";
+import { beginRewind, RewindBar, useHistoryStart } from "../../ui/rewind-bar.tsx";
 import { ThemeButton } from "../../ui/theme-button.tsx";
 import { useAddressState, type Update } from "../../ui/use-address-state.ts";
 import { useRewind } from "../../ui/use-rewind.ts";
@@ -30,8 +30,6 @@ import { KEYS, usePageKeys } from "./use-page-keys.ts";
 import { WIDGETS } from "./widget-kinds.ts";
 
 const IN_ADDRESS = { parse: parsePage, addressOf };
-/** How far back the page goes at first. */
-const REWIND_MS = 60_000;
 
 export function App(): ReactElement {
   const [page, update] = useAddressState(IN_ADDRESS);
@@ -43,7 +41,7 @@ export function App(): ReactElement {
   );
   const rewind = useRewind<Channels>(past, setPast);
   const fromMs = useHistoryStart(live, "depth", past !== undefined);
-  const begin = (): void => setPast({ atMs: Date.now() - REWIND_MS, speed: 1, isPlaying: false });
+  const begin = (): void => beginRewind(live, "depth", setPast);
   usePageKeys({
     onHelp: () => setHasKeys((before) => !before),
     onRewind: () => (past === undefined ? begin() : setPast(undefined)),
