@@ -30,7 +30,7 @@ export const READERS = 5;
 /** Of each ten: five readers of the list, and five of everything, apart from each other. */
 const LIST_SECONDS = [2, 7];
 const SNAPSHOT_SECONDS = [4, 9];
-export const SAMPLE_SECONDS = 10;
+const SAMPLE_SECONDS = 10;
 /** The share of the run after which figures count. */
 const WARM_UP = 0.1;
 const HEARTBEAT_MS = 10_000;
