@@ -23,13 +23,14 @@ class Page {
     return this.#callback !== undefined;
   }
 
-  /** The components that the next frame renders. */
-  async frame(): Promise<readonly string[]> {
+  /** The components that the next frame renders, in which a commit may be shown. */
+  async frame(commit = (): void => {}): Promise<readonly string[]> {
     this.#nowMs = (Math.floor(this.#nowMs / FRAME_MS) + 1) * FRAME_MS;
     this.rendered.length = 0;
     const callback = this.#callback;
     this.#callback = undefined;
     callback?.(this.#nowMs);
+    commit();
     await new Promise((resolve) => setImmediate(resolve));
     return [...this.rendered];
   }
@@ -68,21 +69,20 @@ describe("components with `paintsPerSecond`", () => {
     const view = new View();
     page.show("list", pacedView(view, 25, page.turns), 1);
     const counts: number[] = [];
-    for (let frame = 0; frame < 9; frame++) {
-      view.change();
-      view.change();
-      counts.push((await page.frame()).length);
-    }
+    for (let frame = 0; frame < 9; frame++)
+      counts.push((await page.frame(() => [view.change(), view.change()])).length);
     expect(counts).toEqual([1, 0, 0, 0, 1, 0, 0, 0, 1]);
-    expect((await page.frame()).length).toBe(0);
   });
 
-  it("ask for no frame when nothing waits", async () => {
+  it("render the last change, also when no further one comes", async () => {
     const page = new Page();
     const view = new View();
-    page.show("list", pacedView(view, 1_000, page.turns), 1);
-    expect(page.hasRequest).toBe(false);
-    view.change();
+    page.show("list", pacedView(view, 25, page.turns), 1);
+    expect(await page.frame(() => view.change())).toEqual(["list"]);
+    const later = [await page.frame(() => view.change())];
+    for (let frame = 0; frame < 3; frame++) later.push(await page.frame());
+    expect(later).toEqual([[], [], [], ["list"]]);
+    // Nothing waits, and no frame is asked for.
     await page.frame();
     expect(page.hasRequest).toBe(false);
   });
@@ -94,17 +94,18 @@ describe("components with `paintsPerSecond`", () => {
     for (const [name, workMs] of Object.entries(work))
       page.show(name, pacedView(view, 1_000, page.turns), workMs);
     // How much work they are is known from their first turn on.
-    view.change();
-    expect(await page.frame()).toEqual(["tape", "ladder"]);
+    expect(await page.frame(() => view.change())).toEqual(["tape", "ladder"]);
     expect(await page.frame()).toEqual(["chart"]);
     expect(await page.frame()).toEqual(["quotes"]);
-    view.change();
-    expect(await page.frame()).toEqual(["tape"]);
-    view.change();
+    await page.frame();
+    expect(await page.frame(() => view.change())).toEqual(["tape"]);
     expect(await page.frame()).toEqual(["ladder"]);
-    // The one that waits longest comes first, however much work it is.
-    expect(await page.frame()).toEqual(["chart"]);
+    // A commit that comes when a frame's turns have been taken waits for the next one; and the one
+    // that waits longest comes first, however much work it is.
+    expect(await page.frame(() => view.change())).toEqual(["chart"]);
     expect(await page.frame()).toEqual(["quotes", "tape"]);
+    expect(await page.frame()).toEqual(["ladder"]);
+    expect(await page.frame()).toEqual(["chart"]);
     expect(await page.frame()).toEqual([]);
   });
 
@@ -112,15 +113,17 @@ describe("components with `paintsPerSecond`", () => {
     const page = new Page();
     const view = new View();
     const stop = page.show("list", pacedView(view, 1, page.turns), 1);
-    view.change();
-    expect(await page.frame()).toEqual(["list"]);
-    view.change();
-    view.status = "loading";
-    view.change();
-    expect(await page.frame()).toEqual(["list"]);
+    expect(await page.frame(() => view.change())).toEqual(["list"]);
+    const lose = (): void => {
+      view.change();
+      view.status = "loading";
+      view.change();
+    };
+    expect(await page.frame(lose)).toEqual(["list"]);
     view.change();
     stop();
     expect(await page.frame()).toEqual([]);
+    await page.frame();
     expect(page.hasRequest).toBe(false);
   });
 

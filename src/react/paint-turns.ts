@@ -1,9 +1,9 @@
 /**
  * Components that are painted at most so many times in a second take turns, so that they do not all
- * render, lay out and paint in the frame in which a commit arrives. Each animation frame renders
- * those whose time has come, those that wait longest first, until its share of work is used; the
- * others follow with the next frames. The first of a frame is always rendered, so that each has its
- * turn.
+ * render, lay out and paint in the frame in which a commit arrives. Each animation frame, that of
+ * the commit first, renders those whose time has come, those that wait longest first, until its
+ * share of work is used; the others follow with the next frames. The first of a frame is always
+ * rendered, so that each has its turn.
  *
  * Retains one entry per component that waits.
  */
@@ -39,7 +39,10 @@ export class PaintTurns {
   /** What the component shows has changed. */
   ask(painter: Painter): void {
     this.#waiting.add(painter);
+    if (this.#isRequested) return;
     this.#request();
+    // When all components of the commit have asked, still in its frame.
+    queueMicrotask(() => void this.#render(this.#options.now()));
   }
 
   /** The component shows what there is, without waiting for its turn. */
@@ -54,13 +57,17 @@ export class PaintTurns {
   }
 
   #request(): void {
-    if (this.#isRequested || this.#waiting.size === 0) return;
+    if (this.#isRequested) return;
     this.#isRequested = true;
-    this.#options.requestFrame((timeMs) => void this.#frame(timeMs));
+    this.#options.requestFrame((timeMs) => {
+      this.#isRequested = false;
+      if (this.#waiting.size === 0) return;
+      this.#request();
+      void this.#render(timeMs);
+    });
   }
 
-  async #frame(timeMs: number): Promise<void> {
-    this.#isRequested = false;
+  async #render(timeMs: number): Promise<void> {
     const dueMs = ({ renderedMs, intervalMs }: Painter): number => renderedMs + intervalMs;
     const due = [...this.#waiting]
       .filter((painter) => dueMs(painter) <= timeMs + FRAME_EARLY_MS)
@@ -74,7 +81,6 @@ export class PaintTurns {
       painter.workMs = await this.#workOf(painter);
       leftMs -= painter.workMs;
     }
-    this.#request();
   }
 
   async #workOf({ render }: Painter): Promise<number> {

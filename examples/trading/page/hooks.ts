@@ -5,5 +5,7 @@ import type { Channels } from "../channels.ts";
 export const { TidemarkProvider, useConnection, useLiveQuery, useTidemarkClient } =
   createHooks<Channels>();
 
-/** Options of widgets whose rows change more often than somebody can read them. */
-export const CALM = { paintsPerSecond: 15 } as const;
+/** Options of widgets for what happens now: more often, nobody can read it. */
+export const FAST = { paintsPerSecond: 20 } as const;
+/** Options of widgets that sum up or draw what has happened. */
+export const CALM = { paintsPerSecond: 10 } as const;

@@ -8,7 +8,7 @@ import type { Quote, Trade } from "../../channels.ts";
 import { COLUMNS } from "../../columns.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
-import { CALM, useLiveQuery } from "../hooks.ts";
+import { FAST, useLiveQuery } from "../hooks.ts";
 import type { AlertRule } from "../page-state.ts";
 import { useIsRewound } from "../rewound.ts";
 import { useMarketState } from "../symbols.tsx";
@@ -177,8 +177,8 @@ function useMatches({ channel, column, text }: AlertRule): LiveQueryResult<Trade
   const filters = { [column]: text };
   const ofTrades = channel === "trades" ? filtersOf("trades", filters).where : undefined;
   const ofQuotes = channel === "quotes" ? filtersOf("quotes", filters).where : undefined;
-  const trades = useLiveQuery(ofTrades && { channel: "trades", where: ofTrades, ...newest }, CALM);
-  const quotes = useLiveQuery(ofQuotes && { channel: "quotes", where: ofQuotes, ...newest }, CALM);
+  const trades = useLiveQuery(ofTrades && { channel: "trades", where: ofTrades, ...newest }, FAST);
+  const quotes = useLiveQuery(ofQuotes && { channel: "quotes", where: ofQuotes, ...newest }, FAST);
   return channel === "trades" ? trades : quotes;
 }
 

@@ -3,7 +3,7 @@ import { memo, useLayoutEffect, useRef, useState, type ReactElement, type RefObj
 import type { QueryOf } from "tidemark/client";
 import type { Channels, Level } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
-import { CALM, useLiveQuery } from "../hooks.ts";
+import { FAST, useLiveQuery } from "../hooks.ts";
 import { NoRows } from "../../../ui/no-rows.tsx";
 import { SymbolSelect, useSymbol } from "../symbols.tsx";
 import { useBadge } from "../use-badge.ts";
@@ -39,8 +39,8 @@ export function Ladder(props: WidgetProps): ReactElement {
           orderBy: [{ column: "price", direction: side === "ask" ? "asc" : "desc" }],
           limit: LEVELS_MAX,
         };
-  const asks = useLiveQuery(query("ask"), CALM);
-  const bids = useLiveQuery(query("bid"), CALM);
+  const asks = useLiveQuery(query("ask"), FAST);
+  const bids = useLiveQuery(query("bid"), FAST);
   const shownAsks = gathered(asks.rows.slice(0, count));
   const shownBids = gathered(bids.rows.slice(0, count));
   const most = Math.max(shownAsks.at(-1)?.total ?? 0, shownBids.at(-1)?.total ?? 0);

@@ -2,7 +2,7 @@
 import type { ReactElement } from "react";
 import type { Quote } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
-import { CALM, useLiveQuery } from "../hooks.ts";
+import { FAST, useLiveQuery } from "../hooks.ts";
 import type { RowColumn } from "../../../ui/live-rows.tsx";
 import { useFilters } from "../use-filters.ts";
 import type { WidgetProps } from "../widget-props.ts";
@@ -48,7 +48,7 @@ export function Quotes(props: WidgetProps): ReactElement {
       orderBy: [{ column: "symbol" }],
       limit: 200,
     },
-    CALM,
+    FAST,
   );
   return (
     <RowList

@@ -3,7 +3,7 @@ import type { ReactElement } from "react";
 import type { Trade } from "../../channels.ts";
 import { groupDigits } from "../../../ui/format.ts";
 import { clockText } from "../format.ts";
-import { CALM, useLiveQuery } from "../hooks.ts";
+import { FAST, useLiveQuery } from "../hooks.ts";
 import type { RowColumn } from "../../../ui/live-rows.tsx";
 import { useIsRewound } from "../rewound.ts";
 import { useFilters } from "../use-filters.ts";
@@ -62,7 +62,7 @@ export function Tape(props: WidgetProps): ReactElement {
       limit: PAGE_ROWS,
       ...(!isRewound && { history: true }),
     },
-    CALM,
+    FAST,
   );
   return (
     <RowList
