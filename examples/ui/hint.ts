@@ -12,23 +12,22 @@ const SMOOTH_MAX = 8;
 const REST_MS = 300;
 
 let running = 0;
-const newest = new WeakMap<HTMLElement, { readonly flash: Animation; readonly sinceMs: number }>();
+const newest = new WeakMap<HTMLElement, Animation>();
 const reduced = globalThis.matchMedia?.("(prefers-reduced-motion: reduce)");
 
 export function hint(element: HTMLElement): Animation | undefined {
   if (running >= RUNNING_MAX || reduced?.matches === true || document.hidden) return undefined;
-  const sinceMs = performance.now();
   // `element.getAnimations()` would compute the page's styles, for each cell again.
   const before = newest.get(element);
-  if (before?.flash.playState === "running" && sinceMs - before.sinceMs < REST_MS) return undefined;
-  before?.flash.cancel();
+  if (before?.playState === "running" && Number(before.currentTime) < REST_MS) return undefined;
+  before?.cancel();
   const easing = running < SMOOTH_MAX ? "ease-out" : "steps(4)";
   running++;
   const animation = element.animate(
     [{ backgroundColor: "var(--hint)" }, { backgroundColor: "transparent" }],
     { duration: DURATION_MS, easing },
   );
-  newest.set(element, { flash: animation, sinceMs });
+  newest.set(element, animation);
   // A cancelled animation rejects its promise; it has ended too.
   animation.finished.catch(() => {}).finally(() => running--);
   return animation;

@@ -9,6 +9,7 @@ export type { TidemarkDevtoolsProps } from "./devtools.tsx";
 export { FreshnessBadge } from "./freshness-badge.tsx";
 export type { FreshnessBadgeProps } from "./freshness-badge.tsx";
 export type { Freshness, LiveQueryResult, LiveQueryStatus } from "../client/page/query-result.ts";
+export { paintsPerSecond } from "./paints-per-second.ts";
 export { useLiveMutation, usePendingWrites } from "./use-live-mutation.ts";
 export type { LiveMutation, LiveMutationOptions } from "./use-live-mutation.ts";
 export {
@@ -19,3 +20,4 @@ export {
   useSuspenseLiveQuery,
 } from "./use-live-query.ts";
 export type { LiveQueryOptions, Pause } from "./use-live-query.ts";
+export type { Pace, ReadView } from "./use-store.ts";

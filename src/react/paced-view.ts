@@ -2,37 +2,15 @@
  * A live view for components that are painted at most so many times in a second. A change of its
  * status is shown at once.
  */
-import { systemClock } from "../std/clock.ts";
-import { TidemarkError } from "../std/errors.ts";
-import type { LiveView } from "../client/page/page-views.ts";
-import type { Row } from "../protocol/row.ts";
-import { PaintTurns, type Painter } from "./paint-turns.ts";
+import type { Painter, PaintTurns } from "./paint-turns.ts";
+import type { ReadView } from "./use-store.ts";
 
-/** What a component reads of a view. */
-export type ReadView = Pick<LiveView<Row>, "subscribe" | "getSnapshot">;
-
-const pageTurns = new PaintTurns({
-  requestFrame: (callback) => void requestAnimationFrame(callback),
-  now: () => systemClock.monotonic(),
-});
-
-/** @throws TidemarkError `BAD_OPTION` for a rate that is not above 0 */
-export function pacedView(
-  view: ReadView,
-  paintsPerSecond: number,
-  turns: PaintTurns = pageTurns,
-): ReadView {
-  if (!(paintsPerSecond > 0)) {
-    const message = `paintsPerSecond is ${paintsPerSecond}, but must be above 0.`;
-    throw new TidemarkError("BAD_OPTION", message);
-  }
-  // Without frames, nothing is painted.
-  if (turns === pageTurns && typeof requestAnimationFrame === "undefined") return view;
+export function pacedView(view: ReadView, rate: number, turns: PaintTurns): ReadView {
   return {
     getSnapshot: view.getSnapshot,
     subscribe: (listener) => {
       const painter: Painter = {
-        intervalMs: 1_000 / paintsPerSecond,
+        intervalMs: 1_000 / rate,
         render: listener,
         renderedMs: Number.NEGATIVE_INFINITY,
         workMs: 0,

@@ -1,8 +1,10 @@
 /** Whose turn it is in which frame, on a clock and with frames of the test. */
 import { describe, expect, it } from "vitest";
 import type { ViewStatus } from "../client/port.ts";
-import { pacedView, type ReadView } from "./paced-view.ts";
+import { pacedView } from "./paced-view.ts";
 import { PaintTurns } from "./paint-turns.ts";
+import { paintsPerSecond } from "./paints-per-second.ts";
+import type { ReadView } from "./use-store.ts";
 
 const FRAME_MS = 10;
 
@@ -63,7 +65,7 @@ class View implements ReadView {
   }
 }
 
-describe("components with `paintsPerSecond`", () => {
+describe("components with a pace", () => {
   it("render at most so often, however often their rows change", async () => {
     const page = new Page();
     const view = new View();
@@ -129,6 +131,6 @@ describe("components with `paintsPerSecond`", () => {
 
   it("need a rate above 0", () => {
     for (const rate of [0, -1, Number.NaN])
-      expect(() => pacedView(new View(), rate)).toThrow("must be above 0");
+      expect(() => paintsPerSecond(rate)).toThrow("needs a rate above 0");
   });
 });

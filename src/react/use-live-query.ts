@@ -20,8 +20,7 @@ import {
   type Freshness,
   type LiveQueryResult,
 } from "../client/page/query-result.ts";
-import { pacedView, type ReadView } from "./paced-view.ts";
-import { useView, type Reader } from "./use-store.ts";
+import { useView, type Pace, type Reader, type ReadView } from "./use-store.ts";
 import { MOUNT_MS_MAX } from "./limits.ts";
 
 export interface LiveQueryOptions<
@@ -38,12 +37,11 @@ export interface LiveQueryOptions<
   /** Whether two selected values are the same. Default `Object.is`. */
   readonly isEqual?: (left: T, right: T) => boolean;
   /**
-   * How often the component renders at most because rows have changed, for a list that changes more
-   * often than someone can read it. Such components take turns, so that a commit that changes many
-   * of them does not take longer than an animation frame. A change of the status is shown at once.
-   * Default: with each commit, all components together.
+   * When the component renders because rows have changed: `paintsPerSecond(15)` for a list that
+   * changes more often than someone can read it. Make it once, outside of components. Default: with
+   * each commit, all components together.
    */
-  readonly paintsPerSecond?: number | undefined;
+  readonly pace?: Pace | undefined;
 }
 
 const RESULT: Reader<LiveQueryResult> = { read: resultOf, isSame: isSameResult };
@@ -69,14 +67,9 @@ export function useLiveQuery<
   T = LiveQueryResult<RowOf<C[N]>>,
 >(
   query: QueryOf<C, N> | null | undefined,
-  {
-    client,
-    select,
-    isEqual = Object.is,
-    paintsPerSecond,
-  }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
+  { client, select, isEqual = Object.is, pace }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
 ): NoInfer<T> {
-  const view = usePaced(useLiveView(useTidemarkClient(client), query), paintsPerSecond);
+  const view = usePaced(useLiveView(useTidemarkClient(client), query), pace);
   return useView(view, RESULT, (select ?? whole) as (result: LiveQueryResult) => T, isEqual);
 }
 
@@ -92,17 +85,12 @@ export function useSuspenseLiveQuery<
   T = LiveQueryResult<RowOf<C[N]>>,
 >(
   query: QueryOf<C, N>,
-  {
-    client: own,
-    select,
-    isEqual = Object.is,
-    paintsPerSecond,
-  }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
+  { client: own, select, isEqual = Object.is, pace }: LiveQueryOptions<C, M, RowOf<C[N]>, T> = {},
 ): NoInfer<T> {
   const client = useTidemarkClient(own);
   const view = useLiveView(client, query);
   const gate = useView(view, RESULT, gateOf, Object.is);
-  const paced = usePaced(view, paintsPerSecond);
+  const paced = usePaced(view, pace);
   const value = useView(
     paced,
     RESULT,
@@ -187,15 +175,8 @@ function useLiveView<N extends keyof C & string, C extends ClientChannels, M ext
   );
 }
 
-function usePaced(
-  view: LiveView<Row> | undefined,
-  paintsPerSecond: number | undefined,
-): ReadView | undefined {
-  return useMemo(
-    () =>
-      view === undefined || paintsPerSecond === undefined ? view : pacedView(view, paintsPerSecond),
-    [view, paintsPerSecond],
-  );
+function usePaced(view: LiveView<Row> | undefined, pace: Pace | undefined): ReadView | undefined {
+  return useMemo(() => view && (pace?.(view) ?? view), [view, pace]);
 }
 
 /** The promises that components wait for, by client and query. Each is removed when it settles. */

@@ -3,7 +3,8 @@
  * has changed.
  */
 import { useEffect, useMemo, useRef, useSyncExternalStore } from "react";
-import type { ReadView } from "./paced-view.ts";
+import type { LiveView } from "../client/page/page-views.ts";
+import type { Row } from "../protocol/row.ts";
 import { IDLE, NOT_LOADED, type AnySnapshot } from "../client/page/query-result.ts";
 
 /** Makes a value from a snapshot. Pass a stable function: it is compared by identity. */
@@ -12,6 +13,12 @@ export interface Reader<T> {
   /** Whether two values are the same; then the former one is returned. */
   readonly isSame: (left: T, right: T) => boolean;
 }
+
+/** What a component reads of a view. */
+export type ReadView = Pick<LiveView<Row>, "subscribe" | "getSnapshot">;
+
+/** Decides when a component hears that its rows have changed; compared by identity. */
+export type Pace = (view: ReadView) => ReadView;
 
 const NEVER = (): (() => void) => () => {};
 
