@@ -10,9 +10,17 @@ import { seededRandom, type Random } from "../src/std/random.ts";
 import { FAULTS, FaultCounts, type Fault } from "./faults.ts";
 import { SimClient, Violation } from "./clients.ts";
 import { MalformedClient } from "./malformed-client.ts";
-import { DATABASE, REVIEWS, SimDatabase } from "./database.ts";
+import { REVIEWS, SimDatabase } from "./database.ts";
 import { DERIVED } from "./derived.ts";
 
+import {
+  edit,
+  keepCheckpoints,
+  readDatabase,
+  runVersionedSource,
+  write,
+  type ActingWorld,
+} from "./actors.ts";
 import { SimNode } from "./node.ts";
 import { textOf } from "./row-text.ts";
 import { Oracle } from "./oracle.ts";
@@ -22,14 +30,7 @@ import { SlowReader } from "./slow-reader.ts";
 import { FaultInjector, unstall, type FaultyWorld } from "./fault-injector.ts";
 import { STOCK, stockDeclaration, VERSIONED_SOURCE, VersionedSource } from "./versioned-source.ts";
 import { rowOf } from "./writers.ts";
-import {
-  DECLARATIONS,
-  OWN_DECLARATIONS,
-  pick,
-  randomDraft,
-  Rights,
-  TABLES_BYTES_MAX,
-} from "./workload.ts";
+import { DECLARATIONS, OWN_DECLARATIONS, pick, Rights, TABLES_BYTES_MAX } from "./workload.ts";
 
 export interface RunOptions {
   readonly seed: number;
@@ -75,7 +76,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
 }
 
-class World implements FaultyWorld {
+class World implements FaultyWorld, ActingWorld {
   readonly scheduler = new Scheduler();
   readonly faults: FaultCounts;
   readonly chaosMs: number;
@@ -140,12 +141,12 @@ class World implements FaultyWorld {
     try {
       for (let index = 0; index < 2; index++) this.startNode(index);
       for (let index = 0; index < this.clientCount; index++) this.#startClient(index);
-      this.#write();
-      this.#readDatabase();
-      this.#runVersionedSource();
-      this.#keepCheckpoints();
+      write(this);
+      readDatabase(this);
+      runVersionedSource(this);
+      keepCheckpoints(this);
       this.#readSlowly();
-      this.#edit();
+      edit(this);
       this.#faultInjector.begin();
       await this.scheduler.run(this.chaosMs, () => this.#failure !== undefined);
       await this.#converge();
@@ -179,13 +180,13 @@ class World implements FaultyWorld {
    * Appends the first commits of a history: the program's channels, and all rows of the sources.
    */
   begin(): void {
-    this.#append({
+    this.append({
       changes: [],
       declares: OWN_DECLARATIONS,
       tablesBytesMax: TABLES_BYTES_MAX,
     });
     this.readWholeDatabase();
-    this.#append({
+    this.append({
       changes: [this.versionedSource.changesAfter(undefined)],
       source: VERSIONED_SOURCE,
       sourcePosition: String(this.versionedSource.version),
@@ -195,13 +196,13 @@ class World implements FaultyWorld {
   }
 
   readWholeDatabase(): void {
-    this.#append({
+    this.append({
       ...(this.database.read(true) ?? { changes: [] }),
       declares: DECLARATIONS.filter(({ name }) => name === REVIEWS),
     });
   }
 
-  #append(
+  append(
     draft: Parameters<SharedLog["append"]>[0],
     expect?: Parameters<SharedLog["append"]>[2],
   ): void {
@@ -302,86 +303,6 @@ class World implements FaultyWorld {
     return this.scheduler.nowMs < this.chaosMs;
   }
 
-  #write(): void {
-    const random = this.fork("writer");
-    const next = (): void => {
-      this.#append(randomDraft(random, this.faults));
-      // Writes go on for a while after the faults, so that late effects show.
-      if (this.scheduler.nowMs < this.chaosMs + 1_500)
-        this.scheduler.at(
-          this.scheduler.nowMs + (random.next() < 0.2 ? random.next() * 400 : random.next() * 60),
-          next,
-        );
-    };
-    next();
-  }
-
-  /** The reader of the database: it appends committed writes later, several at once. */
-  #readDatabase(): void {
-    const random = this.fork("reader");
-    const next = (): void => {
-      const draft = this.database.read(false);
-      if (draft !== undefined)
-        this.#append(draft, {
-          source: DATABASE,
-          sourcePosition: this.log.sourcePositionOf(DATABASE),
-        });
-      this.scheduler.at(
-        this.scheduler.nowMs + 4 + random.next() * (random.next() < 0.1 ? 400 : 30),
-        next,
-      );
-    };
-    next();
-  }
-
-  /**
-   * The versioned source changes, and one node leads it; now and then another node believes that it
-   * leads.
-   */
-  #runVersionedSource(): void {
-    const random = this.fork("stock");
-    const next = (): void => {
-      if (this.scheduler.nowMs < this.chaosMs + 1_500 && random.next() < 0.7)
-        this.versionedSource.change();
-      const ready = this.nodes.filter(
-        ({ isAlive, engine, clock }) => isAlive && engine.follower.isReady && !clock.isPaused,
-      );
-      const leaders = this.nodes.filter(({ reader }) => reader?.isLeading === true);
-      const idle = ready.filter(({ reader }) => reader?.isLeading !== true);
-      if (idle.length > 0 && leaders.length === 0) pick(random, idle).lead();
-      else if (
-        idle.length > 0 &&
-        this.areFaultsActive &&
-        random.next() < 0.05 &&
-        this.faults.happens("two leaders")
-      )
-        pick(random, idle).lead();
-      if (
-        this.areFaultsActive &&
-        random.next() < 0.01 &&
-        leaders[0] !== undefined &&
-        this.faults.happens("channel declared anew")
-      )
-        leaders[0].reader?.declareAnew();
-      this.scheduler.at(this.scheduler.nowMs + random.next() * 80, next);
-    };
-    this.scheduler.at(50, next);
-  }
-
-  /** Nodes store checkpoints, and the log trims the commits that they cover. */
-  #keepCheckpoints(): void {
-    const random = this.fork("checkpoints");
-    const next = (): void => {
-      const trimmedTo = this.log.trimmedTo;
-      const ready = this.nodes.filter(({ isAlive, engine }) => isAlive && engine.follower.isReady);
-      if (ready.length > 0 && random.next() < 0.7)
-        this.log.keep(pick(random, ready).engine.replica.checkpoint());
-      if (this.log.trimmedTo > trimmedTo) this.faults.happens("log trimmed");
-      this.scheduler.at(this.scheduler.nowMs + 200 + random.next() * 900, next);
-    };
-    this.scheduler.at(700, next);
-  }
-
   #readSlowly(): void {
     const random = this.fork("slow reader");
     const clock = new ActorClock(this.scheduler);
@@ -393,29 +314,6 @@ class World implements FaultyWorld {
       onWrong: (error) => this.#fail(error),
     });
     this.#slowReader = reader;
-  }
-
-  /** Users edit through their clients, and another program edits the database directly. */
-  #edit(): void {
-    const random = this.fork("editor");
-    const users = this.clients.filter(({ user }) => user !== undefined);
-    let count = 0;
-    const next = (): void => {
-      if (!this.areFaultsActive) return;
-      if (random.next() < 0.2 || users.length === 0) {
-        const key = `r${Math.floor(random.next() * 8)}`;
-        this.database.set(
-          key,
-          random.next() < 0.1 ? undefined : rowOf({ key, value: `other-${++count}` }),
-        );
-      } else {
-        const { user, clock } = pick(random, users);
-        // A user does not edit while the machine sleeps.
-        if (!clock.isPaused) user?.edit();
-      }
-      this.scheduler.at(this.scheduler.nowMs + random.next() * 200, next);
-    };
-    this.scheduler.at(200, next);
   }
 
   async #converge(): Promise<void> {
