@@ -154,7 +154,7 @@ describe("the mempool dashboard", () => {
     expect(Math.max(...found)).toBeGreaterThan(newest + 15);
   });
 
-  it("reports to the server what it costs its reader, with its worker's heap", async () => {
+  it("reports to the server what it costs its reader, and may measure its worker's heap", async () => {
     const shown = (name: string): Promise<string> =>
       page.locator(".cost .item", { hasText: name }).locator("dd").innerText();
     await expect.poll(() => shown("missed"), { timeout: 30_000 }).toMatch(/^[\d.]+ %$/);
