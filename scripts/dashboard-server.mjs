@@ -4,8 +4,11 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { root } from "./setup.mjs";
 
-/** Enough for servers of a few thousand rows, so that several of them stay small. */
-const FLAGS = ["--max-old-space-size=256", "--max-semi-space-size=4"];
+/**
+ * Enough for servers of a few thousand rows, so that several of them stay small. The embedded
+ * Postgres is WebAssembly: compiled a second time, for speed, its code takes some 50 MB more.
+ */
+const FLAGS = ["--max-old-space-size=256", "--max-semi-space-size=4", "--liftoff-only"];
 const ADDRESS = /(?:Explorer|dashboard): (http:\/\/\S+)/;
 
 export class DashboardServer {
