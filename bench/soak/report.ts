@@ -70,7 +70,7 @@ export function writeReport(folder: string, report: Report): boolean {
     ...report.failures,
   ];
   const series = Object.entries(titles).map(([name, title]) => {
-    const values = samples.map((sample) => sample[name] ?? 0);
+    const values = samples.flatMap((sample) => sample[name] ?? []);
     const figures = [mean(values), Math.min(...values), Math.max(...values)];
     return `| ${title} | ${figures.map((each) => each.toFixed(1)).join(" | ")} | ${trendPerHour(samples, name).slope.toFixed(2)} |`;
   });
@@ -102,9 +102,12 @@ export function writeReport(folder: string, report: Report): boolean {
 
 /** By least squares over the second half, after the warm-up. */
 function trendPerHour(samples: readonly Sample[], name: string): Trend {
-  const late = samples.slice(Math.floor(samples.length / 2));
+  const points = samples.flatMap(({ minute, [name]: value }) =>
+    value === undefined ? [] : [[minute, value] as const],
+  );
+  const late = points.slice(Math.floor(points.length / 2));
   if (late.length < 3) return { slope: 0, error: 0 };
-  const { slope, error } = trendOf(late.map((each) => [each.minute, each[name] ?? 0]));
+  const { slope, error } = trendOf(late);
   return { slope: slope * 60, error: error * 60 };
 }
 
