@@ -80,7 +80,7 @@ describe("the trading dashboard on its built-in feed", () => {
     const heads = page.locator('[data-kind="volume"] [role="columnheader"]');
     const tops = (all: readonly Element[]): readonly number[] =>
       all.map((head) => head.getBoundingClientRect().top);
-    expect(new Set(await heads.evaluateAll(tops)).size).toBe(1);
+    await expect.poll(async () => new Set(await heads.evaluateAll(tops)).size).toBe(1);
     const answer = await fetch(
       `${new URL(page.url()).origin}/v2/history?channel=quotes&limit=50&as_of=${at}`,
     );
