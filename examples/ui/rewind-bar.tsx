@@ -9,6 +9,8 @@ import type { Rewind } from "./use-rewind.ts";
 
 /** How far back a page goes at first. */
 const REWIND_MS = 60_000;
+/** How long it waits to learn how far back it can go. */
+const DESCRIBE_MS = 1_000;
 
 interface RewindBarProps<C extends ClientChannels> {
   readonly past: Past;
@@ -54,15 +56,19 @@ function useTrouble<C extends ClientChannels>(
   return state.kind === "waiting" || state.kind === "refused" ? state.reason : undefined;
 }
 
-/** Rewinds the page by a minute, but not farther back than the channel's history, if that is known. */
+/**
+ * Rewinds the page by a minute, but not farther back than the channel's history. A server that does
+ * not say soon since when it has one does not keep the reader waiting.
+ */
 export function beginRewind<C extends ClientChannels>(
   live: TidemarkClient<C>,
   channel: keyof C & string,
   onChange: (past: Past) => void,
 ): void {
+  const presentMs = Date.now() + live.connection.getSnapshot().clockOffsetMs;
   const go = (firstMs = 0): void =>
-    onChange({ atMs: Math.max(Date.now() - REWIND_MS, firstMs), speed: 1, isPlaying: false });
-  live.describe(channel).then(
+    onChange({ atMs: Math.max(presentMs - REWIND_MS, firstMs), speed: 1, isPlaying: false });
+  live.describe(channel, { signal: AbortSignal.timeout(DESCRIBE_MS) }).then(
     ({ history }) => go(history?.fromTimeMs),
     () => go(),
   );
