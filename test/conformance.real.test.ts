@@ -121,6 +121,17 @@ describe("tidemark conformance", () => {
     expect(code).toBe(0);
   });
 
+  it("passes with reports of pages too, which are not checked where the server takes none", async () => {
+    const rules = ["H9"];
+    const { stream } = await started({ telemetry: true });
+    const taken = await check(stream, { rules });
+    expect(taken.text.match(/^ok /gm)).toHaveLength(2);
+    expect(taken.code).toBe(0);
+    const off = await check((await started()).stream, { rules });
+    expect(off.text.match(/not checked: the server takes no reports/g)).toHaveLength(2);
+    expect(off.code).toBe(0);
+  });
+
   it("passes behind a proxy that changes nothing", async () => {
     const { url } = await started();
     const { code, text } = await checkMalformed(url, {}, {});

@@ -250,26 +250,32 @@ describe.each(cases)("the trading dashboard on $title", ({ title, recording, mar
       await page.locator(`[data-kind="${kind}"] .badge[data-status="rewound"]`).waitFor();
     await page.locator('[data-kind="quotes"] [data-key]').first().waitFor();
     await page.locator('[data-kind="tape"] [data-key]').first().waitFor();
-    const quotes = (await cells(page, "quotes")).map((row) => row.slice(0, 3).join(" "));
-    const tape = await shownTape();
-    const [bids, asks] = [await ladderLevels(page, "bid"), await ladderLevels(page, "ask")];
-    expect(tape.length).toBeGreaterThan(0);
-    const isShown = (count: number): boolean => {
-      const then = state(count);
-      const newest = then.trades.toSorted((left, right) => right.timeMs - left.timeMs);
-      const oldestMs = newest[tape.length - 1]?.timeMs ?? 0;
-      // Of trades at one time, some may be below what is in sight.
-      const inSight = newest.filter(({ timeMs }) => timeMs > oldestMs).map(shown);
-      return (
-        then.quotes.join() === quotes.join() &&
-        then.levels(market, "bid").slice(0, bids.length).join() === bids.join() &&
-        then.levels(market, "ask").slice(0, asks.length).join() === asks.join() &&
-        inSight.sort().join() === tape.slice(0, inSight.length).sort().join()
-      );
+    /** The lengths of the recording's prefixes that all widgets could show. */
+    const prefixes = async (): Promise<readonly number[]> => {
+      const quotes = (await cells(page, "quotes")).map((row) => row.slice(0, 3).join(" "));
+      const tape = await shownTape();
+      const [bids, asks] = [await ladderLevels(page, "bid"), await ladderLevels(page, "ask")];
+      const isShown = (count: number): boolean => {
+        const then = state(count);
+        const newest = then.trades.toSorted((left, right) => right.timeMs - left.timeMs);
+        const oldestMs = newest[tape.length - 1]?.timeMs ?? 0;
+        // Of trades at one time, some may be below what is in sight.
+        const inSight = newest.filter(({ timeMs }) => timeMs > oldestMs).map(shown);
+        return (
+          then.quotes.join() === quotes.join() &&
+          then.levels(market, "bid").slice(0, bids.length).join() === bids.join() &&
+          then.levels(market, "ask").slice(0, asks.length).join() === asks.join() &&
+          inSight.sort().join() === tape.slice(0, inSight.length).sort().join()
+        );
+      };
+      if (tape.length === 0 || bids.length === 0) return [];
+      return Array.from({ length: messageCount }, (_, index) => index + 1).filter(isShown);
     };
-    const counts = Array.from({ length: messageCount }, (_, index) => index + 1);
-    const found = counts.filter(isShown);
-    expect(found.length).toBeGreaterThan(0);
+    // Each widget is painted at a time of its own.
+    let found: readonly number[] = [];
+    await expect
+      .poll(async () => (found = await prefixes()).length, { timeout: 20_000 })
+      .toBeGreaterThan(0);
     expect(found[0]).toBeLessThan(messageCount);
     await page.getByRole("button", { name: "Back to live" }).click();
     await end();

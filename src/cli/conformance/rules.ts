@@ -9,6 +9,7 @@ import { HTTP_RULES } from "./http-rules.ts";
 import { QUERY_RULES } from "./query-rules.ts";
 import { SESSION_RULES } from "./session-rules.ts";
 import { SUBSCRIPTION_RULES } from "./subscription-rules.ts";
+import { TELEMETRY_RULES } from "./telemetry-rules.ts";
 import { TURN_RULES } from "./turn-rules.ts";
 import { VERSION_RULES } from "./version-rules.ts";
 import { WRITE_RULES } from "./write-rules.ts";
@@ -30,5 +31,6 @@ export const CHECKS: readonly Check[] = [
   ...CARRIER_RULES,
   ...HTTP_RULES,
   ...HISTORY_RULES,
+  ...TELEMETRY_RULES,
   ...ACCESS_RULES,
 ];
