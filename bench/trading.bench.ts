@@ -40,7 +40,10 @@ const url = await new Promise<string>((resolve, reject) => {
 });
 
 interface Sample {
+  /** Between the times of frames, as the browser numbers them: a missed one is one interval more. */
   readonly frames: readonly number[];
+  /** Between the moments at which the page's thread came to them: it may be late within a frame. */
+  readonly starts: readonly number[];
   /** Of the newest trade, in the frame after the one in which the tape has shown it. */
   readonly ages: readonly number[];
   readonly longTasks: readonly number[];
@@ -64,16 +67,20 @@ const measure = (ms: number): string => `new Promise((resolve) => {
     for (const { duration } of list.getEntries()) longTasks.push(duration);
   });
   observer.observe({ type: "longtask" });
+  const starts = [];
+  let frameBefore = 0;
   let before = performance.now();
   const end = before + ${ms};
-  const frame = () => {
+  const frame = (frameMs) => {
     const now = performance.now();
-    frames.push(now - before);
+    frames.push(frameMs - frameBefore);
+    starts.push(now - before);
+    frameBefore = frameMs;
     before = now;
     look();
     if (now < end) return requestAnimationFrame(frame);
     observer.disconnect();
-    resolve({ frames: frames.slice(2), ages: ages.slice(2), longTasks });
+    resolve({ frames: frames.slice(2), starts: starts.slice(2), ages: ages.slice(2), longTasks });
   };
   requestAnimationFrame(frame);
 })`;
@@ -100,6 +107,7 @@ const rows: number[] = [];
 const frames: number[] = [];
 const ages: number[] = [];
 const works: number[] = [];
+const starts: number[] = [];
 const longTasks: number[] = [];
 /** In minutes and megabytes. */
 const heap: (readonly [number, number])[] = [];
@@ -113,6 +121,7 @@ for (let part = 0; part < HEAP_SAMPLES; part++) {
   works.push(((await workedMs()) - workedBefore) / (SECONDS / HEAP_SAMPLES));
   ages.push(...sample.ages);
   frames.push(...sample.frames);
+  starts.push(...sample.starts);
   longTasks.push(...sample.longTasks);
   await sampleHeap();
   const strip = await page.locator(".strip").innerText();
@@ -130,6 +139,7 @@ console.log(
       "p50 ms",
       "p99 ms",
       "worst ms",
+      "starts: p99 ms",
       "long tasks",
       "trade on screen: p50, p99 ms",
       "work ms/s",
@@ -140,6 +150,7 @@ console.log(
         fixed(percentile(rows, 0.5), 0),
         fixed(frames.length / SECONDS, 1),
         ...[0.5, 0.99, 1].map((share) => fixed(percentile(frames, share), 1)),
+        fixed(percentile(starts, 0.99), 1),
         `${longTasks.length} (${fixed(Math.max(0, ...longTasks), 0)} ms)`,
         [0.5, 0.99].map((share) => fixed(percentile(ages, share), 0)).join(" "),
         fixed(percentile(works, 0.5), 0),
