@@ -27,6 +27,9 @@ interface ServerStats {
 }
 
 export const READERS = 5;
+/** The servers do not share a core. What reads the older one stands beside it. */
+const NEWER_CORE = 0;
+export const OLDER_CORE = 1;
 /** Of each ten: five readers of the list, and five of everything, apart from each other. */
 const LIST_SECONDS = [2, 7];
 const SNAPSHOT_SECONDS = [4, 9];
@@ -59,6 +62,7 @@ export class MempoolLoad {
   static async start(rate: number, routes: Routes): Promise<MempoolLoad> {
     const child = await startChild("../soak/mempool-server", [String(rate), routes], {
       nodeFlags: ["--expose-gc"],
+      core: routes === "newer" ? NEWER_CORE : OLDER_CORE,
     });
     return new MempoolLoad(child, await child.ask<string>({ kind: "url" }), routes);
   }

@@ -2,7 +2,8 @@
  * The soak of the mempool dashboard: its server under constant load, with its page in Chromium, and
  * the older architecture under the same load, beside it or after it.
  */
-import { MempoolLoad, READERS } from "./mempool-load.ts";
+import { startChild } from "../support/child.ts";
+import { MempoolLoad, OLDER_CORE, READERS } from "./mempool-load.ts";
 import {
   percentileGate,
   slopeGate,
@@ -74,19 +75,18 @@ const PICTURES: Report["pictures"] = [
 export async function soakMempool(options: MempoolSoak): Promise<boolean> {
   const { minutes, out, rate, baseline, probe } = options;
   const newer: Sample[] = [];
-  const older: Sample[] = [];
-  const runOlder = (forMinutes: number): Promise<MempoolLoad> =>
-    running(rate, "older", (load) =>
-      load.run(forMinutes, async (sample) => void older.push(sample)),
-    );
-  const beside = baseline === "beside" ? runOlder(minutes) : undefined;
-  const load = await running(rate, "newer", async (server) => {
-    await probe?.start(server.url);
-    await server.run(minutes, async (sample) => {
+  const beside = baseline === "beside" ? runOlder(rate, minutes) : undefined;
+  const load = await MempoolLoad.start(rate, "newer");
+  try {
+    await probe?.start(load.url);
+    await load.run(minutes, async (sample) => {
       newer.push({ ...sample, ...(await probe?.sample()) });
     });
-  }).finally(() => probe?.stop());
-  await (beside ?? runOlder(Math.min(minutes, OLDER_MINUTES)));
+  } finally {
+    await probe?.stop();
+    await load.stop();
+  }
+  const older = await (beside ?? runOlder(rate, Math.min(minutes, OLDER_MINUTES)));
   const samples = newer.map((sample, index) => withOlder(sample, older[index]));
   const { all, counts, rows } = load;
   return writeReport(out, {
@@ -114,17 +114,12 @@ export async function soakMempool(options: MempoolSoak): Promise<boolean> {
   });
 }
 
-async function running(
-  rate: number,
-  routes: "newer" | "older",
-  task: (load: MempoolLoad) => Promise<void>,
-): Promise<MempoolLoad> {
-  const load = await MempoolLoad.start(rate, routes);
+async function runOlder(rate: number, minutes: number): Promise<readonly Sample[]> {
+  const child = await startChild("../soak/mempool-older", [String(rate)], { core: OLDER_CORE });
   try {
-    await task(load);
-    return load;
+    return await child.ask<readonly Sample[]>({ kind: "run", minutes });
   } finally {
-    await load.stop();
+    await child.stop();
   }
 }
 

@@ -1,5 +1,5 @@
 /** The details of a transaction, which the application's own route has. Nothing of it is kept. */
-import { useEffect, useState } from "react";
+import { useLayoutEffect, useState } from "react";
 import type { TransactionDetails } from "../transaction-details.ts";
 
 export type DetailsState =
@@ -16,7 +16,8 @@ export function useDetails(hash: string): {
   const [answer, setAnswer] = useState<{ readonly of: string; readonly state: DetailsState }>();
   const state = answer?.of === hash ? answer.state : undefined;
   const isMissing = state === undefined;
-  useEffect(() => {
+  // Asks before the frame is painted, not after it.
+  useLayoutEffect(() => {
     if (!isMissing) return undefined;
     const abort = new AbortController();
     void read(hash, abort.signal).then((next) => {
