@@ -150,13 +150,10 @@ export const OPPORTUNITIES_MAX = 500;
 const CHAINS_MAX = 16;
 const HOUR_MS = 3_600_000;
 
-/**
- * For replays of the last hours; the dashboard itself reads only the live tables. The store may be
- * a little behind: each batch takes some milliseconds of the processor, however small it is.
- */
+/** For replays of the last hours; the dashboard itself reads only the live tables. */
 export const HISTORY: ChannelHistory = {
   maxRows: 5_000,
-  maxDelayMs: 2_000,
+  maxDelayMs: 500,
   appendOnly: false,
   keepMs: 2 * HOUR_MS,
   keepRows: Number.POSITIVE_INFINITY,
