@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { CandleQueries } from "./support/candle-queries.ts";
 import { killDashboard, startDashboard } from "./support/dashboard-program.ts";
 import { launchChromium } from "./support/launch-chromium.ts";
@@ -134,9 +134,12 @@ describe.each(cases)("the trading dashboard on $title", ({ title, recording, mar
     await page.goto(url);
     // It is killed while rows arrive, and goes on where it was.
     await page.locator('[data-kind="tape"] [data-key]').nth(3).waitFor();
+    await page.locator('[data-kind="quotes"] [data-key]').first().waitFor();
+    await page.locator('[data-kind="ladder"] [data-price]').first().waitFor();
     middleMs = Date.now();
-    // After that moment has been stored.
-    await page.locator('[data-kind="tape"] [data-key]').nth(6).waitFor();
+    // A page that was late shows many rows at once, and says nothing of what is stored.
+    const { seq } = await stored();
+    await vi.waitUntil(async () => (await stored()).durableSeq >= seq, { timeout: 20_000 });
     await killDashboard(child);
     await page.locator('.strip .badge[data-status="disconnected"]').waitFor();
     ({ child } = await start(Number(new URL(url).port), FAST_MS));
@@ -144,6 +147,15 @@ describe.each(cases)("the trading dashboard on $title", ({ title, recording, mar
   });
   afterAll(() => killDashboard(child));
 
+  /** The newest commit, and the newest that history has. */
+  const stored = async (): Promise<{ readonly seq: number; readonly durableSeq: number }> => {
+    const answer = await fetch(`${url}/stats`);
+    const { seq, history } = (await answer.json()) as {
+      readonly seq: number;
+      readonly history: { readonly durable_seq: number };
+    };
+    return { seq, durableSeq: history.durable_seq };
+  };
   const shown = ({ symbol, side, price, quantity }: RecordedTrade): string =>
     [symbol, side === "buy" ? "▲ buy" : "▼ sell", price, quantity].join(" ");
   const shownTape = async (): Promise<string[]> =>
