@@ -22,7 +22,8 @@ import { FIXED_HISTORY_LIMITS, historyLimits, type HistoryLimits } from "./limit
 import { HistoryReader, type LiveEdge } from "./reader.ts";
 import { Spill } from "./spill.ts";
 import { storeLeftover } from "./leftover.ts";
-import { HistoryWriter, type HistoryLogger, type HistoryState } from "./writer.ts";
+import type { HistoryState } from "./history-state.ts";
+import { HistoryWriter, type HistoryLogger } from "./writer.ts";
 
 /** The tables that the history belongs to. */
 export interface LiveTables extends MendedTables {
@@ -239,6 +240,7 @@ export class HistoryHost {
       bytesMax: this.limits.spillBytesMax,
       clock,
       onFailure: (err) => logger.error({ err }, "history: the spill file fails"),
+      onWritten: () => this.#writer?.tellSafe(),
     });
   }
 

@@ -7,6 +7,7 @@ import { ManualClock } from "../std/manual-clock.ts";
 import { HISTORY_LIMITS } from "./limits.ts";
 import { Pending } from "./pending.ts";
 import { Spill } from "./spill.ts";
+import type { HistoryEntry } from "./history.ts";
 import type { HistoryStep } from "./step.ts";
 
 let folder = "";
@@ -69,4 +70,19 @@ it("has nothing that the store holds, also when the store is faster than the dis
   await expect.poll(() => readdir(folder)).toEqual([]);
   for (let seq = 4; seq <= 6; seq++) pending.push(step(seq));
   expect(await seqsOf(pending.all())).toEqual([4, 5, 6]);
+});
+
+it("gives as much as a batch takes, though it is read in many slices", async () => {
+  const text = "x".repeat(1_000);
+  pending = new Pending(HISTORY_LIMITS, spill);
+  for (let seq = 1; seq <= 3_000; seq++) {
+    const [entry] = step(seq).entries;
+    const upsert = { ...entry, kind: "upsert", row: { text }, json: JSON.stringify({ text }) };
+    pending.push({ ...step(seq), entries: [upsert as HistoryEntry] });
+    pending.spill();
+  }
+  const taken = await pending.next();
+  expect(taken.map(({ seq }) => seq)).toEqual(upTo(3_000));
+  await pending.stored(3_000);
+  expect(pending.isEmpty).toBe(true);
 });

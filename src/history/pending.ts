@@ -21,6 +21,7 @@ export class Pending {
   #keptSeq = 0;
   /** The newest step that the store holds. */
   #storedSeq = 0;
+  #storedMs = 0;
   /** Rows in the spill alone. */
   #spilledRows = 0;
 
@@ -61,9 +62,14 @@ export class Pending {
     return this.#steps[0];
   }
 
-  /** The steps in memory, oldest first. */
-  get steps(): readonly HistoryStep[] {
-    return this.#steps;
+  /** The time of the oldest step, about: where it is in the spill alone, of the one before it. */
+  get oldestMs(): number | undefined {
+    return this.isEmpty ? undefined : (this.oldest?.timeMs ?? this.#storedMs);
+  }
+
+  /** What waits up to this seq is in the spill's files, and outlasts the process; 0 for nothing. */
+  get writtenSeq(): number {
+    return this.#spill?.writtenSeq ?? 0;
   }
 
   push(step: HistoryStep): void {
@@ -89,7 +95,7 @@ export class Pending {
    * channels is the first of its batch. They wait until `stored`.
    */
   async next(): Promise<readonly HistoryStep[]> {
-    if (this.#steps.length === 0 && this.#isSpilling) {
+    if (this.#isSpilling) {
       await this.#fetch();
       assert(this.#steps.length > 0, "a spill that is in use has steps");
     }
@@ -111,6 +117,7 @@ export class Pending {
       if (step.seq > seq) break;
       this.#rows -= rowsOf(step);
       this.#bytes -= step.bytes;
+      this.#storedMs = step.timeMs;
       count++;
     }
     this.#steps.splice(0, count);
@@ -127,9 +134,12 @@ export class Pending {
     else yield* this.#spill.scan(this.#storedSeq);
   }
 
-  /** Reads on in the spill, which begins with steps that were in memory when spilling began. */
+  /**
+   * Reads on in the spill, which begins with steps that were in memory when spilling began: as much
+   * as one batch takes, since a store's cost is more by the batch than by the row.
+   */
   async #fetch(): Promise<void> {
-    while (this.#steps.length === 0) {
+    while (this.#rows < this.#limits.batchRowsMax && !this.#isMemoryFull) {
       const read = (await this.#spill?.read()) ?? [];
       if (read.length === 0) return;
       for (const step of read) {

@@ -34,12 +34,13 @@ export async function readLines(path: string, from: number, end: number): Promis
   });
 }
 
-/** Replaces what the file has from the place on. */
+/** Replaces what the file has from the place on. Resolves when the disk has it. */
 export async function writeAt(path: string, offset: number, bytes: Buffer): Promise<void> {
   await withFile(path, "r+", async (file) => {
     for (let at = 0; at < bytes.length;)
       at += (await file.write(bytes, at, bytes.length - at, offset + at)).bytesWritten;
     await file.truncate(offset + bytes.length);
+    await file.datasync();
   });
 }
 

@@ -31,6 +31,8 @@ export interface SpillOptions {
   readonly bytesMax: number;
   readonly clock: Clock;
   readonly onFailure: (error: unknown) => void;
+  /** Called when `writtenSeq` has risen. */
+  readonly onWritten?: () => void;
 }
 
 export class Spill {
@@ -44,6 +46,7 @@ export class Spill {
   #retry: Cancel | undefined;
   #hasFailed = false;
   #isClosed = false;
+  #writtenSeq = 0;
   /** A write that began before everything was forgotten does not count. */
   #generation = 0;
   #readAt = { segment: undefined as Segment | undefined, offset: 0 };
@@ -61,6 +64,11 @@ export class Spill {
     let bytes = this.#unwrittenBytes;
     for (const segment of this.#segments) bytes += segment.bytes;
     return bytes;
+  }
+
+  /** The newest step that is in a file, and outlasts the process; 0 for none yet. */
+  get writtenSeq(): number {
+    return this.#writtenSeq;
   }
 
   /** Whether it takes no more steps: over its bound, or its disk fails. */
@@ -224,6 +232,8 @@ export class Spill {
       const written = this.#unwritten.splice(0, count);
       segment.lastSeq = written.at(-1)?.seq ?? segment.lastSeq;
       for (const step of written) this.#unwrittenBytes -= bytesOf(step);
+      this.#writtenSeq = segment.lastSeq;
+      this.#options.onWritten?.();
     } catch (error) {
       // Its file was deleted with everything else.
       if (generation === this.#generation) throw error;

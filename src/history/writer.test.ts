@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, onTestFinished } from "vitest";
@@ -205,7 +205,8 @@ describe("the history writer", () => {
       throw new Error("the disk is on holiday");
     };
     for (let id = 1; id <= 300; id++) await table.upsert(ids(id, id));
-    await until(clock, () => table.size === 300);
+    await until(clock, () => table.size === 3);
+    expect(store.entries).toEqual([]);
     expect(tidemark.stats()["history"]).toMatchObject({
       status: "retrying",
       reason: "the disk is on holiday",
@@ -329,7 +330,6 @@ describe("the history writer", () => {
       throw new Error("down");
     };
     for (let id = 1; id <= 50; id++) await first.trades.upsert(ids(id, id));
-    await until(first.clock, () => first.trades.size === 50);
     await driven(first.clock, first.tidemark.stop());
     expect(store.entries).toEqual([]);
     store.onWrite = () => {};
@@ -338,6 +338,51 @@ describe("the history writer", () => {
     expect(keysIn(store)).toEqual(ids(1, 50).map(({ id }) => id));
     expect(second.trades.get("t50")).toEqual({ id: "t50" });
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  it("evicts what is in its spill, which a process that is killed leaves to the next", async () => {
+    const store = new ScriptedStore(join(folder, "spill"));
+    const limits = { pendingRowsMax: 10 };
+    const { clock, tidemark, trades: table } = serverWith(store, { limits });
+    await driven(clock, tidemark.start());
+    await until(clock, () => store.batches.length > 0);
+    store.onWrite = () => new Promise(() => {});
+    const copies: string[] = [];
+    onTestFinished(async () => {
+      for (const copy of copies) await rm(copy, { recursive: true });
+    });
+    for (let last = 10; last <= 60; last += 10) {
+      await table.upsert(ids(last - 9, last));
+      await until(clock, () => table.get(`t${last}`) !== undefined);
+      // As the disk has it when the process is killed now.
+      const evicted = ids(1, last).filter(({ id }) => table.get(id) === undefined);
+      const copy = await mkdtemp(join(tmpdir(), "tidemark-killed-"));
+      copies.push(copy);
+      await cp(folder, copy, { recursive: true });
+      const next = new ScriptedStore(join(copy, "spill"));
+      for (const declared of (await store.open()).channels) await next.declare(declared);
+      const second = serverWith(next);
+      await driven(second.clock, second.tidemark.start());
+      expect(keysIn(next)).toEqual(expect.arrayContaining(evicted.map(({ id }) => id)));
+      await until(clock, () => last < 20 || table.size === 3);
+    }
+    expect(store.entries).toEqual([]);
+  });
+
+  it("keeps in the table what its spill can't take", async () => {
+    const store = new ScriptedStore(join(folder, "missing", "spill"));
+    const {
+      clock,
+      tidemark,
+      trades: table,
+    } = serverWith(store, { limits: { pendingRowsMax: 10 } });
+    await driven(clock, tidemark.start());
+    await until(clock, () => store.batches.length > 0);
+    store.onWrite = () => new Promise(() => {});
+    await table.upsert(ids(1, 20));
+    await until(clock, () => clock.monotonic() > 5_000);
+    expect(table.size).toBe(20);
+    store.onWrite = () => {};
   });
 
   it("stops although the store does not answer, with the rows in the spill", async () => {

@@ -13,6 +13,7 @@ import { BatchPace } from "./batch-pace.ts";
 import type { DerivedSteps } from "./derived-steps.ts";
 import { DurableWaiters } from "./durable-waiters.ts";
 import type { HistoryEntry, HistoryStore, StoredState } from "./history.ts";
+import type { HistoryState } from "./history-state.ts";
 import type { HistoryLimits } from "./limits.ts";
 import { Pending } from "./pending.ts";
 import type { Spill } from "./spill.ts";
@@ -42,24 +43,6 @@ export interface HistoryWriterOptions {
   readonly stored: StoredState;
   /** The status that channels have in the tables now, to set it again after `HISTORY_FULL`. */
   readonly statusOf: (channel: string) => SourceStatus | undefined;
-}
-
-/** For operators. */
-export interface HistoryState {
-  readonly status: "ok" | "retrying" | "full";
-  /** Why the last write failed, while it is tried again. */
-  readonly reason?: string;
-  readonly durableSeq: number;
-  readonly pendingRows: number;
-  readonly pendingBytes: number;
-  readonly spillBytes: number;
-  /** Age of the oldest row that waits, in milliseconds. */
-  readonly lagMs: number;
-  /** Since the start. */
-  readonly batches: number;
-  readonly rows: number;
-  readonly failures: number;
-  readonly lastWriteMs: number;
 }
 
 export class HistoryWriter {
@@ -112,7 +95,7 @@ export class HistoryWriter {
   }
 
   get state(): HistoryState {
-    const { bytes, rows, spillBytes, oldest } = this.#pending;
+    const { bytes, rows, spillBytes, oldestMs } = this.#pending;
     const reason = this.#failure;
     return {
       status: this.isFull ? "full" : reason === undefined ? "ok" : "retrying",
@@ -121,7 +104,7 @@ export class HistoryWriter {
       pendingRows: rows,
       pendingBytes: bytes,
       spillBytes,
-      lagMs: oldest === undefined ? 0 : Math.max(0, this.#options.clock.now() - oldest.timeMs),
+      lagMs: oldestMs === undefined ? 0 : Math.max(0, this.#options.clock.now() - oldestMs),
       ...this.#counts,
     };
   }
@@ -131,6 +114,14 @@ export class HistoryWriter {
     const oldest = this.#pending.oldest;
     if (oldest !== undefined) return oldest.seq - 1;
     return this.#pending.isEmpty ? Math.max(this.#seq, this.#takenSeq) : this.#seq;
+  }
+
+  /**
+   * Everything up to this seq outlasts the process: the store holds it, or the spill's files do,
+   * which are stored at the next start.
+   */
+  get #safeSeq(): number {
+    return Math.max(this.durableSeq, this.#pending.writtenSeq);
   }
 
   /** Whether producers of channels with history are refused. */
@@ -307,7 +298,7 @@ export class HistoryWriter {
       this.#failure = undefined;
       this.#retryMs = limits.retryMs;
       this.#waiting.settle(this.durableSeq);
-      this.#tellDurable();
+      this.tellSafe();
     } catch (error) {
       this.#counts.failures++;
       if (this.#failure === undefined)
@@ -344,14 +335,13 @@ export class HistoryWriter {
     return [await withoutUnchangedRows(first, stored), ...rest];
   }
 
-  /** Lets the tables evict what the store holds. */
-  #tellDurable(): void {
-    if (this.#telling !== undefined) return;
+  /** Lets the tables evict what outlasts the process. */
+  tellSafe(): void {
+    if (this.#telling !== undefined || this.#isStopped) return;
     const { clock, log } = this.#options;
     this.#telling = clock.after(DURABLE_INTERVAL_MS, () => {
       this.#telling = undefined;
-      const { durableSeq } = this;
-      if (!this.#isStopped) log.append({ changes: [], durableSeq }).catch(() => {});
+      if (!this.#isStopped) log.append({ changes: [], durableSeq: this.#safeSeq }).catch(() => {});
     });
   }
 

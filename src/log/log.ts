@@ -66,8 +66,8 @@ export interface CommitDraft {
    */
   readonly asOfMs?: number;
   /**
-   * The history store holds everything up to this seq. Channels with history evict only rows that
-   * it holds, so that each row is in the table, in the store, or in both.
+   * Everything up to this seq outlasts the server's process: the history store holds it, or the file
+   * in which rows wait for the store (`history/spill.ts`). Channels with history evict no newer rows.
    */
   readonly durableSeq?: number;
   /** From here on the rows of all tables may take so many bytes together (`memory-budget.ts`). */

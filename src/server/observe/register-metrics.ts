@@ -1,6 +1,6 @@
 /** Connects the metrics to the parts that keep their values. */
 import type { HistoryHost } from "../../history/history-host.ts";
-import type { HistoryState } from "../../history/writer.ts";
+import type { HistoryState } from "../../history/history-state.ts";
 import type { Engine } from "../engine.ts";
 import type { Identity } from "../policies.ts";
 import type { Replica } from "../../table/replica.ts";
