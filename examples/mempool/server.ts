@@ -76,8 +76,6 @@ export async function createMempool({
     history: duckdb(file, { memoryLimit: "256MB" }),
     paths: PATHS,
     telemetry: true,
-    // More go to a file, and leave the tables: in bursts the tables are no larger than else.
-    limits: { history: { pendingRowsMax: 20_000 } },
     gauges: {
       tx_detail_index_size: {
         help: "Transactions whose details can be had.",

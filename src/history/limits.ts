@@ -6,7 +6,7 @@ import { atLeast, limitsOf } from "../std/limits.ts";
 
 export interface HistoryLimits {
   /**
-   * Rows that are not stored yet, in memory. Full: the oldest go to the spill file. Default
+   * Rows that are not stored yet, in memory. Full: newer ones are in the spill file alone. Default
    * 200,000.
    */
   readonly pendingRowsMax: number;
@@ -17,7 +17,10 @@ export interface HistoryLimits {
    * status tells it. Default 1 GiB.
    */
   readonly spillBytesMax: number;
-  /** Rows of one batch while the store lags behind. Default 20,000. */
+  /**
+   * Rows of one batch while the store lags behind. When more wait, they are written to the spill
+   * file as well, and may leave the live tables. Default 20,000.
+   */
   readonly batchRowsMax: number;
   /** First and longest wait between two attempts to write. Default 100 and 10,000. */
   readonly retryMs: number;

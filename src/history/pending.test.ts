@@ -86,3 +86,21 @@ it("gives as much as a batch takes, though it is read in many slices", async () 
   await pending.stored(3_000);
   expect(pending.isEmpty).toBe(true);
 });
+
+it("ends to spill when little waits, and keeps the files until the store has what they have", async () => {
+  pending = new Pending({ ...HISTORY_LIMITS, batchRowsMax: 4 }, spill);
+  for (let seq = 1; seq <= 6; seq++) pending.push(step(seq));
+  expect(pending.isSpilling).toBe(true);
+  await expect.poll(() => pending.writtenSeq).toBe(6);
+  await pending.stored(4);
+  expect(pending.isSpilling).toBe(false);
+  pending.push(step(7));
+  await pending.stored(5);
+  expect((await readdir(folder)).length).toBe(1);
+  for (let seq = 8; seq <= 10; seq++) pending.push(step(seq));
+  expect(pending.isSpilling).toBe(true);
+  await expect.poll(() => pending.writtenSeq).toBe(10);
+  expect(await seqsOf(spill.scan(5))).toEqual([6, 7, 8, 9, 10]);
+  await pending.stored(10);
+  expect(await readdir(folder)).toEqual([]);
+});

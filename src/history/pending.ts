@@ -1,6 +1,7 @@
 /**
- * The steps that the store does not hold yet, oldest first: in memory, and from the first failure
- * or lack of room on in a spill too.
+ * The steps that the store does not hold yet, oldest first, in memory. From the first failure on, or
+ * when more than one batch waits, they are in a spill too, and those for which memory has no room
+ * are there alone.
  */
 import { assert } from "../std/assert.ts";
 import type { HistoryLimits } from "./limits.ts";
@@ -11,11 +12,14 @@ import { isReload } from "./unchanged-rows.ts";
 export class Pending {
   readonly #limits: HistoryLimits;
   readonly #spill: Spill | undefined;
-  /** The oldest steps; while spilling, newer ones are in the spill alone. */
+  /** The oldest steps; newer ones may be in the spill alone. */
   #steps: HistoryStep[] = [];
   #rows = 0;
   #bytes = 0;
+  /** Whether new steps go to the spill. */
   #isSpilling = false;
+  /** The newest step that went to the spill: its files stay until the store holds it. */
+  #spilledSeq = 0;
   #newestSeq = 0;
   /** The newest step that has been in memory. */
   #keptSeq = 0;
@@ -50,11 +54,12 @@ export class Pending {
 
   /** Whether producers are refused. */
   get isFull(): boolean {
-    return this.#spill === undefined ? this.#isMemoryFull : this.#spill.isFull;
+    if (this.#spill === undefined) return this.#isMemoryFull;
+    return this.#spill.isFull && (this.#isMemoryFull || !this.#isAllKept);
   }
 
   get isEmpty(): boolean {
-    return this.#steps.length === 0 && !this.#isSpilling;
+    return this.#steps.length === 0 && this.#isAllKept;
   }
 
   /** The oldest step's seq; undefined when nothing waits. */
@@ -73,21 +78,24 @@ export class Pending {
   }
 
   push(step: HistoryStep): void {
+    const hasRoom = !this.#isSpilling || (this.#isAllKept && !this.#isMemoryFull);
     this.#newestSeq = step.seq;
-    if (this.#isSpilling) {
-      this.#spill?.append(step);
-      this.#spilledRows += rowsOf(step);
-      return;
-    }
-    this.#keep(step);
-    if (this.#isMemoryFull) this.spill();
+    if (this.#isSpilling) this.#append(step);
+    if (hasRoom) this.#keep(step);
+    else this.#spilledRows += rowsOf(step);
+    if (this.#rows > this.#limits.batchRowsMax || this.#isMemoryFull) this.spill();
   }
 
   /** Writes everything that waits to the spill, so that it outlasts the process. */
   spill(): void {
     if (this.#isSpilling || this.#spill === undefined || this.#steps.length === 0) return;
     this.#isSpilling = true;
-    for (const step of this.#steps) this.#spill.append(step);
+    for (const step of this.#steps) if (step.seq > this.#spilledSeq) this.#append(step);
+  }
+
+  #append(step: HistoryStep): void {
+    this.#spill?.append(step);
+    this.#spilledSeq = step.seq;
   }
 
   /**
@@ -95,7 +103,7 @@ export class Pending {
    * channels is the first of its batch. They wait until `stored`.
    */
   async next(): Promise<readonly HistoryStep[]> {
-    if (this.#isSpilling) {
+    if (!this.#isAllKept) {
       await this.#fetch();
       assert(this.#steps.length > 0, "a spill that is in use has steps");
     }
@@ -122,15 +130,14 @@ export class Pending {
     }
     this.#steps.splice(0, count);
     this.#storedSeq = seq;
-    if (!this.#isSpilling) return;
-    if (seq < this.#newestSeq) return this.#spill?.release(seq);
-    this.#isSpilling = false;
-    await this.#spill?.forget();
+    if (this.#isAllKept && this.#rows <= this.#limits.batchRowsMax / 2) this.#isSpilling = false;
+    if (seq < this.#spilledSeq) await this.#spill?.release(seq);
+    else if (this.spillBytes > 0) await this.#spill?.forget();
   }
 
   /** Every step that waits when the first one is asked for, oldest first. */
   async *all(): AsyncGenerator<HistoryStep> {
-    if (!this.#isSpilling || this.#spill === undefined) yield* this.#steps.slice();
+    if (this.#isAllKept || this.#spill === undefined) yield* this.#steps.slice();
     else yield* this.#spill.scan(this.#storedSeq);
   }
 
@@ -139,8 +146,8 @@ export class Pending {
    * as one batch takes, since a store's cost is more by the batch than by the row.
    */
   async #fetch(): Promise<void> {
-    while (this.#rows < this.#limits.batchRowsMax && !this.#isMemoryFull) {
-      const read = (await this.#spill?.read()) ?? [];
+    while (!this.#isAllKept && this.#rows < this.#limits.batchRowsMax && !this.#isMemoryFull) {
+      const read = (await this.#spill?.read(this.#keptSeq)) ?? [];
       if (read.length === 0) return;
       for (const step of read) {
         if (step.seq <= this.#keptSeq) continue;
@@ -155,6 +162,11 @@ export class Pending {
     this.#keptSeq = step.seq;
     this.#rows += rowsOf(step);
     this.#bytes += step.bytes;
+  }
+
+  /** Whether every step that waits is in memory. */
+  get #isAllKept(): boolean {
+    return this.#keptSeq === this.#newestSeq;
   }
 
   get #isMemoryFull(): boolean {

@@ -6,15 +6,20 @@
  */
 import { readdir, stat, unlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
-import { turn, type Cancel, type Clock } from "../std/clock.ts";
+import type { Cancel, Clock } from "../std/clock.ts";
+import { EventLoopSlices } from "../std/event-loop-slices.ts";
 import { readLines, writeAt } from "./spill-file.ts";
 import { isThrough, packStep, unpackStep, type HistoryStep } from "./step.ts";
 
 /** So many segments make a full spill: one is the grain in which space is freed. */
 const SEGMENTS = 8;
 const RETRY_MS = 1_000;
-/** So much is packed and written at once, and handed out at once by `read`. */
-const SLICE_BYTES = 256 * 1024;
+/** So much is packed before it is time to look whether the slice of the event loop is over. */
+const PART_BYTES = 256 * 1024;
+/** Eviction and the store wait for it, so the work of a busy server must not starve it. */
+const SLICES = { leastMs: 0, mostMs: 25 };
+/** So much is written at once: each write waits for some turns of the event loop, and the disk. */
+const WRITE_BYTES = 4 * 1024 * 1024;
 const NEW_LINE = Buffer.from("\n");
 /** What a step and an entry take in a line beside the row, about. */
 const [STEP_BYTES, ENTRY_BYTES] = [32, 32];
@@ -108,8 +113,9 @@ export class Spill {
     if (this.#retry === undefined) this.#writing ??= this.#write();
   }
 
-  /** The next steps, some at a time; none when all were read. */
-  async read(): Promise<readonly HistoryStep[]> {
+  /** The next steps after `seq`, some at a time; none when all were read. */
+  async read(seq = 0): Promise<readonly HistoryStep[]> {
+    this.#readSeq = Math.max(this.#readSeq, seq);
     for (;;) {
       const { segment = this.#segments[0], offset } = this.#readAt;
       if (segment === undefined) return this.#nextUnwritten();
@@ -117,7 +123,7 @@ export class Spill {
       const { lines, next } = await readLines(segment.path, offset, end);
       if (lines.length > 0) {
         this.#readAt = { segment, offset: next };
-        const steps = lines.filter((line) => !isThrough(line, this.#readSeq)).map(unpackStep);
+        const steps = await this.#unpacked(lines);
         if (steps.length > 0) return this.#handedOut(steps);
         continue;
       }
@@ -180,6 +186,22 @@ export class Spill {
     await this.#writing;
   }
 
+  async #unpacked(lines: readonly string[]): Promise<readonly HistoryStep[]> {
+    const steps: HistoryStep[] = [];
+    const slices = new EventLoopSlices(this.#options.clock, SLICES);
+    let bytes = 0;
+    for (const line of lines) {
+      if (isThrough(line, this.#readSeq)) continue;
+      if (bytes >= PART_BYTES) {
+        if (slices.isOver) await slices.next();
+        bytes = 0;
+      }
+      steps.push(unpackStep(line));
+      bytes += line.length;
+    }
+    return steps;
+  }
+
   #handedOut(steps: readonly HistoryStep[]): readonly HistoryStep[] {
     this.#readSeq = steps.at(-1)?.seq ?? this.#readSeq;
     return steps;
@@ -192,7 +214,7 @@ export class Spill {
       if (step.seq <= this.#readSeq) continue;
       steps.push(step);
       bytes += bytesOf(step);
-      if (bytes >= SLICE_BYTES) break;
+      if (bytes >= PART_BYTES) break;
     }
     return this.#handedOut(steps);
   }
@@ -260,25 +282,30 @@ export class Spill {
     return this.#options.bytesMax / SEGMENTS;
   }
 
-  /** The next steps as lines, within a slice and the room of the segment, but at least one. */
+  /** The next steps as lines, within a write and the room of the segment, but at least one. */
   async #packed(segment: Segment): Promise<{ readonly count: number; readonly bytes: Buffer }> {
     const lines: Buffer[] = [];
     let bytes = 0;
+    let partEnd = PART_BYTES;
+    const slices = new EventLoopSlices(this.#options.clock, SLICES);
     for (const step of this.#unwritten.slice()) {
-      const line = await this.#lineOf(step);
+      const line = await this.#lineOf(step, slices);
       if (bytes > 0 && segment.bytes + bytes + line.length > this.#segmentBytesMax) break;
       lines.push(line);
       bytes += line.length;
-      if (bytes >= SLICE_BYTES) break;
+      if (bytes >= WRITE_BYTES) break;
+      if (bytes < partEnd) continue;
+      if (slices.isOver) await slices.next();
+      partEnd = bytes + PART_BYTES;
     }
     return { count: lines.length, bytes: Buffer.concat(lines) };
   }
 
   /** A large step is packed in slices, so that the event loop stays free. */
-  async #lineOf(step: HistoryStep): Promise<Buffer> {
+  async #lineOf(step: HistoryStep, slices: EventLoopSlices): Promise<Buffer> {
     const parts: Buffer[] = [];
-    for (const part of packStep(step, SLICE_BYTES)) {
-      if (parts.length > 0) await turn(this.#options.clock);
+    for (const part of packStep(step, PART_BYTES)) {
+      if (parts.length > 0 && slices.isOver) await slices.next();
       parts.push(Buffer.from(part));
     }
     return Buffer.concat([...parts, NEW_LINE]);

@@ -159,10 +159,7 @@ export function isThrough(line: string, seq: number): boolean {
 
 /** @throws SyntaxError for a line that was not written whole */
 export function unpackStep(line: string): HistoryStep {
-  const [seq, timeMs, declares, packed, sourcePositions, requestIds, bytes] = JSON.parse(
-    line,
-    (_name, value: unknown) => (value === INFINITY ? Number.POSITIVE_INFINITY : value),
-  ) as [
+  const [seq, timeMs, declared, packed, sourcePositions, requestIds, bytes] = JSON.parse(line) as [
     number,
     number,
     StoredChannel[],
@@ -184,5 +181,12 @@ export function unpackStep(line: string): HistoryStep {
           json,
         },
   );
+  const declares = declared.length === 0 ? declared : withInfinity(declared);
   return { seq, timeMs, declares, entries, sourcePositions, requestIds, bytes };
+}
+
+function withInfinity(declares: readonly StoredChannel[]): readonly StoredChannel[] {
+  return JSON.parse(JSON.stringify(declares), (_name, value: unknown) =>
+    value === INFINITY ? Number.POSITIVE_INFINITY : value,
+  ) as readonly StoredChannel[];
 }

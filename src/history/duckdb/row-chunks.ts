@@ -1,6 +1,7 @@
 /** Rows of a channel's table as DuckDB's chunks of columns, made in slices. */
 import type * as DuckDB from "@duckdb/node-api";
-import { turn, type Clock } from "../../std/clock.ts";
+import type { Clock } from "../../std/clock.ts";
+import { EventLoopSlices } from "../../std/event-loop-slices.ts";
 import { rowHash } from "../../protocol/digest.ts";
 import type { Row } from "../../protocol/row.ts";
 import type { HistoryEntry } from "../history.ts";
@@ -18,8 +19,8 @@ export interface PlacedEntry extends HistoryEntry {
 const CHUNK_ROWS = 256;
 /** Rows that the appender hands over at once; it does so on the event loop. */
 const FLUSH_ROWS = 1_024;
-/** Milliseconds of a slice; as long as the loop was busy between two, where that is longer. */
-const SLICE_MS = { least: 3, most: 25 };
+/** Rows in memory alone can't be evicted, so the work of a busy server must not starve this. */
+const SLICES = { leastMs: 3, mostMs: 25 };
 
 /** What was appended: versions of rows, and bytes of their JSON. */
 export interface Appended {
@@ -42,8 +43,7 @@ export async function appendEntries(
   const marked = markedIn(layout);
   const appender = await session.appender(layout.table);
   try {
-    let beganMs = clock.monotonic();
-    let sliceMs = SLICE_MS.least;
+    const slices = new EventLoopSlices(clock, SLICES);
     let unflushed = 0;
     for (const rows of slicesOf(entries)) {
       appender.appendDataChunk(chunkOf(session.driver, layout, rows));
@@ -57,12 +57,7 @@ export async function appendEntries(
         appender.flushSync();
         unflushed = 0;
       }
-      const endMs = clock.monotonic();
-      if (endMs - beganMs < sliceMs) continue;
-      await turn(clock);
-      beganMs = clock.monotonic();
-      // Rows that are not stored can't be evicted, so a busy server must not fall behind.
-      sliceMs = Math.min(SLICE_MS.most, Math.max(SLICE_MS.least, beganMs - endMs));
+      if (slices.isOver) await slices.next();
     }
   } finally {
     appender.closeSync();
