@@ -40,7 +40,7 @@ const config: KnipConfig = {
     bench: {
       entry: [
         "*.bench.ts",
-        "soak/{main,mempool-older,mempool-server,page,server}.ts",
+        "soak/{main,mempool-older,mempool-reader,mempool-server,page,server}.ts",
         "patterns/{feeder,page,server}.ts",
         // Processes of their own, started by name.
         "support/{attacker,feed-server,feeder,heatmap-clients,heatmap-server,http-load,ingest-producer,pipeline-clients,pipeline-server,postgres-node,replay-client,rows-holder,storm-clients,swarm,writes-server}.ts",
