@@ -150,10 +150,13 @@ export const OPPORTUNITIES_MAX = 500;
 const CHAINS_MAX = 16;
 const HOUR_MS = 3_600_000;
 
-/** For replays of the last hours; the dashboard itself reads only the live tables. */
+/**
+ * For replays of the last hours; the dashboard itself reads only the live tables. A batch of a few
+ * rows holds up snapshots and details about as long as a larger one, so batches are rare.
+ */
 export const HISTORY: ChannelHistory = {
   maxRows: 5_000,
-  maxDelayMs: 500,
+  maxDelayMs: 2_000,
   appendOnly: false,
   keepMs: 2 * HOUR_MS,
   keepRows: Number.POSITIVE_INFINITY,
