@@ -96,6 +96,8 @@ export class MempoolLoad {
   }
 
   async stop(): Promise<void> {
+    // It deletes its history.
+    await this.#child.ask({ kind: "stop" });
     await Promise.all([this.#child.stop(), this.#reader.stop()]);
   }
 

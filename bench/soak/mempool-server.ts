@@ -7,7 +7,7 @@ import { createMempool } from "../../examples/mempool/server.ts";
 import { answer, cpuMeter } from "../support/child.ts";
 
 const [rate = "20", routes = "newer"] = process.argv.slice(2);
-const { url } = await createMempool({
+const { url, stop } = await createMempool({
   port: 0,
   assets: fileURLToPath(new URL("../../dist-examples/mempool/page", import.meta.url)),
   feed: { kind: "built-in", perSecond: Number(rate) },
@@ -18,6 +18,7 @@ const meter = cpuMeter();
 
 answer({
   url: () => url,
+  stop,
   read: () => {
     (globalThis as { gc?: () => void }).gc?.();
     const { heapUsed, rss, external, arrayBuffers } = process.memoryUsage();

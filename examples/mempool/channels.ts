@@ -155,7 +155,7 @@ const HOUR_MS = 3_600_000;
  * rows holds up snapshots and details about as long as a larger one, so batches are rare.
  */
 export const HISTORY: ChannelHistory = {
-  maxRows: 5_000,
+  maxRows: 2_000,
   maxDelayMs: 2_000,
   appendOnly: false,
   keepMs: 2 * HOUR_MS,
