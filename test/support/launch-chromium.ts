@@ -11,7 +11,7 @@ const FLAGS = [
   "--disable-sync",
 ];
 
-export function launchChromium(): Promise<Browser> {
-  const executablePath = process.env["CHROMIUM_PATH"];
+/** `executablePath`: in place of that Chromium, a program that starts it. */
+export function launchChromium(executablePath = process.env["CHROMIUM_PATH"]): Promise<Browser> {
   return chromium.launch({ args: FLAGS, ...(executablePath !== undefined && { executablePath }) });
 }
