@@ -76,6 +76,9 @@ export async function createMempool({
     history: duckdb(file, { memoryLimit: "256MB" }),
     paths: PATHS,
     telemetry: true,
+    // A source that is faster waits. Rows leave the tables when history has them, which follows the
+    // tables: the further these may be behind, the more rows they have, and the slower they are.
+    limits: { log: { pendingRowsMax: 10_000 } },
     gauges: {
       tx_detail_index_size: {
         help: "Transactions whose details can be had.",

@@ -249,7 +249,10 @@ export interface ServerLimits {
    * Default 64.
    */
   readonly snapshotBodiesMax: number;
-  /** Bytes of these bodies together. Full: the oldest is dropped. Default 64 MiB. */
+  /**
+   * Bytes of these bodies together, and of the encoded rows that are kept for the next ones. Full:
+   * the oldest is dropped. Default 64 MiB each.
+   */
   readonly snapshotBodyBytesMax: number;
   /** Channels that one HTTP snapshot may name. Full: `BAD_MESSAGE`. Default 100. */
   readonly snapshotChannelsMax: number;

@@ -12,6 +12,7 @@ import type { ChannelStates } from "../turn/channel-states.ts";
 import type { ServerLimits } from "../limits.ts";
 import type { Identity, Policies } from "../policies.ts";
 import type { WorkQueue } from "../work-queue.ts";
+import { EncodedViews } from "./encoded-rows.ts";
 
 export interface HttpSnapshotsOptions {
   readonly replica: Replica;
@@ -50,9 +51,11 @@ interface Built {
 export class HttpSnapshots {
   readonly #options: HttpSnapshotsOptions;
   readonly #bodies = new Map<string, Built>();
+  readonly #encoded: EncodedViews;
 
   constructor(options: HttpSnapshotsOptions) {
     this.#options = options;
+    this.#encoded = new EncodedViews(options.limits.snapshotBodyBytesMax);
   }
 
   /** @throws TidemarkError `UNKNOWN_CHANNEL`, and the errors of opening and filling a view */
@@ -108,6 +111,7 @@ export class HttpSnapshots {
 
   sweep(): void {
     const nowMs = this.#options.monotonic();
+    this.#encoded.sweep(nowMs);
     for (const [key, { builtMs }] of this.#bodies) {
       if (nowMs - builtMs > this.#options.limits.snapshotReuseMs) this.#bodies.delete(key);
     }
@@ -151,7 +155,7 @@ export class HttpSnapshots {
       (known.lastSeqs === lastSeqs || startMs - known.builtMs < limits.snapshotReuseMs)
     )
       return known;
-    const body = Buffer.from(this.#text(views, sinceSeq));
+    const body = Buffer.concat(this.#parts(views, sinceSeq));
     const built = {
       revision: this.#revision(replica.seq, views),
       body,
@@ -172,7 +176,7 @@ export class HttpSnapshots {
     return built;
   }
 
-  #text(views: readonly View[], sinceSeq: number | undefined): string {
+  #parts(views: readonly View[], sinceSeq: number | undefined): readonly Buffer[] {
     const { replica, limits } = this.#options;
     const { epoch } = replica;
     const head = {
@@ -181,13 +185,15 @@ export class HttpSnapshots {
       snapshot_seq: replica.seq,
       resume_token_ttl_ms: limits.resumeTokenTtlMs,
     };
-    const channels = views.map(
-      (view) => `${JSON.stringify(view.channel)}:${this.#channelText(view, sinceSeq)}`,
-    );
-    return `${JSON.stringify(head).slice(0, -1)},"channels":{${channels.join(",")}}}`;
+    const parts: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"channels":{`)];
+    for (const [index, view] of views.entries()) {
+      parts.push(Buffer.from(`${index === 0 ? "" : ","}${JSON.stringify(view.channel)}:`));
+      parts.push(...this.#channelParts(view, sinceSeq));
+    }
+    return [...parts, Buffer.from("}}")];
   }
 
-  #channelText(view: View, sinceSeq: number | undefined): string {
+  #channelParts(view: View, sinceSeq: number | undefined): readonly Buffer[] {
     const declaration = this.#options.replica.table(view.channel)?.channel;
     const {
       op: _op,
@@ -212,10 +218,13 @@ export class HttpSnapshots {
       ...about,
     }).slice(0, -1);
     if (changes === undefined) {
-      return `${head},"rows_at_seq":${view.rows.lastSeq},"rows":[${Array.from(view.rows.values(), ({ json }) => json).join(",")}]}`;
+      const rows = this.#encoded.encode(view, this.#options.monotonic());
+      const about = Buffer.from(`${head},"rows_at_seq":${view.rows.lastSeq},"rows":[`);
+      return [about, ...rows, Buffer.from("]}")];
     }
+    const upsert = changes.upserts.map(({ json }) => json).join(",");
     const remove = JSON.stringify(changes.removes.map(({ key }) => key));
-    return `${head},"patch":{"upsert":[${changes.upserts.map(({ json }) => json).join(",")}],"remove":${remove}}}`;
+    return [Buffer.from(`${head},"patch":{"upsert":[${upsert}],"remove":${remove}}}`)];
   }
 }
 
