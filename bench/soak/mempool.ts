@@ -2,6 +2,7 @@
  * The soak of the mempool dashboard: its server under constant load, with its page in Chromium, and
  * the older architecture under the same load, beside it or after it.
  */
+import { messageOf } from "../../src/std/errors.ts";
 import { startChild } from "../support/child.ts";
 import { MempoolLoad, OLDER_CORE, READERS } from "./mempool-load.ts";
 import {
@@ -87,7 +88,7 @@ export async function soakMempool(options: MempoolSoak): Promise<boolean> {
     await load.stop();
   }
   const older = await (beside ?? runOlder(rate, Math.min(minutes, OLDER_MINUTES)));
-  const samples = newer.map((sample, index) => withOlder(sample, older[index]));
+  const samples = newer.map((sample, index) => withOlder(sample, older.samples[index]));
   const { all, counts, rows } = load;
   return writeReport(out, {
     scenario: "mempool",
@@ -109,15 +110,24 @@ export async function soakMempool(options: MempoolSoak): Promise<boolean> {
     failures: [
       ...(counts.errors > 0 ? [`${counts.errors} requests failed`] : []),
       ...(probe?.failures ?? []),
+      ...(older.failure === undefined ? [] : [`the older architecture: ${older.failure}`]),
       ...(counts.missing > 0 ? [`${counts.missing} frames were missing`] : []),
     ],
   });
 }
 
-async function runOlder(rate: number, minutes: number): Promise<readonly Sample[]> {
+interface OlderRun {
+  readonly samples: readonly Sample[];
+  /** Why there are none. What was measured of the newer server is reported all the same. */
+  readonly failure?: string;
+}
+
+async function runOlder(rate: number, minutes: number): Promise<OlderRun> {
   const child = await startChild("../soak/mempool-older", [String(rate)], { core: OLDER_CORE });
   try {
-    return await child.ask<readonly Sample[]>({ kind: "run", minutes });
+    return { samples: await child.ask<readonly Sample[]>({ kind: "run", minutes }) };
+  } catch (error) {
+    return { samples: [], failure: messageOf(error) };
   } finally {
     await child.stop();
   }

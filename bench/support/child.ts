@@ -49,6 +49,7 @@ export async function startChild(
         child.send({ ...request, id });
       }),
     stop: async () => {
+      if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = new Promise((resolve) => child.once("exit", resolve));
       answers.clear();
       child.kill("SIGKILL");

@@ -54,6 +54,7 @@ export class OlderDashboard {
 
   stop(): void {
     for (const page of this.#pages) page.end();
+    this.#pages.clear();
   }
 
   /** As the newer one is shaped, so that both can be compared. */
