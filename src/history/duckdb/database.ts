@@ -16,7 +16,16 @@ export interface DuckDBOptions {
   readonly memoryLimit?: string;
   /** Threads of one query. Default half of the cores, 1 to 4; the others stay with live clients. */
   readonly threads?: number;
+  /**
+   * The size of a block of a new file, a power of two from 16 KiB to 256 KiB; a file keeps its own.
+   * Default 256 KiB. DuckDB holds one or two blocks in memory for each column of each table that
+   * rows are added to, however few: small ones suit many tables with few rows, or little memory.
+   */
+  readonly blockBytes?: number;
 }
+
+const BLOCK_BYTES = [16, 32, 64, 128, 256].map((kibibytes) => kibibytes * 1_024);
+const BLOCK_BYTES_DEFAULT = 256 * 1_024;
 
 /** With two threads on two cores, DuckDB's threads also spin while they wait for each other. */
 function defaultThreads(): number {
@@ -81,9 +90,14 @@ export class DuckDatabase {
   /** @throws TidemarkError `HISTORY_IN_USE`, `HISTORY_UNAVAILABLE`, `BAD_OPTION` */
   static async open(
     file: string,
-    { memoryLimit = "512MB", threads = defaultThreads() }: DuckDBOptions,
+    {
+      memoryLimit = "512MB",
+      threads = defaultThreads(),
+      blockBytes = BLOCK_BYTES_DEFAULT,
+    }: DuckDBOptions,
   ): Promise<DuckDatabase> {
     if (parse(file).name.toLowerCase() === "tidemark") throw ambiguousName(file);
+    if (!BLOCK_BYTES.includes(blockBytes)) throw badBlockBytes(blockBytes);
     const driver = await loadDriver();
     const identity = identityOf(file);
     if (openFiles.has(identity)) throw inUse(file);
@@ -92,6 +106,7 @@ export class DuckDatabase {
       const instance = await driver.DuckDBInstance.create(file, {
         memory_limit: memoryLimit,
         threads: String(threads),
+        default_block_size: String(blockBytes),
         autoinstall_known_extensions: "false",
       });
       const writer = await instance.connect();
@@ -335,6 +350,13 @@ function ambiguousName(file: string): TidemarkError {
   return new TidemarkError(
     "BAD_OPTION",
     `The history store can't be named ${file}: DuckDB would take the file for the schema "tidemark" in it. Choose another name, such as history.duckdb.`,
+  );
+}
+
+function badBlockBytes(blockBytes: number): TidemarkError {
+  return new TidemarkError(
+    "BAD_OPTION",
+    `The blocks of a DuckDB file can't have ${blockBytes} bytes; blockBytes is one of ${BLOCK_BYTES.join(", ")}.`,
   );
 }
 

@@ -56,3 +56,24 @@ it("is closed for other processes, too, after a scan that was not read to its en
   ].join("\n");
   execFileSync(process.execPath, ["--input-type=module", "-e", other, scanned]);
 });
+
+it("makes a file of small blocks, which a later start with other options keeps", async () => {
+  const own = mkdtempSync(join(tmpdir(), "tidemark-duckdb-"));
+  onTestFinished(() => rmSync(own, { recursive: true }));
+  const small = join(own, "history.duckdb");
+  for (const options of [{ blockBytes: 16 * 1_024 }, {}]) {
+    const opened = duckdb(small, options);
+    await opened.open();
+    const rows = await opened.query("SELECT block_size FROM pragma_database_size()")();
+    expect(rows).toEqual([{ block_size: 16 * 1_024 }]);
+    await opened.close();
+  }
+});
+
+it("refuses blocks of a size that DuckDB does not have", async () => {
+  const odd = duckdb(join(tmpdir(), "odd.duckdb"), { blockBytes: 20_000 });
+  await expect(odd.open()).rejects.toMatchObject({
+    code: "BAD_OPTION",
+    message: expect.stringContaining("16384, 32768") as string,
+  });
+});
