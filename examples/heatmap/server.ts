@@ -9,6 +9,7 @@ import { polled } from "tidemark/polled";
 import { SYMBOL_ROWS, DERIVED_HISTORY } from "../trading/channels.ts";
 import { derivedChannels } from "../trading/derived.ts";
 import { feedSource, type FeedOptions } from "../trading/feed/feed.ts";
+import { STORE } from "../trading/store.ts";
 import { channels, HEATMAP_COLUMNS, HEATMAP_KEY } from "./channels.ts";
 import { heatmapAnswer, heatmapSocket } from "./dialect.ts";
 import { heatmapModel, type HeatmapModel } from "./model/heatmap.ts";
@@ -68,7 +69,7 @@ export async function createHeatmap({
   onCalculated,
 }: HeatmapServerOptions): Promise<HeatmapServer> {
   const folder = data === undefined ? mkdtempSync(join(tmpdir(), "tidemark-heatmap-")) : undefined;
-  const store = duckdb(data ?? join(folder as string, "history.duckdb"), { memoryLimit: "256MB" });
+  const store = duckdb(data ?? join(folder as string, "history.duckdb"), STORE);
   const model = heatmapModel(store, DUCKDB);
   let onStored = (): void => {};
   /** The feed's past is in the store; until then a heatmap would miss some of it. */

@@ -13,6 +13,7 @@ import { Hono } from "hono";
 import { pino } from "pino";
 import { createTidemark, type Tidemark } from "tidemark";
 import { duckdb } from "tidemark/duckdb";
+import { STORE } from "../trading/store.ts";
 import { derivedChannels } from "./derived.ts";
 import { inputsOf, type FeedOptions } from "./feed.ts";
 import { OlderDashboard } from "./older/older-dashboard.ts";
@@ -73,7 +74,7 @@ export async function createMempool({
       }),
     ],
     // For replays; the dashboard reads the live tables only.
-    history: duckdb(file, { memoryLimit: "256MB" }),
+    history: duckdb(file, STORE),
     paths: PATHS,
     telemetry: true,
     // A source that is faster waits. Rows leave the tables when history has them, which follows the

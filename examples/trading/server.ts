@@ -8,6 +8,7 @@ import { duckdb } from "tidemark/duckdb";
 import { channels, SYMBOL_ROWS } from "./channels.ts";
 import { derivedChannels } from "./derived.ts";
 import { feedSource, type FeedOptions } from "./feed/feed.ts";
+import { STORE } from "./store.ts";
 
 export interface TradingOptions {
   /** 0 takes a free port. */
@@ -38,7 +39,7 @@ export async function createTrading({
   const tidemark = createTidemark({
     channels: { ...channels, ...derivedChannels },
     sources: [feedSource(feed)],
-    history: duckdb(file, { memoryLimit: "256MB" }),
+    history: duckdb(file, STORE),
     assets,
     // For front ends that merge pushed rows themselves, such as tanstack/row-push-tape.tsx.
     dialects: [tableRows({ path: "/table-rows" })],

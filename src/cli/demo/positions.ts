@@ -57,7 +57,11 @@ export function courierPositions({ clock, onError }: PositionsOptions): OwnChann
   let timer: Cancel = () => {};
   return {
     channels: { positions: positions },
-    history: duckdb(join(folder, "history.duckdb"), { memoryLimit: "128MB", threads: 1 }),
+    history: duckdb(join(folder, "history.duckdb"), {
+      memoryLimit: "64MB",
+      threads: 1,
+      blockBytes: 16 * 1_024,
+    }),
     start: (tidemark) => {
       const handle = tidemark.channel("positions");
       const walk = new Walk(seededRandom(11));
