@@ -61,9 +61,13 @@ export class AllDashboards {
   /** Opens a dashboard, which starts where that is needed, and resolves when it shows rows. */
   async open(name: Name): Promise<Page> {
     const page = await this.#browser.newPage();
+    const untilMs = performance.now() + SHOWN_MS_MAX;
     // The start page may not be served yet.
-    while (!(await isOpened(page, `${this.#url}/open/${name}`)))
+    while (!(await isOpened(page, `${this.#url}/open/${name}`))) {
+      if (this.#hasEnded || page.isClosed() || performance.now() > untilMs)
+        throw new Error(`The ${name} dashboard can't be opened.`);
       await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
     await page.locator(SHOWN[name]).first().waitFor({ timeout: SHOWN_MS_MAX });
     return page;
   }
@@ -73,9 +77,13 @@ export class AllDashboards {
     return usagesBelow(this.#start.pid ?? 0);
   }
 
+  get #hasEnded(): boolean {
+    return this.#start.exitCode !== null || this.#start.signalCode !== null;
+  }
+
   async stop(): Promise<void> {
     await this.#browser.close();
-    if (this.#start.exitCode !== null || this.#start.signalCode !== null) return;
+    if (this.#hasEnded) return;
     const ended = new Promise((resolve) => this.#start.once("exit", resolve));
     this.#start.kill("SIGTERM");
     await ended;
