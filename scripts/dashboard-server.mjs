@@ -12,7 +12,7 @@ import { root } from "./setup.mjs";
 const FLAGS = [
   "--max-old-space-size=256",
   "--initial-old-space-size=16",
-  "--max-semi-space-size=2",
+  "--max-semi-space-size=4",
   "--optimize-for-size",
   "--liftoff-only",
 ];

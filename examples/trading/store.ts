@@ -5,4 +5,4 @@
 import type { DuckDBOptions } from "tidemark/duckdb";
 
 /** Eleven tables have 220 columns, of which each would hold 256 KiB or more by default. */
-export const STORE: DuckDBOptions = { memoryLimit: "48MB", blockBytes: 16 * 1_024 };
+export const STORE: DuckDBOptions = { memoryLimit: "64MB", blockBytes: 16 * 1_024 };

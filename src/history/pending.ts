@@ -1,7 +1,7 @@
 /**
- * The steps that the store does not hold yet, oldest first, in memory. From the first failure on, or
- * when more than one batch waits, they are in a spill too, and those for which memory has no room
- * are there alone.
+ * The steps that the store does not hold yet, oldest first, in memory. From the first failure on,
+ * or when more than one batch waits, they are in a spill too, and those for which memory has no
+ * room are there alone.
  */
 import { assert } from "../std/assert.ts";
 import type { HistoryLimits } from "./limits.ts";

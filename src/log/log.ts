@@ -66,8 +66,9 @@ export interface CommitDraft {
    */
   readonly asOfMs?: number;
   /**
-   * Everything up to this seq outlasts the server's process: the history store holds it, or the file
-   * in which rows wait for the store (`history/spill.ts`). Channels with history evict no newer rows.
+   * Everything up to this seq outlasts the server's process: the history store holds it, or the
+   * file in which rows wait for the store (`history/spill.ts`). Channels with history evict no
+   * newer rows.
    */
   readonly durableSeq?: number;
   /** From here on the rows of all tables may take so many bytes together (`memory-budget.ts`). */

@@ -9,6 +9,7 @@ import { toTimedQuery, type Query, type TimedQuery } from "../../protocol/user-q
 import type { Row } from "../../protocol/row.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { HistoryView } from "./history-view.ts";
+import { importAgain } from "./import-again.ts";
 import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import type { PageWrites } from "../writes/page-writes.ts";
 import type { PageCursor, RowChanges, ToEngine, ViewNews } from "../port.ts";
@@ -218,7 +219,9 @@ export class PageViews {
   async #openHistory(core: ViewCore, asOf: TimedQuery["asOf"]): Promise<void> {
     const { clock, fetchHistory, historyRowsMax, post } = this.#options;
     const { query } = core;
-    const code = await import("./history-view.ts").catch(() => undefined);
+    const code = await import("./history-view.ts").catch(
+      importAgain<typeof import("./history-view.ts")>,
+    );
     if (this.#opened.get(core.id) !== core || this.#isStopped) return;
     if (code === undefined) {
       // The server that sends the code is away.

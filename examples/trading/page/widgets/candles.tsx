@@ -24,7 +24,10 @@ const TITLES: Readonly<Record<CandleWidth, string>> = {
 };
 
 /** The library for charts is loaded with the first one. */
-const Chart = lazyPart(async () => (await import("../chart.tsx")).Chart);
+const Chart = lazyPart(
+  () => import("../chart.tsx"),
+  ({ Chart }) => Chart,
+);
 
 export function Candles(props: WidgetProps): ReactElement {
   const { widget, onChange } = props;
