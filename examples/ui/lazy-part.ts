@@ -2,6 +2,7 @@
 import { lazy, type ComponentType, type LazyExoticComponent } from "react";
 
 const RETRY_MS = 1_000;
+let attempts = 0;
 
 /** While the server that sends the code is away, the page shows the fallback and tries again. */
 export function lazyPart<Module, P extends object>(
@@ -21,6 +22,6 @@ export function lazyPart<Module, P extends object>(
 async function loadAgain<Module>(error: unknown): Promise<Module | undefined> {
   const [address] = /https?:\S+/.exec(String(error)) ?? [];
   if (address === undefined) return undefined;
-  const other = `${address}?again=${Date.now()}`;
+  const other = `${address}?again=${++attempts}`;
   return import(/* @vite-ignore */ other).catch(() => undefined) as Promise<Module | undefined>;
 }
