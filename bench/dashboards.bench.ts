@@ -11,7 +11,7 @@ import {
   NAMES,
   sumOf,
   type Usage,
-} from "../test/support/all-dashboards.ts";
+} from "./support/all-dashboards.ts";
 import { fixed, goal, machine, table } from "./support/report.ts";
 
 const SECONDS = Number(process.argv[2] ?? "60");

@@ -1,3 +1,4 @@
+/** A second address for code that could not be loaded. */
 let attempts = 0;
 
 /**

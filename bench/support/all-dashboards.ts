@@ -7,8 +7,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Browser, Page } from "playwright-core";
-import { freePort } from "./free-port.ts";
-import { launchChromium } from "./launch-chromium.ts";
+import { freePort } from "../../test/support/free-port.ts";
+import { launchChromium } from "../../test/support/launch-chromium.ts";
 
 /** All processes of `npm start` together have less, in megabytes of 1,000,000 bytes. */
 export const MEGABYTES_MAX = 900;
