@@ -8,6 +8,7 @@ import { equalityKey, type ColumnType } from "../protocol/column.ts";
 import type { Row } from "../protocol/row.ts";
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
+import { firstOf } from "./first-of.ts";
 import type { RowChange } from "./live-table.ts";
 import { RangeRouter } from "./range-router.ts";
 import type { EqualityRoute, RangeRoute } from "./route.ts";
@@ -107,17 +108,5 @@ export class EqualityIndex<View> {
     if (value === undefined) return;
     const keys = this.#keys.get(value);
     if (keys?.delete(key) === true && keys.size === 0) this.#keys.delete(value);
-  }
-}
-
-/**
- * The first `count` items. A map or set may change while it is read: what was in it first and
- * stays is read, and what is added meanwhile does not make the reading endless.
- */
-export function* firstOf<T>(items: Iterable<T>, count: number): Generator<T> {
-  let left = count;
-  for (const item of items) {
-    if (left-- === 0) return;
-    yield item;
   }
 }

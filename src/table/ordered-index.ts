@@ -39,9 +39,9 @@ export interface OrderedIndexOptions {
 export class OrderedIndex {
   readonly order: IndexOrder;
   readonly #includes: Predicate;
-  readonly #unread: Iterator<RowNode | undefined>;
+  /** Undefined when the index is whole: an iterator keeps rows that have left the channel since. */
+  #unread: Iterator<RowNode | undefined> | undefined;
   readonly #tree: BTree<Place, undefined>;
-  #isWhole = false;
   /** The change that was followed last, and what it was. */
   #change: RowChange | undefined;
   #step: IndexStep | undefined;
@@ -55,7 +55,7 @@ export class OrderedIndex {
 
   /** Whether it has all rows. */
   get isWhole(): boolean {
-    return this.#isWhole;
+    return this.#unread === undefined;
   }
 
   get entries(): number {
@@ -69,13 +69,13 @@ export class OrderedIndex {
 
   /** Reads up to `steps` further rows. Returns whether the index is whole. */
   build(steps: number): boolean {
-    for (let step = 0; step < steps && !this.#isWhole; step++) {
+    for (let step = 0; step < steps && this.#unread !== undefined; step++) {
       const { done, value: node } = this.#unread.next();
-      this.#isWhole = done === true;
+      if (done === true) this.#unread = undefined;
       // A row that has changed meanwhile is there already, and is entered again.
       if (node !== undefined && node !== null && this.#includes(node.row)) this.#enter(node);
     }
-    return this.#isWhole;
+    return this.isWhole;
   }
 
   /**

@@ -7,7 +7,7 @@
  */
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
-import { firstOf } from "./equality-index.ts";
+import { firstOf } from "./first-of.ts";
 import { IndexOrder, type Place } from "./index-order.ts";
 import type { Interval } from "./interval.ts";
 import type { RowChange } from "./live-table.ts";

@@ -8,7 +8,8 @@
  */
 import type { WhereContext } from "../protocol/where.ts";
 import type { ChangeOrderedRows, RowNode } from "./change-ordered-rows.ts";
-import { EqualityIndex, firstOf } from "./equality-index.ts";
+import { EqualityIndex } from "./equality-index.ts";
+import { firstOf } from "./first-of.ts";
 import type { RowChange } from "./live-table.ts";
 import { RangeRouter } from "./range-router.ts";
 import type { Route } from "./route.ts";

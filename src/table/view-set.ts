@@ -30,14 +30,20 @@ interface ViewEntry {
   readonly budget: EvaluationBudget;
   /** The identity that requested the view first; undefined without identities. */
   readonly owner: string | undefined;
-  /** How the router finds a filtered view, and the rows that it has not evaluated yet. */
-  readonly filtered:
-    | { readonly route: Route; readonly unread: Iterator<RowNode | undefined> }
-    | undefined;
+  readonly filtered: FilteredEntry | undefined;
   /** The view is complete. */
   isFilled: boolean;
   users: number;
   idleSinceMs: number;
+}
+
+const NONE_LEFT = { done: true, value: undefined } as const;
+
+interface FilteredEntry {
+  /** How the router finds the view. */
+  readonly route: Route;
+  /** The rows that it has not evaluated yet; undefined, so that none is kept, when it is filled. */
+  unread: Iterator<RowNode | undefined> | undefined;
 }
 
 /** `more`: rows are left to be evaluated. `gone`: the view has ended. */
@@ -369,7 +375,7 @@ export class ViewSet {
     if (view instanceof WindowView) return this.#windows.fill(view, point, isOver);
     assert(view instanceof FilteredView && filtered !== undefined, "a view is of one kind");
     for (let steps = 1; ; steps++) {
-      const { done, value: after } = filtered.unread.next();
+      const { done, value: after } = filtered.unread?.next() ?? NONE_LEFT;
       if (done === true) break;
       if (after !== undefined) {
         const entriesBefore = view.entries;
@@ -383,6 +389,7 @@ export class ViewSet {
       this.#pool.checkBytes(view, owner);
       if (isOver()) return false;
     }
+    filtered.unread = undefined;
     this.#ranges.count();
     this.#pool.checkBytes(view, owner);
     return true;
