@@ -1,5 +1,6 @@
 /** Files of lines: written at a place, and read some whole lines at a time. */
-import { open, type FileHandle } from "node:fs/promises";
+import { open, writeFile, type FileHandle } from "node:fs/promises";
+import { dirname } from "node:path";
 
 const NEW_LINE = 10;
 /** So much is read at once. */
@@ -32,6 +33,14 @@ export async function readLines(path: string, from: number, end: number): Promis
     }
     return none;
   });
+}
+
+/** Creates an empty file. Resolves when its folder has it on the disk, where the system can say. */
+export async function createFile(path: string): Promise<void> {
+  await writeFile(path, "");
+  // Windows opens no folders, and keeps their entries by itself.
+  if (process.platform === "win32") return;
+  await withFile(dirname(path), "r", (folder) => folder.sync());
 }
 
 /** Replaces what the file has from the place on. Resolves when the disk has it. */

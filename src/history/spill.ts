@@ -4,11 +4,11 @@
  *
  * Retains the steps that are not in a file yet; while the disk fails, they are read from memory.
  */
-import { readdir, stat, unlink, writeFile } from "node:fs/promises";
+import { readdir, stat, unlink } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import type { Cancel, Clock } from "../std/clock.ts";
 import { EventLoopSlices } from "../std/event-loop-slices.ts";
-import { readLines, writeAt } from "./spill-file.ts";
+import { createFile, readLines, writeAt } from "./spill-file.ts";
 import { isThrough, packStep, unpackStep, type HistoryStep } from "./step.ts";
 
 /** So many segments make a full spill: one is the grain in which space is freed. */
@@ -268,7 +268,7 @@ export class Spill {
     if (last !== undefined && last.bytes < this.#segmentBytesMax) return last;
     const generation = this.#generation;
     const path = `${this.#options.path}.${String(this.#nextNumber++).padStart(8, "0")}`;
-    await writeFile(path, "");
+    await createFile(path);
     if (generation !== this.#generation) {
       await unlink(path);
       return undefined;
