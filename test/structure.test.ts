@@ -86,6 +86,7 @@ const WINGS: readonly (readonly (readonly string[])[])[] = [
       "client/port.ts",
       "client/not-connected.ts",
       "client/backoff.ts",
+      "client/import-again.ts",
       "client/connection-state.ts",
     ],
     ["client/connection/"],

@@ -25,6 +25,7 @@ import { CommitPump } from "./page/commit-pump.ts";
 import type { HistoryAnswer, HistoryOptions } from "./page/fetch-history.ts";
 import type { QueryAnswer } from "./page/fetch-query.ts";
 import { EngineHost } from "./page/host.ts";
+import { importAgain } from "./import-again.ts";
 import { callAll } from "./page/live-view.ts";
 import { platformPacing } from "./page/pacing.ts";
 import { watchPage } from "./page/page-watch.ts";
@@ -360,7 +361,9 @@ export class TidemarkClient<
 
   /** The code is loaded with the first call. */
   async #answers(): Promise<SingleAnswers> {
-    const loaded = await import("./page/single-answers.ts");
+    const loaded = await import("./page/single-answers.ts").catch(
+      importAgain<typeof import("./page/single-answers.ts")>,
+    );
     return new loaded.SingleAnswers(this.#http);
   }
 

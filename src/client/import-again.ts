@@ -3,12 +3,15 @@ let attempts = 0;
 
 /**
  * Loads a module that could not be loaded a moment ago, from another address: some browsers keep
- * the failure for an address as long as the page lives. Undefined where it can't be loaded, or
- * where the browser's error does not tell the address.
+ * the failure for an address as long as the page lives.
+ *
+ * @throws what the first attempt threw, where this one fails too, or no address stands in it
  */
-export async function importAgain<Module>(error: unknown): Promise<Module | undefined> {
+export async function importAgain<Module>(error: unknown): Promise<Module> {
   const [address] = /https?:\S+/.exec(String(error)) ?? [];
-  if (address === undefined) return undefined;
-  const other = `${address}?again=${++attempts}`;
-  return import(/* @vite-ignore */ other).catch(() => undefined) as Promise<Module | undefined>;
+  if (address === undefined) throw error;
+  const other = `${address}${address.includes("?") ? "&" : "?"}again=${++attempts}`;
+  return import(/* @vite-ignore */ other).catch(() => {
+    throw error;
+  }) as Promise<Module>;
 }

@@ -27,6 +27,18 @@ describe("a paused view", () => {
     expect(view.getSnapshot().keys).toEqual(["a", "x", "y"]);
   });
 
+  it("does not pause when it is resumed before the code for it has loaded", async () => {
+    const { socket, view } = await opened();
+    const paused = view.pause();
+    view.resume();
+    await paused;
+    expect(view.getSnapshot().paused).toBeUndefined();
+    socket.hear(delta(5, 8, "x"), watermark(8));
+    expect(view.getSnapshot()).toMatchObject({ status: "live", keys: ["a", "b", "x"] });
+    await view.pause();
+    expect(view.getSnapshot().reason).toBe("paused");
+  });
+
   it("lets the server wait, too, when it can count no more, and again after a new connection", async () => {
     const { socket, view } = await opened();
     await view.pause();

@@ -86,6 +86,8 @@ export class ViewCore {
   #layer: Layer | undefined;
   readonly #pinsMax: number;
   readonly #pins = new Map<string, Row | undefined>();
+  /** Somebody has asked for a pause, whose code may still be loading, and not resumed since. */
+  isPausing = false;
   /** What a paused view shows. */
   still: ViewSnapshot | undefined;
   #state = NOT_STARTED;

@@ -9,7 +9,7 @@ import { toTimedQuery, type Query, type TimedQuery } from "../../protocol/user-q
 import type { Row } from "../../protocol/row.ts";
 import type { HistoryAnswer, HistoryOptions } from "./fetch-history.ts";
 import type { HistoryView } from "./history-view.ts";
-import { importAgain } from "./import-again.ts";
+import { importAgain } from "../import-again.ts";
 import { callAll, ViewCore, type PinnedRow, type ViewSnapshot } from "./live-view.ts";
 import type { PageWrites } from "../writes/page-writes.ts";
 import type { PageCursor, RowChanges, ToEngine, ViewNews } from "../port.ts";
@@ -102,10 +102,18 @@ export class PageViews {
       getSnapshot: () => core().snapshot(),
       row: (key) => core().snapshot().row(key),
       pause: async () => {
-        const loaded = await import("./paused-view.ts");
-        loaded.pauseView(core(), this.#options.post);
+        const holder = core();
+        holder.isPausing = true;
+        const loaded = await import("./paused-view.ts").catch(
+          importAgain<typeof import("./paused-view.ts")>,
+        );
+        if (holder.isPausing) loaded.pauseView(holder, this.#options.post);
       },
-      resume: () => core().still?.paused?.resume(),
+      resume: () => {
+        const holder = core();
+        holder.isPausing = false;
+        holder.still?.paused?.resume();
+      },
       pin: (key) => {
         const holder = core();
         holder.pin(key);
@@ -219,9 +227,9 @@ export class PageViews {
   async #openHistory(core: ViewCore, asOf: TimedQuery["asOf"]): Promise<void> {
     const { clock, fetchHistory, historyRowsMax, post } = this.#options;
     const { query } = core;
-    const code = await import("./history-view.ts").catch(
-      importAgain<typeof import("./history-view.ts")>,
-    );
+    const code = await import("./history-view.ts")
+      .catch(importAgain<typeof import("./history-view.ts")>)
+      .catch(() => undefined);
     if (this.#opened.get(core.id) !== core || this.#isStopped) return;
     if (code === undefined) {
       // The server that sends the code is away.

@@ -3,6 +3,7 @@
  * write.
  */
 import { TidemarkError } from "../../std/errors.ts";
+import { importAgain } from "../import-again.ts";
 import type { PageWrites, PageWritesOptions } from "./page-writes.ts";
 
 type CreateWrites = (options: PageWritesOptions) => PageWrites;
@@ -19,7 +20,10 @@ export class LazyWrites {
   constructor(load: LoadWrites | undefined, options: PageWritesOptions) {
     this.#load =
       load ??
-      (() => import("./page-writes.ts").then((loaded) => (own) => new loaded.PageWrites(own)));
+      (() =>
+        import("./page-writes.ts")
+          .catch(importAgain<typeof import("./page-writes.ts")>)
+          .then((loaded) => (own) => new loaded.PageWrites(own)));
     this.#options = options;
     // Optimistic rows are shown at once, so the code must be loaded before the first write.
     if (options.optimistic !== undefined) this.use(() => Promise.resolve()).catch(() => {});
