@@ -163,14 +163,44 @@ export function createOperatorHttp(options: HttpOptions): Hono<Env> {
   return app;
 }
 
-function addStreams(
-  app: Hono<Env>,
-  { engine, clock, paths, dialects, canConnect, answers, onInternalError }: HttpOptions,
-): void {
-  const { gateway } = engine;
+function addStreams(app: Hono<Env>, options: HttpOptions): void {
+  const { engine, clock, paths, dialects } = options;
   const routes = new StreamRoutes({ engine, clock });
+  const stream = streamOf(options);
+  app.get(paths.base + paths.sse, (context) =>
+    stream(context, (open) => routes.events(requestOf(context), open)),
+  );
+  app.get(paths.base + paths.changes, (context) =>
+    stream(context, (open) => routes.poll(requestOf(context), undefined, open)),
+  );
+  app.post(paths.base + paths.changes, async (context) => {
+    const body = await bodyOf(context);
+    return stream(context, (open) => routes.poll(requestOf(context), body, open));
+  });
+  app.post(paths.base + paths.up, async (context) => {
+    await routes.up(requestOf(context), () => bodyOf(context));
+    return context.body(null, 204);
+  });
+  for (const dialect of dialects) {
+    if (dialect.carrier !== "websocket")
+      app.get(dialect.path, (context) =>
+        stream(context, (open) => routes.dialect(requestOf(context), dialect, open)),
+      );
+  }
+}
 
-  const stream = (context: Context<Env>, begin: (open: OpenBody) => Session): Response => {
+type BeginSession = (open: OpenBody) => Session;
+
+/** What answers a request with a body that a session writes for as long as it is open. */
+function streamOf({
+  engine,
+  clock,
+  canConnect,
+  answers,
+  onInternalError,
+}: HttpOptions): (context: Context<Env>, begin: BeginSession) => Response {
+  const { gateway } = engine;
+  return (context, begin) => {
     const { incoming, outgoing } = context.env;
     const response = outgoing as ServerResponse;
     const { socket } = incoming;
@@ -214,27 +244,6 @@ function addStreams(
     if (isGone || socket.destroyed) gone();
     return RESPONSE_ALREADY_SENT;
   };
-
-  app.get(paths.base + paths.sse, (context) =>
-    stream(context, (open) => routes.events(requestOf(context), open)),
-  );
-  app.get(paths.base + paths.changes, (context) =>
-    stream(context, (open) => routes.poll(requestOf(context), undefined, open)),
-  );
-  app.post(paths.base + paths.changes, async (context) => {
-    const body = await bodyOf(context);
-    return stream(context, (open) => routes.poll(requestOf(context), body, open));
-  });
-  app.post(paths.base + paths.up, async (context) => {
-    await routes.up(requestOf(context), () => bodyOf(context));
-    return context.body(null, 204);
-  });
-  for (const dialect of dialects) {
-    if (dialect.carrier !== "websocket")
-      app.get(dialect.path, (context) =>
-        stream(context, (open) => routes.dialect(requestOf(context), dialect, open)),
-      );
-  }
 }
 
 /**
