@@ -6,10 +6,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { CDPSession, Page } from "playwright-core";
 import { launchChromium } from "../../test/support/launch-chromium.ts";
 import { build } from "vite";
-import { startChild } from "../support/child.ts";
-import { slopeGate, writeReport, type Sample } from "./report.ts";
+import { startChild, type Child } from "../support/child.ts";
+import { slopeGate, writeReport, type Report, type Sample } from "./report.ts";
 
 const SAMPLE_MS = 10_000;
 const MB = 1_048_576;
@@ -26,6 +27,15 @@ const TITLES = {
   detailP99Ms: "detail, p99, ms",
   cpuPercent: "server CPU, % of a core",
 } as const;
+
+const PICTURES: Report["pictures"] = [
+  { file: "memory", title: "Memory", names: ["serverHeapMb", "serverRssMb", "pageHeapMb"] },
+  {
+    file: "latency",
+    title: "Latency",
+    names: ["latencyP50Ms", "latencyP99Ms", "detailP50Ms", "detailP99Ms"],
+  },
+];
 
 interface ServerStats {
   readonly heapUsed: number;
@@ -51,8 +61,47 @@ interface PageStats {
   };
 }
 
+/** What is read at one moment. */
+interface Reading {
+  readonly sample: Sample;
+  readonly server: ServerStats;
+  readonly page: PageStats;
+}
+
 export async function soakTables(minutes: number, out: string): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), "tidemark-soak-"));
+  await buildPage(folder);
+  const server = await startChild("../soak/server", [folder], { nodeFlags: ["--expose-gc"] });
+  const browser = await launchChromium();
+  try {
+    const port = await server.ask<number>({ kind: "port" });
+    const page = await browser.newPage({ viewport: { width: 1_440, height: 900 } });
+    const errors: string[] = [];
+    page.on("pageerror", (error) => errors.push(error.message));
+    await page.goto(`http://localhost:${port}/page.html`);
+    await page.waitForFunction(
+      () => (globalThis as unknown as { pageStats(): PageStats }).pageStats().state === "open",
+    );
+    const devtools = await page.context().newCDPSession(page);
+    const readings: Reading[] = [];
+    const startMs = performance.now();
+    while (performance.now() - startMs < minutes * 60_000) {
+      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+      const reading = await read(server, page, devtools, startMs);
+      readings.push(reading);
+      const { state } = reading.page;
+      if (state !== "open")
+        errors.push(`the page is ${state} after ${Math.round(reading.sample.minute * 60)} s`);
+    }
+    return report(minutes, out, readings, errors);
+  } finally {
+    await browser.close();
+    await server.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function buildPage(folder: string): Promise<void> {
   const source = fileURLToPath(new URL(".", import.meta.url));
   await build({
     root: source,
@@ -66,78 +115,58 @@ export async function soakTables(minutes: number, out: string): Promise<boolean>
     },
     worker: { format: "es" },
   });
-  const server = await startChild("../soak/server", [folder], { nodeFlags: ["--expose-gc"] });
-  const browser = await launchChromium();
-  try {
-    const port = await server.ask<number>({ kind: "port" });
-    const page = await browser.newPage({ viewport: { width: 1_440, height: 900 } });
-    const errors: string[] = [];
-    page.on("pageerror", (error) => errors.push(error.message));
-    await page.goto(`http://localhost:${port}/page.html`);
-    await page.waitForFunction(
-      () => (globalThis as unknown as { pageStats(): PageStats }).pageStats().state === "open",
-    );
-    const devtools = await page.context().newCDPSession(page);
-    const samples: Sample[] = [];
-    let pageStats: PageStats | undefined;
-    let written = 0;
-    const startMs = performance.now();
-    while (performance.now() - startMs < minutes * 60_000) {
-      await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-      const stats = await server.ask<ServerStats>({ kind: "read" });
-      await devtools.send("HeapProfiler.collectGarbage");
-      const { usedSize } = await devtools.send("Runtime.getHeapUsage");
-      pageStats = await page.evaluate(() =>
-        (globalThis as unknown as { pageStats(): PageStats }).pageStats(),
-      );
-      if (pageStats.state !== "open")
-        errors.push(
-          `the page is ${pageStats.state} after ${Math.round((performance.now() - startMs) / 1_000)} s`,
-        );
-      written = stats.written;
-      const { p50 = 0, p99 = 0 } = pageStats.metrics.rowLatencyMs;
-      samples.push({
-        minute: (performance.now() - startMs) / 60_000,
-        serverHeapMb: stats.heapUsed / MB,
-        serverRssMb: stats.rss / MB,
-        pageHeapMb: usedSize / MB,
-        latencyP50Ms: pageStats.latencyP50Ms ?? 0,
-        latencyP99Ms: pageStats.latencyP99Ms ?? 0,
-        detailP50Ms: p50,
-        detailP99Ms: p99,
-        cpuPercent: (stats.cpu.cpuMs / stats.cpu.wallMs) * 100,
-      });
-    }
-    const notes = [
-      `${minutes} minutes, ${written} rows written, a page over ${pageStats?.carrier}${pageStats?.usesWorker === true ? " in a worker" : ""} holding ${pageStats?.rows} rows.`,
-      `Gaps ${pageStats?.gaps}, drifts ${pageStats?.drifts}, failed details ${pageStats?.detailErrors}, turns shown together with a later one ${((pageStats?.metrics.renderDropRatio ?? 0) * 100).toFixed(1)} %.`,
-    ];
-    const failures = [
-      ...errors,
-      ...((pageStats?.gaps ?? 0) + (pageStats?.drifts ?? 0) > 0 ? ["frames were missing"] : []),
-    ];
-    return writeReport(out, {
-      scenario: "tables",
-      minutes,
-      titles: TITLES,
-      samples,
-      gates: (["serverHeapMb", "pageHeapMb"] as const).map((name) =>
-        slopeGate(samples, name, TITLES[name], SLOPE_MB_PER_HOUR_MAX),
-      ),
-      pictures: [
-        { file: "memory", title: "Memory", names: ["serverHeapMb", "serverRssMb", "pageHeapMb"] },
-        {
-          file: "latency",
-          title: "Latency",
-          names: ["latencyP50Ms", "latencyP99Ms", "detailP50Ms", "detailP99Ms"],
-        },
-      ],
-      notes,
-      failures,
-    });
-  } finally {
-    await browser.close();
-    await server.stop();
-    rmSync(folder, { recursive: true, force: true });
-  }
+}
+
+async function read(
+  child: Child,
+  browserPage: Page,
+  devtools: CDPSession,
+  startMs: number,
+): Promise<Reading> {
+  const server = await child.ask<ServerStats>({ kind: "read" });
+  await devtools.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await devtools.send("Runtime.getHeapUsage");
+  const page = await browserPage.evaluate(() =>
+    (globalThis as unknown as { pageStats(): PageStats }).pageStats(),
+  );
+  const { p50 = 0, p99 = 0 } = page.metrics.rowLatencyMs;
+  const sample = {
+    minute: (performance.now() - startMs) / 60_000,
+    serverHeapMb: server.heapUsed / MB,
+    serverRssMb: server.rss / MB,
+    pageHeapMb: usedSize / MB,
+    latencyP50Ms: page.latencyP50Ms ?? 0,
+    latencyP99Ms: page.latencyP99Ms ?? 0,
+    detailP50Ms: p50,
+    detailP99Ms: p99,
+    cpuPercent: (server.cpu.cpuMs / server.cpu.wallMs) * 100,
+  };
+  return { sample, server, page };
+}
+
+function report(
+  minutes: number,
+  out: string,
+  readings: readonly Reading[],
+  errors: readonly string[],
+): boolean {
+  const samples = readings.map(({ sample }) => sample);
+  const last = readings.at(-1);
+  if (last === undefined) throw new Error("A run of less than a sample has no report.");
+  const { page, server } = last;
+  return writeReport(out, {
+    scenario: "tables",
+    minutes,
+    titles: TITLES,
+    samples,
+    gates: (["serverHeapMb", "pageHeapMb"] as const).map((name) =>
+      slopeGate(samples, name, TITLES[name], SLOPE_MB_PER_HOUR_MAX),
+    ),
+    pictures: PICTURES,
+    notes: [
+      `${minutes} minutes, ${server.written} rows written, a page over ${page.carrier}${page.usesWorker ? " in a worker" : ""} holding ${page.rows} rows.`,
+      `Gaps ${page.gaps}, drifts ${page.drifts}, failed details ${page.detailErrors}, turns shown together with a later one ${(page.metrics.renderDropRatio * 100).toFixed(1)} %.`,
+    ],
+    failures: [...errors, ...(page.gaps + page.drifts > 0 ? ["frames were missing"] : [])],
+  });
 }

@@ -2,56 +2,33 @@
  * Many users with different queries on one channel of 100,000 rows: ranges of a column, and
  * top-50 windows that begin at different places. What building one view costs, and what one row's
  * change costs when no view has the row and when some have it; beside live queries of TanStack DB.
- * And the longest time for which one commit that concerns all windows keeps the event loop.
  */
 import { setImmediate as nextTurn, setTimeout } from "node:timers/promises";
-import { setFlagsFromString } from "node:v8";
-import { runInNewContext } from "node:vm";
-import type { WireQuery } from "../../src/protocol/query.ts";
-import type { Row } from "../../src/protocol/row.ts";
-import { declareChannel } from "../../src/log/channel.ts";
-import type { Commit } from "../../src/log/log.ts";
-import { seededRandom } from "../../src/std/random.ts";
-import { Replica } from "../../src/table/replica.ts";
+import type { Replica } from "../../src/table/replica.ts";
+import {
+  below,
+  busyItem,
+  firstItem,
+  heapMiB,
+  load,
+  queryOf,
+  quietItem,
+  rangeLow,
+  ROWS,
+  SLICE_MS,
+  SPACING,
+  WINDOWS_KIND,
+  type Item,
+  type Kind,
+} from "./item-views.ts";
 import { fixed, goal, median, percentile, table } from "./report.ts";
+import { wideCommits } from "./wide-commits.ts";
 
-const ROWS = 100_000;
 const COUNTS = [10, 1_000, 10_000];
-const SLICE_MS = 4;
 const CHANGES = 20_000;
 /** A peer that takes longer is stopped, and the output says where it stood. */
 const PEER_SECONDS_MAX = 30;
 const PEER_CHANGES = 30;
-
-interface Item extends Row {
-  readonly id: string;
-  readonly price: number;
-  readonly size: number;
-}
-
-interface Kind {
-  readonly name: string;
-  readonly low: (view: number, views: number) => number;
-  /** Undefined for a window. */
-  readonly high?: (low: number) => number;
-  /** A price that no view has, and one that some view has. */
-  readonly quiet: () => number;
-  readonly busy: (views: number) => number;
-}
-
-const random = seededRandom(9);
-const below = (max: number): number => Math.floor(random.next() * max);
-/** Ranges begin every so far, and are half as wide. */
-const SPACING = 100_000;
-const UPPER_HALF = 500_000_000;
-const rangeLow = (view: number, views: number): number => view * (10_000 / views) * SPACING;
-
-const WINDOWS_KIND: Kind = {
-  name: "price >= low, order by price, limit 50",
-  low: (view, views) => UPPER_HALF + (view * UPPER_HALF) / views,
-  quiet: () => below(UPPER_HALF),
-  busy: () => UPPER_HALF + below(UPPER_HALF),
-};
 
 const KINDS: readonly Kind[] = [
   {
@@ -64,14 +41,6 @@ const KINDS: readonly Kind[] = [
   WINDOWS_KIND,
 ];
 
-const item = (index: number, price: number): Item => ({ id: `r${index}`, price, size: index % 97 });
-/** Even rows are never in a view; odd ones move from view to view. */
-const firstItem = (index: number, { quiet, busy }: Kind): Item =>
-  item(index, index % 2 === 0 ? quiet() : busy(10_000));
-const quietItem = (kind: Kind): Item => item(2 * below(ROWS / 2), kind.quiet());
-const busyItem = (kind: Kind, views: number): Item =>
-  item(2 * below(ROWS / 2) + 1, kind.busy(views));
-
 interface Result {
   /** Views that were built; fewer than asked for when the rest was refused, or took too long. */
   readonly built: number;
@@ -81,50 +50,6 @@ interface Result {
   readonly someUs: number;
   readonly heapMiB: number;
   readonly refusal: string | undefined;
-}
-
-let collect: (() => void) | undefined;
-
-function heapMiB(): number {
-  if (collect === undefined) {
-    setFlagsFromString("--expose-gc");
-    collect = runInNewContext("gc") as () => void;
-  }
-  collect();
-  return process.memoryUsage().heapUsed / 2 ** 20;
-}
-
-function queryOf(kind: Kind, view: number, views: number): WireQuery {
-  const low = kind.low(view, views);
-  if (kind.high !== undefined)
-    return { channel: "items", where: { column: "price", between: [low, kind.high(low)] } };
-  return {
-    channel: "items",
-    where: { column: "price", gte: low },
-    order_by: [{ column: "price" }],
-    limit: 50,
-  };
-}
-
-function load(kind: Kind): Replica {
-  const replica = new Replica();
-  const columns = [
-    { name: "id", type: "text" },
-    { name: "price", type: "integer" },
-    { name: "size", type: "integer" },
-  ] as const;
-  const declares = [declareChannel({ name: "items", key: ["id"], columns })];
-  const upserts = Array.from({ length: ROWS }, (_, index) => ({
-    key: `r${index}`,
-    row: firstItem(index, kind),
-  }));
-  replica.apply({
-    seq: 1,
-    timeMs: 0,
-    declares,
-    changes: [{ channel: "items", upserts, removes: [] }],
-  });
-  return replica;
 }
 
 function costOfChange(replica: Replica, next: () => Item): number {
@@ -268,100 +193,6 @@ function lineOf(who: string, views: number, result: Result): readonly string[] {
     fixed(someUs, 1),
     fixed(heap, 1),
   ];
-}
-
-const WINDOWS = 10_000;
-
-interface WideCommit {
-  readonly name: string;
-  /** Where each window begins. */
-  readonly low: (view: number) => number;
-  /** The next commit's rows: each window has one of them. */
-  readonly rows: () => readonly Item[];
-}
-
-const WIDE_COMMITS: readonly WideCommit[] = [
-  {
-    name: "1 row, which all windows show",
-    low: (view) => -view,
-    rows: () => [item(0, random.next())],
-  },
-  {
-    name: "1,250 rows, some of them in each window",
-    low: (view) => UPPER_HALF + (view * UPPER_HALF) / WINDOWS,
-    rows: () =>
-      Array.from({ length: WINDOWS / 8 }, (_, at) =>
-        item(2 * at + 1, UPPER_HALF + ((at * 8 + 8 * random.next()) * UPPER_HALF) / WINDOWS),
-      ),
-  },
-];
-
-/** Commits that concern all windows: followed at once, and in slices as the server does. */
-async function wideCommits(): Promise<void> {
-  const lines: (readonly string[])[] = [];
-  const blocks: number[] = [];
-  for (const { name, low, rows } of WIDE_COMMITS) {
-    const kind: Kind = { ...WINDOWS_KIND, low };
-    const replica = load(kind);
-    for (let view = 0; view < WINDOWS; view++)
-      replica.acquire(queryOf(kind, view, WINDOWS), undefined);
-    replica.takeDirty();
-    heapMiB();
-    await setTimeout(500);
-    const next = (): Commit => {
-      const upserts = rows().map((row) => ({ key: row.id, row }));
-      const changes = [{ channel: "items", upserts, removes: [] }];
-      return { seq: replica.seq + 1, timeMs: 0, changes };
-    };
-    const atOnce: number[] = [];
-    const longest: number[] = [];
-    const all: number[] = [];
-    const touched: number[] = [];
-    for (let round = 0; round < 10; round++) {
-      const commit = next();
-      const beganMs = performance.now();
-      replica.apply(commit);
-      atOnce.push(performance.now() - beganMs);
-      touched.push(replica.takeDirty().length - 1);
-      replica.refill(() => false);
-      const { longestMs, allMs } = await inSlices(replica, next());
-      longest.push(longestMs);
-      all.push(allMs);
-      replica.takeDirty();
-      replica.refill(() => false);
-    }
-    blocks.push(...longest);
-    lines.push([
-      name,
-      median(touched).toLocaleString("en-US"),
-      fixed(Math.max(...atOnce), 1),
-      fixed(median(all), 1),
-      fixed(median(longest), 1),
-      fixed(Math.max(...longest), 1),
-    ]);
-  }
-  console.log(`\nOne commit that concerns ${WINDOWS.toLocaleString("en-US")} windows\n`);
-  const headings = ["commit", "windows changed", "at once: block, ms"];
-  const inSlicesOf = ["in slices: all, ms", "longest block, ms", "of 10 commits, ms"];
-  console.log(table([...headings, ...inSlicesOf], lines));
-  const worst = Math.max(...blocks);
-  console.log(goal(`no block over 10 ms by one commit (${fixed(worst, 1)} ms)`, worst <= 10));
-}
-
-async function inSlices(
-  replica: Replica,
-  commit: Commit,
-): Promise<{ readonly longestMs: number; readonly allMs: number }> {
-  const beganMs = performance.now();
-  let [sliceMs, longestMs] = [beganMs, 0];
-  replica.applyToTables(commit);
-  for (let isDone = false; !isDone;) {
-    isDone = replica.follow(() => performance.now() - sliceMs >= SLICE_MS);
-    longestMs = Math.max(longestMs, performance.now() - sliceMs);
-    await nextTurn();
-    sliceMs = performance.now();
-  }
-  return { longestMs, allMs: performance.now() - beganMs };
 }
 
 /** Prints one table per kind of view. */
