@@ -1,105 +1,15 @@
 /** Rows over HTTP: what is written, who may, and what producers are told. */
-import { request, type ClientRequest } from "node:http";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, it } from "vitest";
-import { atEnd, stopAll } from "../../../test/support/trades-server.ts";
-import { silent } from "../../../test/support/silent.ts";
+import { startIngest } from "../../../test/support/ingest-requests.ts";
+import { stopAll } from "../../../test/support/trades-server.ts";
 import { ScriptedStore } from "../../history/scripted-store.ts";
-import { channel } from "../channel.ts";
-import type { TidemarkOptions } from "../options.ts";
-import { createTidemark } from "../tidemark.ts";
 
 afterEach(stopAll);
 
-interface Trade {
-  readonly id: string;
-  readonly price: number;
-}
-type Headers = Readonly<Record<string, string>>;
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: Readonly<Record<string, unknown>>;
-}
-
-const canWrite = (caller: string): boolean => caller.startsWith("writer");
-const channels = {
-  trades: channel<Trade, string>({ key: "id", history: { maxDelayMs: 1 }, ingest: canWrite }),
-  notes: channel<Trade, string>({ key: "id", ingest: canWrite }),
-  hidden: channel<Trade, string>({ key: "id", policy: () => "none", ingest: canWrite }),
-  readable: channel<Trade, string>({ key: "id" }),
-  failing: channel<Trade, string>({
-    key: "id",
-    ingest: () => {
-      throw new Error("no rights today");
-    },
-  }),
-};
-
-async function start(options: Partial<TidemarkOptions<typeof channels, string>> = {}) {
-  const store = (options.history as ScriptedStore | undefined) ?? new ScriptedStore();
-  const tidemark = createTidemark({
-    logger: silent,
-    authenticate: ({ headers }) => String(headers["authorization"] ?? "writer"),
-    channels,
-    history: store,
-    ...options,
-  });
-  const { url } = await tidemark.listen({ port: 0 });
-  atEnd(() => tidemark.stop());
-  const send = async (body: BodyInit, headers: Headers = {}, name = "trades"): Promise<Answer> => {
-    const response = await fetch(`${url}/v2/ingest/${name}`, {
-      method: "POST",
-      headers: { "content-type": "application/json", ...headers },
-      body,
-    });
-    return {
-      status: response.status,
-      headers: Object.fromEntries(response.headers),
-      body: (await response.json()) as Answer["body"],
-    };
-  };
-  const json = (body: unknown, headers: Headers = {}, name?: string): Promise<Answer> =>
-    send(JSON.stringify(body), headers, name);
-  const lines = (body: BodyInit, headers: Headers = {}): Promise<Answer> =>
-    send(body, { "content-type": "application/x-ndjson", ...headers });
-  /** A request whose body the test writes, and its answer. */
-  const open = (): { readonly sent: ClientRequest; readonly answer: Promise<Answer> } => {
-    const sent = request(`${url}/v2/ingest/trades`, {
-      method: "POST",
-      headers: { "content-type": "application/x-ndjson" },
-    });
-    const answer = new Promise<Answer>((resolve, reject) => {
-      sent.on("error", reject);
-      sent.on("response", (response) => {
-        let text = "";
-        response.on("data", (chunk) => (text += String(chunk)));
-        response.on("end", () =>
-          resolve({
-            status: response.statusCode ?? 0,
-            headers: response.headers as Headers,
-            body: JSON.parse(text) as Answer["body"],
-          }),
-        );
-      });
-    });
-    answer.catch(() => {});
-    return { sent, answer };
-  };
-  const metric = async (name: string): Promise<number> => {
-    const { url: operators } = await operatorsOf();
-    const text = await (await fetch(`${operators}/metrics`)).text();
-    return Number(new RegExp(`^${name.replace(/[{}]/g, "\\$&")} (.*)$`, "m").exec(text)?.[1]);
-  };
-  let listening: Promise<{ readonly url: string }> | undefined;
-  const operatorsOf = () => (listening ??= tidemark.listenForOperators());
-  const trades = tidemark.channel("trades");
-  return { tidemark, store, url, trades, send, json, lines, open, metric };
-}
-
 describe("POST /ingest", () => {
   it("writes a row, a list, a batch and NDJSON, each as one commit, and answers when they are stored", async () => {
-    const { json, lines, store, tidemark, trades } = await start();
+    const { json, lines, store, tidemark, trades } = await startIngest();
     const first = await json({ id: "a", price: 1 });
     expect(first).toMatchObject({ status: 200 });
     const { epoch } = tidemark;
@@ -123,13 +33,13 @@ describe("POST /ingest", () => {
   });
 
   it("says that rows of a channel without history are placed, not stored", async () => {
-    const { json, tidemark } = await start();
+    const { json, tidemark } = await startIngest();
     expect((await json({ id: "a", price: 1 }, {}, "notes")).body).toMatchObject({ durable: false });
     await expect.poll(() => tidemark.channel("notes").size).toBe(1);
   });
 
   it("writes nothing of a request with a bad row, and names its place", async () => {
-    const { json, lines, send, trades, store } = await start();
+    const { json, lines, send, trades, store } = await startIngest();
     const list = await json([{ id: "a", price: 1 }, { price: 2 }]);
     expect(list).toMatchObject({ status: 400, body: { code: "BAD_ROW", index: 1 } });
     expect(list.body["message"]).toContain("its key (id) is missing or null");
@@ -143,7 +53,7 @@ describe("POST /ingest", () => {
   });
 
   it("is for callers for whom the channel's ingest returns true, and tells no other what exists", async () => {
-    const { json } = await start();
+    const { json } = await startIngest();
     const ask = async (name: string, authorization: string) => {
       const { status, body } = await json({ id: "a", price: 1 }, { authorization }, name);
       return [status, body["code"]];
@@ -158,7 +68,7 @@ describe("POST /ingest", () => {
   });
 
   it("lets pages of allowed origins send it, and no others", async () => {
-    const { url, json } = await start({ allowedOrigins: ["https://app.example.com"] });
+    const { url, json } = await startIngest({ allowedOrigins: ["https://app.example.com"] });
     const origin = "https://app.example.com";
     const preflight = await fetch(`${url}/v2/ingest/trades`, {
       method: "OPTIONS",
@@ -171,7 +81,7 @@ describe("POST /ingest", () => {
   });
 
   it("counts requests, rows and bytes, and refusals by code", async () => {
-    const { json, metric } = await start();
+    const { json, metric } = await startIngest();
     await json(
       [
         { id: "a", price: 1 },
@@ -202,7 +112,7 @@ describe("an Idempotency-Key", () => {
   const rows = [{ id: "a", price: 1 }];
 
   it("makes a repeat write nothing, and answer with the first seq", async () => {
-    const { json, store } = await start();
+    const { json, store } = await startIngest();
     const first = await json(rows, key);
     await json([{ id: "a", price: 2 }]);
     expect((await json(rows, key)).body).toEqual(first.body);
@@ -210,7 +120,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("belongs to one body, and to one caller", async () => {
-    const { json, lines, store } = await start();
+    const { json, lines, store } = await startIngest();
     await json(rows, key);
     const other = await json([{ id: "a", price: 2 }], key);
     expect(other).toMatchObject({ status: 409, body: { code: "IDEMPOTENCY_CONFLICT" } });
@@ -226,7 +136,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("makes a hundred requests at once one commit", async () => {
-    const { json, store } = await start();
+    const { json, store } = await startIngest();
     const answers = await Promise.all(Array.from({ length: 100 }, () => json(rows, key)));
     expect(new Set(answers.map(({ status, body }) => `${status} ${body["seq"]}`)).size).toBe(1);
     expect(store.entries).toHaveLength(1);
@@ -234,13 +144,13 @@ describe("an Idempotency-Key", () => {
 
   it("is known after a restart, if its rows were stored, and only then", async () => {
     const store = new ScriptedStore();
-    const first = await start({ history: store });
+    const first = await startIngest({ history: store });
     const { body } = await first.json(rows, key);
     await first.json(rows, key, "notes");
     const later = { "idempotency-key": "batch-18" };
     await first.json(rows, later, "notes");
     await first.tidemark.stop();
-    const second = await start({ history: store });
+    const second = await startIngest({ history: store });
     const repeat = await second.json(rows, key);
     expect(repeat.body).toEqual({ ...body, epoch: second.tidemark.epoch });
     expect(store.entries).toHaveLength(1);
@@ -251,7 +161,7 @@ describe("an Idempotency-Key", () => {
   });
 
   it("lets a request that was refused be sent again", async () => {
-    const { json } = await start({ limits: { ingest: { requestRowsMax: 1 } } });
+    const { json } = await startIngest({ limits: { ingest: { requestRowsMax: 1 } } });
     expect((await json([...rows, ...rows], key)).status).toBe(413);
     expect((await json(rows, key)).status).toBe(200);
   });
@@ -262,7 +172,10 @@ describe("a server that is full", () => {
     const store = new ScriptedStore();
     let release = (): void => {};
     store.onWrite = () => new Promise((resolve) => (release = resolve));
-    const { json } = await start({ history: store, limits: { ingest: { durableMsMax: 20 } } });
+    const { json } = await startIngest({
+      history: store,
+      limits: { ingest: { durableMsMax: 20 } },
+    });
     const key = { "idempotency-key": "k" };
     const waited = await json({ id: "a", price: 1 }, key);
     expect(waited).toMatchObject({ status: 503, body: { code: "HISTORY_UNAVAILABLE" } });
@@ -276,7 +189,7 @@ describe("a server that is full", () => {
     const store = new ScriptedStore();
     let release = (): void => {};
     store.onWrite = () => new Promise((resolve) => (release = resolve));
-    const { json, tidemark, trades } = await start({
+    const { json, tidemark, trades } = await startIngest({
       history: store,
       limits: { history: { pendingRowsMax: 1 } },
     });
@@ -294,7 +207,7 @@ describe("a server that is full", () => {
   });
 
   it("answers 429 when too many requests, or bytes of them, are not answered", async () => {
-    const { json, open, metric } = await start({
+    const { json, open, metric } = await startIngest({
       limits: { ingest: { requestsMax: 1, requestBytesMax: 50, pendingBytesMax: 50 } },
     });
     const { sent, answer } = open();
@@ -309,7 +222,7 @@ describe("a server that is full", () => {
   });
 
   it("answers 413 to more bytes or rows than one commit may have, also without Content-Length", async () => {
-    const { json, open, trades } = await start({
+    const { json, open, trades } = await startIngest({
       limits: { ingest: { requestBytesMax: 100, requestRowsMax: 2 } },
     });
     const tooLarge = { status: 413, body: { code: "INGEST_TOO_LARGE" } };
@@ -325,7 +238,7 @@ describe("a server that is full", () => {
 });
 
 it("takes 8 MiB in one request, and not a byte more; a small body that unpacks to more is not read", async () => {
-  const { lines, metric, trades } = await start({ history: new ScriptedStore() });
+  const { lines, metric, trades } = await startIngest({ history: new ScriptedStore() });
   const row = (id: number, length: number): string =>
     `${JSON.stringify({ id: `r${id}`, price: 1, note: "" })}`.replace(
       '""',
@@ -352,7 +265,7 @@ it("takes 8 MiB in one request, and not a byte more; a small body that unpacks t
 
 describe("a hostile or broken producer", () => {
   it("that goes in the middle writes nothing", async () => {
-    const { open, metric, trades } = await start();
+    const { open, metric, trades } = await startIngest();
     const { sent } = open();
     sent.write('{"id":"a","price":1}\n{"id":"b","price":1}\n');
     await expect.poll(() => metric("tidemark_ingest_pending_bytes")).toBeGreaterThan(0);
@@ -363,7 +276,7 @@ describe("a hostile or broken producer", () => {
   });
 
   it("that never ends its body is answered 408", async () => {
-    const { open, trades } = await start({ limits: { ingest: { requestMsMax: 30 } } });
+    const { open, trades } = await startIngest({ limits: { ingest: { requestMsMax: 30 } } });
     const { sent, answer } = open();
     sent.write('{"id":"a","price":1}\n');
     expect(await answer).toMatchObject({ status: 408, body: { code: "INGEST_TIMEOUT" } });
@@ -372,7 +285,7 @@ describe("a hostile or broken producer", () => {
   });
 
   it("can't send what no row may be", async () => {
-    const { lines, json, send, trades, store } = await start({
+    const { lines, json, send, trades, store } = await startIngest({
       limits: { server: { rowBytesMax: 10_000 } },
     });
     const deep = `{"id":"a","x":${"[".repeat(4_000)}${"]".repeat(4_000)}}`;
@@ -394,7 +307,7 @@ describe("a hostile or broken producer", () => {
   });
 
   it("can't send other types, or compressed bodies", async () => {
-    const { send } = await start();
+    const { send } = await startIngest();
     const row = '{"id":"a","price":1}';
     const unsupported = { status: 415, body: { code: "UNSUPPORTED_BODY" } };
     for (const type of ["text/plain", "application/json; charset=latin1", "constructor"])

@@ -1,68 +1,12 @@
-/**
- * MUTATE and MUTATION_RESULT over the socket and over HTTP, in literal frames by rule number
- * (M1–M7).
- */
+/** MUTATE and MUTATION_RESULT over the socket, in literal frames by rule number (M1–M6). */
 import { afterEach, describe, expect, it } from "vitest";
 import { z } from "zod";
+import { priceMutations } from "../../../test/support/price-mutations.ts";
 import { startTrades as start, stopAll, trade } from "../../../test/support/trades-server.ts";
 import type { WireClient } from "../../../test/support/wire-client.ts";
-import {
-  channel,
-  createTidemark,
-  mutation,
-  MutationError,
-  TidemarkError,
-  type Source,
-  type Writer,
-} from "../../index.ts";
+import { mutation, TidemarkError, type Source, type Writer } from "../../index.ts";
 
 afterEach(stopAll);
-
-interface Caller {
-  readonly user: string;
-}
-
-function options() {
-  const ran: string[] = [];
-  const gate = { open: Promise.resolve() as Promise<unknown> };
-  const input = z.object({ id: z.string(), price: z.number() });
-  const row = ({ id }: { id: string }) => ({ channel: "trades", key: id });
-  return {
-    ran,
-    gate,
-    channels: {
-      trades: channel<{ id: string; symbol: string; price: number }>({
-        key: "id",
-        columns: { id: "text", symbol: "text", price: "float" },
-        policy: (identity) =>
-          (identity as Caller).user === "eve" ? { column: "symbol", eq: "ETH" } : "all",
-      }),
-    },
-    authenticate: (_request: unknown, auth: unknown) =>
-      typeof (auth as Caller | undefined)?.user === "string" ? (auth as Caller) : null,
-    mutations: {
-      trades: {
-        reprice: mutation({
-          source: "memory",
-          input,
-          row,
-          handler: async ({ input: { id, price }, caller, write }) => {
-            ran.push(`${(caller as Caller).user} ${id} ${price}`);
-            await gate.open;
-            if (price < 0)
-              throw new MutationError("NEGATIVE", "A price is not below 0.", {
-                data: { least: 0 },
-              });
-            if (price === 13) throw new Error("secret detail of the server");
-            write.upsert("trades", trade(id, "BTC", price));
-            return price === 64 ? "x".repeat(70_000) : { id, at: price };
-          },
-        }),
-        nothing: mutation({ source: "memory", input: z.object({}), handler: () => {} }),
-      },
-    },
-  };
-}
 
 async function opened(
   server: Awaited<ReturnType<typeof start>>,
@@ -88,7 +32,7 @@ const resultOf = (client: WireClient, id: string, from = 0) =>
 
 describe("MUTATE", () => {
   it("answers in the turn that holds the write: after its rows, before its watermark (M1, M3)", async () => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     const client = await opened(server);
     const from = client.frameCount;
     client.send(mutate("1", { id: "a", price: 5 }));
@@ -103,7 +47,7 @@ describe("MUTATE", () => {
   });
 
   it("resolves a write that changes nothing, and one whose rows the caller may not see (M3)", async () => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     const client = await opened(server, ["trades"], "eve");
     client.send({ op: "MUTATE", mutation_id: "mutation-0", name: "trades.nothing", input: {} });
     expect(await resultOf(client, "0")).toMatchObject({ seq: 2 });
@@ -113,7 +57,7 @@ describe("MUTATE", () => {
   });
 
   it("runs a session's mutations in order, one after another (M1)", async () => {
-    const own = options();
+    const own = priceMutations();
     const server = await start(own);
     const client = await opened(server);
     let open = (): void => {};
@@ -133,7 +77,7 @@ describe("MUTATE", () => {
   });
 
   it("runs one id once, on any connection, and gives the same answer; another input under it is refused (M2)", async () => {
-    const own = options();
+    const own = priceMutations();
     const server = await start(own);
     const [first, second] = [await opened(server), await opened(server)];
     first.send(mutate("1", { id: "a", price: 5 }));
@@ -152,7 +96,7 @@ describe("MUTATE", () => {
   });
 
   it("answers a refusal with the application's own code, and remembers it (M2, M4)", async () => {
-    const own = options();
+    const own = priceMutations();
     const server = await start(own);
     const client = await opened(server);
     const failures: readonly (readonly [string, unknown, object])[] = [
@@ -184,7 +128,7 @@ describe("MUTATE", () => {
   });
 
   it("refuses a stale write with the present row, for callers that may see it (M5)", async () => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     const trades = server.tidemark.channel("trades");
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
     await trades.upsert(trade("a", "BTC", 1));
@@ -211,7 +155,7 @@ describe("MUTATE", () => {
   });
 
   it("bounds the unanswered mutations (M1)", async () => {
-    const own = options();
+    const own = priceMutations();
     const server = await start({ ...own, limits: { server: { mutationsPerSessionMax: 2 } } });
     const client = await opened(server);
     let open = (): void => {};
@@ -225,7 +169,7 @@ describe("MUTATE", () => {
   });
 
   it("runs no mutation that was sent under revoked rights (S4)", async () => {
-    const own = options();
+    const own = priceMutations();
     const server = await start(own);
     const client = await opened(server);
     let open = (): void => {};
@@ -246,7 +190,7 @@ describe("MUTATE", () => {
   });
 
   it("runs no mutation after one that failed when its client had gone: the client sends them again, in order (M1)", async () => {
-    const own = options();
+    const own = priceMutations();
     let attempts = 0;
     let fail = (): void => {};
     const failure = new Promise<never>((_, reject) => {
@@ -301,7 +245,7 @@ describe("MUTATE", () => {
   });
 
   it("answers no mutation that was sent under revoked rights, and sends no results of it (S4)", async () => {
-    const own = options();
+    const own = priceMutations();
     const server = await start(own);
     const client = await opened(server);
     let open = (): void => {};
@@ -328,7 +272,7 @@ describe("MUTATE", () => {
   });
 
   it("accepts one of two writes that saw the same row (M5)", async () => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     await server.tidemark.channel("trades").upsert(trade("a", "BTC", 1));
     const [ana, eve] = [await opened(server), await opened(server, ["trades"], "eve")];
     // Within one flush, so that both wait for the same seq.
@@ -343,7 +287,7 @@ describe("MUTATE", () => {
   });
 
   it("does not conclude from a session's own unguarded write that no other wrote (M5)", async () => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     const trades = server.tidemark.channel("trades");
     await trades.upsert(trade("a", "BTC", 1));
     const ana = await opened(server);
@@ -354,7 +298,10 @@ describe("MUTATE", () => {
   });
 
   it("delays results for a client without credit, and counts them (M1, B1)", async () => {
-    const server = await start({ ...options(), limits: { server: { mutationsPerSessionMax: 3 } } });
+    const server = await start({
+      ...priceMutations(),
+      limits: { server: { mutationsPerSessionMax: 3 } },
+    });
     const client = await opened(server);
     client.send({ op: "CREDIT", turns: 0 });
     for (const id of ["1", "2", "3"])
@@ -387,7 +334,7 @@ describe("MUTATE", () => {
       { op: "MUTATE", mutation_id: "mutation-1", name: "x", expected_seq: -1 },
     ],
   ])("closes on %s (P3)", async (_what, frame) => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     const client = await opened(server);
     client.send(frame);
     expect(await client.next({ op: "ERROR" })).toMatchObject({ code: "BAD_MESSAGE" });
@@ -395,69 +342,12 @@ describe("MUTATE", () => {
   });
 
   it("answers UNKNOWN_POSITION where no source takes writes (M6)", async () => {
-    const server = await start(options());
+    const server = await start(priceMutations());
     const client = await opened(server);
     client.send({ op: "MUTATE", mutation_id: "mutation-1", position: "postgres:700" });
     expect((await resultOf(client, "1"))["error"]).toMatchObject({ code: "UNKNOWN_POSITION" });
     await expect(server.tidemark.txid(() => Promise.resolve([]))).rejects.toMatchObject({
       code: "BAD_OPTION",
     });
-  });
-});
-
-describe("mutation()", () => {
-  it.each(["a b", "then", "call", "name", ""])("refuses a name like %j", (name) => {
-    const nothing = mutation({ source: "memory", input: z.object({}), handler: () => {} });
-    expect(() => createTidemark({ mutations: { group: { [name]: nothing } } })).toThrow(
-      "can't be called",
-    );
-  });
-});
-
-describe("POST /v2/mutations", () => {
-  it("answers when the tables hold the write, and refuses with a status and a code (M7)", async () => {
-    const server = await start(options());
-    const post = async (name: string, body: unknown) => {
-      const response = await fetch(`${server.url}/v2/mutations/${name}`, {
-        method: "POST",
-        body: typeof body === "string" ? body : JSON.stringify(body),
-      });
-      return { status: response.status, ...((await response.json()) as object) };
-    };
-    const auth = { user: "ana" };
-    const write = { mutation_id: "mutation-1", input: { id: "a", price: 5 }, auth };
-    expect(await post("trades.reprice", write)).toMatchObject({
-      status: 200,
-      mutation_id: "mutation-1",
-      seq: 2,
-      value: { id: "a", at: 5 },
-    });
-    expect(await post("trades.reprice", write)).toMatchObject({ status: 200, seq: 2 });
-    expect(await post("trades.reprice", { ...write, input: { id: "a", price: 6 } })).toMatchObject({
-      status: 409,
-      code: "MUTATION_CONFLICT",
-      retryable: false,
-    });
-    expect(await post("trades.reprice", { input: { id: "a", price: -1 }, auth })).toMatchObject({
-      status: 400,
-      code: "NEGATIVE",
-      data: { least: 0 },
-    });
-    expect(
-      await post("trades.reprice", { input: { id: "a", price: 7 }, expected_seq: 1, auth }),
-    ).toMatchObject({ status: 409, code: "STALE_WRITE", row: trade("a", "BTC", 5) });
-    expect(await post("nothing", { input: {}, auth })).toMatchObject({
-      status: 404,
-      code: "UNKNOWN_MUTATION",
-    });
-    expect(await post("trades.reprice", { input: { id: "a", price: 5 } })).toMatchObject({
-      status: 401,
-      code: "UNAUTHENTICATED",
-    });
-    for (const body of ["", "[]", "{", "null"])
-      expect(await post("trades.reprice", body)).toMatchObject({
-        status: 400,
-        code: "BAD_MESSAGE",
-      });
   });
 });
