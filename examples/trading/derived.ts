@@ -7,7 +7,10 @@ import { DERIVED_HISTORY, feed } from "./channels.ts";
 
 const { trades } = feed;
 
-/** Candles of one width, over all trades that have been; the newest `keep` of each market stay. */
+/**
+ * Candles of one width, over all trades that have been. The newest `keep` of each market stay in
+ * the live table: at least the 1,000 that the page begins with. It scrolls on into the store.
+ */
 const candles = (width: "1s" | "5s" | "1m" | "15m" | "1h", keep: number) =>
   derived({
     from: { trades },
@@ -26,8 +29,8 @@ const candles = (width: "1s" | "5s" | "1m" | "15m" | "1h", keep: number) =>
   });
 
 export const derivedChannels = {
-  candles_1s: candles("1s", 3_600),
-  candles_5s: candles("5s", 2_880),
+  candles_1s: candles("1s", 1_200),
+  candles_5s: candles("5s", 1_440),
   candles_1m: candles("1m", 2_880),
   candles_15m: candles("15m", 1_920),
   candles_1h: candles("1h", 1_440),
