@@ -22,6 +22,6 @@ export function lazyPart<Module, P extends object>(
 async function loadAgain<Module>(error: unknown): Promise<Module | undefined> {
   const [address] = /https?:\S+/.exec(String(error)) ?? [];
   if (address === undefined) return undefined;
-  const other = `${address}?again=${++attempts}`;
+  const other = `${address}#${++attempts}`;
   return import(/* @vite-ignore */ other).catch(() => undefined) as Promise<Module | undefined>;
 }

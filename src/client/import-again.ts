@@ -10,7 +10,7 @@ let attempts = 0;
 export async function importAgain<Module>(error: unknown): Promise<Module> {
   const [address] = /https?:\S+/.exec(String(error)) ?? [];
   if (address === undefined) throw error;
-  const other = `${address}${address.includes("?") ? "&" : "?"}again=${++attempts}`;
+  const other = `${address}#${++attempts}`;
   return import(/* @vite-ignore */ other).catch(() => {
     throw error;
   }) as Promise<Module>;
