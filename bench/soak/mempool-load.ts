@@ -5,9 +5,8 @@
 import { request } from "node:http";
 import { WebSocket } from "ws";
 import { startChild, type Child, type CpuUsage } from "../support/child.ts";
-import { percentile } from "../support/report.ts";
 import type { Reading } from "./mempool-reader.ts";
-import type { Sample } from "./report.ts";
+import { percentilesOf, type Sample } from "./report.ts";
 
 /** The routes of the dashboard, or those of the older architecture. */
 export type Routes = "newer" | "older";
@@ -42,6 +41,8 @@ const SAMPLE_SECONDS = 10;
 const YOUNG_SPACE = "--max-semi-space-size=4";
 /** The share of the run after which figures count. */
 const WARM_UP = 0.1;
+/** Transactions, from which on the list of 2,000 changes too much within a sample. */
+const FAST_PER_SECOND = 100;
 const HEARTBEAT_MS = 10_000;
 const MB = 1_048_576;
 const CHANNELS = "tx.main,feature.main,feature_top,opportunity.main,chain.main,market.main";
@@ -57,18 +58,21 @@ export class MempoolLoad {
   readonly #child: Child;
   readonly #reader: Child;
   readonly #routes: Routes;
+  /** The list has others after a few seconds. */
+  readonly #isFast: boolean;
   #part = emptyReadings();
   #hashes: readonly string[] = [];
 
   private constructor(
     { child, reader }: { readonly child: Child; readonly reader: Child },
     url: string,
-    routes: Routes,
+    { routes, rate }: { readonly routes: Routes; readonly rate: number },
   ) {
     this.#child = child;
     this.#reader = reader;
     this.url = url;
     this.#routes = routes;
+    this.#isFast = rate > FAST_PER_SECOND;
   }
 
   static async start(rate: number, routes: Routes): Promise<MempoolLoad> {
@@ -77,7 +81,10 @@ export class MempoolLoad {
       core: routes === "newer" ? NEWER_CORE : OLDER_CORE,
     });
     const reader = await startChild("../soak/mempool-reader");
-    return new MempoolLoad({ child, reader }, await child.ask<string>({ kind: "url" }), routes);
+    return new MempoolLoad({ child, reader }, await child.ask<string>({ kind: "url" }), {
+      routes,
+      rate,
+    });
   }
 
   /** Calls back with a sample of each ten seconds. */
@@ -108,6 +115,8 @@ export class MempoolLoad {
     };
     const isNewer = this.#routes === "newer";
     if (isNewer) {
+      // Details are asked for of transactions that the list has.
+      if (this.#isFast) await this.#readHashes();
       const hash = this.#hashes[Math.floor(Math.random() * this.#hashes.length)] ?? "";
       take("detailMs", await this.#timesOf(`/transactions/${hash}`, 1));
     }
@@ -128,9 +137,10 @@ export class MempoolLoad {
       heapMb: heapUsed / MB,
       rssMb: rss / MB,
       cpuPercent: (cpu.cpuMs / cpu.wallMs) * 100,
-      listP99Ms: percentile(listMs, 0.99),
-      snapshotP99Ms: percentile(snapshotMs, 0.99),
-      detailP99Ms: percentile(detailMs, 0.99),
+      ...percentilesOf(
+        { listP99Ms: listMs, snapshotP99Ms: snapshotMs, detailP99Ms: detailMs },
+        0.99,
+      ),
     };
   }
 

@@ -6,10 +6,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser, type CDPSession, type Page } from "playwright-core";
+import { messageOf } from "../../src/std/errors.ts";
 import { launchChromium } from "../../test/support/launch-chromium.ts";
-import { percentile } from "../support/report.ts";
 import type { Probe } from "./mempool.ts";
-import { percentileGate, slopeGate, type Gate, type Sample } from "./report.ts";
+import { percentileGate, percentilesOf, slopeGate, type Gate, type Sample } from "./report.ts";
 
 const MB = 1_048_576;
 const LIST_P95_MS = 50;
@@ -18,6 +18,8 @@ const HEAP_MB = 120;
 const HEAP_SLOPE_MB_PER_HOUR = 10;
 const DETAIL_SLOPE_MS_PER_HOUR = 5;
 const DETAIL_EVERY_MS = 1_000;
+/** Different ones that are reported. */
+const MESSAGES_MAX = 3;
 
 const TITLES = {
   pageHeapMb: "page heap after collection, MB",
@@ -53,6 +55,8 @@ export class MempoolPage implements Probe {
   readonly #detailMs: number[] = [];
   #detailPart: number[] = [];
   #failed = 0;
+  /** What some of them said. */
+  readonly #messages = new Set<string>();
   #url = "";
   #browser: Browser | undefined;
   #page: Page | undefined;
@@ -66,7 +70,7 @@ export class MempoolPage implements Probe {
     this.#browser = await this.#launch();
     const page = await this.#browser.newPage({ viewport: { width: 1_440, height: 900 } });
     this.#page = page;
-    page.on("pageerror", () => this.#failed++);
+    page.on("pageerror", (error) => this.#fail(error));
     // What the loader of TypeScript puts around functions.
     await page.addInitScript("globalThis.__name = (value) => value;");
     await page.addInitScript(installMeter);
@@ -96,8 +100,7 @@ export class MempoolPage implements Probe {
       pageHeapMb,
       workerHeapMb,
       rendererHeapMb: pageHeapMb + workerHeapMb,
-      listP95Ms: percentile(listMs, 0.95),
-      detailOpenP95Ms: percentile(detailPart, 0.95),
+      ...percentilesOf({ listP95Ms: listMs, detailOpenP95Ms: detailPart }, 0.95),
       missedFrames: (missed / Math.max(1, frames + missed)) * 100,
     };
   }
@@ -114,7 +117,9 @@ export class MempoolPage implements Probe {
   }
 
   get failures(): readonly string[] {
-    return this.#failed > 0 ? [`${this.#failed} details or scripts of the page failed`] : [];
+    if (this.#failed === 0) return [];
+    const some = Array.from(this.#messages).join("; ");
+    return [`${this.#failed} details or scripts of the page failed: ${some}`];
   }
 
   async stop(): Promise<void> {
@@ -139,9 +144,14 @@ export class MempoolPage implements Probe {
       if (ms === undefined) return;
       this.#detailMs.push(ms);
       this.#detailPart.push(ms);
-    } catch {
-      if (this.#browser?.isConnected() === true) this.#failed++;
+    } catch (error) {
+      if (this.#browser?.isConnected() === true) this.#fail(error);
     }
+  }
+
+  #fail(error: unknown): void {
+    this.#failed++;
+    if (this.#messages.size < MESSAGES_MAX) this.#messages.add(messageOf(error));
   }
 
   /** From the server's receipt to the frame, of those that the server still has. */

@@ -55,6 +55,15 @@ export function percentileGate(
   return { what: `${what}, p${share * 100}, ms`, measured: percentile(values, share), ceiling };
 }
 
+/** The percentile of each list as a part of a sample. Of a list without values there is none. */
+export function percentilesOf(
+  lists: Readonly<Record<string, readonly number[]>>,
+  share: number,
+): Readonly<Record<string, number>> {
+  const some = Object.entries(lists).filter(([, values]) => values.length > 0);
+  return Object.fromEntries(some.map(([name, values]) => [name, percentile(values, share)]));
+}
+
 /** Writes charts and figures; false where a gate failed. */
 export function writeReport(folder: string, report: Report): boolean {
   const { scenario, minutes, titles, samples, gates, pictures, notes } = report;
