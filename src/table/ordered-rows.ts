@@ -34,6 +34,11 @@ export class OrderedRows {
     });
   }
 
+  /** Whether it has all rows. Until then it keeps rows that have left the channel since. */
+  get isWhole(): boolean {
+    return this.#index.isWhole;
+  }
+
   /** Rows in the order. */
   get size(): number {
     return this.#index.entries;

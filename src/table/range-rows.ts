@@ -49,9 +49,10 @@ export class RangeRows {
   close({ equality, range }: Route): void {
     if (equality !== undefined || range === undefined) return;
     const column = this.#columnOf(range);
-    if (--column.views > 0) return;
-    this.#drop(column);
-    this.#columns.delete(range.column);
+    column.views--;
+    // An order whose view has gone before it was whole may have nobody else who goes on with it.
+    if (column.views === 0 || column.rows?.isWhole === false) this.#drop(column);
+    if (column.views === 0) this.#columns.delete(range.column);
   }
 
   follow(changes: readonly RowChange[]): void {
